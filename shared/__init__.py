@@ -1,0 +1,1 @@
+"""Millrace: long LLM jobs that start at once, survive anything, and stream to whoever is watching."""

@@ -1,0 +1,204 @@
+"""The error tree: one class per outcome a caller can act on; a class name is also what Step Functions sees.
+
+MillraceError
+├── RequestRefused            the caller's request cannot be served; answered over HTTP, mapped in `shared/web/errors.py`
+│   ├── MalformedRequest      the request cannot be read at all (broken JSON, bad header)
+│   ├── InvalidInput          a field breaks its rule; `issues` names each field and rule
+│   ├── Unauthenticated       no token or ticket, or not a valid one
+│   ├── Forbidden             somebody else's job
+│   ├── NotFound              unknown or expired
+│   ├── Conflict              not possible in the job's present state
+│   ├── PayloadTooLarge       the body is over the limit
+│   └── LimitExceeded         too many; `retry_after` says when it is worth trying again
+│       ├── RateLimitExceeded     job creations per minute
+│       └── StreamLimitExceeded   concurrent streams
+├── TransientFault            worth another attempt: Step Functions retries these and nothing else
+│   ├── ModelRateLimited
+│   ├── ModelTimeout
+│   ├── ModelUnavailable
+│   ├── ModelDisconnected
+│   ├── StorageThrottled
+│   └── StorageUnavailable
+├── PermanentFault            another attempt would end the same way: the job fails at once
+│   ├── ModelRefused          the provider declined to answer (content policy)
+│   ├── ModelRejectedRequest  the provider says the request is wrong (model, key, size)
+│   ├── InvalidModelOutput    the answer does not fit its schema, also after repair
+│   └── InternalFault         a defect of ours; details only in the log
+└── AttemptStopped            this attempt may write nothing any more; nobody's fault
+    ├── AttemptSuperseded     a newer attempt has taken over
+    └── JobEnded              the job was cancelled, failed or completed meanwhile
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """Machine-readable reason of an error, in HTTP answers, on failed jobs and in `error` events."""
+
+    MALFORMED_REQUEST = "MALFORMED_REQUEST"
+    VALIDATION_FAILED = "VALIDATION_FAILED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    NOT_FOUND = "NOT_FOUND"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    CONFLICT = "CONFLICT"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+    STREAM_LIMIT_EXCEEDED = "STREAM_LIMIT_EXCEEDED"
+    MODEL_RATE_LIMITED = "MODEL_RATE_LIMITED"
+    MODEL_TIMEOUT = "MODEL_TIMEOUT"
+    MODEL_UNAVAILABLE = "MODEL_UNAVAILABLE"
+    MODEL_DISCONNECTED = "MODEL_DISCONNECTED"
+    MODEL_REFUSED = "MODEL_REFUSED"
+    MODEL_REJECTED_REQUEST = "MODEL_REJECTED_REQUEST"
+    INVALID_MODEL_OUTPUT = "INVALID_MODEL_OUTPUT"
+    STORAGE_THROTTLED = "STORAGE_THROTTLED"
+    STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
+    EXECUTION_NOT_STARTED = "EXECUTION_NOT_STARTED"
+    STAGE_TIMEOUT = "STAGE_TIMEOUT"
+    WORKER_LOST = "WORKER_LOST"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldIssue:
+    """One broken rule: `field` is the dotted path as the client wrote it, `rule` says what would be right."""
+
+    field: str
+    rule: str
+
+
+class MillraceError(Exception):
+    """Base of everything Millrace raises on purpose. `message` is safe to show to the job's owner."""
+
+    code: ErrorCode = ErrorCode.INTERNAL_ERROR
+    retryable: bool = False
+
+    def __init__(self, message: str, *, code: ErrorCode | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+
+class RequestRefused(MillraceError):
+    """The caller's request cannot be served."""
+
+
+class MalformedRequest(RequestRefused):
+    code = ErrorCode.MALFORMED_REQUEST
+
+
+class InvalidInput(RequestRefused):
+    code = ErrorCode.VALIDATION_FAILED
+
+    def __init__(self, issues: Sequence[FieldIssue], *, code: ErrorCode | None = None) -> None:
+        super().__init__("; ".join(f"{issue.field}: {issue.rule}" for issue in issues), code=code)
+        self.issues = tuple(issues)
+
+
+class Unauthenticated(RequestRefused):
+    code = ErrorCode.UNAUTHENTICATED
+
+
+class Forbidden(RequestRefused):
+    code = ErrorCode.FORBIDDEN
+
+
+class NotFound(RequestRefused):
+    code = ErrorCode.NOT_FOUND
+
+
+class Conflict(RequestRefused):
+    code = ErrorCode.CONFLICT
+
+
+class PayloadTooLarge(RequestRefused):
+    code = ErrorCode.PAYLOAD_TOO_LARGE
+
+
+class LimitExceeded(RequestRefused):
+    """Too many; `retry_after` is in whole seconds, at least 1."""
+
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = max(1, retry_after)
+
+
+class RateLimitExceeded(LimitExceeded):
+    code = ErrorCode.RATE_LIMIT_EXCEEDED
+
+
+class StreamLimitExceeded(LimitExceeded):
+    code = ErrorCode.STREAM_LIMIT_EXCEEDED
+
+
+class TransientFault(MillraceError):
+    """Worth another attempt; Step Functions retries it by class name."""
+
+    retryable = True
+
+
+class ModelRateLimited(TransientFault):
+    code = ErrorCode.MODEL_RATE_LIMITED
+
+
+class ModelTimeout(TransientFault):
+    code = ErrorCode.MODEL_TIMEOUT
+
+
+class ModelUnavailable(TransientFault):
+    code = ErrorCode.MODEL_UNAVAILABLE
+
+
+class ModelDisconnected(TransientFault):
+    code = ErrorCode.MODEL_DISCONNECTED
+
+
+class StorageThrottled(TransientFault):
+    code = ErrorCode.STORAGE_THROTTLED
+
+
+class StorageUnavailable(TransientFault):
+    code = ErrorCode.STORAGE_UNAVAILABLE
+
+
+class PermanentFault(MillraceError):
+    """Another attempt would end the same way."""
+
+
+class ModelRefused(PermanentFault):
+    code = ErrorCode.MODEL_REFUSED
+
+
+class ModelRejectedRequest(PermanentFault):
+    code = ErrorCode.MODEL_REJECTED_REQUEST
+
+
+class InvalidModelOutput(PermanentFault):
+    code = ErrorCode.INVALID_MODEL_OUTPUT
+
+
+class InternalFault(PermanentFault):
+    code = ErrorCode.INTERNAL_ERROR
+
+
+class AttemptStopped(MillraceError):
+    """This attempt may write nothing any more."""
+
+    code = ErrorCode.CONFLICT
+
+
+class AttemptSuperseded(AttemptStopped):
+    """A newer attempt has taken over."""
+
+
+class JobEnded(AttemptStopped):
+    """The job reached its end meanwhile."""

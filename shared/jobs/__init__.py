@@ -1,0 +1,1 @@
+"""Jobs: their life, their event log, their checkpoints and limits."""

@@ -1,0 +1,27 @@
+"""What a job used: model tokens and what they cost."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared.schema import Schema
+
+
+class TokenUsage(Schema):
+    """Model tokens; `cost_usd` is None when the model's price is not known."""
+
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    cost_usd: float | None = Field(default=None, ge=0)
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        costs = [usage.cost_usd for usage in (self, other) if usage.cost_usd is not None]
+        return TokenUsage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost_usd=sum(costs) if costs else None,
+        )
