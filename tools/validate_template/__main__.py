@@ -1,0 +1,45 @@
+"""Runs the four checks over a template, one line per finding: `python -m tools.validate_template [TEMPLATE]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tools.validate_template.definition_lint import lint_definitions
+from tools.validate_template.findings import Finding
+from tools.validate_template.house_rules import check_house_rules
+from tools.validate_template.sam_lint import lint_as_sam
+from tools.validate_template.translated_lint import lint_translated
+
+CHECKS: Mapping[str, Callable[[Path], list[Finding]]] = {
+    "sam": lint_as_sam,
+    "translated": lint_translated,
+    "definition": lint_definitions,
+    "rules": check_house_rules,
+}
+
+
+def main() -> int:
+    """Exit status: 0 nothing found, 1 something found, 2 wrong arguments."""
+    parser = argparse.ArgumentParser(prog="python -m tools.validate_template", description=__doc__)
+    parser.add_argument("template", nargs="?", type=Path, default=Path("template.yaml"))
+    parser.add_argument("--only", choices=CHECKS, action="append", help="run this check; may be given several times")
+    arguments = parser.parse_args()
+    if not arguments.template.is_file():
+        parser.error(f"there is no {arguments.template}")
+
+    found = 0
+    for name in arguments.only or CHECKS:
+        findings = CHECKS[name](arguments.template.resolve())
+        for finding in findings:
+            print(f"{name}: {finding}")
+        if not findings:
+            print(f"{name}: ok")
+        found += len(findings)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

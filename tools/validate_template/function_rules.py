@@ -1,0 +1,93 @@
+"""Rules over functions: one naming chain, and explicit timeout, memory, log group and alarm for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tools.validate_template.document import Document, Resource, snake_case
+from tools.validate_template.findings import Finding
+
+# Lambda's and the adapter's own: they configure one process, and the local stack sets none of them.
+_RUNTIME_VARIABLES = ("AWS_LAMBDA_", "AWS_LWA_")
+
+
+def check_functions(document: Document) -> Iterator[Finding]:
+    """Findings of every function, then those between the template and the folders beside it."""
+    for function in document.functions:
+        yield from _naming_chain(document, function)
+        yield from _limits(document, function)
+        yield from _log_group(document, function)
+        if not _has_errors_alarm(document, function.logical_id):
+            yield Finding(function.logical_id, "has no alarm on its Errors")
+    yield from _strays(document)
+    yield from _one_value_per_variable(document)
+
+
+def _folder(function: Resource) -> str:
+    return snake_case(function.logical_id.removesuffix("Function"))
+
+
+def _naming_chain(document: Document, function: Resource) -> Iterator[Finding]:
+    folder = _folder(function)
+    if not function.logical_id.endswith("Function"):
+        yield Finding(function.logical_id, "a function's logical id ends in Function")
+    if function.properties.get("CodeUri") != f"functions/{folder}/":
+        yield Finding(f"{function.logical_id}.CodeUri", f"must be functions/{folder}/, by the naming chain")
+    if function.properties.get("FunctionName") != {"Fn::Sub": f"${{AWS::StackName}}-{folder}"}:
+        yield Finding(f"{function.logical_id}.FunctionName", f"must be !Sub ${{AWS::StackName}}-{folder}")
+    if not (document.folder / "functions" / folder / "app.py").is_file():
+        yield Finding(function.logical_id, f"there is no functions/{folder}/app.py")
+    if not list((document.folder / "events").glob(f"{folder}.*.json")):
+        yield Finding(function.logical_id, f"there is no events/{folder}.<case>.json")
+
+
+def _limits(document: Document, function: Resource) -> Iterator[Finding]:
+    for name in ("Timeout", "MemorySize"):
+        if not isinstance(function.properties.get(name), int):
+            yield Finding(f"{function.logical_id}.{name}", "must be written out as a number")
+    timeout = function.properties.get("Timeout")
+    window = document.environment(function).get("STREAM_WINDOW_SECONDS")
+    if window is not None and isinstance(timeout, int) and timeout <= int(window):
+        yield Finding(f"{function.logical_id}.Timeout", f"leaves no room after a stream window of {window} s")
+
+
+def _log_group(document: Document, function: Resource) -> Iterator[Finding]:
+    expected = f"{function.logical_id.removesuffix('Function')}Logs"
+    if (function.properties.get("LoggingConfig") or {}).get("LogGroup") != {"Ref": expected}:
+        yield Finding(f"{function.logical_id}.LoggingConfig", f"must name the log group {expected}")
+    group = document.resources.get(expected)
+    if group is None or group.type != "AWS::Logs::LogGroup":
+        yield Finding(function.logical_id, f"there is no log group {expected}")
+    elif "RetentionInDays" not in group.properties:
+        yield Finding(f"{expected}.RetentionInDays", "is missing: logs would be kept, and billed, for ever")
+
+
+def _has_errors_alarm(document: Document, logical_id: str) -> bool:
+    dimension: dict[str, Any] = {"Name": "FunctionName", "Value": {"Ref": logical_id}}
+    return any(
+        alarm.properties.get("MetricName") == "Errors" and dimension in (alarm.properties.get("Dimensions") or [])
+        for alarm in document.of_type("AWS::CloudWatch::Alarm")
+    )
+
+
+def _strays(document: Document) -> Iterator[Finding]:
+    known = {_folder(function) for function in document.functions}
+    for app in sorted((document.folder / "functions").glob("*/app.py")):
+        if app.parent.name not in known:
+            yield Finding(f"functions/{app.parent.name}", "is no function of the template")
+    for event in sorted((document.folder / "events").glob("*")):
+        if event.name.split(".", 1)[0] not in known:
+            yield Finding(f"events/{event.name}", "belongs to no function of the template")
+
+
+def _one_value_per_variable(document: Document) -> Iterator[Finding]:
+    """The local function host runs every function in one process, with the union of their variables."""
+    first: dict[str, tuple[str, Any]] = {}
+    for function in document.functions:
+        for name, value in document.environment(function).items():
+            if name.startswith(_RUNTIME_VARIABLES):
+                continue
+            owner, known = first.setdefault(name, (function.logical_id, value))
+            if known != value:
+                yield Finding(f"{function.logical_id}.{name}", f"has another value than in {owner}")

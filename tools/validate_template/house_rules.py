@@ -1,0 +1,17 @@
+"""Check 4, the rules no linter knows: those of this house over the template, and those over each state machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.validate_template.document import Document
+from tools.validate_template.findings import Finding
+from tools.validate_template.function_rules import check_functions
+from tools.validate_template.policy_rules import check_policies
+from tools.validate_template.state_machine_rules import check_state_machines
+
+
+def check_house_rules(template: Path) -> list[Finding]:
+    """Every finding of every rule."""
+    document = Document.read(template)
+    return [*check_functions(document), *check_policies(document), *check_state_machines(document)]

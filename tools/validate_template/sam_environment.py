@@ -1,0 +1,45 @@
+"""Runs programs of `.venv-sam`, where the SAM CLI's pins do not meet the product's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tools.validate_template.findings import Finding
+
+BIN = Path(__file__).parents[2] / ".venv-sam" / "bin"
+
+# Regions differ in what exists there; SnapStart and the adapter layer exist in this one. No request is made to it.
+REGION = "eu-central-1"
+
+
+def run(program: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The finished program, whatever its exit status; FileNotFoundError says how to make the environment."""
+    executable = BIN / program
+    if not executable.exists():
+        raise FileNotFoundError(f"{executable} is missing: make .venv-sam/.synced")
+    environment = os.environ | {"AWS_DEFAULT_REGION": REGION, "SAM_CLI_TELEMETRY": "0"}
+    return subprocess.run(
+        [executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def cfn_lint(template: Path) -> list[Finding]:
+    """What cfn-lint says of a plain CloudFormation template, in the template's own paths."""
+    finished = run("cfn-lint", "--regions", REGION, "--format", "json", "--", str(template))
+    try:
+        matches: list[dict[str, Any]] = json.loads(finished.stdout or "[]")
+    except json.JSONDecodeError:
+        return [Finding(template.name, (finished.stderr or finished.stdout).strip())]
+    if finished.returncode and not matches:
+        return [Finding(template.name, finished.stderr.strip() or "cfn-lint failed")]
+    return [
+        Finding(
+            ".".join(str(part) for part in match["Location"].get("Path") or [template.name]).removeprefix("Resources."),
+            f"{match['Rule']['Id']} {match['Message']}",
+        )
+        for match in matches
+    ]
