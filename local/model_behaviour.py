@@ -1,0 +1,121 @@
+"""How the scripted model is told to behave: by rules posted to it, or by a directive inside a prompt."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+_DIRECTIVE: Final = re.compile(r"\[\[\s*script:(?P<body>.*?)\]\]", re.DOTALL)
+_SETTING: Final = re.compile(r'(?P<name>\w+)(?:\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s,"]+)))?')
+
+
+class UnreadableDirective(ValueError):
+    """The prompt holds a `[[script: …]]` that says nothing we know."""
+
+
+class Behaviour(BaseModel):
+    """Deviations from answering plausibly at the default pace; counts are of tokens sent before it happens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Answer with this HTTP status instead of a completion.
+    status: int | None = Field(default=None, ge=400, le=599)
+    error_code: str | None = None
+    retry_after: int | None = None
+
+    # Pace.
+    first_token_ms: float | None = Field(default=None, ge=0)
+    token_ms: float | None = Field(default=None, ge=0)
+
+    # What is said.
+    text: str | None = None
+    tokens: int | None = Field(default=None, ge=1)
+    timestamps: bool = False
+    invalid_json: bool = False
+    off_schema: bool = False
+
+    # How it ends.
+    length: bool = False
+    refusal: bool = False
+    content_filter: bool = False
+    disconnect_after: int | None = Field(default=None, ge=0)
+    clean_end_after: int | None = Field(default=None, ge=0)
+    hang_after: int | None = Field(default=None, ge=0)
+    error_after: int | None = Field(default=None, ge=0)
+    omit_finish_reason: bool = False
+    omit_usage: bool = False
+
+    @property
+    def breaks_off_after(self) -> int | None:
+        """The number of tokens after which the answer is cut short, if it is."""
+        points = (self.disconnect_after, self.clean_end_after, self.hang_after, self.error_after)
+        return min((point for point in points if point is not None), default=None)
+
+    @property
+    def fault(self) -> str | None:
+        """Its name in the request log, for what is not an ordinary answer."""
+        if self.status is not None:
+            return f"status {self.status}"
+        names = ("disconnect_after", "clean_end_after", "hang_after", "error_after", "refusal", "content_filter")
+        return next((name for name in names if getattr(self, name) not in {None, False}), None)
+
+
+class Rule(BaseModel):
+    """Applies to prompts whose last user message contains `match` (None: to all), `times` times (None: always)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    match: str | None = None
+    times: int | None = Field(default=None, ge=1)
+    behaviour: Behaviour
+
+
+class Script:
+    """What is to happen next: the oldest rule that fits and is not used up; without one, the prompt's own directive."""
+
+    def __init__(self) -> None:
+        self._rules: list[Rule] = []
+        self._directive_uses: Counter[str] = Counter()
+
+    def add(self, rule: Rule) -> None:
+        self._rules.append(rule)
+
+    def clear(self) -> None:
+        self._rules.clear()
+        self._directive_uses.clear()
+
+    def behaviour_for(self, prompt: str) -> Behaviour:
+        """Take the behaviour for one request. Raises UnreadableDirective."""
+        for rule in self._rules:
+            if rule.match is None or rule.match in prompt:
+                if rule.times is not None:
+                    rule.times -= 1
+                    if rule.times == 0:
+                        self._rules.remove(rule)
+                return rule.behaviour
+        directed = _read_directive(prompt)
+        if directed is None:
+            return Behaviour()
+        # A retry sends the same prompt again, so `times` counts uses of the whole prompt.
+        self._directive_uses[prompt] += 1
+        used_up = directed.times is not None and self._directive_uses[prompt] > directed.times
+        return Behaviour() if used_up else directed.behaviour
+
+
+def _read_directive(prompt: str) -> Rule | None:
+    found = _DIRECTIVE.search(prompt)
+    if found is None:
+        return None
+    settings: dict[str, str] = {}
+    for setting in _SETTING.finditer(found["body"]):
+        value = setting["quoted"] if setting["quoted"] is not None else setting["plain"]
+        settings[setting["name"]] = "true" if value is None else value
+    times = settings.pop("times", None)
+    try:
+        return Rule.model_validate({"times": times, "behaviour": settings})
+    except ValidationError as error:
+        problems = "; ".join(f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors())
+        raise UnreadableDirective(f"{found[0]} cannot be read: {problems}") from error
