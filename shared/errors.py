@@ -1,7 +1,7 @@
 """The error tree: one class per outcome a caller can act on; a class name is also what Step Functions sees.
 
 MillraceError
-├── RequestRefused            the caller's request cannot be served; answered over HTTP, mapped in `shared/web/errors.py`
+├── RequestRefused            the caller's request cannot be served; mapped to HTTP in `shared/web/errors.py`
 │   ├── MalformedRequest      the request cannot be read at all (broken JSON, bad header)
 │   ├── InvalidInput          a field breaks its rule; `issues` names each field and rule
 │   ├── Unauthenticated       no token or ticket, or not a valid one
@@ -9,6 +9,7 @@ MillraceError
 │   ├── NotFound              unknown or expired
 │   ├── Conflict              not possible in the job's present state
 │   ├── PayloadTooLarge       the body is over the limit
+│   ├── UnsupportedMediaType  the body is not sent as JSON
 │   └── LimitExceeded         too many; `retry_after` says when it is worth trying again
 │       ├── RateLimitExceeded     job creations per minute
 │       └── StreamLimitExceeded   concurrent streams
@@ -48,6 +49,7 @@ class ErrorCode(StrEnum):
     CONFLICT = "CONFLICT"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
     STREAM_LIMIT_EXCEEDED = "STREAM_LIMIT_EXCEEDED"
     MODEL_RATE_LIMITED = "MODEL_RATE_LIMITED"
@@ -91,10 +93,14 @@ class RequestRefused(MillraceError):
 
 
 class MalformedRequest(RequestRefused):
+    """The request cannot be read."""
+
     code = ErrorCode.MALFORMED_REQUEST
 
 
 class InvalidInput(RequestRefused):
+    """A field breaks its rule; `issues` names each field and rule."""
+
     code = ErrorCode.VALIDATION_FAILED
 
     def __init__(self, issues: Sequence[FieldIssue], *, code: ErrorCode | None = None) -> None:
@@ -103,23 +109,39 @@ class InvalidInput(RequestRefused):
 
 
 class Unauthenticated(RequestRefused):
+    """No token or ticket, or not a valid one."""
+
     code = ErrorCode.UNAUTHENTICATED
 
 
 class Forbidden(RequestRefused):
+    """Somebody else's job."""
+
     code = ErrorCode.FORBIDDEN
 
 
 class NotFound(RequestRefused):
+    """Unknown or expired."""
+
     code = ErrorCode.NOT_FOUND
 
 
 class Conflict(RequestRefused):
+    """Not possible in the job's present state."""
+
     code = ErrorCode.CONFLICT
 
 
 class PayloadTooLarge(RequestRefused):
+    """The body is over the limit."""
+
     code = ErrorCode.PAYLOAD_TOO_LARGE
+
+
+class UnsupportedMediaType(RequestRefused):
+    """The body is not sent as JSON."""
+
+    code = ErrorCode.UNSUPPORTED_MEDIA_TYPE
 
 
 class LimitExceeded(RequestRefused):
@@ -133,10 +155,14 @@ class LimitExceeded(RequestRefused):
 
 
 class RateLimitExceeded(LimitExceeded):
+    """Too many job creations; `Retry-After` says when the next is possible."""
+
     code = ErrorCode.RATE_LIMIT_EXCEEDED
 
 
 class StreamLimitExceeded(LimitExceeded):
+    """Too many concurrent streams; `Retry-After` says when a slot may be free."""
+
     code = ErrorCode.STREAM_LIMIT_EXCEEDED
 
 
@@ -147,26 +173,38 @@ class TransientFault(MillraceError):
 
 
 class ModelRateLimited(TransientFault):
+    """The model provider's rate limit was reached."""
+
     code = ErrorCode.MODEL_RATE_LIMITED
 
 
 class ModelTimeout(TransientFault):
+    """The model took too long."""
+
     code = ErrorCode.MODEL_TIMEOUT
 
 
 class ModelUnavailable(TransientFault):
+    """The model provider is unavailable."""
+
     code = ErrorCode.MODEL_UNAVAILABLE
 
 
 class ModelDisconnected(TransientFault):
+    """The model broke off in the middle of its answer."""
+
     code = ErrorCode.MODEL_DISCONNECTED
 
 
 class StorageThrottled(TransientFault):
+    """The database is throttling."""
+
     code = ErrorCode.STORAGE_THROTTLED
 
 
 class StorageUnavailable(TransientFault):
+    """The database could not be reached."""
+
     code = ErrorCode.STORAGE_UNAVAILABLE
 
 
@@ -175,18 +213,26 @@ class PermanentFault(MillraceError):
 
 
 class ModelRefused(PermanentFault):
+    """The model declined to answer."""
+
     code = ErrorCode.MODEL_REFUSED
 
 
 class ModelRejectedRequest(PermanentFault):
+    """The model provider rejected the request."""
+
     code = ErrorCode.MODEL_REJECTED_REQUEST
 
 
 class InvalidModelOutput(PermanentFault):
+    """The model's answer does not fit, also after repair."""
+
     code = ErrorCode.INVALID_MODEL_OUTPUT
 
 
 class InternalFault(PermanentFault):
+    """A defect on our side."""
+
     code = ErrorCode.INTERNAL_ERROR
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -55,4 +55,4 @@ class ChatModel(Protocol):
     ModelDisconnected, ModelRefused, ModelRejectedRequest) and nothing else.
     """
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[TextDelta | Finished]: ...
+    def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | Finished, None]: ...

@@ -1,0 +1,27 @@
+"""POST /jobs/{jobId}/cancel: ends a live job, its execution and its model call."""
+
+from fastapi import Request
+
+from shared.bootstrap import job_service
+from shared.errors import Conflict, Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
+from shared.settings import StreamSettings
+from shared.web.app import CurrentExchange, create_app, lambda_handler
+from shared.web.auth import CurrentUser
+from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.errors import refusals
+from shared.web.jobs import JobId, JobSummary, Urls, summary
+
+app = create_app(Operation.CANCEL_JOB)
+
+
+@app.post(
+    "/jobs/{jobId}/cancel",
+    responses=refusals(Unauthenticated, Forbidden, NotFound, Conflict, InvalidInput, TransientFault),
+)
+def cancel_job(job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[JobSummary]:
+    """Cancel the job; cancelling it again answers the same."""
+    job = job_service().cancel(user, job_id)
+    return exchange.answer(summary(job, Urls(request, StreamSettings().stream_url)), Entity.JOB)
+
+
+handler = lambda_handler(app)

@@ -1,0 +1,12 @@
+"""State CompleteJob of every pipeline: the job is completed, its watchers are told."""
+
+from typing import Any
+
+from shared.bootstrap import job_completion
+from shared.jobs.stages import StageInvocation
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    invocation = StageInvocation.model_validate(event)
+    done = job_completion().complete(invocation)
+    return done.model_dump()

@@ -1,0 +1,68 @@
+"""POST /jobs: checks the input, stores the job, starts its execution, answers 202. Never calls a model."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Header, Request, Response
+
+from shared.bootstrap import job_service, pipelines
+from shared.errors import (
+    Conflict,
+    InvalidInput,
+    MalformedRequest,
+    PayloadTooLarge,
+    RateLimitExceeded,
+    TransientFault,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from shared.jobs.service import NewJob
+from shared.settings import StreamSettings
+from shared.web.app import CurrentExchange, create_app, lambda_handler
+from shared.web.auth import CurrentUser
+from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.errors import refusals
+from shared.web.jobs import JobAccepted, Urls, accepted, job_request_type
+
+if TYPE_CHECKING:
+    from shared.web.jobs import JobRequest
+else:
+    JobRequest = job_request_type(pipelines())
+IdempotencyKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=255, description="a repeat gets the first one's answer"),
+]
+
+app = create_app(Operation.CREATE_JOB, union_branches=frozenset(pipelines()))
+
+
+@app.post(
+    "/jobs",
+    status_code=202,
+    responses=refusals(
+        MalformedRequest,
+        Unauthenticated,
+        Conflict,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        InvalidInput,
+        RateLimitExceeded,
+        TransientFault,
+    ),
+)
+def create_job(
+    body: JobRequest,
+    user: CurrentUser,
+    exchange: CurrentExchange,
+    request: Request,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> Envelope[JobAccepted]:
+    """Create a job and answer its id at once."""
+    new = NewJob(body.pipeline, body.input, body.links, exchange.trace_id, exchange.request_id)
+    job = job_service().create(user, new, idempotency_key=idempotency_key)
+    answer = accepted(job, Urls(request, StreamSettings().stream_url))
+    response.headers["Location"] = answer.status_url
+    return exchange.answer(answer, Entity.JOB)
+
+
+handler = lambda_handler(app)

@@ -1,0 +1,36 @@
+"""POST /jobs/{jobId}/stream-tickets: a short-lived ticket for clients that cannot send headers (`EventSource`)."""
+
+from datetime import UTC, datetime
+
+from fastapi import Request
+
+from shared.bootstrap import job_service, ticket_office
+from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
+from shared.settings import StreamSettings
+from shared.web.app import CurrentExchange, create_app, lambda_handler
+from shared.web.auth import CurrentUser
+from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.errors import refusals
+from shared.web.jobs import JobId, StreamTicket, Urls
+
+app = create_app(Operation.CREATE_STREAM_TICKET)
+
+
+@app.post(
+    "/jobs/{jobId}/stream-tickets",
+    status_code=201,
+    responses=refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, TransientFault),
+)
+def create_stream_ticket(
+    job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
+) -> Envelope[StreamTicket]:
+    """A ticket bound to the caller and this job."""
+    job = job_service().owned(user, job_id)
+    text, ticket = ticket_office().issue(user, job.id)
+    stream_url = f"{Urls(request, StreamSettings().stream_url).stream(job.id)}?ticket={text}"
+    expires_at = datetime.fromtimestamp(ticket.expires_at, UTC)
+    answer = StreamTicket(ticket=text, expires_at=expires_at, stream_url=stream_url)
+    return exchange.answer(answer, Entity.STREAM_TICKET)
+
+
+handler = lambda_handler(app)

@@ -1,0 +1,13 @@
+"""State GenerateSuggestions: asks the model and streams its answer."""
+
+from typing import Any
+
+from shared.bootstrap import chat_model, run_stage
+from shared.jobs.stages import StageInvocation
+from shared.suggestions.stages import GenerateSuggestions
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    invocation = StageInvocation.model_validate(event)
+    done = run_stage(GenerateSuggestions(chat_model()), invocation)
+    return done.model_dump()

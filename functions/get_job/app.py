@@ -1,0 +1,32 @@
+"""GET /jobs/{jobId}: status, live text and result in one answer."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query, Request
+
+from shared.bootstrap import job_service
+from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
+from shared.settings import StreamSettings
+from shared.web.app import CurrentExchange, create_app, lambda_handler
+from shared.web.auth import CurrentUser
+from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.errors import refusals
+from shared.web.jobs import JobDetail, JobId, Urls, detail
+
+app = create_app(Operation.GET_JOB)
+Include = Annotated[
+    Literal["stackTrace"] | None, Query(description="`stackTrace` adds the stack trace of a failed job")
+]
+
+
+@app.get("/jobs/{jobId}", responses=refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, TransientFault))
+def get_job(
+    job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request, include: Include = None
+) -> Envelope[JobDetail]:
+    """The job as it is now; its stream goes on after `lastEventId`."""
+    view = job_service().view(user, job_id)
+    answer = detail(view, Urls(request, StreamSettings().stream_url), show_stack_trace=include == "stackTrace")
+    return exchange.answer(answer, Entity.JOB)
+
+
+handler = lambda_handler(app)

@@ -1,0 +1,42 @@
+"""GET /jobs: the caller's jobs, newest first, in pages."""
+
+from typing import Annotated
+
+from fastapi import Query, Request
+
+from shared.bootstrap import job_service
+from shared.errors import InvalidInput, TransientFault, Unauthenticated
+from shared.jobs.job import JobStatus
+from shared.jobs.store import JobFilter
+from shared.settings import StreamSettings
+from shared.web.app import CurrentExchange, create_app, lambda_handler
+from shared.web.auth import CurrentUser
+from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.errors import refusals
+from shared.web.jobs import JobList, Urls, summary
+
+app = create_app(Operation.LIST_JOBS)
+
+
+@app.get("/jobs", responses=refusals(Unauthenticated, InvalidInput, TransientFault))
+def list_jobs(
+    user: CurrentUser,
+    exchange: CurrentExchange,
+    request: Request,
+    pipeline: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+    status: JobStatus | None = None,
+    session_id: Annotated[str | None, Query(alias="sessionId", min_length=1, max_length=128)] = None,
+    run_id: Annotated[str | None, Query(alias="runId", min_length=1, max_length=128)] = None,
+    project_id: Annotated[str | None, Query(alias="projectId", min_length=1, max_length=128)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(min_length=1, max_length=512)] = None,
+) -> Envelope[JobList]:
+    """Own jobs that have not expired."""
+    where = JobFilter(pipeline, status, session_id, run_id, project_id)
+    page = job_service().list_jobs(user, where=where, limit=limit, cursor=cursor)
+    urls = Urls(request, StreamSettings().stream_url)
+    jobs = tuple(summary(job, urls) for job in page.jobs)
+    return exchange.answer(JobList(jobs=jobs, cursor=page.cursor), Entity.JOB_LIST)
+
+
+handler = lambda_handler(app)

@@ -1,0 +1,12 @@
+"""State RecordFailure of every pipeline: the job has failed, its owner and watchers are told why."""
+
+from typing import Any
+
+from shared.bootstrap import job_completion
+from shared.jobs.completion import FailureInvocation
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    invocation = FailureInvocation.model_validate(event)
+    done = job_completion().record_failure(invocation)
+    return done.model_dump()

@@ -1,0 +1,76 @@
+"""GET /jobs/{jobId}/stream: a job's events as SSE; plain ASGI, run by uvicorn behind Lambda Web Adapter."""
+
+import asyncio
+import secrets
+from typing import Annotated, Any
+
+from fastapi import Header, Query, Request, Response
+from fastapi.responses import PlainTextResponse, StreamingResponse
+
+from shared.bootstrap import job_service, job_stream, job_watcher, stream_slots, ticket_office, token_verifier
+from shared.errors import (
+    FieldIssue,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    StreamLimitExceeded,
+    TransientFault,
+    Unauthenticated,
+)
+from shared.web.app import create_app
+from shared.web.auth import bearer_token
+from shared.web.envelope import Operation
+from shared.web.errors import refusals
+from shared.web.jobs import JobId
+from shared.web.sse import HEADERS, last_event_id
+from shared.web.stream import Connection
+
+app = create_app(Operation.STREAM_JOB)
+Tab = Annotated[str | None, Query(min_length=1, max_length=64, description="the tab's id, by which it keeps its slot")]
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The job's events."},
+    204: {"description": "The job has ended and the client has seen it all: do not reconnect."},
+}
+
+
+@app.get("/healthz", include_in_schema=False)
+def healthz() -> PlainTextResponse:
+    """The adapter's readiness check."""
+    return PlainTextResponse("ok")
+
+
+@app.get(
+    "/jobs/{jobId}/stream",
+    response_class=StreamingResponse,
+    responses=ANSWERS
+    | refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, StreamLimitExceeded, TransientFault),
+)
+async def stream_job(
+    request: Request,
+    job_id: JobId,
+    ticket: Annotated[str | None, Query(max_length=1024)] = None,
+    tab: Tab = None,
+    resume_header: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
+    resume_query: Annotated[str | None, Query(alias="lastEventId")] = None,
+) -> Response:
+    """The job's events after `Last-Event-ID`, to the last one."""
+    after = last_event_id(resume_header, resume_query)
+    owner = await asyncio.to_thread(_owner, bearer_token(request), ticket, job_id)
+    job = await asyncio.to_thread(job_service().owned, owner, job_id)
+    if after:
+        end, terminal = await asyncio.to_thread(job_watcher().log_end, job_id)
+        if after > end:
+            raise InvalidInput([FieldIssue("Last-Event-ID", f"must be at most {end}, the id of the last event")])
+        if after == end and terminal:
+            return Response(status_code=204)
+    connection = Connection(owner, tab or secrets.token_hex(8), secrets.token_hex(8), after)
+    await asyncio.to_thread(stream_slots().take, owner, connection.tab, connection.holder)
+    return StreamingResponse(job_stream().serve(job, connection), headers=HEADERS)
+
+
+def _owner(token: str | None, ticket: str | None, job_id: str) -> str:
+    if token is not None:
+        return token_verifier().subject_of(token)
+    if ticket is not None:
+        return ticket_office().check(ticket, job_id).owner
+    raise Unauthenticated("a bearer token, or a ticket in the query, is required")

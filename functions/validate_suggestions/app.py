@@ -1,0 +1,13 @@
+"""State ValidateSuggestions: checks the answer, and lets the model repair it once."""
+
+from typing import Any
+
+from shared.bootstrap import chat_model, run_stage
+from shared.jobs.stages import StageInvocation
+from shared.suggestions.stages import ValidateSuggestions
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    invocation = StageInvocation.model_validate(event)
+    done = run_stage(ValidateSuggestions(chat_model()), invocation)
+    return done.model_dump()

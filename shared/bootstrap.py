@@ -1,0 +1,184 @@
+"""Puts the parts together: the only place that chooses adapters. Everything is made on first use and kept."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import pkgutil
+from typing import TYPE_CHECKING
+
+import shared
+from shared import event_loop
+from shared.clock import utc_now
+from shared.jobs.completion import JobCompletion, Retention
+from shared.jobs.event_log import LogBounds
+from shared.jobs.limits import CreationLimit, StreamSlots
+from shared.jobs.pipelines import Pipeline, Pipelines
+from shared.jobs.reader import JobWatcher
+from shared.jobs.service import JobService
+from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRunner
+from shared.jobs.tickets import TicketOffice
+from shared.settings import (
+    CreationSettings,
+    ExecutionSettings,
+    IdentitySettings,
+    LogSettings,
+    ModelSettings,
+    RetentionSettings,
+    StorageSettings,
+    StreamSettings,
+    TicketSettings,
+)
+from shared.storage.artefacts import TextArtefacts
+from shared.storage.checkpoints import DynamoCheckpointStore
+from shared.storage.event_log import DynamoEventLog
+from shared.storage.executions import StepFunctionsExecutions
+from shared.storage.jobs import DynamoJobStore
+from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
+from shared.storage.secrets import secret
+
+if TYPE_CHECKING:
+    from shared.llm.model import ChatModel
+    from shared.web.auth import TokenVerifier
+    from shared.web.stream import JobStream
+
+
+@functools.cache
+def pipelines() -> Pipelines:
+    """Every `shared/<application>/pipeline.py` contributes its PIPELINE: adding one changes nothing here."""
+    names = [f"shared.{found.name}.pipeline" for found in pkgutil.iter_modules(shared.__path__) if found.ispkg]
+    found = [importlib.import_module(name) for name in names if importlib.util.find_spec(name)]
+    return Pipelines(*(_pipeline_in(module) for module in found))
+
+
+def _pipeline_in(module: object) -> Pipeline:
+    pipeline = getattr(module, "PIPELINE", None)
+    if not isinstance(pipeline, Pipeline):
+        raise TypeError(f"{module} has to define PIPELINE, a Pipeline")
+    return pipeline
+
+
+@functools.cache
+def _jobs() -> DynamoJobStore:
+    return DynamoJobStore(StorageSettings().table_name, clock=utc_now)
+
+
+@functools.cache
+def _artefacts() -> TextArtefacts:
+    return TextArtefacts(StorageSettings().artefact_bucket)
+
+
+@functools.cache
+def _event_log() -> DynamoEventLog:
+    return DynamoEventLog(StorageSettings().table_name, _artefacts(), clock=utc_now)
+
+
+@functools.cache
+def _checkpoints() -> DynamoCheckpointStore:
+    return DynamoCheckpointStore(StorageSettings().table_name, _artefacts(), clock=utc_now)
+
+
+@functools.cache
+def _records() -> DynamoRecordStore:
+    return DynamoRecordStore(StorageSettings().table_name)
+
+
+def _retention() -> Retention:
+    settings = RetentionSettings()
+    return Retention(settings.job_retention_seconds, settings.failed_job_retention_seconds)
+
+
+@functools.cache
+def job_service() -> JobService:
+    models = ModelSettings()
+    return JobService(
+        jobs=_jobs(),
+        event_log=_event_log(),
+        checkpoints=_checkpoints(),
+        executions=StepFunctionsExecutions(ExecutionSettings().state_machine_arn_prefix),
+        keys=DynamoIdempotencyKeys(StorageSettings().table_name, clock=utc_now),
+        creations=CreationLimit(_records(), limit=CreationSettings().job_creations_per_minute, clock=utc_now),
+        pipelines=pipelines(),
+        default_model=models.default_model,
+        allowed_models=models.allowed_models,
+        retention=_retention(),
+        clock=utc_now,
+    )
+
+
+@functools.cache
+def _stage_runner() -> StageRunner:
+    bounds = LogSettings()
+    return StageRunner(
+        jobs=_jobs(),
+        event_log=_event_log(),
+        checkpoints=_checkpoints(),
+        pipelines=pipelines(),
+        clock=utc_now,
+        bounds=LogBounds(bounds.log_max_events, bounds.log_max_bytes),
+    )
+
+
+def run_stage(stage: Stage, invocation: StageInvocation) -> StageDone:
+    """Run one attempt of the stage; see StageRunner.run for what it raises."""
+    return event_loop.run(_stage_runner().run(stage, invocation))
+
+
+@functools.cache
+def job_completion() -> JobCompletion:
+    return JobCompletion(
+        jobs=_jobs(), event_log=_event_log(), pipelines=pipelines(), retention=_retention(), clock=utc_now
+    )
+
+
+@functools.cache
+def chat_model() -> ChatModel:
+    from shared.llm.openai_model import OpenAIChatModel  # noqa: PLC0415 - only stages that call a model need it
+    from shared.llm.prices import parse_model_prices  # noqa: PLC0415
+
+    settings = ModelSettings()
+    return OpenAIChatModel(
+        base_url=settings.openai_base_url,
+        api_key=lambda: secret(settings.model_secret_arn),
+        prices=parse_model_prices(settings.model_prices),
+    )
+
+
+@functools.cache
+def job_watcher() -> JobWatcher:
+    return JobWatcher(jobs=_jobs(), event_log=_event_log(), result_of=job_service().result, clock=utc_now)
+
+
+@functools.cache
+def stream_slots() -> StreamSlots:
+    settings = StreamSettings()
+    return StreamSlots(
+        _records(), limit=settings.streams_per_user, lease_seconds=settings.stream_lease_seconds, clock=utc_now
+    )
+
+
+@functools.cache
+def job_stream() -> JobStream:
+    from shared.web.stream import JobStream, StreamTimes  # noqa: PLC0415 - only the stream serves streams
+
+    settings = StreamSettings()
+    times = StreamTimes(settings.stream_window_seconds, settings.heartbeat_seconds)
+    return JobStream(job_watcher(), stream_slots(), times)
+
+
+@functools.cache
+def ticket_office() -> TicketOffice:
+    return TicketOffice(secret(TicketSettings().ticket_secret_arn).encode(), clock=utc_now)
+
+
+@functools.cache
+def token_verifier() -> TokenVerifier:
+    from shared.web.auth import TokenVerifier, discover_jwks_url  # noqa: PLC0415 - only the stream verifies tokens
+
+    settings = IdentitySettings()
+    return TokenVerifier(
+        settings.oidc_issuer,
+        settings.oidc_audience,
+        jwks_url=lambda: settings.oidc_jwks_url or discover_jwks_url(settings.oidc_issuer),
+    )

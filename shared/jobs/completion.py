@@ -1,0 +1,186 @@
+"""The two ends a state machine gives a job: completed, or failed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from shared import errors
+from shared.clock import Clock
+from shared.errors import AttemptSuperseded, ErrorCode, JobEnded, MillraceError
+from shared.jobs.endings import ensure_terminal_event, expiry_after_end
+from shared.jobs.event_log import EventLog
+from shared.jobs.job import LIVE, Fault, Job, JobStatus
+from shared.jobs.pipelines import Pipeline
+from shared.jobs.stages import StageDone, StageInvocation
+from shared.jobs.store import JobGuard, JobStore, StaleWrite
+from shared.schema import Schema
+from shared.telemetry import log, metrics
+
+STACK_TRACE_CHARS = 4000
+"""How much of a stack trace is kept on the job: its end, where the fault is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Seconds an ended job is kept, unless its pipeline says otherwise."""
+
+    completed: int = 600
+    failed: int = 3600
+
+
+class CaughtError(Schema):
+    """What a `Catch` of the state machine puts into the state: an error's name, and its cause as text."""
+
+    error: str = Field(alias="Error")
+    cause: str = Field(default="", alias="Cause")
+
+
+class FailureInvocation(Schema):
+    """What the state machine hands to record_failure."""
+
+    job_id: str
+    generation: int = Field(ge=1)
+    failure: CaughtError
+
+
+class JobCompletion:
+    """Moves jobs to `completed` and `failed`. Both calls can be repeated: the second finds the work done."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        event_log: EventLog,
+        pipelines: Mapping[str, Pipeline],
+        retention: Retention,
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._log = event_log
+        self._pipelines = pipelines
+        self._retention = retention
+        self._clock = clock
+
+    def complete(self, invocation: StageInvocation) -> StageDone:
+        """`in_progress → completed`. Raises AttemptStopped when the job has ended otherwise or runs anew."""
+        job = self._current(invocation.job_id, invocation.generation)
+        now = self._clock()
+        kept = self._pipelines[job.pipeline].retention_seconds
+        changes = {
+            "status": JobStatus.COMPLETED,
+            "progress": 100.0,
+            **_ended(now, kept if kept is not None else self._retention.completed),
+        }
+        ended = self._end(job, JobStatus.COMPLETED, frozenset({JobStatus.IN_PROGRESS}), changes)
+        metrics.job_ended(ended)
+        return StageDone(job_id=job.id, stage="complete_job")
+
+    def record_failure(self, invocation: FailureInvocation) -> StageDone:
+        """`→ failed`, with the reason. Raises AttemptStopped when the job has ended otherwise or runs anew."""
+        job = self._current(invocation.job_id, invocation.generation)
+        now = self._clock()
+        kept = self._pipelines[job.pipeline].failed_retention_seconds
+        changes = {
+            "status": JobStatus.FAILED,
+            "failure": fault_of(job, invocation.failure),
+            **_ended(now, kept if kept is not None else self._retention.failed),
+        }
+        ended = self._end(job, JobStatus.FAILED, LIVE, changes)
+        metrics.job_ended(ended)
+        log.error(
+            "job failed",
+            job_id=job.id,
+            code=ended.failure.code if ended.failure else None,
+            stage=job.stage,
+            error=invocation.failure.error,
+        )
+        return StageDone(job_id=job.id, stage="record_failure")
+
+    def _current(self, job_id: str, generation: int) -> Job:
+        job = self._jobs.get(job_id)
+        if job is None:
+            raise JobEnded("the job is unknown or has expired")
+        if job.generation != generation:
+            raise AttemptSuperseded("the job runs anew")
+        return job
+
+    def _end(self, job: Job, to: JobStatus, status_in: frozenset[JobStatus], changes: dict[str, Any]) -> Job:
+        try:
+            ended = self._jobs.update(job.id, changes, when=JobGuard(status_in=status_in, generation=job.generation))
+        except StaleWrite as stale:
+            ended = _already(to, stale, job.generation)
+        ensure_terminal_event(self._log, ended, clock=self._clock)
+        return ended
+
+
+def _ended(now: datetime, kept_seconds: int) -> dict[str, Any]:
+    return {"ended_at": now, "updated_at": now, "expires_at": expiry_after_end(now, kept_seconds)}
+
+
+def _already(to: JobStatus, stale: StaleWrite, generation: int) -> Job:
+    job = stale.current
+    if job is None or job.generation != generation or job.status is not to:
+        raise JobEnded(f"the job is {job.status if job else 'gone'}") from stale
+    return job
+
+
+def fault_of(job: Job, caught: CaughtError) -> Fault:
+    """What to tell the owner about an error the state machine caught.
+
+    The failing attempt has noted its fault on the job when it could; an attempt that was killed or timed out could not.
+    """
+    code, message = _known(caught.error) or (ErrorCode.INTERNAL_ERROR, "the job met an unforeseen error")
+    kind = getattr(errors, caught.error, None)
+    noted = job.last_fault
+    if noted and kind and noted.code == code and noted.stage == job.stage and noted.attempt == job.attempt:
+        message = noted.message
+    return Fault(
+        code=code,
+        message=message,
+        stage=job.stage,
+        attempt=job.attempt,
+        retryable=code in RETRYABLE,
+        trace_id=job.trace_id,
+        stack_trace=_stack_trace(caught.cause),
+    )
+
+
+RETRYABLE = frozenset(
+    {
+        ErrorCode.MODEL_RATE_LIMITED,
+        ErrorCode.MODEL_TIMEOUT,
+        ErrorCode.MODEL_UNAVAILABLE,
+        ErrorCode.MODEL_DISCONNECTED,
+        ErrorCode.STORAGE_THROTTLED,
+        ErrorCode.STORAGE_UNAVAILABLE,
+        ErrorCode.EXECUTION_NOT_STARTED,
+        ErrorCode.STAGE_TIMEOUT,
+        ErrorCode.WORKER_LOST,
+    }
+)
+"""The reasons after which the same request may well succeed later."""
+
+
+def _known(error: str) -> tuple[ErrorCode, str] | None:
+    kind = getattr(errors, error, None)
+    if isinstance(kind, type) and issubclass(kind, MillraceError):
+        return kind.code, (kind.__doc__ or error).splitlines()[0].rstrip(".")
+    if error == "States.Timeout":
+        return ErrorCode.STAGE_TIMEOUT, "the stage took longer than it may"
+    if error.startswith(("Lambda.", "Runtime.", "Sandbox.")):
+        return ErrorCode.WORKER_LOST, "the worker was lost"
+    return None
+
+
+def _stack_trace(cause: str) -> str | None:
+    try:
+        frames = json.loads(cause)["stackTrace"]
+        return "".join(str(frame) for frame in frames)[-STACK_TRACE_CHARS:] or None
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,58 @@
+"""How a job ends: the move on the job decides, then the terminal event follows from it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from shared.clock import Clock
+from shared.errors import JobEnded
+from shared.jobs.event_log import EventLog
+from shared.jobs.events import Cancelled, Complete, Failed, Progress, StoredEvent
+from shared.jobs.fence import Fence
+from shared.jobs.job import Job, JobStatus
+from shared.jobs.writer import claim
+
+OUTSIDE = 999
+"""The stage number of whoever ends a job from outside its stages: above every stage."""
+
+
+def expiry_after_end(ended_at: datetime, retention_seconds: int) -> int:
+    """When an ended job stops being shown, in Unix seconds."""
+    return int((ended_at + timedelta(seconds=retention_seconds)).timestamp())
+
+
+def terminal_events(job: Job) -> tuple[StoredEvent, ...]:
+    """What the log of an ended job has to end with; a function of the job alone, so anyone can supply it."""
+    match job.status:
+        case JobStatus.COMPLETED:
+            return (Progress(progress=100), Complete(usage=job.usage))
+        case JobStatus.CANCELLED:
+            return (Cancelled(stage=job.stage),)
+        case JobStatus.FAILED if job.failure is not None:
+            return (
+                Failed(
+                    code=job.failure.code,
+                    message=job.failure.message,
+                    stage=job.failure.stage,
+                    attempt=job.failure.attempt,
+                    retry_count=job.retry_count,
+                    retryable=job.failure.retryable,
+                    request_id=job.request_id,
+                    trace_id=job.trace_id,
+                ),
+            )
+        case _:
+            raise ValueError(f"a job that is {job.status} has no terminal event")
+
+
+def ensure_terminal_event(log: EventLog, job: Job, *, clock: Clock) -> None:
+    """Append the ended job's terminal event unless it is there.
+
+    Whoever moves a job to its end calls this, and so does whoever finds an ended job without its terminal event because
+    the mover died in between: a watcher always learns how a job ended.
+    """
+    fence = Fence.of_attempt(generation=job.generation, stage=OUTSIDE, retry=0)
+    try:
+        claim(log, job.id, fence, terminal_events(job), at=clock)
+    except JobEnded:
+        return

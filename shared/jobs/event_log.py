@@ -1,0 +1,100 @@
+"""The event log of a job: appended in order, without gaps, by whoever may still write.
+
+An append names the sequence number it expects to be next (*compare and append*). Losing that race is how an attempt
+learns that another has taken over or that the job has ended; there are no locks. Several events can share one append:
+they become one item, keyed by its first number, so two writers who agree on where the log ends always collide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared.jobs.events import TERMINAL, StoredEvent
+from shared.jobs.fence import Fence
+
+MAX_BATCH = 4
+"""The most events one append may hold: how far before a given number its item can begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An event at its place: `seq` counts from 1; `first` is where its batch begins; `at` is the time of the append."""
+
+    seq: int
+    first: int
+    at: datetime
+    event: StoredEvent
+
+    @property
+    def terminal(self) -> bool:
+        return self.event.type in TERMINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One append: `events` take the numbers from `first` on. `log_bytes` is the size of the log's text with them."""
+
+    first: int
+    events: tuple[StoredEvent, ...]
+    fence: Fence
+    at: datetime
+    log_bytes: int = 0
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.events) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class LogTail:
+    """Where the log ends. An empty log ends at 0, written by nobody."""
+
+    seq: int = 0
+    log_bytes: int = 0
+    fence: Fence | None = None
+    terminal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogSnapshot:
+    """Everything up to and including `seq`, folded."""
+
+    seq: int
+    text: str
+    stage: str | None
+    progress: float
+    log_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogBounds:
+    """How much of a log is kept as single events before the older ones are folded into a snapshot."""
+
+    max_events: int = 1000
+    max_bytes: int = 262_144
+
+
+class SequenceTaken(Exception):
+    """Another append already holds this place."""
+
+
+class EventLog(Protocol):
+    """Where logs are kept. Nothing here judges who may write: `LogWriter` does."""
+
+    def append(self, job_id: str, batch: Batch) -> None:
+        """Store the batch; raise SequenceTaken when its first number is taken by another batch."""
+
+    def read(self, job_id: str, *, after: int) -> Sequence[LogEntry]:
+        """The stored entries beyond `after`, in order; may lag behind the latest append, may start beyond a gap."""
+
+    def tail(self, job_id: str) -> LogTail:
+        """Where the log ends, as of now."""
+
+    def snapshot(self, job_id: str) -> LogSnapshot | None:
+        """The newest snapshot, as of now."""
+
+    def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
+        """Store the snapshot unless a newer one stands, then drop what it covers, the newest batch excepted."""

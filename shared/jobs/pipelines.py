@@ -1,0 +1,57 @@
+"""Pipelines: what a job can be asked to do, and in which stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from shared.schema import Schema
+
+
+class JobInput(Schema):
+    """What every pipeline's input can name besides its own fields."""
+
+    custom_model: str | None = Field(
+        default=None, min_length=1, max_length=128, description="a model of the allow-list, instead of the default one"
+    )
+    agent_id: str | None = Field(
+        default=None, min_length=1, max_length=64, description="a stored agent of the caller's"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One kind of job.
+
+    `stages` are the names of its stage functions in order, `run_seconds` the state machine's own time limit. Retentions
+    (seconds after the end) fall back to the settings when None.
+    """
+
+    name: str
+    input_model: type[JobInput]
+    result_model: type[Schema]
+    stages: tuple[str, ...]
+    run_seconds: int = 3600
+    retention_seconds: int | None = None
+    failed_retention_seconds: int | None = None
+
+    def place_of(self, stage: str) -> int:
+        return self.stages.index(stage)
+
+
+class Pipelines(Mapping[str, Pipeline]):
+    """All pipelines by name."""
+
+    def __init__(self, *pipelines: Pipeline) -> None:
+        self._by_name = {pipeline.name: pipeline for pipeline in sorted(pipelines, key=lambda each: each.name)}
+
+    def __getitem__(self, name: str) -> Pipeline:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)

@@ -1,0 +1,159 @@
+"""Reading a job's log while it grows: nothing lost, nothing twice, from any place, at the least number of looks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared.clock import Clock
+from shared.jobs.endings import ensure_terminal_event
+from shared.jobs.event_log import EventLog
+from shared.jobs.events import TERMINAL, Complete, Delta, Snapshot, StreamEvent
+from shared.jobs.job import Job
+from shared.jobs.store import JobStore
+from shared.jobs.writer import COALESCE_SECONDS
+
+SHORTEST_WAIT = 0.025
+LONGEST_WAIT = 0.25
+CLOSE_LOOK = 0.01
+"""Seconds between two looks around the moment the next delta is due."""
+
+JOB_CHECK_SECONDS = 1.0
+"""After this long without an event the job itself is looked at: it may have ended or expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One event for a watcher; `id` is its number in the log."""
+
+    id: int
+    event: StreamEvent
+
+    @property
+    def terminal(self) -> bool:
+        return self.event.type in TERMINAL
+
+
+class LogReader:
+    """A place in one job's log. Hands out every event beyond it once, in order, or a snapshot of what is gone."""
+
+    def __init__(self, log: EventLog, job_id: str, *, after: int = 0) -> None:
+        self._log = log
+        self._job_id = job_id
+        self.position = after
+
+    def poll(self) -> list[Frame]:
+        """What has come since the last call."""
+        entries = self._log.read(self._job_id, after=self.position)
+        frames: list[Frame] = []
+        if entries and entries[0].seq > self.position + 1:
+            snapshot = self._log.snapshot(self._job_id)
+            if snapshot is not None and snapshot.seq > self.position:
+                self.position = snapshot.seq
+                whole = Snapshot(text=snapshot.text, stage=snapshot.stage, progress=snapshot.progress)
+                frames.append(Frame(snapshot.seq, whole))
+        for entry in entries:
+            if entry.seq == self.position + 1:
+                self.position = entry.seq
+                frames.append(Frame(entry.seq, entry.event))
+            elif entry.seq > self.position:
+                break  # a read that lags may show a gap; the next one fills it
+        return frames
+
+
+class Pace:
+    """When to look again.
+
+    Deltas come one coalescing interval apart, so after one the next look is just before the next is due, and then every
+    10 ms: about two looks per delta. In silence, a tenth of its length so far: a watcher who has waited a second is
+    told at most a tenth of a second late.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._found_at = monotonic()
+        self._delta_due: float | None = None
+
+    @property
+    def silence(self) -> float:
+        """Seconds since something was found."""
+        return self._monotonic() - self._found_at
+
+    def found(self, frames: list[Frame], asked_at: float) -> None:
+        self._found_at = self._monotonic()
+        flowing = isinstance(frames[-1].event, Delta) or (len(frames) > 1 and isinstance(frames[-2].event, Delta))
+        self._delta_due = asked_at + COALESCE_SECONDS if flowing else None
+
+    def wait(self) -> float:
+        """Seconds until the next look."""
+        if self._delta_due is not None:
+            until_due = self._delta_due - CLOSE_LOOK - self._monotonic()
+            if until_due > 0:
+                return until_due
+            if self.silence < 2 * COALESCE_SECONDS:
+                return CLOSE_LOOK
+        return min(LONGEST_WAIT, max(SHORTEST_WAIT, self.silence / 10))
+
+
+class JobWatcher:
+    """Follows jobs for watchers."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        event_log: EventLog,
+        result_of: Callable[[Job], dict[str, Any] | None],
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._log = event_log
+        self._result_of = result_of
+        self._clock = clock
+
+    def log_end(self, job_id: str) -> tuple[int, bool]:
+        """The number of the last event, and whether it is a terminal one."""
+        tail = self._log.tail(job_id)
+        return tail.seq, tail.terminal
+
+    async def follow(self, job_id: str, *, after: int) -> AsyncIterator[Frame | None]:
+        """The job's events beyond `after`, as they come, to the terminal one; None whenever there was nothing to see.
+
+        Ends without a terminal event only when the job has expired. A job found ended without its terminal event (the
+        process that ended it died in between) gets it here.
+        """
+        reader = LogReader(self._log, job_id, after=after)
+        pace = Pace()
+        checked_at = time.monotonic()
+        while True:
+            asked_at = time.monotonic()
+            frames = await asyncio.to_thread(reader.poll)
+            if frames:
+                pace.found(frames, asked_at)
+            for frame in frames:
+                yield await self._complete(job_id, frame)
+            if frames and frames[-1].terminal:
+                return
+            if pace.silence >= JOB_CHECK_SECONDS and time.monotonic() - checked_at >= JOB_CHECK_SECONDS:
+                checked_at = time.monotonic()
+                if not await asyncio.to_thread(self._still_there, job_id):
+                    return
+            if not frames:
+                yield None
+            await asyncio.sleep(pace.wait())
+
+    async def _complete(self, job_id: str, frame: Frame) -> Frame:
+        if not isinstance(frame.event, Complete):
+            return frame
+        job = await asyncio.to_thread(self._jobs.get, job_id)
+        result = await asyncio.to_thread(self._result_of, job) if job else None
+        return replace(frame, event=frame.event.model_copy(update={"result": result}))
+
+    def _still_there(self, job_id: str) -> bool:
+        job = self._jobs.get(job_id)
+        if job is not None and job.status.ended:
+            ensure_terminal_event(self._log, job, clock=self._clock)
+        return job is not None

@@ -1,0 +1,289 @@
+"""What can be done with jobs over HTTP: create, look up, list, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.clock import Clock
+from shared.errors import (
+    Conflict,
+    ErrorCode,
+    FieldIssue,
+    Forbidden,
+    InvalidInput,
+    MillraceError,
+    NotFound,
+)
+from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
+from shared.jobs.completion import Retention
+from shared.jobs.endings import ensure_terminal_event, expiry_after_end
+from shared.jobs.event_log import EventLog
+from shared.jobs.executions import ExecutionNotStarted, Executions
+from shared.jobs.idempotency import IdempotencyKeys, KeyClaim, KeyTaken, hash_of_request
+from shared.jobs.ids import JOB_ID, new_job_id
+from shared.jobs.job import LIVE, Fault, Job, JobLinks, JobStatus
+from shared.jobs.limits import CreationLimit
+from shared.jobs.pipelines import JobInput, Pipeline
+from shared.jobs.store import JobFilter, JobGuard, JobPage, JobStore, StaleWrite
+from shared.jobs.transcript import Transcript
+from shared.telemetry import log, metrics
+
+IDEMPOTENCY_SECONDS = 24 * 3600
+"""How long a key is remembered."""
+
+CLAIM_SECONDS = 10.0
+"""After this long a key whose job was never stored is taken to belong to a request that died."""
+
+
+class NotStarted(MillraceError):
+    """The job was stored, but its execution could not be started: it is marked failed."""
+
+    code = ErrorCode.EXECUTION_NOT_STARTED
+    retryable = True
+
+    def __init__(self, job: Job) -> None:
+        super().__init__("the job could not be started and is marked failed; send the request again")
+        self.job = job
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A request for a job, checked as far as its fields go."""
+
+    pipeline: str
+    input: JobInput
+    links: JobLinks
+    trace_id: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job with what its log adds up to so far, and its result once it has one."""
+
+    job: Job
+    transcript: Transcript
+    result: dict[str, Any] | None
+
+
+class JobService:
+    """The jobs API. Every method takes the owner who asks, and shows nobody somebody else's job."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        event_log: EventLog,
+        checkpoints: CheckpointStore,
+        executions: Executions,
+        keys: IdempotencyKeys,
+        creations: CreationLimit,
+        pipelines: Mapping[str, Pipeline],
+        default_model: str,
+        allowed_models: Sequence[str],
+        retention: Retention,
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._log = event_log
+        self._checkpoints = checkpoints
+        self._executions = executions
+        self._keys = keys
+        self._creations = creations
+        self._pipelines = pipelines
+        self._default_model = default_model
+        self._allowed_models = tuple(allowed_models)
+        self._retention = retention
+        self._clock = clock
+
+    def create(self, owner: str, request: NewJob, *, idempotency_key: str | None = None) -> Job:
+        """Store the job and start its execution; a repeat with the same key answers the first job.
+
+        Raises InvalidInput, RateLimitExceeded, Conflict (the first request with this key is still under way) and
+        NotStarted (the job is stored as failed).
+        """
+        model = self._model_for(request.input)
+        job = self._new_job(owner, request, model)
+        if idempotency_key is None:
+            return self._create(job)
+        claim = KeyClaim(
+            job_id=job.id, request_hash=hash_of_request(_meaning(request)), claimed_at=self._clock().timestamp()
+        )
+        expires_at = int(claim.claimed_at) + IDEMPOTENCY_SECONDS
+        try:
+            self._keys.claim(owner, idempotency_key, claim, expires_at=expires_at)
+        except KeyTaken as taken:
+            first = self._first_answer(claim, taken.claim)
+            if first is not None:
+                return first
+            try:
+                self._keys.claim(owner, idempotency_key, claim, expires_at=expires_at, replaces=taken.claim)
+            except KeyTaken:
+                raise _under_way() from None
+        try:
+            return self._create(job)
+        except NotStarted:
+            raise
+        except MillraceError:
+            self._keys.release(owner, idempotency_key, claim)
+            raise
+
+    def view(self, owner: str, job_id: str) -> JobView:
+        """The job, its text, stage and progress so far, and its result. Raises NotFound, Forbidden."""
+        job = self.owned(owner, job_id)
+        snapshot = self._log.snapshot(job_id)
+        transcript = Transcript.of_snapshot(snapshot) if snapshot else Transcript()
+        for entry in self._log.read(job_id, after=transcript.seq):
+            transcript.apply(entry.seq, entry.event)
+        return JobView(job, transcript, self.result(job))
+
+    def result(self, job: Job) -> dict[str, Any] | None:
+        """The result of a completed job: the output of the stage that finished last."""
+        latest = latest_checkpoint(job)
+        if job.status is not JobStatus.COMPLETED or latest is None:
+            return None
+        return self._checkpoints.get(job.id, *latest).output
+
+    def owned(self, owner: str, job_id: str) -> Job:
+        """Raises NotFound for an unknown or expired job, Forbidden for somebody else's."""
+        return owned_job(self._jobs, owner, job_id)
+
+    def list_jobs(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        """Newest first. Raises InvalidInput for a cursor that is not ours."""
+        try:
+            return self._jobs.list_owned(owner, where=where, limit=limit, cursor=cursor)
+        except ValueError:
+            raise InvalidInput([FieldIssue("cursor", "must be the `cursor` of an earlier page")]) from None
+
+    def cancel(self, owner: str, job_id: str) -> Job:
+        """End the job where it stands; a cancelled one stays as it is. Raises NotFound, Forbidden, Conflict."""
+        job = self.owned(owner, job_id)
+        now = self._clock()
+        pipeline = self._pipelines[job.pipeline]
+        kept = pipeline.failed_retention_seconds
+        changes = {
+            "status": JobStatus.CANCELLED,
+            "ended_at": now,
+            "updated_at": now,
+            "expires_at": expiry_after_end(now, kept if kept is not None else self._retention.failed),
+        }
+        try:
+            cancelled = self._jobs.update(job_id, changes, when=JobGuard(status_in=LIVE))
+        except StaleWrite as stale:
+            if stale.current is None:
+                raise _unknown(job_id) from stale
+            if stale.current.status is not JobStatus.CANCELLED:
+                raise Conflict(f"the job is {stale.current.status}; only a live job can be cancelled") from stale
+            cancelled = stale.current
+        # The log first: it is what stops a stage in the middle of a model call. The execution only waits for the stage.
+        ensure_terminal_event(self._log, cancelled, clock=self._clock)
+        self._executions.stop(cancelled)
+        metrics.job_ended(cancelled)
+        log.info("job cancelled", job_id=job_id)
+        return cancelled
+
+    def _create(self, job: Job) -> Job:
+        self._creations.take(job.owner)
+        self._jobs.put_new(job)
+        return self._start(job)
+
+    def _start(self, job: Job) -> Job:
+        try:
+            self._executions.start(job)
+        except ExecutionNotStarted as refusal:
+            log.error("execution not started", job_id=job.id, reason=str(refusal))
+            raise NotStarted(self._fail_unstarted(job)) from refusal
+        log.info("job created", job_id=job.id, pipeline=job.pipeline, request_id=job.request_id)
+        metrics.job_created(job)
+        return job
+
+    def _fail_unstarted(self, job: Job) -> Job:
+        now = self._clock()
+        failure = Fault(
+            code=ErrorCode.EXECUTION_NOT_STARTED,
+            message="the job's execution could not be started",
+            retryable=True,
+            trace_id=job.trace_id,
+        )
+        changes = {
+            "status": JobStatus.FAILED,
+            "failure": failure,
+            "ended_at": now,
+            "updated_at": now,
+            "expires_at": expiry_after_end(now, self._retention.failed),
+        }
+        failed = self._jobs.update(job.id, changes, when=JobGuard(status_in=frozenset({JobStatus.PENDING})))
+        ensure_terminal_event(self._log, failed, clock=self._clock)
+        return failed
+
+    def _first_answer(self, repeat: KeyClaim, first: KeyClaim) -> Job | None:
+        """The job an earlier request with this key made; None when that request died before it stored one."""
+        if first.request_hash != repeat.request_hash:
+            raise InvalidInput(
+                [FieldIssue("Idempotency-Key", "must be a new one for a different request body")],
+                code=ErrorCode.IDEMPOTENCY_KEY_REUSED,
+            )
+        job = self._jobs.get(first.job_id)
+        if job is None:
+            if repeat.claimed_at - first.claimed_at < CLAIM_SECONDS:
+                raise _under_way()
+            return None
+        if job.status is JobStatus.PENDING:
+            # The first request may have died between storing and starting; starting twice starts once.
+            return self._start(job)
+        return job
+
+    def _new_job(self, owner: str, request: NewJob, model: str) -> Job:
+        now = self._clock()
+        pipeline = self._pipelines[request.pipeline]
+        job = Job(
+            id=new_job_id(int(now.timestamp() * 1000)),
+            owner=owner,
+            pipeline=pipeline.name,
+            input=request.input.model_dump(mode="json", exclude_none=True),
+            model=model,
+            links=request.links,
+            trace_id=request.trace_id,
+            request_id=request.request_id,
+            created_at=now,
+            updated_at=now,
+            expires_at=expiry_after_end(now, pipeline.run_seconds + self._retention.failed),
+        )
+        return job.model_copy(update={"execution_arn": self._executions.arn_of(job)})
+
+    def _model_for(self, job_input: JobInput) -> str:
+        if job_input.agent_id is not None:
+            raise InvalidInput([FieldIssue("input.agentId", "must be one of your agents; there is none with this id")])
+        wanted = job_input.custom_model
+        if wanted is not None and wanted not in self._allowed_models:
+            allowed = ", ".join(self._allowed_models)
+            raise InvalidInput([FieldIssue("input.customModel", f"must be one of: {allowed}")])
+        return wanted or self._default_model
+
+
+def owned_job(jobs: JobStore, owner: str, job_id: str) -> Job:
+    """Raises NotFound for an unknown or expired job, Forbidden for somebody else's."""
+    job = jobs.get(job_id) if JOB_ID.fullmatch(job_id) else None
+    if job is None:
+        raise _unknown(job_id)
+    if job.owner != owner:
+        raise Forbidden("this job belongs to somebody else")
+    return job
+
+
+def _unknown(job_id: str) -> NotFound:
+    return NotFound(f"there is no job {job_id[:64]}: it never was, or has expired")
+
+
+def _under_way() -> Conflict:
+    return Conflict("a request with this Idempotency-Key is still under way; repeat it in a moment")
+
+
+def _meaning(request: NewJob) -> dict[str, Any]:
+    return {
+        "pipeline": request.pipeline,
+        "input": request.input.model_dump(mode="json"),
+        "links": request.links.model_dump(mode="json"),
+    }

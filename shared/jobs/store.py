@@ -1,0 +1,77 @@
+"""The port to stored jobs: every move is one conditional write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shared.jobs.job import Job, JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class JobGuard:
+    """What has to hold for a write to happen; an expired job holds nothing."""
+
+    status_in: frozenset[JobStatus] | None = None
+    generation: int | None = None
+    fence_up_to: str | None = None
+    fence_is: str | None = None
+
+    def holds(self, job: Job) -> bool:
+        return (
+            (self.status_in is None or job.status in self.status_in)
+            and (self.generation is None or job.generation == self.generation)
+            and (self.fence_up_to is None or job.fence <= self.fence_up_to)
+            and (self.fence_is is None or job.fence == self.fence_is)
+        )
+
+
+class StaleWrite(Exception):
+    """The guard did not hold; nothing was changed. `current` is the job as it is, None when there is none."""
+
+    def __init__(self, current: Job | None) -> None:
+        super().__init__(f"job is {current.status if current else 'gone'}")
+        self.current = current
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which of an owner's jobs to list; None does not filter."""
+
+    pipeline: str | None = None
+    status: JobStatus | None = None
+    session_id: str | None = None
+    run_id: str | None = None
+    project_id: str | None = None
+
+    def matches(self, job: Job) -> bool:
+        return (
+            (self.pipeline is None or job.pipeline == self.pipeline)
+            and (self.status is None or job.status == self.status)
+            and (self.session_id is None or job.links.session_id == self.session_id)
+            and (self.run_id is None or job.links.run_id == self.run_id)
+            and (self.project_id is None or job.links.project_id == self.project_id)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """One page of jobs, newest first; `cursor` is None on the last page."""
+
+    jobs: Sequence[Job]
+    cursor: str | None
+
+
+class JobStore(Protocol):
+    """Where jobs are kept. No method ever shows an expired job."""
+
+    def put_new(self, job: Job) -> None: ...
+
+    def get(self, job_id: str) -> Job | None: ...
+
+    def update(self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard) -> Job:
+        """Set the named fields if the guard holds and answer the whole job; raise StaleWrite otherwise."""
+
+    def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        """Raises ValueError for a cursor this store did not issue."""

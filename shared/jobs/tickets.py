@@ -1,0 +1,65 @@
+"""Stream tickets: short-lived proof, for clients that cannot send headers, that their bearer may watch one job."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+
+from shared.clock import Clock
+from shared.errors import Forbidden, Unauthenticated
+
+TICKET_SECONDS = 300
+"""How long a ticket opens streams: some windows' worth, because `EventSource` reconnects to the URL it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """`owner` may watch `job_id` until `expires_at` (Unix seconds)."""
+
+    owner: str
+    job_id: str
+    expires_at: int
+
+
+class TicketOffice:
+    """Issues tickets and checks them: `base64url(JSON).base64url(HMAC-SHA256)`."""
+
+    def __init__(self, secret: bytes, *, clock: Clock) -> None:
+        self._secret = secret
+        self._clock = clock
+
+    def issue(self, owner: str, job_id: str) -> tuple[str, Ticket]:
+        ticket = Ticket(owner, job_id, int(self._clock().timestamp()) + TICKET_SECONDS)
+        claims = {"sub": ticket.owner, "job": ticket.job_id, "exp": ticket.expires_at}
+        body = _encode(json.dumps(claims, separators=(",", ":")).encode())
+        return f"{body}.{_encode(self._sign(body))}", ticket
+
+    def check(self, text: str, job_id: str) -> Ticket:
+        """Raises Unauthenticated for a ticket that is not ours or past its time, Forbidden for another job's."""
+        body, _, signature = text.partition(".")
+        try:
+            if not hmac.compare_digest(_decode(signature), self._sign(body)):
+                raise Unauthenticated("the ticket is not valid")
+            claims = json.loads(_decode(body))
+        except ValueError:
+            raise Unauthenticated("the ticket is not valid") from None
+        ticket = Ticket(claims["sub"], claims["job"], claims["exp"])
+        if ticket.expires_at <= self._clock().timestamp():
+            raise Unauthenticated("the ticket has expired; ask for a new one")
+        if ticket.job_id != job_id:
+            raise Forbidden("the ticket is for another job")
+        return ticket
+
+    def _sign(self, body: str) -> bytes:
+        return hmac.new(self._secret, body.encode(), hashlib.sha256).digest()
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,237 @@
+"""Writing to a job's log: one attempt's claim on it, its coalesced deltas, and its bound."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from shared.clock import Clock
+from shared.errors import AttemptStopped, AttemptSuperseded, JobEnded
+from shared.jobs.event_log import Batch, EventLog, LogBounds, LogSnapshot, LogTail, SequenceTaken
+from shared.jobs.events import TERMINAL, Delta, Progress, Reset, StoredEvent
+from shared.jobs.fence import Fence
+from shared.jobs.transcript import Transcript
+
+COALESCE_SECONDS = 0.1
+"""At most one write of deltas per this long (row C6)."""
+
+WATCH_SECONDS = 0.5
+"""How long an attempt may stay unaware, while it has nothing to write, that it has been stopped."""
+
+MAX_DELTA_CHARS = 48_000
+"""Longest text of one delta: a hundred thousand bytes and more still fit an item when every character takes four."""
+
+T = TypeVar("T")
+
+
+def refuse_if_beaten(tail: LogTail, fence: Fence) -> None:
+    """Raise AttemptStopped when the log's end shows that `fence` may write no more."""
+    if tail.fence is None:
+        return
+    if tail.terminal and tail.fence.generation >= fence.generation:
+        raise JobEnded("the job has ended")
+    if tail.fence > fence:
+        raise AttemptSuperseded("a newer attempt has taken over")
+
+
+def claim(
+    log: EventLog,
+    job_id: str,
+    fence: Fence,
+    events: tuple[StoredEvent, ...],
+    *,
+    at: Clock,
+    after: LogTail | None = None,
+) -> LogTail:
+    """Append `events` at the end of the log, wherever that is by now, and answer the new end.
+
+    `after` is where the caller believes the log ends (saves a read when right). From this append on every attempt that
+    was writing before loses its next append. Raises AttemptStopped when `fence` is not entitled to the end of the log.
+    """
+    tail = log.tail(job_id) if after is None else after
+    while True:
+        refuse_if_beaten(tail, fence)
+        batch = Batch(tail.seq + 1, events, fence, at(), tail.log_bytes + _text_bytes(events))
+        try:
+            log.append(job_id, batch)
+        except SequenceTaken:
+            tail = log.tail(job_id)
+        else:
+            return LogTail(batch.last, batch.log_bytes, fence, events[-1].type in TERMINAL)
+
+
+class LogWriter:
+    """One attempt's pen: text is buffered and written at most every 100 ms, the first and the last piece at once.
+
+    Only the holder of the end of the log can write: the first append that finds its place taken raises AttemptStopped,
+    out of whatever the attempt is doing (`run`). `still_ours` is asked while there is nothing to write.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        job_id: str,
+        fence: Fence,
+        *,
+        tail: LogTail,
+        text: str,
+        progress: float,
+        clock: Clock,
+        bounds: LogBounds,
+        still_ours: Callable[[], None],
+    ) -> None:
+        self._log = log
+        self._job_id = job_id
+        self._fence = fence
+        self._tail = tail
+        self._clock = clock
+        self._bounds = bounds
+        self._still_ours = still_ours
+        self._compacted: LogSnapshot | None = None
+        self._standing = [text]
+        self._buffered: list[str] = []
+        self._progress = self._written_progress = progress
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+
+    @property
+    def tail(self) -> LogTail:
+        return self._tail
+
+    @property
+    def text(self) -> str:
+        """The stream's text with everything given so far."""
+        return "".join((*self._standing, *self._buffered))
+
+    @property
+    def progress(self) -> float:
+        return self._progress
+
+    def write(self, text: str) -> None:
+        """Add text to the stream; it is on its way within 100 ms."""
+        if text:
+            self._buffered.append(text)
+            self._wake.set()
+
+    def report(self, progress: float) -> None:
+        """Set the job's progress (0–100); travels with the next write, and never falls."""
+        self._progress = max(self._progress, round(min(100.0, progress), 1))
+
+    async def append(self, *events: StoredEvent) -> None:
+        """Write what is buffered and then these events, at once."""
+        async with self._writing:
+            await self._write_buffered()
+            await self._append(events)
+
+    async def reset(self, event: Reset) -> None:
+        """Replace the stream's text, dropping what is buffered."""
+        async with self._writing:
+            self._buffered.clear()
+            self._standing = [event.text]
+            self._progress = self._written_progress = event.progress
+            await self._append((event,))
+
+    async def flush(self) -> None:
+        """Write what is buffered, and the progress if it has moved."""
+        async with self._writing:
+            await self._write_buffered()
+            if self._progress != self._written_progress:
+                await self._append((self._moved(),))
+
+    async def run(self, work: Awaitable[T]) -> T:
+        """Do the work while its text is being written; end it as soon as this attempt may write no more."""
+        worker = asyncio.ensure_future(work)
+        pump = asyncio.create_task(self._pump())
+        try:
+            await asyncio.wait({worker, pump}, return_when=asyncio.FIRST_COMPLETED)
+            if pump.done():
+                pump.result()
+            result = await worker
+            await self.flush()
+        except AttemptStopped:
+            raise
+        except Exception:
+            # What the model said before it failed has been paid for: the watcher may see it, the retry resets it.
+            await self.flush()
+            raise
+        else:
+            return result
+        finally:
+            # A cancelled append would still reach the log, unknown to this writer: wait for the one under way.
+            async with self._writing:
+                pump.cancel()
+            worker.cancel()
+            await asyncio.gather(pump, worker, return_exceptions=True)
+
+    async def _pump(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._wake.wait(), WATCH_SECONDS)
+            except TimeoutError:
+                await asyncio.to_thread(self._still_ours)
+                continue
+            self._wake.clear()
+            began = time.monotonic()
+            async with self._writing:
+                await self._write_buffered()
+            await self._keep_bounded()
+            await asyncio.sleep(max(0.0, began + COALESCE_SECONDS - time.monotonic()))
+
+    async def _write_buffered(self) -> None:
+        while self._buffered:
+            text = "".join(self._buffered)
+            text, rest = text[:MAX_DELTA_CHARS], text[MAX_DELTA_CHARS:]
+            self._buffered = [rest] if rest else []
+            self._standing.append(text)
+            moved = self._progress != self._written_progress
+            await self._append((Delta(text=text), self._moved()) if moved else (Delta(text=text),))
+
+    def _moved(self) -> Progress:
+        self._written_progress = self._progress
+        return Progress(progress=self._progress)
+
+    async def _append(self, events: tuple[StoredEvent, ...]) -> None:
+        size = self._tail.log_bytes + _text_bytes(events)
+        batch = Batch(self._tail.seq + 1, events, self._fence, self._clock(), size)
+        try:
+            await asyncio.to_thread(self._log.append, self._job_id, batch)
+        except SequenceTaken:
+            refuse_if_beaten(await asyncio.to_thread(self._log.tail, self._job_id), self._fence)
+            raise AttemptSuperseded("another writer holds the end of the log") from None
+        self._tail = LogTail(batch.last, size, self._fence)
+
+    async def _keep_bounded(self) -> None:
+        covered = self._compacted or LogSnapshot(0, "", None, 0)
+        if (
+            self._tail.seq - covered.seq < self._bounds.max_events
+            and self._tail.log_bytes - covered.log_bytes < self._bounds.max_bytes
+        ):
+            return
+        self._compacted = await asyncio.to_thread(compact, self._log, self._job_id, self._tail.log_bytes)
+
+
+def compact(log: EventLog, job_id: str, log_bytes: int) -> LogSnapshot | None:
+    """Fold all but the newest batch into a snapshot, drop what it covers, and answer it.
+
+    Folding a prefix of the log gives the same snapshot whoever does it, so this needs no claim.
+    """
+    standing = log.snapshot(job_id)
+    transcript = Transcript()
+    if standing is not None:
+        transcript = Transcript.of_snapshot(standing)
+    entries = log.read(job_id, after=transcript.seq)
+    for entry in entries:
+        if entry.seq != transcript.seq + 1 or entry.first == entries[-1].first:
+            break
+        transcript.apply(entry.seq, entry.event)
+    if transcript.seq == (standing.seq if standing else 0):
+        return standing
+    snapshot = LogSnapshot(transcript.seq, transcript.text, transcript.stage, transcript.progress, log_bytes)
+    log.compact(job_id, snapshot)
+    return snapshot
+
+
+def _text_bytes(events: tuple[StoredEvent, ...]) -> int:
+    return sum(len(event.text.encode()) for event in events if isinstance(event, Delta | Reset))

@@ -1,0 +1,78 @@
+"""What functions read from their environment, when they first need it; docs/architecture.md lists every variable."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Base: names are the variables' names in lower case; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+
+class StorageSettings(Settings):
+    table_name: str
+    artefact_bucket: str
+
+
+class RetentionSettings(Settings):
+    """Seconds an ended job is kept."""
+
+    job_retention_seconds: int = 600
+    failed_job_retention_seconds: int = 3600
+
+
+class LogSettings(Settings):
+    """How much of an event log is kept as single events."""
+
+    log_max_events: int = 1000
+    log_max_bytes: int = 262_144
+
+
+class ModelSettings(Settings):
+    """Which models may be named, and where they are."""
+
+    default_model: str = ""
+    allowed_models: Annotated[tuple[str, ...], NoDecode] = ()
+    openai_base_url: str | None = None
+    model_secret_arn: str = ""
+    model_prices: str = "{}"
+
+    @field_validator("allowed_models", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class ExecutionSettings(Settings):
+    state_machine_arn_prefix: str = ""
+
+
+class CreationSettings(Settings):
+    job_creations_per_minute: int = 10
+
+
+class StreamSettings(Settings):
+    """Where streams are served, and how many of them for how long."""
+
+    stream_url: str = ""
+    streams_per_user: int = 5
+    stream_window_seconds: float = 60
+    stream_lease_seconds: float = 30
+    heartbeat_seconds: float = 15
+
+
+class TicketSettings(Settings):
+    ticket_secret_arn: str
+
+
+class IdentitySettings(Settings):
+    """Whose tokens are accepted where no authorizer stands in front."""
+
+    oidc_issuer: str
+    oidc_audience: str
+    oidc_jwks_url: str | None = None

@@ -1,0 +1,56 @@
+"""Between models and DynamoDB attribute values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+Item = dict[str, Any]
+
+
+def to_attribute(value: Any) -> dict[str, Any]:
+    """One JSON-like value as an attribute value; None is stored as NULL."""
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int() | float() | Decimal():
+            return {"N": str(value)}
+        case Mapping():
+            return {"M": {key: to_attribute(each) for key, each in value.items()}}
+        case list() | tuple():
+            return {"L": [to_attribute(each) for each in value]}
+        case _:
+            raise TypeError(f"no attribute type for {type(value).__name__}")
+
+
+def to_item(values: Mapping[str, Any]) -> Item:
+    """A whole item; None values are left out."""
+    return {key: to_attribute(value) for key, value in values.items() if value is not None}
+
+
+def from_attribute(attribute: Mapping[str, Any]) -> Any:
+    """The JSON-like value of an attribute: numbers come back as int where they are whole, else float."""
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "S" | "BOOL":
+            return value
+        case "N":
+            number = Decimal(value)
+            return int(number) if number == number.to_integral_value() else float(number)
+        case "NULL":
+            return None
+        case "M":
+            return {key: from_attribute(each) for key, each in value.items()}
+        case "L":
+            return [from_attribute(each) for each in value]
+        case _:
+            raise TypeError(f"unexpected attribute type {kind}")
+
+
+def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: from_attribute(value) for key, value in item.items()}

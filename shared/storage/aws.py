@@ -1,0 +1,92 @@
+"""AWS clients: made when first used, kept for the life of the process, their errors turned into ours."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import StorageThrottled, StorageUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+THROTTLES = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "SlowDown",
+    }
+)
+
+
+@functools.cache
+def client(service: str) -> Any:
+    """A boto3 client with short timeouts and few quick retries: what lasts longer is for Step Functions to retry."""
+    import boto3  # noqa: PLC0415 - a third of a second that functions without AWS calls should not pay
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(
+        connect_timeout=2,
+        read_timeout=10,
+        max_pool_connections=50,
+        retries={"mode": "standard", "total_max_attempts": 3},
+    )
+    return boto3.session.Session().client(service, config=config)  # type: ignore[call-overload]
+
+
+def dynamodb() -> DynamoDBClient:
+    return client("dynamodb")  # type: ignore[no-any-return]
+
+
+def s3() -> S3Client:
+    return client("s3")  # type: ignore[no-any-return]
+
+
+def stepfunctions() -> SFNClient:
+    return client("stepfunctions")  # type: ignore[no-any-return]
+
+
+def secretsmanager() -> SecretsManagerClient:
+    return client("secretsmanager")  # type: ignore[no-any-return]
+
+
+@contextmanager
+def storage_faults() -> Iterator[None]:
+    """Turn botocore's errors into StorageThrottled and StorageUnavailable; a refused condition passes through."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code == "ConditionalCheckFailedException":
+            raise
+        if code in THROTTLES:
+            raise StorageThrottled("the database is throttling") from error
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+        if status < 500:
+            raise
+        raise StorageUnavailable("the database could not be reached") from error
+    except BotoCoreError as error:
+        raise StorageUnavailable("the database could not be reached") from error
+
+
+@contextmanager
+def refused_condition(make: Any) -> Iterator[None]:
+    """Raise `make(existing item or None)` where DynamoDB refuses the write's condition."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    try:
+        with storage_faults():
+            yield
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
+            raise
+        raise make(error.response.get("Item")) from error

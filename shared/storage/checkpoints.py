@@ -1,0 +1,44 @@
+"""Checkpoints in DynamoDB: one item per attempt that finished a stage."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from shared.clock import Clock
+from shared.jobs.checkpoints import StageOutput
+from shared.jobs.job import CheckpointRef, Job
+from shared.storage import keys
+from shared.storage.artefacts import TextArtefacts
+from shared.storage.attributes import to_item
+from shared.storage.aws import dynamodb, storage_faults
+
+KEPT = timedelta(days=2)
+
+
+class DynamoCheckpointStore:
+    """The CheckpointStore on a DynamoDB table, with outputs over the inline size in S3."""
+
+    def __init__(self, table: str, artefacts: TextArtefacts, *, clock: Clock) -> None:
+        self._table = table
+        self._artefacts = artefacts
+        self._clock = clock
+
+    def put(self, job: Job, stage: str, fence: str, output: StageOutput) -> None:
+        stored = self._artefacts.keep(job.id, f"checkpoint-{stage}-{fence}", output.model_dump_json())
+        expires_at = int((self._clock() + KEPT).timestamp())
+        with storage_faults():
+            dynamodb().put_item(
+                TableName=self._table,
+                Item=to_item({**_key(job.id, stage, fence), "output": stored, "expiresAt": expires_at}),
+            )
+
+    def get(self, job_id: str, stage: str, ref: CheckpointRef) -> StageOutput:
+        with storage_faults():
+            found = dynamodb().get_item(
+                TableName=self._table, Key=to_item(_key(job_id, stage, ref.fence)), ConsistentRead=True
+            )
+        return StageOutput.model_validate_json(self._artefacts.resolve(found["Item"]["output"]["S"]))
+
+
+def _key(job_id: str, stage: str, fence: str) -> dict[str, str]:
+    return {"PK": keys.job_partition(job_id), "SK": keys.checkpoint(stage, fence)}

@@ -1,0 +1,198 @@
+"""The event log in DynamoDB: one item per append, `JOB#<id> / EVT#<first seq>`, and one snapshot item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.clock import Clock
+from shared.jobs.event_log import MAX_BATCH, Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
+from shared.jobs.events import STORED_EVENTS, TERMINAL
+from shared.jobs.fence import Fence
+from shared.schema import Schema
+from shared.storage import keys
+from shared.storage.artefacts import TextArtefacts
+from shared.storage.attributes import from_item, to_item
+from shared.storage.aws import dynamodb, refused_condition, storage_faults
+
+KEPT = timedelta(days=2)
+"""When DynamoDB may delete an event. Whether it is shown is decided by its job; this only has to be later."""
+
+
+class StoredBatch(Schema):
+    """The item of one append; `at` is in Unix milliseconds, `events` a JSON list."""
+
+    seq: int
+    events: str
+    fence: str
+    at: int
+    log_bytes: int
+    expires_at: int
+
+
+class StoredSnapshot(Schema):
+    """The snapshot item; `text` is itself or a reference (see `artefacts`)."""
+
+    seq: int
+    text: str
+    stage: str | None = None
+    progress: float
+    log_bytes: int
+    expires_at: int
+
+
+class DynamoEventLog:
+    """The EventLog on a DynamoDB table."""
+
+    def __init__(self, table: str, artefacts: TextArtefacts, *, clock: Clock) -> None:
+        self._table = table
+        self._artefacts = artefacts
+        self._clock = clock
+
+    def append(self, job_id: str, batch: Batch) -> None:
+        stored = StoredBatch(
+            seq=batch.first,
+            events=STORED_EVENTS.dump_json(batch.events, exclude_none=True).decode(),
+            fence=str(batch.fence),
+            at=int(batch.at.timestamp() * 1000),
+            log_bytes=batch.log_bytes,
+            expires_at=self._expiry(),
+        )
+        item = to_item({**_key(job_id, keys.event(batch.first)), **stored.model_dump()})
+
+        try:
+            with refused_condition(_Existing):
+                dynamodb().put_item(
+                    TableName=self._table,
+                    Item=item,
+                    ConditionExpression="attribute_not_exists(PK)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except _Existing as existing:
+            # A write whose answer was lost is repeated by botocore and finds itself.
+            if existing.item and (existing.item["fence"], existing.item["events"]) == (item["fence"], item["events"]):
+                return
+            raise SequenceTaken from existing
+
+    def read(self, job_id: str, *, after: int) -> Sequence[LogEntry]:
+        # The item that holds the next event may begin up to a batch's length before it.
+        begin = keys.event(max(1, after + 2 - MAX_BATCH))
+        return [
+            entry
+            for item in self._query(job_id, begin, consistent=False)
+            for entry in _entries(item)
+            if entry.seq > after
+        ]
+
+    def tail(self, job_id: str) -> LogTail:
+        newest = next(self._query(job_id, keys.event(0), consistent=True, newest_first=True), None)
+        if newest is None:
+            return LogTail()
+        entries = _entries(newest)
+        stored = _batch(newest)
+        return LogTail(
+            seq=entries[-1].seq,
+            log_bytes=stored.log_bytes,
+            fence=Fence.parse(stored.fence),
+            terminal=entries[-1].event.type in TERMINAL,
+        )
+
+    def snapshot(self, job_id: str) -> LogSnapshot | None:
+        with storage_faults():
+            found = dynamodb().get_item(
+                TableName=self._table, Key=to_item(_key(job_id, keys.SNAPSHOT)), ConsistentRead=True
+            )
+        if "Item" not in found:
+            return None
+        stored = StoredSnapshot.model_validate(_own(found["Item"]))
+        text = self._artefacts.resolve(stored.text)
+        return LogSnapshot(stored.seq, text, stored.stage, stored.progress, stored.log_bytes)
+
+    def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
+        stored = StoredSnapshot(
+            seq=snapshot.seq,
+            text=self._artefacts.keep(job_id, f"snapshot-{snapshot.seq}", snapshot.text),
+            stage=snapshot.stage,
+            progress=snapshot.progress,
+            log_bytes=snapshot.log_bytes,
+            expires_at=self._expiry(),
+        )
+        try:
+            with refused_condition(_Existing):
+                dynamodb().put_item(
+                    TableName=self._table,
+                    Item=to_item({**_key(job_id, keys.SNAPSHOT), **stored.model_dump()}),
+                    ConditionExpression="attribute_not_exists(PK) OR seq < :seq",
+                    ExpressionAttributeValues={":seq": {"N": str(snapshot.seq)}},
+                )
+        except _Existing:
+            return
+        self._drop(job_id, snapshot.seq)
+
+    def _drop(self, job_id: str, up_to: int) -> None:
+        covered = [
+            {"PK": item["PK"], "SK": item["SK"]}
+            for item in self._query(job_id, keys.event(0), consistent=True)
+            if _entries(item)[-1].seq <= up_to
+        ]
+        for begin in range(0, len(covered), 25):
+            requests: Any = {self._table: [{"DeleteRequest": {"Key": key}} for key in covered[begin : begin + 25]]}
+            while requests:
+                with storage_faults():
+                    requests = dynamodb().batch_write_item(RequestItems=requests).get("UnprocessedItems")
+
+    def _query(
+        self, job_id: str, begin: str, *, consistent: bool, newest_first: bool = False
+    ) -> Iterator[Mapping[str, Any]]:
+        query: dict[str, Any] = {"Limit": 1} if newest_first else {}
+        while True:
+            with storage_faults():
+                page = dynamodb().query(
+                    TableName=self._table,
+                    KeyConditionExpression="PK = :pk AND SK BETWEEN :begin AND :end",
+                    ExpressionAttributeValues={
+                        ":pk": {"S": keys.job_partition(job_id)},
+                        ":begin": {"S": begin},
+                        ":end": {"S": keys.event(9_999_999_999)},
+                    },
+                    ConsistentRead=consistent,
+                    ScanIndexForward=not newest_first,
+                    **query,
+                )
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _expiry(self) -> int:
+        return int((self._clock() + KEPT).timestamp())
+
+
+class _Existing(Exception):
+    def __init__(self, item: Mapping[str, Any] | None) -> None:
+        super().__init__("exists")
+        self.item = item
+
+
+def _key(job_id: str, sort: str) -> dict[str, str]:
+    return {"PK": keys.job_partition(job_id), "SK": sort}
+
+
+def _own(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in from_item(item).items() if name not in {"PK", "SK"}}
+
+
+def _batch(item: Mapping[str, Any]) -> StoredBatch:
+    return StoredBatch.model_validate(_own(item))
+
+
+def _entries(item: Mapping[str, Any]) -> list[LogEntry]:
+    stored = _batch(item)
+    at = _time(stored.at)
+    events = STORED_EVENTS.validate_json(stored.events)
+    return [LogEntry(stored.seq + place, stored.seq, at, event) for place, event in enumerate(events)]
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

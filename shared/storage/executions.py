@@ -1,0 +1,53 @@
+"""Executions on AWS Step Functions."""
+
+from __future__ import annotations
+
+import json
+
+from shared.jobs.executions import ExecutionNotStarted, execution_name
+from shared.jobs.job import Job
+from shared.storage.aws import stepfunctions
+from shared.telemetry import log
+
+
+class StepFunctionsExecutions:
+    """Executions by naming convention: state machine `<prefix><pipeline>`, execution named after the job."""
+
+    def __init__(self, state_machine_arn_prefix: str) -> None:
+        self._prefix = state_machine_arn_prefix
+
+    def arn_of(self, job: Job) -> str:
+        machine = self._prefix + job.pipeline
+        return machine.replace(":stateMachine:", ":execution:") + ":" + execution_name(job)
+
+    def start(self, job: Job) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see storage/aws.py
+
+        trace = {"traceHeader": job.trace_id} if job.trace_id else {}
+        try:
+            stepfunctions().start_execution(
+                stateMachineArn=self._prefix + job.pipeline,
+                name=execution_name(job),
+                input=json.dumps({"jobId": job.id, "generation": job.generation}),
+                **trace,
+            )
+        except (BotoCoreError, ClientError) as error:
+            if _code(error) == "ExecutionAlreadyExists":
+                return
+            raise ExecutionNotStarted(_code(error) or type(error).__name__) from error
+
+    def stop(self, job: Job) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see storage/aws.py
+
+        try:
+            stepfunctions().stop_execution(
+                executionArn=str(job.execution_arn), error="JobCancelled", cause="cancelled by its owner"
+            )
+        except (BotoCoreError, ClientError) as error:
+            # The log has stopped the stages already; an execution left to itself ends by itself.
+            log.warning("execution not stopped", job_id=job.id, reason=_code(error) or type(error).__name__)
+
+
+def _code(error: Exception) -> str:
+    response = getattr(error, "response", {})
+    return str(response.get("Error", {}).get("Code", ""))

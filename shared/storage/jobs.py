@@ -1,0 +1,154 @@
+"""Jobs in DynamoDB: one item each, moved by conditional updates."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from shared.clock import Clock
+from shared.jobs.job import Job
+from shared.jobs.store import JobFilter, JobGuard, JobPage, StaleWrite
+from shared.storage import keys
+from shared.storage.attributes import from_item, to_attribute, to_item
+from shared.storage.aws import dynamodb, refused_condition, storage_faults
+
+BY_OWNER = "ByOwner"
+INDEX_ATTRIBUTES = ("ownerSort",)
+
+
+class DynamoJobStore:
+    """The JobStore on a DynamoDB table."""
+
+    def __init__(self, table: str, *, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+
+    def put_new(self, job: Job) -> None:
+        values = job.model_dump(mode="json", exclude_none=True)
+        # The index sorts by id, which begins with the time of creation.
+        item = to_item({"PK": keys.job_partition(job.id), "SK": keys.JOB, "ownerSort": job.id, **values})
+        with storage_faults():
+            dynamodb().put_item(TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(PK)")
+
+    def get(self, job_id: str) -> Job | None:
+        with storage_faults():
+            found = dynamodb().get_item(TableName=self._table, Key=_key(job_id), ConsistentRead=True)
+        return self._shown(found.get("Item"))
+
+    def update(self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard) -> Job:
+        values = Job.model_construct(**changes).model_dump(mode="json", include=set(changes), warnings=False)
+        now = int(self._clock().timestamp())
+        names, attributes = {"#expiresAt": "expiresAt"}, {":now": to_attribute(now)}
+        assignments = []
+        for place, (name, value) in enumerate(values.items()):
+            names[f"#s{place}"] = name
+            attributes[f":s{place}"] = to_attribute(value)
+            assignments.append(f"#s{place} = :s{place}")
+        conditions = ["#expiresAt > :now", *_conditions(when, names, attributes)]
+        with refused_condition(lambda item: StaleWrite(self._shown(item))):
+            updated = dynamodb().update_item(
+                TableName=self._table,
+                Key=_key(job_id),
+                UpdateExpression="SET " + ", ".join(assignments),
+                ConditionExpression=" AND ".join(conditions),
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=attributes,
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        return _job(updated["Attributes"])
+
+    def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        start = _decode_cursor(cursor, owner) if cursor is not None else None
+        jobs: list[Job] = []
+        while True:
+            query: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
+            with storage_faults():
+                page = dynamodb().query(
+                    TableName=self._table,
+                    IndexName=BY_OWNER,
+                    KeyConditionExpression="#owner = :owner",
+                    ExpressionAttributeNames={"#owner": "owner"},
+                    ExpressionAttributeValues={":owner": {"S": owner}},
+                    ScanIndexForward=False,
+                    Limit=max(limit, 25),
+                    **query,
+                )
+            found = self._load_all([item["ownerSort"]["S"] for item in page["Items"]])
+            for key in page["Items"]:
+                job = found.get(key["ownerSort"]["S"])
+                if job is None or not where.matches(job):
+                    continue
+                jobs.append(job)
+                if len(jobs) == limit:
+                    more = key is not page["Items"][-1] or "LastEvaluatedKey" in page
+                    return JobPage(jobs, _encode_cursor(job.id) if more else None)
+            start = page.get("LastEvaluatedKey")
+            if start is None:
+                return JobPage(jobs, None)
+
+    def _load_all(self, job_ids: list[str]) -> dict[str, Job]:
+        """The shown ones among these jobs, a hundred at a time as BatchGetItem allows."""
+        jobs: dict[str, Job] = {}
+        for begin in range(0, len(job_ids), 100):
+            wanted: Any = {self._table: {"Keys": [_key(each) for each in job_ids[begin : begin + 100]]}}
+            while wanted:
+                with storage_faults():
+                    answer = dynamodb().batch_get_item(RequestItems=wanted)
+                for item in answer["Responses"].get(self._table, []):
+                    job = self._shown(item)
+                    if job is not None:
+                        jobs[job.id] = job
+                wanted = answer.get("UnprocessedKeys")
+        return jobs
+
+    def _shown(self, item: Mapping[str, Any] | None) -> Job | None:
+        """DynamoDB deletes expired items some time later; nobody sees them from the moment they expire."""
+        if not item:
+            return None
+        job = _job(item)
+        return None if job.expired(self._clock()) else job
+
+
+def _conditions(when: JobGuard, names: dict[str, str], attributes: dict[str, Any]) -> list[str]:
+    conditions = []
+    if when.status_in is not None:
+        names["#status"] = "status"
+        allowed = {f":status{place}": to_attribute(status) for place, status in enumerate(sorted(when.status_in))}
+        attributes.update(allowed)
+        conditions.append(f"#status IN ({', '.join(allowed)})")
+    if when.generation is not None:
+        names["#generation"] = "generation"
+        attributes[":generation"] = to_attribute(when.generation)
+        conditions.append("#generation = :generation")
+    for operator, fence in (("<=", when.fence_up_to), ("=", when.fence_is)):
+        if fence is not None:
+            names["#fence"] = "fence"
+            attributes[":fence"] = to_attribute(fence)
+            conditions.append(f"#fence {operator} :fence")
+    return conditions
+
+
+def _key(job_id: str) -> dict[str, Any]:
+    return {"PK": {"S": keys.job_partition(job_id)}, "SK": {"S": keys.JOB}}
+
+
+def _job(item: Mapping[str, Any]) -> Job:
+    values = from_item(item)
+    for name in ("PK", "SK", *INDEX_ATTRIBUTES):
+        values.pop(name, None)
+    return Job.model_validate(values)
+
+
+def _encode_cursor(job_id: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([job_id]).encode()).decode().rstrip("=")
+
+
+def _decode_cursor(cursor: str, owner: str) -> dict[str, Any]:
+    """Only the job's id travels: the owner's own partition is where it is looked up, whatever a client sends."""
+    (job_id,) = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    if not isinstance(job_id, str):
+        raise ValueError("not a cursor")  # noqa: TRY004 - one error for every unusable cursor
+    return {"owner": {"S": owner}, "ownerSort": {"S": job_id}, **_key(job_id)}

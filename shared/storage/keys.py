@@ -1,0 +1,32 @@
+"""The keys of the one table; docs/data-model.md lists who reads what by them."""
+
+from __future__ import annotations
+
+JOB = "JOB"
+SNAPSHOT = "SNAP"
+EVENT_PREFIX = "EVT#"
+
+
+def job_partition(job_id: str) -> str:
+    return f"JOB#{job_id}"
+
+
+def user_partition(owner: str) -> str:
+    return f"USER#{owner}"
+
+
+def event(seq: int) -> str:
+    """Zero-padded, so that items sort as their numbers do."""
+    return f"{EVENT_PREFIX}{seq:010d}"
+
+
+def checkpoint(stage: str, fence: str) -> str:
+    return f"CKPT#{stage}#{fence}"
+
+
+def record(name: str) -> str:
+    return f"LIMIT#{name}"
+
+
+def idempotency(key_hash: str) -> str:
+    return f"IDEM#{key_hash}"

@@ -1,0 +1,95 @@
+"""Limits and idempotency keys in DynamoDB: small items per user, written by compare-and-swap."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from shared.clock import Clock
+from shared.jobs.idempotency import KeyClaim, KeyTaken
+from shared.jobs.limits import Versioned, VersionLost
+from shared.storage import keys
+from shared.storage.attributes import from_item, to_item
+from shared.storage.aws import dynamodb, refused_condition, storage_faults
+
+
+class DynamoRecordStore:
+    """The RecordStore on a DynamoDB table."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    def load(self, owner: str, name: str) -> Versioned:
+        with storage_faults():
+            found = dynamodb().get_item(TableName=self._table, Key=to_item(_key(owner, name)), ConsistentRead=True)
+        if "Item" not in found:
+            return Versioned(0, "{}")
+        stored = from_item(found["Item"])
+        return Versioned(stored["version"], stored["text"])
+
+    def swap(self, owner: str, name: str, record: Versioned, *, expires_at: int) -> None:
+        values = {**_key(owner, name), "version": record.version + 1, "text": record.text, "expiresAt": expires_at}
+        unchanged = "#version = :version" if record.version else "attribute_not_exists(PK)"
+        expected: dict[str, Any] = (
+            {
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {":version": {"N": str(record.version)}},
+            }
+            if record.version
+            else {}
+        )
+        with refused_condition(lambda _: VersionLost()):
+            dynamodb().put_item(TableName=self._table, Item=to_item(values), ConditionExpression=unchanged, **expected)
+
+
+class DynamoIdempotencyKeys:
+    """The IdempotencyKeys on a DynamoDB table; keys are stored hashed, being the client's words."""
+
+    def __init__(self, table: str, *, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+
+    def claim(
+        self, owner: str, key: str, claim: KeyClaim, *, expires_at: int, replaces: KeyClaim | None = None
+    ) -> None:
+        free = "attribute_not_exists(PK) OR expiresAt <= :now"
+        values: dict[str, Any] = {":now": {"N": str(int(self._clock().timestamp()))}}
+        if replaces is not None:
+            free += " OR jobId = :replaced"
+            values[":replaced"] = {"S": replaces.job_id}
+        with refused_condition(_taken):
+            dynamodb().put_item(
+                TableName=self._table,
+                Item=to_item({**_idempotency(owner, key), **claim.model_dump(), "expiresAt": expires_at}),
+                ConditionExpression=free,
+                ExpressionAttributeValues=values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+
+    def release(self, owner: str, key: str, claim: KeyClaim) -> None:
+        try:
+            with refused_condition(_taken):
+                dynamodb().delete_item(
+                    TableName=self._table,
+                    Key=to_item(_idempotency(owner, key)),
+                    ConditionExpression="jobId = :mine",
+                    ExpressionAttributeValues={":mine": {"S": claim.job_id}},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except KeyTaken:
+            return
+
+
+def _taken(item: Mapping[str, Any] | None) -> KeyTaken:
+    own = {name: value for name, value in from_item(item or {}).items() if name not in {"PK", "SK", "expiresAt"}}
+    return KeyTaken(KeyClaim.model_validate(own))
+
+
+def _key(owner: str, name: str) -> dict[str, str]:
+    return {"PK": keys.user_partition(owner), "SK": keys.record(name)}
+
+
+def _idempotency(owner: str, key: str) -> dict[str, str]:
+    key_hash = hashlib.sha256(key.encode()).hexdigest()[:32]
+    return {"PK": keys.user_partition(owner), "SK": keys.idempotency(key_hash)}

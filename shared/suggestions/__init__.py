@@ -1,0 +1,1 @@
+"""Feature suggestions: a described page or component in, validated suggestions out."""

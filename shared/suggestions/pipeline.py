@@ -1,0 +1,14 @@
+"""The `suggestion` pipeline; its state machine is statemachines/suggestion.asl.yaml."""
+
+from __future__ import annotations
+
+from shared.jobs.pipelines import Pipeline
+from shared.suggestions.models import SuggestionInput, Suggestions
+
+PIPELINE = Pipeline(
+    name="suggestion",
+    input_model=SuggestionInput,
+    result_model=Suggestions,
+    stages=("generate_suggestions", "validate_suggestions"),
+    run_seconds=3600,
+)

@@ -1,0 +1,101 @@
+"""The stages of the `suggestion` pipeline."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.errors import InvalidModelOutput
+from shared.jobs.events import Reset
+from shared.jobs.stages import StageRun
+from shared.llm.model import ChatModel, Finished, Message, ModelRequest, TextDelta
+from shared.suggestions.models import SuggestionInput, Suggestions
+from shared.suggestions.prompts import output_schema, repair_messages, request_messages
+
+EXPECTED_CHARS = 2000
+"""Length of a usual answer, which progress is measured by (row F3)."""
+
+MOST_BEFORE_COMPLETION = 95.0
+
+
+def progress_of(length: int) -> float:
+    """`min(95, length / 2000 · 100)`, in percent."""
+    return min(MOST_BEFORE_COMPLETION, length / EXPECTED_CHARS * 100)
+
+
+class GenerateSuggestions:
+    """Asks the model and streams its answer."""
+
+    name = "generate_suggestions"
+
+    def __init__(self, model: ChatModel) -> None:
+        self._model = model
+
+    async def run(self, run: StageRun) -> dict[str, Any]:
+        await stream_answer(self._model, run, request_messages(_wanted(run)))
+        return {}
+
+
+class ValidateSuggestions:
+    """Checks the answer against its schema; lets the model repair it once."""
+
+    name = "validate_suggestions"
+
+    def __init__(self, model: ChatModel) -> None:
+        self._model = model
+
+    async def run(self, run: StageRun) -> dict[str, Any]:
+        answer = run.stream.text
+        try:
+            found = Suggestions.model_validate_json(answer)
+        except ValidationError as error:
+            found = await self._repaired(run, answer, complaint(error))
+        run.stream.report(MOST_BEFORE_COMPLETION)
+        return found.model_dump(mode="json")
+
+    async def _repaired(self, run: StageRun, answer: str, wrong: str) -> Suggestions:
+        await run.stream.reset(
+            Reset(
+                text="",
+                progress=0,
+                reason="REPAIR",
+                message="the answer did not fit its schema and is being repaired",
+                attempt=run.job.attempt,
+                retry_count=run.job.retry_count,
+            )
+        )
+        await stream_answer(self._model, run, repair_messages(_wanted(run), answer, wrong))
+        try:
+            return Suggestions.model_validate_json(run.stream.text)
+        except ValidationError as error:
+            raise InvalidModelOutput(
+                f"the model's answer does not fit, also after repair: {complaint(error)}"
+            ) from None
+
+
+async def stream_answer(model: ChatModel, run: StageRun, messages: tuple[Message, ...]) -> None:
+    """One model call, its text on the job's stream and its tokens on the job's account."""
+    length = 0
+    request = ModelRequest(model=run.job.model, messages=messages, output_schema=output_schema())
+    async with aclosing(model.stream(request)) as pieces:
+        async for piece in pieces:
+            match piece:
+                case TextDelta(text=text):
+                    length += len(text)
+                    run.stream.report(progress_of(length))
+                    run.stream.write(text)
+                case Finished(usage=usage):
+                    run.spent(usage)
+
+
+def complaint(error: ValidationError) -> str:
+    """What is wrong, in field paths and rules; never the model's own words."""
+    issues = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'answer'}: {each['msg']}" for each in issues[:10])
+
+
+def _wanted(run: StageRun) -> SuggestionInput:
+    assert isinstance(run.input, SuggestionInput)  # noqa: S101 - the pipeline's input model
+    return run.input

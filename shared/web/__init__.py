@@ -1,0 +1,1 @@
+"""HTTP: the app factory, the envelope, authentication, and the SSE stream."""

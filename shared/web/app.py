@@ -1,0 +1,106 @@
+"""The app factory: every HTTP operation is one small FastAPI app, and all of them behave alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
+from mangum import Mangum
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import MillraceError, PayloadTooLarge, UnsupportedMediaType
+from shared.telemetry import metrics
+from shared.web.envelope import Exchange, Operation
+from shared.web.errors import defect, install, refuse
+
+MAX_BODY_BYTES = 64 * 1024
+"""More than any job's input may need; what is larger is refused before it is read as JSON."""
+
+
+def create_app(operation: Operation, *, union_branches: frozenset[str] = frozenset()) -> FastAPI:
+    """A FastAPI app for one operation: envelope, error answers, request ids, body limit and metrics built in."""
+    app = FastAPI(title="Millrace", version="1", docs_url=None, redoc_url=None, openapi_url=None)
+    install(app, union_branches=union_branches)
+    app.add_middleware(ExchangeMiddleware, operation=operation)
+    return app
+
+
+def lambda_handler(app: FastAPI) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """What API Gateway invokes."""
+    return Mangum(app, lifespan="off")
+
+
+def current_exchange(request: Request) -> Exchange:
+    exchange: Exchange = request.scope["exchange"]
+    return exchange
+
+
+CurrentExchange = Annotated[Exchange, Depends(current_exchange)]
+
+
+class ExchangeMiddleware:
+    """Gives every request its Exchange, checks its body, and lets no exception out."""
+
+    def __init__(self, app: ASGIApp, *, operation: Operation) -> None:
+        self._app = app
+        self._operation = operation
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = self._exchange(scope)
+        scope["exchange"] = exchange
+        answered: list[int] = []
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answered.append(message["status"])
+                message["headers"] = [*message["headers"], (b"x-request-id", exchange.request_id.encode())]
+            await send(message)
+
+        try:
+            body = await _checked_body(scope, receive) if scope["method"] in {"POST", "PUT", "PATCH"} else receive
+            await self._app(scope, body, send_with_id)
+        except Exception as error:
+            if answered:
+                raise
+            answer: JSONResponse = (
+                refuse(exchange, error) if isinstance(error, MillraceError) else defect(exchange, error)
+            )
+            await answer(scope, receive, send_with_id)
+        metrics.answered(exchange.operation, answered[0] if answered else 500, exchange.milliseconds)
+
+    def _exchange(self, scope: Scope) -> Exchange:
+        headers = dict(scope["headers"])
+        event: Mapping[str, Any] = scope.get("aws.event") or {}
+        exchange = Exchange(self._operation)
+        exchange.request_id = event.get("requestContext", {}).get("requestId") or exchange.request_id
+        trace_id = headers.get(b"x-amzn-trace-id", b"").decode("latin-1") or os.environ.get("_X_AMZN_TRACE_ID")
+        exchange.trace_id = trace_id[:256] if trace_id else None
+        return exchange
+
+
+async def _checked_body(scope: Scope, receive: Receive) -> Receive:
+    """Read the body within its limit and hand it on. Raises PayloadTooLarge, UnsupportedMediaType."""
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MAX_BODY_BYTES:
+            raise PayloadTooLarge(f"the body may have {MAX_BODY_BYTES} bytes at most")
+    media_type = dict(scope["headers"]).get(b"content-type", b"").split(b";")[0].strip().lower()
+    if body and media_type != b"application/json":
+        raise UnsupportedMediaType("send the body as JSON, with Content-Type: application/json")
+
+    async def replay() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

@@ -1,0 +1,119 @@
+"""The one envelope of every HTTP answer."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, Literal, TypeVar
+
+from shared.clock import utc_now
+from shared.errors import ErrorCode
+from shared.schema import Schema
+
+T = TypeVar("T")
+
+
+class Operation(StrEnum):
+    """What was asked for: one per HTTP function."""
+
+    CREATE_JOB = "create_job"
+    GET_JOB = "get_job"
+    LIST_JOBS = "list_jobs"
+    CANCEL_JOB = "cancel_job"
+    CREATE_STREAM_TICKET = "create_stream_ticket"
+    STREAM_JOB = "stream_job"
+    UNKNOWN = "unknown"
+
+
+class Entity(StrEnum):
+    """What the answer's `data` is."""
+
+    JOB = "job"
+    JOB_LIST = "job_list"
+    STREAM_TICKET = "stream_ticket"
+    NONE = "none"
+
+
+class Meta(Schema):
+    """About the answer: `durationMs` is the function's own time."""
+
+    request_id: str
+    timestamp: datetime
+    duration_ms: float
+    operation: Operation
+    entity: Entity
+
+
+class FieldError(Schema):
+    """One broken rule: `field` as the client wrote it, `rule` what would be right."""
+
+    field: str
+    rule: str
+
+
+class ErrorDetails(Schema):
+    fields: tuple[FieldError, ...] = ()
+    job_id: str | None = None
+    retry_after_seconds: int | None = None
+
+
+class ErrorBody(Schema):
+    code: ErrorCode
+    message: str
+    details: ErrorDetails = ErrorDetails()
+    retryable: bool = False
+
+
+class Envelope(Schema, Generic[T]):
+    """A successful answer."""
+
+    success: Literal[True] = True
+    data: T
+    meta: Meta
+
+
+class ErrorEnvelope(Schema):
+    """A refusal or a failure."""
+
+    success: Literal[False] = False
+    error: ErrorBody
+    meta: Meta
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer: what `meta` is made of."""
+
+    operation: Operation
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    trace_id: str | None = None
+    began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def milliseconds(self) -> float:
+        return round((time.perf_counter() - self.began) * 1000, 2)
+
+    def meta(self, entity: Entity) -> Meta:
+        return Meta(
+            request_id=self.request_id,
+            timestamp=utc_now(),
+            duration_ms=self.milliseconds,
+            operation=self.operation,
+            entity=entity,
+        )
+
+    def answer(self, data: T, entity: Entity) -> Envelope[T]:
+        # Already built and checked: validating the data a second time would only cost.
+        return Envelope[T].model_construct(success=True, data=data, meta=self.meta(entity))
+
+    def refusal(self, error: ErrorBody) -> ErrorEnvelope:
+        return ErrorEnvelope(error=error, meta=self.meta(Entity.NONE))
+
+
+def error_body(code: ErrorCode, message: str, *, request_id: str) -> dict[str, Any]:
+    """The JSON of a refusal made before any function was asked."""
+    exchange = Exchange(Operation.UNKNOWN, request_id=request_id)
+    return exchange.refusal(ErrorBody(code=code, message=message)).model_dump(mode="json", exclude_none=True)

@@ -1,0 +1,159 @@
+"""The jobs API on the wire: requests, answers, and how jobs turn into them."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Request
+from pydantic import Field, create_model
+
+from shared.jobs.job import Fault, Job, JobLinks, JobStatus
+from shared.jobs.pipelines import JobInput, Pipeline
+from shared.jobs.service import JobView
+from shared.jobs.usage import TokenUsage
+from shared.schema import Schema
+
+JobId = Annotated[str, Path(alias="jobId", description="the id that creating the job answered", max_length=64)]
+
+
+class JobRequest(Schema):
+    """What all requests for a job have in common; each pipeline's variant narrows `pipeline` and `input`."""
+
+    pipeline: str
+    input: JobInput
+    links: JobLinks = Field(default=JobLinks(), description="what the job belongs to, in your own ids")
+
+
+def job_request_type(pipelines: Mapping[str, Pipeline]) -> Any:
+    """The type of `POST /jobs` bodies: one JobRequest variant per pipeline, told apart by `pipeline`."""
+    variants = [_variant(pipeline) for pipeline in pipelines.values()]
+    if len(variants) == 1:
+        return variants[0]
+    return Annotated[functools.reduce(operator.or_, variants), Field(discriminator="pipeline")]
+
+
+def _variant(pipeline: Pipeline) -> type[JobRequest]:
+    return create_model(
+        f"{pipeline.name.title().replace('-', '')}JobRequest",
+        __base__=JobRequest,
+        __doc__=f"A job of the `{pipeline.name}` pipeline.",
+        pipeline=(Literal[pipeline.name], ...),  # type: ignore[arg-type]  # a Literal made at run time
+        input=(pipeline.input_model, ...),
+    )
+
+
+class JobAccepted(Schema):
+    """The job is stored and started."""
+
+    job_id: str
+    status: JobStatus
+    status_url: str
+    stream_url: str
+
+
+class JobSummary(Schema):
+    """A job as its owner sees it."""
+
+    job_id: str
+    pipeline: str
+    status: JobStatus
+    stage: str | None
+    progress: float = Field(ge=0, le=100)
+    attempt: int
+    retry_count: int
+    max_retries: int
+    last_fault: Fault | None
+    failure: Fault | None
+    model: str
+    usage: TokenUsage
+    links: JobLinks
+    trace_id: str | None
+    request_id: str | None
+    execution_arn: str | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    expires_at: datetime
+    status_url: str
+    stream_url: str
+
+
+class JobDetail(JobSummary):
+    """Everything a client needs that joins in the middle: follow the stream from `lastEventId`."""
+
+    input: dict[str, Any]
+    text: str = Field(description="what has been streamed so far")
+    last_event_id: int = Field(description="the last event `text` and `progress` include")
+    result: dict[str, Any] | None = Field(description="the pipeline's result, once the job is completed")
+
+
+class JobList(Schema):
+    """One page, newest first; `cursor` asks for the next one, null on the last page."""
+
+    jobs: tuple[JobSummary, ...]
+    cursor: str | None
+
+
+class StreamTicket(Schema):
+    """Opens the job's stream without a header until `expiresAt`."""
+
+    ticket: str
+    expires_at: datetime
+    stream_url: str = Field(description="the stream's URL with the ticket in it")
+
+
+class Urls:
+    """Where a job's status and stream are found."""
+
+    def __init__(self, request: Request, stream_url: str) -> None:
+        self._api = str(request.base_url).rstrip("/")
+        self._stream = stream_url.rstrip("/")
+
+    def status(self, job_id: str) -> str:
+        return f"{self._api}/jobs/{job_id}"
+
+    def stream(self, job_id: str) -> str:
+        return f"{self._stream}/jobs/{job_id}/stream"
+
+
+def accepted(job: Job, urls: Urls) -> JobAccepted:
+    return JobAccepted(
+        job_id=job.id, status=JobStatus.PENDING, status_url=urls.status(job.id), stream_url=urls.stream(job.id)
+    )
+
+
+def summary(job: Job, urls: Urls) -> JobSummary:
+    return JobSummary(**_fields(job, urls, show_stack_trace=False))
+
+
+def detail(view: JobView, urls: Urls, *, show_stack_trace: bool) -> JobDetail:
+    fields = _fields(view.job, urls, show_stack_trace=show_stack_trace)
+    if not view.job.status.ended:
+        # The log is ahead of the job item, which only moves when a stage does.
+        fields["progress"] = view.transcript.progress
+        fields["stage"] = view.transcript.stage or view.job.stage
+    return JobDetail(
+        **fields,
+        input=view.job.input,
+        text=view.transcript.text,
+        last_event_id=view.transcript.seq,
+        result=view.result,
+    )
+
+
+def _fields(job: Job, urls: Urls, *, show_stack_trace: bool) -> dict[str, Any]:
+    shown = JobSummary.model_fields.keys() & Job.model_fields.keys()
+    fields: dict[str, Any] = {name: getattr(job, name) for name in shown}
+    if job.failure is not None and not show_stack_trace:
+        fields["failure"] = job.failure.model_copy(update={"stack_trace": None})
+    return fields | {
+        "job_id": job.id,
+        "expires_at": datetime.fromtimestamp(job.expires_at, UTC),
+        "status_url": urls.status(job.id),
+        "stream_url": urls.stream(job.id),
+    }
