@@ -1,0 +1,446 @@
+"""Moto's server with Lambda invocations forwarded to the function host and DynamoDB made exact, fast and metered.
+
+The only file that touches moto's internals; `tests/contract/test_moto.py` covers each touch. Moto is pinned exactly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import copy
+import functools
+import http.client
+import json
+import operator
+import os
+import queue
+import socket
+import sys
+import threading
+import uuid
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+from botocore.config import Config
+from moto.core.config import default_user_config
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import SecondaryIndex, Table
+from moto.dynamodb.responses import DynamoHandler
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+from werkzeug.exceptions import HTTPException
+
+from local.capacity import ABSENT, CapacityMeter, ItemFootprint, read_units, write_units
+from local.credentials import DUMMY_CREDENTIALS
+from local.http_server import Environ, StartResponse, serve, status_line
+from local.intrinsics import ACCOUNT, REGION
+
+_INVOCATIONS = "/2015-03-31/functions/"
+_DYNAMODB_TARGET = "DynamoDB_20120810."
+_FOREVER = 86_400  # seconds; a state's own TimeoutSeconds ends a wait, not the HTTP client
+
+# What the event log and the job service do all day; everything else takes moto's own way in.
+_FAST = {
+    "PutItem": "put_item",
+    "GetItem": "get_item",
+    "UpdateItem": "update_item",
+    "DeleteItem": "delete_item",
+    "Query": "query",
+    "BatchGetItem": "batch_get_item",
+    "TransactWriteItems": "transact_write_items",
+}
+
+
+# ---- moto as it is, made faster ------------------------------------------------------------------------------------
+
+_original_query = Table.query
+_original_parse = AmazonStateLanguageParser.parse
+_queried = threading.local()
+
+
+def _query_one_partition(self: Table, hash_key: DynamoType | None, *args: Any, **kwargs: Any) -> Any:
+    """Moto sorts the whole table to find one partition; given a copy of the table with nothing else in it, it need not.
+
+    Indexes span partitions, so their queries run on the table itself.
+    """
+    index_name = kwargs.get("index_name") or (args[6] if len(args) > 6 else None)
+    table = self
+    if index_name is None and hash_key is not None:
+        table = copy.copy(self)
+        table.items = {hash_key: _narrow(self.items.get(hash_key, {}), *args[:2])}  # type: ignore[assignment]
+    result = _original_query(table, hash_key, *args, **kwargs)
+    _queried.partition = None if hash_key is None else str(hash_key.value)
+    _queried.size = sum(item.size() for item in result[0])
+    return result
+
+
+def _narrow(partition: Any, comparison: str | None = None, bounds: Sequence[DynamoType] = ()) -> Any:
+    """Leave out what a range condition on strings excludes, before moto sorts and compares it item by item."""
+    if comparison not in _COMPARISONS or any(bound.type != "S" for bound in bounds):
+        return partition
+    holds = _COMPARISONS[comparison]
+    values = [bound.value for bound in bounds]
+    return {key: item for key, item in partition.items() if key.type == "S" and holds(key.value, *values)}
+
+
+# As moto spells them; UTF-8 order is code point order, so comparing strings is comparing their bytes.
+_COMPARISONS: dict[str | None, Callable[..., bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "BEGINS_WITH": str.startswith,
+    "BETWEEN": lambda value, low, high: low <= value <= high,
+}
+
+
+def _copy_touched_partitions(self: Table, memo: dict[int, Any]) -> Table:
+    """Moto copies a table to roll a transaction back; only the partitions the transaction names can change."""
+    clone = copy.copy(self)
+    memo[id(self)] = clone
+    touched: set[DynamoType] | None = getattr(_queried, "touched", None)
+    clone.items = copy.copy(self.items)
+    for key, partition in self.items.items():
+        if touched is None or key in touched:
+            clone.items[key] = copy.deepcopy(partition, memo)
+    return clone
+
+
+@functools.lru_cache(maxsize=64)
+def _parse_tree(definition: str) -> Any:
+    return _original_parse(definition)[1]
+
+
+def _parse_from_cached_tree(definition: str) -> tuple[Any, Any]:
+    """Moto parses a definition again for every execution (0.1 s); the tree is the same, the program is made anew."""
+    tree = _parse_tree(definition)
+    return Preprocessor().visit(tree), tree
+
+
+@functools.lru_cache(maxsize=8)
+def _client(region: str, service: str) -> Any:
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name=region,
+        endpoint_url=f"http://127.0.0.1:{os.environ['MOTO_PORT']}",
+        **DUMMY_CREDENTIALS,
+        config=Config(
+            parameter_validation=False,
+            retries={"total_max_attempts": 1},
+            connect_timeout=_FOREVER,
+            read_timeout=_FOREVER,
+            max_pool_connections=256,
+        ),
+    )
+
+
+def _shared_client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
+    """Moto makes a boto3 client for every task it runs (10 ms); one will do."""
+    return _client(region, service)
+
+
+def install(port: int) -> None:
+    """Make moto execute state machines against the server on `port`, and apply the shortcuts above; idempotent."""
+    os.environ["MOTO_PORT"] = str(port)
+    default_user_config["stepfunctions"]["execute_state_machine"] = True
+    Table.query = _query_one_partition  # type: ignore[method-assign]
+    Table.__deepcopy__ = _copy_touched_partitions  # type: ignore[attr-defined]
+    AmazonStateLanguageParser.parse = staticmethod(_parse_from_cached_tree)  # type: ignore[method-assign]
+    vars(lambda_eval_utils)["boto_client_for"] = _shared_client_for
+    _client.cache_clear()
+
+
+# ---- DynamoDB ------------------------------------------------------------------------------------------------------
+
+
+class DynamoDb:
+    """Runs DynamoDB operations on moto one at a time, straight on its handler, and meters them.
+
+    Moto's DynamoDB is not thread-safe: without the lock 20 concurrent writers lose half of their puts. What the meter
+    does not know exactly: a query's size is that of the items it returns (not of those a filter dropped), and index
+    writes are counted on the partition of the item.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.meter = CapacityMeter()
+        self._faults: list[dict[str, Any]] = []
+
+    def add_fault(self, fault: dict[str, Any]) -> None:
+        """Answer the next `count` calls of `operation` with `error`; `partition` narrows it to one partition key."""
+        with self.lock:
+            self._faults.append({"count": 1, "error": "ProvisionedThroughputExceededException", **fault})
+
+    def call(self, operation: str, payload: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Status and JSON body of one of the operations in `_FAST`."""
+        body = json.loads(payload)
+        handler = DynamoHandler()
+        handler.region = REGION
+        handler.current_account = ACCOUNT
+        handler.headers = headers
+        handler.querystring = {}
+        handler.response_headers = {}
+        handler.body = handler.params = body
+        with self.lock:
+            fault = self._fault(operation, body)
+            if fault is not None:
+                return fault
+            status, answer = self._run(handler, operation, body)
+        return status, answer if isinstance(answer, bytes) else json.dumps(answer, default=_encode_bytes).encode()
+
+    def _run(self, handler: DynamoHandler, operation: str, body: dict[str, Any]) -> tuple[int, Any]:
+        writes = [] if operation not in _WRITES else [_Write(change, factor) for change, factor in _changes(body)]
+        _queried.touched = {write.partition for write in writes}
+        try:
+            result = getattr(handler, _FAST[operation])().result
+        except ServiceException as error:
+            status, _, text = handler.serialized(ActionResult(error))
+            self._meter_writes(writes)
+            return status, text.encode() if isinstance(text, str) else text
+        except HTTPException as error:
+            self._meter_writes(writes)
+            return error.code or 500, str(error.description).encode()
+        finally:
+            _queried.touched = None
+        self._meter_writes(writes)
+        self._meter_reads(operation, body)
+        return 200, result
+
+    def _meter_writes(self, writes: list[_Write]) -> None:
+        for write in writes:
+            consumed = self.meter.of(str(write.partition.value))
+            consumed.requests += 1
+            consumed.write_units += write.units() * write.factor
+
+    def _meter_reads(self, operation: str, body: dict[str, Any]) -> None:
+        if operation == "Query" and _queried.partition is not None:
+            consumed = self.meter.of(_queried.partition)
+            consumed.requests += 1
+            consumed.read_units += read_units(_queried.size, consistent=bool(body.get("ConsistentRead")))
+        elif operation == "GetItem":
+            self._meter_get(body["TableName"], body["Key"], consistent=bool(body.get("ConsistentRead")))
+        elif operation == "BatchGetItem":
+            for table_name, request in body["RequestItems"].items():
+                for key in request["Keys"]:
+                    self._meter_get(table_name, key, consistent=bool(request.get("ConsistentRead")))
+
+    def _meter_get(self, table_name: str, key: dict[str, Any], *, consistent: bool) -> None:
+        table = _table(table_name)
+        item = _find(table, key)
+        consumed = self.meter.of(str(DynamoType(key[table.hash_key_attr]).value))
+        consumed.requests += 1
+        consumed.read_units += read_units(0 if item is None else item.size(), consistent=consistent)
+
+    def _fault(self, operation: str, body: dict[str, Any]) -> tuple[int, bytes] | None:
+        for fault in self._faults:
+            if fault.get("operation", operation) != operation or fault["count"] <= 0:
+                continue
+            if "partition" in fault and fault["partition"] not in json.dumps(body):
+                continue
+            fault["count"] -= 1
+            answer = {"__type": f"com.amazonaws.dynamodb.v20120810#{fault['error']}", "message": "injected"}
+            return int(fault.get("status", 400)), json.dumps(answer).encode()
+        return None
+
+
+_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
+
+
+def _changes(body: dict[str, Any]) -> Iterable[tuple[dict[str, Any], int]]:
+    """The single writes of a request, each with the factor it is billed at."""
+    if "TransactItems" not in body:
+        return [(body, 1)]
+    return [(next(iter(entry.values())), 2) for entry in body["TransactItems"]]
+
+
+class _Write:
+    """One item about to be written: remembers what it was, to say afterwards what the write cost."""
+
+    def __init__(self, change: dict[str, Any], factor: int) -> None:
+        self._table = _table(change["TableName"])
+        self._key = change["Item"] if "Item" in change else change["Key"]
+        self.factor = factor
+        self.partition = DynamoType(self._key[self._table.hash_key_attr])
+        self._before = self._footprint()
+
+    def units(self) -> int:
+        return write_units(self._before, self._footprint())
+
+    def _footprint(self) -> ItemFootprint:
+        item = _find(self._table, self._key)
+        if item is None:
+            return ABSENT
+        indexed = {}
+        for index in self._table.global_indexes:
+            if all(name in item.attrs for name in index.schema_key_attrs):
+                key = repr([item.attrs[name] for name in index.schema_key_attrs])
+                indexed[index.name] = (key, *_projected(index, item))
+        return ItemFootprint(item.size(), indexed)
+
+
+def _projected(index: SecondaryIndex, item: Item) -> tuple[str, int]:
+    """What of an item an index holds, as text to compare, and its size."""
+    kind = index.projection.get("ProjectionType", "ALL")
+    names = {*index.table_key_attrs, *index.schema_key_attrs, *index.projection.get("NonKeyAttributes", [])}
+    attributes = {name: value for name, value in item.attrs.items() if kind == "ALL" or name in names}
+    return repr(attributes), sum(len(name) + value.size() for name, value in attributes.items())
+
+
+def _table(name: str) -> Table:
+    return dynamodb_backends[ACCOUNT][REGION].get_table(name)
+
+
+def _find(table: Table, key: dict[str, Any]) -> Item | None:
+    partition: Any = table.items.get(DynamoType(key[table.hash_key_attr]))
+    if partition is None or table.range_key_attr is None:
+        return partition  # type: ignore[no-any-return]
+    return partition.get(DynamoType(key[table.range_key_attr]))  # type: ignore[no-any-return]
+
+
+def _encode_bytes(value: Any) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{type(value).__name__} in a DynamoDB answer")
+
+
+# ---- Lambda --------------------------------------------------------------------------------------------------------
+
+
+class FunctionHostClient:
+    """Passes invocations on to the function host, over connections that stay open."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self._idle: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
+
+    def invoke(self, path: str, payload: bytes, headers: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Status, headers and body of the host's answer, which is Lambda's."""
+        while True:
+            try:
+                connection, used = self._idle.get_nowait(), True
+            except queue.Empty:
+                connection, used = http.client.HTTPConnection(*self._address, timeout=_FOREVER), False
+            try:
+                connection.request("POST", path, payload, headers)
+                response = connection.getresponse()
+                body = response.read()
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                if used:
+                    continue  # closed while idle: the request was never taken up
+                raise
+            self._idle.put(connection)
+            kept = [(name, value) for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP]
+            return response.status, kept, body
+
+
+_HOP_BY_HOP = {"connection", "date", "server", "content-length", "transfer-encoding", "keep-alive"}
+
+
+# ---- the server ----------------------------------------------------------------------------------------------------
+
+
+class Aws:
+    """The WSGI application: DynamoDB and Lambda by the shortcuts above, all else by moto."""
+
+    def __init__(self, function_host: str | None) -> None:
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._functions = None if function_host is None else FunctionHostClient(function_host)
+        self.dynamodb = DynamoDb()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        target: str = environ.get("HTTP_X_AMZ_TARGET", "")
+        path: str = environ["PATH_INFO"]
+        if target.startswith(_DYNAMODB_TARGET):
+            return self._dynamodb(environ, start_response, target.removeprefix(_DYNAMODB_TARGET))
+        if path.startswith(_INVOCATIONS) and path.endswith("/invocations"):
+            return self._invoke(environ, start_response)
+        if path.startswith("/_millrace/"):
+            return self._own(environ, start_response)
+        return list(self._moto(environ, start_response))
+
+    def _dynamodb(self, environ: Environ, start_response: StartResponse, operation: str) -> Iterable[bytes]:
+        payload = environ["wsgi.input"].read()
+        # Binary values go moto's way, whose parser turns base64 into bytes.
+        if operation not in _FAST or b'"B"' in payload or b'"BS"' in payload:
+            environ["wsgi.input"].seek(0)
+            with self.dynamodb.lock:
+                return list(self._moto(environ, start_response))
+        headers = {"x-amz-target": environ["HTTP_X_AMZ_TARGET"], "Content-Type": environ.get("CONTENT_TYPE", "")}
+        status, answer = self.dynamodb.call(operation, payload, headers)
+        start_response(
+            status_line(status),
+            [
+                ("Content-Type", "application/x-amz-json-1.0"),
+                ("x-amzn-RequestId", uuid.uuid4().hex),
+                ("x-amz-crc32", str(zlib.crc32(answer))),
+            ],
+        )
+        return [answer]
+
+    def _invoke(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        headers = {
+            name: environ[f"HTTP_{name.upper().replace('-', '_')}"]
+            for name in ("X-Amz-Invocation-Type", "X-Amz-Client-Context", "X-Amzn-Trace-Id")
+            if f"HTTP_{name.upper().replace('-', '_')}" in environ
+        }
+        try:
+            if self._functions is None:
+                raise ConnectionRefusedError("no function host was given")
+            status, answered, body = self._functions.invoke(environ["RAW_URI"], environ["wsgi.input"].read(), headers)
+        except (OSError, http.client.HTTPException) as error:
+            status = 500
+            answered = [("x-amzn-ErrorType", "ServiceException")]
+            body = json.dumps({"Type": "Service", "Message": f"the function host did not answer: {error}"}).encode()
+        start_response(status_line(status), answered)
+        return [body]
+
+    def _own(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"].removeprefix("/_millrace/")
+        answer: Any
+        if path == "healthz":
+            status, answer = 200, {"status": "ok"}
+        elif path == "capacity":
+            partition = parse_qs(environ["QUERY_STRING"]).get("partition")
+            with self.dynamodb.lock:
+                meter = self.dynamodb.meter
+                status, answer = 200, (meter.of(partition[0]) if partition else meter.total()).as_json()
+        elif path == "faults" and environ["REQUEST_METHOD"] == "POST":
+            self.dynamodb.add_fault(json.loads(environ["wsgi.input"].read()))
+            status, answer = 204, None
+        else:
+            status, answer = 404, {"message": "no such page"}
+        start_response(status_line(status), [("Content-Type", "application/json")])
+        return [b"" if answer is None else json.dumps(answer).encode()]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """`python -m local.aws --port N | --fd N [--function-host URL]`; `--fd` is a socket that already listens."""
+    parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--port", type=int)
+    where.add_argument("--fd", type=int)
+    parser.add_argument("--function-host", help="where invocations are passed on to, http://host:port")
+    options = parser.parse_args(arguments)
+    if options.fd is None:
+        listener = socket.create_server(("127.0.0.1", options.port), backlog=512)
+    else:
+        listener = socket.socket(fileno=options.fd)
+    install(listener.getsockname()[1])
+    # The default of 5 ms lets one long operation keep every other connection waiting for its turn.
+    sys.setswitchinterval(0.001)
+    serve(listener, Aws(options.function_host))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Counts DynamoDB capacity units per partition, by the rules of AWS's documentation for on-demand tables.
+
+Writes cost one unit per started KB of the larger of the item before and after, reads half a unit (eventually
+consistent) or one (strongly) per started 4 KB; twice that in transactions.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/capacity-mode.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Consumed:
+    """What one partition has cost so far; `requests` counts API calls, a batch once for each partition in it."""
+
+    write_units: float = 0.0
+    read_units: float = 0.0
+    requests: int = 0
+
+    def as_json(self) -> dict[str, float]:
+        return {"writeUnits": self.write_units, "readUnits": self.read_units, "requests": self.requests}
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFootprint:
+    """An item as the meter sees it: its size in bytes, and for each index it appears in: key, content, size there."""
+
+    size: int
+    indexed: dict[str, tuple[str, str, int]]
+
+
+ABSENT = ItemFootprint(0, {})
+
+
+def write_units(before: ItemFootprint, after: ItemFootprint) -> int:
+    """Units of one write, the secondary indexes it touches included; at least 1."""
+    units = _per_kilobyte(max(before.size, after.size))
+    for index in before.indexed.keys() | after.indexed.keys():
+        old, new = before.indexed.get(index), after.indexed.get(index)
+        if old == new:
+            continue
+        if old and new and old[0] == new[0]:
+            units += _per_kilobyte(max(old[2], new[2]))
+        else:  # moved to another key: the entry is deleted and put anew
+            units += sum(_per_kilobyte(entry[2]) for entry in (old, new) if entry)
+    return units
+
+
+def read_units(size: int, *, consistent: bool) -> float:
+    """Units of reading `size` bytes; finding nothing costs the same as 4 KB."""
+    return max(1, -(-size // 4096)) * (1.0 if consistent else 0.5)
+
+
+def _per_kilobyte(size: int) -> int:
+    return max(1, -(-size // 1024))
+
+
+class CapacityMeter:
+    """Sums per partition key value. Not thread-safe: DynamoDB's lock is around every call."""
+
+    def __init__(self) -> None:
+        self._consumed: dict[str, Consumed] = {}
+
+    def of(self, partition: str) -> Consumed:
+        return self._consumed.setdefault(partition, Consumed())
+
+    def total(self) -> Consumed:
+        """All partitions together."""
+        total = Consumed()
+        for consumed in self._consumed.values():
+            total.write_units += consumed.write_units
+            total.read_units += consumed.read_units
+            total.requests += consumed.requests
+        return total

@@ -1,0 +1,28 @@
+"""Runs a module as a child of the stack: it dies with its parent, also when the parent was killed outright.
+
+The parent holds the other end of our standard input and never writes to it; the end of that stream is the parent's.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+import threading
+
+
+def _die_with_parent() -> None:
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
+def main() -> None:
+    """`python -m local.child MODULE ARGUMENTS…`."""
+    threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

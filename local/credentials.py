@@ -1,0 +1,31 @@
+"""Credentials that are worth nothing anywhere: moto asks for some, and real ones must never be in reach."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from local.intrinsics import REGION
+
+DUMMY_CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+
+_OWN = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    # A developer's own profile may name endpoints or a region.
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+
+def aws_environment(aws_url: str) -> dict[str, str]:
+    """The variables that make boto3 talk to the local stack and nothing else."""
+    return {**_OWN, "AWS_ENDPOINT_URL": aws_url}
+
+
+def without_real_credentials(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` less what would lead a process to a real account or a real model."""
+    return {name: value for name, value in environment.items() if not name.startswith(("AWS_", "OPENAI_"))}

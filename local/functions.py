@@ -1,0 +1,226 @@
+"""The function host: runs the template's functions as Lambda would and answers invocations in Lambda's words."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from local.deployment import Deployment
+from local.template import Function
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+LARGEST_PAYLOAD = 6 * 1024 * 1024
+CONCURRENT_EXECUTIONS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Lambda's answer to one invocation; `function_error` is the header that marks an error of the function's own."""
+
+    status: int
+    payload: bytes
+    request_id: str
+    function_error: str | None = None
+    error_type: str | None = None
+
+    def headers(self) -> list[tuple[str, str]]:
+        headers = [("Content-Type", "application/json"), ("x-amzn-RequestId", self.request_id)]
+        if self.function_error is not None:
+            headers.append(("X-Amz-Function-Error", self.function_error))
+        if self.error_type is not None:
+            headers.append(("x-amzn-ErrorType", self.error_type))
+        elif self.status == 200:
+            headers.append(("X-Amz-Executed-Version", "$LATEST"))
+        return headers
+
+
+def failed(request_id: str, error_type: str, message: str, stack: Iterable[str] | None = None) -> Outcome:
+    """An error of the function: 200 with the error as payload."""
+    error: dict[str, Any] = {"errorType": error_type, "errorMessage": message}
+    if stack is not None:
+        error |= {"requestId": request_id, "stackTrace": list(stack)}
+    return Outcome(200, json.dumps(error).encode(), request_id, function_error="Unhandled")
+
+
+def refused(status: int, error_type: str, message: str, *, kind: str = "User", reason: str | None = None) -> Outcome:
+    """An error of the service: the function did not run."""
+    body = {"Type": kind, "Message": message, **({} if reason is None else {"Reason": reason})}
+    return Outcome(status, json.dumps(body).encode(), str(uuid.uuid4()), error_type=error_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One event on its way to a function."""
+
+    function: Function
+    payload: bytes
+    request_id: str
+    trace_id: str
+
+
+class FunctionHost(ABC):
+    """Finds functions by name and bounds their concurrency; how they run is for subclasses to say."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._functions = {function.name: function for function in deployment.template.functions}
+        self._lock = threading.Lock()
+        self._running: dict[str, int] = {}
+
+    def invoke(self, name: str, payload: bytes, *, trace_id: str | None = None) -> Outcome:
+        """Run the function to its end; `name` is a name, an ARN or a part of one, with or without a qualifier."""
+        function = self._functions.get(_bare_name(name))
+        if function is None or function.handler.endswith(".sh"):  # those are not run by awslambdaric but by an adapter
+            return refused(404, "ResourceNotFoundException", f"Function not found: {name}")
+        if len(payload) > LARGEST_PAYLOAD:
+            message = (
+                f"{len(payload)} byte payload is too large for the RequestResponse invocation type (limit 6291456)"
+            )
+            return refused(413, "RequestTooLargeException", message)
+        limit = CONCURRENT_EXECUTIONS if function.reserved_concurrency is None else function.reserved_concurrency
+        with self._lock:
+            running = self._running.get(function.name, 0)
+            if running >= limit:
+                reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+                return refused(429, "TooManyRequestsException", "Rate Exceeded.", reason=reason)
+            self._running[function.name] = running + 1
+        try:
+            request_id = str(uuid.uuid4())
+            outcome = self._run(Invocation(function, payload or b"{}", request_id, trace_id or new_trace_id()))
+        finally:
+            with self._lock:
+                self._running[function.name] -= 1
+        if len(outcome.payload) > LARGEST_PAYLOAD:
+            return failed(
+                request_id,
+                "Function.ResponseSizeTooLarge",
+                f"Response payload size exceeded maximum allowed payload size ({LARGEST_PAYLOAD} bytes).",
+            )
+        return outcome
+
+    @abstractmethod
+    def warm(self) -> None:
+        """Prepare for the first invocation."""
+
+    @abstractmethod
+    def processes(self) -> dict[str, list[int]]:
+        """Folder of each function → ids of the processes it runs in."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End what was started."""
+
+    @abstractmethod
+    def _run(self, invocation: Invocation) -> Outcome: ...
+
+
+def _bare_name(name: str) -> str:
+    """`arn:aws:lambda:…:function:NAME:live`, `123456789012:function:NAME`, `NAME:live` and `NAME` are all NAME."""
+    return unquote(name).rpartition("function:")[2].partition(":")[0]
+
+
+def new_trace_id() -> str:
+    """https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids"""
+    return f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
+
+
+@dataclass(slots=True)
+class Context:
+    """What awslambdaric's LambdaContext says, for a handler that shares its process with others."""
+
+    aws_request_id: str
+    function_name: str
+    invoked_function_arn: str
+    memory_limit_in_mb: str
+    log_group_name: str
+    deadline: float
+    log_stream_name: str = "local"
+    function_version: str = "$LATEST"
+    client_context: None = None
+    identity: None = None
+    tenant_id: None = None
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int((self.deadline - time.time()) * 1000))
+
+
+class ThreadHost(FunctionHost):
+    """Every function in this process, each invocation on the caller's thread: fast, warm, easy to debug.
+
+    What it cannot do is kill: a function's Timeout shows in its context but is not enforced. `ProcessHost` does both.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(deployment)
+        self._root = deployment.root
+        os.environ.update(_union_of_environments(deployment, self._functions.values()))
+
+    def warm(self) -> None:
+        """Import every handler, in the template's order."""
+        for function in self._functions.values():
+            if not function.handler.endswith(".sh"):
+                try:
+                    self._handler(function)
+                except Exception:  # noqa: BLE001 - told again, and to the caller, when it is invoked
+                    traceback.print_exc()
+
+    def processes(self) -> dict[str, list[int]]:
+        return {function.folder: [os.getpid()] for function in self._functions.values()}
+
+    def close(self) -> None:
+        pass
+
+    def _handler(self, function: Function) -> Callable[[Any, Any], Any]:
+        module_name, _, attribute = function.handler.rpartition(".")
+        package = ".".join(function.code.relative_to(self._root.resolve()).parts)
+        handler: Callable[[Any, Any], Any] = getattr(importlib.import_module(f"{package}.{module_name}"), attribute)
+        return handler
+
+    def _run(self, invocation: Invocation) -> Outcome:
+        function, request_id = invocation.function, invocation.request_id
+        try:
+            handler = self._handler(function)
+        except Exception as error:  # noqa: BLE001 - whatever an import raises is the function's failure
+            traceback.print_exc()
+            message = f"Unable to import module '{function.handler.rpartition('.')[0]}': {error}"
+            return failed(request_id, "Runtime.ImportModuleError", message, [])
+        context = Context(
+            aws_request_id=request_id,
+            function_name=function.name,
+            invoked_function_arn=function.arn,
+            memory_limit_in_mb=str(function.memory),
+            log_group_name=f"/aws/lambda/{function.name}",
+            deadline=time.time() + function.timeout,
+        )
+        try:
+            result = handler(json.loads(invocation.payload), context)
+        except Exception as error:  # noqa: BLE001 - that is what Lambda does with a handler's exceptions
+            stack = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
+            print(f"[ERROR] {type(error).__name__}: {error}\n{''.join(stack)}", file=sys.stderr, flush=True)
+            return failed(request_id, type(error).__name__, str(error), stack)
+        try:
+            return Outcome(200, json.dumps(result, ensure_ascii=False).encode(), request_id)
+        except (TypeError, ValueError) as error:
+            return failed(request_id, "Runtime.MarshalError", f"Unable to marshal response: {error}", [])
+
+
+def _union_of_environments(deployment: Deployment, functions: Iterable[Function]) -> dict[str, str]:
+    """All functions' variables in one; two that disagree about a value cannot share a process."""
+    union: dict[str, str] = {}
+    owner: dict[str, str] = {}
+    for function in functions:
+        for name, value in deployment.variables(function).items():
+            if union.setdefault(name, value) != value:
+                raise ValueError(f"{owner[name]} and {function.logical_id} give {name} different values")
+            owner.setdefault(name, function.logical_id)
+    return union

@@ -1,0 +1,309 @@
+"""API Gateway's HTTP API for the local stack: routes, JWT authorizer and payload format 2.0, as the template declares.
+
+It differs from the real one where a client would otherwise meet a body that is not Millrace's: 401, 404, 413, 500 and
+503 carry the error envelope instead of `{"message": ...}`, and a known path with another method is 405 instead of 404.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import jwt
+from starlette.types import Receive, Scope, Send
+
+from local.functions import LARGEST_PAYLOAD, Outcome, new_trace_id
+from local.intrinsics import ACCOUNT
+from local.issuer import Issuer
+from local.template import Authorizer, Function, Route, Template
+from shared.errors import ErrorCode
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+LARGEST_BODY = 10 * 1024 * 1024
+INTEGRATION_TIMEOUT = 30.0
+_DISCARDED_AT_MOST = 64 * 1024 * 1024
+
+_TEXT = re.compile(r"^(text/|application/(json|javascript|xml|x-www-form-urlencoded)|application/[^;]+\+(json|xml))")
+
+Invoke = Callable[[Function, bytes, str], Awaitable[Outcome]]
+
+
+class Refusal(Exception):
+    """An answer that the gateway gives itself."""
+
+    def __init__(self, status: int, code: ErrorCode, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to the client; header names in lower case, one entry for each cookie."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class _Pattern:
+    """One path of the template as a regular expression; more literal segments win, `{proxy+}` loses to all."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        segments = []
+        for segment in path.strip("/").split("/"):
+            if segment.startswith("{") and segment.endswith("+}"):
+                segments.append(f"(?P<{segment[1:-2]}>.+)")
+            elif segment.startswith("{") and segment.endswith("}"):
+                segments.append(f"(?P<{segment[1:-1]}>[^/]+)")
+            else:
+                segments.append(re.escape(segment))
+        self._expression = re.compile("/" + "/".join(segments))
+        self.rank = (path.count("+}"), path.count("{"))
+
+    def match(self, path: str) -> dict[str, str] | None:
+        found = self._expression.fullmatch(path)
+        return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
+
+
+class Gateway:
+    """The ASGI application. `invoke(function, event, trace_id)` runs a function."""
+
+    def __init__(self, template: Template, issuer: Issuer, invoke: Invoke) -> None:
+        self._invoke = invoke
+        self._issuer = issuer
+        self._authorizer = template.authorizer
+        self._functions = {function.logical_id: function for function in template.functions}
+        paths: dict[str, dict[str, Route]] = {}
+        for route in template.routes:
+            for method in route.methods:
+                paths.setdefault(route.path, {}).setdefault(method, route)
+        self._paths = sorted(
+            ((_Pattern(path), methods) for path, methods in paths.items()), key=lambda entry: entry[0].rank
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = str(uuid.uuid4())
+        try:
+            answer = await self._serve(scope, receive, request_id)
+        except Refusal as refusal:
+            answer = _refuse(refusal, request_id)
+        headers = [*answer.headers, ("apigw-requestid", request_id)]
+        if not any(name == "content-length" for name, _ in headers):
+            headers.append(("content-length", str(len(answer.body))))
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+
+    async def _serve(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
+        raw_path = scope["raw_path"].decode("latin-1")
+        route, parameters = self._route(scope["method"], raw_path)
+        headers = _joined_headers(scope)
+        claims = self._authorize(headers) if route.authorized else None
+        body = await _body(receive, headers)
+        trace_id = headers.setdefault("x-amzn-trace-id", new_trace_id())
+        event = json.dumps(
+            _event(scope, route, parameters, headers=headers, claims=claims, body=body, request_id=request_id)
+        ).encode()
+        if len(event) > LARGEST_PAYLOAD:
+            raise Refusal(413, ErrorCode.PAYLOAD_TOO_LARGE, "the request is too large")
+        try:
+            invocation = asyncio.ensure_future(self._invoke(self._functions[route.function], event, trace_id))
+            outcome = await asyncio.wait_for(asyncio.shield(invocation), INTEGRATION_TIMEOUT)
+        except TimeoutError as error:
+            raise Refusal(503, ErrorCode.INTERNAL_ERROR, "the service did not answer in time") from error
+        return _answer(outcome)
+
+    def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        for pattern, methods in self._paths:
+            parameters = pattern.match(path)
+            if parameters is None:
+                continue
+            if method not in methods:
+                allowed = {"allow": ", ".join(sorted(methods))}
+                raise Refusal(405, ErrorCode.METHOD_NOT_ALLOWED, f"{method} is not possible here", allowed)
+            return methods[method], parameters
+        raise Refusal(404, ErrorCode.NOT_FOUND, "no such resource")
+
+    def _authorize(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The token's claims as the authorizer passes them on: every value as text."""
+        token = headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if not token:
+            raise Refusal(401, ErrorCode.UNAUTHENTICATED, "a bearer token is needed", {"www-authenticate": "Bearer"})
+        if self._authorizer is None:
+            raise Refusal(500, ErrorCode.INTERNAL_ERROR, "the template has no authorizer")
+        try:
+            claims = self._verified(token, self._authorizer)
+        except jwt.PyJWTError as error:
+            challenge = {"www-authenticate": 'Bearer error="invalid_token"'}
+            raise Refusal(401, ErrorCode.UNAUTHENTICATED, "the bearer token is not valid", challenge) from error
+        return {name: _claim(value) for name, value in claims.items()}
+
+    def _verified(self, token: str, authorizer: Authorizer) -> dict[str, Any]:
+        if jwt.get_unverified_header(token).get("kid") != self._issuer.key_id:
+            raise jwt.InvalidTokenError("signed with a key that is not the issuer's")
+        options: Any = {"require": ["exp", "iss"], "verify_aud": False}
+        key = self._issuer.public_key
+        claims: dict[str, Any] = jwt.decode(token, key, ["RS256"], options, issuer=authorizer.issuer)
+        # Cognito's access tokens have `client_id` in place of `aud`, and the authorizer takes either.
+        named = claims.get("aud", claims.get("client_id"))
+        audiences = {named} if isinstance(named, str) else set(named or ())
+        if not audiences & set(authorizer.audiences):
+            raise jwt.InvalidAudienceError("meant for another audience")
+        return claims
+
+
+def _claim(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{' '.join(_claim(item) for item in value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _joined_headers(scope: Scope) -> dict[str, str]:
+    """Names in lower case, repeated ones joined by commas; without cookies, which have a field of their own."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes:
+    """The whole body. One that is too large is read to its end nevertheless, so that the client hears the refusal."""
+    declared = headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > _DISCARDED_AT_MOST:
+        raise Refusal(413, ErrorCode.PAYLOAD_TOO_LARGE, "the request is too large", {"connection": "close"})
+    chunks, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        size += len(message.get("body", b""))
+        if size <= LARGEST_BODY:
+            chunks.append(message.get("body", b""))
+        more = message.get("more_body", False) and size <= _DISCARDED_AT_MOST
+    if size > LARGEST_BODY:
+        raise Refusal(413, ErrorCode.PAYLOAD_TOO_LARGE, "the request is too large")
+    return b"".join(chunks)
+
+
+def _event(
+    scope: Scope,
+    route: Route,
+    parameters: dict[str, str],
+    *,
+    headers: dict[str, str],
+    claims: dict[str, str] | None,
+    body: bytes,
+    request_id: str,
+) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html"""
+    path = scope["raw_path"].decode("latin-1")
+    query = scope["query_string"].decode("latin-1")
+    host, port = scope.get("server") or ("127.0.0.1", None)
+    client = (scope.get("client") or ("127.0.0.1", 0))[0]
+    now = time.time()
+    cookies = [cookie.strip() for cookie in headers.pop("cookie", "").split(";") if cookie.strip()]
+    passed_on = {
+        **headers,
+        "x-forwarded-for": ",".join(filter(None, [headers.get("x-forwarded-for"), client])),
+        "x-forwarded-port": str(port or 80),
+        "x-forwarded-proto": "http",
+    }
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": f"{route.method} {route.path}",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": passed_on,
+        "requestContext": {
+            "accountId": ACCOUNT,
+            "apiId": "local",
+            "domainName": headers.get("host", f"{host}:{port}"),
+            "domainPrefix": "local",
+            "http": {
+                "method": scope["method"],
+                "path": path,
+                "protocol": f"HTTP/{scope['http_version']}",
+                "sourceIp": client,
+                "userAgent": headers.get("user-agent", ""),
+            },
+            "requestId": request_id,
+            "routeKey": f"{route.method} {route.path}",
+            "stage": "$default",
+            "time": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "timeEpoch": int(now * 1000),
+        },
+        "isBase64Encoded": False,
+    }
+    if cookies:
+        event["cookies"] = cookies
+    if query:
+        joined: dict[str, str] = {}
+        for name, value in parse_qsl(query, keep_blank_values=True):
+            joined[name] = f"{joined[name]},{value}" if name in joined else value
+        event["queryStringParameters"] = joined
+    if parameters:
+        event["pathParameters"] = parameters
+    if claims is not None:
+        event["requestContext"]["authorizer"] = {"jwt": {"claims": claims, "scopes": None}}
+    if body:
+        event["body"], event["isBase64Encoded"] = _encoded(body, headers.get("content-type", "text/plain"))
+    return event
+
+
+def _encoded(body: bytes, content_type: str) -> tuple[str, bool]:
+    if _TEXT.match(content_type.lower()):
+        try:
+            return body.decode(), False
+        except UnicodeDecodeError:
+            pass  # the function shall see the bytes as they came
+    return base64.b64encode(body).decode(), True
+
+
+def _answer(outcome: Outcome) -> Answer:
+    """Lambda's answer as HTTP, in format 2.0 or its short form (anything without statusCode is a JSON body)."""
+    if outcome.status == 429:
+        raise Refusal(503, ErrorCode.INTERNAL_ERROR, "the service is busy", {"retry-after": "1"})
+    failure = Refusal(500, ErrorCode.INTERNAL_ERROR, "something went wrong on our side")
+    if outcome.status != 200 or outcome.function_error is not None:
+        raise failure
+    result = json.loads(outcome.payload)
+    if not isinstance(result, dict) or "statusCode" not in result:
+        body = result if isinstance(result, str) else json.dumps(result)
+        return Answer(200, [("content-type", "application/json")], body.encode())
+    try:
+        headers = [(name.lower(), _claim(value)) for name, value in (result.get("headers") or {}).items()]
+        headers += [("set-cookie", cookie) for cookie in result.get("cookies") or []]
+        if not any(name == "content-type" for name, _ in headers):
+            headers.append(("content-type", "text/plain;charset=UTF-8"))
+        # Ours is computed from the body that is really sent.
+        headers = [item for item in headers if item[0] not in {"content-length", "connection", "transfer-encoding"}]
+        text: str = result.get("body") or ""
+        raw = base64.b64decode(text) if result.get("isBase64Encoded") else text.encode()
+        return Answer(int(result["statusCode"]), headers, raw)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise failure from error
+
+
+def _refuse(refusal: Refusal, request_id: str) -> Answer:
+    # Imported here: the envelope belongs to the web layer, whose imports the first request can wait for.
+    from shared.web.envelope import error_body  # noqa: PLC0415
+
+    body = error_body(refusal.code, refusal.message, request_id=request_id)
+    headers = [("content-type", "application/json"), *refusal.headers.items()]
+    return Answer(refusal.status, headers, json.dumps(body).encode())

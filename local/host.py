@@ -1,0 +1,118 @@
+"""The process of the function host: invocations, the HTTP API in front of the functions, and the token issuer."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import json
+import os
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import unquote
+
+import uvicorn
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from local.cors import CorsMiddleware
+from local.credentials import aws_environment
+from local.deployment import Deployment
+from local.functions import FunctionHost, Outcome, ThreadHost
+from local.gateway import Gateway
+from local.issuer import PREFIX, Issuer
+from local.runtime_api import ProcessHost
+from local.template import Function
+
+_INVOCATIONS = "/2015-03-31/functions/"
+
+
+class Application:
+    """Sends a request to the part it is for, by its path."""
+
+    def __init__(self, host: FunctionHost, gateway: ASGIApp, issuer: ASGIApp, threads: ThreadPoolExecutor) -> None:
+        self._host = host
+        self._gateway = gateway
+        self._issuer = issuer
+        self._threads = threads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        path: str = scope["path"]
+        if path.startswith(_INVOCATIONS):
+            await self._invoke(scope, receive, send)
+        elif path.startswith(f"{PREFIX}/"):
+            await self._issuer(scope, receive, send)
+        elif path == "/_millrace/processes":
+            await _send(send, 200, [("Content-Type", "application/json")], json.dumps(self._host.processes()).encode())
+        elif path == "/_millrace/healthz":
+            await _send(send, 200, [("Content-Type", "application/json")], b'{"status":"ok"}')
+        else:
+            await self._gateway(scope, receive, send)
+
+    async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        name = unquote(scope["raw_path"].decode("latin-1")).removeprefix(_INVOCATIONS).removesuffix("/invocations")
+        run = functools.partial(
+            self._host.invoke, name, await request.body(), trace_id=request.headers.get("x-amzn-trace-id")
+        )
+        running = asyncio.get_running_loop().run_in_executor(self._threads, run)
+        if request.headers.get("x-amz-invocation-type") == "Event":
+            await _send(send, 202, [], b"")
+            return
+        outcome = await running
+        await _send(send, outcome.status, outcome.headers(), outcome.payload)
+
+
+async def _send(send: Send, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    raw = [(name.encode(), value.encode()) for name, value in (*headers, ("Content-Length", str(len(body))))]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _invoker(host: FunctionHost, threads: ThreadPoolExecutor) -> Callable[[Function, bytes, str], Awaitable[Outcome]]:
+    def invoke(function: Function, event: bytes, trace_id: str) -> Awaitable[Outcome]:
+        run = functools.partial(host.invoke, function.name, event, trace_id=trace_id)
+        return asyncio.get_running_loop().run_in_executor(threads, run)
+
+    return invoke
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """`python -m local.host --deployment FILE --fd N`; the descriptor is a socket that already listens."""
+    parser = argparse.ArgumentParser(prog="python -m local.host", description=__doc__)
+    parser.add_argument("--deployment", type=Path, required=True)
+    parser.add_argument("--fd", type=int, required=True)
+    options = parser.parse_args(arguments)
+    deployment = Deployment.load(options.deployment)
+    deployment.refuse_unknown_overrides()
+    os.environ.update(aws_environment(deployment.aws_url))
+    os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
+    host = ProcessHost(deployment) if deployment.mode == "processes" else ThreadHost(deployment)
+    threading.Thread(target=host.warm, name="warm", daemon=True).start()
+    authorizer = deployment.template.authorizer
+    issuer = Issuer(f"{deployment.api_url}{PREFIX}", "millrace" if authorizer is None else authorizer.audiences[0])
+    threads = ThreadPoolExecutor(max_workers=256, thread_name_prefix="lambda")
+    gateway = CorsMiddleware(Gateway(deployment.template, issuer, _invoker(host, threads)), deployment.template.cors)
+    application = Application(host, gateway, issuer.application(), threads)
+    config = uvicorn.Config(
+        application,
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
+        # Moto keeps its connections; one that we close while it is idle would cost it a retry.
+        timeout_keep_alive=3600,
+        timeout_graceful_shutdown=1,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[socket.socket(fileno=options.fd)])
+    finally:
+        host.close()
+
+
+if __name__ == "__main__":
+    main()

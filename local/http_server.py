@@ -1,0 +1,133 @@
+"""A small threaded WSGI server that keeps connections open, which werkzeug's does not.
+
+Every boto3 call of the stack passes through it, so a connection per call and an e-mail parser per header block (what
+`http.server` has) would be most of the cost of a call.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any, BinaryIO, cast
+from urllib.parse import unquote_to_bytes
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_LONGEST_LINE = 65536
+_UNPREFIXED = {"CONTENT_TYPE", "CONTENT_LENGTH"}
+
+
+def serve(listener: socket.socket, application: Application) -> None:
+    """Answer connections of a listening socket until it is closed, one thread for each."""
+    host, port = listener.getsockname()[:2]
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=_converse, args=(connection, application, host, port), daemon=True).start()
+
+
+def _converse(connection: socket.socket, application: Application, host: str, port: int) -> None:
+    with connection, cast("BinaryIO", connection.makefile("rb", 65536)) as stream:
+        try:
+            while (environ := _read_request(connection, stream, host, port)) is not None:
+                keep = _answer(connection, application, environ)
+                if not keep:
+                    return
+        except (ConnectionError, TimeoutError):
+            return  # the client went away: nobody is left to tell
+
+
+def _read_request(connection: socket.socket, stream: BinaryIO, host: str, port: int) -> Environ | None:
+    """The next request as a WSGI environ; None when the client has closed the connection."""
+    line = stream.readline(_LONGEST_LINE)
+    if not line.strip():
+        return None
+    method, target, version = line.decode("latin-1").split()
+    path, _, query = target.partition("?")
+    environ: Environ = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        # WSGI wants bytes disguised as latin-1 (PEP 3333).
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query,
+        "RAW_URI": target,
+        "REQUEST_URI": target,
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SERVER_PROTOCOL": version,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }
+    while (line := stream.readline(_LONGEST_LINE)) not in {b"\r\n", b"\n", b""}:
+        name, _, value = line.decode("latin-1").partition(":")
+        key = name.upper().replace("-", "_")
+        if key not in _UNPREFIXED:
+            key = f"HTTP_{key}"
+        value = value.strip()
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    if environ.get("HTTP_EXPECT", "").lower() == "100-continue":
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    body = _read_body(stream, environ)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return environ
+
+
+def _read_body(stream: BinaryIO, environ: Environ) -> bytes:
+    if environ.get("HTTP_TRANSFER_ENCODING", "").lower() != "chunked":
+        return stream.read(int(environ.get("CONTENT_LENGTH") or 0))
+    chunks = []
+    while size := int(stream.readline(_LONGEST_LINE).split(b";")[0], 16):
+        chunks.append(stream.read(size))
+        stream.readline(_LONGEST_LINE)
+    while stream.readline(_LONGEST_LINE).strip():
+        pass  # trailers
+    del environ["HTTP_TRANSFER_ENCODING"]
+    return b"".join(chunks)
+
+
+def _answer(connection: socket.socket, application: Application, environ: Environ) -> bool:
+    """Run the application and send its answer; whether the connection stays open."""
+    head: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
+        head[:] = [status, headers]
+
+    chunks = application(environ, start_response)
+    try:
+        body = b"".join(chunks)
+    finally:
+        close = getattr(chunks, "close", None)
+        if close is not None:
+            close()
+    status, headers = head
+    lines = [f"HTTP/1.1 {status}"]
+    lines += [f"{name}: {value}" for name, value in headers if name.lower() != "connection"]
+    bodyless = environ["REQUEST_METHOD"] == "HEAD" or status[:3] in {"204", "304"}
+    if not bodyless and not any(name.lower() == "content-length" for name, _ in headers):
+        lines.append(f"Content-Length: {len(body)}")
+    keep: bool = environ["SERVER_PROTOCOL"] == "HTTP/1.1" and environ.get("HTTP_CONNECTION", "").lower() != "close"
+    if not keep:
+        lines.append("Connection: close")
+    payload = b"" if bodyless else body
+    connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + payload)
+    return keep
+
+
+def status_line(code: int) -> str:
+    """The status as WSGI wants it: `404 Not Found`."""
+    return f"{code} {HTTPStatus(code).phrase}"

@@ -1,0 +1,86 @@
+"""A local OIDC issuer: signs RS256 tokens with a key made at start and publishes it as JWKS."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+PREFIX = "/_issuer"
+
+
+class Issuer:
+    """Tokens of one issuer for one audience, for local use only."""
+
+    def __init__(self, url: str, audience: str) -> None:
+        self.url = url
+        self.audience = audience
+        self.key_id = uuid.uuid4().hex
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.public_key = self._key.public_key()
+
+    def token(self, subject: str, *, expires_in: int = 3600, claims: Mapping[str, Any] | None = None) -> str:
+        """A signed token; a claim given as None is left out, which is how a test gets a token without `exp`."""
+        now = int(time.time())
+        complete = {
+            "iss": self.url,
+            "aud": self.audience,
+            "sub": subject,
+            "iat": now,
+            "nbf": now,
+            "exp": now + expires_in,
+            "jti": uuid.uuid4().hex,
+            **(claims or {}),
+        }
+        kept = {name: value for name, value in complete.items() if value is not None}
+        return jwt.encode(kept, self._key, algorithm="RS256", headers={"kid": self.key_id})
+
+    def application(self) -> Starlette:
+        """Discovery, keys, and a token endpoint that asks for no password."""
+        key = json.loads(RSAAlgorithm.to_jwk(self.public_key))
+        jwks = {"keys": [{**key, "kid": self.key_id, "use": "sig", "alg": "RS256"}]}
+
+        async def discovery(_: Request) -> JSONResponse:
+            return JSONResponse(
+                {
+                    "issuer": self.url,
+                    "jwks_uri": f"{self.url}/.well-known/jwks.json",
+                    "token_endpoint": f"{self.url}/token",
+                    "id_token_signing_alg_values_supported": ["RS256"],
+                    "response_types_supported": ["token"],
+                    "subject_types_supported": ["public"],
+                }
+            )
+
+        async def keys(_: Request) -> JSONResponse:
+            return JSONResponse(jwks)
+
+        async def token(request: Request) -> JSONResponse:
+            wish = await request.json()
+            subject, expires_in = wish.pop("sub"), int(wish.pop("expiresIn", 3600))
+            return JSONResponse(
+                {
+                    "access_token": self.token(subject, expires_in=expires_in, claims=wish),
+                    "token_type": "Bearer",
+                    "expires_in": expires_in,
+                },
+                headers={"cache-control": "no-store"},
+            )
+
+        return Starlette(
+            routes=[
+                Route(f"{PREFIX}/.well-known/openid-configuration", discovery),
+                Route(f"{PREFIX}/.well-known/jwks.json", keys),
+                Route(f"{PREFIX}/token", token, methods=["POST"]),
+            ]
+        )

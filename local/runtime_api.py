@@ -1,0 +1,234 @@
+"""Runs every function in processes of its own under the real awslambdaric, which this file serves Lambda's Runtime API.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from local.credentials import aws_environment
+from local.deployment import Deployment
+from local.functions import FunctionHost, Invocation, Outcome, failed
+from local.http_server import Environ, StartResponse, serve, status_line
+from local.intrinsics import REGION
+from local.template import Function
+
+_API = "/2018-06-01/runtime/"
+_LONGEST_INIT = 30.0  # seconds; Lambda allows 10 on hardware of its own
+
+# What a sandbox gets of our own environment: nothing that would make a function behave otherwise than deployed.
+_INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR")
+
+
+class Sandbox:
+    """One process of one function, and the Runtime API only this process talks to.
+
+    One invocation at a time. The process asks for it (`next`), works, and answers (`response` or `error`); if it ends
+    instead, or takes longer than the function's Timeout, the answer is what Lambda says then.
+    """
+
+    def __init__(self, function: Function, environment: dict[str, str], root: Path, log: Path) -> None:
+        self._function = function
+        self._inbox: queue.SimpleQueue[tuple[Invocation, float]] = queue.SimpleQueue()
+        self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+        self._ready = threading.Event()
+        self._init_error: bytes | None = None
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=serve, args=(self._listener, self._answer), daemon=True).start()
+        host, port = self._listener.getsockname()
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "local.child", "awslambdaric", function.handler],
+                cwd=function.code,
+                env={
+                    **environment,
+                    "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}",
+                    "PYTHONPATH": os.pathsep.join([str(function.code), str(root)]),
+                },
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def run(self, invocation: Invocation) -> Outcome:
+        """Hand the event over and wait; afterwards the sandbox may be dead (see `alive`)."""
+        request_id = invocation.request_id
+        self._ready.wait(_LONGEST_INIT)
+        if self._init_error is not None:
+            return Outcome(200, self._init_error, request_id, function_error="Unhandled")
+        timeout = self._function.timeout
+        self._inbox.put((invocation, time.time() + timeout))
+        try:
+            outcome = self._outcomes.get(timeout=timeout)
+        except queue.Empty:
+            self.close()
+            return failed(
+                request_id,
+                "Sandbox.Timedout",
+                f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds",
+            )
+        if outcome is None:
+            return failed(request_id, "Runtime.ExitError", f"RequestId: {request_id} Error: {self._how_it_ended()}")
+        return outcome
+
+    def close(self) -> None:
+        """Kill the process and close its Runtime API."""
+        self._process.kill()
+        self._process.wait()
+        # Closing alone would not wake the thread that waits in accept().
+        with contextlib.suppress(OSError):  # closed before
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _watch(self) -> None:
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._ready.set()
+        self._outcomes.put(None)
+
+    def _how_it_ended(self) -> str:
+        code = self._process.wait()
+        if code == -9:
+            return "Runtime exited with error: signal: killed"
+        if code < 0:
+            return f"Runtime exited with error: signal: {-code}"
+        return f"Runtime exited with error: exit status {code}" if code else "Runtime exited without providing a reason"
+
+    # ---- the Runtime API -----------------------------------------------------------------------------------------
+
+    def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        call = environ["PATH_INFO"].removeprefix(_API)
+        if call == "invocation/next":
+            return self._next(start_response)
+        body: bytes = environ["wsgi.input"].read()
+        if call == "init/error":
+            self._init_error = body
+            self._ready.set()
+        else:
+            _, request_id, verdict = call.split("/")
+            error = "Unhandled" if verdict == "error" else None
+            self._outcomes.put(Outcome(200, body, request_id, function_error=error))
+        start_response(status_line(202), [("Content-Type", "application/json")])
+        return [b'{"status":"OK"}']
+
+    def _next(self, start_response: StartResponse) -> Iterable[bytes]:
+        self._ready.set()
+        invocation, deadline = self._inbox.get()
+        start_response(
+            status_line(200),
+            [
+                ("Content-Type", "application/json"),
+                ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
+                ("Lambda-Runtime-Deadline-Ms", str(int(deadline * 1000))),
+                ("Lambda-Runtime-Invoked-Function-Arn", self._function.arn),
+                ("Lambda-Runtime-Trace-Id", invocation.trace_id),
+            ],
+        )
+        return [invocation.payload]
+
+
+class ProcessHost(FunctionHost):
+    """A sandbox for every concurrent invocation, kept warm for the next."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(deployment)
+        self._deployment = deployment
+        self._sandboxes: list[tuple[Function, Sandbox]] = []
+        self._idle: dict[str, list[Sandbox]] = {name: [] for name in self._functions}
+        self._closed = False
+
+    def warm(self) -> None:
+        """Nothing: as on Lambda, the first invocation of each function is a cold start."""
+
+    def processes(self) -> dict[str, list[int]]:
+        with self._lock:
+            found: dict[str, list[int]] = {function.folder: [] for function in self._functions.values()}
+            for function, sandbox in self._sandboxes:
+                if sandbox.alive:
+                    found[function.folder].append(sandbox.pid)
+        return found
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            sandboxes = [sandbox for _, sandbox in self._sandboxes]
+        for sandbox in sandboxes:
+            sandbox.close()
+
+    def _run(self, invocation: Invocation) -> Outcome:
+        sandbox = self._take(invocation.function)
+        outcome = sandbox.run(invocation)
+        self._give_back(invocation.function, sandbox)
+        return outcome
+
+    def _take(self, function: Function) -> Sandbox:
+        with self._lock:
+            idle = self._idle[function.name]
+            while idle:
+                sandbox = idle.pop()
+                if sandbox.alive:
+                    return sandbox
+                self._discard(sandbox)
+            if self._closed:
+                raise RuntimeError("the function host is closing")
+            log = Path(self._deployment.log_directory) / f"{function.folder}.log"
+            sandbox = Sandbox(function, self._environment(function), self._deployment.root, log)
+            self._sandboxes.append((function, sandbox))
+            return sandbox
+
+    def _give_back(self, function: Function, sandbox: Sandbox) -> None:
+        with self._lock:
+            if sandbox.alive:
+                self._idle[function.name].append(sandbox)
+            else:
+                self._discard(sandbox)
+
+    def _discard(self, sandbox: Sandbox) -> None:
+        self._sandboxes = [entry for entry in self._sandboxes if entry[1] is not sandbox]
+        sandbox.close()
+
+    def _environment(self, function: Function) -> dict[str, str]:
+        """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime"""
+        inherited = {
+            name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith("COVERAGE")
+        }
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return {
+            **inherited,
+            **aws_environment(self._deployment.aws_url),
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_python{version}",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "local",
+            "AWS_REGION": REGION,
+            "LAMBDA_TASK_ROOT": str(function.code),
+            "_HANDLER": function.handler,
+            "TZ": ":UTC",
+            # There is no X-Ray daemon here; Powertools would look for one as soon as it believes to be in Lambda.
+            "POWERTOOLS_TRACE_DISABLED": "true",
+            **self._deployment.variables(function),
+        }

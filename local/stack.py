@@ -1,0 +1,355 @@
+"""Starts and stops the whole local stack: moto, the function host with the API, the streaming function, the model."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import quote, urlsplit
+
+import boto3
+from botocore.config import Config
+
+from local.credentials import DUMMY_CREDENTIALS, aws_environment, without_real_credentials
+from local.deployment import Deployment
+from local.intrinsics import ACCOUNT, REGION
+from local.issuer import PREFIX
+from local.template import Template
+
+ROOT = Path(__file__).resolve().parent.parent
+AUDIENCE = "millrace-local"
+_READY_WITHIN = 30.0  # seconds
+_STOPPED_WITHIN = 3.0
+
+
+class StackError(Exception):
+    """The stack could not be started; the message ends with what the process in question had to say."""
+
+
+@dataclass(slots=True)
+class _Child:
+    name: str
+    url: str
+    health: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def tail(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-40:]
+        return f"{self.name} (exit status {self.process.poll()}):\n" + "\n".join(lines)
+
+
+class LocalStack:
+    """The stack as a context manager; every URL is on a free loopback port and has no trailing slash.
+
+    `functions`: "threads" runs the handlers in one process, "processes" each in processes of its own as Lambda does.
+    `model_url`: an OpenAI-compatible base URL (ending in /v1); without one the scripted model is started.
+    `environment`: overrides of function variables, e.g. `{"JOB_CREATIONS_PER_MINUTE": "1000"}`.
+    `log_dir`: where the processes' output goes, one file each; a temporary directory by default.
+    """
+
+    def __init__(
+        self,
+        functions: Literal["threads", "processes"] = "threads",
+        *,
+        model_url: str | None = None,
+        model_api_key: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        log_dir: Path | None = None,
+        template: Path = ROOT / "template.yaml",
+    ) -> None:
+        self._mode = functions
+        self._given_model_url = model_url
+        self._model_api_key = model_api_key or "local-model-key"
+        self._environment = dict(environment or {})
+        self._log_dir = log_dir
+        self._template_file = template
+        self._children: list[_Child] = []
+        self._clients: dict[str, Any] = {}
+        self._run_dir: Path | None = None
+        self._previous_handlers: dict[signal.Signals, Any] = {}
+        self.api_url = ""
+        self.stream_url = ""
+        self.aws_url = ""
+        self.issuer_url = ""
+        self.model_url = ""
+
+    # ---- start and stop ------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start everything and return when all of it answers; StackError when something does not."""
+        self._stop_on_sigterm()
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        self._run_dir = Path(tempfile.mkdtemp(prefix="millrace-"))
+        log_dir = self._log_dir or self._run_dir
+        log_dir.mkdir(parents=True, exist_ok=True)
+        # Bound here and handed down: nobody can take a port in between, and a connection waits until its child is up.
+        listeners = {name: socket.create_server(("127.0.0.1", 0), backlog=512) for name in ("aws", "api", "stream")}
+        with contextlib.ExitStack() as closing:
+            for listener in listeners.values():
+                closing.enter_context(listener)
+            self.aws_url, self.api_url, self.stream_url = (
+                f"http://127.0.0.1:{listeners[name].getsockname()[1]}" for name in ("aws", "api", "stream")
+            )
+            self.issuer_url = f"{self.api_url}{PREFIX}"
+            base = without_real_credentials(os.environ) | {
+                "PYTHONPATH": os.pathsep.join(dict.fromkeys([str(ROOT), str(self._template_file.parent)])),
+                "PYTHONUNBUFFERED": "1",
+            }
+            aws = aws_environment(self.aws_url)
+            self._spawn("aws", listeners["aws"], ["local.aws", "--function-host", self.api_url], base | aws, log_dir)
+            self.model_url = self._given_model_url or self._start_model(base, log_dir)
+            deployment = self._describe(log_dir)
+            settings = self._run_dir / "deployment.json"
+            deployment.save(settings)
+            arguments = ["--deployment", str(settings)]
+            self._spawn("api", listeners["api"], ["local.host", *arguments], base | aws, log_dir)
+            streams = any(function.has_url for function in deployment.template.functions)
+            if streams:
+                self._spawn("stream", listeners["stream"], ["local.stream", *arguments], base | aws, log_dir)
+        self._create_resources(deployment.template)
+        self.wait_ready()
+
+    def _describe(self, log_dir: Path) -> Deployment:
+        wanted = {
+            "OidcIssuer": self.issuer_url,
+            "OidcAudience": AUDIENCE,
+            "ModelBaseUrl": self.model_url,
+        }
+        declared = Template.parameter_names(self._template_file)
+        parameters = {name: value for name, value in wanted.items() if name in declared}
+        bare = Template(self._template_file, parameters=parameters)
+        return Deployment(
+            template_file=str(self._template_file),
+            aws_url=self.aws_url,
+            api_url=self.api_url,
+            log_directory=str(log_dir),
+            mode=self._mode,
+            parameters=parameters,
+            attributes={f"{resource}.FunctionUrl": self.stream_url for resource in bare.function_urls},
+            environment=self._environment,
+        )
+
+    def _spawn(
+        self, name: str, listener: socket.socket, arguments: list[str], environment: dict[str, str], log_dir: Path
+    ) -> None:
+        descriptor = listener.fileno()
+        health = {"aws": "/_millrace/healthz", "api": "/_millrace/healthz", "stream": "/healthz"}[name]
+        url = {"aws": self.aws_url, "api": self.api_url, "stream": self.stream_url}[name]
+        command = [*arguments, "--fd", str(descriptor)]
+        self._children.append(
+            _start_child(
+                name,
+                url=url,
+                health=health,
+                command=command,
+                environment=environment,
+                log_dir=log_dir,
+                descriptors=(descriptor,),
+            )
+        )
+
+    def _start_model(self, environment: dict[str, str], log_dir: Path) -> str:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        command = ["local.model_server", "--port", str(port)]
+        self._children.append(
+            _start_child("model", url=url, health="/healthz", command=command, environment=environment, log_dir=log_dir)
+        )
+        return f"{url}/v1"
+
+    def wait_ready(self) -> None:
+        """Return when every process answers its health check; StackError with the log of one that does not."""
+        deadline = time.monotonic() + _READY_WITHIN
+        for child in self._children:
+            while not _answers(child.url + child.health):
+                if child.process.poll() is not None or time.monotonic() > deadline:
+                    raise StackError(f"did not start: {child.tail()}")
+                time.sleep(0.01)  # a refused connection returns at once
+
+    def stop(self) -> None:
+        """Stop every process and remove every file; safe to call twice."""
+        for child in self._children:
+            child.process.terminate()
+        deadline = time.monotonic() + _STOPPED_WITHIN
+        for child in self._children:
+            try:
+                child.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+            if child.process.stdin is not None:
+                child.process.stdin.close()
+        self._children.clear()
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        if self._run_dir is not None:
+            shutil.rmtree(self._run_dir, ignore_errors=True)
+            self._run_dir = None
+        for number, handler in self._previous_handlers.items():
+            signal.signal(number, handler)
+        self._previous_handlers.clear()
+
+    def _stop_on_sigterm(self) -> None:
+        """Make SIGTERM unwind the stack of `with` blocks as Ctrl-C does; only the main thread may, and need."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            self._previous_handlers[signal.SIGTERM] = signal.signal(signal.SIGTERM, _exit_on_signal)
+
+    # ---- resources -----------------------------------------------------------------------------------------------
+
+    def _create_resources(self, template: Template) -> None:
+        dynamodb = self.client("dynamodb")
+        for table in template.tables:
+            dynamodb.create_table(**table.definition)
+            if table.ttl_attribute is not None:
+                ttl = {"Enabled": True, "AttributeName": table.ttl_attribute}
+                dynamodb.update_time_to_live(TableName=table.name, TimeToLiveSpecification=ttl)
+        model_secrets = {function.environment.get("MODEL_SECRET_ARN") for function in template.functions}
+        for secret in template.secrets:
+            value = secret.value or (self._model_api_key if secret.arn in model_secrets else secrets.token_urlsafe(48))
+            self.client("secretsmanager").create_secret(Name=secret.name, SecretString=value)
+        for bucket in template.buckets:
+            self.client("s3").create_bucket(Bucket=bucket)
+        for machine in template.state_machines:
+            self.client("stepfunctions").create_state_machine(
+                name=machine.name, definition=machine.definition, roleArn=f"arn:aws:iam::{ACCOUNT}:role/local"
+            )
+
+    # ---- using it ------------------------------------------------------------------------------------------------
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the stack's AWS, made once."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,  # type: ignore[call-overload]
+                region_name=REGION,
+                endpoint_url=self.aws_url,
+                **DUMMY_CREDENTIALS,
+                config=Config(max_pool_connections=64),
+            )
+        return self._clients[service]
+
+    def token(self, sub: str, *, expires_in: int = 3600, **claims: Any) -> str:
+        """A bearer token for `sub`; further claims override what the issuer would say (aud, iss, exp …)."""
+        answer = _call("POST", f"{self.issuer_url}/token", {"sub": sub, "expiresIn": expires_in, **claims})
+        return str(answer["access_token"])
+
+    def capacity(self, job_id: str) -> dict[str, float]:
+        """What the job's partition has cost so far: writeUnits, readUnits, requests."""
+        answer = _call("GET", f"{self.aws_url}/_millrace/capacity?partition={quote(f'JOB#{job_id}', safe='')}")
+        return dict(answer)
+
+    def inject_fault(self, operation: str, *, count: int = 1, error: str | None = None) -> None:
+        """Let DynamoDB refuse the next `count` calls of `operation`, with throttling by default."""
+        fault = {"operation": operation, "count": count, **({} if error is None else {"error": error})}
+        _call("POST", f"{self.aws_url}/_millrace/faults", fault)
+
+    def transitions(self, execution_arn: str) -> int:
+        """State transitions as Step Functions Standard bills them: one for each state entered."""
+        return sum(event["type"].endswith("StateEntered") for event in self.history(execution_arn))
+
+    def history(self, execution_arn: str) -> Iterator[dict[str, Any]]:
+        """The execution's events, oldest first."""
+        pages = self.client("stepfunctions").get_paginator("get_execution_history")
+        for page in pages.paginate(executionArn=execution_arn):
+            yield from page["events"]
+
+    def processes(self) -> dict[str, list[int]]:
+        """Folder of each function → ids of the processes it runs in."""
+        return dict(_call("GET", f"{self.api_url}/_millrace/processes"))
+
+    def pids(self) -> dict[str, int]:
+        """Name of each of the stack's own processes → its id."""
+        return {child.name: child.process.pid for child in self._children}
+
+
+def _start_child(
+    name: str,
+    *,
+    url: str,
+    health: str,
+    command: list[str],
+    environment: dict[str, str],
+    log_dir: Path,
+    descriptors: tuple[int, ...] = (),
+) -> _Child:
+    log = log_dir / f"{name}.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local.child", *command],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=descriptors,
+            # Ctrl-C reaches only us; we stop the children in order.
+            start_new_session=True,
+        )
+    return _Child(name, url, health, log, process)
+
+
+def _exit_on_signal(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _answers(url: str) -> bool:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=0.5)
+    try:
+        connection.request("GET", parts.path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _call(method: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    try:
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        payload = None if body is None else json.dumps(body)
+        connection.request(method, target, payload, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        text = response.read()
+        if response.status >= 400:
+            raise StackError(f"{method} {url}: {response.status} {text.decode(errors='replace')}")
+        return json.loads(text) if text else None
+    finally:
+        connection.close()

@@ -1,0 +1,42 @@
+"""The process of the streaming function: its app under uvicorn, behind the CORS that its function URL would add."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from local.cors import CorsMiddleware
+from local.credentials import aws_environment
+from local.deployment import Deployment
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """`python -m local.stream --deployment FILE --fd N`; the descriptor is a socket that already listens."""
+    parser = argparse.ArgumentParser(prog="python -m local.stream", description=__doc__)
+    parser.add_argument("--deployment", type=Path, required=True)
+    parser.add_argument("--fd", type=int, required=True)
+    options = parser.parse_args(arguments)
+    deployment = Deployment.load(options.deployment)
+    function = next(function for function in deployment.template.functions if function.has_url)
+    os.environ.update(aws_environment(deployment.aws_url))
+    os.environ.update(deployment.variables(function))
+    os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
+    package = ".".join(function.code.relative_to(deployment.root.resolve()).parts)
+    app = importlib.import_module(f"{package}.app").app
+    config = uvicorn.Config(
+        CorsMiddleware(app, function.url_cors),
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+    )
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=options.fd)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,389 @@
+"""Reads `template.yaml`: the only list of functions, routes, tables, secrets, buckets and state machines there is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from local.intrinsics import ACCOUNT, REGION, Resolver, TemplateError, parse_yaml, substitute
+
+__all__ = [
+    "ACCOUNT",
+    "REGION",
+    "Authorizer",
+    "Cors",
+    "Function",
+    "Route",
+    "Secret",
+    "StateMachine",
+    "Table",
+    "Template",
+    "TemplateError",
+]
+
+# What an AWS::DynamoDB::Table says and CreateTable takes under the same names.
+_TABLE_PROPERTIES = (
+    "AttributeDefinitions",
+    "BillingMode",
+    "GlobalSecondaryIndexes",
+    "KeySchema",
+    "StreamSpecification",
+)
+# The property that names a resource of a kind; without it CloudFormation makes a name up, and so do we.
+_NAME_PROPERTIES = {
+    "AWS::Serverless::Function": "FunctionName",
+    "AWS::Serverless::StateMachine": "Name",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::SecretsManager::Secret": "Name",
+    "AWS::S3::Bucket": "BucketName",
+}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """The HTTP API's CorsConfiguration; `max_age` in seconds."""
+
+    allow_origins: tuple[str, ...] = ()
+    allow_methods: tuple[str, ...] = ()
+    allow_headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    max_age: int | None = None
+    allow_credentials: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A Lambda function: `folder` is the last part of its CodeUri, `timeout` in seconds, `memory` in MB."""
+
+    logical_id: str
+    name: str
+    arn: str
+    code: Path
+    handler: str
+    timeout: int
+    memory: int
+    environment: Mapping[str, str]
+    has_url: bool
+    url_cors: Cors | None
+    reserved_concurrency: int | None
+
+    @property
+    def folder(self) -> str:
+        return self.code.name
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One HTTP API event; `function` is a logical id, `authorized`: the JWT authorizer stands before it."""
+
+    method: str
+    path: str
+    function: str
+    authorized: bool
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return _METHODS if self.method in {"ANY", "*"} else (self.method,)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorizer:
+    """The HTTP API's JWT authorizer."""
+
+    issuer: str
+    audiences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A DynamoDB table: `definition` is what CreateTable takes."""
+
+    logical_id: str
+    name: str
+    definition: Mapping[str, Any]
+    ttl_attribute: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret; `value` is None when the template has it generated or filled in by hand."""
+
+    logical_id: str
+    name: str
+    arn: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StateMachine:
+    """A state machine with its definition as JSON, substitutions made."""
+
+    logical_id: str
+    name: str
+    arn: str
+    definition: str
+
+
+class Template:
+    """A template with its intrinsics resolved against given values, each part when it is asked for.
+
+    `attributes` answers `GetAtt` for what only exists when deployed: `{"StreamJobFunctionUrl.FunctionUrl": "http://…"}`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        stack_name: str = "millrace",
+        parameters: Mapping[str, str] | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
+        self._path = path
+        self._stack_name = stack_name
+        self._attributes = dict(attributes or {})
+        document = parse_yaml(path.read_text())
+        if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
+            raise TemplateError(f"{path}: no Resources in it")
+        self._document: dict[str, Any] = document
+        self._globals: dict[str, Any] = document.get("Globals") or {}
+        declared = document.get("Parameters") or {}
+        for name in parameters or {}:
+            if name not in declared:
+                raise TemplateError(f"{path}: there is no parameter {name}")
+        self._resolver = Resolver(
+            document,
+            stack_name=stack_name,
+            parameters=parameters or {},
+            reference=self._reference,
+            attribute=self._attribute,
+        )
+
+    @staticmethod
+    def parameter_names(path: Path) -> frozenset[str]:
+        """The parameters a template declares."""
+        return frozenset(parse_yaml(path.read_text()).get("Parameters") or {})
+
+    # ---- what stands in it ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def functions(self) -> tuple[Function, ...]:
+        return tuple(self._function(logical_id) for logical_id in self._of_type("AWS::Serverless::Function"))
+
+    @property
+    def function_urls(self) -> tuple[str, ...]:
+        """The resources SAM makes of FunctionUrlConfig, which `GetAtt` asks for their FunctionUrl."""
+        functions = self._of_type("AWS::Serverless::Function")
+        return tuple(f"{name}Url" for name in functions if "FunctionUrlConfig" in self._properties(name))
+
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        default = self._http_api.get("Auth", {}).get("DefaultAuthorizer")
+        routes = []
+        for logical_id in self._of_type("AWS::Serverless::Function"):
+            for event_name, event in (self._properties(logical_id).get("Events") or {}).items():
+                if event.get("Type") != "HttpApi":
+                    continue
+                place = f"{logical_id}.Events.{event_name}"
+                properties = self._resolver.resolve(event.get("Properties") or {}, place)
+                if "Path" not in properties or "Method" not in properties:
+                    raise TemplateError(f"{place}: an HttpApi event needs Path and Method here")
+                authorizer = properties.get("Auth", {}).get("Authorizer", default)
+                routes.append(
+                    Route(
+                        properties["Method"].upper(), properties["Path"], logical_id, authorizer not in {None, "NONE"}
+                    )
+                )
+        return tuple(routes)
+
+    @cached_property
+    def cors(self) -> Cors | None:
+        return _cors(self._http_api.get("CorsConfiguration"))
+
+    @cached_property
+    def authorizer(self) -> Authorizer | None:
+        """The JWT authorizer; one is as many as the local gateway knows."""
+        declared = self._http_api.get("Auth", {}).get("Authorizers", {})
+        if len(declared) > 1:
+            raise TemplateError(f"HttpApi.Auth.Authorizers: one is supported, found {', '.join(declared)}")
+        for name, authorizer in declared.items():
+            jwt = authorizer.get("JwtConfiguration")
+            if jwt is None:
+                raise TemplateError(f"HttpApi.Auth.Authorizers.{name}: only JWT authorizers are supported")
+            # SAM documents lower case and passes either on.
+            lowered = {key.lower(): value for key, value in jwt.items()}
+            audience = lowered["audience"]
+            return Authorizer(lowered["issuer"], tuple([audience] if isinstance(audience, str) else audience))
+        return None
+
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        tables = []
+        for logical_id in self._of_type("AWS::DynamoDB::Table"):
+            properties = self._resolved(logical_id, (*_TABLE_PROPERTIES, "TimeToLiveSpecification"))
+            ttl = properties.pop("TimeToLiveSpecification", {})
+            attribute = ttl.get("AttributeName") if str(ttl.get("Enabled", False)).lower() == "true" else None
+            name = self._physical_name(logical_id)
+            tables.append(Table(logical_id, name, {"TableName": name, **properties}, attribute))
+        return tuple(tables)
+
+    @cached_property
+    def secrets(self) -> tuple[Secret, ...]:
+        return tuple(
+            Secret(
+                logical_id,
+                self._physical_name(logical_id),
+                self._arn(logical_id),
+                self._resolved(logical_id, ("SecretString",)).get("SecretString"),
+            )
+            for logical_id in self._of_type("AWS::SecretsManager::Secret")
+        )
+
+    @cached_property
+    def buckets(self) -> tuple[str, ...]:
+        return tuple(self._physical_name(logical_id) for logical_id in self._of_type("AWS::S3::Bucket"))
+
+    @cached_property
+    def state_machines(self) -> tuple[StateMachine, ...]:
+        machines = []
+        for logical_id in self._of_type("AWS::Serverless::StateMachine"):
+            properties = self._resolved(logical_id, ("DefinitionUri", "DefinitionSubstitutions"))
+            if "DefinitionUri" not in properties:
+                raise TemplateError(f"{logical_id}: a state machine without DefinitionUri")
+            file = self._path.parent / properties["DefinitionUri"]
+            if not file.is_file():
+                raise TemplateError(f"{logical_id}.DefinitionUri: there is no {file}")
+            definition = substitute(
+                parse_yaml(file.read_text()), properties.get("DefinitionSubstitutions", {}), file.name
+            )
+            machines.append(
+                StateMachine(logical_id, self._physical_name(logical_id), self._arn(logical_id), json.dumps(definition))
+            )
+        return tuple(machines)
+
+    # ---- how it is read ------------------------------------------------------------------------------------------
+
+    def _of_type(self, kind: str) -> Iterator[str]:
+        for logical_id, resource in self._document["Resources"].items():
+            if resource.get("Type") != kind:
+                continue
+            condition = resource.get("Condition")
+            if condition is None or self._resolver.condition(condition, logical_id):
+                yield logical_id
+
+    def _properties(self, logical_id: str) -> dict[str, Any]:
+        return self._document["Resources"][logical_id].get("Properties") or {}
+
+    def _resolved(self, logical_id: str, names: tuple[str, ...]) -> dict[str, Any]:
+        """Only the properties named: the rest may speak of what does not exist locally (alarms, policies)."""
+        wanted = {name: value for name, value in self._properties(logical_id).items() if name in names}
+        resolved: dict[str, Any] = self._resolver.resolve(wanted, logical_id)
+        return resolved
+
+    @cached_property
+    def _http_api(self) -> dict[str, Any]:
+        wanted = ("Auth", "CorsConfiguration")
+        own: dict[str, Any] = {}
+        declared = list(self._of_type("AWS::Serverless::HttpApi"))
+        if len(declared) > 1:
+            raise TemplateError(f"one AWS::Serverless::HttpApi is supported, found {', '.join(declared)}")
+        if declared:
+            own = self._resolved(declared[0], wanted)
+        shared = {key: value for key, value in (self._globals.get("HttpApi") or {}).items() if key in wanted}
+        merged: dict[str, Any] = {**self._resolver.resolve(shared, "Globals.HttpApi"), **own}
+        return merged
+
+    def _function(self, logical_id: str) -> Function:
+        own = self._properties(logical_id)
+        shared = self._globals.get("Function") or {}
+        simple = {
+            name: own.get(name, shared.get(name))
+            for name in ("CodeUri", "Handler", "Timeout", "MemorySize", "ReservedConcurrentExecutions")
+            if own.get(name, shared.get(name)) is not None
+        }
+        resolved = self._resolver.resolve(simple, logical_id)
+        for name in ("CodeUri", "Handler"):
+            if name not in resolved:
+                raise TemplateError(f"{logical_id}.{name}: missing")
+        variables = {
+            **((shared.get("Environment") or {}).get("Variables") or {}),
+            **((own.get("Environment") or {}).get("Variables") or {}),
+        }
+        environment = self._resolver.resolve(variables, f"{logical_id}.Environment.Variables")
+        concurrency = resolved.get("ReservedConcurrentExecutions")
+        return Function(
+            logical_id=logical_id,
+            name=self._physical_name(logical_id),
+            arn=self._arn(logical_id),
+            code=(self._path.parent / resolved["CodeUri"]).resolve(),
+            handler=resolved["Handler"],
+            timeout=int(resolved.get("Timeout", 3)),  # Lambda's own default
+            memory=int(resolved.get("MemorySize", 128)),
+            environment={
+                key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in environment.items()
+            },
+            has_url="FunctionUrlConfig" in own,
+            url_cors=_cors(self._resolver.resolve((own.get("FunctionUrlConfig") or {}).get("Cors"), logical_id)),
+            reserved_concurrency=None if concurrency is None else int(concurrency),
+        )
+
+    # ---- names -----------------------------------------------------------------------------------------------------
+
+    def _physical_name(self, logical_id: str) -> str:
+        kind = self._document["Resources"][logical_id]["Type"]
+        given = self._properties(logical_id).get(_NAME_PROPERTIES[kind])
+        name = f"{self._stack_name}-{logical_id}" if given is None else str(self._resolver.resolve(given, logical_id))
+        return name.lower() if kind == "AWS::S3::Bucket" else name
+
+    def _arn(self, logical_id: str) -> str:
+        kind = self._document["Resources"][logical_id]["Type"]
+        name = self._physical_name(logical_id)
+        return {
+            "AWS::Serverless::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
+            "AWS::Serverless::StateMachine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}",
+            "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}",
+            # Without the random suffix: a partial ARN, which Secrets Manager takes as well.
+            "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}",
+            "AWS::S3::Bucket": f"arn:aws:s3:::{name}",
+        }[kind]
+
+    def _reference(self, logical_id: str) -> str:
+        """What `Ref` gives; KeyError for a kind of resource this file does not know."""
+        if logical_id in self._attributes:
+            return self._attributes[logical_id]
+        kind = self._document["Resources"][logical_id]["Type"]
+        if kind in {"AWS::Serverless::StateMachine", "AWS::SecretsManager::Secret"}:
+            return self._arn(logical_id)
+        if kind == "AWS::Serverless::HttpApi":
+            return logical_id.lower()
+        return self._physical_name(logical_id)
+
+    def _attribute(self, logical_id: str, attribute: str) -> str:
+        given = self._attributes.get(f"{logical_id}.{attribute}")
+        if given is not None:
+            return given
+        if attribute == "Arn":
+            return self._arn(logical_id)
+        if attribute == "Name" and logical_id in self._document["Resources"]:
+            return self._physical_name(logical_id)
+        raise KeyError(attribute)
+
+
+def _cors(configuration: Any) -> Cors | None:
+    """CORS as SAM writes it, for an HTTP API or a function URL."""
+    if configuration is None or configuration is False:
+        return None
+    if configuration is True:  # SAM's shorthand
+        return Cors(allow_origins=("*",))
+    return Cors(
+        allow_origins=tuple(configuration.get("AllowOrigins", ())),
+        allow_methods=tuple(configuration.get("AllowMethods", ())),
+        allow_headers=tuple(configuration.get("AllowHeaders", ())),
+        expose_headers=tuple(configuration.get("ExposeHeaders", ())),
+        max_age=int(configuration["MaxAge"]) if "MaxAge" in configuration else None,
+        allow_credentials=str(configuration.get("AllowCredentials", False)).lower() == "true",
+    )
