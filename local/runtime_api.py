@@ -24,6 +24,7 @@ from local.intrinsics import REGION
 from local.template import Function
 
 _API = "/2018-06-01/runtime/"
+_REPOSITORY = Path(__file__).resolve().parent.parent  # where `local.child` is
 _LONGEST_INIT = 30.0  # seconds; Lambda allows 10 on hardware of its own
 
 # What a sandbox gets of our own environment: nothing that would make a function behave otherwise than deployed.
@@ -53,7 +54,7 @@ class Sandbox:
                 env={
                     **environment,
                     "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}",
-                    "PYTHONPATH": os.pathsep.join([str(function.code), str(root)]),
+                    "PYTHONPATH": os.pathsep.join(map(str, [function.code, root, _REPOSITORY])),
                 },
                 stdin=subprocess.PIPE,
                 stdout=output,
