@@ -74,6 +74,11 @@ async def _send(send: Send, status: int, headers: list[tuple[str, str]], body: b
     await send({"type": "http.response.body", "body": body})
 
 
+def _give_event_loop() -> None:
+    """Lambda calls handlers on a main thread, where Mangum finds an event loop; these threads need one each."""
+    asyncio.set_event_loop(asyncio.new_event_loop())
+
+
 def _invoker(host: FunctionHost, threads: ThreadPoolExecutor) -> Callable[[Function, bytes, str], Awaitable[Outcome]]:
     def invoke(function: Function, event: bytes, trace_id: str) -> Awaitable[Outcome]:
         run = functools.partial(host.invoke, function.name, event, trace_id=trace_id)
@@ -96,7 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
     threading.Thread(target=host.warm, name="warm", daemon=True).start()
     authorizer = deployment.template.authorizer
     issuer = Issuer(f"{deployment.api_url}{PREFIX}", "millrace" if authorizer is None else authorizer.audiences[0])
-    threads = ThreadPoolExecutor(max_workers=256, thread_name_prefix="lambda")
+    threads = ThreadPoolExecutor(max_workers=256, thread_name_prefix="lambda", initializer=_give_event_loop)
     gateway = CorsMiddleware(Gateway(deployment.template, issuer, _invoker(host, threads)), deployment.template.cors)
     application = Application(host, gateway, issuer.application(), threads)
     config = uvicorn.Config(

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from shared.clock import Clock
-from shared.errors import AttemptStopped, AttemptSuperseded, JobEnded
+from shared.errors import AttemptStopped, AttemptSuperseded, JobEnded, StorageUnavailable
 from shared.jobs.event_log import Batch, EventLog, LogBounds, LogSnapshot, LogTail, SequenceTaken
 from shared.jobs.events import TERMINAL, Delta, Progress, Reset, StoredEvent
 from shared.jobs.fence import Fence
@@ -180,13 +180,13 @@ class LogWriter:
             await asyncio.sleep(max(0.0, began + COALESCE_SECONDS - time.monotonic()))
 
     async def _write_buffered(self) -> None:
-        while self._buffered:
-            text = "".join(self._buffered)
-            text, rest = text[:MAX_DELTA_CHARS], text[MAX_DELTA_CHARS:]
-            self._buffered = [rest] if rest else []
-            self._standing.append(text)
+        # What is added while this is being written waits for the next time.
+        text, self._buffered = "".join(self._buffered), []
+        self._standing.append(text)
+        for begin in range(0, len(text), MAX_DELTA_CHARS):
+            delta = Delta(text=text[begin : begin + MAX_DELTA_CHARS])
             moved = self._progress != self._written_progress
-            await self._append((Delta(text=text), self._moved()) if moved else (Delta(text=text),))
+            await self._append((delta, self._moved()) if moved else (delta,))
 
     def _moved(self) -> Progress:
         self._written_progress = self._progress
@@ -199,7 +199,8 @@ class LogWriter:
             await asyncio.to_thread(self._log.append, self._job_id, batch)
         except SequenceTaken:
             refuse_if_beaten(await asyncio.to_thread(self._log.tail, self._job_id), self._fence)
-            raise AttemptSuperseded("another writer holds the end of the log") from None
+            # Our own append, whose answer was lost: what it held is in the log, but this writer has lost its place.
+            raise StorageUnavailable("the end of the log was lost") from None
         self._tail = LogTail(batch.last, size, self._fence)
 
     async def _keep_bounded(self) -> None:

@@ -72,7 +72,7 @@ class OpenAIChatModel(ChatModel):
                     if decoder.done or decoder.fault is not None:
                         break
                     silence.check(decoder.events)
-        if text := decoder.end():
+        if decoder.finish_reason is None and (text := decoder.end()):
             yield TextDelta(text)
         if decoder.fault is not None:
             raise decoder.fault

@@ -59,11 +59,11 @@ class AnswerDecoder:
             return
         try:
             chunk = json.loads(payload)
-        except ValueError:
+            if isinstance(chunk, dict):
+                self._take_chunk(chunk)
+        except (ValueError, TypeError, AttributeError, LookupError):
+            # Not JSON, or not of the shape it must have: looking is cheaper than checking every level of every chunk.
             self.fault = ModelDisconnected("The model's stream is damaged.")
-            return
-        if isinstance(chunk, dict):
-            self._take_chunk(chunk)
 
     def _take_chunk(self, chunk: dict[str, Any]) -> None:
         if chunk.get("error"):
@@ -82,7 +82,7 @@ class AnswerDecoder:
         delta = choice.get("delta") or {}
         content = delta.get("content")
         if content:
-            self._text.append(content)
+            self._text.append("" + content)  # what is not text fails here, where it counts as damage
         reason = choice.get("finish_reason")
         if reason:
             self.finish_reason = reason
