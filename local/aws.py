@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import base64
 import copy
+import enum
 import functools
 import http.client
 import json
@@ -17,6 +18,7 @@ import queue
 import socket
 import sys
 import threading
+import types
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -33,9 +35,6 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import SecondaryIndex, Table
 from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from werkzeug.exceptions import HTTPException
 
 from local.capacity import ABSENT, CapacityMeter, ItemFootprint, read_units, write_units
@@ -62,7 +61,6 @@ _FAST = {
 # ---- moto as it is, made faster ------------------------------------------------------------------------------------
 
 _original_query = Table.query
-_original_parse = AmazonStateLanguageParser.parse
 _queried = threading.local()
 
 
@@ -115,17 +113,6 @@ def _copy_touched_partitions(self: Table, memo: dict[int, Any]) -> Table:
     return clone
 
 
-@functools.lru_cache(maxsize=64)
-def _parse_tree(definition: str) -> Any:
-    return _original_parse(definition)[1]
-
-
-def _parse_from_cached_tree(definition: str) -> tuple[Any, Any]:
-    """Moto parses a definition again for every execution (0.1 s); the tree is the same, the program is made anew."""
-    tree = _parse_tree(definition)
-    return Preprocessor().visit(tree), tree
-
-
 @functools.lru_cache(maxsize=8)
 def _client(region: str, service: str) -> Any:
     return boto3.client(
@@ -154,9 +141,39 @@ def install(port: int) -> None:
     default_user_config["stepfunctions"]["execute_state_machine"] = True
     Table.query = _query_one_partition  # type: ignore[method-assign]
     Table.__deepcopy__ = _copy_touched_partitions  # type: ignore[attr-defined]
-    AmazonStateLanguageParser.parse = staticmethod(_parse_from_cached_tree)  # type: ignore[method-assign]
-    vars(lambda_eval_utils)["boto_client_for"] = _shared_client_for
     _client.cache_clear()
+    _install_in_state_language()
+
+
+def _install_in_state_language() -> None:
+    """Moto parses a definition again for every execution (0.1 s); the tree is the same, the program is made anew."""
+    # Importing the interpreter imports AWS Batch for one enumeration, which imports EC2 and its catalogue of instance
+    # types: 1.5 s for nothing. A stand-in serves until the import is done.
+    stand_ins = {name: types.ModuleType(name) for name in ("moto.batch", "moto.batch.utils") if name not in sys.modules}
+    for stand_in in stand_ins.values():
+        vars(stand_in)["JobStatus"] = enum.Enum("JobStatus", ["SUCCEEDED", "FAILED"])
+    sys.modules.update(stand_ins)
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils  # noqa: PLC0415
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser  # noqa: PLC0415
+    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor  # noqa: PLC0415
+
+    for name in stand_ins:
+        del sys.modules[name]
+    vars(lambda_eval_utils)["boto_client_for"] = _shared_client_for
+    if hasattr(AmazonStateLanguageParser.parse, "cached"):
+        return  # done before
+    original = AmazonStateLanguageParser.parse
+
+    @functools.lru_cache(maxsize=64)
+    def tree_of(definition: str) -> Any:
+        return original(definition)[1]
+
+    def parse(definition: str) -> tuple[Any, Any]:
+        tree = tree_of(definition)
+        return Preprocessor().visit(tree), tree
+
+    vars(parse)["cached"] = True
+    AmazonStateLanguageParser.parse = staticmethod(parse)  # type: ignore[method-assign]
 
 
 # ---- DynamoDB ------------------------------------------------------------------------------------------------------
