@@ -16,7 +16,10 @@ from local.model_prose import Brief, Idea, idea
 _DEPTH_OF_LISTS: Final = 4
 _DEPTH: Final = 6
 _ITEMS: Final = 3
-_AMPLE: Final = 10**6
+# Strict schemas state no lengths, so these stand for what an application is likely to allow: 100 and 3800 characters.
+_STAMPS_IN_TITLE: Final = 5
+_STAMPS_IN_PROSE: Final = 190
+_TITLES: Final = frozenset({"title", "headline", "heading", "name", "label"})
 _BEYOND_US: Final = frozenset({
     "contains", "dependentRequired", "dependentSchemas", "if", "maxProperties", "not", "pattern", "patternProperties",
     "propertyNames", "unevaluatedItems", "unevaluatedProperties",
@@ -233,7 +236,8 @@ class DocumentWriter:
         if shortest > longest:
             raise UnsupportedSchema(f"{place.name or 'a string'}: no length fits its bounds")
         prose = _Prose(_fitted(self._wording(place), shortest, longest))
-        prose.room = _AMPLE if longest == math.inf else int(longest) // _STAMP_LENGTH
+        usual = _STAMPS_IN_TITLE if _plain(place.name) in _TITLES else _STAMPS_IN_PROSE
+        prose.room = int(min(usual, longest // _STAMP_LENGTH))
         prose.shortest = shortest
         return prose
 

@@ -60,7 +60,9 @@ class Behaviour(BaseModel):
         if self.status is not None:
             return f"status {self.status}"
         names = ("disconnect_after", "clean_end_after", "hang_after", "error_after", "refusal", "content_filter")
-        return next((name for name in names if getattr(self, name) not in {None, False}), None)
+        return next(
+            (name for name in names if getattr(self, name) is not None and getattr(self, name) is not False), None
+        )
 
 
 class Rule(BaseModel):

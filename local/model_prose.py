@@ -26,15 +26,17 @@ class Brief:
     seed: int
 
 
-_TEXT: Final = r'"?\s*[:=]\s*"?(?P<value>[^"\n]{1,200})'
+_TEXT: Final = r'["*_]*\s*[:=]["*_]*\s*"?(?P<value>[^"\n]{1,200})'
 _SUBJECT: Final = re.compile(
     r"(?:page[ _-]?or[ _-]?component|page(?:[ _-]?name)?|component(?:[ _-]?name)?|screen|subject|topic)" + _TEXT,
     re.IGNORECASE,
 )
-_TYPE: Final = re.compile(r"(?:feature[ _-]?type|kind|category)" + _TEXT, re.IGNORECASE)
+_TYPE: Final = re.compile(r"(?:feature[ _-]?type|kind(?: of feature)?|category)" + _TEXT, re.IGNORECASE)
 _PRIORITY: Final = re.compile(r"priority(?:[ _-]?level)?" + _TEXT, re.IGNORECASE)
 _TYPES: Final = ("enhancement", "new-capability", "optimization", "ui-improvement", "integration")
 _PRIORITIES: Final = ("low", "medium", "high", "critical")
+
+_SUBJECT_IN_TITLE: Final = 60
 
 _URGENCY: Final = {
     "low": "It can wait for a quiet sprint and still pays for itself.",
@@ -176,7 +178,7 @@ def idea(brief: Brief, position: int) -> Idea:
     lap = position // len(ideas)
     start = brief.seed % len(considerations)
     return Idea(
-        title=title.format(subject=brief.subject) + (f", part {lap + 1}" if lap else ""),
+        title=title.format(subject=_shortened(brief.subject)) + (f", part {lap + 1}" if lap else ""),
         rationale=f"{rationale.format(subject=brief.subject)} {_URGENCY[brief.priority]}",
         description=description.format(subject=brief.subject),
         considerations=considerations[start:] + considerations[:start],
@@ -197,6 +199,10 @@ def _with_article(subject: str) -> str:
         r" (page|component|screen|form|dialog|panel|view|list|table|section|menu|bar|card|modal)$", subject
     )
     return f"the {subject}" if described and not subject.lower().startswith(("the ", "a ", "our ", "my ")) else subject
+
+
+def _shortened(subject: str) -> str:
+    return subject if len(subject) <= _SUBJECT_IN_TITLE else subject[: _SUBJECT_IN_TITLE - 1].rstrip() + "…"
 
 
 def _found(pattern: re.Pattern[str], text: str) -> str:

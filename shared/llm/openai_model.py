@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.errors import (
@@ -57,7 +57,7 @@ class OpenAIChatModel(ChatModel):
         self._client: openai.AsyncOpenAI | None = None
         self._tls: ssl.SSLContext | None = None
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[TextDelta | Finished]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | Finished, None]:
         decoder = AnswerDecoder()
         silence = _Silence(limit=self._token_timeout)
         with _provider_faults(decoder):

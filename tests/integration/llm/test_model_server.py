@@ -1,0 +1,165 @@
+"""The scripted model itself, as a client of OpenAI's protocol sees it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from local.model_control import ModelControl
+
+HELLO = {"model": "scripted-1", "messages": [{"role": "user", "content": "hello"}]}
+
+
+@pytest.fixture
+def client(scripted: ModelControl, scripted_model_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=scripted_model_url, headers={"authorization": "Bearer any"}, trust_env=False) as client:
+        yield client
+
+
+def chunks_of(response: httpx.Response) -> list[dict[str, Any]]:
+    lines = [line.removeprefix("data: ") for line in response.text.splitlines() if line]
+    assert lines[-1] == "[DONE]"
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def test_it_says_everywhere_that_it_is_scripted(client: httpx.Client) -> None:
+    assert client.get("/models").json()["data"][0]["id"] == "scripted-1"
+    answer = client.post("/chat/completions", json={**HELLO, "model": "gpt-4o"}).json()
+    assert answer["model"] == "scripted-1"
+    assert answer["system_fingerprint"] == "scripted"
+    assert "scripted model" in answer["choices"][0]["message"]["content"]
+
+
+def test_streamed_and_whole_answers_are_the_same(client: httpx.Client) -> None:
+    whole = client.post("/chat/completions", json=HELLO).json()
+    streamed = client.post(
+        "/chat/completions", json={**HELLO, "stream": True, "stream_options": {"include_usage": True}}
+    )
+
+    assert streamed.headers["content-type"].startswith("text/event-stream")
+    *chunks, usage = chunks_of(streamed)
+    assert (
+        "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
+        == whole["choices"][0]["message"]["content"]
+    )
+    assert chunks[0]["choices"][0]["delta"]["role"] == "assistant"
+    assert chunks[-1]["choices"][0]["finish_reason"] == whole["choices"][0]["finish_reason"] == "stop"
+    assert usage["usage"] == whole["usage"]
+    assert usage["usage"]["completion_tokens"] == len(chunks) - 2, "tokens are the chunks it makes"
+
+
+def test_usage_is_streamed_only_when_asked_for(client: httpx.Client) -> None:
+    assert all(
+        "usage" not in chunk for chunk in chunks_of(client.post("/chat/completions", json={**HELLO, "stream": True}))
+    )
+
+
+@pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
+def test_an_output_limit_cuts_the_answer(client: httpx.Client, limit: str) -> None:
+    answer = client.post("/chat/completions", json={**HELLO, limit: 4}).json()
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert answer["usage"]["completion_tokens"] == 4
+
+
+def test_json_object_answers_are_json(client: httpx.Client) -> None:
+    answer = client.post("/chat/completions", json={**HELLO, "response_format": {"type": "json_object"}}).json()
+    assert isinstance(json.loads(answer["choices"][0]["message"]["content"]), dict)
+
+
+def test_a_key_is_needed_and_any_will_do(scripted_model_url: str) -> None:
+    refused = httpx.post(f"{scripted_model_url}/chat/completions", json=HELLO)
+    assert refused.status_code == 401
+    assert refused.json()["error"].keys() == {"message", "type", "param", "code"}
+    assert httpx.get(scripted_model_url.replace("/v1", "/healthz")).json()["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'{"messages": [{"role": "user", "content": "x"}]}',
+        b'{"model": "m", "messages": []}',
+        b'{"model": "m", "messages": ["x"]}',
+        json.dumps({**HELLO, "response_format": {"type": "json_schema"}}).encode(),
+        json.dumps({**HELLO, "response_format": {"type": "xml"}}).encode(),
+        json.dumps({"model": "m", "messages": [{"role": "user", "content": "[[script: typo=1]]"}]}).encode(),
+    ],
+)
+def test_a_request_it_cannot_answer_gets_openais_error_shape(client: httpx.Client, body: bytes) -> None:
+    answer = client.post("/chat/completions", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_rate_limit_says_when_to_come_back(client: httpx.Client, scripted: ModelControl) -> None:
+    scripted.script(status=429, retry_after=7, times=1)
+    limited = client.post("/chat/completions", json=HELLO)
+    assert (limited.status_code, limited.headers["retry-after"]) == (429, "7")
+    assert limited.json()["error"]["code"] == "rate_limit_exceeded"
+    assert client.post("/chat/completions", json=HELLO).status_code == 200
+    assert [record["ended"] for record in scripted.requests()] == ["scripted: status 429", "finished"]
+
+
+@pytest.mark.parametrize("behaviour", [{"invalid_json": True}, {"off_schema": True}])
+def test_an_answer_can_be_made_to_break_its_schema(
+    client: httpx.Client, scripted: ModelControl, behaviour: Any
+) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    wanted = {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}}
+    scripted.script(**behaviour)
+    text = client.post("/chat/completions", json={**HELLO, **wanted}).json()["choices"][0]["message"]["content"]
+    if "off_schema" in behaviour:
+        assert "n" not in json.loads(text)
+    else:
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(text)
+
+
+def test_a_wrong_script_is_refused(scripted: ModelControl) -> None:
+    with pytest.raises(ValueError, match="stauts"):
+        scripted.script(stauts=429)
+
+
+@pytest.mark.parametrize("behaviour", [{"disconnect_after": 2}, {"disconnect_after": 0}])
+def test_a_cut_connection_has_no_end(client: httpx.Client, scripted: ModelControl, behaviour: Any) -> None:
+    scripted.script(**behaviour)
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.post("/chat/completions", json={**HELLO, "stream": True})
+    (record,) = scripted.requests()
+    assert (record["tokens_sent"], record["ended"]) == (behaviour["disconnect_after"], "scripted: disconnect_after")
+
+
+def test_tokens_come_at_the_pace_that_was_asked_for_and_carry_their_time(
+    client: httpx.Client, scripted: ModelControl
+) -> None:
+    scripted.script(tokens=40, timestamps=True, first_token_ms=100, token_ms=5)
+    started = time.time_ns()
+    chunks = chunks_of(client.post("/chat/completions", json={**HELLO, "stream": True}))
+    sent = [int(text) for chunk in chunks if (text := chunk["choices"][0]["delta"].get("content"))]
+    assert len(sent) == 40
+    assert sent == sorted(sent)
+    assert (sent[0] - started) / 1e6 >= 100
+    assert (sent[-1] - started) / 1e6 >= 100 + 39 * 5
+
+
+def test_it_runs_as_a_program_that_stops_on_request() -> None:
+    command = [sys.executable, "-m", "local.model_server", "--port", "0", "--first-token-ms", "0", "--token-ms", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            url = json.loads(process.stdout.readline())["url"]
+            assert httpx.post(f"{url}/chat/completions", json=HELLO, headers={"authorization": "Bearer x"}).is_success
+        finally:
+            process.send_signal(signal.SIGINT)
+            _, complaints = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert complaints == ""

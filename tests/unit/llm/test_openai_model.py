@@ -1,0 +1,20 @@
+"""The adapter before its first call."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+FRESH = """
+import sys
+from shared.llm.openai_model import OpenAIChatModel
+model = OpenAIChatModel(base_url=None, api_key=lambda: "key", prices={})
+model.stream  # not called: nothing has been asked of the SDK
+loaded = {"openai", "httpx2", "httpx", "anyio", "boto3"} & set(sys.modules)
+assert not loaded, loaded
+"""
+
+
+def test_a_cold_start_does_not_pay_for_the_sdk_until_the_first_call() -> None:
+    process = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, timeout=60, check=False)
+    assert process.returncode == 0, process.stderr

@@ -1,0 +1,114 @@
+"""Decoding the bytes of a streamed chat completion."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import ModelDisconnected, ModelRefused, ModelUnavailable
+from shared.llm.openai_stream import AnswerDecoder
+
+
+def event(document: dict[str, Any], end: str = "\n\n") -> bytes:
+    return f"data: {json.dumps(document, ensure_ascii=False)}{end}".encode()
+
+
+def delta(content: Any, finish_reason: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {"content": content, **more}, "finish_reason": finish_reason}]}
+
+
+WHOLE = b"".join((
+    b": a comment\n\n",
+    event(delta("")),
+    event(delta("Grüße, ")),
+    event(delta("世界 🌍"), end="\r\n\r\n"),
+    event(delta(None, "stop")),
+    event({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2}}),
+    b"data: [DONE]\n\n",
+))  # fmt: skip
+
+
+@given(cuts=st.lists(st.integers(0, len(WHOLE)), max_size=30))
+def test_the_text_does_not_depend_on_where_the_reads_are_cut(cuts: list[int]) -> None:
+    decoder = AnswerDecoder()
+    places = [0, *sorted(cuts), len(WHOLE)]
+
+    text = "".join(decoder.feed(WHOLE[start:end]) for start, end in itertools.pairwise(places))
+
+    assert text == "Grüße, 世界 🌍"
+    assert decoder.done
+    assert decoder.finish_reason == "stop"
+    assert (decoder.input_tokens, decoder.output_tokens) == (7, 2)
+    assert decoder.fault is None
+
+
+def test_usage_that_counts_up_in_every_chunk_ends_as_the_last_one() -> None:
+    decoder = AnswerDecoder()
+    for count in (1, 2, 3):
+        decoder.feed(event({**delta("x"), "usage": {"prompt_tokens": 5, "completion_tokens": count}}))
+    assert (decoder.input_tokens, decoder.output_tokens) == (5, 3)
+
+
+@pytest.mark.parametrize(
+    "usage", [None, {}, [], "7", {"prompt_tokens": None}, {"prompt_tokens": -1, "completion_tokens": "2"}]
+)
+def test_usage_that_makes_no_sense_counts_as_none(usage: Any) -> None:
+    decoder = AnswerDecoder()
+    decoder.feed(event({"choices": [], "usage": usage}))
+    assert (decoder.input_tokens, decoder.output_tokens) == (0, 0)
+    assert decoder.fault is None
+
+
+def test_an_event_spread_over_several_data_lines_is_one_event() -> None:
+    decoder = AnswerDecoder()
+    assert decoder.feed(b'data: {"choices": [\ndata: {"delta": {"content": "x"}}]}\n\n') == "x"
+
+
+def test_the_last_event_counts_without_its_blank_line() -> None:
+    decoder = AnswerDecoder()
+    assert decoder.feed(event(delta("x", "stop"), end="")) == ""
+    assert decoder.end() == "x"
+    assert decoder.finish_reason == "stop"
+
+
+def test_text_before_an_error_in_the_same_read_is_not_lost() -> None:
+    decoder = AnswerDecoder()
+    text = decoder.feed(
+        event(delta("kept")) + event({"error": {"message": "secret", "type": "server_error"}}) + event(delta("no"))
+    )
+    assert text == "kept"
+    assert isinstance(decoder.fault, ModelUnavailable)
+
+
+def test_a_damaged_event_is_a_broken_connection() -> None:
+    decoder = AnswerDecoder()
+    decoder.feed(b'data: {"choices": [\n\n')
+    assert isinstance(decoder.fault, ModelDisconnected)
+
+
+@pytest.mark.parametrize("last", [delta(None, "content_filter"), delta(None, refusal="I will not")])
+def test_a_refusal_is_recognised(last: dict[str, Any]) -> None:
+    decoder = AnswerDecoder()
+    decoder.feed(event(delta("some")) + event(last))
+    assert isinstance(decoder.fault, ModelRefused)
+
+
+@pytest.mark.parametrize("odd", [[], 3, {"choices": None}, {"choices": [{"delta": None}]}, {"choices": [{"index": 0}]}])
+def test_chunks_that_say_nothing_are_passed_over(odd: Any) -> None:
+    decoder = AnswerDecoder()
+    assert decoder.feed(event(odd) + event(delta("x"))) == "x"
+    assert decoder.fault is None
+
+
+@pytest.mark.parametrize(
+    "odd", [{"choices": [3]}, {"choices": [{"delta": 3}]}, {"choices": {"a": 1}}, delta(3), delta(["x"])]
+)
+def test_chunks_of_a_wrong_shape_are_damage_and_not_a_crash(odd: Any) -> None:
+    decoder = AnswerDecoder()
+    decoder.feed(event(odd))
+    assert isinstance(decoder.fault, ModelDisconnected)

@@ -1,0 +1,47 @@
+"""How the scripted model is told to behave."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.model_behaviour import Behaviour, Rule, Script, UnreadableDirective
+
+
+def test_a_rule_applies_to_the_prompts_it_names_as_often_as_it_says() -> None:
+    script = Script()
+    script.add(Rule(match="pear", times=2, behaviour=Behaviour(status=500)))
+    script.add(Rule(behaviour=Behaviour(text="always")))
+
+    assert script.behaviour_for("apple").text == "always"
+    assert [script.behaviour_for("a pear").status for _ in range(3)] == [500, 500, None]
+
+    script.clear()
+    assert script.behaviour_for("a pear") == Behaviour()
+
+
+@pytest.mark.parametrize(
+    ("directive", "expected"),
+    [
+        ("[[script: status=429]]", Behaviour(status=429)),
+        ("[[script: status=429, retry_after=2]]", Behaviour(status=429, retry_after=2)),
+        ("[[ script: refusal ]]", Behaviour(refusal=True)),
+        ('[[script: text="a, b" token_ms=2.5 length]]', Behaviour(text="a, b", token_ms=2.5, length=True)),
+    ],
+)
+def test_a_prompt_may_direct(directive: str, expected: Behaviour) -> None:
+    assert Script().behaviour_for(f"Please help. {directive} Thank you.") == expected
+
+
+def test_a_directive_with_times_counts_the_uses_of_its_prompt() -> None:
+    script = Script()
+    prompt = "[[script: status=503, times=2]]"
+    assert [script.behaviour_for(prompt).status for _ in range(3)] == [503, 503, None]
+    assert script.behaviour_for(f"another {prompt}").status == 503
+
+
+@pytest.mark.parametrize(
+    "directive", ["[[script: stauts=429]]", "[[script: status=soon]]", "[[script: times=0, refusal]]"]
+)
+def test_a_directive_with_a_typing_error_is_refused_and_not_ignored(directive: str) -> None:
+    with pytest.raises(UnreadableDirective):
+        Script().behaviour_for(directive)
