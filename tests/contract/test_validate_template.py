@@ -1,0 +1,296 @@
+"""Each of the four template checks fails on a copy that is broken in a way the checks before it pass."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.validate_template.document import Document
+from tools.validate_template.house_rules import check_house_rules
+from tools.validate_template.sam_environment import BIN
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = "template.yaml"
+SUGGESTION = "statemachines/suggestion.asl.yaml"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what the checks look at, functions as empty files."""
+    shutil.copy(ROOT / TEMPLATE, tmp_path)
+    shutil.copytree(ROOT / "statemachines", tmp_path / "statemachines")
+    shutil.copytree(ROOT / "events", tmp_path / "events")
+    for function in Document.read(ROOT / TEMPLATE).functions:
+        folder = tmp_path / str(function.properties["CodeUri"])
+        folder.mkdir(parents=True)
+        (folder / "app.py").touch()
+    return tmp_path
+
+
+@pytest.fixture
+def sam_environment() -> None:
+    if not (BIN / "sam").exists():
+        reason = ".venv-sam is missing: make .venv-sam/.synced"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def validate(template: Path, *arguments: str) -> tuple[int, dict[str, list[str]]]:
+    """Exit status, and what each check printed."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "tools.validate_template", str(template), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not finished.stderr
+    said: dict[str, list[str]] = {}
+    for line in finished.stdout.splitlines():
+        check, _, finding = line.partition(": ")
+        said.setdefault(check, []).append(finding)
+    return finished.returncode, said
+
+
+@pytest.mark.usefixtures("sam_environment")
+def test_the_template_passes_all_four_checks() -> None:
+    assert validate(ROOT / TEMPLATE) == (0, {check: ["ok"] for check in ("sam", "translated", "definition", "rules")})
+
+
+@pytest.mark.usefixtures("sam_environment")
+def test_check_1_finds_a_misspelt_property(project: Path) -> None:
+    edit(project / TEMPLATE, "RetentionInDays", "RetentionDays")
+
+    status, said = validate(project / TEMPLATE, "--only", "sam")
+
+    assert status == 1
+    [finding] = said["sam"]
+    assert "E3002" in finding
+    assert "'RetentionDays' was unexpected" in finding
+
+
+@pytest.mark.usefixtures("sam_environment")
+def test_each_further_check_finds_what_the_checks_before_it_pass(project: Path) -> None:
+    edit(project / TEMPLATE, "InvokeMode: RESPONSE_STREAM", "InvokeMode: STREAMING")
+    edit(project / TEMPLATE, "Runtime: python3.13", "Runtime: python3.13x")
+    edit(project / SUGGESTION, "BackoffRate: 2", "BackoffRate: fast")
+    edit(project / SUGGESTION, "- ModelTimeout\n", "- ModelTimedOut\n")
+
+    status, said = validate(project / TEMPLATE)
+
+    assert status == 1
+    assert said["sam"] == ["ok"]
+    assert any(line.startswith("CreateJobFunction.Properties.Runtime: E3030") for line in said["translated"])
+    assert any(line.startswith("StreamJobFunctionUrl.Properties.InvokeMode: E3030") for line in said["translated"])
+    assert not any("StateMachine" in line for line in said["translated"])
+    [definition] = said["definition"]
+    assert definition.startswith("SuggestionStateMachine.States.GenerateSuggestions.Retry.0.BackoffRate: E3601")
+    assert said["rules"] == [
+        "suggestion.asl.yaml.GenerateSuggestions.Retry: ModelTimedOut is no error of shared/errors.py or of AWS",
+        "suggestion.asl.yaml.GenerateSuggestions.Retry: does not retry ModelTimeout, a TransientFault",
+    ]
+
+
+def test_the_house_rules_find_nothing_in_a_whole_copy(project: Path) -> None:
+    assert check_house_rules(project / TEMPLATE) == []
+
+
+BROKEN = {
+    "a Next that leads nowhere": (
+        SUGGESTION,
+        "Next: CompleteJob",
+        "Next: FinishJob",
+        "suggestion.asl.yaml.ValidateSuggestions: goes on to FinishJob, which does not exist",
+    ),
+    "a start that does not exist": (
+        SUGGESTION,
+        "StartAt: GenerateSuggestions",
+        "StartAt: Generate",
+        "suggestion.asl.yaml: StartAt names Generate, which does not exist",
+    ),
+    "a state nobody reaches": (
+        SUGGESTION,
+        "Next: ValidateSuggestions",
+        "Next: CompleteJob",
+        "suggestion.asl.yaml.ValidateSuggestions: is never reached",
+    ),
+    "a Task without TimeoutSeconds": (
+        SUGGESTION,
+        "    TimeoutSeconds: 40\n",
+        "",
+        "suggestion.asl.yaml.CompleteJob: TimeoutSeconds is missing",
+    ),
+    "a state machine without TimeoutSeconds": (
+        SUGGESTION,
+        "TimeoutSeconds: 3600\n",
+        "",
+        "suggestion.asl.yaml: TimeoutSeconds is missing",
+    ),
+    "a Task given less time than its function": (
+        SUGGESTION,
+        "TimeoutSeconds: 310",
+        "TimeoutSeconds: 300",
+        "GenerateSuggestions.TimeoutSeconds: must be longer than GenerateSuggestionsFunction's own Timeout",
+    ),
+    "a placeholder nobody fills": (
+        SUGGESTION,
+        "${CompleteJobFunctionArn}",
+        "${CompleteFunctionArn}",
+        "suggestion.asl.yaml: ${CompleteFunctionArn} is not supplied by SuggestionStateMachine",
+    ),
+    "a substitution nobody uses": (
+        TEMPLATE,
+        "      DefinitionSubstitutions:\n",
+        "      DefinitionSubstitutions:\n        Spare: x\n",
+        "SuggestionStateMachine.DefinitionSubstitutions: Spare is not used in suggestion.asl.yaml",
+    ),
+    "a state that is not called VerbNoun": (
+        SUGGESTION,
+        "  CompleteJob:\n",
+        "  Completion:\n",
+        "suggestion.asl.yaml.Completion: a state is called VerbNoun",
+    ),
+    "a caught failure that ends green": (
+        SUGGESTION,
+        "    Next: JobFailed\n",
+        "    End: true\n",
+        "suggestion.asl.yaml.GenerateSuggestions.Catch: ends green in RecordFailure: the job failed",
+    ),
+    "a Task that lets an error through": (
+        SUGGESTION,
+        "ErrorEquals: [States.ALL]",
+        "ErrorEquals: [InvalidModelOutput]",
+        "suggestion.asl.yaml.GenerateSuggestions: has no Catch for States.ALL",
+    ),
+    "a permanent fault that is retried": (
+        SUGGESTION,
+        "- ModelTimeout\n",
+        "- ModelTimeout\n          - ModelRefused\n",
+        "suggestion.asl.yaml.GenerateSuggestions.Retry: retries ModelRefused, which is not a TransientFault",
+    ),
+    "a pipeline whose name is not its file's": (
+        TEMPLATE,
+        "Name: !Sub ${AWS::StackName}-suggestion\n",
+        "Name: !Sub ${AWS::StackName}-suggestions\n",
+        "SuggestionStateMachine.Name: must be !Sub ${AWS::StackName}-suggestion",
+    ),
+    "a function that is not called as its folder": (
+        TEMPLATE,
+        "CodeUri: functions/get_job/",
+        "CodeUri: functions/read_job/",
+        "GetJobFunction.CodeUri: must be functions/get_job/, by the naming chain",
+    ),
+    "a log group kept for ever": (
+        TEMPLATE,
+        "-get_job\n      RetentionInDays: !Ref LogRetentionDays\n",
+        "-get_job\n",
+        "GetJobLogs.RetentionInDays: is missing",
+    ),
+    "a function without a log group of its own": (
+        TEMPLATE,
+        "LogGroup: !Ref GetJobLogs",
+        "LogGroup: !Ref ListJobsLogs",
+        "GetJobFunction.LoggingConfig: must name the log group GetJobLogs",
+    ),
+    "a function without a timeout": (
+        TEMPLATE,
+        "      Timeout: 30\n",
+        "",
+        "CompleteJobFunction.Timeout: must be written out as a number",
+    ),
+    "a function without memory": (
+        TEMPLATE,
+        "      MemorySize: 512\n",
+        "",
+        "CompleteJobFunction.MemorySize: must be written out as a number",
+    ),
+    "a stream window longer than its function": (
+        TEMPLATE,
+        'STREAM_WINDOW_SECONDS: "60"',
+        'STREAM_WINDOW_SECONDS: "75"',
+        "StreamJobFunction.Timeout: leaves no room after a stream window of 75 s",
+    ),
+    "a function without an alarm": (
+        TEMPLATE,
+        "- { Name: FunctionName, Value: !Ref GetJobFunction }",
+        "- { Name: FunctionName, Value: !Ref ListJobsFunction }",
+        "GetJobFunction: has no alarm on its Errors",
+    ),
+    "a state machine without an alarm": (
+        TEMPLATE,
+        "MetricName: ExecutionsTimedOut",
+        "MetricName: ExecutionsStarted",
+        "SuggestionStateMachine: has no alarm on ExecutionsTimedOut",
+    ),
+    "an action with a wildcard": (
+        TEMPLATE,
+        "Action: [dynamodb:BatchGetItem]",
+        "Action: [dynamodb:*]",
+        "ListJobsFunction.Policies: action dynamodb:* has a wildcard",
+    ),
+    "a resource with a wildcard": (
+        TEMPLATE,
+        "Resource: !Sub ${ArtefactBucket.Arn}/jobs/*",
+        'Resource: "*"',
+        "GetJobFunction.Policies: resource * of s3:GetObject has too wide a wildcard",
+    ),
+    "a managed policy": (
+        TEMPLATE,
+        "      Policies:\n",
+        "      Policies:\n        - AmazonDynamoDBFullAccess\n",
+        "CreateJobFunction.Policies: 'AmazonDynamoDBFullAccess' is not spelled out",
+    ),
+    "one variable with two values": (
+        TEMPLATE,
+        'LOG_MAX_EVENTS: "1000"',
+        'LOG_MAX_EVENTS: "500"',
+        "ValidateSuggestionsFunction.LOG_MAX_EVENTS: has another value than in GenerateSuggestionsFunction",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_check_4_finds(case: str, project: Path) -> None:
+    file, old, new, expected = BROKEN[case]
+    edit(project / file, old, new)
+
+    findings = [str(finding) for finding in check_house_rules(project / TEMPLATE)]
+
+    assert any(expected in finding for finding in findings), findings
+
+
+def test_check_4_finds_an_event_of_no_function(project: Path) -> None:
+    (project / "events" / "drop_job.valid.json").write_text("{}")
+
+    [finding] = check_house_rules(project / TEMPLATE)
+
+    assert str(finding) == "events/drop_job.valid.json: belongs to no function of the template"
+
+
+def test_check_4_finds_a_function_the_template_does_not_know(project: Path) -> None:
+    (project / "functions" / "drop_job").mkdir()
+    (project / "functions" / "drop_job" / "app.py").touch()
+
+    [finding] = check_house_rules(project / TEMPLATE)
+
+    assert str(finding) == "functions/drop_job: is no function of the template"
+
+
+def test_check_4_finds_a_function_without_events(project: Path) -> None:
+    (project / "events" / "get_job.valid.json").unlink()
+
+    [finding] = check_house_rules(project / TEMPLATE)
+
+    assert str(finding) == "GetJobFunction: there is no events/get_job.<case>.json"
