@@ -60,11 +60,11 @@ _FAST = {
 
 # ---- moto as it is, made faster ------------------------------------------------------------------------------------
 
-_original_query = Table.query
+original_query = Table.query
 _queried = threading.local()
 
 
-def _query_one_partition(self: Table, hash_key: DynamoType | None, *args: Any, **kwargs: Any) -> Any:
+def query_one_partition(self: Table, hash_key: DynamoType | None, *args: Any, **kwargs: Any) -> Any:
     """Moto sorts the whole table to find one partition; given a copy of the table with nothing else in it, it need not.
 
     Indexes span partitions, so their queries run on the table itself.
@@ -74,7 +74,7 @@ def _query_one_partition(self: Table, hash_key: DynamoType | None, *args: Any, *
     if index_name is None and hash_key is not None:
         table = copy.copy(self)
         table.items = {hash_key: _narrow(self.items.get(hash_key, {}), *args[:2])}  # type: ignore[assignment]
-    result = _original_query(table, hash_key, *args, **kwargs)
+    result = original_query(table, hash_key, *args, **kwargs)
     _queried.partition = None if hash_key is None else str(hash_key.value)
     _queried.size = sum(item.size() for item in result[0])
     return result
@@ -101,7 +101,7 @@ _COMPARISONS: dict[str | None, Callable[..., bool]] = {
 }
 
 
-def _copy_touched_partitions(self: Table, memo: dict[int, Any]) -> Table:
+def copy_touched_partitions(self: Table, memo: dict[int, Any]) -> Table:
     """Moto copies a table to roll a transaction back; only the partitions the transaction names can change."""
     clone = copy.copy(self)
     memo[id(self)] = clone
@@ -139,13 +139,13 @@ def install(port: int) -> None:
     """Make moto execute state machines against the server on `port`, and apply the shortcuts above; idempotent."""
     os.environ["MOTO_PORT"] = str(port)
     default_user_config["stepfunctions"]["execute_state_machine"] = True
-    Table.query = _query_one_partition  # type: ignore[method-assign]
-    Table.__deepcopy__ = _copy_touched_partitions  # type: ignore[attr-defined]
+    Table.query = query_one_partition  # type: ignore[method-assign]
+    Table.__deepcopy__ = copy_touched_partitions  # type: ignore[attr-defined]
     _client.cache_clear()
-    _install_in_state_language()
+    install_in_state_language()
 
 
-def _install_in_state_language() -> None:
+def install_in_state_language() -> None:
     """Moto parses a definition again for every execution (0.1 s); the tree is the same, the program is made anew."""
     # Importing the interpreter imports AWS Batch for one enumeration, which imports EC2 and its catalogue of instance
     # types: 1.5 s for nothing. A stand-in serves until the import is done.
@@ -228,6 +228,7 @@ class DynamoDb:
             return error.code or 500, str(error.description).encode()
         finally:
             _queried.touched = None
+        result.pop("ConsumedCapacityUnits", None)  # moto's own, and not of the wire format
         self._meter_writes(writes)
         self._meter_reads(operation, body)
         return 200, result

@@ -94,7 +94,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--fd", type=int, required=True)
     options = parser.parse_args(arguments)
     deployment = Deployment.load(options.deployment)
-    deployment.refuse_unknown_overrides()
     os.environ.update(aws_environment(deployment.aws_url))
     os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
     host = ProcessHost(deployment) if deployment.mode == "processes" else ThreadHost(deployment)

@@ -29,6 +29,7 @@ from local.credentials import DUMMY_CREDENTIALS, aws_environment, without_real_c
 from local.deployment import Deployment
 from local.intrinsics import ACCOUNT, REGION
 from local.issuer import PREFIX
+from local.model_server import MODEL as SCRIPTED_MODEL
 from local.template import Template
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,8 +60,10 @@ class LocalStack:
 
     `functions`: "threads" runs the handlers in one process, "processes" each in processes of its own as Lambda does.
     `model_url`: an OpenAI-compatible base URL (ending in /v1); without one the scripted model is started.
+    `model`: the default model there, allowed besides the template's; without one the template's default stays.
     `environment`: overrides of function variables, e.g. `{"JOB_CREATIONS_PER_MINUTE": "1000"}`.
     `log_dir`: where the processes' output goes, one file each; a temporary directory by default.
+    `api_port`, `stream_port`: fixed ports in place of free ones.
     """
 
     def __init__(
@@ -69,12 +72,18 @@ class LocalStack:
         *,
         model_url: str | None = None,
         model_api_key: str | None = None,
+        model: str | None = None,
         environment: Mapping[str, str] | None = None,
         log_dir: Path | None = None,
         template: Path = ROOT / "template.yaml",
+        api_port: int = 0,
+        stream_port: int = 0,
     ) -> None:
         self._mode = functions
+        self._ports = {"aws": 0, "api": api_port, "stream": stream_port}
         self._given_model_url = model_url
+        # A job must not look as if a priced model had answered it when the scripted one did.
+        self._model = model or (SCRIPTED_MODEL if model_url is None else None)
         self._model_api_key = model_api_key or "local-model-key"
         self._environment = dict(environment or {})
         self._log_dir = log_dir
@@ -114,10 +123,8 @@ class LocalStack:
         log_dir = self._log_dir or self._run_dir
         log_dir.mkdir(parents=True, exist_ok=True)
         # Bound here and handed down: nobody can take a port in between, and a connection waits until its child is up.
-        listeners = {name: socket.create_server(("127.0.0.1", 0), backlog=512) for name in ("aws", "api", "stream")}
         with contextlib.ExitStack() as closing:
-            for listener in listeners.values():
-                closing.enter_context(listener)
+            listeners = {name: closing.enter_context(_listen(port)) for name, port in self._ports.items()}
             self.aws_url, self.api_url, self.stream_url = (
                 f"http://127.0.0.1:{listeners[name].getsockname()[1]}" for name in ("aws", "api", "stream")
             )
@@ -130,6 +137,7 @@ class LocalStack:
             self._spawn("aws", listeners["aws"], ["local.aws", "--function-host", self.api_url], base | aws, log_dir)
             self.model_url = self._given_model_url or self._start_model(base, log_dir)
             deployment = self._describe(log_dir)
+            deployment.refuse_unknown_overrides()
             settings = self._run_dir / "deployment.json"
             deployment.save(settings)
             arguments = ["--deployment", str(settings)]
@@ -146,7 +154,10 @@ class LocalStack:
             "OidcAudience": AUDIENCE,
             "ModelBaseUrl": self.model_url,
         }
-        declared = Template.parameter_names(self._template_file)
+        declared = Template.parameter_defaults(self._template_file)
+        if self._model is not None:
+            allowed = [self._model, *(declared.get("AllowedModels") or "").split(",")]
+            wanted |= {"DefaultModel": self._model, "AllowedModels": ",".join(dict.fromkeys(filter(None, allowed)))}
         parameters = {name: value for name, value in wanted.items() if name in declared}
         bare = Template(self._template_file, parameters=parameters)
         return Deployment(
@@ -295,6 +306,13 @@ class LocalStack:
     def pids(self) -> dict[str, int]:
         """Name of each of the stack's own processes → its id."""
         return {child.name: child.process.pid for child in self._children}
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=512)
+    except OSError as error:
+        raise StackError(f"port {port} is not to be had: {error.strerror}") from error
 
 
 def _start_child(

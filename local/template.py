@@ -164,9 +164,12 @@ class Template:
         )
 
     @staticmethod
-    def parameter_names(path: Path) -> frozenset[str]:
-        """The parameters a template declares."""
-        return frozenset(parse_yaml(path.read_text()).get("Parameters") or {})
+    def parameter_defaults(path: Path) -> dict[str, str | None]:
+        """The parameters a template declares, with their defaults; None for one that has to be given."""
+        declared: dict[str, Any] = parse_yaml(path.read_text()).get("Parameters") or {}
+        return {
+            name: None if (default := each.get("Default")) is None else str(default) for name, each in declared.items()
+        }
 
     # ---- what stands in it ---------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ class Broken(Exception):
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     what, retry = event.get("do"), event.get("retry", 0)
-    if "marker" in event and event["marker"]:
+    if event.get("marker"):
         Path(event["marker"]).touch()
     if what == "fail twice" and retry < 2:
         raise Flaky(f"attempt {retry}")

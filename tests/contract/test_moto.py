@@ -1,0 +1,389 @@
+"""What `local/aws.py` needs of moto's inside, and that its shortcuts answer as moto itself does."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.table import Table
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.test import Client
+
+from local import aws
+from local.stack import LocalStack
+
+SMALL = Path(__file__).resolve().parents[1] / "integration/local/stack/template.yaml"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    with LocalStack(template=SMALL) as running:
+        yield running
+
+
+# ---- DynamoDB: the shortcut and moto's own way, side by side -------------------------------------------------------
+
+KEY = {"PK": {"S": "JOB#1"}, "SK": {"S": "META"}}
+
+
+def event(number: int, **attributes: Any) -> dict[str, Any]:
+    return {"PK": {"S": "JOB#1"}, "SK": {"S": f"EVT#{number:03d}"}, **attributes}
+
+
+def script() -> list[tuple[str, dict[str, Any]]]:
+    """One of everything the product does to the table, refusals included."""
+    meta = {**KEY, "status": {"S": "new"}, "n": {"N": "1"}, "owner": {"S": "alice"}, "at": {"S": "2"}}
+    nested = {"M": {"a": {"L": [{"N": "1"}, {"BOOL": True}, {"NULL": True}]}, "b": {"SS": ["x", "y"]}}}
+    equals = {"ExpressionAttributeNames": {"#s": "status"}, "ExpressionAttributeValues": {":v": {"S": "new"}}}
+    absent = {"ConditionExpression": "attribute_not_exists(PK)"}
+    of_job = {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "JOB#1"}}}
+
+    def after(comparison: str, *bounds: str, **more: Any) -> tuple[str, dict[str, Any]]:
+        values = {f":{index}": {"S": bound} for index, bound in enumerate(bounds)}
+        values[":p"] = {"S": "JOB#1"}
+        return "Query", {
+            "KeyConditionExpression": f"PK = :p AND {comparison}",
+            "ExpressionAttributeValues": values,
+            **more,
+        }
+
+    return [
+        ("PutItem", {"Item": meta, **absent}),
+        ("PutItem", {"Item": meta, **absent, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}),
+        ("PutItem", {"Item": meta, **absent}),
+        ("PutItem", {"Item": {**meta, "n": {"N": "2"}}, "ReturnValues": "ALL_OLD"}),
+        *(("PutItem", {"Item": event(number, data={"S": f"text {number}"}, deep=nested)}) for number in range(6)),
+        ("PutItem", {"Item": {"PK": {"S": "JOB#2"}, "SK": {"S": "META"}, "owner": {"S": "alice"}, "at": {"S": "1"}}}),
+        ("PutItem", {"Item": {"PK": {"S": "no sort key"}}}),
+        ("PutItem", {"Item": {**KEY, "SK": {"N": "1"}}}),
+        ("GetItem", {"Key": KEY, "ConsistentRead": True}),
+        ("GetItem", {"Key": KEY, "ProjectionExpression": "n, #s", "ExpressionAttributeNames": {"#s": "status"}}),
+        ("GetItem", {"Key": {**KEY, "SK": {"S": "nothing"}}}),
+        (
+            "UpdateItem",
+            {"Key": KEY, "UpdateExpression": "SET n = n + :o", "ExpressionAttributeValues": {":o": {"N": "1"}}},
+        ),
+        (
+            "UpdateItem",
+            {
+                "Key": KEY,
+                "UpdateExpression": "SET #s = :n, m = if_not_exists(m, :o) REMOVE nothing ADD k :o",
+                "ConditionExpression": "#s = :v AND (attribute_not_exists(x) OR n > :o)",
+                "ExpressionAttributeNames": {"#s": "status"},
+                "ExpressionAttributeValues": {":v": {"S": "new"}, ":n": {"S": "old"}, ":o": {"N": "1"}},
+                "ReturnValues": "ALL_NEW",
+            },
+        ),
+        ("UpdateItem", {"Key": KEY, "UpdateExpression": "SET n = n", "ConditionExpression": "#s = :v", **equals}),
+        (
+            "UpdateItem",
+            {
+                "Key": KEY,
+                "UpdateExpression": "REMOVE n",
+                "ConditionExpression": "#s = :v",
+                **equals,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            },
+        ),
+        ("UpdateItem", {"Key": KEY, "UpdateExpression": "SET broken"}),
+        ("Query", of_job),
+        ("Query", {**of_job, "ScanIndexForward": False, "Limit": 2, "ConsistentRead": True}),
+        ("Query", {**of_job, "Limit": 2, "ExclusiveStartKey": {"PK": {"S": "JOB#1"}, "SK": {"S": "EVT#001"}}}),
+        ("Query", {**of_job, "Select": "COUNT"}),
+        ("Query", {**of_job, "FilterExpression": "attribute_exists(deep)", "ProjectionExpression": "SK"}),
+        ("Query", {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "nobody"}}}),
+        after("SK > :0", "EVT#002"),
+        after("SK > :0", "EVT#002", Limit=1),
+        after("SK >= :0", "EVT#002", ScanIndexForward=False, Limit=3),
+        after("SK < :0", "EVT#002"),
+        after("SK <= :0", "EVT#002"),
+        after("SK = :0", "EVT#002"),
+        after("SK BETWEEN :0 AND :1", "EVT#002", "EVT#004"),
+        after("begins_with(SK, :0)", "EVT#"),
+        (
+            "Query",
+            {
+                "IndexName": "ByOwner",
+                "KeyConditionExpression": "#o = :o",
+                "ExpressionAttributeNames": {"#o": "owner"},
+                "ExpressionAttributeValues": {":o": {"S": "alice"}},
+                "ScanIndexForward": False,
+            },
+        ),
+        ("BatchGetItem", {"RequestItems": {"T": {"Keys": [KEY, {"PK": {"S": "JOB#2"}, "SK": {"S": "META"}}]}}}),
+        (
+            "TransactWriteItems",
+            {
+                "TransactItems": [
+                    {"Put": {"TableName": "T", "Item": event(7), **absent}},
+                    {"Delete": {"TableName": "T", "Key": event(0)}},
+                    {
+                        "Update": {
+                            "TableName": "T",
+                            "Key": KEY,
+                            "UpdateExpression": "SET n = :n",
+                            "ExpressionAttributeValues": {":n": {"N": "9"}},
+                        }
+                    },
+                ]
+            },
+        ),
+        (
+            "TransactWriteItems",
+            {
+                "TransactItems": [
+                    {"Put": {"TableName": "T", "Item": event(8)}},
+                    {
+                        "Update": {
+                            "TableName": "T",
+                            "Key": KEY,
+                            "UpdateExpression": "SET n = :n",
+                            "ExpressionAttributeValues": {":n": {"N": "10"}},
+                        }
+                    },
+                    {"Put": {"TableName": "T", "Item": event(7), **absent}},
+                ]
+            },
+        ),
+        ("Query", of_job),
+        ("DeleteItem", {"Key": KEY, "ConditionExpression": "#s = :v", **equals}),
+        ("DeleteItem", {"Key": KEY, "ReturnValues": "ALL_OLD"}),
+        ("DeleteItem", {"Key": KEY}),
+        ("GetItem", {"Key": KEY}),
+        ("Query", {**of_job, "TableName": "missing"}),
+    ]
+
+
+def send(app: Any, operation: str, body: dict[str, Any]) -> tuple[int, Any]:
+    headers = {
+        "X-Amz-Target": f"DynamoDB_20120810.{operation}",
+        "Authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=a",
+    }
+    response = Client(app).post("/", data=json.dumps(body), headers=headers, content_type="application/x-amz-json-1.0")
+    return response.status_code, json.loads(response.data)
+
+
+def play(app: Any) -> list[tuple[int, Any]]:
+    """The script's answers, on a fresh table."""
+    dynamodb_backends["123456789012"]["us-east-1"].tables.pop("T", None)
+    names = ("PK", "SK", "owner", "at")
+    index = {
+        "IndexName": "ByOwner",
+        "KeySchema": [{"AttributeName": "owner", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}],
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
+    definition = {
+        "TableName": "T",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in names],
+        "KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+        "GlobalSecondaryIndexes": [index],
+    }
+    assert send(app, "CreateTable", definition)[0] == 200
+    bodies = (
+        (operation, body if "RequestItems" in body or "TransactItems" in body else {"TableName": "T", **body})
+        for operation, body in script()
+    )
+    return [send(app, operation, body) for operation, body in bodies]
+
+
+def test_every_dynamodb_shortcut_answers_as_moto_itself_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = play(DomainDispatcherApplication(create_backend_app))
+    monkeypatch.setattr(Table, "query", aws.query_one_partition)
+    monkeypatch.setattr(Table, "__deepcopy__", aws.copy_touched_partitions, raising=False)
+    answered = play(aws.Aws(None))
+    for (operation, body), want, got in zip(script(), expected, answered, strict=True):
+        assert got == want, (operation, body)
+    assert {status for status, _ in answered} == {200, 400}
+
+
+# ---- DynamoDB on the running server --------------------------------------------------------------------------------
+
+
+def test_twenty_concurrent_writers_lose_nothing(stack: LocalStack) -> None:
+    dynamodb = stack.client("dynamodb")
+    refused: list[str] = []
+
+    def write(writer: int) -> None:
+        for number in range(20):
+            item = {"PK": {"S": f"JOB#writers-{writer}"}, "SK": {"S": f"EVT#{number}"}}
+            dynamodb.put_item(TableName="millrace-Things", Item=item)
+            try:  # all writers fight for the same sequence
+                contested = {"PK": {"S": "JOB#contested"}, "SK": {"S": f"EVT#{number}"}, "by": {"N": str(writer)}}
+                dynamodb.put_item(
+                    TableName="millrace-Things", Item=contested, ConditionExpression="attribute_not_exists(PK)"
+                )
+            except dynamodb.exceptions.ConditionalCheckFailedException as error:
+                refused.append(str(error))
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 19 * 20
+    for writer in [*(f"writers-{number}" for number in range(20)), "contested"]:
+        values = {":p": {"S": f"JOB#{writer}"}}
+        found = dynamodb.query(
+            TableName="millrace-Things", KeyConditionExpression="PK = :p", ExpressionAttributeValues=values
+        )
+        assert found["Count"] == 20
+
+
+def test_capacity_is_metered_for_each_partition(stack: LocalStack) -> None:
+    dynamodb, table = stack.client("dynamodb"), "millrace-Things"
+    key = {"PK": {"S": "JOB#metered"}, "SK": {"S": "META"}}
+    dynamodb.put_item(TableName=table, Item={**key, "data": {"S": "x" * 2000}})  # 2
+    with pytest.raises(ClientError):  # 2: the item that is there counts
+        dynamodb.put_item(TableName=table, Item=key, ConditionExpression="attribute_not_exists(PK)")
+    dynamodb.get_item(TableName=table, Key=key)  # 0.5
+    dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)  # 1
+    values = {":p": key["PK"]}
+    dynamodb.query(TableName=table, KeyConditionExpression="PK = :p", ExpressionAttributeValues=values)  # 0.5
+    dynamodb.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": {**key, "SK": {"S": "2"}}}}])  # 2
+    dynamodb.delete_item(TableName=table, Key=key)  # 2
+    assert stack.capacity("metered") == {"writeUnits": 8.0, "readUnits": 2.0, "requests": 7}
+
+
+def test_an_injected_fault_is_what_boto3_sees_as_throttling(stack: LocalStack) -> None:
+    dynamodb = stack.client("dynamodb")
+    key = {"PK": {"S": "JOB#fault"}, "SK": {"S": "META"}}
+    stack.inject_fault("PutItem", count=1, error="ConditionalCheckFailedException")
+    with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
+        dynamodb.put_item(TableName="millrace-Things", Item=key)
+    stack.inject_fault("PutItem", count=1)
+    answer = dynamodb.put_item(TableName="millrace-Things", Item=key)  # boto3 tries again by itself
+    assert answer["ResponseMetadata"]["RetryAttempts"] == 1
+
+
+def test_other_dynamodb_operations_and_binary_values_take_motos_own_way(stack: LocalStack) -> None:
+    dynamodb = stack.client("dynamodb")
+    key = {"PK": {"S": "JOB#binary"}, "SK": {"S": "META"}}
+    dynamodb.put_item(TableName="millrace-Things", Item={**key, "raw": {"B": b"\x00\xff"}})
+    item = dynamodb.get_item(TableName="millrace-Things", Key=key)["Item"]
+    assert item["raw"]["B"] == b"\x00\xff"
+    ttl = dynamodb.describe_time_to_live(TableName="millrace-Things")["TimeToLiveDescription"]
+    assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expiresAt"}
+
+
+# ---- Step Functions ------------------------------------------------------------------------------------------------
+
+
+def execute(stack: LocalStack, name: str, event: dict[str, Any], machine: str = "millrace-work") -> dict[str, Any]:
+    stepfunctions = stack.client("stepfunctions")
+    arn = f"arn:aws:states:us-east-1:123456789012:stateMachine:{machine}"
+    execution = stepfunctions.start_execution(stateMachineArn=arn, name=name, input=json.dumps(event))["executionArn"]
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        description = stepfunctions.describe_execution(executionArn=execution)
+        if description["status"] != "RUNNING":
+            return dict(description)
+        time.sleep(0.02)
+    raise AssertionError(f"{name} is still running")
+
+
+def variant(stack: LocalStack, name: str, **changes: Any) -> str:
+    """The fixture's state machine with its Work state changed; the new machine's name."""
+    stepfunctions = stack.client("stepfunctions")
+    arn = "arn:aws:states:us-east-1:123456789012:stateMachine:millrace-work"
+    definition = json.loads(stepfunctions.describe_state_machine(stateMachineArn=arn)["definition"])
+    for path, value in changes.items():
+        definition["States"]["Work"][path] = value
+    stepfunctions.create_state_machine(
+        name=name, definition=json.dumps(definition), roleArn="arn:aws:iam::123456789012:role/local"
+    )
+    return name
+
+
+def test_a_retried_state_sees_its_retry_count(stack: LocalStack) -> None:
+    done = execute(stack, "retried", {"do": "fail twice", "marker": None})
+    assert done["status"] == "SUCCEEDED"
+    assert json.loads(done["output"])["result"]["retry"] == 2
+    failures = [entry for entry in stack.history(done["executionArn"]) if entry["type"] == "TaskFailed"]
+    causes = [json.loads(entry["taskFailedEventDetails"]["cause"])["errorMessage"] for entry in failures]
+    assert causes == ["attempt 0", "attempt 1"]
+
+
+def test_a_caught_failure_ends_in_fail_with_the_class_name_and_cause(stack: LocalStack) -> None:
+    failed = execute(stack, "caught", {"do": "break", "marker": None})
+    assert (failed["status"], failed["error"]) == ("FAILED", "Broken")
+    assert json.loads(failed["cause"])["errorMessage"] == "for good"
+    assert stack.transitions(failed["executionArn"]) == 2
+
+
+def test_executions_of_one_definition_do_not_share_their_retries(stack: LocalStack) -> None:
+    first = execute(stack, "own-retries-1", {"do": "fail twice", "marker": None})
+    second = execute(stack, "own-retries-2", {"do": "fail twice", "marker": None})
+    assert [json.loads(done["output"])["result"]["retry"] for done in (first, second)] == [2, 2]
+
+
+def test_timeout_seconds_of_a_state_is_honoured_and_caught(stack: LocalStack) -> None:
+    machine = variant(stack, "impatient", TimeoutSeconds=1, Retry=[])
+    failed = execute(stack, "impatient", {"do": "hang", "marker": None}, machine)
+    events = {entry["type"]: entry for entry in stack.history(failed["executionArn"])}
+    assert events["TaskTimedOut"]["taskTimedOutEventDetails"]["error"] == "States.Timeout"
+    caught = json.loads(events["FailStateEntered"]["stateEnteredEventDetails"]["input"])["failure"]
+    assert caught == {"Error": "States.Timeout", "Cause": ""}
+    # Moto refuses to pass a States.* name on from a Fail state; the execution is red all the same.
+    assert (failed["status"], failed["error"]) == ("FAILED", "States.Runtime")
+
+
+def test_a_throttled_function_is_lambda_too_many_requests(stack: LocalStack) -> None:
+    parameters = {"FunctionName": "millrace-closed", "Payload": {"do.$": "$.do"}}
+    machine = variant(stack, "throttled", Parameters=parameters, Retry=[])
+    failed = execute(stack, "throttled", {"do": "nothing", "marker": None}, machine)
+    assert failed["error"] == "Lambda.TooManyRequestsException"
+
+
+def test_the_same_name_and_input_start_one_execution(stack: LocalStack) -> None:
+    first = execute(stack, "once", {"do": "succeed", "marker": None})
+    stepfunctions = stack.client("stepfunctions")
+    arn = "arn:aws:states:us-east-1:123456789012:stateMachine:millrace-work"
+    with pytest.raises(stepfunctions.exceptions.ExecutionAlreadyExists):
+        stepfunctions.start_execution(stateMachineArn=arn, name="once", input='{"do": "break", "marker": null}')
+    assert execute(stack, "another", {"do": "succeed", "marker": None})["executionArn"] != first["executionArn"]
+
+
+def test_the_interpreter_is_imported_without_ec2() -> None:
+    aws.install_in_state_language()
+    assert "moto.stepfunctions.parser.asl.parse.asl_parser" in sys.modules
+    assert not re.search(r"moto\.(ec2|batch)\b", " ".join(sys.modules))
+
+
+# ---- Lambda, Secrets Manager, S3 -----------------------------------------------------------------------------------
+
+
+def test_lambda_invocations_reach_the_function_host(stack: LocalStack) -> None:
+    client = stack.client("lambda")
+    answer = client.invoke(FunctionName="millrace-work", Payload=b'{"do": "succeed"}')
+    assert json.loads(answer["Payload"].read())["functionName"] == "millrace-work"
+    failed = client.invoke(FunctionName="millrace-work", Payload=b'{"do": "break"}')
+    assert failed["FunctionError"] == "Unhandled"
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.invoke(FunctionName="millrace-nothing")
+
+
+def test_a_secret_is_found_by_an_arn_without_its_suffix(stack: LocalStack) -> None:
+    secrets = stack.client("secretsmanager")
+    secrets.create_secret(Name="s", SecretString="value")
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:s"
+    assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "value"
+
+
+def test_objects_pass_through_the_http_server_unchanged(stack: LocalStack) -> None:
+    s3 = stack.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    body = bytes(range(256)) * 4096
+    s3.put_object(Bucket="bucket", Key="jobs/a b/ü", Body=body, Metadata={"kind": "x"})
+    found = s3.get_object(Bucket="bucket", Key="jobs/a b/ü")
+    assert (found["Body"].read(), found["Metadata"]) == (body, {"kind": "x"})
+    assert s3.head_object(Bucket="bucket", Key="jobs/a b/ü")["ContentLength"] == len(body)

@@ -1,0 +1,122 @@
+"""Functions in processes of their own, under the real awslambdaric."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from local.stack import LocalStack
+
+SMALL = Path(__file__).parent / "stack/template.yaml"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    with LocalStack("processes", template=SMALL, environment={"GREETING": "from the test"}) as running:
+        yield running
+
+
+def invoke(stack: LocalStack, event: dict[str, Any], name: str = "work") -> tuple[str | None, Any]:
+    answer = stack.client("lambda").invoke(FunctionName=f"millrace-{name}", Payload=json.dumps(event).encode())
+    return answer.get("FunctionError"), json.loads(answer["Payload"].read())
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true within 10 s"
+        time.sleep(0.01)
+
+
+def test_a_process_stays_warm_for_the_next_invocation(stack: LocalStack) -> None:
+    _, first = invoke(stack, {})
+    _, second = invoke(stack, {})
+    assert first["pid"] == second["pid"] != os.getpid()
+    assert first["requestId"] != second["requestId"]
+    assert first["pid"] in stack.processes()["work"]
+
+
+def test_each_function_has_the_environment_lambda_would_give_it_and_no_other(stack: LocalStack) -> None:
+    _, work = invoke(stack, {})
+    assert work["environment"]["AWS_LAMBDA_FUNCTION_NAME"] == "millrace-work"
+    assert work["environment"]["LAMBDA_TASK_ROOT"].endswith("handlers/work")
+    assert work["streamUrl"] is None
+    _, echo = invoke(stack, {"queryStringParameters": {"as": "environment"}}, "echo")
+    assert echo == {"streamUrl": stack.stream_url, "greeting": "from the test"}
+
+
+def test_an_exception_keeps_its_class_name_and_the_process_its_life(stack: LocalStack) -> None:
+    _, before = invoke(stack, {})
+    error, answer = invoke(stack, {"do": "break"})
+    assert (error, answer["errorType"], answer["errorMessage"]) == ("Unhandled", "Broken", "for good")
+    assert invoke(stack, {})[1]["pid"] == before["pid"]
+
+
+def test_a_function_that_takes_too_long_is_killed_and_says_so(stack: LocalStack) -> None:
+    _, before = invoke(stack, {})
+    error, answer = invoke(stack, {"do": "hang"})
+    assert (error, answer["errorType"]) == ("Unhandled", "Sandbox.Timedout")
+    assert answer["errorMessage"].endswith("Task timed out after 2.00 seconds")
+    assert not Path(f"/proc/{before['pid']}").exists()
+    assert invoke(stack, {})[1]["pid"] != before["pid"]
+
+
+def test_a_process_that_exits_is_a_runtime_exit_error(stack: LocalStack) -> None:
+    error, answer = invoke(stack, {"do": "exit"})
+    assert (error, answer["errorType"]) == ("Unhandled", "Runtime.ExitError")
+    assert answer["errorMessage"].endswith("Error: Runtime exited with error: exit status 3")
+
+
+def test_a_process_killed_in_the_middle_is_a_runtime_exit_error_that_step_functions_retries(
+    stack: LocalStack, tmp_path: Path
+) -> None:
+    marker = tmp_path / "running"
+    stepfunctions = stack.client("stepfunctions")
+    execution = stepfunctions.start_execution(
+        stateMachineArn="arn:aws:states:us-east-1:123456789012:stateMachine:millrace-work",
+        name="killed",
+        input=json.dumps({"do": "hang", "marker": str(marker)}),
+    )["executionArn"]
+    eventually(marker.exists)
+    for pid in stack.processes()["work"]:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: stepfunctions.describe_execution(executionArn=execution)["status"] != "RUNNING")
+    done = stepfunctions.describe_execution(executionArn=execution)
+    assert (done["status"], json.loads(done["output"])["result"]["retry"]) == ("SUCCEEDED", 1)
+    (failure,) = (event for event in stack.history(execution) if event["type"] == "TaskFailed")
+    assert failure["taskFailedEventDetails"]["error"] == "Runtime.ExitError"
+    assert "Runtime exited with error: signal: killed" in failure["taskFailedEventDetails"]["cause"]
+
+
+def test_concurrent_invocations_have_processes_of_their_own_up_to_the_limit(stack: LocalStack, tmp_path: Path) -> None:
+    markers = [tmp_path / str(number) for number in range(3)]
+    with ThreadPoolExecutor() as pool:
+        hanging = [pool.submit(invoke, stack, {"do": "hang", "marker": str(marker)}) for marker in markers]
+        eventually(lambda: all(marker.exists() for marker in markers))
+        assert len(stack.processes()["work"]) == 3
+        host = f"{stack.api_url}/2015-03-31/functions/millrace-work/invocations"
+        refusal = httpx.post(host, json={})
+        for future in hanging:
+            assert future.result()[1]["errorType"] == "Sandbox.Timedout"
+    assert (refusal.status_code, refusal.headers["x-amzn-errortype"]) == (429, "TooManyRequestsException")
+
+
+def test_a_handler_that_cannot_be_imported_is_an_import_module_error(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/app.py").write_text("import nothing_of_this_name")
+    template = tmp_path / "template.yaml"
+    properties = "{FunctionName: broken, CodeUri: broken/, Handler: app.handler}"
+    template.write_text(f"Resources: {{Broken: {{Type: AWS::Serverless::Function, Properties: {properties}}}}}")
+    with LocalStack("processes", template=template, model_url="http://127.0.0.1:9/v1") as stack:
+        answer = stack.client("lambda").invoke(FunctionName="broken")
+    assert answer["FunctionError"] == "Unhandled"
+    assert json.loads(answer["Payload"].read())["errorType"] == "Runtime.ImportModuleError"

@@ -1,0 +1,135 @@
+"""The stack as a whole: it starts, serves, and leaves nothing behind, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+
+from local.stack import AUDIENCE, ROOT, LocalStack, StackError
+
+SMALL = Path(__file__).parent / "stack/template.yaml"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    with LocalStack(template=SMALL) as running:
+        yield running
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true within 15 s"
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "\nState:\tZ" not in status.read_text()
+
+
+def test_the_api_answers_with_a_token_of_its_issuer(stack: LocalStack) -> None:
+    response = httpx.post(f"{stack.api_url}/echo", headers={"authorization": f"Bearer {stack.token('alice')}"}, json={})
+    assert response.status_code == 201
+    assert response.headers["location"] == "/somewhere"
+    assert response.json()["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] == "alice"
+    assert httpx.post(f"{stack.api_url}/echo").status_code == 401
+
+
+def test_the_issuer_can_be_discovered_and_its_tokens_verified(stack: LocalStack) -> None:
+    discovery = httpx.get(f"{stack.issuer_url}/.well-known/openid-configuration").json()
+    assert discovery["issuer"] == stack.issuer_url
+    token = stack.token("bob", expires_in=60, scope="x")
+    key = jwt.PyJWKClient(discovery["jwks_uri"]).get_signing_key_from_jwt(token)
+    claims = jwt.decode(token, key, ["RS256"], audience=AUDIENCE, issuer=stack.issuer_url)
+    assert (claims["sub"], claims["scope"], claims["exp"] - claims["iat"]) == ("bob", "x", 60)
+    answer = httpx.post(f"{stack.issuer_url}/token", json={"sub": "bob"}).json()
+    assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 3600)
+
+
+def test_the_streaming_function_runs_with_its_environment_and_its_urls_cors(stack: LocalStack) -> None:
+    response = httpx.get(f"{stack.stream_url}/", headers={"origin": "https://app.example"})
+    assert response.text == "millrace-Things"
+    assert response.headers["access-control-allow-origin"] == "*"
+
+
+def test_an_asynchronous_invocation_is_accepted_at_once(stack: LocalStack) -> None:
+    answer = stack.client("lambda").invoke(FunctionName="millrace-work", InvocationType="Event", Payload=b"{}")
+    assert answer["StatusCode"] == 202
+
+
+def test_every_process_listens_on_loopback_only(stack: LocalStack) -> None:
+    for url in (stack.api_url, stack.stream_url, stack.aws_url, stack.model_url):
+        assert url.startswith("http://127.0.0.1:")
+
+
+def test_stopping_leaves_no_process_no_port_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with LocalStack("processes", template=SMALL) as stack:
+        stack.client("lambda").invoke(FunctionName="millrace-work")
+        pids = [*stack.pids().values(), *stack.processes()["work"]]
+        port = int(stack.api_url.rpartition(":")[2])
+        assert len(pids) == 5
+        assert list(tmp_path.iterdir())
+    eventually(lambda: not any(alive(pid) for pid in pids))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_parent_that_is_ended_takes_everything_with_it(number: signal.Signals, tmp_path: Path) -> None:
+    program = f"""
+import sys, threading
+from pathlib import Path
+from local.stack import LocalStack
+with LocalStack("processes", template=Path({str(SMALL)!r})) as stack:
+    stack.client("lambda").invoke(FunctionName="millrace-work")
+    print(*stack.pids().values(), *stack.processes()["work"], flush=True)
+    threading.Event().wait()
+"""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    with parent:
+        assert parent.stdout is not None
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(pids) == 5
+        parent.send_signal(number)
+        parent.wait(10)
+    eventually(lambda: not any(alive(pid) for pid in pids))
+    if number is not signal.SIGKILL:
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_dies_at_start_shows_what_it_said(tmp_path: Path) -> None:
+    (tmp_path / "watch").mkdir()
+    (tmp_path / "watch/app.py").write_text("raise RuntimeError('no stream today')")
+    template = tmp_path / "template.yaml"
+    properties = "{CodeUri: watch/, Handler: run.sh, FunctionUrlConfig: {AuthType: NONE}}"
+    template.write_text(f"Resources: {{Watch: {{Type: AWS::Serverless::Function, Properties: {properties}}}}}")
+    broken = LocalStack(template=template, model_url="http://127.0.0.1:9/v1")
+    with pytest.raises(StackError, match="no stream today"):
+        broken.start()
+    assert broken.pids() == {}
+
+
+def test_a_misspelt_override_is_refused(tmp_path: Path) -> None:
+    misspelt = LocalStack(template=SMALL, environment={"GREETNIG": "x"}, log_dir=tmp_path)
+    with pytest.raises(ValueError, match="GREETNIG"):
+        misspelt.start()

@@ -1,0 +1,40 @@
+"""DynamoDB's price list."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.capacity import ABSENT, ItemFootprint, read_units, write_units
+
+
+@pytest.mark.parametrize(("size", "units"), [(0, 1), (1, 1), (1024, 1), (1025, 2), (4096, 4)])
+def test_a_write_costs_one_unit_per_started_kilobyte(size: int, units: int) -> None:
+    assert write_units(ABSENT, ItemFootprint(size, {})) == units
+
+
+def test_shrinking_an_item_costs_what_it_was_before() -> None:
+    assert write_units(ItemFootprint(3000, {}), ItemFootprint(10, {})) == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "index_units"),
+    [
+        ({}, {"I": ("k", "a", 10)}, 1),
+        ({"I": ("k", "a", 10)}, {"I": ("k", "a", 10)}, 0),
+        ({"I": ("k", "a", 10)}, {"I": ("k", "b", 2000)}, 2),
+        ({"I": ("k", "a", 10)}, {"I": ("other", "a", 10)}, 2),
+        ({"I": ("k", "a", 10)}, {}, 1),
+    ],
+)
+def test_an_index_costs_only_when_its_entry_changes(
+    before: dict[str, tuple[str, str, int]], after: dict[str, tuple[str, str, int]], index_units: int
+) -> None:
+    assert write_units(ItemFootprint(10, before), ItemFootprint(10, after)) == 1 + index_units
+
+
+@pytest.mark.parametrize(("size", "units"), [(0, 0.5), (4096, 0.5), (4097, 1.0)])
+def test_reads_cost_half_a_unit_per_started_four_kilobytes_and_twice_that_when_consistent(
+    size: int, units: float
+) -> None:
+    assert read_units(size, consistent=False) == units
+    assert read_units(size, consistent=True) == 2 * units

@@ -1,0 +1,102 @@
+"""The function host in threads: Lambda's words for what a handler does."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.deployment import Deployment
+from local.functions import Outcome, ThreadHost
+
+SMALL = Path(__file__).resolve().parents[3] / "tests/integration/local/stack/template.yaml"
+PARAMETERS = {"OidcIssuer": "http://issuer", "OidcAudience": "audience"}
+
+
+def deployment(tmp_path: Path, **changes: Any) -> Deployment:
+    given = {"environment": {}, "parameters": PARAMETERS, **changes}
+    return Deployment(
+        template_file=str(SMALL),
+        aws_url="http://aws",
+        api_url="http://api",
+        log_directory=str(tmp_path),
+        attributes={"WatchFunctionUrl.FunctionUrl": "http://stream"},
+        **given,
+    )
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadHost]:
+    monkeypatch.syspath_prepend(str(SMALL.parent))
+    before = dict(os.environ)
+    yield ThreadHost(deployment(tmp_path))
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def invoke(host: ThreadHost, event: dict[str, Any], name: str = "millrace-work") -> tuple[Outcome, Any]:
+    outcome = host.invoke(name, json.dumps(event).encode())
+    return outcome, json.loads(outcome.payload)
+
+
+def test_a_handler_gets_its_event_and_a_context_that_looks_like_lambdas(host: ThreadHost) -> None:
+    outcome, answer = invoke(host, {"do": "succeed"})
+    assert (outcome.status, outcome.function_error) == (200, None)
+    assert answer["functionName"] == "millrace-work"
+    assert answer["requestId"] == outcome.request_id
+    assert answer["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:millrace-work"
+    assert answer["memory"] == "256"
+    assert 0 < answer["remaining"] <= 2000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "millrace-work:live",
+        "arn:aws:lambda:us-east-1:123456789012:function:millrace-work",
+        "arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Amillrace-work%3Alive",
+        "123456789012:function:millrace-work",
+    ],
+)
+def test_a_function_is_found_by_every_name_lambda_knows(host: ThreadHost, name: str) -> None:
+    assert invoke(host, {}, name)[0].status == 200
+
+
+def test_an_unknown_function_is_resource_not_found(host: ThreadHost) -> None:
+    outcome, _ = invoke(host, {}, "millrace-nothing")
+    assert (outcome.status, outcome.error_type) == (404, "ResourceNotFoundException")
+
+
+def test_an_exception_is_answered_with_its_class_name(host: ThreadHost) -> None:
+    outcome, answer = invoke(host, {"do": "break"})
+    assert (outcome.status, outcome.function_error) == (200, "Unhandled")
+    assert (answer["errorType"], answer["errorMessage"]) == ("Broken", "for good")
+    assert "in handler" in answer["stackTrace"][0]
+    assert ("X-Amz-Function-Error", "Unhandled") in outcome.headers()
+
+
+def test_a_result_that_is_not_json_is_a_marshal_error(host: ThreadHost) -> None:
+    assert invoke(host, {"do": "unserialisable"})[1]["errorType"] == "Runtime.MarshalError"
+
+
+def test_an_event_over_six_megabytes_is_refused(host: ThreadHost) -> None:
+    outcome, _ = invoke(host, {"padding": "x" * 6 * 1024 * 1024})
+    assert (outcome.status, outcome.error_type) == (413, "RequestTooLargeException")
+
+
+def test_functions_that_disagree_about_a_variable_cannot_share_a_process(tmp_path: Path) -> None:
+    file = tmp_path / "template.yaml"
+    one = "{Type: AWS::Serverless::Function, Properties: {CodeUri: a, Handler: a.h, Environment: {Variables: {V: %s}}}}"
+    file.write_text(f"Resources: {{A: {one % 1}, B: {one % 2}}}")
+    settings = Deployment(str(file), "http://aws", "http://api", str(tmp_path))
+    with pytest.raises(ValueError, match="A and B give V different values"):
+        ThreadHost(settings)
+
+
+def test_an_override_of_a_variable_that_no_function_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="GREETNIG"):
+        deployment(tmp_path, environment={"GREETNIG": "x"}).refuse_unknown_overrides()

@@ -1,0 +1,165 @@
+"""The template as the only list of resources."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from local.template import Route, Template, TemplateError
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+SMALL = REPOSITORY / "tests/integration/local/stack/template.yaml"
+VALUES = {"OidcIssuer": "http://issuer", "OidcAudience": "audience"}
+STREAM = {"WatchFunctionUrl.FunctionUrl": "http://stream"}
+
+
+def small(**parameters: str) -> Template:
+    return Template(SMALL, parameters={**VALUES, **parameters}, attributes=STREAM)
+
+
+def written(tmp_path: Path, text: str, **values: str) -> Template:
+    file = tmp_path / "template.yaml"
+    file.write_text(text)
+    return Template(file, parameters=values)
+
+
+def test_a_function_has_the_globals_and_its_own_environment_with_everything_resolved() -> None:
+    echo, work, _, watch = small(Greeting="hi").functions
+    assert (echo.folder, echo.name, echo.handler, echo.timeout, echo.memory) == (
+        "echo",
+        "millrace-echo",
+        "app.handler",
+        2,
+        256,
+    )
+    assert echo.environment == {"TABLE_NAME": "millrace-Things", "GREETING": "hi", "STREAM_URL": "http://stream"}
+    assert work.reserved_concurrency == 3
+    assert watch.has_url
+    assert watch.name == "millrace-WatchFunction"
+
+
+def test_routes_and_their_authorizer_come_from_the_events() -> None:
+    assert set(small().routes) == {
+        Route("POST", "/echo", "EchoFunction", authorized=True),
+        Route("GET", "/things/{thingId}", "EchoFunction", authorized=True),
+        Route("GET", "/things/latest", "EchoFunction", authorized=True),
+        Route("GET", "/open", "EchoFunction", authorized=False),
+    }
+
+
+def test_cors_authorizer_and_table_are_read() -> None:
+    template = small()
+    assert template.cors is not None
+    assert (template.cors.allow_origins, template.cors.max_age) == (("https://app.example",), 600)
+    assert template.authorizer is not None
+    assert (template.authorizer.issuer, template.authorizer.audiences) == ("http://issuer", ("audience",))
+    (table,) = template.tables
+    assert (table.name, table.ttl_attribute) == ("millrace-Things", "expiresAt")
+
+
+def test_a_state_machine_has_its_substitutions_made() -> None:
+    (machine,) = small().state_machines
+    state = json.loads(machine.definition)["States"]["Work"]
+    assert state["Parameters"]["FunctionName"] == "arn:aws:lambda:us-east-1:123456789012:function:millrace-work"
+
+
+def test_the_products_own_template_resolves_completely() -> None:
+    values = {**VALUES, "ModelBaseUrl": "http://model/v1"}
+    template = Template(
+        REPOSITORY / "template.yaml",
+        parameters=values,
+        attributes={"StreamJobFunctionUrl.FunctionUrl": "http://stream"},
+    )
+    assert {function.folder for function in template.functions} >= {"create_job", "stream_job", "generate_suggestions"}
+    assert template.routes
+    assert template.tables
+    assert template.secrets
+    assert template.buckets
+    assert template.state_machines
+    assert template.authorizer is not None
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("!Sub '${AWS::StackName}-x'", "millrace-x"),
+        ("!Sub ['${A}-${AWS::Region}', {A: !Ref Name}]", "given-us-east-1"),
+        ("!Sub '${!Literal}'", "${Literal}"),
+        ("!Join ['-', [a, !Ref Name]]", "a-given"),
+        ("!Select [1, !Split [',', 'a,b']]", "b"),
+        ("!If [IsGiven, yes it is, no]", "yes it is"),
+        ("!FindInMap [Sizes, small, memory]", "128"),
+        ("!GetAtt Data.Arn", "arn:aws:s3:::millrace-data"),
+        ("!Ref Data", "millrace-data"),
+    ],
+)
+def test_intrinsics_resolve(tmp_path: Path, expression: str, expected: str) -> None:
+    template = written(tmp_path, FUNCTION.format(value=expression), Name="given")
+    assert template.functions[0].environment == {"VALUE": expected}
+
+
+def test_a_variable_that_is_no_value_is_left_out(tmp_path: Path) -> None:
+    template = written(tmp_path, FUNCTION.format(value="!If [IsGiven, !Ref AWS::NoValue, x]"), Name="given")
+    assert template.functions[0].environment == {}
+
+
+@pytest.mark.parametrize(
+    ("expression", "place"),
+    [
+        ("!Ref Nothing", "F.Environment.Variables.VALUE.Ref: cannot say what Nothing refers to"),
+        ("!GetAtt Data.Colour", "F.Environment.Variables.VALUE.Fn::GetAtt: cannot say what Data.Colour is"),
+        ("!ImportValue elsewhere", "F.Environment.Variables.VALUE: Fn::ImportValue is not known"),
+        ("!Ref Required", "parameter Required has no default and no value was given"),
+        ("!If [IsNothing, a, b]", "there is no condition IsNothing"),
+        ("!FindInMap [Sizes, large, memory]", "mapping Sizes has no large.memory"),
+    ],
+)
+def test_what_cannot_be_resolved_is_an_error_that_names_the_place(tmp_path: Path, expression: str, place: str) -> None:
+    template = written(tmp_path, FUNCTION.format(value=expression), Name="given")
+    with pytest.raises(TemplateError, match=place.replace("[", r"\[")):
+        _ = template.functions
+
+
+def test_a_parameter_the_template_does_not_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match="there is no parameter Misspelt"):
+        written(tmp_path, FUNCTION.format(value="x"), Misspelt="x")
+
+
+def test_a_substitution_that_is_not_supplied_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.asl.yaml").write_text("States: {A: {Resource: '${Missing}'}}")
+    text = "Resources: {M: {Type: AWS::Serverless::StateMachine, Properties: {DefinitionUri: m.asl.yaml}}}"
+    with pytest.raises(TemplateError, match=r"m.asl.yaml.States.A.Resource: nothing is supplied for \$\{Missing\}"):
+        _ = written(tmp_path, text).state_machines
+
+
+def test_a_comma_delimited_parameter_is_a_list(tmp_path: Path) -> None:
+    text = """
+Parameters: {Origins: {Type: CommaDelimitedList}}
+Resources: {Api: {Type: AWS::Serverless::HttpApi, Properties: {CorsConfiguration: {AllowOrigins: !Ref Origins}}}}
+"""
+    cors = written(tmp_path, text, Origins="https://a.example, https://b.example").cors
+    assert cors is not None
+    assert cors.allow_origins == ("https://a.example", "https://b.example")
+
+
+FUNCTION = """
+Parameters:
+  Name: {{Type: String, Default: ""}}
+  Required: {{Type: String}}
+Conditions:
+  IsGiven: !Not [!Equals [!Ref Name, ""]]
+Mappings:
+  Sizes: {{small: {{memory: 128}}}}
+Resources:
+  Data: {{Type: AWS::S3::Bucket}}
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: f/
+      Handler: app.handler
+      Environment:
+        Variables:
+          VALUE: {value}
+"""
