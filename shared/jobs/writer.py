@@ -168,7 +168,9 @@ class LogWriter:
     async def _pump(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._wake.wait(), WATCH_SECONDS)
+                # Not `wait_for`: before Python 3.12 it can swallow the cancellation that ends this task.
+                async with asyncio.timeout(WATCH_SECONDS):
+                    await self._wake.wait()
             except TimeoutError:
                 await asyncio.to_thread(self._still_ours)
                 continue

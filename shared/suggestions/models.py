@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from shared.jobs.pipelines import JobInput
 from shared.schema import Schema
 
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 
 

@@ -12,7 +12,7 @@ SYSTEM = (
     "practical, and keep every text to a few sentences. Answer with JSON that fits the given schema and nothing else."
 )
 
-STRICT_UNSUPPORTED = frozenset({"minLength", "maxLength", "minItems", "maxItems", "title", "default"})
+STRICT_UNSUPPORTED = frozenset({"minLength", "maxLength", "title", "default"})
 """Keywords that strict structured output does not take; the validate stage checks what they say."""
 
 

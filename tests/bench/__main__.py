@@ -1,0 +1,116 @@
+"""`make bench`: the peers' job on the local stack, beside its targets; medians over many jobs, all in one run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from local.stack import LocalStack
+from tests.bench.watched_job import BEHAVIOUR, TOKENS, WatchedJob, watch_job
+
+WARM_UP = 5
+CONCURRENT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the stack's processes have used so far; `seconds` of CPU per process."""
+
+    seconds: dict[str, float]
+    megabytes: float
+
+    def spent_since(self, before: Usage) -> dict[str, float]:
+        return {name: seconds - before.seconds[name] for name, seconds in self.seconds.items()}
+
+
+def usage_of(stack: LocalStack) -> Usage:
+    ticks = os.sysconf("SC_CLK_TCK")
+    seconds, pages = {}, 0
+    for name, pid in stack.pids().items():
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        seconds[name] = (int(fields[11]) + int(fields[12])) / ticks
+        pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return Usage(seconds, pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(percent / 100 * (len(ordered) - 1)))]
+
+
+async def one_at_a_time(stack: LocalStack, jobs: int) -> list[WatchedJob]:
+    async with httpx.AsyncClient(timeout=60) as client:
+        return [await watch_job(client, stack.api_url, stack.token("bench")) for _ in range(jobs)]
+
+
+async def side_by_side(stack: LocalStack, jobs: int) -> tuple[list[WatchedJob], float]:
+    """Every client starts its next job when its last has ended; answers the jobs and the seconds they took."""
+    limits = httpx.Limits(max_connections=CONCURRENT * 2)
+    async with httpx.AsyncClient(timeout=120, limits=limits) as client:
+        tokens = [stack.token(f"bench-{number}") for number in range(CONCURRENT)]
+        share = jobs // CONCURRENT
+
+        async def client_with(token: str) -> list[WatchedJob]:
+            return [await watch_job(client, stack.api_url, token) for _ in range(share)]
+
+        began = time.monotonic()
+        done = await asyncio.gather(*(client_with(token) for token in tokens))
+        return [job for jobs_of_one in done for job in jobs_of_one], time.monotonic() - began
+
+
+def report(alone: list[WatchedJob], together: list[WatchedJob], jobs_per_second: float, console: Console) -> Table:
+    table = Table(title=f"{TOKENS} tokens, one every 5 ms, after 50 ms; one client per job over SSE", title_justify="left")
+    for heading in ("figure", "measured", "target"):
+        table.add_column(heading, justify="left" if heading == "figure" else "right")
+
+    def row(figure: str, values: Sequence[float], high: int, target: str) -> None:
+        table.add_row(figure, f"{statistics.median(values):.1f} / {percentile(values, high):.1f}", target)
+
+    lags = [lag for job in alone for lag in job.lags_ms]
+    row("create to answer p50/p95, ms", [job.create_ms for job in alone], 95, "50 / –")
+    row("added time to first delta p50/p95, ms", [job.added_to_first_delta_ms for job in alone], 95, "150 / –")
+    row("first token to first delta p50/p95, ms", [job.lags_ms[0] for job in alone], 95, "–")
+    row("delivery lag p50/p99, ms", lags, 99, "60 / 160")
+    table.add_row(f"jobs/s at {CONCURRENT} concurrent", f"{jobs_per_second:.1f}", "10")
+    row(f"delivery lag p50/p99 at {CONCURRENT}, ms", [lag for job in together for lag in job.lags_ms], 99, "– / 400")
+    row(f"create p50/p95 at {CONCURRENT}, ms", [job.create_ms for job in together], 95, "–")
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=60, help="one at a time; at least 50 for medians worth the name")
+    parser.add_argument("--together", type=int, default=100, help=f"with {CONCURRENT} at a time")
+    options = parser.parse_args()
+    console = Console(width=110)
+    with LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}, log_dir=Path("/tmp/blogs")) as stack:
+        control = stack.model_url.removesuffix("/v1") + "/_script"
+        httpx.post(control, json={"match": None, "times": None, "behaviour": BEHAVIOUR}).raise_for_status()
+        asyncio.run(one_at_a_time(stack, WARM_UP))
+        alone = asyncio.run(one_at_a_time(stack, options.jobs))
+        before = usage_of(stack)
+        together, seconds = asyncio.run(side_by_side(stack, options.together))
+        after = usage_of(stack)
+        units = [stack.capacity(job.job_id) for job in alone]
+    console.print(report(alone, together, len(together) / seconds, console))
+    spent = {name: each / len(together) for name, each in after.spent_since(before).items()}
+    parts = ", ".join(f"{name} {each:.3f}" for name, each in spent.items())
+    console.print(f"CPU s per job at {CONCURRENT}: {sum(spent.values()):.3f} ({parts}); target 0.15")
+    console.print(f"memory of the stack: {after.megabytes:.0f} MB")
+    writes = statistics.median(each["writeUnits"] for each in units)
+    reads = statistics.median(each["readUnits"] for each in units)
+    console.print(f"DynamoDB units per job: {writes:.0f} write, {reads:.1f} read")
+
+
+if __name__ == "__main__":
+    main()

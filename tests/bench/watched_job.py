@@ -1,0 +1,71 @@
+"""One benchmark job as its client sees it: 200 tokens, each carrying the time at which the model sent it."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+
+import httpx
+from httpx_sse import aconnect_sse
+
+TOKENS = 200
+FIRST_TOKEN_MS = 50
+TOKEN_MS = 5
+BEHAVIOUR = {"tokens": TOKENS, "timestamps": True, "first_token_ms": FIRST_TOKEN_MS, "token_ms": TOKEN_MS}
+"""What the scripted model is told: the job of the peers' table (docs/benchmarks.md)."""
+
+STAMP = re.compile(r"\b\d{19}\b")
+REQUEST = {
+    "pipeline": "suggestion",
+    "input": {"pageOrComponent": "Benchmark", "featureType": "optimization", "priorityLevel": "high"},
+}
+
+
+class BenchmarkBroken(Exception):
+    """A job did not do what is being measured."""
+
+
+@dataclass(slots=True)
+class WatchedJob:
+    """Milliseconds, each measured on the one clock of this machine."""
+
+    job_id: str = ""
+    create_ms: float = 0
+    first_delta_ms: float = 0
+    lags_ms: list[float] = field(default_factory=list)
+    total_ms: float = 0
+
+    @property
+    def added_to_first_delta_ms(self) -> float:
+        """From asking for the job to its first text, less the time the model itself took for its first token."""
+        return self.first_delta_ms - FIRST_TOKEN_MS
+
+
+async def watch_job(client: httpx.AsyncClient, api_url: str, token: str) -> WatchedJob:
+    """Create one job and read its stream to the end."""
+    headers = {"Authorization": f"Bearer {token}"}
+    began = time.time_ns()
+    answer = await client.post(f"{api_url}/jobs", json=REQUEST, headers=headers)
+    job = WatchedJob(create_ms=_since(began))
+    if answer.status_code != 202:
+        raise BenchmarkBroken(answer.text)
+    accepted = answer.json()["data"]
+    job.job_id = accepted["jobId"]
+    async with aconnect_sse(client, "GET", accepted["streamUrl"], headers=headers) as source:
+        async for event in source.aiter_sse():
+            now = time.time_ns()
+            if event.event == "delta":
+                job.first_delta_ms = job.first_delta_ms or (now - began) / 1e6
+                job.lags_ms += [(now - int(stamp)) / 1e6 for stamp in STAMP.findall(event.data)]
+            elif event.event in {"reset", "error", "cancelled"}:
+                raise BenchmarkBroken(event.data)
+            elif event.event == "complete":
+                job.total_ms = _since(began)
+    if not job.total_ms or len(job.lags_ms) < TOKENS * 0.9:
+        raise BenchmarkBroken(f"{job.job_id}: {len(job.lags_ms)} of {TOKENS} tokens arrived in {_since(began):.0f} ms")
+    return job
+
+
+def _since(began: int) -> float:
+    return (time.time_ns() - began) / 1e6
