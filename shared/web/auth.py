@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from shared.errors import Unauthenticated
+from shared.errors import ErrorCode, TransientFault, Unauthenticated
 
 LEEWAY_SECONDS = 5
 
@@ -35,7 +35,11 @@ class TokenVerifier:
         self._jwks_url = jwks_url
 
     def subject_of(self, token: str) -> str:
-        """The token's `sub`. Raises Unauthenticated, saying what is wrong with the token."""
+        """The token's `sub`.
+
+        Raises Unauthenticated, saying what is wrong with the token, and TransientFault when the issuer's keys cannot be
+        fetched.
+        """
         import jwt  # noqa: PLC0415 - a tenth of a second that a stream opened with a ticket need not pay
 
         try:
@@ -48,6 +52,10 @@ class TokenVerifier:
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "sub"], "verify_aud": False},
             )
+        except (jwt.PyJWKClientConnectionError, OSError):
+            raise TransientFault(
+                "the identity provider's keys could not be fetched", code=ErrorCode.IDENTITY_UNAVAILABLE
+            ) from None
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("the token has expired") from None
         except jwt.PyJWTError:
@@ -62,7 +70,8 @@ class TokenVerifier:
     def _keys(self) -> Any:
         from jwt import PyJWKClient  # noqa: PLC0415 - as above
 
-        return PyJWKClient(self._jwks_url(), cache_keys=True, lifespan=600, timeout=5)
+        # Only the whole set is cached: a cache by key would trust a withdrawn key for the life of the process.
+        return PyJWKClient(self._jwks_url(), lifespan=600, timeout=5)
 
 
 def discover_jwks_url(issuer: str) -> str:
