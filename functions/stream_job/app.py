@@ -54,8 +54,8 @@ async def stream_job(
     resume_query: Annotated[str | None, Query(alias="lastEventId")] = None,
 ) -> Response:
     """The job's events after `Last-Event-ID`, to the last one."""
-    after = last_event_id(resume_header, resume_query)
     owner = await asyncio.to_thread(_owner, bearer_token(request), ticket, job_id)
+    after = last_event_id(resume_header, resume_query)
     job = await asyncio.to_thread(job_service().owned, owner, job_id)
     if after:
         end, terminal = await asyncio.to_thread(job_watcher().log_end, job_id)
@@ -63,7 +63,8 @@ async def stream_job(
             raise InvalidInput([FieldIssue("Last-Event-ID", f"must be at most {end}, the id of the last event")])
         if after == end and terminal:
             return Response(status_code=204)
-    connection = Connection(owner, tab or secrets.token_hex(8), secrets.token_hex(8), after)
+    holder = secrets.token_hex(8)
+    connection = Connection(owner, tab or holder, holder, after, returns=tab is not None)
     await asyncio.to_thread(stream_slots().take, owner, connection.tab, connection.holder)
     return StreamingResponse(job_stream().serve(job, connection), headers=HEADERS)
 

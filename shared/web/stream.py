@@ -22,12 +22,16 @@ RETURN_GRACE_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One connection of one tab: `holder` tells it from the tab's other ones."""
+    """One connection of one tab: `holder` tells it from the tab's other ones.
+
+    `returns`: the client gave the tab's id, so that its next connection is known to be the same tab's.
+    """
 
     owner: str
     tab: str
     holder: str
     after: int
+    returns: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,8 @@ class JobStream:
         finally:
             # The client may be gone and this task cancelled: the slot is given back all the same.
             with anyio.CancelScope(shield=True):
-                await self._release(connection, RETURN_GRACE_SECONDS if end == "window" else 0)
+                kept = end == "window" and connection.returns
+                await self._release(connection, RETURN_GRACE_SECONDS if kept else 0)
             metrics.stream_ended(time.monotonic() - began, pipeline=job.pipeline, reason=end)
 
     async def _renew(self, at: Connection) -> bool:
