@@ -16,4 +16,6 @@ class Schema(BaseModel):
         serialize_by_alias=True,
         extra="forbid",
         frozen=True,
+        # Answers and events are written out whole, and their schemas promise it.
+        json_schema_serialization_defaults_required=True,
     )

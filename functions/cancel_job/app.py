@@ -3,7 +3,16 @@
 from fastapi import Request
 
 from shared.bootstrap import job_service
-from shared.errors import Conflict, Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
+from shared.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PayloadTooLarge,
+    TransientFault,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -16,7 +25,16 @@ app = create_app(Operation.CANCEL_JOB)
 
 @app.post(
     "/jobs/{jobId}/cancel",
-    responses=refusals(Unauthenticated, Forbidden, NotFound, Conflict, InvalidInput, TransientFault),
+    responses=refusals(
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        Conflict,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        InvalidInput,
+        TransientFault,
+    ),
 )
 def cancel_job(job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[JobSummary]:
     """Cancel the job; cancelling it again answers the same."""

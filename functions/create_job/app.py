@@ -21,7 +21,7 @@ from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import refusals
-from shared.web.jobs import JobAccepted, Urls, accepted, job_request_type
+from shared.web.jobs import JobAccepted, Urls, accepted, job_request_type, union_branches
 
 if TYPE_CHECKING:
     from shared.web.jobs import JobRequest
@@ -32,7 +32,7 @@ IdempotencyKey = Annotated[
     Header(alias="Idempotency-Key", min_length=1, max_length=255, description="a repeat gets the first one's answer"),
 ]
 
-app = create_app(Operation.CREATE_JOB, union_branches=frozenset(pipelines()))
+app = create_app(Operation.CREATE_JOB, union_branches=union_branches(pipelines()))
 
 
 @app.post(

@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 from fastapi import Request
 
 from shared.bootstrap import job_service, ticket_office
-from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
+from shared.errors import (
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PayloadTooLarge,
+    TransientFault,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -19,7 +27,9 @@ app = create_app(Operation.CREATE_STREAM_TICKET)
 @app.post(
     "/jobs/{jobId}/stream-tickets",
     status_code=201,
-    responses=refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, TransientFault),
+    responses=refusals(
+        Unauthenticated, Forbidden, NotFound, PayloadTooLarge, UnsupportedMediaType, InvalidInput, TransientFault
+    ),
 )
 def create_stream_ticket(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request

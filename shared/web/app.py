@@ -54,11 +54,14 @@ class ExchangeMiddleware:
             return
         exchange = self._exchange(scope)
         scope["exchange"] = exchange
-        answered: list[int] = []
+        answered = False
 
         async def send_with_id(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
-                answered.append(message["status"])
+                answered = True
+                # Here and not at the end: a stream's length is not how long its caller waited for an answer.
+                metrics.answered(exchange.operation, message["status"], exchange.milliseconds)
                 message["headers"] = [*message["headers"], (b"x-request-id", exchange.request_id.encode())]
             await send(message)
 
@@ -72,7 +75,6 @@ class ExchangeMiddleware:
                 refuse(exchange, error) if isinstance(error, MillraceError) else defect(exchange, error)
             )
             await answer(scope, receive, send_with_id)
-        metrics.answered(exchange.operation, answered[0] if answered else 500, exchange.milliseconds)
 
     def _exchange(self, scope: Scope) -> Exchange:
         headers = dict(scope["headers"])

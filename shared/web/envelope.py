@@ -116,4 +116,4 @@ class Exchange:
 def error_body(code: ErrorCode, message: str, *, request_id: str) -> dict[str, Any]:
     """The JSON of a refusal made before any function was asked."""
     exchange = Exchange(Operation.UNKNOWN, request_id=request_id)
-    return exchange.refusal(ErrorBody(code=code, message=message)).model_dump(mode="json", exclude_none=True)
+    return exchange.refusal(ErrorBody(code=code, message=message)).model_dump(mode="json")

@@ -52,19 +52,21 @@ def refuse(exchange: Exchange, error: MillraceError) -> JSONResponse:
         headers["Retry-After"] = str(details.retry_after_seconds)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(exchange.refusal(body).model_dump(mode="json", exclude_none=True), status, headers)
+    return JSONResponse(exchange.refusal(body).model_dump(mode="json"), status, headers)
 
 
 def defect(exchange: Exchange, error: Exception) -> JSONResponse:
     """The answer when a request met a defect of ours: nothing about it but where to find it in the log."""
     log.defect("request broke", error, operation=exchange.operation, request_id=exchange.request_id)
     body = ErrorBody(code=ErrorCode.INTERNAL_ERROR, message="something went wrong on our side", retryable=True)
-    return JSONResponse(exchange.refusal(body).model_dump(mode="json", exclude_none=True), 500)
+    return JSONResponse(exchange.refusal(body).model_dump(mode="json"), 500)
 
 
 def refusals(*kinds: type[MillraceError]) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI description of these refusals."""
-    described: dict[int | str, dict[str, Any]] = {}
+    """The OpenAPI description of these refusals, and of the defect that every operation may meet."""
+    described: dict[int | str, dict[str, Any]] = {
+        500: {"model": ErrorEnvelope, "description": "A defect on our side; the log tells more under `meta.requestId`."}
+    }
     for kind in kinds:
         status = next(STATUS[each] for each in kind.__mro__ if each in STATUS)
         text = (kind.__doc__ or kind.__name__).splitlines()[0]
@@ -108,6 +110,8 @@ def _issues(found: Iterable[Any], branches: frozenset[str]) -> Iterable[FieldIss
         source, *where = each["loc"]
         if where and where[0] in branches:
             del where[0]  # pydantic names the branch of a tagged union; the client never wrote that
+        if each["type"] in {"union_tag_not_found", "union_tag_invalid"}:
+            where.append(each["ctx"]["discriminator"].strip("'"))
         yield FieldIssue(".".join(str(part) for part in where) or str(source), _rule(each))
 
 
@@ -120,6 +124,8 @@ def _rule(each: Any) -> str:
             return "is required"
         case "union_tag_not_found":
             return "is required"
+        case "union_tag_invalid":
+            return f"should be one of: {each['ctx']['expected_tags']}"
         case _:
             return message[:1].lower() + message[1:]
 
@@ -133,5 +139,5 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     }
     code, message = known.get(error.status_code, (ErrorCode.INTERNAL_ERROR, "the request failed"))
     exchange = _exchange(request)
-    body = exchange.refusal(ErrorBody(code=code, message=message)).model_dump(mode="json", exclude_none=True)
+    body = exchange.refusal(ErrorBody(code=code, message=message)).model_dump(mode="json")
     return JSONResponse(body, error.status_code, error.headers)

@@ -36,6 +36,11 @@ def job_request_type(pipelines: Mapping[str, Pipeline]) -> Any:
     return Annotated[functools.reduce(operator.or_, variants), Field(discriminator="pipeline")]
 
 
+def union_branches(pipelines: Mapping[str, Pipeline]) -> frozenset[str]:
+    """The tags pydantic puts into the field paths of `job_request_type`: none while there is one variant only."""
+    return frozenset(pipelines) if len(pipelines) > 1 else frozenset()
+
+
 def _variant(pipeline: Pipeline) -> type[JobRequest]:
     return create_model(
         f"{pipeline.name.title().replace('-', '')}JobRequest",
