@@ -64,3 +64,10 @@ build: .venv-sam/.synced .venv-runtime/.synced | python313 ## build what is depl
 	@$(PYTHON313) -m venv .venv-runtime
 	@$(BIN)/uv pip install --quiet --python .venv-runtime/bin/python --constraint requirements/dev.lock awslambdaric boto3
 	@touch $@
+
+# ---- generated files -----------------------------------------------------------------------------------------------
+
+.PHONY: openapi
+openapi: .venv/.synced ## regenerate docs/api/openapi.json and docs/api/types.ts from the models
+	@$(BIN)/python -m tools.openapi
+	@$(BIN)/python -m tools.typescript
