@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection of the scripted model: requests in, answers or a paced stream out, and the ability to cut it.
 
-Not Starlette under uvicorn: cutting the TCP connection in mid-answer and noticing at once that the client has gone need
-the transport itself, and a chunk costs a fraction of the CPU this way (docs/decisions/0003-openai-raw-stream.md).
+Not Starlette under uvicorn: cutting the TCP connection in mid-answer and noticing at once that the client has gone take
+the transport itself (docs/decisions/0003-openai-raw-stream.md).
 """
 
 from __future__ import annotations
