@@ -5,8 +5,10 @@ The parent holds the other end of our standard input and never writes to it; the
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import runpy
+import signal
 import sys
 import threading
 
@@ -18,7 +20,8 @@ def _die_with_parent() -> None:
 
 
 def main() -> None:
-    """`python -m local.child MODULE ARGUMENTS…`."""
+    """`python -m local.child MODULE ARGUMENTS…`; on SIGUSR1 every thread's stack goes to the log."""
+    faulthandler.register(signal.SIGUSR1)
     threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
