@@ -8,14 +8,20 @@ from __future__ import annotations
 import faulthandler
 import os
 import runpy
+import shutil
 import signal
 import sys
 import threading
+
+RUN_DIRECTORY = "MILLRACE_RUN_DIRECTORY"
 
 
 def _die_with_parent() -> None:
     while os.read(0, 1):
         pass
+    run_directory = os.environ.get(RUN_DIRECTORY)
+    if run_directory is not None:  # whose owner can no longer remove it
+        shutil.rmtree(run_directory, ignore_errors=True)
     os._exit(1)
 
 

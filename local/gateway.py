@@ -174,11 +174,12 @@ def _claim(value: Any) -> str:
 
 
 def _joined_headers(scope: Scope) -> dict[str, str]:
-    """Names in lower case, repeated ones joined by commas; without cookies, which have a field of their own."""
+    """Names in lower case, repeated ones joined by commas."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
+        if name != "connection":  # concerns this connection only
+            headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers
 
 

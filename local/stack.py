@@ -25,6 +25,7 @@ from urllib.parse import quote, urlsplit
 import boto3
 from botocore.config import Config
 
+from local.child import RUN_DIRECTORY
 from local.credentials import DUMMY_CREDENTIALS, aws_environment, without_real_credentials
 from local.deployment import Deployment
 from local.intrinsics import ACCOUNT, REGION
@@ -132,6 +133,7 @@ class LocalStack:
             base = without_real_credentials(os.environ) | {
                 "PYTHONPATH": os.pathsep.join(dict.fromkeys([str(ROOT), str(self._template_file.parent)])),
                 "PYTHONUNBUFFERED": "1",
+                RUN_DIRECTORY: str(self._run_dir),
             }
             aws = aws_environment(self.aws_url)
             self._spawn("aws", listeners["aws"], ["local.aws", "--function-host", self.api_url], base | aws, log_dir)
@@ -191,13 +193,19 @@ class LocalStack:
         )
 
     def _start_model(self, environment: dict[str, str], log_dir: Path) -> str:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        url = f"http://127.0.0.1:{port}"
-        command = ["local.model_server", "--port", str(port)]
-        self._children.append(
-            _start_child("model", url=url, health="/healthz", command=command, environment=environment, log_dir=log_dir)
-        )
+        with _listen(0) as listener:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            self._children.append(
+                _start_child(
+                    "model",
+                    url=url,
+                    health="/healthz",
+                    command=["local.model_server", "--fd", str(listener.fileno())],
+                    environment=environment,
+                    log_dir=log_dir,
+                    descriptors=(listener.fileno(),),
+                )
+            )
         return f"{url}/v1"
 
     def wait_ready(self) -> None:
