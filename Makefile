@@ -37,6 +37,52 @@ lock: .venv/.synced ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile -q --group sam --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/sam.lock
 	$(BIN)/uv pip compile -q pyproject.toml --universal --no-annotate --no-header --python-version 3.11 -o layers/dependencies/requirements.txt
 
+# ---- seeing it run -----------------------------------------------------------------------------------------------
+# ARGS is passed on, as in: make dev ARGS="--functions processes"
+
+PIPELINE ?= suggestion
+
+.PHONY: demo
+demo: .venv/.synced ## one job through the whole local stack, shown as it runs, with what it cost
+	@$(BIN)/python -m local.demo --pipeline $(PIPELINE) $(ARGS)
+
+.PHONY: dev
+dev: .venv/.synced ## the local stack until Ctrl-C, with curl lines for every operation
+	@$(BIN)/python -m local $(ARGS)
+
+# ---- tests and checks ----------------------------------------------------------------------------------------------
+# TESTS narrows a run: make test TESTS=tests/unit
+
+TESTS ?= tests
+
+.PHONY: test
+test: .venv/.synced .venv-sam/.synced ## every test there is a tool for on this machine, with coverage of shared/ and functions/
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest $(TESTS) -rs $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report $(if $(filter-out tests,$(TESTS)),--fail-under=0)
+
+.PHONY: check
+check: .venv/.synced ## linters, types, and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: .venv/.synced ## format the code
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: bench
+bench: .venv/.synced ## the peers' benchmark job on the local stack, beside its targets
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+# What the optional lanes need: Node for the independent model server and the type check, Python 3.13 for built artefacts.
+.PHONY: lanes
+lanes: build
+	@for lane in tests/model_oracle tests/typescript; do npm ci --prefix $$lane --silent --no-audit --no-fund; done
+
 # ---- template and build --------------------------------------------------------------------------------------------
 # Lambda runs Python 3.13, so what is built for it is built and compiled by a Python 3.13 (named otherwise: PYTHON313=).
 

@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--together", type=int, default=100, help=f"with {CONCURRENT} at a time")
     options = parser.parse_args()
     console = Console(width=110)
-    with LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}, log_dir=Path("/tmp/blogs")) as stack:
+    with LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}) as stack:
         control = stack.model_url.removesuffix("/v1") + "/_script"
         httpx.post(control, json={"match": None, "times": None, "behaviour": BEHAVIOUR}).raise_for_status()
         asyncio.run(one_at_a_time(stack, WARM_UP))
