@@ -1,4 +1,7 @@
-"""What `make build` made, run by Lambda's own runtime client under its emulator, on the events of `events/`."""
+"""What `make build` made, run by Lambda's own runtime client under its emulator, on the events of `events/`.
+
+Each function reaches AWS through a gate that allows what its policy in the template allows, and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,8 @@ from local.credentials import aws_environment
 from local.intrinsics import ACCOUNT, REGION
 from local.stack import AUDIENCE, LocalStack
 from local.template import Function, Template
+from tests.contract.policy_gate import PolicyGate
+from tools.validate_template.document import Document
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / ".aws-sam" / "build"
@@ -79,7 +85,9 @@ def stack() -> Iterator[LocalStack]:
         # An execution that waits: the stages are then run by the tests, each in its artefact, and by nothing else.
         waiting = {"StartAt": "WaitLong", "States": {"WaitLong": {"Type": "Wait", "Seconds": 600, "End": True}}}
         running.client("stepfunctions").create_state_machine(
-            name="waiting-suggestion", definition=json.dumps(waiting), roleArn=f"arn:aws:iam::{ACCOUNT}:role/any"
+            name="millrace-waiting-suggestion",
+            definition=json.dumps(waiting),
+            roleArn=f"arn:aws:iam::{ACCOUNT}:role/any",
         )
         yield running
 
@@ -150,36 +158,78 @@ def emulate(stack: LocalStack, emulator_program: Path, tmp_path: Path) -> Iterat
         attributes={"StreamJobFunctionUrl.FunctionUrl": stack.stream_url},
     )
     functions = {function.folder: function for function in template.functions}
-    environment = aws_environment(stack.aws_url) | {
-        "STATE_MACHINE_ARN_PREFIX": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:waiting-"
-    }
+    resources = Document.read(ROOT / "template.yaml").resources
+    gates: dict[str, PolicyGate] = {}
+    waiting = {"STATE_MACHINE_ARN_PREFIX": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:millrace-waiting-"}
     with contextlib.ExitStack() as closing:
 
         def start(folder: str) -> Emulated:
-            emulated = Emulated(emulator_program, functions[folder], environment, tmp_path / f"{folder}.log")
+            function = functions[folder]
+            gate = gates[folder] = PolicyGate(resources[function.logical_id], template, stack.aws_url)
+            closing.callback(gate.close)
+            environment = aws_environment(gate.url) | waiting
+            emulated = Emulated(emulator_program, function, environment, tmp_path / f"{folder}.log")
             closing.callback(emulated.stop)
             emulated.wait_until_it_listens()
             return emulated
 
         yield start
+    assert {folder: gate.refused for folder, gate in gates.items() if gate.refused} == {}
+
+
+def http_event(name: str, job_id: str) -> dict[str, Any]:
+    """The event, about this job."""
+    read = event(name)
+    text = json.dumps(read).replace(read["pathParameters"]["jobId"], job_id)
+    replaced: dict[str, Any] = json.loads(text)
+    return replaced
+
+
+def data(answer: dict[str, Any]) -> Any:
+    return json.loads(answer["body"])["data"]
+
+
+def create(emulate: Callable[[str], Emulated]) -> str:
+    """A new job's id; each creation with an idempotency key of its own."""
+    new = event("create_job.valid")
+    new["headers"]["idempotency-key"] = str(uuid.uuid4())
+    answer = emulate("create_job").invoke(new)
+    assert answer["statusCode"] == 202, answer
+    return str(data(answer)["jobId"])
 
 
 def test_a_job_goes_from_creation_to_completion_through_built_artefacts(emulate: Callable[[str], Emulated]) -> None:
-    answer = emulate("create_job").invoke(event("create_job.valid"))
-
-    assert answer["statusCode"] == 202, answer
-    job_id = json.loads(answer["body"])["data"]["jobId"]
+    job_id = create(emulate)
 
     for stage in ("generate_suggestions", "validate_suggestions", "complete_job"):
         done = emulate(stage).invoke({**event(f"{stage}.first_attempt"), "jobId": job_id})
         assert done == {"jobId": job_id, "stage": stage, "status": "done"}
 
-    read = event("get_job.valid")
-    read["rawPath"] = read["requestContext"]["http"]["path"] = f"/jobs/{job_id}"
-    read["pathParameters"] = {"jobId": job_id}
-    job = json.loads(emulate("get_job").invoke(read)["body"])["data"]
+    job = data(emulate("get_job").invoke(http_event("get_job.valid", job_id)))
     assert job["status"] == "completed"
     assert job["result"]["suggestions"]
+
+
+def test_a_job_is_listed_ticketed_and_cancelled_through_built_artefacts(emulate: Callable[[str], Emulated]) -> None:
+    job_id = create(emulate)
+
+    listed = data(emulate("list_jobs").invoke(event("list_jobs.valid")))
+    ticket = emulate("create_stream_ticket").invoke(http_event("create_stream_ticket.valid", job_id))
+    cancelled = emulate("cancel_job").invoke(http_event("cancel_job.valid", job_id))
+
+    assert job_id in [job["jobId"] for job in listed["jobs"]]
+    assert ticket["statusCode"] == 201
+    assert data(cancelled)["status"] == "cancelled"
+
+
+def test_a_job_fails_through_the_built_artefact_of_record_failure(emulate: Callable[[str], Emulated]) -> None:
+    job_id = create(emulate)
+
+    done = emulate("record_failure").invoke({**event("record_failure.model_rate_limited"), "jobId": job_id})
+
+    assert done == {"jobId": job_id, "stage": "record_failure", "status": "done"}
+    job = data(emulate("get_job").invoke(http_event("get_job.valid", job_id)))
+    assert (job["status"], job["failure"]["code"]) == ("failed", "MODEL_RATE_LIMITED")
 
 
 def test_the_artefact_of_create_job_refuses_bad_input_as_the_source_does(emulate: Callable[[str], Emulated]) -> None:

@@ -1,0 +1,57 @@
+"""The events of `events/` are what their functions really get: the declared route, the fields a state sends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.template import Template
+from tools.validate_template.document import Document, snake_case
+
+ROOT = Path(__file__).parents[2]
+EVENTS = sorted((ROOT / "events").glob("*.json"))
+ROUTES = {
+    snake_case(route.function.removesuffix("Function")): f"{route.method} {route.path}"
+    for route in Template(
+        ROOT / "template.yaml",
+        parameters={"OidcIssuer": "https://issuer.example.com", "OidcAudience": "millrace"},
+        attributes={"StreamJobFunctionUrl.FunctionUrl": "https://stream.example.com/"},
+    ).routes
+}
+PAYLOADS = {
+    snake_case(name): {field.removesuffix(".$") for field in state["Parameters"]["Payload"]}
+    for machine in Document.read(ROOT / "template.yaml").state_machines
+    for name, state in (machine.definition or {})["States"].items()
+    if state["Type"] == "Task"
+}
+
+
+def events_of(functions: dict[str, Any]) -> list[Path]:
+    return [file for file in EVENTS if file.name.split(".")[0] in functions]
+
+
+@pytest.mark.parametrize("file", events_of(ROUTES), ids=lambda file: file.name)
+def test_an_http_event_is_on_the_route_the_template_declares(file: Path) -> None:
+    event = json.loads(file.read_text())
+    function = file.name.split(".")[0]
+
+    method, _, path = ROUTES[function].partition(" ")
+    assert event["version"] == "2.0"
+    assert event["routeKey"] == event["requestContext"]["routeKey"] == ROUTES[function]
+    assert event["requestContext"]["http"]["method"] == method
+    assert event["rawPath"] == event["requestContext"]["http"]["path"] == path.format(**event.get("pathParameters", {}))
+    assert event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] == "user-1"
+
+
+@pytest.mark.parametrize("file", events_of(PAYLOADS), ids=lambda file: file.name)
+def test_a_stage_event_has_the_fields_its_state_sends(file: Path) -> None:
+    assert set(json.loads(file.read_text())) == PAYLOADS[file.name.split(".")[0]]
+
+
+def test_every_event_is_of_a_kind_that_is_checked() -> None:
+    unchecked = set(EVENTS) - {*events_of(ROUTES), *events_of(PAYLOADS)}
+
+    assert [file.name for file in unchecked] == ["stream_job.valid.json"]
