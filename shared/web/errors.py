@@ -124,6 +124,8 @@ def _rule(each: Any) -> str:
             return "is required"
         case "union_tag_not_found":
             return "is required"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "should be an object"
         case "union_tag_invalid":
             return f"should be one of: {each['ctx']['expected_tags']}"
         case _:
