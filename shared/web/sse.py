@@ -12,7 +12,8 @@ HEADERS = {
     "X-Accel-Buffering": "no",
 }
 RETRY_MILLISECONDS = 1000
-HEARTBEAT = b": heartbeat\n\n"
+HEARTBEAT = b": heartbeat\n"
+"""A comment and no blank line: a blank line would end an event, and `httpx-sse` takes it for an empty one."""
 
 
 def encode_connected(event: Connected) -> bytes:
