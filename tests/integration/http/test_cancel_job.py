@@ -1,0 +1,103 @@
+"""POST /jobs/{jobId}/cancel: the job, its execution, its model call and its stream end within a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from local.model_control import ModelControl
+from tests.api_user import ApiUser, data_of, fold, refusal, wait_until
+
+
+@pytest.mark.parametrize("tokens", [0, 5])
+def test_cancelling_ends_a_silent_model_call_and_the_stream_within_a_second(
+    user: ApiUser, model: ModelControl, tokens: int
+) -> None:
+    job_id = user.new_job(f"first_token_ms=0, token_ms=0, hang_after={tokens}")
+    page = user.job(job_id)["input"]["pageOrComponent"]
+
+    def of_this_job(record: dict[str, Any]) -> bool:
+        return any(page in message["content"] for message in record["messages"])
+
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(user.watch, job_id)
+        model.wait_for_request(lambda record: of_this_job(record) and record["tokens_sent"] == tokens)
+        wait_until(lambda: bool(user.job(job_id)["text"]) == bool(tokens))
+        cancelled_at = time.time()
+        answer = data_of(user.cancel(job_id))
+        call = model.wait_for_request(lambda record: of_this_job(record) and record["ended"] is not None)
+        events = watching.result(timeout=3)
+
+    assert answer["status"] == "cancelled"
+    assert call["ended"] == "client_disconnected"
+    assert call["ended_at"] - cancelled_at < 1
+    assert events[-1].type == "cancelled"
+    job = user.job(job_id)
+    assert job["status"] == "cancelled"
+    assert job["text"] == fold(events)
+    assert job["endedAt"] is not None
+
+
+def test_the_execution_of_a_cancelled_job_is_stopped(user: ApiUser) -> None:
+    job_id = user.new_job("hang_after=0")
+    wait_until(lambda: user.job(job_id)["status"] == "in_progress")
+    user.cancel(job_id)
+    states = user.stack.client("stepfunctions")
+    arn = user.job(job_id)["executionArn"]
+
+    def ended() -> Any:
+        execution = states.describe_execution(executionArn=arn)
+        return execution if execution["status"] != "RUNNING" else None
+
+    execution = wait_until(ended, timeout=2)
+
+    # Red either way: whether our stop comes first or the end of the stage that the log has stopped is open.
+    assert execution["status"] in {"ABORTED", "FAILED"}
+    entered = [event for event in user.stack.history(arn) if event["type"].endswith("StateEntered")]
+    assert {event["stateEnteredEventDetails"]["name"] for event in entered} <= {"GenerateSuggestions", "AttemptStopped"}
+
+
+def test_cancelling_twice_is_cancelling_once(user: ApiUser) -> None:
+    job_id = user.new_job("hang_after=0")
+
+    first, second = (data_of(user.cancel(job_id)) for _ in range(2))
+
+    assert first == second
+    assert [event.type for event in user.watch(job_id)].count("cancelled") == 1
+
+
+def test_a_completed_job_cannot_be_cancelled(user: ApiUser) -> None:
+    job_id = user.new_job()
+    user.watch(job_id)
+    before = user.job(job_id)
+
+    error = refusal(user.cancel(job_id), 409, "CONFLICT")
+
+    assert "completed" in error["message"]
+    assert user.job(job_id) == before
+
+
+def test_nobody_cancels_somebody_elses_job(new_user: Callable[[], ApiUser]) -> None:
+    owner = new_user()
+    job_id = owner.new_job()
+
+    refusal(new_user().cancel(job_id), 403, "FORBIDDEN")
+
+    assert owner.ended(job_id)["status"] == "completed"
+
+
+@pytest.mark.parametrize("job_id", ["job_01jd8x2v5n7k3q9w4t6y8z0abc", "nonsense", "%00"])
+def test_an_unknown_job_cannot_be_cancelled(user: ApiUser, job_id: str) -> None:
+    refusal(user.cancel(job_id), 404, "NOT_FOUND")
+
+
+def test_an_empty_form_is_as_good_as_no_body(user: ApiUser) -> None:
+    """`curl -X POST -d ''` says it sends a form."""
+    job_id = user.new_job("hang_after=0")
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    assert data_of(user.api.post(f"/jobs/{job_id}/cancel", content=b"", headers=form))["status"] == "cancelled"

@@ -1,0 +1,74 @@
+"""GET /jobs/{jobId}: the job as it is, to its owner alone, until it expires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.api_user import FIELDS, ApiUser, broken_rules, data_of, refusal, wait_until
+
+
+def test_a_job_is_shown_with_what_was_asked_and_what_came_of_it(user: ApiUser) -> None:
+    body = {"pipeline": "suggestion", "input": FIELDS, "links": {"sessionId": "s-1", "projectId": "shop"}}
+    created = user.api.post("/jobs", json=body)
+    job_id = data_of(created, 202)["jobId"]
+
+    job = user.ended(job_id)
+
+    assert job["status"] == "completed"
+    assert job["input"] == FIELDS
+    assert job["links"] == {"sessionId": "s-1", "runId": None, "projectId": "shop"}
+    assert job["requestId"] == created.json()["meta"]["requestId"]
+    assert (job["progress"], job["attempt"], job["retryCount"]) == (100, 1, 0)
+    assert job["failure"] is job["lastFault"] is None
+    assert job["usage"]["inputTokens"] > 0
+    assert job["usage"]["outputTokens"] > 0
+    assert job["createdAt"] <= job["startedAt"] <= job["endedAt"] <= job["expiresAt"]
+    assert job["statusUrl"] == f"{user.stack.api_url}/jobs/{job_id}"
+    assert job["result"]["suggestions"][0].keys() == {
+        "title",
+        "rationale",
+        "description",
+        "implementationConsiderations",
+    }
+
+
+@pytest.mark.parametrize(
+    "job_id", ["job_01jd8x2v5n7k3q9w4t6y8z0abc", "job_", "nonsense", "job_" + "I" * 26, "%00", "%F0%9F%98%80", "%2e%2e"]
+)
+def test_an_unknown_job_is_not_found(user: ApiUser, job_id: str) -> None:
+    refusal(user.api.get(f"/jobs/{job_id}"), 404, "NOT_FOUND")
+
+
+def test_an_id_that_is_too_long_breaks_a_rule(user: ApiUser) -> None:
+    assert broken_rules(user.api.get(f"/jobs/{'j' * 65}")).keys() == {"jobId"}
+
+
+def test_nobody_sees_somebody_elses_job(new_user: Callable[[], ApiUser]) -> None:
+    job_id = new_user().new_job()
+
+    refusal(new_user().api.get(f"/jobs/{job_id}"), 403, "FORBIDDEN")
+
+
+def test_only_a_stack_trace_can_be_included(user: ApiUser) -> None:
+    answer = user.api.get(f"/jobs/{user.new_job()}", params={"include": "everything"})
+
+    assert broken_rules(answer) == {"include": "input should be 'stackTrace'"}
+
+
+def test_an_expired_job_is_gone_everywhere(hurried_user: ApiUser) -> None:
+    job_id = hurried_user.new_job()
+    wait_until(lambda: hurried_user.api.get(f"/jobs/{job_id}").status_code == 404)
+
+    refusal(hurried_user.api.get(f"/jobs/{job_id}"), 404, "NOT_FOUND")
+    refusal(hurried_user.cancel(job_id), 404, "NOT_FOUND")
+    refusal(hurried_user.api.post(f"/jobs/{job_id}/stream-tickets"), 404, "NOT_FOUND")
+    refusal(hurried_user.stream_refused(job_id), 404, "NOT_FOUND")
+    refusal(hurried_user.stream_refused(job_id, after="3"), 404, "NOT_FOUND")
+    assert hurried_user.jobs() == []
+
+
+def test_a_path_that_is_none_of_ours_is_not_found(user: ApiUser) -> None:
+    refusal(user.api.get("/"), 404, "NOT_FOUND")
+    refusal(user.streams.get("/"), 404, "NOT_FOUND")

@@ -1,0 +1,113 @@
+"""GET /jobs: own jobs, newest first, by filter and by page."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+import pytest
+
+from tests.api_user import FIELDS, ApiUser, broken_rules, data_of
+
+BROKEN_CURSORS = [
+    "x",
+    "!!!",
+    "\N{GRINNING FACE}",
+    base64.urlsafe_b64encode(b"[]").decode(),
+    base64.urlsafe_b64encode(b"[1]").decode(),
+    base64.urlsafe_b64encode(b'["a", "b"]').decode(),
+    base64.urlsafe_b64encode(b'{"a": 1}').decode(),
+    base64.urlsafe_b64encode(b"1").decode(),
+    base64.urlsafe_b64encode(b"null").decode(),
+    base64.urlsafe_b64encode(b'["not a job id"]').decode(),
+    base64.urlsafe_b64encode(b'[""]').decode(),
+    base64.urlsafe_b64encode(b"\xff\xfe").decode(),
+]
+
+
+def test_own_jobs_are_listed_newest_first_and_nobody_elses(new_user: Callable[[], ApiUser]) -> None:
+    user, other = new_user(), new_user()
+    first, _foreign, second = user.new_job(), other.new_job(), user.new_job()
+
+    assert user.jobs() == [second, first]
+
+
+def test_pages_hold_every_job_once(user: ApiUser) -> None:
+    made = [user.new_job() for _ in range(5)]
+
+    seen: list[str] = []
+    parameters = {"limit": "2"}
+    while True:
+        page = data_of(user.api.get("/jobs", params=parameters))
+        assert len(page["jobs"]) <= 2
+        seen += [job["jobId"] for job in page["jobs"]]
+        if page["cursor"] is None:
+            break
+        parameters["cursor"] = page["cursor"]
+
+    assert seen == made[::-1]
+
+
+def test_jobs_are_found_by_status_pipeline_and_what_they_belong_to(user: ApiUser) -> None:
+    plain = user.new_job()
+    linked = data_of(
+        user.api.post("/jobs", json={"pipeline": "suggestion", "input": FIELDS, "links": {"sessionId": "s-1"}}), 202
+    )["jobId"]
+    hanging = user.new_job("hang_after=0")
+    for job_id in (plain, linked):
+        user.ended(job_id)
+    user.cancel(hanging)
+
+    assert user.jobs(status="completed") == [linked, plain]
+    assert user.jobs(status="cancelled") == [hanging]
+    assert user.jobs(sessionId="s-1") == [linked]
+    assert user.jobs(sessionId="s-1", status="cancelled") == []
+    assert user.jobs(pipeline="suggestion") == [hanging, linked, plain]
+    assert user.jobs(pipeline="video") == []
+    assert user.jobs(runId="s-1") == user.jobs(projectId="s-1") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("limit", "0"),
+        ("limit", "101"),
+        ("limit", "-1"),
+        ("limit", "ten"),
+        ("limit", "1.5"),
+        ("limit", "9" * 400),
+        ("status", "done"),
+        ("status", "COMPLETED"),
+        ("pipeline", ""),
+        ("sessionId", "x" * 129),
+        ("runId", ""),
+        ("projectId", "x" * 129),
+        ("cursor", ""),
+        ("cursor", "c" * 513),
+    ],
+)
+def test_a_filter_that_breaks_its_rule_is_named(user: ApiUser, name: str, value: str) -> None:
+    answer = user.api.get("/jobs", params={name: value})
+
+    assert broken_rules(answer).keys() == {name}
+    assert answer.json()["meta"]["operation"] == "list_jobs"
+
+
+@pytest.mark.parametrize("cursor", BROKEN_CURSORS)
+def test_a_cursor_that_is_none_of_ours_is_refused(user: ApiUser, cursor: str) -> None:
+    user.new_job()
+
+    found = broken_rules(user.api.get("/jobs", params={"cursor": cursor}))
+
+    assert found == {"cursor": "must be the `cursor` of an earlier page"}
+
+
+def test_somebody_elses_cursor_shows_nobody_elses_jobs(new_user: Callable[[], ApiUser]) -> None:
+    user, other = new_user(), new_user()
+    for each in (user, user, other, other):
+        each.new_job()
+    theirs = data_of(other.api.get("/jobs", params={"limit": 1}))["cursor"]
+
+    shown = user.jobs(cursor=theirs)
+
+    assert set(shown) <= set(user.jobs())

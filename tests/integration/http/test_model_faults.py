@@ -1,0 +1,153 @@
+"""What becomes of a job when its model fails: what is retried, what is repaired, and what its owner is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local.model_control import ModelControl
+from local.stack import LocalStack
+from tests.api_user import ApiUser, Event, fold
+
+FAULTS = {
+    "limited twice": "status=429, times=2, token_ms=0",
+    "down for good": "status=500",
+    "refused": "refusal",
+    "broken JSON": "invalid_json, token_ms=0",
+    "broken JSON twice": "off_schema, token_ms=0",
+    "cut off": "disconnect_after=40, token_ms=10, times=1",
+}
+STAYS_BROKEN = "suggestions: Field required"
+"""In the repair request after `off_schema`, and in no other."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a watcher saw of a job from beginning to end, and what its owner reads afterwards."""
+
+    events: list[Event]
+    job: dict[str, Any]
+    user: ApiUser
+
+    def of_type(self, kind: str) -> list[dict[str, Any]]:
+        return [event.data for event in self.events if event.type == kind]
+
+
+@pytest.fixture(scope="module")
+def stories(stack: LocalStack) -> Iterator[dict[str, Future[Story]]]:
+    """All of them at once: retries wait in real time."""
+    users = {fault: ApiUser(stack) for fault in FAULTS}
+
+    def live(fault: str) -> Story:
+        user = users[fault]
+        job_id = user.new_job(FAULTS[fault])
+        return Story(user.watch(job_id), user.ended(job_id), user)
+
+    with ModelControl(stack.model_url) as model, ThreadPoolExecutor(len(FAULTS)) as pool:
+        model.script(match=STAYS_BROKEN, times=1, invalid_json=True, token_ms=0)
+        yield {fault: pool.submit(live, fault) for fault in FAULTS}
+    for user in users.values():
+        user.close()
+
+
+def test_a_rate_limited_model_is_asked_again_until_it_answers(stories: dict[str, Future[Story]]) -> None:
+    story = stories["limited twice"].result()
+
+    assert story.job["status"] == "completed"
+    assert story.job["retryCount"] == 2
+    assert story.job["lastFault"]["code"] == "MODEL_RATE_LIMITED"
+    assert story.job["failure"] is None
+    resets = story.of_type("reset")
+    assert [reset["reason"] for reset in resets] == ["MODEL_RATE_LIMITED"] * 2
+    assert [reset["attempt"] for reset in resets] == [2, 3]
+    assert [reset["retryCount"] for reset in resets] == [1, 2]
+    assert fold(story.events) == story.job["text"]
+
+
+def test_a_model_that_stays_down_fails_the_job_after_three_retries(stories: dict[str, Future[Story]]) -> None:
+    story = stories["down for good"].result()
+
+    assert story.job["status"] == "failed"
+    assert story.job["retryCount"] == 3
+    failure = story.job["failure"]
+    assert failure["code"] == "MODEL_UNAVAILABLE"
+    assert failure["stage"] == "generate_suggestions"
+    assert failure["attempt"] == 4
+    assert failure["retryable"] is True
+    assert failure["stackTrace"] is None
+    assert len(story.of_type("reset")) == 3
+    told = story.events[-1].data
+    assert story.events[-1].type == "error"
+    assert {key: told[key] for key in ("code", "message", "stage", "attempt", "retryable", "traceId")} == {
+        key: failure[key] for key in ("code", "message", "stage", "attempt", "retryable", "traceId")
+    }
+    assert told["retryCount"] == 3
+    assert told["requestId"] == story.job["requestId"]
+
+
+def test_the_owner_may_ask_for_the_stack_trace(stories: dict[str, Future[Story]]) -> None:
+    story = stories["down for good"].result()
+
+    answer = story.user.api.get(f"/jobs/{story.job['jobId']}", params={"include": "stackTrace"})
+
+    assert "File " in answer.json()["data"]["failure"]["stackTrace"]
+
+
+def test_an_execution_is_red_when_its_job_has_failed(stories: dict[str, Future[Story]]) -> None:
+    story = stories["down for good"].result()
+    states = story.user.stack.client("stepfunctions")
+
+    execution = states.describe_execution(executionArn=story.job["executionArn"])
+
+    assert execution["status"] == "FAILED"
+    assert execution["error"] == "ModelUnavailable"
+
+
+def test_a_refusal_fails_the_job_at_once(stories: dict[str, Future[Story]]) -> None:
+    story = stories["refused"].result()
+
+    assert story.job["status"] == "failed"
+    assert story.job["retryCount"] == 0
+    assert story.job["failure"]["code"] == "MODEL_REFUSED"
+    assert story.job["failure"]["retryable"] is False
+    assert story.events[-1].type == "error"
+    assert story.of_type("reset") == []
+
+
+def test_an_answer_that_does_not_fit_is_repaired_once(stories: dict[str, Future[Story]]) -> None:
+    story = stories["broken JSON"].result()
+
+    assert story.job["status"] == "completed"
+    assert story.job["retryCount"] == 0
+    assert [reset["reason"] for reset in story.of_type("reset")] == ["REPAIR"]
+    assert fold(story.events) == story.job["text"]
+    assert story.job["result"]["suggestions"]
+
+
+def test_an_answer_that_does_not_fit_after_repair_fails_the_job(stories: dict[str, Future[Story]]) -> None:
+    story = stories["broken JSON twice"].result()
+
+    assert story.job["status"] == "failed"
+    assert story.job["failure"]["code"] == "INVALID_MODEL_OUTPUT"
+    assert story.job["failure"]["stage"] == "validate_suggestions"
+    assert story.job["retryCount"] == 0
+    assert [reset["reason"] for reset in story.of_type("reset")] == ["REPAIR"]
+    assert story.events[-1].data["code"] == "INVALID_MODEL_OUTPUT"
+
+
+def test_an_answer_that_breaks_off_is_taken_back_and_told_anew(stories: dict[str, Future[Story]]) -> None:
+    story = stories["cut off"].result()
+
+    assert story.job["status"] == "completed"
+    assert story.job["retryCount"] == 1
+    (reset,) = story.of_type("reset")
+    assert reset["reason"] == "MODEL_DISCONNECTED"
+    assert reset["text"] == ""
+    place = next(place for place, event in enumerate(story.events) if event.type == "reset")
+    assert fold(story.events[:place])
+    assert fold(story.events) == story.job["text"]
+    assert story.events[-1].data["result"] == story.job["result"]

@@ -1,0 +1,367 @@
+"""GET /jobs/{jobId}/stream: the whole story, to everyone entitled, from wherever they left off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import httpx
+import pytest
+from httpx_sse import EventSource
+
+from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal, wait_until
+
+HANGS = "token_ms=0, first_token_ms=0, hang_after=5"
+UNHURRIED = "token_ms=10"
+UNKNOWN = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
+
+
+@pytest.fixture
+def hanging_job(user: ApiUser) -> Iterator[str]:
+    """A job whose model falls silent in the middle of its answer."""
+    job_id = user.new_job(HANGS)
+    yield job_id
+    user.cancel(job_id)
+
+
+def ids(events: list[Event]) -> list[int]:
+    return [event.id for event in events if event.id is not None]
+
+
+# ---- what is sent ----------------------------------------------------------------------------------------------------
+
+
+def test_a_job_is_told_from_its_first_stage_to_its_result(user: ApiUser) -> None:
+    job_id = user.new_job()
+
+    events = user.watch(job_id)
+
+    job = user.job(job_id)
+    assert events[0] == Event(
+        None, "connected", {"type": "connected", "jobId": job_id, "pipeline": "suggestion", "lastEventId": 0}
+    )
+    assert ids(events) == list(range(1, job["lastEventId"] + 1))
+    assert [event.data["stage"] for event in events if event.type == "stage"] == [
+        "generate_suggestions",
+        "validate_suggestions",
+    ]
+    assert fold(events) == job["text"]
+    progress = [event.data["progress"] for event in events if event.type == "progress"]
+    assert progress == sorted(progress)
+    assert progress[-1] == 100
+    assert events[-1].type == "complete"
+    assert events[-1].data["result"] == job["result"]
+    assert events[-1].data["usage"] == job["usage"]
+    assert job["result"]["suggestions"]
+
+
+def test_the_headers_keep_everything_between_from_buffering(user: ApiUser, hanging_job: str) -> None:
+    with user.stream(hanging_job) as source:
+        headers = source.response.headers
+
+        assert headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert headers["cache-control"] == "no-cache, no-transform"
+        assert headers["x-accel-buffering"] == "no"
+        assert "content-length" not in headers
+        assert headers["x-request-id"]
+
+
+def test_the_client_is_told_how_soon_to_come_back(user: ApiUser, hanging_job: str) -> None:
+    with user.stream(hanging_job) as source:
+        assert next(source.iter_sse()).retry == 1000
+
+
+def test_silence_is_broken_by_heartbeats(user: ApiUser, hanging_job: str) -> None:
+    with user.stream(hanging_job) as source:
+        lines = (line for line in source.response.iter_lines() if line.startswith(":"))
+
+        assert [next(lines), next(lines)] == [": heartbeat", ": heartbeat"]
+
+
+def test_text_is_on_its_way_before_the_model_is_done(user: ApiUser, hanging_job: str) -> None:
+    with user.stream(hanging_job) as source:
+        first = next(event for event in map(Event.of, source.iter_sse()) if event.type == "delta")
+
+        assert first.data["text"]
+        assert user.job(hanging_job)["status"] == "in_progress"
+
+
+def test_every_watcher_sees_the_same_events_in_the_same_order(user: ApiUser) -> None:
+    job_id = user.new_job(UNHURRIED)
+
+    with ThreadPoolExecutor(4) as pool:
+        watching = [pool.submit(user.watch, job_id) for _ in range(4)]
+        seen = [watcher.result() for watcher in watching]
+
+    assert seen[0][-1].type == "complete"
+    assert all(events == seen[0] for events in seen)
+
+
+def test_two_users_jobs_at_once_do_not_mix(new_user: Callable[[], ApiUser]) -> None:
+    users = [new_user(), new_user()]
+    jobs = [each.new_job(UNHURRIED) for each in users]
+
+    with ThreadPoolExecutor(2) as pool:
+        seen = list(pool.map(lambda pair: pair[0].watch(pair[1]), zip(users, jobs, strict=True)))
+
+    for each, own, foreign, events in zip(users, jobs, reversed(jobs), seen, strict=True):
+        assert each.jobs() == [own]
+        assert events[0].data["jobId"] == own
+        assert fold(events) == each.job(own)["text"]
+        refusal(each.stream_refused(foreign), 403, "FORBIDDEN")
+        refusal(each.api.get(f"/jobs/{foreign}"), 403, "FORBIDDEN")
+
+
+# ---- leaving and coming back -----------------------------------------------------------------------------------------
+
+
+def test_a_finished_job_is_told_at_once_to_whoever_comes_late(user: ApiUser) -> None:
+    job_id = user.new_job()
+    live = user.watch(job_id)
+
+    began = time.monotonic()
+    late = user.watch(job_id)
+
+    assert late == live
+    assert time.monotonic() - began < 1
+
+
+def test_a_client_that_comes_back_gets_what_it_has_missed_and_no_more(user: ApiUser) -> None:
+    job_id = user.new_job()
+    whole = user.watch(job_id)
+    middle = ids(whole)[len(whole) // 2]
+
+    rest = user.watch(job_id, after=middle)
+
+    assert rest[0].data["lastEventId"] == middle
+    assert rest[1:] == [event for event in whole if event.id is not None and event.id > middle]
+    assert user.watch(job_id, lastEventId=str(middle)) == rest
+
+
+def test_the_header_of_a_reconnecting_client_counts_more_than_the_url_it_was_given(user: ApiUser) -> None:
+    job_id = user.new_job()
+    last = ids(user.watch(job_id))[-1]
+
+    assert ids(user.watch(job_id, after=last - 1, lastEventId="1")) == [last]
+
+
+def test_a_client_that_has_seen_the_end_is_told_not_to_come_back(user: ApiUser) -> None:
+    job_id = user.new_job()
+    last = ids(user.watch(job_id))[-1]
+
+    answer = user.stream_refused(job_id, after=str(last))
+
+    assert answer.status_code == 204
+    assert answer.content == b""
+
+
+def test_connections_end_with_their_window_and_lose_nothing_between_them(hurried_user: ApiUser) -> None:
+    job_id = hurried_user.new_job(UNHURRIED)
+
+    connections = list(_connections_to_the_end(hurried_user, job_id))
+
+    events = [event for each in connections for event in each if event.id is not None]
+    job = hurried_user.job(job_id)
+    assert len(connections) > 2
+    assert [event.id for event in events] == list(range(1, job["lastEventId"] + 1))
+    assert fold(events) == job["text"]
+
+
+def _connections_to_the_end(user: ApiUser, job_id: str) -> Iterator[list[Event]]:
+    last = 0
+    while True:
+        began = time.monotonic()
+        events = user.watch(job_id, after=last, tab="tab-1")
+        assert time.monotonic() - began < 3
+        yield events
+        if events[-1].type in TERMINAL:
+            return
+        last = max([last, *ids(events)])
+
+
+def test_clients_that_name_no_tab_may_all_come_back_after_the_window(hurried_user: ApiUser) -> None:
+    job_id = hurried_user.new_job(HANGS)
+    with ThreadPoolExecutor(5) as pool:
+        for _ in range(2):
+            windows = [pool.submit(hurried_user.watch, job_id) for _ in range(5)]
+            assert all(window.result()[-1].type not in TERMINAL for window in windows)
+    hurried_user.cancel(job_id)
+
+
+def test_mid_job_the_status_shows_the_text_and_from_where_its_stream_goes_on(user: ApiUser) -> None:
+    job_id = user.new_job(UNHURRIED)
+
+    def with_text() -> dict[str, object] | None:
+        job = user.job(job_id)
+        return job if len(job["text"]) > 200 else None
+
+    joined = wait_until(with_text)
+    assert joined is not None
+    assert joined["status"] == "in_progress"
+    assert joined["stage"] == "generate_suggestions"
+
+    events = user.watch(job_id, after=int(str(joined["lastEventId"])))
+
+    assert fold(events, str(joined["text"])) == user.job(job_id)["text"]
+    assert ids(events)[0] == int(str(joined["lastEventId"])) + 1
+
+
+# ---- slots -----------------------------------------------------------------------------------------------------------
+
+
+def opened(user: ApiUser, job_id: str, closing: ExitStack, *, tab: str = "") -> EventSource:
+    source = closing.enter_context(user.stream(job_id, tab=tab) if tab else user.stream(job_id))
+    assert source.response.status_code == 200
+    return source
+
+
+def test_the_sixth_stream_waits_for_one_of_the_five_to_be_closed(user: ApiUser, hanging_job: str) -> None:
+    with ExitStack() as others, ExitStack() as fifth:
+        for number in range(4):
+            opened(user, hanging_job, others, tab=f"tab-{number}")
+        opened(user, hanging_job, fifth, tab="tab-4")
+
+        refused = user.stream_refused(hanging_job, tab="tab-5")
+        error = refusal(refused, 429, "STREAM_LIMIT_EXCEEDED")
+        assert 1 <= int(refused.headers["retry-after"]) <= 3  # the stack's lease
+        assert error["details"]["retryAfterSeconds"] == int(refused.headers["retry-after"])
+        assert error["retryable"] is True
+
+        fifth.close()
+        wait_until(lambda: _opens(user, hanging_job), timeout=2)
+
+
+def _opens(user: ApiUser, job_id: str) -> bool:
+    with user.stream(job_id) as source:
+        return source.response.status_code == 200
+
+
+def test_five_streams_of_one_user_are_nothing_to_another(new_user: Callable[[], ApiUser]) -> None:
+    busy, quiet = new_user(), new_user()
+    with ExitStack() as closing:
+        job_id = busy.new_job(HANGS)
+        for _ in range(5):
+            opened(busy, job_id, closing)
+
+        assert quiet.watch(quiet.new_job())[-1].type == "complete"
+    busy.cancel(job_id)
+
+
+def test_a_tab_that_connects_again_takes_its_slot_over_and_the_older_connection_ends(
+    user: ApiUser, hanging_job: str
+) -> None:
+    with ThreadPoolExecutor(1) as pool, ExitStack() as closing:
+        for number in range(4):
+            opened(user, hanging_job, closing, tab=f"other-{number}")
+        older = pool.submit(user.watch, hanging_job, tab="mine")
+        wait_until(lambda: not _opens(user, hanging_job))
+
+        newer = opened(user, hanging_job, closing, tab="mine")
+
+        events = older.result(timeout=5)
+        assert events[-1].type not in TERMINAL
+        assert Event.of(next(newer.iter_sse())).type == "connected"
+
+
+def test_a_stream_that_is_held_open_keeps_its_slot_beyond_the_first_lease(user: ApiUser, hanging_job: str) -> None:
+    with ExitStack() as closing:
+        for _ in range(5):
+            opened(user, hanging_job, closing)
+        refused = user.stream_refused(hanging_job)
+        after_the_lease = time.monotonic() + int(refused.headers["retry-after"]) + 0.5
+
+        while time.monotonic() < after_the_lease:
+            assert user.stream_refused(hanging_job).status_code == 429
+            time.sleep(0.2)
+
+
+# ---- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", ["-1", "1.5", "x", "0x10", "1e3", "1" * 11, "1 2", "\N{DEVANAGARI DIGIT ONE}"])
+def test_a_last_event_id_that_is_none_is_refused_by_its_name(user: ApiUser, hanging_job: str, after: str) -> None:
+    rule = {"Last-Event-ID": "must be the id of an event of this stream, a whole number"}
+
+    assert broken_rules(user.stream_refused(hanging_job, lastEventId=after)) == rule
+    if after.isascii():
+        assert broken_rules(user.stream_refused(hanging_job, after=after)) == rule
+
+
+def test_a_last_event_id_beyond_the_end_is_refused_with_the_end(user: ApiUser) -> None:
+    job_id = user.new_job()
+    last = ids(user.watch(job_id))[-1]
+
+    found = broken_rules(user.stream_refused(job_id, after=str(last + 1)))
+
+    assert found == {"Last-Event-ID": f"must be at most {last}, the id of the last event"}
+
+
+def test_an_empty_last_event_id_is_the_beginning(user: ApiUser) -> None:
+    job_id = user.new_job()
+    user.ended(job_id)
+
+    answer = user.stream_refused(job_id, after="", lastEventId="")
+
+    assert answer.status_code == 200
+    assert "\nid: 1\n" in answer.text
+
+
+@pytest.mark.parametrize("tab", ["", "t" * 65])
+def test_a_tab_has_1_to_64_characters(user: ApiUser, hanging_job: str, tab: str) -> None:
+    assert broken_rules(user.stream_refused(hanging_job, tab=tab)).keys() == {"tab"}
+
+
+@pytest.mark.parametrize("job_id", [UNKNOWN, "job_", "x", "job_" + "i" * 26, "%00", "..%2f..", "%F0%9F%98%80"])
+def test_an_unknown_job_has_no_stream(user: ApiUser, job_id: str) -> None:
+    refusal(user.stream_refused(job_id), 404, "NOT_FOUND")
+
+
+# ---- tickets ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def browser(user: ApiUser) -> Iterator[httpx.Client]:
+    """A client that sends no token."""
+    with httpx.Client(base_url=user.stack.stream_url, trust_env=False) as client:
+        yield client
+
+
+def test_a_ticket_opens_the_stream_it_was_issued_for(user: ApiUser, browser: httpx.Client) -> None:
+    job_id = user.new_job()
+    ticket = data_of(user.api.post(f"/jobs/{job_id}/stream-tickets"), 201)
+
+    answer = browser.get(ticket["streamUrl"])
+
+    assert answer.status_code == 200
+    assert "event: complete" in answer.text
+
+
+def test_a_ticket_opens_no_other_jobs_stream(user: ApiUser, browser: httpx.Client) -> None:
+    ticket = data_of(user.api.post(f"/jobs/{user.new_job()}/stream-tickets"), 201)["ticket"]
+
+    refusal(browser.get(f"/jobs/{user.new_job()}/stream", params={"ticket": ticket}), 403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda ticket: "",
+        lambda ticket: "x",
+        lambda ticket: "\N{GRINNING FACE}.\N{GRINNING FACE}",
+        lambda ticket: ticket.partition(".")[0],
+        lambda ticket: "." + ticket.partition(".")[2],
+        lambda ticket: ("A" if ticket[0] != "A" else "B") + ticket[1:],
+        lambda ticket: ticket.partition(".")[0] + "." + "A" * 43,
+        lambda ticket: ticket + ".x",
+    ],
+)
+def test_a_tampered_ticket_opens_nothing(user: ApiUser, browser: httpx.Client, tamper: Callable[[str], str]) -> None:
+    job_id = user.new_job()
+    ticket = data_of(user.api.post(f"/jobs/{job_id}/stream-tickets"), 201)["ticket"]
+
+    answer = browser.get(f"/jobs/{job_id}/stream", params={"ticket": tamper(ticket)})
+
+    refusal(answer, 401, "UNAUTHENTICATED")
+    assert answer.headers["www-authenticate"] == "Bearer"
