@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -91,10 +92,11 @@ class ModelServer:
     _server: asyncio.Server | None = None
     _count: int = 0
 
-    async def start(self, port: int = 0, host: str = "127.0.0.1") -> int:
-        """Returns the port."""
+    async def start(self, port: int = 0, host: str = "127.0.0.1", *, listener: socket.socket | None = None) -> int:
+        """Returns the port. With `listener`, a socket that already listens, `port` and `host` do not count."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: HttpConnection(self._handle), host, port)
+        where: dict[str, Any] = {"host": host, "port": port} if listener is None else {"sock": listener}
+        self._server = await loop.create_server(lambda: HttpConnection(self._handle), **where)
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
@@ -383,10 +385,12 @@ def _data(document: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(document).encode() + b"\n\n"
 
 
-async def serve(*, port: int, host: str, first_token_ms: float, token_ms: float) -> None:
+async def serve(
+    *, port: int, host: str, first_token_ms: float, token_ms: float, listener: socket.socket | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM."""
     server = ModelServer(first_token_ms=first_token_ms, token_ms=token_ms)
-    bound = await server.start(port, host)
+    bound = await server.start(port, host, listener=listener)
     print(json.dumps({"port": bound, "url": f"http://{host}:{bound}/v1", "model": MODEL}), flush=True)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -399,6 +403,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m local.model_server", description="The scripted local model.")
     parser.add_argument("--port", type=int, default=0, help="0 (the default) takes any free port")
     parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--fd", type=int, help="a socket that already listens, in place of a port")
     parser.add_argument("--first-token-ms", type=float, default=50)
     parser.add_argument("--token-ms", type=float, default=5)
     options = parser.parse_args(arguments)
@@ -409,6 +414,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 host=options.host,
                 first_token_ms=options.first_token_ms,
                 token_ms=options.token_ms,
+                listener=None if options.fd is None else socket.socket(fileno=options.fd),
             )
         )
 
