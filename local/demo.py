@@ -1,0 +1,270 @@
+"""`make demo`: one real job through the whole local stack, shown as it runs, with what it cost.
+
+Exit status: 0 when the job completed, 1 when it did not, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from local.client import ClientError, JobsClient, Refused
+from local.demo_screen import ACCENT, BAD, GOOD, WARNING, Paragraph, Screen, numbered, screen_for, terminal_console
+from local.demo_suggestion import SuggestionDemo
+from local.model_choice import ModelChoice
+from local.stack import LocalStack, StackError
+from shared.errors import ErrorCode
+from shared.jobs.events import Cancelled, Complete, Connected, Delta, Failed, Progress, Reset, Snapshot, StageStarted
+from shared.jobs.transcript import Transcript
+from shared.web.jobs import JobAccepted
+
+LONGEST_JOB: Final = 300.0
+"""Seconds; noticed at the latest when the connection that is open then ends."""
+
+INTERRUPTED: Final = 128 + signal.SIGINT
+_OTHER_MODEL: Final = "another model in OPENAI_MODEL, or none of the OPENAI_ variables for the scripted one"
+_ADVICE: Final[Mapping[ErrorCode, str]] = {
+    ErrorCode.MODEL_REJECTED_REQUEST: "check OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL",
+    ErrorCode.MODEL_RATE_LIMITED: f"again in a minute; {_OTHER_MODEL}",
+    ErrorCode.MODEL_UNAVAILABLE: "whether OPENAI_BASE_URL can be reached from here (curl $OPENAI_BASE_URL/models)",
+    ErrorCode.MODEL_TIMEOUT: f"again; {_OTHER_MODEL}",
+    ErrorCode.MODEL_DISCONNECTED: f"again; {_OTHER_MODEL}",
+    ErrorCode.MODEL_REFUSED: _OTHER_MODEL,
+    ErrorCode.INVALID_MODEL_OUTPUT: f"a model that follows JSON schemas: {_OTHER_MODEL}",
+}
+_LOGS_ADVICE: Final = "make demo ARGS='--log-dir logs', and read what the processes say there"
+
+
+class PipelineDemo(Protocol):
+    """What the demo needs to know of a pipeline: one module each, local/demo_<pipeline>.py."""
+
+    @property
+    def pipeline(self) -> str: ...
+
+    @property
+    def wish(self) -> str:
+        """What is asked for, in a line."""
+
+    @property
+    def job_input(self) -> Mapping[str, Any]: ...
+
+    def preview(self, text: str) -> list[Paragraph]:
+        """The streamed text so far as a person would read it; what is followed by a further line never changes."""
+
+    def cards(self, result: Mapping[str, Any]) -> Iterable[RenderableType]:
+        """The result."""
+
+
+DEMOS: Final[Mapping[str, Callable[[str | None], PipelineDemo]]] = {SuggestionDemo.pipeline: SuggestionDemo}
+
+
+@dataclass(slots=True)
+class _Run:
+    """One job on the screen; seconds from the request on."""
+
+    stack: LocalStack
+    client: JobsClient
+    screen: Screen
+    demo: PipelineDemo
+    scripted: bool
+    job: JobAccepted | None = None
+    first_delta: float | None = None
+    connections: int = 0
+
+    def show(self) -> int:
+        """Returns the exit status. Raises ClientError."""
+        self.screen.start_clock()
+        self.job = self.client.create(self.demo.pipeline, self.demo.job_input)
+        self.screen.event(
+            "202", Text.assemble((self.job.job_id, "bold"), f" answered in {self.screen.elapsed * 1000:.0f} ms"), GOOD
+        )
+        transcript = Transcript()
+        for received in self.client.follow(self.job.stream_url):
+            if received.id is not None:
+                transcript.apply(received.id, received.event)
+            self._show_event(received.event, transcript)
+            if self.screen.elapsed > LONGEST_JOB:
+                self.cancel()
+                break
+        self.screen.settle()
+        return self._conclude(self.job, transcript.ended)
+
+    def _show_event(self, event: Any, now: Transcript) -> None:
+        screen = self.screen
+        match event:
+            case Connected(last_event_id=last):
+                self.connections += 1
+                if self.connections > 1:
+                    screen.event("reconnect", f"the stream goes on after event {last}", WARNING)
+            case StageStarted(stage=stage, index=index, of=of):
+                screen.stage(stage, index, of)
+            case Reset():
+                screen.restart(now.text, now.progress)
+                kept = f"{len(now.text)} characters stand" if now.text else "the text begins anew"
+                what = f"attempt {event.attempt}: {event.message.rstrip('.')}; {kept}"
+                screen.event("repair" if event.reason == "REPAIR" else "retry", what, WARNING)
+            case Delta():
+                if self.first_delta is None:
+                    self.first_delta = screen.elapsed
+                screen.text(now.text, now.progress)
+            case Progress() | Snapshot():
+                screen.text(now.text, now.progress)
+            case _:
+                pass
+
+    def _conclude(self, job: JobAccepted, end: Any) -> int:
+        total = self.screen.elapsed
+        match end:
+            case Complete(result=dict() as result):
+                self.screen.event("complete", "the result has been checked against its schema", GOOD)
+                self.screen.console.print()
+                for card in self.demo.cards(result):
+                    self.screen.console.print(card)
+                self.screen.costs(self._costs(job, end, total))
+                return 0
+            case Failed():
+                self.screen.event("failed", f"in {_stage_of(end)}, attempt {end.attempt}", BAD)
+                advice = _LOGS_ADVICE if self.scripted else _ADVICE.get(end.code, _LOGS_ADVICE)
+                self.screen.failure(f"The job failed: {end.code}", end.message, advice)
+            case Cancelled():
+                self.screen.failure("The job was cancelled", "by another client of the same user", "make demo")
+            case _:
+                self.screen.failure("The job has no result", f"none came in {total:.0f} s", _LOGS_ADVICE)
+        return 1
+
+    def _costs(self, job: JobAccepted, end: Complete, total: float) -> dict[str, str]:
+        units = self.stack.capacity(job.job_id)  # first, so that our own look at the job is not in it
+        detail = self.client.get(job.job_id)
+        steps = 0 if detail.execution_arn is None else self.stack.transitions(detail.execution_arn)
+        usage = end.usage
+        if usage.cost_usd is not None:
+            price = f"${usage.cost_usd:.6f}"
+        else:
+            price = "free: scripted" if self.scripted else f"price unknown of {detail.model}"
+        first = (
+            "no text was streamed"
+            if self.first_delta is None
+            else f"{self.first_delta * 1000:.0f} ms after the request"
+        )
+        return {
+            "model tokens": f"{usage.input_tokens} in, {usage.output_tokens} out ({detail.model})",
+            "model price": price,
+            "DynamoDB": f"{numbered(units['writeUnits'], 'write unit')}, {numbered(units['readUnits'], 'read unit')}",
+            "Step Functions": numbered(steps, "state transition"),
+            "first text": first,
+            "in all": f"{total:.1f} s",
+        }
+
+    def cancel(self) -> None:
+        """After Ctrl-C: the model call must not run on for nobody."""
+        self.screen.settle()
+        if self.job is None:
+            return
+        try:
+            self.client.cancel(self.job.job_id)
+        except ClientError as error:
+            self.screen.event("stopped", f"could not cancel: {error}", WARNING)
+        else:
+            self.screen.event("cancelled", self.job.job_id, WARNING)
+
+
+def _stage_of(end: Failed) -> str:
+    return "no stage" if end.stage is None else end.stage.replace("_", " ")
+
+
+def _ends_of(message: str) -> str:
+    """What did not start, and the last thing it said: between the two there is mostly a stack trace."""
+    lines = message.splitlines()
+    return message if len(lines) < 3 else f"{lines[0]}\n{lines[-1]}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns the exit status."""
+    options = _options(arguments)
+    # A shell that starts us in the background has SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    console = terminal_console()
+    choice = ModelChoice.of_environment(os.environ)
+    demo = DEMOS[options.pipeline](options.script)
+    screen = screen_for(console, demo.preview)
+    try:
+        return _demonstrate(screen, demo, choice, options.log_dir)
+    except KeyboardInterrupt:
+        screen.settle()
+        return INTERRUPTED
+    except StackError as error:
+        screen.failure("The local stack did not start", _ends_of(str(error)), _LOGS_ADVICE)
+    except Refused as refusal:
+        screen.settle()
+        screen.failure(
+            f"The API refused: {refusal.error.code}",
+            refusal.error.message,
+            _ADVICE.get(refusal.error.code, _LOGS_ADVICE),
+        )
+    except ClientError as error:
+        screen.settle()
+        screen.failure("The local stack does not answer", str(error), _LOGS_ADVICE)
+    return 1
+
+
+def _demonstrate(screen: Screen, demo: PipelineDemo, choice: ModelChoice, log_dir: Path | None) -> int:
+    screen.console.print(Text.assemble(("Millrace", f"bold {ACCENT}"), f"  {demo.pipeline} demo"))
+    screen.console.print()
+    screen.label("request", demo.wish)
+    screen.label("model", choice.label)
+    began = time.monotonic()
+    stack = LocalStack(model_url=choice.url, model_api_key=choice.api_key, model=choice.name, log_dir=log_dir)
+    with contextlib.ExitStack() as running:
+        with screen.waiting("starting the stack"):
+            running.enter_context(stack)
+            warmth = _warm(stack, demo, choice.scripted)
+        client = running.enter_context(JobsClient(stack.api_url, stack.token("demo")))
+        screen.label("stack", f"ready in {time.monotonic() - began:.1f} s at {stack.api_url}, {warmth}")
+        screen.console.print()
+        run = _Run(stack, client, screen, demo, choice.scripted)
+        try:
+            status = run.show()
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not keep us from stopping everything
+            run.cancel()
+            status = INTERRUPTED
+    return status
+
+
+def _warm(stack: LocalStack, demo: PipelineDemo, scripted: bool) -> str:
+    """What is shown shall be a service in use, not one that imports its first request. A real model's tokens cost."""
+    with JobsClient(stack.api_url, stack.token("warm-up")) as client:
+        if scripted:
+            job = client.create(demo.pipeline, DEMOS[demo.pipeline]("first_token_ms=0, token_ms=0").job_input)
+            for _ in client.follow(job.stream_url):
+                pass
+            return "warmed up with one job"
+        client.list(limit=1)
+        with contextlib.suppress(Refused):
+            next(client.follow(f"{stack.stream_url}/jobs/none/stream"), None)
+        return "the stages are cold"
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description="One job through the whole local stack.")
+    parser.add_argument("--pipeline", choices=sorted(DEMOS), default=SuggestionDemo.pipeline)
+    parser.add_argument("--log-dir", type=Path, help="keep the output of the stack's processes here")
+    parser.add_argument(
+        "--script", metavar="DIRECTIVE", help="what the scripted model does, such as 'disconnect_after=120, times=1'"
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""What the demo shows of a feature suggestion job: what it asks for, the text while it comes, the result as cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic_core import from_json
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from local.demo_screen import ACCENT, MUTED, Paragraph, printable
+from shared.suggestions.models import FeatureType, PriorityLevel, Suggestion, SuggestionInput, Suggestions
+from shared.suggestions.pipeline import PIPELINE
+
+_LABELS = {"rationale": "why", "description": "what", "implementationConsiderations": "mind"}
+
+
+class SuggestionDemo:
+    """`directive`: an instruction to the scripted model, which a real one would make nothing of."""
+
+    pipeline = PIPELINE.name
+
+    def __init__(self, directive: str | None = None) -> None:
+        self._input = SuggestionInput(
+            page_or_component="Checkout page",
+            feature_type=FeatureType.ENHANCEMENT,
+            priority_level=PriorityLevel.HIGH,
+            additional_context="A third of the carts are left at the payment step, most of them on phones."
+            + (f" [[script: {directive}]]" if directive else ""),
+        )
+
+    @property
+    def wish(self) -> str:
+        asked = self._input
+        return f"{asked.feature_type} for “{asked.page_or_component}”, priority {asked.priority_level}"
+
+    @property
+    def job_input(self) -> Mapping[str, Any]:
+        return self._input.model_dump(mode="json", exclude_none=True)
+
+    def preview(self, text: str) -> list[Paragraph]:
+        """The answer so far as prose: JSON that has not ended yet is read as far as it goes."""
+        try:
+            suggestions = from_json(text, allow_partial="trailing-strings")["suggestions"]
+            return [each for number, one in enumerate(suggestions, start=1) for each in _paragraphs(number, one)]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            # Not (yet) what was asked for: shown as it is.
+            return [("", Text(printable(text)))]
+
+    def cards(self, result: Mapping[str, Any]) -> Iterator[RenderableType]:
+        for number, each in enumerate(Suggestions.model_validate(result).suggestions, start=1):
+            yield _card(number, each)
+
+
+def _paragraphs(number: int, suggestion: Mapping[str, Any]) -> Iterator[Paragraph]:
+    """In the order they come in, so that one that is followed by another never changes."""
+    for name, value in suggestion.items():
+        for each in value if isinstance(value, list) else [value]:
+            if name == "title":
+                yield "", Text(printable(f"{number}  {each}"), style=f"bold {ACCENT}")
+            elif each:
+                yield _LABELS.get(name, "more"), Text(printable(str(each)))
+
+
+def _card(number: int, suggestion: Suggestion) -> RenderableType:
+    body = Table.grid(padding=(0, 2), expand=True)
+    body.add_column(style=MUTED, no_wrap=True)
+    body.add_column(ratio=1)
+    body.add_row("what", Text(printable(suggestion.description)))
+    body.add_row("why", Text(printable(suggestion.rationale)))
+    body.add_row("mind", _bullets(suggestion.implementation_considerations))
+    title = Text(printable(f" {number}  {suggestion.title} "), style=f"bold {ACCENT}")
+    return Panel(body, title=title, title_align="left", border_style=MUTED, box=box.ROUNDED, padding=(0, 1))
+
+
+def _bullets(points: Sequence[str]) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(style=MUTED)
+    grid.add_column(ratio=1)
+    for point in points:
+        grid.add_row("·", Text(printable(point)))
+    return Group(grid)
