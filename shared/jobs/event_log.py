@@ -43,6 +43,10 @@ class Batch:
     at: datetime
     log_bytes: int = 0
 
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.events) <= MAX_BATCH:
+            raise ValueError(f"a batch holds 1 to {MAX_BATCH} events, not {len(self.events)}")
+
     @property
     def last(self) -> int:
         return self.first + len(self.events) - 1
@@ -97,4 +101,8 @@ class EventLog(Protocol):
         """The newest snapshot, as of now."""
 
     def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
-        """Store the snapshot unless a newer one stands, then drop what it covers, the newest batch excepted."""
+        """Store the snapshot unless a newer one stands, then drop what it covers.
+
+        Kept are the newest batch, where the log ends, and the first batch of every fence: it holds the place at which
+        whoever wrote before would go on, so that however late it tries, it finds its place taken.
+        """

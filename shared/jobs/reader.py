@@ -47,21 +47,25 @@ class LogReader:
 
     def poll(self) -> list[Frame]:
         """What has come since the last call."""
-        entries = self._log.read(self._job_id, after=self.position)
         frames: list[Frame] = []
-        if entries and entries[0].seq > self.position + 1:
-            snapshot = self._log.snapshot(self._job_id)
-            if snapshot is not None and snapshot.seq > self.position:
-                self.position = snapshot.seq
-                whole = Snapshot(text=snapshot.text, stage=snapshot.stage, progress=snapshot.progress)
-                frames.append(Frame(snapshot.seq, whole))
-        for entry in entries:
+        for entry in self._log.read(self._job_id, after=self.position):
+            if entry.seq > self.position + 1:
+                frames.extend(self._across_gap())
             if entry.seq == self.position + 1:
                 self.position = entry.seq
                 frames.append(Frame(entry.seq, entry.event))
             elif entry.seq > self.position:
                 break  # a read that lags may show a gap; the next one fills it
         return frames
+
+    def _across_gap(self) -> list[Frame]:
+        """What covers the missing events, if anything does."""
+        snapshot = self._log.snapshot(self._job_id)
+        if snapshot is None or snapshot.seq <= self.position:
+            return []
+        self.position = snapshot.seq
+        whole = Snapshot(text=snapshot.text, stage=snapshot.stage, progress=snapshot.progress)
+        return [Frame(snapshot.seq, whole)]
 
 
 class Pace:

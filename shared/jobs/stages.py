@@ -13,13 +13,13 @@ from shared.clock import Clock
 from shared.errors import AttemptStopped, AttemptSuperseded, ErrorCode, InternalFault, JobEnded, MillraceError
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
 from shared.jobs.event_log import EventLog, LogBounds, LogTail
-from shared.jobs.events import Reset, StageStarted, StoredEvent
+from shared.jobs.events import Reset, StageStarted
 from shared.jobs.fence import Fence
 from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobStatus
 from shared.jobs.pipelines import JobInput, Pipeline
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.jobs.usage import TokenUsage
-from shared.jobs.writer import LogWriter, claim
+from shared.jobs.writer import MAX_DELTA_CHARS, LogWriter, claim, claim_after
 from shared.schema import Schema
 from shared.telemetry import log, metrics
 
@@ -140,19 +140,22 @@ class StageRunner:
     async def _attempt(self, stage: Stage, job: Job, fence: Fence, invocation: StageInvocation) -> None:
         pipeline = self._pipeline_of[stage.name]
         previous, reached = await self._left_by_earlier_stages(pipeline, stage.name, job)
-        started: tuple[StoredEvent, ...] = (
-            StageStarted(
-                stage=stage.name,
-                index=pipeline.place_of(stage.name) + 1,
-                of=len(pipeline.stages),
-                attempt=invocation.retry + 1,
-            ),
+        started = StageStarted(
+            stage=stage.name,
+            index=pipeline.place_of(stage.name) + 1,
+            of=len(pipeline.stages),
+            attempt=invocation.retry + 1,
         )
         text = previous.text if previous else ""
-        if invocation.retry:
-            started = (self._reset(job, text), *started)
-            reached = None  # the attempt before this one has moved the end of the log
-        tail = await asyncio.to_thread(claim, self._log, job.id, fence, started, at=self._clock, after=reached)
+        tail: LogTail | None = None
+        unwritten = ""
+        if not invocation.retry:
+            tail = await asyncio.to_thread(claim_after, self._log, job.id, fence, (started,), reached, at=self._clock)
+        if tail is None:
+            # Another attempt has written beyond what earlier stages left; what it wrote does not stand.
+            text, unwritten = text[:MAX_DELTA_CHARS], text[MAX_DELTA_CHARS:]
+            events = (self._reset(job, text), started)
+            tail = await asyncio.to_thread(claim, self._log, job.id, fence, events, at=self._clock)
         stream = LogWriter(
             self._log,
             job.id,
@@ -164,16 +167,18 @@ class StageRunner:
             bounds=self._bounds,
             still_ours=lambda: self._refuse_if_stopped(job.id, fence),
         )
+        stream.write(unwritten)
         run = StageRun(job, pipeline.input_model.model_validate(job.input), previous, stream)
         output = await stream.run(stage.run(run))
         await self._finish(stage.name, job, fence, run, StageOutput(output=output, text=stream.text))
 
     async def _left_by_earlier_stages(
         self, pipeline: Pipeline, stage: str, job: Job
-    ) -> tuple[StageOutput | None, LogTail | None]:
+    ) -> tuple[StageOutput | None, LogTail]:
+        """The output of the stage before, and where it left the log."""
         place = pipeline.place_of(stage)
         if place == 0:
-            return None, LogTail() if job.generation == 1 else None
+            return None, LogTail()
         before = pipeline.stages[place - 1]
         ref = job.checkpoints[before]
         output = await asyncio.to_thread(self._checkpoints.get, job.id, before, ref)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from shared.clock import Clock
 from shared.errors import AttemptStopped, AttemptSuperseded, JobEnded, StorageUnavailable
-from shared.jobs.event_log import Batch, EventLog, LogBounds, LogSnapshot, LogTail, SequenceTaken
+from shared.jobs.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogSnapshot, LogTail, SequenceTaken
 from shared.jobs.events import TERMINAL, Delta, Progress, Reset, StoredEvent
 from shared.jobs.fence import Fence
 from shared.jobs.transcript import Transcript
@@ -21,7 +21,7 @@ WATCH_SECONDS = 0.5
 """How long an attempt may stay unaware, while it has nothing to write, that it has been stopped."""
 
 MAX_DELTA_CHARS = 48_000
-"""Longest text of one delta: a hundred thousand bytes and more still fit an item when every character takes four."""
+"""Longest text of one event: still fits an item when every character takes six bytes."""
 
 T = TypeVar("T")
 
@@ -43,23 +43,29 @@ def claim(
     events: tuple[StoredEvent, ...],
     *,
     at: Clock,
-    after: LogTail | None = None,
 ) -> LogTail:
     """Append `events` at the end of the log, wherever that is by now, and answer the new end.
 
-    `after` is where the caller believes the log ends (saves a read when right). From this append on every attempt that
-    was writing before loses its next append. Raises AttemptStopped when `fence` is not entitled to the end of the log.
+    From this append on every attempt that was writing before loses its next append. Raises AttemptStopped when `fence`
+    is not entitled to the end of the log.
     """
-    tail = log.tail(job_id) if after is None else after
     while True:
-        refuse_if_beaten(tail, fence)
-        batch = Batch(tail.seq + 1, events, fence, at(), tail.log_bytes + _text_bytes(events))
-        try:
-            log.append(job_id, batch)
-        except SequenceTaken:
-            tail = log.tail(job_id)
-        else:
-            return LogTail(batch.last, batch.log_bytes, fence, events[-1].type in TERMINAL)
+        claimed = claim_after(log, job_id, fence, events, log.tail(job_id), at=at)
+        if claimed is not None:
+            return claimed
+
+
+def claim_after(
+    log: EventLog, job_id: str, fence: Fence, events: tuple[StoredEvent, ...], tail: LogTail, *, at: Clock
+) -> LogTail | None:
+    """`claim`, if the log ends at `tail` as the caller believes; None when somebody has written since."""
+    refuse_if_beaten(tail, fence)
+    batch = Batch(tail.seq + 1, events, fence, at(), tail.log_bytes + _text_bytes(events))
+    try:
+        log.append(job_id, batch)
+    except SequenceTaken:
+        return None
+    return LogTail(batch.last, batch.log_bytes, fence, events[-1].type in TERMINAL)
 
 
 class LogWriter:
@@ -123,15 +129,19 @@ class LogWriter:
         """Write what is buffered and then these events, at once."""
         async with self._writing:
             await self._write_buffered()
-            await self._append(events)
+            for begin in range(0, len(events), MAX_BATCH):
+                await self._append(events[begin : begin + MAX_BATCH])
+            await self._keep_bounded()
 
     async def reset(self, event: Reset) -> None:
         """Replace the stream's text, dropping what is buffered."""
         async with self._writing:
+            head, rest = event.text[:MAX_DELTA_CHARS], event.text[MAX_DELTA_CHARS:]
             self._buffered.clear()
-            self._standing = [event.text]
+            self._standing = [head]
             self._progress = self._written_progress = event.progress
-            await self._append((event,))
+            self.write(rest)
+            await self._append((event.model_copy(update={"text": head}),))
 
     async def flush(self) -> None:
         """Write what is buffered, and the progress if it has moved."""
@@ -178,20 +188,20 @@ class LogWriter:
             began = time.monotonic()
             async with self._writing:
                 await self._write_buffered()
-            await self._keep_bounded()
+                await self._keep_bounded()
             await asyncio.sleep(max(0.0, began + COALESCE_SECONDS - time.monotonic()))
 
     async def _write_buffered(self) -> None:
-        # What is added while this is being written waits for the next time.
-        text, self._buffered = "".join(self._buffered), []
-        self._standing.append(text)
-        for begin in range(0, len(text), MAX_DELTA_CHARS):
-            delta = Delta(text=text[begin : begin + MAX_DELTA_CHARS])
+        # What is added while this is being written waits for the next time; what could not be written stays buffered.
+        text = "".join(self._buffered)
+        parts = [text[begin : begin + MAX_DELTA_CHARS] for begin in range(0, len(text), MAX_DELTA_CHARS)]
+        self._buffered[:] = parts
+        for part in parts:
             moved = self._progress != self._written_progress
-            await self._append((delta, self._moved()) if moved else (delta,))
+            await self._append((Delta(text=part), self._moved()) if moved else (Delta(text=part),))
+            self._standing.append(self._buffered.pop(0))
 
     def _moved(self) -> Progress:
-        self._written_progress = self._progress
         return Progress(progress=self._progress)
 
     async def _append(self, events: tuple[StoredEvent, ...]) -> None:
@@ -204,6 +214,9 @@ class LogWriter:
             # Our own append, whose answer was lost: what it held is in the log, but this writer has lost its place.
             raise StorageUnavailable("the end of the log was lost") from None
         self._tail = LogTail(batch.last, size, self._fence)
+        self._written_progress = next(
+            (event.progress for event in events if isinstance(event, Progress)), self._written_progress
+        )
 
     async def _keep_bounded(self) -> None:
         covered = self._compacted or LogSnapshot(0, "", None, 0)
@@ -212,13 +225,16 @@ class LogWriter:
             and self._tail.log_bytes - covered.log_bytes < self._bounds.max_bytes
         ):
             return
+        # Only who holds the job compacts: a successor between its look at the log's end and its first append must find
+        # that place as it is.
+        await asyncio.to_thread(self._still_ours)
         self._compacted = await asyncio.to_thread(compact, self._log, self._job_id, self._tail.log_bytes)
 
 
 def compact(log: EventLog, job_id: str, log_bytes: int) -> LogSnapshot | None:
     """Fold all but the newest batch into a snapshot, drop what it covers, and answer it.
 
-    Folding a prefix of the log gives the same snapshot whoever does it, so this needs no claim.
+    Folding a prefix of the log gives the same snapshot whoever does it, and however often.
     """
     standing = log.snapshot(job_id)
     transcript = Transcript()

@@ -131,10 +131,12 @@ class DynamoEventLog:
         self._drop(job_id, snapshot.seq)
 
     def _drop(self, job_id: str, up_to: int) -> None:
+        older = list(self._query(job_id, keys.event(0), consistent=True))[:-1]
+        first_of_fence = {item["fence"]["S"]: item["SK"]["S"] for item in reversed(older)}
         covered = [
             {"PK": item["PK"], "SK": item["SK"]}
-            for item in self._query(job_id, keys.event(0), consistent=True)
-            if _entries(item)[-1].seq <= up_to
+            for item in older
+            if _entries(item)[-1].seq <= up_to and first_of_fence[item["fence"]["S"]] != item["SK"]["S"]
         ]
         for begin in range(0, len(covered), 25):
             requests: Any = {self._table: [{"DeleteRequest": {"Key": key}} for key in covered[begin : begin + 25]]}
