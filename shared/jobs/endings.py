@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from shared.clock import Clock
-from shared.errors import JobEnded
+from shared.errors import AttemptStopped
 from shared.jobs.event_log import EventLog
 from shared.jobs.events import Cancelled, Complete, Failed, Progress, StoredEvent
 from shared.jobs.fence import Fence
@@ -46,7 +46,7 @@ def terminal_events(job: Job) -> tuple[StoredEvent, ...]:
 
 
 def ensure_terminal_event(log: EventLog, job: Job, *, clock: Clock) -> None:
-    """Append the ended job's terminal event unless it is there.
+    """Append the ended job's terminal event unless it is there, or the job runs anew meanwhile.
 
     Whoever moves a job to its end calls this, and so does whoever finds an ended job without its terminal event because
     the mover died in between: a watcher always learns how a job ended.
@@ -54,5 +54,5 @@ def ensure_terminal_event(log: EventLog, job: Job, *, clock: Clock) -> None:
     fence = Fence.of_attempt(generation=job.generation, stage=OUTSIDE, retry=0)
     try:
         claim(log, job.id, fence, terminal_events(job), at=clock)
-    except JobEnded:
+    except AttemptStopped:
         return

@@ -26,6 +26,7 @@ from shared.jobs.ids import JOB_ID, new_job_id
 from shared.jobs.job import LIVE, Fault, Job, JobLinks, JobStatus
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline
+from shared.jobs.reader import LogReader
 from shared.jobs.store import JobFilter, JobGuard, JobPage, JobStore, StaleWrite
 from shared.jobs.transcript import Transcript
 from shared.telemetry import log, metrics
@@ -133,10 +134,9 @@ class JobService:
     def view(self, owner: str, job_id: str) -> JobView:
         """The job, its text, stage and progress so far, and its result. Raises NotFound, Forbidden."""
         job = self.owned(owner, job_id)
-        snapshot = self._log.snapshot(job_id)
-        transcript = Transcript.of_snapshot(snapshot) if snapshot else Transcript()
-        for entry in self._log.read(job_id, after=transcript.seq):
-            transcript.apply(entry.seq, entry.event)
+        transcript = Transcript()
+        for frame in LogReader(self._log, job_id).poll():
+            transcript.apply(frame.id, frame.event)
         return JobView(job, transcript, self.result(job))
 
     def result(self, job: Job) -> dict[str, Any] | None:
@@ -187,6 +187,8 @@ class JobService:
     def _create(self, job: Job) -> Job:
         self._creations.take(job.owner)
         self._jobs.put_new(job)
+        log.info("job created", job_id=job.id, pipeline=job.pipeline, request_id=job.request_id)
+        metrics.job_created(job)
         return self._start(job)
 
     def _start(self, job: Job) -> Job:
@@ -194,10 +196,18 @@ class JobService:
             self._executions.start(job)
         except ExecutionNotStarted as refusal:
             log.error("execution not started", job_id=job.id, reason=str(refusal))
-            raise NotStarted(self._fail_unstarted(job)) from refusal
-        log.info("job created", job_id=job.id, pipeline=job.pipeline, request_id=job.request_id)
-        metrics.job_created(job)
+            return self._unstarted(job, refusal)
         return job
+
+    def _unstarted(self, job: Job, refusal: ExecutionNotStarted) -> Job:
+        """Raises NotStarted unless the job has moved on: it was started after all, and only the answer was lost."""
+        try:
+            failed = self._fail_unstarted(job)
+        except StaleWrite as stale:
+            if stale.current is not None and stale.current.status is not JobStatus.FAILED:
+                return stale.current
+            failed = stale.current or job
+        raise NotStarted(failed) from refusal
 
     def _fail_unstarted(self, job: Job) -> Job:
         now = self._clock()
