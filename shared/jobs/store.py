@@ -66,7 +66,8 @@ class JobPage:
 class JobStore(Protocol):
     """Where jobs are kept. No method ever shows an expired job."""
 
-    def put_new(self, job: Job) -> None: ...
+    def put_new(self, job: Job) -> None:
+        """Store a job under a new id; raises ValueError when another job has it. Storing the same job twice is once."""
 
     def get(self, job_id: str) -> Job | None: ...
 

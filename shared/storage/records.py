@@ -53,11 +53,13 @@ class DynamoIdempotencyKeys:
     def claim(
         self, owner: str, key: str, claim: KeyClaim, *, expires_at: int, replaces: KeyClaim | None = None
     ) -> None:
-        free = "attribute_not_exists(PK) OR expiresAt <= :now"
-        values: dict[str, Any] = {":now": {"N": str(int(self._clock().timestamp()))}}
-        if replaces is not None:
-            free += " OR jobId = :replaced"
-            values[":replaced"] = {"S": replaces.job_id}
+        # A write whose answer was lost is repeated by botocore and finds its own claim.
+        free = "attribute_not_exists(PK) OR expiresAt <= :now OR jobId IN (:mine, :replaced)"
+        values: dict[str, Any] = {
+            ":now": {"N": str(int(self._clock().timestamp()))},
+            ":mine": {"S": claim.job_id},
+            ":replaced": {"S": replaces.job_id if replaces else claim.job_id},
+        }
         with refused_condition(_taken):
             dynamodb().put_item(
                 TableName=self._table,
@@ -69,16 +71,19 @@ class DynamoIdempotencyKeys:
 
     def release(self, owner: str, key: str, claim: KeyClaim) -> None:
         try:
-            with refused_condition(_taken):
+            with refused_condition(lambda _: _NotHeld()):
                 dynamodb().delete_item(
                     TableName=self._table,
                     Key=to_item(_idempotency(owner, key)),
                     ConditionExpression="jobId = :mine",
                     ExpressionAttributeValues={":mine": {"S": claim.job_id}},
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
-        except KeyTaken:
+        except _NotHeld:
             return
+
+
+class _NotHeld(Exception):
+    """The key is free or somebody else's by now."""
 
 
 def _taken(item: Mapping[str, Any] | None) -> KeyTaken:
