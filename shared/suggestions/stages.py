@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -13,6 +13,9 @@ from shared.jobs.stages import StageRun
 from shared.llm.model import ChatModel, Finished, Message, ModelRequest, TextDelta
 from shared.suggestions.models import SuggestionInput, Suggestions
 from shared.suggestions.prompts import output_schema, repair_messages, request_messages
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 EXPECTED_CHARS = 2000
 """Length of a usual answer, which progress is measured by (row F3)."""
@@ -93,7 +96,13 @@ async def stream_answer(model: ChatModel, run: StageRun, messages: tuple[Message
 def complaint(error: ValidationError) -> str:
     """What is wrong, in field paths and rules; never the model's own words."""
     issues = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'answer'}: {each['msg']}" for each in issues[:10])
+    return "; ".join(f"{_place(each)}: {each['msg']}" for each in issues[:10])
+
+
+def _place(issue: ErrorDetails) -> str:
+    # An unknown field's name is the model's own.
+    known = issue["loc"][:-1] if issue["type"] == "extra_forbidden" else issue["loc"]
+    return ".".join(map(str, known)) or "answer"
 
 
 def _wanted(run: StageRun) -> SuggestionInput:
