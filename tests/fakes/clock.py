@@ -1,0 +1,24 @@
+"""A time of day that moves when told to."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class SettableClock:
+    """The Clock."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self._lock = threading.Lock()
+        self._now = now
+
+    def __call__(self) -> datetime:
+        with self._lock:
+            return self._now
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._now += timedelta(seconds=seconds)

@@ -1,0 +1,171 @@
+"""The core put together over fakes, with a pipeline of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from shared.jobs.completion import JobCompletion, Retention
+from shared.jobs.event_log import LogBounds
+from shared.jobs.events import StoredEvent
+from shared.jobs.ids import new_job_id
+from shared.jobs.job import Job, JobLinks
+from shared.jobs.limits import CreationLimit
+from shared.jobs.pipelines import JobInput, Pipeline, Pipelines
+from shared.jobs.reader import JobWatcher
+from shared.jobs.service import JobService, NewJob
+from shared.jobs.stages import StageDone, StageInvocation, StageRun, StageRunner
+from shared.jobs.transcript import Transcript
+from shared.schema import Schema
+from tests.fakes.checkpoints import FakeCheckpointStore
+from tests.fakes.clock import NOON, SettableClock
+from tests.fakes.event_log import FakeEventLog
+from tests.fakes.executions import FakeExecutions
+from tests.fakes.jobs import FakeJobStore
+from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
+
+
+class PoemInput(JobInput):
+    topic: str = "rivers"
+
+
+class Poem(Schema):
+    lines: tuple[str, ...]
+
+
+POEM = Pipeline(name="poem", input_model=PoemInput, result_model=Poem, stages=("draft", "polish"))
+BRIEF = Pipeline(
+    name="brief",
+    input_model=PoemInput,
+    result_model=Poem,
+    stages=("outline",),
+    retention_seconds=5,
+    failed_retention_seconds=7,
+)
+PIPELINES = Pipelines(POEM, BRIEF)
+RETENTION = Retention(completed=600, failed=3600)
+
+
+def a_job(job_id: str | None = None, **fields: Any) -> Job:
+    """A pending poem of ada's, made at noon."""
+    values: dict[str, Any] = {
+        "id": job_id or new_job_id(int(NOON.timestamp() * 1000)),
+        "owner": "ada",
+        "pipeline": "poem",
+        "input": {"topic": "rivers"},
+        "model": "scripted-1",
+        "created_at": NOON,
+        "updated_at": NOON,
+        "expires_at": int(NOON.timestamp()) + 7200,
+    }
+    return Job(**{**values, **fields})
+
+
+def a_request(topic: str = "rivers", **fields: Any) -> NewJob:
+    return NewJob(**{"pipeline": "poem", "input": PoemInput(topic=topic), "links": JobLinks(), **fields})
+
+
+class ScriptedStage:
+    """A stage that does what the next of its scripts does, and counts its runs."""
+
+    def __init__(self, name: str, *scripts: Callable[[StageRun], Awaitable[dict[str, Any]]]) -> None:
+        self.name = name
+        self._scripts = list(scripts)
+        self.runs = 0
+
+    async def run(self, run: StageRun) -> dict[str, Any]:
+        self.runs += 1
+        return await self._scripts.pop(0)(run)
+
+
+def says(text: str, **output: Any) -> Callable[[StageRun], Awaitable[dict[str, Any]]]:
+    async def script(run: StageRun) -> dict[str, Any]:
+        run.stream.write(text)
+        return output
+
+    return script
+
+
+def fails(error: BaseException, *, after: str = "") -> Callable[[StageRun], Awaitable[dict[str, Any]]]:
+    async def script(run: StageRun) -> dict[str, Any]:
+        run.stream.write(after)
+        raise error
+
+    return script
+
+
+class Core:
+    """Every part of the core below HTTP, over one set of fakes and one clock."""
+
+    def __init__(
+        self,
+        *,
+        event_log: FakeEventLog | None = None,
+        jobs: FakeJobStore | None = None,
+        bounds: LogBounds | None = None,
+        clock: SettableClock | None = None,
+    ) -> None:
+        self.clock = clock or SettableClock()
+        self.jobs = jobs or FakeJobStore(clock=self.clock)
+        self.log = event_log or FakeEventLog()
+        self.checkpoints = FakeCheckpointStore()
+        self.records = FakeRecordStore()
+        self.keys = FakeIdempotencyKeys(clock=self.clock)
+        self.executions = FakeExecutions()
+        self.service = JobService(
+            jobs=self.jobs,
+            event_log=self.log,
+            checkpoints=self.checkpoints,
+            executions=self.executions,
+            keys=self.keys,
+            creations=CreationLimit(self.records, limit=10, clock=self.clock),
+            pipelines=PIPELINES,
+            default_model="scripted-1",
+            allowed_models=("scripted-1", "scripted-2"),
+            retention=RETENTION,
+            clock=self.clock,
+        )
+        self.runner = StageRunner(
+            jobs=self.jobs,
+            event_log=self.log,
+            checkpoints=self.checkpoints,
+            pipelines=PIPELINES,
+            clock=self.clock,
+            bounds=bounds or LogBounds(),
+        )
+        self.completion = JobCompletion(
+            jobs=self.jobs, event_log=self.log, pipelines=PIPELINES, retention=RETENTION, clock=self.clock
+        )
+        self.watcher = JobWatcher(jobs=self.jobs, event_log=self.log, result_of=self.service.result, clock=self.clock)
+
+    def new_job(self, **fields: Any) -> Job:
+        job = a_job(**fields)
+        self.jobs.put_new(job)
+        return job
+
+    def job(self, job_id: str) -> Job:
+        job = self.jobs.get(job_id)
+        assert job is not None
+        return job
+
+    def run(self, stage: ScriptedStage, job: Job, *, retry: int = 0, generation: int = 1) -> StageDone:
+        invocation = StageInvocation(job_id=job.id, generation=generation, retry=retry)
+        return asyncio.run(self.runner.run(stage, invocation))
+
+    def complete(self, job: Job, *, generation: int = 1) -> StageDone:
+        return self.completion.complete(StageInvocation(job_id=job.id, generation=generation, retry=0))
+
+    def events(self, job: Job) -> list[StoredEvent]:
+        return [entry.event for entry in self.log.read(job.id, after=0)]
+
+    def transcript(self, job: Job) -> Transcript:
+        """What a watcher from the beginning would see."""
+        return self.service.view(job.owner, job.id).transcript
+
+
+async def until(condition: Callable[[], object], *, within: float = 10.0) -> None:
+    """Return as soon as the condition holds; fail when it does not in time."""
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 - what other threads write sets no asyncio.Event
+            await asyncio.sleep(0.001)

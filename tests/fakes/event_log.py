@@ -1,0 +1,69 @@
+"""Event logs in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from shared.jobs.event_log import Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
+from shared.jobs.events import STORED_EVENTS, TERMINAL
+
+
+class FakeEventLog:
+    """The EventLog, consistent at once. `appends` is every batch ever stored, also of what compaction has dropped."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._batches: dict[str, dict[int, Batch]] = {}
+        self._snapshots: dict[str, LogSnapshot] = {}
+        self.appends: list[Batch] = []
+
+    def append(self, job_id: str, batch: Batch) -> None:
+        with self._lock:
+            stored = self._batches.setdefault(job_id, {})
+            standing = stored.get(batch.first)
+            if standing is None:
+                # Through JSON, as any store would: what cannot be stored fails here too.
+                events = STORED_EVENTS.validate_json(STORED_EVENTS.dump_json(batch.events))
+                stored[batch.first] = Batch(batch.first, events, batch.fence, batch.at, batch.log_bytes)
+                self.appends.append(stored[batch.first])
+            elif (standing.fence, standing.events) != (batch.fence, batch.events):
+                raise SequenceTaken
+
+    def read(self, job_id: str, *, after: int) -> Sequence[LogEntry]:
+        with self._lock:
+            return [
+                LogEntry(seq, batch.first, batch.at, event)
+                for batch in self._in_order(job_id)
+                for seq, event in enumerate(batch.events, batch.first)
+                if seq > after
+            ]
+
+    def tail(self, job_id: str) -> LogTail:
+        with self._lock:
+            batches = self._in_order(job_id)
+            if not batches:
+                return LogTail()
+            newest = batches[-1]
+            return LogTail(newest.last, newest.log_bytes, newest.fence, newest.events[-1].type in TERMINAL)
+
+    def snapshot(self, job_id: str) -> LogSnapshot | None:
+        with self._lock:
+            return self._snapshots.get(job_id)
+
+    def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
+        with self._lock:
+            standing = self._snapshots.get(job_id)
+            if standing is not None and standing.seq >= snapshot.seq:
+                return
+            self._snapshots[job_id] = snapshot
+            kept: set[str] = set()
+            batches = self._in_order(job_id)
+            for batch in batches[:-1]:
+                if str(batch.fence) not in kept:
+                    kept.add(str(batch.fence))
+                elif batch.last <= snapshot.seq:
+                    del self._batches[job_id][batch.first]
+
+    def _in_order(self, job_id: str) -> list[Batch]:
+        return [batch for _, batch in sorted(self._batches.get(job_id, {}).items())]

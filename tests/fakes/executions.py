@@ -1,0 +1,31 @@
+"""A workflow engine that only remembers."""
+
+from __future__ import annotations
+
+import threading
+
+from shared.jobs.executions import ExecutionNotStarted, execution_name
+from shared.jobs.job import Job
+
+
+class FakeExecutions:
+    """The Executions. `refusal`, when set, is why nothing can be started."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.started: set[str] = set()
+        self.stopped: list[str] = []
+        self.refusal: str | None = None
+
+    def arn_of(self, job: Job) -> str:
+        return f"arn:aws:states:eu-west-1:1:execution:{job.pipeline}:{execution_name(job)}"
+
+    def start(self, job: Job) -> None:
+        with self._lock:
+            if self.refusal is not None:
+                raise ExecutionNotStarted(self.refusal)
+            self.started.add(execution_name(job))
+
+    def stop(self, job: Job) -> None:
+        with self._lock:
+            self.stopped.append(execution_name(job))

@@ -1,0 +1,55 @@
+"""Jobs in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from shared.clock import Clock
+from shared.jobs.job import Job
+from shared.jobs.store import JobFilter, JobGuard, JobPage, StaleWrite
+
+
+class FakeJobStore:
+    """The JobStore. Keeps jobs as JSON, so that what comes out never is the object that went in."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stored: dict[str, str] = {}
+
+    def put_new(self, job: Job) -> None:
+        with self._lock:
+            text = job.model_dump_json()
+            if self._stored.setdefault(job.id, text) != text:
+                raise ValueError(f"{job.id} is stored already")
+
+    def get(self, job_id: str) -> Job | None:
+        with self._lock:
+            return self._shown(job_id)
+
+    def update(self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard) -> Job:
+        with self._lock:
+            job = self._shown(job_id)
+            if job is None or not when.holds(job):
+                raise StaleWrite(job)
+            text = job.model_copy(update=dict(changes)).model_dump_json()
+            self._stored[job_id] = text
+            return Job.model_validate_json(text)
+
+    def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        with self._lock:
+            if cursor is not None and cursor not in self._stored:
+                raise ValueError("not a cursor of this store")
+            ids = sorted((each for each in self._stored if cursor is None or each < cursor), reverse=True)
+            shown = [job for job in map(self._shown, ids) if job is not None]
+            found = [job for job in shown if job.owner == owner and where.matches(job)]
+            return JobPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+    def _shown(self, job_id: str) -> Job | None:
+        text = self._stored.get(job_id)
+        if text is None:
+            return None
+        job = Job.model_validate_json(text)
+        return None if job.expired(self._clock()) else job

@@ -1,0 +1,56 @@
+"""Limits' records and idempotency keys in memory."""
+
+from __future__ import annotations
+
+import threading
+
+from shared.clock import Clock
+from shared.jobs.idempotency import KeyClaim, KeyTaken
+from shared.jobs.limits import Versioned, VersionLost
+
+
+class FakeRecordStore:
+    """The RecordStore."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stored: dict[tuple[str, str], Versioned] = {}
+        self.swaps = 0
+
+    def load(self, owner: str, name: str) -> Versioned:
+        with self._lock:
+            return self._stored.get((owner, name), Versioned(0, "{}"))
+
+    def swap(self, owner: str, name: str, record: Versioned, *, expires_at: int) -> None:
+        with self._lock:
+            standing = self._stored.get((owner, name), Versioned(0, "{}"))
+            if standing.version != record.version:
+                raise VersionLost
+            self._stored[owner, name] = Versioned(record.version + 1, record.text)
+            self.swaps += 1
+
+
+class FakeIdempotencyKeys:
+    """The IdempotencyKeys."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stored: dict[tuple[str, str], tuple[KeyClaim, int]] = {}
+
+    def claim(
+        self, owner: str, key: str, claim: KeyClaim, *, expires_at: int, replaces: KeyClaim | None = None
+    ) -> None:
+        with self._lock:
+            if (owner, key) in self._stored:
+                standing, until = self._stored[owner, key]
+                ours = {claim.job_id, replaces.job_id if replaces else claim.job_id}
+                if until > self._clock().timestamp() and standing.job_id not in ours:
+                    raise KeyTaken(standing)
+            self._stored[owner, key] = claim, expires_at
+
+    def release(self, owner: str, key: str, claim: KeyClaim) -> None:
+        with self._lock:
+            standing = self._stored.get((owner, key))
+            if standing is not None and standing[0].job_id == claim.job_id:
+                del self._stored[owner, key]

@@ -1,0 +1,236 @@
+"""The two ends a state machine gives a job."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.errors import AttemptSuperseded, ErrorCode, JobEnded
+from shared.jobs.completion import STACK_TRACE_CHARS, CaughtError, FailureInvocation, fault_of
+from shared.jobs.endings import ensure_terminal_event, terminal_events
+from shared.jobs.events import Cancelled, Complete, Failed, Progress
+from shared.jobs.job import Fault, Job, JobStatus
+from shared.jobs.stages import StageInvocation
+from shared.jobs.store import JobGuard
+from shared.jobs.usage import TokenUsage
+from tests.fakes.core import Core, a_job
+
+GONE = "job_00000000000000000000000000"
+
+
+def caught(error: str, **cause: object) -> CaughtError:
+    return CaughtError(error=error, cause=json.dumps(cause) if cause else "")
+
+
+def record(core: Core, job: Job, error: CaughtError, generation: int = 1) -> Job:
+    core.completion.record_failure(FailureInvocation(job_id=job.id, generation=generation, failure=error))
+    return core.job(job.id)
+
+
+class TestCompleting:
+    def test_a_job_in_progress_becomes_completed_and_its_log_says_so(self) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.IN_PROGRESS, usage=TokenUsage(input_tokens=3), progress=95)
+        assert core.complete(job).stage == "complete_job"
+        done = core.job(job.id)
+        assert (done.status, done.progress, done.ended_at) == (JobStatus.COMPLETED, 100, core.clock())
+        assert done.expires_at == int(core.clock().timestamp()) + 600
+        assert core.events(job) == [Progress(progress=100), Complete(usage=TokenUsage(input_tokens=3))]
+
+    def test_completing_again_finds_the_work_done(self) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.IN_PROGRESS)
+        core.complete(job)
+        done, events = core.job(job.id), core.events(job)
+        core.clock.advance(5)
+        core.complete(job)
+        assert (core.job(job.id), core.events(job)) == (done, events)
+
+    def test_completing_again_supplies_the_event_an_attempt_that_died_left_out(self) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.COMPLETED)
+        core.complete(job)
+        assert core.events(job)[-1] == Complete(usage=TokenUsage())
+
+    def test_a_pipelines_own_retention_counts(self) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.IN_PROGRESS, pipeline="brief")
+        core.complete(job)
+        assert core.job(job.id).expires_at == int(core.clock().timestamp()) + 5
+
+    @pytest.mark.parametrize("status", [JobStatus.PENDING, JobStatus.CANCELLED, JobStatus.FAILED])
+    def test_only_a_job_in_progress_can_be_completed(self, status: JobStatus) -> None:
+        core = Core()
+        job = core.new_job(status=status)
+        with pytest.raises(JobEnded, match=status):
+            core.complete(job)
+        assert (core.job(job.id), core.events(job)) == (job, [])
+
+    def test_an_execution_of_an_earlier_generation_completes_nothing(self) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.IN_PROGRESS, generation=2)
+        with pytest.raises(AttemptSuperseded):
+            core.complete(job)
+        assert core.job(job.id) == job
+
+    def test_a_job_that_is_gone_cannot_be_completed(self) -> None:
+        with pytest.raises(JobEnded):
+            Core().completion.complete(StageInvocation(job_id=GONE, generation=1, retry=0))
+
+
+class TestFailing:
+    def test_a_failed_job_says_what_where_and_whether_to_try_again(self) -> None:
+        core = Core()
+        job = core.new_job(
+            status=JobStatus.IN_PROGRESS, stage="draft", attempt=4, retry_count=3, trace_id="t", request_id="r"
+        )
+        failed = record(core, job, caught("ModelRateLimited"))
+        assert failed.status is JobStatus.FAILED
+        assert failed.expires_at == int(core.clock().timestamp()) + 3600
+        assert failed.failure is not None
+        assert core.events(job) == [
+            Failed(
+                code=ErrorCode.MODEL_RATE_LIMITED,
+                message=failed.failure.message,
+                stage="draft",
+                attempt=4,
+                retry_count=3,
+                retryable=True,
+                request_id="r",
+                trace_id="t",
+            )
+        ]
+
+    def test_recording_again_finds_the_work_done(self) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.IN_PROGRESS)
+        failed = record(core, job, caught("ModelRefused"))
+        assert record(core, job, caught("ModelTimeout")) == failed
+        assert len(core.events(job)) == 1
+
+    def test_a_job_that_was_cancelled_meanwhile_stays_cancelled(self) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.CANCELLED)
+        with pytest.raises(JobEnded, match="cancelled"):
+            record(core, job, caught("ModelRefused"))
+        assert core.job(job.id) == job
+
+    def test_a_job_that_expires_while_its_failure_is_recorded_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.IN_PROGRESS)
+        get = core.jobs.get
+
+        def expire_after(job_id: str) -> Job | None:
+            found = get(job_id)
+            core.clock.advance(7200)
+            return found
+
+        monkeypatch.setattr(core.jobs, "get", expire_after)
+        with pytest.raises(JobEnded, match="gone"):
+            record(core, job, caught("ModelRefused"))
+
+    def test_an_execution_of_an_earlier_generation_fails_nothing(self) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.IN_PROGRESS, generation=2)
+        with pytest.raises(AttemptSuperseded):
+            record(core, job, caught("ModelRefused"))
+
+    def test_a_pipelines_own_retention_counts(self) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.IN_PROGRESS, pipeline="brief")
+        assert record(core, job, caught("ModelRefused")).expires_at == int(core.clock().timestamp()) + 7
+
+    def test_what_step_functions_caught_is_read_as_it_is_written(self) -> None:
+        state = {"jobId": "job_1", "generation": 1, "failure": {"Error": "States.Timeout"}}
+        assert FailureInvocation.model_validate(state).failure == CaughtError(error="States.Timeout", cause="")
+
+
+class TestClassifying:
+    @pytest.mark.parametrize(
+        ("error", "code", "retryable"),
+        [
+            ("ModelRateLimited", ErrorCode.MODEL_RATE_LIMITED, True),
+            ("ModelTimeout", ErrorCode.MODEL_TIMEOUT, True),
+            ("ModelUnavailable", ErrorCode.MODEL_UNAVAILABLE, True),
+            ("ModelDisconnected", ErrorCode.MODEL_DISCONNECTED, True),
+            ("StorageThrottled", ErrorCode.STORAGE_THROTTLED, True),
+            ("StorageUnavailable", ErrorCode.STORAGE_UNAVAILABLE, True),
+            ("ModelRefused", ErrorCode.MODEL_REFUSED, False),
+            ("ModelRejectedRequest", ErrorCode.MODEL_REJECTED_REQUEST, False),
+            ("InvalidModelOutput", ErrorCode.INVALID_MODEL_OUTPUT, False),
+            ("InternalFault", ErrorCode.INTERNAL_ERROR, False),
+            ("States.Timeout", ErrorCode.STAGE_TIMEOUT, True),
+            ("Lambda.Unknown", ErrorCode.WORKER_LOST, True),
+            ("Lambda.TooManyRequestsException", ErrorCode.WORKER_LOST, True),
+            ("Runtime.ExitError", ErrorCode.WORKER_LOST, True),
+            ("Sandbox.Timedout", ErrorCode.WORKER_LOST, True),
+            ("States.Runtime", ErrorCode.INTERNAL_ERROR, False),
+            ("KeyError", ErrorCode.INTERNAL_ERROR, False),
+            ("dataclass", ErrorCode.INTERNAL_ERROR, False),  # a name the error module happens to hold
+            ("", ErrorCode.INTERNAL_ERROR, False),
+        ],
+    )
+    def test_every_kind_of_error_has_its_code(self, error: str, code: ErrorCode, retryable: bool) -> None:
+        fault = fault_of(a_job(stage="draft"), caught(error))
+        assert (fault.code, fault.retryable) == (code, retryable)
+        assert fault.message
+
+    def test_the_message_is_the_one_the_failing_attempt_noted(self) -> None:
+        noted = Fault(code=ErrorCode.MODEL_REFUSED, message="refused: violence", stage="draft", attempt=2)
+        job = a_job(stage="draft", attempt=2, last_fault=noted)
+        assert fault_of(job, caught("ModelRefused")).message == "refused: violence"
+
+    @pytest.mark.parametrize("change", [{"attempt": 3}, {"stage": "polish"}])
+    def test_what_another_attempt_noted_is_not_taken_for_the_reason(self, change: dict[str, Any]) -> None:
+        noted = Fault(code=ErrorCode.MODEL_REFUSED, message="refused: violence", stage="draft", attempt=2)
+        job = a_job(**{"stage": "draft", "attempt": 2, "last_fault": noted, **change})
+        assert fault_of(job, caught("ModelRefused")).message == "The model declined to answer"
+
+    def test_the_stack_trace_is_kept_apart_from_the_message(self) -> None:
+        cause = caught("KeyError", errorType="KeyError", errorMessage="secret", stackTrace=["frame 1\n", "frame 2\n"])
+        fault = fault_of(a_job(), cause)
+        assert fault.stack_trace == "frame 1\nframe 2\n"
+        assert "frame" not in fault.message
+        assert "secret" not in fault.message
+
+    def test_of_a_long_stack_trace_the_end_is_kept(self) -> None:
+        fault = fault_of(a_job(), caught("KeyError", stackTrace=["x" * 5000, "the fault\n"]))
+        assert fault.stack_trace is not None
+        assert len(fault.stack_trace) == STACK_TRACE_CHARS
+        assert fault.stack_trace.endswith("the fault\n")
+
+    @pytest.mark.parametrize("cause", ["", "not JSON", "[]", "{}", '{"stackTrace": null}', '{"stackTrace": []}', "7"])
+    def test_a_cause_without_a_stack_trace_gives_none(self, cause: str) -> None:
+        assert fault_of(a_job(), CaughtError(error="KeyError", cause=cause)).stack_trace is None
+
+    def test_the_stack_trace_does_not_travel_in_the_event(self) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.IN_PROGRESS)
+        failed = record(core, job, caught("KeyError", stackTrace=["frame 1\n"]))
+        assert failed.failure is not None
+        assert failed.failure.stack_trace == "frame 1\n"
+        assert "frame" not in core.events(job)[0].model_dump_json()
+
+
+class TestTerminalEvents:
+    def test_a_job_has_one_terminal_event_however_often_it_is_supplied(self) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.CANCELLED, stage="draft")
+        for _ in range(3):
+            ensure_terminal_event(core.log, job, clock=core.clock)
+        assert core.events(job) == [Cancelled(stage="draft")]
+
+    @pytest.mark.parametrize("status", [JobStatus.PENDING, JobStatus.IN_PROGRESS, JobStatus.FAILED])
+    def test_a_job_that_has_not_ended_for_a_reason_has_none(self, status: JobStatus) -> None:
+        with pytest.raises(ValueError, match=status):
+            terminal_events(a_job(status=status))
+
+    def test_the_end_of_a_later_execution_is_written_after_that_of_an_earlier_one(self) -> None:
+        core = Core()
+        job = core.new_job(status=JobStatus.CANCELLED)
+        ensure_terminal_event(core.log, job, clock=core.clock)
+        again = core.jobs.update(job.id, {"generation": 2}, when=JobGuard())
+        ensure_terminal_event(core.log, again, clock=core.clock)
+        assert core.events(job) == [Cancelled(), Cancelled()]

@@ -1,0 +1,39 @@
+"""Fences: DynamoDB compares them as text, so text and rank must agree."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.jobs.endings import OUTSIDE
+from shared.jobs.fence import Fence
+
+NONCES = st.integers(0, 2**32 - 1).map(lambda number: f"{number:08x}")
+FENCES = st.builds(Fence, st.integers(1, 99_999), st.integers(0, 999), st.integers(0, 999), NONCES)
+
+
+@given(FENCES, FENCES)
+def test_fences_sort_as_text_exactly_as_they_rank(one: Fence, other: Fence) -> None:
+    assert (str(one) < str(other)) == (one < other)
+    assert (str(one) == str(other)) == (one == other)
+
+
+@given(FENCES)
+def test_a_fence_is_read_back_from_its_text(fence: Fence) -> None:
+    assert Fence.parse(str(fence)) == fence
+
+
+def test_a_later_execution_outranks_a_later_stage_and_that_a_later_retry() -> None:
+    ranks = [(1, 0, 0), (1, 0, 1), (1, 1, 0), (1, OUTSIDE, 0), (2, 0, 0)]
+    fences = [Fence.of_attempt(generation=g, stage=s, retry=r) for g, s, r in ranks]
+    assert all(lower < higher for lower, higher in pairwise(fences))
+
+
+def test_two_attempts_of_one_rank_are_told_apart() -> None:
+    assert Fence.of_attempt(generation=1, stage=0, retry=0) != Fence.of_attempt(generation=1, stage=0, retry=0)
+
+
+def test_any_fence_outranks_that_of_a_job_nobody_has_claimed() -> None:
+    assert str(Fence(1, 0, 0, "00000000")) > ""

@@ -1,0 +1,228 @@
+"""Reading a log from any place, and following a job to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from shared.jobs import reader as reading
+from shared.jobs.checkpoints import StageOutput
+from shared.jobs.event_log import Batch, LogEntry, LogSnapshot, LogTail
+from shared.jobs.events import Cancelled, Complete, Delta, Progress, Snapshot, StageStarted, StoredEvent
+from shared.jobs.fence import Fence
+from shared.jobs.job import CheckpointRef, JobStatus
+from shared.jobs.reader import Frame, LogReader
+from shared.jobs.store import JobGuard
+from shared.jobs.usage import TokenUsage
+from shared.jobs.writer import claim, compact
+from tests.fakes.clock import NOON, SettableClock
+from tests.fakes.core import Core
+from tests.fakes.event_log import FakeEventLog
+
+JOB = "job_1"
+FENCE = Fence(1, 0, 0, "aaaaaaaa")
+
+
+def append(log: FakeEventLog, *events: StoredEvent, fence: Fence = FENCE, job_id: str = JOB) -> LogTail:
+    return claim(log, job_id, fence, events, at=SettableClock())
+
+
+def deltas(frames: Sequence[Frame]) -> list[tuple[int, str]]:
+    return [(frame.id, frame.event.text) for frame in frames if isinstance(frame.event, Delta)]
+
+
+def long_log(count: int = 10) -> FakeEventLog:
+    """One delta `<seq> ` per batch."""
+    log = FakeEventLog()
+    for seq in range(1, count + 1):
+        append(log, Delta(text=f"{seq} "))
+    return log
+
+
+class ScriptedReads(FakeEventLog):
+    """Answers reads with these sequence numbers, as an eventually consistent store may, before it is up to date."""
+
+    def __init__(self, *reads: Sequence[int]) -> None:
+        super().__init__()
+        self._reads = list(reads)
+
+    def read(self, job_id: str, *, after: int) -> Sequence[LogEntry]:
+        entries = super().read(job_id, after=after)
+        if self._reads:
+            shown = self._reads.pop(0)
+            return [entry for entry in entries if entry.seq in shown]
+        return entries
+
+
+class TestReading:
+    def test_every_event_is_handed_out_once_and_in_order(self) -> None:
+        log = long_log(3)
+        reader = LogReader(log, JOB)
+        assert deltas(reader.poll()) == [(1, "1 "), (2, "2 "), (3, "3 ")]
+        assert reader.poll() == []
+        append(log, Delta(text="4 "))
+        assert deltas(reader.poll()) == [(4, "4 ")]
+
+    @pytest.mark.parametrize("after", range(9))
+    def test_reading_can_begin_in_the_middle_of_a_batch(self, after: int) -> None:
+        log = FakeEventLog()
+        append(log, *(Delta(text=f"{seq} ") for seq in (1, 2, 3, 4)))
+        append(log, *(Delta(text=f"{seq} ") for seq in (5, 6, 7, 8)))
+        found = deltas(LogReader(log, JOB, after=after).poll())
+        assert found == [(seq, f"{seq} ") for seq in range(after + 1, 9)]
+
+    def test_what_is_gone_is_covered_by_the_snapshot(self) -> None:
+        log = long_log(10)
+        compact(log, JOB, 0)
+        reader = LogReader(log, JOB, after=3)
+        first, *rest = reader.poll()
+        assert first == Frame(9, Snapshot(text="1 2 3 4 5 6 7 8 9 ", stage=None, progress=0))
+        assert deltas(rest) == [(10, "10 ")]
+
+    def test_a_reader_beyond_the_snapshot_is_not_given_it(self) -> None:
+        log = long_log(10)
+        compact(log, JOB, 0)
+        assert LogReader(log, JOB, after=9).poll() == [Frame(10, Delta(text="10 "))]
+
+    def test_a_gap_behind_what_compaction_has_left_standing_is_crossed_in_the_same_look(self) -> None:
+        log = long_log(4)
+        append(log, StageStarted(stage="polish", index=2, of=2), fence=Fence(1, 1, 0, "bbbbbbbb"))
+        append(log, Delta(text="6 "), fence=Fence(1, 1, 0, "bbbbbbbb"))
+        append(log, Delta(text="7 "), fence=Fence(1, 1, 0, "bbbbbbbb"))
+        compact(log, JOB, 0)
+        assert [entry.seq for entry in log.read(JOB, after=0)] == [1, 5, 7]
+        frames = LogReader(log, JOB).poll()
+        assert [frame.id for frame in frames] == [1, 6, 7]
+        assert frames[1].event == Snapshot(text="1 2 3 4 6 ", stage="polish", progress=0)
+
+    def test_a_read_that_skips_an_event_is_not_believed(self) -> None:
+        log = ScriptedReads([1, 3], [1, 2, 3])
+        for seq in (1, 2, 3):
+            append(log, Delta(text=f"{seq} "))
+        reader = LogReader(log, JOB)
+        assert deltas(reader.poll()) == [(1, "1 ")]
+        assert deltas(reader.poll()) == [(2, "2 "), (3, "3 ")]
+
+    def test_a_read_that_begins_beyond_the_next_event_waits_unless_a_snapshot_covers_the_gap(self) -> None:
+        log = ScriptedReads([5, 6], [5, 6], [5, 6])
+        for seq in range(1, 7):
+            append(log, Delta(text=f"{seq} "))
+        reader = LogReader(log, JOB, after=2)
+        assert reader.poll() == []
+        log.compact(JOB, LogSnapshot(2, "1 2 ", None, 0))
+        assert reader.poll() == []  # a snapshot of what was seen anyway
+        log.compact(JOB, LogSnapshot(4, "1 2 3 4 ", None, 0))
+        assert [frame.id for frame in reader.poll()] == [4, 5, 6]
+
+    def test_frames_know_whether_they_end_the_job(self) -> None:
+        assert Frame(1, Cancelled()).terminal
+        assert not Frame(1, Delta(text="x")).terminal
+
+
+async def collect(core: Core, job_id: str, after: int = 0) -> list[Frame]:
+    async with asyncio.timeout(10):
+        return [frame async for frame in core.watcher.follow(job_id, after=after) if frame is not None]
+
+
+class TestFollowing:
+    @pytest.fixture(autouse=True)
+    def _look_at_the_job_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(reading, "JOB_CHECK_SECONDS", 0.02)
+
+    def test_following_ends_with_the_terminal_event(self) -> None:
+        core = Core()
+        job = core.new_job()
+        append(core.log, Delta(text="x"), job_id=job.id)
+        append(core.log, Progress(progress=50), Cancelled(), job_id=job.id)
+        frames = asyncio.run(collect(core, job.id))
+        assert [frame.id for frame in frames] == [1, 2, 3]
+        assert core.watcher.log_end(job.id) == (3, True)
+
+    def test_a_terminal_event_that_others_follow_does_not_end_it(self) -> None:
+        core = Core()
+        job = core.new_job()
+        append(core.log, Cancelled(), job_id=job.id)
+        append(core.log, Delta(text="anew"), fence=Fence(2, 0, 0, "bbbbbbbb"), job_id=job.id)
+        append(core.log, Cancelled(), fence=Fence(2, 1, 0, "bbbbbbbb"), job_id=job.id)
+        assert [frame.id for frame in asyncio.run(collect(core, job.id))] == [1, 2, 3]
+
+    def test_events_arrive_while_they_are_written_and_silence_is_told(self) -> None:
+        core = Core()
+        job = core.new_job()
+
+        async def main() -> list[Frame | None]:
+            seen: list[Frame | None] = []
+            async with asyncio.timeout(10):
+                async for frame in core.watcher.follow(job.id, after=0):
+                    seen.append(frame)
+                    if frame is None and len(seen) == 1:
+                        append(core.log, Delta(text="x"), job_id=job.id)
+                    elif frame is not None and not frame.terminal:
+                        append(core.log, Cancelled(), job_id=job.id)
+            return seen
+
+        seen = asyncio.run(main())
+        assert seen[0] is None
+        assert [frame.id for frame in seen if frame] == [1, 2]
+
+    def test_the_result_is_filled_into_the_complete_event(self) -> None:
+        core = Core()
+        job = core.new_job()
+        core.checkpoints.put(job, "polish", str(FENCE), StageOutput(output={"lines": ["a"]}, text="a"))
+        ref = CheckpointRef(seq=1, fence=str(FENCE))
+        ended = {"status": JobStatus.COMPLETED, "checkpoints": {"polish": ref}}
+        core.jobs.update(job.id, ended, when=JobGuard())
+        append(core.log, Complete(usage=TokenUsage()), job_id=job.id)
+        (frame,) = asyncio.run(collect(core, job.id))
+        assert isinstance(frame.event, Complete)
+        assert frame.event.result == {"lines": ["a"]}
+
+    def test_a_complete_event_of_a_job_that_has_expired_meanwhile_has_no_result(self) -> None:
+        core = Core()
+        append(core.log, Complete(usage=TokenUsage()))
+        (frame,) = asyncio.run(collect(core, JOB))
+        assert isinstance(frame.event, Complete)
+        assert frame.event.result is None
+
+    def test_a_job_found_ended_without_its_terminal_event_gets_it(self) -> None:
+        core = Core()
+        job = core.new_job(stage="draft")
+        append(core.log, Delta(text="x"), job_id=job.id)
+        core.jobs.update(job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
+        frames = asyncio.run(collect(core, job.id))
+        assert [frame.event for frame in frames] == [Delta(text="x"), Cancelled(stage="draft")]
+
+    def test_following_a_job_that_expires_ends_without_a_terminal_event(self) -> None:
+        core = Core()
+        job = core.new_job()
+        append(core.log, Delta(text="x"), job_id=job.id)
+        core.clock.advance(7200)
+        assert deltas(asyncio.run(collect(core, job.id))) == [(1, "x")]
+
+    def test_a_live_job_in_silence_is_followed_on(self) -> None:
+        core = Core()
+        job = core.new_job()
+
+        async def main() -> list[Frame]:
+            looks = 0
+            frames: list[Frame] = []
+            async with asyncio.timeout(10):
+                async for frame in core.watcher.follow(job.id, after=0):
+                    looks += 1
+                    if looks == 4:
+                        append(core.log, Cancelled(), job_id=job.id)
+                    if frame is not None:
+                        frames.append(frame)
+            return frames
+
+        assert [frame.event for frame in asyncio.run(main())] == [Cancelled()]
+
+
+def test_entries_carry_when_they_were_appended() -> None:
+    log = FakeEventLog()
+    log.append(JOB, Batch(1, (Delta(text="x"), Cancelled()), FENCE, NOON))
+    first, last = log.read(JOB, after=0)
+    assert (first.at, first.first, last.first) == (NOON, 1, 1)
+    assert (first.terminal, last.terminal) == (False, True)

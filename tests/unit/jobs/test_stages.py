@@ -1,0 +1,344 @@
+"""Running stages: each finishes once, however many attempts there are."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import Any
+
+import pytest
+
+from shared import telemetry
+from shared.errors import (
+    AttemptSuperseded,
+    ErrorCode,
+    InternalFault,
+    JobEnded,
+    ModelRateLimited,
+    ModelRefused,
+    StorageUnavailable,
+)
+from shared.jobs import stages as running
+from shared.jobs import writer as writing
+from shared.jobs.event_log import LogBounds
+from shared.jobs.events import Delta, Progress, Reset, StageStarted
+from shared.jobs.job import Job, JobStatus
+from shared.jobs.stages import StageInvocation, StageRun
+from shared.jobs.store import JobGuard
+from shared.jobs.usage import TokenUsage
+from tests.fakes.core import Core, PoemInput, ScriptedStage, fails, says
+
+GONE = "job_00000000000000000000000000"
+
+
+def draft(*scripts: Any) -> ScriptedStage:
+    return ScriptedStage("draft", *scripts)
+
+
+def polish(*scripts: Any) -> ScriptedStage:
+    return ScriptedStage("polish", *scripts)
+
+
+def resets(core: Core, job: Job) -> list[Reset]:
+    return [event for event in core.events(job) if isinstance(event, Reset)]
+
+
+class TestOneAttempt:
+    def test_a_stage_streams_leaves_a_checkpoint_and_moves_the_job(self) -> None:
+        core = Core()
+        job = core.new_job()
+
+        async def script(run: StageRun) -> dict[str, Any]:
+            assert run.input == PoemInput(topic="rivers")
+            assert run.previous is None
+            run.stream.report(40)
+            run.stream.write("a river")
+            run.spent(TokenUsage(input_tokens=3, output_tokens=4, cost_usd=0.5))
+            run.spent(TokenUsage(input_tokens=1))
+            return {"lines": 1}
+
+        done = core.run(draft(script), job)
+        assert (done.job_id, done.stage, done.status) == (job.id, "draft", "done")
+        assert core.events(job) == [
+            StageStarted(stage="draft", index=1, of=2),
+            Delta(text="a river"),
+            Progress(progress=40),
+        ]
+        now = core.job(job.id)
+        assert (now.status, now.stage, now.progress, now.attempt) == (JobStatus.IN_PROGRESS, "draft", 40, 1)
+        assert (now.started_at, now.retry_count) == (core.clock(), 0)
+        assert now.usage == TokenUsage(input_tokens=4, output_tokens=4, cost_usd=0.5)
+        kept = core.checkpoints.get(job.id, "draft", now.checkpoints["draft"])
+        assert (kept.output, kept.text) == ({"lines": 1}, "a river")
+        assert now.checkpoints["draft"].seq == core.log.tail(job.id).seq
+
+    def test_the_next_stage_gets_what_the_one_before_left_and_writes_on(self) -> None:
+        core = Core()
+        job = core.new_job()
+        core.run(draft(says("a river", lines=1)), job)
+        seen: list[StageRun] = []
+
+        async def script(run: StageRun) -> dict[str, Any]:
+            seen.append(run)
+            run.stream.write(" bends")
+            run.spent(TokenUsage(output_tokens=1))
+            return {}
+
+        core.run(polish(script), job)
+        assert seen[0].previous is not None
+        assert seen[0].previous.output == {"lines": 1}
+        assert core.transcript(job).text == "a river bends"
+        assert resets(core, job) == []
+        assert set(core.job(job.id).checkpoints) == {"draft", "polish"}
+
+    def test_a_stage_without_the_one_before_it_is_a_defect(self) -> None:
+        core = Core()
+        job = core.new_job()
+        with pytest.raises(InternalFault):
+            core.run(polish(says("too early")), job)
+
+    def test_the_bound_of_the_log_holds_while_a_stage_streams(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(writing, "COALESCE_SECONDS", 0.0)
+        core = Core(bounds=LogBounds(max_events=10))
+        job = core.new_job()
+
+        async def script(run: StageRun) -> dict[str, Any]:
+            for number in range(50):
+                run.stream.write(f"{number} ")
+                await run.stream.flush()
+            await run.stream.append(Progress(progress=50))
+            return {}
+
+        core.run(draft(script), job)
+        assert len(core.log.read(job.id, after=0)) < 20
+        assert core.transcript(job).text == "".join(f"{number} " for number in range(50))
+
+
+class TestRetries:
+    def test_a_finished_stage_never_runs_twice(self) -> None:
+        core = Core()
+        job = core.new_job()
+        stage = draft(says("a river"))
+        core.run(stage, job)
+        before = core.events(job)
+        assert core.run(stage, job, retry=1).status == "done"
+        assert stage.runs == 1
+        assert core.events(job) == before
+
+    def test_a_retry_of_the_first_stage_begins_with_no_text(self) -> None:
+        core = Core()
+        job = core.new_job()
+        stage = draft(fails(ModelRateLimited("slow down"), after="a riv"), says("a river"))
+        with pytest.raises(ModelRateLimited):
+            core.run(stage, job)
+        assert core.transcript(job).text == "a riv"
+        core.run(stage, job, retry=1)
+        assert core.transcript(job).text == "a river"
+        (reset,) = resets(core, job)
+        assert reset == Reset(
+            text="",
+            progress=0,
+            reason=ErrorCode.MODEL_RATE_LIMITED,
+            message="slow down",
+            attempt=2,
+            retry_count=1,
+        )
+        assert (core.job(job.id).attempt, core.job(job.id).retry_count) == (2, 1)
+
+    def test_a_retry_of_a_later_stage_resets_to_the_text_that_stands(self) -> None:
+        core = Core()
+        job = core.new_job()
+        core.run(draft(says("a river")), job)
+        stage = polish(fails(ModelRateLimited("slow down"), after=" wrong"), says(" bends"))
+        with pytest.raises(ModelRateLimited):
+            core.run(stage, job)
+        core.run(stage, job, retry=1)
+        assert core.transcript(job).text == "a river bends"
+        assert [reset.text for reset in resets(core, job)] == ["a river"]
+
+    def test_standing_text_too_long_for_one_event_is_reset_in_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(writing, "MAX_DELTA_CHARS", 10)
+        monkeypatch.setattr(running, "MAX_DELTA_CHARS", 10)
+        core = Core()
+        job = core.new_job()
+        core.run(draft(says("0123456789" * 3)), job)
+        stage = polish(fails(ModelRateLimited("slow down")), says("!"))
+        with pytest.raises(ModelRateLimited):
+            core.run(stage, job)
+        core.run(stage, job, retry=1)
+        assert core.transcript(job).text == "0123456789" * 3 + "!"
+        assert all(len(event.text) <= 10 for event in core.events(job) if isinstance(event, Delta | Reset))
+        ref = core.job(job.id).checkpoints["polish"]
+        assert core.checkpoints.get(job.id, "polish", ref).text == "0123456789" * 3 + "!"
+
+    def test_a_retry_after_a_killed_attempt_says_that_the_worker_was_lost(self) -> None:
+        core = Core()
+        job = core.new_job()
+        core.run(draft(says("a river")), job, retry=2)
+        assert [reset.reason for reset in resets(core, job)] == [ErrorCode.WORKER_LOST]
+
+    def test_the_fault_of_an_earlier_stage_is_not_taken_for_the_reason(self) -> None:
+        core = Core()
+        job = core.new_job()
+        stage = draft(fails(ModelRateLimited("slow down")), says("a river"))
+        with pytest.raises(ModelRateLimited):
+            core.run(stage, job)
+        core.run(stage, job, retry=1)
+        core.run(polish(says("!")), job, retry=1)
+        assert [reset.reason for reset in resets(core, job)] == [ErrorCode.MODEL_RATE_LIMITED, ErrorCode.WORKER_LOST]
+        assert core.job(job.id).retry_count == 2
+
+    def test_a_second_attempt_of_the_same_rank_resets_what_the_first_one_wrote(self) -> None:
+        # Lambda may be called twice for one retry: both carry the same count.
+        core = Core()
+        job = core.new_job()
+        stage = draft(fails(StorageUnavailable("no answer"), after="a riv"), says("a river"))
+        with pytest.raises(StorageUnavailable):
+            core.run(stage, job)
+        for _ in range(20):  # the nonce decides which of the two outranks the other
+            try:
+                core.run(stage, job)
+            except AttemptSuperseded:
+                continue
+            assert core.transcript(job).text == "a river"
+            return
+        pytest.fail("twenty attempts drew a lower nonce")
+
+    def test_an_early_retry_of_a_job_unknown_by_now_ends(self) -> None:
+        with pytest.raises(JobEnded):
+            asyncio.run(Core().runner.run(draft(), StageInvocation(job_id=GONE, generation=1, retry=1)))
+
+
+class TestBeingStopped:
+    def test_a_superseded_attempt_cannot_finish(self) -> None:
+        core = Core()
+        job = core.new_job()
+
+        async def superseded(run: StageRun) -> dict[str, Any]:
+            await core.runner.run(draft(says("the retry's")), StageInvocation(job_id=job.id, generation=1, retry=1))
+            return {"from": "superseded"}
+
+        with pytest.raises(AttemptSuperseded):
+            core.run(draft(superseded), job)
+        now = core.job(job.id)
+        assert core.checkpoints.get(job.id, "draft", now.checkpoints["draft"]).text == "the retry's"
+        assert core.transcript(job).text == "the retry's"
+
+    def test_an_attempt_that_starts_after_its_successor_does_nothing(self) -> None:
+        core = Core()
+        job = core.new_job()
+        core.run(draft(says("a river")), job, retry=1)
+        late = draft(says("late"))
+        with pytest.raises(AttemptSuperseded):
+            core.run(late, job, retry=0)
+        core.run(polish(says("!")), job)
+        with pytest.raises(AttemptSuperseded):
+            core.run(late, job, retry=3)
+        assert late.runs == 0
+
+    @pytest.mark.parametrize("status", [JobStatus.CANCELLED, JobStatus.FAILED, JobStatus.COMPLETED])
+    def test_a_job_that_has_ended_runs_no_stage(self, status: JobStatus) -> None:
+        core = Core()
+        job = core.new_job(status=status)
+        stage = draft(says("late"))
+        with pytest.raises(JobEnded):
+            core.run(stage, job)
+        assert (stage.runs, core.events(job)) == (0, [])
+
+    def test_an_execution_of_an_earlier_generation_runs_no_stage(self) -> None:
+        core = Core()
+        job = core.new_job(generation=2)
+        with pytest.raises(AttemptSuperseded):
+            core.run(draft(says("late")), job, generation=1)
+
+    def test_an_unknown_job_runs_no_stage(self) -> None:
+        with pytest.raises(JobEnded):
+            asyncio.run(Core().runner.run(draft(), StageInvocation(job_id=GONE, generation=1, retry=0)))
+
+    def test_a_stage_that_is_silent_ends_soon_after_its_job_was_cancelled(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(writing, "WATCH_SECONDS", 0.01)
+        core = Core()
+        job = core.new_job()
+        ended: list[str] = []
+
+        async def silent(run: StageRun) -> dict[str, Any]:
+            await asyncio.to_thread(core.service.cancel, "ada", job.id)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("model call")
+            return {}
+
+        with pytest.raises(JobEnded):
+            core.run(draft(silent), job)
+        assert ended == ["model call"]
+        assert core.job(job.id).last_fault is None
+
+    def test_a_stage_that_lost_its_job_to_a_successor_ends_while_silent(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(writing, "WATCH_SECONDS", 0.01)
+        core = Core()
+        job = core.new_job()
+
+        async def silent(run: StageRun) -> dict[str, Any]:
+            core.jobs.update(job.id, {"fence": "00001.000.001.ffffffff"}, when=JobGuard())
+            await asyncio.Event().wait()
+            return {}
+
+        with pytest.raises(AttemptSuperseded):
+            core.run(draft(silent), job)
+
+
+class TestFaults:
+    def test_the_fault_of_an_attempt_is_noted_on_the_job(self) -> None:
+        core = Core()
+        job = core.new_job(trace_id="trace")
+        with pytest.raises(ModelRefused):
+            core.run(draft(fails(ModelRefused("not this"))), job, retry=1)
+        noted = core.job(job.id).last_fault
+        assert noted is not None
+        assert (noted.code, noted.message, noted.stage, noted.attempt) == (
+            ErrorCode.MODEL_REFUSED,
+            "not this",
+            "draft",
+            2,
+        )
+        assert (noted.retryable, noted.trace_id) == (False, "trace")
+        assert core.job(job.id).status is JobStatus.IN_PROGRESS  # the state machine decides what becomes of it
+
+    def test_the_unforeseen_becomes_an_internal_fault_and_its_text_is_logged_nowhere(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from aws_lambda_powertools import Logger  # noqa: PLC0415 - as in shared/telemetry.py
+
+        written = io.StringIO()
+        logger = Logger(service="test-of-stages", location=None, stream=written)
+        monkeypatch.setattr(telemetry, "_logger", lambda: logger)
+        core = Core()
+        job = core.new_job()
+        with pytest.raises(InternalFault) as fault:
+            core.run(draft(fails(ZeroDivisionError("the prompt was: my secret plan"))), job)
+        logged = written.getvalue()
+        assert "ZeroDivisionError" in logged
+        assert "test_stages.py" in logged or "core.py" in logged  # where it came from
+        assert "secret plan" not in logged + fault.value.message + core.job(job.id).model_dump_json()
+        assert "ZeroDivisionError" in fault.value.message
+
+    def test_a_fault_that_cannot_be_noted_is_raised_all_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        core = Core()
+        job = core.new_job()
+
+        async def cancelled_and_failed(run: StageRun) -> dict[str, Any]:
+            core.jobs.update(job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
+            raise ModelRateLimited("slow down")
+
+        with pytest.raises(ModelRateLimited):
+            core.run(draft(cancelled_and_failed), job)
+        assert core.job(job.id).last_fault is None
+
+
+@pytest.mark.parametrize("bad", [{"generation": 0}, {"retry": -1}, {"extra": 1}])
+def test_an_invocation_that_is_not_one_is_refused(bad: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        StageInvocation.model_validate({"jobId": "job_1", "generation": 1, "retry": 0, **bad})
