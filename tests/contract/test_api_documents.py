@@ -1,0 +1,196 @@
+"""docs/api: the OpenAPI document and the TypeScript types are what the models say, and right by their own rules."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import TypeAdapter
+
+from shared.bootstrap import pipelines
+from shared.errors import ErrorCode
+from shared.jobs.events import STREAM_EVENT
+from shared.jobs.job import JobStatus
+from shared.web.jobs import job_request_type
+from tools import openapi, typescript
+
+TYPESCRIPT = Path(__file__).parents[1] / "typescript"
+COMPILER = TYPESCRIPT / "node_modules/typescript/bin/tsc"
+OPTIONS = [
+    *("--noEmit", "--strict", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes"),
+    *("--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler"),
+]
+EVENT_TYPES = {
+    *("connected", "stage", "progress", "delta", "tool", "reset", "snapshot", "complete", "error", "cancelled"),
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(openapi.DOCUMENT.read_text())
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    methods = {"get", "post", "put", "patch", "delete"}
+    found = [path[method] for path in document["paths"].values() for method in path.keys() & methods]
+    return {operation["operationId"]: operation for operation in found}
+
+
+def test_the_committed_openapi_document_is_what_the_apps_say() -> None:
+    assert openapi.DOCUMENT.read_text() == openapi.text(), "run `make openapi` and commit the result"
+
+
+def test_the_committed_types_are_what_the_models_say() -> None:
+    assert typescript.TYPES.read_text() == typescript.types(), "run `make openapi` and commit the result"
+
+
+def test_a_file_that_differs_fails_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stale = openapi.ROOT / "docs/api/no-such-file.json"
+
+    assert openapi.write_or_check(stale, "{}", check=True) == 1
+    assert "make openapi" in capsys.readouterr().err
+    assert openapi.main(["--check"]) == typescript.main(["--check"]) == 0
+
+
+def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+def test_every_http_function_has_its_operation_under_its_own_name(operations: dict[str, Any]) -> None:
+    functions = {app.parent.name for app in openapi.ROOT.glob("functions/*/app.py") if "app = " in app.read_text()}
+
+    assert operations.keys() == functions
+
+
+def test_every_operation_takes_a_bearer_token_and_the_stream_a_ticket_too(operations: dict[str, Any]) -> None:
+    taken = {name: operation["security"] for name, operation in operations.items()}
+
+    assert taken.pop("stream_job") == [{"bearer": []}, {"ticket": []}]
+    assert all(each == [{"bearer": []}] for each in taken.values())
+
+
+def test_the_stream_is_on_another_origin(document: dict[str, Any]) -> None:
+    (api,) = document["servers"]
+    (stream,) = document["paths"][openapi.STREAM_PATH]["servers"]
+
+    assert api["url"] != stream["url"]
+    assert [path for path, item in document["paths"].items() if "servers" in item] == [openapi.STREAM_PATH]
+
+
+def test_every_refusal_is_described_with_the_envelope(operations: dict[str, Any]) -> None:
+    for name, operation in operations.items():
+        refused = {status: response for status, response in operation["responses"].items() if int(status) >= 400}
+        assert refused.keys() >= {"401", "422", "429", "500", "503"}, name
+        for status, response in refused.items():
+            text = json.dumps(response["content"]["application/json"]["schema"])
+            assert "ErrorEnvelope" in text or (status == "429" and "GatewayMessage" in text), (name, status)
+    assert "HTTPValidationError" not in json.dumps(operations)
+
+
+def test_a_429_says_when_to_come_back_and_a_401_how(operations: dict[str, Any]) -> None:
+    for operation in operations.values():
+        assert "Retry-After" in operation["responses"]["429"]["headers"]
+        assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
+
+
+def test_only_what_is_about_one_job_can_be_missing_or_somebody_elses(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        for method in item.keys() & {"get", "post"}:
+            described = item[method]["responses"].keys()
+            assert ({"403", "404"} <= described) == ("{jobId}" in path), path
+
+
+def test_the_examples_of_a_request_are_good_requests(operations: dict[str, Any]) -> None:
+    requests = TypeAdapter(job_request_type(pipelines()))
+    examples = operations["create_job"]["requestBody"]["content"]["application/json"]["examples"]
+
+    assert examples
+    for example in examples.values():
+        requests.validate_python(example["value"])
+
+
+def test_every_event_of_the_stream_is_described(document: dict[str, Any], operations: dict[str, Any]) -> None:
+    stream = operations["stream_job"]["responses"]["200"]["content"]["text/event-stream"]
+    schemas = document["components"]["schemas"]
+
+    assert stream["x-event-schema"]["$ref"].endswith("/StreamEvent")
+    assert stream["x-event-types"].keys() == EVENT_TYPES
+    for kind, reference in stream["x-event-types"].items():
+        described = schemas[reference["$ref"].rpartition("/")[2]]
+        assert described["properties"]["type"]["const"] == kind
+        assert "type" in described["required"]
+    known = {
+        each["properties"]["type"]["const"] for each in STREAM_EVENT.json_schema()["$defs"].values() if _typed(each)
+    }
+    assert known == EVENT_TYPES
+
+
+def _typed(schema: dict[str, Any]) -> bool:
+    return "const" in schema.get("properties", {}).get("type", {})
+
+
+def test_every_pipelines_result_is_described(document: dict[str, Any]) -> None:
+    assert document["components"]["schemas"]["PipelineResults"]["properties"].keys() == set(pipelines())
+
+
+# ---- TypeScript ------------------------------------------------------------------------------------------------------
+
+
+def test_the_types_name_every_schema_but_the_envelopes_of_successes(document: dict[str, Any]) -> None:
+    text = typescript.TYPES.read_text()
+    wanted = {name for name in document["components"]["schemas"] if not name.endswith("Envelope")} | {"ErrorEnvelope"}
+
+    declared = {line.split()[2].split("<")[0] for line in text.splitlines() if line.startswith("export ")}
+
+    assert declared == wanted | {"Envelope", "Answer"}
+
+
+def test_enums_are_unions_and_events_a_discriminated_one() -> None:
+    text = typescript.TYPES.read_text()
+
+    assert "export type JobStatus =" + "".join(f'\n  | "{status}"' for status in JobStatus) + ";" in text
+    assert "export type ErrorCode =" + "".join(f'\n  | "{code}"' for code in ErrorCode) + ";" in text
+    assert all(f'  type: "{kind}";' in text for kind in EVENT_TYPES)
+
+
+def test_a_schema_that_typescript_cannot_say_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no TypeScript"):
+        typescript._declaration("X", {"properties": {"a": {"type": "quaternion"}}})
+
+
+def _check(source: Path) -> subprocess.CompletedProcess[str]:
+    node = shutil.which("node")
+    if node is None or not COMPILER.exists():
+        reason = "the TypeScript compiler is not installed: it takes node and `npm ci --prefix tests/typescript`"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return subprocess.run([node, str(COMPILER), *OPTIONS, str(source)], capture_output=True, text=True, check=False)
+
+
+def test_the_types_serve_a_client_under_the_strictest_compiler() -> None:
+    checked = _check(TYPESCRIPT / "usage.ts")
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_compiler_sees_a_client_that_misuses_the_types(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.ts"
+    types = str(typescript.TYPES).removesuffix(".ts")
+    wrong.write_text(
+        f'import type {{ StreamEvent }} from "{types}";\nexport const text = (event: StreamEvent) => event.text;\n'
+    )
+
+    checked = _check(wrong)
+
+    assert checked.returncode != 0
+    assert "Property 'text' does not exist" in checked.stdout
