@@ -1,20 +1,101 @@
-"""`python -m local`: starts the stack, prints its URLs, and stays up until Ctrl-C."""
+"""`python -m local` (`make dev`): the stack until Ctrl-C, and what to paste into another terminal."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import os
+import signal
+import sys
 import threading
+from pathlib import Path
 
-from local.stack import LocalStack
+from rich.console import Console
+from rich.text import Text
+
+from local.demo_screen import BAD, MUTED, terminal_console
+from local.dev_guide import Endpoints, script
+from local.intrinsics import ACCOUNT, REGION
+from local.model_choice import ModelChoice
+from local.stack import LocalStack, StackError
+
+_TOKEN_SECONDS = 7 * 24 * 3600
 
 
-def main() -> None:
-    """Run until interrupted."""
-    with contextlib.suppress(KeyboardInterrupt), LocalStack() as stack:
-        for name in ("api_url", "stream_url", "issuer_url", "model_url", "aws_url"):
-            print(f"{name.removesuffix('_url'):8}{getattr(stack, name)}")
-        threading.Event().wait()
+def main(arguments: list[str] | None = None) -> int:
+    """Run until interrupted; returns the exit status."""
+    options = _options(arguments)
+    # A shell that starts us in the background has SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    console = terminal_console()
+    choice = ModelChoice.of_environment(os.environ)
+    stack = LocalStack(
+        options.functions,
+        model_url=choice.url,
+        model_api_key=choice.api_key,
+        model=choice.name,
+        environment=dict(options.env),
+        log_dir=options.log_dir,
+        api_port=options.api_port,
+        stream_port=options.stream_port,
+    )
+    try:
+        with contextlib.suppress(KeyboardInterrupt), stack:
+            _print_guide(console, stack, choice, processes=options.functions == "processes")
+            threading.Event().wait()
+    except StackError as error:
+        console.print(Text(str(error), BAD), soft_wrap=True)
+        return 1
+    return 0
+
+
+def _print_guide(console: Console, stack: LocalStack, choice: ModelChoice, *, processes: bool) -> None:
+    facts = {
+        "model": choice.label,
+        "API": stack.api_url,
+        "streams": stack.stream_url,
+        "tokens": f"{stack.issuer_url}/token",
+        "AWS": stack.aws_url,
+    }
+    at = Endpoints(
+        api_url=stack.api_url,
+        stream_url=stack.stream_url,
+        aws_url=stack.aws_url,
+        model_url=stack.model_url.removesuffix("/v1") if choice.scripted else None,
+        alice=stack.token("alice", expires_in=_TOKEN_SECONDS),
+        bob=stack.token("bob", expires_in=_TOKEN_SECONDS),
+        state_machine_arn=f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:millrace-suggestion",
+        processes=processes,
+    )
+    lines = ["# Millrace is up. Paste what follows into another terminal (bash), line by line or whole."]
+    lines += [f"# {name:<8}{value}" for name, value in facts.items()]
+    for line in [*lines, "", *script(at), "# Ctrl-C here stops everything."]:
+        console.print(Text(line, MUTED if line.startswith("#") else ""), soft_wrap=True)
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local", description="The local stack, until Ctrl-C.")
+    parser.add_argument("--functions", choices=("threads", "processes"), default="threads")
+    parser.add_argument("--api-port", type=int, default=0, help="a free one by default")
+    parser.add_argument("--stream-port", type=int, default=0, help="a free one by default")
+    parser.add_argument("--log-dir", type=Path, help="keep the output of the stack's processes here")
+    parser.add_argument(
+        "--env",
+        metavar="NAME=VALUE",
+        type=_variable,
+        action="append",
+        default=[],
+        help="override a function's variable",
+    )
+    return parser.parse_args(arguments)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
