@@ -213,11 +213,22 @@ def _describe_stream(path: dict[str, Any], events: dict[str, Any]) -> None:
     # Described once, as the security scheme that it is.
     operation["parameters"] = [each for each in operation["parameters"] if each["name"] != "ticket"]
     operation["responses"]["200"]["content"]["text/event-stream"] = {
+        # Each event, as OpenAPI before 3.2 and its `itemSchema` has it.
         "schema": {
-            "type": "string",
+            "type": "object",
             "description": STREAM_DESCRIPTION,
+            "properties": {
+                "id": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+                "event": {"type": "string", "enum": list(events["discriminator"]["mapping"])},
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": {"$ref": REF + "StreamEvent"},
+                },
+                "retry": {"type": "integer"},
+            },
+            "required": ["event", "data"],
         },
-        "x-event-schema": {"$ref": REF + "StreamEvent"},
         "x-event-types": {name: {"$ref": ref} for name, ref in events["discriminator"]["mapping"].items()},
     }
 

@@ -122,7 +122,8 @@ def test_every_event_of_the_stream_is_described(document: dict[str, Any], operat
     stream = operations["stream_job"]["responses"]["200"]["content"]["text/event-stream"]
     schemas = document["components"]["schemas"]
 
-    assert stream["x-event-schema"]["$ref"].endswith("/StreamEvent")
+    assert stream["schema"]["properties"]["data"]["contentSchema"]["$ref"].endswith("/StreamEvent")
+    assert set(stream["schema"]["properties"]["event"]["enum"]) == EVENT_TYPES
     assert stream["x-event-types"].keys() == EVENT_TYPES
     for kind, reference in stream["x-event-types"].items():
         described = schemas[reference["$ref"].rpartition("/")[2]]

@@ -1,0 +1,154 @@
+"""Schemathesis over the whole OpenAPI document: good and bad requests alike get answers that the document describes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import load_all_checks, not_a_server_error
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from local.model_control import ModelControl
+from local.stack import LocalStack
+from shared.jobs.events import STREAM_EVENT
+from tests.api_user import ApiUser
+from tools.openapi import DOCUMENT, STREAM_PATH
+
+load_all_checks()
+SCHEMA = schemathesis.openapi.from_dict(
+    json.loads(DOCUMENT.read_text()),
+    config=SchemathesisConfig.from_dict({"generation": {"with-security-parameters": False, "allow-x00": True}}),
+)
+OPERATIONS = [
+    ("POST", "/jobs"),
+    ("GET", "/jobs"),
+    ("GET", "/jobs/{jobId}"),
+    ("POST", "/jobs/{jobId}/cancel"),
+    ("POST", "/jobs/{jobId}/stream-tickets"),
+    ("GET", STREAM_PATH),
+]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+MODES = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
+REAL = "a job of the caller's"
+FOREIGN = "somebody else's job"
+bounded = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_every_operation_of_the_document_is_tried() -> None:
+    described = {(each.method.upper(), each.path) for each in _operations()}
+
+    assert described == set(OPERATIONS)
+
+
+def _operations() -> Iterator[Any]:
+    for each in SCHEMA.get_all_operations():
+        assert isinstance(each, Ok)
+        yield each.ok()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _model_without_delay(stack: LocalStack) -> Iterator[None]:
+    """Good requests make jobs, and theirs shall be over soon."""
+    with ModelControl(stack.model_url) as model:
+        model.script(first_token_ms=0, token_ms=0)
+        yield
+        model.clear()
+
+
+@pytest.fixture(scope="module")
+def caller(stack: LocalStack) -> Iterator[ApiUser]:
+    user = ApiUser(stack)
+    yield user
+    user.close()
+
+
+@pytest.fixture(scope="module")
+def job_ids(stack: LocalStack, caller: ApiUser) -> dict[str, str]:
+    """Jobs that are over, so that their streams end."""
+    stranger = ApiUser(stack)
+    ids = {REAL: caller.new_job(), FOREIGN: stranger.new_job()}
+    for user, job_id in zip((caller, stranger), ids.values(), strict=True):
+        user.watch(job_id)
+    stranger.close()
+    return ids
+
+
+@pytest.fixture
+def send(stack: LocalStack, job_ids: dict[str, str]) -> Callable[..., Any]:
+    """Sends a case to the origin of its operation, as it is or about a job that exists."""
+
+    def call(case: Any, job: str | None, headers: dict[str, str]) -> Any:
+        if job is not None and "jobId" in (case.path_parameters or {}):
+            case.path_parameters["jobId"] = job_ids[job]
+        origin = stack.stream_url if case.path == STREAM_PATH else stack.api_url
+        return case.call(base_url=origin, headers=headers, timeout=20)
+
+    return call
+
+
+def cases(method: str, path: str, mode: Any) -> Any:
+    return SCHEMA[path][method].as_strategy(generation_mode=mode)
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_a_caller_gets_only_answers_that_are_described(
+    send: Callable[..., Any], caller: ApiUser, method: str, path: str, mode: Any
+) -> None:
+    statuses: set[int] = set()
+
+    @bounded
+    @given(case=cases(method, path, mode), job=st.sampled_from([None, REAL, FOREIGN]))
+    def check(case: Any, job: str | None) -> None:
+        answer = send(case, job, {"Authorization": f"Bearer {caller.token}"})
+        statuses.add(answer.status_code)
+        case.validate_response(answer, checks=[*CHECKS, *([negative_data_rejection] if job is None else [])])
+
+    check()
+    assert statuses - {404, 422}, "nothing but refusals of its input was tried"
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_without_a_token_there_is_only_the_refusal(send: Callable[..., Any], method: str, path: str) -> None:
+    @settings(bounded, max_examples=15)
+    @given(case=cases(method, path, MODES[0]) | cases(method, path, MODES[1]), job=st.sampled_from([None, REAL]))
+    def check(case: Any, job: str | None) -> None:
+        answer = send(case, job, {})
+        # A path that fits no route, and on the stream an input that breaks a rule, are seen before the missing token.
+        assert answer.status_code in {401, 404, 422}
+        case.validate_response(answer, checks=CHECKS)
+
+    check()
+
+
+def test_the_events_of_a_stream_fit_their_schemas(caller: ApiUser, job_ids: dict[str, str]) -> None:
+    events = caller.watch(job_ids[REAL])
+
+    for event in events:
+        STREAM_EVENT.validate_python(event.data)
+    assert events[-1].type == "complete"
