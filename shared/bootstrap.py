@@ -40,7 +40,7 @@ from shared.storage.secrets import secret
 
 if TYPE_CHECKING:
     from shared.llm.model import ChatModel
-    from shared.web.auth import TokenVerifier
+    from shared.web.auth import StreamGate, TokenVerifier
     from shared.web.stream import JobStream
 
 
@@ -173,8 +173,15 @@ def ticket_office() -> TicketOffice:
 
 
 @functools.cache
-def token_verifier() -> TokenVerifier:
-    from shared.web.auth import TokenVerifier, discover_jwks_url  # noqa: PLC0415 - only the stream verifies tokens
+def stream_gate() -> StreamGate:
+    from shared.web.auth import StreamGate  # noqa: PLC0415 - only the stream checks tokens and tickets itself
+
+    return StreamGate(tokens=_token_verifier, tickets=ticket_office)
+
+
+@functools.cache
+def _token_verifier() -> TokenVerifier:
+    from shared.web.auth import TokenVerifier, discover_jwks_url  # noqa: PLC0415 - as above
 
     settings = IdentitySettings()
     return TokenVerifier(

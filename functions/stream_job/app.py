@@ -1,22 +1,13 @@
 """GET /jobs/{jobId}/stream: a job's events as SSE; plain ASGI, run by uvicorn behind Lambda Web Adapter."""
 
 import asyncio
-import secrets
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from shared.bootstrap import job_service, job_stream, job_watcher, stream_slots, ticket_office, token_verifier
-from shared.errors import (
-    FieldIssue,
-    Forbidden,
-    InvalidInput,
-    NotFound,
-    StreamLimitExceeded,
-    TransientFault,
-    Unauthenticated,
-)
+from shared.bootstrap import job_service, job_stream, job_watcher, stream_gate, stream_slots
+from shared.errors import Forbidden, InvalidInput, NotFound, StreamLimitExceeded, TransientFault, Unauthenticated
 from shared.web.app import create_app
 from shared.web.auth import bearer_token
 from shared.web.envelope import Operation
@@ -54,24 +45,11 @@ async def stream_job(
     resume_query: Annotated[str | None, Query(alias="lastEventId")] = None,
 ) -> Response:
     """The job's events after `Last-Event-ID`, to the last one."""
-    owner = await asyncio.to_thread(_owner, bearer_token(request), ticket, job_id)
+    owner = await asyncio.to_thread(stream_gate().owner, bearer_token(request), ticket, job_id)
     after = last_event_id(resume_header, resume_query)
     job = await asyncio.to_thread(job_service().owned, owner, job_id)
-    if after:
-        end, terminal = await asyncio.to_thread(job_watcher().log_end, job_id)
-        if after > end:
-            raise InvalidInput([FieldIssue("Last-Event-ID", f"must be at most {end}, the id of the last event")])
-        if after == end and terminal:
-            return Response(status_code=204)
-    holder = secrets.token_hex(8)
-    connection = Connection(owner, tab or holder, holder, after, returns=tab is not None)
+    if await asyncio.to_thread(job_watcher().has_seen_the_end, job_id, after=after):
+        return Response(status_code=204)
+    connection = Connection.of_tab(owner, tab, after=after)
     await asyncio.to_thread(stream_slots().take, owner, connection.tab, connection.holder)
     return StreamingResponse(job_stream().serve(job, connection), headers=HEADERS)
-
-
-def _owner(token: str | None, ticket: str | None, job_id: str) -> str:
-    if token is not None:
-        return token_verifier().subject_of(token)
-    if ticket is not None:
-        return ticket_office().check(ticket, job_id).owner
-    raise Unauthenticated("a bearer token, or a ticket in the query, is required")

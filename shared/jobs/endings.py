@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from shared.clock import Clock
 from shared.errors import AttemptStopped
-from shared.jobs.event_log import EventLog
+from shared.jobs.checkpoints import latest_checkpoint
+from shared.jobs.event_log import EventLog, LogTail
 from shared.jobs.events import Cancelled, Complete, Failed, Progress, StoredEvent
 from shared.jobs.fence import Fence
 from shared.jobs.job import Job, JobStatus
-from shared.jobs.writer import claim
+from shared.jobs.writer import claim, claim_after
 
 OUTSIDE = 999
 """The stage number of whoever ends a job from outside its stages: above every stage."""
@@ -52,7 +53,15 @@ def ensure_terminal_event(log: EventLog, job: Job, *, clock: Clock) -> None:
     the mover died in between: a watcher always learns how a job ended.
     """
     fence = Fence.of_attempt(generation=job.generation, stage=OUTSIDE, retry=0)
+    events = terminal_events(job)
+    latest = latest_checkpoint(job)
     try:
-        claim(log, job.id, fence, terminal_events(job), at=clock)
+        if job.status is JobStatus.COMPLETED and latest is not None:
+            # Nothing follows the last checkpoint but this: no need to ask where the log ends.
+            _, ref = latest
+            reached = LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence))
+            if claim_after(log, job.id, fence, events, reached, at=clock) is not None:
+                return
+        claim(log, job.id, fence, events, at=clock)
     except AttemptStopped:
         return

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.clock import Clock
+from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.endings import ensure_terminal_event
 from shared.jobs.event_log import EventLog
 from shared.jobs.events import TERMINAL, Complete, Delta, Snapshot, StreamEvent
@@ -80,14 +81,20 @@ class Pace:
         self._monotonic = monotonic
         self._found_at = monotonic()
         self._delta_due: float | None = None
+        self._look_seconds = 0.0
 
     @property
     def silence(self) -> float:
         """Seconds since something was found."""
         return self._monotonic() - self._found_at
 
-    def found(self, frames: list[Frame], asked_at: float) -> None:
-        self._found_at = self._monotonic()
+    def looked(self, frames: list[Frame], asked_at: float) -> None:
+        """Take in what a look that began at `asked_at` has found, and how long it took."""
+        now = self._monotonic()
+        self._look_seconds = now - asked_at
+        if not frames:
+            return
+        self._found_at = now
         flowing = isinstance(frames[-1].event, Delta) or (len(frames) > 1 and isinstance(frames[-2].event, Delta))
         self._delta_due = asked_at + COALESCE_SECONDS if flowing else None
 
@@ -98,7 +105,8 @@ class Pace:
             if until_due > 0:
                 return until_due
             if self.silence < 2 * COALESCE_SECONDS:
-                return CLOSE_LOOK
+                # A database that takes its time is busy: asking faster than it answers would only keep it so.
+                return max(CLOSE_LOOK, self._look_seconds)
         return min(LONGEST_WAIT, max(SHORTEST_WAIT, self.silence / 10))
 
 
@@ -118,10 +126,14 @@ class JobWatcher:
         self._result_of = result_of
         self._clock = clock
 
-    def log_end(self, job_id: str) -> tuple[int, bool]:
-        """The number of the last event, and whether it is a terminal one."""
+    def has_seen_the_end(self, job_id: str, *, after: int) -> bool:
+        """Whether nothing will follow event `after`. Raises InvalidInput when there is no such event."""
+        if after == 0:
+            return False
         tail = self._log.tail(job_id)
-        return tail.seq, tail.terminal
+        if after > tail.seq:
+            raise InvalidInput([FieldIssue("Last-Event-ID", f"must be at most {tail.seq}, the id of the last event")])
+        return tail.terminal and after == tail.seq
 
     async def follow(self, job_id: str, *, after: int) -> AsyncIterator[Frame | None]:
         """The job's events beyond `after`, as they come, to the terminal one; None whenever there was nothing to see.
@@ -135,8 +147,7 @@ class JobWatcher:
         while True:
             asked_at = time.monotonic()
             frames = await asyncio.to_thread(reader.poll)
-            if frames:
-                pace.found(frames, asked_at)
+            pace.looked(frames, asked_at)
             for frame in frames:
                 yield await self._complete(job_id, frame)
             if frames and frames[-1].terminal:

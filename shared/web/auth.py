@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from shared.errors import ErrorCode, TransientFault, Unauthenticated
+from shared.jobs.tickets import TicketOffice
 
 LEEWAY_SECONDS = 5
 
@@ -72,6 +74,22 @@ class TokenVerifier:
 
         # Only the whole set is cached: a cache by key would trust a withdrawn key for the life of the process.
         return PyJWKClient(self._jwks_url(), lifespan=600, timeout=5)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamGate:
+    """Who may watch a job: the bearer of a token, or of a ticket for that job. Checkers are made when needed."""
+
+    tokens: Callable[[], TokenVerifier]
+    tickets: Callable[[], TicketOffice]
+
+    def owner(self, token: str | None, ticket: str | None, job_id: str) -> str:
+        """Raises Unauthenticated, and Forbidden for another job's ticket."""
+        if token is not None:
+            return self.tokens().subject_of(token)
+        if ticket is not None:
+            return self.tickets().check(ticket, job_id).owner
+        raise Unauthenticated("a bearer token, or a ticket in the query, is required")
 
 
 def discover_jwks_url(issuer: str) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import anyio
 
+from shared.errors import TransientFault
 from shared.jobs.events import Connected, Delta
 from shared.jobs.job import Job
 from shared.jobs.limits import StreamSlots
 from shared.jobs.reader import JobWatcher
-from shared.telemetry import metrics
+from shared.telemetry import log, metrics
 from shared.web.sse import HEARTBEAT, encode_connected, encode_frame
 
 RETURN_GRACE_SECONDS = 5
@@ -32,6 +34,12 @@ class Connection:
     holder: str
     after: int
     returns: bool
+
+    @classmethod
+    def of_tab(cls, owner: str, tab: str | None, *, after: int) -> Connection:
+        """A new connection; a client that does not name its tab is a tab of its own each time."""
+        holder = secrets.token_hex(8)
+        return cls(owner, tab or holder, holder, after, returns=tab is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,10 @@ class JobStream:
                         end = "taken_over"
                         return
             end = "finished"
+        except TransientFault as fault:
+            # The status line is long gone: ending here makes the client come back to where it was.
+            end = "unavailable"
+            log.warning("stream interrupted", job_id=job.id, code=fault.code)
         finally:
             # The client may be gone and this task cancelled: the slot is given back all the same.
             with anyio.CancelScope(shield=True):

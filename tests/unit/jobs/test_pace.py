@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from shared.jobs.events import Delta, Progress
 from shared.jobs.reader import CLOSE_LOOK, LONGEST_WAIT, SHORTEST_WAIT, Frame, Pace
 from shared.jobs.writer import COALESCE_SECONDS
@@ -30,7 +32,7 @@ def watch(arrivals: list[float], until: float) -> tuple[int, list[float]]:
         if found:
             delays += [time.now - at for at in found]
             pending = pending[len(found) :]
-            pace.found(TEXT, time.now)
+        pace.looked(TEXT if found else [], time.now)
         time.now += pace.wait()
     return looks, delays
 
@@ -70,7 +72,16 @@ def test_a_delta_that_does_not_come_when_due_is_looked_for_closely_only_for_a_wh
 def test_progress_behind_a_delta_counts_as_flowing_text() -> None:
     time = Stopwatch()
     pace = Pace(time)
-    pace.found([*TEXT, Frame(2, Progress(progress=5))], 0.0)
+    pace.looked([*TEXT, Frame(2, Progress(progress=5))], 0.0)
     assert pace.wait() == COALESCE_SECONDS - CLOSE_LOOK
-    pace.found([Frame(3, Progress(progress=6))], 0.0)
+    pace.looked([Frame(3, Progress(progress=6))], 0.0)
     assert pace.wait() == SHORTEST_WAIT
+
+
+def test_a_slow_database_is_not_asked_faster_than_it_answers() -> None:
+    time = Stopwatch()
+    pace = Pace(time)
+    pace.looked(TEXT, 0.0)
+    time.now = COALESCE_SECONDS
+    pace.looked([], time.now - 0.04)
+    assert pace.wait() == pytest.approx(0.04)

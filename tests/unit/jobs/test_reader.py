@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from shared.errors import InvalidInput
 from shared.jobs import reader as reading
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.event_log import Batch, LogEntry, LogSnapshot, LogTail
@@ -138,7 +139,16 @@ class TestFollowing:
         append(core.log, Progress(progress=50), Cancelled(), job_id=job.id)
         frames = asyncio.run(collect(core, job.id))
         assert [frame.id for frame in frames] == [1, 2, 3]
-        assert core.watcher.log_end(job.id) == (3, True)
+        assert core.watcher.has_seen_the_end(job.id, after=3)
+        assert not core.watcher.has_seen_the_end(job.id, after=2)
+
+    def test_a_place_beyond_the_end_of_the_log_is_refused(self) -> None:
+        core = Core()
+        job = core.new_job()
+        append(core.log, Delta(text="x"), job_id=job.id)
+        assert not core.watcher.has_seen_the_end(job.id, after=1)
+        with pytest.raises(InvalidInput, match="Last-Event-ID: must be at most 1"):
+            core.watcher.has_seen_the_end(job.id, after=2)
 
     def test_a_terminal_event_that_others_follow_does_not_end_it(self) -> None:
         core = Core()
