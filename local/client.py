@@ -96,10 +96,17 @@ class JobsClient:
     """Calls the API at `api_url` with a bearer token; a context manager. May be used by several threads.
 
     `patience`: how many connections in a row may fail before a stream is given up. `sleep` takes seconds.
+    `transport` takes the place of the network.
     """
 
     def __init__(
-        self, api_url: str, token: str, *, patience: int = 6, sleep: Callable[[float], None] = time.sleep
+        self,
+        api_url: str,
+        token: str,
+        *,
+        patience: int = 6,
+        sleep: Callable[[float], None] = time.sleep,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._api = api_url.rstrip("/")
         self._patience = patience
@@ -107,7 +114,10 @@ class JobsClient:
         # A proxy that the environment names does not lead to this machine's own ports.
         local = urlsplit(api_url).hostname in {"127.0.0.1", "localhost", "::1"}
         self._http = httpx.Client(
-            headers={"Authorization": f"Bearer {token}"}, timeout=httpx.Timeout(30, connect=5), trust_env=not local
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(30, connect=5),
+            trust_env=not local,
+            transport=transport,
         )
 
     def __enter__(self) -> Self:
