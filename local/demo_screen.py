@@ -237,4 +237,4 @@ def _spaced(name: str) -> str:
 
 def numbered(count: float, noun: str) -> str:
     """`1 state`, `2 states`, `2.5 units`."""
-    return f"{count:g} {noun}{'' if count == 1 else 's'}"
+    return f"{count:.12g} {noun}{'' if count == 1 else 's'}"

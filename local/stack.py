@@ -320,7 +320,7 @@ def _listen(port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port), backlog=512)
     except OSError as error:
-        raise StackError(f"port {port} is not to be had: {error.strerror}") from error
+        raise StackError(f"port {port} is not to be had: {os.strerror(error.errno or 0)}") from error
 
 
 def _start_child(

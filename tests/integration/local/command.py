@@ -1,0 +1,100 @@
+"""A command of the product run as a process with an environment of its own, all of whose processes can be found."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).resolve().parents[3]
+_MARK = "MILLRACE_TEST_MARK"
+
+
+class Command:
+    """Knows PATH and HOME only, and what `environment` adds; a context manager that leaves no process behind."""
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        self._arguments = arguments
+        self._mark = secrets.token_hex(8)
+        known = {name: os.environ[name] for name in ("PATH", "HOME")}
+        self._environment = {**known, _MARK: self._mark, **(environment or {})}
+        self._output = b""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._arguments,
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self.run()
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+
+    @property
+    def status(self) -> int | None:
+        return self._process.poll()
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+
+    def read_until(self, text: str, *, timeout: float = 30) -> str:
+        """Everything written so far, once `text` is in it. Raises TimeoutError."""
+        deadline = time.monotonic() + timeout
+        while text.encode() not in self._output:
+            if not self._read(deadline - time.monotonic()):
+                raise TimeoutError(f"no {text!r} within {timeout} s in:\n{self._output.decode()}")
+        return self._output.decode()
+
+    def run(self, *, timeout: float = 30) -> str:
+        """Everything it wrote, once it has ended. Raises TimeoutError."""
+        deadline = time.monotonic() + timeout
+        while self._read(deadline - time.monotonic()):
+            pass
+        try:
+            self._process.wait(max(0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise TimeoutError(f"not ended within {timeout} s:\n{self._output.decode()}") from None
+        return self._output.decode()
+
+    def processes(self) -> list[int]:
+        """Those that still run of the command and all it started: a child inherits the mark."""
+        mark = f"{_MARK}={self._mark}".encode()
+        found = []
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if mark in environ.read_bytes().split(b"\0"):
+                    found.append(int(environ.parent.name))
+            except OSError:
+                continue  # gone meanwhile, or somebody else's
+        return found
+
+    def _read(self, timeout: float) -> bool:
+        """False at the end of the output, or when nothing came in time."""
+        stdout = self._process.stdout
+        if stdout is None or stdout.closed or not select.select([stdout], [], [], max(0, timeout))[0]:
+            return False
+        piece = os.read(stdout.fileno(), 65536)
+        self._output += piece
+        if not piece:
+            stdout.close()
+        return bool(piece)
