@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Request
-from pydantic import Field, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator, create_model
+from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator, create_model
 
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
 from shared.jobs.pipelines import JobInput, Pipeline
@@ -30,17 +30,19 @@ class JobRequest(Schema):
 
 def job_request_type(pipelines: Mapping[str, Pipeline]) -> Any:
     """The type of `POST /jobs` bodies: one JobRequest variant per pipeline, told apart by `pipeline`."""
-    variants = [_variant(pipeline) for pipeline in pipelines.values()]
-    anyone: Any = functools.reduce(operator.or_, variants)
-    if len(variants) > 1:
-        anyone = Annotated[anyone, Field(discriminator="pipeline")]
-    adapter: TypeAdapter[JobRequest] = TypeAdapter(anyone)
+    variants = [_by_the_names_of_the_api(_variant(pipeline)) for pipeline in pipelines.values()]
+    if len(variants) == 1:
+        return variants[0]
+    return Annotated[functools.reduce(operator.or_, variants), Field(discriminator="pipeline")]
 
-    def by_the_names_of_the_api(body: Any, _: ValidatorFunctionWrapHandler) -> JobRequest:
-        # Our own code may say `page_or_component`; a client may not.
-        return adapter.validate_python(body, by_alias=True, by_name=False)
 
-    return Annotated[anyone, WrapValidator(by_the_names_of_the_api)]
+def _by_the_names_of_the_api(variant: type[JobRequest]) -> Any:
+    """Our own code may say `page_or_component`; a client may not."""
+
+    def validate(body: Any, _: ValidatorFunctionWrapHandler) -> JobRequest:
+        return variant.model_validate(body, by_alias=True, by_name=False)
+
+    return Annotated[variant, WrapValidator(validate)]
 
 
 def union_branches(pipelines: Mapping[str, Pipeline]) -> frozenset[str]:

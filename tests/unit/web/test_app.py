@@ -1,0 +1,204 @@
+"""The app factory: whatever a request meets, the answer is the envelope, with the request's id."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from fastapi import Body, FastAPI
+from starlette.types import Message, Receive, Scope, Send
+
+from shared.errors import Conflict, StorageUnavailable
+from shared.jobs.job import JobLinks
+from shared.web.app import MAX_BODY_BYTES, CurrentExchange, create_app
+from shared.web.envelope import Operation
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    app = create_app(Operation.GET_JOB)
+
+    @app.post("/links")
+    def links(body: JobLinks, exchange: CurrentExchange) -> dict[str, str | None]:
+        return {"session": body.session_id, "request": exchange.request_id, "trace": exchange.trace_id}
+
+    @app.post("/anything")
+    def anything(body: Annotated[Any, Body()] = None) -> Any:
+        return {"got": body}
+
+    @app.get("/conflict")
+    def conflict() -> None:
+        raise Conflict("not now")
+
+    @app.get("/storage")
+    def storage() -> None:
+        raise StorageUnavailable("the database could not be reached")
+
+    @app.get("/defect")
+    def defect() -> None:
+        raise ZeroDivisionError("with a secret in its text")
+
+    return app
+
+
+@pytest.fixture
+def call(app: FastAPI) -> Callable[..., httpx.Response]:
+    def send(method: str, path: str, *, event: Any = None, **options: Any) -> httpx.Response:
+        async def with_event(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "aws.event": event} if event else scope, receive, send)
+
+        async def request() -> httpx.Response:
+            transport = httpx.ASGITransport(with_event)
+            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(request())
+
+    return send
+
+
+def error_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    assert answer.status_code == status
+    envelope = answer.json()
+    assert envelope["meta"]["requestId"] == answer.headers["x-request-id"]
+    assert envelope["meta"]["operation"] == "get_job"
+    assert envelope["error"]["code"] == code
+    error: dict[str, Any] = envelope["error"]
+    return error
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/conflict", 409, "CONFLICT"),
+        ("GET", "/storage", 503, "STORAGE_UNAVAILABLE"),
+        ("GET", "/defect", 500, "INTERNAL_ERROR"),
+        ("GET", "/nowhere", 404, "NOT_FOUND"),
+        ("DELETE", "/conflict", 405, "METHOD_NOT_ALLOWED"),
+    ],
+)
+def test_every_failure_is_answered_with_the_envelope(
+    call: Callable[..., httpx.Response], method: str, path: str, status: int, code: str
+) -> None:
+    error_of(call(method, path), status, code)
+
+
+def test_a_defect_is_not_told(call: Callable[..., httpx.Response], capsys: pytest.CaptureFixture[str]) -> None:
+    answer = call("GET", "/defect")
+
+    assert "secret" not in answer.text + capsys.readouterr().out
+
+
+def test_the_gateways_request_id_and_trace_are_the_requests(call: Callable[..., httpx.Response]) -> None:
+    event = {"requestContext": {"requestId": "gateway-1"}}
+
+    answer = call("POST", "/links", json={"sessionId": "s"}, event=event, headers={"X-Amzn-Trace-Id": "Root=1"})
+
+    assert answer.json() == {"session": "s", "request": "gateway-1", "trace": "Root=1"}
+    assert answer.headers["x-request-id"] == "gateway-1"
+
+
+def test_a_trace_is_not_kept_at_any_length(call: Callable[..., httpx.Response]) -> None:
+    answer = call("POST", "/links", json={}, headers={"X-Amzn-Trace-Id": "R" * 5000})
+
+    assert len(answer.json()["trace"]) == 256
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON ; charset=utf-8"])
+def test_json_is_read(call: Callable[..., httpx.Response], media_type: str) -> None:
+    answer = call("POST", "/anything", content=b'{"a": 1}', headers={"Content-Type": media_type})
+
+    assert answer.json() == {"got": {"a": 1}}
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "", "application/json-patch+json", "multipart/form-data"])
+def test_what_is_not_sent_as_json_is_not_read(call: Callable[..., httpx.Response], media_type: str) -> None:
+    answer = call("POST", "/anything", content=b"{}", headers={"Content-Type": media_type})
+
+    error_of(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_no_body_needs_no_media_type(call: Callable[..., httpx.Response]) -> None:
+    assert call("POST", "/anything").json() == {"got": None}
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_the_limit_of_a_body_is_exact(call: Callable[..., httpx.Response], extra: int) -> None:
+    content = b'"' + b"x" * (MAX_BODY_BYTES - 2 + extra) + b'"'
+
+    answer = call("POST", "/anything", content=content, headers=JSON)
+
+    assert answer.status_code == (413 if extra else 200)
+
+
+def test_a_body_that_never_ends_is_refused_at_the_limit(call: Callable[..., httpx.Response]) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1024
+            yield b"x" * 1024
+
+    error_of(call("POST", "/anything", content=endless(), headers=JSON), 413, "PAYLOAD_TOO_LARGE")
+    assert sent <= MAX_BODY_BYTES + 2048
+
+
+def test_a_body_in_pieces_is_put_together(app: FastAPI) -> None:
+    pieces: list[Message] = [
+        {"type": "http.request", "body": b'{"sess', "more_body": True},
+        {"type": "http.request", "body": b'ionId": "s"}', "more_body": False},
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return pieces.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/links",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    asyncio.run(app(scope, receive, send))
+
+    assert json.loads(sent[1]["body"])["session"] == "s"
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 30_000, b"9" * 5000])
+def test_what_cannot_be_read_as_json_is_malformed(call: Callable[..., httpx.Response], content: bytes) -> None:
+    error_of(call("POST", "/links", content=content, headers=JSON), 400, "MALFORMED_REQUEST")
+
+
+def test_a_lone_surrogate_is_a_broken_rule_and_not_a_defect(call: Callable[..., httpx.Response]) -> None:
+    for content in (rb'{"\ud800": 1}', rb'{"sessionId": "\ud800"}'):
+        error_of(call("POST", "/links", content=content, headers=JSON), 422, "VALIDATION_FAILED")
+
+
+def test_a_streams_answer_is_measured_when_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    from fastapi.responses import StreamingResponse  # noqa: PLC0415
+
+    app = create_app(Operation.STREAM_JOB)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield capsys.readouterr().out.encode()
+
+    @app.get("/stream")
+    def stream() -> StreamingResponse:
+        return StreamingResponse(slow())
+
+    async def request() -> str:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
+            return (await client.get("/stream")).text
+
+    assert "RequestMilliseconds" in asyncio.run(request())

@@ -1,0 +1,116 @@
+"""Requests for jobs of several pipelines, and what is shown of a job to whom."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import Field
+from starlette.requests import Request
+
+from shared.jobs.job import Fault, Job, JobStatus
+from shared.jobs.pipelines import JobInput, Pipeline, Pipelines
+from shared.jobs.service import JobView
+from shared.jobs.transcript import Transcript
+from shared.schema import Schema
+from shared.suggestions.pipeline import PIPELINE
+from shared.web.app import create_app
+from shared.web.envelope import Operation
+from shared.web.jobs import Urls, detail, job_request_type, summary, union_branches
+from tests.unit.web.test_errors import a_job
+
+
+class SongInput(JobInput):
+    first_line: str = Field(min_length=1)
+
+
+SONG = Pipeline("song", SongInput, Schema, ("sing",))
+GOOD = {"pageOrComponent": "Checkout", "featureType": "enhancement", "priorityLevel": "low"}
+
+
+def app_for(*several: Pipeline) -> FastAPI:
+    pipelines = Pipelines(*several)
+    app = create_app(Operation.CREATE_JOB, union_branches=union_branches(pipelines))
+    kind = job_request_type(pipelines)
+
+    def create(body: Any) -> dict[str, Any]:
+        return {"pipeline": body.pipeline, "input": type(body.input).__name__}
+
+    create.__annotations__["body"] = kind
+    app.post("/jobs")(create)
+    return app
+
+
+def post(app: FastAPI, body: Any) -> httpx.Response:
+    async def request() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
+            return await client.post("/jobs", json=body)
+
+    return asyncio.run(request())
+
+
+@pytest.mark.parametrize("pipelines", [(PIPELINE,), (PIPELINE, SONG)])
+def test_the_pipeline_decides_about_the_input(pipelines: tuple[Pipeline, ...]) -> None:
+    answer = post(app_for(*pipelines), {"pipeline": "suggestion", "input": GOOD})
+
+    assert answer.json() == {"pipeline": "suggestion", "input": "SuggestionInput"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "rule"),
+    [
+        ({"pipeline": "song", "input": {}}, "input.firstLine", "is required"),
+        (
+            {"pipeline": "song", "input": {"firstLine": ""}},
+            "input.firstLine",
+            "string should have at least 1 character",
+        ),
+        (
+            {"pipeline": "song", "input": {"firstLine": "la", "first_line": "la"}},
+            "input.first_line",
+            "is not a known field",
+        ),
+        ({"pipeline": "song", "input": {"firstLine": "la"}, "song": 1}, "song", "is not a known field"),
+        ({"pipeline": "opera", "input": {}}, "pipeline", "should be one of: 'song', 'suggestion'"),
+        ({"input": {}}, "pipeline", "is required"),
+        ([], "body", "should be an object"),
+    ],
+)
+def test_with_several_pipelines_fields_are_named_as_the_client_wrote_them(body: Any, field: str, rule: str) -> None:
+    answer = post(app_for(PIPELINE, SONG), body)
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"]["fields"] == [{"field": field, "rule": rule}]
+
+
+URLS = Urls(
+    Request({"type": "http", "scheme": "https", "server": ("api", 443), "path": "/", "headers": []}), "https://s/"
+)
+
+
+def failed_job() -> Job:
+    fault = Fault.model_validate({"code": "INTERNAL_ERROR", "message": "m", "stackTrace": "File x"})
+    return a_job().model_copy(update={"failure": fault, "status": JobStatus.FAILED})
+
+
+def test_a_stack_trace_is_shown_only_when_asked_for() -> None:
+    view = JobView(failed_job(), Transcript(), None)
+
+    hidden, shown = (detail(view, URLS, show_stack_trace=wanted).failure for wanted in (False, True))
+
+    assert hidden is not None
+    assert shown is not None
+    assert (hidden.stack_trace, shown.stack_trace) == (None, "File x")
+    listed = summary(failed_job(), URLS).failure
+    assert listed is not None
+    assert listed.stack_trace is None
+
+
+def test_urls_have_one_slash_between_their_parts() -> None:
+    shown = summary(a_job(), URLS)
+
+    assert shown.status_url == "https://api/jobs/job_1"
+    assert shown.stream_url == "https://s/jobs/job_1/stream"
