@@ -1,0 +1,58 @@
+"""The stage that asks the model: once per job, whatever Step Functions and the machine do."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from local.model_control import ModelControl
+from local.stack import LocalStack
+from tests.api_user import ApiUser, Event, fold, wait_until
+from tests.integration.stages.conftest import Invoke
+
+UNKNOWN = "job_" + "0" * 26
+
+
+def test_a_stage_of_an_unknown_job_is_stopped(invoke: Invoke) -> None:
+    assert invoke("generate_suggestions", jobId=UNKNOWN, generation=1, retry=0)["errorType"] == "JobEnded"
+
+
+def test_a_late_attempt_at_an_ended_job_is_stopped_and_leaves_no_trace(user: ApiUser, invoke: Invoke) -> None:
+    job_id = user.new_job()
+    before = user.watch(job_id)
+    assert invoke("generate_suggestions", jobId=job_id, generation=1, retry=1)["errorType"] == "JobEnded"
+    assert user.watch(job_id) == before
+
+
+def test_an_attempt_of_lower_rank_cannot_write_beside_the_running_one(user: ApiUser, invoke: Invoke) -> None:
+    job_id = user.new_job("first_token_ms=600, token_ms=1")
+    wait_until(lambda: user.job(job_id)["stage"] == "generate_suggestions")
+    stale = invoke("generate_suggestions", jobId=job_id, generation=0, retry=5)
+    assert stale["errorType"] == "ValidationError"
+    other = invoke("generate_suggestions", jobId=job_id, generation=2, retry=0)
+    assert other["errorType"] == "AttemptSuperseded"
+    assert user.ended(job_id)["status"] == "completed"
+    assert user.job(job_id)["retryCount"] == 0
+
+
+def test_a_killed_stage_is_retried_and_its_watcher_sees_one_reset_and_nothing_twice() -> None:
+    with LocalStack("processes") as stack, ModelControl(stack.model_url) as model:
+        user = ApiUser(stack)
+        job_id = user.new_job("first_token_ms=0, token_ms=10, times=1")
+        events: list[Event] = []
+        with user.stream(job_id) as source:
+            for sent in source.iter_sse():
+                events.append(Event.of(sent))
+                if [each.type for each in events].count("delta") == 3 and events[-1].type == "delta":
+                    for pid in stack.processes()["generate_suggestions"]:
+                        os.kill(pid, signal.SIGKILL)
+        job = user.job(job_id)
+        user.close()
+
+        assert job["status"] == "completed"
+        assert job["retryCount"] == 1
+        (reset,) = [each.data for each in events if each.type == "reset"]
+        assert (reset["text"], reset["reason"], reset["attempt"]) == ("", "WORKER_LOST", 2)
+        assert [each.id for each in events if each.id] == list(range(1, job["lastEventId"] + 1))
+        assert fold(events) == job["text"]
+        assert len(model.requests()) == 2
