@@ -1,0 +1,113 @@
+"""The handlers in this process, on a table of the stack's moto that nobody else uses."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from local.credentials import aws_environment
+from local.stack import AUDIENCE, ROOT, LocalStack
+from local.template import Template
+from shared import bootstrap
+from shared.jobs.job import Job
+from shared.storage import aws, secrets
+from shared.storage.jobs import DynamoJobStore
+
+JOB_ID = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
+"""The job the events are about; its owner is their caller."""
+OWNER = "user-1"
+
+
+def load_event(name: str) -> dict[str, Any]:
+    """The event of `events/<name>.json`."""
+    loaded: dict[str, Any] = json.loads((ROOT / f"events/{name}.json").read_text())
+    return loaded
+
+
+@pytest.fixture
+def table(stack: LocalStack) -> Iterator[str]:
+    """The name of a fresh table, on which this process's functions now work."""
+    template = Template(
+        ROOT / "template.yaml",
+        parameters={"OidcIssuer": stack.issuer_url, "OidcAudience": AUDIENCE, "ModelBaseUrl": stack.model_url},
+        attributes={
+            "StreamJobFunction.FunctionUrl": stack.stream_url,
+            "StreamJobFunctionUrl.FunctionUrl": stack.stream_url,
+        },
+    )
+    (declared,) = template.tables
+    name = f"events-{uuid.uuid4().hex}"
+    stack.client("dynamodb").create_table(**{**declared.definition, "TableName": name})
+    with pytest.MonkeyPatch.context() as environment:
+        for function in template.functions:
+            for variable, value in function.environment.items():
+                environment.setenv(variable, value)
+        for variable, value in {**aws_environment(stack.aws_url), "TABLE_NAME": name}.items():
+            environment.setenv(variable, value)
+        _forget_adapters()
+        yield name
+    _forget_adapters()
+    stack.client("dynamodb").delete_table(TableName=name)
+
+
+def _forget_adapters() -> None:
+    """They are kept for the life of a process, which here has several environments."""
+    for made in (*vars(bootstrap).values(), secrets.secret, aws.client):
+        if hasattr(made, "cache_clear"):
+            made.cache_clear()
+
+
+@pytest.fixture
+def handle(table: str) -> Iterator[Callable[..., Any]]:
+    """`handle("create_job.valid")`: what the file's function answers to its event, with fields of it replaced."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)  # as on Lambda's main thread, for Mangum
+
+    def run(name: str, **changes: Any) -> Any:
+        module = importlib.import_module(f"functions.{name.split('.', maxsplit=1)[0]}.app")
+        return module.handler({**load_event(name), **changes}, object())
+
+    yield run
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.fixture
+def jobs(table: str) -> DynamoJobStore:
+    return DynamoJobStore(table, clock=lambda: datetime.now(UTC))
+
+
+@pytest.fixture
+def put_job(jobs: DynamoJobStore) -> Callable[..., Job]:
+    """Stores the events' job, as it is right after its creation; `script` tells its model what to do."""
+
+    def put(script: str = "token_ms=0, first_token_ms=0") -> Job:
+        now = datetime.now(UTC)
+        job = Job(
+            id=JOB_ID,
+            owner=OWNER,
+            pipeline="suggestion",
+            input={
+                "pageOrComponent": f"Page {uuid.uuid4().hex}",
+                "featureType": "enhancement",
+                "priorityLevel": "high",
+                "additionalContext": f"[[script: {script}]]",
+            },
+            model="gpt-4.1-mini",
+            request_id="request-1",
+            execution_arn=f"arn:aws:states:us-east-1:123456789012:execution:millrace-suggestion:{JOB_ID}",
+            created_at=now,
+            updated_at=now,
+            expires_at=int((now + timedelta(hours=1)).timestamp()),
+        )
+        jobs.put_new(job)
+        return job
+
+    return put

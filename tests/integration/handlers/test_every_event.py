@@ -1,0 +1,17 @@
+"""No event lies around unused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local.stack import ROOT
+
+HERE = Path(__file__).parent
+
+
+def test_every_event_is_handled_by_a_test_of_this_folder() -> None:
+    tests = "".join(path.read_text() for path in HERE.glob("test_*.py"))
+    events = {path.stem for path in (ROOT / "events").glob("*.json")}
+
+    assert events
+    assert {event for event in events if f'"{event}"' not in tests} == set()
