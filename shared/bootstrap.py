@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import shared
 from shared import event_loop
 from shared.clock import utc_now
-from shared.jobs.completion import JobCompletion, Retention
+from shared.jobs.completion import JobCompletion
+from shared.jobs.endings import Retention
 from shared.jobs.event_log import LogBounds
 from shared.jobs.limits import CreationLimit, StreamSlots
 from shared.jobs.pipelines import Pipeline, Pipelines

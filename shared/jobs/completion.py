@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pydantic import Field
@@ -13,7 +11,7 @@ from pydantic import Field
 from shared import errors
 from shared.clock import Clock
 from shared.errors import AttemptSuperseded, ErrorCode, JobEnded, MillraceError
-from shared.jobs.endings import ensure_terminal_event, expiry_after_end
+from shared.jobs.endings import Retention, ending, ensure_terminal_event
 from shared.jobs.event_log import EventLog
 from shared.jobs.job import LIVE, Fault, Job, JobStatus
 from shared.jobs.pipelines import Pipeline
@@ -24,14 +22,6 @@ from shared.telemetry import log, metrics
 
 STACK_TRACE_CHARS = 4000
 """How much of a stack trace is kept on the job: its end, where the fault is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """Seconds an ended job is kept, unless its pipeline says otherwise."""
-
-    completed: int = 600
-    failed: int = 3600
 
 
 class CaughtError(Schema):
@@ -70,36 +60,15 @@ class JobCompletion:
     def complete(self, invocation: StageInvocation) -> StageDone:
         """`in_progress → completed`. Raises AttemptStopped when the job has ended otherwise or runs anew."""
         job = self._current(invocation.job_id, invocation.generation)
-        now = self._clock()
-        kept = self._pipelines[job.pipeline].retention_seconds
-        changes = {
-            "status": JobStatus.COMPLETED,
-            "progress": 100.0,
-            **_ended(now, kept if kept is not None else self._retention.completed),
-        }
-        ended = self._end(job, JobStatus.COMPLETED, frozenset({JobStatus.IN_PROGRESS}), changes)
-        metrics.job_ended(ended)
+        self._end(job, JobStatus.COMPLETED, frozenset({JobStatus.IN_PROGRESS}), {"progress": 100.0})
         return StageDone(job_id=job.id, stage="complete_job")
 
     def record_failure(self, invocation: FailureInvocation) -> StageDone:
         """`→ failed`, with the reason. Raises AttemptStopped when the job has ended otherwise or runs anew."""
         job = self._current(invocation.job_id, invocation.generation)
-        now = self._clock()
-        kept = self._pipelines[job.pipeline].failed_retention_seconds
-        changes = {
-            "status": JobStatus.FAILED,
-            "failure": fault_of(job, invocation.failure),
-            **_ended(now, kept if kept is not None else self._retention.failed),
-        }
-        ended = self._end(job, JobStatus.FAILED, LIVE, changes)
-        metrics.job_ended(ended)
-        log.error(
-            "job failed",
-            job_id=job.id,
-            code=ended.failure.code if ended.failure else None,
-            stage=job.stage,
-            error=invocation.failure.error,
-        )
+        failure = fault_of(job, invocation.failure)
+        self._end(job, JobStatus.FAILED, LIVE, {"failure": failure})
+        log.error("job failed", job_id=job.id, code=failure.code, stage=job.stage, error=invocation.failure.error)
         return StageDone(job_id=job.id, stage="record_failure")
 
     def _current(self, job_id: str, generation: int) -> Job:
@@ -110,17 +79,15 @@ class JobCompletion:
             raise AttemptSuperseded("the job runs anew")
         return job
 
-    def _end(self, job: Job, to: JobStatus, status_in: frozenset[JobStatus], changes: dict[str, Any]) -> Job:
+    def _end(self, job: Job, to: JobStatus, status_in: frozenset[JobStatus], details: dict[str, Any]) -> None:
+        kept_seconds = self._retention.of(self._pipelines[job.pipeline], to)
+        changes = {**details, **ending(to, at=self._clock(), kept_seconds=kept_seconds)}
         try:
             ended = self._jobs.update(job.id, changes, when=JobGuard(status_in=status_in, generation=job.generation))
         except StaleWrite as stale:
             ended = _already(to, stale, job.generation)
         ensure_terminal_event(self._log, ended, clock=self._clock)
-        return ended
-
-
-def _ended(now: datetime, kept_seconds: int) -> dict[str, Any]:
-    return {"ended_at": now, "updated_at": now, "expires_at": expiry_after_end(now, kept_seconds)}
+        metrics.job_ended(ended)
 
 
 def _already(to: JobStatus, stale: StaleWrite, generation: int) -> Job:

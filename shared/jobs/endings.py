@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from shared.clock import Clock
 from shared.errors import AttemptStopped
@@ -11,15 +13,34 @@ from shared.jobs.event_log import EventLog, LogTail
 from shared.jobs.events import Cancelled, Complete, Failed, Progress, StoredEvent
 from shared.jobs.fence import Fence
 from shared.jobs.job import Job, JobStatus
+from shared.jobs.pipelines import Pipeline
 from shared.jobs.writer import claim, claim_after
 
 OUTSIDE = 999
 """The stage number of whoever ends a job from outside its stages: above every stage."""
 
 
-def expiry_after_end(ended_at: datetime, retention_seconds: int) -> int:
-    """When an ended job stops being shown, in Unix seconds."""
-    return int((ended_at + timedelta(seconds=retention_seconds)).timestamp())
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Seconds an ended job is kept (failed and cancelled ones for debugging), unless its pipeline says otherwise."""
+
+    completed: int = 600
+    failed: int = 3600
+
+    def of(self, pipeline: Pipeline, status: JobStatus) -> int:
+        if status is JobStatus.COMPLETED:
+            return self.completed if pipeline.retention_seconds is None else pipeline.retention_seconds
+        return self.failed if pipeline.failed_retention_seconds is None else pipeline.failed_retention_seconds
+
+
+def ending(status: JobStatus, *, at: datetime, kept_seconds: int) -> dict[str, Any]:
+    """The changes that move a job to this end."""
+    return {
+        "status": status,
+        "ended_at": at,
+        "updated_at": at,
+        "expires_at": int((at + timedelta(seconds=kept_seconds)).timestamp()),
+    }
 
 
 def terminal_events(job: Job) -> tuple[StoredEvent, ...]:

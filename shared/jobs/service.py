@@ -17,16 +17,16 @@ from shared.errors import (
     NotFound,
 )
 from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
-from shared.jobs.completion import Retention
-from shared.jobs.endings import ensure_terminal_event, expiry_after_end
+from shared.jobs.endings import Retention, ending, ensure_terminal_event
 from shared.jobs.event_log import EventLog
-from shared.jobs.executions import ExecutionNotStarted, Executions
+from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys, KeyClaim, KeyTaken, hash_of_request
 from shared.jobs.ids import JOB_ID, new_job_id
-from shared.jobs.job import LIVE, Fault, Job, JobLinks, JobStatus
+from shared.jobs.job import LIVE, Job, JobLinks, JobStatus
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline
 from shared.jobs.reader import LogReader
+from shared.jobs.starting import JobStarter, NotStarted
 from shared.jobs.store import JobFilter, JobGuard, JobPage, JobStore, StaleWrite
 from shared.jobs.transcript import Transcript
 from shared.telemetry import log, metrics
@@ -36,17 +36,6 @@ IDEMPOTENCY_SECONDS = 24 * 3600
 
 CLAIM_SECONDS = 10.0
 """After this long a key whose job was never stored is taken to belong to a request that died."""
-
-
-class NotStarted(MillraceError):
-    """The job was stored, but its execution could not be started: it is marked failed."""
-
-    code = ErrorCode.EXECUTION_NOT_STARTED
-    retryable = True
-
-    def __init__(self, job: Job) -> None:
-        super().__init__("the job could not be started and is marked failed; send the request again")
-        self.job = job
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +80,14 @@ class JobService:
         self._log = event_log
         self._checkpoints = checkpoints
         self._executions = executions
+        self._starter = JobStarter(
+            jobs=jobs,
+            event_log=event_log,
+            executions=executions,
+            pipelines=pipelines,
+            retention=retention,
+            clock=clock,
+        )
         self._keys = keys
         self._creations = creations
         self._pipelines = pipelines
@@ -160,15 +157,8 @@ class JobService:
     def cancel(self, owner: str, job_id: str) -> Job:
         """End the job where it stands; a cancelled one stays as it is. Raises NotFound, Forbidden, Conflict."""
         job = self.owned(owner, job_id)
-        now = self._clock()
-        pipeline = self._pipelines[job.pipeline]
-        kept = pipeline.failed_retention_seconds
-        changes = {
-            "status": JobStatus.CANCELLED,
-            "ended_at": now,
-            "updated_at": now,
-            "expires_at": expiry_after_end(now, kept if kept is not None else self._retention.failed),
-        }
+        kept_seconds = self._retention.of(self._pipelines[job.pipeline], JobStatus.CANCELLED)
+        changes = ending(JobStatus.CANCELLED, at=self._clock(), kept_seconds=kept_seconds)
         try:
             cancelled = self._jobs.update(job_id, changes, when=JobGuard(status_in=LIVE))
         except StaleWrite as stale:
@@ -189,44 +179,7 @@ class JobService:
         self._jobs.put_new(job)
         log.info("job created", job_id=job.id, pipeline=job.pipeline, request_id=job.request_id)
         metrics.job_created(job)
-        return self._start(job)
-
-    def _start(self, job: Job) -> Job:
-        try:
-            self._executions.start(job)
-        except ExecutionNotStarted as refusal:
-            log.error("execution not started", job_id=job.id, reason=str(refusal))
-            return self._unstarted(job, refusal)
-        return job
-
-    def _unstarted(self, job: Job, refusal: ExecutionNotStarted) -> Job:
-        """Raises NotStarted unless the job has moved on: it was started after all, and only the answer was lost."""
-        try:
-            failed = self._fail_unstarted(job)
-        except StaleWrite as stale:
-            if stale.current is not None and stale.current.status is not JobStatus.FAILED:
-                return stale.current
-            failed = stale.current or job
-        raise NotStarted(failed) from refusal
-
-    def _fail_unstarted(self, job: Job) -> Job:
-        now = self._clock()
-        failure = Fault(
-            code=ErrorCode.EXECUTION_NOT_STARTED,
-            message="the job's execution could not be started",
-            retryable=True,
-            trace_id=job.trace_id,
-        )
-        changes = {
-            "status": JobStatus.FAILED,
-            "failure": failure,
-            "ended_at": now,
-            "updated_at": now,
-            "expires_at": expiry_after_end(now, self._retention.failed),
-        }
-        failed = self._jobs.update(job.id, changes, when=JobGuard(status_in=frozenset({JobStatus.PENDING})))
-        ensure_terminal_event(self._log, failed, clock=self._clock)
-        return failed
+        return self._starter.start(job)
 
     def _first_answer(self, repeat: KeyClaim, first: KeyClaim) -> Job | None:
         """The job an earlier request with this key made; None when that request died before it stored one."""
@@ -242,7 +195,7 @@ class JobService:
             return None
         if job.status is JobStatus.PENDING:
             # The first request may have died between storing and starting; starting twice starts once.
-            return self._start(job)
+            return self._starter.start(job)
         return job
 
     def _new_job(self, owner: str, request: NewJob, model: str) -> Job:
@@ -259,7 +212,7 @@ class JobService:
             request_id=request.request_id,
             created_at=now,
             updated_at=now,
-            expires_at=expiry_after_end(now, pipeline.run_seconds + self._retention.failed),
+            expires_at=self._starter.expiry_of_live(pipeline, now),
         )
         return job.model_copy(update={"execution_arn": self._executions.arn_of(job)})
 

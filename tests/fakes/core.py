@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from shared.jobs.completion import JobCompletion, Retention
+from shared.jobs.completion import JobCompletion
+from shared.jobs.endings import Retention
 from shared.jobs.event_log import LogBounds
 from shared.jobs.events import StoredEvent
 from shared.jobs.ids import new_job_id

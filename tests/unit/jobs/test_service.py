@@ -22,7 +22,8 @@ from shared.jobs.fence import Fence
 from shared.jobs.idempotency import KeyClaim, hash_of_request
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import CheckpointRef, Fault, Job, JobLinks, JobStatus
-from shared.jobs.service import CLAIM_SECONDS, NotStarted
+from shared.jobs.service import CLAIM_SECONDS
+from shared.jobs.starting import NotStarted
 from shared.jobs.store import JobFilter, JobGuard
 from shared.jobs.writer import claim, compact
 from tests.fakes.core import PIPELINES, Core, PoemInput, a_request
@@ -105,14 +106,14 @@ class TestExecutionsThatDoNotStart:
 
     def test_an_execution_that_started_although_its_answer_was_lost_is_a_job_like_any_other(self) -> None:
         core = Core()
-        core.service._executions = LosesTheAnswer(core, JobStatus.IN_PROGRESS)
+        core.service._starter._executions = LosesTheAnswer(core, JobStatus.IN_PROGRESS)
         job = core.service.create("ada", a_request())
         assert job.status is JobStatus.IN_PROGRESS
         assert core.events(job) == []
 
     def test_a_job_that_was_found_failed_already_stays_so(self) -> None:
         core = Core()
-        core.service._executions = LosesTheAnswer(core, JobStatus.FAILED)
+        core.service._starter._executions = LosesTheAnswer(core, JobStatus.FAILED)
         with pytest.raises(NotStarted):
             core.service.create("ada", a_request())
 

@@ -1,0 +1,86 @@
+"""Starting a stored job's execution; a job that cannot be started is failed and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from shared.clock import Clock
+from shared.errors import ErrorCode, MillraceError
+from shared.jobs.endings import Retention, ending, ensure_terminal_event
+from shared.jobs.event_log import EventLog
+from shared.jobs.executions import ExecutionNotStarted, Executions
+from shared.jobs.job import Fault, Job, JobStatus
+from shared.jobs.pipelines import Pipeline
+from shared.jobs.store import JobGuard, JobStore, StaleWrite
+from shared.telemetry import log
+
+
+class NotStarted(MillraceError):
+    """The job was stored, but its execution could not be started: it is marked failed."""
+
+    code = ErrorCode.EXECUTION_NOT_STARTED
+    retryable = True
+
+    def __init__(self, job: Job) -> None:
+        super().__init__("the job could not be started and is marked failed; send the request again")
+        self.job = job
+
+
+class JobStarter:
+    """Starts executions of pending jobs."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        event_log: EventLog,
+        executions: Executions,
+        pipelines: Mapping[str, Pipeline],
+        retention: Retention,
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._log = event_log
+        self._executions = executions
+        self._pipelines = pipelines
+        self._retention = retention
+        self._clock = clock
+
+    def expiry_of_live(self, pipeline: Pipeline, now: datetime) -> int:
+        """When a job that starts now is gone, in Unix seconds, should nobody ever end it."""
+        longest = pipeline.run_seconds + self._retention.of(pipeline, JobStatus.FAILED)
+        return int((now + timedelta(seconds=longest)).timestamp())
+
+    def start(self, job: Job) -> Job:
+        """Start the execution of the job's generation; starting twice starts once. Raises NotStarted."""
+        try:
+            self._executions.start(job)
+        except ExecutionNotStarted as refusal:
+            log.error("execution not started", job_id=job.id, reason=str(refusal))
+            return self._unstarted(job, refusal)
+        return job
+
+    def _unstarted(self, job: Job, refusal: ExecutionNotStarted) -> Job:
+        """Raises NotStarted unless the job has moved on: it was started after all, and only the answer was lost."""
+        try:
+            failed = self._fail(job)
+        except StaleWrite as stale:
+            if stale.current is not None and stale.current.status is not JobStatus.FAILED:
+                return stale.current
+            failed = stale.current or job
+        raise NotStarted(failed) from refusal
+
+    def _fail(self, job: Job) -> Job:
+        failure = Fault(
+            code=ErrorCode.EXECUTION_NOT_STARTED,
+            message="the job's execution could not be started",
+            retryable=True,
+            trace_id=job.trace_id,
+        )
+        kept_seconds = self._retention.of(self._pipelines[job.pipeline], JobStatus.FAILED)
+        changes = {"failure": failure, **ending(JobStatus.FAILED, at=self._clock(), kept_seconds=kept_seconds)}
+        pending = JobGuard(status_in=frozenset({JobStatus.PENDING}), generation=job.generation)
+        failed = self._jobs.update(job.id, changes, when=pending)
+        ensure_terminal_event(self._log, failed, clock=self._clock)
+        return failed
