@@ -23,6 +23,8 @@ class Behaviour(BaseModel):
 
     # Answer with this HTTP status instead of a completion.
     status: int | None = Field(default=None, ge=400, le=599)
+    # Answer with this HTTP status who wants to watch the response again (OpenAI: 400 when it is five minutes old).
+    resume_status: int | None = Field(default=None, ge=400, le=599)
     error_code: str | None = None
     retry_after: int | None = None
 
@@ -37,7 +39,8 @@ class Behaviour(BaseModel):
     invalid_json: bool = False
     off_schema: bool = False
 
-    # How it ends.
+    # How it ends. In the background a response goes on when `disconnect_after` or `clean_end_after` has ended its
+    # connections; a later watcher is spared.
     length: bool = False
     refusal: bool = False
     content_filter: bool = False

@@ -11,6 +11,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
+from urllib.parse import parse_qsl
 
 import h11
 
@@ -21,6 +22,7 @@ _LARGEST_BODY: Final = 16 * 1024 * 1024
 class HttpRequest:
     method: str
     path: str
+    query: dict[str, str]
     headers: dict[str, str]
     body: bytes
 
@@ -99,9 +101,11 @@ class HttpConnection(asyncio.Protocol):
         head = self._head
         if head is None:
             return
+        path, _, query = head.target.decode("latin-1").partition("?")
         request = HttpRequest(
             method=head.method.decode(),
-            path=head.target.decode("latin-1").partition("?")[0],
+            path=path,
+            query=dict(parse_qsl(query)),
             headers={name.decode(): value.decode("latin-1") for name, value in head.headers},
             body=bytes(self._body),
         )

@@ -30,7 +30,7 @@ from local.credentials import DUMMY_CREDENTIALS, aws_environment, without_real_c
 from local.deployment import Deployment
 from local.intrinsics import ACCOUNT, REGION
 from local.issuer import PREFIX
-from local.model_server import MODEL as SCRIPTED_MODEL
+from local.model_turn import MODEL as SCRIPTED_MODEL
 from local.template import Template
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -18,12 +18,15 @@ from shared.errors import (
     ModelUnavailable,
 )
 
-# Content policy: OpenAI ("content_policy_violation", "invalid_prompt"), Azure ("content_filter"), gateways.
+# Content policy: OpenAI ("content_policy_violation", "invalid_prompt", and `openai.types.responses.ResponseError` for
+# its Responses API), Azure ("content_filter"), gateways.
 _REFUSAL_CODES: Final = frozenset({
+    "bio_policy",
     "content_filter",
     "content_policy",
     "content_policy_violation",
     "invalid_prompt",
+    "misalignment_policy_violation",
     "moderation_blocked",
     "ResponsibleAIPolicyViolation",
 })  # fmt: skip
@@ -34,6 +37,7 @@ _QUOTA_CODES: Final = frozenset({"billing_hard_limit_reached", "billing_not_acti
 _REASONS: Final[Mapping[str, str]] = {
     "billing_hard_limit_reached": "the account's spending limit is reached",
     "billing_not_active": "the account's billing is not active",
+    "data_residency_mismatch": "the model may not be used where this account keeps its data",
     "context_length_exceeded": "the request is longer than the model accepts",
     "insufficient_quota": "the account's quota is used up",
     "invalid_api_key": "the API key is not accepted",

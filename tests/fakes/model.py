@@ -36,3 +36,6 @@ class ScriptedModel:
             yield Finished(USAGE, truncated=self._truncated)
         finally:
             self.closed += 1
+
+    async def cancel(self, cursor: str) -> None:
+        """Its answers have no cursors."""

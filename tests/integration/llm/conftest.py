@@ -6,13 +6,17 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from local.model_control import ModelControl
 from local.model_server import ModelServer
+from shared.llm.model import ChatModel
 from shared.llm.openai_model import OpenAIChatModel
+from shared.llm.openai_responses import OpenAIResponsesModel
 from shared.llm.prices import ModelPrice
+from tests.integration.llm.model_calls import KEY, AdapterFor
 
 PRICES = {"scripted-1": ModelPrice(input=2.0, output=10.0)}
 
@@ -47,18 +51,29 @@ def scripted(scripted_model_url: str) -> Iterator[ModelControl]:
         control.clear()
 
 
+@pytest.fixture(params=[OpenAIChatModel, OpenAIResponsesModel])
+def model_class(request: pytest.FixtureRequest) -> Any:
+    """Both adapters; the tests of one say which."""
+    return request.param
+
+
 @pytest.fixture
-def adapter_for() -> Callable[..., OpenAIChatModel]:
-    def make(base_url: str, *, api_key: str = "sk-test-secret", token_timeout: float = 5.0) -> OpenAIChatModel:
-        return OpenAIChatModel(
-            base_url=base_url, api_key=lambda: api_key, prices=PRICES, connect_timeout=2.0, token_timeout=token_timeout
+def adapter_for(model_class: Any) -> AdapterFor:
+    def make(base_url: str, *, api_key: str | Callable[[], str] = KEY, token_timeout: float = 5.0) -> ChatModel:
+        model: ChatModel = model_class(
+            base_url=base_url,
+            api_key=api_key if callable(api_key) else lambda: api_key,
+            prices=PRICES,
+            connect_timeout=2.0,
+            token_timeout=token_timeout,
         )
+        return model
 
     return make
 
 
 @pytest.fixture
-def model(scripted_model_url: str, adapter_for: Callable[..., OpenAIChatModel]) -> OpenAIChatModel:
+def model(scripted_model_url: str, adapter_for: AdapterFor) -> ChatModel:
     return adapter_for(scripted_model_url)
 
 

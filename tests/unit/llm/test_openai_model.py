@@ -1,4 +1,4 @@
-"""The adapter before its first call."""
+"""The adapters before their first call."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import sys
 FRESH = """
 import sys
 from shared.llm.openai_model import OpenAIChatModel
-model = OpenAIChatModel(base_url=None, api_key=lambda: "key", prices={})
-model.stream  # not called: nothing has been asked of the SDK
+from shared.llm.openai_responses import OpenAIResponsesModel
+for adapter in (OpenAIChatModel, OpenAIResponsesModel):
+    model = adapter(base_url=None, api_key=lambda: "key", prices={})
+    model.stream, model.cancel  # not called: nothing has been asked of the SDK
 loaded = {"openai", "httpx2", "httpx", "anyio", "boto3"} & set(sys.modules)
 assert not loaded, loaded
 """

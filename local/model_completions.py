@@ -1,0 +1,158 @@
+"""OpenAI's chat completions, as the scripted model speaks them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from local.model_answers import STAMP
+from local.model_behaviour import Behaviour
+from local.model_connection import HttpConnection, HttpRequest
+from local.model_errors import BadRequest, error_document, send_scripted_error
+from local.model_turn import MODEL, Answer, Pace, Prompt, RequestRecord, Turns, json_body, with_time
+
+
+@dataclass(frozen=True, slots=True)
+class _Completion:
+    record: RequestRecord
+    answer: Answer
+    behaviour: Behaviour
+    pace: Pace
+    usage_wanted: bool
+
+    @property
+    def usage(self) -> dict[str, int]:
+        asked, sent = self.answer.prompt_tokens, self.record.tokens_sent
+        return {"prompt_tokens": asked, "completion_tokens": sent, "total_tokens": asked + sent}
+
+
+class ChatCompletions:
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+
+    async def create(self, request: HttpRequest, connection: HttpConnection) -> None:
+        """Raises BadRequest, UnreadableDirective and UnsupportedSchema."""
+        body = json_body(request.body)
+        prompt = _prompt(body)
+        record, behaviour = self._turns.take("chat.completions", prompt)
+        with record.answering(behaviour):
+            if behaviour.status is not None:
+                send_scripted_error(connection, behaviour, behaviour.status)
+                return
+            completion = _Completion(
+                record=record,
+                answer=Answer.to(prompt, behaviour),
+                behaviour=behaviour,
+                pace=self._turns.pace(behaviour),
+                usage_wanted=bool((body.get("stream_options") or {}).get("include_usage")),
+            )
+            await (_stream(completion, connection) if body.get("stream") else _send_whole(completion, connection))
+
+
+def _prompt(body: dict[str, Any]) -> Prompt:
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise BadRequest("Invalid 'messages': expected an array with at least one message.")
+    wanted = body.get("response_format") or {}
+    return Prompt.of(
+        body,
+        messages,
+        {**wanted, **(wanted.get("json_schema") or {})},
+        body.get("max_completion_tokens") or body.get("max_tokens"),
+    )
+
+
+async def _stream(completion: _Completion, connection: HttpConnection) -> None:
+    connection.start_stream("text/event-stream; charset=utf-8")
+    record, behaviour = completion.record, completion.behaviour
+    before, after = _frame_around_text(record)
+    for number, token in enumerate(completion.answer.tokens):
+        if number == behaviour.breaks_off_after:
+            break
+        await completion.pace.reach(number)
+        if number == 0:
+            record.first_token_at = time.time()
+            connection.send(_event(record, {"role": "assistant", "content": "", "refusal": None}))
+        said = with_time(token)
+        if behaviour.refusal:
+            connection.send(_event(record, {"refusal": said}))
+        else:
+            connection.send(before + json.dumps(said).encode() + after)
+        record.tokens_sent += 1
+    if behaviour.breaks_off_after is None:
+        _end_stream(completion, connection)
+    else:
+        await _break_off(behaviour, connection)
+
+
+def _end_stream(completion: _Completion, connection: HttpConnection) -> None:
+    record, behaviour = completion.record, completion.behaviour
+    closing = b"" if behaviour.omit_finish_reason else _event(record, {}, completion.answer.finish_reason)
+    if completion.usage_wanted and not behaviour.omit_usage:
+        closing += _data({**_head(record), "choices": [], "usage": completion.usage})
+    connection.send(closing + b"data: [DONE]\n\n")
+    connection.end_stream()
+
+
+async def _break_off(behaviour: Behaviour, connection: HttpConnection) -> None:
+    at = behaviour.breaks_off_after
+    if behaviour.hang_after == at:
+        await asyncio.Event().wait()
+    elif behaviour.disconnect_after == at:
+        connection.cut()
+    else:
+        if behaviour.error_after == at:
+            connection.send(_data(error_document(500, "The server had an error.", behaviour.error_code)))
+        connection.end_stream()
+
+
+async def _send_whole(completion: _Completion, connection: HttpConnection) -> None:
+    record, behaviour, tokens = completion.record, completion.behaviour, completion.answer.tokens
+    await completion.pace.reach(0)
+    record.first_token_at = time.time()
+    await completion.pace.reach(len(tokens) - 1)
+    if behaviour.breaks_off_after is not None:
+        await _break_off_whole(behaviour, connection)
+        return
+    record.tokens_sent = len(tokens)
+    text = with_time("".join(tokens))
+    message = {"role": "assistant", "content": text, "refusal": None}
+    if behaviour.refusal:
+        message = {"role": "assistant", "content": None, "refusal": text}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": completion.answer.finish_reason}
+    document = {**_head(record), "object": "chat.completion", "choices": [choice]}
+    connection.send_json(200, document if behaviour.omit_usage else {**document, "usage": completion.usage})
+
+
+async def _break_off_whole(behaviour: Behaviour, connection: HttpConnection) -> None:
+    if behaviour.hang_after is not None:
+        await asyncio.Event().wait()
+    connection.cut()
+
+
+def _head(record: RequestRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "object": "chat.completion.chunk",
+        "created": int(record.arrived_at),
+        "model": MODEL,
+        "system_fingerprint": "scripted",
+    }
+
+
+def _event(record: RequestRecord, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    return _data({**_head(record), "choices": [choice]})
+
+
+def _frame_around_text(record: RequestRecord) -> tuple[bytes, bytes]:
+    """What stands before and after the JSON string of one token: the rest is the same in every chunk."""
+    before, after = _event(record, {"content": STAMP}).split(json.dumps(STAMP).encode())
+    return before, after
+
+
+def _data(document: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(document).encode() + b"\n\n"

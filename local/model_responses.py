@@ -1,0 +1,320 @@
+"""OpenAI's Responses API, as the scripted model speaks it: responses that outlive the connections that watch them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from local.model_answers import UnsupportedSchema
+from local.model_behaviour import Behaviour
+from local.model_connection import HttpConnection, HttpRequest
+from local.model_errors import BadRequest, send_error, send_scripted_error
+from local.model_turn import MODEL, Answer, Pace, Prompt, RequestRecord, Turns, Watcher, json_body, with_time
+
+_KEPT: Final = 200
+_KEPT_SECONDS: Final = 600.0  # as long as OpenAI: https://developers.openai.com/api/docs/guides/background
+
+# Each event names the one item and the one part that an answer of text has.
+_PLACE: Final = {"output_index": 0, "content_index": 0}
+
+
+@dataclass(slots=True)
+class _Response:
+    """Generated at its own pace, whoever watches; its events are kept for those who come back."""
+
+    record: RequestRecord
+    body: dict[str, Any]
+    answer: Answer
+    behaviour: Behaviour
+    pace: Pace
+    background: bool
+    status: Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"] = "queued"
+    generation: asyncio.Task[None] | None = None
+    _said: list[str] = field(default_factory=list)
+    _events: list[bytes] = field(default_factory=list)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _broken_off_at: int | None = None
+    _over: bool = False
+
+    async def generate(self) -> None:
+        try:
+            with self.record.answering(self.behaviour):
+                await self._speak()
+        finally:
+            self._over = True
+            self._announce()
+
+    def stop(self, ended: str) -> None:
+        """Ends the generation, if it still runs; `ended` is what the request log says."""
+        if self._over or self.record.ended is not None:
+            return
+        self.status, self.record.ended = "cancelled", ended
+        if self.generation is not None:
+            self.generation.cancel()
+
+    async def over(self) -> None:
+        while not self._over:
+            await self._changed.wait()
+
+    @property
+    def cut(self) -> bool:
+        """Its connections were cut, as scripted."""
+        return self._broken_off_at is not None and self.behaviour.disconnect_after is not None
+
+    async def watch(self, connection: HttpConnection, after: int | None) -> None:
+        """Send the events after that sequence number, then those to come. A scripted break happens to a watcher once,
+        and not to one that comes after it."""
+        watcher = Watcher(after=after, attached_at=time.time())
+        self.record.watchers.append(watcher)
+        breakable = self._broken_off_at is None
+        sent = 0 if after is None else after + 1
+        connection.start_stream("text/event-stream; charset=utf-8")
+        try:
+            while True:
+                changed = self._changed
+                breaks = breakable and self._broken_off_at is not None
+                until = self._broken_off_at if breaks else len(self._events)
+                if events := b"".join(self._events[sent:until]):
+                    connection.send(events)
+                sent = max(sent, len(self._events))
+                if breaks and self.behaviour.disconnect_after is not None:
+                    connection.cut()
+                    return
+                if breaks or self._over:
+                    connection.end_stream()
+                    return
+                await changed.wait()
+        finally:
+            watcher.left_at = time.time()
+
+    def document(self) -> dict[str, Any]:
+        failed = self.status == "failed"
+        reason = {"length": "max_output_tokens"}.get(self.answer.finish_reason, self.answer.finish_reason)
+        return {
+            "id": self.record.id,
+            "object": "response",
+            "created_at": int(self.record.arrived_at),
+            "status": self.status,
+            "background": self.background,
+            "error": {"code": self.behaviour.error_code or "server_error", "message": "Scripted."} if failed else None,
+            "incomplete_details": {"reason": reason} if self.status == "incomplete" else None,
+            "instructions": self.body.get("instructions"),
+            "max_output_tokens": self.body.get("max_output_tokens"),
+            "metadata": {},
+            "model": MODEL,
+            "output": [self._item()] if self.status in {"completed", "incomplete"} else [],
+            "parallel_tool_calls": True,
+            "previous_response_id": None,
+            "store": True,
+            "temperature": self.body.get("temperature", 1.0),
+            "text": self.body.get("text") or {"format": {"type": "text"}},
+            "tool_choice": "auto",
+            "tools": [],
+            "top_p": 1.0,
+            "truncation": "disabled",
+            "usage": self._usage(),
+        }
+
+    async def _speak(self) -> None:
+        self._tell("response.created", response=self.document())
+        self._tell("response.queued", response=self.document())
+        self.status = "in_progress"
+        self._tell("response.in_progress", response=self.document())
+        kind = "refusal" if self.behaviour.refusal else "output_text"
+        for number, token in enumerate(self.answer.tokens):
+            if number == self.behaviour.breaks_off_after and await self._breaks_off():
+                return
+            await self.pace.reach(number)
+            if number == 0:
+                self.record.first_token_at = time.time()
+                self._tell("response.output_item.added", output_index=0, item={**self._item(), "content": []})
+                self._tell("response.content_part.added", **_PLACE, item_id=self._item_id, part=self._part())
+            said = with_time(token)
+            self._said.append(said)
+            self.record.tokens_sent += 1
+            self._tell(f"response.{kind}.delta", **_PLACE, item_id=self._item_id, delta=said, logprobs=[])
+        self._end(kind)
+
+    async def _breaks_off(self) -> bool:
+        """Whether nothing more is generated: a break of the connection does not end a response in the background."""
+        at = self.behaviour.breaks_off_after
+        if self.behaviour.hang_after == at:
+            await asyncio.Event().wait()
+        if self.behaviour.error_after == at:
+            self.status = "failed"
+            self._tell("response.failed", response=self.document())
+            return True
+        self._broken_off_at = len(self._events)
+        self._announce()
+        return not self.background
+
+    def _end(self, kind: str) -> None:
+        text = self._part()
+        self._tell(f"response.{kind}.done", **_PLACE, item_id=self._item_id, **text)
+        self._tell("response.content_part.done", **_PLACE, item_id=self._item_id, part=text)
+        self.status = "completed" if self.answer.finish_reason == "stop" else "incomplete"
+        self._tell("response.output_item.done", output_index=0, item=self._item())
+        if not self.behaviour.omit_finish_reason:
+            self._tell(f"response.{self.status}", response=self.document())
+
+    @property
+    def _item_id(self) -> str:
+        return self.record.id.replace("resp_", "msg_")
+
+    def _item(self) -> dict[str, Any]:
+        return {
+            "id": self._item_id,
+            "type": "message",
+            "role": "assistant",
+            "status": self.status,
+            "content": [self._part()],
+        }
+
+    def _part(self) -> dict[str, Any]:
+        text = "".join(self._said)
+        if self.behaviour.refusal:
+            return {"type": "refusal", "refusal": text}
+        return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+    def _usage(self) -> dict[str, Any] | None:
+        if self.behaviour.omit_usage or self.status not in {"completed", "incomplete"}:
+            return None
+        asked, sent = self.answer.prompt_tokens, self.record.tokens_sent
+        return {
+            "input_tokens": asked,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": sent,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": asked + sent,
+        }
+
+    def _tell(self, kind: str, **fields: Any) -> None:
+        event = {**fields, "type": kind, "sequence_number": len(self._events)}
+        self._events.append(f"event: {kind}\ndata: {json.dumps(event)}\n\n".encode())
+        self._announce()
+
+    def _announce(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+class Responses:
+    """All of `/v1/responses`. The newest are kept, for a while; one that is forgotten stops being generated."""
+
+    def __init__(self, turns: Turns, *, most: int = _KEPT, seconds: float = _KEPT_SECONDS) -> None:
+        self._turns = turns
+        self._most = most
+        self._seconds = seconds
+        self._kept: OrderedDict[str, _Response] = OrderedDict()
+
+    async def handle(self, request: HttpRequest, connection: HttpConnection) -> None:
+        """Raises BadRequest, UnreadableDirective and UnsupportedSchema."""
+        self._forget()
+        _, _, wanted = request.path.partition("/v1/responses/")
+        identity, _, action = wanted.partition("/")
+        response = self._kept.get(identity)
+        match (request.method, action):
+            case ("POST", "") if not identity:
+                await self._create(request, connection)
+            case ("GET" | "DELETE", "") | ("POST", "cancel") if response is None:
+                send_error(connection, 404, f"Response with id '{identity}' not found.", code="response_not_found")
+            case ("GET", "") if response is not None:
+                await _retrieve(response, request, connection)
+            case ("POST", "cancel") if response is not None:
+                _cancel(response, connection)
+            case ("DELETE", "") if response is not None:
+                self._kept.pop(identity).stop("deleted")
+                connection.send_json(200, {"id": identity, "object": "response", "deleted": True})
+            case _:
+                send_error(connection, 404, f"Unknown request URL: {request.method} {request.path}.")
+
+    async def _create(self, request: HttpRequest, connection: HttpConnection) -> None:
+        body = json_body(request.body)
+        prompt = _prompt(body)
+        record, behaviour = self._turns.take("responses", prompt)
+        if behaviour.status is not None:
+            with record.answering(behaviour):
+                send_scripted_error(connection, behaviour, behaviour.status)
+            return
+        response = _Response(
+            record=record,
+            body=body,
+            answer=_answer(record, prompt, behaviour),
+            behaviour=behaviour,
+            pace=self._turns.pace(behaviour),
+            background=bool(body.get("background")),
+        )
+        self._kept[record.id] = response
+        response.generation = asyncio.get_running_loop().create_task(response.generate())
+        try:
+            await _answer_with(response, connection, streamed=bool(body.get("stream")))
+        except asyncio.CancelledError:
+            if not response.background:
+                response.stop("client_disconnected")
+            raise
+
+    def _forget(self) -> None:
+        oldest = time.time() - self._seconds
+        while self._kept:
+            identity, response = next(iter(self._kept.items()))
+            if len(self._kept) <= self._most and response.record.arrived_at >= oldest:
+                return
+            self._kept.pop(identity).stop("forgotten")
+
+
+async def _answer_with(response: _Response, connection: HttpConnection, *, streamed: bool) -> None:
+    if streamed:
+        await response.watch(connection, None)
+        return
+    if not response.background:
+        await response.over()
+    if response.cut:
+        connection.cut()
+    else:
+        connection.send_json(200, response.document())
+
+
+async def _retrieve(response: _Response, request: HttpRequest, connection: HttpConnection) -> None:
+    if request.query.get("stream", "").lower() != "true":
+        connection.send_json(200, response.document())
+        return
+    if response.behaviour.resume_status is not None:
+        send_scripted_error(connection, response.behaviour, response.behaviour.resume_status)
+    elif not response.background:
+        raise BadRequest("Only responses created with background=true can be streamed again.")
+    else:
+        after = request.query.get("starting_after")
+        if after is not None and not after.isdecimal():
+            raise BadRequest("Invalid 'starting_after': expected a sequence number.")
+        await response.watch(connection, None if after is None else int(after))
+
+
+def _cancel(response: _Response, connection: HttpConnection) -> None:
+    if not response.background:
+        raise BadRequest("Responses can only be cancelled if they were created with background=true.")
+    response.stop("cancelled")
+    connection.send_json(200, response.document())
+
+
+def _answer(record: RequestRecord, prompt: Prompt, behaviour: Behaviour) -> Answer:
+    try:
+        return Answer.to(prompt, behaviour)
+    except (BadRequest, UnsupportedSchema):
+        record.end("rejected")
+        raise
+
+
+def _prompt(body: dict[str, Any]) -> Prompt:
+    asked = body.get("input")
+    if isinstance(asked, str):
+        asked = [{"role": "user", "content": asked}]
+    if not isinstance(asked, list) or not asked:
+        raise BadRequest("Invalid 'input': expected a string or an array with at least one item.")
+    instructions = body.get("instructions")
+    messages = [{"role": "system", "content": instructions}, *asked] if instructions else asked
+    wanted = (body.get("text") or {}).get("format") or {}
+    return Prompt.of(body, messages, wanted, body.get("max_output_tokens"))
