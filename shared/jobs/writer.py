@@ -137,11 +137,12 @@ class LogWriter:
         """Replace the stream's text, dropping what is buffered."""
         async with self._writing:
             head, rest = event.text[:MAX_DELTA_CHARS], event.text[MAX_DELTA_CHARS:]
-            self._buffered.clear()
+            dropped = len(self._buffered)
+            await self._append((event.model_copy(update={"text": head}),))
+            del self._buffered[:dropped]
             self._standing = [head]
             self._progress = self._written_progress = event.progress
             self.write(rest)
-            await self._append((event.model_copy(update={"text": head}),))
 
     async def flush(self) -> None:
         """Write what is buffered, and the progress if it has moved."""
