@@ -81,11 +81,14 @@ def token(*, key: Any = KEY, algorithm: str = "RS256", kid: str | None = "key-1"
         {},
         {"aud": ["elsewhere", AUDIENCE]},
         {"aud": None, "client_id": AUDIENCE},
-        {"exp": int(time.time()) - 2},  # within the leeway for clocks that differ
     ],
 )
 def test_a_good_token_says_who_its_bearer_is(verifier: TokenVerifier, claims: dict[str, Any]) -> None:
     assert verifier.subject_of(token(**claims)) == "user-1"
+
+
+def test_clocks_may_differ_a_little(verifier: TokenVerifier) -> None:
+    assert verifier.subject_of(token(exp=int(time.time()) - 2)) == "user-1"
 
 
 @pytest.mark.parametrize(
