@@ -260,11 +260,13 @@ class DynamoDb:
 
     def _fault(self, operation: str, body: dict[str, Any]) -> tuple[int, bytes] | None:
         for fault in self._faults:
-            if fault.get("operation", operation) != operation or fault["count"] <= 0:
+            if fault.get("operation", operation) != operation:
                 continue
             if "partition" in fault and fault["partition"] not in json.dumps(body):
                 continue
             fault["count"] -= 1
+            if fault["count"] <= 0:
+                self._faults.remove(fault)
             answer = {"__type": f"com.amazonaws.dynamodb.v20120810#{fault['error']}", "message": "injected"}
             return int(fault.get("status", 400)), json.dumps(answer).encode()
         return None

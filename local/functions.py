@@ -116,6 +116,14 @@ class FunctionHost(ABC):
     def processes(self) -> dict[str, list[int]]:
         """Folder of each function → ids of the processes it runs in."""
 
+    def invocations(self, containing: str) -> list[dict[str, Any]]:  # noqa: ARG002 - ProcessHost uses it
+        """The latest invocations, oldest first, whose payload contains this text; none where nobody keeps them."""
+        return []
+
+    def abandon(self, request_id: str) -> bool:  # noqa: ARG002 - as above
+        """Let the invocation's caller lose it while it runs on; whether it was running where that can be done."""
+        return False
+
     @abstractmethod
     def close(self) -> None:
         """End what was started."""

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import uvicorn
@@ -48,9 +49,13 @@ class Application:
         elif path.startswith(f"{PREFIX}/"):
             await self._issuer(scope, receive, send)
         elif path == "/_millrace/processes":
-            await _send(send, 200, [("Content-Type", "application/json")], json.dumps(self._host.processes()).encode())
+            await _send_json(send, self._host.processes())
+        elif path == "/_millrace/invocations":
+            await _send_json(send, self._host.invocations(Request(scope).query_params.get("containing", "")))
+        elif path == "/_millrace/abandon":
+            await _send_json(send, self._host.abandon(Request(scope).query_params.get("requestId", "")))
         elif path == "/_millrace/healthz":
-            await _send(send, 200, [("Content-Type", "application/json")], b'{"status":"ok"}')
+            await _send_json(send, {"status": "ok"})
         else:
             await self._gateway(scope, receive, send)
 
@@ -66,6 +71,10 @@ class Application:
             return
         outcome = await running
         await _send(send, outcome.status, outcome.headers(), outcome.payload)
+
+
+async def _send_json(send: Send, document: Any) -> None:
+    await _send(send, 200, [("Content-Type", "application/json")], json.dumps(document).encode())
 
 
 async def _send(send: Send, status: int, headers: list[tuple[str, str]], body: bytes) -> None:

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
 import socket
@@ -13,12 +14,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from local.credentials import aws_environment
 from local.deployment import Deployment
-from local.functions import FunctionHost, Invocation, Outcome, failed
+from local.functions import FunctionHost, Invocation, Outcome, failed, refused
 from local.http_server import Environ, StartResponse, serve, status_line
 from local.intrinsics import REGION
 from local.template import Function
@@ -26,9 +30,33 @@ from local.template import Function
 _API = "/2018-06-01/runtime/"
 _REPOSITORY = Path(__file__).resolve().parent.parent  # where `local.child` is
 _LONGEST_INIT = 30.0  # seconds; Lambda allows 10 on hardware of its own
+_RECORDS_KEPT = 5000
 
 # What a sandbox gets of our own environment: nothing that would make a function behave otherwise than deployed.
 _INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR")
+
+
+@dataclass(slots=True)
+class Record:
+    """One invocation; `outcome` is None while it runs. An abandoned one's caller has long been answered otherwise."""
+
+    invocation: Invocation
+    sandbox: Sandbox
+    abandoned: bool = False
+    outcome: Outcome | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """`errorType` is None for a success, and for what still runs."""
+        failure = self.outcome is not None and self.outcome.function_error is not None
+        return {
+            "requestId": self.invocation.request_id,
+            "function": self.invocation.function.folder,
+            "payload": json.loads(self.invocation.payload),
+            "pid": self.sandbox.pid,
+            "abandoned": self.abandoned,
+            "ended": self.outcome is not None,
+            "errorType": json.loads(self.outcome.payload)["errorType"] if failure and self.outcome else None,
+        }
 
 
 class Sandbox:
@@ -41,7 +69,9 @@ class Sandbox:
     def __init__(self, function: Function, environment: dict[str, str], root: Path, log: Path) -> None:
         self._function = function
         self._inbox: queue.SimpleQueue[tuple[Invocation, float]] = queue.SimpleQueue()
+        # None: the process has ended.
         self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+        self._deadline = 0.0
         self._ready = threading.Event()
         self._init_error: bytes | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -73,24 +103,34 @@ class Sandbox:
 
     def run(self, invocation: Invocation) -> Outcome:
         """Hand the event over and wait; afterwards the sandbox may be dead (see `alive`)."""
-        request_id = invocation.request_id
         self._ready.wait(_LONGEST_INIT)
         if self._init_error is not None:
-            return Outcome(200, self._init_error, request_id, function_error="Unhandled")
-        timeout = self._function.timeout
-        self._inbox.put((invocation, time.time() + timeout))
-        try:
-            outcome = self._outcomes.get(timeout=timeout)
-        except queue.Empty:
-            self.close()
-            return failed(
-                request_id,
-                "Sandbox.Timedout",
-                f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds",
-            )
-        if outcome is None:
-            return failed(request_id, "Runtime.ExitError", f"RequestId: {request_id} Error: {self._how_it_ended()}")
-        return outcome
+            return Outcome(200, self._init_error, invocation.request_id, function_error="Unhandled")
+        self._deadline = time.time() + self._function.timeout
+        self._inbox.put((invocation, self._deadline))
+        return self.wait(invocation)
+
+    def wait(self, invocation: Invocation) -> Outcome:
+        """What became of the invocation handed over: to be asked again after it was abandoned."""
+        request_id = invocation.request_id
+        while True:
+            try:
+                outcome = self._outcomes.get(timeout=max(0.0, self._deadline - time.time()))
+            except queue.Empty:
+                self.close()
+                timeout = f"{self._function.timeout:.2f} seconds"
+                return failed(
+                    request_id, "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {timeout}"
+                )
+            if outcome is None:
+                return failed(request_id, "Runtime.ExitError", f"RequestId: {request_id} Error: {self._how_it_ended()}")
+            # One that was abandoned in the moment it ended has left its abandonment behind.
+            if outcome.request_id == request_id:
+                return outcome
+
+    def abandon(self, lost: Outcome) -> None:
+        """Let whoever waits for the invocation have this answer in place of its own."""
+        self._outcomes.put(lost)
 
     def close(self) -> None:
         """Kill the process and close its Runtime API."""
@@ -157,6 +197,7 @@ class ProcessHost(FunctionHost):
         self._deployment = deployment
         self._sandboxes: list[tuple[Function, Sandbox]] = []
         self._idle: dict[str, list[Sandbox]] = {name: [] for name in self._functions}
+        self._records: deque[Record] = deque(maxlen=_RECORDS_KEPT)
         self._closed = False
 
     def warm(self) -> None:
@@ -179,9 +220,32 @@ class ProcessHost(FunctionHost):
 
     def _run(self, invocation: Invocation) -> Outcome:
         sandbox = self._take(invocation.function)
+        record = Record(invocation, sandbox)
+        self._records.append(record)
         outcome = sandbox.run(invocation)
-        self._give_back(invocation.function, sandbox)
+        if outcome.error_type is not None:  # abandoned
+            threading.Thread(target=self._outlive, args=(record,), daemon=True).start()
+        else:
+            record.outcome = outcome
+            self._give_back(invocation.function, sandbox)
         return outcome
+
+    def _outlive(self, record: Record) -> None:
+        record.outcome = record.sandbox.wait(record.invocation)
+        self._give_back(record.invocation.function, record.sandbox)
+
+    def invocations(self, containing: str) -> list[dict[str, Any]]:
+        wanted = containing.encode()
+        return [record.as_json() for record in tuple(self._records) if wanted in record.invocation.payload]
+
+    def abandon(self, request_id: str) -> bool:
+        found = next((each for each in tuple(self._records) if each.invocation.request_id == request_id), None)
+        if found is None or found.abandoned or found.outcome is not None:
+            return False
+        found.abandoned = True
+        lost = refused(500, "ServiceException", "the invocation was abandoned", kind="Service")
+        found.sandbox.abandon(replace(lost, request_id=request_id))
+        return True
 
     def _take(self, function: Function) -> Sandbox:
         with self._lock:

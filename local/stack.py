@@ -292,9 +292,15 @@ class LocalStack:
         answer = _call("GET", f"{self.aws_url}/_millrace/capacity?partition={quote(f'JOB#{job_id}', safe='')}")
         return dict(answer)
 
-    def inject_fault(self, operation: str, *, count: int = 1, error: str | None = None) -> None:
-        """Let DynamoDB refuse the next `count` calls of `operation`, with throttling by default."""
-        fault = {"operation": operation, "count": count, **({} if error is None else {"error": error})}
+    def inject_fault(
+        self, operation: str, *, count: int = 1, error: str | None = None, job_id: str | None = None
+    ) -> None:
+        """Let DynamoDB refuse the next `count` calls of `operation` (for one job, if named), by default as throttled."""
+        fault: dict[str, Any] = {"operation": operation, "count": count}
+        if error is not None:
+            fault["error"] = error
+        if job_id is not None:
+            fault["partition"] = f"JOB#{job_id}"
         _call("POST", f"{self.aws_url}/_millrace/faults", fault)
 
     def transitions(self, execution_arn: str) -> int:
@@ -310,6 +316,20 @@ class LocalStack:
     def processes(self) -> dict[str, list[int]]:
         """Folder of each function → ids of the processes it runs in."""
         return dict(_call("GET", f"{self.api_url}/_millrace/processes"))
+
+    def invocations(self, containing: str) -> list[dict[str, Any]]:
+        """The latest invocations with this text in their payload, oldest first, as `local.runtime_api.Record` shows them.
+
+        Only functions in processes of their own keep them.
+        """
+        return list(_call("GET", f"{self.api_url}/_millrace/invocations?containing={quote(containing, safe='')}"))
+
+    def abandon(self, request_id: str) -> bool:
+        """Answer the invocation's caller as Lambda does when it fails itself, while the process works on.
+
+        What Step Functions retries then runs beside the attempt it takes for lost. False when it was not running.
+        """
+        return bool(_call("POST", f"{self.api_url}/_millrace/abandon?requestId={quote(request_id)}"))
 
     def pids(self) -> dict[str, int]:
         """Name of each of the stack's own processes → its id."""

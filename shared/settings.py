@@ -41,6 +41,7 @@ class ModelSettings(Settings):
     openai_base_url: str | None = None
     model_secret_arn: str = ""
     model_prices: str = "{}"
+    model_token_timeout_seconds: float = 60
 
     @field_validator("allowed_models", mode="before")
     @classmethod

@@ -97,6 +97,24 @@ def test_a_process_killed_in_the_middle_is_a_runtime_exit_error_that_step_functi
     assert "Runtime exited with error: signal: killed" in failure["taskFailedEventDetails"]["cause"]
 
 
+def test_an_abandoned_invocation_is_lost_to_its_caller_and_runs_on(stack: LocalStack, tmp_path: Path) -> None:
+    marker = tmp_path / "running"
+    host = f"{stack.api_url}/2015-03-31/functions/millrace-work/invocations"
+    with ThreadPoolExecutor() as pool:
+        hanging = pool.submit(httpx.post, host, json={"do": "hang", "marker": str(marker)})
+        eventually(marker.exists)
+        (running,) = stack.invocations(str(marker))
+        assert (running["function"], running["payload"]["do"], running["ended"]) == ("work", "hang", False)
+        assert stack.abandon(running["requestId"])
+        answer = hanging.result()
+    assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (500, "ServiceException")
+    assert not stack.abandon(running["requestId"])
+    assert invoke(stack, {})[1]["pid"] != running["pid"]
+    eventually(lambda: bool(stack.invocations(str(marker))[0]["ended"]))
+    (ended,) = stack.invocations(str(marker))
+    assert (ended["abandoned"], ended["errorType"]) == (True, "Sandbox.Timedout")
+
+
 def test_concurrent_invocations_have_processes_of_their_own_up_to_the_limit(stack: LocalStack, tmp_path: Path) -> None:
     markers = [tmp_path / str(number) for number in range(3)]
     with ThreadPoolExecutor() as pool:
