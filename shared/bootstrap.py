@@ -12,13 +12,16 @@ import shared
 from shared import event_loop
 from shared.clock import utc_now
 from shared.jobs.completion import JobCompletion
-from shared.jobs.endings import Retention
+from shared.jobs.endings import JobEnder, Retention
 from shared.jobs.event_log import LogBounds
 from shared.jobs.limits import CreationLimit, StreamSlots
 from shared.jobs.pipelines import Pipeline, Pipelines
 from shared.jobs.reader import JobWatcher
+from shared.jobs.resuming import JobResumption
 from shared.jobs.service import JobService
 from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRunner
+from shared.jobs.starting import JobStarter
+from shared.jobs.sweeping import StuckJobSweep
 from shared.jobs.tickets import TicketOffice
 from shared.settings import (
     CreationSettings,
@@ -91,19 +94,55 @@ def _retention() -> Retention:
 
 
 @functools.cache
+def _executions() -> StepFunctionsExecutions:
+    return StepFunctionsExecutions(ExecutionSettings().state_machine_arn_prefix)
+
+
+@functools.cache
+def _starter() -> JobStarter:
+    return JobStarter(executions=_executions(), ender=_ender(), retention=_retention())
+
+
+@functools.cache
+def _ender() -> JobEnder:
+    return JobEnder(jobs=_jobs(), event_log=_event_log(), pipelines=pipelines(), retention=_retention(), clock=utc_now)
+
+
+@functools.cache
+def _creations() -> CreationLimit:
+    return CreationLimit(_records(), limit=CreationSettings().job_creations_per_minute, clock=utc_now)
+
+
+@functools.cache
+def job_resumption() -> JobResumption:
+    return JobResumption(
+        jobs=_jobs(),
+        event_log=_event_log(),
+        checkpoints=_checkpoints(),
+        executions=_executions(),
+        starter=_starter(),
+        creations=_creations(),
+        pipelines=pipelines(),
+        allowed_models=ModelSettings().allowed_models,
+        clock=utc_now,
+    )
+
+
+@functools.cache
 def job_service() -> JobService:
     models = ModelSettings()
     return JobService(
         jobs=_jobs(),
         event_log=_event_log(),
         checkpoints=_checkpoints(),
-        executions=StepFunctionsExecutions(ExecutionSettings().state_machine_arn_prefix),
+        executions=_executions(),
+        starter=_starter(),
+        ender=_ender(),
         keys=DynamoIdempotencyKeys(StorageSettings().table_name, clock=utc_now),
-        creations=CreationLimit(_records(), limit=CreationSettings().job_creations_per_minute, clock=utc_now),
+        creations=_creations(),
         pipelines=pipelines(),
         default_model=models.default_model,
         allowed_models=models.allowed_models,
-        retention=_retention(),
         clock=utc_now,
     )
 
@@ -128,9 +167,12 @@ def run_stage(stage: Stage, invocation: StageInvocation) -> StageDone:
 
 @functools.cache
 def job_completion() -> JobCompletion:
-    return JobCompletion(
-        jobs=_jobs(), event_log=_event_log(), pipelines=pipelines(), retention=_retention(), clock=utc_now
-    )
+    return JobCompletion(jobs=_jobs(), ender=_ender())
+
+
+@functools.cache
+def stuck_job_sweep() -> StuckJobSweep:
+    return StuckJobSweep(jobs=_jobs(), executions=_executions(), ender=_ender(), clock=utc_now)
 
 
 @functools.cache

@@ -8,6 +8,7 @@ MillraceError
 │   ├── Forbidden             somebody else's job
 │   ├── NotFound              unknown or expired
 │   ├── Conflict              not possible in the job's present state
+│   ├── CheckpointUnfit       the job's checkpoints no longer fit; a new job has to be made
 │   ├── PayloadTooLarge       the body is over the limit
 │   ├── UnsupportedMediaType  the body is not sent as JSON
 │   └── LimitExceeded         too many; `retry_after` says when it is worth trying again
@@ -47,6 +48,7 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     CONFLICT = "CONFLICT"
+    CHECKPOINT_UNFIT = "CHECKPOINT_UNFIT"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
@@ -131,6 +133,12 @@ class Conflict(RequestRefused):
     """Not possible in the job's present state."""
 
     code = ErrorCode.CONFLICT
+
+
+class CheckpointUnfit(RequestRefused):
+    """The job's checkpoints no longer fit what the pipeline or the project is now; make a new job."""
+
+    code = ErrorCode.CHECKPOINT_UNFIT
 
 
 class PayloadTooLarge(RequestRefused):

@@ -65,6 +65,9 @@ class Metrics:
     def stream_ended(self, seconds: float, *, pipeline: str, reason: str) -> None:
         self._put("StreamSeconds", seconds, "Seconds", pipeline=pipeline, reason=reason)
 
+    def swept(self, ended: int) -> None:
+        self._put("StuckJobsEnded", ended, "Count")
+
     def answered(self, operation: str, status: int, milliseconds: float) -> None:
         self._put("Requests", 1, "Count", operation=operation, status=f"{status // 100}xx")
         self._put("RequestMilliseconds", milliseconds, "Milliseconds", operation=operation)

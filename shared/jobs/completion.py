@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
 from shared import errors
-from shared.clock import Clock
 from shared.errors import AttemptSuperseded, ErrorCode, JobEnded, MillraceError
-from shared.jobs.endings import Retention, ending, ensure_terminal_event
-from shared.jobs.event_log import EventLog
+from shared.jobs.endings import JobEnder
 from shared.jobs.job import LIVE, Fault, Job, JobStatus
-from shared.jobs.pipelines import Pipeline
 from shared.jobs.stages import StageDone, StageInvocation
-from shared.jobs.store import JobGuard, JobStore, StaleWrite
+from shared.jobs.store import JobStore, StaleWrite
 from shared.schema import Schema
-from shared.telemetry import log, metrics
+from shared.telemetry import log
 
 STACK_TRACE_CHARS = 4000
 """How much of a stack trace is kept on the job: its end, where the fault is."""
@@ -42,20 +38,9 @@ class FailureInvocation(Schema):
 class JobCompletion:
     """Moves jobs to `completed` and `failed`. Both calls can be repeated: the second finds the work done."""
 
-    def __init__(
-        self,
-        *,
-        jobs: JobStore,
-        event_log: EventLog,
-        pipelines: Mapping[str, Pipeline],
-        retention: Retention,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, *, jobs: JobStore, ender: JobEnder) -> None:
         self._jobs = jobs
-        self._log = event_log
-        self._pipelines = pipelines
-        self._retention = retention
-        self._clock = clock
+        self._ender = ender
 
     def complete(self, invocation: StageInvocation) -> StageDone:
         """`in_progress → completed`. Raises AttemptStopped when the job has ended otherwise or runs anew."""
@@ -80,21 +65,10 @@ class JobCompletion:
         return job
 
     def _end(self, job: Job, to: JobStatus, status_in: frozenset[JobStatus], details: dict[str, Any]) -> None:
-        kept_seconds = self._retention.of(self._pipelines[job.pipeline], to)
-        changes = {**details, **ending(to, at=self._clock(), kept_seconds=kept_seconds)}
         try:
-            ended = self._jobs.update(job.id, changes, when=JobGuard(status_in=status_in, generation=job.generation))
+            self._ender.end(job, to, status_in=status_in, details=details)
         except StaleWrite as stale:
-            ended = _already(to, stale, job.generation)
-        ensure_terminal_event(self._log, ended, clock=self._clock)
-        metrics.job_ended(ended)
-
-
-def _already(to: JobStatus, stale: StaleWrite, generation: int) -> Job:
-    job = stale.current
-    if job is None or job.generation != generation or job.status is not to:
-        raise JobEnded(f"the job is {job.status if job else 'gone'}") from stale
-    return job
+            raise JobEnded(str(stale)) from stale
 
 
 def fault_of(job: Job, caught: CaughtError) -> Fault:

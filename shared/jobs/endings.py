@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from shared.clock import Clock
@@ -12,9 +13,11 @@ from shared.jobs.checkpoints import latest_checkpoint
 from shared.jobs.event_log import EventLog, LogTail
 from shared.jobs.events import Cancelled, Complete, Failed, Progress, StoredEvent
 from shared.jobs.fence import Fence
-from shared.jobs.job import Job, JobStatus
+from shared.jobs.job import LIVE, Job, JobStatus
 from shared.jobs.pipelines import Pipeline
+from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.jobs.writer import claim, claim_after
+from shared.telemetry import metrics
 
 OUTSIDE = 999
 """The stage number of whoever ends a job from outside its stages: above every stage."""
@@ -31,16 +34,6 @@ class Retention:
         if status is JobStatus.COMPLETED:
             return self.completed if pipeline.retention_seconds is None else pipeline.retention_seconds
         return self.failed if pipeline.failed_retention_seconds is None else pipeline.failed_retention_seconds
-
-
-def ending(status: JobStatus, *, at: datetime, kept_seconds: int) -> dict[str, Any]:
-    """The changes that move a job to this end."""
-    return {
-        "status": status,
-        "ended_at": at,
-        "updated_at": at,
-        "expires_at": int((at + timedelta(seconds=kept_seconds)).timestamp()),
-    }
 
 
 def terminal_events(job: Job) -> tuple[StoredEvent, ...]:
@@ -86,3 +79,53 @@ def ensure_terminal_event(log: EventLog, job: Job, *, clock: Clock) -> None:
         claim(log, job.id, fence, events, at=clock)
     except AttemptStopped:
         return
+
+
+class JobEnder:
+    """Moves live jobs to their ends."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        event_log: EventLog,
+        pipelines: Mapping[str, Pipeline],
+        retention: Retention,
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._log = event_log
+        self._pipelines = pipelines
+        self._retention = retention
+        self._clock = clock
+
+    def end(
+        self,
+        job: Job,
+        to: JobStatus,
+        *,
+        status_in: frozenset[JobStatus] = LIVE,
+        details: Mapping[str, Any] | None = None,
+    ) -> Job:
+        """End this generation of the job and tell its watchers. An end that stands already is only told again.
+
+        Raises StaleWrite when the job has ended otherwise, runs anew, or is gone.
+        """
+        now = self._clock()
+        kept = timedelta(seconds=self._retention.of(self._pipelines[job.pipeline], to))
+        changes = {
+            **(details or {}),
+            "status": to,
+            "ended_at": now,
+            "updated_at": now,
+            "expires_at": int((now + kept).timestamp()),
+        }
+        try:
+            ended = self._jobs.update(job.id, changes, when=JobGuard(status_in=status_in, generation=job.generation))
+            metrics.job_ended(ended)
+        except StaleWrite as stale:
+            if stale.current is None or (stale.current.status, stale.current.generation) != (to, job.generation):
+                raise
+            ended = stale.current
+        ensure_terminal_event(self._log, ended, clock=self._clock)
+        return ended

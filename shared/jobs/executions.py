@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Protocol
 
 from shared.jobs.job import Job
+
+
+class ExecutionState(StrEnum):
+    """As far as anybody outside can tell."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
 
 
 class ExecutionNotStarted(Exception):
@@ -15,6 +24,8 @@ class Executions(Protocol):
     """One execution per generation of a job, named after the job: starting the same one twice starts it once."""
 
     def arn_of(self, job: Job) -> str: ...
+
+    def state_of(self, job: Job) -> ExecutionState: ...
 
     def start(self, job: Job) -> None:
         """Raises ExecutionNotStarted."""

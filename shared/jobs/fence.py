@@ -25,6 +25,15 @@ class Fence:
         return cls(generation, stage, retry, secrets.token_hex(4))
 
     @classmethod
+    def of_resumption(cls, generation: int) -> Fence:
+        """Above the generation before, below every attempt of this one."""
+        return cls(generation, 0, 0, "")
+
+    @property
+    def is_resumption(self) -> bool:
+        return not self.nonce
+
+    @classmethod
     def parse(cls, text: str) -> Fence:
         generation, stage, retry, nonce = text.split(".")
         return cls(int(generation), int(stage), int(retry), nonce)

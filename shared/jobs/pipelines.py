@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from shared.schema import Schema
+
+if TYPE_CHECKING:
+    from shared.jobs.checkpoints import StageOutput
 
 
 class JobInput(Schema):
@@ -26,7 +30,8 @@ class Pipeline:
     """One kind of job.
 
     `stages` are the names of its stage functions in order, `run_seconds` the state machine's own time limit. Retentions
-    (seconds after the end) fall back to the settings when None.
+    (seconds after the end) fall back to the settings when None. `refuse_resume` looks at a job's input and at the
+    outputs of its finished stages, and answers why they no longer fit what they are about as it is now, or None.
     """
 
     name: str
@@ -36,6 +41,7 @@ class Pipeline:
     run_seconds: int = 3600
     retention_seconds: int | None = None
     failed_retention_seconds: int | None = None
+    refuse_resume: Callable[[JobInput, Mapping[str, StageOutput]], str | None] | None = None
 
     def place_of(self, stage: str) -> int:
         return self.stages.index(stage)

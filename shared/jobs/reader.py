@@ -15,6 +15,7 @@ from shared.jobs.event_log import EventLog
 from shared.jobs.events import TERMINAL, Complete, Delta, Snapshot, StreamEvent
 from shared.jobs.job import Job
 from shared.jobs.store import JobStore
+from shared.jobs.transcript import Transcript
 from shared.jobs.writer import COALESCE_SECONDS
 
 SHORTEST_WAIT = 0.025
@@ -48,6 +49,7 @@ class LogReader:
 
     def poll(self) -> list[Frame]:
         """What has come since the last call."""
+        from_the_start = self.position == 0
         frames: list[Frame] = []
         for entry in self._log.read(self._job_id, after=self.position):
             if entry.seq > self.position + 1:
@@ -57,7 +59,7 @@ class LogReader:
                 frames.append(Frame(entry.seq, entry.event))
             elif entry.seq > self.position:
                 break  # a read that lags may show a gap; the next one fills it
-        return frames
+        return _without_earlier_ends(frames) if from_the_start else frames
 
     def _across_gap(self) -> list[Frame]:
         """What covers the missing events, if anything does."""
@@ -67,6 +69,18 @@ class LogReader:
         self.position = snapshot.seq
         whole = Snapshot(text=snapshot.text, stage=snapshot.stage, progress=snapshot.progress)
         return [Frame(snapshot.seq, whole)]
+
+
+def _without_earlier_ends(frames: list[Frame]) -> list[Frame]:
+    """For a newcomer to a resumed job: one snapshot in place of everything up to the end it was resumed from."""
+    ends = [place for place, frame in enumerate(frames[:-1]) if frame.terminal]
+    if not ends:
+        return frames
+    transcript = Transcript()
+    for frame in frames[: ends[-1] + 1]:
+        transcript.apply(frame.id, frame.event)
+    whole = Snapshot(text=transcript.text, stage=transcript.stage, progress=transcript.progress)
+    return [Frame(transcript.seq, whole), *frames[ends[-1] + 1 :]]
 
 
 class Pace:

@@ -17,17 +17,17 @@ from shared.errors import (
     NotFound,
 )
 from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
-from shared.jobs.endings import Retention, ending, ensure_terminal_event
+from shared.jobs.endings import JobEnder
 from shared.jobs.event_log import EventLog
 from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys, KeyClaim, KeyTaken, hash_of_request
 from shared.jobs.ids import JOB_ID, new_job_id
-from shared.jobs.job import LIVE, Job, JobLinks, JobStatus
+from shared.jobs.job import Job, JobLinks, JobStatus
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline
 from shared.jobs.reader import LogReader
 from shared.jobs.starting import JobStarter, NotStarted
-from shared.jobs.store import JobFilter, JobGuard, JobPage, JobStore, StaleWrite
+from shared.jobs.store import JobFilter, JobPage, JobStore, StaleWrite
 from shared.jobs.transcript import Transcript
 from shared.telemetry import log, metrics
 
@@ -68,32 +68,26 @@ class JobService:
         event_log: EventLog,
         checkpoints: CheckpointStore,
         executions: Executions,
+        starter: JobStarter,
+        ender: JobEnder,
         keys: IdempotencyKeys,
         creations: CreationLimit,
         pipelines: Mapping[str, Pipeline],
         default_model: str,
         allowed_models: Sequence[str],
-        retention: Retention,
         clock: Clock,
     ) -> None:
         self._jobs = jobs
         self._log = event_log
         self._checkpoints = checkpoints
         self._executions = executions
-        self._starter = JobStarter(
-            jobs=jobs,
-            event_log=event_log,
-            executions=executions,
-            pipelines=pipelines,
-            retention=retention,
-            clock=clock,
-        )
+        self._starter = starter
+        self._ender = ender
         self._keys = keys
         self._creations = creations
         self._pipelines = pipelines
         self._default_model = default_model
         self._allowed_models = tuple(allowed_models)
-        self._retention = retention
         self._clock = clock
 
     def create(self, owner: str, request: NewJob, *, idempotency_key: str | None = None) -> Job:
@@ -157,20 +151,14 @@ class JobService:
     def cancel(self, owner: str, job_id: str) -> Job:
         """End the job where it stands; a cancelled one stays as it is. Raises NotFound, Forbidden, Conflict."""
         job = self.owned(owner, job_id)
-        kept_seconds = self._retention.of(self._pipelines[job.pipeline], JobStatus.CANCELLED)
-        changes = ending(JobStatus.CANCELLED, at=self._clock(), kept_seconds=kept_seconds)
         try:
-            cancelled = self._jobs.update(job_id, changes, when=JobGuard(status_in=LIVE))
+            # The log learns of it before the execution does: that is what stops a stage in the middle of a model call.
+            cancelled = self._ender.end(job, JobStatus.CANCELLED)
         except StaleWrite as stale:
             if stale.current is None:
                 raise _unknown(job_id) from stale
-            if stale.current.status is not JobStatus.CANCELLED:
-                raise Conflict(f"the job is {stale.current.status}; only a live job can be cancelled") from stale
-            cancelled = stale.current
-        # The log first: it is what stops a stage in the middle of a model call. The execution only waits for the stage.
-        ensure_terminal_event(self._log, cancelled, clock=self._clock)
+            raise Conflict(f"the job is {stale.current.status}; only a live job can be cancelled") from stale
         self._executions.stop(cancelled)
-        metrics.job_ended(cancelled)
         log.info("job cancelled", job_id=job_id)
         return cancelled
 

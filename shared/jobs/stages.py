@@ -149,6 +149,8 @@ class StageRunner:
         text = previous.text if previous else ""
         tail: LogTail | None = None
         unwritten = ""
+        if job.generation > 1 and not invocation.retry:
+            reached = await self._after_resumption(job) or reached
         if not invocation.retry:
             tail = await asyncio.to_thread(claim_after, self._log, job.id, fence, (started,), reached, at=self._clock)
         if tail is None:
@@ -171,6 +173,12 @@ class StageRunner:
         run = StageRun(job, pipeline.input_model.model_validate(job.input), previous, stream)
         output = await stream.run(stage.run(run))
         await self._finish(stage.name, job, fence, run, StageOutput(output=output, text=stream.text))
+
+    async def _after_resumption(self, job: Job) -> LogTail | None:
+        """The end of the log, if it is the resumption's `reset`: what that says need not be said again."""
+        tail = await asyncio.to_thread(self._log.tail, job.id)
+        resumed = tail.fence is not None and tail.fence.is_resumption and tail.fence.generation == job.generation
+        return tail if resumed else None
 
     async def _left_by_earlier_stages(
         self, pipeline: Pipeline, stage: str, job: Job

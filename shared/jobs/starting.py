@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from shared.clock import Clock
 from shared.errors import ErrorCode, MillraceError
-from shared.jobs.endings import Retention, ending, ensure_terminal_event
-from shared.jobs.event_log import EventLog
+from shared.jobs.endings import JobEnder, Retention
 from shared.jobs.executions import ExecutionNotStarted, Executions
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.jobs.pipelines import Pipeline
-from shared.jobs.store import JobGuard, JobStore, StaleWrite
+from shared.jobs.store import StaleWrite
 from shared.telemetry import log
 
 
@@ -33,19 +30,13 @@ class JobStarter:
     def __init__(
         self,
         *,
-        jobs: JobStore,
-        event_log: EventLog,
         executions: Executions,
-        pipelines: Mapping[str, Pipeline],
+        ender: JobEnder,
         retention: Retention,
-        clock: Clock,
     ) -> None:
-        self._jobs = jobs
-        self._log = event_log
         self._executions = executions
-        self._pipelines = pipelines
+        self._ender = ender
         self._retention = retention
-        self._clock = clock
 
     def expiry_of_live(self, pipeline: Pipeline, now: datetime) -> int:
         """When a job that starts now is gone, in Unix seconds, should nobody ever end it."""
@@ -66,9 +57,9 @@ class JobStarter:
         try:
             failed = self._fail(job)
         except StaleWrite as stale:
-            if stale.current is not None and stale.current.status is not JobStatus.FAILED:
+            if stale.current is not None:
                 return stale.current
-            failed = stale.current or job
+            failed = job
         raise NotStarted(failed) from refusal
 
     def _fail(self, job: Job) -> Job:
@@ -78,9 +69,5 @@ class JobStarter:
             retryable=True,
             trace_id=job.trace_id,
         )
-        kept_seconds = self._retention.of(self._pipelines[job.pipeline], JobStatus.FAILED)
-        changes = {"failure": failure, **ending(JobStatus.FAILED, at=self._clock(), kept_seconds=kept_seconds)}
-        pending = JobGuard(status_in=frozenset({JobStatus.PENDING}), generation=job.generation)
-        failed = self._jobs.update(job.id, changes, when=pending)
-        ensure_terminal_event(self._log, failed, clock=self._clock)
-        return failed
+        pending = frozenset({JobStatus.PENDING})
+        return self._ender.end(job, JobStatus.FAILED, status_in=pending, details={"failure": failure})

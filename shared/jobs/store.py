@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -73,6 +73,9 @@ class JobStore(Protocol):
 
     def update(self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard) -> Job:
         """Set the named fields if the guard holds and answer the whole job; raise StaleWrite otherwise."""
+
+    def live(self) -> Iterable[Job]:
+        """Every job that is pending or in progress, in any order; may lag behind the latest moves."""
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """Raises ValueError for a cursor this store did not issue."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from shared.jobs.executions import ExecutionNotStarted, execution_name
+from shared.jobs.executions import ExecutionNotStarted, ExecutionState, execution_name
 from shared.jobs.job import Job
-from shared.storage.aws import stepfunctions
+from shared.storage.aws import stepfunctions, storage_faults
 from shared.telemetry import log
 
 
@@ -19,6 +19,18 @@ class StepFunctionsExecutions:
     def arn_of(self, job: Job) -> str:
         machine = self._prefix + job.pipeline
         return machine.replace(":stateMachine:", ":execution:") + ":" + execution_name(job)
+
+    def state_of(self, job: Job) -> ExecutionState:
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - see storage/aws.py
+
+        try:
+            with storage_faults():
+                found = stepfunctions().describe_execution(executionArn=str(job.execution_arn))
+        except ClientError as error:
+            if _code(error) == "ExecutionDoesNotExist":
+                return ExecutionState.UNKNOWN
+            raise
+        return ExecutionState.RUNNING if found["status"] in {"RUNNING", "PENDING_REDRIVE"} else ExecutionState.ENDED
 
     def start(self, job: Job) -> None:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see storage/aws.py

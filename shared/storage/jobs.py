@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.clock import Clock
-from shared.jobs.ids import JOB_ID
+from shared.jobs.ids import ALPHABET, JOB_ID
 from shared.jobs.job import Job
 from shared.jobs.store import JobFilter, JobGuard, JobPage, StaleWrite
 from shared.storage import keys
@@ -15,7 +15,11 @@ from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
 
 BY_OWNER = "ByOwner"
-INDEX_ATTRIBUTES = ("ownerSort",)
+LIVE_JOBS = "LiveJobs"
+LIVE_SHARDS = 8
+"""Partitions of the index of live jobs: a thousand new jobs a second would be too many for one."""
+
+INDEX_ATTRIBUTES = ("ownerSort", "live")
 
 
 class DynamoJobStore:
@@ -28,7 +32,15 @@ class DynamoJobStore:
     def put_new(self, job: Job) -> None:
         values = job.model_dump(mode="json", exclude_none=True)
         # The index sorts by id, which begins with the time of creation.
-        item = to_item({"PK": keys.job_partition(job.id), "SK": keys.JOB, "ownerSort": job.id, **values})
+        item = to_item(
+            {
+                "PK": keys.job_partition(job.id),
+                "SK": keys.JOB,
+                "ownerSort": job.id,
+                "live": _live_shard(job.id),
+                **values,
+            }
+        )
         try:
             with refused_condition(_Existing):
                 dynamodb().put_item(
@@ -56,12 +68,21 @@ class DynamoJobStore:
             names[f"#s{place}"] = name
             attributes[f":s{place}"] = to_attribute(value)
             assignments.append(f"#s{place} = :s{place}")
+        expression = "SET " + ", ".join(assignments)
+        if "status" in changes:
+            # In the index of live jobs exactly while it is one.
+            names["#live"] = "live"
+            if changes["status"].ended:
+                expression += " REMOVE #live"
+            else:
+                expression += ", #live = :live"
+                attributes[":live"] = to_attribute(_live_shard(job_id))
         conditions = ["#expiresAt > :now", *_conditions(when, names, attributes)]
         with refused_condition(lambda item: StaleWrite(self._shown(item))):
             updated = dynamodb().update_item(
                 TableName=self._table,
                 Key=_key(job_id),
-                UpdateExpression="SET " + ", ".join(assignments),
+                UpdateExpression=expression,
                 ConditionExpression=" AND ".join(conditions),
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues=attributes,
@@ -69,6 +90,25 @@ class DynamoJobStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         return _job(updated["Attributes"])
+
+    def live(self) -> Iterator[Job]:
+        for shard in range(LIVE_SHARDS):
+            start: dict[str, Any] = {}
+            while True:
+                with storage_faults():
+                    page = dynamodb().query(
+                        TableName=self._table,
+                        IndexName=LIVE_JOBS,
+                        KeyConditionExpression="#live = :live",
+                        ExpressionAttributeNames={"#live": "live"},
+                        ExpressionAttributeValues={":live": to_attribute(f"LIVE#{shard}")},
+                        **start,
+                    )
+                found = self._load_all([item["ownerSort"]["S"] for item in page["Items"]])
+                yield from (job for job in found.values() if not job.status.ended)
+                if "LastEvaluatedKey" not in page:
+                    break
+                start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
         start = _decode_cursor(cursor, owner) if cursor is not None else None
@@ -145,6 +185,10 @@ def _conditions(when: JobGuard, names: dict[str, str], attributes: dict[str, Any
             attributes[":fence"] = to_attribute(fence)
             conditions.append(f"#fence {operator} :fence")
     return conditions
+
+
+def _live_shard(job_id: str) -> str:
+    return f"LIVE#{ALPHABET.index(job_id[-1]) % LIVE_SHARDS}"
 
 
 def _key(job_id: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class Operation(StrEnum):
     GET_JOB = "get_job"
     LIST_JOBS = "list_jobs"
     CANCEL_JOB = "cancel_job"
+    RESUME_JOB = "resume_job"
     CREATE_STREAM_TICKET = "create_stream_ticket"
     STREAM_JOB = "stream_job"
     UNKNOWN = "unknown"

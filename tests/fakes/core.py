@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from shared.jobs.checkpoints import StageOutput
 from shared.jobs.completion import JobCompletion
-from shared.jobs.endings import Retention
+from shared.jobs.endings import JobEnder, Retention
 from shared.jobs.event_log import LogBounds
 from shared.jobs.events import StoredEvent
 from shared.jobs.ids import new_job_id
@@ -15,8 +16,11 @@ from shared.jobs.job import Job, JobLinks
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline, Pipelines
 from shared.jobs.reader import JobWatcher
+from shared.jobs.resuming import JobResumption
 from shared.jobs.service import JobService, NewJob
 from shared.jobs.stages import StageDone, StageInvocation, StageRun, StageRunner
+from shared.jobs.starting import JobStarter
+from shared.jobs.sweeping import StuckJobSweep
 from shared.jobs.transcript import Transcript
 from shared.schema import Schema
 from tests.fakes.checkpoints import FakeCheckpointStore
@@ -35,7 +39,18 @@ class Poem(Schema):
     lines: tuple[str, ...]
 
 
-POEM = Pipeline(name="poem", input_model=PoemInput, result_model=Poem, stages=("draft", "polish"))
+def topic_has_moved(job_input: JobInput, outputs: Mapping[str, StageOutput]) -> str | None:
+    moved = isinstance(job_input, PoemInput) and job_input.topic == "moved" and "draft" in outputs
+    return "the topic has moved" if moved else None
+
+
+POEM = Pipeline(
+    name="poem",
+    input_model=PoemInput,
+    result_model=Poem,
+    stages=("draft", "polish"),
+    refuse_resume=topic_has_moved,
+)
 BRIEF = Pipeline(
     name="brief",
     input_model=PoemInput,
@@ -114,17 +129,34 @@ class Core:
         self.records = FakeRecordStore()
         self.keys = FakeIdempotencyKeys(clock=self.clock)
         self.executions = FakeExecutions()
+        creations = CreationLimit(self.records, limit=10, clock=self.clock)
+        self.ender = JobEnder(
+            jobs=self.jobs, event_log=self.log, pipelines=PIPELINES, retention=RETENTION, clock=self.clock
+        )
+        self.starter = JobStarter(executions=self.executions, ender=self.ender, retention=RETENTION)
+        self.resumption = JobResumption(
+            jobs=self.jobs,
+            event_log=self.log,
+            checkpoints=self.checkpoints,
+            executions=self.executions,
+            starter=self.starter,
+            creations=creations,
+            pipelines=PIPELINES,
+            allowed_models=("scripted-1", "scripted-2"),
+            clock=self.clock,
+        )
         self.service = JobService(
             jobs=self.jobs,
             event_log=self.log,
             checkpoints=self.checkpoints,
             executions=self.executions,
+            starter=self.starter,
+            ender=self.ender,
             keys=self.keys,
-            creations=CreationLimit(self.records, limit=10, clock=self.clock),
+            creations=creations,
             pipelines=PIPELINES,
             default_model="scripted-1",
             allowed_models=("scripted-1", "scripted-2"),
-            retention=RETENTION,
             clock=self.clock,
         )
         self.runner = StageRunner(
@@ -135,9 +167,8 @@ class Core:
             clock=self.clock,
             bounds=bounds or LogBounds(),
         )
-        self.completion = JobCompletion(
-            jobs=self.jobs, event_log=self.log, pipelines=PIPELINES, retention=RETENTION, clock=self.clock
-        )
+        self.completion = JobCompletion(jobs=self.jobs, ender=self.ender)
+        self.sweep = StuckJobSweep(jobs=self.jobs, executions=self.executions, ender=self.ender, clock=self.clock)
         self.watcher = JobWatcher(jobs=self.jobs, event_log=self.log, result_of=self.service.result, clock=self.clock)
 
     def new_job(self, **fields: Any) -> Job:

@@ -38,6 +38,11 @@ class FakeJobStore:
             self._stored[job_id] = text
             return Job.model_validate_json(text)
 
+    def live(self) -> list[Job]:
+        with self._lock:
+            shown = [job for job in map(self._shown, self._stored) if job is not None]
+            return [job for job in shown if not job.status.ended]
+
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
         with self._lock:
             if cursor is not None and cursor not in self._stored:

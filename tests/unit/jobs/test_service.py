@@ -80,7 +80,8 @@ class LosesTheAnswer(FakeExecutions):
         self._reached = reached
 
     def start(self, job: Job) -> None:
-        self._core.jobs.update(job.id, {"status": self._reached}, when=JobGuard())
+        fault = Fault(code=ErrorCode.WORKER_LOST, message="lost") if self._reached is JobStatus.FAILED else None
+        self._core.jobs.update(job.id, {"status": self._reached, "failure": fault}, when=JobGuard())
         raise ExecutionNotStarted("no answer")
 
 
@@ -106,14 +107,14 @@ class TestExecutionsThatDoNotStart:
 
     def test_an_execution_that_started_although_its_answer_was_lost_is_a_job_like_any_other(self) -> None:
         core = Core()
-        core.service._starter._executions = LosesTheAnswer(core, JobStatus.IN_PROGRESS)
+        core.starter._executions = LosesTheAnswer(core, JobStatus.IN_PROGRESS)
         job = core.service.create("ada", a_request())
         assert job.status is JobStatus.IN_PROGRESS
         assert core.events(job) == []
 
     def test_a_job_that_was_found_failed_already_stays_so(self) -> None:
         core = Core()
-        core.service._starter._executions = LosesTheAnswer(core, JobStatus.FAILED)
+        core.starter._executions = LosesTheAnswer(core, JobStatus.FAILED)
         with pytest.raises(NotStarted):
             core.service.create("ada", a_request())
 

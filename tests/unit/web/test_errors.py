@@ -24,6 +24,7 @@ EXPECTED = {
     "Forbidden": 403,
     "NotFound": 404,
     "Conflict": 409,
+    "CheckpointUnfit": 409,
     "PayloadTooLarge": 413,
     "UnsupportedMediaType": 415,
     "InvalidInput": 422,

@@ -1,0 +1,9 @@
+"""Every few minutes: ends jobs whose execution is gone, with a reason."""
+
+from typing import Any
+
+from shared.bootstrap import stuck_job_sweep
+
+
+def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
+    return stuck_job_sweep().run().model_dump(mode="json")

@@ -1,0 +1,130 @@
+"""Resuming a failed or cancelled job from its last checkpoint, if that still fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.clock import Clock
+from shared.errors import AttemptStopped, CheckpointUnfit, Conflict
+from shared.jobs.checkpoints import CheckpointStore, StageOutput
+from shared.jobs.event_log import EventLog, LogTail
+from shared.jobs.events import Delta, Reset
+from shared.jobs.executions import Executions
+from shared.jobs.fence import Fence
+from shared.jobs.job import Job, JobStatus
+from shared.jobs.limits import CreationLimit
+from shared.jobs.pipelines import Pipeline
+from shared.jobs.service import owned_job
+from shared.jobs.starting import JobStarter
+from shared.jobs.store import JobGuard, JobStore, StaleWrite
+from shared.jobs.writer import MAX_DELTA_CHARS, claim, claim_after
+from shared.telemetry import log
+
+RESUMABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
+
+
+class JobResumption:
+    """Starts the next generation of an ended job. Its log goes on, its finished stages stay finished."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        event_log: EventLog,
+        checkpoints: CheckpointStore,
+        executions: Executions,
+        starter: JobStarter,
+        creations: CreationLimit,
+        pipelines: Mapping[str, Pipeline],
+        allowed_models: Sequence[str],
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._log = event_log
+        self._checkpoints = checkpoints
+        self._executions = executions
+        self._starter = starter
+        self._creations = creations
+        self._pipelines = pipelines
+        self._allowed_models = allowed_models
+        self._clock = clock
+
+    def resume(self, owner: str, job_id: str) -> Job:
+        """Restart the job; its watchers see `reset` with the text that stands.
+
+        Raises NotFound, Forbidden, Conflict (the job has not failed or been cancelled), CheckpointUnfit,
+        RateLimitExceeded (a resumed job counts as a new one) and NotStarted.
+        """
+        job = owned_job(self._jobs, owner, job_id)
+        if job.status not in RESUMABLE:
+            raise Conflict(f"the job is {job.status}; only a failed or cancelled job can be resumed")
+        standing = self._standing(job)
+        self._creations.take(owner)
+        resumed = self._next_generation(job)
+        self._announce(resumed, standing)
+        log.info("job resumed", job_id=job.id, generation=resumed.generation)
+        return self._starter.start(resumed)
+
+    def _standing(self, job: Job) -> StageOutput | None:
+        """What the last finished stage left. Raises CheckpointUnfit."""
+        pipeline = self._pipelines.get(job.pipeline)
+        if pipeline is None:
+            raise CheckpointUnfit(f"there is no pipeline {job.pipeline} any more")
+        done = pipeline.stages[: len(job.checkpoints)]
+        if set(done) != job.checkpoints.keys():
+            raise CheckpointUnfit("the pipeline has other stages than when the job ran")
+        try:
+            job_input = pipeline.input_model.model_validate(job.input)
+        except ValidationError:
+            raise CheckpointUnfit("the pipeline takes other input than when the job was made") from None
+        if job.model not in self._allowed_models:
+            raise CheckpointUnfit(f"the model {job.model} is not offered any more")
+        outputs = {stage: self._checkpoints.get(job.id, stage, job.checkpoints[stage]) for stage in done}
+        reason = pipeline.refuse_resume(job_input, outputs) if pipeline.refuse_resume else None
+        if reason is not None:
+            raise CheckpointUnfit(reason)
+        return outputs[done[-1]] if done else None
+
+    def _next_generation(self, job: Job) -> Job:
+        now = self._clock()
+        generation = job.generation + 1
+        changes: dict[str, Any] = {
+            "status": JobStatus.PENDING,
+            "generation": generation,
+            "attempt": 1,
+            "last_fault": None,
+            "failure": None,
+            "ended_at": None,
+            "updated_at": now,
+            "expires_at": self._starter.expiry_of_live(self._pipelines[job.pipeline], now),
+            "execution_arn": self._executions.arn_of(job.model_copy(update={"generation": generation})),
+        }
+        try:
+            return self._jobs.update(job.id, changes, when=JobGuard(status_in=RESUMABLE, generation=job.generation))
+        except StaleWrite as stale:
+            now_is = stale.current.status if stale.current else "gone"
+            raise Conflict(f"the job is {now_is}; somebody else has resumed it, or it has expired") from stale
+
+    def _announce(self, job: Job, standing: StageOutput | None) -> None:
+        """Take the log over at once, so that it no longer ends with the generation before."""
+        text = standing.text if standing else ""
+        parts = [text[begin : begin + MAX_DELTA_CHARS] for begin in range(0, len(text), MAX_DELTA_CHARS)] or [""]
+        reset = Reset(
+            text=parts[0],
+            progress=job.progress,
+            reason="RESUMED",
+            message="the job goes on from its last checkpoint",
+            attempt=1,
+            retry_count=job.retry_count,
+        )
+        fence = Fence.of_resumption(job.generation)
+        try:
+            tail: LogTail | None = claim(self._log, job.id, fence, (reset,), at=self._clock)
+            for part in parts[1:]:
+                if tail is not None:
+                    tail = claim_after(self._log, job.id, fence, (Delta(text=part),), tail, at=self._clock)
+        except AttemptStopped:
+            return  # cancelled again meanwhile: whoever did that has the log

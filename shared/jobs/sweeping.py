@@ -1,0 +1,78 @@
+"""The sweep: jobs whose execution is gone are ended with a reason, instead of being watched for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.clock import Clock
+from shared.errors import ErrorCode
+from shared.jobs.endings import JobEnder
+from shared.jobs.executions import Executions, ExecutionState
+from shared.jobs.job import Fault, Job, JobStatus
+from shared.jobs.store import JobStore, StaleWrite
+from shared.schema import Schema
+from shared.telemetry import log, metrics
+
+SETTLED_SECONDS = 60
+"""A job that moved within this time is left alone: whoever moved it may be about to move it again."""
+
+
+class SweepReport(Schema):
+    """What one sweep found: live jobs looked at, and the ids of those it ended."""
+
+    looked_at: int
+    ended: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    code: ErrorCode
+    message: str
+
+
+REASONS = {
+    ExecutionState.UNKNOWN: _Verdict(ErrorCode.EXECUTION_NOT_STARTED, "the job was stored, but never started"),
+    ExecutionState.ENDED: _Verdict(ErrorCode.WORKER_LOST, "the job's execution ended without ending the job"),
+}
+
+
+class StuckJobSweep:
+    """Ends live jobs nobody works on any more. A running execution is left to its own time limits."""
+
+    def __init__(self, *, jobs: JobStore, executions: Executions, ender: JobEnder, clock: Clock) -> None:
+        self._jobs = jobs
+        self._executions = executions
+        self._ender = ender
+        self._clock = clock
+
+    def run(self) -> SweepReport:
+        """Look at every live job that has not moved for a minute. Safe to run at any time, and twice at once."""
+        settled = self._clock() - timedelta(seconds=SETTLED_SECONDS)
+        looked_at, ended = 0, []
+        for job in self._jobs.live():
+            if job.updated_at > settled:
+                continue
+            looked_at += 1
+            reason = REASONS.get(self._executions.state_of(job))
+            if reason is not None and self._fail(job, reason):
+                ended.append(job.id)
+        log.info("swept", looked_at=looked_at, ended=len(ended))
+        metrics.swept(len(ended))
+        return SweepReport(looked_at=looked_at, ended=tuple(ended))
+
+    def _fail(self, job: Job, reason: _Verdict) -> bool:
+        failure = Fault(
+            code=reason.code,
+            message=reason.message,
+            stage=job.stage,
+            attempt=job.attempt,
+            retryable=True,
+            trace_id=job.trace_id,
+        )
+        try:
+            self._ender.end(job, JobStatus.FAILED, details={"failure": failure})
+        except StaleWrite:
+            return False  # it ended, or was resumed, while we looked
+        log.warning("stuck job ended", job_id=job.id, code=reason.code, stage=job.stage)
+        return True

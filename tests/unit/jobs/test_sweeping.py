@@ -1,0 +1,65 @@
+"""The sweep for jobs nobody works on any more."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.errors import ErrorCode
+from shared.jobs.events import Failed
+from shared.jobs.executions import ExecutionState
+from shared.jobs.job import JobStatus
+from shared.jobs.sweeping import SETTLED_SECONDS
+from tests.fakes.core import Core, ScriptedStage, a_request, says
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (ExecutionState.UNKNOWN, ErrorCode.EXECUTION_NOT_STARTED),
+        (ExecutionState.ENDED, ErrorCode.WORKER_LOST),
+    ],
+)
+def test_a_job_whose_execution_is_gone_is_failed_with_the_reason(state: ExecutionState, code: ErrorCode) -> None:
+    core = Core()
+    job = core.service.create("ada", a_request())
+    core.executions.states[job.id] = state
+    core.clock.advance(SETTLED_SECONDS + 1)
+    assert core.sweep.run().ended == (job.id,)
+    failed = core.job(job.id)
+    assert failed.status is JobStatus.FAILED
+    assert failed.failure is not None
+    assert failed.failure.code is code
+    (event,) = core.events(job)
+    assert isinstance(event, Failed)
+    assert core.sweep.run().looked_at == 0
+
+
+def test_a_running_execution_is_left_to_its_own_limits() -> None:
+    core = Core()
+    core.service.create("ada", a_request())
+    core.clock.advance(SETTLED_SECONDS + 1)
+    report = core.sweep.run()
+    assert (report.looked_at, report.ended) == (1, ())
+
+
+def test_a_job_that_moved_a_moment_ago_is_left_alone() -> None:
+    core = Core()
+    job = core.service.create("ada", a_request())
+    core.executions.states[job.id] = ExecutionState.ENDED
+    core.clock.advance(SETTLED_SECONDS + 1)
+    core.run(ScriptedStage("draft", says("x")), job)
+    assert core.sweep.run().looked_at == 0
+
+
+def test_a_job_that_ends_while_it_is_looked_at_keeps_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = Core()
+    job = core.service.create("ada", a_request())
+    core.clock.advance(SETTLED_SECONDS + 1)
+
+    def cancelled_meanwhile(_job: object) -> ExecutionState:
+        core.service.cancel("ada", job.id)
+        return ExecutionState.ENDED
+
+    monkeypatch.setattr(core.executions, "state_of", cancelled_meanwhile)
+    assert core.sweep.run().ended == ()
+    assert core.job(job.id).status is JobStatus.CANCELLED
