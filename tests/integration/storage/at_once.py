@@ -1,0 +1,23 @@
+"""Many callers at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TypeVar
+
+T = TypeVar("T")
+CALLERS = 20
+
+
+def at_once(act: Callable[[int], T]) -> list[T]:
+    """`act(0)` to `act(19)` in threads that all begin together; their answers in this order."""
+    together = Barrier(CALLERS)
+
+    def caller(number: int) -> T:
+        together.wait(timeout=30)
+        return act(number)
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        return list(pool.map(caller, range(CALLERS)))

@@ -1,0 +1,118 @@
+"""The ports twice: in memory, and on a moto server with the table and bucket of template.yaml."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.template import Template
+from shared.jobs.checkpoints import CheckpointStore
+from shared.jobs.event_log import EventLog
+from shared.jobs.executions import Executions
+from shared.jobs.idempotency import IdempotencyKeys
+from shared.jobs.limits import RecordStore
+from shared.jobs.store import JobStore
+from shared.storage import aws
+from shared.storage.artefacts import TextArtefacts
+from shared.storage.checkpoints import DynamoCheckpointStore
+from shared.storage.event_log import DynamoEventLog
+from shared.storage.executions import StepFunctionsExecutions
+from shared.storage.jobs import DynamoJobStore
+from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
+from tests.fakes.checkpoints import FakeCheckpointStore
+from tests.fakes.clock import SettableClock
+from tests.fakes.event_log import FakeEventLog
+from tests.fakes.executions import FakeExecutions
+from tests.fakes.jobs import FakeJobStore
+from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass
+class MotoServer:
+    """A running server; `clients` are those of the product, made for it."""
+
+    url: str
+    table: str = ""
+    bucket: str = ""
+    machine_prefix: str = ""
+    clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        if service not in self.clients:
+            self.clients[service] = aws.client.__wrapped__(service)
+        return self.clients[service]
+
+    @property
+    def dynamodb(self) -> DynamoDBClient:
+        return self.client("dynamodb")  # type: ignore[no-any-return]
+
+    @property
+    def s3(self) -> S3Client:
+        return self.client("s3")  # type: ignore[no-any-return]
+
+    def fail_next(self, operation: str, *, count: int = 1) -> None:
+        """Let DynamoDB refuse the next calls of this operation as throttled."""
+        body = json.dumps({"operation": operation, "count": count}).encode()
+        urllib.request.urlopen(f"{self.url}/_millrace/faults", data=body, timeout=10).close()
+
+
+def create_resources(server: MotoServer) -> None:
+    template = Template(ROOT / "template.yaml")
+    (table,) = template.tables
+    server.dynamodb.create_table(**table.definition)
+    server.table, server.bucket = table.name, template.buckets[0]
+    server.s3.create_bucket(Bucket=server.bucket)
+    waits = {"StartAt": "Waiting", "States": {"Waiting": {"Type": "Wait", "Seconds": 600, "End": True}}}
+    created = server.client("stepfunctions").create_state_machine(
+        name="ports-poem", definition=json.dumps(waits), roleArn="arn:aws:iam::123456789012:role/ports"
+    )
+    server.machine_prefix = created["stateMachineArn"].removesuffix("poem")
+
+
+@dataclass(frozen=True)
+class Ports:
+    """One implementation of every port, over one clock."""
+
+    clock: SettableClock
+    jobs: JobStore
+    log: EventLog
+    checkpoints: CheckpointStore
+    records: RecordStore
+    keys: IdempotencyKeys
+    executions: Executions
+
+
+def fakes() -> Ports:
+    clock = SettableClock()
+    return Ports(
+        clock=clock,
+        jobs=FakeJobStore(clock=clock),
+        log=FakeEventLog(),
+        checkpoints=FakeCheckpointStore(),
+        records=FakeRecordStore(),
+        keys=FakeIdempotencyKeys(clock=clock),
+        executions=FakeExecutions(),
+    )
+
+
+def adapters(server: MotoServer) -> Ports:
+    clock = SettableClock()
+    artefacts = TextArtefacts(server.bucket)
+    return Ports(
+        clock=clock,
+        jobs=DynamoJobStore(server.table, clock=clock),
+        log=DynamoEventLog(server.table, artefacts, clock=clock),
+        checkpoints=DynamoCheckpointStore(server.table, artefacts, clock=clock),
+        records=DynamoRecordStore(server.table),
+        keys=DynamoIdempotencyKeys(server.table, clock=clock),
+        executions=StepFunctionsExecutions(server.machine_prefix),
+    )
