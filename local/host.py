@@ -19,6 +19,7 @@ import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from local import schedule
 from local.cors import CorsMiddleware
 from local.credentials import aws_environment
 from local.deployment import Deployment
@@ -107,6 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
     host = ProcessHost(deployment) if deployment.mode == "processes" else ThreadHost(deployment)
     threading.Thread(target=host.warm, name="warm", daemon=True).start()
+    schedule.start(deployment.template.schedules, host.invoke)
     authorizer = deployment.template.authorizer
     issuer = Issuer(f"{deployment.api_url}{PREFIX}", "millrace" if authorizer is None else authorizer.audiences[0])
     threads = ThreadPoolExecutor(max_workers=256, thread_name_prefix="lambda", initializer=_give_event_loop)

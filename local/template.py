@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,6 +44,9 @@ _NAME_PROPERTIES = {
 }
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
+_RATE = re.compile(r"rate\((?P<count>[1-9]\d*) (?P<unit>minute|hour|day)s?\)")
+_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
+
 
 @dataclass(frozen=True, slots=True)
 class Cors:
@@ -75,6 +79,14 @@ class Function:
     @property
     def folder(self) -> str:
         return self.code.name
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A function that is invoked every so many seconds."""
+
+    function: Function
+    every_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +214,23 @@ class Template:
                     )
                 )
         return tuple(routes)
+
+    @cached_property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """What EventBridge Scheduler invokes; rates only."""
+        schedules = []
+        for logical_id in self._of_type("AWS::Serverless::Function"):
+            for event_name, event in (self._properties(logical_id).get("Events") or {}).items():
+                if event.get("Type") not in {"Schedule", "ScheduleV2"}:
+                    continue
+                place = f"{logical_id}.Events.{event_name}"
+                properties = self._resolver.resolve(event.get("Properties") or {}, place)
+                expression = str(properties.get("ScheduleExpression") or properties.get("Schedule"))
+                rate = _RATE.fullmatch(expression)
+                if rate is None:
+                    raise TemplateError(f"{place}: only rate(N minutes|hours|days) is supported, found {expression}")
+                schedules.append(Schedule(self._function(logical_id), int(rate["count"]) * _SECONDS[rate["unit"]]))
+        return tuple(schedules)
 
     @cached_property
     def cors(self) -> Cors | None:

@@ -1,0 +1,32 @@
+"""Invokes scheduled functions as EventBridge Scheduler does; moto knows schedules, but does not act on them."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from local.template import Schedule
+
+Invoke = Callable[[str, bytes], object]
+
+
+def start(schedules: Iterable[Schedule], invoke: Invoke) -> None:
+    """One daemon thread per schedule; the first invocation comes after the first interval, as on AWS."""
+    for schedule in schedules:
+        threading.Thread(target=_keep_invoking, args=(schedule, invoke), name="schedule", daemon=True).start()
+
+
+def _keep_invoking(schedule: Schedule, invoke: Invoke) -> None:
+    while True:
+        time.sleep(schedule.every_seconds)
+        invoke(schedule.function.name, _event())
+
+
+def _event() -> bytes:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    event = {"version": "0", "id": str(uuid.uuid4()), "source": "aws.scheduler", "time": now, "detail": "{}"}
+    return json.dumps({**event, "detail-type": "Scheduled Event"}).encode()

@@ -1,0 +1,54 @@
+"""POST /jobs/{jobId}/resume over real executions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from local.model_control import ModelControl
+from tests.api_user import AT_ONCE, ApiUser, data_of, fold, refusal, wait_until
+
+
+def test_a_job_that_failed_while_its_answer_was_checked_goes_on_without_asking_again(
+    user: ApiUser, model: ModelControl
+) -> None:
+    """The answer does not fit and its repair is refused; once repair works, only the repair is asked for."""
+    job_id = user.new_job("invalid_json, token_ms=0, first_token_ms=0, times=1")
+    prompt = user.job(job_id)["input"]["pageOrComponent"]
+    model.script(match="does not fit", times=1, status=400)
+    before = user.watch(job_id)
+    failed = user.ended(job_id)
+    assert (failed["status"], failed["failure"]["code"]) == ("failed", "MODEL_REJECTED_REQUEST")
+
+    answer = user.api.post(f"/jobs/{job_id}/resume")
+    assert data_of(answer, 202)["status"] == "pending"
+    after = user.watch(job_id, after=before[-1].id)
+    job = user.ended(job_id)
+
+    assert job["status"] == "completed"
+    assert after[1].type == "reset"
+    assert after[1].data["reason"] == "RESUMED"
+    assert fold([*before, *after]) == job["text"]
+    asked = [request for request in model.requests() if prompt in str(request)]
+    assert len(asked) == 3  # the answer once, its repair twice
+
+
+def test_a_cancelled_job_runs_again_and_a_newcomer_sees_one_story(user: ApiUser) -> None:
+    job_id = user.new_job("hang_after=3, token_ms=0, first_token_ms=0, times=1")
+    wait_until(lambda: user.job(job_id)["text"])
+    assert user.cancel(job_id).status_code == 200
+    assert user.api.post(f"/jobs/{job_id}/resume").status_code == 202
+    job = user.ended(job_id)
+    assert job["status"] == "completed"
+    seen = user.watch(job_id)
+    assert [event.type for event in seen[:3]] == ["connected", "snapshot", "reset"]
+    assert [event.type for event in seen if event.type in {"complete", "cancelled", "error"}] == ["complete"]
+    assert fold(seen) == job["text"]
+
+
+def test_what_cannot_be_resumed_is_refused(user: ApiUser, new_user: Callable[[], ApiUser]) -> None:
+    done = user.new_job(AT_ONCE)
+    user.ended(done)
+    refusal(user.api.post(f"/jobs/{done}/resume"), 409, "CONFLICT")
+    refusal(user.api.post(f"/jobs/job_{'0' * 26}/resume"), 404, "NOT_FOUND")
+    other = new_user()
+    refusal(other.api.post(f"/jobs/{done}/resume"), 403, "FORBIDDEN")
