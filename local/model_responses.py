@@ -186,7 +186,7 @@ class _Response:
         asked, sent = self.answer.prompt_tokens, self.record.tokens_sent
         return {
             "input_tokens": asked,
-            "input_tokens_details": {"cached_tokens": 0},
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": sent,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": asked + sent,

@@ -21,7 +21,7 @@ _POLL_SECONDS: Final = 2.0
 
 _UNKNOWN: Final = frozenset({404, 410})
 
-# Ended already: OpenAI answers 200, others refuse; 400 is also what a response not made in the background gets.
+# Ended already: OpenAI answers 400 where the response is completed (github.com/BerriAI/litellm/pull/39617).
 _NOTHING_TO_CANCEL: Final = _UNKNOWN | {400, 409}
 
 

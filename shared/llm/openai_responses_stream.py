@@ -12,7 +12,7 @@ from shared.llm.openai_faults import fault_in_stream, refusal
 
 _ENDED: Final = frozenset({"completed", "incomplete", "failed", "cancelled"})
 
-# Sent while the model thinks; they say that the connection lives, not that the model does.
+# They say that the connection lives, not that the model does. OpenAI sends them also before a response has its id.
 _KEEP_ALIVE: Final = frozenset({"keepalive", "ping"})
 
 
@@ -55,9 +55,11 @@ class ResponseDecoder(EventDecoder):
         self._id: str | None = None
         self._number: int | None = None
         self._length = 0
+        self._seen_before = -1
         if resumed_from is not None:
             self._id, self._number = resumed_from.response_id, resumed_from.sequence_number
             self._length = resumed_from.length
+            self._seen_before = -1 if self._number is None else self._number
 
     @property
     def whole(self) -> bool:
@@ -101,9 +103,10 @@ class ResponseDecoder(EventDecoder):
             return
         if kind in _KEEP_ALIVE:
             self.events -= 1
+            return
         number = event.get("sequence_number")
         if isinstance(number, int):
-            if self._number is not None and number <= self._number:
+            if number <= self._seen_before:
                 return  # a server that replays from the start
             self._number = number
         self._take_new(str(kind), event)

@@ -1,4 +1,4 @@
-"""The adapter against a model server nobody here wrote: @copilotkit/aimock (tests/model_oracle)."""
+"""The adapters against a model server nobody here wrote: @copilotkit/aimock (tests/model_oracle)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from shared.errors import (
     ModelRejectedRequest,
     ModelUnavailable,
 )
-from shared.llm.model import Finished, Message, ModelRequest, OutputSchema, TextDelta
+from shared.llm.model import ChatModel, Finished, Message, ModelRequest, OutputSchema, TextDelta
 from shared.llm.openai_model import OpenAIChatModel
+from shared.llm.openai_responses import OpenAIResponsesModel
 from shared.llm.prices import ModelPrice
 
 ORACLE = Path(__file__).parents[2] / "model_oracle"
@@ -70,8 +71,14 @@ def _announced_origin(process: subprocess.Popen[str]) -> str:
     raise AssertionError(f"aimock did not start: {''.join(said)}")
 
 
-def ask(url: str, prompt: str, *, schema: OutputSchema | None = None) -> tuple[list[str], Finished]:
-    model = OpenAIChatModel(
+def ask(
+    url: str,
+    prompt: str,
+    *,
+    schema: OutputSchema | None = None,
+    adapter: type[OpenAIChatModel | OpenAIResponsesModel] = OpenAIChatModel,
+) -> tuple[list[str], Finished]:
+    model: ChatModel = adapter(
         base_url=url, api_key=lambda: "sk-any", prices={"gpt-4o": ModelPrice(input=1.0, output=1.0)}
     )
     request = ModelRequest(model="gpt-4o", messages=(Message("user", prompt),), output_schema=schema)
@@ -85,8 +92,9 @@ def ask(url: str, prompt: str, *, schema: OutputSchema | None = None) -> tuple[l
     return asyncio.run(run())
 
 
-def test_text_is_streamed_with_its_usage(aimock: str) -> None:
-    texts, finished = ask(aimock, "stream some prose")
+@pytest.mark.parametrize("adapter", [OpenAIChatModel, OpenAIResponsesModel])
+def test_text_is_streamed_with_its_usage(aimock: str, adapter: type[OpenAIChatModel | OpenAIResponsesModel]) -> None:
+    texts, finished = ask(aimock, "stream some prose", adapter=adapter)
 
     assert "".join(texts) == "Prose from a server that nobody here wrote, in more than one piece."
     assert (finished.usage.input_tokens, finished.usage.output_tokens) == (11, 7)

@@ -218,6 +218,12 @@ def test_events_of_a_wrong_shape_are_damage_and_not_a_crash(odd: dict[str, Any])
     assert isinstance(decoder.fault, ModelDisconnected)
 
 
+def test_keep_alives_before_the_first_event_take_no_place() -> None:
+    decoder = ResponseDecoder()
+    text = decoder.feed(b'data: {"type": "keepalive", "sequence_number": 9, "model": "m"}\n\n' + WHOLE)
+    assert (text, decoder.accepted, decoder.events) == (TEXT, "resp_1:0:0", len(EVENTS))
+
+
 def test_events_of_an_unknown_kind_are_passed_over() -> None:
     decoder = ResponseDecoder()
     assert decoder.feed(wire([{"type": "response.new.thing", "delta": "x"}, *EVENTS[3:5]])) == "".join(TEXTS[:2])
