@@ -61,6 +61,7 @@ export type ErrorCode =
   | "NOT_FOUND"
   | "METHOD_NOT_ALLOWED"
   | "CONFLICT"
+  | "CHECKPOINT_UNFIT"
   | "IDEMPOTENCY_KEY_REUSED"
   | "PAYLOAD_TOO_LARGE"
   | "UNSUPPORTED_MEDIA_TYPE"
@@ -248,6 +249,7 @@ export type Operation =
   | "get_job"
   | "list_jobs"
   | "cancel_job"
+  | "resume_job"
   | "create_stream_ticket"
   | "stream_job"
   | "unknown";
