@@ -78,6 +78,10 @@ format: .venv/.synced ## format the code
 bench: .venv/.synced ## the peers' benchmark job on the local stack, beside its targets
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-load
+bench-load: .venv/.synced ## 1, 10 and 50 jobs at once with two watchers each; units of 1, 10 and 100 kB outputs
+	@$(BIN)/python -m tests.bench.load
+
 # What the optional lanes need: Node for the independent model server and the type check, Python 3.13 for built artefacts.
 .PHONY: lanes
 lanes: build

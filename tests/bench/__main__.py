@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.stack import LocalStack
-from tests.bench.watched_job import BEHAVIOUR, TOKENS, WatchedJob, watch_job
+from tests.bench.watched_job import BEHAVIOUR, TOKENS, WatchedJob, percentile, watch_job
 
 WARM_UP = 5
 CONCURRENT = 20
@@ -43,11 +43,6 @@ def usage_of(stack: LocalStack) -> Usage:
     return Usage(seconds, pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
 
 
-def percentile(values: Sequence[float], percent: int) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, round(percent / 100 * (len(ordered) - 1)))]
-
-
 async def one_at_a_time(stack: LocalStack, jobs: int) -> list[WatchedJob]:
     async with httpx.AsyncClient(timeout=60) as client:
         return [await watch_job(client, stack.api_url, stack.token("bench")) for _ in range(jobs)]
@@ -68,8 +63,9 @@ async def side_by_side(stack: LocalStack, jobs: int) -> tuple[list[WatchedJob], 
         return [job for jobs_of_one in done for job in jobs_of_one], time.monotonic() - began
 
 
-def report(alone: list[WatchedJob], together: list[WatchedJob], jobs_per_second: float, console: Console) -> Table:
-    table = Table(title=f"{TOKENS} tokens, one every 5 ms, after 50 ms; one client per job over SSE", title_justify="left")
+def report(alone: list[WatchedJob], together: list[WatchedJob], jobs_per_second: float) -> Table:
+    title = f"{TOKENS} tokens, one every 5 ms, after 50 ms; one client per job over SSE"
+    table = Table(title=title, title_justify="left")
     for heading in ("figure", "measured", "target"):
         table.add_column(heading, justify="left" if heading == "figure" else "right")
 
@@ -102,7 +98,7 @@ def main() -> None:
         together, seconds = asyncio.run(side_by_side(stack, options.together))
         after = usage_of(stack)
         units = [stack.capacity(job.job_id) for job in alone]
-    console.print(report(alone, together, len(together) / seconds, console))
+    console.print(report(alone, together, len(together) / seconds))
     spent = {name: each / len(together) for name, each in after.spent_since(before).items()}
     parts = ", ".join(f"{name} {each:.3f}" for name, each in spent.items())
     console.print(f"CPU s per job at {CONCURRENT}: {sum(spent.values()):.3f} ({parts}); target 0.15")

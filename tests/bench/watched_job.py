@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -13,7 +15,7 @@ TOKENS = 200
 FIRST_TOKEN_MS = 50
 TOKEN_MS = 5
 BEHAVIOUR = {"tokens": TOKENS, "timestamps": True, "first_token_ms": FIRST_TOKEN_MS, "token_ms": TOKEN_MS}
-"""What the scripted model is told: the job of the peers' table (docs/benchmarks.md)."""
+"""What the scripted model is told: the job that all systems of this field are compared by."""
 
 STAMP = re.compile(r"\b\d{19}\b")
 REQUEST = {
@@ -35,6 +37,7 @@ class WatchedJob:
     first_delta_ms: float = 0
     lags_ms: list[float] = field(default_factory=list)
     total_ms: float = 0
+    characters: int = 0
 
     @property
     def added_to_first_delta_ms(self) -> float:
@@ -42,29 +45,41 @@ class WatchedJob:
         return self.first_delta_ms - FIRST_TOKEN_MS
 
 
-async def watch_job(client: httpx.AsyncClient, api_url: str, token: str) -> WatchedJob:
-    """Create one job and read its stream to the end."""
+async def watch_job(client: httpx.AsyncClient, api_url: str, token: str, *, watchers: int = 1) -> WatchedJob:
+    """Create one job and read its stream to the end, once per watcher; answers what the last watcher saw."""
     headers = {"Authorization": f"Bearer {token}"}
     began = time.time_ns()
     answer = await client.post(f"{api_url}/jobs", json=REQUEST, headers=headers)
-    job = WatchedJob(create_ms=_since(began))
+    create_ms = _since(began)
     if answer.status_code != 202:
         raise BenchmarkBroken(answer.text)
     accepted = answer.json()["data"]
-    job.job_id = accepted["jobId"]
-    async with aconnect_sse(client, "GET", accepted["streamUrl"], headers=headers) as source:
+    seen = [WatchedJob(job_id=accepted["jobId"], create_ms=create_ms) for _ in range(watchers)]
+    await asyncio.gather(*(_watch(client, accepted["streamUrl"], headers, job, began) for job in seen))
+    return seen[-1]
+
+
+async def _watch(
+    client: httpx.AsyncClient, stream_url: str, headers: dict[str, str], job: WatchedJob, began: int
+) -> None:
+    async with aconnect_sse(client, "GET", stream_url, headers=headers) as source:
         async for event in source.aiter_sse():
             now = time.time_ns()
             if event.event == "delta":
+                job.characters += len(event.json()["text"])
                 job.first_delta_ms = job.first_delta_ms or (now - began) / 1e6
                 job.lags_ms += [(now - int(stamp)) / 1e6 for stamp in STAMP.findall(event.data)]
             elif event.event in {"reset", "error", "cancelled"}:
                 raise BenchmarkBroken(event.data)
             elif event.event == "complete":
                 job.total_ms = _since(began)
-    if not job.total_ms or len(job.lags_ms) < TOKENS * 0.9:
-        raise BenchmarkBroken(f"{job.job_id}: {len(job.lags_ms)} of {TOKENS} tokens arrived in {_since(began):.0f} ms")
-    return job
+    if not job.total_ms:
+        raise BenchmarkBroken(f"{job.job_id}: no end after {_since(began):.0f} ms, {job.characters} characters")
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(percent / 100 * (len(ordered) - 1)))]
 
 
 def _since(began: int) -> float:

@@ -1,0 +1,104 @@
+"""`make bench-load`: many jobs at once with two watchers each, and what outputs of 1, 10 and 100 kB cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Mapping
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from local.stack import LocalStack
+from tests.bench.watched_job import BEHAVIOUR, WatchedJob, percentile, watch_job
+
+WATCHERS = 2
+AT_ONCE = (1, 10, 50)
+OUTPUT_KB = (1, 10, 100)
+TOKEN_BYTES, TOKEN_MS = 25, 5
+"""Five kilobytes a second, so that a longer output takes as much longer as it is."""
+
+
+def answer_of(kilobytes: int) -> str:
+    """Valid suggestions of about this size."""
+    room = kilobytes * 1000 - 200
+    considerations = ["x" * min(3900, room)]
+    suggestions = []
+    while True:
+        prose = "".join(considerations)
+        suggestions.append(
+            {
+                "title": "Load",
+                "rationale": "load",
+                "description": "load",
+                "implementationConsiderations": [prose],
+            }
+        )
+        room -= len(prose)
+        if room < 500 or len(suggestions) == 10:
+            break
+        considerations = ["x" * min(3900, room)]
+    while room > 500:
+        extra = "x" * min(3900, room)
+        room -= len(extra)
+        fewest = min(suggestions, key=lambda each: len(each["implementationConsiderations"]))
+        fewest["implementationConsiderations"].append(extra)  # type: ignore[attr-defined]
+    return json.dumps({"suggestions": suggestions})
+
+
+async def at_once(stack: LocalStack, jobs: int) -> list[WatchedJob]:
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(timeout=120, limits=limits) as client:
+        tokens = [stack.token(f"load-{number}") for number in range(jobs)]
+        return await asyncio.gather(*(watch_job(client, stack.api_url, token, watchers=WATCHERS) for token in tokens))
+
+
+def script(stack: LocalStack, behaviour: Mapping[str, object]) -> None:
+    control = stack.model_url.removesuffix("/v1") + "/_script"
+    httpx.delete(control).raise_for_status()
+    httpx.post(control, json={"match": None, "times": None, "behaviour": behaviour}).raise_for_status()
+
+
+def row(table: Table, name: str, stack: LocalStack, jobs: list[WatchedJob], seconds: float) -> None:
+    units = [stack.capacity(job.job_id) for job in jobs]
+    writes = statistics.median(each["writeUnits"] for each in units)
+    reads = statistics.median(each["readUnits"] for each in units)
+    lags = [lag for job in jobs for lag in job.lags_ms]
+    lag = f"{statistics.median(lags):.0f} / {percentile(lags, 99):.0f}" if lags else "–"
+    characters = statistics.median(job.characters for job in jobs)
+    table.add_row(
+        name,
+        f"{characters / 1000:.1f}",
+        lag,
+        f"{seconds:.1f}",
+        f"{writes:.0f}",
+        f"{reads:.0f}",
+        f"{writes / characters * 1000:.1f}",
+        f"{reads / characters * 1000:.1f}",
+    )
+
+
+def main() -> None:
+    table = Table(title=f"{WATCHERS} watchers per job", title_justify="left")
+    for heading in ("run", "kB", "lag p50/p99 ms", "s", "write units", "read units", "write/kB", "read/kB"):
+        table.add_column(heading, justify="left" if heading == "run" else "right")
+    with LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}) as stack:
+        script(stack, BEHAVIOUR)
+        asyncio.run(at_once(stack, 3))
+        for jobs in AT_ONCE:
+            began = time.monotonic()
+            row(table, f"{jobs} jobs at once", stack, asyncio.run(at_once(stack, jobs)), time.monotonic() - began)
+        for kilobytes in OUTPUT_KB:
+            text = answer_of(kilobytes)
+            tokens = max(1, len(text) // TOKEN_BYTES)
+            script(stack, {"text": text, "tokens": tokens, "token_ms": TOKEN_MS})
+            began = time.monotonic()
+            row(table, f"{kilobytes} kB output", stack, asyncio.run(at_once(stack, 1)), time.monotonic() - began)
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()
