@@ -82,6 +82,13 @@ bench: .venv/.synced ## the peers' benchmark job on the local stack, beside its 
 bench-load: .venv/.synced ## 1, 10 and 50 jobs at once with two watchers each; units of 1, 10 and 100 kB outputs
 	@$(BIN)/python -m tests.bench.load
 
+# The seed decides what goes wrong; it is printed, and SEED= replays it.
+JOBS ?= 120
+
+.PHONY: chaos
+chaos: .venv/.synced ## JOBS jobs while processes die, connections break, the model and the database fail
+	@$(BIN)/python -m tests.chaos --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+
 # What the optional lanes need: Node for the independent model server and the type check, Python 3.13 for built artefacts.
 .PHONY: lanes
 lanes: build

@@ -295,7 +295,7 @@ class LocalStack:
     def inject_fault(
         self, operation: str, *, count: int = 1, error: str | None = None, job_id: str | None = None
     ) -> None:
-        """Let DynamoDB refuse the next `count` calls of `operation` (for one job, if named), by default as throttled."""
+        """Let DynamoDB refuse the next `count` calls of `operation` (for one job, if named), throttled by default."""
         fault: dict[str, Any] = {"operation": operation, "count": count}
         if error is not None:
             fault["error"] = error
@@ -318,7 +318,7 @@ class LocalStack:
         return dict(_call("GET", f"{self.api_url}/_millrace/processes"))
 
     def invocations(self, containing: str) -> list[dict[str, Any]]:
-        """The latest invocations with this text in their payload, oldest first, as `local.runtime_api.Record` shows them.
+        """The latest invocations with this text in their payload, oldest first, as `local.runtime_api.Record` shows
 
         Only functions in processes of their own keep them.
         """

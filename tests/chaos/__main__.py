@@ -1,0 +1,82 @@
+"""`make chaos`: jobs on the whole stack while a seeded plan breaks what can break; exits 1 when a promise was broken.
+
+The same seed and number of jobs make the same plan: what goes wrong in which job, and at which moment of what its
+watcher sees. When that moment comes depends on the machine, so a failing seed fails again in most runs, not in all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import mkdtemp
+
+from rich.console import Console
+
+from local.stack import LocalStack
+from tests.chaos import report
+from tests.chaos.plan import Plan, make_plan
+from tests.chaos.run import AT_ONCE, ENVIRONMENT, ChaosRun, JobStory
+from tests.chaos.verdict import violations
+
+_TOLD_IN_FULL = 5
+
+
+def run_on_a_stack(plan: Plan, logs: Path, tell: Callable[[JobStory], None]) -> list[JobStory]:
+    """The stories of the plan's jobs on a stack of their own, which writes its logs to `logs`."""
+    with LocalStack("processes", environment=ENVIRONMENT, log_dir=logs) as stack:
+        return asyncio.run(ChaosRun(stack, plan, tell=tell).run())
+
+
+def chaos(plan: Plan, console: Console) -> bool:
+    """Run the plan, print what happened, and answer whether everything held."""
+    console.print(f"seed {plan.seed}, {len(plan.jobs)} jobs, {AT_ONCE} at a time; replay: SEED={plan.seed}")
+    console.print(f"planned: {report.planned(plan)}")
+    began = time.monotonic()
+    logs = Path(mkdtemp(prefix="millrace-chaos-"))
+    ended = 0
+
+    def tell(story: JobStory) -> None:
+        nonlocal ended
+        ended += 1
+        if ended % 20 == 0:
+            console.print(
+                f"  {ended} jobs ended after {time.monotonic() - began:.0f} s; the last: {story.plan.scenario}"
+            )
+
+    stories = run_on_a_stack(plan, logs, tell)
+    broken = [(story, found) for story in stories if (found := violations(story))]
+    console.print(report.outcomes(stories))
+    console.print(report.injected(stories))
+    for remark in report.remarks(stories):
+        console.print(remark)
+    for story, found in broken[:_TOLD_IN_FULL]:
+        console.print(report.whole_story(story, found), markup=False, soft_wrap=True)
+    seconds = time.monotonic() - began
+    for story, found in broken:
+        console.print(
+            f"job {story.plan.number} ({story.plan.scenario}): {found[0][:200]}", markup=False, soft_wrap=True
+        )
+    if not broken:
+        shutil.rmtree(logs)
+    verdict = f"{len(broken)} jobs broke a promise; logs in {logs}" if broken else "every promise held"
+    console.print(f"{verdict}: seed {plan.seed}, {len(stories)} jobs in {seconds:.0f} s")
+    return not broken
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=120)
+    parser.add_argument("--seed", type=int, default=None, help="of the plan; a random one by default")
+    options = parser.parse_args()
+    seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
+    sys.exit(not chaos(make_plan(seed, options.jobs), Console(width=130)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Does to a running job what its plan says: kills, loses, pauses, delays, throttles, cancels."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from local.stack import LocalStack
+from tests.chaos.plan import Action, Cancel, Kill, LateStart, Moment, Straggle, Throttle
+from tests.chaos.watcher import Sights
+
+STAGES = ("generate_suggestions", "validate_suggestions")
+STATES = (*STAGES, "complete_job", "record_failure")
+_LONGEST_PAUSE = 20.0
+"""Seconds: a successor that does not come must not keep a process standing for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """What was done, when (Unix seconds), and to which attempt."""
+
+    what: str
+    at: float
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Injector:
+    """Carries out the actions of one job's plan; `api` is the owner's."""
+
+    stack: LocalStack
+    api: httpx.AsyncClient
+    job_id: str
+    sights: Sights
+    done: list[Injected] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    async def carry_out(self, action: Action) -> None:
+        """At its moment; an action whose moment does not come before the job has ended is noted as missed."""
+        if not await self._reach(action.at):
+            self._note(f"missed: {type(action).__name__.lower()}", "the job ended first")
+            return
+        match action:
+            case Kill():
+                await self._kill()
+            case Straggle():
+                await self._straggle(action)
+            case LateStart():
+                await self._start_late()
+            case Throttle(operation=operation, count=count):
+                await asyncio.to_thread(self.stack.inject_fault, operation, count=count, job_id=self.job_id)
+                self._note("throttle", f"{count} x {operation}")
+            case Cancel():
+                await self._cancel()
+
+    async def _reach(self, moment: Moment) -> bool:
+        if moment.sight != "attempt":
+            return await self.sights.reach(moment)
+        deadline = time.monotonic() + _LONGEST_PAUSE
+        while time.monotonic() < deadline:
+            attempt = await self._running()
+            if attempt is not None and attempt["payload"].get("retry", 0) + 1 >= moment.count:
+                await asyncio.sleep(moment.delay)
+                return True
+            await asyncio.sleep(0.03)
+        return False
+
+    async def _kill(self) -> None:
+        attempt = await self._running(patience=1)
+        if attempt is None:
+            self._note("missed: kill", "nothing ran")
+            return
+        _send(attempt["pid"], signal.SIGKILL)
+        self._note("kill", _name(attempt))
+
+    async def _straggle(self, action: Straggle) -> None:
+        attempt = await self._running(patience=1)
+        if attempt is None:
+            self._note("missed: straggle", "nothing ran")
+            return
+        pid = attempt["pid"]
+        if action.pauses:
+            _send(pid, signal.SIGSTOP)
+        try:
+            # An attempt that has ended meanwhile has left its process to another job: that one has not been lost.
+            if not await asyncio.to_thread(self.stack.abandon, attempt["requestId"]):
+                self._note("missed: straggle", "it had ended")
+                return
+            self._note("straggle" if action.pauses else "lost but running", _name(attempt))
+            if action.pauses:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LONGEST_PAUSE):
+                        await self.sights.reach(action.until)
+        finally:
+            if action.pauses:
+                _send(pid, signal.SIGCONT)
+                self._note("back", _name(attempt))
+
+    async def _start_late(self) -> None:
+        """The first attempt of the first stage, once a later attempt or stage has begun."""
+        payload = {"jobId": self.job_id, "generation": 1, "retry": 0}
+        url = f"{self.stack.api_url}/2015-03-31/functions/millrace-{STAGES[0]}/invocations"
+        answer = (await self.api.post(url, json=payload)).json()
+        self._note("late start", str(answer.get("errorType", "done")))
+        if answer.get("errorType") not in {"AttemptSuperseded", "JobEnded", "StorageThrottled", "Runtime.ExitError"}:
+            self.problems.append(f"an attempt that started late was not refused but answered {answer}")
+
+    async def _cancel(self) -> None:
+        while True:
+            answer = await self.api.post(f"/jobs/{self.job_id}/cancel")
+            if answer.status_code != 503:
+                break
+            await asyncio.sleep(0.2)
+        self._note("cancel" if answer.is_success else "cancel refused", str(answer.status_code))
+        if answer.status_code not in {200, 409}:
+            self.problems.append(f"cancel was answered {answer.status_code}: {answer.text[:300]}")
+
+    async def _running(self, *, patience: float = 0) -> dict[str, Any] | None:
+        """The newest attempt of the job that runs and has not been lost, waited for at most `patience` seconds."""
+        deadline = time.monotonic() + patience
+        while True:
+            records = await asyncio.to_thread(self.stack.invocations, f'"{self.job_id}"')
+            running = [each for each in records if each["function"] in STATES and not each["ended"]]
+            running = [each for each in running if not each["abandoned"]]
+            if running or time.monotonic() >= deadline:
+                return running[-1] if running else None
+            await asyncio.sleep(0.02)
+
+    def _note(self, what: str, detail: str) -> None:
+        self.done.append(Injected(what, time.time(), detail))
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _name(attempt: dict[str, Any]) -> str:
+    return f"{attempt['function']} retry {attempt['payload'].get('retry', 0)}"

@@ -1,0 +1,307 @@
+"""What is to go wrong in which job: drawn from a seed, and from nothing else."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Sight = Literal["created", "attempt", "delta", "whole", "reset", "validate", "end"]
+"""What a moment is told by.
+
+All as the steady watcher sees them, but `attempt`: an invocation with this retry, counted from 1. `whole`: the text has
+become a whole JSON document, so the attempt is between its last append and its checkpoint. `validate`: the second stage
+has begun.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """`delay` seconds after `sight` was seen for the `count`th time."""
+
+    sight: Sight
+    count: int = 1
+    delay: float = 0
+
+    def __str__(self) -> str:
+        return f"{self.delay:.2f} s after {self.sight} {self.count}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """SIGKILL for the process of the attempt that runs at this moment."""
+
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Straggle:
+    """Step Functions loses the running attempt and starts the next, but the attempt lives.
+
+    With `pauses` its process stands still until `until`; without, it works on beside its successor.
+    """
+
+    at: Moment
+    until: Moment
+    pauses: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LateStart:
+    """An attempt that has long been followed by another starts only now."""
+
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """DynamoDB refuses the next `count` calls of `operation` that concern the job."""
+
+    at: Moment
+    operation: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The owner cancels."""
+
+    at: Moment
+
+
+Action: TypeAlias = Kill | Straggle | LateStart | Throttle | Cancel
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The watcher's connection breaks after this many events, and it comes back after `away` seconds."""
+
+    after: int
+    away: float
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherPlan:
+    """When one watcher joins, and where its connections break, one after the other."""
+
+    joins: Moment
+    drops: tuple[Drop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRule:
+    """What the model does instead of answering; `times` None is always."""
+
+    behaviour: Mapping[str, Any]
+    times: int | None = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What a scenario brings upon a job."""
+
+    actions: tuple[Action, ...] = ()
+    rules: tuple[ModelRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlan:
+    """One job: what its model says when nothing is wrong (`script`), what goes wrong, and who watches."""
+
+    number: int
+    scenario: str
+    script: str
+    trouble: Trouble
+    steady: WatcherPlan
+    dropping: WatcherPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole run."""
+
+    seed: int
+    jobs: tuple[JobPlan, ...] = field(repr=False)
+
+
+Scenario = Callable[[random.Random], Trouble]
+
+
+def make_plan(seed: int, jobs: int) -> Plan:
+    """The same seed and number of jobs give the same plan. Every scenario comes up before one comes up again."""
+    chance = random.Random(seed)
+    deck: list[str] = []
+    made = []
+    for number in range(jobs):
+        if not deck:
+            deck = list(SCENARIOS)
+            chance.shuffle(deck)
+        made.append(_job(chance, number, deck.pop()))
+    return Plan(seed, tuple(made))
+
+
+def _job(chance: random.Random, number: int, scenario: str) -> JobPlan:
+    tokens, token_ms = chance.randint(40, 90), chance.randint(10, 25)
+    trouble = SCENARIOS[scenario](chance)
+    if chance.random() < 0.2:
+        trouble = Trouble((*trouble.actions, _throttle(chance)), trouble.rules)
+    return JobPlan(
+        number=number,
+        scenario=scenario,
+        script=f"timestamps, tokens={tokens}, first_token_ms={chance.randint(20, 150)}, token_ms={token_ms}",
+        trouble=trouble,
+        steady=WatcherPlan(Moment("created"), _drops(chance, most=1)),
+        dropping=WatcherPlan(_joins(chance), _drops(chance, most=6)),
+    )
+
+
+def _drops(chance: random.Random, *, most: int) -> tuple[Drop, ...]:
+    return tuple(Drop(chance.randint(1, 12), chance.uniform(0, 0.6)) for _ in range(chance.randint(0, most)))
+
+
+def _joins(chance: random.Random) -> Moment:
+    kind = chance.random()
+    if kind < 0.6:
+        return Moment("created")
+    return Moment("created", delay=chance.uniform(0.2, 3)) if kind < 0.85 else Moment("end", delay=0.05)
+
+
+# ---- scenarios: each draws its own numbers -------------------------------------------------------------------------
+
+
+def _mid_stream(chance: random.Random) -> Moment:
+    return Moment("delta", chance.randint(1, 5), chance.uniform(0, 0.1))
+
+
+def _throttle(chance: random.Random) -> Throttle:
+    operation = chance.choice(("PutItem", "UpdateItem", "Query", "GetItem"))
+    at = Moment("created", delay=chance.uniform(0, 0.5)) if chance.random() < 0.3 else _mid_stream(chance)
+    return Throttle(at, operation, chance.randint(1, 7))
+
+
+def _calm(chance: random.Random) -> Trouble:
+    return Trouble()
+
+
+def _model(behaviour: Callable[[random.Random], dict[str, Any]], times: int | None = 1) -> Scenario:
+    return lambda chance: Trouble(rules=(ModelRule(behaviour(chance), times),))
+
+
+def _breaks(how: str) -> Scenario:
+    """The model breaks off somewhere in its answer, the first time or the first two."""
+
+    def trouble(chance: random.Random) -> Trouble:
+        behaviour = {how: chance.randint(0, 30), "timestamps": True, "tokens": 50, "token_ms": 12}
+        return Trouble(rules=(ModelRule(behaviour, chance.randint(1, 2)),))
+
+    return trouble
+
+
+def _killed_in_mid_stream(chance: random.Random) -> Trouble:
+    again = Kill(Moment("reset", delay=chance.uniform(0, 1)))
+    return Trouble((Kill(_mid_stream(chance)), *((again,) if chance.random() < 0.4 else ())))
+
+
+def _killed_at_any_time(chance: random.Random) -> Trouble:
+    return Trouble((Kill(Moment("created", delay=chance.uniform(0, 3))),))
+
+
+def _killed_before_its_checkpoint(chance: random.Random) -> Trouble:
+    # The checkpoint is refused twice, so the attempt waits between its last append and its checkpoint.
+    throttled = Throttle(Moment("delta", 2), "UpdateItem", 2)
+    return Trouble((throttled, Kill(Moment("whole", delay=chance.uniform(0, 0.3)))))
+
+
+def _killed_around_its_checkpoint(chance: random.Random) -> Trouble:
+    return Trouble((Kill(Moment("whole", delay=chance.uniform(0, 0.06))),))
+
+
+def _killed_in_repair(chance: random.Random) -> Trouble:
+    return Trouble(
+        (Kill(Moment("validate", delay=chance.uniform(0, 0.8))),), (ModelRule({"invalid_json": True}, None),)
+    )
+
+
+def _straggles(until: Callable[[random.Random], Moment]) -> Scenario:
+    """Paused in mid-stream, with text yet to write."""
+    return lambda chance: Trouble((Straggle(_mid_stream(chance), until(chance)),))
+
+
+def _straggles_before_its_checkpoint(chance: random.Random) -> Trouble:
+    throttled = Throttle(Moment("delta", 2), "UpdateItem", 2)
+    back = chance.choice((Moment("reset", delay=chance.uniform(0, 0.4)), Moment("whole", 2, chance.uniform(0, 0.2))))
+    return Trouble((throttled, Straggle(Moment("whole", delay=chance.uniform(0, 0.1)), back)))
+
+
+def _straggles_in_its_claim(chance: random.Random) -> Trouble:
+    # The second attempt's first append is refused twice, so it waits between claiming the job and claiming the log.
+    # What comes back there knows a log that its successor has grown meanwhile.
+    killed_at = chance.uniform(0, 0.05)
+    back = chance.choice((Moment("reset", delay=chance.uniform(0, 0.4)), Moment("end", delay=chance.uniform(0, 0.3))))
+    return Trouble(
+        (
+            Kill(Moment("delta", 2, killed_at)),
+            Throttle(Moment("delta", 2, killed_at + 0.03), "PutItem", 2),
+            Straggle(Moment("attempt", 2, chance.uniform(0.1, 0.8)), back),
+        )
+    )
+
+
+def _straggles_until_cancelled(chance: random.Random) -> Trouble:
+    cancelled = Cancel(Moment("delta", 3, chance.uniform(0.3, 0.5)))
+    return Trouble((Straggle(Moment("delta", 3), Moment("end", delay=chance.uniform(0, 0.5))), cancelled))
+
+
+def _runs_beside_its_successor(chance: random.Random) -> Trouble:
+    return Trouble((Straggle(_mid_stream(chance), Moment("end"), pauses=False),))
+
+
+def _starts_late(chance: random.Random) -> Trouble:
+    again = chance.choice((Moment("validate"), Moment("end")))
+    soon = Moment("reset", delay=chance.uniform(0, 0.5))
+    return Trouble((Kill(_mid_stream(chance)), LateStart(soon), LateStart(again)))
+
+
+def _throttled(chance: random.Random) -> Trouble:
+    return Trouble(tuple(_throttle(chance) for _ in range(chance.randint(1, 3))))
+
+
+def _cancelled(chance: random.Random) -> Trouble:
+    moments = (Moment("created", delay=chance.uniform(0, 2)), Moment("whole", delay=chance.uniform(0, 0.15)))
+    return Trouble((Cancel(chance.choice(moments)),))
+
+
+def _cancelled_while_the_model_hangs(chance: random.Random) -> Trouble:
+    hang = ModelRule({"hang_after": chance.randint(0, 10), "timestamps": True, "tokens": 50}, None)
+    return Trouble((Cancel(Moment("created", delay=chance.uniform(0.5, 3))),), (hang,))
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "calm": _calm,
+    "model 429": _model(lambda chance: {"status": 429, "retry_after": 1}, 1),
+    "model 500, in the end well": _model(lambda chance: {"status": 500}, 2),
+    "model 500, always": _model(lambda chance: {"status": 500}, None),
+    "model hangs": _breaks("hang_after"),
+    "model disconnects": _breaks("disconnect_after"),
+    "model ends without finish": _breaks("clean_end_after"),
+    "model invalid JSON": _model(lambda chance: {"invalid_json": True}, None),
+    "model refuses": _model(lambda chance: {"refusal": True}, None),
+    "killed in mid-stream": _killed_in_mid_stream,
+    "killed at any time": _killed_at_any_time,
+    "killed before checkpoint": _killed_before_its_checkpoint,
+    "killed around checkpoint": _killed_around_its_checkpoint,
+    "killed in repair": _killed_in_repair,
+    "straggler back in reset": _straggles(lambda chance: Moment("reset", delay=chance.uniform(0, 0.5))),
+    "straggler back later": _straggles(
+        lambda chance: Moment(chance.choice(("validate", "end", "whole")), delay=chance.uniform(0, 0.1))
+    ),
+    "straggler before checkpoint": _straggles_before_its_checkpoint,
+    "straggler in its claim": _straggles_in_its_claim,
+    "straggler until cancelled": _straggles_until_cancelled,
+    "runs beside successor": _runs_beside_its_successor,
+    "late start": _starts_late,
+    "throttled": _throttled,
+    "cancelled": _cancelled,
+    "cancelled while hanging": _cancelled_while_the_model_hangs,
+}

@@ -1,0 +1,129 @@
+"""What a run did and what came of it, as tables and as the whole story of a job that went wrong."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.table import Table
+
+from tests.chaos.plan import Plan
+from tests.chaos.run import JobStory
+from tests.chaos.verdict import stored_log
+from tests.chaos.watcher import is_document
+
+
+def planned(plan: Plan) -> str:
+    """How many actions of each kind the plan holds."""
+    counts = Counter(type(action).__name__.lower() for job in plan.jobs for action in job.trouble.actions)
+    counts["model fault"] = sum(bool(job.trouble.rules) for job in plan.jobs)
+    counts["dropped connection"] = sum(len(job.steady.drops) + len(job.dropping.drops) for job in plan.jobs)
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+
+
+def outcomes(stories: Sequence[JobStory]) -> Table:
+    """A row per scenario: how its jobs ended, and at what price."""
+    table = Table(title="what happened, by what was done (sums over the scenario's jobs)", title_justify="left")
+    table.add_column("scenario", no_wrap=True)
+    for heading in ("jobs", "completed", "failed", "cancelled", "retries", "resets", "model calls", "reconnects", "s"):
+        table.add_column(heading, justify="right")
+    by_scenario: dict[str, list[JobStory]] = defaultdict(list)
+    for story in stories:
+        by_scenario[story.plan.scenario].append(story)
+    for scenario, group in [*sorted(by_scenario.items()), ("all", list(stories))]:
+        ends = Counter(story.shown["status"] for story in group)
+        if scenario == "all":
+            table.add_section()
+        table.add_row(
+            scenario,
+            str(len(group)),
+            *(str(ends[end] or "") for end in ("completed", "failed", "cancelled")),
+            str(sum(story.shown["retryCount"] for story in group)),
+            str(sum(event.type == "reset" for story in group for event in story.watchers[0].events)),
+            str(sum(len(story.model_calls) for story in group)),
+            str(sum(max(0, each.connections - 1) for story in group for each in story.watchers)),
+            f"{statistics.median(story.took for story in group):.1f}",
+        )
+    return table
+
+
+def injected(stories: Sequence[JobStory]) -> Table:
+    """What was done in fact, and how long after it the job ended."""
+    table = Table(title="what was injected", title_justify="left")
+    table.add_column("injection", no_wrap=True)
+    for heading in ("times", "to the job's end, median s", "longest s"):
+        table.add_column(heading, justify="right")
+    until_end: dict[str, list[float]] = defaultdict(list)
+    for story in stories:
+        for each in story.injected:
+            until_end[each.what].append((story.watchers[0].ended_at or each.at) - each.at)
+    for what, spans in sorted(until_end.items()):
+        left = [span for span in spans if span >= 0]
+        shown = (f"{statistics.median(left):.1f}", f"{max(left):.1f}") if left else ("after the end", "")
+        table.add_row(what, str(len(spans)), *shown)
+    return table
+
+
+def remarks(stories: Sequence[JobStory]) -> list[str]:
+    """Whether the run went where it was meant to go."""
+    reasons = Counter(story.shown["failure"]["code"] for story in stories if story.shown.get("failure"))
+    superseded = Counter(
+        each["errorType"] or "finished before its successor began"
+        for story in stories
+        for each in story.invocations
+        if each["abandoned"]
+    )
+    snapshots = sum(event.type == "snapshot" for story in stories for each in story.watchers for event in each.events)
+    watchers = [each for story in stories for each in story.watchers]
+    return [
+        f"failed with: {_listed(reasons)}",
+        f"what became of attempts that were lost: {_listed(superseded)}",
+        f"attempts that died or were overtaken between their last append and their checkpoint: "
+        f"{sum(_resets_of_whole_text(story) for story in stories)}",
+        f"watchers: {len(watchers)}, with {sum(len(each.events) for each in watchers)} events, {snapshots} of them "
+        f"snapshots; told to come back later: {sum(each.refused for each in watchers)} times",
+    ]
+
+
+def whole_story(story: JobStory, found: Sequence[str]) -> str:
+    """Everything needed to understand a violation."""
+    lines = [
+        f"job {story.plan.number} ({story.job_id}), scenario {story.plan.scenario!r}",
+        *(f"  VIOLATED  {each}" for each in found),
+        f"  plan      {story.plan}",
+        *(f"  injected  {_time(each.at)} {each.what}: {each.detail}" for each in story.injected),
+        *(
+            f"  attempt   {each['function']} retry {each['payload'].get('retry')}: {each['errorType'] or 'done'}"
+            f"{'' if each['ended'] else ', still runs'}{', lost' if each['abandoned'] else ''}"
+            for each in story.invocations
+        ),
+    ]
+    for watcher in story.watchers:
+        name = "steady" if watcher.steady else "dropping"
+        lines += [f"  {name:9} {event.id} {event.type} {str(event.data)[:160]}" for event in watcher.events]
+    lines += [
+        f"  stored    {event.id} {_time(event.at)} {event.fence} {event.type} {str(event.data)[:140]}"
+        for event in stored_log(story)
+    ]
+    return "\n".join([*lines, f"  GET       {story.shown}"])
+
+
+def _resets_of_whole_text(story: JobStory) -> int:
+    text, found = "", 0
+    for event in story.watchers[0].events:
+        if event.type == "delta":
+            text += event.data["text"]
+        elif event.type in {"reset", "snapshot"}:
+            found += event.type == "reset" and is_document(text)
+            text = event.data["text"]
+    return found
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "none"
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S.%f")[:-3]

@@ -1,0 +1,216 @@
+"""Runs the plan's jobs on a stack, a bounded number at a time, and gathers everything there is to know about each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from local.model_control import ModelControl
+from local.stack import LocalStack
+from shared.storage import keys
+from shared.storage.attributes import from_item
+from tests.api_user import FIELDS, data_of
+from tests.chaos.injections import STATES, Injected, Injector
+from tests.chaos.plan import JobPlan, Plan
+from tests.chaos.watcher import Sights, Watcher
+
+ENVIRONMENT = {
+    "JOB_CREATIONS_PER_MINUTE": "100000",
+    # Whoever hangs is noticed after four seconds of the run instead of sixty.
+    "MODEL_TOKEN_TIMEOUT_SECONDS": "4",
+    # Most jobs' logs are compacted at least once, so that watchers who come back meet snapshots.
+    "LOG_MAX_EVENTS": "40",
+    "JOB_RETENTION_SECONDS": "3600",
+    "FAILED_JOB_RETENTION_SECONDS": "3600",
+}
+DEADLINE = 75.0
+"""Seconds a job may take: four attempts at a hanging model, their waits, and a busy machine."""
+
+AT_ONCE = 8
+"""Jobs at a time: what two cores bear with every function in a process of its own."""
+
+_JOBS_PER_USER = 2  # each with two watchers, under the limit of five streams
+_SETTLING = 60.0
+
+
+@dataclass(slots=True)
+class ModelCall:
+    """One request the model got; `repair`: for another answer than the first."""
+
+    page: str
+    arrived_at: float
+    repair: bool
+
+
+@dataclass(slots=True)
+class JobStory:
+    """All that is known of one job at the end of the run; `stored` are the items of its partition by sort key."""
+
+    plan: JobPlan
+    job_id: str
+    page: str
+    created_at: float
+    watchers: list[Watcher]
+    injected: list[Injected]
+    problems: list[str]
+    took: float = 0
+    shown: dict[str, Any] = field(default_factory=dict)
+    stored: dict[str, dict[str, Any]] = field(default_factory=dict)
+    invocations: list[dict[str, Any]] = field(default_factory=list)
+    model_calls: list[ModelCall] = field(default_factory=list)
+
+
+class _Calls:
+    """The model's request log, read while the run goes on: the server keeps the last thousand only."""
+
+    def __init__(self, model_url: str) -> None:
+        self._url = model_url
+        self.calls: dict[str, ModelCall] = {}
+
+    async def keep_reading(self) -> None:
+        while True:
+            await asyncio.to_thread(self.read)
+            await asyncio.sleep(5)
+
+    def read(self) -> None:
+        with ModelControl(self._url) as control:
+            for record in control.requests():
+                asked = " ".join(each["content"] for each in record["messages"] if each["role"] == "user")
+                page = asked.partition("Page or component: ")[2].partition("\n")[0]
+                repair = any(each["role"] == "assistant" for each in record["messages"])
+                self.calls[record["id"]] = ModelCall(page, record["arrived_at"], repair)
+
+
+class ChaosRun:
+    """One run of a plan. `tell` hears of each job that has ended."""
+
+    def __init__(self, stack: LocalStack, plan: Plan, *, tell: Callable[[JobStory], None]) -> None:
+        self._stack = stack
+        self._plan = plan
+        self._tell = tell
+        self._control = ModelControl(stack.model_url)
+        self._creating = asyncio.Semaphore(2)  # each concurrent creation is a process to start
+
+    async def run(self) -> list[JobStory]:
+        """Every job's story, in the plan's order."""
+        calls = _Calls(self._stack.model_url)
+        reading = asyncio.create_task(calls.keep_reading())
+        waiting = deque(self._plan.jobs)
+        stories: list[JobStory] = []
+        async with asyncio.TaskGroup() as lanes:
+            for lane in range(min(AT_ONCE, len(waiting))):
+                owner = f"chaos-{self._plan.seed}-{lane // _JOBS_PER_USER}"
+                lanes.create_task(self._lane(owner, waiting, stories))
+        await self._settle()
+        reading.cancel()
+        calls.read()
+        self._control.close()
+        for story in stories:
+            await asyncio.to_thread(self._read_stored, story)
+            story.model_calls = [call for call in calls.calls.values() if call.page == story.page]
+        return sorted(stories, key=lambda story: story.plan.number)
+
+    async def _lane(self, owner: str, waiting: deque[JobPlan], stories: list[JobStory]) -> None:
+        headers = {"Authorization": f"Bearer {self._stack.token(owner)}"}
+        limits = httpx.Limits(max_connections=20)
+        async with httpx.AsyncClient(
+            base_url=self._stack.api_url, headers=headers, timeout=60, limits=limits, trust_env=False
+        ) as api:
+            while waiting:
+                story = await self._job(api, waiting.popleft())
+                stories.append(story)
+                story.shown = await self._show(api, story.job_id)
+                self._tell(story)
+                # Kept for the last look: what stragglers have done since must not show.
+                story.problems += await self._changed_later(api, story)
+
+    async def _changed_later(self, api: httpx.AsyncClient, story: JobStory) -> list[str]:
+        """What is wrong once every attempt of the job has ended, the lost ones too."""
+        deadline = time.monotonic() + _SETTLING
+        while time.monotonic() < deadline:
+            records = await asyncio.to_thread(self._stack.invocations, f'"{story.job_id}"')
+            story.invocations = [each for each in records if each["function"] in STATES]
+            if all(each["ended"] for each in story.invocations):
+                break
+            await asyncio.sleep(0.2)
+        else:
+            return [f"attempts still run {_SETTLING:.0f} s after the job's end"]
+        if not any(each["abandoned"] for each in story.invocations):
+            return []
+        again = await self._show(api, story.job_id)
+        differing = [name for name in again if again[name] != story.shown[name]]
+        return [f"changed after the end: {name}" for name in differing]
+
+    async def _job(self, api: httpx.AsyncClient, plan: JobPlan) -> JobStory:
+        page = f"Page {plan.number} {uuid.uuid4().hex}"
+        for rule in plan.trouble.rules:
+            self._control.script(match=page, times=rule.times, **rule.behaviour)
+        sights = Sights()
+        async with self._creating:
+            job_id = await self._create(api, page, plan)
+        created_at = time.time()
+        url = f"{self._stack.stream_url}/jobs/{job_id}/stream"
+        watchers = [
+            Watcher(api, url, f"{kind}-{plan.number}", watched, sights, steady=kind == "steady")
+            for kind, watched in (("steady", plan.steady), ("dropping", plan.dropping))
+        ]
+        injector = Injector(self._stack, api, job_id, sights)
+        story = JobStory(plan, job_id, page, created_at, watchers, injector.done, injector.problems)
+        sights.saw("created")
+        actions = [asyncio.create_task(injector.carry_out(action)) for action in plan.trouble.actions]
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await asyncio.gather(*(watcher.watch() for watcher in watchers))
+        except TimeoutError:
+            story.problems.append(f"stuck: no end within {DEADLINE:.0f} s")
+        story.took = time.time() - created_at
+        sights.saw("end")
+        await asyncio.gather(*actions)
+        return story
+
+    async def _create(self, api: httpx.AsyncClient, page: str, plan: JobPlan) -> str:
+        context = {**FIELDS, "pageOrComponent": page, "additionalContext": f"[[script: {plan.script}]]"}
+        answer = await api.post(
+            "/jobs", json={"pipeline": "suggestion", "input": context}, headers={"Idempotency-Key": page}
+        )
+        return str(data_of(answer, 202)["jobId"])
+
+    async def _show(self, api: httpx.AsyncClient, job_id: str) -> dict[str, Any]:
+        answer = await api.get(f"/jobs/{job_id}")
+        for _ in range(10):
+            if answer.status_code != 503:
+                break
+            await asyncio.sleep(0.2)  # faults that no attempt has met are met here
+            answer = await api.get(f"/jobs/{job_id}")
+        return data_of(answer)
+
+    async def _settle(self) -> None:
+        """Wait until no attempt runs any more, lest the stack be stopped under one."""
+        deadline = time.monotonic() + _SETTLING
+        while time.monotonic() < deadline:
+            records = await asyncio.to_thread(self._stack.invocations, '"jobId"')
+            if all(each["ended"] for each in records):
+                return
+            await asyncio.sleep(0.2)
+
+    def _read_stored(self, story: JobStory) -> None:
+        pages = self._stack.client("dynamodb").get_paginator("query")
+        for page in pages.paginate(
+            TableName=self._table(),
+            KeyConditionExpression="PK = :pk",
+            ExpressionAttributeValues={":pk": {"S": keys.job_partition(story.job_id)}},
+            ConsistentRead=True,
+        ):
+            for item in page["Items"]:
+                story.stored[item["SK"]["S"]] = from_item(item)
+
+    def _table(self) -> str:
+        (name,) = self._stack.client("dynamodb").list_tables()["TableNames"]
+        return str(name)

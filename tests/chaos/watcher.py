@@ -1,0 +1,160 @@
+"""A watcher whose connections break, which keeps everything it was sent and forgives nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from httpx_sse import aconnect_sse
+
+from tests.api_user import TERMINAL, Event
+from tests.chaos.plan import Moment, WatcherPlan
+
+_BUSY = {429, 503}
+"""Answers after which a watcher comes back: slots are taken, or the database is throttling."""
+
+
+class Sights:
+    """What has been seen of one job so far, for those who wait for a moment."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._text = ""
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def saw(self, sight: str) -> None:
+        self._counts[sight] += 1
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+        self._waiting.clear()
+
+    def saw_event(self, event: Event) -> None:
+        match event.type:
+            case "delta":
+                self._text += event.data["text"]
+                self.saw("delta")
+                if is_document(self._text):
+                    self.saw("whole")
+            case "reset" | "snapshot":
+                self._text = event.data["text"]
+                self.saw(event.type)
+            case "stage" if event.data["index"] == 2:
+                self.saw("validate")
+            case kind if kind in TERMINAL:
+                self.saw("end")
+
+    async def reach(self, moment: Moment) -> bool:
+        """Wait for it; False when the job has ended before it came."""
+        while self._counts[moment.sight] < moment.count:
+            if self._counts["end"]:
+                return False
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            await waiting
+        await asyncio.sleep(moment.delay)
+        return True
+
+
+def is_document(text: str) -> bool:
+    """Whether the text is a whole JSON document."""
+    if not text.endswith("}"):
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(slots=True)
+class Watcher:
+    """One watcher of one job. `events` is all it was sent that has an id, in the order of arrival."""
+
+    client: httpx.AsyncClient
+    url: str
+    tab: str
+    plan: WatcherPlan
+    sights: Sights
+    steady: bool
+    events: list[Event] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    connections: int = 0
+    refused: int = 0
+    ended_at: float | None = None
+    _drops_made: int = 0
+
+    async def watch(self) -> None:
+        """To the terminal event, over as many connections as it takes."""
+        await self.sights.reach(self.plan.joins)
+        while not self.has_seen_the_end:
+            try:
+                await self._connect()
+            except httpx.TransportError as error:
+                self.problems.append(f"connection {self.connections} broke by itself: {error!r}")
+                await asyncio.sleep(0.2)
+        if not self.steady:
+            answer = await self.client.get(self.url, params={"tab": self.tab}, headers=self._resume())
+            if answer.status_code != 204 and answer.status_code not in _BUSY:
+                self.problems.append(f"coming back after the end was answered {answer.status_code}")
+
+    @property
+    def has_seen_the_end(self) -> bool:
+        return bool(self.events) and self.events[-1].type in TERMINAL
+
+    @property
+    def last_id(self) -> int:
+        return self.events[-1].id or 0 if self.events else 0
+
+    async def _connect(self) -> None:
+        async with aconnect_sse(
+            self.client, "GET", self.url, params={"tab": self.tab}, headers=self._resume()
+        ) as source:
+            if source.response.status_code in _BUSY:
+                self.refused += 1
+                await asyncio.sleep(0.3)
+                return
+            if source.response.status_code != 200:
+                body = (await source.response.aread()).decode()
+                self.problems.append(f"connecting was answered {source.response.status_code}: {body[:300]}")
+                await asyncio.sleep(1)
+                return
+            self.connections += 1
+            received = 0
+            async for sent in source.aiter_sse():
+                if not sent.data:
+                    continue  # a heartbeat
+                # The decoder keeps the last id for events that have none of their own; `connected` is the one without.
+                if sent.event == "connected":
+                    continue
+                self._take(Event.of(sent))
+                received += 1
+                if self.has_seen_the_end:
+                    return
+                if drop := self._drop_after(received):
+                    break
+            else:
+                return
+        await asyncio.sleep(drop)
+
+    def _take(self, event: Event) -> None:
+        self.events.append(event)
+        if event.type in TERMINAL:
+            self.ended_at = time.time()
+        if self.steady:
+            self.sights.saw_event(event)
+
+    def _drop_after(self, received: int) -> float | None:
+        """Seconds to be away, when the connection has to break now."""
+        if self._drops_made == len(self.plan.drops) or received < self.plan.drops[self._drops_made].after:
+            return None
+        self._drops_made += 1
+        return self.plan.drops[self._drops_made - 1].away + 0.001
+
+    def _resume(self) -> dict[str, Any]:
+        return {"Last-Event-ID": str(self.last_id)} if self.last_id else {}

@@ -1,0 +1,130 @@
+"""`make chaos` in small: that it finds nothing wrong, and that it would find what it is there to find."""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+from rich.console import Console
+
+from tests.api_user import Event
+from tests.chaos import report
+from tests.chaos.__main__ import run_on_a_stack
+from tests.chaos.plan import SCENARIOS, make_plan
+from tests.chaos.run import JobStory
+from tests.chaos.verdict import violations
+
+SEED = 113
+"""Draws kills, stragglers, a late start, cancels and faults of the model, and nothing that takes long."""
+
+
+@pytest.fixture(scope="module")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> list[JobStory]:
+    return run_on_a_stack(make_plan(SEED, 12), tmp_path_factory.mktemp("logs"), lambda _: None)
+
+
+def test_a_plan_depends_on_its_seed_alone() -> None:
+    assert make_plan(7, 60) == make_plan(7, 60)
+    assert make_plan(7, 60) != make_plan(8, 60)
+    assert {job.scenario for job in make_plan(7, len(SCENARIOS)).jobs} == set(SCENARIOS)
+
+
+def test_no_promise_is_broken(stories: list[JobStory]) -> None:
+    broken = [report.whole_story(story, found) for story in stories if (found := violations(story))]
+    assert not broken, "\n".join(broken)
+
+
+def test_the_report_shows_what_was_done(stories: list[JobStory]) -> None:
+    output = io.StringIO()
+    console = Console(file=output, width=130)
+    console.print(report.outcomes(stories), report.injected(stories), *report.remarks(stories))
+    assert "straggler in its claim" in output.getvalue()
+    assert "kill " in output.getvalue()
+
+
+# ---- each of these is what one broken promise looks like ----
+
+
+def _without_an_event(story: JobStory) -> None:
+    del story.watchers[0].events[3]
+
+
+def _with_an_event_twice(story: JobStory) -> None:
+    story.watchers[0].events.insert(3, story.watchers[0].events[2])
+
+
+def _with_another_text(story: JobStory) -> None:
+    event = next(each for each in story.watchers[1].events if each.type == "delta")
+    event.data["text"] += "!"
+
+
+def _with_two_ends(story: JobStory) -> None:
+    end = story.watchers[0].events[-1]
+    story.watchers[0].events.append(Event((end.id or 0) + 1, end.type, end.data))
+
+
+def _still_running(story: JobStory) -> None:
+    story.shown["status"] = "in_progress"
+
+
+def _with_another_result(story: JobStory) -> None:
+    story.shown["result"]["suggestions"][0]["title"] += "!"
+
+
+def _written_by_a_superseded_attempt(story: JobStory) -> None:
+    last = max(sort for sort in story.stored if sort.startswith("EVT#"))
+    story.stored[last]["fence"] = "00001.000.000.00000000"
+
+
+def _checkpointed_by_a_superseded_attempt(story: JobStory) -> None:
+    story.stored["JOB"]["checkpoints"]["generate_suggestions"]["fence"] = "00001.000.000.00000000"
+
+
+def _asking_the_model_again(story: JobStory) -> None:
+    story.model_calls += [replace(story.model_calls[0], arrived_at=story.model_calls[0].arrived_at + 60)]
+
+
+def _counting_retries_wrongly(story: JobStory) -> None:
+    story.shown["retryCount"] += 1
+
+
+def _running_a_finished_stage_again(story: JobStory) -> None:
+    events = story.watchers[0].events
+    events.insert(-1, replace(next(each for each in events if each.type == "stage"), id=events[-1].id))
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A way to break a story, and a word of what has to be said about it."""
+
+    how: Callable[[JobStory], None]
+    complaint: str
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Broken(_without_an_event, "is missing"),
+        Broken(_with_an_event_twice, "came after"),
+        Broken(_with_another_text, "folded to"),
+        Broken(_with_two_ends, "saw the ends"),
+        Broken(_still_running, "nothing of it runs"),
+        Broken(_with_another_result, "is not what the text says"),
+        Broken(_written_by_a_superseded_attempt, "stands behind its successor's"),
+        Broken(_checkpointed_by_a_superseded_attempt, "the checkpoint of"),
+        Broken(_asking_the_model_again, "model calls for"),
+        Broken(_counting_retries_wrongly, "retries counted"),
+        Broken(_running_a_finished_stage_again, "ran again"),
+    ],
+    ids=lambda broken: broken.how.__name__.strip("_"),
+)
+def test_a_broken_promise_is_found(stories: list[JobStory], broken: Broken) -> None:
+    story = copy.copy(next(story for story in stories if story.plan.scenario == "calm"))
+    story.watchers = [replace(watcher, events=copy.deepcopy(watcher.events)) for watcher in story.watchers]
+    story.model_calls = [*story.model_calls]
+    story.shown, story.stored = copy.deepcopy((story.shown, story.stored))
+    broken.how(story)
+    assert any(broken.complaint in found for found in violations(story)), violations(story)
