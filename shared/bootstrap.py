@@ -177,15 +177,17 @@ def stuck_job_sweep() -> StuckJobSweep:
 
 @functools.cache
 def chat_model() -> ChatModel:
+    """The Responses API can be re-attached to; chat completions are what every compatible server speaks."""
     from shared.llm.openai_model import OpenAIChatModel  # noqa: PLC0415 - only stages that call a model need it
+    from shared.llm.openai_responses import OpenAIResponsesModel  # noqa: PLC0415
     from shared.llm.prices import parse_model_prices  # noqa: PLC0415
 
     settings = ModelSettings()
-    return OpenAIChatModel(
+    adapter = OpenAIResponsesModel if settings.model_api == "responses" else OpenAIChatModel
+    return adapter(
         base_url=settings.openai_base_url,
         api_key=lambda: secret(settings.model_secret_arn),
         prices=parse_model_prices(settings.model_prices),
-        token_timeout=settings.model_token_timeout_seconds,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -39,6 +39,7 @@ class ModelSettings(Settings):
     default_model: str = ""
     allowed_models: Annotated[tuple[str, ...], NoDecode] = ()
     openai_base_url: str | None = None
+    model_api: Literal["chat_completions", "responses"] = "chat_completions"
     model_secret_arn: str = ""
     model_prices: str = "{}"
     model_token_timeout_seconds: float = 60

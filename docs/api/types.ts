@@ -276,7 +276,7 @@ export interface Reset {
   type: "reset";
   text: string;
   progress: number;
-  reason: ErrorCode | "REPAIR" | "RESUMED";
+  reason: ErrorCode | "REPAIR" | "RESTARTED" | "RESUMED";
   message: string;
   attempt: number;
   retryCount: number;

@@ -35,13 +35,18 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One append: `events` take the numbers from `first` on. `log_bytes` is the size of the log's text with them."""
+    """One append: `events` take the numbers from `first` on. `log_bytes` is the size of the log's text with them.
+
+    `cursor` is where the model's running response stands after this text, if that can be resumed: stored with the text
+    it belongs to, so that the two cannot disagree.
+    """
 
     first: int
     events: tuple[StoredEvent, ...]
     fence: Fence
     at: datetime
     log_bytes: int = 0
+    cursor: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.events) <= MAX_BATCH:
@@ -60,6 +65,7 @@ class LogTail:
     log_bytes: int = 0
     fence: Fence | None = None
     terminal: bool = False
+    cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

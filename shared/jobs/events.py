@@ -59,7 +59,7 @@ class Reset(Schema):
     type: Literal["reset"] = "reset"
     text: str
     progress: float = Field(ge=0, le=100)
-    reason: ErrorCode | Literal["REPAIR", "RESUMED"]
+    reason: ErrorCode | Literal["REPAIR", "RESTARTED", "RESUMED"]
     message: str
     attempt: int
     retry_count: int

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import Field
 
 from shared.clock import Clock
-from shared.errors import AttemptStopped, AttemptSuperseded, ErrorCode, InternalFault, JobEnded, MillraceError
+from shared.errors import (
+    AttemptStopped,
+    AttemptSuperseded,
+    ErrorCode,
+    InternalFault,
+    JobEnded,
+    MillraceError,
+    PermanentFault,
+)
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
 from shared.jobs.event_log import EventLog, LogBounds, LogTail
 from shared.jobs.events import Reset, StageStarted
 from shared.jobs.fence import Fence
 from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobStatus
 from shared.jobs.pipelines import JobInput, Pipeline
+from shared.jobs.reader import LogReader
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
+from shared.jobs.transcript import Transcript
 from shared.jobs.usage import TokenUsage
 from shared.jobs.writer import MAX_DELTA_CHARS, LogWriter, claim, claim_after
 from shared.schema import Schema
@@ -42,12 +52,18 @@ class StageDone(Schema):
 
 @dataclass(slots=True)
 class StageRun:
-    """What a stage works with: the job and its checked input, what earlier stages left, and the stream to write to."""
+    """What a stage works with: the job and its checked input, what earlier stages left, and the stream to write to.
+
+    `resume_from`: the stream's text ends in a model response that is still to be had and goes on at this cursor. A
+    stage sets `release` while such a response runs for it: called when the job has ended and nobody will resume it.
+    """
 
     job: Job
     input: JobInput
     previous: StageOutput | None
     stream: LogWriter
+    resume_from: str | None = None
+    release: Callable[[], Awaitable[None]] | None = None
     usage: TokenUsage = field(default_factory=TokenUsage)
 
     def spent(self, usage: TokenUsage) -> None:
@@ -147,6 +163,9 @@ class StageRunner:
             attempt=invocation.retry + 1,
         )
         text = previous.text if previous else ""
+        resume_from = None
+        if invocation.retry:
+            text, resume_from = await asyncio.to_thread(self._broken_off, job, fence) or (text, None)
         tail: LogTail | None = None
         unwritten = ""
         if job.generation > 1 and not invocation.retry:
@@ -157,7 +176,8 @@ class StageRunner:
             # Another attempt has written beyond what earlier stages left; what it wrote does not stand.
             text, unwritten = text[:MAX_DELTA_CHARS], text[MAX_DELTA_CHARS:]
             events = (self._reset(job, text), started)
-            tail = await asyncio.to_thread(claim, self._log, job.id, fence, events, at=self._clock)
+            cursor = None if unwritten else resume_from
+            tail = await asyncio.to_thread(claim, self._log, job.id, fence, events, at=self._clock, cursor=cursor)
         stream = LogWriter(
             self._log,
             job.id,
@@ -169,10 +189,29 @@ class StageRunner:
             bounds=self._bounds,
             still_ours=lambda: self._refuse_if_stopped(job.id, fence),
         )
-        stream.write(unwritten)
-        run = StageRun(job, pipeline.input_model.model_validate(job.input), previous, stream)
-        output = await stream.run(stage.run(run))
+        if unwritten:
+            stream.write(unwritten, cursor=resume_from)
+        job_input = pipeline.input_model.model_validate(job.input)
+        run = StageRun(job, job_input, previous, stream, resume_from=resume_from)
+        try:
+            output = await stream.run(stage.run(run))
+        except (JobEnded, PermanentFault):
+            await _release(job, run)
+            raise
         await self._finish(stage.name, job, fence, run, StageOutput(output=output, text=stream.text))
+
+    def _broken_off(self, job: Job, fence: Fence) -> tuple[str, str] | None:
+        """The text and the cursor that an earlier attempt of this stage has left, if its response can be resumed."""
+        tail = self._log.tail(job.id)
+        if tail.cursor is None or tail.fence is None:
+            return None
+        if (tail.fence.generation, tail.fence.stage) != (fence.generation, fence.stage):
+            return None
+        transcript = Transcript()
+        for frame in LogReader(self._log, job.id).poll():
+            transcript.apply(frame.id, frame.event)
+        # A read that lags lacks text that the cursor is behind of: better to begin anew.
+        return (transcript.text, tail.cursor) if transcript.seq == tail.seq else None
 
     async def _after_resumption(self, job: Job) -> LogTail | None:
         """The end of the log, if it is the resumption's `reset`: what that says need not be said again."""
@@ -247,6 +286,15 @@ class StageRunner:
             )
         except (StaleWrite, MillraceError):
             log.warning("the fault could not be noted on the job", job_id=job.id, code=fault.code)
+
+
+async def _release(job: Job, run: StageRun) -> None:
+    if run.release is None:
+        return
+    try:
+        await run.release()
+    except MillraceError as fault:
+        log.warning("the model's response could not be ended", job_id=job.id, code=fault.code)
 
 
 def _held_by(fence: Fence) -> JobGuard:

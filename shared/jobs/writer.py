@@ -43,6 +43,7 @@ def claim(
     events: tuple[StoredEvent, ...],
     *,
     at: Clock,
+    cursor: str | None = None,
 ) -> LogTail:
     """Append `events` at the end of the log, wherever that is by now, and answer the new end.
 
@@ -50,22 +51,29 @@ def claim(
     is not entitled to the end of the log.
     """
     while True:
-        claimed = claim_after(log, job_id, fence, events, log.tail(job_id), at=at)
+        claimed = claim_after(log, job_id, fence, events, log.tail(job_id), at=at, cursor=cursor)
         if claimed is not None:
             return claimed
 
 
 def claim_after(
-    log: EventLog, job_id: str, fence: Fence, events: tuple[StoredEvent, ...], tail: LogTail, *, at: Clock
+    log: EventLog,
+    job_id: str,
+    fence: Fence,
+    events: tuple[StoredEvent, ...],
+    tail: LogTail,
+    *,
+    at: Clock,
+    cursor: str | None = None,
 ) -> LogTail | None:
     """`claim`, if the log ends at `tail` as the caller believes; None when somebody has written since."""
     refuse_if_beaten(tail, fence)
-    batch = Batch(tail.seq + 1, events, fence, at(), tail.log_bytes + _text_bytes(events))
+    batch = Batch(tail.seq + 1, events, fence, at(), tail.log_bytes + _text_bytes(events), cursor)
     try:
         log.append(job_id, batch)
     except SequenceTaken:
         return None
-    return LogTail(batch.last, batch.log_bytes, fence, events[-1].type in TERMINAL)
+    return LogTail(batch.last, batch.log_bytes, fence, events[-1].type in TERMINAL, cursor)
 
 
 class LogWriter:
@@ -98,6 +106,7 @@ class LogWriter:
         self._compacted: LogSnapshot | None = None
         self._standing = [text]
         self._buffered: list[str] = []
+        self._cursor = self._written_cursor = tail.cursor
         self._progress = self._written_progress = progress
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -115,11 +124,22 @@ class LogWriter:
     def progress(self) -> float:
         return self._progress
 
-    def write(self, text: str) -> None:
-        """Add text to the stream; it is on its way within 100 ms."""
+    def write(self, text: str, *, cursor: str | None = None) -> None:
+        """Add text to the stream; it is on its way within 100 ms.
+
+        `cursor`: where the model's response stands after this text, stored with it; see `Batch`.
+        """
+        self._cursor = cursor
         if text:
             self._buffered.append(text)
             self._wake.set()
+
+    async def note_cursor(self, cursor: str) -> None:
+        """Store where the model's response stands, at once: it goes on even if this attempt does not."""
+        self._cursor = cursor
+        async with self._writing:
+            self._written_cursor = cursor
+            await self._append((self._moved(),))
 
     def report(self, progress: float) -> None:
         """Set the job's progress (0–100); travels with the next write, and never falls."""
@@ -138,8 +158,10 @@ class LogWriter:
         async with self._writing:
             head, rest = event.text[:MAX_DELTA_CHARS], event.text[MAX_DELTA_CHARS:]
             dropped = len(self._buffered)
+            self._written_cursor = None
             await self._append((event.model_copy(update={"text": head}),))
             del self._buffered[:dropped]
+            self._cursor = self._written_cursor = None
             self._standing = [head]
             self._progress = self._written_progress = event.progress
             self.write(rest)
@@ -197,7 +219,10 @@ class LogWriter:
         text = "".join(self._buffered)
         parts = [text[begin : begin + MAX_DELTA_CHARS] for begin in range(0, len(text), MAX_DELTA_CHARS)]
         self._buffered[:] = parts
-        for part in parts:
+        cursor = self._cursor
+        for place, part in enumerate(parts):
+            # Only behind its last piece is the text as far as the cursor says.
+            self._written_cursor = cursor if place == len(parts) - 1 else None
             moved = self._progress != self._written_progress
             await self._append((Delta(text=part), self._moved()) if moved else (Delta(text=part),))
             self._standing.append(self._buffered.pop(0))
@@ -207,7 +232,7 @@ class LogWriter:
 
     async def _append(self, events: tuple[StoredEvent, ...]) -> None:
         size = self._tail.log_bytes + _text_bytes(events)
-        batch = Batch(self._tail.seq + 1, events, self._fence, self._clock(), size)
+        batch = Batch(self._tail.seq + 1, events, self._fence, self._clock(), size, self._written_cursor)
         try:
             await asyncio.to_thread(self._log.append, self._job_id, batch)
         except SequenceTaken:

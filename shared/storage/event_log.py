@@ -28,6 +28,7 @@ class StoredBatch(Schema):
     fence: str
     at: int
     log_bytes: int
+    cursor: str | None = None
     expires_at: int
 
 
@@ -57,6 +58,7 @@ class DynamoEventLog:
             fence=str(batch.fence),
             at=int(batch.at.timestamp() * 1000),
             log_bytes=batch.log_bytes,
+            cursor=batch.cursor,
             expires_at=self._expiry(),
         )
         item = to_item({**_key(job_id, keys.event(batch.first)), **stored.model_dump()})
@@ -96,6 +98,7 @@ class DynamoEventLog:
             log_bytes=stored.log_bytes,
             fence=Fence.parse(stored.fence),
             terminal=entries[-1].event.type in TERMINAL,
+            cursor=stored.cursor,
         )
 
     def snapshot(self, job_id: str) -> LogSnapshot | None:

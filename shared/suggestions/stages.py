@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from shared.errors import InvalidModelOutput
+from shared.errors import InvalidModelOutput, ModelTimeout
 from shared.jobs.events import Reset
 from shared.jobs.stages import StageRun
-from shared.llm.model import ChatModel, Finished, Message, ModelRequest, TextDelta
+from shared.llm.model import ChatModel, Finished, Message, ModelRequest, ResponseGone, Started, TextDelta
 from shared.suggestions.models import SuggestionInput, Suggestions
 from shared.suggestions.prompts import output_schema, repair_messages, request_messages
+from shared.telemetry import log
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -50,7 +53,7 @@ class ValidateSuggestions:
         self._model = model
 
     async def run(self, run: StageRun) -> dict[str, Any]:
-        answer = run.stream.text
+        answer = run.previous.text if run.previous else ""
         try:
             found = Suggestions.model_validate_json(answer)
         except ValidationError as error:
@@ -59,16 +62,8 @@ class ValidateSuggestions:
         return found.model_dump(mode="json")
 
     async def _repaired(self, run: StageRun, answer: str, wrong: str) -> Suggestions:
-        await run.stream.reset(
-            Reset(
-                text="",
-                progress=0,
-                reason="REPAIR",
-                message="the answer did not fit its schema and is being repaired",
-                attempt=run.job.attempt,
-                retry_count=run.job.retry_count,
-            )
-        )
+        if run.resume_from is None:
+            await start_over(run, "REPAIR", "the answer did not fit its schema and is being repaired")
         await stream_answer(self._model, run, repair_messages(_wanted(run), answer, wrong))
         try:
             return Suggestions.model_validate_json(run.stream.text)
@@ -79,17 +74,49 @@ class ValidateSuggestions:
 
 
 async def stream_answer(model: ChatModel, run: StageRun, messages: tuple[Message, ...]) -> None:
-    """One model call, its text on the job's stream and its tokens on the job's account."""
-    length = 0
-    request = ModelRequest(model=run.job.model, messages=messages, output_schema=output_schema())
+    """One model call, its text on the job's stream and its tokens on the job's account.
+
+    A call that an earlier attempt has left running is gone on with. Where that turns out to be impossible, the text so
+    far is dropped and the model asked anew.
+    """
+    request = ModelRequest(
+        model=run.job.model, messages=messages, output_schema=output_schema(), resume_from=run.resume_from
+    )
+    try:
+        await _stream(model, run, request)
+    except (ResponseGone, ModelTimeout) as error:
+        if run.resume_from is None:
+            raise
+        log.info("response not resumed", job_id=run.job.id, stage=run.job.stage, reason=type(error).__name__)
+        await model.cancel(run.resume_from)  # one that hangs would hang again
+        await start_over(run, "RESTARTED", "the model's answer was lost and is asked for again")
+        await _stream(model, run, replace(request, resume_from=None))
+
+
+async def start_over(run: StageRun, reason: Literal["REPAIR", "RESTARTED"], message: str) -> None:
+    """Empty the stream for another answer."""
+    attempt, retry_count = run.job.attempt, run.job.retry_count
+    await run.stream.reset(
+        Reset(text="", progress=0, reason=reason, message=message, attempt=attempt, retry_count=retry_count)
+    )
+
+
+async def _stream(model: ChatModel, run: StageRun, request: ModelRequest) -> None:
+    length = len(run.stream.text)
+    if request.resume_from is not None:
+        run.release = functools.partial(model.cancel, request.resume_from)
     async with aclosing(model.stream(request)) as pieces:
         async for piece in pieces:
             match piece:
-                case TextDelta(text=text):
+                case Started(cursor=cursor):
+                    run.release = functools.partial(model.cancel, cursor)
+                    await run.stream.note_cursor(cursor)
+                case TextDelta(text=text, cursor=cursor):
                     length += len(text)
                     run.stream.report(progress_of(length))
-                    run.stream.write(text)
+                    run.stream.write(text, cursor=cursor)
                 case Finished(usage=usage):
+                    run.release = None
                     run.spent(usage)
 
 

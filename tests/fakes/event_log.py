@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from shared.jobs.event_log import Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
 from shared.jobs.events import STORED_EVENTS, TERMINAL
@@ -25,7 +26,7 @@ class FakeEventLog:
             if standing is None:
                 # Through JSON, as any store would: what cannot be stored fails here too.
                 events = STORED_EVENTS.validate_json(STORED_EVENTS.dump_json(batch.events))
-                stored[batch.first] = Batch(batch.first, events, batch.fence, batch.at, batch.log_bytes)
+                stored[batch.first] = replace(batch, events=events)
                 self.appends.append(stored[batch.first])
             elif (standing.fence, standing.events) != (batch.fence, batch.events):
                 raise SequenceTaken
@@ -45,7 +46,8 @@ class FakeEventLog:
             if not batches:
                 return LogTail()
             newest = batches[-1]
-            return LogTail(newest.last, newest.log_bytes, newest.fence, newest.events[-1].type in TERMINAL)
+            terminal = newest.events[-1].type in TERMINAL
+            return LogTail(newest.last, newest.log_bytes, newest.fence, terminal, newest.cursor)
 
     def snapshot(self, job_id: str) -> LogSnapshot | None:
         with self._lock:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Callable
 
-from shared.errors import MillraceError
+from shared.errors import MillraceError, ModelDisconnected
 from shared.jobs.usage import TokenUsage
-from shared.llm.model import Finished, ModelRequest, TextDelta
+from shared.llm.model import Finished, ModelRequest, Piece, ResponseGone, Started, TextDelta
 
 USAGE = TokenUsage(input_tokens=10, output_tokens=20, cost_usd=0.5)
 
@@ -39,3 +40,49 @@ class ScriptedModel:
 
     async def cancel(self, cursor: str) -> None:
         """Its answers have no cursors."""
+
+
+class ResumableModel:
+    """A ChatModel whose one response goes on when it is left: `cursor` is the number of characters said.
+
+    `breaks_after` are the places at which successive calls break off, by `fault`; `gone` forgets the response;
+    `meanwhile` happens once it has begun, and then nothing more does.
+    """
+
+    def __init__(self, answer: str, *breaks_after: int, fault: MillraceError | None = None) -> None:
+        self._answer = answer
+        self._breaks_after = list(breaks_after)
+        self._fault = fault or ModelDisconnected("cut")
+        self.gone = False
+        self.meanwhile: Callable[[], object] | None = None
+        self.requests: list[ModelRequest] = []
+        self.cancelled: list[str] = []
+
+    @property
+    def responses(self) -> int:
+        """How many responses were begun and paid for."""
+        return sum(request.resume_from is None for request in self.requests)
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
+        self.requests.append(request)
+        if request.resume_from is None:
+            said = 0
+            yield Started("0")
+            if self.meanwhile is not None:
+                self.meanwhile()
+                await asyncio.sleep(60)
+        elif self.gone:
+            raise ResponseGone("forgotten")
+        else:
+            said = int(request.resume_from)
+        end = self._breaks_after.pop(0) if self._breaks_after else len(self._answer)
+        while said < end:
+            text = self._answer[said : min(said + 3, end)]
+            said += len(text)
+            yield TextDelta(text, str(said))
+        if end < len(self._answer):
+            raise self._fault
+        yield Finished(USAGE)
+
+    async def cancel(self, cursor: str) -> None:
+        self.cancelled.append(cursor)

@@ -23,8 +23,7 @@ def test_a_job_whose_execution_is_gone_is_failed_and_its_watchers_are_told(
     stack: LocalStack, user: ApiUser, invoke: Invoke
 ) -> None:
     stuck, running, done = user.new_job("hang_after=0"), user.new_job("hang_after=0"), user.new_job(AT_ONCE)
-    for job_id in (stuck, running):
-        wait_until(lambda job_id=job_id: user.job(job_id)["stage"])
+    wait_until(lambda: user.job(stuck)["stage"] and user.job(running)["stage"])
     user.ended(done)
     own, another = (user.job(job_id)["executionArn"] for job_id in (running, stuck))
     _moved_long_ago(stack, running, own)

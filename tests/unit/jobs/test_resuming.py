@@ -23,7 +23,7 @@ def failed_at_polish(core: Core, draft: str = "a draft") -> Job:
     core.run(ScriptedStage("draft", says(draft)), job)
     with pytest.raises(ModelUnavailable):
         core.run(ScriptedStage("polish", fails(ModelUnavailable("down"), after=" and half a")), job)
-    caught = CaughtError(Error="ModelUnavailable")
+    caught = CaughtError.model_validate({"Error": "ModelUnavailable"})
     core.completion.record_failure(FailureInvocation(job_id=job.id, generation=1, failure=caught))
     return core.job(job.id)
 

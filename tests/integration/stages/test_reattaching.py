@@ -1,0 +1,40 @@
+"""A killed stage and a model that can be re-attached to: one model call, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from local.model_control import ModelControl
+from local.stack import LocalStack
+from tests.api_user import ApiUser, Event, fold, wait_until
+
+
+def test_a_killed_stage_goes_on_with_the_answer_that_is_running() -> None:
+    with (
+        LocalStack("processes", environment={"MODEL_API": "responses"}) as stack,
+        ModelControl(stack.model_url) as model,
+    ):
+        user = ApiUser(stack)
+        job_id = user.new_job("first_token_ms=0, token_ms=10")
+        events: list[Event] = []
+        with user.stream(job_id) as source:
+            for sent in source.iter_sse():
+                events.append(Event.of(sent))
+                if [each.type for each in events].count("delta") == 5 and events[-1].type == "delta":
+                    for pid in stack.processes()["generate_suggestions"]:
+                        os.kill(pid, signal.SIGKILL)
+        job = user.job(job_id)
+
+        assert (job["status"], job["retryCount"]) == ("completed", 1)
+        (place,) = [number for number, each in enumerate(events) if each.type == "reset"]
+        assert events[place].data["text"] == fold(events[:place]) != ""
+        assert fold(events) == job["text"]
+        (response,) = model.requests()
+        assert len(response["watchers"]) == 2
+
+        hanging = user.new_job("hang_after=3, first_token_ms=0, token_ms=0")
+        wait_until(lambda: user.job(hanging)["text"])
+        assert user.cancel(hanging).status_code == 200
+        wait_until(lambda: model.requests()[-1]["ended"] == "cancelled", timeout=5)
+        user.close()
