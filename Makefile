@@ -6,6 +6,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAM_BIN := .venv-sam/bin
 UV_VERSION := 0.13.8
+# The machine's own certificates, as pip uses them: many networks have one of their own.
+export UV_SYSTEM_CERTS := 1
 
 .PHONY: help
 help: ## list every target
