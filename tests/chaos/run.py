@@ -38,6 +38,14 @@ AT_ONCE = 8
 
 _JOBS_PER_USER = 2  # each with two watchers, under the limit of five streams
 _SETTLING = 60.0
+_NOT_SHOWN = {
+    "status": "not to be shown",
+    "text": "",
+    "lastEventId": 0,
+    "retryCount": 0,
+    "result": None,
+    "failure": None,
+}
 
 
 @dataclass(slots=True)
@@ -189,7 +197,7 @@ class ChaosRun:
                 break
             await asyncio.sleep(0.2)  # faults that no attempt has met are met here
             answer = await api.get(f"/jobs/{job_id}")
-        return data_of(answer)
+        return data_of(answer) if answer.is_success else {**_NOT_SHOWN, "answer": answer.text}
 
     async def _settle(self) -> None:
         """Wait until no attempt runs any more, lest the stack be stopped under one."""

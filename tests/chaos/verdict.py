@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from shared.jobs.fence import Fence
 from shared.storage import keys
 from shared.suggestions.models import Suggestions
@@ -35,7 +37,7 @@ def violations(story: JobStory) -> list[str]:
     found = [*story.problems]
     ended = story.shown["status"] in _ENDED_AS
     if not ended:
-        found.append(f"the job is {story.shown['status']}, and nothing of it runs any more")
+        found.append(f"the job is {story.shown['status']} and does not end")
     log = stored_log(story)
     for watcher in story.watchers:
         name = "steady watcher" if watcher.steady else "dropping watcher"
@@ -101,13 +103,19 @@ def _said(value: Any) -> Any:
 def _of_end(story: JobStory) -> Iterator[str]:
     shown = story.shown
     match shown["status"]:
-        case "completed":
-            if Suggestions.model_validate(shown["result"]) != Suggestions.model_validate_json(shown["text"]):
-                yield f"the result {shown['result']} is not what the text says: {shown['text']!r}"
+        case "completed" if _read(shown["text"]) != Suggestions.model_validate(shown["result"]):
+            yield f"the result {shown['result']} is not what the text says: {shown['text']!r}"
         case "failed" if not (shown["failure"] or {}).get("code"):
             yield "it failed without a reason"
         case "cancelled" if not any(each.what == "cancel" for each in story.injected):
             yield "it was cancelled by nobody"
+
+
+def _read(text: str) -> Suggestions | None:
+    try:
+        return Suggestions.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
 def _of_log(log: Sequence[Stored], story: JobStory) -> Iterator[str]:

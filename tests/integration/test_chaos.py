@@ -111,7 +111,7 @@ class Broken:
         Broken(_with_an_event_twice, "came after"),
         Broken(_with_another_text, "folded to"),
         Broken(_with_two_ends, "saw the ends"),
-        Broken(_still_running, "nothing of it runs"),
+        Broken(_still_running, "does not end"),
         Broken(_with_another_result, "is not what the text says"),
         Broken(_written_by_a_superseded_attempt, "stands behind its successor's"),
         Broken(_checkpointed_by_a_superseded_attempt, "the checkpoint of"),
