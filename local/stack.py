@@ -35,7 +35,7 @@ from local.template import Template
 
 ROOT = Path(__file__).resolve().parent.parent
 AUDIENCE = "millrace-local"
-_READY_WITHIN = 30.0  # seconds
+_READY_WITHIN = 120.0  # seconds; a first start compiles everything it imports
 _STOPPED_WITHIN = 3.0
 
 
