@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -30,7 +31,15 @@ def create_app(operation: Operation, *, union_branches: frozenset[str] = frozens
 
 def lambda_handler(app: FastAPI) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """What API Gateway invokes."""
-    return Mangum(app, lifespan="off")
+
+    @functools.cache
+    def adapter() -> Mangum:
+        return Mangum(app, lifespan="off")  # opens an event loop, which importing a function must not do
+
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return adapter()(event, context)
+
+    return handler
 
 
 def current_exchange(request: Request) -> Exchange:

@@ -33,12 +33,7 @@ SCHEMA = schemathesis.openapi.from_dict(
     config=SchemathesisConfig.from_dict({"generation": {"with-security-parameters": False, "allow-x00": True}}),
 )
 OPERATIONS = [
-    ("POST", "/jobs"),
-    ("GET", "/jobs"),
-    ("GET", "/jobs/{jobId}"),
-    ("POST", "/jobs/{jobId}/cancel"),
-    ("POST", "/jobs/{jobId}/stream-tickets"),
-    ("GET", STREAM_PATH),
+    (each.ok().method.upper(), each.ok().path) for each in SCHEMA.get_all_operations() if isinstance(each, Ok)
 ]
 CHECKS = [
     not_a_server_error,
@@ -60,15 +55,11 @@ bounded = settings(
 
 
 def test_every_operation_of_the_document_is_tried() -> None:
-    described = {(each.method.upper(), each.path) for each in _operations()}
+    described = json.loads(DOCUMENT.read_text())["paths"]
 
-    assert described == set(OPERATIONS)
-
-
-def _operations() -> Iterator[Any]:
-    for each in SCHEMA.get_all_operations():
-        assert isinstance(each, Ok)
-        yield each.ok()
+    assert set(OPERATIONS) == {
+        (method.upper(), path) for path, item in described.items() for method in item.keys() & {"get", "post"}
+    }
 
 
 @pytest.fixture(scope="module", autouse=True)
