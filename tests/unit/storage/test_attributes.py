@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.jobs.store import JobFilter
@@ -25,11 +25,13 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(VALUES)
 def test_every_json_like_value_comes_back_equal(value: Any) -> None:
     assert from_attribute(to_attribute(value)) == value
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.text(), VALUES))
 def test_an_item_comes_back_without_what_was_none(values: dict[str, Any]) -> None:
     assert from_item(to_item(values)) == {name: value for name, value in values.items() if value is not None}
