@@ -80,6 +80,18 @@ def test_a_live_job_is_cancelled(handle: Handle, put_job: Callable[..., Job], jo
     assert stored.status is JobStatus.CANCELLED
 
 
+def test_a_cancelled_job_is_resumed(handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore) -> None:
+    put_job()
+    handle("cancel_job.valid")
+
+    read = envelope(handle("resume_job.valid"), 202)
+
+    assert read["data"]["jobId"] == JOB_ID
+    stored = jobs.get(JOB_ID)
+    assert stored is not None
+    assert (stored.generation, stored.status.ended) == (2, False)
+
+
 def test_a_ticket_is_issued(handle: Handle, put_job: Callable[..., Job]) -> None:
     put_job()
 
@@ -88,7 +100,9 @@ def test_a_ticket_is_issued(handle: Handle, put_job: Callable[..., Job]) -> None
     assert read["data"]["streamUrl"].endswith(f"/jobs/{JOB_ID}/stream?ticket={read['data']['ticket']}")
 
 
-@pytest.mark.parametrize("name", ["get_job.valid", "cancel_job.valid", "create_stream_ticket.valid"])
+@pytest.mark.parametrize(
+    "name", ["get_job.valid", "cancel_job.valid", "resume_job.valid", "create_stream_ticket.valid"]
+)
 def test_a_job_that_is_not_there_is_not_found(handle: Handle, name: str) -> None:
     assert envelope(handle(name), 404)["error"]["code"] == "NOT_FOUND"
 

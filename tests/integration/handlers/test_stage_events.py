@@ -96,3 +96,13 @@ def test_a_failure_that_was_caught_is_recorded_by_its_name(
 def test_a_job_that_is_not_there_is_nobodys_work(handle: Handle, event: str) -> None:
     with pytest.raises(JobEnded):
         handle(event)
+
+
+def test_the_sweep_leaves_a_job_alone_that_has_only_just_begun(
+    handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore
+) -> None:
+    put_job()
+
+    handle("sweep_jobs.scheduled")
+
+    assert stored(jobs).status is JobStatus.PENDING

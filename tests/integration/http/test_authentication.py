@@ -19,6 +19,7 @@ ROUTES = [
     ("GET", "/jobs"),
     ("GET", f"/jobs/{JOB}"),
     ("POST", f"/jobs/{JOB}/cancel"),
+    ("POST", f"/jobs/{JOB}/resume"),
     ("POST", f"/jobs/{JOB}/stream-tickets"),
     ("GET", f"/jobs/{JOB}/stream"),
 ]
