@@ -26,7 +26,7 @@ from shared.jobs.job import Job, JobLinks, JobStatus
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline
 from shared.jobs.reader import LogReader
-from shared.jobs.starting import JobStarter, NotStarted
+from shared.jobs.starting import JobStarter
 from shared.jobs.store import JobFilter, JobPage, JobStore, StaleWrite
 from shared.jobs.transcript import Transcript
 from shared.telemetry import log, metrics
@@ -116,9 +116,8 @@ class JobService:
                 raise _under_way() from None
         try:
             return self._create(job)
-        except NotStarted:
-            raise
         except MillraceError:
+            # Also after NotStarted: the repeat it asks for is to make another job.
             self._keys.release(owner, idempotency_key, claim)
             raise
 

@@ -52,8 +52,14 @@ def claim(
     """
     while True:
         claimed = claim_after(log, job_id, fence, events, log.tail(job_id), at=at, cursor=cursor)
-        if claimed is not None:
-            return claimed
+        if claimed is None:
+            continue
+        end = log.tail(job_id)
+        if end.seq > claimed.seq:
+            # The place was free because compaction had emptied it while we looked away: the log goes on behind it.
+            refuse_if_beaten(end, fence)
+            raise AttemptSuperseded("the log has gone on meanwhile")
+        return claimed
 
 
 def claim_after(
