@@ -253,7 +253,9 @@ class LocalStack:
     def _create_resources(self, template: Template) -> None:
         dynamodb = self.client("dynamodb")
         for table in template.tables:
-            dynamodb.create_table(**table.definition)
+            # A slow answer makes boto ask again, and the table that it finds then is its own.
+            with contextlib.suppress(dynamodb.exceptions.ResourceInUseException):
+                dynamodb.create_table(**table.definition)
             if table.ttl_attribute is not None:
                 ttl = {"Enabled": True, "AttributeName": table.ttl_attribute}
                 dynamodb.update_time_to_live(TableName=table.name, TimeToLiveSpecification=ttl)
