@@ -188,6 +188,7 @@ def chat_model() -> ChatModel:
         base_url=settings.openai_base_url,
         api_key=lambda: secret(settings.model_secret_arn),
         prices=parse_model_prices(settings.model_prices),
+        token_timeout=settings.model_token_timeout_seconds,
     )
 
 

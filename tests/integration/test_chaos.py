@@ -17,8 +17,8 @@ from tests.chaos.plan import SCENARIOS, make_plan
 from tests.chaos.run import JobStory
 from tests.chaos.verdict import violations
 
-SEED = 113
-"""Draws kills, stragglers, a late start, cancels and faults of the model, and nothing that takes long."""
+SEED = 541
+"""Draws kills, stragglers, a late start and a model that hangs, and nothing that takes longer."""
 
 
 @pytest.fixture(scope="module")
