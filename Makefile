@@ -91,9 +91,25 @@ JOBS ?= 120
 chaos: .venv/.synced ## JOBS jobs while processes die, connections break, the model and the database fail
 	@$(BIN)/python -m tests.chaos --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
 
-# What the optional lanes need: Node for the independent model server and the type check, Python 3.13 for built artefacts.
+# DynamoDB Local is a Java program on Maven Central; once it is fetched, `make test` runs on it as well.
+DYNAMODB_LOCAL := tests/dynamodb_local/target/.fetched
+
+$(DYNAMODB_LOCAL): tests/dynamodb_local/pom.xml
+	@for tool in java mvn; do command -v $$tool >/dev/null || { echo "DynamoDB Local needs Java 17 and Maven: there is no $$tool"; exit 1; }; done
+	@echo "fetching DynamoDB Local"
+	@rm -rf $(@D)
+	@mvn -q -B -Dstyle.color=never -f $< dependency:copy-dependencies
+	@touch $@
+
+.PHONY: parity
+parity: .venv/.synced ## the storage tests on DynamoDB Local, AWS's own engine
+	@if [ "$${CI:-}" = true ] || { command -v java && command -v mvn; } >/dev/null; then $(MAKE) --no-print-directory $(DYNAMODB_LOCAL); fi
+	@$(BIN)/python -m pytest tests/integration/storage -k dynamodb_local -rs $(ARGS)
+
+# What the optional lanes need: Node for the independent model server and the type check, Python 3.13 for built artefacts,
+# Java and Maven for DynamoDB Local.
 .PHONY: lanes
-lanes: build
+lanes: build $(DYNAMODB_LOCAL)
 	@for lane in tests/model_oracle tests/typescript; do npm ci --prefix $$lane --silent --no-audit --no-fund; done
 
 # ---- template and build --------------------------------------------------------------------------------------------

@@ -215,9 +215,11 @@ class DynamoDb:
         return status, answer if isinstance(answer, bytes) else json.dumps(answer, default=_encode_bytes).encode()
 
     def _run(self, handler: DynamoHandler, operation: str, body: dict[str, Any]) -> tuple[int, Any]:
-        writes = [] if operation not in _WRITES else [_Write(change, factor) for change, factor in _changes(body)]
-        _queried.touched = {write.partition for write in writes}
+        writes: list[_Write] = []
         try:
+            if operation in _WRITES:
+                writes = [_Write(change, factor) for change, factor in _changes(body)]
+            _queried.touched = {write.partition for write in writes}
             result = getattr(handler, _FAST[operation])().result
         except ServiceException as error:
             status, _, text = handler.serialized(ActionResult(error))

@@ -1,4 +1,4 @@
-"""The server and both implementations of the ports, as fixtures."""
+"""The servers and every implementation of the ports, as fixtures."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from local.credentials import aws_environment, without_real_credentials
 from shared.storage import aws
-from tests.integration.storage.ports import ROOT, MotoServer, Ports, adapters, create_resources, fakes
+from tests.dynamodb_local.engine import DynamoDbLocal, missing
+from tests.integration.storage.ports import ROOT, AwsServer, Ports, adapters, create_resources, create_table, fakes
+
+ENGINES = ["moto"] if missing() else ["moto", "dynamodb_local"]
+"""What the adapters run on here; `test_dynamodb_local.py` says why the second is left out."""
 
 
 @pytest.fixture(scope="session")
-def moto_server() -> Iterator[MotoServer]:
+def moto_server() -> Iterator[AwsServer]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     environment = {**without_real_credentials(os.environ), **aws_environment(url)}
@@ -30,7 +35,7 @@ def moto_server() -> Iterator[MotoServer]:
         with pytest.MonkeyPatch.context() as variables:
             for name, value in aws_environment(url).items():
                 variables.setenv(name, value)
-            server = MotoServer(url)
+            server = AwsServer(url)
             create_resources(server)
             server.client("secretsmanager")  # the last one: the variables are gone when the tests run
         yield server
@@ -41,17 +46,44 @@ def moto_server() -> Iterator[MotoServer]:
         process.wait(timeout=10)
 
 
+@pytest.fixture(scope="session")
+def dynamodb_local_server(moto_server: AwsServer) -> Iterator[AwsServer]:
+    """DynamoDB from AWS's own engine, all else from moto."""
+    with DynamoDbLocal() as engine:
+        with pytest.MonkeyPatch.context() as variables:
+            for name, value in aws_environment(engine.url).items():
+                variables.setenv(name, value)
+            dynamodb = aws.client.__wrapped__("dynamodb")
+        create_table(dynamodb)
+        yield replace(moto_server, clients={**moto_server.clients, "dynamodb": dynamodb})
+        dynamodb.close()
+
+
 @pytest.fixture
-def moto(moto_server: MotoServer, monkeypatch: pytest.MonkeyPatch) -> MotoServer:
-    """The server, with the product's adapters pointed at it for the length of one test."""
+def moto(moto_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AwsServer:
+    """Moto, with the product's adapters pointed at it for the length of one test."""
     monkeypatch.setattr(aws, "client", moto_server.client)
     return moto_server
 
 
-@pytest.fixture(params=["fakes", "adapters"])
+@pytest.fixture
+def dynamodb_local(dynamodb_local_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AwsServer:
+    """The same with DynamoDB Local."""
+    monkeypatch.setattr(aws, "client", dynamodb_local_server.client)
+    return dynamodb_local_server
+
+
+@pytest.fixture(params=ENGINES)
+def server(request: pytest.FixtureRequest) -> AwsServer:
+    """For tests that look at what adapters leave in the table: it has to be right on both."""
+    found: AwsServer = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=["fakes", *ENGINES])
 def ports(request: pytest.FixtureRequest) -> Ports:
-    """Every test that asks for this runs over both: a fake that behaves otherwise than its adapter is found out."""
-    return fakes() if request.param == "fakes" else adapters(request.getfixturevalue("moto"))
+    """Every test that asks for this runs over all: a fake that behaves otherwise than its adapter is found out."""
+    return fakes() if request.param == "fakes" else adapters(request.getfixturevalue(request.param))
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""The ports twice: in memory, and on a moto server with the table and bucket of template.yaml."""
+"""The ports twice: in memory, and on servers with the table and bucket of template.yaml."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import urllib.request
 from dataclasses import dataclass, field
@@ -37,8 +38,11 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass
-class MotoServer:
-    """A running server; `clients` are those of the product, made for it."""
+class AwsServer:
+    """Where the adapters find their services; `clients` are those of the product, made for it.
+
+    `url` is moto's, also where DynamoDB is on DynamoDB Local.
+    """
 
     url: str
     table: str = ""
@@ -60,16 +64,23 @@ class MotoServer:
         return self.client("s3")  # type: ignore[no-any-return]
 
     def fail_next(self, operation: str, *, count: int = 1) -> None:
-        """Let DynamoDB refuse the next calls of this operation as throttled."""
+        """Let moto's DynamoDB refuse the next calls of this operation as throttled."""
         body = json.dumps({"operation": operation, "count": count}).encode()
         urllib.request.urlopen(f"{self.url}/_millrace/faults", data=body, timeout=10).close()
 
 
-def create_resources(server: MotoServer) -> None:
-    template = Template(ROOT / "template.yaml")
-    (table,) = template.tables
-    server.dynamodb.create_table(**table.definition)
-    server.table, server.bucket = table.name, template.buckets[0]
+def create_table(dynamodb: DynamoDBClient) -> str:
+    """Create the table of template.yaml; its name."""
+    (table,) = Template(ROOT / "template.yaml").tables
+    # A slow answer makes boto ask again, and the table that it finds then is its own.
+    with contextlib.suppress(dynamodb.exceptions.ResourceInUseException):
+        dynamodb.create_table(**table.definition)
+    return table.name
+
+
+def create_resources(server: AwsServer) -> None:
+    server.table = create_table(server.dynamodb)
+    server.bucket = Template(ROOT / "template.yaml").buckets[0]
     server.s3.create_bucket(Bucket=server.bucket)
     waits = {"StartAt": "Waiting", "States": {"Waiting": {"Type": "Wait", "Seconds": 600, "End": True}}}
     created = server.client("stepfunctions").create_state_machine(
@@ -104,7 +115,7 @@ def fakes() -> Ports:
     )
 
 
-def adapters(server: MotoServer) -> Ports:
+def adapters(server: AwsServer) -> Ports:
     clock = SettableClock()
     artefacts = TextArtefacts(server.bucket)
     return Ports(

@@ -7,7 +7,7 @@ import pytest
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.job import CheckpointRef
 from tests.fakes.core import a_job
-from tests.integration.storage.ports import MotoServer, Ports, adapters
+from tests.integration.storage.ports import AwsServer, Ports, adapters
 
 
 def ref(fence: str) -> CheckpointRef:
@@ -30,9 +30,9 @@ def test_each_attempts_output_is_kept_apart(ports: Ports) -> None:
     assert ports.checkpoints.get(job.id, "draft", ref("two")).output == {"by": "two"}
 
 
-def test_only_a_large_output_is_in_the_bucket(moto: MotoServer) -> None:
-    ports, job = adapters(moto), a_job()
+def test_only_a_large_output_is_in_the_bucket(server: AwsServer) -> None:
+    ports, job = adapters(server), a_job()
     ports.checkpoints.put(job, "draft", "small", StageOutput(output={}, text="x" * 1000))
     ports.checkpoints.put(job, "draft", "large", StageOutput(output={}, text="x" * 200_000))
-    found = moto.s3.list_objects_v2(Bucket=moto.bucket, Prefix=f"jobs/{job.id}/")
+    found = server.s3.list_objects_v2(Bucket=server.bucket, Prefix=f"jobs/{job.id}/")
     assert [each["Key"] for each in found["Contents"]] == [f"jobs/{job.id}/checkpoint-draft-large"]

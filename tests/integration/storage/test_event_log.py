@@ -17,7 +17,7 @@ from shared.jobs.usage import TokenUsage
 from shared.jobs.writer import claim, compact
 from tests.fakes.clock import NOON
 from tests.integration.storage.at_once import CALLERS, at_once
-from tests.integration.storage.ports import MotoServer, Ports, adapters
+from tests.integration.storage.ports import AwsServer, Ports, adapters
 
 FENCE = Fence(1, 0, 0, "aaaaaaaa")
 NEXT = Fence(1, 0, 1, "bbbbbbbb")
@@ -196,25 +196,25 @@ class TestCompacting:
 
 
 class TestInTheTable:
-    def test_the_item_of_a_large_snapshot_holds_a_reference_to_the_bucket(self, moto: MotoServer, job_id: str) -> None:
-        ports = adapters(moto)
+    def test_the_item_of_a_large_snapshot_holds_a_reference_to_the_bucket(self, server: AwsServer, job_id: str) -> None:
+        ports = adapters(server)
         fill(ports, job_id, 3)
         ports.log.compact(job_id, LogSnapshot(2, "x" * 200_000, None, 0))
-        item = self.items(moto, job_id)["SNAP"]
+        item = self.items(server, job_id)["SNAP"]
         assert item["text"] == {"S": f"s3:jobs/{job_id}/snapshot-2"}
 
-    def test_every_item_of_a_log_may_be_deleted_some_days_later(self, moto: MotoServer, job_id: str) -> None:
-        ports = adapters(moto)
+    def test_every_item_of_a_log_may_be_deleted_some_days_later(self, server: AwsServer, job_id: str) -> None:
+        ports = adapters(server)
         fill(ports, job_id, 3)
         compact(ports.log, job_id, 0)
-        items = self.items(moto, job_id)
+        items = self.items(server, job_id)
         assert set(items) == {"EVT#0000000001", "EVT#0000000003", "SNAP"}
         for item in items.values():
             assert int(item["expiresAt"]["N"]) > NOON.timestamp() + 86_400
 
-    def items(self, moto: MotoServer, job_id: str) -> dict[str, dict[str, Any]]:
-        found = moto.dynamodb.query(
-            TableName=moto.table,
+    def items(self, server: AwsServer, job_id: str) -> dict[str, dict[str, Any]]:
+        found = server.dynamodb.query(
+            TableName=server.table,
             KeyConditionExpression="PK = :pk",
             ExpressionAttributeValues={":pk": {"S": f"JOB#{job_id}"}},
         )

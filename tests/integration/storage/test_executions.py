@@ -13,7 +13,7 @@ from shared.storage import aws
 from shared.storage.executions import StepFunctionsExecutions
 from shared.storage.secrets import secret
 from tests.fakes.core import a_job
-from tests.integration.storage.ports import MotoServer, Ports, adapters
+from tests.integration.storage.ports import AwsServer, Ports, adapters
 
 
 def test_starting_the_same_job_twice_starts_it_once(ports: Ports) -> None:
@@ -31,11 +31,11 @@ def test_stopping_never_fails_whether_or_not_there_is_an_execution(ports: Ports)
     ports.executions.stop(job)
 
 
-def described(moto: MotoServer, arn: str) -> dict[str, Any]:
+def described(moto: AwsServer, arn: str) -> dict[str, Any]:
     return dict(moto.client("stepfunctions").describe_execution(executionArn=arn))
 
 
-def test_an_execution_gets_the_jobs_id_and_generation_and_nothing_of_its_input(moto: MotoServer) -> None:
+def test_an_execution_gets_the_jobs_id_and_generation_and_nothing_of_its_input(moto: AwsServer) -> None:
     executions, job = adapters(moto).executions, a_job(trace_id="Root=1-67891233-abcdef012345678912345678")
     executions.start(job)
     found = described(moto, executions.arn_of(job))
@@ -43,7 +43,7 @@ def test_an_execution_gets_the_jobs_id_and_generation_and_nothing_of_its_input(m
     assert (found["name"], found["status"]) == (job.id, "RUNNING")
 
 
-def test_each_generation_of_a_job_is_an_execution_of_its_own(moto: MotoServer) -> None:
+def test_each_generation_of_a_job_is_an_execution_of_its_own(moto: AwsServer) -> None:
     executions, job = adapters(moto).executions, a_job()
     again = job.model_copy(update={"generation": 2})
     executions.start(job)
@@ -52,7 +52,7 @@ def test_each_generation_of_a_job_is_an_execution_of_its_own(moto: MotoServer) -
     assert json.loads(described(moto, executions.arn_of(again))["input"])["generation"] == 2
 
 
-def test_a_stopped_execution_runs_no_more(moto: MotoServer) -> None:
+def test_a_stopped_execution_runs_no_more(moto: AwsServer) -> None:
     executions, job = adapters(moto).executions, a_job()
     arn = executions.arn_of(job)
     executions.start(job)
@@ -60,7 +60,7 @@ def test_a_stopped_execution_runs_no_more(moto: MotoServer) -> None:
     assert described(moto, arn)["status"] == "ABORTED"
 
 
-def test_an_execution_that_is_over_is_not_started_again(moto: MotoServer) -> None:
+def test_an_execution_that_is_over_is_not_started_again(moto: AwsServer) -> None:
     executions, job = adapters(moto).executions, a_job()
     executions.start(job)
     executions.stop(job.model_copy(update={"execution_arn": executions.arn_of(job)}))
@@ -68,7 +68,7 @@ def test_an_execution_that_is_over_is_not_started_again(moto: MotoServer) -> Non
     assert described(moto, executions.arn_of(job))["status"] == "ABORTED"
 
 
-def test_a_refused_start_gives_step_functions_reason(moto: MotoServer) -> None:
+def test_a_refused_start_gives_step_functions_reason(moto: AwsServer) -> None:
     with pytest.raises(ExecutionNotStarted, match="StateMachineDoesNotExist"):
         StepFunctionsExecutions(f"{moto.machine_prefix}no-such-").start(a_job())
 
@@ -96,7 +96,7 @@ def test_the_arn_of_an_execution_is_known_before_it_runs() -> None:
     assert arn == f"arn:aws:states:eu-west-1:1:execution:stack-poem:{job.id}"
 
 
-def test_a_secret_is_fetched_once_per_process(moto: MotoServer) -> None:
+def test_a_secret_is_fetched_once_per_process(moto: AwsServer) -> None:
     manager = moto.client("secretsmanager")
     arn = manager.create_secret(Name="ports-secret", SecretString="first")["ARN"]
     try:

@@ -21,7 +21,7 @@ from shared.jobs.store import JobFilter, JobGuard
 from shared.storage.aws import THROTTLES, refused_condition, storage_faults
 from tests.fakes.clock import NOON
 from tests.fakes.core import a_job
-from tests.integration.storage.ports import MotoServer, Ports, adapters
+from tests.integration.storage.ports import AwsServer, Ports, adapters
 
 JOB = a_job()
 FENCE = Fence(1, 0, 0, "aaaaaaaa")
@@ -64,7 +64,7 @@ CALLS: dict[str, tuple[str, Callable[[Ports], object]]] = {
 )
 @pytest.mark.parametrize("what", CALLS)
 def test_every_call_turns_throttling_and_failures_into_transient_faults(
-    moto: MotoServer, what: str, code: str, status: int, fault: type[TransientFault]
+    moto: AwsServer, what: str, code: str, status: int, fault: type[TransientFault]
 ) -> None:
     method, call = CALLS[what]
     with Stubber(moto.dynamodb) as stub:
@@ -74,7 +74,7 @@ def test_every_call_turns_throttling_and_failures_into_transient_faults(
     assert code not in raised.value.message
 
 
-def test_a_bucket_that_slows_down_is_throttling_too(moto: MotoServer) -> None:
+def test_a_bucket_that_slows_down_is_throttling_too(moto: AwsServer) -> None:
     large = StageOutput(output={}, text="x" * 200_000)
     with Stubber(moto.s3) as stub:
         stub.add_client_error("put_object", "SlowDown", http_status_code=503)
@@ -108,14 +108,14 @@ def test_a_mistake_of_ours_is_not_taken_for_a_transient_fault(code: str) -> None
         raise client_error(code, 400)
 
 
-def test_a_throttled_call_is_repeated_at_once_and_nobody_notices(moto: MotoServer) -> None:
+def test_a_throttled_call_is_repeated_at_once_and_nobody_notices(moto: AwsServer) -> None:
     ports, job = adapters(moto), a_job()
     moto.fail_next("PutItem")
     ports.jobs.put_new(job)
     assert ports.jobs.get(job.id) == job
 
 
-def test_what_a_batch_leaves_undone_is_done_in_another(moto: MotoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_batch_leaves_undone_is_done_in_another(moto: AwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """DynamoDB may answer part of a batch only; moto never does."""
     ports, jobs = adapters(moto), [a_job(owner="partly") for _ in range(3)]
     for job in jobs:

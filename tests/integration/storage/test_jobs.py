@@ -16,7 +16,7 @@ from shared.storage.jobs import DynamoJobStore
 from tests.fakes.clock import SettableClock
 from tests.fakes.core import a_job
 from tests.integration.storage.at_once import CALLERS, at_once
-from tests.integration.storage.ports import MotoServer, Ports
+from tests.integration.storage.ports import AwsServer, Ports
 
 PENDING = JobGuard(status_in=frozenset({JobStatus.PENDING}))
 
@@ -156,15 +156,15 @@ class TestExpiry:
             ports.jobs.update(job.id, {"expires_at": 2**33}, when=JobGuard())
         assert stale.value.current is None
 
-    def test_it_is_gone_although_the_database_still_holds_it(self, moto: MotoServer) -> None:
+    def test_it_is_gone_although_the_database_still_holds_it(self, server: AwsServer) -> None:
         clock = SettableClock()
-        store = DynamoJobStore(moto.table, clock=clock)
+        store = DynamoJobStore(server.table, clock=clock)
         job = a_job()
         store.put_new(job)
         clock.advance(7200)
         assert store.get(job.id) is None
         key = {"PK": {"S": f"JOB#{job.id}"}, "SK": {"S": "JOB"}}
-        stored = moto.dynamodb.get_item(TableName=moto.table, Key=key)["Item"]
+        stored = server.dynamodb.get_item(TableName=server.table, Key=key)["Item"]
         assert stored["expiresAt"] == {"N": str(job.expires_at)}
 
 

@@ -34,7 +34,7 @@ from tests.fakes.clock import SettableClock
 from tests.fakes.core import a_job
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.jobs import FakeJobStore
-from tests.integration.storage.ports import MotoServer, adapters
+from tests.integration.storage.ports import AwsServer, adapters
 
 BOUNDS = LogBounds(max_events=4)
 WHICH = st.integers(0, 11)
@@ -374,12 +374,12 @@ def test_no_interleaving_breaks_the_log_in_memory() -> None:
 
 
 @pytest.mark.timeout(60)
-def test_no_interleaving_breaks_the_log_on_dynamodb(moto: MotoServer) -> None:
+def test_no_interleaving_breaks_the_log_on_dynamodb(server: AwsServer) -> None:
     class FreshLog:
         """The adapter under a partition of its own for each example."""
 
         def __init__(self) -> None:
-            self._log, self._job_id = adapters(moto).log, new_job_id(0)
+            self._log, self._job_id = adapters(server).log, new_job_id(0)
 
         def append(self, job_id: str, batch: Batch) -> None:
             self._log.append(self._job_id, batch)

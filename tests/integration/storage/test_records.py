@@ -9,7 +9,7 @@ from shared.jobs.idempotency import KeyClaim, KeyTaken
 from shared.jobs.limits import CreationLimit, StreamSlots, Versioned, VersionLost
 from tests.fakes.clock import NOON
 from tests.integration.storage.at_once import at_once
-from tests.integration.storage.ports import MotoServer, Ports, adapters
+from tests.integration.storage.ports import AwsServer, Ports, adapters
 
 LATER = 2**33
 
@@ -38,12 +38,12 @@ class TestRecords:
         assert ports.records.load(f"not {owner}", "creations").version == 0
 
     def test_dynamodb_may_delete_a_record_when_nothing_in_it_counts_any_more(
-        self, moto: MotoServer, owner: str
+        self, server: AwsServer, owner: str
     ) -> None:
-        ports = adapters(moto)
+        ports = adapters(server)
         CreationLimit(ports.records, limit=10, clock=ports.clock).take(owner)
         key = {"PK": {"S": f"USER#{owner}"}, "SK": {"S": "LIMIT#creations"}}
-        item = moto.dynamodb.get_item(TableName=moto.table, Key=key)["Item"]
+        item = server.dynamodb.get_item(TableName=server.table, Key=key)["Item"]
         assert int(item["expiresAt"]["N"]) == int(NOON.timestamp()) + 61
 
 
@@ -142,10 +142,10 @@ class TestIdempotencyKeys:
         assert answers.count(None) == 1
         assert {each for each in answers if each} == {f"job{answers.index(None)}"}
 
-    def test_the_clients_own_words_are_not_in_the_table(self, moto: MotoServer, owner: str) -> None:
-        adapters(moto).keys.claim(owner, "my secret words", a_claim("first"), expires_at=LATER)
-        found = moto.dynamodb.query(
-            TableName=moto.table,
+    def test_the_clients_own_words_are_not_in_the_table(self, server: AwsServer, owner: str) -> None:
+        adapters(server).keys.claim(owner, "my secret words", a_claim("first"), expires_at=LATER)
+        found = server.dynamodb.query(
+            TableName=server.table,
             KeyConditionExpression="PK = :pk",
             ExpressionAttributeValues={":pk": {"S": f"USER#{owner}"}},
         )

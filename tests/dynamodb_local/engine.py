@@ -1,0 +1,130 @@
+"""DynamoDB Local, AWS's own engine, as a process that ends with whoever started it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+from urllib.parse import urlsplit
+
+from local.credentials import without_real_credentials
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+JARS = HERE / "target/dependency"
+MAIN_CLASS = "software.amazon.dynamodb.services.local.main.ServerRunner"
+# It lives for seconds and holds megabytes: what makes a long-lived server fast only makes this one late.
+JVM_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m")
+
+_READY_WITHIN = 60.0  # seconds; alone on a machine it takes two
+_STOPPED_WITHIN = 10.0
+
+
+class EngineError(Exception):
+    """DynamoDB Local did not start; the message ends with what it had to say."""
+
+
+def missing() -> str | None:
+    """What stands in the way of running it, in one line."""
+    if shutil.which("java") is None:
+        return "DynamoDB Local needs Java 17 or newer, and there is no java"
+    [version] = re.findall(r"<artifactId>DynamoDBLocal</artifactId>\s*<version>(.+)</version>", _pom())
+    if not (JARS / f"DynamoDBLocal-{version}.jar").exists():
+        return f"DynamoDB Local {version} is not fetched: it takes Java 17, Maven and `make parity`"
+    return None
+
+
+def _pom() -> str:
+    return (HERE / "pom.xml").read_text()
+
+
+class DynamoDbLocal:
+    """The engine as a context manager, in memory, empty at first; `url` is on a free port and has no trailing slash.
+
+    It has no option for the address it listens on, which is every one of the machine's.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._directory = tempfile.TemporaryDirectory(prefix="dynamodb-local-")
+
+    def __enter__(self) -> Self:
+        port = _free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        log = Path(self._directory.name) / "log"
+        with log.open("wb") as output:
+            self._process = _spawn(port, output)
+        try:
+            _wait_until_it_answers(self.url, self._process, log)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()  # which is what `lifeline` waits for
+            self._process.wait(_STOPPED_WITHIN)
+        self._directory.cleanup()
+
+
+def _free_port() -> int:
+    """One below those that outgoing connections get: nobody takes it by chance until the engine listens."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise EngineError("no free port for DynamoDB Local between 20000 and 32000")
+
+
+def _spawn(port: int, output: IO[bytes]) -> subprocess.Popen[bytes]:
+    engine = ["java", *JVM_OPTIONS, f"-Djava.library.path={JARS}", "-cp", f"{JARS}/*", MAIN_CLASS]
+    # -sharedDb: one set of tables, whatever credentials and region a client names.
+    options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.dynamodb_local.lifeline", *engine, *options],
+        cwd=ROOT,
+        env=without_real_credentials(os.environ),
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _READY_WITHIN
+    while process.poll() is None and time.monotonic() < deadline:
+        if _answers(url):
+            return
+        time.sleep(0.05)
+    raise EngineError(f"DynamoDB Local did not start (exit status {process.poll()}):\n{log.read_text()[-4000:]}")
+
+
+def _answers(url: str) -> bool:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
