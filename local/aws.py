@@ -14,7 +14,6 @@ import http.client
 import json
 import operator
 import os
-import queue
 import socket
 import sys
 import threading
@@ -23,7 +22,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import boto3
 from botocore.config import Config
@@ -39,8 +38,11 @@ from werkzeug.exceptions import HTTPException
 
 from local.capacity import ABSENT, CapacityMeter, ItemFootprint, read_units, write_units
 from local.credentials import DUMMY_CREDENTIALS
+from local.dynamodb_faults import InjectedFaults
+from local.dynamodb_upstream import UpstreamDynamoDb
 from local.http_server import Environ, StartResponse, serve, status_line
 from local.intrinsics import ACCOUNT, REGION
+from local.upstream import Upstream
 
 _INVOCATIONS = "/2015-03-31/functions/"
 _DYNAMODB_TARGET = "DynamoDB_20120810."
@@ -190,15 +192,13 @@ class DynamoDb:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.meter = CapacityMeter()
-        self._faults: list[dict[str, Any]] = []
-
-    def add_fault(self, fault: dict[str, Any]) -> None:
-        """Answer the next `count` calls of `operation` with `error`; `partition` narrows it to one partition key."""
-        with self.lock:
-            self._faults.append({"count": 1, "error": "ProvisionedThroughputExceededException", **fault})
+        self.faults = InjectedFaults()
 
     def call(self, operation: str, payload: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         """Status and JSON body of one of the operations in `_FAST`."""
+        fault = self.faults.take(operation, payload)
+        if fault is not None:
+            return fault
         body = json.loads(payload)
         handler = DynamoHandler()
         handler.region = REGION
@@ -208,9 +208,6 @@ class DynamoDb:
         handler.response_headers = {}
         handler.body = handler.params = body
         with self.lock:
-            fault = self._fault(operation, body)
-            if fault is not None:
-                return fault
             status, answer = self._run(handler, operation, body)
         return status, answer if isinstance(answer, bytes) else json.dumps(answer, default=_encode_bytes).encode()
 
@@ -259,19 +256,6 @@ class DynamoDb:
         consumed = self.meter.of(str(DynamoType(key[table.hash_key_attr]).value))
         consumed.requests += 1
         consumed.read_units += read_units(0 if item is None else item.size(), consistent=consistent)
-
-    def _fault(self, operation: str, body: dict[str, Any]) -> tuple[int, bytes] | None:
-        for fault in self._faults:
-            if fault.get("operation", operation) != operation:
-                continue
-            if "partition" in fault and fault["partition"] not in json.dumps(body):
-                continue
-            fault["count"] -= 1
-            if fault["count"] <= 0:
-                self._faults.remove(fault)
-            answer = {"__type": f"com.amazonaws.dynamodb.v20120810#{fault['error']}", "message": "injected"}
-            return int(fault.get("status", 400)), json.dumps(answer).encode()
-        return None
 
 
 _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
@@ -334,51 +318,19 @@ def _encode_bytes(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} in a DynamoDB answer")
 
 
-# ---- Lambda --------------------------------------------------------------------------------------------------------
-
-
-class FunctionHostClient:
-    """Passes invocations on to the function host, over connections that stay open."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
-        self._idle: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
-
-    def invoke(self, path: str, payload: bytes, headers: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Status, headers and body of the host's answer, which is Lambda's."""
-        while True:
-            try:
-                connection, used = self._idle.get_nowait(), True
-            except queue.Empty:
-                connection, used = http.client.HTTPConnection(*self._address, timeout=_FOREVER), False
-            try:
-                connection.request("POST", path, payload, headers)
-                response = connection.getresponse()
-                body = response.read()
-            except (OSError, http.client.HTTPException):
-                connection.close()
-                if used:
-                    continue  # closed while idle: the request was never taken up
-                raise
-            self._idle.put(connection)
-            kept = [(name, value) for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP]
-            return response.status, kept, body
-
-
-_HOP_BY_HOP = {"connection", "date", "server", "content-length", "transfer-encoding", "keep-alive"}
-
-
 # ---- the server ----------------------------------------------------------------------------------------------------
 
 
 class Aws:
-    """The WSGI application: DynamoDB and Lambda by the shortcuts above, all else by moto."""
+    """The WSGI application: Lambda by the function host, DynamoDB by the shortcuts above or by another server.
 
-    def __init__(self, function_host: str | None) -> None:
+    All else is moto's.
+    """
+
+    def __init__(self, function_host: str | None, dynamodb_url: str | None = None) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._functions = None if function_host is None else FunctionHostClient(function_host)
-        self.dynamodb = DynamoDb()
+        self._functions = None if function_host is None else Upstream(function_host)
+        self.dynamodb = DynamoDb() if dynamodb_url is None else UpstreamDynamoDb(dynamodb_url)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         target: str = environ.get("HTTP_X_AMZ_TARGET", "")
@@ -393,12 +345,14 @@ class Aws:
 
     def _dynamodb(self, environ: Environ, start_response: StartResponse, operation: str) -> Iterable[bytes]:
         payload = environ["wsgi.input"].read()
+        headers = {"x-amz-target": environ["HTTP_X_AMZ_TARGET"], "Content-Type": environ.get("CONTENT_TYPE", "")}
+        if isinstance(self.dynamodb, UpstreamDynamoDb):
+            headers |= {"Authorization": environ.get("HTTP_AUTHORIZATION", "")}
         # Binary values go moto's way, whose parser turns base64 into bytes.
-        if operation not in _FAST or b'"B"' in payload or b'"BS"' in payload:
+        elif operation not in _FAST or b'"B"' in payload or b'"BS"' in payload:
             environ["wsgi.input"].seek(0)
             with self.dynamodb.lock:
                 return list(self._moto(environ, start_response))
-        headers = {"x-amz-target": environ["HTTP_X_AMZ_TARGET"], "Content-Type": environ.get("CONTENT_TYPE", "")}
         status, answer = self.dynamodb.call(operation, payload, headers)
         start_response(
             status_line(status),
@@ -419,7 +373,7 @@ class Aws:
         try:
             if self._functions is None:
                 raise ConnectionRefusedError("no function host was given")
-            status, answered, body = self._functions.invoke(environ["RAW_URI"], environ["wsgi.input"].read(), headers)
+            status, answered, body = self._functions.post(environ["RAW_URI"], environ["wsgi.input"].read(), headers)
         except (OSError, http.client.HTTPException) as error:
             status = 500
             answered = [("x-amzn-ErrorType", "ServiceException")]
@@ -438,7 +392,7 @@ class Aws:
                 meter = self.dynamodb.meter
                 status, answer = 200, (meter.of(partition[0]) if partition else meter.total()).as_json()
         elif path == "faults" and environ["REQUEST_METHOD"] == "POST":
-            self.dynamodb.add_fault(json.loads(environ["wsgi.input"].read()))
+            self.dynamodb.faults.add(json.loads(environ["wsgi.input"].read()))
             status, answer = 204, None
         else:
             status, answer = 404, {"message": "no such page"}
@@ -447,12 +401,13 @@ class Aws:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m local.aws --port N | --fd N [--function-host URL]`; `--fd` is a socket that already listens."""
+    """`python -m local.aws --port N | --fd N [--function-host URL] [--dynamodb URL]`; the socket of `--fd` listens."""
     parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--port", type=int)
     where.add_argument("--fd", type=int)
     parser.add_argument("--function-host", help="where invocations are passed on to, http://host:port")
+    parser.add_argument("--dynamodb", help="where DynamoDB is, if not here: http://host:port")
     options = parser.parse_args(arguments)
     if options.fd is None:
         listener = socket.create_server(("127.0.0.1", options.port), backlog=512)
@@ -461,7 +416,7 @@ def main(arguments: list[str] | None = None) -> None:
     install(listener.getsockname()[1])
     # The default of 5 ms lets one long operation keep every other connection waiting for its turn.
     sys.setswitchinterval(0.001)
-    serve(listener, Aws(options.function_host))
+    serve(listener, Aws(options.function_host, options.dynamodb))
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ class LocalStack:
     `model_url`: an OpenAI-compatible base URL (ending in /v1); without one the scripted model is started.
     `model`: the default model there, allowed besides the template's; without one the template's default stays.
     `environment`: overrides of function variables, e.g. `{"JOB_CREATIONS_PER_MINUTE": "1000"}`.
+    `dynamodb_url`: a DynamoDB to use in place of moto's, with none of this stack's tables in it yet: DynamoDB Local.
     `log_dir`: where the processes' output goes, one file each; a temporary directory by default.
     `api_port`, `stream_port`: fixed ports in place of free ones.
     """
@@ -75,6 +76,7 @@ class LocalStack:
         model_api_key: str | None = None,
         model: str | None = None,
         environment: Mapping[str, str] | None = None,
+        dynamodb_url: str | None = None,
         log_dir: Path | None = None,
         template: Path = ROOT / "template.yaml",
         api_port: int = 0,
@@ -87,6 +89,7 @@ class LocalStack:
         self._model = model or (SCRIPTED_MODEL if model_url is None else None)
         self._model_api_key = model_api_key or "local-model-key"
         self._environment = dict(environment or {})
+        self._dynamodb_url = dynamodb_url
         self._log_dir = log_dir
         self._template_file = template
         self._children: list[_Child] = []
@@ -136,7 +139,9 @@ class LocalStack:
                 RUN_DIRECTORY: str(self._run_dir),
             }
             aws = aws_environment(self.aws_url)
-            self._spawn("aws", listeners["aws"], ["local.aws", "--function-host", self.api_url], base | aws, log_dir)
+            elsewhere = ["--dynamodb", self._dynamodb_url] if self._dynamodb_url is not None else []
+            command = ["local.aws", "--function-host", self.api_url, *elsewhere]
+            self._spawn("aws", listeners["aws"], command, base | aws, log_dir)
             self.model_url = self._given_model_url or self._start_model(base, log_dir)
             deployment = self._describe(log_dir)
             deployment.refuse_unknown_overrides()

@@ -12,10 +12,15 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from local.intrinsics import REGION
+from local.stack import LocalStack
+from local.template import Template
 from shared.storage.jobs import DynamoJobStore
+from tests.api_user import ApiUser
 from tests.dynamodb_local import engine
 from tests.dynamodb_local.engine import DynamoDbLocal, EngineError, missing
 from tests.fakes.clock import SettableClock
@@ -63,6 +68,35 @@ def answers(url: str) -> bool:
     except OSError:
         return False
     return True
+
+
+@pytest.mark.usefixtures("fetched")
+def test_the_local_stack_runs_on_it_with_the_same_bill_and_the_same_faults() -> None:
+    with DynamoDbLocal() as started, LocalStack(dynamodb_url=started.url) as stack:
+        user = ApiUser(stack)
+        stack.inject_fault("PutItem", count=1)
+        job_id = user.new_job()
+        assert [event.type for event in user.watch(job_id)][-1] == "complete"
+        assert user.jobs() == [job_id]
+        assert dynamodb_tables(started.url) == {table.name for table in Template(ROOT / "template.yaml").tables}
+        elsewhere = stack.capacity(job_id)
+        user.close()
+    with LocalStack() as stack:
+        user = ApiUser(stack)
+        job_id = user.new_job()
+        user.watch(job_id)
+        here = stack.capacity(job_id)
+        user.close()
+    assert elsewhere["writeUnits"] == pytest.approx(here["writeUnits"], abs=4)  # events may share an append or not
+
+
+def dynamodb_tables(url: str) -> set[str]:
+    client = boto3.client(
+        "dynamodb", endpoint_url=url, region_name=REGION, aws_access_key_id="local", aws_secret_access_key="local"
+    )
+    names = set(client.list_tables()["TableNames"])
+    client.close()
+    return names
 
 
 def test_an_engine_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
