@@ -94,14 +94,15 @@ def main() -> None:
         httpx.post(control, json={"match": None, "times": None, "behaviour": BEHAVIOUR}).raise_for_status()
         asyncio.run(one_at_a_time(stack, WARM_UP))
         alone = asyncio.run(one_at_a_time(stack, options.jobs))
-        before = usage_of(stack)
+        before, client_before = usage_of(stack), time.process_time()
         together, seconds = asyncio.run(side_by_side(stack, options.together))
-        after = usage_of(stack)
+        after, client_seconds = usage_of(stack), time.process_time() - client_before
         units = [stack.capacity(job.job_id) for job in alone]
     console.print(report(alone, together, len(together) / seconds))
     spent = {name: each / len(together) for name, each in after.spent_since(before).items()}
     parts = ", ".join(f"{name} {each:.3f}" for name, each in spent.items())
     console.print(f"CPU s per job at {CONCURRENT}: {sum(spent.values()):.3f} ({parts}); target 0.15")
+    console.print(f"CPU s per job of this client: {client_seconds / len(together):.3f}")
     console.print(f"memory of the stack: {after.megabytes:.0f} MB")
     writes = statistics.median(each["writeUnits"] for each in units)
     reads = statistics.median(each["readUnits"] for each in units)

@@ -13,11 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from local.stack import LocalStack
-from tests.bench.watched_job import BEHAVIOUR, WatchedJob, percentile, watch_job
+from tests.bench.watched_job import BEHAVIOUR, TOKENS, WatchedJob, percentile, watch_job
 
 WATCHERS = 2
 AT_ONCE = (1, 10, 50)
 OUTPUT_KB = (1, 10, 100)
+PEERS_CHARACTERS = TOKENS * 21
+"""About what 200 tokens with their time stamps come to, with the JSON around them."""
+
 TOKEN_BYTES, TOKEN_MS = 25, 5
 """Five kilobytes a second, so that a longer output takes as much longer as it is."""
 
@@ -62,13 +65,12 @@ def script(stack: LocalStack, behaviour: Mapping[str, object]) -> None:
     httpx.post(control, json={"match": None, "times": None, "behaviour": behaviour}).raise_for_status()
 
 
-def row(table: Table, name: str, stack: LocalStack, jobs: list[WatchedJob], seconds: float) -> None:
+def row(table: Table, name: str, stack: LocalStack, jobs: list[WatchedJob], seconds: float, characters: int) -> None:
     units = [stack.capacity(job.job_id) for job in jobs]
     writes = statistics.median(each["writeUnits"] for each in units)
     reads = statistics.median(each["readUnits"] for each in units)
     lags = [lag for job in jobs for lag in job.lags_ms]
     lag = f"{statistics.median(lags):.0f} / {percentile(lags, 99):.0f}" if lags else "–"
-    characters = statistics.median(job.characters for job in jobs)
     table.add_row(
         name,
         f"{characters / 1000:.1f}",
@@ -90,13 +92,15 @@ def main() -> None:
         asyncio.run(at_once(stack, 3))
         for jobs in AT_ONCE:
             began = time.monotonic()
-            row(table, f"{jobs} jobs at once", stack, asyncio.run(at_once(stack, jobs)), time.monotonic() - began)
+            done = asyncio.run(at_once(stack, jobs))
+            row(table, f"{jobs} jobs at once", stack, done, time.monotonic() - began, PEERS_CHARACTERS)
         for kilobytes in OUTPUT_KB:
             text = answer_of(kilobytes)
             tokens = max(1, len(text) // TOKEN_BYTES)
             script(stack, {"text": text, "tokens": tokens, "token_ms": TOKEN_MS})
             began = time.monotonic()
-            row(table, f"{kilobytes} kB output", stack, asyncio.run(at_once(stack, 1)), time.monotonic() - began)
+            done = asyncio.run(at_once(stack, 1))
+            row(table, f"{kilobytes} kB output", stack, done, time.monotonic() - began, len(text))
     Console(width=110).print(table)
 
 
