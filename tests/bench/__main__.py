@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import statistics
 import time
@@ -17,6 +18,7 @@ from rich.table import Table
 
 from local.stack import LocalStack
 from tests.bench.watched_job import BEHAVIOUR, TOKENS, WatchedJob, percentile, watch_job
+from tests.dynamodb_local.engine import DynamoDbLocal, missing
 
 WARM_UP = 5
 CONCURRENT = 20
@@ -87,9 +89,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--jobs", type=int, default=60, help="one at a time; at least 50 for medians worth the name")
     parser.add_argument("--together", type=int, default=100, help=f"with {CONCURRENT} at a time")
+    parser.add_argument("--dynamodb-local", action="store_true", help="on AWS's own engine instead of moto's tables")
     options = parser.parse_args()
     console = Console(width=110)
-    with LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}) as stack:
+    with contextlib.ExitStack() as open_until_done:
+        engine_url = None
+        if options.dynamodb_local:
+            if reason := missing():
+                raise SystemExit(reason)
+            engine_url = open_until_done.enter_context(DynamoDbLocal()).url
+        limits = {"JOB_CREATIONS_PER_MINUTE": "100000"}
+        stack = open_until_done.enter_context(LocalStack(environment=limits, dynamodb_url=engine_url))
         control = stack.model_url.removesuffix("/v1") + "/_script"
         httpx.post(control, json={"match": None, "times": None, "behaviour": BEHAVIOUR}).raise_for_status()
         asyncio.run(one_at_a_time(stack, WARM_UP))
