@@ -85,7 +85,7 @@ bench-load: .venv/.synced ## 1, 10 and 50 jobs at once with two watchers each; u
 	@$(BIN)/python -m tests.bench.load
 
 # The seed decides what goes wrong; it is printed, and SEED= replays it.
-JOBS ?= 120
+JOBS ?= 200
 
 .PHONY: chaos
 chaos: .venv/.synced ## JOBS jobs while processes die, connections break, the model and the database fail

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -61,20 +63,38 @@ async def _watch(
     client: httpx.AsyncClient, stream_url: str, headers: dict[str, str], job: WatchedJob, began: int
 ) -> None:
     """Read one connection as bytes: what the client itself costs is taken from the two cores being measured."""
-    end = b""
+    body = bytearray()
     async with client.stream("GET", stream_url, headers=headers) as answer:
         async for piece in answer.aiter_raw():
             now = time.time_ns()
-            stamps = STAMP.findall(piece.partition(b"event: complete")[0])  # the result repeats them
-            if stamps:
-                job.first_delta_ms = job.first_delta_ms or (now - began) / 1e6
-                job.lags_ms += [(now - int(stamp)) / 1e6 for stamp in stamps]
-            elif not job.first_delta_ms and b"event: delta" in piece:
+            body += piece
+            if not job.first_delta_ms and b"event: delta" in piece:
                 job.first_delta_ms = (now - began) / 1e6
-            end = end[-20:] + piece
-    if b"event: complete" not in end:
-        raise BenchmarkBroken(f"{job.job_id}: {end[-500:].decode()} after {_since(began):.0f} ms")
+            stamps = STAMP.findall(piece.partition(b"event: complete")[0])  # the result repeats them
+            job.lags_ms += [(now - int(stamp)) / 1e6 for stamp in stamps]
     job.total_ms = _since(began)
+    _check(job, body.decode())
+
+
+def _check(job: WatchedJob, body: str) -> None:
+    """Raises BenchmarkBroken unless the deltas add up to the result: nothing lost, nothing twice."""
+    datas = [json.loads(line.removeprefix("data: ")) for line in body.splitlines() if line.startswith("data: ")]
+    text = "".join(data["text"] for data in datas if data["type"] == "delta")
+    if datas[-1]["type"] != "complete" or _stripped(json.loads(text)) != _stripped(datas[-1]["result"]):
+        raise BenchmarkBroken(f"{job.job_id}: {len(text)} characters, then {body[-300:]} after {job.total_ms:.0f} ms")
+
+
+def _stripped(value: Any) -> Any:
+    """Without the spaces around texts, which validation takes off."""
+    match value:
+        case str():
+            return value.strip()
+        case list():
+            return [_stripped(each) for each in value]
+        case dict():
+            return {key: _stripped(each) for key, each in value.items()}
+        case _:
+            return value
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

@@ -71,7 +71,7 @@ def chaos(plan: Plan, console: Console) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    parser.add_argument("--jobs", type=int, default=120)
+    parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None, help="of the plan; a random one by default")
     options = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
