@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 from local.model_control import ModelControl
 from local.stack import LocalStack
-from tests.api_user import ApiUser, Event, fold, wait_until
-from tests.integration.stages.conftest import Invoke
+from tests.api_user import ApiUser, fold, wait_until
+from tests.integration.stages.conftest import Invoke, watch_and_kill
 
 UNKNOWN = "job_" + "0" * 26
 
@@ -39,13 +36,7 @@ def test_a_killed_stage_is_retried_and_its_watcher_sees_one_reset_and_nothing_tw
     with LocalStack("processes") as stack, ModelControl(stack.model_url) as model:
         user = ApiUser(stack)
         job_id = user.new_job("first_token_ms=0, token_ms=10, times=1")
-        events: list[Event] = []
-        with user.stream(job_id) as source:
-            for sent in source.iter_sse():
-                events.append(Event.of(sent))
-                if [each.type for each in events].count("delta") == 3 and events[-1].type == "delta":
-                    for pid in stack.processes()["generate_suggestions"]:
-                        os.kill(pid, signal.SIGKILL)
+        events = watch_and_kill(stack, user, job_id, after_deltas=3)
         job = user.job(job_id)
         user.close()
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 from local.model_control import ModelControl
 from local.stack import LocalStack
-from tests.api_user import ApiUser, Event, fold, wait_until
+from tests.api_user import ApiUser, fold, wait_until
+from tests.integration.stages.conftest import watch_and_kill
 
 
 def test_a_killed_stage_goes_on_with_the_answer_that_is_running() -> None:
@@ -17,13 +15,7 @@ def test_a_killed_stage_goes_on_with_the_answer_that_is_running() -> None:
     ):
         user = ApiUser(stack)
         job_id = user.new_job("first_token_ms=0, token_ms=10")
-        events: list[Event] = []
-        with user.stream(job_id) as source:
-            for sent in source.iter_sse():
-                events.append(Event.of(sent))
-                if [each.type for each in events].count("delta") == 5 and events[-1].type == "delta":
-                    for pid in stack.processes()["generate_suggestions"]:
-                        os.kill(pid, signal.SIGKILL)
+        events = watch_and_kill(stack, user, job_id, after_deltas=5)
         job = user.job(job_id)
 
         assert (job["status"], job["retryCount"]) == ("completed", 1)
