@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from shared.llm.answers import strict_schema
 from shared.llm.model import Message, OutputSchema
 from shared.suggestions.models import SuggestionInput, Suggestions
 
@@ -11,9 +10,6 @@ SYSTEM = (
     "You are a product engineer. Suggest features for the page or component the user names. Be specific to it, be "
     "practical, and keep every text to a few sentences. Answer with JSON that fits the given schema and nothing else."
 )
-
-STRICT_UNSUPPORTED = frozenset({"minLength", "maxLength", "title", "default"})
-"""Keywords that strict structured output does not take; the validate stage checks what they say."""
 
 
 def request_messages(wanted: SuggestionInput) -> tuple[Message, ...]:
@@ -38,18 +34,4 @@ def repair_messages(wanted: SuggestionInput, answer: str, complaint: str) -> tup
 
 
 def output_schema() -> OutputSchema:
-    """The schema of `Suggestions` in the subset strict structured output understands."""
-    return OutputSchema("suggestions", _strict(Suggestions.model_json_schema(by_alias=True)))
-
-
-def _strict(schema: Any, *, names: bool = False) -> Any:
-    """`names`: the keys at this level are property names, not keywords."""
-    if isinstance(schema, list):
-        return [_strict(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _strict(value, names=key in {"properties", "$defs"} and not names)
-        for key, value in schema.items()
-        if names or key not in STRICT_UNSUPPORTED
-    }
+    return strict_schema("suggestions", Suggestions)

@@ -17,10 +17,11 @@ from shared.jobs.events import Progress, Reset
 from shared.jobs.job import Job
 from shared.jobs.pipelines import Pipelines
 from shared.jobs.stages import Stage, StageInvocation, StageRunner
+from shared.llm.answers import complaint
 from shared.suggestions.models import SuggestionInput, Suggestions
 from shared.suggestions.pipeline import PIPELINE
 from shared.suggestions.prompts import output_schema
-from shared.suggestions.stages import GenerateSuggestions, ValidateSuggestions, complaint, progress_of
+from shared.suggestions.stages import GenerateSuggestions, ValidateSuggestions, progress_of
 from tests.fakes.core import Core
 from tests.fakes.model import USAGE, ScriptedModel
 

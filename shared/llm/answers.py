@@ -1,0 +1,136 @@
+"""Asking a model from within a stage: its answer as it comes, its tokens on the job's account."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from shared.errors import ModelTimeout
+from shared.jobs.events import Reset
+from shared.jobs.stages import StageRun
+from shared.llm.model import (
+    ChatModel,
+    Finished,
+    Message,
+    ModelRequest,
+    OutputSchema,
+    Piece,
+    ResponseGone,
+    Started,
+    TextDelta,
+)
+from shared.telemetry import log
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+STRICT_UNSUPPORTED = frozenset({"minLength", "maxLength", "title", "default"})
+"""Keywords that strict structured output does not take; whoever checks the answer checks what they say."""
+
+
+def model_request(
+    run: StageRun, messages: tuple[Message, ...], output_schema: OutputSchema, *, resume_from: str | None = None
+) -> ModelRequest:
+    """What to send for this job: its model, and the messages as the pipeline wants them."""
+    return ModelRequest(model=run.job.model, messages=messages, output_schema=output_schema, resume_from=resume_from)
+
+
+async def pieces(model: ChatModel, run: StageRun, request: ModelRequest) -> AsyncGenerator[Piece, None]:
+    """One model call, as `ChatModel.stream` gives it. Its tokens are counted, and it is ended if the job is."""
+    if request.resume_from is not None:
+        run.release = functools.partial(model.cancel, request.resume_from)
+    async with aclosing(model.stream(request)) as answer:
+        async for piece in answer:
+            if isinstance(piece, Started):
+                run.release = functools.partial(model.cancel, piece.cursor)
+            elif isinstance(piece, Finished):
+                run.release = None
+                run.spent(piece.usage)
+            yield piece
+
+
+async def stream_answer(
+    model: ChatModel,
+    run: StageRun,
+    messages: tuple[Message, ...],
+    output_schema: OutputSchema,
+    *,
+    progress_of: Callable[[int], float],
+) -> None:
+    """One answer, added to the job's text as it comes; `progress_of` its length is the job's progress.
+
+    A call that an earlier attempt has left running is gone on with. Where that turns out to be impossible, the text so
+    far is dropped and the model asked anew.
+    """
+    request = model_request(run, messages, output_schema, resume_from=run.resume_from)
+    try:
+        await _write_answer(model, run, request, progress_of)
+    except (ResponseGone, ModelTimeout) as error:
+        if request.resume_from is None:
+            raise
+        log.info("response not resumed", job_id=run.job.id, stage=run.job.stage, reason=type(error).__name__)
+        await model.cancel(request.resume_from)  # one that hangs would hang again
+        await start_over(run, "RESTARTED", "the model's answer was lost and is asked for again")
+        await _write_answer(model, run, replace(request, resume_from=None), progress_of)
+
+
+async def start_over(
+    run: StageRun, reason: Literal["REPAIR", "RESTARTED"], message: str, *, text: str = "", progress: float = 0
+) -> None:
+    """Replace the stream's text by `text`, for another answer to go on from."""
+    attempt, retry_count = run.job.attempt, run.job.retry_count
+    await run.stream.reset(
+        Reset(text=text, progress=progress, reason=reason, message=message, attempt=attempt, retry_count=retry_count)
+    )
+
+
+async def _write_answer(
+    model: ChatModel, run: StageRun, request: ModelRequest, progress_of: Callable[[int], float]
+) -> None:
+    length = len(run.stream.text)
+    async with aclosing(pieces(model, run, request)) as answer:
+        async for piece in answer:
+            match piece:
+                case Started(cursor=cursor):
+                    await run.stream.note_cursor(cursor)
+                case TextDelta(text=text, cursor=cursor):
+                    length += len(text)
+                    run.stream.report(progress_of(length))
+                    run.stream.write(text, cursor=cursor)
+                case _:
+                    pass
+
+
+def strict_schema(name: str, answer: type[BaseModel]) -> OutputSchema:
+    """The schema of `answer` in the subset strict structured output understands."""
+    return OutputSchema(name, _strict(answer.model_json_schema(by_alias=True)))
+
+
+def _strict(schema: Any, *, names: bool = False) -> Any:
+    """`names`: the keys at this level are property names, not keywords."""
+    if isinstance(schema, list):
+        return [_strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _strict(value, names=key in {"properties", "$defs"} and not names)
+        for key, value in schema.items()
+        if names or key not in STRICT_UNSUPPORTED
+    }
+
+
+def complaint(error: ValidationError) -> str:
+    """What is wrong with an answer, in field paths and rules; never the model's own words."""
+    issues = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{_place(each)}: {each['msg']}" for each in issues[:10])
+
+
+def _place(issue: ErrorDetails) -> str:
+    # An unknown field's name is the model's own.
+    known = issue["loc"][:-1] if issue["type"] == "extra_forbidden" else issue["loc"]
+    return ".".join(map(str, known)) or "answer"
