@@ -110,7 +110,11 @@ def main(arguments: list[str] | None = None) -> None:
     threading.Thread(target=host.warm, name="warm", daemon=True).start()
     schedule.start(deployment.template.schedules, host.invoke)
     authorizer = deployment.template.authorizer
-    issuer = Issuer(f"{deployment.api_url}{PREFIX}", "millrace" if authorizer is None else authorizer.audiences[0])
+    issuer = Issuer(
+        f"{deployment.api_url}{PREFIX}",
+        "millrace" if authorizer is None else authorizer.audiences[0],
+        key_file=options.deployment.with_name("issuer.pem"),
+    )
     threads = ThreadPoolExecutor(max_workers=256, thread_name_prefix="lambda", initializer=_give_event_loop)
     gateway = CorsMiddleware(Gateway(deployment.template, issuer, _invoker(host, threads)), deployment.template.cors)
     application = Application(host, gateway, issuer.application(), threads)

@@ -1,14 +1,17 @@
-"""A local OIDC issuer: signs RS256 tokens with a key made at start and publishes it as JWKS."""
+"""A local OIDC issuer: signs RS256 tokens with a key of its own and publishes it as JWKS."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 from starlette.applications import Starlette
@@ -20,14 +23,17 @@ PREFIX = "/_issuer"
 
 
 class Issuer:
-    """Tokens of one issuer for one audience, for local use only."""
+    """Tokens of one issuer for one audience, for local use only.
 
-    def __init__(self, url: str, audience: str) -> None:
+    The key is made anew, or kept in `key_file`: then tokens stay valid when the process is started again.
+    """
+
+    def __init__(self, url: str, audience: str, *, key_file: Path | None = None) -> None:
         self.url = url
         self.audience = audience
-        self.key_id = uuid.uuid4().hex
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key = _new_key() if key_file is None else _kept_key(key_file)
         self.public_key = self._key.public_key()
+        self.key_id = hashlib.sha256(self.public_key.public_numbers().n.to_bytes(256)).hexdigest()[:32]
 
     def token(self, subject: str, *, expires_in: int = 3600, claims: Mapping[str, Any] | None = None) -> str:
         """A signed token; a claim given as None is left out, which is how a test gets a token without `exp`."""
@@ -84,3 +90,20 @@ class Issuer:
                 Route(f"{PREFIX}/token", token, methods=["POST"]),
             ]
         )
+
+
+def _new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _kept_key(file: Path) -> rsa.RSAPrivateKey:
+    if not file.exists():
+        pem = _new_key().private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        file.touch(mode=0o600)
+        file.write_bytes(pem)
+    key = serialization.load_pem_private_key(file.read_bytes(), None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise TypeError(f"{file} holds no RSA key")
+    return key

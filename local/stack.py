@@ -49,6 +49,8 @@ class _Child:
     url: str
     health: str
     log: Path
+    command: list[str]
+    environment: dict[str, str]
     process: subprocess.Popen[bytes]
 
     def tail(self) -> str:
@@ -178,22 +180,47 @@ class LocalStack:
             environment=self._environment,
         )
 
+    @contextlib.contextmanager
+    def down(self, name: Literal["api", "stream"]) -> Iterator[None]:
+        """Kill this process, so that its port refuses connections; at the end of the block it starts again there.
+
+        Functions in threads die with the process "api": what they were doing is lost, as with a killed stage.
+        """
+        index = next(index for index, child in enumerate(self._children) if child.name == name)
+        killed = self._children[index]
+        killed.process.kill()
+        killed.process.wait()
+        if killed.process.stdin is not None:
+            killed.process.stdin.close()
+        try:
+            yield
+        finally:
+            with _listen(urlsplit(killed.url).port or 0) as listener:
+                self._children[index] = _start_child(
+                    name,
+                    url=killed.url,
+                    health=killed.health,
+                    command=killed.command,
+                    environment=killed.environment,
+                    log_dir=killed.log.parent,
+                    listener=listener,
+                )
+            self.wait_ready()
+
     def _spawn(
         self, name: str, listener: socket.socket, arguments: list[str], environment: dict[str, str], log_dir: Path
     ) -> None:
-        descriptor = listener.fileno()
         health = {"aws": "/_millrace/healthz", "api": "/_millrace/healthz", "stream": "/healthz"}[name]
         url = {"aws": self.aws_url, "api": self.api_url, "stream": self.stream_url}[name]
-        command = [*arguments, "--fd", str(descriptor)]
         self._children.append(
             _start_child(
                 name,
                 url=url,
                 health=health,
-                command=command,
+                command=arguments,
                 environment=environment,
                 log_dir=log_dir,
-                descriptors=(descriptor,),
+                listener=listener,
             )
         )
 
@@ -205,10 +232,10 @@ class LocalStack:
                     "model",
                     url=url,
                     health="/healthz",
-                    command=["local.model_server", "--fd", str(listener.fileno())],
+                    command=["local.model_server"],
                     environment=environment,
                     log_dir=log_dir,
-                    descriptors=(listener.fileno(),),
+                    listener=listener,
                 )
             )
         return f"{url}/v1"
@@ -358,22 +385,23 @@ def _start_child(
     command: list[str],
     environment: dict[str, str],
     log_dir: Path,
-    descriptors: tuple[int, ...] = (),
+    listener: socket.socket,
 ) -> _Child:
     log = log_dir / f"{name}.log"
+    descriptor = listener.fileno()
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.child", *command],
+            [sys.executable, "-m", "local.child", *command, "--fd", str(descriptor)],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            pass_fds=descriptors,
+            pass_fds=(descriptor,),
             # Ctrl-C reaches only us; we stop the children in order.
             start_new_session=True,
         )
-    return _Child(name, url, health, log, process)
+    return _Child(name, url, health, log, command, environment, process)
 
 
 def _exit_on_signal(number: int, _frame: FrameType | None) -> None:

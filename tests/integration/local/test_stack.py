@@ -87,6 +87,19 @@ def test_stopping_leaves_no_process_no_port_and_no_file(tmp_path: Path, monkeypa
         socket.create_connection(("127.0.0.1", port))
 
 
+def test_a_process_that_was_down_is_back_on_its_port_and_takes_the_tokens_of_before(stack: LocalStack) -> None:
+    headers = {"authorization": f"Bearer {stack.token('alice')}"}
+    for name, url in (("api", stack.api_url), ("stream", stack.stream_url)):
+        before = stack.pids()
+        with stack.down(name), pytest.raises(httpx.ConnectError):
+            httpx.get(url)
+        after = stack.pids()
+        assert [each for each in before if before[each] != after[each]] == [name]
+        assert not alive(before[name])
+    assert httpx.post(f"{stack.api_url}/echo", headers=headers, json={}).status_code == 201
+    assert httpx.get(f"{stack.stream_url}/").text == "millrace-Things"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_parent_that_is_ended_takes_everything_with_it(number: signal.Signals, tmp_path: Path) -> None:
     program = f"""
