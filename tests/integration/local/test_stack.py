@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import jwt
@@ -87,15 +88,17 @@ def test_stopping_leaves_no_process_no_port_and_no_file(tmp_path: Path, monkeypa
         socket.create_connection(("127.0.0.1", port))
 
 
-def test_a_process_that_was_down_is_back_on_its_port_and_takes_the_tokens_of_before(stack: LocalStack) -> None:
+@pytest.mark.parametrize("name", ["api", "stream"])
+def test_a_process_that_was_down_is_back_on_its_port_and_takes_the_tokens_of_before(
+    stack: LocalStack, name: Literal["api", "stream"]
+) -> None:
     headers = {"authorization": f"Bearer {stack.token('alice')}"}
-    for name, url in (("api", stack.api_url), ("stream", stack.stream_url)):
-        before = stack.pids()
-        with stack.down(name), pytest.raises(httpx.ConnectError):
-            httpx.get(url)
-        after = stack.pids()
-        assert [each for each in before if before[each] != after[each]] == [name]
-        assert not alive(before[name])
+    before = stack.pids()
+    with stack.down(name), pytest.raises(httpx.ConnectError):
+        httpx.get({"api": stack.api_url, "stream": stack.stream_url}[name])
+    after = stack.pids()
+    assert [each for each in before if before[each] != after[each]] == [name]
+    assert not alive(before[name])
     assert httpx.post(f"{stack.api_url}/echo", headers=headers, json={}).status_code == 201
     assert httpx.get(f"{stack.stream_url}/").text == "millrace-Things"
 
