@@ -16,6 +16,7 @@ class Settings(BaseSettings):
 
 class StorageSettings(Settings):
     table_name: str
+    durable_table_name: str
     artefact_bucket: str
 
 

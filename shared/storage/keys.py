@@ -1,4 +1,4 @@
-"""The keys of the one table; docs/data-model.md lists who reads what by them."""
+"""The keys of both tables; docs/data-model.md lists who reads what by them."""
 
 from __future__ import annotations
 

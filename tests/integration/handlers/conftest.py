@@ -32,8 +32,8 @@ def load_event(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def table(stack: LocalStack) -> Iterator[str]:
-    """The name of a fresh table, on which this process's functions now work."""
+def tables(stack: LocalStack) -> Iterator[dict[str, str]]:
+    """Fresh tables, on which this process's functions now work: the variable that names one → its name."""
     template = Template(
         ROOT / "template.yaml",
         parameters={"OidcIssuer": stack.issuer_url, "OidcAudience": AUDIENCE, "ModelBaseUrl": stack.model_url},
@@ -42,19 +42,26 @@ def table(stack: LocalStack) -> Iterator[str]:
             "StreamJobFunctionUrl.FunctionUrl": stack.stream_url,
         },
     )
-    (declared,) = template.tables
-    name = f"events-{uuid.uuid4().hex}"
-    stack.client("dynamodb").create_table(**{**declared.definition, "TableName": name})
+    declared = {table.name: table.definition for table in template.tables}
+    named = {
+        variable: f"events-{variable}-{uuid.uuid4().hex}"
+        for variable, value in template.functions[0].environment.items()
+        if value in declared
+    }
+    for variable, name in named.items():
+        definition = declared[template.functions[0].environment[variable]]
+        stack.client("dynamodb").create_table(**{**definition, "TableName": name})
     with pytest.MonkeyPatch.context() as environment:
         for function in template.functions:
             for variable, value in function.environment.items():
                 environment.setenv(variable, value)
-        for variable, value in {**aws_environment(stack.aws_url), "TABLE_NAME": name}.items():
+        for variable, value in {**aws_environment(stack.aws_url), **named}.items():
             environment.setenv(variable, value)
         _forget_adapters()
-        yield name
+        yield named
     _forget_adapters()
-    stack.client("dynamodb").delete_table(TableName=name)
+    for name in named.values():
+        stack.client("dynamodb").delete_table(TableName=name)
 
 
 def _forget_adapters() -> None:
@@ -65,7 +72,7 @@ def _forget_adapters() -> None:
 
 
 @pytest.fixture
-def handle(table: str) -> Iterator[Callable[..., Any]]:
+def handle(tables: dict[str, str]) -> Iterator[Callable[..., Any]]:
     """`handle("create_job.valid")`: what the file's function answers to its event, with fields of it replaced."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)  # as on Lambda's main thread, for Mangum
@@ -80,8 +87,8 @@ def handle(table: str) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def jobs(table: str) -> DynamoJobStore:
-    return DynamoJobStore(table, clock=lambda: datetime.now(UTC))
+def jobs(tables: dict[str, str]) -> DynamoJobStore:
+    return DynamoJobStore(tables["TABLE_NAME"], clock=lambda: datetime.now(UTC))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from local.credentials import aws_environment, without_real_credentials
 from shared.storage import aws
 from tests.dynamodb_local.engine import DynamoDbLocal, missing
-from tests.integration.storage.ports import ROOT, AwsServer, Ports, adapters, create_resources, create_table, fakes
+from tests.integration.storage.ports import ROOT, AwsServer, Ports, adapters, create_resources, create_tables, fakes
 
 ENGINES = ["moto"] if missing() else ["moto", "dynamodb_local"]
 """What the adapters run on here; `test_dynamodb_local.py` says why the second is left out."""
@@ -54,7 +54,7 @@ def dynamodb_local_server(moto_server: AwsServer) -> Iterator[AwsServer]:
             for name, value in aws_environment(engine.url).items():
                 variables.setenv(name, value)
             dynamodb = aws.client.__wrapped__("dynamodb")
-        create_table(dynamodb)
+        create_tables(dynamodb)
         yield replace(moto_server, clients={**moto_server.clients, "dynamodb": dynamodb})
         dynamodb.close()
 

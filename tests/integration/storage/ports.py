@@ -1,4 +1,4 @@
-"""The ports twice: in memory, and on servers with the table and bucket of template.yaml."""
+"""The ports twice: in memory, and on servers with the tables and bucket of template.yaml."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class AwsServer:
 
     url: str
     table: str = ""
+    durable_table: str = ""
     bucket: str = ""
     machine_prefix: str = ""
     clients: dict[str, Any] = field(default_factory=dict)
@@ -69,17 +70,19 @@ class AwsServer:
         urllib.request.urlopen(f"{self.url}/_millrace/faults", data=body, timeout=10).close()
 
 
-def create_table(dynamodb: DynamoDBClient) -> str:
-    """Create the table of template.yaml; its name."""
-    (table,) = Template(ROOT / "template.yaml").tables
-    # A slow answer makes boto ask again, and the table that it finds then is its own.
-    with contextlib.suppress(dynamodb.exceptions.ResourceInUseException):
-        dynamodb.create_table(**table.definition)
-    return table.name
+def create_tables(dynamodb: DynamoDBClient) -> dict[str, str]:
+    """Create the tables of template.yaml; their names by what they are called there."""
+    tables = Template(ROOT / "template.yaml").tables
+    for table in tables:
+        # A slow answer makes boto ask again, and the table that it finds then is its own.
+        with contextlib.suppress(dynamodb.exceptions.ResourceInUseException):
+            dynamodb.create_table(**table.definition)
+    return {table.logical_id: table.name for table in tables}
 
 
 def create_resources(server: AwsServer) -> None:
-    server.table = create_table(server.dynamodb)
+    tables = create_tables(server.dynamodb)
+    server.table, server.durable_table = tables["JobsTable"], tables["DurableTable"]
     server.bucket = Template(ROOT / "template.yaml").buckets[0]
     server.s3.create_bucket(Bucket=server.bucket)
     waits = {"StartAt": "Waiting", "States": {"Waiting": {"Type": "Wait", "Seconds": 600, "End": True}}}
