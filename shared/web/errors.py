@@ -127,6 +127,8 @@ def _rule(each: Any) -> str:
             return "is required"
         case "model_type" | "model_attributes_type" | "dict_type":
             return "should be an object"
+        case "too_short" | "too_long":
+            return message.removeprefix(f"{each['ctx']['field_type']} ").replace(" after validation", "")
         case "union_tag_invalid":
             return f"should be one of: {each['ctx']['expected_tags']}"
         case _:

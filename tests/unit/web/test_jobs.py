@@ -25,6 +25,7 @@ from tests.unit.web.test_errors import a_job
 
 class SongInput(JobInput):
     first_line: str = Field(min_length=1)
+    verses: list[str] = Field(default=[], max_length=2)
 
 
 SONG = Pipeline("song", SongInput, Schema, ("sing",))
@@ -72,6 +73,11 @@ def test_the_pipeline_decides_about_the_input(pipelines: tuple[Pipeline, ...]) -
             {"pipeline": "song", "input": {"firstLine": "la", "first_line": "la"}},
             "input.first_line",
             "is not a known field",
+        ),
+        (
+            {"pipeline": "song", "input": {"firstLine": "la", "verses": ["a", "b", "c"]}},
+            "input.verses",
+            "should have at most 2 items, not 3",
         ),
         ({"pipeline": "song", "input": {"firstLine": "la"}, "song": 1}, "song", "is not a known field"),
         ({"pipeline": "opera", "input": {}}, "pipeline", "should be one of: 'song', 'suggestion'"),
