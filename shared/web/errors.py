@@ -121,9 +121,7 @@ def _rule(each: Any) -> str:
     match each["type"]:
         case "extra_forbidden":
             return "is not a known field"
-        case "missing":
-            return "is required"
-        case "union_tag_not_found":
+        case "missing" | "union_tag_not_found":
             return "is required"
         case "model_type" | "model_attributes_type" | "dict_type":
             return "should be an object"
