@@ -138,6 +138,16 @@ export interface GatewayMessage {
   message: string;
 }
 
+/** One piece of a long stage's work is finished and stands: a checkpoint inside the stage. Items are told apart by `key` and outlive retries, resets and resumption. A retried attempt goes on from `textLength`: that much of the text belongs to this item and those before it. */
+export interface Item {
+  type: "item";
+  stage: string;
+  key: string;
+  data: Record<string, unknown>;
+  /** characters of the text so far that stand with this item */
+  textLength: number;
+}
+
 /** The job is stored and started. */
 export interface JobAccepted {
   jobId: string;
@@ -174,7 +184,9 @@ export interface JobDetail {
   input: Record<string, unknown>;
   /** what has been streamed so far */
   text: string;
-  /** the last event `text` and `progress` include */
+  /** the finished items of long stages, in the order they came */
+  items: Item[];
+  /** the last event `text`, `items` and `progress` include */
   lastEventId: number;
   /** the pipeline's result, once the job is completed */
   result: Record<string, unknown> | null;
@@ -286,6 +298,7 @@ export interface Reset {
 export interface Snapshot {
   type: "snapshot";
   text: string;
+  items: Item[];
   stage: string | null;
   progress: number;
 }
@@ -305,6 +318,7 @@ export type StreamEvent =
   | Progress
   | Delta
   | Tool
+  | Item
   | Reset
   | Snapshot
   | Complete

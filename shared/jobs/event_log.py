@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.jobs.events import TERMINAL, StoredEvent
+from shared.jobs.events import TERMINAL, Item, StoredEvent
 from shared.jobs.fence import Fence
 
 MAX_BATCH = 4
@@ -77,6 +77,7 @@ class LogSnapshot:
     stage: str | None
     progress: float
     log_bytes: int = 0
+    items: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,8 @@ class EventLog(Protocol):
     def append(self, job_id: str, batch: Batch) -> None:
         """Store the batch; raise SequenceTaken when its first number is taken by another batch."""
 
-    def read(self, job_id: str, *, after: int) -> Sequence[LogEntry]:
-        """The stored entries beyond `after`, in order; may lag behind the latest append, may start beyond a gap."""
+    def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+        """The stored entries beyond `after`, in order; may start beyond a gap, and lags unless it is `consistent`."""
 
     def tail(self, job_id: str) -> LogTail:
         """Where the log ends, as of now."""

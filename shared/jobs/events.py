@@ -53,6 +53,20 @@ class Tool(Schema):
     detail: dict[str, Any] = Field(default_factory=dict)
 
 
+class Item(Schema):
+    """One piece of a long stage's work is finished and stands: a checkpoint inside the stage.
+
+    Items are told apart by `key` and outlive retries, resets and resumption. A retried attempt goes on from
+    `textLength`: that much of the text belongs to this item and those before it.
+    """
+
+    type: Literal["item"] = "item"
+    stage: str
+    key: str
+    data: dict[str, Any]
+    text_length: int = Field(ge=0, description="characters of the text so far that stand with this item")
+
+
 class Reset(Schema):
     """The text so far is replaced by `text`: a new attempt begins, or the answer is being repaired."""
 
@@ -70,6 +84,7 @@ class Snapshot(Schema):
 
     type: Literal["snapshot"] = "snapshot"
     text: str
+    items: tuple[Item, ...] = ()
     stage: str | None = None
     progress: float = Field(ge=0, le=100)
 
@@ -104,10 +119,10 @@ class Cancelled(Schema):
 
 
 StoredEvent = Annotated[
-    StageStarted | Progress | Delta | Tool | Reset | Complete | Failed | Cancelled, Field(discriminator="type")
+    StageStarted | Progress | Delta | Tool | Item | Reset | Complete | Failed | Cancelled, Field(discriminator="type")
 ]
 StreamEvent = Annotated[
-    Connected | StageStarted | Progress | Delta | Tool | Reset | Snapshot | Complete | Failed | Cancelled,
+    Connected | StageStarted | Progress | Delta | Tool | Item | Reset | Snapshot | Complete | Failed | Cancelled,
     Field(discriminator="type"),
 ]
 TERMINAL = frozenset({"complete", "error", "cancelled"})

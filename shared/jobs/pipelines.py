@@ -29,9 +29,10 @@ class JobInput(Schema):
 class Pipeline:
     """One kind of job.
 
-    `stages` are the names of its stage functions in order, `run_seconds` the state machine's own time limit. Retentions
-    (seconds after the end) fall back to the settings when None. `refuse_resume` looks at a job's input and at the
-    outputs of its finished stages, and answers why they no longer fit what they are about as it is now, or None.
+    `stages` are the names of its stage functions in order, `run_seconds` the state machine's own time limit,
+    `max_retries` how often it retries a state after a fault. Retentions (seconds after the end) fall back to the
+    settings when None. `refuse_resume` looks at a job's input and at the outputs of its finished stages, and answers
+    why they no longer fit what they are about as it is now, or None.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Pipeline:
     result_model: type[Schema]
     stages: tuple[str, ...]
     run_seconds: int = 3600
+    max_retries: int = 3
     retention_seconds: int | None = None
     failed_retention_seconds: int | None = None
     refuse_resume: Callable[[JobInput, Mapping[str, StageOutput]], str | None] | None = None

@@ -12,7 +12,7 @@ from shared.clock import Clock
 from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.endings import ensure_terminal_event
 from shared.jobs.event_log import EventLog
-from shared.jobs.events import TERMINAL, Complete, Delta, Snapshot, StreamEvent
+from shared.jobs.events import TERMINAL, Complete, Delta, StreamEvent
 from shared.jobs.job import Job
 from shared.jobs.store import JobStore
 from shared.jobs.transcript import Transcript
@@ -42,16 +42,17 @@ class Frame:
 class LogReader:
     """A place in one job's log. Hands out every event beyond it once, in order, or a snapshot of what is gone."""
 
-    def __init__(self, log: EventLog, job_id: str, *, after: int = 0) -> None:
+    def __init__(self, log: EventLog, job_id: str, *, after: int = 0, consistent: bool = False) -> None:
         self._log = log
         self._job_id = job_id
+        self._consistent = consistent
         self.position = after
 
     def poll(self) -> list[Frame]:
         """What has come since the last call."""
         from_the_start = self.position == 0
         frames: list[Frame] = []
-        for entry in self._log.read(self._job_id, after=self.position):
+        for entry in self._log.read(self._job_id, after=self.position, consistent=self._consistent):
             if entry.seq > self.position + 1:
                 frames.extend(self._across_gap())
             if entry.seq == self.position + 1:
@@ -67,7 +68,7 @@ class LogReader:
         if snapshot is None or snapshot.seq <= self.position:
             return []
         self.position = snapshot.seq
-        whole = Snapshot(text=snapshot.text, stage=snapshot.stage, progress=snapshot.progress)
+        whole = Transcript.of_snapshot(snapshot).whole()
         return [Frame(snapshot.seq, whole)]
 
 
@@ -79,8 +80,15 @@ def _without_earlier_ends(frames: list[Frame]) -> list[Frame]:
     transcript = Transcript()
     for frame in frames[: ends[-1] + 1]:
         transcript.apply(frame.id, frame.event)
-    whole = Snapshot(text=transcript.text, stage=transcript.stage, progress=transcript.progress)
-    return [Frame(transcript.seq, whole), *frames[ends[-1] + 1 :]]
+    return [Frame(transcript.seq, transcript.whole()), *frames[ends[-1] + 1 :]]
+
+
+def transcript_of(log: EventLog, job_id: str, *, consistent: bool = False) -> Transcript:
+    """What the job's log adds up to."""
+    transcript = Transcript()
+    for frame in LogReader(log, job_id, consistent=consistent).poll():
+        transcript.apply(frame.id, frame.event)
+    return transcript
 
 
 class Pace:

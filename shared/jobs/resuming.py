@@ -17,10 +17,11 @@ from shared.jobs.fence import Fence
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import Pipeline
+from shared.jobs.reader import transcript_of
 from shared.jobs.service import owned_job
 from shared.jobs.starting import JobStarter
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
-from shared.jobs.writer import MAX_DELTA_CHARS, claim, claim_after
+from shared.jobs.writer import MAX_DELTA_CHARS, Opening, claim_after, claim_with
 from shared.telemetry import log
 
 RESUMABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
@@ -110,21 +111,35 @@ class JobResumption:
 
     def _announce(self, job: Job, standing: StageOutput | None) -> None:
         """Take the log over at once, so that it no longer ends with the generation before."""
-        text = standing.text if standing else ""
-        parts = [text[begin : begin + MAX_DELTA_CHARS] for begin in range(0, len(text), MAX_DELTA_CHARS)] or [""]
-        reset = Reset(
-            text=parts[0],
-            progress=job.progress,
-            reason="RESUMED",
-            message="the job goes on from its last checkpoint",
-            attempt=1,
-            retry_count=job.retry_count,
-        )
+        parts: list[str] = []
+
+        def opening(_: LogTail) -> Opening:
+            nonlocal parts
+            text = self._text_of_interrupted_stage(job) or (standing.text if standing else "")
+            parts = [text[begin : begin + MAX_DELTA_CHARS] for begin in range(0, len(text), MAX_DELTA_CHARS)] or [""]
+            reset = Reset(
+                text=parts[0],
+                progress=job.progress,
+                reason="RESUMED",
+                message="the job goes on from its last checkpoint",
+                attempt=1,
+                retry_count=job.retry_count,
+            )
+            return Opening((reset,))
+
         fence = Fence.of_resumption(job.generation)
         try:
-            tail: LogTail | None = claim(self._log, job.id, fence, (reset,), at=self._clock)
+            tail: LogTail | None = claim_with(self._log, job.id, fence, opening, at=self._clock)
             for part in parts[1:]:
                 if tail is not None:
                     tail = claim_after(self._log, job.id, fence, (Delta(text=part),), tail, at=self._clock)
         except AttemptStopped:
             return  # cancelled again meanwhile: whoever did that has the log
+
+    def _text_of_interrupted_stage(self, job: Job) -> str | None:
+        """The text up to its last item; None when it has kept none, or every stage is done."""
+        stages = self._pipelines[job.pipeline].stages
+        if len(job.checkpoints) == len(stages):
+            return None
+        transcript = transcript_of(self._log, job.id, consistent=True)
+        return transcript.standing_text(stages[len(job.checkpoints)])

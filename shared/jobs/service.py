@@ -25,7 +25,7 @@ from shared.jobs.ids import JOB_ID, new_job_id
 from shared.jobs.job import Job, JobLinks, JobStatus
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline
-from shared.jobs.reader import LogReader
+from shared.jobs.reader import transcript_of
 from shared.jobs.starting import JobStarter
 from shared.jobs.store import JobFilter, JobPage, JobStore, StaleWrite
 from shared.jobs.transcript import Transcript
@@ -124,10 +124,7 @@ class JobService:
     def view(self, owner: str, job_id: str) -> JobView:
         """The job, its text, stage and progress so far, and its result. Raises NotFound, Forbidden."""
         job = self.owned(owner, job_id)
-        transcript = Transcript()
-        for frame in LogReader(self._log, job_id).poll():
-            transcript.apply(frame.id, frame.event)
-        return JobView(job, transcript, self.result(job))
+        return JobView(job, transcript_of(self._log, job_id), self.result(job))
 
     def result(self, job: Job) -> dict[str, Any] | None:
         """The result of a completed job: the output of the stage that finished last."""
@@ -194,6 +191,7 @@ class JobService:
             pipeline=pipeline.name,
             input=request.input.model_dump(mode="json", exclude_none=True),
             model=model,
+            max_retries=pipeline.max_retries,
             links=request.links,
             trace_id=request.trace_id,
             request_id=request.request_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from pydantic import Field
@@ -25,11 +25,10 @@ from shared.jobs.events import Reset, StageStarted
 from shared.jobs.fence import Fence
 from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobStatus
 from shared.jobs.pipelines import JobInput, Pipeline
-from shared.jobs.reader import LogReader
+from shared.jobs.reader import transcript_of
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
-from shared.jobs.transcript import Transcript
 from shared.jobs.usage import TokenUsage
-from shared.jobs.writer import MAX_DELTA_CHARS, LogWriter, claim, claim_after
+from shared.jobs.writer import MAX_DELTA_CHARS, LogWriter, Opening, claim_after, claim_with
 from shared.schema import Schema
 from shared.telemetry import log, metrics
 
@@ -56,6 +55,7 @@ class StageRun:
 
     `resume_from`: the stream's text ends in a model response that is still to be had and goes on at this cursor. A
     stage sets `release` while such a response runs for it: called when the job has ended and nobody will resume it.
+    `items` are what this stage has kept so far, by key, in this attempt and in those before it.
     """
 
     job: Job
@@ -64,11 +64,33 @@ class StageRun:
     stream: LogWriter
     resume_from: str | None = None
     release: Callable[[], Awaitable[None]] | None = None
+    items: dict[str, dict[str, Any]] = field(default_factory=dict)
     usage: TokenUsage = field(default_factory=TokenUsage)
+
+    async def keep(self, key: str, data: dict[str, Any]) -> None:
+        """Checkpoint one finished item, with all text so far: a retried attempt finds it in `items`, and begins there.
+
+        `data` is JSON of at most 64 kB. The item is an event of the job's stream, too.
+        """
+        await self.stream.keep(str(self.job.stage), key, data)
+        self.items[key] = data
 
     def spent(self, usage: TokenUsage) -> None:
         """Count model tokens; they are on the job once the stage is done."""
         self.usage = self.usage + usage
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What an attempt begins with: the text and items that stand, and where a model's response goes on from there.
+
+    `unwritten` is further text that stands, but is not in the log anew yet.
+    """
+
+    text: str
+    items: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cursor: str | None = None
+    unwritten: str = ""
 
 
 class Stage(Protocol):
@@ -162,37 +184,24 @@ class StageRunner:
             of=len(pipeline.stages),
             attempt=invocation.retry + 1,
         )
-        text = previous.text if previous else ""
-        resume_from = None
-        if invocation.retry:
-            text, resume_from = await asyncio.to_thread(self._broken_off, job, fence) or (text, None)
-        tail: LogTail | None = None
-        unwritten = ""
-        if job.generation > 1 and not invocation.retry:
-            reached = await self._after_resumption(job) or reached
-        if not invocation.retry:
-            tail = await asyncio.to_thread(claim_after, self._log, job.id, fence, (started,), reached, at=self._clock)
-        if tail is None:
-            # Another attempt has written beyond what earlier stages left; what it wrote does not stand.
-            text, unwritten = text[:MAX_DELTA_CHARS], text[MAX_DELTA_CHARS:]
-            events = (self._reset(job, text), started)
-            cursor = None if unwritten else resume_from
-            tail = await asyncio.to_thread(claim, self._log, job.id, fence, events, at=self._clock, cursor=cursor)
+        begin = self._take_over if invocation.retry else self._begin
+        earlier = Remains(previous.text if previous else "")
+        tail, left = await asyncio.to_thread(begin, job, fence, started, reached, earlier)
         stream = LogWriter(
             self._log,
             job.id,
             fence,
             tail=tail,
-            text=text,
+            text=left.text,
             progress=job.progress,
             clock=self._clock,
             bounds=self._bounds,
             still_ours=lambda: self._refuse_if_stopped(job.id, fence),
         )
-        if unwritten:
-            stream.write(unwritten, cursor=resume_from)
+        if left.unwritten:
+            stream.write(left.unwritten, cursor=left.cursor)
         job_input = pipeline.input_model.model_validate(job.input)
-        run = StageRun(job, job_input, previous, stream, resume_from=resume_from)
+        run = StageRun(job, job_input, previous, stream, resume_from=left.cursor, items=left.items)
         try:
             output = await stream.run(stage.run(run))
         except (JobEnded, PermanentFault):
@@ -200,24 +209,49 @@ class StageRunner:
             raise
         await self._finish(stage.name, job, fence, run, StageOutput(output=output, text=stream.text))
 
-    def _broken_off(self, job: Job, fence: Fence) -> tuple[str, str] | None:
-        """The text and the cursor that an earlier attempt of this stage has left, if its response can be resumed."""
-        tail = self._log.tail(job.id)
-        if tail.cursor is None or tail.fence is None:
-            return None
-        if (tail.fence.generation, tail.fence.stage) != (fence.generation, fence.stage):
-            return None
-        transcript = Transcript()
-        for frame in LogReader(self._log, job.id).poll():
-            transcript.apply(frame.id, frame.event)
-        # A read that lags lacks text that the cursor is behind of: better to begin anew.
-        return (transcript.text, tail.cursor) if transcript.seq == tail.seq else None
+    def _begin(
+        self, job: Job, fence: Fence, started: StageStarted, reached: LogTail, earlier: Remains
+    ) -> tuple[LogTail, Remains]:
+        """Claim the log for a first attempt, which nobody has preceded unless the one that died left no trace."""
+        left = earlier
+        if job.generation > 1:
+            reached, left = self._after_resumption(job, reached, earlier)
+        tail = claim_after(self._log, job.id, fence, (started,), reached, at=self._clock)
+        return (tail, left) if tail is not None else self._take_over(job, fence, started, reached, earlier)
 
-    async def _after_resumption(self, job: Job) -> LogTail | None:
-        """The end of the log, if it is the resumption's `reset`: what that says need not be said again."""
-        tail = await asyncio.to_thread(self._log.tail, job.id)
-        resumed = tail.fence is not None and tail.fence.is_resumption and tail.fence.generation == job.generation
-        return tail if resumed else None
+    def _after_resumption(self, job: Job, reached: LogTail, earlier: Remains) -> tuple[LogTail, Remains]:
+        """From the end of the log, if it is the resumption's `reset`: what that says need not be said again."""
+        tail = self._log.tail(job.id)
+        if tail.fence is None or not tail.fence.is_resumption or tail.fence.generation != job.generation:
+            return reached, earlier
+        return tail, self._left_by_earlier_attempts(job, tail.fence, tail) or earlier
+
+    def _take_over(
+        self, job: Job, fence: Fence, started: StageStarted, _reached: LogTail, earlier: Remains
+    ) -> tuple[LogTail, Remains]:
+        """Claim the log wherever it ends, and go on from what of earlier attempts stands there."""
+        left = earlier
+
+        def opening(tail: LogTail) -> Opening:
+            nonlocal left
+            found = self._left_by_earlier_attempts(job, fence, tail) or earlier
+            left = replace(found, text=found.text[:MAX_DELTA_CHARS], unwritten=found.text[MAX_DELTA_CHARS:])
+            return Opening((self._reset(job, left.text), started), None if left.unwritten else left.cursor)
+
+        tail = claim_with(self._log, job.id, fence, opening, at=self._clock)
+        return tail, left
+
+    def _left_by_earlier_attempts(self, job: Job, fence: Fence, tail: LogTail) -> Remains | None:
+        """All their text where the model's response can be gone on with, otherwise the text up to their last item."""
+        if tail.fence is None:
+            return None
+        transcript = transcript_of(self._log, job.id, consistent=True)
+        stage = str(job.stage)
+        items = {key: item.data for key, item in transcript.kept_by(stage).items()}
+        if tail.cursor is not None and (tail.fence.generation, tail.fence.stage) == (fence.generation, fence.stage):
+            return Remains(transcript.text, items, tail.cursor)
+        standing = transcript.standing_text(stage)
+        return None if standing is None else Remains(standing, items)
 
     async def _left_by_earlier_stages(
         self, pipeline: Pipeline, stage: str, job: Job

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from shared.jobs.event_log import LogSnapshot
-from shared.jobs.events import TERMINAL, Delta, Progress, Reset, Snapshot, StageStarted, StoredEvent, StreamEvent
+from shared.jobs.events import TERMINAL, Delta, Item, Progress, Reset, Snapshot, StageStarted, StoredEvent, StreamEvent
 
 
 @dataclass(slots=True)
@@ -16,17 +17,31 @@ class Transcript:
     stage: str | None = None
     progress: float = 0
     ended: StoredEvent | None = None
+    items: dict[str, Item] = field(default_factory=dict)
     _parts: list[str] = field(default_factory=list)
 
     @classmethod
     def of_snapshot(cls, snapshot: LogSnapshot) -> Transcript:
-        return cls(snapshot.seq, snapshot.stage, snapshot.progress, None, [snapshot.text])
+        return cls(snapshot.seq, snapshot.stage, snapshot.progress, None, _by_key(snapshot.items), [snapshot.text])
 
     @property
     def text(self) -> str:
         if len(self._parts) > 1:
             self._parts = ["".join(self._parts)]
         return self._parts[0] if self._parts else ""
+
+    def whole(self) -> Snapshot:
+        """Everything so far as one event."""
+        return Snapshot(text=self.text, items=tuple(self.items.values()), stage=self.stage, progress=self.progress)
+
+    def kept_by(self, stage: str) -> dict[str, Item]:
+        """The items of one stage, in the order they came."""
+        return {key: item for key, item in self.items.items() if item.stage == stage}
+
+    def standing_text(self, stage: str) -> str | None:
+        """The text that stands with the stage's items; None when it has none."""
+        last = next((item for item in reversed(self.items.values()) if item.stage == stage), None)
+        return None if last is None else self.text[: last.text_length]
 
     def apply(self, seq: int, event: StreamEvent) -> None:
         """Fold in the event at `seq`. Events at or before the last one folded are ignored: seen is seen."""
@@ -39,8 +54,11 @@ class Transcript:
                 self._parts.append(text)
             case Reset(text=text, progress=progress):
                 self._parts, self.progress = [text], progress
-            case Snapshot(text=text, stage=stage, progress=progress):
+            case Item(key=key):
+                self.items[key] = event
+            case Snapshot(text=text, items=items, stage=stage, progress=progress):
                 self._parts, self.stage, self.progress = [text], stage, progress
+                self.items = _by_key(items)
             case StageStarted(stage=stage):
                 self.stage = stage
             case Progress(progress=progress):
@@ -49,3 +67,7 @@ class Transcript:
                 self.ended = event  # type: ignore[assignment]  # TERMINAL names stored events only
             case _:
                 pass
+
+
+def _by_key(items: Iterable[Item]) -> dict[str, Item]:
+    return {item.key: item for item in items}

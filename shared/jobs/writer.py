@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from shared.clock import Clock
 from shared.errors import AttemptStopped, AttemptSuperseded, JobEnded, StorageUnavailable
 from shared.jobs.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogSnapshot, LogTail, SequenceTaken
-from shared.jobs.events import TERMINAL, Delta, Progress, Reset, StoredEvent
+from shared.jobs.events import TERMINAL, Delta, Item, Progress, Reset, StoredEvent
 from shared.jobs.fence import Fence
 from shared.jobs.transcript import Transcript
 
@@ -23,7 +25,18 @@ WATCH_SECONDS = 0.5
 MAX_DELTA_CHARS = 48_000
 """Longest text of one event: still fits an item when every character takes six bytes."""
 
+MAX_ITEM_BYTES = 64_000
+"""Largest item: fits beside the longest delta. What is larger belongs into the bucket, and its key into the item."""
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What an attempt says first: its events, and where the model's response stands after them (see `Batch`)."""
+
+    events: tuple[StoredEvent, ...]
+    cursor: str | None = None
 
 
 def refuse_if_beaten(tail: LogTail, fence: Fence) -> None:
@@ -36,22 +49,24 @@ def refuse_if_beaten(tail: LogTail, fence: Fence) -> None:
         raise AttemptSuperseded("a newer attempt has taken over")
 
 
-def claim(
-    log: EventLog,
-    job_id: str,
-    fence: Fence,
-    events: tuple[StoredEvent, ...],
-    *,
-    at: Clock,
-    cursor: str | None = None,
-) -> LogTail:
+def claim(log: EventLog, job_id: str, fence: Fence, events: tuple[StoredEvent, ...], *, at: Clock) -> LogTail:
     """Append `events` at the end of the log, wherever that is by now, and answer the new end.
 
     From this append on every attempt that was writing before loses its next append. Raises AttemptStopped when `fence`
     is not entitled to the end of the log.
     """
+    return claim_with(log, job_id, fence, lambda _: Opening(events), at=at)
+
+
+def claim_with(
+    log: EventLog, job_id: str, fence: Fence, opening: Callable[[LogTail], Opening], *, at: Clock
+) -> LogTail:
+    """`claim` with events that depend on the log so far: `opening` is asked again when that has grown meanwhile."""
     while True:
-        claimed = claim_after(log, job_id, fence, events, log.tail(job_id), at=at, cursor=cursor)
+        tail = log.tail(job_id)
+        refuse_if_beaten(tail, fence)
+        said = opening(tail)
+        claimed = claim_after(log, job_id, fence, said.events, tail, at=at, cursor=said.cursor)
         if claimed is None:
             continue
         end = log.tail(job_id)
@@ -159,6 +174,15 @@ class LogWriter:
                 await self._append(events[begin : begin + MAX_BATCH])
             await self._keep_bounded()
 
+    async def keep(self, stage: str, key: str, data: dict[str, Any]) -> None:
+        """Write what is buffered and an item that stands with it, in one append. Raises ValueError when too large."""
+        item = Item(stage=stage, key=key, data=data, text_length=len(self.text))
+        if _size(item) > MAX_ITEM_BYTES:
+            raise ValueError(f"an item may have {MAX_ITEM_BYTES} bytes at most")
+        async with self._writing:
+            await self._write_buffered(item)
+            await self._keep_bounded()
+
     async def reset(self, event: Reset) -> None:
         """Replace the stream's text, dropping what is buffered."""
         async with self._writing:
@@ -220,7 +244,7 @@ class LogWriter:
                 await self._keep_bounded()
             await asyncio.sleep(max(0.0, began + COALESCE_SECONDS - time.monotonic()))
 
-    async def _write_buffered(self) -> None:
+    async def _write_buffered(self, *item: Item) -> None:
         # What is added while this is being written waits for the next time; what could not be written stays buffered.
         text = "".join(self._buffered)
         parts = [text[begin : begin + MAX_DELTA_CHARS] for begin in range(0, len(text), MAX_DELTA_CHARS)]
@@ -229,9 +253,12 @@ class LogWriter:
         for place, part in enumerate(parts):
             # Only behind its last piece is the text as far as the cursor says.
             self._written_cursor = cursor if place == len(parts) - 1 else None
-            moved = self._progress != self._written_progress
-            await self._append((Delta(text=part), self._moved()) if moved else (Delta(text=part),))
+            moved = (self._moved(),) if self._progress != self._written_progress else ()
+            last = item if place == len(parts) - 1 else ()
+            await self._append((Delta(text=part), *moved, *last))
             self._standing.append(self._buffered.pop(0))
+        if item and not parts:
+            await self._append(item)
 
     def _moved(self) -> Progress:
         return Progress(progress=self._progress)
@@ -279,10 +306,21 @@ def compact(log: EventLog, job_id: str, log_bytes: int) -> LogSnapshot | None:
         transcript.apply(entry.seq, entry.event)
     if transcript.seq == (standing.seq if standing else 0):
         return standing
-    snapshot = LogSnapshot(transcript.seq, transcript.text, transcript.stage, transcript.progress, log_bytes)
+    items = tuple(transcript.items.values())
+    snapshot = LogSnapshot(transcript.seq, transcript.text, transcript.stage, transcript.progress, log_bytes, items)
     log.compact(job_id, snapshot)
     return snapshot
 
 
 def _text_bytes(events: tuple[StoredEvent, ...]) -> int:
-    return sum(len(event.text.encode()) for event in events if isinstance(event, Delta | Reset))
+    return sum(_size(event) for event in events)
+
+
+def _size(event: StoredEvent) -> int:
+    match event:
+        case Delta(text=text) | Reset(text=text):
+            return len(text.encode())
+        case Item(data=data):
+            return len(json.dumps(data).encode())
+        case _:
+            return 0

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from shared.clock import Clock
 from shared.jobs.event_log import MAX_BATCH, Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
-from shared.jobs.events import STORED_EVENTS, TERMINAL
+from shared.jobs.events import STORED_EVENTS, TERMINAL, Item
 from shared.jobs.fence import Fence
 from shared.schema import Schema
 from shared.storage import keys
@@ -18,6 +20,9 @@ from shared.storage.aws import dynamodb, refused_condition, storage_faults
 
 KEPT = timedelta(days=2)
 """When DynamoDB may delete an event. Whether it is shown is decided by its job; this only has to be later."""
+
+
+ITEMS: TypeAdapter[tuple[Item, ...]] = TypeAdapter(tuple[Item, ...])
 
 
 class StoredBatch(Schema):
@@ -33,10 +38,11 @@ class StoredBatch(Schema):
 
 
 class StoredSnapshot(Schema):
-    """The snapshot item; `text` is itself or a reference (see `artefacts`)."""
+    """The snapshot item; `text`, and `items` as a JSON list, are themselves or references (see `artefacts`)."""
 
     seq: int
     text: str
+    items: str | None = None
     stage: str | None = None
     progress: float
     log_bytes: int
@@ -77,12 +83,12 @@ class DynamoEventLog:
                 return
             raise SequenceTaken from existing
 
-    def read(self, job_id: str, *, after: int) -> Sequence[LogEntry]:
+    def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
         # The item that holds the next event may begin up to a batch's length before it.
         begin = keys.event(max(1, after + 2 - MAX_BATCH))
         return [
             entry
-            for item in self._query(job_id, begin, consistent=False)
+            for item in self._query(job_id, begin, consistent=consistent)
             for entry in _entries(item)
             if entry.seq > after
         ]
@@ -110,12 +116,15 @@ class DynamoEventLog:
             return None
         stored = StoredSnapshot.model_validate(_own(found["Item"]))
         text = self._artefacts.resolve(stored.text)
-        return LogSnapshot(stored.seq, text, stored.stage, stored.progress, stored.log_bytes)
+        items = ITEMS.validate_json(self._artefacts.resolve(stored.items)) if stored.items else ()
+        return LogSnapshot(stored.seq, text, stored.stage, stored.progress, stored.log_bytes, items)
 
     def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
+        items = ITEMS.dump_json(snapshot.items).decode()
         stored = StoredSnapshot(
             seq=snapshot.seq,
             text=self._artefacts.keep(job_id, f"snapshot-{snapshot.seq}", snapshot.text),
+            items=self._artefacts.keep(job_id, f"snapshot-{snapshot.seq}-items", items) if snapshot.items else None,
             stage=snapshot.stage,
             progress=snapshot.progress,
             log_bytes=snapshot.log_bytes,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path, Request
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator, create_model
 
+from shared.jobs.events import Item
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
 from shared.jobs.pipelines import JobInput, Pipeline
 from shared.jobs.service import JobView
@@ -102,7 +103,8 @@ class JobDetail(JobSummary):
 
     input: dict[str, Any]
     text: str = Field(description="what has been streamed so far")
-    last_event_id: int = Field(description="the last event `text` and `progress` include")
+    items: tuple[Item, ...] = Field(description="the finished items of long stages, in the order they came")
+    last_event_id: int = Field(description="the last event `text`, `items` and `progress` include")
     result: dict[str, Any] | None = Field(description="the pipeline's result, once the job is completed")
 
 
@@ -155,6 +157,7 @@ def detail(view: JobView, urls: Urls, *, show_stack_trace: bool) -> JobDetail:
         **fields,
         input=view.job.input,
         text=view.transcript.text,
+        items=tuple(view.transcript.items.values()),
         last_event_id=view.transcript.seq,
         result=view.result,
     )

@@ -31,7 +31,7 @@ class FakeEventLog:
             elif (standing.fence, standing.events) != (batch.fence, batch.events):
                 raise SequenceTaken
 
-    def read(self, job_id: str, *, after: int) -> Sequence[LogEntry]:
+    def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
         with self._lock:
             return [
                 LogEntry(seq, batch.first, batch.at, event)

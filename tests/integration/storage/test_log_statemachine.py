@@ -81,8 +81,10 @@ class WatchedLog:
             if event.type in TERMINAL:
                 assert fence.generation < batch.fence.generation, "appended after the end"
 
-    def read(self, job_id: str, *, after: int) -> Sequence[LogEntry]:
-        entries = self._log.read(job_id, after=after)
+    def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+        entries = self._log.read(job_id, after=after, consistent=consistent)
+        if consistent:
+            return entries
         newest_first = sorted({entry.first for entry in entries}, reverse=True)
         hidden = {first for place, first in enumerate(newest_first) if place in self.lag}
         return [entry for entry in entries if entry.first not in hidden]
@@ -384,8 +386,8 @@ def test_no_interleaving_breaks_the_log_on_dynamodb(server: AwsServer) -> None:
         def append(self, job_id: str, batch: Batch) -> None:
             self._log.append(self._job_id, batch)
 
-        def read(self, job_id: str, *, after: int) -> Sequence[LogEntry]:
-            return self._log.read(self._job_id, after=after)
+        def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+            return self._log.read(self._job_id, after=after, consistent=consistent)
 
         def tail(self, job_id: str) -> LogTail:
             return self._log.tail(self._job_id)

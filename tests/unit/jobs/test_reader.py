@@ -49,9 +49,9 @@ class ScriptedReads(FakeEventLog):
         super().__init__()
         self._reads = list(reads)
 
-    def read(self, job_id: str, *, after: int) -> Sequence[LogEntry]:
+    def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
         entries = super().read(job_id, after=after)
-        if self._reads:
+        if self._reads and not consistent:
             shown = self._reads.pop(0)
             return [entry for entry in entries if entry.seq in shown]
         return entries

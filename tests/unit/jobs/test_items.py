@@ -1,0 +1,221 @@
+"""Checkpoints inside a stage: what is kept stands, and a further attempt goes on behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from shared.errors import AttemptSuperseded, InternalFault, ModelUnavailable
+from shared.jobs.completion import CaughtError, FailureInvocation
+from shared.jobs.event_log import LogBounds, LogTail
+from shared.jobs.events import Delta, Item, Progress, Reset, StageStarted
+from shared.jobs.job import Job
+from shared.jobs.reader import LogReader
+from shared.jobs.stages import StageInvocation, StageRun
+from shared.jobs.writer import MAX_ITEM_BYTES
+from tests.fakes.core import Core, ScriptedStage, a_request, says
+from tests.fakes.event_log import FakeEventLog
+
+Script = Callable[[StageRun], Awaitable[dict[str, Any]]]
+
+
+def verses(*numbers: int, broken_by: Exception | None = None, found: list[Any] | None = None) -> Script:
+    """Writes and keeps these verses, and half of a further one before it fails; notes what it began with."""
+
+    async def script(run: StageRun) -> dict[str, Any]:
+        if found is not None:
+            found.append((dict(run.items), run.stream.text))
+        for number in numbers:
+            run.stream.write(f"verse {number};")
+            await run.keep(f"verse-{number}", {"number": number})
+        if broken_by is not None:
+            run.stream.write("half a ver")
+            raise broken_by
+        return {"verses": sorted(run.items)}
+
+    return script
+
+
+def items_of(core: Core, job: Job) -> list[int]:
+    return [event.data["number"] for event in core.events(job) if isinstance(event, Item)]
+
+
+def interrupted(core: Core, job: Job, *numbers: int) -> None:
+    with pytest.raises(ModelUnavailable):
+        core.run(ScriptedStage("draft", verses(*numbers, broken_by=ModelUnavailable("down"))), job)
+
+
+class TestKeeping:
+    def test_an_item_is_stored_with_its_text_in_one_append(self) -> None:
+        core = Core()
+        job = core.new_job()
+
+        async def script(run: StageRun) -> dict[str, Any]:
+            run.stream.report(10)
+            run.stream.write("verse 1;")
+            await run.keep("verse-1", {"number": 1})
+            return {}
+
+        core.run(ScriptedStage("draft", script), job)
+        kept = Item(stage="draft", key="verse-1", data={"number": 1}, text_length=8)
+        assert [batch.events for batch in core.log.appends] == [
+            (StageStarted(stage="draft", index=1, of=2),),
+            (Delta(text="verse 1;"), Progress(progress=10), kept),
+        ]
+        assert core.transcript(job).items == {"verse-1": kept}
+
+    def test_an_item_without_text_is_an_append_of_its_own(self) -> None:
+        core = Core()
+        job = core.new_job()
+
+        async def script(run: StageRun) -> dict[str, Any]:
+            await run.keep("verse-1", {"number": 1})
+            return {}
+
+        core.run(ScriptedStage("draft", script), job)
+        assert items_of(core, job) == [1]
+
+    def test_an_item_that_is_too_large_is_a_defect_and_is_not_kept(self) -> None:
+        core = Core()
+        job = core.new_job()
+
+        async def script(run: StageRun) -> dict[str, Any]:
+            await run.keep("verse-1", {"text": "x" * MAX_ITEM_BYTES})
+            return {}
+
+        with pytest.raises(InternalFault):
+            core.run(ScriptedStage("draft", script), job)
+        assert items_of(core, job) == []
+
+    def test_compaction_keeps_the_items_for_whoever_comes_later(self) -> None:
+        core = Core(bounds=LogBounds(max_events=6))
+        job = core.new_job()
+        core.run(ScriptedStage("draft", verses(*range(20))), job)
+        assert len(core.log.read(job.id, after=0)) < 20
+        assert list(core.transcript(job).items) == [f"verse-{number}" for number in range(20)]
+        (snapshot, *_) = (frame.event for frame in LogReader(core.log, job.id, after=2).poll())
+        assert snapshot.type == "snapshot"
+        assert [item.data["number"] for item in snapshot.items] == list(range(len(snapshot.items)))
+
+
+class TestGoingOn:
+    def test_a_retried_attempt_finds_the_items_and_the_text_up_to_the_last_one(self) -> None:
+        core = Core()
+        job = core.new_job()
+        interrupted(core, job, 1, 2, 3)
+        found: list[Any] = []
+        core.run(ScriptedStage("draft", verses(4, 5, found=found)), job, retry=1)
+        assert found == [({f"verse-{number}": {"number": number} for number in (1, 2, 3)}, "verse 1;verse 2;verse 3;")]
+        (reset,) = [event for event in core.events(job) if isinstance(event, Reset)]
+        assert (reset.text, reset.reason) == ("verse 1;verse 2;verse 3;", "MODEL_UNAVAILABLE")
+        assert items_of(core, job) == [1, 2, 3, 4, 5]
+        assert core.transcript(job).text == "verse 1;verse 2;verse 3;verse 4;verse 5;"
+        ref = core.job(job.id).checkpoints["draft"]
+        assert core.checkpoints.get(job.id, "draft", ref).output == {"verses": [f"verse-{n}" for n in range(1, 6)]}
+
+    def test_items_stand_also_when_compaction_has_folded_them(self) -> None:
+        core = Core(bounds=LogBounds(max_events=6))
+        job = core.new_job()
+        interrupted(core, job, *range(20))
+        found: list[Any] = []
+        core.run(ScriptedStage("draft", verses(found=found)), job, retry=1)
+        items, text = found[0]
+        assert list(items) == [f"verse-{number}" for number in range(20)]
+        assert text == "".join(f"verse {number};" for number in range(20))
+
+    def test_a_superseded_attempt_can_keep_nothing_any_more(self) -> None:
+        core = Core()
+        job = core.new_job()
+
+        async def straggle(run: StageRun) -> dict[str, Any]:
+            await run.keep("verse-1", {"number": 1})
+            retry = StageInvocation(job_id=job.id, generation=1, retry=1)
+            await core.runner.run(ScriptedStage("draft", verses(2)), retry)
+            await run.keep("verse-3", {"number": 3})
+            return {}
+
+        with pytest.raises(AttemptSuperseded):
+            core.run(ScriptedStage("draft", straggle), job)
+        assert items_of(core, job) == [1, 2]
+
+    def test_an_item_kept_while_the_next_attempt_takes_over_is_not_overlooked(self) -> None:
+        log = LateItem()
+        core = Core(event_log=log)
+        job = core.new_job()
+        log.once_looked_at_again = lambda: log.append_late(job.id)
+        interrupted(core, job, 1)
+        log.armed = True
+        found: list[Any] = []
+        core.run(ScriptedStage("draft", verses(3, found=found)), job, retry=1)
+        assert sorted(found[0][0]) == ["verse-1", "verse-2"]
+        assert items_of(core, job) == [1, 2, 3]
+
+    def test_a_resumed_job_goes_on_behind_the_last_item(self) -> None:
+        core = Core()
+        job = core.service.create("ada", a_request())
+        core.run(ScriptedStage("draft", says("title;")), job)
+        with pytest.raises(ModelUnavailable):
+            core.run(ScriptedStage("polish", verses(1, 2, broken_by=ModelUnavailable("down"))), job)
+        caught = CaughtError.model_validate({"Error": "ModelUnavailable"})
+        core.completion.record_failure(FailureInvocation(job_id=job.id, generation=1, failure=caught))
+
+        resumed = core.resumption.resume("ada", job.id)
+        assert core.transcript(job).text == "title;verse 1;verse 2;"
+        core.run(ScriptedStage("draft"), resumed, generation=2)
+        found: list[Any] = []
+        core.run(ScriptedStage("polish", verses(3, found=found)), resumed, generation=2)
+        core.complete(resumed, generation=2)
+
+        assert found == [({"verse-1": {"number": 1}, "verse-2": {"number": 2}}, "title;verse 1;verse 2;")]
+        assert items_of(core, job) == [1, 2, 3]
+        assert core.transcript(job).text == "title;verse 1;verse 2;verse 3;"
+        resets = [event for event in core.events(job) if isinstance(event, Reset)]
+        assert [(reset.reason, reset.text) for reset in resets] == [("RESUMED", "title;verse 1;verse 2;")]
+
+    def test_an_attempt_that_goes_on_with_a_running_response_finds_all_text_and_the_items(self) -> None:
+        core = Core()
+        job = core.new_job()
+
+        async def dies(run: StageRun) -> dict[str, Any]:
+            run.stream.write("verse 1;", cursor="at 1")
+            await run.keep("verse-1", {"number": 1})
+            run.stream.write("half a ver", cursor="at half")
+            await run.stream.flush()
+            raise ModelUnavailable("down")
+
+        with pytest.raises(ModelUnavailable):
+            core.run(ScriptedStage("draft", dies), job)
+        seen: list[StageRun] = []
+
+        async def goes_on(run: StageRun) -> dict[str, Any]:
+            seen.append(run)
+            assert (run.stream.text, run.resume_from) == ("verse 1;half a ver", "at half")
+            return {}
+
+        core.run(ScriptedStage("draft", goes_on), job, retry=1)
+        assert seen[0].items == {"verse-1": {"number": 1}}
+
+
+class LateItem(FakeEventLog):
+    """Somebody keeps verse 2 right after the end of the log has been looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.armed = False
+        self.once_looked_at_again: Callable[[], None] = lambda: None
+
+    def tail(self, job_id: str) -> LogTail:
+        tail = super().tail(job_id)
+        if self.armed:
+            self.armed = False
+            self.once_looked_at_again()
+        return tail
+
+    def append_late(self, job_id: str) -> None:
+        newest = super().tail(job_id)
+        assert newest.fence is not None
+        item = Item(stage="draft", key="verse-2", data={"number": 2}, text_length=8)
+        batch = self.appends[-1]
+        self.append(job_id, batch.__class__(newest.seq + 1, (item,), newest.fence, batch.at))
