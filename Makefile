@@ -5,6 +5,7 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 SAM_BIN := .venv-sam/bin
+BROWSER_BIN := .venv-browser/bin
 UV_VERSION := 0.13.8
 # The machine's own certificates, as pip uses them: many networks have one of their own.
 export UV_SYSTEM_CERTS := 1
@@ -29,6 +30,12 @@ help: ## list every target
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(SAM_BIN)/python requirements/sam.lock
 	@touch $@
 
+.venv-browser/.synced: requirements/browser.lock | .venv/.synced
+	@echo "setting up .venv-browser"
+	@$(PYTHON) -m venv .venv-browser
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BROWSER_BIN)/python requirements/browser.lock
+	@touch $@
+
 .PHONY: setup
 setup: .venv/.synced ## make the environment (every target below does this by itself)
 
@@ -36,6 +43,7 @@ setup: .venv/.synced ## make the environment (every target below does this by it
 lock: .venv/.synced ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 	$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/dev.lock
+	$(BIN)/uv pip compile -q pyproject.toml --group browser --constraint requirements/dev.lock --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/browser.lock
 	$(BIN)/uv pip compile -q --group sam --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/sam.lock
 	$(BIN)/uv pip compile -q pyproject.toml --universal --no-annotate --no-header --python-version 3.11 -o layers/dependencies/requirements.txt
 
@@ -63,6 +71,11 @@ test: .venv/.synced .venv-sam/.synced ## every test there is a tool for on this 
 	@$(BIN)/coverage run -m pytest $(TESTS) -rs $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report $(if $(filter-out tests,$(TESTS)),--fail-under=0)
+
+# Debian's Chromium, or another that CHROMIUM names. What every state looked like is kept in tests/browser/screenshots.
+.PHONY: test-browser
+test-browser: .venv-browser/.synced ## the console and its client in headless Chromium, against the local stack
+	@$(BROWSER_BIN)/python -m pytest $(if $(filter-out tests,$(TESTS)),$(TESTS),tests/browser) -rs $(ARGS)
 
 .PHONY: check
 check: .venv/.synced ## linters, types, and who may import whom

@@ -1,0 +1,49 @@
+"""Holds a page to axe-core's rules in every combination of colour scheme and width."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.tab import Tab
+
+WIDTHS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 375, "height": 812}}
+SCHEMES = ("light", "dark")
+_AXE = Axe()
+_HELD_AGAINST = {"serious", "critical"}
+_OPTIONS = {
+    "resultTypes": ["violations"],
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
+
+
+def problems(page: Page) -> list[str]:
+    """The serious and critical violations on the page as it is now, and whether it is wider than its window."""
+    violations: list[dict[str, Any]] = _AXE.run(page, options=_OPTIONS).response["violations"]
+    found = [
+        f"{violation['impact']} {violation['id']}: {violation['help']} at {', '.join(map(str, node['target']))}"
+        f" – {node.get('failureSummary', '')}"
+        for violation in violations
+        if violation["impact"] in _HELD_AGAINST
+        for node in violation["nodes"]
+    ]
+    overflow: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return found + ([f"the page is {overflow} px wider than its window"] if overflow > 0 else [])
+
+
+def audit(tab: Tab, state: str) -> None:
+    """Keep pictures of this state, light and dark, at desktop and phone width, and fail for what axe finds on any."""
+    found: list[str] = []
+    before = tab.page.viewport_size
+    for width, size in WIDTHS.items():
+        tab.page.set_viewport_size(size)
+        for scheme in SCHEMES:
+            tab.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            tab.picture(f"{state}-{width}-{scheme}")
+            found += [f"{state}, {width}, {scheme}: {problem}" for problem in problems(tab.page)]
+    tab.page.emulate_media(color_scheme="light", reduced_motion=None)
+    if before is not None:
+        tab.page.set_viewport_size(before)
+    assert not found, "\n".join(found)
