@@ -27,7 +27,7 @@ OPTIONS = [
     *("--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler"),
 ]
 EVENT_TYPES = {
-    *("connected", "stage", "progress", "delta", "tool", "reset", "snapshot", "complete", "error", "cancelled"),
+    *("connected", "stage", "progress", "delta", "tool", "item", "reset", "snapshot", "complete", "error", "cancelled"),
 }
 
 
