@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import shared
 from shared import event_loop
+from shared.agents.service import AgentService
 from shared.clock import utc_now
 from shared.jobs.completion import JobCompletion
 from shared.jobs.endings import JobEnder, Retention
@@ -34,6 +35,7 @@ from shared.settings import (
     StreamSettings,
     TicketSettings,
 )
+from shared.storage.agents import DynamoAgentStore
 from shared.storage.artefacts import TextArtefacts
 from shared.storage.checkpoints import DynamoCheckpointStore
 from shared.storage.event_log import DynamoEventLog
@@ -88,6 +90,16 @@ def _records() -> DynamoRecordStore:
     return DynamoRecordStore(StorageSettings().table_name)
 
 
+@functools.cache
+def _agents() -> DynamoAgentStore:
+    return DynamoAgentStore(StorageSettings().durable_table_name, clock=utc_now)
+
+
+@functools.cache
+def agent_service() -> AgentService:
+    return AgentService(agents=_agents(), allowed_models=ModelSettings().allowed_models, clock=utc_now)
+
+
 def _retention() -> Retention:
     settings = RetentionSettings()
     return Retention(settings.job_retention_seconds, settings.failed_job_retention_seconds)
@@ -123,6 +135,7 @@ def job_resumption() -> JobResumption:
         starter=_starter(),
         creations=_creations(),
         pipelines=pipelines(),
+        agents=_agents(),
         allowed_models=ModelSettings().allowed_models,
         clock=utc_now,
     )
@@ -141,6 +154,7 @@ def job_service() -> JobService:
         keys=DynamoIdempotencyKeys(StorageSettings().table_name, clock=utc_now),
         creations=_creations(),
         pipelines=pipelines(),
+        agents=agent_service(),
         default_model=models.default_model,
         allowed_models=models.allowed_models,
         clock=utc_now,
@@ -155,6 +169,7 @@ def _stage_runner() -> StageRunner:
         event_log=_event_log(),
         checkpoints=_checkpoints(),
         pipelines=pipelines(),
+        agents=_agents(),
         clock=utc_now,
         bounds=LogBounds(bounds.log_max_events, bounds.log_max_bytes),
     )

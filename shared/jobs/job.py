@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from shared.agents.agent import AgentRef
 from shared.errors import ErrorCode
 from shared.jobs.usage import TokenUsage
 from shared.schema import Schema
@@ -65,6 +66,7 @@ class Job(Schema):
     pipeline: str
     input: dict[str, Any]
     model: str
+    agent: AgentRef | None = None
     links: JobLinks = JobLinks()
     status: JobStatus = JobStatus.PENDING
     stage: str | None = None

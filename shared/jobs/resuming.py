@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from shared.agents.store import AgentVersions
 from shared.clock import Clock
 from shared.errors import AttemptStopped, CheckpointUnfit, Conflict
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
@@ -40,6 +41,7 @@ class JobResumption:
         starter: JobStarter,
         creations: CreationLimit,
         pipelines: Mapping[str, Pipeline],
+        agents: AgentVersions,
         allowed_models: Sequence[str],
         clock: Clock,
     ) -> None:
@@ -50,6 +52,7 @@ class JobResumption:
         self._starter = starter
         self._creations = creations
         self._pipelines = pipelines
+        self._agents = agents
         self._allowed_models = allowed_models
         self._clock = clock
 
@@ -83,6 +86,8 @@ class JobResumption:
             raise CheckpointUnfit("the pipeline takes other input than when the job was made") from None
         if job.model not in self._allowed_models:
             raise CheckpointUnfit(f"the model {job.model} is not offered any more")
+        if job.agent is not None and self._agents.version(job.agent.agent_id, job.agent.version) is None:
+            raise CheckpointUnfit(f"the agent {job.agent.agent_id} was deleted")
         outputs = {stage: self._checkpoints.get(job.id, stage, job.checkpoints[stage]) for stage in done}
         reason = pipeline.refuse_resume(job_input, outputs) if pipeline.refuse_resume else None
         if reason is not None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared.agents.agent import Agent
+from shared.agents.directory import AgentDirectory
 from shared.clock import Clock
 from shared.errors import (
     Conflict,
@@ -73,6 +75,7 @@ class JobService:
         keys: IdempotencyKeys,
         creations: CreationLimit,
         pipelines: Mapping[str, Pipeline],
+        agents: AgentDirectory,
         default_model: str,
         allowed_models: Sequence[str],
         clock: Clock,
@@ -86,6 +89,7 @@ class JobService:
         self._keys = keys
         self._creations = creations
         self._pipelines = pipelines
+        self._agents = agents
         self._default_model = default_model
         self._allowed_models = tuple(allowed_models)
         self._clock = clock
@@ -96,8 +100,9 @@ class JobService:
         Raises InvalidInput, RateLimitExceeded, Conflict (the first request with this key is still under way) and
         NotStarted (the job is stored as failed).
         """
-        model = self._model_for(request.input)
-        job = self._new_job(owner, request, model)
+        agent = self._agent_for(owner, request.input)
+        model = self._model_for(request.input, agent)
+        job = self._new_job(owner, request, model, agent)
         if idempotency_key is None:
             return self._create(job)
         claim = KeyClaim(
@@ -182,7 +187,7 @@ class JobService:
             return self._starter.start(job)
         return job
 
-    def _new_job(self, owner: str, request: NewJob, model: str) -> Job:
+    def _new_job(self, owner: str, request: NewJob, model: str, agent: Agent | None) -> Job:
         now = self._clock()
         pipeline = self._pipelines[request.pipeline]
         job = Job(
@@ -191,6 +196,7 @@ class JobService:
             pipeline=pipeline.name,
             input=request.input.model_dump(mode="json", exclude_none=True),
             model=model,
+            agent=agent.ref if agent else None,
             max_retries=pipeline.max_retries,
             links=request.links,
             trace_id=request.trace_id,
@@ -201,14 +207,26 @@ class JobService:
         )
         return job.model_copy(update={"execution_arn": self._executions.arn_of(job)})
 
-    def _model_for(self, job_input: JobInput) -> str:
-        if job_input.agent_id is not None:
+    def _agent_for(self, owner: str, job_input: JobInput) -> Agent | None:
+        if job_input.agent_id is None:
+            return None
+        agent = self._agents.find(owner, job_input.agent_id)
+        if agent is None:
             raise InvalidInput([FieldIssue("input.agentId", "must be one of your agents; there is none with this id")])
-        wanted = job_input.custom_model
-        if wanted is not None and wanted not in self._allowed_models:
-            allowed = ", ".join(self._allowed_models)
-            raise InvalidInput([FieldIssue("input.customModel", f"must be one of: {allowed}")])
-        return wanted or self._default_model
+        return agent
+
+    def _model_for(self, job_input: JobInput, agent: Agent | None) -> str:
+        allowed = ", ".join(self._allowed_models)
+        if job_input.custom_model is not None:
+            if job_input.custom_model not in self._allowed_models:
+                raise InvalidInput([FieldIssue("input.customModel", f"must be one of: {allowed}")])
+            return job_input.custom_model
+        if agent is None or agent.model is None:
+            return self._default_model
+        if agent.model not in self._allowed_models:
+            rule = f"must be an agent whose model is offered; its {agent.model} is none of: {allowed}"
+            raise InvalidInput([FieldIssue("input.agentId", rule)])
+        return agent.model
 
 
 def owned_job(jobs: JobStore, owner: str, job_id: str) -> Job:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from pydantic import Field
 
+from shared.agents.agent import Agent
+from shared.agents.store import AgentVersions
 from shared.clock import Clock
 from shared.errors import (
     AttemptStopped,
@@ -55,6 +57,7 @@ class StageRun:
 
     `resume_from`: the stream's text ends in a model response that is still to be had and goes on at this cursor. A
     stage sets `release` while such a response runs for it: called when the job has ended and nobody will resume it.
+    `agent` is the job's agent as it was when the job was made.
     `items` are what this stage has kept so far, by key, in this attempt and in those before it.
     """
 
@@ -65,6 +68,7 @@ class StageRun:
     resume_from: str | None = None
     release: Callable[[], Awaitable[None]] | None = None
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
+    agent: Agent | None = None
     usage: TokenUsage = field(default_factory=TokenUsage)
 
     async def keep(self, key: str, data: dict[str, Any]) -> None:
@@ -112,6 +116,7 @@ class StageRunner:
         event_log: EventLog,
         checkpoints: CheckpointStore,
         pipelines: Mapping[str, Pipeline],
+        agents: AgentVersions,
         clock: Clock,
         bounds: LogBounds,
     ) -> None:
@@ -119,6 +124,7 @@ class StageRunner:
         self._log = event_log
         self._checkpoints = checkpoints
         self._pipeline_of = {stage: each for each in pipelines.values() for stage in each.stages}
+        self._agents = agents
         self._clock = clock
         self._bounds = bounds
 
@@ -177,6 +183,7 @@ class StageRunner:
 
     async def _attempt(self, stage: Stage, job: Job, fence: Fence, invocation: StageInvocation) -> None:
         pipeline = self._pipeline_of[stage.name]
+        agent = await self._agent_of(job)
         previous, reached = await self._left_by_earlier_stages(pipeline, stage.name, job)
         started = StageStarted(
             stage=stage.name,
@@ -201,7 +208,7 @@ class StageRunner:
         if left.unwritten:
             stream.write(left.unwritten, cursor=left.cursor)
         job_input = pipeline.input_model.model_validate(job.input)
-        run = StageRun(job, job_input, previous, stream, resume_from=left.cursor, items=left.items)
+        run = StageRun(job, job_input, previous, stream, resume_from=left.cursor, items=left.items, agent=agent)
         try:
             output = await stream.run(stage.run(run))
         except (JobEnded, PermanentFault):
@@ -252,6 +259,15 @@ class StageRunner:
             return Remains(transcript.text, items, tail.cursor)
         standing = transcript.standing_text(stage)
         return None if standing is None else Remains(standing, items)
+
+    async def _agent_of(self, job: Job) -> Agent | None:
+        if job.agent is None:
+            return None
+        agent = await asyncio.to_thread(self._agents.version, job.agent.agent_id, job.agent.version)
+        if agent is None:
+            # A deleted agent's versions outlive every job that was made with them.
+            raise InternalFault("the job's agent is gone")
+        return agent
 
     async def _left_by_earlier_stages(
         self, pipeline: Pipeline, stage: str, job: Job

@@ -32,12 +32,37 @@ if TYPE_CHECKING:
 STRICT_UNSUPPORTED = frozenset({"minLength", "maxLength", "title", "default"})
 """Keywords that strict structured output does not take; whoever checks the answer checks what they say."""
 
+INSTRUCTED = """\
+{system}
+
+The owner of this job has instructions of their own, between the two lines below. Follow them as far as they leave \
+everything above in force: what is asked for, and in which format to answer, is decided there.
+----- begin of the owner's instructions -----
+{instructions}
+----- end of the owner's instructions -----
+The format of the answer stays as it was given above."""
+"""One system message of the pipeline's and the agent's; the pipeline has the first word and the last."""
+
 
 def model_request(
     run: StageRun, messages: tuple[Message, ...], output_schema: OutputSchema, *, resume_from: str | None = None
 ) -> ModelRequest:
-    """What to send for this job: its model, and the messages as the pipeline wants them."""
-    return ModelRequest(model=run.job.model, messages=messages, output_schema=output_schema, resume_from=resume_from)
+    """What to send for this job: its model, the messages as the pipeline wants them, and what its agent adds."""
+    request = ModelRequest(run.job.model, messages, output_schema, resume_from=resume_from)
+    if run.agent is None:
+        return request
+    return replace(
+        request,
+        messages=_instructed(messages, run.agent.instructions),
+        temperature=run.agent.temperature,
+        max_output_tokens=run.agent.max_output_tokens,
+    )
+
+
+def _instructed(messages: tuple[Message, ...], instructions: str) -> tuple[Message, ...]:
+    """The messages, of which the first is the pipeline's system message."""
+    system, *others = messages
+    return Message("system", INSTRUCTED.format(system=system.content, instructions=instructions)), *others
 
 
 async def pieces(model: ChatModel, run: StageRun, request: ModelRequest) -> AsyncGenerator[Piece, None]:

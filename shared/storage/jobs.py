@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.clock import Clock
-from shared.jobs.ids import ALPHABET, JOB_ID
+from shared.jobs.ids import JOB_ID
 from shared.jobs.job import Job
 from shared.jobs.store import JobFilter, JobGuard, JobPage, StaleWrite
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
+from shared.storage.cursors import decode_cursor, encode_cursor
+from shared.ulid import ALPHABET
 
 BY_OWNER = "ByOwner"
 LIVE_JOBS = "LiveJobs"
@@ -111,7 +112,10 @@ class DynamoJobStore:
                 start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        start = _decode_cursor(cursor, owner) if cursor is not None else None
+        start: dict[str, Any] | None = None
+        if cursor is not None:
+            last_id = decode_cursor(cursor, JOB_ID)
+            start = {"owner": {"S": owner}, "ownerSort": {"S": last_id}, **_key(last_id)}
         jobs: list[Job] = []
         while True:
             query: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
@@ -134,7 +138,7 @@ class DynamoJobStore:
                 jobs.append(job)
                 if len(jobs) == limit:
                     more = key is not page["Items"][-1] or "LastEvaluatedKey" in page
-                    return JobPage(jobs, _encode_cursor(job.id) if more else None)
+                    return JobPage(jobs, encode_cursor(job.id) if more else None)
             start = page.get("LastEvaluatedKey")
             if start is None:
                 return JobPage(jobs, None)
@@ -200,15 +204,3 @@ def _job(item: Mapping[str, Any]) -> Job:
     for name in ("PK", "SK", *INDEX_ATTRIBUTES):
         values.pop(name, None)
     return Job.model_validate(values)
-
-
-def _encode_cursor(job_id: str) -> str:
-    return base64.urlsafe_b64encode(job_id.encode()).decode()
-
-
-def _decode_cursor(cursor: str, owner: str) -> dict[str, Any]:
-    """Only the job's id travels: the owner's own partition is where it is looked up, whatever a client sends."""
-    job_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
-    if not JOB_ID.fullmatch(job_id):
-        raise ValueError("not a cursor")
-    return {"owner": {"S": owner}, "ownerSort": {"S": job_id}, **_key(job_id)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 JOB = "JOB"
 SNAPSHOT = "SNAP"
 EVENT_PREFIX = "EVT#"
+VERSION_PREFIX = "V#"
 
 
 def job_partition(job_id: str) -> str:
@@ -30,3 +31,16 @@ def record(name: str) -> str:
 
 def idempotency(key_hash: str) -> str:
     return f"IDEM#{key_hash}"
+
+
+def agent(agent_id: str) -> dict[str, str]:
+    """Of an agent's latest version."""
+    return {"PK": f"AGENT#{agent_id}", "SK": "AGENT"}
+
+
+def agent_version(agent_id: str, version: int) -> dict[str, str]:
+    return {"PK": f"AGENT#{agent_id}", "SK": f"{VERSION_PREFIX}{version:010d}"}
+
+
+def agent_count(owner: str) -> dict[str, str]:
+    return {"PK": user_partition(owner), "SK": "COUNT#agents"}

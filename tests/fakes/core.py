@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from shared.agents.service import AgentService
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.completion import JobCompletion
 from shared.jobs.endings import JobEnder, Retention
@@ -23,6 +24,7 @@ from shared.jobs.starting import JobStarter
 from shared.jobs.sweeping import StuckJobSweep
 from shared.jobs.transcript import Transcript
 from shared.schema import Schema
+from tests.fakes.agents import FakeAgentStore
 from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import NOON, SettableClock
 from tests.fakes.event_log import FakeEventLog
@@ -60,6 +62,7 @@ BRIEF = Pipeline(
     failed_retention_seconds=7,
 )
 PIPELINES = Pipelines(POEM, BRIEF)
+MODELS = ("scripted-1", "scripted-2")
 RETENTION = Retention(completed=600, failed=3600)
 
 
@@ -129,6 +132,8 @@ class Core:
         self.records = FakeRecordStore()
         self.keys = FakeIdempotencyKeys(clock=self.clock)
         self.executions = FakeExecutions()
+        self.agent_store = FakeAgentStore(clock=self.clock)
+        self.agents = AgentService(agents=self.agent_store, allowed_models=MODELS, clock=self.clock)
         creations = CreationLimit(self.records, limit=10, clock=self.clock)
         self.ender = JobEnder(
             jobs=self.jobs, event_log=self.log, pipelines=PIPELINES, retention=RETENTION, clock=self.clock
@@ -142,7 +147,8 @@ class Core:
             starter=self.starter,
             creations=creations,
             pipelines=PIPELINES,
-            allowed_models=("scripted-1", "scripted-2"),
+            agents=self.agent_store,
+            allowed_models=MODELS,
             clock=self.clock,
         )
         self.service = JobService(
@@ -155,8 +161,9 @@ class Core:
             keys=self.keys,
             creations=creations,
             pipelines=PIPELINES,
+            agents=self.agents,
             default_model="scripted-1",
-            allowed_models=("scripted-1", "scripted-2"),
+            allowed_models=MODELS,
             clock=self.clock,
         )
         self.runner = StageRunner(
@@ -164,6 +171,7 @@ class Core:
             event_log=self.log,
             checkpoints=self.checkpoints,
             pipelines=PIPELINES,
+            agents=self.agent_store,
             clock=self.clock,
             bounds=bounds or LogBounds(),
         )

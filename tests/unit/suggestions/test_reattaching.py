@@ -38,6 +38,7 @@ class Desk:
             event_log=self.core.log,
             checkpoints=self.core.checkpoints,
             pipelines=Pipelines(PIPELINE),
+            agents=self.core.agent_store,
             clock=self.core.clock,
             bounds=LogBounds(),
         )

@@ -51,6 +51,7 @@ class Desk:
             event_log=self.core.log,
             checkpoints=self.core.checkpoints,
             pipelines=Pipelines(PIPELINE),
+            agents=self.core.agent_store,
             clock=self.core.clock,
             bounds=LogBounds(),
         )

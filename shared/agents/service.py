@@ -1,0 +1,116 @@
+"""What can be done with agents over HTTP, and finding them for jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.agents.agent import AGENT_ID, Agent, AgentSettings, new_agent_id
+from shared.agents.store import AgentMoved, AgentPage, AgentsFull, AgentStore
+from shared.clock import Clock
+from shared.errors import Conflict, FieldIssue, Forbidden, InvalidInput, NotFound
+from shared.telemetry import log
+
+AGENTS_PER_OWNER = 100
+KEPT_SECONDS = 7 * 24 * 3600
+"""How long a deleted agent's versions stay for the jobs that were made with them."""
+
+
+class AgentService:
+    """The agents API. Every method takes the owner who asks, and shows nobody somebody else's agent."""
+
+    def __init__(self, *, agents: AgentStore, allowed_models: Sequence[str], clock: Clock) -> None:
+        self._agents = agents
+        self._allowed_models = tuple(allowed_models)
+        self._clock = clock
+
+    def create(self, owner: str, settings: AgentSettings) -> Agent:
+        """Store the first version. Raises InvalidInput, and Conflict when the owner has too many agents."""
+        self._check_model(settings.model)
+        now = self._clock()
+        agent = Agent(
+            **{name: getattr(settings, name) for name in AgentSettings.model_fields},
+            id=new_agent_id(int(now.timestamp() * 1000)),
+            owner=owner,
+            version=1,
+            created_at=now,
+            updated_at=now,
+        )
+        try:
+            self._agents.put_new(agent, limit=AGENTS_PER_OWNER)
+        except AgentsFull:
+            raise Conflict(f"you have {AGENTS_PER_OWNER} agents, which is the limit; delete one first") from None
+        log.info("agent created", agent_id=agent.id)
+        return agent
+
+    def get(self, owner: str, agent_id: str, *, version: int | None = None) -> Agent:
+        """The latest version, or the one asked for. Raises NotFound, Forbidden."""
+        latest = self._owned(owner, agent_id)
+        if version is None or version == latest.version:
+            return latest
+        found = self._agents.version(agent_id, version)
+        if found is None:
+            raise NotFound(f"agent {agent_id} has no version {version}; the latest is {latest.version}")
+        return found
+
+    def list_agents(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
+        """Newest first. Raises InvalidInput for a cursor that is not ours."""
+        try:
+            return self._agents.list_owned(owner, limit=limit, cursor=cursor)
+        except ValueError:
+            raise InvalidInput([FieldIssue("cursor", "must be the `cursor` of an earlier page")]) from None
+
+    def change(self, owner: str, agent_id: str, changes: Mapping[str, Any], *, seen: int | None = None) -> Agent:
+        """Store the next version, with `changes` to fields of AgentSettings.
+
+        `seen` is the version they were made to. Raises NotFound, Forbidden, InvalidInput, and Conflict when there is a
+        later one than that.
+        """
+        self._check_model(changes.get("model"))
+        while True:
+            latest = self._owned(owner, agent_id)
+            if seen is not None and seen != latest.version:
+                raise Conflict(f"the agent is at version {latest.version}, not {seen}; get it and change that")
+            changed = latest.model_copy(
+                update={**changes, "version": latest.version + 1, "updated_at": self._clock()},
+            )
+            try:
+                self._agents.replace(changed)
+            except AgentMoved:
+                continue  # whoever was quicker has got on, so somebody always does
+            log.info("agent changed", agent_id=agent_id, version=changed.version)
+            return changed
+
+    def delete(self, owner: str, agent_id: str) -> None:
+        """Delete the agent, but for the jobs made with it. Deleting it again is nothing. Raises NotFound, Forbidden."""
+        agent = self._stored(owner, agent_id)
+        # Also when it is deleted already: a deletion that was broken off is finished by its repetition.
+        self._agents.remove(agent, expires_at=int(self._clock().timestamp()) + KEPT_SECONDS)
+        log.info("agent deleted", agent_id=agent_id)
+
+    def find(self, owner: str, agent_id: str) -> Agent | None:
+        """The latest version, as AgentDirectory has it."""
+        agent = self._agents.get(agent_id) if AGENT_ID.fullmatch(agent_id) else None
+        return None if agent is None or agent.deleted or agent.owner != owner else agent
+
+    def _owned(self, owner: str, agent_id: str) -> Agent:
+        agent = self._stored(owner, agent_id)
+        if agent.deleted:
+            raise _unknown(agent_id)
+        return agent
+
+    def _stored(self, owner: str, agent_id: str) -> Agent:
+        agent = self._agents.get(agent_id) if AGENT_ID.fullmatch(agent_id) else None
+        if agent is None:
+            raise _unknown(agent_id)
+        if agent.owner != owner:
+            raise Forbidden("this agent belongs to somebody else")
+        return agent
+
+    def _check_model(self, model: str | None) -> None:
+        if model is not None and model not in self._allowed_models:
+            raise InvalidInput([FieldIssue("model", f"must be one of: {', '.join(self._allowed_models)}")])
+
+
+def _unknown(agent_id: str) -> NotFound:
+    return NotFound(f"there is no agent {agent_id[:64]}: it never was, or is deleted")

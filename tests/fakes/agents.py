@@ -1,0 +1,77 @@
+"""Agents in memory."""
+
+from __future__ import annotations
+
+import threading
+
+from shared.agents.agent import AGENT_ID, Agent
+from shared.agents.store import AgentMoved, AgentPage, AgentsFull
+from shared.clock import Clock
+
+
+class FakeAgentStore:
+    """The AgentStore. Keeps agents as JSON, so that what comes out never is the object that went in."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._latest: dict[str, str] = {}
+        self._versions: dict[tuple[str, int], str] = {}
+
+    def put_new(self, agent: Agent, *, limit: int) -> None:
+        with self._lock:
+            if self._latest.get(agent.id) == agent.model_dump_json():
+                return
+            if len(self._in_use(agent.owner)) >= limit:
+                raise AgentsFull
+            self._store(agent)
+
+    def get(self, agent_id: str) -> Agent | None:
+        with self._lock:
+            return self._shown(self._latest.get(agent_id))
+
+    def version(self, agent_id: str, version: int) -> Agent | None:
+        with self._lock:
+            return self._shown(self._versions.get((agent_id, version)))
+
+    def replace(self, agent: Agent) -> None:
+        with self._lock:
+            latest = self._shown(self._latest.get(agent.id))
+            if latest == agent:
+                return
+            if latest is None or latest.deleted or latest.version != agent.version - 1:
+                raise AgentMoved
+            self._store(agent)
+
+    def remove(self, agent: Agent, *, expires_at: int) -> None:
+        with self._lock:
+            latest = self._shown(self._latest.get(agent.id))
+            if latest is None or latest.deleted:
+                return
+            ends = {"expires_at": expires_at}
+            self._latest[agent.id] = latest.model_copy(update=ends).model_dump_json()
+            for key in [key for key in self._versions if key[0] == agent.id]:
+                version = Agent.model_validate_json(self._versions[key])
+                self._versions[key] = version.model_copy(update=ends).model_dump_json()
+
+    def list_owned(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
+        with self._lock:
+            if cursor is not None and not AGENT_ID.fullmatch(cursor):
+                raise ValueError("not a cursor of this store")
+            found = [agent for agent in self._in_use(owner) if cursor is None or agent.id < cursor]
+            return AgentPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+    def _in_use(self, owner: str) -> list[Agent]:
+        agents = [Agent.model_validate_json(text) for text in self._latest.values()]
+        mine = [agent for agent in agents if agent.owner == owner and not agent.deleted]
+        return sorted(mine, key=lambda agent: agent.id, reverse=True)
+
+    def _store(self, agent: Agent) -> None:
+        self._latest[agent.id] = self._versions[agent.id, agent.version] = agent.model_dump_json()
+
+    def _shown(self, text: str | None) -> Agent | None:
+        if text is None:
+            return None
+        agent = Agent.model_validate_json(text)
+        expired = agent.expires_at is not None and agent.expires_at <= self._clock().timestamp()
+        return None if expired else agent
