@@ -1,0 +1,165 @@
+"""What goes into a brainstorming job, and what comes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from shared.jobs.pipelines import JobInput
+from shared.schema import Schema
+
+SUM_TOLERANCE = 0.01
+"""How far from 100 proportions may add up to: a third is written 33.33."""
+
+DECIMALS = 6
+"""Proportions are kept to so many: beyond any use, and within what every store keeps exactly."""
+
+Genre = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+# Lists, not tuples: of a tuple with a bad item pydantic also says that it is too short.
+GenrePath = Annotated[list[Genre], Field(min_length=1, max_length=6)]
+Proportion = Annotated[
+    float,
+    Field(strict=True, ge=0, le=100, allow_inf_nan=False),
+    AfterValidator(lambda value: round(value, DECIMALS)),
+]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+
+
+def path_name(path: Sequence[str]) -> str:
+    """`Fiction > Mystery > Cozy`."""
+    return " > ".join(path)
+
+
+class Arrangement(StrEnum):
+    NONE = "none"
+    RANK = "rank"
+    GROUP = "group"
+
+
+class IdeationInput(JobInput):
+    """What to brainstorm about (row B2)."""
+
+    platform: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] = Field(
+        description="what the ideas are for, such as `mobile game` or `podcast series`"
+    )
+    genre_paths: Annotated[list[GenrePath], Field(min_length=1, max_length=20)] = Field(
+        description="each from the widest genre to the narrowest, such as `Fiction`, `Mystery`, `Cozy`"
+    )
+    genre_proportions: list[Proportion] = Field(
+        description="percent of the ideas for each of the genre paths, in their order; 100 in all"
+    )
+    requirements: str | None = Field(default=None, max_length=2000)
+    requested_at: AwareDatetime | None = Field(default=None, description="when the ideas were asked for")
+    idea_count: int = Field(default=10, strict=True, ge=1, le=50)
+    arrangement: Arrangement = Field(default=Arrangement.NONE, description="what is done with the ideas at the end")
+
+    @field_validator("genre_paths")
+    @classmethod
+    def _no_path_twice(cls, paths: list[GenrePath]) -> list[GenrePath]:
+        known: set[tuple[str, ...]] = set()
+        for path in paths:
+            folded = tuple(genre.casefold() for genre in path)
+            if folded in known:
+                raise _broken(f"must not have a path twice: there are two of `{path_name(path)}`")
+            known.add(folded)
+        return paths
+
+    @field_validator("genre_proportions")
+    @classmethod
+    def _one_per_path(cls, proportions: list[Proportion], info: ValidationInfo) -> list[Proportion]:
+        paths = info.data.get("genre_paths")
+        if paths is None or len(paths) == len(proportions):
+            return proportions
+        rule = (
+            "must have one entry per genre path: "
+            f"there are {_counted(len(paths), 'path')} and {_counted(len(proportions), 'proportion')}"
+        )
+        bare = [f"`{path_name(path)}`" for path in paths[len(proportions) :]]
+        if bare:
+            rule += f"; {', '.join(bare)} {'has' if len(bare) == 1 else 'have'} none"
+        raise _broken(rule)
+
+    @field_validator("genre_proportions")
+    @classmethod
+    def _100_in_all(cls, proportions: list[Proportion]) -> list[Proportion]:
+        total = round(math.fsum(proportions), DECIMALS)
+        if round(abs(total - 100), DECIMALS) > SUM_TOLERANCE:
+            raise _broken(
+                f"must sum to 100; {' + '.join(f'{each:.9g}' for each in proportions) or 'nothing'} is {total:.9g}"
+            )
+        return proportions
+
+
+def _broken(rule: str) -> PydanticCustomError:
+    return PydanticCustomError("rule", "{rule}", {"rule": rule})
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+class Draft(Schema):
+    """An idea as the model writes it."""
+
+    title: Title
+    logline: Sentence = Field(description="the idea in one sentence")
+    description: Prose = Field(description="what it is, for whom, and what makes it work")
+
+
+class Idea(Draft):
+    """One idea; `number` counts from 1 in the order in which they came."""
+
+    number: int = Field(ge=1)
+    genre_path: GenrePath
+
+
+class GenreShare(Schema):
+    """How many of the ideas are this genre's: by its proportion, and in fact."""
+
+    genre_path: GenrePath
+    proportion: Proportion
+    planned: int = Field(ge=0)
+    found: int = Field(ge=0)
+
+
+class Ranked(Schema):
+    """An idea's place in the ranking."""
+
+    number: int = Field(ge=1)
+    reason: Sentence
+
+
+class Group(Schema):
+    """Ideas that belong together."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    reason: Sentence
+    numbers: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+
+
+class Ranking(Schema):
+    """All ideas, best first."""
+
+    ranking: tuple[Ranked, ...]
+
+
+class Groups(Schema):
+    """All ideas, each in one group."""
+
+    groups: tuple[Group, ...]
+
+
+class Ideation(Schema):
+    """The result of a brainstorming job; `ranking` is best first. Both are null unless they were asked for."""
+
+    ideas: tuple[Idea, ...]
+    genres: tuple[GenreShare, ...]
+    ranking: tuple[Ranked, ...] | None = None
+    groups: tuple[Group, ...] | None = None

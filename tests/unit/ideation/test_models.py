@@ -1,0 +1,120 @@
+"""What a brainstorming job takes, and what it says of the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from shared.ideation.models import Arrangement, IdeationInput
+
+INPUT: dict[str, Any] = {
+    "platform": "mobile game",
+    "genrePaths": [["Fiction", "Mystery"], ["Sport"], ["Music"]],
+    "genreProportions": [50, 30, 20],
+}
+ONE_EACH = "must have one entry per genre path: there are "
+TOO_LONG = "String should have at most {} characters"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "rule"),
+    [
+        ({"platform": " "}, "platform", "String should have at least 1 character"),
+        ({"platform": "x" * 101}, "platform", TOO_LONG.format(100)),
+        ({"genrePaths": []}, "genrePaths", "List should have at least 1 item after validation, not 0"),
+        ({"genrePaths": [["a"]] * 21}, "genrePaths", "List should have at most 20 items after validation, not 21"),
+        (
+            {"genrePaths": [["a"], [], ["b"]]},
+            "genrePaths.1",
+            "List should have at least 1 item after validation, not 0",
+        ),
+        ({"genrePaths": [["a"] * 7]}, "genrePaths.0", "List should have at most 6 items after validation, not 7"),
+        ({"genrePaths": [["a"], ["b", " "]]}, "genrePaths.1.1", "String should have at least 1 character"),
+        ({"genrePaths": [["x" * 61]]}, "genrePaths.0.0", TOO_LONG.format(60)),
+        ({"genrePaths": ["Fiction"]}, "genrePaths.0", "Input should be a valid list"),
+        (
+            {"genrePaths": [["A", "b"], ["a", "B "], ["A"]]},
+            "genrePaths",
+            "must not have a path twice: there are two of `a > B`",
+        ),
+        (
+            {"genreProportions": [50, 50]},
+            "genreProportions",
+            ONE_EACH + "3 paths and 2 proportions; `Music` has none",
+        ),
+        (
+            {"genreProportions": [100]},
+            "genreProportions",
+            ONE_EACH + "3 paths and 1 proportion; `Sport`, `Music` have none",
+        ),
+        ({"genreProportions": [25] * 4}, "genreProportions", ONE_EACH + "3 paths and 4 proportions"),
+        ({"genreProportions": [50, 30, 10]}, "genreProportions", "must sum to 100; 50 + 30 + 10 is 90"),
+        (
+            {"genreProportions": [33.3, 33.3, 33.38]},
+            "genreProportions",
+            "must sum to 100; 33.3 + 33.3 + 33.38 is 99.98",
+        ),
+        ({"genreProportions": [50, 60, -10]}, "genreProportions.2", "Input should be greater than or equal to 0"),
+        ({"genreProportions": [101, 0, 0]}, "genreProportions.0", "Input should be less than or equal to 100"),
+        ({"genreProportions": ["50", 30, 20]}, "genreProportions.0", "Input should be a valid number"),
+        ({"genreProportions": [True, 30, 20]}, "genreProportions.0", "Input should be a valid number"),
+        ({"genreProportions": [float("nan"), 30, 20]}, "genreProportions.0", "Input should be a finite number"),
+        ({"requirements": "x" * 2001}, "requirements", TOO_LONG.format(2000)),
+        ({"requestedAt": "2026-03-01T12:00:00"}, "requestedAt", "Input should have timezone info"),
+        ({"ideaCount": 0}, "ideaCount", "Input should be greater than or equal to 1"),
+        ({"ideaCount": 51}, "ideaCount", "Input should be less than or equal to 50"),
+        ({"ideaCount": True}, "ideaCount", "Input should be a valid integer"),
+        ({"arrangement": "sort"}, "arrangement", "Input should be 'none', 'rank' or 'group'"),
+        ({"mood": "dark"}, "mood", "Extra inputs are not permitted"),
+    ],
+)
+def test_input_that_breaks_a_rule_is_refused_with_the_field_and_the_rule(
+    changes: dict[str, Any], field: str, rule: str
+) -> None:
+    with pytest.raises(ValidationError) as error:
+        IdeationInput.model_validate(INPUT | changes)
+    (issue,) = error.value.errors()
+    assert (".".join(map(str, issue["loc"])), issue["msg"]) == (field, rule)
+
+
+def test_a_wrong_path_is_not_held_against_the_proportions_too() -> None:
+    with pytest.raises(ValidationError) as error:
+        IdeationInput.model_validate(INPUT | {"genrePaths": [[" "]]})
+    assert [issue["loc"][0] for issue in error.value.errors()] == ["genrePaths"]
+
+
+@pytest.mark.parametrize("proportions", [[33.33, 33.33, 33.33], [33.34, 33.33, 33.34], [0.1 + 0.2, 99.7, 0]])
+def test_proportions_may_miss_100_by_a_hundredth(proportions: list[float]) -> None:
+    assert len(IdeationInput.model_validate(INPUT | {"genreProportions": proportions}).genre_proportions) == 3
+
+
+def test_a_proportion_is_kept_to_six_decimals_which_every_store_can_hold() -> None:
+    wanted = IdeationInput.model_validate(INPUT | {"genreProportions": [1e-200, 200 / 3, 100 / 3]})
+    assert wanted.genre_proportions == [0, 66.666667, 33.333333]
+
+
+def test_input_at_its_limits_is_taken_and_names_lose_the_blanks_around_them() -> None:
+    paths = [[f" {number}{'x' * 58} ", *"bcdef"] for number in range(10, 30)]
+    limits = {
+        "platform": "x" * 100,
+        "genrePaths": paths,
+        "genreProportions": [5] * 20,
+        "requirements": "x" * 2000,
+        "ideaCount": 50,
+        "requestedAt": "2026-03-01T12:00:00+02:00",
+    }
+    wanted = IdeationInput.model_validate(limits)
+    assert wanted.genre_paths[0][0] == f"10{'x' * 58}"
+    assert wanted.model_dump(mode="json")["requestedAt"] == "2026-03-01T12:00:00+02:00"
+
+
+def test_ten_ideas_are_asked_for_and_left_as_they_come() -> None:
+    wanted = IdeationInput.model_validate(INPUT)
+    assert (wanted.idea_count, wanted.arrangement) == (10, Arrangement.NONE)
+
+
+def test_input_reads_back_what_it_has_written() -> None:
+    wanted = IdeationInput.model_validate(INPUT | {"requestedAt": "2026-03-01T12:00:00Z"})
+    assert IdeationInput.model_validate(wanted.model_dump(mode="json", exclude_none=True)) == wanted
