@@ -24,6 +24,7 @@ from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRunner
 from shared.jobs.starting import JobStarter
 from shared.jobs.sweeping import StuckJobSweep
 from shared.jobs.tickets import TicketOffice
+from shared.runs.chronicle import RunChronicle
 from shared.settings import (
     CreationSettings,
     ExecutionSettings,
@@ -42,6 +43,7 @@ from shared.storage.event_log import DynamoEventLog
 from shared.storage.executions import StepFunctionsExecutions
 from shared.storage.jobs import DynamoJobStore
 from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
+from shared.storage.runs import DynamoRunStore
 from shared.storage.secrets import secret
 
 if TYPE_CHECKING:
@@ -117,7 +119,25 @@ def _starter() -> JobStarter:
 
 @functools.cache
 def _ender() -> JobEnder:
-    return JobEnder(jobs=_jobs(), event_log=_event_log(), pipelines=pipelines(), retention=_retention(), clock=utc_now)
+    return JobEnder(
+        jobs=_jobs(),
+        event_log=_event_log(),
+        pipelines=pipelines(),
+        retention=_retention(),
+        chronicle=_chronicle(),
+        clock=utc_now,
+    )
+
+
+@functools.cache
+def _runs() -> DynamoRunStore:
+    settings = StorageSettings()
+    return DynamoRunStore(settings.durable_table_name, TextArtefacts(settings.artefact_bucket, folder="runs"))
+
+
+@functools.cache
+def _chronicle() -> RunChronicle:
+    return RunChronicle(runs=_runs(), checkpoints=_checkpoints(), event_log=_event_log(), pipelines=pipelines())
 
 
 @functools.cache
@@ -134,6 +154,7 @@ def job_resumption() -> JobResumption:
         executions=_executions(),
         starter=_starter(),
         creations=_creations(),
+        chronicle=_chronicle(),
         pipelines=pipelines(),
         agents=_agents(),
         allowed_models=ModelSettings().allowed_models,
@@ -153,6 +174,7 @@ def job_service() -> JobService:
         ender=_ender(),
         keys=DynamoIdempotencyKeys(StorageSettings().table_name, clock=utc_now),
         creations=_creations(),
+        chronicle=_chronicle(),
         pipelines=pipelines(),
         agents=agent_service(),
         default_model=models.default_model,

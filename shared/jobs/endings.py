@@ -10,6 +10,7 @@ from typing import Any
 from shared.clock import Clock
 from shared.errors import AttemptStopped
 from shared.jobs.checkpoints import latest_checkpoint
+from shared.jobs.chronicle import Chronicle, update_together
 from shared.jobs.event_log import EventLog, LogTail
 from shared.jobs.events import Cancelled, Complete, Failed, Progress, StoredEvent
 from shared.jobs.fence import Fence
@@ -91,12 +92,14 @@ class JobEnder:
         event_log: EventLog,
         pipelines: Mapping[str, Pipeline],
         retention: Retention,
+        chronicle: Chronicle,
         clock: Clock,
     ) -> None:
         self._jobs = jobs
         self._log = event_log
         self._pipelines = pipelines
         self._retention = retention
+        self._chronicle = chronicle
         self._clock = clock
 
     def end(
@@ -121,7 +124,8 @@ class JobEnder:
             "expires_at": int((now + kept).timestamp()),
         }
         try:
-            ended = self._jobs.update(job.id, changes, when=JobGuard(status_in=status_in, generation=job.generation))
+            guard = JobGuard(status_in=status_in, generation=job.generation)
+            ended = update_together(self._chronicle, self._jobs, job, changes, when=guard)
             metrics.job_ended(ended)
         except StaleWrite as stale:
             if stale.current is None or (stale.current.status, stale.current.generation) != (to, job.generation):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -12,6 +12,8 @@ from shared.schema import Schema
 
 if TYPE_CHECKING:
     from shared.jobs.checkpoints import StageOutput
+    from shared.jobs.events import Item
+    from shared.jobs.job import Job
 
 
 class JobInput(Schema):
@@ -26,13 +28,26 @@ class JobInput(Schema):
 
 
 @dataclass(frozen=True, slots=True)
+class RunKeeping:
+    """What of a pipeline's jobs is kept for good, as a run of its own (`shared/runs`).
+
+    `title` and `parameters` are made of a new job. `outputs` is asked when a job ends, with its result if it completed
+    and with the items it has kept if it did not: it answers contents by role, which become artefacts.
+    """
+
+    title: Callable[[Job], str]
+    parameters: Callable[[Job], Mapping[str, Any]]
+    outputs: Callable[[Job, Mapping[str, Any] | None, Sequence[Item]], Mapping[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """One kind of job.
 
     `stages` are the names of its stage functions in order, `run_seconds` the state machine's own time limit,
     `max_retries` how often it retries a state after a fault. Retentions (seconds after the end) fall back to the
     settings when None. `refuse_resume` looks at a job's input and at the outputs of its finished stages, and answers
-    why they no longer fit what they are about as it is now, or None.
+    why they no longer fit what they are about as it is now, or None. `keeps` is what of a job outlives it, if anything.
     """
 
     name: str
@@ -43,6 +58,7 @@ class Pipeline:
     max_retries: int = 3
     retention_seconds: int | None = None
     failed_retention_seconds: int | None = None
+    keeps: RunKeeping | None = None
     refuse_resume: Callable[[JobInput, Mapping[str, StageOutput]], str | None] | None = None
 
     def place_of(self, stage: str) -> int:

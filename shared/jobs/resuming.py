@@ -11,6 +11,7 @@ from shared.agents.store import AgentVersions
 from shared.clock import Clock
 from shared.errors import AttemptStopped, CheckpointUnfit, Conflict
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
+from shared.jobs.chronicle import Chronicle, update_together
 from shared.jobs.event_log import EventLog, LogTail
 from shared.jobs.events import Delta, Reset
 from shared.jobs.executions import Executions
@@ -40,6 +41,7 @@ class JobResumption:
         executions: Executions,
         starter: JobStarter,
         creations: CreationLimit,
+        chronicle: Chronicle,
         pipelines: Mapping[str, Pipeline],
         agents: AgentVersions,
         allowed_models: Sequence[str],
@@ -51,6 +53,7 @@ class JobResumption:
         self._executions = executions
         self._starter = starter
         self._creations = creations
+        self._chronicle = chronicle
         self._pipelines = pipelines
         self._agents = agents
         self._allowed_models = allowed_models
@@ -109,7 +112,8 @@ class JobResumption:
             "execution_arn": self._executions.arn_of(job.model_copy(update={"generation": generation})),
         }
         try:
-            return self._jobs.update(job.id, changes, when=JobGuard(status_in=RESUMABLE, generation=job.generation))
+            guard = JobGuard(status_in=RESUMABLE, generation=job.generation)
+            return update_together(self._chronicle, self._jobs, job, changes, when=guard)
         except StaleWrite as stale:
             now_is = stale.current.status if stale.current else "gone"
             raise Conflict(f"the job is {now_is}; somebody else has resumed it, or it has expired") from stale

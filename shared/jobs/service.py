@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,17 +20,18 @@ from shared.errors import (
     NotFound,
 )
 from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
+from shared.jobs.chronicle import Chronicle
 from shared.jobs.endings import JobEnder
 from shared.jobs.event_log import EventLog
 from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys, KeyClaim, KeyTaken, hash_of_request
-from shared.jobs.ids import JOB_ID, new_job_id
+from shared.jobs.ids import JOB_ID, new_job_id, new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline
 from shared.jobs.reader import transcript_of
 from shared.jobs.starting import JobStarter
-from shared.jobs.store import JobFilter, JobPage, JobStore, StaleWrite
+from shared.jobs.store import JobFilter, JobGuard, JobPage, JobStore, StaleWrite
 from shared.jobs.transcript import Transcript
 from shared.telemetry import log, metrics
 
@@ -74,6 +76,7 @@ class JobService:
         ender: JobEnder,
         keys: IdempotencyKeys,
         creations: CreationLimit,
+        chronicle: Chronicle,
         pipelines: Mapping[str, Pipeline],
         agents: AgentDirectory,
         default_model: str,
@@ -88,6 +91,7 @@ class JobService:
         self._ender = ender
         self._keys = keys
         self._creations = creations
+        self._chronicle = chronicle
         self._pipelines = pipelines
         self._agents = agents
         self._default_model = default_model
@@ -163,9 +167,21 @@ class JobService:
         log.info("job cancelled", job_id=job_id)
         return cancelled
 
+    def forget(self, owner: str, job_id: str) -> None:
+        """End the job if it is live, and show it to nobody any more; nothing happens where there is none."""
+        try:
+            self.cancel(owner, job_id)
+        except NotFound:
+            return
+        except Conflict:
+            pass  # it has ended by itself
+        with contextlib.suppress(StaleWrite):
+            gone = {"expires_at": int(self._clock().timestamp()), "updated_at": self._clock()}
+            self._jobs.update(job_id, gone, when=JobGuard())
+
     def _create(self, job: Job) -> Job:
         self._creations.take(job.owner)
-        self._jobs.put_new(job)
+        self._jobs.put_new(job, alongside=self._chronicle.opening(job))
         log.info("job created", job_id=job.id, pipeline=job.pipeline, request_id=job.request_id)
         metrics.job_created(job)
         return self._starter.start(job)
@@ -190,15 +206,21 @@ class JobService:
     def _new_job(self, owner: str, request: NewJob, model: str, agent: Agent | None) -> Job:
         now = self._clock()
         pipeline = self._pipelines[request.pipeline]
+        milliseconds = int(now.timestamp() * 1000)
+        links = request.links
+        if pipeline.keeps is not None:
+            if links.run_id is not None:
+                raise InvalidInput([FieldIssue("links.runId", "must be left out: these jobs open runs of their own")])
+            links = links.model_copy(update={"run_id": new_run_id(milliseconds)})
         job = Job(
-            id=new_job_id(int(now.timestamp() * 1000)),
+            id=new_job_id(milliseconds),
             owner=owner,
             pipeline=pipeline.name,
             input=request.input.model_dump(mode="json", exclude_none=True),
             model=model,
             agent=agent.ref if agent else None,
             max_retries=pipeline.max_retries,
-            links=request.links,
+            links=links,
             trace_id=request.trace_id,
             request_id=request.request_id,
             created_at=now,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from shared.jobs.job import Job, JobStatus
@@ -17,6 +18,7 @@ class JobGuard:
     generation: int | None = None
     fence_up_to: str | None = None
     fence_is: str | None = None
+    updated_at: datetime | None = None
 
     def holds(self, job: Job) -> bool:
         return (
@@ -24,6 +26,7 @@ class JobGuard:
             and (self.generation is None or job.generation == self.generation)
             and (self.fence_up_to is None or job.fence <= self.fence_up_to)
             and (self.fence_is is None or job.fence == self.fence_is)
+            and (self.updated_at is None or job.updated_at == self.updated_at)
         )
 
 
@@ -33,6 +36,17 @@ class StaleWrite(Exception):
     def __init__(self, current: Job | None) -> None:
         super().__init__(f"job is {current.status if current else 'gone'}")
         self.current = current
+
+
+@dataclass(frozen=True, slots=True)
+class Alongside:
+    """Writes to be made together with a job's, or not at all; what is in them is between the stores of one database."""
+
+    writes: tuple[Any, ...]
+
+
+class AlongsideRefused(Exception):
+    """What was to be written alongside no longer fits; nothing was changed. It has to be prepared anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +80,18 @@ class JobPage:
 class JobStore(Protocol):
     """Where jobs are kept. No method ever shows an expired job."""
 
-    def put_new(self, job: Job) -> None:
+    def put_new(self, job: Job, *, alongside: Alongside | None = None) -> None:
         """Store a job under a new id; raises ValueError when another job has it. Storing the same job twice is once."""
 
     def get(self, job_id: str) -> Job | None: ...
 
-    def update(self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard) -> Job:
-        """Set the named fields if the guard holds and answer the whole job; raise StaleWrite otherwise."""
+    def update(
+        self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, alongside: Alongside | None = None
+    ) -> Job:
+        """Set the named fields if the guard holds and answer the whole job; raise StaleWrite otherwise.
+
+        Raises AlongsideRefused when the guard holds, but what goes with it does not fit.
+        """
 
     def live(self) -> Iterable[Job]:
         """Every job that is pending or in progress, in any order; may lag behind the latest moves."""

@@ -9,18 +9,22 @@ INLINE = "text:"
 
 
 class TextArtefacts:
-    """Keeps texts inline up to `inline_bytes` and in the bucket beyond (row C9: large artefacts by reference)."""
+    """Keeps texts inline up to `inline_bytes` and in the bucket beyond (row C9: large artefacts by reference).
 
-    def __init__(self, bucket: str, *, inline_bytes: int = 100_000) -> None:
+    What is under `jobs/` expires by the bucket's lifecycle.
+    """
+
+    def __init__(self, bucket: str, *, folder: str = "jobs", inline_bytes: int = 100_000) -> None:
         self._bucket = bucket
+        self._folder = folder
         self._inline_bytes = inline_bytes
 
-    def keep(self, job_id: str, name: str, text: str) -> str:
-        """What to store in the item: the text, marked, or a reference to it."""
+    def keep(self, owner_id: str, name: str, text: str) -> str:
+        """What to store in the item of the job or run: the text, marked, or a reference to it."""
         data = text.encode()
         if len(data) <= self._inline_bytes:
             return INLINE + text
-        key = f"jobs/{job_id}/{name}"
+        key = f"{self._folder}/{owner_id}/{name}"
         with storage_faults():
             s3().put_object(Bucket=self._bucket, Key=key, Body=data, ContentType="text/plain; charset=utf-8")
         return REFERENCE + key
@@ -32,3 +36,9 @@ class TextArtefacts:
         with storage_faults():
             found = s3().get_object(Bucket=self._bucket, Key=stored[len(REFERENCE) :])
             return found["Body"].read().decode()
+
+    def drop(self, stored: str) -> None:
+        """Delete the text, if it is in the bucket."""
+        if stored.startswith(REFERENCE):
+            with storage_faults():
+                s3().delete_object(Bucket=self._bucket, Key=stored[len(REFERENCE) :])

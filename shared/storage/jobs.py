@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from shared.clock import Clock
 from shared.jobs.ids import JOB_ID
 from shared.jobs.job import Job
-from shared.jobs.store import JobFilter, JobGuard, JobPage, StaleWrite
+from shared.jobs.store import Alongside, AlongsideRefused, JobFilter, JobGuard, JobPage, StaleWrite
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
-from shared.storage.cursors import decode_cursor, encode_cursor
+from shared.storage.owned import Owned
+from shared.storage.transactions import ConditionsRefused, write_together
 from shared.ulid import ALPHABET
 
-BY_OWNER = "ByOwner"
 LIVE_JOBS = "LiveJobs"
 LIVE_SHARDS = 8
 """Partitions of the index of live jobs: a thousand new jobs a second would be too many for one."""
@@ -29,8 +30,9 @@ class DynamoJobStore:
     def __init__(self, table: str, *, clock: Clock) -> None:
         self._table = table
         self._clock = clock
+        self._owned = Owned(table, "job_", JOB_ID, _place, self._shown, consistent=False)
 
-    def put_new(self, job: Job) -> None:
+    def put_new(self, job: Job, *, alongside: Alongside | None = None) -> None:
         values = job.model_dump(mode="json", exclude_none=True)
         # The index sorts by id, which begins with the time of creation.
         item = to_item(
@@ -42,26 +44,56 @@ class DynamoJobStore:
                 **values,
             }
         )
+        put: Any = {
+            "TableName": self._table,
+            "Item": item,
+            "ConditionExpression": "attribute_not_exists(PK)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
         try:
-            with refused_condition(_Existing):
-                dynamodb().put_item(
-                    TableName=self._table,
-                    Item=item,
-                    ConditionExpression="attribute_not_exists(PK)",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except _Existing as existing:
+            if alongside is None:
+                with refused_condition(lambda existing: ConditionsRefused({0: existing})):
+                    dynamodb().put_item(**put)
+            else:
+                write_together([{"Put": put}, *alongside.writes])
+        except ConditionsRefused as refused:
             # A write whose answer was lost is repeated by botocore and finds itself.
-            if existing.item is None or from_item(existing.item) != from_item(item):
-                raise ValueError(f"{job.id} is stored already") from existing
+            existing = refused.existing.get(0)
+            if not existing or from_item(existing) != from_item(item):
+                raise ValueError(f"{job.id} is stored already") from refused
 
     def get(self, job_id: str) -> Job | None:
         with storage_faults():
             found = dynamodb().get_item(TableName=self._table, Key=_key(job_id), ConsistentRead=True)
         return self._shown(found.get("Item"))
 
-    def update(self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard) -> Job:
-        values = Job.model_construct(**changes).model_dump(mode="json", include=set(changes), warnings=False)
+    def update(
+        self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, alongside: Alongside | None = None
+    ) -> Job:
+        if alongside is not None:
+            return self._update_together(job_id, changes, when, alongside)
+        with refused_condition(lambda item: StaleWrite(self._shown(item))):
+            updated = dynamodb().update_item(**self._update(job_id, changes, when), ReturnValues="ALL_NEW")
+        return _job(updated["Attributes"])
+
+    def _update_together(self, job_id: str, changes: Mapping[str, Any], when: JobGuard, alongside: Alongside) -> Job:
+        """A transaction answers nothing: what the job is now follows from what it was, provided nobody else moved it."""
+        while True:
+            before = self.get(job_id)
+            if before is None or not when.holds(before):
+                raise StaleWrite(before)
+            update = self._update(job_id, changes, replace(when, updated_at=before.updated_at))
+            try:
+                write_together([{"Update": update}, *alongside.writes])
+            except ConditionsRefused as refused:
+                if 0 not in refused.existing:
+                    raise AlongsideRefused from refused
+                continue
+            return before.model_copy(update=dict(changes))
+
+    def _update(self, job_id: str, changes: Mapping[str, Any], when: JobGuard) -> dict[str, Any]:
+        """The request of a conditional update, as UpdateItem and a transaction's Update take it."""
+        values = _attributes(changes)
         now = int(self._clock().timestamp())
         names, attributes = {"#expiresAt": "expiresAt"}, {":now": to_attribute(now)}
         assignments = []
@@ -79,18 +111,15 @@ class DynamoJobStore:
                 expression += ", #live = :live"
                 attributes[":live"] = to_attribute(_live_shard(job_id))
         conditions = ["#expiresAt > :now", *_conditions(when, names, attributes)]
-        with refused_condition(lambda item: StaleWrite(self._shown(item))):
-            updated = dynamodb().update_item(
-                TableName=self._table,
-                Key=_key(job_id),
-                UpdateExpression=expression,
-                ConditionExpression=" AND ".join(conditions),
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=attributes,
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        return _job(updated["Attributes"])
+        return {
+            "TableName": self._table,
+            "Key": _key(job_id),
+            "UpdateExpression": expression,
+            "ConditionExpression": " AND ".join(conditions),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": attributes,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
 
     def live(self) -> Iterator[Job]:
         for shard in range(LIVE_SHARDS):
@@ -105,58 +134,14 @@ class DynamoJobStore:
                         ExpressionAttributeValues={":live": to_attribute(f"LIVE#{shard}")},
                         **start,
                     )
-                found = self._load_all([item["ownerSort"]["S"] for item in page["Items"]])
+                found = self._owned.load_all([item["ownerSort"]["S"] for item in page["Items"]])
                 yield from (job for job in found.values() if not job.status.ended)
                 if "LastEvaluatedKey" not in page:
                     break
                 start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        start: dict[str, Any] | None = None
-        if cursor is not None:
-            last_id = decode_cursor(cursor, JOB_ID)
-            start = {"owner": {"S": owner}, "ownerSort": {"S": last_id}, **_key(last_id)}
-        jobs: list[Job] = []
-        while True:
-            query: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
-            with storage_faults():
-                page = dynamodb().query(
-                    TableName=self._table,
-                    IndexName=BY_OWNER,
-                    KeyConditionExpression="#owner = :owner",
-                    ExpressionAttributeNames={"#owner": "owner"},
-                    ExpressionAttributeValues={":owner": {"S": owner}},
-                    ScanIndexForward=False,
-                    Limit=max(limit, 25),
-                    **query,
-                )
-            found = self._load_all([item["ownerSort"]["S"] for item in page["Items"]])
-            for key in page["Items"]:
-                job = found.get(key["ownerSort"]["S"])
-                if job is None or not where.matches(job):
-                    continue
-                jobs.append(job)
-                if len(jobs) == limit:
-                    more = key is not page["Items"][-1] or "LastEvaluatedKey" in page
-                    return JobPage(jobs, encode_cursor(job.id) if more else None)
-            start = page.get("LastEvaluatedKey")
-            if start is None:
-                return JobPage(jobs, None)
-
-    def _load_all(self, job_ids: list[str]) -> dict[str, Job]:
-        """The shown ones among these jobs, a hundred at a time as BatchGetItem allows."""
-        jobs: dict[str, Job] = {}
-        for begin in range(0, len(job_ids), 100):
-            wanted: Any = {self._table: {"Keys": [_key(each) for each in job_ids[begin : begin + 100]]}}
-            while wanted:
-                with storage_faults():
-                    answer = dynamodb().batch_get_item(RequestItems=wanted)
-                for item in answer["Responses"].get(self._table, []):
-                    job = self._shown(item)
-                    if job is not None:
-                        jobs[job.id] = job
-                wanted = answer.get("UnprocessedKeys")
-        return jobs
+        return JobPage(*self._owned.page(owner, matches=where.matches, limit=limit, cursor=cursor))
 
     def _shown(self, item: Mapping[str, Any] | None) -> Job | None:
         """DynamoDB deletes expired items some time later; nobody sees them from the moment they expire."""
@@ -164,12 +149,6 @@ class DynamoJobStore:
             return None
         job = _job(item)
         return None if job.expired(self._clock()) else job
-
-
-class _Existing(Exception):
-    def __init__(self, item: Mapping[str, Any] | None) -> None:
-        super().__init__("exists")
-        self.item = item
 
 
 def _conditions(when: JobGuard, names: dict[str, str], attributes: dict[str, Any]) -> list[str]:
@@ -183,6 +162,10 @@ def _conditions(when: JobGuard, names: dict[str, str], attributes: dict[str, Any
         names["#generation"] = "generation"
         attributes[":generation"] = to_attribute(when.generation)
         conditions.append("#generation = :generation")
+    if when.updated_at is not None:
+        names["#updatedAt"] = "updatedAt"
+        attributes[":updatedAt"] = to_attribute(_attributes({"updated_at": when.updated_at})["updatedAt"])
+        conditions.append("#updatedAt = :updatedAt")
     for operator, fence in (("<=", when.fence_up_to), ("=", when.fence_is)):
         if fence is not None:
             names["#fence"] = "fence"
@@ -191,12 +174,21 @@ def _conditions(when: JobGuard, names: dict[str, str], attributes: dict[str, Any
     return conditions
 
 
+def _attributes(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Some fields of a job as they are stored."""
+    return Job.model_construct(**changes).model_dump(mode="json", include=set(changes), warnings=False)
+
+
 def _live_shard(job_id: str) -> str:
     return f"LIVE#{ALPHABET.index(job_id[-1]) % LIVE_SHARDS}"
 
 
+def _place(job_id: str) -> dict[str, str]:
+    return {"PK": keys.job_partition(job_id), "SK": keys.JOB}
+
+
 def _key(job_id: str) -> dict[str, Any]:
-    return {"PK": {"S": keys.job_partition(job_id)}, "SK": {"S": keys.JOB}}
+    return to_item(_place(job_id))
 
 
 def _job(item: Mapping[str, Any]) -> Job:

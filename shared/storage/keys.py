@@ -5,6 +5,9 @@ from __future__ import annotations
 JOB = "JOB"
 SNAPSHOT = "SNAP"
 EVENT_PREFIX = "EVT#"
+RUN = "RUN"
+TRANSFORM = "TRANSFORM"
+ARTEFACT = "ARTEFACT"
 VERSION_PREFIX = "V#"
 
 
@@ -31,6 +34,19 @@ def record(name: str) -> str:
 
 def idempotency(key_hash: str) -> str:
     return f"IDEM#{key_hash}"
+
+
+def run(run_id: str) -> dict[str, str]:
+    return {"PK": f"RUN#{run_id}", "SK": RUN}
+
+
+def transform(run_id: str, transform_id: str) -> dict[str, str]:
+    """Sorts by time, as transform ids do."""
+    return {"PK": f"RUN#{run_id}", "SK": f"{TRANSFORM}#{transform_id}"}
+
+
+def artefact(run_id: str, role: str, version: int) -> dict[str, str]:
+    return {"PK": f"RUN#{run_id}", "SK": f"{ARTEFACT}#{role}#{version:06d}"}
 
 
 def agent(agent_id: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ from shared.jobs.stages import StageDone, StageInvocation, StageRun, StageRunner
 from shared.jobs.starting import JobStarter
 from shared.jobs.sweeping import StuckJobSweep
 from shared.jobs.transcript import Transcript
+from shared.runs.chronicle import RunChronicle
 from shared.schema import Schema
 from tests.fakes.agents import FakeAgentStore
 from tests.fakes.checkpoints import FakeCheckpointStore
@@ -31,6 +32,7 @@ from tests.fakes.event_log import FakeEventLog
 from tests.fakes.executions import FakeExecutions
 from tests.fakes.jobs import FakeJobStore
 from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
+from tests.fakes.runs import FakeRunStore
 
 
 class PoemInput(JobInput):
@@ -134,9 +136,16 @@ class Core:
         self.executions = FakeExecutions()
         self.agent_store = FakeAgentStore(clock=self.clock)
         self.agents = AgentService(agents=self.agent_store, allowed_models=MODELS, clock=self.clock)
+        self.runs = FakeRunStore()
+        chronicle = RunChronicle(runs=self.runs, checkpoints=self.checkpoints, event_log=self.log, pipelines=PIPELINES)
         creations = CreationLimit(self.records, limit=10, clock=self.clock)
         self.ender = JobEnder(
-            jobs=self.jobs, event_log=self.log, pipelines=PIPELINES, retention=RETENTION, clock=self.clock
+            jobs=self.jobs,
+            event_log=self.log,
+            pipelines=PIPELINES,
+            retention=RETENTION,
+            chronicle=chronicle,
+            clock=self.clock,
         )
         self.starter = JobStarter(executions=self.executions, ender=self.ender, retention=RETENTION)
         self.resumption = JobResumption(
@@ -146,6 +155,7 @@ class Core:
             executions=self.executions,
             starter=self.starter,
             creations=creations,
+            chronicle=chronicle,
             pipelines=PIPELINES,
             agents=self.agent_store,
             allowed_models=MODELS,
@@ -160,6 +170,7 @@ class Core:
             ender=self.ender,
             keys=self.keys,
             creations=creations,
+            chronicle=chronicle,
             pipelines=PIPELINES,
             agents=self.agents,
             default_model="scripted-1",

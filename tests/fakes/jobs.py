@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.jobs.job import Job
-from shared.jobs.store import JobFilter, JobGuard, JobPage, StaleWrite
+from shared.jobs.store import Alongside, AlongsideRefused, JobFilter, JobGuard, JobPage, StaleWrite
 
 
 class FakeJobStore:
@@ -19,21 +19,25 @@ class FakeJobStore:
         self._lock = threading.Lock()
         self._stored: dict[str, str] = {}
 
-    def put_new(self, job: Job) -> None:
+    def put_new(self, job: Job, *, alongside: Alongside | None = None) -> None:
         with self._lock:
             text = job.model_dump_json()
             if self._stored.setdefault(job.id, text) != text:
                 raise ValueError(f"{job.id} is stored already")
+            _make(alongside)
 
     def get(self, job_id: str) -> Job | None:
         with self._lock:
             return self._shown(job_id)
 
-    def update(self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard) -> Job:
+    def update(
+        self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, alongside: Alongside | None = None
+    ) -> Job:
         with self._lock:
             job = self._shown(job_id)
             if job is None or not when.holds(job):
                 raise StaleWrite(job)
+            _make(alongside)
             text = job.model_copy(update=dict(changes)).model_dump_json()
             self._stored[job_id] = text
             return Job.model_validate_json(text)
@@ -58,3 +62,11 @@ class FakeJobStore:
             return None
         job = Job.model_validate_json(text)
         return None if job.expired(self._clock()) else job
+
+
+def _make(alongside: Alongside | None) -> None:
+    writes = alongside.writes if alongside else ()
+    if not all(write.fits() for write in writes):
+        raise AlongsideRefused
+    for write in writes:
+        write.make()

@@ -216,7 +216,7 @@ class TestIdempotencyKeys:
     def test_a_request_whose_job_could_not_be_stored_gives_its_key_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
         core = Core()
 
-        def out_of_reach(job: Job) -> None:
+        def out_of_reach(job: Job, **_: object) -> None:
             raise StorageUnavailable("no answer")
 
         with monkeypatch.context() as broken:

@@ -1,0 +1,1 @@
+"""Runs: what outlives the jobs that made it, with its lineage."""

@@ -1,0 +1,143 @@
+"""Runs follow their jobs: every move of a job that counts for its run is one write with the run's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
+from shared.jobs.event_log import EventLog
+from shared.jobs.job import Job, JobStatus
+from shared.jobs.pipelines import Pipeline, RunKeeping
+from shared.jobs.reader import transcript_of
+from shared.jobs.store import Alongside
+from shared.runs.run import PARAMETERS, Artefact, Run, Transform, TransformStatus, artefact_ref
+from shared.runs.store import RunStore
+
+STATUS = {
+    JobStatus.PENDING: TransformStatus.RUNNING,
+    JobStatus.IN_PROGRESS: TransformStatus.RUNNING,
+    JobStatus.COMPLETED: TransformStatus.COMPLETED,
+    JobStatus.FAILED: TransformStatus.FAILED,
+    JobStatus.CANCELLED: TransformStatus.CANCELLED,
+}
+
+
+class RunChronicle:
+    """The Chronicle of jobs whose pipeline keeps runs. What a job has made by its end, whichever, becomes artefacts."""
+
+    def __init__(
+        self,
+        *,
+        runs: RunStore,
+        checkpoints: CheckpointStore,
+        event_log: EventLog,
+        pipelines: Mapping[str, Pipeline],
+    ) -> None:
+        self._runs = runs
+        self._checkpoints = checkpoints
+        self._log = event_log
+        self._pipelines = pipelines
+
+    def opening(self, job: Job) -> Alongside | None:
+        """The run of a new job, with its first transform and the artefact of what was asked for."""
+        keeping = self._keeping(job)
+        if keeping is None:
+            return None
+        parameters = Artefact(
+            run_id=_run_of(job),
+            role=PARAMETERS,
+            version=1,
+            content=dict(keeping.parameters(job)),
+            created_at=job.created_at,
+        )
+        run = Run(
+            id=_run_of(job),
+            owner=job.owner,
+            kind=job.pipeline,
+            title=keeping.title(job),
+            status=TransformStatus.RUNNING,
+            transform_id=transform_id_of(job),
+            versions={PARAMETERS: 1},
+            revision=1,
+            created_at=job.created_at,
+            updated_at=job.created_at,
+        )
+        transform = _transform(job, inputs={PARAMETERS: parameters.ref}, outputs={})
+        return self._runs.opening(run, transform, (parameters,))
+
+    def moved(self, job: Job) -> Alongside | None:
+        """The run of a job that ends or runs anew, `job` being as it will be then; None when the run was deleted."""
+        keeping = self._keeping(job)
+        if keeping is None:
+            return None
+        lineage = self._runs.lineage(_run_of(job))
+        if lineage is None or lineage.run.deleting:
+            return None
+        run = lineage.run
+        made = self._made(keeping, job) if job.status.ended else {}
+        versions = {**run.versions, **{role: run.versions.get(role, 0) + 1 for role in made}}
+        artefacts = tuple(
+            Artefact(
+                run_id=run.id,
+                role=role,
+                version=versions[role],
+                transform_id=transform_id_of(job),
+                content=dict(content),
+                created_at=job.updated_at,
+            )
+            for role, content in made.items()
+        )
+        before = next((each for each in lineage.transforms if each.id == transform_id_of(job)), None)
+        outputs = {**(before.outputs if before else {}), **{each.role: each.ref for each in artefacts}}
+        inputs = before.inputs if before else {PARAMETERS: artefact_ref(PARAMETERS, 1)}
+        moved = run.model_copy(
+            update={
+                "status": STATUS[job.status],
+                "transform_id": transform_id_of(job),
+                "versions": versions,
+                "revision": run.revision + 1,
+                "updated_at": job.updated_at,
+            }
+        )
+        return self._runs.moving(moved, _transform(job, inputs=inputs, outputs=outputs), artefacts)
+
+    def _keeping(self, job: Job) -> RunKeeping | None:
+        pipeline = self._pipelines.get(job.pipeline)
+        # Jobs made before their pipeline kept runs have none.
+        return pipeline.keeps if pipeline is not None and job.links.run_id is not None else None
+
+    def _made(self, keeping: RunKeeping, job: Job) -> Mapping[str, Mapping[str, Any]]:
+        latest = latest_checkpoint(job)
+        if job.status is JobStatus.COMPLETED and latest is not None:
+            return keeping.outputs(job, self._checkpoints.get(job.id, *latest).output, ())
+        items = transcript_of(self._log, job.id, consistent=True).items
+        return keeping.outputs(job, None, tuple(items.values()))
+
+
+def transform_id_of(job: Job) -> str:
+    """One transform a job, however often the job is resumed."""
+    return f"tfm_{job.id.removeprefix('job_')}"
+
+
+def _run_of(job: Job) -> str:
+    return str(job.links.run_id)
+
+
+def _transform(job: Job, *, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Transform:
+    return Transform(
+        id=transform_id_of(job),
+        run_id=_run_of(job),
+        kind=job.pipeline,
+        status=STATUS[job.status],
+        job_id=job.id,
+        model=job.model,
+        agent=job.agent,
+        retry_count=job.retry_count,
+        max_retries=job.max_retries,
+        inputs=dict(inputs),
+        outputs=dict(outputs),
+        failure=job.failure.model_copy(update={"stack_trace": None}) if job.failure else None,
+        created_at=job.created_at,
+        ended_at=job.ended_at,
+    )

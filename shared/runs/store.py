@@ -1,0 +1,43 @@
+"""The port to stored runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.jobs.store import Alongside
+from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """One page of runs, newest first; `cursor` is None on the last page."""
+
+    runs: Sequence[Run]
+    cursor: str | None
+
+
+class RunStore(Protocol):
+    """Where runs are kept, for good."""
+
+    def get(self, run_id: str) -> Run | None: ...
+
+    def lineage(self, run_id: str) -> Lineage | None: ...
+
+    def list_owned(
+        self, owner: str, *, kind: str, status: TransformStatus | None, limit: int, cursor: str | None
+    ) -> RunPage:
+        """None of those being deleted. Raises ValueError for a cursor this store did not issue."""
+
+    def opening(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> Alongside:
+        """The write of a new run, its transform and its first artefacts, to be made together with a job's."""
+
+    def moving(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> Alongside:
+        """The write of a run's next revision, of its transform and of new artefacts, to be made together with a job's.
+
+        It is refused when the stored run is not of the revision before, is being deleted, or is gone.
+        """
+
+    def delete(self, run: Run) -> None:
+        """Take the run out of sight, then remove all there is of it. Can be repeated until it gets through."""

@@ -1,0 +1,147 @@
+"""Runs in DynamoDB: a run, its transforms and its artefacts are one partition, so that a lineage is one query."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from shared.jobs.ids import RUN_ID
+from shared.jobs.store import Alongside
+from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
+from shared.runs.store import RunPage
+from shared.storage import keys
+from shared.storage.artefacts import TextArtefacts
+from shared.storage.attributes import Item, from_item, to_attribute, to_item
+from shared.storage.aws import dynamodb, refused_condition, storage_faults
+from shared.storage.owned import Owned
+
+STANDING = "attribute_exists(PK) AND attribute_not_exists(deleting)"
+"""The condition that a run is there and stays."""
+
+OWN_ATTRIBUTES = frozenset({"PK", "SK", "ownerSort"})
+
+
+class DynamoRunStore:
+    """The RunStore on a DynamoDB table, with contents over the inline size in S3."""
+
+    def __init__(self, table: str, artefacts: TextArtefacts) -> None:
+        self._table = table
+        self._artefacts = artefacts
+        self._owned = Owned(table, "run_", RUN_ID, keys.run, _listed)
+
+    def get(self, run_id: str) -> Run | None:
+        with storage_faults():
+            found = dynamodb().get_item(TableName=self._table, Key=to_item(keys.run(run_id)), ConsistentRead=True)
+        return _run(found["Item"]) if "Item" in found else None
+
+    def lineage(self, run_id: str) -> Lineage | None:
+        run: Run | None = None
+        transforms: list[Transform] = []
+        artefacts: list[Artefact] = []
+        for item in self._partition(run_id):
+            values = _values(item)
+            kind = item["SK"]["S"].split("#")[0]
+            if kind == keys.TRANSFORM:
+                transforms.append(Transform.model_validate(values))
+            elif kind == keys.ARTEFACT:
+                content = json.loads(self._artefacts.resolve(values["content"]))
+                artefacts.append(Artefact.model_validate({**values, "content": content}))
+            else:
+                run = _run(item)
+        return Lineage(run, transforms, artefacts) if run is not None else None
+
+    def list_owned(
+        self, owner: str, *, kind: str, status: TransformStatus | None, limit: int, cursor: str | None
+    ) -> RunPage:
+        def matches(run: Run) -> bool:
+            return run.kind == kind and status in {None, run.status}
+
+        return RunPage(*self._owned.page(owner, matches=matches, limit=limit, cursor=cursor))
+
+    def opening(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> Alongside:
+        return self._alongside(run, transform, artefacts, ConditionExpression="attribute_not_exists(PK)")
+
+    def moving(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> Alongside:
+        # Runs made before there were revisions have none.
+        unmoved: dict[str, Any] = (
+            {"ConditionExpression": f"{STANDING} AND attribute_not_exists(revision)"}
+            if run.revision == 1
+            else {
+                "ConditionExpression": f"{STANDING} AND revision = :before",
+                "ExpressionAttributeValues": {":before": to_attribute(run.revision - 1)},
+            }
+        )
+        return self._alongside(run, transform, artefacts, **unmoved)
+
+    def delete(self, run: Run) -> None:
+        with refused_condition(lambda _: RunGone()), contextlib.suppress(RunGone):
+            dynamodb().update_item(
+                TableName=self._table,
+                Key=to_item(keys.run(run.id)),
+                UpdateExpression="SET deleting = :yes REMOVE ownerSort",
+                ConditionExpression="attribute_exists(PK)",
+                ExpressionAttributeValues={":yes": to_attribute(True)},
+            )
+        for item in self._partition(run.id):
+            if "content" in item:
+                self._artefacts.drop(item["content"]["S"])
+            if item["SK"]["S"] != keys.RUN:
+                self._remove(item["SK"]["S"], run.id)
+        self._remove(keys.RUN, run.id)
+
+    def _alongside(self, run: Run, transform: Transform, artefacts: Sequence[Artefact], **condition: Any) -> Alongside:
+        run_item = {**keys.run(run.id), "ownerSort": run.id, **_dump(run)}
+        puts = [
+            {"Item": to_item(run_item), **condition},
+            {"Item": to_item({**keys.transform(run.id, transform.id), **_dump(transform)})},
+            *({"Item": self._item_of(each), "ConditionExpression": "attribute_not_exists(PK)"} for each in artefacts),
+        ]
+        return Alongside(tuple({"Put": {"TableName": self._table, **put}} for put in puts))
+
+    def _item_of(self, artefact: Artefact) -> Item:
+        content = self._artefacts.keep(artefact.run_id, artefact.ref, json.dumps(artefact.content))
+        own = {**_dump(artefact), "content": content}
+        return to_item({**keys.artefact(artefact.run_id, artefact.role, artefact.version), **own})
+
+    def _remove(self, sort: str, run_id: str) -> None:
+        with storage_faults():
+            dynamodb().delete_item(TableName=self._table, Key=to_item({"PK": keys.run(run_id)["PK"], "SK": sort}))
+
+    def _partition(self, run_id: str) -> Iterator[Item]:
+        start: dict[str, Any] = {}
+        while True:
+            with storage_faults():
+                page = dynamodb().query(
+                    TableName=self._table,
+                    KeyConditionExpression="PK = :run",
+                    ExpressionAttributeValues={":run": to_attribute(keys.run(run_id)["PK"])},
+                    ConsistentRead=True,
+                    **start,
+                )
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+class RunGone(Exception):
+    """There is nothing left of it."""
+
+
+def _listed(item: Mapping[str, Any]) -> Run | None:
+    run = _run(item)
+    return None if run.deleting else run
+
+
+def _run(item: Mapping[str, Any]) -> Run:
+    return Run.model_validate(_values(item))
+
+
+def _dump(model: Run | Transform | Artefact) -> dict[str, Any]:
+    return model.model_dump(mode="json", exclude_none=True, exclude={"deleting"})
+
+
+def _values(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in from_item(item).items() if name not in OWN_ATTRIBUTES}

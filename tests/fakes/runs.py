@@ -1,0 +1,93 @@
+"""Runs in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from shared.jobs.store import Alongside
+from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
+from shared.runs.store import RunPage
+
+
+@dataclass(frozen=True, slots=True)
+class FakeWrite:
+    """What FakeJobStore makes together with its own."""
+
+    fits: Callable[[], bool]
+    make: Callable[[], None]
+
+
+class FakeRunStore:
+    """The RunStore. Keeps everything as JSON, so that what comes out never is the object that went in."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs: dict[str, str] = {}
+        self._transforms: dict[str, dict[str, str]] = {}
+        self._artefacts: dict[str, dict[str, str]] = {}
+
+    def get(self, run_id: str) -> Run | None:
+        with self._lock:
+            return self._run(run_id)
+
+    def lineage(self, run_id: str) -> Lineage | None:
+        with self._lock:
+            run = self._run(run_id)
+            if run is None:
+                return None
+            transforms = sorted(self._transforms.get(run_id, {}).items())
+            artefacts = sorted(
+                (Artefact.model_validate_json(text) for text in self._artefacts.get(run_id, {}).values()),
+                key=lambda each: (each.role, each.version),
+            )
+            return Lineage(run, [Transform.model_validate_json(text) for _, text in transforms], artefacts)
+
+    def list_owned(
+        self, owner: str, *, kind: str, status: TransformStatus | None, limit: int, cursor: str | None
+    ) -> RunPage:
+        with self._lock:
+            if cursor is not None and cursor not in self._runs:
+                raise ValueError("not a cursor of this store")
+            ids = sorted((each for each in self._runs if cursor is None or each < cursor), reverse=True)
+            runs = [run for run in map(self._run, ids) if run is not None and not run.deleting]
+            found = [run for run in runs if (run.owner, run.kind) == (owner, kind) and status in {None, run.status}]
+            return RunPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+    def opening(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> Alongside:
+        return self._writing(lambda: run.id not in self._runs, run, transform, artefacts)
+
+    def moving(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> Alongside:
+        def fits() -> bool:
+            standing = self._run(run.id)
+            return standing is not None and not standing.deleting and standing.revision == run.revision - 1
+
+        return self._writing(fits, run, transform, artefacts)
+
+    def delete(self, run: Run) -> None:
+        with self._lock:
+            self._artefacts.pop(run.id, None)
+            self._transforms.pop(run.id, None)
+            self._runs.pop(run.id, None)
+
+    def _writing(
+        self, fits: Callable[[], bool], run: Run, transform: Transform, artefacts: Sequence[Artefact]
+    ) -> Alongside:
+        def fits_now() -> bool:
+            with self._lock:
+                return fits()
+
+        def make() -> None:
+            with self._lock:
+                self._runs[run.id] = run.model_dump_json()
+                self._transforms.setdefault(run.id, {})[transform.id] = transform.model_dump_json()
+                self._artefacts.setdefault(run.id, {}).update(
+                    {artefact.ref: artefact.model_dump_json() for artefact in artefacts}
+                )
+
+        return Alongside((FakeWrite(fits_now, make),))
+
+    def _run(self, run_id: str) -> Run | None:
+        text = self._runs.get(run_id)
+        return None if text is None else Run.model_validate_json(text)
