@@ -1,0 +1,208 @@
+/** A job as its events tell it: every event folded once, in order, into one immutable view. */
+
+/** @import { Failed, Fault, Item, JobDetail, Reset, StreamEvent, TokenUsage, Tool } from "../../../../docs/api/types" */
+
+/**
+ * One stage as it was seen; times are milliseconds since 1970, null for what happened before anybody watched.
+ * @typedef {{ name: string, index: number, of: number, attempt: number, status: StageStatus,
+ *   startedAt: number | null, endedAt: number | null }} StageView
+ */
+/** @typedef {"running" | "done" | "failed" | "cancelled"} StageStatus */
+/** @typedef {Pick<Reset, "reason" | "message" | "attempt" | "retryCount"> & { id: number }} ResetNote */
+/** @typedef {Pick<Failed, "code" | "message" | "stage" | "attempt" | "retryable" | "requestId" | "traceId">} JobFailure */
+/**
+ * @typedef {object} JobView
+ * @property {string | null} jobId
+ * @property {string | null} pipeline
+ * @property {number} lastEventId everything up to this event is in the view
+ * @property {string} text
+ * @property {number} progress 0–100
+ * @property {string | null} stage
+ * @property {readonly StageView[]} stages
+ * @property {readonly Item[]} items
+ * @property {readonly Tool[]} tools
+ * @property {readonly ResetNote[]} resets
+ * @property {number} attempt
+ * @property {number} retryCount
+ * @property {"complete" | "error" | "cancelled" | null} outcome
+ * @property {Record<string, unknown> | null} result
+ * @property {TokenUsage | null} usage
+ * @property {JobFailure | null} failure
+ */
+
+/** An event is missing between what was seen and what came. */
+export class Gap extends Error {
+  /**
+   * @param {number} seen
+   * @param {number} came
+   */
+  constructor(seen, came) {
+    super(`event ${came} came after ${seen}`);
+    this.name = "Gap";
+  }
+}
+
+/** @type {JobView} */
+export const NOTHING_YET = Object.freeze({
+  jobId: null,
+  pipeline: null,
+  lastEventId: 0,
+  text: "",
+  progress: 0,
+  stage: null,
+  stages: [],
+  items: [],
+  tools: [],
+  resets: [],
+  attempt: 1,
+  retryCount: 0,
+  outcome: null,
+  result: null,
+  usage: null,
+  failure: null,
+});
+
+/**
+ * The view with one more event. An event that is in it already changes nothing; a Gap is thrown when one is missing.
+ * @param {JobView} view
+ * @param {number | null} id null for `connected`, which is not part of the log
+ * @param {StreamEvent} event
+ * @param {number | null} at when it happened, in milliseconds since 1970; null when nobody was watching then
+ * @returns {JobView}
+ */
+export function fold(view, id, event, at) {
+  if (event.type === "connected") return { ...view, jobId: event.jobId, pipeline: event.pipeline };
+  if (id === null) return view;
+  if (id <= view.lastEventId) return view;
+  if (id !== view.lastEventId + 1 && event.type !== "snapshot") throw new Gap(view.lastEventId, id);
+  return { ...view, ...changes(view, id, event, at), lastEventId: id };
+}
+
+/**
+ * @param {JobView} view
+ * @param {number} id
+ * @param {Exclude<StreamEvent, { type: "connected" }>} event
+ * @param {number | null} at
+ * @returns {Partial<JobView>}
+ */
+function changes(view, id, event, at) {
+  switch (event.type) {
+    case "stage": {
+      const { stage: name, index, of, attempt } = event;
+      return { stage: name, attempt, stages: beginStage(view.stages, { name, index, of, attempt }, at) };
+    }
+    case "progress":
+      return { progress: event.progress };
+    case "delta":
+      return { text: view.text + event.text };
+    case "item":
+      return { items: withItem(view.items, event) };
+    case "tool":
+      return { tools: [...view.tools, event] };
+    case "reset": {
+      const { text, progress, reason, message, attempt, retryCount } = event;
+      const resets = [...view.resets, { id, reason, message, attempt, retryCount }];
+      // A job that is resumed goes on in the log that had ended.
+      const again = { outcome: null, result: null, failure: null };
+      return { text, progress, attempt, retryCount, resets, ...again, stages: reopen(view.stages) };
+    }
+    case "snapshot": {
+      const { text, progress, stage, items } = event;
+      return { text, progress, stage, items, outcome: null, failure: null };
+    }
+    case "complete": {
+      const stages = endStages(view.stages, "done", at);
+      return { outcome: "complete", progress: 100, result: event.result, usage: event.usage, stages };
+    }
+    case "error":
+      return { outcome: "error", failure: event, stages: endStages(view.stages, "failed", at) };
+    case "cancelled":
+      return { outcome: "cancelled", stages: endStages(view.stages, "cancelled", at) };
+    default:
+      // An event of a newer server: its id counts, so that the ones after it are no gap.
+      return {};
+  }
+}
+
+/**
+ * What the API answers of a job, as a view: for a job that has ended, and for whoever follows on from `lastEventId`.
+ * @param {JobDetail} job
+ * @returns {JobView}
+ */
+export function viewOf(job) {
+  /** @type {Partial<Record<string, JobView["outcome"]>>} */
+  const outcomes = { completed: "complete", failed: "error", cancelled: "cancelled" };
+  return {
+    ...NOTHING_YET,
+    jobId: job.jobId,
+    pipeline: job.pipeline,
+    lastEventId: job.lastEventId,
+    text: job.text,
+    progress: job.progress,
+    stage: job.stage,
+    items: job.items,
+    attempt: job.attempt,
+    retryCount: job.retryCount,
+    outcome: outcomes[job.status] ?? null,
+    result: job.result,
+    usage: job.usage,
+    failure: job.failure && failureOf(job.failure, job.requestId),
+  };
+}
+
+/**
+ * @param {Fault} fault
+ * @param {string | null} requestId
+ * @returns {JobFailure}
+ */
+function failureOf(fault, requestId) {
+  const { code, message, stage, attempt, retryable, traceId } = fault;
+  return { code, message, stage, attempt, retryable, requestId, traceId };
+}
+
+/**
+ * @param {readonly Item[]} items
+ * @param {Item} item
+ */
+function withItem(items, item) {
+  const others = items.filter((each) => each.stage !== item.stage || each.key !== item.key);
+  return [...others, item];
+}
+
+/**
+ * @param {readonly StageView[]} stages
+ * @param {Pick<StageView, "name" | "index" | "of" | "attempt">} begun
+ * @param {number | null} at
+ * @returns {StageView[]}
+ */
+function beginStage(stages, begun, at) {
+  const before = stages.filter((each) => each.index < begun.index).map((each) => ended(each, "done", at));
+  const same = stages.find((each) => each.name === begun.name);
+  return [...before, { ...begun, status: "running", startedAt: same?.startedAt ?? at, endedAt: null }];
+}
+
+/**
+ * @param {readonly StageView[]} stages
+ * @param {StageStatus} status
+ * @param {number | null} at
+ */
+function endStages(stages, status, at) {
+  return stages.map((each) => ended(each, status, at));
+}
+
+/**
+ * @param {StageView} stage
+ * @param {StageStatus} status
+ * @param {number | null} at
+ * @returns {StageView}
+ */
+function ended(stage, status, at) {
+  return stage.status === "running" ? { ...stage, status, endedAt: at } : stage;
+}
+
+/** @param {readonly StageView[]} stages */
+function reopen(stages) {
+  return stages.map((each) =>
+    each.status === "done" ? each : { ...each, status: /** @type {const} */ ("running"), endedAt: null },
+  );
+}

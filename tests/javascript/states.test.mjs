@@ -1,0 +1,42 @@
+/** The watch's states and how long it waits. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { LONGEST_WAIT, fullJitter } from "../../functions/console/static/millrace/backoff.js";
+import { LIVE, TRANSITIONS, next } from "../../functions/console/static/millrace/states.js";
+
+test("a job goes from idle over creating, connecting and streaming to complete", () => {
+  assert.equal(["create", "connect", "opened", "completed"].reduce(next, "idle"), "complete");
+});
+
+test("a lost connection is connecting again, and what has ended in an error can be tried again", () => {
+  assert.equal(["connect", "opened", "lost", "opened", "failed", "connect"].reduce(next, "idle"), "connecting");
+});
+
+test("what cannot happen is refused", () => {
+  assert.throws(() => next("complete", "opened"), /opened cannot happen while complete/);
+  assert.throws(() => next("idle", "completed"), /completed cannot happen while idle/);
+});
+
+test("every live state can be cancelled and can fail, and only those", () => {
+  for (const [state, events] of Object.entries(TRANSITIONS)) {
+    assert.equal("cancelled" in events, LIVE.has(state), state);
+    assert.equal("failed" in events, LIVE.has(state), state);
+  }
+});
+
+test("every state is reached from idle", () => {
+  const reached = new Set(["idle"]);
+  for (const state of reached) for (const then of Object.values(TRANSITIONS[state])) reached.add(then);
+  assert.deepEqual([...reached].sort(), Object.keys(TRANSITIONS).sort());
+});
+
+test("a wait is anything up to the server's retry doubled for each fault in a row, within its bound", () => {
+  const most = (base, faults) => fullJitter(base, faults, () => 1);
+  assert.deepEqual([1, 2, 3, 4].map((faults) => most(1000, faults)), [1000, 2000, 4000, 8000]);
+  assert.equal(most(1000, 50), LONGEST_WAIT);
+  assert.equal(most(60_000, 1), 60_000, "a server that asks for more gets it");
+  assert.equal(fullJitter(1000, 3, () => 0), 0);
+  assert.equal(fullJitter(1000, 3, () => 0.5), 2000);
+});

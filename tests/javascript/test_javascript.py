@@ -1,0 +1,80 @@
+"""The console's JavaScript: its own tests under Node, and its types under TypeScript's compiler."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+STATIC = ROOT / "functions/console/static"
+TYPESCRIPT = ROOT / "tests/typescript"
+COMPILER = TYPESCRIPT / "node_modules/typescript/bin/tsc"
+OPTIONS = [
+    *("--noEmit", "--allowJs", "--checkJs", "--strict", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes"),
+    *("--noUnusedLocals", "--noUnusedParameters", "--target", "es2022", "--lib", "es2024,dom,dom.iterable"),
+    *("--module", "es2022", "--moduleResolution", "bundler"),
+]
+OLDEST_NODE = 20
+
+
+def _node(*needed: Path, otherwise: str) -> str:
+    """Where Node is; skips, or fails in CI, when it or a file it needs is missing."""
+    node = shutil.which("node")
+    if node is not None and all(file.exists() for file in needed):
+        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+        if int(version.strip().lstrip("v").split(".")[0]) >= OLDEST_NODE:
+            return node
+    if os.environ.get("CI") == "true":
+        pytest.fail(otherwise)
+    pytest.skip(otherwise)
+
+
+@pytest.mark.parametrize("tests", sorted(HERE.glob("*.test.mjs")), ids=lambda file: file.name.split(".")[0])
+def test_the_javascript_does_what_its_own_tests_say(tests: Path) -> None:
+    node = _node(otherwise=f"the JavaScript tests need Node {OLDEST_NODE} or newer")
+
+    ran = subprocess.run(
+        [node, "--test", "--test-reporter=tap", str(tests)], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert ran.returncode == 0, ran.stdout
+    assert "\n# pass 0\n" not in ran.stdout, "no test was found"
+
+
+def _check(*sources: Path) -> subprocess.CompletedProcess[str]:
+    node = _node(
+        COMPILER,
+        otherwise="the TypeScript compiler is not installed: it takes node and `npm ci --prefix tests/typescript`",
+    )
+    command = [node, str(COMPILER), *OPTIONS, *map(str, sources)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_every_module_of_the_console_fits_the_generated_types() -> None:
+    checked = _check(*sorted(STATIC.rglob("*.js")))
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_a_typescript_front_end_gets_the_clients_types() -> None:
+    checked = _check(TYPESCRIPT / "client_usage.ts")
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_compiler_sees_a_front_end_that_misuses_the_client(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.ts"
+    wrong.write_text(
+        f'import {{ Millrace }} from "{STATIC}/millrace.js";\n'
+        'new Millrace({ api: "/", token: "t" }).watch("job_1").subscribe(({ state }) => state === "done");\n'
+    )
+
+    checked = _check(wrong)
+
+    assert checked.returncode != 0
+    assert "have no overlap" in checked.stdout

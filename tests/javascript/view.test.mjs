@@ -1,0 +1,142 @@
+/** Folding: whatever the log, and wherever connections broke, the view is the same. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Gap, NOTHING_YET, fold, viewOf } from "../../functions/console/static/millrace/view.js";
+import { seeded } from "./chance.mjs";
+
+const stage = (name, index, attempt = 1) => ({ type: "stage", stage: name, index, of: 2, attempt });
+const delta = (text) => ({ type: "delta", text });
+const progress = (value) => ({ type: "progress", progress: value });
+const item = (key) => ({ type: "item", stage: "generate", key, data: { key } });
+const reset = (text, reason = "MODEL_DISCONNECTED", more = {}) => ({
+  ...{ type: "reset", text, progress: 5, reason, message: "again", attempt: 2, retryCount: 1 },
+  ...more,
+});
+const COMPLETE = { type: "complete", result: { a: 1 }, usage: { inputTokens: 1, outputTokens: 2, costUsd: null } };
+const FAILED = {
+  ...{ type: "error", code: "MODEL_REFUSED", message: "no", stage: "generate", attempt: 1, retryCount: 0 },
+  ...{ retryable: false, requestId: "request-1", traceId: null },
+};
+
+/** The view of a log, each event a second after the one before. */
+function folded(events, view = NOTHING_YET) {
+  return events.reduce((so_far, each, index) => fold(so_far, index + 1, each, index * 1000), view);
+}
+
+test("deltas add up, progress and stage are the latest", () => {
+  const view = folded([stage("generate", 1), delta("a"), progress(10), delta("b"), stage("validate", 2)]);
+
+  assert.equal(view.text, "ab");
+  assert.equal(view.progress, 10);
+  assert.equal(view.stage, "validate");
+  assert.equal(view.lastEventId, 5);
+});
+
+test("a stage runs until the next begins, and has its times", () => {
+  const view = folded([stage("generate", 1), delta("a"), stage("validate", 2), COMPLETE]);
+
+  assert.deepEqual(
+    view.stages.map(({ name, status, startedAt, endedAt }) => [name, status, startedAt, endedAt]),
+    [["generate", "done", 0, 2000], ["validate", "done", 2000, 3000]],
+  );
+});
+
+test("nobody's guess: what happened before anybody watched has no time", () => {
+  const view = fold(fold(NOTHING_YET, 1, stage("generate", 1), null), 2, stage("validate", 2), 5);
+
+  assert.deepEqual(view.stages.map((each) => [each.startedAt, each.endedAt]), [[null, 5], [5, null]]);
+});
+
+test("an event that came already changes nothing", () => {
+  const view = folded([delta("a"), delta("b")]);
+
+  assert.equal(fold(view, 2, delta("b"), 9), view);
+  assert.equal(fold(view, 1, delta("a"), 9), view);
+});
+
+test("an event that is missing is a gap, but for a snapshot, which stands for everything before", () => {
+  const view = folded([delta("a")]);
+  const snapshot = { type: "snapshot", text: "all", stage: "generate", progress: 40, items: [item("1")] };
+
+  assert.throws(() => fold(view, 3, delta("c"), 0), Gap);
+  const after = fold(view, 7, snapshot, 0);
+  assert.deepEqual([after.text, after.progress, after.items.length, after.lastEventId], ["all", 40, 1, 7]);
+  assert.equal(fold(after, 8, delta("!"), 0).text, "all!");
+});
+
+test("a reset replaces the text and is remembered with its reason; items stand", () => {
+  const view = folded([stage("generate", 1), delta("abc"), item("1"), reset("a"), stage("generate", 1, 2), delta("z")]);
+
+  assert.equal(view.text, "az");
+  assert.deepEqual(view.items.map((each) => each.key), ["1"]);
+  assert.deepEqual(view.resets, [
+    { id: 4, reason: "MODEL_DISCONNECTED", message: "again", attempt: 2, retryCount: 1 },
+  ]);
+  assert.deepEqual([view.attempt, view.retryCount], [2, 1]);
+  assert.equal(view.stages.length, 1);
+  assert.equal(view.stages[0].attempt, 2);
+});
+
+test("a job that is resumed goes on in the log that had ended", () => {
+  const failed = folded([stage("generate", 1), delta("a"), FAILED]);
+  assert.deepEqual([failed.outcome, failed.failure.code, failed.stages[0].status], ["error", "MODEL_REFUSED", "failed"]);
+
+  const resumed = fold(failed, 4, reset("", "RESUMED", { attempt: 1, retryCount: 0 }), 0);
+
+  assert.deepEqual([resumed.outcome, resumed.failure, resumed.text], [null, null, ""]);
+  assert.equal(resumed.stages[0].status, "running");
+});
+
+test("an event of a newer server is passed over, and the ones after it are no gap", () => {
+  const view = fold(folded([delta("a")]), 2, { type: "telepathy" }, 0);
+
+  assert.equal(fold(view, 3, delta("b"), 0).text, "ab");
+});
+
+test("the end is told once, with the result and what it cost", () => {
+  const view = folded([delta("a"), COMPLETE]);
+
+  assert.deepEqual([view.outcome, view.progress, view.result], ["complete", 100, { a: 1 }]);
+  assert.equal(view.usage.outputTokens, 2);
+});
+
+test("what the API answers of a job is the view of whoever watched it", () => {
+  const job = {
+    ...{ jobId: "job_1", pipeline: "suggestion", status: "failed", text: "abc", progress: 40, stage: "generate" },
+    ...{ items: [], lastEventId: 9, attempt: 3, retryCount: 2, result: null, requestId: "request-1" },
+    usage: { inputTokens: 1, outputTokens: 2, costUsd: 0.1 },
+    failure: { code: "MODEL_REFUSED", message: "no", stage: "generate", attempt: 3, retryable: false, traceId: "t" },
+  };
+
+  const view = viewOf(job);
+
+  assert.deepEqual([view.outcome, view.text, view.lastEventId], ["error", "abc", 9]);
+  assert.equal(view.failure.requestId, "request-1");
+  assert.equal(viewOf({ ...job, status: "in_progress", failure: null }).outcome, null);
+});
+
+test("connections that break anywhere and repeat anything give the same view as one that never did", () => {
+  for (let seed = 1; seed <= 300; seed += 1) {
+    const random = seeded(seed);
+    const kinds = [
+      () => delta(`${Math.floor(random() * 1000)} `),
+      () => progress(Math.floor(random() * 100)),
+      () => item(String(Math.floor(random() * 5))),
+      () => reset("stands", "REPAIR"),
+      () => stage(random() < 0.5 ? "generate" : "validate", 1 + Math.floor(random() * 2)),
+    ];
+    const events = Array.from({ length: 40 }, () => kinds[Math.floor(random() * kinds.length)]());
+    const unbroken = events.reduce((view, each, index) => fold(view, index + 1, each, index), NOTHING_YET);
+
+    let view = NOTHING_YET;
+    while (view.lastEventId < events.length) {
+      const from = Math.max(0, view.lastEventId - Math.floor(random() * 4)); // a careless server repeats a few
+      const until = Math.min(events.length, from + 1 + Math.floor(random() * 12));
+      for (let index = from; index < until; index += 1) view = fold(view, index + 1, events[index], index);
+    }
+
+    assert.deepEqual(view, unbroken, `seed ${seed}`);
+  }
+});

@@ -1,0 +1,524 @@
+/** Watching a job: connections break, end, are refused and fall silent; the watcher sees the job once and whole. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Millrace } from "../../functions/console/static/millrace.js";
+import { byEventSource } from "../../functions/console/static/millrace/connection.js";
+import { Refused } from "../../functions/console/static/millrace/errors.js";
+import { Watch } from "../../functions/console/static/millrace/watch.js";
+import { CONNECTED, NoNetwork, frame, refusal, server, stream, success } from "./api.mjs";
+
+const JOB = { jobId: "job_1", status: "pending", statusUrl: "", streamUrl: "http://stream/jobs/job_1/stream" };
+const USAGE = { inputTokens: 1, outputTokens: 2, costUsd: null };
+const DETAIL = {
+  ...{ ...JOB, pipeline: "suggestion", status: "in_progress", text: "", progress: 0, stage: null, items: [] },
+  ...{ lastEventId: 0, attempt: 1, retryCount: 0, result: null, usage: USAGE, failure: null, endedAt: null },
+};
+const delta = (id, text) => frame(id, { type: "delta", text });
+const complete = (id) => frame(id, { type: "complete", result: { done: true }, usage: USAGE });
+const failed = (id) =>
+  frame(id, {
+    ...{ type: "error", code: "MODEL_UNAVAILABLE", message: "the model is gone", stage: null, attempt: 3 },
+    ...{ retryCount: 2, retryable: true, requestId: null, traceId: null },
+  });
+const resumed = (id) =>
+  frame(id, {
+    ...{ type: "reset", text: "", progress: 0, reason: "RESUMED", message: "goes on" },
+    ...{ attempt: 1, retryCount: 0 },
+  });
+
+/** A watch of a server's answers, with a window whose events the test sends; no wait is long. */
+function watching(answers, { times = {}, random = () => 0.001 } = {}) {
+  const { fetch, asked, left } = server(answers);
+  const millrace = new Millrace({ api: "http://api", token: "token-1", fetch });
+  const page = new EventTarget();
+  // The client's own calls and slots, with a window and times of the test's.
+  const watch = new Watch(millrace.watched, { page, random, times });
+  return { watch, millrace, asked, left, page };
+}
+
+const after = (asked) => asked.map((each) => each.headers["Last-Event-ID"]);
+
+test("a job is created, connected to, streamed and completed", async () => {
+  const { fetch } = server([success(JOB, 202), stream([CONNECTED, delta(1, "a"), delta(2, "b"), complete(3)])]);
+  const watch = new Millrace({ api: "http://api", token: "t", fetch }).startJob("suggestion", {});
+  const states = [];
+  watch.subscribe(({ state }) => states.at(-1) !== state && states.push(state));
+  await watch.settled();
+  while (watch.live) await watch.settled();
+
+  assert.deepEqual(states, ["creating", "connecting", "streaming", "complete"]);
+  assert.equal(watch.view.text, "ab");
+  assert.deepEqual(watch.view.result, { done: true });
+});
+
+test("a connection that breaks is continued after the last event, whatever comes twice", async () => {
+  const { watch, asked } = watching([
+    stream([CONNECTED, delta(1, "a"), delta(2, "b")], "break"),
+    new NoNetwork("offline"),
+    stream([CONNECTED, delta(2, "b"), delta(3, "c")]),
+    stream([CONNECTED, complete(4)]),
+  ]);
+
+  await watch.connect(JOB);
+
+  assert.equal(watch.state, "complete");
+  assert.equal(watch.view.text, "abc");
+  assert.deepEqual(after(asked), [undefined, "2", "2", "3"]);
+});
+
+test("an event cut off by the end of a connection is asked for again", async () => {
+  const half = delta(2, "bcd").slice(0, 20);
+  const { watch, asked } = watching([
+    stream([CONNECTED, delta(1, "a") + half], "break"),
+    stream([CONNECTED, delta(2, "bcd"), complete(3)]),
+  ]);
+
+  await watch.connect(JOB);
+
+  assert.equal(watch.view.text, "abcd");
+  assert.deepEqual(after(asked), [undefined, "1"]);
+});
+
+test("a gap is closed by coming back to where it began", async () => {
+  const { watch, asked } = watching([
+    stream([CONNECTED, delta(1, "a"), delta(3, "c")], "open"),
+    stream([CONNECTED, delta(2, "b"), delta(3, "c"), complete(4)]),
+  ]);
+
+  await watch.connect(JOB);
+
+  assert.equal(watch.view.text, "abc");
+  assert.deepEqual(after(asked), [undefined, "1"]);
+});
+
+test("a stream that cannot be read again and again is an error, not a loop", async () => {
+  const nonsense = () => stream([CONNECTED, "id: 1\nevent: delta\ndata: {\n\n"]);
+  const { watch, asked } = watching([nonsense, nonsense, nonsense, nonsense]);
+
+  await watch.connect(JOB);
+
+  assert.deepEqual([watch.state, watch.problem.kind], ["error", "unreadable"]);
+  assert.equal(asked.length, 4);
+});
+
+test("characters that a chunk cuts in half arrive whole", async () => {
+  const text = "é\u{1f600}";
+  const bytes = new TextEncoder().encode(CONNECTED + delta(1, text) + complete(2));
+  const body = new ReadableStream({
+    start(controller) {
+      for (const byte of bytes) controller.enqueue(new Uint8Array([byte]));
+      controller.close();
+    },
+  });
+  const { watch } = watching([new Response(body)]);
+
+  await watch.connect(JOB);
+
+  assert.equal(watch.view.text, text);
+});
+
+for (const [status, code] of [
+  [401, "UNAUTHENTICATED"],
+  [403, "FORBIDDEN"],
+  [404, "NOT_FOUND"],
+]) {
+  test(`a ${status} is a refusal: it is told, and not asked again`, async () => {
+    const { watch, asked } = watching([refusal(status, code)]);
+
+    await watch.connect(JOB);
+
+    assert.equal(watch.state, "error");
+    assert.deepEqual([watch.problem.kind, watch.problem.status, watch.problem.code], ["refused", status, code]);
+    assert.equal(watch.problem.retryable, false);
+    assert.equal(asked.length, 1);
+  });
+}
+
+test("the sixth stream is told when a slot may be free, and gets it when it tries again", async () => {
+  const { watch } = watching([
+    refusal(429, "STREAM_LIMIT_EXCEEDED", { retryAfter: 12 }),
+    stream([CONNECTED, delta(1, "a"), complete(2)]),
+  ]);
+  await watch.connect(JOB);
+  assert.deepEqual(
+    [watch.problem.kind, watch.problem.code, watch.problem.retryAfter, watch.problem.retryable],
+    ["refused", "STREAM_LIMIT_EXCEEDED", 12, true],
+  );
+
+  watch.retry();
+  await watch.settled();
+
+  assert.deepEqual([watch.state, watch.problem, watch.view.text], ["complete", null, "a"]);
+});
+
+test("a 5xx and a 429 that no function wrote are faults of the moment", async () => {
+  const { watch } = watching([
+    new Response("", { status: 502 }),
+    Response.json({ message: "Rate exceeded" }, { status: 429 }),
+    refusal(503, "STORAGE_THROTTLED", { retryable: true }),
+    stream([CONNECTED, complete(1)]),
+  ]);
+
+  await watch.connect(JOB);
+
+  assert.equal(watch.state, "complete");
+});
+
+test("the end of the window is no fault: the next connection comes at once", async () => {
+  const slow = async (texts) => {
+    await new Promise((resolve) => setTimeout(resolve, 15));
+    return stream(texts);
+  };
+  // The server's retry is 10 ms here, so that 15 ms are a whole window; a wait of a fault would be for ever.
+  const { watch, asked } = watching(
+    [
+      () => slow(["retry: 10\n", CONNECTED, delta(1, "a")]),
+      () => slow(["retry: 10\n", CONNECTED, delta(2, "b")]),
+      stream([CONNECTED, complete(3)]),
+    ],
+    { times: { firstWait: 10 }, random: () => Number.MAX_SAFE_INTEGER },
+  );
+
+  await watch.connect(JOB);
+
+  assert.equal(watch.view.text, "ab");
+  assert.equal(watch.faults, 0);
+  assert.deepEqual(after(asked), [undefined, "1", "2"]);
+});
+
+test("the server's retry is what waiting begins with", async () => {
+  const waits = [];
+  const { watch } = watching(
+    [
+      stream(["retry: 40\n", CONNECTED, delta(1, "a")], "break"),
+      () => {
+        waits.push(Date.now());
+        return stream([CONNECTED, complete(2)]);
+      },
+    ],
+    { random: () => 1, times: { firstWait: 60_000 } },
+  );
+  const began = Date.now();
+
+  await watch.connect(JOB);
+
+  assert.ok(waits[0] - began >= 35, `${waits[0] - began} ms`);
+});
+
+test("coming online ends the wait", async () => {
+  const { watch, page } = watching([new NoNetwork("offline"), stream([CONNECTED, complete(1)])], {
+    random: () => 1,
+    times: { firstWait: 1_000_000, idleLimit: 10_000_000 },
+  });
+  watch.subscribe(() => {
+    if (watch.faults === 1 && watch.state === "connecting") setTimeout(() => page.dispatchEvent(new Event("online")));
+  });
+
+  await watch.connect(JOB);
+
+  assert.equal(watch.state, "complete");
+});
+
+test("a connection without a heartbeat for too long is given up for a new one", async () => {
+  const { watch, asked } = watching(
+    [stream([CONNECTED, delta(1, "a")], "open"), stream([CONNECTED, complete(2)])],
+    { times: { silence: 30 } },
+  );
+
+  await watch.connect(JOB);
+
+  assert.equal(watch.state, "complete");
+  assert.deepEqual(after(asked), [undefined, "1"]);
+});
+
+test("two minutes without a sign of life end the watch, and trying again goes on where it was", async () => {
+  const { watch } = watching(
+    [stream([CONNECTED, delta(1, "a")], "open"), stream([CONNECTED, delta(2, "b"), complete(3)])],
+    { times: { idleLimit: 40 } },
+  );
+  await watch.connect(JOB);
+  assert.deepEqual([watch.state, watch.problem.kind, watch.problem.retryable], ["error", "idle", true]);
+
+  watch.retry();
+  await watch.settled();
+
+  assert.deepEqual([watch.state, watch.view.text], ["complete", "ab"]);
+});
+
+test("a network that stays away is told as such when the time is up", async () => {
+  const down = Array.from({ length: 200 }, () => new NoNetwork("offline"));
+  const { watch } = watching(down, { times: { idleLimit: 40, firstWait: 5 }, random: () => 1 });
+
+  await watch.connect(JOB);
+
+  assert.deepEqual([watch.state, watch.problem.kind], ["error", "unreachable"]);
+});
+
+test("heartbeats are signs of life", async () => {
+  const { watch } = watching(
+    [
+      () => {
+        let beats = 8;
+        const body = new ReadableStream({
+          async pull(controller) {
+            await new Promise((resolve) => setTimeout(resolve, 12));
+            const text = beats === 8 ? CONNECTED : beats > 0 ? ": heartbeat\n" : complete(1);
+            controller.enqueue(new TextEncoder().encode(text));
+            if (beats === 0) controller.close();
+            beats -= 1;
+          },
+        });
+        return new Response(body);
+      },
+    ],
+    { times: { idleLimit: 60, silence: 60 } },
+  );
+
+  await watch.connect(JOB);
+
+  assert.equal(watch.state, "complete");
+});
+
+test("a failed job is an error of its own kind, and resuming goes on in its log", async () => {
+  const { watch, asked } = watching([
+    stream([CONNECTED, delta(1, "a"), failed(2)]),
+    success({ ...JOB, status: "pending" }, 202),
+    stream([CONNECTED, resumed(3), delta(4, "z"), complete(5)]),
+  ]);
+  await watch.connect(JOB);
+  assert.deepEqual([watch.state, watch.problem.kind, watch.problem.code], ["error", "job", "MODEL_UNAVAILABLE"]);
+
+  await watch.resume();
+  await watch.settled();
+
+  assert.deepEqual([watch.state, watch.view.text, watch.view.resets.length], ["complete", "z", 1]);
+  assert.equal(asked[2].headers["Last-Event-ID"], "2");
+});
+
+test("a job that has ended is shown without a stream", async () => {
+  const ended = { ...DETAIL, status: "completed", endedAt: "2026-01-01T00:00:00Z", text: "all", result: { a: 1 } };
+  const { watch, asked } = watching([success(ended)]);
+
+  await watch.connect("job_1");
+
+  assert.deepEqual([watch.state, watch.view.text, watch.view.result], ["complete", "all", { a: 1 }]);
+  assert.equal(asked.length, 1);
+});
+
+test("a job that ended while nobody was connected is caught up with", async () => {
+  const ended = { ...DETAIL, status: "completed", endedAt: "2026-01-01T00:00:00Z", text: "ab", result: { a: 1 } };
+  const { watch } = watching([
+    stream([CONNECTED, delta(1, "a")], "break"),
+    new Response(null, { status: 204 }),
+    success(ended),
+  ]);
+
+  await watch.connect(JOB);
+
+  assert.deepEqual([watch.state, watch.view.text], ["complete", "ab"]);
+});
+
+test("what happened before a page joined has no time, what it sees has", async () => {
+  const begun = (id, stage, index) => frame(id, { type: "stage", stage, index, of: 2, attempt: 1 });
+  const { watch } = watching([
+    success({ ...DETAIL, lastEventId: 2 }),
+    stream([CONNECTED, begun(1, "generate", 1), delta(2, "a"), begun(3, "validate", 2), complete(4)]),
+  ]);
+
+  await watch.connect("job_1");
+
+  const [first, second] = watch.view.stages;
+  assert.equal(first.startedAt, null);
+  assert.ok(first.endedAt > 0 && second.startedAt > 0);
+});
+
+test("cancelling asks the API, and the stream tells the end", async () => {
+  const { watch, asked } = watching([
+    (request) => {
+      setTimeout(() => void watch.cancel());
+      return stream([CONNECTED, delta(1, "a")], "open");
+    },
+    success({ ...JOB, status: "cancelled" }),
+    stream([CONNECTED, frame(2, { type: "cancelled", stage: null })]),
+  ], { times: { silence: 30 } });
+
+  await watch.connect(JOB);
+
+  assert.equal(watch.state, "cancelled");
+  assert.equal(asked[1].url, "http://api/jobs/job_1/cancel");
+});
+
+test("cancelling while the job is being created cancels it as soon as it has an id", async () => {
+  let answer;
+  const created = new Promise((resolve) => (answer = resolve));
+  const { watch, asked, millrace } = watching([
+    () => created,
+    success({ ...JOB, status: "cancelled" }),
+    stream([CONNECTED, frame(1, { type: "cancelled", stage: null })]),
+  ]);
+  const ended = watch.start(() => millrace.createJob("suggestion", {}));
+  await watch.cancel();
+  assert.equal(watch.state, "creating");
+
+  answer(success(JOB, 202));
+  await ended;
+
+  assert.equal(watch.state, "cancelled");
+  assert.ok(asked.some((each) => each.url.endsWith("/jobs/job_1/cancel")));
+});
+
+test("a job that ended before it could be cancelled shows its end", async () => {
+  const { watch } = watching([
+    () => {
+      setTimeout(() => void watch.cancel());
+      return stream([CONNECTED], "open");
+    },
+    refusal(409, "CONFLICT"),
+    stream([CONNECTED, complete(1)]),
+  ], { times: { silence: 30 } });
+
+  await watch.connect(JOB);
+
+  assert.equal(watch.state, "complete");
+});
+
+test("every connection of a tab has its id, and a stream beside it an id of its own that is given back", async () => {
+  const { fetch, asked } = server([
+    stream([CONNECTED], "open"),
+    stream([CONNECTED, complete(1)]),
+    stream([CONNECTED, complete(1)]),
+  ]);
+  const millrace = new Millrace({ api: "http://api", token: "t", fetch });
+  const first = millrace.watch(JOB);
+  await seen(first, "streaming");
+  await millrace.newWatch().connect(JOB);
+  await millrace.newWatch().connect(JOB);
+  first.stop();
+
+  const tabs = asked.map((each) => new URL(each.url).searchParams.get("tab"));
+  assert.ok(tabs[0].length >= 16);
+  assert.equal(tabs[1], `${tabs[0]}.1`);
+  assert.equal(tabs[2], tabs[1]);
+});
+
+test("a page that goes away frees its slot, and one that is shown again comes back to where it was", async () => {
+  let cancelled = false;
+  const open = () => {
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode(CONNECTED + delta(1, "a"))),
+      cancel: () => void (cancelled = true),
+    });
+    return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+  };
+  const { watch, asked, page } = watching([open, stream([CONNECTED, complete(2)])]);
+  void watch.connect(JOB);
+  await seen(watch, "streaming", () => watch.view.text === "a");
+
+  page.dispatchEvent(new Event("pagehide"));
+  await watch.settled();
+  assert.equal(watch.state, "streaming");
+  assert.equal(asked.length, 1);
+  assert.ok(cancelled);
+
+  page.dispatchEvent(new Event("pageshow"));
+  await seen(watch, "complete");
+  assert.deepEqual(after(asked), [undefined, "1"]);
+});
+
+// ---- EventSource ---------------------------------------------------------------------------------------------------------
+
+/** An EventSource whose events the test sends; `made` keeps every one. */
+function eventSource(made, act) {
+  return class extends EventTarget {
+    constructor(url) {
+      super();
+      this.url = url;
+      made.push(this);
+      setTimeout(() => act(this, made.length));
+    }
+
+    close() {
+      this.closed = true;
+    }
+  };
+}
+
+function sent(type, data, id = "") {
+  return new MessageEvent(type, { data: JSON.stringify({ type, ...data }), lastEventId: id });
+}
+
+test("by EventSource, every connection has a fresh ticket and begins after the last event", async () => {
+  const made = [];
+  const Source = eventSource(made, (source, number) => {
+    source.dispatchEvent(new Event("open"));
+    source.dispatchEvent(sent("connected", { jobId: "job_1", pipeline: "suggestion", lastEventId: 0 }));
+    if (number === 1) {
+      source.dispatchEvent(sent("delta", { text: "a" }, "1"));
+      source.dispatchEvent(new Event("error"));
+    } else {
+      source.dispatchEvent(sent("complete", { result: {}, usage: USAGE }, "2"));
+    }
+  });
+  let tickets = 0;
+  const open = byEventSource(async (url) => `${url}?ticket=${(tickets += 1)}`, Source, () => assert.fail("not needed"));
+  const watch = new Watch({ open, slot: async () => ({ id: "tab", release() {} }) }, { random: () => 0, page: null });
+
+  await watch.connect(JOB);
+
+  assert.deepEqual([watch.state, watch.view.text], ["complete", "a"]);
+  assert.deepEqual(made.map((each) => new URL(each.url).search), [
+    "?ticket=1&tab=tab",
+    "?ticket=2&tab=tab&lastEventId=1",
+  ]);
+  assert.ok(made.every((each) => each.closed));
+});
+
+test("an `error` event of the job is told apart from a fault of the connection", async () => {
+  const Source = eventSource([], (source) => {
+    source.dispatchEvent(new Event("open"));
+    source.dispatchEvent(sent("connected", { jobId: "job_1", pipeline: "suggestion", lastEventId: 0 }));
+    source.dispatchEvent(new MessageEvent("error", { data: failed(1).split("data: ")[1].trim(), lastEventId: "1" }));
+  });
+  const open = byEventSource(async (url) => url, Source, () => assert.fail("not needed"));
+  const watch = new Watch({ open, slot: async () => ({ id: "tab", release() {} }) }, { page: null });
+
+  await watch.connect(JOB);
+
+  assert.deepEqual([watch.state, watch.problem.kind], ["error", "job"]);
+});
+
+test("why an EventSource did not open is asked for, which it does not tell itself", async () => {
+  const Source = eventSource([], (source) => source.dispatchEvent(new Event("error")));
+  const refused = async () => refusal(429, "STREAM_LIMIT_EXCEEDED", { retryAfter: 5 });
+  const open = byEventSource(async (url) => url, Source, refused);
+  const watch = new Watch({ open, slot: async () => ({ id: "tab", release() {} }) }, { page: null });
+
+  await watch.connect(JOB);
+
+  assert.deepEqual([watch.problem.kind, watch.problem.retryAfter], ["refused", 5]);
+});
+
+test("a ticket that is refused ends the watch", async () => {
+  const ticketed = async () => {
+    throw new Refused(404, { code: "NOT_FOUND", message: "gone", details: { fields: [] }, retryable: false });
+  };
+  const open = byEventSource(ticketed, eventSource([], () => assert.fail("not opened")), () => assert.fail());
+  const watch = new Watch({ open, slot: async () => ({ id: "tab", release() {} }) }, { page: null });
+
+  await watch.connect(JOB);
+
+  assert.deepEqual([watch.state, watch.problem.status], ["error", 404]);
+});
+
+/** Resolves when the watch is in the state, and what else is wanted is so. */
+function seen(watch, state, wanted = () => true) {
+  return new Promise((resolve) => {
+    const forget = watch.subscribe(() => {
+      if (watch.state !== state || !wanted()) return;
+      queueMicrotask(() => forget());
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,45 @@
+// How a TypeScript front end uses the client; it only has to compile.
+import { Millrace, Refused, type Watch } from "../../functions/console/static/millrace.js";
+
+const millrace = new Millrace({ api: "https://api.example.com", token: async (stale?: string) => stale ?? "token" });
+
+export function title(watch: Watch): string {
+  const { state, view, problem } = watch;
+  switch (state) {
+    case "idle":
+    case "creating":
+    case "connecting":
+      return watch.faults > 0 ? "reconnecting" : state;
+    case "streaming":
+      return `${view.stage ?? "waiting"}: ${Math.round(view.progress)} %`;
+    case "complete":
+      return `${view.usage?.outputTokens ?? 0} tokens`;
+    case "cancelled":
+      return "cancelled";
+    case "error":
+      return problem?.kind === "refused" ? `no: ${problem.message}` : (problem?.message ?? "");
+    default: {
+      const none: never = state;
+      return none;
+    }
+  }
+}
+
+export async function suggest(): Promise<string[]> {
+  const input = { pageOrComponent: "Checkout", featureType: "enhancement", priorityLevel: "low" };
+  const watch = millrace.startJob("suggestion", input);
+  const forget = watch.subscribe(({ view }) => view.stages.map((stage) => stage.startedAt));
+  try {
+    const { view } = await watch.settled();
+    return view.resets.map((reset) => `${reset.reason} (${reset.retryCount})`);
+  } catch (error) {
+    return error instanceof Refused ? error.fields.map(({ field, rule }) => `${field} ${rule}`) : [];
+  } finally {
+    forget();
+  }
+}
+
+export async function failed(): Promise<number> {
+  const { jobs, cursor } = await millrace.listJobs({ status: "failed", limit: 5 });
+  return cursor === null ? jobs.length : Number.POSITIVE_INFINITY;
+}
