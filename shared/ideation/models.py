@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
@@ -149,11 +150,39 @@ class Ranking(Schema):
 
     ranking: tuple[Ranked, ...]
 
+    def misfit(self, count: int) -> str | None:
+        """Why this is no ranking of the ideas 1 to `count`; None when it is."""
+        return _not_each_once([each.number for each in self.ranking], count)
+
 
 class Groups(Schema):
     """All ideas, each in one group."""
 
     groups: tuple[Group, ...]
+
+    @staticmethod
+    def bounds(count: int) -> tuple[int, int]:
+        """The fewest and the most groups for so many ideas."""
+        return min(2, count), min(6, count)
+
+    def misfit(self, count: int) -> str | None:
+        """Why these are no groups of the ideas 1 to `count`; None when they are."""
+        fewest, most = self.bounds(count)
+        if not fewest <= len(self.groups) <= most:
+            return f"there are {_counted(len(self.groups), 'group')} instead of {fewest} to {most}"
+        return _not_each_once([number for each in self.groups for number in each.numbers], count)
+
+
+def _not_each_once(numbers: Sequence[int], count: int) -> str | None:
+    times = Counter(numbers)
+    known = range(1, count + 1)
+    issues = {
+        "missing": [number for number in known if not times[number]],
+        "named more than once": [number for number in known if times[number] > 1],
+        "unknown": sorted(times.keys() - set(known)),
+    }
+    found = [f"{what}: {', '.join(map(str, those))}" for what, those in issues.items() if those]
+    return f"every idea has to be named once; {'; '.join(found)}" if found else None
 
 
 class Ideation(Schema):

@@ -71,22 +71,17 @@ def ranking_schema(count: int) -> OutputSchema:
 
 
 def groups_messages(wanted: IdeationInput, ideas: Sequence[Idea]) -> tuple[Message, ...]:
-    fewest, most = group_counts(len(ideas))
+    fewest, most = Groups.bounds(len(ideas))
     task = f"Sort all of these ideas into {fewest} to {most} named groups; each idea belongs to one."
     return Message("system", EDITING), Message("user", "\n".join([*_request(wanted), task, *_listed(ideas)]))
 
 
 def groups_schema(count: int) -> OutputSchema:
     schema = strict_schema("groups", Groups)
-    fewest, most = group_counts(count)
+    fewest, most = Groups.bounds(count)
     schema.schema["properties"]["groups"] |= {"minItems": fewest, "maxItems": most}
     schema.schema["$defs"]["Group"]["properties"]["numbers"]["items"] = _a_number(count)
     return schema
-
-
-def group_counts(count: int) -> tuple[int, int]:
-    """The fewest and the most groups for so many ideas."""
-    return min(2, count), min(6, count)
 
 
 def repair_messages(asked: tuple[Message, ...], answer: str, complaint: str) -> tuple[Message, ...]:

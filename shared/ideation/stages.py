@@ -1,0 +1,182 @@
+"""The stages of the `ideation` pipeline."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from shared.errors import InvalidModelOutput, ModelTimeout
+from shared.ideation.collection import IdeaCollection
+from shared.ideation.models import Arrangement, Groups, Idea, Ideation, IdeationInput, Ranking
+from shared.ideation.plan import genre_shares, planned_counts
+from shared.ideation.prompts import (
+    groups_messages,
+    groups_schema,
+    ideas_messages,
+    ideas_schema,
+    ranking_messages,
+    ranking_schema,
+    repair_messages,
+)
+from shared.ideation.reading import GENERATED, PREPARED, AnswerReader, ReadingPlace, progress_of, take_back
+from shared.jobs.stages import StageRun
+from shared.llm.answers import complaint, model_request, pieces
+from shared.llm.model import ChatModel, Message, ModelRequest, OutputSchema, ResponseGone, Started, TextDelta
+from shared.telemetry import log
+
+MOST_BARREN_ANSWERS = 3
+"""So many answers in a row without a new idea are taken to mean that there will be none."""
+
+ARRANGED = 99.0
+"""Progress in percent when the arrangement is there."""
+
+EXPECTED_CHARS_PER_IDEA = 80
+"""Length of what an arrangement usually says about one idea."""
+
+Arranged = TypeVar("Arranged", Ranking, Groups)
+
+
+class PrepareIdeas:
+    """Plans how many ideas each genre gets."""
+
+    name = "prepare_ideas"
+
+    async def run(self, run: StageRun) -> dict[str, Any]:
+        wanted = _wanted(run)
+        run.stream.report(PREPARED)
+        return {"planned": planned_counts(wanted.genre_proportions, wanted.idea_count)}
+
+
+class GenerateIdeas:
+    """Has the model write the ideas that are missing, until none is; every idea is kept as soon as it is there."""
+
+    name = "generate_ideas"
+
+    def __init__(self, model: ChatModel) -> None:
+        self._model = model
+
+    async def run(self, run: StageRun) -> dict[str, Any]:
+        planned = _output_before(run)["planned"]
+        ideas = IdeaCollection(_wanted(run), planned, map(Idea.model_validate, run.items.values()))
+        run.stream.report(progress_of(len(ideas.ideas), 0, ideas.count))
+        if run.resume_from is not None:
+            await self._go_on(run, ideas, ReadingPlace.parse(run.resume_from))
+        barren = 0
+        while ideas.missing:
+            before = len(ideas.ideas)
+            await self._ask(run, ideas, AnswerReader(run, ideas))
+            barren = barren + 1 if len(ideas.ideas) == before else 0
+            if barren == MOST_BARREN_ANSWERS:
+                raise InvalidModelOutput(
+                    f"the model gave {before} of {ideas.count} ideas, and {barren} times no further one that fits"
+                )
+        return {"ideas": [idea.model_dump(mode="json") for idea in ideas.ideas]}
+
+    async def _go_on(self, run: StageRun, ideas: IdeaCollection, place: ReadingPlace) -> None:
+        """Read the answer that an earlier attempt has left running, as far as it is still to be had."""
+        try:
+            await self._ask(run, ideas, AnswerReader(run, ideas, place), resume_from=place.cursor)
+        except (ResponseGone, ModelTimeout) as error:
+            log.info("response not resumed", job_id=run.job.id, stage=self.name, reason=type(error).__name__)
+            await self._model.cancel(place.cursor)  # one that hangs would hang again
+            await take_back(run, ideas, "the model's answer was lost; what it lacks is asked for again", restarted=True)
+
+    async def _ask(
+        self, run: StageRun, ideas: IdeaCollection, reader: AnswerReader, *, resume_from: str | None = None
+    ) -> None:
+        messages = ideas_messages(_wanted(run), ideas.missing, ideas.titles)
+        schema = ideas_schema(_wanted(run), ideas.missing)
+        request = model_request(run, messages, schema, resume_from=resume_from)
+        async with aclosing(pieces(self._model, run, request)) as answer:
+            async for piece in answer:
+                await reader.read(piece)
+        await reader.end()
+
+
+class ArrangeIdeas:
+    """Has the model rank or group the ideas where that is wished for; the stream's text stays as it is."""
+
+    name = "arrange_ideas"
+
+    def __init__(self, model: ChatModel) -> None:
+        self._model = model
+
+    async def run(self, run: StageRun) -> dict[str, Any]:
+        wanted = _wanted(run)
+        ideas = tuple(map(Idea.model_validate, _output_before(run)["ideas"]))
+        count = len(ideas)
+        ranking, groups = None, None
+        match wanted.arrangement:
+            case Arrangement.RANK:
+                asked = ranking_messages(wanted, ideas)
+                ranking = (await self._arranged(run, Ranking, count, asked, ranking_schema(count))).ranking
+            case Arrangement.GROUP:
+                asked = groups_messages(wanted, ideas)
+                groups = (await self._arranged(run, Groups, count, asked, groups_schema(count))).groups
+            case Arrangement.NONE:
+                pass
+        run.stream.report(ARRANGED)
+        shares = tuple(genre_shares(wanted, ideas))
+        return Ideation(ideas=ideas, genres=shares, ranking=ranking, groups=groups).model_dump(mode="json")
+
+    async def _arranged(
+        self, run: StageRun, kind: type[Arranged], count: int, asked: tuple[Message, ...], schema: OutputSchema
+    ) -> Arranged:
+        """What the model answers, repaired once where it does not fit."""
+        answer = await self._first_answer(run, count, model_request(run, asked, schema, resume_from=run.resume_from))
+        found = _read(kind, answer, count)
+        if isinstance(found, str):
+            log.info("arrangement to be repaired", job_id=run.job.id, reason=found)
+            repair = model_request(run, repair_messages(asked, answer, found), schema)
+            found = _read(kind, await self._answer(run, count, repair), count)
+        if isinstance(found, str):
+            raise InvalidModelOutput(f"the model's answer does not fit, also after repair: {found}")
+        return found
+
+    async def _first_answer(self, run: StageRun, count: int, request: ModelRequest) -> str:
+        """Where an earlier attempt has left its last answer to be had, that one, from its beginning."""
+        try:
+            return await self._answer(run, count, request)
+        except (ResponseGone, ModelTimeout) as error:
+            if request.resume_from is None:
+                raise
+            log.info("response not resumed", job_id=run.job.id, stage=self.name, reason=type(error).__name__)
+            await self._model.cancel(request.resume_from)
+            return await self._answer(run, count, replace(request, resume_from=None))
+
+    async def _answer(self, run: StageRun, count: int, request: ModelRequest) -> str:
+        answer = ""
+        async with aclosing(pieces(self._model, run, request)) as said:
+            async for piece in said:
+                match piece:
+                    case Started(cursor=cursor):
+                        await run.stream.note_cursor(cursor)
+                    case TextDelta(text=text):
+                        answer += text
+                        share = min(1, len(answer) / (EXPECTED_CHARS_PER_IDEA * count))
+                        run.stream.report(GENERATED + (ARRANGED - GENERATED) * share)
+                    case _:
+                        pass
+        return answer
+
+
+def _read(kind: type[Arranged], answer: str, count: int) -> Arranged | str:
+    """The arrangement of `count` ideas that the answer is, or what is wrong with it."""
+    try:
+        found = kind.model_validate_json(answer)
+    except ValidationError as error:
+        return complaint(error)
+    return found.misfit(count) or found
+
+
+def _wanted(run: StageRun) -> IdeationInput:
+    assert isinstance(run.input, IdeationInput)  # noqa: S101 - the pipeline's input model
+    return run.input
+
+
+def _output_before(run: StageRun) -> dict[str, Any]:
+    assert run.previous is not None  # noqa: S101 - not the first stage
+    return run.previous.output
