@@ -231,7 +231,9 @@ class TestIdempotencyKeys:
 
 
 class TestLookingUp:
-    @pytest.mark.parametrize("job_id", ["job_" + "0" * 26, "job_", "", "../jobs", "JOB#1", "job_" + "u" * 26, "x" * 9000])
+    @pytest.mark.parametrize(
+        "job_id", ["job_" + "0" * 26, "job_", "", "../jobs", "JOB#1", "job_" + "u" * 26, "x" * 9000]
+    )
     def test_an_unknown_job_is_not_found_whatever_its_id_looks_like(self, job_id: str) -> None:
         with pytest.raises(NotFound):
             Core().service.view("ada", job_id)
