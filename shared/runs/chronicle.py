@@ -71,10 +71,9 @@ class RunChronicle:
         keeping = self._keeping(job)
         if keeping is None:
             return None
-        lineage = self._runs.lineage(_run_of(job))
-        if lineage is None or lineage.run.deleting:
+        run = self._runs.get(_run_of(job))
+        if run is None or run.deleting:
             return None
-        run = lineage.run
         made = self._made(keeping, job) if job.status.ended else {}
         versions = {**run.versions, **{role: run.versions.get(role, 0) + 1 for role in made}}
         artefacts = tuple(
@@ -88,7 +87,7 @@ class RunChronicle:
             )
             for role, content in made.items()
         )
-        before = next((each for each in lineage.transforms if each.id == transform_id_of(job)), None)
+        before = self._runs.transform(run.id, transform_id_of(job))
         outputs = {**(before.outputs if before else {}), **{each.role: each.ref for each in artefacts}}
         inputs = before.inputs if before else {PARAMETERS: artefact_ref(PARAMETERS, 1)}
         moved = run.model_copy(

@@ -32,9 +32,12 @@ class DynamoRunStore:
         self._owned = Owned(table, "run_", RUN_ID, keys.run, _listed)
 
     def get(self, run_id: str) -> Run | None:
-        with storage_faults():
-            found = dynamodb().get_item(TableName=self._table, Key=to_item(keys.run(run_id)), ConsistentRead=True)
-        return _run(found["Item"]) if "Item" in found else None
+        item = self._item(keys.run(run_id))
+        return _run(item) if item else None
+
+    def transform(self, run_id: str, transform_id: str) -> Transform | None:
+        item = self._item(keys.transform(run_id, transform_id))
+        return Transform.model_validate(_values(item)) if item else None
 
     def lineage(self, run_id: str) -> Lineage | None:
         run: Run | None = None
@@ -104,6 +107,11 @@ class DynamoRunStore:
         content = self._artefacts.keep(artefact.run_id, artefact.ref, json.dumps(artefact.content))
         own = {**_dump(artefact), "content": content}
         return to_item({**keys.artefact(artefact.run_id, artefact.role, artefact.version), **own})
+
+    def _item(self, key: Mapping[str, str]) -> Mapping[str, Any] | None:
+        with storage_faults():
+            found = dynamodb().get_item(TableName=self._table, Key=to_item(key), ConsistentRead=True)
+        return found.get("Item")
 
     def _remove(self, sort: str, run_id: str) -> None:
         with storage_faults():

@@ -32,6 +32,11 @@ class FakeRunStore:
         with self._lock:
             return self._run(run_id)
 
+    def transform(self, run_id: str, transform_id: str) -> Transform | None:
+        with self._lock:
+            text = self._transforms.get(run_id, {}).get(transform_id)
+            return None if text is None else Transform.model_validate_json(text)
+
     def lineage(self, run_id: str) -> Lineage | None:
         with self._lock:
             run = self._run(run_id)
