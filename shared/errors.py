@@ -5,9 +5,9 @@ MillraceError
 │   ├── MalformedRequest      the request cannot be read at all (broken JSON, bad header)
 │   ├── InvalidInput          a field breaks its rule; `issues` names each field and rule
 │   ├── Unauthenticated       no token or ticket, or not a valid one
-│   ├── Forbidden             somebody else's job
-│   ├── NotFound              unknown or expired
-│   ├── Conflict              not possible in the job's present state
+│   ├── Forbidden             somebody else's job or agent
+│   ├── NotFound              unknown, expired or deleted
+│   ├── Conflict              not possible in the present state of things
 │   ├── CheckpointUnfit       the job's checkpoints no longer fit; a new job has to be made
 │   ├── PayloadTooLarge       the body is over the limit
 │   ├── UnsupportedMediaType  the body is not sent as JSON
@@ -118,19 +118,19 @@ class Unauthenticated(RequestRefused):
 
 
 class Forbidden(RequestRefused):
-    """Somebody else's job."""
+    """Somebody else's job or agent."""
 
     code = ErrorCode.FORBIDDEN
 
 
 class NotFound(RequestRefused):
-    """Unknown or expired."""
+    """Unknown, expired or deleted."""
 
     code = ErrorCode.NOT_FOUND
 
 
 class Conflict(RequestRefused):
-    """Not possible in the job's present state."""
+    """Not possible in the present state of things."""
 
     code = ErrorCode.CONFLICT
 

@@ -40,9 +40,9 @@ before a function is asked, is a `GatewayMessage`; statuses that either may give
 DESCRIPTIONS = {
     400: "The body cannot be read as JSON.",
     401: "No token or ticket, or not a valid one.",
-    403: "Somebody else's job.",
-    404: "There is no such job: it never was, or has expired.",
-    409: "Not possible in the job's present state, or the first request with this `Idempotency-Key` is under way.",
+    403: "Somebody else's job or agent.",
+    404: "There is no such job or agent: it never was, has expired or is deleted.",
+    409: "Not possible in the present state of things, or the first request with this `Idempotency-Key` is under way.",
     413: "The body is over 64 KiB.",
     415: "The body is not sent as `application/json`.",
     422: "A field breaks its rule; `error.details.fields` names each field and what would be right.",

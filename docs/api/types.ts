@@ -10,6 +10,52 @@ export interface Envelope<T> {
 /** Every answer of a function is one of the two; `success` tells which. */
 export type Answer<T> = Envelope<T> | ErrorEnvelope;
 
+/** What to change about an agent: fields that are left out stay, null resets one to what it is without. */
+export interface AgentChanges {
+  name?: string;
+  instructions?: string;
+  model?: string | null;
+  temperature?: number | null;
+  maxOutputTokens?: number | null;
+  /** the version the changes were made to: refused when there is a later one by now */
+  version?: number | null;
+}
+
+/** The agent is deleted. */
+export interface AgentDeleted {
+  agentId: string;
+}
+
+/** One version of an agent; `createdAt` is the agent's, `updatedAt` the version's. */
+export interface AgentDetail {
+  /** for people; need not be unique */
+  name: string;
+  /** added to what the pipeline tells the model, which goes first */
+  instructions: string;
+  /** of the allow-list; null: the default model */
+  model: string | null;
+  /** null: the provider's default */
+  temperature: number | null;
+  /** of one answer; null: the provider's default. An answer that is cut off fails */
+  maxOutputTokens: number | null;
+  agentId: string;
+  version: number;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** One page of latest versions, newest agent first; `cursor` asks for the next one, null on the last page. */
+export interface AgentList {
+  agents: AgentDetail[];
+  cursor: string | null;
+}
+
+/** One version of one agent. */
+export interface AgentRef {
+  agentId: string;
+  version: number;
+}
+
 /** The owner cancelled the job; what was checkpointed is kept. */
 export interface Cancelled {
   type: "cancelled";
@@ -43,6 +89,8 @@ export type Entity =
   | "job"
   | "job_list"
   | "stream_ticket"
+  | "agent"
+  | "agent_list"
   | "none";
 
 export interface ErrorBody {
@@ -169,6 +217,8 @@ export interface JobDetail {
   lastFault: Fault | null;
   failure: Fault | null;
   model: string;
+  /** the version of an agent that the job was made with */
+  agent: AgentRef | null;
   usage: TokenUsage;
   links: JobLinks;
   traceId: string | null;
@@ -232,6 +282,8 @@ export interface JobSummary {
   lastFault: Fault | null;
   failure: Fault | null;
   model: string;
+  /** the version of an agent that the job was made with */
+  agent: AgentRef | null;
   usage: TokenUsage;
   links: JobLinks;
   traceId: string | null;
@@ -255,6 +307,20 @@ export interface Meta {
   entity: Entity;
 }
 
+/** An agent to be made. */
+export interface NewAgent {
+  /** for people; need not be unique */
+  name: string;
+  /** added to what the pipeline tells the model, which goes first */
+  instructions: string;
+  /** of the allow-list; null: the default model */
+  model?: string | null;
+  /** null: the provider's default */
+  temperature?: number | null;
+  /** of one answer; null: the provider's default. An answer that is cut off fails */
+  maxOutputTokens?: number | null;
+}
+
 /** What was asked for: one per HTTP function. */
 export type Operation =
   | "create_job"
@@ -264,6 +330,11 @@ export type Operation =
   | "resume_job"
   | "create_stream_ticket"
   | "stream_job"
+  | "create_agent"
+  | "list_agents"
+  | "get_agent"
+  | "update_agent"
+  | "delete_agent"
   | "unknown";
 
 /** The `result` of a completed job, by pipeline. */

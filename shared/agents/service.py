@@ -11,6 +11,7 @@ from shared.clock import Clock
 from shared.errors import Conflict, FieldIssue, Forbidden, InvalidInput, NotFound
 from shared.telemetry import log
 
+FIELDS = tuple(str(field.alias) for field in AgentSettings.model_fields.values())
 AGENTS_PER_OWNER = 100
 KEPT_SECONDS = 7 * 24 * 3600
 """How long a deleted agent's versions stay for the jobs that were made with them."""
@@ -66,6 +67,8 @@ class AgentService:
         `seen` is the version they were made to. Raises NotFound, Forbidden, InvalidInput, and Conflict when there is a
         later one than that.
         """
+        if not changes:
+            raise InvalidInput([FieldIssue("body", f"must change at least one of: {', '.join(FIELDS)}")])
         self._check_model(changes.get("model"))
         while True:
             latest = self._owned(owner, agent_id)

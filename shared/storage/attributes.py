@@ -8,6 +8,11 @@ from typing import Any
 
 Item = dict[str, Any]
 
+SMALLEST = 1e-130
+"""DynamoDB takes no number nearer to zero, other than zero.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+"""
+
 
 def to_attribute(value: Any) -> dict[str, Any]:
     """One JSON-like value as an attribute value; None is stored as NULL."""
@@ -19,13 +24,17 @@ def to_attribute(value: Any) -> dict[str, Any]:
         case str():
             return {"S": value}
         case int() | float() | Decimal():
-            return {"N": str(value)}
+            return {"N": _number(value)}
         case Mapping():
             return {"M": {key: to_attribute(each) for key, each in value.items()}}
         case list() | tuple():
             return {"L": [to_attribute(each) for each in value]}
         case _:
             raise TypeError(f"no attribute type for {type(value).__name__}")
+
+
+def _number(value: float | Decimal) -> str:
+    return "0" if isinstance(value, float) and abs(value) < SMALLEST else str(value)
 
 
 def to_item(values: Mapping[str, Any]) -> Item:

@@ -26,6 +26,17 @@ class Operation(StrEnum):
     RESUME_JOB = "resume_job"
     CREATE_STREAM_TICKET = "create_stream_ticket"
     STREAM_JOB = "stream_job"
+    CREATE_IDEATION = "create_ideation"
+    LIST_IDEATIONS = "list_ideations"
+    GET_IDEATION = "get_ideation"
+    GET_IDEATION_JOB = "get_ideation_job"
+    GET_IDEATION_LINEAGE = "get_ideation_lineage"
+    DELETE_IDEATION = "delete_ideation"
+    CREATE_AGENT = "create_agent"
+    LIST_AGENTS = "list_agents"
+    GET_AGENT = "get_agent"
+    UPDATE_AGENT = "update_agent"
+    DELETE_AGENT = "delete_agent"
     UNKNOWN = "unknown"
 
 
@@ -35,6 +46,12 @@ class Entity(StrEnum):
     JOB = "job"
     JOB_LIST = "job_list"
     STREAM_TICKET = "stream_ticket"
+    RUN = "run"
+    RUN_LIST = "run_list"
+    LINEAGE = "lineage"
+    ACTIVE_JOB = "active_job"
+    AGENT = "agent"
+    AGENT_LIST = "agent_list"
     NONE = "none"
 
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Path, Request
+from fastapi import Header, Path, Request
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator, create_model
 
+from shared.agents.agent import AgentRef
 from shared.jobs.events import Item
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
 from shared.jobs.pipelines import JobInput, Pipeline
@@ -19,6 +20,11 @@ from shared.jobs.usage import TokenUsage
 from shared.schema import Schema
 
 JobId = Annotated[str, Path(alias="jobId", description="the id that creating the job answered", max_length=64)]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=255, description="a repeat gets the first one's answer"),
+]
 
 
 class JobRequest(Schema):
@@ -84,6 +90,7 @@ class JobSummary(Schema):
     last_fault: Fault | None
     failure: Fault | None
     model: str
+    agent: AgentRef | None = Field(description="the version of an agent that the job was made with")
     usage: TokenUsage
     links: JobLinks
     trace_id: str | None
@@ -135,6 +142,9 @@ class Urls:
 
     def stream(self, job_id: str) -> str:
         return f"{self._stream}/jobs/{job_id}/stream"
+
+    def run(self, run_id: str) -> str:
+        return f"{self._api}/ideations/{run_id}"
 
 
 def accepted(job: Job, urls: Urls) -> JobAccepted:

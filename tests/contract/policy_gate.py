@@ -87,7 +87,12 @@ def _wanted(environ: Environ, body: bytes) -> list[tuple[str, str]]:
     if target is None:
         return [(_S3_ACTIONS[environ["REQUEST_METHOD"]], f"arn:aws:s3:::{environ['PATH_INFO'].lstrip('/')}")]
     service, operation = target.split(".", 1)
-    return [(f"{_SERVICES[service]}:{operation}", arn) for arn in _arns(_SERVICES[service], json.loads(body.decode()))]
+    request = json.loads(body.decode())
+    if operation == "TransactWriteItems":
+        # Allowed, item by item, by what is done with it; there is no action for transactions.
+        writes = [write for item in request["TransactItems"] for write in item.items()]
+        return [(f"dynamodb:{kind}Item", _arns("dynamodb", write)[0]) for kind, write in writes]
+    return [(f"{_SERVICES[service]}:{operation}", arn) for arn in _arns(_SERVICES[service], request)]
 
 
 def _arns(service: str, request: dict[str, Any]) -> list[str]:

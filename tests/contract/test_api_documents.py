@@ -102,11 +102,11 @@ def test_a_429_says_when_to_come_back_and_a_401_how(operations: dict[str, Any]) 
         assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
 
 
-def test_only_what_is_about_one_job_can_be_missing_or_somebody_elses(document: dict[str, Any]) -> None:
+def test_only_what_is_about_one_job_or_agent_can_be_missing_or_somebody_elses(document: dict[str, Any]) -> None:
     for path, item in document["paths"].items():
-        for method in item.keys() & {"get", "post"}:
+        for method in item.keys() & {"get", "post", "patch", "delete"}:
             described = item[method]["responses"].keys()
-            assert ({"403", "404"} <= described) == ("{jobId}" in path), path
+            assert ({"403", "404"} <= described) == ("Id}" in path), path
 
 
 def test_the_examples_of_a_request_are_good_requests(operations: dict[str, Any]) -> None:

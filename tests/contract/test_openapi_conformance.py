@@ -43,8 +43,8 @@ CHECKS = [
     response_schema_conformance,
 ]
 MODES = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
-REAL = "a job of the caller's"
-FOREIGN = "somebody else's job"
+REAL = "the caller's own"
+FOREIGN = "somebody else's"
 bounded = settings(
     max_examples=40,
     deadline=None,
@@ -58,7 +58,9 @@ def test_every_operation_of_the_document_is_tried() -> None:
     described = json.loads(DOCUMENT.read_text())["paths"]
 
     assert set(OPERATIONS) == {
-        (method.upper(), path) for path, item in described.items() for method in item.keys() & {"get", "post"}
+        (method.upper(), path)
+        for path, item in described.items()
+        for method in item.keys() & {"get", "post", "patch", "delete"}
     }
 
 
@@ -90,12 +92,24 @@ def job_ids(stack: LocalStack, caller: ApiUser) -> dict[str, str]:
 
 
 @pytest.fixture
-def send(stack: LocalStack, job_ids: dict[str, str]) -> Callable[..., Any]:
-    """Sends a case to the origin of its operation, as it is or about a job that exists."""
+def agent_ids(stack: LocalStack, caller: ApiUser) -> Iterator[dict[str, str]]:
+    """New for each test, because one of them deletes them."""
+    stranger = ApiUser(stack)
+    ids = {REAL: caller.new_agent(), FOREIGN: stranger.new_agent()}
+    yield ids
+    caller.api.delete(f"/agents/{ids[REAL]}")  # there is a limit
+    stranger.close()
 
-    def call(case: Any, job: str | None, headers: dict[str, str]) -> Any:
-        if job is not None and "jobId" in (case.path_parameters or {}):
-            case.path_parameters["jobId"] = job_ids[job]
+
+@pytest.fixture
+def send(stack: LocalStack, job_ids: dict[str, str], agent_ids: dict[str, str]) -> Callable[..., Any]:
+    """Sends a case to the origin of its operation, as it is or about a job or an agent that exists."""
+    existing = {"jobId": job_ids, "agentId": agent_ids}
+
+    def call(case: Any, whose: str | None, headers: dict[str, str]) -> Any:
+        for name in existing.keys() & (case.path_parameters or {}).keys():
+            if whose is not None:
+                case.path_parameters[name] = existing[name][whose]
         origin = stack.stream_url if case.path == STREAM_PATH else stack.api_url
         return case.call(base_url=origin, headers=headers, timeout=20)
 
@@ -114,11 +128,11 @@ def test_a_caller_gets_only_answers_that_are_described(
     statuses: set[int] = set()
 
     @bounded
-    @given(case=cases(method, path, mode), job=st.sampled_from([None, REAL, FOREIGN]))
-    def check(case: Any, job: str | None) -> None:
-        answer = send(case, job, {"Authorization": f"Bearer {caller.token}"})
+    @given(case=cases(method, path, mode), whose=st.sampled_from([None, REAL, FOREIGN]))
+    def check(case: Any, whose: str | None) -> None:
+        answer = send(case, whose, {"Authorization": f"Bearer {caller.token}"})
         statuses.add(answer.status_code)
-        case.validate_response(answer, checks=[*CHECKS, *([negative_data_rejection] if job is None else [])])
+        case.validate_response(answer, checks=[*CHECKS, *([negative_data_rejection] if whose is None else [])])
 
     check()
     assert statuses - {404, 422}, "nothing but refusals of its input was tried"
@@ -127,9 +141,9 @@ def test_a_caller_gets_only_answers_that_are_described(
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_without_a_token_there_is_only_the_refusal(send: Callable[..., Any], method: str, path: str) -> None:
     @settings(bounded, max_examples=15)
-    @given(case=cases(method, path, MODES[0]) | cases(method, path, MODES[1]), job=st.sampled_from([None, REAL]))
-    def check(case: Any, job: str | None) -> None:
-        answer = send(case, job, {})
+    @given(case=cases(method, path, MODES[0]) | cases(method, path, MODES[1]), whose=st.sampled_from([None, REAL]))
+    def check(case: Any, whose: str | None) -> None:
+        answer = send(case, whose, {})
         # A path that fits no route, and on the stream an input that breaks a rule, are seen before the missing token.
         assert answer.status_code in {401, 404, 422}
         case.validate_response(answer, checks=CHECKS)

@@ -17,12 +17,16 @@ from local.credentials import aws_environment
 from local.stack import AUDIENCE, ROOT, LocalStack
 from local.template import Template
 from shared import bootstrap
+from shared.agents.agent import Agent
+from shared.agents.service import AGENTS_PER_OWNER
 from shared.jobs.job import Job
 from shared.storage import aws, secrets
+from shared.storage.agents import DynamoAgentStore
 from shared.storage.jobs import DynamoJobStore
 
 JOB_ID = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
 """The job the events are about; its owner is their caller."""
+AGENT_ID = "agt_01jd8x2v5n7k3q9w4t6y8z0abc"
 OWNER = "user-1"
 
 
@@ -126,3 +130,26 @@ def put_job(jobs: DynamoJobStore) -> Callable[..., Job]:
         return job
 
     return put
+
+
+@pytest.fixture
+def agents(tables: dict[str, str]) -> DynamoAgentStore:
+    return DynamoAgentStore(tables["DURABLE_TABLE_NAME"], clock=lambda: datetime.now(UTC))
+
+
+@pytest.fixture
+def agent(agents: DynamoAgentStore) -> Agent:
+    """The events' agent, in its first version."""
+    now = datetime.now(UTC)
+    made = Agent(
+        id=AGENT_ID,
+        owner=OWNER,
+        version=1,
+        name="Terse",
+        instructions="One sentence per text.",
+        temperature=0.2,
+        created_at=now,
+        updated_at=now,
+    )
+    agents.put_new(made, limit=AGENTS_PER_OWNER)
+    return made

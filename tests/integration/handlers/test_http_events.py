@@ -11,9 +11,11 @@ import httpx
 import pytest
 
 from local.stack import LocalStack
+from shared.agents.agent import Agent
 from shared.jobs.job import Job, JobStatus
+from shared.storage.agents import DynamoAgentStore
 from shared.storage.jobs import DynamoJobStore
-from tests.integration.handlers.conftest import JOB_ID, OWNER, load_event
+from tests.integration.handlers.conftest import AGENT_ID, JOB_ID, OWNER, load_event
 
 Handle = Callable[..., Any]
 
@@ -100,15 +102,68 @@ def test_a_ticket_is_issued(handle: Handle, put_job: Callable[..., Job]) -> None
     assert read["data"]["streamUrl"].endswith(f"/jobs/{JOB_ID}/stream?ticket={read['data']['ticket']}")
 
 
+def test_an_agent_is_stored_as_its_callers(handle: Handle, agents: DynamoAgentStore) -> None:
+    read = envelope(handle("create_agent.valid"), 201)
+
+    stored = agents.get(read["data"]["agentId"])
+    assert stored is not None
+    sent = json.loads(load_event("create_agent.valid")["body"])
+    assert (stored.owner, stored.version) == (OWNER, 1)
+    assert (stored.name, stored.instructions, stored.temperature) == tuple(sent.values())
+
+
+def test_an_agent_is_shown_to_its_owner_and_listed(handle: Handle, agent: Agent) -> None:
+    shown = envelope(handle("get_agent.valid"), 200)["data"]
+    listed = envelope(handle("list_agents.valid"), 200)["data"]
+
+    assert shown["agentId"] == agent.id
+    assert listed["agents"] == [shown]
+
+
+def test_a_change_is_an_agents_next_version(handle: Handle, agent: Agent, agents: DynamoAgentStore) -> None:
+    read = envelope(handle("update_agent.valid"), 200)
+
+    assert (read["data"]["version"], read["data"]["temperature"]) == (2, None)
+    assert agents.version(AGENT_ID, 1) == agent
+    assert envelope(handle("update_agent.valid"), 409)["error"]["code"] == "CONFLICT"  # it names version 1
+
+
+def test_a_deleted_agent_is_gone(handle: Handle, agent: Agent) -> None:
+    assert envelope(handle("delete_agent.valid"), 200)["data"] == {"agentId": agent.id}
+
+    envelope(handle("get_agent.valid"), 404)
+
+
 @pytest.mark.parametrize(
-    "name", ["get_job.valid", "cancel_job.valid", "resume_job.valid", "create_stream_ticket.valid"]
+    "name",
+    [
+        "get_job.valid",
+        "cancel_job.valid",
+        "resume_job.valid",
+        "create_stream_ticket.valid",
+        "get_agent.valid",
+        "update_agent.valid",
+        "delete_agent.valid",
+    ],
 )
-def test_a_job_that_is_not_there_is_not_found(handle: Handle, name: str) -> None:
+def test_what_is_not_there_is_not_found(handle: Handle, name: str) -> None:
     assert envelope(handle(name), 404)["error"]["code"] == "NOT_FOUND"
 
 
 @pytest.mark.parametrize(
-    "name", ["create_job.valid", "list_jobs.valid", "get_job.valid", "cancel_job.valid", "create_stream_ticket.valid"]
+    "name",
+    [
+        "create_job.valid",
+        "list_jobs.valid",
+        "get_job.valid",
+        "cancel_job.valid",
+        "create_stream_ticket.valid",
+        "create_agent.valid",
+        "list_agents.valid",
+        "get_agent.valid",
+        "update_agent.valid",
+        "delete_agent.valid",
+    ],
 )
 def test_a_call_that_came_past_the_authorizer_is_nobodys(handle: Handle, name: str) -> None:
     event = load_event(name)

@@ -37,6 +37,12 @@ def test_an_item_comes_back_without_what_was_none(values: dict[str, Any]) -> Non
     assert from_item(to_item(values)) == {name: value for name, value in values.items() if value is not None}
 
 
+@pytest.mark.parametrize("number", [5e-324, -1e-131])
+def test_a_number_too_small_for_dynamodb_is_nothing(number: float) -> None:
+    assert to_attribute(number) == {"N": "0"}
+    assert to_attribute(1e-130) == {"N": "1e-130"}
+
+
 def test_a_truth_value_is_no_number_and_a_whole_number_is_no_fraction() -> None:
     assert to_attribute(True) == {"BOOL": True}
     assert isinstance(from_attribute(to_attribute(5.0)), int)

@@ -1,0 +1,27 @@
+"""GET /agents/{agentId}: one version of an agent, the latest unless another is asked for."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from shared.bootstrap import agent_service
+from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
+from shared.web.agents import AgentDetail, AgentId, detail
+from shared.web.app import CurrentExchange, create_app, lambda_handler
+from shared.web.auth import CurrentUser
+from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.errors import refusals
+
+app = create_app(Operation.GET_AGENT)
+Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="which version; the latest when it is left out")]
+
+
+@app.get("/agents/{agentId}", responses=refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, TransientFault))
+def get_agent(
+    agent_id: AgentId, user: CurrentUser, exchange: CurrentExchange, version: Version = None
+) -> Envelope[AgentDetail]:
+    """The agent, or one of its earlier versions."""
+    return exchange.answer(detail(agent_service().get(user, agent_id, version=version)), Entity.AGENT)
+
+
+handler = lambda_handler(app)

@@ -1,0 +1,30 @@
+"""GET /agents: the caller's agents, newest first, in pages."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from shared.bootstrap import agent_service
+from shared.errors import InvalidInput, TransientFault, Unauthenticated
+from shared.web.agents import AgentList, page
+from shared.web.app import CurrentExchange, create_app, lambda_handler
+from shared.web.auth import CurrentUser
+from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.errors import refusals
+
+app = create_app(Operation.LIST_AGENTS)
+
+
+@app.get("/agents", responses=refusals(Unauthenticated, InvalidInput, TransientFault))
+def list_agents(
+    user: CurrentUser,
+    exchange: CurrentExchange,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(min_length=1, max_length=512)] = None,
+) -> Envelope[AgentList]:
+    """Own agents, each in its latest version."""
+    found = agent_service().list_agents(user, limit=limit, cursor=cursor)
+    return exchange.answer(page(found), Entity.AGENT_LIST)
+
+
+handler = lambda_handler(app)

@@ -1,0 +1,47 @@
+"""PATCH /agents/{agentId}: the next version of an agent; jobs that are made already keep theirs."""
+
+from shared.bootstrap import agent_service
+from shared.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    MalformedRequest,
+    NotFound,
+    PayloadTooLarge,
+    TransientFault,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from shared.web.agents import AgentChanges, AgentDetail, AgentId, detail
+from shared.web.app import CurrentExchange, create_app, lambda_handler
+from shared.web.auth import CurrentUser
+from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.errors import refusals
+
+app = create_app(Operation.UPDATE_AGENT)
+
+
+@app.patch(
+    "/agents/{agentId}",
+    responses=refusals(
+        MalformedRequest,
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        Conflict,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        InvalidInput,
+        TransientFault,
+    ),
+)
+def update_agent(
+    agent_id: AgentId, body: AgentChanges, user: CurrentUser, exchange: CurrentExchange
+) -> Envelope[AgentDetail]:
+    """Change some fields of the agent, which makes its next version."""
+    changes = body.model_dump(by_alias=False, exclude={"version"})
+    changed = agent_service().change(user, agent_id, changes, seen=body.version)
+    return exchange.answer(detail(changed), Entity.AGENT)
+
+
+handler = lambda_handler(app)
