@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright
 
 MISSING = "there is no Chromium: install Debian's (apt-get install chromium) or name another (CHROMIUM=/path/to/chrome)"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -28,9 +28,12 @@ def installed() -> str | None:
 
 
 @contextmanager
-def launched(executable: str) -> Iterator[Browser]:
-    """A headless one, until the end of the block."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(_QUIET))
-        yield browser
-        browser.close()
+def launched(playwright: Playwright, *, back_forward_cache: bool = False) -> Iterator[Browser]:
+    """A headless one, until the end of the block; with the cache that Playwright otherwise forbids."""
+    browser = playwright.chromium.launch(
+        executable_path=installed(),
+        args=list(_QUIET),
+        ignore_default_args=["--disable-back-forward-cache"] if back_forward_cache else None,
+    )
+    yield browser
+    browser.close()

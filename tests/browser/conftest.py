@@ -6,21 +6,34 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
+from local.stack import LocalStack
 from tests.browser import chromium
 from tests.browser.tab import Tab
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    executable = chromium.installed()
-    if executable is None:
+def playwright() -> Iterator[Playwright]:
+    if chromium.installed() is None:
         if os.environ.get("CI") == "true":
             pytest.fail(chromium.MISSING)
         pytest.skip(chromium.MISSING)
-    with chromium.launched(executable) as launched:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with chromium.launched(playwright) as launched:
         yield launched
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[LocalStack]:
+    """As deployed, but for the limit of creations: a slot that is free soon has been let go, not left to expire."""
+    with LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}) as started:
+        yield started
 
 
 @pytest.fixture
@@ -31,7 +44,7 @@ def new_tab(browser: Browser) -> Iterator[Callable[[], Tab]]:
     tabs: list[Tab] = []
 
     def open_tab() -> Tab:
-        tabs.append(Tab(context))
+        tabs.append(Tab(context.new_page()))
         return tabs[-1]
 
     yield open_tab

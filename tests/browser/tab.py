@@ -14,14 +14,18 @@ SCREENSHOTS = Path(__file__).parent / "screenshots"
 class Tab:
     """`complaints`: errors and warnings on its console, blocked by the Content-Security-Policy or uncaught."""
 
-    def __init__(self, context: BrowserContext) -> None:
-        self.context = context
-        self.page: Page = context.new_page()
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.context: BrowserContext = page.context
         self.complaints: list[str] = []
         self._expected: list[re.Pattern[str]] = []
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         self.page.on("crash", lambda _: self.complaints.append("the page crashed"))
+
+    def of(self, page: Page) -> Tab:
+        """A page that this one has opened."""
+        return Tab(page)
 
     def expect_complaints(self, pattern: str) -> None:
         """What matches is not held against the page, also if it was said before: Chromium reports every refusal."""

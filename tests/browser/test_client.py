@@ -1,0 +1,262 @@
+"""The ES module client alone, in a page of the API's origin that has no code of its own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Playwright, TimeoutError as NotInTime
+
+from local.stack import LocalStack
+from tests.api_user import ApiUser, wait_until
+from tests.browser.chromium import launched
+from tests.browser.tab import Tab
+
+MODULE = "/console/static/millrace.js"
+SLOW = "token_ms=10, first_token_ms=0"
+"""Script of a model that writes for three to four seconds."""
+
+TRANSPORTS = pytest.mark.parametrize("transport", ["fetch", "eventsource"])
+
+
+class Client:
+    """`globalThis.millrace` of one tab, signed in as `user`, and the watch it follows with."""
+
+    def __init__(self, tab: Tab, user: ApiUser, transport: str = "fetch") -> None:
+        self.tab = tab
+        self._options = [user.stack.api_url + MODULE, user.stack.api_url, user.token, transport]
+        self._blank = f"{user.stack.issuer_url}/.well-known/openid-configuration"
+        tab.expect_complaints("favicon")
+
+    def load(self) -> None:
+        """A document of the same origin, and the client in it."""
+        self.tab.page.goto(self._blank)
+        self.begin()
+
+    def begin(self) -> None:
+        self.tab.evaluate(
+            """async ([module, api, token, transport]) => {
+              const { Millrace } = await import(module);
+              globalThis.millrace = new Millrace({ api, token, transport });
+              globalThis.states = [];
+              globalThis.follow = (watch) => {
+                globalThis.watch = watch;
+                watch.subscribe(({ state }) => { if (states.at(-1) !== state) states.push(state); });
+              };
+            }""",
+            self._options,
+        )
+
+    def start(self, **fields: Any) -> None:
+        self.tab.evaluate("(input) => follow(millrace.startJob('suggestion', input))", fields)
+
+    def watch(self, job_id: str) -> None:
+        self.tab.evaluate("(jobId) => follow(millrace.watch(jobId))", job_id)
+
+    def until(self, condition: str) -> None:
+        """Return when `condition`, an expression of `watch`, holds; AssertionError when it does not in time."""
+        try:
+            self.tab.page.wait_for_function(condition)
+        except NotInTime:
+            at = self.get("({ ...watch, view: watch.view, states })")
+            raise AssertionError(f"{condition} did not come true: {at}, {self.tab.complaints}") from None
+
+    def get(self, expression: str) -> Any:
+        return self.tab.evaluate(expression)
+
+
+@pytest.fixture
+def client(tab: Tab, user: ApiUser) -> Client:
+    made = Client(tab, user)
+    made.load()
+    return made
+
+
+@TRANSPORTS
+def test_it_creates_a_job_and_shows_the_text_that_the_api_has(tab: Tab, user: ApiUser, transport: str) -> None:
+    client = Client(tab, user, transport)
+    client.load()
+    client.start(
+        pageOrComponent="Checkout – naïve “quotes” 🛒",
+        featureType="enhancement",
+        priorityLevel="high",
+        additionalContext="[[script: token_ms=5]]",
+    )
+    client.until("watch.state === 'complete'")
+    job = user.job(client.get("watch.view.jobId"))
+    assert client.get("watch.view.text") == job["text"]
+    assert client.get("watch.view.result") == job["result"]
+    assert client.get("states") == ["creating", "connecting", "streaming", "complete"]
+
+
+@TRANSPORTS
+def test_it_follows_a_job_that_is_under_way_from_its_first_event(tab: Tab, user: ApiUser, transport: str) -> None:
+    job_id = user.new_job(SLOW)
+    wait_until(lambda: len(user.job(job_id)["text"]) > 100)
+    client = Client(tab, user, transport)
+    client.load()
+    client.watch(job_id)
+    client.until("watch.state === 'complete'")
+    assert client.get("watch.view.text") == user.job(job_id)["text"]
+
+
+@TRANSPORTS
+def test_only_tickets_stand_in_urls(tab: Tab, user: ApiUser, transport: str) -> None:
+    urls: list[str] = []
+    tab.page.on("request", lambda request: urls.append(request.url))
+    client = Client(tab, user, transport)
+    client.load()
+    client.watch(user.new_job())
+    client.until("watch.state === 'complete'")
+    assert not [url for url in urls if user.token in url]
+    opened = [urlsplit(url) for url in urls if urlsplit(url).path.endswith("/stream")]
+    tickets = [parse_qs(url.query).get("ticket") for url in opened]
+    assert [ticket is not None for ticket in tickets] == [transport == "eventsource"]
+
+
+@TRANSPORTS
+def test_a_page_that_is_left_lets_its_slot_go_at_once(tab: Tab, user: ApiUser, transport: str) -> None:
+    client = Client(tab, user, transport)
+    client.load()
+    client.watch(user.new_job(SLOW))
+    client.until("watch.view.text.length > 0")
+    other = user.new_job(SLOW)
+    with contextlib.ExitStack() as open_streams:
+        for number in range(4):
+            open_streams.enter_context(user.stream(other, tab=f"tab-{number}"))
+        assert user.stream_refused(other, tab="fifth").status_code == 429
+        tab.page.goto("about:blank")
+        # A slot whose holder said nothing would be kept for thirty seconds.
+        opened = wait_until(lambda: _opens(user, other), timeout=10)
+        assert opened
+
+
+def _opens(user: ApiUser, job_id: str) -> bool:
+    with user.stream(job_id, tab="fifth") as source:
+        return source.response.status_code == 200
+
+
+@TRANSPORTS
+def test_a_watch_that_is_stopped_lets_its_slot_go_at_once(tab: Tab, user: ApiUser, transport: str) -> None:
+    client = Client(tab, user, transport)
+    client.load()
+    client.watch(user.new_job(SLOW))
+    client.until("watch.view.text.length > 0")
+    other = user.new_job(SLOW)
+    with contextlib.ExitStack() as open_streams:
+        for number in range(4):
+            open_streams.enter_context(user.stream(other, tab=f"tab-{number}"))
+        client.get("watch.stop()")
+        assert wait_until(lambda: _opens(user, other), timeout=10)
+
+
+def test_a_reloaded_page_takes_its_own_slot_over(client: Client, user: ApiUser) -> None:
+    job_id = user.new_job(SLOW)
+    client.watch(job_id)
+    client.until("watch.view.text.length > 0")
+    with contextlib.ExitStack() as open_streams:
+        for number in range(4):
+            open_streams.enter_context(user.stream(job_id, tab=f"tab-{number}"))
+        client.tab.page.reload()
+        client.begin()
+        client.watch(job_id)
+        client.until("watch.view.text.length > 0")
+        assert client.get("states") == ["connecting", "streaming"]
+    client.until("watch.state === 'complete'")
+    assert client.get("watch.view.text") == user.job(job_id)["text"]
+
+
+def test_a_duplicated_tab_has_a_slot_of_its_own(client: Client, user: ApiUser) -> None:
+    job_id = user.new_job(SLOW)
+    client.watch(job_id)
+    client.until("watch.view.text.length > 0")
+    with client.tab.page.expect_popup() as opened:
+        # A window that a page opens gets a copy of its session storage, as a duplicated tab does.
+        client.get("void window.open(location.href)")
+    copy = Client(client.tab.of(opened.value), user)
+    copy.begin()
+    copy.watch(job_id)
+    for each in (client, copy):
+        each.until("watch.state === 'complete'")
+        assert each.get("watch.view.text") == user.job(job_id)["text"]
+        assert each.get("states") == ["connecting", "streaming", "complete"]
+
+
+def test_a_page_that_comes_back_from_the_browsers_cache_goes_on_where_it_was(
+    playwright: Playwright, user: ApiUser
+) -> None:
+    with launched(playwright, back_forward_cache=True) as browser:
+        client = Client(Tab(browser.new_page()), user)
+        client.load()
+        job_id = user.new_job(SLOW)
+        client.watch(job_id)
+        client.until("watch.view.text.length > 0")
+        client.tab.page.goto(f"{user.stack.issuer_url}/.well-known/jwks.json")
+        client.tab.page.go_back(wait_until="commit")
+        # The same document with all it had in memory: nothing has begun it anew.
+        client.until("watch.state === 'complete'")
+        assert client.get("states") == ["connecting", "streaming", "connecting", "streaming", "complete"]
+        assert client.get("watch.view.text") == user.job(job_id)["text"]
+        assert client.tab.unexpected() == []
+
+
+@TRANSPORTS
+def test_a_server_that_was_away_is_found_again_and_nothing_is_lost(
+    tab: Tab, user: ApiUser, stack: LocalStack, transport: str
+) -> None:
+    client = Client(tab, user, transport)
+    client.load()
+    job_id = user.new_job(SLOW)
+    client.watch(job_id)
+    client.until("watch.view.text.length > 50")
+    tab.expect_complaints("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
+    with stack.down("stream"):
+        client.until("watch.faults >= 2")
+    client.until("watch.state === 'complete'")
+    assert client.get("watch.view.text") == user.job(job_id)["text"]
+    assert client.get("watch.view.resets") == []
+
+
+@TRANSPORTS
+def test_a_refusal_is_told_apart_from_a_fault_of_the_network(tab: Tab, user: ApiUser, transport: str) -> None:
+    client = Client(tab, user, transport)
+    client.load()
+    job_id = user.new_job(SLOW)
+    tab.expect_complaints("429")
+    with contextlib.ExitStack() as open_streams:
+        for number in range(5):
+            open_streams.enter_context(user.stream(job_id, tab=f"tab-{number}"))
+        client.watch(job_id)
+        client.until("watch.state === 'error'")
+    problem = client.get("watch.problem")
+    assert (problem["kind"], problem["status"], problem["code"]) == ("refused", 429, "STREAM_LIMIT_EXCEEDED")
+    assert problem["retryAfter"] > 0
+    client.get("watch.retry()")
+    client.until("watch.state === 'complete'")
+    assert client.get("watch.view.text") == user.job(job_id)["text"]
+
+
+@TRANSPORTS
+def test_a_job_is_cancelled_and_resumed_in_the_same_watch(tab: Tab, user: ApiUser, transport: str) -> None:
+    client = Client(tab, user, transport)
+    client.load()
+    job_id = user.new_job(SLOW)
+    client.watch(job_id)
+    client.until("watch.view.text.length > 50")
+    client.get("watch.cancel()")
+    client.until("watch.state === 'cancelled'")
+    assert user.job(job_id)["status"] == "cancelled"
+    client.get("watch.resume()")
+    client.until("watch.state === 'complete'")
+    assert [each["reason"] for each in client.get("watch.view.resets")] == ["RESUMED"]
+    assert client.get("watch.view.text") == user.job(job_id)["text"]
+
+
+def test_a_job_of_somebody_else_is_refused_by_name(client: Client, new_user: Callable[[], ApiUser]) -> None:
+    client.tab.expect_complaints("403")
+    client.watch(new_user().new_job())
+    client.until("watch.state === 'error'")
+    assert (client.get("watch.problem.kind"), client.get("watch.problem.code")) == ("refused", "FORBIDDEN")
