@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Playwright, TimeoutError as NotInTime
+from playwright.sync_api import Playwright
+from playwright.sync_api import TimeoutError as NotInTime
 
 from local.stack import LocalStack
 from tests.api_user import ApiUser, wait_until
