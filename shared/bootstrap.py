@@ -6,6 +6,7 @@ import functools
 import importlib
 import importlib.util
 import pkgutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import shared
@@ -25,7 +26,9 @@ from shared.jobs.starting import JobStarter
 from shared.jobs.sweeping import StuckJobSweep
 from shared.jobs.tickets import TicketOffice
 from shared.runs.chronicle import RunChronicle
+from shared.runs.service import RunService
 from shared.settings import (
+    ConsoleSettings,
     CreationSettings,
     ExecutionSettings,
     IdentitySettings,
@@ -49,6 +52,7 @@ from shared.storage.secrets import secret
 if TYPE_CHECKING:
     from shared.llm.model import ChatModel
     from shared.web.auth import StreamGate, TokenVerifier
+    from shared.web.site import ConsoleConfig, Site
     from shared.web.stream import JobStream
 
 
@@ -184,6 +188,11 @@ def job_service() -> JobService:
 
 
 @functools.cache
+def ideation_runs() -> RunService:
+    return RunService(kind="ideation", runs=_runs(), jobs=job_service())
+
+
+@functools.cache
 def _stage_runner() -> StageRunner:
     bounds = LogSettings()
     return StageRunner(
@@ -273,3 +282,27 @@ def _token_verifier() -> TokenVerifier:
         settings.oidc_audience,
         jwks_url=lambda: settings.oidc_jwks_url or discover_jwks_url(settings.oidc_issuer),
     )
+
+
+@functools.cache
+def console_config() -> ConsoleConfig:
+    from shared.web.site import ConsoleConfig  # noqa: PLC0415 - only the console has a page
+
+    identity, models = ConsoleSettings(), ModelSettings()
+    return ConsoleConfig(
+        issuer=identity.oidc_issuer,
+        client_id=identity.console_client_id or identity.oidc_audience,
+        stream_url=StreamSettings().stream_url,
+        default_model=models.default_model,
+        models=models.allowed_models,
+    )
+
+
+@functools.cache
+def console_site(app_file: str) -> Site:
+    """The files in `static/` beside the function's own file."""
+    from shared.web.site import Site  # noqa: PLC0415 - as above
+
+    identity = ConsoleSettings()
+    places = (StreamSettings().stream_url, identity.oidc_issuer, identity.sign_in_origin)
+    return Site(Path(app_file).parent / "static", connects_to=[origin_of(url) for url in places if url])

@@ -1,8 +1,8 @@
 """POST /jobs: checks the input, stores the job, starts its execution, answers 202. Never calls a model."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from fastapi import Header, Request, Response
+from fastapi import Request, Response
 
 from shared.bootstrap import job_service, pipelines
 from shared.errors import (
@@ -21,16 +21,12 @@ from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import refusals
-from shared.web.jobs import JobAccepted, Urls, accepted, job_request_type, union_branches
+from shared.web.jobs import IdempotencyKey, JobAccepted, Urls, accepted, job_request_type, union_branches
 
 if TYPE_CHECKING:
     from shared.web.jobs import JobRequest
 else:
     JobRequest = job_request_type(pipelines())
-IdempotencyKey = Annotated[
-    str | None,
-    Header(alias="Idempotency-Key", min_length=1, max_length=255, description="a repeat gets the first one's answer"),
-]
 
 app = create_app(Operation.CREATE_JOB, union_branches=union_branches(pipelines()))
 

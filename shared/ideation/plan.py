@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from typing import Protocol
 
-from shared.ideation.models import GenreShare, Idea, IdeationInput
+from shared.ideation.models import GenreShare, Idea
+
+
+class Wanted(Protocol):
+    """How many ideas of which genres are asked for."""
+
+    @property
+    def genre_paths(self) -> Sequence[Sequence[str]]: ...
+
+    @property
+    def genre_proportions(self) -> Sequence[float]: ...
+
+    @property
+    def idea_count(self) -> int: ...
 
 
 def planned_counts(proportions: Sequence[float], count: int) -> list[int]:
@@ -24,11 +38,11 @@ def planned_counts(proportions: Sequence[float], count: int) -> list[int]:
     return counts
 
 
-def genre_shares(wanted: IdeationInput, ideas: Iterable[Idea]) -> list[GenreShare]:
+def genre_shares(wanted: Wanted, ideas: Iterable[Idea]) -> list[GenreShare]:
     """The plan for each genre path, in their order, with what there is of it."""
     found = Counter(tuple(idea.genre_path) for idea in ideas)
     planned = planned_counts(wanted.genre_proportions, wanted.idea_count)
     return [
-        GenreShare(genre_path=path, proportion=proportion, planned=count, found=found[tuple(path)])
+        GenreShare(genre_path=list(path), proportion=proportion, planned=count, found=found[tuple(path)])
         for path, proportion, count in zip(wanted.genre_paths, wanted.genre_proportions, planned, strict=True)
     ]

@@ -1,0 +1,60 @@
+"""POST /ideations: opens a run, stores what was asked for, starts its job, answers 202. Never calls a model."""
+
+from fastapi import Request, Response
+
+from shared.bootstrap import job_service
+from shared.errors import (
+    Conflict,
+    InvalidInput,
+    MalformedRequest,
+    PayloadTooLarge,
+    RateLimitExceeded,
+    TransientFault,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from shared.jobs.job import JobLinks
+from shared.jobs.service import NewJob
+from shared.settings import StreamSettings
+from shared.web.app import CurrentExchange, create_app, lambda_handler
+from shared.web.auth import CurrentUser
+from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.errors import refusals
+from shared.web.ideations import NewIdeation, RunAccepted, accepted, fields_at_top_level
+from shared.web.jobs import IdempotencyKey, Urls
+
+app = create_app(Operation.CREATE_IDEATION)
+
+
+@app.post(
+    "/ideations",
+    status_code=202,
+    responses=refusals(
+        MalformedRequest,
+        Unauthenticated,
+        Conflict,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        InvalidInput,
+        RateLimitExceeded,
+        TransientFault,
+    ),
+)
+def create_ideation(
+    body: NewIdeation,
+    user: CurrentUser,
+    exchange: CurrentExchange,
+    request: Request,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> Envelope[RunAccepted]:
+    """Open a brainstorming run and answer its id at once."""
+    new = NewJob("ideation", body, JobLinks(), exchange.trace_id, exchange.request_id)
+    with fields_at_top_level():
+        job = job_service().create(user, new, idempotency_key=idempotency_key)
+    answer = accepted(job, Urls(request, StreamSettings().stream_url))
+    response.headers["Location"] = answer.run_url
+    return exchange.answer(answer, Entity.RUN)
+
+
+handler = lambda_handler(app)

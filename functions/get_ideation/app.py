@@ -1,0 +1,25 @@
+"""GET /ideations/{runId}: the run from its artefacts, and from its job while that is under way."""
+
+from fastapi import Request
+
+from shared.bootstrap import ideation_runs
+from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
+from shared.settings import StreamSettings
+from shared.web.app import CurrentExchange, create_app, lambda_handler
+from shared.web.auth import CurrentUser
+from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.errors import refusals
+from shared.web.ideations import RunDetail, RunId, detail
+from shared.web.jobs import Urls
+
+app = create_app(Operation.GET_IDEATION)
+
+
+@app.get("/ideations/{runId}", responses=refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, TransientFault))
+def get_ideation(run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[RunDetail]:
+    """The run as it is now; also long after its job has expired."""
+    view = ideation_runs().view(user, run_id)
+    return exchange.answer(detail(view, Urls(request, StreamSettings().stream_url)), Entity.RUN)
+
+
+handler = lambda_handler(app)

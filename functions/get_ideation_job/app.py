@@ -1,0 +1,30 @@
+"""GET /ideations/{runId}/active-job: what is under way in the run, to reconnect to."""
+
+from fastapi import Request
+
+from shared.bootstrap import ideation_runs
+from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
+from shared.settings import StreamSettings
+from shared.web.app import CurrentExchange, create_app, lambda_handler
+from shared.web.auth import CurrentUser
+from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.errors import refusals
+from shared.web.ideations import ActiveJob, RunId, active_job
+from shared.web.jobs import Urls
+
+app = create_app(Operation.GET_IDEATION_JOB)
+
+
+@app.get(
+    "/ideations/{runId}/active-job",
+    responses=refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, TransientFault),
+)
+def get_ideation_job(
+    run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
+) -> Envelope[ActiveJob]:
+    """The running transform and its job; its stream goes on after `job.lastEventId`."""
+    view = ideation_runs().view(user, run_id)
+    return exchange.answer(active_job(view, Urls(request, StreamSettings().stream_url)), Entity.ACTIVE_JOB)
+
+
+handler = lambda_handler(app)

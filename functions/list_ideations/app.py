@@ -1,0 +1,35 @@
+"""GET /ideations: the caller's brainstorming runs, newest first, in pages."""
+
+from typing import Annotated
+
+from fastapi import Query, Request
+
+from shared.bootstrap import ideation_runs
+from shared.errors import InvalidInput, TransientFault, Unauthenticated
+from shared.runs.run import TransformStatus
+from shared.settings import StreamSettings
+from shared.web.app import CurrentExchange, create_app, lambda_handler
+from shared.web.auth import CurrentUser
+from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.errors import refusals
+from shared.web.ideations import RunList, page
+from shared.web.jobs import Urls
+
+app = create_app(Operation.LIST_IDEATIONS)
+
+
+@app.get("/ideations", responses=refusals(Unauthenticated, InvalidInput, TransientFault))
+def list_ideations(
+    user: CurrentUser,
+    exchange: CurrentExchange,
+    request: Request,
+    status: TransformStatus | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(min_length=1, max_length=512)] = None,
+) -> Envelope[RunList]:
+    """Own runs; they do not expire."""
+    found = ideation_runs().list_runs(user, status=status, limit=limit, cursor=cursor)
+    return exchange.answer(page(found, Urls(request, StreamSettings().stream_url)), Entity.RUN_LIST)
+
+
+handler = lambda_handler(app)
