@@ -101,19 +101,19 @@ class Script:
                     if rule.times == 0:
                         self._rules.remove(rule)
                 return rule.behaviour
-        directed = _read_directive(prompt)
-        if directed is None:
+        directive = _DIRECTIVE.search(prompt)
+        if directive is None:
             return Behaviour()
-        # A retry sends the same prompt again, so `times` counts uses of the whole prompt.
-        self._directive_uses[prompt] += 1
-        used_up = directed.times is not None and self._directive_uses[prompt] > directed.times
+        directed = _read_directive(directive)
+        # A retry sends the same prompt again, or one that asks for what is still missing and goes on differently: so
+        # `times` counts the uses of the prompt up to its directive.
+        beginning = prompt[: directive.end()]
+        self._directive_uses[beginning] += 1
+        used_up = directed.times is not None and self._directive_uses[beginning] > directed.times
         return Behaviour() if used_up else directed.behaviour
 
 
-def _read_directive(prompt: str) -> Rule | None:
-    found = _DIRECTIVE.search(prompt)
-    if found is None:
-        return None
+def _read_directive(found: re.Match[str]) -> Rule:
     settings: dict[str, str] = {}
     for setting in _SETTING.finditer(found["body"]):
         value = setting["quoted"] if setting["quoted"] is not None else setting["plain"]

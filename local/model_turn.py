@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from local.model_answers import STAMP, DocumentWriter, UnsupportedSchema, split_exactly, split_tokens, stamped
 from local.model_behaviour import Behaviour, Script
 from local.model_errors import BadRequest
+from local.model_ideas import brainstorming
 from local.model_prose import brief_of, essay
 
 MODEL: Final = "scripted-1"
@@ -211,7 +212,8 @@ def _document(prompt: Prompt) -> Any:
             schema = prompt.wanted.get("schema")
             if not isinstance(schema, dict):
                 raise BadRequest("Missing required parameter: the 'schema' of a 'json_schema'.")
-            return DocumentWriter(schema, brief).write()
+            ideas = brainstorming(str(prompt.wanted.get("name")), schema, "\n".join(prompt.users))
+            return DocumentWriter(schema, brief).write() if ideas is None else ideas
         case other:
             raise BadRequest(
                 f"Invalid value: {other!r}. Supported values are: 'json_object', 'json_schema', and 'text'."

@@ -32,10 +32,10 @@ def test_a_prompt_may_direct(directive: str, expected: Behaviour) -> None:
     assert Script().behaviour_for(f"Please help. {directive} Thank you.") == expected
 
 
-def test_a_directive_with_times_counts_the_uses_of_its_prompt() -> None:
+def test_a_directive_with_times_counts_the_uses_of_its_prompt_however_that_goes_on() -> None:
     script = Script()
     prompt = "[[script: status=503, times=2]]"
-    assert [script.behaviour_for(prompt).status for _ in range(3)] == [503, 503, None]
+    assert [script.behaviour_for(f"{prompt} {rest}").status for rest in ("all", "the rest", "")] == [503, 503, None]
     assert script.behaviour_for(f"another {prompt}").status == 503
 
 

@@ -1,0 +1,134 @@
+"""What the scripted model brainstorms, ranks and groups: about the platform and the genres that the prompt names."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+Schema = dict[str, Any]
+
+_FIRST: Final = (
+    *("Borrowed", "Quiet", "Midnight", "Paper", "Second", "Hidden"),
+    *("Crooked", "Silver", "Patient", "Distant", "Unwritten", "Lucky"),
+)
+_SECOND: Final = (
+    *("Lighthouse", "Orchard", "Archive", "Carousel", "Harbour", "Signal"),
+    *("Kitchen", "Map", "Choir", "Elevator", "Greenhouse", "Ferry"),
+)
+_LOGLINES: Final = (
+    "In this {genre} {platform}, {thing} is the only witness, and it changes its story every night.",
+    "Two strangers inherit {thing} and have one summer to agree on what it is for, told as {genre} for a {platform}.",
+    "A {genre} {platform} in which {thing} appears in town each morning, one street closer than the day before.",
+    "Everybody has heard of {thing}; this {genre} {platform} follows the one person who refuses to believe in it.",
+    "A {genre} {platform} about the team that keeps {thing} running, and the night on which it runs without them.",
+)
+_DESCRIPTIONS: Final = (
+    "It opens with a small, solvable riddle and lets every answer raise a larger one. We meet {thing} before anybody "
+    "explains it, so that curiosity does the teaching. Short chapters suit a {platform}, and each of them ends on a "
+    "choice that matters later.",
+    "The tone is warm and a little strange, as {genre} is at its best. What carries it is the friendship at its "
+    "centre, tested whenever {thing} shows what it can do. A {platform} can give it away in pieces: each stands alone, "
+    "and together they tell a second story.",
+    "For people who know their {genre} and want to be surprised by it. The rules of {thing} are shown once and never "
+    "broken, which makes the twist fair. It is cheap to make as a {platform}: few places, few people, one idea taken "
+    "seriously.",
+)
+_REASONS: Final = (
+    "“{title}” can be told in one sentence and gets better with the second.",
+    "“{title}” leaves the most room for a next part.",
+    "“{title}” surprises without cheating.",
+    "“{title}” would find its audience at once, though others have been near it.",
+    "“{title}” depends on being made very well.",
+)
+_GROUPS: Final = (
+    ("Start tomorrow", "Small enough to be tried within a week."),
+    ("Built to last", "Worlds that can carry more than one story."),
+    ("Two at a time", "They live on a relationship between two people."),
+    ("A puzzle first", "The riddle comes before the characters."),
+    ("Slow and strange", "They take their time, and are remembered for it."),
+    ("Loud and bright", "They win people over in the first minute."),
+)
+_IDEAS_PER_GROUP: Final = 4
+
+
+def brainstorming(name: str, schema: Schema, prompt: str) -> dict[str, Any] | None:
+    """The document for a schema of a brainstorming job, or None for any other; the same prompt gives the same one."""
+    found = _WRITERS.get((name, *schema.get("$defs", {})))
+    return None if found is None else found(schema, prompt)
+
+
+def _ideas(schema: Schema, prompt: str) -> dict[str, Any]:
+    platform = _labelled("Platform", prompt) or "story"
+    unused = _unused_titles(_seed(platform), prompt)
+    document: dict[str, Any] = {}
+    for name, wanted in schema["properties"].items():
+        genre = str(wanted.get("description", name)).rpartition(" > ")[2].removeprefix("ideas for ").lower()
+        document[name] = [_idea(next(unused), genre, platform, number) for number in range(wanted["minItems"])]
+    return document
+
+
+def _idea(title: str, genre: str, platform: str, number: int) -> dict[str, str]:
+    words = {"genre": genre, "platform": platform, "thing": title[:1].lower() + title[1:].lower()}
+    seed = _seed(title)
+    return {
+        "title": title,
+        "logline": _LOGLINES[seed % len(_LOGLINES)].format(**words),
+        "description": _DESCRIPTIONS[(seed + number) % len(_DESCRIPTIONS)].format(**words),
+    }
+
+
+def _unused_titles(seed: int, prompt: str) -> Iterator[str]:
+    """Titles that the prompt does not name; 144 at most, neighbours with no word in common."""
+    for place in range(seed, seed + len(_FIRST) * len(_SECOND)):
+        row, column = place // len(_FIRST) % len(_SECOND), place % len(_FIRST)
+        title = f"The {_FIRST[column]} {_SECOND[(row + column) % len(_SECOND)]}"
+        if title not in prompt:
+            yield title
+
+
+def _ranking(schema: Schema, prompt: str) -> dict[str, Any]:
+    numbers = sorted(
+        schema["$defs"]["Ranked"]["properties"]["number"]["enum"], key=lambda each: _seed(f"{each}{prompt}")
+    )
+    return {
+        "ranking": [
+            {"number": number, "reason": _REASONS[place % len(_REASONS)].format(title=_title_of(number, prompt))}
+            for place, number in enumerate(numbers)
+        ]
+    }
+
+
+def _groups(schema: Schema, _: str) -> dict[str, Any]:
+    numbers = schema["$defs"]["Group"]["properties"]["numbers"]["items"]["enum"]
+    bounds = schema["properties"]["groups"]
+    count = min(max(len(numbers) // _IDEAS_PER_GROUP, bounds["minItems"]), bounds["maxItems"])
+    return {
+        "groups": [
+            {"name": name, "reason": reason, "numbers": numbers[place::count]}
+            for place, (name, reason) in enumerate(_GROUPS[:count])
+        ]
+    }
+
+
+# By the schema's name and that of its one definition.
+_WRITERS: Final[dict[tuple[str, ...], Callable[[Schema, str], dict[str, Any]]]] = {
+    ("ideas", "Draft"): _ideas,
+    ("ranking", "Ranked"): _ranking,
+    ("groups", "Group"): _groups,
+}
+
+
+def _title_of(number: int, prompt: str) -> str:
+    found = re.search(rf"^{number}\. (.*) \(.*\): ", prompt, re.MULTILINE)
+    return found[1] if found else f"Number {number}"
+
+
+def _labelled(label: str, prompt: str) -> str | None:
+    found = re.search(rf"^{label}: (.*)$", prompt, re.MULTILINE)
+    return found[1].strip() if found else None
+
+
+def _seed(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6])

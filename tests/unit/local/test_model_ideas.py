@@ -1,0 +1,102 @@
+"""What the scripted model brainstorms."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local.model_answers import DocumentWriter
+from local.model_ideas import brainstorming
+from local.model_prose import brief_of
+from shared.ideation.models import Draft, Groups, Idea, IdeationInput, Ranking
+from shared.ideation.plan import planned_counts
+from shared.ideation.prompts import (
+    groups_messages,
+    groups_schema,
+    ideas_messages,
+    ideas_schema,
+    ranking_messages,
+    ranking_schema,
+)
+from shared.llm.model import Message, OutputSchema
+from shared.suggestions.prompts import output_schema
+
+
+def answer(messages: tuple[Message, ...], schema: OutputSchema) -> dict[str, Any]:
+    document = brainstorming(schema.name, schema.schema, messages[-1].content)
+    assert document is not None
+    jsonschema_rs.validate(schema.schema, document)
+    return document
+
+
+def wish(genres: int, count: int) -> IdeationInput:
+    shares = [100 // genres] * (genres - 1)
+    return IdeationInput(
+        platform="podcast series",
+        genre_paths=[["Fiction", f"Genre {number}"] for number in range(genres)],
+        genre_proportions=[*shares, 100 - sum(shares)],
+        idea_count=count,
+    )
+
+
+def brainstormed(wanted: IdeationInput, missing: dict[int, int], known: list[str]) -> dict[str, Any]:
+    return answer(ideas_messages(wanted, missing, known), ideas_schema(wanted, missing))
+
+
+def missing_at_first(wanted: IdeationInput) -> dict[int, int]:
+    counts = planned_counts(wanted.genre_proportions, wanted.idea_count)
+    return {place: count for place, count in enumerate(counts) if count}
+
+
+@settings(max_examples=30, deadline=None)
+@given(genres=st.integers(1, 20), count=st.integers(1, 50), kept=st.integers(0, 49))
+def test_ideas_differ_from_each_other_and_from_those_that_exist(genres: int, count: int, kept: int) -> None:
+    wanted = wish(genres, count)
+    whole = brainstormed(wanted, missing_at_first(wanted), [])
+    first = [each["title"] for each in itertools.chain(*whole.values())]
+    known = first[: min(kept, count - 1)]
+    rest = brainstormed(wanted, {0: count - len(known)}, known)
+    titles = known + [each["title"] for each in rest["g1"]]
+    assert len(set(first)) == count
+    assert len(set(titles)) == count
+    for each in itertools.chain(*whole.values(), *rest.values()):
+        Draft.model_validate(each)
+
+
+def test_ideas_speak_of_the_platform_and_their_genre_and_come_out_the_same_again() -> None:
+    wanted = wish(2, 6)
+    document = brainstormed(wanted, missing_at_first(wanted), [])
+    assert document == brainstormed(wanted, missing_at_first(wanted), [])
+    for name, genre in (("g1", "genre 0"), ("g2", "genre 1")):
+        assert all("podcast series" in each["logline"] and genre in each["logline"] for each in document[name])
+
+
+def test_the_longest_platform_and_genre_still_fit() -> None:
+    wanted = IdeationInput(platform="p" * 100, genre_paths=[["g" * 60] * 6], genre_proportions=[100], idea_count=50)
+    for each in brainstormed(wanted, {0: 50}, [])["g1"]:
+        Draft.model_validate(each)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 50])
+def test_arrangements_name_every_idea_once(count: int) -> None:
+    wanted = wish(1, count)
+    ideas = [
+        Idea(number=number, genre_path=["G"], title=f"Title ({number})", logline="l", description="d")
+        for number in range(1, count + 1)
+    ]
+    ranking = Ranking.model_validate(answer(ranking_messages(wanted, ideas), ranking_schema(count)))
+    groups = Groups.model_validate(answer(groups_messages(wanted, ideas), groups_schema(count)))
+    assert (ranking.misfit(count), groups.misfit(count)) == (None, None)
+    assert all(f"“Title ({each.number})”" in each.reason for each in ranking.ranking)
+
+
+@pytest.mark.parametrize("name", ["suggestions", "ideas"])
+def test_any_other_schema_is_left_to_the_writer_of_any_document(name: str) -> None:
+    schema = output_schema().schema
+    assert brainstorming(name, schema, "") is None
+    assert DocumentWriter(schema, brief_of([""])).write()
