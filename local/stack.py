@@ -143,8 +143,8 @@ class LocalStack:
             aws = aws_environment(self.aws_url)
             elsewhere = ["--dynamodb", self._dynamodb_url] if self._dynamodb_url is not None else []
             command = ["local.aws", "--function-host", self.api_url, *elsewhere]
-            self._spawn("aws", listeners["aws"], command, base | aws, log_dir)
-            self.model_url = self._given_model_url or self._start_model(base, log_dir)
+            self._spawn("aws", listeners["aws"], command, unmeasured(base | aws), log_dir)
+            self.model_url = self._given_model_url or self._start_model(unmeasured(base), log_dir)
             deployment = self._describe(log_dir)
             deployment.refuse_unknown_overrides()
             settings = self._run_dir / "deployment.json"
@@ -368,6 +368,11 @@ class LocalStack:
     def pids(self) -> dict[str, int]:
         """Name of each of the stack's own processes → its id."""
         return {child.name: child.process.pid for child in self._children}
+
+
+def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` for a process that runs nothing of what is deployed: tracing all the same would make moto slow."""
+    return {name: value for name, value in environment.items() if not name.startswith("COVERAGE")}
 
 
 def _listen(port: int) -> socket.socket:

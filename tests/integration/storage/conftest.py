@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 
 from local.credentials import aws_environment, without_real_credentials
+from local.stack import unmeasured
 from shared.storage import aws
 from tests.dynamodb_local.engine import DynamoDbLocal, missing
 from tests.integration.storage.ports import ROOT, AwsServer, Ports, adapters, create_resources, create_tables, fakes
@@ -25,7 +26,7 @@ ENGINES = ["moto"] if missing() else ["moto", "dynamodb_local"]
 def moto_server() -> Iterator[AwsServer]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    environment = {**without_real_credentials(os.environ), **aws_environment(url)}
+    environment = unmeasured({**without_real_credentials(os.environ), **aws_environment(url)})
     with listener:
         command = [sys.executable, "-m", "local.aws", "--fd", str(listener.fileno())]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[listener.fileno()])
