@@ -15,9 +15,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from local.sign_in import SignIn
 
 PREFIX = "/_issuer"
 
@@ -52,7 +56,7 @@ class Issuer:
         return jwt.encode(kept, self._key, algorithm="RS256", headers={"kid": self.key_id})
 
     def application(self) -> Starlette:
-        """Discovery, keys, and a token endpoint that asks for no password."""
+        """Discovery, keys, signing in, and `/token`, which gives anybody's token without asking."""
         key = json.loads(RSAAlgorithm.to_jwk(self.public_key))
         jwks = {"keys": [{**key, "kid": self.key_id, "use": "sig", "alg": "RS256"}]}
 
@@ -61,9 +65,15 @@ class Issuer:
                 {
                     "issuer": self.url,
                     "jwks_uri": f"{self.url}/.well-known/jwks.json",
-                    "token_endpoint": f"{self.url}/token",
+                    "authorization_endpoint": f"{self.url}/authorize",
+                    "token_endpoint": f"{self.url}/oauth2/token",
+                    "end_session_endpoint": f"{self.url}/logout",
                     "id_token_signing_alg_values_supported": ["RS256"],
-                    "response_types_supported": ["token"],
+                    "response_types_supported": ["code"],
+                    "grant_types_supported": ["authorization_code", "refresh_token"],
+                    "code_challenge_methods_supported": ["S256"],
+                    "token_endpoint_auth_methods_supported": ["none"],
+                    "scopes_supported": ["openid"],
                     "subject_types_supported": ["public"],
                 }
             )
@@ -88,8 +98,20 @@ class Issuer:
                 Route(f"{PREFIX}/.well-known/openid-configuration", discovery),
                 Route(f"{PREFIX}/.well-known/jwks.json", keys),
                 Route(f"{PREFIX}/token", token, methods=["POST"]),
-            ]
+                *SignIn(PREFIX, self.audience, self._granted).routes(),
+            ],
+            # Pages of other origins sign in here too, as `localhost` is another origin than `127.0.0.1`.
+            middleware=[Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"])],
         )
+
+    def _granted(self, subject: str, nonce: str | None) -> dict[str, object]:
+        lasting = 3600
+        return {
+            "access_token": self.token(subject, expires_in=lasting),
+            "id_token": self.token(subject, expires_in=lasting, claims={"nonce": nonce, "token_use": "id"}),
+            "token_type": "Bearer",
+            "expires_in": lasting,
+        }
 
 
 def _new_key() -> rsa.RSAPrivateKey:

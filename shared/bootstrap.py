@@ -301,7 +301,7 @@ def console_config() -> ConsoleConfig:
 @functools.cache
 def console_site(app_file: str) -> Site:
     """The files in `static/` beside the function's own file."""
-    from shared.web.site import Site  # noqa: PLC0415 - as above
+    from shared.web.site import Site, origin_of  # noqa: PLC0415 - as above
 
     identity = ConsoleSettings()
     places = (StreamSettings().stream_url, identity.oidc_issuer, identity.sign_in_origin)

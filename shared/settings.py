@@ -79,3 +79,12 @@ class IdentitySettings(Settings):
     oidc_issuer: str
     oidc_audience: str
     oidc_jwks_url: str | None = None
+
+
+class ConsoleSettings(Settings):
+    """Where the console's page signs its users in: the client is the audience where it has no id of its own."""
+
+    oidc_issuer: str
+    oidc_audience: str
+    console_client_id: str | None = None
+    sign_in_origin: str | None = None

@@ -29,10 +29,11 @@ def check_policies(document: Document) -> Iterator[Finding]:
     """Findings over every statement that allows something."""
     for kind in _TYPES:
         for resource in document.of_type(kind):
-            policies = resource.properties.get("Policies") or []
+            policies = resource.properties.get("Policies")
             place = f"{resource.logical_id}.Policies"
-            if not policies:
-                yield Finding(place, "is missing: say which actions it needs")
+            if policies is None:
+                yield Finding(place, "is missing: say which actions it needs, or [] for none")
+                continue
             for policy in policies:
                 if not isinstance(policy, dict) or "Statement" not in policy:
                     yield Finding(place, f"{policy!r} is not spelled out: write the actions and their resources")

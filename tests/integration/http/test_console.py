@@ -1,0 +1,130 @@
+"""The console's page and files: for everybody, under strict rules, and cheap to load again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from local.stack import AUDIENCE, ROOT, LocalStack
+from tests.api_user import refusal
+
+STATIC = ROOT / "functions/console/static"
+PAGES = [
+    "/",
+    "/console",
+    "/console/jobs",
+    "/console/jobs/job_01jd8x2v5n7k3q9w4t6y8z0abc",
+    "/console/ideations/run_01jd8x2v5n7k3q9w4t6y8z0abc",
+    "/console/signed-in?code=c&state=s",
+]
+
+
+@pytest.fixture
+def browser(stack: LocalStack) -> Iterator[httpx.Client]:
+    """Somebody without a token."""
+    with httpx.Client(base_url=stack.api_url, trust_env=False) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_address_of_the_console_is_the_page_for_whoever_asks(browser: httpx.Client, path: str) -> None:
+    answer = browser.get(path)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.text.startswith("<!doctype html>")
+
+
+def test_the_page_lets_nothing_run_but_its_own_files(stack: LocalStack, browser: httpx.Client) -> None:
+    answer = browser.get("/console/jobs")
+    policy = dict(each.split(" ", 1) for each in answer.headers["content-security-policy"].split("; "))
+
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["require-trusted-types-for"] == "'script'"
+    assert set(policy["connect-src"].split()) == {"'self'", stack.stream_url, stack.api_url}
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", answer.text)
+
+
+def test_every_file_the_page_names_is_there_and_may_be_kept_for_ever(browser: httpx.Client) -> None:
+    named = re.findall(r'(?:src|href)="(/console/static/[^"]+)"', browser.get("/").text)
+    assert {urlsplit(path).path.rpartition(".")[2] for path in named} >= {"js", "css", "svg"}
+
+    for path in named:
+        answer = browser.get(path)
+        assert answer.status_code == 200, path
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_all_modules_are_asked_for_at_once(browser: httpx.Client) -> None:
+    preloaded = re.findall(
+        r'<link rel="modulepreload" href="/console/static/[0-9a-f]{16}/([^"]+)">', browser.get("/").text
+    )
+
+    assert sorted(preloaded) == sorted(file.relative_to(STATIC).as_posix() for file in STATIC.rglob("*.js"))
+
+
+@pytest.mark.parametrize("file", sorted(STATIC.rglob("*.*")), ids=lambda file: file.relative_to(STATIC).as_posix())
+def test_a_file_by_its_plain_name_is_asked_for_again_and_sent_when_it_changed(
+    browser: httpx.Client, file: object
+) -> None:
+    path = f"/console/static/{file.relative_to(STATIC).as_posix()}"  # type: ignore[attr-defined]
+    if path.endswith("index.html"):
+        return
+
+    answer = browser.get(path)
+
+    assert answer.content == file.read_bytes()  # type: ignore[attr-defined]
+    assert answer.headers["cache-control"] == "no-cache"
+    again = browser.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert browser.get(path, headers={"If-None-Match": '"older"'}).status_code == 200
+
+
+def test_who_takes_no_compression_gets_none(browser: httpx.Client) -> None:
+    path = "/console/static/millrace.js"
+    small = browser.get(path)
+    plain = browser.get(path, headers={"Accept-Encoding": "identity"})
+
+    assert small.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert plain.text == small.text
+    assert plain.headers["etag"] != small.headers["etag"]
+    assert plain.headers["vary"] == small.headers["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "..%2Fapp.py", "millrace", "%00", "index.html"])
+def test_what_is_not_a_file_of_the_page_is_not_found(browser: httpx.Client, name: str) -> None:
+    refusal(browser.get(httpx.URL(f"/console/static/{name}")), 404, "NOT_FOUND")
+
+
+def test_the_configuration_says_where_to_sign_in_and_which_models_there_are(
+    stack: LocalStack, browser: httpx.Client
+) -> None:
+    data = browser.get("/console/config.json").json()["data"]
+
+    assert data["issuer"] == stack.issuer_url
+    assert data["clientId"] == AUDIENCE
+    assert data["streamUrl"] == stack.stream_url
+    assert data["defaultModel"] in data["models"]
+
+
+def test_the_routes_of_the_api_are_what_they_were(browser: httpx.Client) -> None:
+    refusal(browser.get("/jobs"), 401, "UNAUTHENTICATED")
+    refusal(browser.get("/nowhere"), 404, "NOT_FOUND")
+    refusal(browser.post("/console/jobs"), 405, "METHOD_NOT_ALLOWED")
+
+
+def test_a_page_of_another_origin_may_import_the_client(browser: httpx.Client) -> None:
+    answer = browser.get("/console/static/millrace.js", headers={"Origin": "https://app.example"})
+
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
