@@ -44,6 +44,8 @@ class RequestRecord:
     model: str
     messages: list[dict[str, str]]
     schema_name: str | None
+    temperature: float | None
+    most_tokens: int | None
     arrived_at: float
     first_token_at: float | None = None
     tokens_sent: int = 0
@@ -79,6 +81,7 @@ class Prompt:
     messages: list[dict[str, str]]
     wanted: dict[str, Any]
     most_tokens: int | None
+    temperature: float | None = None
 
     @property
     def users(self) -> list[str]:
@@ -89,7 +92,8 @@ class Prompt:
         """Raises BadRequest."""
         if not isinstance(body.get("model"), str) or not body["model"]:
             raise BadRequest("you must provide a model parameter")
-        return cls(body["model"], [_message(message) for message in messages], wanted, most_tokens)
+        asked = [_message(message) for message in messages]
+        return cls(body["model"], asked, wanted, most_tokens, body.get("temperature"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,8 @@ class Turns:
             model=prompt.model,
             messages=prompt.messages,
             schema_name=prompt.wanted.get("name"),
+            temperature=prompt.temperature,
+            most_tokens=prompt.most_tokens,
             arrived_at=time.time(),
         )
         self.requests.append(record)

@@ -51,8 +51,16 @@ def test_the_request_reaches_the_provider_as_the_port_describes_it(scripted: Mod
     (record,) = scripted.requests()
     assert record["model"] == "scripted-1"
     assert record["schema_name"] == "numbers"
+    assert (record["temperature"], record["most_tokens"]) == (0.0, 50)
     assert record["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": PROMPT}]
     assert record["ended"] == "finished"
+
+
+def test_what_a_request_leaves_open_is_left_to_the_provider(scripted: ModelControl, model: ChatModel) -> None:
+    answer(model, request())
+
+    (record,) = scripted.requests()
+    assert (record["schema_name"], record["temperature"], record["most_tokens"]) == (None, None, None)
 
 
 def test_a_model_without_a_price_has_usage_without_cost(scripted: ModelControl, model: ChatModel) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.template import Template
+from shared.agents.store import AgentStore
 from shared.jobs.checkpoints import CheckpointStore
 from shared.jobs.event_log import EventLog
 from shared.jobs.executions import Executions
@@ -17,12 +18,14 @@ from shared.jobs.idempotency import IdempotencyKeys
 from shared.jobs.limits import RecordStore
 from shared.jobs.store import JobStore
 from shared.storage import aws
+from shared.storage.agents import DynamoAgentStore
 from shared.storage.artefacts import TextArtefacts
 from shared.storage.checkpoints import DynamoCheckpointStore
 from shared.storage.event_log import DynamoEventLog
 from shared.storage.executions import StepFunctionsExecutions
 from shared.storage.jobs import DynamoJobStore
 from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
+from tests.fakes.agents import FakeAgentStore
 from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import SettableClock
 from tests.fakes.event_log import FakeEventLog
@@ -103,6 +106,7 @@ class Ports:
     records: RecordStore
     keys: IdempotencyKeys
     executions: Executions
+    agents: AgentStore
 
 
 def fakes() -> Ports:
@@ -115,6 +119,7 @@ def fakes() -> Ports:
         records=FakeRecordStore(),
         keys=FakeIdempotencyKeys(clock=clock),
         executions=FakeExecutions(),
+        agents=FakeAgentStore(clock=clock),
     )
 
 
@@ -129,4 +134,5 @@ def adapters(server: AwsServer) -> Ports:
         records=DynamoRecordStore(server.table),
         keys=DynamoIdempotencyKeys(server.table, clock=clock),
         executions=StepFunctionsExecutions(server.machine_prefix),
+        agents=DynamoAgentStore(server.durable_table, clock=clock),
     )

@@ -1,0 +1,71 @@
+"""What a stage asks a model, with and without an agent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.agents.agent import AgentSettings
+from shared.jobs.job import Job
+from shared.jobs.stages import StageRun
+from shared.llm.answers import model_request
+from shared.llm.model import Message, ModelRequest, OutputSchema
+from tests.fakes.core import Core, PoemInput, ScriptedStage, a_request
+
+MESSAGES = (
+    Message("system", "Answer with JSON: {}."),
+    Message("user", "A poem"),
+    Message("assistant", "No"),
+    Message("user", "Yes"),
+)
+SCHEMA = OutputSchema("poem", {"type": "object"})
+
+
+def asked(core: Core, job: Job) -> ModelRequest:
+    """The request a stage of the job makes of MESSAGES."""
+    requests: list[ModelRequest] = []
+
+    async def script(run: StageRun) -> dict[str, Any]:
+        requests.append(model_request(run, MESSAGES, SCHEMA, resume_from="cursor"))
+        return {}
+
+    core.run(ScriptedStage("draft", script), job)
+    return requests[0]
+
+
+def job_with_agent(core: Core, **settings: Any) -> Job:
+    agent = core.agents.create("ada", AgentSettings(name="Terse", **{"instructions": "One line.", **settings}))
+    return core.service.create("ada", a_request(input=PoemInput(agent_id=agent.id)))
+
+
+def test_without_an_agent_the_request_is_the_pipelines() -> None:
+    core = Core()
+    request = asked(core, core.service.create("ada", a_request()))
+    assert request == ModelRequest("scripted-1", MESSAGES, SCHEMA, resume_from="cursor")
+
+
+def test_the_agents_instructions_stand_inside_the_pipelines_one_system_message() -> None:
+    core = Core()
+    instructions = "Say {nothing} but\n%s of rivers."
+    system, *others = asked(core, job_with_agent(core, instructions=instructions)).messages
+    assert tuple(others) == MESSAGES[1:]
+    assert system.role == "system"
+    before, begin, rest = system.content.partition("\n----- begin of the owner's instructions -----\n")
+    inside, end, after = rest.partition("\n----- end of the owner's instructions -----\n")
+    assert begin
+    assert end
+    assert before.startswith(MESSAGES[0].content)
+    assert inside == instructions
+    assert "format of the answer stays" in after
+
+
+def test_the_agents_settings_are_the_requests() -> None:
+    core = Core()
+    request = asked(core, job_with_agent(core, model="scripted-2", temperature=0.0, max_output_tokens=70))
+    assert (request.model, request.temperature, request.max_output_tokens) == ("scripted-2", 0.0, 70)
+    assert (request.output_schema, request.resume_from) == (SCHEMA, "cursor")
+
+
+def test_settings_the_agent_leaves_open_stay_open() -> None:
+    core = Core()
+    request = asked(core, job_with_agent(core))
+    assert (request.model, request.temperature, request.max_output_tokens) == ("scripted-1", None, None)
