@@ -1,0 +1,99 @@
+"""POST /ideations: a run is opened and its id answered; what cannot be asked for is refused field by field."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from local.stack import LocalStack
+from tests.api_user import AT_ONCE, WISH, ApiUser, broken_rules, data_of, refusal
+
+
+def test_a_run_is_opened_and_says_where_it_and_its_job_are(user: ApiUser) -> None:
+    answer = user.api.post("/ideations", json={**WISH, "requirements": f"[[script: {AT_ONCE}]]"})
+
+    run = data_of(answer, 202)
+    assert run == {
+        "runId": run["runId"],
+        "jobId": run["jobId"],
+        "status": "running",
+        "runUrl": f"{user.stack.api_url}/ideations/{run['runId']}",
+        "activeJobUrl": f"{user.stack.api_url}/ideations/{run['runId']}/active-job",
+        "statusUrl": f"{user.stack.api_url}/jobs/{run['jobId']}",
+        "streamUrl": f"{user.stack.stream_url}/jobs/{run['jobId']}/stream",
+    }
+    assert answer.headers["location"] == run["runUrl"]
+    assert answer.json()["meta"]["entity"] == "run"
+    assert user.job(run["jobId"])["links"]["runId"] == run["runId"]
+
+
+def test_a_repeat_with_the_same_key_answers_the_same_run(user: ApiUser) -> None:
+    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    body = {**WISH, "requirements": f"[[script: {AT_ONCE}]]"}
+
+    first, second = (data_of(user.api.post("/ideations", json=body, headers=headers), 202) for _ in range(2))
+
+    assert first["runId"] == second["runId"]
+    assert first["jobId"] == second["jobId"]
+    other = user.api.post("/ideations", json={**body, "ideaCount": 3}, headers=headers)
+    refusal(other, 422, "IDEMPOTENCY_KEY_REUSED")
+
+
+@pytest.mark.parametrize(
+    ("fields", "rules"),
+    [
+        ({"genreProportions": [50, 40]}, {"genreProportions": "must sum to 100; 50 + 40 is 90"}),
+        (
+            {"genreProportions": [100]},
+            {
+                "genreProportions": "must have one entry per genre path: there are 2 paths and 1 proportion; "
+                "`Fiction > Mystery > Cozy` has none"
+            },
+        ),
+        (
+            {"genrePaths": [["Puzzle"], [" puzzle "]]},
+            {"genrePaths": "must not have a path twice: there are two of `puzzle`"},
+        ),
+        ({"agentId": "agt_unknown"}, {"agentId": "must be one of your agents; there is none with this id"}),
+        ({"links": {"runId": "mine"}}, {"links": "is not a known field"}),
+        ({"genre_paths": [["A"]]}, {"genre_paths": "is not a known field"}),
+    ],
+)
+def test_a_field_that_breaks_its_rule_is_named(user: ApiUser, fields: dict[str, Any], rules: dict[str, str]) -> None:
+    assert broken_rules(user.api.post("/ideations", json={**WISH, **fields})) == rules
+
+
+def test_a_model_that_is_not_offered_is_refused_with_those_that_are(user: ApiUser) -> None:
+    rules = broken_rules(user.api.post("/ideations", json={**WISH, "customModel": "other-9"}))
+    assert rules["customModel"].startswith("must be one of: ")
+
+
+def test_nothing_is_kept_of_a_refused_request(user: ApiUser) -> None:
+    broken_rules(user.api.post("/ideations", json={**WISH, "genreProportions": [1, 2]}))
+    assert data_of(user.api.get("/ideations"))["runs"] == []
+
+
+def test_a_job_of_the_jobs_api_opens_a_run_too_and_may_not_name_one(user: ApiUser) -> None:
+    body: dict[str, Any] = {"pipeline": "ideation", "input": {**WISH, "requirements": f"[[script: {AT_ONCE}]]"}}
+    job_id = data_of(user.api.post("/jobs", json=body), 202)["jobId"]
+    run_id = user.ended(job_id)["links"]["runId"]
+    assert len(user.run(run_id)["ideas"]) == 10
+
+    named = user.api.post("/jobs", json={**body, "links": {"runId": run_id}})
+    assert broken_rules(named) == {"links.runId": "must be left out: these jobs open runs of their own"}
+
+
+def test_runs_count_as_creations(new_hurried_user: Callable[[], ApiUser]) -> None:
+    user = new_hurried_user()
+    body = {**WISH, "ideaCount": 1, "requirements": f"[[script: {AT_ONCE}]]"}
+    for _ in range(10):
+        data_of(user.api.post("/ideations", json=body), 202)
+    error = refusal(user.api.post("/ideations", json=body), 429, "RATE_LIMIT_EXCEEDED")
+    assert error["details"]["retryAfterSeconds"] >= 1
+
+
+def test_without_a_token_nobody_gets_in(stack: LocalStack, user: ApiUser) -> None:
+    refusal(user.api.post("/ideations", json=WISH, headers={"Authorization": ""}), 401, "UNAUTHENTICATED")

@@ -1,0 +1,43 @@
+"""DELETE /ideations/{runId}: nothing of the run is left, and nothing goes on."""
+
+from __future__ import annotations
+
+from local.model_control import ModelControl
+from tests.api_user import ApiUser, data_of, refusal, wait_until
+
+
+def test_a_deleted_run_is_gone_with_its_job(user: ApiUser) -> None:
+    run = user.finished_run()
+    job_id = run["transform"]["jobId"]
+
+    assert data_of(user.api.delete(f"/ideations/{run['runId']}")) == {"runId": run["runId"]}
+
+    for path in ("", "/active-job", "/lineage"):
+        refusal(user.api.get(f"/ideations/{run['runId']}{path}"), 404, "NOT_FOUND")
+    refusal(user.api.delete(f"/ideations/{run['runId']}"), 404, "NOT_FOUND")
+    refusal(user.api.get(f"/jobs/{job_id}"), 404, "NOT_FOUND")
+    assert data_of(user.api.get("/ideations"))["runs"] == []
+    stored = user.stack.client("dynamodb").scan(
+        TableName="millrace-DurableTable",
+        FilterExpression="PK = :run",
+        ExpressionAttributeValues={":run": {"S": f"RUN#{run['runId']}"}},
+    )
+    assert stored["Items"] == []
+
+
+def test_a_run_under_way_is_stopped_and_its_model_call_ended(user: ApiUser, model: ModelControl) -> None:
+    created = user.new_run("token_ms=5, hang_after=100", ideaCount=1)
+    marker = created["runId"]
+    job = wait_until(lambda: (found := user.job(created["jobId"]))["text"] and found)
+
+    data_of(user.api.delete(f"/ideations/{marker}"))
+
+    asked = job["input"]["requirements"]
+    wait_until(
+        lambda: [
+            request
+            for request in model.requests()
+            if asked in request["messages"][-1]["content"] and request["ended"] == "client_disconnected"
+        ]
+    )
+    refusal(user.api.get(f"/jobs/{created['jobId']}"), 404, "NOT_FOUND")

@@ -1,0 +1,28 @@
+"""GET /ideations/{runId}/active-job: what a refreshed page reconnects to."""
+
+from __future__ import annotations
+
+from tests.api_user import ApiUser, Event, data_of, wait_until
+
+
+def test_a_run_under_way_tells_its_transform_and_the_job_to_go_on_watching(user: ApiUser) -> None:
+    created = user.new_run("token_ms=3")
+    wait_until(lambda: user.job(created["jobId"])["items"])
+
+    active = data_of(user.api.get(f"/ideations/{created['runId']}/active-job"))
+
+    assert active["transform"]["status"] == "running"
+    assert active["transform"]["jobId"] == active["job"]["jobId"] == created["jobId"]
+    seen = [item["key"] for item in active["job"]["items"]]
+    rest = user.watch(created["jobId"], after=active["job"]["lastEventId"])
+    assert [*seen, *keys(rest)] == [f"idea-{number}" for number in range(1, 11)]
+    assert rest[-1].type == "complete"
+
+
+def test_a_finished_run_has_nothing_under_way(user: ApiUser) -> None:
+    run = user.finished_run()
+    assert data_of(user.api.get(f"/ideations/{run['runId']}/active-job")) == {"transform": None, "job": None}
+
+
+def keys(events: list[Event]) -> list[str]:
+    return [event.data["key"] for event in events if event.type == "item"]

@@ -1,0 +1,44 @@
+"""GET /ideations/{runId}/lineage: what came from what."""
+
+from __future__ import annotations
+
+from tests.api_user import ApiUser, data_of
+
+
+def test_the_lineage_links_what_was_asked_for_to_what_came_of_it(user: ApiUser) -> None:
+    run = user.finished_run(arrangement="group")
+
+    lineage = data_of(user.api.get(f"/ideations/{run['runId']}/lineage"))
+
+    (transform,) = lineage["transforms"]
+    assert lineage["run"]["runId"] == run["runId"]
+    assert (transform["inputs"], transform["outputs"]) == (
+        {"parameters": "parameters.v1"},
+        {"ideas": "ideas.v1", "groups": "groups.v1"},
+    )
+    made_by = {artefact["ref"]: artefact["madeBy"] for artefact in lineage["artefacts"]}
+    assert made_by == {
+        "groups.v1": transform["transformId"],
+        "ideas.v1": transform["transformId"],
+        "parameters.v1": None,
+    }
+    contents = {artefact["role"]: artefact["content"] for artefact in lineage["artefacts"]}
+    assert contents["ideas"]["ideas"] == run["ideas"]
+    assert contents["groups"]["groups"] == run["groups"]
+
+
+def test_what_an_earlier_end_left_stays_beside_what_came_later(user: ApiUser) -> None:
+    created = user.new_run("token_ms=1, error_after=250, times=3", ideaCount=4)
+    failed = user.ended(created["jobId"])
+    kept = [item["data"] for item in failed["items"]]
+    assert kept
+    user.api.post(f"/jobs/{created['jobId']}/resume")
+    user.ended(created["jobId"])
+
+    lineage = data_of(user.api.get(f"/ideations/{created['runId']}/lineage"))
+
+    ideas = {each["version"]: each["content"]["ideas"] for each in lineage["artefacts"] if each["role"] == "ideas"}
+    assert ideas[1] == kept
+    assert ideas[2][: len(kept)] == kept
+    assert len(ideas[2]) == 4
+    assert [transform["outputs"] for transform in lineage["transforms"]] == [{"ideas": "ideas.v2"}]

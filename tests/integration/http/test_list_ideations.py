@@ -1,0 +1,46 @@
+"""GET /ideations: own runs, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.api_user import ApiUser, broken_rules, data_of
+
+
+def runs(user: ApiUser, **parameters: Any) -> dict[str, Any]:
+    return data_of(user.api.get("/ideations", params=parameters))
+
+
+def test_own_runs_are_listed_newest_first_in_pages(new_user: Callable[[], ApiUser]) -> None:
+    user, other = new_user(), new_user()
+    mine = [user.new_run(ideaCount=1)["runId"] for _ in range(3)]
+    other.new_run(ideaCount=1)
+    user.new_job()
+
+    first = runs(user, limit=2)
+    second = runs(user, limit=2, cursor=first["cursor"])
+
+    assert [run["runId"] for page in (first, second) for run in page["runs"]] == mine[::-1]
+    assert second["cursor"] is None
+    assert first["runs"][0].keys() == {"runId", "title", "status", "createdAt", "updatedAt", "runUrl"}
+
+
+def test_runs_do_not_stand_between_jobs(user: ApiUser) -> None:
+    job_id = user.new_job()
+    run = user.new_run(ideaCount=1)
+    assert user.jobs() == [run["jobId"], job_id]
+    assert user.jobs(runId=run["runId"]) == [run["jobId"]]
+
+
+def test_runs_are_filtered_by_status(user: ApiUser) -> None:
+    done = user.finished_run(ideaCount=1)["runId"]
+    hanging = user.new_run("hang_after=0", ideaCount=1)
+    assert [run["runId"] for run in runs(user, status="completed")["runs"]] == [done]
+    assert [run["runId"] for run in runs(user, status="running")["runs"]] == [hanging["runId"]]
+    user.cancel(hanging["jobId"])
+
+
+def test_a_cursor_of_another_list_breaks_a_rule(user: ApiUser) -> None:
+    assert broken_rules(user.api.get("/ideations", params={"cursor": "nonsense"})).keys() == {"cursor"}
+    assert broken_rules(user.api.get("/ideations", params={"status": "nonsense"})).keys() == {"status"}
