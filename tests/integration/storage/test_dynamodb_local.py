@@ -71,22 +71,19 @@ def answers(url: str) -> bool:
 
 
 @pytest.mark.usefixtures("fetched")
-def test_the_local_stack_runs_on_it_with_the_same_bill_and_the_same_faults() -> None:
-    with DynamoDbLocal() as started, LocalStack(dynamodb_url=started.url) as stack:
-        user = ApiUser(stack)
-        stack.inject_fault("PutItem", count=1)
-        job_id = user.new_job()
-        assert [event.type for event in user.watch(job_id)][-1] == "complete"
-        assert user.jobs() == [job_id]
+def test_the_local_stack_runs_on_it_with_the_same_bill_and_the_same_faults(stack: LocalStack, user: ApiUser) -> None:
+    with DynamoDbLocal() as started, LocalStack(dynamodb_url=started.url) as on_it:
+        its_user = ApiUser(on_it)
+        on_it.inject_fault("PutItem", count=1)
+        job_id = its_user.new_job()
+        assert [event.type for event in its_user.watch(job_id)][-1] == "complete"
+        assert its_user.jobs() == [job_id]
         assert dynamodb_tables(started.url) == {table.name for table in Template(ROOT / "template.yaml").tables}
-        elsewhere = stack.capacity(job_id)
-        user.close()
-    with LocalStack() as stack:
-        user = ApiUser(stack)
-        job_id = user.new_job()
-        user.watch(job_id)
-        here = stack.capacity(job_id)
-        user.close()
+        elsewhere = on_it.capacity(job_id)
+        its_user.close()
+    job_id = user.new_job()
+    user.watch(job_id)
+    here = stack.capacity(job_id)
     assert elsewhere["writeUnits"] == pytest.approx(here["writeUnits"], abs=4)  # events may share an append or not
 
 
