@@ -123,6 +123,19 @@ EXAMPLES = {
             "links": {"sessionId": "session-7", "projectId": "shop"},
         },
     },
+    "ideas": {
+        "summary": "Ten ideas in two genres, the best first",
+        "value": {
+            "pipeline": "ideation",
+            "input": {
+                "platform": "mobile game",
+                "genrePaths": [["Puzzle"], ["Fiction", "Mystery", "Cozy"]],
+                "genreProportions": [30, 70],
+                "requirements": "Playable with one hand.",
+                "arrangement": "rank",
+            },
+        },
+    },
 }
 
 

@@ -10,6 +10,12 @@ export interface Envelope<T> {
 /** Every answer of a function is one of the two; `success` tells which. */
 export type Answer<T> = Envelope<T> | ErrorEnvelope;
 
+/** What is under way in a run, to be watched from `job.lastEventId` on; nulls when nothing is. */
+export interface ActiveJob {
+  transform: TransformDetail | null;
+  job: JobDetail | null;
+}
+
 /** What to change about an agent: fields that are left out stay, null resets one to what it is without. */
 export interface AgentChanges {
   name?: string;
@@ -56,6 +62,21 @@ export interface AgentRef {
   version: number;
 }
 
+export type Arrangement =
+  | "none"
+  | "rank"
+  | "group";
+
+/** One version of one thing; it never changes. `madeBy` is the transform whose output it is. */
+export interface ArtefactDetail {
+  ref: string;
+  role: string;
+  version: number;
+  madeBy: string | null;
+  content: Record<string, unknown>;
+  createdAt: string;
+}
+
 /** The owner cancelled the job; what was checkpointed is kept. */
 export interface Cancelled {
   type: "cancelled";
@@ -89,6 +110,11 @@ export type Entity =
   | "job"
   | "job_list"
   | "stream_ticket"
+  | "console_config"
+  | "run"
+  | "run_list"
+  | "lineage"
+  | "active_job"
   | "agent"
   | "agent_list"
   | "none";
@@ -184,6 +210,81 @@ export interface FieldError {
 /** API Gateway's own answer. */
 export interface GatewayMessage {
   message: string;
+}
+
+/** How many of the ideas are this genre's: by its proportion, and in fact. */
+export interface GenreShare {
+  genrePath: string[];
+  proportion: number;
+  planned: number;
+  found: number;
+}
+
+/** Ideas that belong together. */
+export interface Group {
+  name: string;
+  reason: string;
+  numbers: number[];
+}
+
+/** One idea; `number` counts from 1 in the order in which they came. */
+export interface Idea {
+  title: string;
+  /** the idea in one sentence */
+  logline: string;
+  /** what it is, for whom, and what makes it work */
+  description: string;
+  number: number;
+  genrePath: string[];
+}
+
+/** The result of a brainstorming job; `ranking` is best first. Both are null unless they were asked for. */
+export interface Ideation {
+  ideas: Idea[];
+  genres: GenreShare[];
+  ranking: Ranked[] | null;
+  groups: Group[] | null;
+}
+
+/** What to brainstorm about (row B2). */
+export interface IdeationInput {
+  /** a model of the allow-list, instead of the default one */
+  customModel?: string | null;
+  /** a stored agent of the caller's */
+  agentId?: string | null;
+  /** what the ideas are for, such as `mobile game` or `podcast series` */
+  platform: string;
+  /** each from the widest genre to the narrowest, such as `Fiction`, `Mystery`, `Cozy` */
+  genrePaths: string[][];
+  /** percent of the ideas for each of the genre paths, in their order; 100 in all */
+  genreProportions: number[];
+  requirements?: string | null;
+  /** when the ideas were asked for */
+  requestedAt?: string | null;
+  ideaCount?: number;
+  /** what is done with the ideas at the end */
+  arrangement?: Arrangement;
+}
+
+/** A job of the `ideation` pipeline. */
+export interface IdeationJobRequest {
+  pipeline: "ideation";
+  input: IdeationInput;
+  /** what the job belongs to, in your own ids */
+  links?: JobLinksRequest;
+}
+
+/** What was asked for, as it was stored then: by the rules of that day. */
+export interface IdeationParameters {
+  platform: string;
+  genrePaths: string[][];
+  genreProportions: number[];
+  requirements: string | null;
+  requestedAt: string;
+  ideaCount: number;
+  arrangement: string;
+  customModel: string | null;
+  agentId: string | null;
 }
 
 /** One piece of a long stage's work is finished and stands: a checkpoint inside the stage. Items are told apart by `key` and outlive retries, resets and resumption. A retried attempt goes on from `textLength`: that much of the text belongs to this item and those before it. */
@@ -298,6 +399,13 @@ export interface JobSummary {
   streamUrl: string;
 }
 
+/** Where everything in a run comes from: transforms by time, artefacts by role and version. */
+export interface LineageDetail {
+  run: RunSummary;
+  transforms: TransformDetail[];
+  artefacts: ArtefactDetail[];
+}
+
 /** About the answer: `durationMs` is the function's own time. */
 export interface Meta {
   requestId: string;
@@ -321,6 +429,26 @@ export interface NewAgent {
   maxOutputTokens?: number | null;
 }
 
+/** A brainstorming run to be opened. */
+export interface NewIdeation {
+  /** a model of the allow-list, instead of the default one */
+  customModel?: string | null;
+  /** a stored agent of the caller's */
+  agentId?: string | null;
+  /** what the ideas are for, such as `mobile game` or `podcast series` */
+  platform: string;
+  /** each from the widest genre to the narrowest, such as `Fiction`, `Mystery`, `Cozy` */
+  genrePaths: string[][];
+  /** percent of the ideas for each of the genre paths, in their order; 100 in all */
+  genreProportions: number[];
+  requirements?: string | null;
+  /** when the ideas were asked for */
+  requestedAt?: string | null;
+  ideaCount?: number;
+  /** what is done with the ideas at the end */
+  arrangement?: Arrangement;
+}
+
 /** What was asked for: one per HTTP function. */
 export type Operation =
   | "create_job"
@@ -330,6 +458,13 @@ export type Operation =
   | "resume_job"
   | "create_stream_ticket"
   | "stream_job"
+  | "console"
+  | "create_ideation"
+  | "list_ideations"
+  | "get_ideation"
+  | "get_ideation_job"
+  | "get_ideation_lineage"
+  | "delete_ideation"
   | "create_agent"
   | "list_agents"
   | "get_agent"
@@ -339,6 +474,7 @@ export type Operation =
 
 /** The `result` of a completed job, by pipeline. */
 export interface PipelineResults {
+  ideation: Ideation;
   suggestion: Suggestions;
 }
 
@@ -354,6 +490,12 @@ export interface Progress {
   progress: number;
 }
 
+/** An idea's place in the ranking. */
+export interface Ranked {
+  number: number;
+  reason: string;
+}
+
 /** The text so far is replaced by `text`: a new attempt begins, or the answer is being repaired. */
 export interface Reset {
   type: "reset";
@@ -363,6 +505,55 @@ export interface Reset {
   message: string;
   attempt: number;
   retryCount: number;
+}
+
+/** The run is stored and its job is started; `runUrl` is where it stays. */
+export interface RunAccepted {
+  runId: string;
+  jobId: string;
+  status: TransformStatus;
+  runUrl: string;
+  activeJobUrl: string;
+  statusUrl: string;
+  streamUrl: string;
+}
+
+/** The run is deleted, with everything it was made of and has led to. */
+export interface RunDeleted {
+  runId: string;
+}
+
+/** A run with all there is of it: while it is running, the ideas so far. */
+export interface RunDetail {
+  runId: string;
+  title: string;
+  status: TransformStatus;
+  createdAt: string;
+  updatedAt: string;
+  runUrl: string;
+  parameters: IdeationParameters;
+  ideas: Idea[];
+  /** how many ideas each genre path was to get, and has */
+  genres: GenreShare[];
+  ranking: Ranked[] | null;
+  groups: Group[] | null;
+  transform: TransformDetail | null;
+}
+
+/** One page, newest first; `cursor` asks for the next one, null on the last page. */
+export interface RunList {
+  runs: RunSummary[];
+  cursor: string | null;
+}
+
+/** A run as its owner sees it in a list. */
+export interface RunSummary {
+  runId: string;
+  title: string;
+  status: TransformStatus;
+  createdAt: string;
+  updatedAt: string;
+  runUrl: string;
 }
 
 /** Everything up to this event's id at once, for a watcher who comes later than the log reaches back. */
@@ -455,3 +646,26 @@ export interface Tool {
   status: "started" | "finished" | "failed";
   detail: Record<string, unknown>;
 }
+
+/** One piece of work in a run; inputs and outputs name artefacts by role. */
+export interface TransformDetail {
+  transformId: string;
+  kind: string;
+  status: TransformStatus;
+  jobId: string | null;
+  model: string | null;
+  agent: AgentRef | null;
+  retryCount: number;
+  maxRetries: number;
+  inputs: Record<string, string>;
+  outputs: Record<string, string>;
+  failure: Fault | null;
+  createdAt: string;
+  endedAt: string | null;
+}
+
+export type TransformStatus =
+  | "running"
+  | "completed"
+  | "failed"
+  | "cancelled";

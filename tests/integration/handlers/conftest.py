@@ -23,6 +23,7 @@ from shared.jobs.job import Job
 from shared.storage import aws, secrets
 from shared.storage.agents import DynamoAgentStore
 from shared.storage.jobs import DynamoJobStore
+from tests.api_user import AT_ONCE, brainstorming
 
 JOB_ID = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
 """The job the events are about; its owner is their caller."""
@@ -107,29 +108,44 @@ def jobs(tables: dict[str, str]) -> DynamoJobStore:
 def put_job(jobs: DynamoJobStore) -> Callable[..., Job]:
     """Stores the events' job, as it is right after its creation; `script` tells its model what to do."""
 
-    def put(script: str = "token_ms=0, first_token_ms=0") -> Job:
-        now = datetime.now(UTC)
-        job = Job(
-            id=JOB_ID,
-            owner=OWNER,
-            pipeline="suggestion",
-            input={
-                "pageOrComponent": f"Page {uuid.uuid4().hex}",
-                "featureType": "enhancement",
-                "priorityLevel": "high",
-                "additionalContext": f"[[script: {script}]]",
-            },
-            model="gpt-4.1-mini",
-            request_id="request-1",
-            execution_arn=f"arn:aws:states:us-east-1:123456789012:execution:millrace-suggestion:{JOB_ID}",
-            created_at=now,
-            updated_at=now,
-            expires_at=int((now + timedelta(hours=1)).timestamp()),
-        )
-        jobs.put_new(job)
-        return job
+    def put(script: str = AT_ONCE) -> Job:
+        job_input = {
+            "pageOrComponent": f"Page {uuid.uuid4().hex}",
+            "featureType": "enhancement",
+            "priorityLevel": "high",
+            "additionalContext": f"[[script: {script}]]",
+        }
+        return _put(jobs, "suggestion", job_input)
 
     return put
+
+
+@pytest.fixture
+def put_ideation(jobs: DynamoJobStore) -> Callable[..., Job]:
+    """`put_job` for a brainstorming job, without the run that creating it would have opened."""
+
+    def put(script: str = AT_ONCE, **fields: Any) -> Job:
+        return _put(jobs, "ideation", {**brainstorming(script), **fields})
+
+    return put
+
+
+def _put(jobs: DynamoJobStore, pipeline: str, job_input: dict[str, Any]) -> Job:
+    now = datetime.now(UTC)
+    job = Job(
+        id=JOB_ID,
+        owner=OWNER,
+        pipeline=pipeline,
+        input=job_input,
+        model="gpt-4.1-mini",
+        request_id="request-1",
+        execution_arn=f"arn:aws:states:us-east-1:123456789012:execution:millrace-{pipeline}:{JOB_ID}",
+        created_at=now,
+        updated_at=now,
+        expires_at=int((now + timedelta(hours=1)).timestamp()),
+    )
+    jobs.put_new(job)
+    return job
 
 
 @pytest.fixture

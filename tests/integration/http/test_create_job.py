@@ -58,7 +58,7 @@ PRIORITIES = "input should be 'low', 'medium', 'high' or 'critical'"
         (body(links={"session_id": "s"}), "links.session_id", "is not a known field"),
         (body(foo=1), "foo", "is not a known field"),
         (body(suggestion=1), "suggestion", "is not a known field"),
-        (body(pipeline="opera"), "pipeline", "input should be 'suggestion'"),
+        (body(pipeline="opera"), "pipeline", "should be one of: 'ideation', 'suggestion'"),
         (body(pipeline=ABSENT), "pipeline", "is required"),
         ({"pipeline": "suggestion"}, "input", "is required"),
         ({"pipeline": "suggestion", "input": "Checkout"}, "input", "should be an object"),
@@ -243,7 +243,8 @@ def test_the_limit_is_each_users_own(new_hurried_user: Callable[[], ApiUser]) ->
 def no_state_machine(hurried_stack: LocalStack) -> Iterator[None]:
     """The pipeline's state machine is gone for the length of the test."""
     states = hurried_stack.client("stepfunctions")
-    (arn,) = (each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"])
+    arns = [each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"]]
+    (arn,) = (each for each in arns if each.endswith("-suggestion"))
     machine = states.describe_state_machine(stateMachineArn=arn)
     states.delete_state_machine(stateMachineArn=arn)
     yield

@@ -14,14 +14,16 @@ from local.stack import LocalStack
 from tests.api_user import ApiUser, Event
 
 
-def watch_and_kill(stack: LocalStack, user: ApiUser, job_id: str, *, after_deltas: int) -> list[Event]:
-    """Everything one connection sees, with the generating processes killed as soon as it has seen so many deltas."""
+def watch_and_kill(
+    stack: LocalStack, user: ApiUser, job_id: str, *, after_deltas: int, function: str = "generate_suggestions"
+) -> list[Event]:
+    """Everything one connection sees, with the function's processes killed as soon as it has seen so many deltas."""
     events: list[Event] = []
     with user.stream(job_id) as source:
         for sent in source.iter_sse():
             events.append(Event.of(sent))
             if [each.type for each in events].count("delta") == after_deltas and events[-1].type == "delta":
-                for pid in stack.processes()["generate_suggestions"]:
+                for pid in stack.processes()[function]:
                     os.kill(pid, signal.SIGKILL)
     return events
 

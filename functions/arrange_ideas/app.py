@@ -1,0 +1,13 @@
+"""State ArrangeIdeas: has the model rank or group the ideas where that is wished for."""
+
+from typing import Any
+
+from shared.bootstrap import chat_model, run_stage
+from shared.ideation.stages import ArrangeIdeas
+from shared.jobs.stages import StageInvocation
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    invocation = StageInvocation.model_validate(event)
+    done = run_stage(ArrangeIdeas(chat_model()), invocation)
+    return done.model_dump()

@@ -1,0 +1,13 @@
+"""State GenerateIdeas: has the model write the ideas that are missing."""
+
+from typing import Any
+
+from shared.bootstrap import chat_model, run_stage
+from shared.ideation.stages import GenerateIdeas
+from shared.jobs.stages import StageInvocation
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    invocation = StageInvocation.model_validate(event)
+    done = run_stage(GenerateIdeas(chat_model()), invocation)
+    return done.model_dump()

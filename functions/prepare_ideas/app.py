@@ -1,0 +1,13 @@
+"""State PrepareIdeas: shares the ideas out among the genres."""
+
+from typing import Any
+
+from shared.bootstrap import run_stage
+from shared.ideation.stages import PrepareIdeas
+from shared.jobs.stages import StageInvocation
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    invocation = StageInvocation.model_validate(event)
+    done = run_stage(PrepareIdeas(), invocation)
+    return done.model_dump()

@@ -1,0 +1,17 @@
+"""The `ideation` pipeline; its state machine is statemachines/ideation.asl.yaml."""
+
+from __future__ import annotations
+
+from shared.ideation.keeping import KEEPING
+from shared.ideation.models import Ideation, IdeationInput
+from shared.jobs.pipelines import Pipeline
+
+PIPELINE = Pipeline(
+    name="ideation",
+    input_model=IdeationInput,
+    result_model=Ideation,
+    stages=("prepare_ideas", "generate_ideas", "arrange_ideas"),
+    run_seconds=3600,
+    max_retries=2,
+    keeps=KEEPING,
+)

@@ -1,0 +1,53 @@
+"""What a pipeline says of itself is what its state machine does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from shared.bootstrap import pipelines
+from shared.jobs.pipelines import Pipeline
+from tools.validate_template.document import snake_case
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(params=pipelines().values(), ids=lambda each: each.name)
+def pipeline(request: pytest.FixtureRequest) -> Pipeline:
+    found: Pipeline = request.param
+    return found
+
+
+@pytest.fixture
+def machine(pipeline: Pipeline) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / f"statemachines/{pipeline.name}.asl.yaml").read_text())
+    return loaded
+
+
+def in_order(machine: dict[str, Any]) -> Iterator[str]:
+    """The states of a job that meets no fault."""
+    name = machine["StartAt"]
+    while name:
+        yield name
+        name = machine["States"][name].get("Next")
+
+
+def test_the_states_are_the_stages_in_their_order_and_then_the_jobs_completion(
+    pipeline: Pipeline, machine: dict[str, Any]
+) -> None:
+    assert [snake_case(state) for state in in_order(machine)] == [*pipeline.stages, "complete_job"]
+
+
+def test_a_state_is_retried_after_a_fault_as_often_as_the_job_says(pipeline: Pipeline, machine: dict[str, Any]) -> None:
+    for state in in_order(machine):
+        retries = machine["States"][state]["Retry"]
+        (after_faults,) = (each for each in retries if "ModelDisconnected" in each["ErrorEquals"])
+        assert after_faults["MaxAttempts"] == pipeline.max_retries, state
+
+
+def test_an_execution_may_take_as_long_as_the_pipeline_says(pipeline: Pipeline, machine: dict[str, Any]) -> None:
+    assert machine["TimeoutSeconds"] == pipeline.run_seconds

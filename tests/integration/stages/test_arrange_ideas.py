@@ -1,0 +1,31 @@
+"""The stage that ranks or groups ideas."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.model_control import ModelControl
+from tests.api_user import ApiUser
+
+
+@pytest.mark.parametrize("arrangement", ["rank", "group"])
+def test_ideas_are_arranged_as_asked_for_and_stay_on_the_stream(user: ApiUser, arrangement: str) -> None:
+    job = user.ended(user.new_ideation(arrangement=arrangement))
+
+    result = job["result"]
+    ranking, groups = result["ranking"] or [], result["groups"] or []
+    assert (bool(ranking), bool(groups)) == (arrangement == "rank", arrangement == "group")
+    numbers = [each["number"] for each in ranking] + [number for group in groups for number in group["numbers"]]
+    assert sorted(numbers) == list(range(1, 11))
+    assert len(job["text"].splitlines()) == 10
+
+
+def test_an_arrangement_that_never_fits_fails_the_job_and_the_ideas_stay(user: ApiUser, model: ModelControl) -> None:
+    for message in ("Rank all of these ideas", "every idea has to be named once"):
+        model.script(match=message, times=1, text='{"ranking": []}')
+
+    job = user.ended(user.new_ideation(arrangement="rank"))
+
+    assert (job["status"], job["failure"]["code"]) == ("failed", "INVALID_MODEL_OUTPUT")
+    assert "every idea has to be named once" in job["failure"]["message"]
+    assert len(job["items"]) == len(job["text"].splitlines()) == 10

@@ -1,0 +1,100 @@
+"""A brainstorming job, whatever runs its stages, and answers for its model to give."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, Generic, TypeVar
+
+from shared.ideation.pipeline import PIPELINE
+from shared.ideation.stages import ArrangeIdeas, GenerateIdeas, PrepareIdeas
+from shared.jobs.event_log import LogBounds
+from shared.jobs.events import Item, Reset
+from shared.jobs.job import Job
+from shared.jobs.pipelines import Pipelines
+from shared.jobs.stages import Stage, StageInvocation, StageRunner
+from shared.llm.model import ChatModel
+from tests.fakes.core import Core
+
+Model = TypeVar("Model", bound=ChatModel)
+
+INPUT: dict[str, Any] = {
+    "platform": "mobile game",
+    "genrePaths": [["Fiction", "Mystery"], ["Sport"], ["Music"]],
+    "genreProportions": [50, 30, 20],
+}
+
+
+def draft(title: str, **changes: Any) -> dict[str, Any]:
+    return {"title": title, "logline": f"{title} in a line.", "description": f"All about {title}.", **changes}
+
+
+def drafts(prefix: str, count: int) -> list[dict[str, Any]]:
+    return [draft(f"{prefix}{number}") for number in range(1, count + 1)]
+
+
+def answer(**lists: list[Any]) -> str:
+    return json.dumps(lists)
+
+
+TEN = answer(g1=drafts("M", 5), g2=drafts("S", 3), g3=drafts("B", 2))
+
+
+class Desk(Generic[Model]):
+    """Each attempt at a stage is made by a process of its own; the stages before it are run when they have not been."""
+
+    def __init__(self, model: Model, **changes: Any) -> None:
+        self.core = Core()
+        self.model = model
+        self.job = self.core.new_job(pipeline="ideation", input={**INPUT, **changes}, model="scripted-1")
+
+    def prepare(self, *, retry: int = 0) -> None:
+        self._run(PrepareIdeas(), retry)
+
+    def generate(self, *, retry: int = 0) -> None:
+        if "prepare_ideas" not in self.stored().checkpoints:
+            self.prepare()
+        self._run(GenerateIdeas(self.model), retry)
+
+    def arrange(self, *, retry: int = 0) -> None:
+        if "generate_ideas" not in self.stored().checkpoints:
+            self.generate()
+        self._run(ArrangeIdeas(self.model), retry)
+
+    def _run(self, stage: Stage, retry: int) -> None:
+        runner = StageRunner(
+            jobs=self.core.jobs,
+            event_log=self.core.log,
+            checkpoints=self.core.checkpoints,
+            pipelines=Pipelines(PIPELINE),
+            agents=self.core.agent_store,
+            clock=self.core.clock,
+            bounds=LogBounds(),
+        )
+        asyncio.run(runner.run(stage, StageInvocation(job_id=self.job.id, generation=1, retry=retry)))
+
+    def stored(self) -> Job:
+        return self.core.job(self.job.id)
+
+    def output(self, stage: str) -> dict[str, Any]:
+        return self.core.checkpoints.get(self.job.id, stage, self.stored().checkpoints[stage]).output
+
+    @property
+    def text(self) -> str:
+        return self.core.transcript(self.job).text
+
+    @property
+    def lines(self) -> list[str]:
+        """The titles of the ideas on the stream; every line of it has ended."""
+        *lines, rest = self.text.split("\n")
+        assert rest == ""
+        return [json.loads(line)["title"] for line in lines]
+
+    @property
+    def kept(self) -> list[str]:
+        """The titles of the items, in the order they came."""
+        return [event.data["title"] for event in self.core.events(self.job) if isinstance(event, Item)]
+
+    @property
+    def resets(self) -> list[Reset]:
+        return [event for event in self.core.events(self.job) if isinstance(event, Reset)]

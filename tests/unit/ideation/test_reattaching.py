@@ -1,0 +1,96 @@
+"""Not paying twice: a retried stage goes on with the answer that its predecessor left running, in the midst of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import ErrorCode, JobEnded, ModelDisconnected, ModelTimeout
+from shared.ideation.reading import ReadingPlace
+from shared.jobs.job import JobStatus
+from shared.jobs.store import JobGuard
+from tests.fakes.model import USAGE, ResumableModel
+from tests.unit.ideation.desk import Desk, answer, draft
+
+SMALL = {"ideaCount": 3, "genreProportions": [60, 40, 0]}
+ANSWER = answer(g1=[draft("M1"), draft("M2")], g2=[draft("S1")])
+PRETTY = json.dumps(json.loads(ANSWER), indent=1)
+FIRST_ENDS = ANSWER.index("}") + 1
+RANKING = answer(ranking=[{"number": number, "reason": "r"} for number in (2, 3, 1)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    text=st.sampled_from([ANSWER, PRETTY, answer(g1=[draft("M1"), draft("M2"), draft("M3")], g2=[draft("S1")])]),
+    places=st.lists(st.integers(0, len(ANSWER) - 1), min_size=1, max_size=3).map(sorted),
+)
+def test_a_broken_answer_is_gone_on_with_wherever_it_breaks(text: str, places: list[int]) -> None:
+    desk = Desk(ResumableModel(text, *places), **SMALL)
+    for retry in range(len(places)):
+        with pytest.raises(ModelDisconnected):
+            desk.generate(retry=retry)
+    desk.generate(retry=len(places))
+    assert desk.model.responses == 1
+    assert desk.lines == desk.kept == ["M1", "M2", "S1"]
+    assert {reset.reason for reset in desk.resets} == {ErrorCode.MODEL_DISCONNECTED}
+    assert desk.stored().usage == USAGE
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 2])
+def test_an_attempt_that_dies_as_an_idea_ends_in_the_middle_of_a_delta_leaves_a_place_to_go_on_from(
+    beyond: int,
+) -> None:
+    """The model's deltas are of three characters: the idea is kept with a cursor from before the one it ends in."""
+    text = " " * beyond + ANSWER
+    desk = Desk(ResumableModel(text, FIRST_ENDS + beyond), **SMALL)
+    with pytest.raises(ModelDisconnected):
+        desk.generate()
+    tail = desk.core.log.tail(desk.job.id)
+    assert tail.cursor is not None
+    place = ReadingPlace.parse(tail.cursor)
+    assert int(place.cursor) + place.ahead == FIRST_ENDS + beyond
+    assert desk.kept == ["M1"]
+    desk.generate(retry=1)
+    assert desk.model.responses == 1
+    assert desk.lines == ["M1", "M2", "S1"]
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_an_answer_that_is_gone_or_hangs_leaves_the_ideas_and_the_missing_are_asked_for(hangs: bool) -> None:
+    fault = ModelTimeout("silent") if hangs else None
+    broken = FIRST_ENDS + 20
+    desk = Desk(ResumableModel(ANSWER, broken, *([broken + 1] if hangs else []), fault=fault), **SMALL)
+    with pytest.raises(ModelTimeout if hangs else ModelDisconnected):
+        desk.generate()
+    desk.model.gone = not hangs
+    desk.generate(retry=1)
+    assert desk.model.responses == 2
+    assert len(desk.model.cancelled) == 1
+    assert [(reset.reason, reset.text) for reset in desk.resets][1:] == [
+        ("RESTARTED", ANSWER[len('{"g1": [') : FIRST_ENDS] + "\n"),
+        ("REPAIR", ANSWER[len('{"g1": [') : FIRST_ENDS] + "\n"),  # the new answer begins with the same idea
+    ]
+    assert desk.kept == desk.lines == ["M1", "M2", "S1"]
+
+
+def test_a_job_that_ends_meanwhile_ends_its_running_answer_at_the_provider() -> None:
+    desk = Desk(ResumableModel(ANSWER), **SMALL)
+    desk.model.meanwhile = lambda: desk.core.jobs.update(desk.job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
+    with pytest.raises(JobEnded):
+        desk.generate()
+    assert desk.model.cancelled == ["0"]
+
+
+def test_an_arrangement_is_read_again_from_its_beginning_and_not_paid_for_twice() -> None:
+    desk = Desk(ResumableModel(ANSWER), **SMALL, arrangement="rank")
+    desk.generate()
+    desk.model = ResumableModel(RANKING, 30)
+    with pytest.raises(ModelDisconnected):
+        desk.arrange()
+    desk.arrange(retry=1)
+    assert desk.model.responses == 1
+    assert [each["number"] for each in desk.output("arrange_ideas")["ranking"]] == [2, 3, 1]
+    assert desk.lines == ["M1", "M2", "S1"]
