@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +21,7 @@ class AgentsFull(Exception):
 class AgentPage:
     """Newest first; `cursor` asks for what follows."""
 
-    agents: list[Agent]
+    agents: Sequence[Agent]
     cursor: str | None
 
 

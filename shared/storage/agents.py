@@ -12,10 +12,9 @@ from shared.clock import Clock
 from shared.storage import keys
 from shared.storage.attributes import Item, from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, storage_faults
-from shared.storage.cursors import decode_cursor, encode_cursor
+from shared.storage.owned import Owned
 from shared.storage.transactions import ConditionsRefused, write_together
 
-BY_OWNER = "ByOwner"
 OWN_ATTRIBUTES = ("PK", "SK", "ownerSort")
 EXPIRED_TOGETHER = 50
 """Versions in one transaction: of the largest, these are 1.6 MB of the 4 MB that fit."""
@@ -26,6 +25,7 @@ class DynamoAgentStore:
 
     def __init__(self, table: str, *, clock: Clock) -> None:
         self._table = table
+        self._owned = Owned(table, "agt_", AGENT_ID, keys.agent, _in_use)
         self._clock = clock
 
     def put_new(self, agent: Agent, *, limit: int) -> None:
@@ -87,45 +87,7 @@ class DynamoAgentStore:
         self._expire_versions(agent.id, expires_at)
 
     def list_owned(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
-        start: dict[str, Any] | None = None
-        if cursor is not None:
-            last_id = decode_cursor(cursor, AGENT_ID)
-            start = to_item({"owner": owner, "ownerSort": last_id, **keys.agent(last_id)})
-        agents: list[Agent] = []
-        while True:
-            more: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
-            with storage_faults():
-                page = dynamodb().query(
-                    TableName=self._table,
-                    IndexName=BY_OWNER,
-                    KeyConditionExpression="#owner = :owner AND begins_with(ownerSort, :agents)",
-                    ExpressionAttributeNames={"#owner": "owner"},
-                    ExpressionAttributeValues={":owner": to_attribute(owner), ":agents": to_attribute("agt_")},
-                    ScanIndexForward=False,
-                    Limit=limit - len(agents) + 1,
-                    **more,
-                )
-            agents += self._in_use([item["ownerSort"]["S"] for item in page["Items"]])
-            start = page.get("LastEvaluatedKey")
-            if len(agents) > limit:
-                return AgentPage(agents[:limit], encode_cursor(agents[limit - 1].id))
-            if start is None:
-                return AgentPage(agents, None)
-
-    def _in_use(self, agent_ids: list[str]) -> list[Agent]:
-        """Those of these agents that are not deleted, in this order. Consistent: the index lags, deletion must not."""
-        found: dict[str, Agent] = {}
-        for begin in range(0, len(agent_ids), 100):
-            wanted_keys = [to_item(keys.agent(each)) for each in agent_ids[begin : begin + 100]]
-            wanted: Any = {self._table: {"Keys": wanted_keys, "ConsistentRead": True}}
-            while wanted:
-                with storage_faults():
-                    answer = dynamodb().batch_get_item(RequestItems=wanted)
-                for item in answer["Responses"].get(self._table, []):
-                    agent = _agent(item)
-                    found[agent.id] = agent
-                wanted = answer.get("UnprocessedKeys")
-        return [found[each] for each in agent_ids if each in found and not found[each].deleted]
+        return AgentPage(*self._owned.page(owner, matches=lambda _: True, limit=limit, cursor=cursor))
 
     def _read(self, key: Mapping[str, str]) -> Agent | None:
         """DynamoDB deletes expired items some time later; nobody sees them from the moment they expire."""
@@ -208,3 +170,8 @@ def _attributes(agent: Agent) -> dict[str, Any]:
 def _agent(item: Mapping[str, Any]) -> Agent:
     values = {name: value for name, value in from_item(item).items() if name not in OWN_ATTRIBUTES}
     return Agent.model_validate(values)
+
+
+def _in_use(item: Mapping[str, Any]) -> Agent | None:
+    agent = _agent(item)
+    return None if agent.deleted else agent
