@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from shared.jobs.events import STREAM_EVENT, TERMINAL, Connected, Snapshot, StreamEvent
 from shared.schema import Schema
 from shared.web.envelope import ErrorBody, ErrorEnvelope, Meta
+from shared.web.ideations import RunAccepted, RunDetail
 from shared.web.jobs import JobAccepted, JobDetail, JobList, JobSummary, StreamTicket
 
 FIRST_WAIT: Final = 1.0
@@ -138,6 +139,14 @@ class JobsClient:
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         body = {"pipeline": pipeline, "input": dict(job_input)}
         return self._call(JobAccepted, "POST", "/jobs", json=body, headers=headers)
+
+    def open_run(self, wish: Mapping[str, Any], *, idempotency_key: str | None = None) -> RunAccepted:
+        """`POST /ideations`. Raises Refused, Unreachable."""
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        return self._call(RunAccepted, "POST", "/ideations", json=dict(wish), headers=headers)
+
+    def run(self, run_id: str) -> RunDetail:
+        return self._call(RunDetail, "GET", f"/ideations/{run_id}")
 
     def get(self, job_id: str) -> JobDetail:
         return self._call(JobDetail, "GET", f"/jobs/{job_id}")

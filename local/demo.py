@@ -11,23 +11,23 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from local.client import ClientError, JobsClient, Refused
-from local.demo_screen import ACCENT, BAD, GOOD, WARNING, Paragraph, Screen, numbered, screen_for, terminal_console
+from local.demo_ideation import IdeationDemo
+from local.demo_pipeline import Accepted, PipelineDemo
+from local.demo_screen import ACCENT, BAD, GOOD, WARNING, Screen, numbered, screen_for, terminal_console
 from local.demo_suggestion import SuggestionDemo
 from local.model_choice import ModelChoice
 from local.stack import LocalStack, StackError
 from shared.errors import ErrorCode
 from shared.jobs.events import Cancelled, Complete, Connected, Delta, Failed, Progress, Reset, Snapshot, StageStarted
 from shared.jobs.transcript import Transcript
-from shared.web.jobs import JobAccepted
 
 LONGEST_JOB: Final = 300.0
 """Seconds; noticed at the latest when the connection that is open then ends."""
@@ -46,27 +46,7 @@ _ADVICE: Final[Mapping[ErrorCode, str]] = {
 _LOGS_ADVICE: Final = "make demo ARGS='--log-dir logs', and read what the processes say there"
 
 
-class PipelineDemo(Protocol):
-    """What the demo needs to know of a pipeline: one module each, local/demo_<pipeline>.py."""
-
-    @property
-    def pipeline(self) -> str: ...
-
-    @property
-    def wish(self) -> str:
-        """What is asked for, in a line."""
-
-    @property
-    def job_input(self) -> Mapping[str, Any]: ...
-
-    def preview(self, text: str) -> list[Paragraph]:
-        """The streamed text so far as a person would read it; what is followed by a further line never changes."""
-
-    def cards(self, result: Mapping[str, Any]) -> Iterable[RenderableType]:
-        """The result."""
-
-
-DEMOS: Final[Mapping[str, Callable[[str | None], PipelineDemo]]] = {SuggestionDemo.pipeline: SuggestionDemo}
+DEMOS: Final[Mapping[str, type[PipelineDemo]]] = {demo.pipeline: demo for demo in (SuggestionDemo, IdeationDemo)}
 
 
 @dataclass(slots=True)
@@ -78,27 +58,32 @@ class _Run:
     screen: Screen
     demo: PipelineDemo
     scripted: bool
-    job: JobAccepted | None = None
+    job: Accepted | None = None
     first_delta: float | None = None
     connections: int = 0
 
     def show(self) -> int:
         """Returns the exit status. Raises ClientError."""
         self.screen.start_clock()
-        self.job = self.client.create(self.demo.pipeline, self.demo.job_input)
+        self.job = self.demo.create(self.client)
         self.screen.event(
             "202", Text.assemble((self.job.job_id, "bold"), f" answered in {self.screen.elapsed * 1000:.0f} ms"), GOOD
         )
-        transcript = Transcript()
-        for received in self.client.follow(self.job.stream_url):
-            if received.id is not None:
-                transcript.apply(received.id, received.event)
-            self._show_event(received.event, transcript)
-            if self.screen.elapsed > LONGEST_JOB:
-                self.cancel()
-                break
-        self.screen.settle()
-        return self._conclude(self.job, transcript.ended)
+        with self.demo.showing(self.stack, self.client, self.screen, self.job) as showing:
+            transcript = Transcript()
+            for received in self.client.follow(self.job.stream_url):
+                if received.id is not None:
+                    transcript.apply(received.id, received.event)
+                    showing.event(received.id, received.event, transcript)
+                self._show_event(received.event, transcript)
+                if self.screen.elapsed > LONGEST_JOB:
+                    self.cancel()
+                    break
+            self.screen.settle()
+            status = self._conclude(self.job, transcript.ended)
+            if status == 0:
+                showing.afterwards()
+        return status
 
     def _show_event(self, event: Any, now: Transcript) -> None:
         screen = self.screen
@@ -123,7 +108,7 @@ class _Run:
             case _:
                 pass
 
-    def _conclude(self, job: JobAccepted, end: Any) -> int:
+    def _conclude(self, job: Accepted, end: Any) -> int:
         total = self.screen.elapsed
         match end:
             case Complete(result=dict() as result):
@@ -143,7 +128,7 @@ class _Run:
                 self.screen.failure("The job has no result", f"none came in {total:.0f} s", _LOGS_ADVICE)
         return 1
 
-    def _costs(self, job: JobAccepted, end: Complete, total: float) -> dict[str, str]:
+    def _costs(self, job: Accepted, end: Complete, total: float) -> dict[str, str]:
         units = self.stack.capacity(job.job_id)  # first, so that our own look at the job is not in it
         detail = self.client.get(job.job_id)
         steps = 0 if detail.execution_arn is None else self.stack.transitions(detail.execution_arn)
@@ -224,7 +209,13 @@ def _demonstrate(screen: Screen, demo: PipelineDemo, choice: ModelChoice, log_di
     screen.label("request", demo.wish)
     screen.label("model", choice.label)
     began = time.monotonic()
-    stack = LocalStack(model_url=choice.url, model_api_key=choice.api_key, model=choice.name, log_dir=log_dir)
+    stack = LocalStack(
+        model_url=choice.url,
+        model_api_key=choice.api_key,
+        model=choice.name,
+        log_dir=log_dir,
+        environment=demo.environment,
+    )
     with contextlib.ExitStack() as running:
         with screen.waiting("starting the stack"):
             running.enter_context(stack)
@@ -246,7 +237,7 @@ def _warm(stack: LocalStack, demo: PipelineDemo, scripted: bool) -> str:
     """What is shown shall be a service in use, not one that imports its first request. A real model's tokens cost."""
     with JobsClient(stack.api_url, stack.token("warm-up")) as client:
         if scripted:
-            job = client.create(demo.pipeline, DEMOS[demo.pipeline]("first_token_ms=0, token_ms=0").job_input)
+            job = DEMOS[demo.pipeline]("first_token_ms=0, token_ms=0").create(client)
             for _ in client.follow(job.stream_url):
                 pass
             return "warmed up with one job"

@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from local.demo_pipeline import PipelineDemo
 from local.demo_screen import ACCENT, MUTED, Paragraph, printable
 from shared.suggestions.models import FeatureType, PriorityLevel, Suggestion, SuggestionInput, Suggestions
 from shared.suggestions.pipeline import PIPELINE
@@ -19,8 +20,8 @@ from shared.suggestions.pipeline import PIPELINE
 _LABELS = {"rationale": "why", "description": "what", "implementationConsiderations": "mind"}
 
 
-class SuggestionDemo:
-    """`directive`: an instruction to the scripted model, which a real one would make nothing of."""
+class SuggestionDemo(PipelineDemo):
+    """Three features for a checkout page."""
 
     pipeline = PIPELINE.name
 

@@ -32,6 +32,21 @@ def test_shows_the_suggestions_and_what_they_cost_and_leaves_nothing_behind() ->
         assert demo.processes() == []
 
 
+def test_shows_a_brainstorming_run_from_two_processes_and_comes_back_to_it_when_its_job_is_gone() -> None:
+    with Command([*DEMO, "--pipeline", "ideation", "--script", "first_token_ms=0, token_ms=1"]) as demo:
+        output = demo.run()
+        assert demo.status == 0, output
+        assert re.findall(r"idea +(\d+) of 10: Cozy", output) == [str(number) for number in range(1, 11)]
+        assert re.search(r"10 of 10: Cozy 5/5, Oceans 3/3, History 2/2", output)
+        assert re.search(r"joined +a second process begins to watch, 5 ideas late", output)
+        told = " ".join(output.split())
+        assert re.search(r"saw the same \d+ events in the same order: \d+ caught up on, [1-9]\d* live", told)
+        assert re.search(r"run http://\S+/ideations/run_\w+ its job has expired", told)
+        assert "the run is completed for good, with 10 ideas: Cozy 5, Oceans 3, History 2" in told
+        assert CONTROL_CHARACTERS.findall(output) == []
+        assert demo.processes() == []
+
+
 def test_shows_a_retry_in_plain_ascii_without_control_characters_whatever_the_environment_says_of_colours() -> None:
     command = [*DEMO, "--script", "disconnect_after=60, times=1"]
     with Command(command, {"FORCE_COLOR": "1", "TERM": "dumb", "PYTHONIOENCODING": "ascii"}) as demo:

@@ -1,0 +1,174 @@
+"""What the demo shows of a brainstorming run: ideas by genre, a second watcher, and the run that outlives its job."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Final
+
+from pydantic_core import from_json
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.text import Text
+
+from local.client import JobsClient, Refused
+from local.demo_pipeline import Accepted, PipelineDemo, Showing
+from local.demo_screen import ACCENT, GOOD, MUTED, WARNING, Paragraph, Screen, numbered, printable
+from local.stack import ROOT, LocalStack
+from shared.ideation.models import Idea, Ideation, IdeationInput, path_name
+from shared.ideation.pipeline import PIPELINE
+from shared.jobs.events import STREAM_EVENT, Item, StreamEvent
+from shared.jobs.transcript import Transcript
+from shared.web.ideations import RunAccepted
+
+KEPT: Final = 4
+"""Seconds for which the demo's stack keeps a completed job, so that nobody has to wait ten minutes for it to go."""
+
+LONGEST_WAIT: Final = 30.0
+
+
+class RunShowing(Showing):
+    """Counts ideas by genre, lets a second process join half-way, and comes back to the run when its job is gone."""
+
+    def __init__(self, stack: LocalStack, client: JobsClient, screen: Screen, job: Accepted) -> None:
+        super().__init__(stack, client, screen, job)
+        assert isinstance(job, RunAccepted)  # noqa: S101 - what IdeationDemo.create answers
+        self._run = job
+        self._genres = client.run(job.run_id).genres
+        self._seen: list[dict[str, Any]] = []
+        self._joined_after = 0
+        self._second: subprocess.Popen[str] | None = None
+
+    def event(self, number: int, event: StreamEvent, now: Transcript) -> None:
+        self._seen.append({"id": number, "event": STREAM_EVENT.dump_python(event, mode="json")})
+        if not isinstance(event, Item):
+            return
+        found = Counter(tuple(item.data["genrePath"]) for item in now.items.values())
+        counts = (f"{each.genre_path[-1]} {found[tuple(each.genre_path)]}/{each.planned}" for each in self._genres)
+        total = sum(each.planned for each in self._genres)
+        self.screen.event("idea", f"{found.total()} of {total}: {', '.join(counts)}", GOOD)
+        if self._second is None and found.total() * 2 >= total:
+            self._joined_after = number
+            self._second = self._join()
+            self.screen.event("joined", f"a second process begins to watch, {found.total()} ideas late", WARNING)
+
+    def afterwards(self) -> None:
+        screen = self.screen
+        screen.console.print()
+        screen.label("watchers", self._comparison())
+        screen.label("run", self._run.run_url)
+        self._wait_for_the_jobs_end()
+        run = self.client.run(self._run.run_id)
+        counts = ", ".join(f"{each.genre_path[-1]} {each.found}" for each in run.genres)
+        screen.label("", f"its job has expired ({KEPT} s here): GET {self._run.status_url} is 404")
+        screen.label("", f"the run is {run.status} for good, with {numbered(len(run.ideas), 'idea')}: {counts}")
+
+    def close(self) -> None:
+        if self._second is not None and self._second.poll() is None:
+            self._second.kill()
+            self._second.wait()
+
+    def _join(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "local.watch", self._run.stream_url]
+        environment = {**os.environ, "MILLRACE_TOKEN": self.stack.token("demo")}
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+
+    def _comparison(self) -> str:
+        if self._second is None:
+            return "only this one"
+        lines, _ = self._second.communicate(timeout=LONGEST_WAIT)
+        received = [event for event in map(json.loads, lines.splitlines()) if event["id"] is not None]
+        late = sum(event["id"] <= self._joined_after for event in received)
+        if received != self._seen:
+            return f"the second process saw other events: {len(received)} where there were {len(self._seen)}"
+        kinds = Counter(event["event"]["type"] for event in received)
+        what = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        return (
+            f"the second process, which came after event {self._joined_after}, saw the same {len(received)} events in "
+            f"the same order: {late} caught up on, {len(received) - late} live ({what})"
+        )
+
+    def _wait_for_the_jobs_end(self) -> None:
+        """Raises ClientError when the job can no longer be looked up for any other reason than that it has expired."""
+        deadline = time.monotonic() + LONGEST_WAIT
+        while time.monotonic() < deadline:
+            try:
+                self.client.get(self._run.job_id)
+            except Refused as refused:
+                if refused.status == 404:
+                    return
+                raise
+            time.sleep(0.1)
+
+
+class IdeationDemo(PipelineDemo):
+    """Ten ideas for a podcast series, in three genres."""
+
+    pipeline = PIPELINE.name
+    environment: ClassVar[Mapping[str, str]] = {"JOB_RETENTION_SECONDS": str(KEPT)}
+    showing = RunShowing
+
+    def __init__(self, directive: str | None = None) -> None:
+        self._input = IdeationInput(
+            platform="podcast series",
+            genre_paths=[["Fiction", "Mystery", "Cozy"], ["Science", "Oceans"], ["History"]],
+            genre_proportions=[45, 35, 20],
+            requirements="Each works for listeners who begin in the middle."
+            + (f" [[script: {directive}]]" if directive else ""),
+            idea_count=10,
+        )
+
+    @property
+    def wish(self) -> str:
+        asked = self._input
+        shares = zip(asked.genre_paths, asked.genre_proportions, strict=True)
+        genres = ", ".join(f"{share:g} % {path_name(path)}" for path, share in shares)
+        return f"{asked.idea_count} ideas for a {asked.platform}: {genres}"
+
+    @property
+    def job_input(self) -> Mapping[str, Any]:
+        return self._input.model_dump(mode="json", exclude_none=True)
+
+    def create(self, client: JobsClient) -> RunAccepted:
+        return client.open_run(self.job_input)
+
+    def preview(self, text: str) -> list[Paragraph]:
+        """A line of the text is an idea; the last may be half written."""
+        return [each for number, line in enumerate(text.splitlines(), start=1) for each in _paragraphs(number, line)]
+
+    def cards(self, result: Mapping[str, Any]) -> Iterator[RenderableType]:
+        made = Ideation.model_validate(result)
+        for share in made.genres:
+            ideas = [idea for idea in made.ideas if idea.genre_path == share.genre_path]
+            title = f" {path_name(share.genre_path)}: {share.found} of {share.planned} ({share.proportion:g} %) "
+            yield Panel(
+                Group(*(_line(idea) for idea in ideas)),
+                title=Text(printable(title), style=f"bold {ACCENT}"),
+                title_align="left",
+                box=box.ROUNDED,
+                border_style=MUTED,
+            )
+
+
+def _paragraphs(number: int, line: str) -> Iterator[Paragraph]:
+    try:
+        idea = from_json(line, allow_partial="trailing-strings")
+    except ValueError:
+        return
+    if isinstance(idea, dict):
+        for name, label in (("title", ""), ("logline", "line"), ("description", "what")):
+            if value := idea.get(name):
+                text = printable(str(value))
+                yield label, Text(f"{number}  {text}", style=f"bold {ACCENT}") if not label else Text(text)
+
+
+def _line(idea: Idea) -> Text:
+    return Text.assemble(
+        (printable(f"{idea.number:2}  {idea.title}"), "bold"), "\n", printable(f"    {idea.logline}"), overflow="fold"
+    )
