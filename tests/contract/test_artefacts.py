@@ -177,10 +177,11 @@ def emulate(stack: LocalStack, emulator_program: Path, tmp_path: Path) -> Iterat
     assert {folder: gate.refused for folder, gate in gates.items() if gate.refused} == {}
 
 
-def http_event(name: str, job_id: str) -> dict[str, Any]:
-    """The event, about this job."""
+def http_event(name: str, named: str) -> dict[str, Any]:
+    """The event, about this job or agent."""
     read = event(name)
-    text = json.dumps(read).replace(read["pathParameters"]["jobId"], job_id)
+    (example,) = read["pathParameters"].values()
+    text = json.dumps(read).replace(example, named)
     replaced: dict[str, Any] = json.loads(text)
     return replaced
 
@@ -189,10 +190,12 @@ def data(answer: dict[str, Any]) -> Any:
     return json.loads(answer["body"])["data"]
 
 
-def create(emulate: Callable[[str], Emulated]) -> str:
-    """A new job's id; each creation with an idempotency key of its own."""
+def create(emulate: Callable[[str], Emulated], **fields: str) -> str:
+    """A new job's id, with these fields in its input; each creation with an idempotency key of its own."""
     new = event("create_job.valid")
     new["headers"]["idempotency-key"] = str(uuid.uuid4())
+    body = json.loads(new["body"])
+    new["body"] = json.dumps({**body, "input": {**body["input"], **fields}})
     answer = emulate("create_job").invoke(new)
     assert answer["statusCode"] == 202, answer
     return str(data(answer)["jobId"])
@@ -220,6 +223,27 @@ def test_a_job_is_listed_ticketed_and_cancelled_through_built_artefacts(emulate:
     assert job_id in [job["jobId"] for job in listed["jobs"]]
     assert ticket["statusCode"] == 201
     assert data(cancelled)["status"] == "cancelled"
+
+
+def test_a_job_is_done_by_an_agent_through_built_artefacts(emulate: Callable[[str], Emulated]) -> None:
+    made = emulate("create_agent").invoke(event("create_agent.valid"))
+    assert made["statusCode"] == 201, made
+    agent_id = data(made)["agentId"]
+    job_id = create(emulate, agentId=agent_id)
+    changed = data(emulate("update_agent").invoke(http_event("update_agent.valid", agent_id)))
+    deleted = emulate("delete_agent").invoke(http_event("delete_agent.valid", agent_id))
+    cancelled = emulate("cancel_job").invoke(http_event("cancel_job.valid", job_id))
+    resumed = emulate("resume_job").invoke(http_event("resume_job.valid", job_id))
+    for stage in ("generate_suggestions", "validate_suggestions"):
+        done = emulate(stage).invoke({**event(f"{stage}.first_attempt"), "jobId": job_id, "generation": 2})
+        assert done == {"jobId": job_id, "stage": stage, "status": "done"}
+
+    assert changed["version"] == 2
+    assert (deleted["statusCode"], cancelled["statusCode"], resumed["statusCode"]) == (200, 200, 202)
+    job = data(emulate("get_job").invoke(http_event("get_job.valid", job_id)))
+    assert job["agent"] == {"agentId": agent_id, "version": 1}
+    assert emulate("get_agent").invoke(http_event("get_agent.valid", agent_id))["statusCode"] == 404
+    assert emulate("list_agents").invoke(event("list_agents.valid"))["statusCode"] == 200
 
 
 def test_a_job_fails_through_the_built_artefact_of_record_failure(emulate: Callable[[str], Emulated]) -> None:

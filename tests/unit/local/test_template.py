@@ -79,6 +79,8 @@ def test_the_products_own_template_resolves_completely() -> None:
     assert template.buckets
     assert template.state_machines
     assert template.authorizer is not None
+    assert template.cors is not None
+    assert {route.method for route in template.routes if route.authorized} <= set(template.cors.allow_methods)
 
 
 @pytest.mark.parametrize(
