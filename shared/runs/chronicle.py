@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
@@ -59,6 +59,7 @@ class RunChronicle:
             status=TransformStatus.RUNNING,
             transform_id=transform_id_of(job),
             versions={PARAMETERS: 1},
+            digests={PARAMETERS: parameters.digest},
             revision=1,
             created_at=job.created_at,
             updated_at=job.created_at,
@@ -67,39 +68,32 @@ class RunChronicle:
         return self._runs.opening(run, transform, (parameters,))
 
     def moved(self, job: Job) -> Alongside | None:
-        """The run of a job that ends or runs anew, `job` being as it will be then; None when the run was deleted."""
+        """The run of a job that ends or runs anew, `job` being as it will be then.
+
+        None when the run knows all that already, was deleted, or is none of this job's.
+        """
         keeping = self._keeping(job)
-        if keeping is None:
-            return None
-        run = self._runs.get(_run_of(job))
-        if run is None or run.deleting:
+        run = self._runs.get(_run_of(job)) if keeping else None
+        before = self._runs.transform(run.id, transform_id_of(job)) if run else None
+        if keeping is None or run is None or before is None or run.deleting:
             return None
         made = self._made(keeping, job) if job.status.ended else {}
-        versions = {**run.versions, **{role: run.versions.get(role, 0) + 1 for role in made}}
-        artefacts = tuple(
-            Artefact(
-                run_id=run.id,
-                role=role,
-                version=versions[role],
-                transform_id=transform_id_of(job),
-                content=dict(content),
-                created_at=job.updated_at,
-            )
-            for role, content in made.items()
-        )
-        before = self._runs.transform(run.id, transform_id_of(job))
-        outputs = {**(before.outputs if before else {}), **{each.role: each.ref for each in artefacts}}
-        inputs = before.inputs if before else {PARAMETERS: artefact_ref(PARAMETERS, 1)}
+        artefacts = tuple(_new_versions(run, before, job, made))
+        outputs = {**before.outputs, **{each.role: each.ref for each in artefacts}}
+        transform = _transform(job, inputs=before.inputs, outputs=outputs)
+        if transform == before and not artefacts:
+            return None
         moved = run.model_copy(
             update={
-                "status": STATUS[job.status],
-                "transform_id": transform_id_of(job),
-                "versions": versions,
+                "status": transform.status,
+                "transform_id": transform.id,
+                "versions": {**run.versions, **{each.role: each.version for each in artefacts}},
+                "digests": {**run.digests, **{each.role: each.digest for each in artefacts}},
                 "revision": run.revision + 1,
                 "updated_at": job.updated_at,
             }
         )
-        return self._runs.moving(moved, _transform(job, inputs=inputs, outputs=outputs), artefacts)
+        return self._runs.moving(moved, transform, artefacts)
 
     def _keeping(self, job: Job) -> RunKeeping | None:
         pipeline = self._pipelines.get(job.pipeline)
@@ -117,6 +111,23 @@ class RunChronicle:
 def transform_id_of(job: Job) -> str:
     """One transform a job, however often the job is resumed."""
     return f"tfm_{job.id.removeprefix('job_')}"
+
+
+def _new_versions(run: Run, before: Transform, job: Job, made: Mapping[str, Mapping[str, Any]]) -> Iterator[Artefact]:
+    """What the job has made beyond what it had made by its last end."""
+    for role, content in made.items():
+        version = run.versions.get(role, 0)
+        artefact = Artefact(
+            run_id=run.id,
+            role=role,
+            version=version + 1,
+            transform_id=before.id,
+            content=dict(content),
+            created_at=job.updated_at,
+        )
+        made_before = before.outputs.get(role) == artefact_ref(role, version)
+        if not (made_before and run.digests.get(role) == artefact.digest):
+            yield artefact
 
 
 def _run_of(job: Job) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +31,7 @@ class Run(Schema):
     """Something a user keeps and comes back to.
 
     `status` is its latest transform's; runs made before there were statuses are completed. `versions` counts the
-    artefacts of each role; `revision` counts the writes.
+    artefacts of each role, `digests` are those of the newest ones; `revision` counts the writes.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Run(Schema):
     status: TransformStatus = TransformStatus.COMPLETED
     transform_id: str | None = None
     versions: dict[str, int] = Field(default_factory=dict)
+    digests: dict[str, str] = Field(default_factory=dict)
     revision: int = Field(default=0, ge=0)
     deleting: bool = False
     created_at: datetime
@@ -78,6 +81,16 @@ class Artefact(Schema):
     def ref(self) -> str:
         return artefact_ref(self.role, self.version)
 
+    @property
+    def text(self) -> str:
+        """The content as JSON."""
+        return json.dumps(self.content)
+
+    @property
+    def digest(self) -> str:
+        """Tells contents apart without reading them."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:32]
+
 
 def artefact_ref(role: str, version: int) -> str:
     return f"{role}.v{version}"
@@ -93,9 +106,11 @@ class Lineage:
 
     @property
     def latest_transform(self) -> Transform | None:
-        return next((each for each in self.transforms if each.id == self.run.transform_id), None) or (
-            self.transforms[-1] if self.transforms else None
-        )
+        """What is under way, or has happened last."""
+        return self.transform(self.run.transform_id) or next(reversed(self.transforms), None)
+
+    def transform(self, transform_id: str | None) -> Transform | None:
+        return next((each for each in self.transforms if each.id == transform_id), None)
 
     def latest(self, role: str) -> Artefact | None:
         """The newest artefact of the role."""

@@ -38,22 +38,18 @@ class RunService:
 
     def view(self, owner: str, run_id: str) -> RunView:
         """The run as it is now. Raises NotFound, Forbidden."""
-        lineage = self.lineage(owner, run_id)
-        transform = lineage.latest_transform
-        if transform is None or transform.status is not TransformStatus.RUNNING:
-            return RunView(lineage, transform, None)
-        job = self._live_job(owner, transform)
-        if job is not None:
-            now = transform.model_copy(update={"retry_count": job.job.retry_count})
-            return RunView(lineage, now, job)
-        # It may have ended between our two looks; if it has not, nobody is left who could end it.
-        again = self.lineage(owner, run_id)
-        transform = again.latest_transform
-        if transform is None or transform.status is not TransformStatus.RUNNING:
-            return RunView(again, transform, None)
-        lost = {"status": TransformStatus.FAILED, "failure": LOST}
-        run = again.run.model_copy(update={"status": TransformStatus.FAILED})
-        return RunView(Lineage(run, again.transforms, again.artefacts), transform.model_copy(update=lost), None)
+        while True:
+            lineage = self.lineage(owner, run_id)
+            transform = lineage.latest_transform
+            if transform is None or transform.status is not TransformStatus.RUNNING:
+                return RunView(lineage, transform, None)
+            job = self._live_job(owner, transform)
+            if job is not None:
+                now = transform.model_copy(update={"retry_count": job.job.retry_count})
+                return RunView(lineage, now, job)
+            if self._runs.get(run_id) == lineage.run:
+                return _lost(lineage, transform)
+            # It has ended between our two looks.
 
     def lineage(self, owner: str, run_id: str) -> Lineage:
         """Everything the run was made of and has led to. Raises NotFound, Forbidden."""
@@ -81,11 +77,13 @@ class RunService:
             raise _unknown(run_id)
         if run.owner != owner:
             raise Forbidden("this run belongs to somebody else")
+        # What names the jobs goes last, so that whoever repeats this finds those that are still to be ended.
+        self._runs.hide(run_id)
         lineage = self._runs.lineage(run_id)
-        self._runs.delete(run)
         for transform in lineage.transforms if lineage else ():
             if transform.job_id is not None:
                 self._jobs.forget(owner, transform.job_id)
+        self._runs.remove(run_id)
         log.info("run deleted", run_id=run_id)
 
     def _live_job(self, owner: str, transform: Transform) -> JobView | None:
@@ -94,6 +92,13 @@ class RunService:
         except (NotFound, Forbidden):
             return None
         return None if view.job.status.ended else view
+
+
+def _lost(lineage: Lineage, transform: Transform) -> RunView:
+    """Nobody is left who could end it."""
+    run = lineage.run.model_copy(update={"status": TransformStatus.FAILED})
+    failed = transform.model_copy(update={"status": TransformStatus.FAILED, "failure": LOST})
+    return RunView(Lineage(run, lineage.transforms, lineage.artefacts), failed, None)
 
 
 def _unknown(run_id: str) -> NotFound:

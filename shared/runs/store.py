@@ -41,5 +41,8 @@ class RunStore(Protocol):
         It is refused when the stored run is not of the revision before, is being deleted, or is gone.
         """
 
-    def delete(self, run: Run) -> None:
-        """Take the run out of sight, then remove all there is of it. Can be repeated until it gets through."""
+    def hide(self, run_id: str) -> None:
+        """Take the run out of every list, and let no move fit it any more; it is `deleting` from now on."""
+
+    def remove(self, run_id: str) -> None:
+        """Remove all there is of a hidden run. Can be repeated until it gets through."""

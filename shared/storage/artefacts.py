@@ -37,8 +37,10 @@ class TextArtefacts:
             found = s3().get_object(Bucket=self._bucket, Key=stored[len(REFERENCE) :])
             return found["Body"].read().decode()
 
-    def drop(self, stored: str) -> None:
-        """Delete the text, if it is in the bucket."""
-        if stored.startswith(REFERENCE):
-            with storage_faults():
-                s3().delete_object(Bucket=self._bucket, Key=stored[len(REFERENCE) :])
+    def drop_all(self, owner_id: str) -> None:
+        """Delete every text of the job or run that is in the bucket, also those no item ever came to refer to."""
+        pages = s3().get_paginator("list_objects_v2")
+        with storage_faults():
+            for page in pages.paginate(Bucket=self._bucket, Prefix=f"{self._folder}/{owner_id}/"):
+                for found in page.get("Contents", ()):
+                    s3().delete_object(Bucket=self._bucket, Key=found["Key"])

@@ -78,21 +78,23 @@ class DynamoRunStore:
         )
         return self._alongside(run, transform, artefacts, **unmoved)
 
-    def delete(self, run: Run) -> None:
+    def hide(self, run_id: str) -> None:
         with refused_condition(lambda _: RunGone()), contextlib.suppress(RunGone):
             dynamodb().update_item(
                 TableName=self._table,
-                Key=to_item(keys.run(run.id)),
+                Key=to_item(keys.run(run_id)),
                 UpdateExpression="SET deleting = :yes REMOVE ownerSort",
                 ConditionExpression="attribute_exists(PK)",
                 ExpressionAttributeValues={":yes": to_attribute(True)},
             )
-        for item in self._partition(run.id):
-            if "content" in item:
-                self._artefacts.drop(item["content"]["S"])
+
+    def remove(self, run_id: str) -> None:
+        self._artefacts.drop_all(run_id)
+        for item in self._partition(run_id):
             if item["SK"]["S"] != keys.RUN:
-                self._remove(item["SK"]["S"], run.id)
-        self._remove(keys.RUN, run.id)
+                self._remove({"PK": item["PK"], "SK": item["SK"]})
+        # Last: whoever repeats this finds it by the run.
+        self._remove(to_item(keys.run(run_id)))
 
     def _alongside(self, run: Run, transform: Transform, artefacts: Sequence[Artefact], **condition: Any) -> Alongside:
         run_item = {**keys.run(run.id), "ownerSort": run.id, **_dump(run)}
@@ -104,7 +106,8 @@ class DynamoRunStore:
         return Alongside(tuple({"Put": {"TableName": self._table, **put}} for put in puts))
 
     def _item_of(self, artefact: Artefact) -> Item:
-        content = self._artefacts.keep(artefact.run_id, artefact.ref, json.dumps(artefact.content))
+        # Two who prepare the same version must not write over each other's text: only one of them will be the version.
+        content = self._artefacts.keep(artefact.run_id, f"{artefact.ref}-{artefact.digest}", artefact.text)
         own = {**_dump(artefact), "content": content}
         return to_item({**keys.artefact(artefact.run_id, artefact.role, artefact.version), **own})
 
@@ -113,9 +116,9 @@ class DynamoRunStore:
             found = dynamodb().get_item(TableName=self._table, Key=to_item(key), ConsistentRead=True)
         return found.get("Item")
 
-    def _remove(self, sort: str, run_id: str) -> None:
+    def _remove(self, key: Item) -> None:
         with storage_faults():
-            dynamodb().delete_item(TableName=self._table, Key=to_item({"PK": keys.run(run_id)["PK"], "SK": sort}))
+            dynamodb().delete_item(TableName=self._table, Key=key)
 
     def _partition(self, run_id: str) -> Iterator[Item]:
         start: dict[str, Any] = {}

@@ -19,7 +19,7 @@ from local.template import Template
 from tools.validate_template.document import Resource
 
 _SERVICES = {"DynamoDB_20120810": "dynamodb", "AWSStepFunctions": "states", "secretsmanager": "secretsmanager"}
-_S3_ACTIONS = {"GET": "s3:GetObject", "PUT": "s3:PutObject"}
+_S3_ACTIONS = {"GET": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
 _PLACEHOLDER = re.compile(r"\$\{([\w:]+?)(?:\.Arn)?\}")
 
 
@@ -85,7 +85,9 @@ def _wanted(environ: Environ, body: bytes) -> list[tuple[str, str]]:
     """The actions of a request with the ARNs they are on."""
     target = environ.get("HTTP_X_AMZ_TARGET")
     if target is None:
-        return [(_S3_ACTIONS[environ["REQUEST_METHOD"]], f"arn:aws:s3:::{environ['PATH_INFO'].lstrip('/')}")]
+        listing = "list-type" in environ.get("QUERY_STRING", "")
+        action = "s3:ListBucket" if listing else _S3_ACTIONS[environ["REQUEST_METHOD"]]
+        return [(action, f"arn:aws:s3:::{environ['PATH_INFO'].strip('/')}")]
     service, operation = target.split(".", 1)
     request = json.loads(body.decode())
     if operation == "TransactWriteItems":

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from shared.jobs.ids import RUN_ID
 from shared.jobs.store import Alongside
 from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
 from shared.runs.store import RunPage
-
-
-@dataclass(frozen=True, slots=True)
-class FakeWrite:
-    """What FakeJobStore makes together with its own."""
-
-    fits: Callable[[], bool]
-    make: Callable[[], None]
 
 
 class FakeRunStore:
@@ -53,7 +45,7 @@ class FakeRunStore:
         self, owner: str, *, kind: str, status: TransformStatus | None, limit: int, cursor: str | None
     ) -> RunPage:
         with self._lock:
-            if cursor is not None and cursor not in self._runs:
+            if cursor is not None and not RUN_ID.fullmatch(cursor):
                 raise ValueError("not a cursor of this store")
             ids = sorted((each for each in self._runs if cursor is None or each < cursor), reverse=True)
             runs = [run for run in map(self._run, ids) if run is not None and not run.deleting]
@@ -70,28 +62,35 @@ class FakeRunStore:
 
         return self._writing(fits, run, transform, artefacts)
 
-    def delete(self, run: Run) -> None:
+    def hide(self, run_id: str) -> None:
         with self._lock:
-            self._artefacts.pop(run.id, None)
-            self._transforms.pop(run.id, None)
-            self._runs.pop(run.id, None)
+            run = self._run(run_id)
+            if run is not None:
+                self._runs[run_id] = run.model_copy(update={"deleting": True}).model_dump_json()
+
+    def remove(self, run_id: str) -> None:
+        with self._lock:
+            self._artefacts.pop(run_id, None)
+            self._transforms.pop(run_id, None)
+            self._runs.pop(run_id, None)
 
     def _writing(
         self, fits: Callable[[], bool], run: Run, transform: Transform, artefacts: Sequence[Artefact]
     ) -> Alongside:
-        def fits_now() -> bool:
-            with self._lock:
-                return fits()
+        """One write: FakeJobStore calls it together with its own, and it answers whether it was made."""
 
-        def make() -> None:
+        def write() -> bool:
             with self._lock:
+                stored = self._artefacts.get(run.id, {})
+                if not fits() or any(each.ref in stored for each in artefacts):
+                    return False
                 self._runs[run.id] = run.model_dump_json()
                 self._transforms.setdefault(run.id, {})[transform.id] = transform.model_dump_json()
-                self._artefacts.setdefault(run.id, {}).update(
-                    {artefact.ref: artefact.model_dump_json() for artefact in artefacts}
-                )
+                new = {artefact.ref: artefact.model_dump_json() for artefact in artefacts}
+                self._artefacts.setdefault(run.id, {}).update(new)
+                return True
 
-        return Alongside((FakeWrite(fits_now, make),))
+        return Alongside((write,))
 
     def _run(self, run_id: str) -> Run | None:
         text = self._runs.get(run_id)
