@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -132,4 +133,13 @@ class JobEnder:
                 raise
             ended = stale.current
         ensure_terminal_event(self._log, ended, clock=self._clock)
+        self._keep_what_came_meanwhile(ended)
         return ended
+
+    def _keep_what_came_meanwhile(self, ended: Job) -> None:
+        """A stage can keep items until the log has its end; those that came after the look at them are missing yet."""
+        if ended.status is JobStatus.COMPLETED or self._chronicle.moved(ended) is None:
+            return
+        guard = JobGuard(status_in=frozenset({ended.status}), generation=ended.generation)
+        with contextlib.suppress(StaleWrite):  # it runs anew, and the items will be in what it comes to
+            update_together(self._chronicle, self._jobs, ended, {"updated_at": self._clock()}, when=guard)

@@ -81,7 +81,10 @@ class JobStore(Protocol):
     """Where jobs are kept. No method ever shows an expired job."""
 
     def put_new(self, job: Job, *, alongside: Alongside | None = None) -> None:
-        """Store a job under a new id; raises ValueError when another job has it. Storing the same job twice is once."""
+        """Store a job under a new id; raises ValueError when another job has it. Storing the same job twice is once.
+
+        Raises AlongsideRefused when the id is free, but what goes with the job does not fit.
+        """
 
     def get(self, job_id: str) -> Job | None: ...
 

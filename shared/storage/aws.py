@@ -21,6 +21,7 @@ THROTTLES = frozenset(
         "RequestLimitExceeded",
         "ThrottlingException",
         "TooManyRequestsException",
+        "TransactionConflictException",  # a plain write that meets a transaction on its item
         "SlowDown",
     }
 )

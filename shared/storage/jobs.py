@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.clock import Clock
+from shared.errors import StorageThrottled
 from shared.jobs.ids import JOB_ID
 from shared.jobs.job import Job
 from shared.jobs.store import Alongside, AlongsideRefused, JobFilter, JobGuard, JobPage, StaleWrite
@@ -14,7 +15,7 @@ from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.owned import Owned
-from shared.storage.transactions import ConditionsRefused, write_together
+from shared.storage.transactions import ATTEMPTS, ConditionsRefused, write_together
 from shared.ulid import ALPHABET
 
 LIVE_JOBS = "LiveJobs"
@@ -57,8 +58,10 @@ class DynamoJobStore:
             else:
                 write_together([{"Put": put}, *alongside.writes])
         except ConditionsRefused as refused:
+            if 0 not in refused.existing:
+                raise AlongsideRefused from refused
             # A write whose answer was lost is repeated by botocore and finds itself.
-            existing = refused.existing.get(0)
+            existing = refused.existing[0]
             if not existing or from_item(existing) != from_item(item):
                 raise ValueError(f"{job.id} is stored already") from refused
 
@@ -77,11 +80,15 @@ class DynamoJobStore:
         return _job(updated["Attributes"])
 
     def _update_together(self, job_id: str, changes: Mapping[str, Any], when: JobGuard, alongside: Alongside) -> Job:
-        """A transaction answers nothing: what the job is now follows from what it was, provided nobody else moved it."""
-        while True:
+        """A transaction answers nothing: what the job is now follows from what it was, if nobody else moved it."""
+        after: Job | None = None
+        for _ in range(ATTEMPTS):
             before = self.get(job_id)
+            if before is not None and before == after:
+                return before  # refused by our own write, whose answer was lost
             if before is None or not when.holds(before):
                 raise StaleWrite(before)
+            after = before.model_copy(update=dict(changes))
             update = self._update(job_id, changes, replace(when, updated_at=before.updated_at))
             try:
                 write_together([{"Update": update}, *alongside.writes])
@@ -89,7 +96,8 @@ class DynamoJobStore:
                 if 0 not in refused.existing:
                     raise AlongsideRefused from refused
                 continue
-            return before.model_copy(update=dict(changes))
+            return after
+        raise StorageThrottled("the job is being moved by others")
 
     def _update(self, job_id: str, changes: Mapping[str, Any], when: JobGuard) -> dict[str, Any]:
         """The request of a conditional update, as UpdateItem and a transaction's Update take it."""
