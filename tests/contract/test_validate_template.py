@@ -208,13 +208,13 @@ BROKEN = {
         TEMPLATE,
         "      Timeout: 30\n",
         "",
-        "CompleteJobFunction.Timeout: must be written out as a number",
+        "PrepareIdeasFunction.Timeout: must be written out as a number",
     ),
     "a function without memory": (
         TEMPLATE,
         "      MemorySize: 512\n",
         "",
-        "CompleteJobFunction.MemorySize: must be written out as a number",
+        "PrepareIdeasFunction.MemorySize: must be written out as a number",
     ),
     "a stream window longer than its function": (
         TEMPLATE,
