@@ -104,14 +104,11 @@ class JobService:
         Raises InvalidInput, RateLimitExceeded, Conflict (the first request with this key is still under way) and
         NotStarted (the job is stored as failed).
         """
-        agent = self._agent_for(owner, request.input)
-        model = self._model_for(request.input, agent)
-        job = self._new_job(owner, request, model, agent)
+        now = self._clock().timestamp()
+        job_id = new_job_id(int(now * 1000))
         if idempotency_key is None:
-            return self._create(job)
-        claim = KeyClaim(
-            job_id=job.id, request_hash=hash_of_request(_meaning(request)), claimed_at=self._clock().timestamp()
-        )
+            return self._create(self._new_job(owner, request, job_id))
+        claim = KeyClaim(job_id=job_id, request_hash=hash_of_request(_meaning(request)), claimed_at=now)
         expires_at = int(claim.claimed_at) + IDEMPOTENCY_SECONDS
         try:
             self._keys.claim(owner, idempotency_key, claim, expires_at=expires_at)
@@ -124,7 +121,8 @@ class JobService:
             except KeyTaken:
                 raise _under_way() from None
         try:
-            return self._create(job)
+            # Not before: a repeat gets the first one's answer, also when its agent is deleted meanwhile.
+            return self._create(self._new_job(owner, request, job_id))
         except MillraceError:
             # Also after NotStarted: the repeat it asks for is to make another job.
             self._keys.release(owner, idempotency_key, claim)
@@ -203,21 +201,21 @@ class JobService:
             return self._starter.start(job)
         return job
 
-    def _new_job(self, owner: str, request: NewJob, model: str, agent: Agent | None) -> Job:
+    def _new_job(self, owner: str, request: NewJob, job_id: str) -> Job:
         now = self._clock()
         pipeline = self._pipelines[request.pipeline]
-        milliseconds = int(now.timestamp() * 1000)
+        agent = self._agent_for(owner, request.input)
         links = request.links
         if pipeline.keeps is not None:
             if links.run_id is not None:
                 raise InvalidInput([FieldIssue("links.runId", "must be left out: these jobs open runs of their own")])
-            links = links.model_copy(update={"run_id": new_run_id(milliseconds)})
+            links = links.model_copy(update={"run_id": new_run_id(int(now.timestamp() * 1000))})
         job = Job(
-            id=new_job_id(milliseconds),
+            id=job_id,
             owner=owner,
             pipeline=pipeline.name,
             input=request.input.model_dump(mode="json", exclude_none=True),
-            model=model,
+            model=self._model_for(request.input, agent),
             agent=agent.ref if agent else None,
             max_retries=pipeline.max_retries,
             links=links,

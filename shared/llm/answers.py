@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from shared.errors import ModelTimeout
 from shared.jobs.events import Reset
 from shared.jobs.stages import StageRun
+from shared.jobs.usage import TokenUsage
 from shared.llm.model import (
     ChatModel,
     Finished,
@@ -86,22 +87,22 @@ async def stream_answer(
     output_schema: OutputSchema,
     *,
     progress_of: Callable[[int], float],
-) -> None:
-    """One answer, added to the job's text as it comes; `progress_of` its length is the job's progress.
+) -> Finished:
+    """One answer, added to the job's text as it comes, and how it ended; `progress_of` its length is the progress.
 
     A call that an earlier attempt has left running is gone on with. Where that turns out to be impossible, the text so
     far is dropped and the model asked anew.
     """
     request = model_request(run, messages, output_schema, resume_from=run.resume_from)
     try:
-        await _write_answer(model, run, request, progress_of)
+        return await _write_answer(model, run, request, progress_of)
     except (ResponseGone, ModelTimeout) as error:
         if request.resume_from is None:
             raise
         log.info("response not resumed", job_id=run.job.id, stage=run.job.stage, reason=type(error).__name__)
         await model.cancel(request.resume_from)  # one that hangs would hang again
         await start_over(run, "RESTARTED", "the model's answer was lost and is asked for again")
-        await _write_answer(model, run, replace(request, resume_from=None), progress_of)
+        return await _write_answer(model, run, replace(request, resume_from=None), progress_of)
 
 
 async def start_over(
@@ -116,8 +117,9 @@ async def start_over(
 
 async def _write_answer(
     model: ChatModel, run: StageRun, request: ModelRequest, progress_of: Callable[[int], float]
-) -> None:
+) -> Finished:
     length = len(run.stream.text)
+    finished = Finished(TokenUsage())
     async with aclosing(pieces(model, run, request)) as answer:
         async for piece in answer:
             match piece:
@@ -127,8 +129,9 @@ async def _write_answer(
                     length += len(text)
                     run.stream.report(progress_of(length))
                     run.stream.write(text, cursor=cursor)
-                case _:
-                    pass
+                case Finished():
+                    finished = piece
+    return finished
 
 
 def strict_schema(name: str, answer: type[BaseModel]) -> OutputSchema:

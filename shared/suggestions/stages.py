@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from shared.errors import InvalidModelOutput
 from shared.jobs.stages import StageRun
 from shared.llm.answers import complaint, start_over, stream_answer
-from shared.llm.model import ChatModel, Message
+from shared.llm.model import ChatModel, Finished, Message
 from shared.suggestions.models import SuggestionInput, Suggestions
 from shared.suggestions.prompts import output_schema, repair_messages, request_messages
 
@@ -57,17 +57,16 @@ class ValidateSuggestions:
     async def _repaired(self, run: StageRun, answer: str, wrong: str) -> Suggestions:
         if run.resume_from is None:
             await start_over(run, "REPAIR", "the answer did not fit its schema and is being repaired")
-        await _stream_suggestions(self._model, run, repair_messages(_wanted(run), answer, wrong))
+        repaired = await _stream_suggestions(self._model, run, repair_messages(_wanted(run), answer, wrong))
         try:
             return Suggestions.model_validate_json(run.stream.text)
         except ValidationError as error:
-            raise InvalidModelOutput(
-                f"the model's answer does not fit, also after repair: {complaint(error)}"
-            ) from None
+            reason = "it was cut off at its output limit" if repaired.truncated else complaint(error)
+            raise InvalidModelOutput(f"the model's answer does not fit, also after repair: {reason}") from None
 
 
-async def _stream_suggestions(model: ChatModel, run: StageRun, messages: tuple[Message, ...]) -> None:
-    await stream_answer(model, run, messages, output_schema(), progress_of=progress_of)
+async def _stream_suggestions(model: ChatModel, run: StageRun, messages: tuple[Message, ...]) -> Finished:
+    return await stream_answer(model, run, messages, output_schema(), progress_of=progress_of)
 
 
 def _wanted(run: StageRun) -> SuggestionInput:

@@ -86,6 +86,17 @@ class TestCreating:
         assert "scripted-0 is none of: scripted-1, scripted-2" in issue.rule
         assert new_job(core, agent, custom_model="scripted-1").agent == agent.ref
 
+    def test_a_repeat_answers_the_first_job_also_when_the_agent_is_deleted_meanwhile(self) -> None:
+        core = Core()
+        agent = new_agent(core)
+        request = a_request(input=PoemInput(agent_id=agent.id))
+        first = core.service.create("ada", request, idempotency_key="key")
+        core.agents.delete("ada", agent.id)
+        assert core.service.create("ada", request, idempotency_key="key") == first
+        for _ in range(2):
+            with pytest.raises(InvalidInput):
+                core.service.create("ada", request, idempotency_key="another")
+
 
 class TestRunning:
     def test_a_stage_works_with_the_agent_as_it_was_when_the_job_was_made(self) -> None:

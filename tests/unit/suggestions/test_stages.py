@@ -143,6 +143,12 @@ class TestValidating:
         assert noted.code is ErrorCode.INVALID_MODEL_OUTPUT
         assert len(desk.model.requests) == 2
 
+    def test_an_answer_that_is_cut_off_again_says_that_it_was(self) -> None:
+        desk = Desk(answer()[:-20], answer()[:-20], truncated=True)
+        desk.generate()
+        with pytest.raises(InvalidModelOutput, match="cut off at its output limit"):
+            desk.validate()
+
     def test_a_truncated_answer_is_repaired_like_any_other_that_does_not_fit(self) -> None:
         desk = Desk(answer()[:-20], answer(), truncated=True)
         desk.generate()
