@@ -17,22 +17,23 @@ _SECOND: Final = (
     *("Lighthouse", "Orchard", "Archive", "Carousel", "Harbour", "Signal"),
     *("Kitchen", "Map", "Choir", "Elevator", "Greenhouse", "Ferry"),
 )
+# Genres are put in as they are called, wherever grammar does not care what they are called.
 _LOGLINES: Final = (
-    "In this {genre} {platform}, {thing} is the only witness, and it changes its story every night.",
-    "Two strangers inherit {thing} and have one summer to agree on what it is for, told as {genre} for a {platform}.",
-    "A {genre} {platform} in which {thing} appears in town each morning, one street closer than the day before.",
-    "Everybody has heard of {thing}; this {genre} {platform} follows the one person who refuses to believe in it.",
-    "A {genre} {platform} about the team that keeps {thing} running, and the night on which it runs without them.",
+    "{genre} from an unlikely angle: {thing} is the only witness, and in this {platform} it changes its story nightly.",
+    "Two strangers inherit {thing} and one summer to agree on what it is for; this {platform} is {genre} at heart.",
+    "{genre}, one street at a time: each morning of this {platform} {thing} stands closer than it did the day before.",
+    "Everybody has heard of {thing}; this {platform} ({genre}) follows the one person who refuses to believe in it.",
+    "{genre} after hours: a team keeps {thing} running, and this {platform} begins when it needs them no more.",
 )
 _DESCRIPTIONS: Final = (
     "It opens with a small, solvable riddle and lets every answer raise a larger one. We meet {thing} before anybody "
-    "explains it, so that curiosity does the teaching. Short chapters suit a {platform}, and each of them ends on a "
+    "explains it, so that curiosity does the teaching. Short chapters suit the {platform}, and each of them ends on a "
     "choice that matters later.",
-    "The tone is warm and a little strange, as {genre} is at its best. What carries it is the friendship at its "
-    "centre, tested whenever {thing} shows what it can do. A {platform} can give it away in pieces: each stands alone, "
-    "and together they tell a second story.",
-    "For people who know their {genre} and want to be surprised by it. The rules of {thing} are shown once and never "
-    "broken, which makes the twist fair. It is cheap to make as a {platform}: few places, few people, one idea taken "
+    "The tone is warm and a little strange. What carries it is the friendship at its centre, tested whenever {thing} "
+    "shows what it can do. The {platform} can give it away in pieces: each stands alone, and together they tell a "
+    "second story.",
+    "For people who know this genre and want to be surprised by it. The rules of {thing} are shown once and never "
+    "broken, which makes the twist fair. The {platform} is cheap to make: few places, few people, one idea taken "
     "seriously.",
 )
 _REASONS: Final = (
@@ -61,21 +62,20 @@ def brainstorming(name: str, schema: Schema, prompt: str) -> dict[str, Any] | No
 
 def _ideas(schema: Schema, prompt: str) -> dict[str, Any]:
     platform = _labelled("Platform", prompt) or "story"
-    unused = _unused_titles(_seed(platform), prompt)
+    unused = enumerate(_unused_titles(_seed(platform), prompt))
     document: dict[str, Any] = {}
     for name, wanted in schema["properties"].items():
-        genre = str(wanted.get("description", name)).rpartition(" > ")[2].removeprefix("ideas for ").lower()
-        document[name] = [_idea(next(unused), genre, platform, number) for number in range(wanted["minItems"])]
+        genre = str(wanted.get("description", name)).rpartition(" > ")[2].removeprefix("ideas for ")
+        document[name] = [_idea(*next(unused), genre, platform) for _ in range(wanted["minItems"])]
     return document
 
 
-def _idea(title: str, genre: str, platform: str, number: int) -> dict[str, str]:
-    words = {"genre": genre, "platform": platform, "thing": title[:1].lower() + title[1:].lower()}
-    seed = _seed(title)
+def _idea(number: int, title: str, genre: str, platform: str) -> dict[str, str]:
+    words = {"genre": genre, "platform": platform, "thing": title.lower()}
     return {
         "title": title,
-        "logline": _LOGLINES[seed % len(_LOGLINES)].format(**words),
-        "description": _DESCRIPTIONS[(seed + number) % len(_DESCRIPTIONS)].format(**words),
+        "logline": _LOGLINES[number % len(_LOGLINES)].format(**words),
+        "description": _DESCRIPTIONS[number % len(_DESCRIPTIONS)].format(**words),
     }
 
 

@@ -72,7 +72,7 @@ def test_ideas_speak_of_the_platform_and_their_genre_and_come_out_the_same_again
     wanted = wish(2, 6)
     document = brainstormed(wanted, missing_at_first(wanted), [])
     assert document == brainstormed(wanted, missing_at_first(wanted), [])
-    for name, genre in (("g1", "genre 0"), ("g2", "genre 1")):
+    for name, genre in (("g1", "Genre 0"), ("g2", "Genre 1")):
         assert all("podcast series" in each["logline"] and genre in each["logline"] for each in document[name])
 
 
