@@ -50,15 +50,23 @@ class StuckJobSweep:
         """Look at every live job that has not moved for a minute. Safe to run at any time, and twice at once."""
         settled = self._clock() - timedelta(seconds=SETTLED_SECONDS)
         looked_at, ended = 0, []
+        broken: Exception | None = None
         for job in self._jobs.live():
             if job.updated_at > settled:
                 continue
             looked_at += 1
             reason = REASONS.get(self._executions.state_of(job))
-            if reason is not None and self._fail(job, reason):
-                ended.append(job.id)
+            try:
+                if reason is not None and self._fail(job, reason):
+                    ended.append(job.id)
+            except Exception as error:  # noqa: BLE001 - raised below
+                # One job that cannot be ended must not keep the others.
+                log.defect("stuck job not ended", error, job_id=job.id)
+                broken = error
         log.info("swept", looked_at=looked_at, ended=len(ended))
         metrics.swept(len(ended))
+        if broken is not None:
+            raise broken
         return SweepReport(looked_at=looked_at, ended=tuple(ended))
 
     def _fail(self, job: Job, reason: _Verdict) -> bool:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from shared.agents.service import AgentService
 from shared.jobs.checkpoints import StageOutput
-from shared.jobs.completion import JobCompletion
+from shared.jobs.completion import CaughtError, FailureInvocation, JobCompletion
 from shared.jobs.endings import JobEnder, Retention
 from shared.jobs.event_log import LogBounds
-from shared.jobs.events import StoredEvent
+from shared.jobs.events import Item, StoredEvent
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import Job, JobLinks
 from shared.jobs.limits import CreationLimit
-from shared.jobs.pipelines import JobInput, Pipeline, Pipelines
+from shared.jobs.pipelines import JobInput, Pipeline, Pipelines, RunKeeping
 from shared.jobs.reader import JobWatcher
 from shared.jobs.resuming import JobResumption
 from shared.jobs.service import JobService, NewJob
@@ -24,6 +24,7 @@ from shared.jobs.starting import JobStarter
 from shared.jobs.sweeping import StuckJobSweep
 from shared.jobs.transcript import Transcript
 from shared.runs.chronicle import RunChronicle
+from shared.runs.service import RunService
 from shared.schema import Schema
 from tests.fakes.agents import FakeAgentStore
 from tests.fakes.checkpoints import FakeCheckpointStore
@@ -63,7 +64,25 @@ BRIEF = Pipeline(
     retention_seconds=5,
     failed_retention_seconds=7,
 )
-PIPELINES = Pipelines(POEM, BRIEF)
+
+
+def song_of(_: Job, result: Mapping[str, Any] | None, items: Sequence[Item]) -> Mapping[str, Mapping[str, Any]]:
+    """The song, as many lines as there are; nothing of one that was never begun."""
+    lines = result["lines"] if result is not None else [item.data["line"] for item in items]
+    return {"song": {"lines": lines}} if lines else {}
+
+
+SONG = Pipeline(
+    name="song",
+    input_model=PoemInput,
+    result_model=Poem,
+    stages=("compose", "arrange"),
+    max_retries=2,
+    keeps=RunKeeping(
+        title=lambda job: f"A song of {job.input['topic']}", parameters=lambda job: job.input, outputs=song_of
+    ),
+)
+PIPELINES = Pipelines(POEM, BRIEF, SONG)
 MODELS = ("scripted-1", "scripted-2")
 RETENTION = Retention(completed=600, failed=3600)
 
@@ -126,6 +145,7 @@ class Core:
         jobs: FakeJobStore | None = None,
         bounds: LogBounds | None = None,
         clock: SettableClock | None = None,
+        runs: FakeRunStore | None = None,
     ) -> None:
         self.clock = clock or SettableClock()
         self.jobs = jobs or FakeJobStore(clock=self.clock)
@@ -136,15 +156,17 @@ class Core:
         self.executions = FakeExecutions()
         self.agent_store = FakeAgentStore(clock=self.clock)
         self.agents = AgentService(agents=self.agent_store, allowed_models=MODELS, clock=self.clock)
-        self.runs = FakeRunStore()
-        chronicle = RunChronicle(runs=self.runs, checkpoints=self.checkpoints, event_log=self.log, pipelines=PIPELINES)
+        self.runs = runs or FakeRunStore()
+        self.chronicle = RunChronicle(
+            runs=self.runs, checkpoints=self.checkpoints, event_log=self.log, pipelines=PIPELINES
+        )
         creations = CreationLimit(self.records, limit=10, clock=self.clock)
         self.ender = JobEnder(
             jobs=self.jobs,
             event_log=self.log,
             pipelines=PIPELINES,
             retention=RETENTION,
-            chronicle=chronicle,
+            chronicle=self.chronicle,
             clock=self.clock,
         )
         self.starter = JobStarter(executions=self.executions, ender=self.ender, retention=RETENTION)
@@ -155,7 +177,7 @@ class Core:
             executions=self.executions,
             starter=self.starter,
             creations=creations,
-            chronicle=chronicle,
+            chronicle=self.chronicle,
             pipelines=PIPELINES,
             agents=self.agent_store,
             allowed_models=MODELS,
@@ -170,13 +192,14 @@ class Core:
             ender=self.ender,
             keys=self.keys,
             creations=creations,
-            chronicle=chronicle,
+            chronicle=self.chronicle,
             pipelines=PIPELINES,
             agents=self.agents,
             default_model="scripted-1",
             allowed_models=MODELS,
             clock=self.clock,
         )
+        self.songs = RunService(kind="song", runs=self.runs, jobs=self.service)
         self.runner = StageRunner(
             jobs=self.jobs,
             event_log=self.log,
@@ -189,6 +212,9 @@ class Core:
         self.completion = JobCompletion(jobs=self.jobs, ender=self.ender)
         self.sweep = StuckJobSweep(jobs=self.jobs, executions=self.executions, ender=self.ender, clock=self.clock)
         self.watcher = JobWatcher(jobs=self.jobs, event_log=self.log, result_of=self.service.result, clock=self.clock)
+
+    def new_song(self, **fields: Any) -> Job:
+        return self.service.create("ada", a_request(pipeline="song", **fields))
 
     def new_job(self, **fields: Any) -> Job:
         job = a_job(**fields)
@@ -206,6 +232,10 @@ class Core:
 
     def complete(self, job: Job, *, generation: int = 1) -> StageDone:
         return self.completion.complete(StageInvocation(job_id=job.id, generation=generation, retry=0))
+
+    def record_failure(self, job: Job, error: str = "ModelUnavailable", *, generation: int = 1) -> StageDone:
+        failure = CaughtError.model_validate({"Error": error})
+        return self.completion.record_failure(FailureInvocation(job_id=job.id, generation=generation, failure=failure))
 
     def events(self, job: Job) -> list[StoredEvent]:
         return [entry.event for entry in self.log.read(job.id, after=0)]

@@ -1,0 +1,58 @@
+"""Songs: jobs whose pipeline keeps runs, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from shared.errors import ModelUnavailable
+from shared.jobs.job import Job
+from shared.jobs.stages import StageRun
+from shared.runs.run import Lineage
+from tests.fakes.core import Core, ScriptedStage, says
+
+Script = Callable[[StageRun], Awaitable[dict[str, Any]]]
+
+
+def sings(*lines: str, broken_by: Exception | None = None) -> Script:
+    """Keeps each line as an item; its output are all lines kept so far, in this attempt or before."""
+
+    async def script(run: StageRun) -> dict[str, Any]:
+        for line in lines:
+            run.stream.write(f"{line}\n")
+            await run.keep(f"line-{len(run.items) + 1}", {"line": line})
+        if broken_by is not None:
+            raise broken_by
+        return {"lines": [item["line"] for item in run.items.values()]}
+
+    return script
+
+
+def compose(core: Core, job: Job, *lines: str, generation: int = 1, retry: int = 0) -> None:
+    core.run(ScriptedStage("compose", sings(*lines)), job, generation=generation, retry=retry)
+
+
+def break_off(core: Core, job: Job, *lines: str, generation: int = 1, retry: int = 0) -> None:
+    """An attempt at the first stage that fails after these lines."""
+    stage = ScriptedStage("compose", sings(*lines, broken_by=ModelUnavailable("down")))
+    with pytest.raises(ModelUnavailable):
+        core.run(stage, job, generation=generation, retry=retry)
+
+
+def finish(core: Core, job: Job, *lines: str, generation: int = 1) -> None:
+    """The last stage and the end."""
+    core.run(ScriptedStage("arrange", says("", lines=list(lines))), job, generation=generation)
+    core.complete(job, generation=generation)
+
+
+def lineage(core: Core, job: Job) -> Lineage:
+    found = core.runs.lineage(str(job.links.run_id))
+    assert found is not None
+    return found
+
+
+def songs(core: Core, job: Job) -> list[list[str]]:
+    """The lines of each version there is of the song."""
+    return [each.content["lines"] for each in lineage(core, job).artefacts if each.role == "song"]

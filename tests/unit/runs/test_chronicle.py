@@ -1,0 +1,348 @@
+"""Runs follow their jobs: whatever happens to a job, its run says the same, and keeps what was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shared.errors import ErrorCode, MillraceError, StorageThrottled
+from shared.jobs.chronicle import PREPARED_AT_MOST
+from shared.jobs.event_log import Batch, LogTail
+from shared.jobs.events import TERMINAL, Item
+from shared.jobs.executions import ExecutionState
+from shared.jobs.fence import Fence
+from shared.jobs.ids import new_run_id
+from shared.jobs.job import Job, JobLinks, JobStatus
+from shared.jobs.starting import NotStarted
+from shared.jobs.store import JobGuard
+from shared.jobs.sweeping import SETTLED_SECONDS
+from shared.runs.chronicle import transform_id_of
+from shared.runs.run import Run, TransformStatus
+from tests.fakes.clock import NOON
+from tests.fakes.core import Core, ScriptedStage, a_job, a_request, says
+from tests.fakes.event_log import FakeEventLog
+from tests.fakes.runs import FakeRunStore
+from tests.unit.runs.singing import break_off, compose, finish, lineage, songs
+
+
+class TestOpening:
+    def test_a_job_opens_its_run_with_what_was_asked_for(self) -> None:
+        core = Core()
+        job = core.new_song(topic="rain")
+        found = lineage(core, job)
+        assert (found.run.owner, found.run.kind, found.run.title) == ("ada", "song", "A song of rain")
+        assert (found.run.status, found.run.revision, found.run.created_at) == (TransformStatus.RUNNING, 1, NOON)
+        (transform,) = found.transforms
+        assert (transform.id, transform.job_id, transform.status) == (
+            transform_id_of(job),
+            job.id,
+            TransformStatus.RUNNING,
+        )
+        assert (transform.model, transform.max_retries) == ("scripted-1", 2)
+        assert (transform.inputs, transform.outputs) == ({"parameters": "parameters.v1"}, {})
+        (parameters,) = found.artefacts
+        assert (parameters.ref, parameters.content, parameters.transform_id) == (
+            "parameters.v1",
+            {"topic": "rain"},
+            None,
+        )
+
+    def test_a_request_repeated_with_its_key_opens_one_run(self) -> None:
+        core = Core()
+        first, again = (core.service.create("ada", a_request(pipeline="song"), idempotency_key="k") for _ in range(2))
+        assert first == again
+        page = core.songs.list_runs("ada", status=None, limit=5, cursor=None)
+        assert [run.id for run in page.runs] == [first.links.run_id]
+
+    def test_a_pipeline_that_keeps_nothing_opens_nothing(self) -> None:
+        core = Core()
+        job = core.service.create("ada", a_request(links=JobLinks(run_id="the client's own")))
+        core.service.cancel("ada", job.id)
+        assert core.runs.lineage("the client's own") is None
+
+    def test_a_job_whose_execution_is_not_started_fails_with_its_run(self) -> None:
+        core = Core()
+        core.executions.refusal = "no capacity"
+        with pytest.raises(NotStarted) as refusal:
+            core.new_song()
+        found = lineage(core, refusal.value.job)
+        assert found.run.status is TransformStatus.FAILED
+        (transform,) = found.transforms
+        assert transform.failure is not None
+        assert transform.failure.code is ErrorCode.EXECUTION_NOT_STARTED
+
+
+class TestEnding:
+    def test_a_completed_job_leaves_its_result_as_an_artefact(self) -> None:
+        core = Core()
+        job = core.new_song()
+        compose(core, job, "one", "two")
+        core.clock.advance(3)
+        finish(core, job, "two", "one")
+        found = lineage(core, job)
+        assert (found.run.status, found.run.revision) == (TransformStatus.COMPLETED, 2)
+        assert found.run.updated_at == core.clock()
+        (transform,) = found.transforms
+        assert (transform.status, transform.ended_at) == (TransformStatus.COMPLETED, core.clock())
+        assert (transform.inputs, transform.outputs) == ({"parameters": "parameters.v1"}, {"song": "song.v1"})
+        song = found.latest("song")
+        assert song is not None
+        assert (song.content, song.transform_id) == ({"lines": ["two", "one"]}, transform.id)
+
+    def test_a_failed_job_leaves_the_items_it_has_kept_and_its_reason(self) -> None:
+        core = Core()
+        job = core.new_song()
+        break_off(core, job, "one", "two")
+        core.record_failure(job)
+        found = lineage(core, job)
+        assert found.run.status is TransformStatus.FAILED
+        (transform,) = found.transforms
+        assert transform.outputs == {"song": "song.v1"}
+        assert transform.failure is not None
+        assert (transform.failure.code, transform.failure.stack_trace) == (ErrorCode.MODEL_UNAVAILABLE, None)
+        assert songs(core, job) == [["one", "two"]]
+
+    def test_a_job_that_fails_before_it_has_kept_anything_leaves_nothing(self) -> None:
+        core = Core()
+        job = core.new_song()
+        break_off(core, job)
+        core.record_failure(job)
+        found = lineage(core, job)
+        assert (found.run.status, songs(core, job)) == (TransformStatus.FAILED, [])
+        assert found.transforms[0].outputs == {}
+
+    def test_a_cancelled_job_leaves_the_items_it_has_kept(self) -> None:
+        core = Core()
+        job = core.new_song()
+        break_off(core, job, "one")
+        core.service.cancel("ada", job.id)
+        assert lineage(core, job).run.status is TransformStatus.CANCELLED
+        assert songs(core, job) == [["one"]]
+
+    @pytest.mark.parametrize("state", [ExecutionState.UNKNOWN, ExecutionState.ENDED])
+    def test_a_job_that_is_swept_fails_with_its_run(self, state: ExecutionState) -> None:
+        core = Core()
+        job = core.new_song()
+        break_off(core, job, "one")
+        core.executions.states[job.id] = state
+        core.clock.advance(SETTLED_SECONDS + 1)
+        assert core.sweep.run().ended == (job.id,)
+        assert lineage(core, job).run.status is TransformStatus.FAILED
+        assert songs(core, job) == [["one"]]
+
+    def test_an_end_that_is_repeated_changes_nothing_any_more(self) -> None:
+        core = Core()
+        job = core.new_song()
+        break_off(core, job, "one")
+        core.record_failure(job)
+        before = lineage(core, job)
+        core.clock.advance(1)
+        core.record_failure(job)
+        assert lineage(core, job) == before
+
+    def test_the_run_has_the_retries_of_the_job_as_it_ends_not_as_it_was_seen_before(self) -> None:
+        core = Core()
+        seen = core.new_song()
+        core.clock.advance(1)
+        break_off(core, seen, "one")
+        core.clock.advance(1)
+        break_off(core, seen, "two", retry=1)
+        core.ender.end(seen, JobStatus.CANCELLED)
+        assert lineage(core, seen).transforms[0].retry_count == 1
+
+
+class TestResuming:
+    def test_a_resumed_job_runs_anew_in_the_same_transform_and_makes_the_next_version(self) -> None:
+        core = Core()
+        job = core.new_song()
+        break_off(core, job, "one")
+        core.record_failure(job)
+        resumed = core.resumption.resume("ada", job.id)
+        found = lineage(core, job)
+        assert found.run.status is TransformStatus.RUNNING
+        (transform,) = found.transforms
+        assert (transform.status, transform.failure, transform.ended_at) == (TransformStatus.RUNNING, None, None)
+        assert transform.outputs == {"song": "song.v1"}
+
+        compose(core, resumed, "two", generation=2)
+        finish(core, resumed, "one", "two", generation=2)
+        found = lineage(core, job)
+        assert found.run.status is TransformStatus.COMPLETED
+        assert [each.outputs for each in found.transforms] == [{"song": "song.v2"}]
+        assert songs(core, job) == [["one"], ["one", "two"]]
+
+    def test_what_is_not_new_is_not_stored_anew(self) -> None:
+        core = Core()
+        job = core.new_song()
+        break_off(core, job, "one")
+        core.record_failure(job)
+        for generation in (2, 3):
+            resumed = core.resumption.resume("ada", job.id)
+            core.service.cancel("ada", job.id)
+            assert resumed.generation == generation
+        found = lineage(core, job)
+        assert (found.run.status, found.run.versions) == (TransformStatus.CANCELLED, {"parameters": 1, "song": 1})
+        assert [each.outputs for each in found.transforms] == [{"song": "song.v1"}]
+
+
+class Interrupted(FakeRunStore):
+    """Something happens right after the run has been looked at, for the first so many times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times = 0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def get(self, run_id: str) -> Run | None:
+        found = super().get(run_id)
+        if self.times:
+            self.times -= 1
+            self.meanwhile()
+        return found
+
+
+def moved_by_another(core: Core, job: Job) -> None:
+    """The run's next revision, beside which no job moves."""
+    found = lineage(core, job)
+    run = found.run.model_copy(update={"revision": found.run.revision + 1, "title": f"move {found.run.revision}"})
+    (write,) = core.runs.moving(run, found.transforms[0], ()).writes
+    assert write()
+
+
+class TestMeetingOthers:
+    def test_a_move_of_the_run_in_between_makes_it_prepared_anew(self) -> None:
+        runs = Interrupted()
+        core = Core(runs=runs)
+        job = core.new_song()
+        break_off(core, job, "one")
+        runs.times, runs.meanwhile = 2, lambda: moved_by_another(core, job)
+        core.service.cancel("ada", job.id)
+        found = lineage(core, job)
+        assert (found.run.status, found.run.revision, found.run.title) == (TransformStatus.CANCELLED, 4, "move 2")
+        assert songs(core, job) == [["one"]]
+
+    def test_a_run_that_never_stands_still_is_a_transient_fault_and_the_job_lives_on(self) -> None:
+        runs = Interrupted()
+        core = Core(runs=runs)
+        job = core.new_song()
+        runs.times, runs.meanwhile = PREPARED_AT_MOST, lambda: moved_by_another(core, job)
+        with pytest.raises(StorageThrottled):
+            core.service.cancel("ada", job.id)
+        assert core.job(job.id).status is JobStatus.PENDING
+        assert lineage(core, job).run.status is TransformStatus.RUNNING
+        core.service.cancel("ada", job.id)
+        assert lineage(core, job).run.status is TransformStatus.CANCELLED
+
+    def test_a_run_that_is_deleted_while_its_job_runs_stays_deleted_and_the_job_ends(self) -> None:
+        core = Core()
+        job = core.new_song()
+        compose(core, job, "one")
+        core.runs.hide(str(job.links.run_id))
+        core.runs.remove(str(job.links.run_id))
+        finish(core, job, "one")
+        assert core.job(job.id).status is JobStatus.COMPLETED
+        assert core.runs.lineage(str(job.links.run_id)) is None
+
+    def test_a_run_that_is_hidden_while_its_job_ends_is_left_as_it_is(self) -> None:
+        runs = Interrupted()
+        core = Core(runs=runs)
+        job = core.new_song()
+        break_off(core, job, "one")
+        runs.times, runs.meanwhile = 1, lambda: core.runs.hide(str(job.links.run_id))
+        core.service.cancel("ada", job.id)
+        assert core.job(job.id).status is JobStatus.CANCELLED
+        assert (lineage(core, job).run.status, songs(core, job)) == (TransformStatus.RUNNING, [])
+
+    def test_an_item_that_is_kept_while_the_job_is_being_cancelled_is_in_the_run_too(self) -> None:
+        log = KeepsOneMore()
+        core = Core(event_log=log)
+        job = core.new_song()
+        break_off(core, job, "one")
+        log.job_id = job.id
+        core.service.cancel("ada", job.id)
+        assert list(core.transcript(job).items) == ["line-1", "line-2"]
+        assert songs(core, job)[-1] == ["one", "two"]
+        assert lineage(core, job).run.status is TransformStatus.CANCELLED
+        assert lineage(core, job).transforms[0].outputs == {"song": f"song.v{len(songs(core, job))}"}
+
+    def test_a_job_resumed_right_after_its_end_keeps_its_run_running(self) -> None:
+        log = KeepsOneMore()
+        core = Core(event_log=log)
+        job = core.new_song()
+        break_off(core, job, "one")
+        log.job_id = job.id
+        log.then = lambda: core.resumption.resume("ada", job.id)
+        core.service.cancel("ada", job.id)
+        assert core.job(job.id).generation == 2
+        assert lineage(core, job).run.status is TransformStatus.RUNNING
+
+    def test_a_run_somebody_has_linked_to_another_job_is_none_of_that_jobs(self) -> None:
+        """As one could before a pipeline opened runs of its own."""
+        core = Core()
+        ballad = core.new_song()
+        stranger = core.new_job(pipeline="song", owner="bob", links=ballad.links)
+        core.service.cancel("bob", stranger.id)
+        assert lineage(core, ballad).run.status is TransformStatus.RUNNING
+        unknown = a_job(pipeline="song", links=JobLinks(run_id=new_run_id(0)))
+        assert core.chronicle.moved(unknown) is None
+
+
+class KeepsOneMore(FakeEventLog):
+    """A stage keeps another item after the job was moved to its end, and before the log has its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.job_id: str | None = None
+        self.then: Callable[[], object] = lambda: None
+
+    def tail(self, job_id: str) -> LogTail:
+        if job_id == self.job_id:
+            self.job_id = None
+            end = super().tail(job_id)
+            item = Item(stage="compose", key="line-2", data={"line": "two"}, text_length=0)
+            super().append(job_id, Batch(end.seq + 1, (item,), end.fence or Fence(1, 0, 0, "a"), NOON))
+        return super().tail(job_id)
+
+    def append(self, job_id: str, batch: Batch) -> None:
+        super().append(job_id, batch)
+        if batch.events[-1].type in TERMINAL:
+            then, self.then = self.then, lambda: None
+            then()
+
+
+class TestSweeping:
+    def test_a_job_that_cannot_be_ended_does_not_keep_the_others_and_the_sweep_fails(self) -> None:
+        runs = Interrupted()
+        core = Core(runs=runs)
+        jobs = [core.new_song() for _ in range(3)]
+        core.executions.states = {}
+        core.clock.advance(SETTLED_SECONDS + 1)
+
+        def breaks() -> None:
+            raise StorageThrottled("busy")
+
+        runs.times, runs.meanwhile = 1, breaks
+        with pytest.raises(MillraceError):
+            core.sweep.run()
+        assert sorted(core.job(job.id).status for job in jobs) == ["failed", "failed", "pending"]
+        assert len(core.sweep.run().ended) == 1
+
+
+def test_a_job_that_moves_on_while_it_is_ended_is_ended_as_it_is_then() -> None:
+    """A stage is done between the look at the job and its end: the guard still holds, what goes with it does not."""
+    runs = Interrupted()
+    core = Core(runs=runs)
+    job = core.new_song()
+    compose(core, job, "one")
+
+    def retried() -> None:
+        core.clock.advance(1)
+        changes = {"retry_count": 2, "updated_at": core.clock()}
+        core.jobs.update(job.id, changes, when=JobGuard())
+
+    runs.times, runs.meanwhile = 1, retried
+    core.run(ScriptedStage("arrange", says("", lines=["one"])), job)
+    core.complete(job)
+    assert lineage(core, job).transforms[0].retry_count == 2 == core.job(job.id).retry_count
+    assert lineage(core, job).run.status is TransformStatus.COMPLETED
