@@ -153,6 +153,12 @@ build: .venv-sam/.synced .venv-runtime/.synced | python313 ## build what is depl
 	@$(BIN)/uv pip install --quiet --python .venv-runtime/bin/python --constraint requirements/dev.lock awslambdaric boto3
 	@touch $@
 
+# ---- new pipelines: docs/adding-a-pipeline.md ----------------------------------------------------------------------
+
+.PHONY: pipeline
+pipeline: .venv/.synced ## write what pipeline NAME with STAGES="first_stage second_stage" needs outside its own package
+	@$(BIN)/python -m tools.new_pipeline $(NAME) $(STAGES)
+
 # ---- generated files -----------------------------------------------------------------------------------------------
 
 .PHONY: openapi

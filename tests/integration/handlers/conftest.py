@@ -105,6 +105,12 @@ def jobs(tables: dict[str, str]) -> DynamoJobStore:
 
 
 @pytest.fixture
+def put(jobs: DynamoJobStore) -> Callable[..., Job]:
+    """`put("haiku", {"topic": "rivers"})` stores the events' job, as it is right after its creation."""
+    return functools.partial(_put, jobs)
+
+
+@pytest.fixture
 def put_job(jobs: DynamoJobStore) -> Callable[..., Job]:
     """Stores the events' job, as it is right after its creation; `script` tells its model what to do."""
 

@@ -1,0 +1,192 @@
+"""Writes what a new pipeline needs outside its own package, after the model of what `suggestion` has there.
+
+python -m tools.new_pipeline haiku write_haiku        one stage; several are named in order
+
+docs/adding-a-pipeline.md says what is left to write: the package itself, and its tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+STAGE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
+
+FUNCTION = '''\
+"""State {state} of the {pipeline} pipeline."""
+
+from typing import Any
+
+from shared.bootstrap import chat_model, run_stage
+from shared.{pipeline}.stages import {state}
+from shared.jobs.stages import StageInvocation
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    invocation = StageInvocation.model_validate(event)
+    done = run_stage({state}(chat_model()), invocation)
+    return done.model_dump()
+'''
+
+
+class CannotAdd(Exception):
+    """The names do not do, or are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPipeline:
+    """`name` and `stages` in snake_case; `root` is the repository's folder."""
+
+    root: Path
+    name: str
+    stages: Sequence[str]
+
+    def write(self) -> list[Path]:
+        """Answers the files written or changed. Raises CannotAdd, and has then written none."""
+        self._refuse_bad_names()
+        return [
+            self._write(f"statemachines/{self.name}.asl.yaml", self._state_machine()),
+            self._write("template.yaml", self._template()),
+            self._write("pyproject.toml", self._layers()),
+            *(self._function(stage) for stage in self.stages),
+            *(self._event(stage, case) for stage in self.stages for case in ("first_attempt", "retry")),
+        ]
+
+    def _refuse_bad_names(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise CannotAdd(f"{self.name}: a pipeline's name is snake_case")
+        for stage in self.stages:
+            if not STAGE_NAME.fullmatch(stage):
+                raise CannotAdd(f"{stage}: a stage is a verb and a noun in snake_case, such as write_haiku")
+            if (self.root / "functions" / stage).exists():
+                raise CannotAdd(f"functions/{stage} is there already")
+        if (self.root / f"statemachines/{self.name}.asl.yaml").exists():
+            raise CannotAdd(f"statemachines/{self.name}.asl.yaml is there already")
+
+    # ---- the state machine ---------------------------------------------------------------------------------------
+
+    def _state_machine(self) -> str:
+        model = self._read("statemachines/suggestion.asl.yaml")
+        model = model[model.index("StartAt:") :].replace("StartAt: GenerateSuggestions", f"StartAt: {self._states[0]}")
+        first, second = _block(model, "GenerateSuggestions"), _block(model, "ValidateSuggestions")
+        following = [*self._states[1:], "CompleteJob"]
+        states = (
+            first.replace("Next: ValidateSuggestions", f"Next: {after}").replace("GenerateSuggestions", state)
+            for state, after in zip(self._states, following, strict=True)
+        )
+        machine = model.replace(first + second, "".join(states))
+        return f"# Only the job's id travels; prompts and outputs stay in DynamoDB.\nComment: {self._title}\n{machine}"
+
+    # ---- the template --------------------------------------------------------------------------------------------
+
+    def _template(self) -> str:
+        template = self._read("template.yaml")
+        machine = "".join(
+            self._renamed(_block(template, name)) for name in ("SuggestionStateMachine", "SuggestionStateMachineLogs")
+        )
+        functions = self._per_stage(template, "GenerateSuggestionsFunction", "GenerateSuggestionsLogs")
+        alarms = self._per_stage(template, "GenerateSuggestionsErrorsAlarm") + "".join(
+            self._renamed(_block(template, f"Suggestion{kind}Alarm")) for kind in ("Failures", "Timeouts", "Throttles")
+        )
+        output = self._renamed(_block(template, "SuggestionStateMachineArn"))
+        template = _insert(template, self._with_stages(machine) + functions, before="SweepJobsFunction")
+        template = _insert(template, alarms, before="JobsTableThrottlesAlarm")
+        return _insert(template, output, before="ModelSecretArn")
+
+    def _per_stage(self, template: str, *names: str) -> str:
+        blocks = "".join(_block(template, name) for name in names)
+        return "".join(
+            blocks.replace("GenerateSuggestions", state).replace("generate_suggestions", stage)
+            for stage, state in zip(self.stages, self._states, strict=True)
+        )
+
+    def _with_stages(self, machine: str) -> str:
+        """Lines about the first stage once for each of ours; those about the second left out."""
+        lines: list[str] = []
+        for line in machine.splitlines(keepends=True):
+            if "GenerateSuggestions" in line:
+                lines += [line.replace("GenerateSuggestions", state) for state in self._states]
+            elif "ValidateSuggestions" not in line:
+                lines.append(line)
+        return "".join(lines)
+
+    def _renamed(self, block: str) -> str:
+        """The pipeline's own names; those of the stages stand as they are."""
+        named = re.sub(r"Suggestion(?!s)", self._title, block)
+        return re.sub(r"suggestion(?!s)", self.name, named)
+
+    # ---- the rest ------------------------------------------------------------------------------------------------
+
+    def _layers(self) -> str:
+        """The package among the applications: above the core, and without libraries of the edges."""
+        rules = self._read("pyproject.toml")
+        rules = rules.replace('"shared.storage | ', f'"shared.storage | shared.{self.name} | ', 1)
+        return rules.replace('"shared.suggestions", ', f'"shared.{self.name}", "shared.suggestions", ', 1)
+
+    def _function(self, stage: str) -> Path:
+        return self._write(f"functions/{stage}/app.py", FUNCTION.format(state=_camel(stage), pipeline=self.name))
+
+    def _event(self, stage: str, case: str) -> Path:
+        event = self.root / f"events/{stage}.{case}.json"
+        shutil.copyfile(self.root / f"events/generate_suggestions.{case}.json", event)
+        return event
+
+    @property
+    def _states(self) -> list[str]:
+        return [_camel(stage) for stage in self.stages]
+
+    @property
+    def _title(self) -> str:
+        return _camel(self.name)
+
+    def _read(self, path: str) -> str:
+        return (self.root / path).read_text()
+
+    def _write(self, path: str, text: str) -> Path:
+        file = self.root / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        return file
+
+
+def _camel(name: str) -> str:
+    return "".join(word.title() for word in name.split("_"))
+
+
+def _block(text: str, name: str) -> str:
+    """The resource, state or output of that name, with the blank line after it if there is one."""
+    found = re.search(rf"^  {name}:\n(?:(?:   .*)?\n)+?(?=^  \S|^\S|\Z)", text, re.MULTILINE)
+    if found is None:
+        raise CannotAdd(f"there is no {name} to go by")
+    return found[0]
+
+
+def _insert(text: str, block: str, *, before: str) -> str:
+    return re.sub(rf"^  {before}:$", lambda found: block + found[0], text, count=1, flags=re.MULTILINE)
+
+
+def main(arguments: Iterable[str] | None = None) -> int:
+    """`python -m tools.new_pipeline <name> <stage>…`; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.new_pipeline", description=__doc__)
+    parser.add_argument("name")
+    parser.add_argument("stages", nargs="+", metavar="stage")
+    options = parser.parse_args(None if arguments is None else list(arguments))
+    root = Path(__file__).resolve().parent.parent
+    try:
+        written = NewPipeline(root, options.name, options.stages).write()
+    except CannotAdd as error:
+        print(error, file=sys.stderr)
+        return 1
+    for file in written:
+        print(file.relative_to(root))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
