@@ -14,6 +14,7 @@ from local.stack import AUDIENCE, LocalStack
 from tests.api_user import ApiUser, refusal
 
 JOB = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
+AGENT = "agt_01jd8x2v5n7k3q9w4t6y8z0abc"
 ROUTES = [
     ("POST", "/jobs"),
     ("GET", "/jobs"),
@@ -22,6 +23,11 @@ ROUTES = [
     ("POST", f"/jobs/{JOB}/resume"),
     ("POST", f"/jobs/{JOB}/stream-tickets"),
     ("GET", f"/jobs/{JOB}/stream"),
+    ("POST", "/agents"),
+    ("GET", "/agents"),
+    ("GET", f"/agents/{AGENT}"),
+    ("PATCH", f"/agents/{AGENT}"),
+    ("DELETE", f"/agents/{AGENT}"),
 ]
 
 

@@ -33,6 +33,25 @@ class Desk:
         return self.service.create(owner, settings(**fields))
 
 
+class Overtaken:
+    """A desk's store, but somebody else changes the agent right before the next `times` changes get there."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.times = 0
+        self.put_new = desk.store.put_new
+        self.get = desk.store.get
+        self.version = desk.store.version
+        self.remove = desk.store.remove
+        self.list_owned = desk.store.list_owned
+
+    def replace(self, agent: Agent) -> None:
+        if self.times:
+            self.times -= 1
+            self._desk.service.change(agent.owner, agent.id, {"temperature": 1.5})
+        self._desk.store.replace(agent)
+
+
 class TestSettings:
     @pytest.mark.parametrize(
         ("field", "value"),
@@ -126,22 +145,15 @@ class TestChanging:
     def test_two_changes_at_once_are_two_versions_unless_one_says_what_it_saw(self) -> None:
         desk = Desk()
         agent = desk.new()
-        quicker = Desk()
-        quicker.service = AgentService(agents=desk.store, allowed_models=MODELS, clock=desk.clock)
-        replace = desk.store.replace
-
-        def beaten(changed: Agent) -> None:
-            desk.store.replace = replace  # type: ignore[method-assign]
-            quicker.service.change("ada", agent.id, {"temperature": 1.5})
-            replace(changed)
-
-        desk.store.replace = beaten  # type: ignore[method-assign]
-        both = desk.service.change("ada", agent.id, {"name": "Chatty"})
+        overtaken = Overtaken(desk)
+        service = AgentService(agents=overtaken, allowed_models=MODELS, clock=desk.clock)
+        overtaken.times = 1
+        both = service.change("ada", agent.id, {"name": "Chatty"})
         assert (both.version, both.name, both.temperature) == (3, "Chatty", 1.5)
 
-        desk.store.replace = beaten  # type: ignore[method-assign]
-        with pytest.raises(Conflict):
-            desk.service.change("ada", agent.id, {"name": "Silent"}, seen=3)
+        overtaken.times = 1
+        with pytest.raises(Conflict, match="at version 4, not 3"):
+            service.change("ada", agent.id, {"name": "Silent"}, seen=3)
 
     def test_a_change_of_nothing_is_refused_and_names_what_could_be(self) -> None:
         desk = Desk()

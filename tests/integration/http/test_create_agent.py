@@ -1,0 +1,90 @@
+"""POST /agents: what an agent may be made of, and how many there may be."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api_user import ApiUser, broken_rules, data_of, refusal
+
+LEAST = {"name": "Terse", "instructions": "One sentence per text."}
+EMOJI = "\N{GRINNING FACE}"
+
+
+def create(user: ApiUser, **fields: Any) -> httpx.Response:
+    return user.api.post("/agents", json={**LEAST, **fields})
+
+
+def test_an_agent_is_answered_as_it_is_stored(user: ApiUser) -> None:
+    answer = create(user, temperature=0.25, maxOutputTokens=500)
+
+    agent = data_of(answer, 201)
+    assert answer.json()["meta"]["entity"] == "agent"
+    assert agent == data_of(user.api.get(f"/agents/{agent['agentId']}"))
+    assert agent["agentId"].startswith("agt_")
+    assert agent["version"] == 1
+    assert {**LEAST, "model": None, "temperature": 0.25, "maxOutputTokens": 500}.items() <= agent.items()
+    assert agent["createdAt"] == agent["updatedAt"]
+    assert datetime.fromisoformat(agent["createdAt"]).tzinfo is not None
+
+
+def test_texts_are_stripped_and_may_be_anything_else(user: ApiUser) -> None:
+    agent = data_of(create(user, name=f"  {EMOJI * 100} ", instructions=f"\n{EMOJI * 8000}\t"), 201)
+
+    assert (agent["name"], agent["instructions"]) == (EMOJI * 100, EMOJI * 8000)
+    assert data_of(user.api.get(f"/agents/{agent['agentId']}")) == agent
+
+
+def test_a_model_has_to_be_offered(user: ApiUser) -> None:
+    allowed = broken_rules(create(user, model="?"))["model"].removeprefix("must be one of: ").split(", ")
+
+    assert data_of(create(user, model=allowed[-1]), 201)["model"] == allowed[-1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "rule"),
+    [
+        ({"name": None}, "name", "should be a valid string"),
+        ({"name": " "}, "name", "should have at least 1 character"),
+        ({"name": "x" * 101}, "name", "should have at most 100 characters"),
+        ({"instructions": ""}, "instructions", "should have at least 1 character"),
+        ({"instructions": "x" * 8001}, "instructions", "should have at most 8000 characters"),
+        ({"model": ""}, "model", "should have at least 1 character"),
+        ({"temperature": 2.01}, "temperature", "less than or equal to 2"),
+        ({"temperature": -0.01}, "temperature", "greater than or equal to 0"),
+        ({"temperature": "0.5"}, "temperature", "should be a valid number"),
+        ({"maxOutputTokens": 0}, "maxOutputTokens", "greater than or equal to 1"),
+        ({"maxOutputTokens": 100_001}, "maxOutputTokens", "less than or equal to 100000"),
+        ({"maxOutputTokens": 1.5}, "maxOutputTokens", "should be a valid integer"),
+        ({"max_output_tokens": 5}, "max_output_tokens", "is not a known field"),
+        ({"version": 1}, "version", "is not a known field"),
+    ],
+)
+def test_a_broken_rule_is_answered_with_the_field_and_the_rule(
+    user: ApiUser, fields: dict[str, Any], field: str, rule: str
+) -> None:
+    found = broken_rules(create(user, **fields))
+
+    assert found.keys() == {field}
+    assert rule in found[field]
+
+
+def test_a_name_and_instructions_are_required(user: ApiUser) -> None:
+    assert broken_rules(user.api.post("/agents", json={})) == {"name": "is required", "instructions": "is required"}
+
+
+def test_nobody_gets_more_than_a_hundred_agents_and_a_deleted_one_makes_room(user: ApiUser) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: create(user), range(103)))
+
+    made = [data_of(answer, 201)["agentId"] for answer in answers if answer.status_code == 201]
+    assert len(made) == 100
+    error = refusal(create(user), 409, "CONFLICT")
+    assert error["message"] == "you have 100 agents, which is the limit; delete one first"
+    assert len(data_of(user.api.get("/agents", params={"limit": 100}))["agents"]) == 100
+    data_of(user.api.delete(f"/agents/{made[0]}"))
+    data_of(create(user), 201)

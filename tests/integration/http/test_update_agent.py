@@ -1,0 +1,96 @@
+"""PATCH /agents/{agentId}: each change is a version; two at once lose nothing, or say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api_user import ApiUser, broken_rules, data_of, refusal
+
+UNKNOWN = "agt_01jd8x2v5n7k3q9w4t6y8z0abc"
+
+
+@pytest.fixture
+def agent(user: ApiUser) -> dict[str, Any]:
+    return data_of(user.api.get(f"/agents/{user.new_agent(temperature=0.5, maxOutputTokens=9)}"))
+
+
+def patch(user: ApiUser, agent: dict[str, Any], **body: Any) -> httpx.Response:
+    return user.api.patch(f"/agents/{agent['agentId']}", json=body)
+
+
+def test_what_is_named_changes_null_resets_and_all_else_stays(user: ApiUser, agent: dict[str, Any]) -> None:
+    changed = data_of(patch(user, agent, name=" Chatty ", temperature=None))
+
+    moved = {"version": 2, "name": "Chatty", "temperature": None, "updatedAt": changed["updatedAt"]}
+    assert changed == {**agent, **moved}
+    assert changed["updatedAt"] > agent["updatedAt"]
+    assert data_of(user.api.get(f"/agents/{agent['agentId']}")) == changed
+
+
+def test_a_change_to_a_version_that_has_been_followed_is_a_conflict(user: ApiUser, agent: dict[str, Any]) -> None:
+    data_of(patch(user, agent, name="First", version=1))
+
+    error = refusal(patch(user, agent, name="Second", version=1), 409, "CONFLICT")
+
+    assert "version 2, not 1" in error["message"]
+    assert data_of(user.api.get(f"/agents/{agent['agentId']}"))["name"] == "First"
+
+
+def test_changes_at_the_same_moment_are_a_version_each(user: ApiUser, agent: dict[str, Any]) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda number: patch(user, agent, name=f"by {number}"), range(8)))
+
+    versions = sorted(data_of(answer)["version"] for answer in answers)
+    assert versions == list(range(2, 10))
+
+
+def test_of_changes_to_one_version_at_the_same_moment_one_wins(user: ApiUser, agent: dict[str, Any]) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda number: patch(user, agent, name=f"by {number}", version=1), range(8)))
+
+    assert sorted(answer.status_code for answer in answers) == [200, *[409] * 7]
+    (won,) = (data_of(answer) for answer in answers if answer.status_code == 200)
+    assert data_of(user.api.get(f"/agents/{agent['agentId']}")) == won
+
+
+@pytest.mark.parametrize("body", [{}, {"version": 1}])
+def test_a_change_of_nothing_is_refused_and_makes_no_version(
+    user: ApiUser, agent: dict[str, Any], body: dict[str, Any]
+) -> None:
+    found = broken_rules(patch(user, agent, **body))
+
+    assert found == {"body": "must change at least one of: name, instructions, model, temperature, maxOutputTokens"}
+    assert data_of(user.api.get(f"/agents/{agent['agentId']}")) == agent
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "rule"),
+    [
+        ({"name": None}, "name", "should be a valid string"),
+        ({"instructions": None}, "instructions", "should be a valid string"),
+        ({"name": " "}, "name", "should have at least 1 character"),
+        ({"model": "?"}, "model", "must be one of: "),
+        ({"temperature": 3}, "temperature", "less than or equal to 2"),
+        ({"maxOutputTokens": True}, "maxOutputTokens", "should be a valid integer"),
+        ({"name": "x", "version": 0}, "version", "greater than or equal to 1"),
+        ({"max_output_tokens": 5}, "max_output_tokens", "is not a known field"),
+        ({"agentId": "x"}, "agentId", "is not a known field"),
+    ],
+)
+def test_a_broken_rule_is_answered_with_the_field_and_the_rule(
+    user: ApiUser, agent: dict[str, Any], body: dict[str, Any], field: str, rule: str
+) -> None:
+    found = broken_rules(patch(user, agent, **body))
+
+    assert found.keys() == {field}
+    assert rule in found[field]
+
+
+def test_only_its_owner_changes_an_agent(new_user: Callable[[], ApiUser], agent: dict[str, Any]) -> None:
+    refusal(patch(new_user(), agent, name="Mine"), 403, "FORBIDDEN")
+    refusal(patch(new_user(), {"agentId": UNKNOWN}, name="Mine"), 404, "NOT_FOUND")
