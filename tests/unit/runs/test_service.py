@@ -1,0 +1,231 @@
+"""What can be done with runs, and what is seen of them meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shared.errors import ErrorCode, Forbidden, InvalidInput, NotFound
+from shared.jobs.ids import new_run_id
+from shared.jobs.job import Job, JobStatus
+from shared.runs.run import Lineage, Run, TransformStatus
+from shared.runs.service import RunService
+from tests.fakes.core import Core
+from tests.fakes.runs import FakeRunStore
+from tests.unit.runs.singing import break_off, compose, finish, lineage, songs
+
+
+def run_id_of(job: Job) -> str:
+    return str(job.links.run_id)
+
+
+class TestViewing:
+    def test_a_running_run_shows_its_job_and_the_retries_so_far(self) -> None:
+        core = Core()
+        job = core.new_song()
+        break_off(core, job, "one")
+        break_off(core, job, "two", retry=1)
+        view = core.songs.view("ada", run_id_of(job))
+        assert view.run.status is TransformStatus.RUNNING
+        assert view.job is not None
+        assert [item.data["line"] for item in view.job.transcript.items.values()] == ["one", "two"]
+        assert view.transform is not None
+        assert (view.transform.status, view.transform.retry_count) == (TransformStatus.RUNNING, 1)
+
+    def test_a_finished_run_answers_from_its_artefacts_when_its_job_has_expired(self) -> None:
+        core = Core()
+        job = core.new_song()
+        compose(core, job, "one")
+        finish(core, job, "one")
+        core.clock.advance(601)
+        assert core.jobs.get(job.id) is None
+        view = core.songs.view("ada", run_id_of(job))
+        assert (view.run.status, view.job) == (TransformStatus.COMPLETED, None)
+        song = view.lineage.latest("song")
+        assert song is not None
+        assert song.content == {"lines": ["one"]}
+
+    def test_a_run_whose_job_was_lost_without_an_end_is_shown_as_failed(self) -> None:
+        core = Core()
+        job = core.new_song()
+        core.clock.advance(8 * 3600)
+        assert core.jobs.get(job.id) is None
+        view = core.songs.view("ada", run_id_of(job))
+        assert (view.run.status, view.job) == (TransformStatus.FAILED, None)
+        assert view.transform is not None
+        assert view.transform.failure is not None
+        assert view.transform.failure.code is ErrorCode.WORKER_LOST
+        assert view.lineage.run == view.run
+
+    def test_a_job_that_ends_while_its_run_is_looked_at_is_shown_ended_not_lost(self) -> None:
+        runs = EndsInBetween()
+        core = Core(runs=runs)
+        job = core.new_song()
+        break_off(core, job, "one")
+        runs.meanwhile = lambda: core.service.cancel("ada", job.id)
+        view = core.songs.view("ada", run_id_of(job))
+        assert (view.run.status, view.job) == (TransformStatus.CANCELLED, None)
+        assert view.lineage.latest("song") is not None
+
+    def test_a_job_that_ends_and_runs_anew_while_its_run_is_looked_at_is_shown_running(self) -> None:
+        runs = EndsInBetween()
+        core = Core(runs=runs)
+        job = core.new_song()
+
+        def ends() -> None:
+            core.service.cancel("ada", job.id)
+            runs.then = lambda: core.resumption.resume("ada", job.id)
+
+        runs.meanwhile = ends
+        view = core.songs.view("ada", run_id_of(job))
+        assert view.run.status is TransformStatus.RUNNING
+        assert view.job is not None
+        assert view.job.job.generation == 2
+
+    @pytest.mark.parametrize("look", [RunService.view, RunService.lineage, RunService.delete])
+    def test_nobody_gets_at_somebody_elses_run(self, look: Callable[[RunService, str, str], object]) -> None:
+        core = Core()
+        job = core.new_song()
+        with pytest.raises(Forbidden):
+            look(core.songs, "bob", run_id_of(job))
+        assert lineage(core, job).run.status is TransformStatus.RUNNING
+        assert core.songs.list_runs("bob", status=None, limit=5, cursor=None).runs == []
+
+    @pytest.mark.parametrize("look", [RunService.view, RunService.lineage, RunService.delete])
+    @pytest.mark.parametrize("run_id", [new_run_id(0), "run_", "../../etc", "x" * 5000])
+    def test_an_unknown_run_is_not_found(self, look: Callable[[RunService, str, str], object], run_id: str) -> None:
+        with pytest.raises(NotFound) as refusal:
+            look(Core().songs, "ada", run_id)
+        assert len(refusal.value.message) < 120
+
+    @pytest.mark.parametrize("look", [RunService.view, RunService.lineage, RunService.delete])
+    def test_a_run_of_another_kind_is_not_found(self, look: Callable[[RunService, str, str], object]) -> None:
+        core = Core()
+        job = core.new_song()
+        poems = RunService(kind="poem", runs=core.runs, jobs=core.service)
+        with pytest.raises(NotFound):
+            look(poems, "ada", run_id_of(job))
+
+
+class TestListing:
+    def test_runs_are_listed_newest_first_by_status(self) -> None:
+        core = Core()
+        jobs = []
+        for _ in range(3):
+            jobs.append(core.new_song())
+            core.clock.advance(1)
+        core.service.cancel("ada", jobs[1].id)
+
+        def listed(status: TransformStatus | None, cursor: str | None = None) -> list[str]:
+            return [run.id for run in core.songs.list_runs("ada", status=status, limit=5, cursor=cursor).runs]
+
+        newest_first = [run_id_of(job) for job in reversed(jobs)]
+        assert listed(None) == newest_first
+        assert listed(TransformStatus.RUNNING) == [newest_first[0], newest_first[2]]
+        assert listed(TransformStatus.CANCELLED) == [newest_first[1]]
+        assert listed(None, newest_first[0]) == newest_first[1:]
+
+    def test_a_cursor_of_another_list_is_refused(self) -> None:
+        with pytest.raises(InvalidInput) as refusal:
+            Core().songs.list_runs("ada", status=None, limit=5, cursor="no cursor")
+        assert refusal.value.issues[0].field == "cursor"
+
+
+class TestDeleting:
+    def test_a_deleted_run_is_gone_and_its_running_job_is_cancelled_and_gone(self) -> None:
+        core = Core()
+        job = core.new_song()
+        break_off(core, job, "one")
+        core.songs.delete("ada", run_id_of(job))
+        with pytest.raises(NotFound):
+            core.songs.view("ada", run_id_of(job))
+        with pytest.raises(NotFound):
+            core.service.view("ada", job.id)
+        assert core.executions.stopped == [job.id]
+        assert core.songs.list_runs("ada", status=None, limit=5, cursor=None).runs == []
+
+    def test_a_run_can_be_deleted_when_its_job_has_long_expired(self) -> None:
+        core = Core()
+        job = core.new_song()
+        compose(core, job, "one")
+        finish(core, job, "one")
+        core.clock.advance(601)
+        core.songs.delete("ada", run_id_of(job))
+        assert core.runs.lineage(run_id_of(job)) is None
+        assert core.executions.stopped == []
+
+    def test_a_deletion_that_broke_off_is_gone_on_with_and_its_job_is_ended_by_then(self) -> None:
+        runs = BreaksInRemoval()
+        core = Core(runs=runs)
+        job = core.new_song()
+        with pytest.raises(ConnectionError):
+            core.songs.delete("ada", run_id_of(job))
+        assert core.executions.stopped == [job.id]
+        with pytest.raises(NotFound):
+            core.songs.view("ada", run_id_of(job))
+        core.songs.delete("ada", run_id_of(job))
+        assert core.runs.get(run_id_of(job)) is None
+        with pytest.raises(NotFound):
+            core.songs.delete("ada", run_id_of(job))
+
+    def test_a_deletion_that_broke_off_before_the_job_was_ended_ends_it_when_it_is_repeated(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        core = Core()
+        job = core.new_song()
+        with monkeypatch.context() as broken:
+            broken.setattr(core.service, "forget", lambda *_: BreaksInRemoval.breaks())
+            with pytest.raises(ConnectionError):
+                core.songs.delete("ada", run_id_of(job))
+        assert core.job(job.id).status is JobStatus.PENDING
+        core.songs.delete("ada", run_id_of(job))
+        assert core.jobs.get(job.id) is None
+        assert core.runs.get(run_id_of(job)) is None
+
+    def test_deleting_one_run_leaves_the_others(self) -> None:
+        core = Core()
+        kept, deleted = core.new_song(), core.new_song()
+        break_off(core, kept, "one")
+        core.service.cancel("ada", kept.id)
+        core.songs.delete("ada", run_id_of(deleted))
+        assert songs(core, kept) == [["one"]]
+        assert core.job(kept.id).status is JobStatus.CANCELLED
+
+
+class EndsInBetween(FakeRunStore):
+    """Something happens right after the next look at the whole run, or before the next one at its head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], object] = lambda: None
+        self.then: Callable[[], object] = lambda: None
+
+    def lineage(self, run_id: str) -> Lineage | None:
+        found = super().lineage(run_id)
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return found
+
+    def get(self, run_id: str) -> Run | None:
+        then, self.then = self.then, lambda: None
+        then()
+        return super().get(run_id)
+
+
+class BreaksInRemoval(FakeRunStore):
+    """The first removal breaks off before anything is removed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broke = False
+
+    def remove(self, run_id: str) -> None:
+        if not self.broke:
+            self.broke = True
+            self.breaks()
+        super().remove(run_id)
+
+    @staticmethod
+    def breaks() -> None:
+        raise ConnectionError("the process died")
