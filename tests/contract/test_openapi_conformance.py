@@ -140,7 +140,8 @@ def test_a_caller_gets_only_answers_that_are_described(
         case.validate_response(answer, checks=[*CHECKS, *([negative_data_rejection] if whose is None else [])])
 
     check()
-    assert statuses - {404, 422}, "nothing but refusals of its input was tried"
+    if mode is schemathesis.GenerationMode.POSITIVE:
+        assert statuses - {404, 422}, "nothing but refusals of its input was tried"
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
