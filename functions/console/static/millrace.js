@@ -1,6 +1,6 @@
 /**
- * The Millrace client: the jobs of the API, each watched live. No dependencies, no framework;
- * takes this file and the folder beside it.
+ * The Millrace client: the jobs, brainstorming runs and agents of the API, and jobs watched live. No dependencies, no
+ * framework; takes this file and the folder beside it.
  *
  *     import { Millrace } from "./millrace.js";
  *     const millrace = new Millrace({ api: "https://api.example.com", token: () => session.token() });
@@ -160,6 +160,105 @@ export class Millrace {
     const once = { ...options, idempotencyKey: options.idempotencyKey ?? crypto.randomUUID() };
     void watch.start(() => this.createJob(pipeline, input, once));
     return watch;
+  }
+
+  // ---- ideations -----------------------------------------------------------------------------------------------------
+
+  /**
+   * Creates a brainstorming run with its job.
+   * @param {Api.NewIdeation} parameters
+   * @param {Omit<CreateOptions, "links">} [options]
+   * @returns {Promise<Api.RunAccepted>}
+   */
+  createIdeation(parameters, options = {}) {
+    return this.#create("/ideations", parameters, options);
+  }
+
+  /**
+   * @param {{ status?: string, limit?: number, cursor?: string | null }} [filter]
+   * @returns {Promise<Api.RunList>}
+   */
+  listIdeations(filter = {}) {
+    return this.#calls.call("GET", "/ideations", { query: filter, again: true });
+  }
+
+  /**
+   * @param {string} runId
+   * @returns {Promise<Api.RunDetail>}
+   */
+  getIdeation(runId) {
+    return this.#calls.call("GET", `/ideations/${encodeURIComponent(runId)}`, { again: true });
+  }
+
+  /**
+   * The run's transform that is under way, and its job; null both when none is.
+   * @param {string} runId
+   * @returns {Promise<Api.ActiveJob>}
+   */
+  getActiveJob(runId) {
+    return this.#calls.call("GET", `/ideations/${encodeURIComponent(runId)}/active-job`, { again: true });
+  }
+
+  /**
+   * @param {string} runId
+   * @returns {Promise<Api.LineageDetail>}
+   */
+  getLineage(runId) {
+    return this.#calls.call("GET", `/ideations/${encodeURIComponent(runId)}/lineage`, { again: true });
+  }
+
+  /**
+   * Deletes the run; a job of it that is under way is cancelled first.
+   * @param {string} runId
+   * @returns {Promise<Api.RunDeleted>}
+   */
+  deleteIdeation(runId) {
+    return this.#calls.call("DELETE", `/ideations/${encodeURIComponent(runId)}`);
+  }
+
+  // ---- agents --------------------------------------------------------------------------------------------------------
+
+  /**
+   * @param {Api.NewAgent} agent
+   * @returns {Promise<Api.AgentDetail>}
+   */
+  createAgent(agent) {
+    return this.#calls.call("POST", "/agents", { body: agent });
+  }
+
+  /**
+   * @param {{ limit?: number, cursor?: string | null }} [filter]
+   * @returns {Promise<Api.AgentList>}
+   */
+  listAgents(filter = {}) {
+    return this.#calls.call("GET", "/agents", { query: filter, again: true });
+  }
+
+  /**
+   * @param {string} agentId
+   * @param {{ version?: number }} [at] the latest version by default
+   * @returns {Promise<Api.AgentDetail>}
+   */
+  getAgent(agentId, at = {}) {
+    return this.#calls.call("GET", `/agents/${encodeURIComponent(agentId)}`, { query: at, again: true });
+  }
+
+  /**
+   * Makes the next version; with `version`, the one you saw, only where nobody else has done so.
+   * @param {string} agentId
+   * @param {Api.AgentChanges} change
+   * @returns {Promise<Api.AgentDetail>}
+   */
+  changeAgent(agentId, change) {
+    return this.#calls.call("PATCH", `/agents/${encodeURIComponent(agentId)}`, { body: change });
+  }
+
+  /**
+   * @param {string} agentId
+   * @returns {Promise<Api.AgentDeleted>}
+   */
+  deleteAgent(agentId) {
+    return this.#calls.call("DELETE", `/agents/${encodeURIComponent(agentId)}`);
   }
 
   // ---- how -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,61 @@
+/** Times, tokens and money as people read them, in the browser's own language. */
+
+const NUMBER = new Intl.NumberFormat();
+const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const AGO = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
+const UNITS = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+];
+
+/** @param {number} count */
+export function number(count) {
+  return NUMBER.format(count);
+}
+
+/** @param {string} iso */
+export function time(iso) {
+  return TIME.format(new Date(iso));
+}
+
+/**
+ * `3 minutes ago`, `in 2 hours`.
+ * @param {string} iso
+ * @param {number} [now] milliseconds since 1970
+ */
+export function ago(iso, now = Date.now()) {
+  const seconds = (new Date(iso).getTime() - now) / 1000;
+  for (const [unit, length] of UNITS) {
+    if (Math.abs(seconds) >= length) return AGO.format(Math.round(seconds / length), unit);
+  }
+  return AGO.format(Math.round(seconds), "second");
+}
+
+/**
+ * `0.8 s`, `42 s`, `3 min 20 s`.
+ * @param {number} milliseconds
+ */
+export function duration(milliseconds) {
+  const seconds = Math.max(0, milliseconds) / 1000;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/**
+ * What a job cost: to a hundredth of a cent where it is less than a cent.
+ * @param {number | null} usd
+ */
+export function cost(usd) {
+  if (usd === null) return "no price known";
+  const digits = usd > 0 && usd < 0.01 ? 6 : 4;
+  return new Intl.NumberFormat(undefined, {
+    style: "currency",
+    currency: "USD",
+    minimumFractionDigits: 2,
+    maximumFractionDigits: digits,
+  }).format(usd);
+}
