@@ -189,6 +189,20 @@ class TestRemoval:
         assert ended is not None
         assert ended.expires_at == WEEK_LATER
 
+    def test_the_index_no_longer_leads_to_it(self, server: AwsServer, owner: str) -> None:
+        ports = adapters(server)
+        agent = an_agent(owner)
+        ports.agents.put_new(agent, limit=100)
+        ports.agents.remove(agent, expires_at=WEEK_LATER)
+        found = server.dynamodb.query(
+            TableName=server.durable_table,
+            IndexName="ByOwner",
+            KeyConditionExpression="#owner = :owner",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues={":owner": {"S": owner}},
+        )
+        assert found["Items"] == []
+
     def test_more_versions_than_one_transaction_takes_expire_all(
         self, server: AwsServer, owner: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
