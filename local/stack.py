@@ -181,30 +181,31 @@ class LocalStack:
         )
 
     @contextlib.contextmanager
-    def down(self, name: Literal["api", "stream"]) -> Iterator[None]:
-        """Kill this process, so that its port refuses connections; at the end of the block it starts again there.
+    def down(self, *names: Literal["api", "stream"]) -> Iterator[None]:
+        """Kill these processes, so that their ports refuse connections; at the end of the block they start again there.
 
         Functions in threads die with the process "api": what they were doing is lost, as with a killed stage.
         """
-        index = next(index for index, child in enumerate(self._children) if child.name == name)
-        killed = self._children[index]
-        killed.process.kill()
-        killed.process.wait()
-        if killed.process.stdin is not None:
-            killed.process.stdin.close()
+        killed = {index: child for index, child in enumerate(self._children) if child.name in names}
+        for child in killed.values():
+            child.process.kill()
+            child.process.wait()
+            if child.process.stdin is not None:
+                child.process.stdin.close()
         try:
             yield
         finally:
-            with _listen(urlsplit(killed.url).port or 0) as listener:
-                self._children[index] = _start_child(
-                    name,
-                    url=killed.url,
-                    health=killed.health,
-                    command=killed.command,
-                    environment=killed.environment,
-                    log_dir=killed.log.parent,
-                    listener=listener,
-                )
+            for index, child in killed.items():
+                with _listen(urlsplit(child.url).port or 0) as listener:
+                    self._children[index] = _start_child(
+                        child.name,
+                        url=child.url,
+                        health=child.health,
+                        command=child.command,
+                        environment=child.environment,
+                        log_dir=child.log.parent,
+                        listener=listener,
+                    )
             self.wait_ready()
 
     def _spawn(

@@ -88,17 +88,19 @@ def test_stopping_leaves_no_process_no_port_and_no_file(tmp_path: Path, monkeypa
         socket.create_connection(("127.0.0.1", port))
 
 
-@pytest.mark.parametrize("name", ["api", "stream"])
-def test_a_process_that_was_down_is_back_on_its_port_and_takes_the_tokens_of_before(
-    stack: LocalStack, name: Literal["api", "stream"]
+@pytest.mark.parametrize("names", [("api",), ("stream",), ("api", "stream")])
+def test_processes_that_were_down_are_back_on_their_ports_and_take_the_tokens_of_before(
+    stack: LocalStack, names: tuple[Literal["api", "stream"], ...]
 ) -> None:
     headers = {"authorization": f"Bearer {stack.token('alice')}"}
     before = stack.pids()
-    with stack.down(name), pytest.raises(httpx.ConnectError):
-        httpx.get({"api": stack.api_url, "stream": stack.stream_url}[name])
+    with stack.down(*names):
+        for name in names:
+            with pytest.raises(httpx.ConnectError):
+                httpx.get({"api": stack.api_url, "stream": stack.stream_url}[name])
     after = stack.pids()
-    assert [each for each in before if before[each] != after[each]] == [name]
-    assert not alive(before[name])
+    assert {name for name in before if before[name] != after[name]} == set(names)
+    assert not any(alive(before[name]) for name in names)
     assert httpx.post(f"{stack.api_url}/echo", headers=headers, json={}).status_code == 201
     assert httpx.get(f"{stack.stream_url}/").text == "millrace-Things"
 
