@@ -79,7 +79,7 @@ class DynamoRunStore:
         return self._alongside(run, transform, artefacts, **unmoved)
 
     def hide(self, run_id: str) -> None:
-        with refused_condition(lambda _: RunGone()), contextlib.suppress(RunGone):
+        with contextlib.suppress(RunGone), refused_condition(lambda _: RunGone()):
             dynamodb().update_item(
                 TableName=self._table,
                 Key=to_item(keys.run(run_id)),

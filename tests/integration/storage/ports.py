@@ -17,6 +17,7 @@ from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys
 from shared.jobs.limits import RecordStore
 from shared.jobs.store import JobStore
+from shared.runs.store import RunStore
 from shared.storage import aws
 from shared.storage.agents import DynamoAgentStore
 from shared.storage.artefacts import TextArtefacts
@@ -25,6 +26,7 @@ from shared.storage.event_log import DynamoEventLog
 from shared.storage.executions import StepFunctionsExecutions
 from shared.storage.jobs import DynamoJobStore
 from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
+from shared.storage.runs import DynamoRunStore
 from tests.fakes.agents import FakeAgentStore
 from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import SettableClock
@@ -32,6 +34,7 @@ from tests.fakes.event_log import FakeEventLog
 from tests.fakes.executions import FakeExecutions
 from tests.fakes.jobs import FakeJobStore
 from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
+from tests.fakes.runs import FakeRunStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -107,6 +110,7 @@ class Ports:
     keys: IdempotencyKeys
     executions: Executions
     agents: AgentStore
+    runs: RunStore
 
 
 def fakes() -> Ports:
@@ -120,6 +124,7 @@ def fakes() -> Ports:
         keys=FakeIdempotencyKeys(clock=clock),
         executions=FakeExecutions(),
         agents=FakeAgentStore(clock=clock),
+        runs=FakeRunStore(),
     )
 
 
@@ -135,4 +140,5 @@ def adapters(server: AwsServer) -> Ports:
         keys=DynamoIdempotencyKeys(server.table, clock=clock),
         executions=StepFunctionsExecutions(server.machine_prefix),
         agents=DynamoAgentStore(server.durable_table, clock=clock),
+        runs=DynamoRunStore(server.durable_table, TextArtefacts(server.bucket, folder="runs")),
     )

@@ -17,7 +17,7 @@ from shared.jobs.fence import Fence
 from shared.jobs.idempotency import KeyClaim
 from shared.jobs.job import CheckpointRef
 from shared.jobs.limits import Versioned
-from shared.jobs.store import JobFilter, JobGuard
+from shared.jobs.store import Alongside, JobFilter, JobGuard
 from shared.storage.aws import THROTTLES, refused_condition, storage_faults
 from tests.fakes.clock import NOON
 from tests.fakes.core import a_job
@@ -52,6 +52,16 @@ CALLS: dict[str, tuple[str, Callable[[Ports], object]]] = {
     ),
     "claim a key": ("put_item", lambda ports: ports.keys.claim("ada", "key", CLAIM, expires_at=1)),
     "release a key": ("delete_item", lambda ports: ports.keys.release("ada", "key", CLAIM)),
+    "get a run": ("get_item", lambda ports: ports.runs.get("run_1")),
+    "get a transform": ("get_item", lambda ports: ports.runs.transform("run_1", "tfm_1")),
+    "trace a run back": ("query", lambda ports: ports.runs.lineage("run_1")),
+    "list runs": (
+        "query",
+        lambda ports: ports.runs.list_owned("ada", kind="ideation", status=None, limit=1, cursor=None),
+    ),
+    "hide a run": ("update_item", lambda ports: ports.runs.hide("run_1")),
+    "remove a run": ("query", lambda ports: ports.runs.remove("run_1")),
+    "open a run": ("transact_write_items", lambda ports: ports.jobs.put_new(JOB, alongside=Alongside(()))),
 }
 
 
@@ -59,6 +69,7 @@ CALLS: dict[str, tuple[str, Callable[[Ports], object]]] = {
     ("code", "status", "fault"),
     [
         ("ProvisionedThroughputExceededException", 400, StorageThrottled),
+        ("TransactionConflictException", 400, StorageThrottled),
         ("InternalServerError", 500, StorageUnavailable),
     ],
 )
