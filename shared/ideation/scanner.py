@@ -29,12 +29,15 @@ class ElementPart:
 
 @dataclass(slots=True)
 class _Place:
-    """Where in the answer a scanner stands; `depth` counts the containers around it."""
+    """Where in the answer a scanner stands.
+
+    `depth` counts the containers around it. `name` is the last string of the outermost object: where a list begins,
+    that is the list's name.
+    """
 
     depth: int = 0
     in_string: bool = False
     escaped: bool = False
-    after_colon: bool = False
     in_list: bool = False
     in_element: bool = False
     name: str = ""
@@ -86,11 +89,8 @@ class ElementScanner:
             self._step_in_string(char)
         elif char == '"':
             at.in_string = at.depth > 0
-            if at.depth == _IN_DOCUMENT and not at.after_colon:
-                at.name = ""
-        elif char in ":,":
             if at.depth == _IN_DOCUMENT:
-                at.after_colon = char == ":"
+                at.name = ""
         elif char in "{[":
             self._open(char)
         elif char in "]}":
@@ -102,7 +102,7 @@ class ElementScanner:
             at.in_string = False
             return
         at.escaped = char == "\\" and not at.escaped
-        if at.depth == _IN_DOCUMENT and not at.after_colon and len(at.name) < LONGEST_KEY:
+        if at.depth == _IN_DOCUMENT and len(at.name) < LONGEST_KEY:
             at.name += char
 
     def _open(self, bracket: str) -> None:
@@ -110,9 +110,7 @@ class ElementScanner:
         if at.depth == 0 and bracket == "[":
             return
         at.depth += 1
-        if at.depth == _IN_DOCUMENT:
-            at.after_colon = False
-        elif at.depth == _IN_LIST:
+        if at.depth == _IN_LIST:
             at.in_list = bracket == "["
         elif at.depth == _IN_ELEMENT:
             at.in_element = at.in_list and bracket == "{"

@@ -46,13 +46,14 @@ class ResumableModel:
     """A ChatModel whose one response goes on when it is left: `cursor` is the number of characters said.
 
     `breaks_after` are the places at which successive calls break off, by `fault`; `gone` forgets the response;
-    `meanwhile` happens once it has begun, and then nothing more does.
+    `meanwhile` happens once it has begun, and then nothing more does. `piece` is how many characters it says at a time.
     """
 
     def __init__(self, answer: str, *breaks_after: int, fault: MillraceError | None = None) -> None:
         self._answer = answer
         self._breaks_after = list(breaks_after)
         self._fault = fault or ModelDisconnected("cut")
+        self.piece = 3
         self.gone = False
         self.meanwhile: Callable[[], object] | None = None
         self.requests: list[ModelRequest] = []
@@ -77,7 +78,7 @@ class ResumableModel:
             said = int(request.resume_from)
         end = self._breaks_after.pop(0) if self._breaks_after else len(self._answer)
         while said < end:
-            text = self._answer[said : min(said + 3, end)]
+            text = self._answer[said : min(said + self.piece, end)]
             said += len(text)
             yield TextDelta(text, str(said))
         if end < len(self._answer):

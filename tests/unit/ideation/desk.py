@@ -15,6 +15,7 @@ from shared.jobs.pipelines import Pipelines
 from shared.jobs.stages import Stage, StageInvocation, StageRunner
 from shared.llm.model import ChatModel
 from tests.fakes.core import Core
+from tests.fakes.event_log import FakeEventLog
 
 Model = TypeVar("Model", bound=ChatModel)
 
@@ -43,8 +44,8 @@ TEN = answer(g1=drafts("M", 5), g2=drafts("S", 3), g3=drafts("B", 2))
 class Desk(Generic[Model]):
     """Each attempt at a stage is made by a process of its own; the stages before it are run when they have not been."""
 
-    def __init__(self, model: Model, **changes: Any) -> None:
-        self.core = Core()
+    def __init__(self, model: Model, *, event_log: FakeEventLog | None = None, **changes: Any) -> None:
+        self.core = Core(event_log=event_log)
         self.model = model
         self.job = self.core.new_job(pipeline="ideation", input={**INPUT, **changes}, model="scripted-1")
 
