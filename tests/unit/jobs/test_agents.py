@@ -9,7 +9,7 @@ import pytest
 from shared.agents.agent import Agent, AgentRef, AgentSettings
 from shared.agents.service import KEPT_SECONDS, AgentService
 from shared.errors import CheckpointUnfit, InternalFault, InvalidInput
-from shared.jobs.job import Job
+from shared.jobs.job import Job, JobStatus
 from shared.jobs.stages import StageRun
 from tests.fakes.core import Core, PoemInput, ScriptedStage, a_request
 
@@ -141,10 +141,8 @@ class TestResuming:
     def test_a_job_whose_agent_is_gone_for_good_cannot_be_resumed(self) -> None:
         core = Core()
         agent = new_agent(core)
-        job = new_job(core, agent)
-        core.service.cancel("ada", job.id)
-        core.jobs.put_new(core.job(job.id).model_copy(update={"id": f"{job.id[:-1]}0", "expires_at": 2**33}))
+        job = core.new_job(status=JobStatus.CANCELLED, agent=agent.ref, expires_at=2**33)
         core.agents.delete("ada", agent.id)
         core.clock.advance(KEPT_SECONDS)
         with pytest.raises(CheckpointUnfit, match=f"the agent {agent.id} was deleted"):
-            core.resumption.resume("ada", f"{job.id[:-1]}0")
+            core.resumption.resume("ada", job.id)
