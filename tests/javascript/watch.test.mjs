@@ -320,18 +320,19 @@ test("a job that ended while nobody was connected is caught up with", async () =
   assert.deepEqual([watch.state, watch.view.text], ["complete", "ab"]);
 });
 
-test("what happened before a page joined has no time, what it sees has", async () => {
+test("what happened before a page joined has no time but the job’s own beginning, what it sees has", async () => {
   const begun = (id, stage, index) => frame(id, { type: "stage", stage, index, of: 2, attempt: 1 });
   const { watch } = watching([
-    success({ ...DETAIL, lastEventId: 2 }),
-    stream([CONNECTED, begun(1, "generate", 1), delta(2, "a"), begun(3, "validate", 2), complete(4)]),
+    success({ ...DETAIL, lastEventId: 3, startedAt: "2026-01-01T00:00:00Z" }),
+    stream([CONNECTED, begun(1, "one", 1), delta(2, "a"), begun(3, "two", 2), begun(4, "three", 3), complete(5)]),
   ]);
 
   await watch.connect("job_1");
 
-  const [first, second] = watch.view.stages;
-  assert.equal(first.startedAt, null);
-  assert.ok(first.endedAt > 0 && second.startedAt > 0);
+  const [first, second, third] = watch.view.stages;
+  assert.deepEqual([first.startedAt, first.endedAt], [Date.parse("2026-01-01T00:00:00Z"), null], "the job's own time");
+  assert.equal(second.startedAt, null);
+  assert.ok(second.endedAt > 0 && third.startedAt > 0);
 });
 
 test("cancelling asks the API, and the stream tells the end", async () => {

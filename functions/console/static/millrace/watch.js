@@ -69,8 +69,10 @@ export class Watch {
   #create = null;
   /** @type {JobPlace | null} */
   #job = null;
-  /** Events up to this one happened before anybody watched, so nobody knows when. */
+  /** Events up to this one happened before anybody watched, so nobody knows when; but the first stage began the job. */
   #history = 0;
+  /** @type {number | null} */
+  #began = null;
   /** @type {AbortController | null} */
   #running = null;
   /** @type {Promise<void> | null} */
@@ -141,6 +143,7 @@ export class Watch {
       this.#job = found;
       if (isDetail(found)) {
         this.#history = found.lastEventId;
+        this.#began = found.startedAt === null ? null : Date.parse(found.startedAt);
         if (found.endedAt !== null) {
           this.#settle(viewOf(found));
           return this;
@@ -309,7 +312,8 @@ export class Watch {
   #take(part) {
     const event = /** @type {StreamEvent} */ (JSON.parse(part.data));
     const id = event.type === "connected" ? null : Number(part.id);
-    const at = id !== null && id <= this.#history ? null : this.#now();
+    const past = event.type === "stage" && event.index === 1 && event.attempt === 1 ? this.#began : null;
+    const at = id !== null && id <= this.#history ? past : this.#now();
     const view = fold(this.view, id, event, at);
     if (event.type === "connected") {
       this.view = view;

@@ -84,8 +84,8 @@ function showRun(app, run, job, { element, reload }) {
   app.setTitle(run.title);
   const again = { label: "New run with these parameters", act: () => startOver(app, run) };
   const watch = job && app.millrace.newWatch();
-  const live = watch && liveJob(watch, { announce: app.announce, signIn: app.signIn, otherwise: [again] });
-  const output = ideas(run, watch, reload);
+  const live = job && watch && liveJob(watch, job, { announce: app.announce, signIn: app.signIn, otherwise: [again] });
+  const output = ideas(run, watch, { reload, announce: app.announce });
   const hadFocus = document.activeElement === element.querySelector("h1");
   fill(element,
     h("p", { class: "crumbs" }, h("a", { href: "/console/ideations" }, "Runs")),
@@ -99,7 +99,7 @@ function showRun(app, run, job, { element, reload }) {
       h("div", { class: "column-main" }, output.element, lineage(app, run.runId)),
       h("aside", { class: "column-side", "aria-label": "About this run" }, output.side, live?.side, about(run))));
   if (hadFocus) element.querySelector("h1")?.focus({ preventScroll: true });
-  if (watch) void watch.connect(job);
+  if (job && watch) void watch.connect(job);
   return () => {
     output.stop();
     live?.stop();
@@ -109,9 +109,9 @@ function showRun(app, run, job, { element, reload }) {
 /**
  * @param {RunDetail} run
  * @param {Watch | null} watch
- * @param {() => Promise<void>} reload
+ * @param {{ reload: () => Promise<void>, announce: (text: string) => void }} place
  */
-function ideas(run, watch, reload) {
+function ideas(run, watch, { reload, announce }) {
   const cards = ideaCards();
   const shares = genreShares();
   const waiting = h("p", { class: "waiting" });
@@ -146,7 +146,9 @@ function ideas(run, watch, reload) {
     const bare = found.length === 0 && draft === null;
     setText(waiting, bare ? (live ? "The first idea is on its way …" : "No idea was finished.") : "");
     waiting.hidden = !bare;
-    if (state === "complete") void reload(); // from its artefacts, as it will be from now on
+    if (state !== "complete") return;
+    announce("The run is complete.");
+    void reload(); // from its artefacts, as it will be from now on
   });
   return { element, side: shares.element, stop };
 }

@@ -65,7 +65,7 @@ function showJob(app, job, element) {
       app.go(FORMS[/** @type {keyof typeof FORMS} */ (job.pipeline)] ?? "/");
     },
   };
-  const live = liveJob(watch, { announce: app.announce, signIn: app.signIn, otherwise: job.pipeline in FORMS ? [again] : [] });
+  const live = liveJob(watch, job, { announce: app.announce, signIn: app.signIn, otherwise: job.pipeline in FORMS ? [again] : [] });
   const output = job.pipeline === "ideation" ? ideasOf(watch) : suggestionsOf(watch, job);
   const heading = element.querySelector("h1");
   const hadFocus = document.activeElement === heading;

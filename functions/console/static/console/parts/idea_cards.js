@@ -80,8 +80,10 @@ function ideaCard() {
     description.element, reason.element, h("p", { class: "actions" }, copy)));
   return {
     element,
-    show(idea) {
+    show(idea, index) {
       shown = idea;
+      // A rank where there is one, and else the idea's own number, by which it is spoken of.
+      title.element.dataset["number"] = String(idea.reason === undefined ? (idea.number ?? index + 1) : index + 1);
       genre.show(idea.genrePath?.join(" › "));
       title.show(idea.title);
       logline.show(idea.logline);

@@ -42,6 +42,14 @@ function jobRow(job) {
       running && h("span", { class: "note" }, `${stageName(stage)}, ${Math.floor(progress)} %`),
       failure && h("span", { class: "note" }, failure.code)),
     h("td", { "data-label": "Created" }, timeOf(createdAt)),
-    h("td", { "data-label": "Tokens", class: "figure" }, tokens > 0 ? number(tokens) : "–"),
-    h("td", { "data-label": "Cost", class: "figure" }, usage.costUsd === null ? "–" : cost(usage.costUsd)));
+    figure("Tokens", tokens > 0 ? number(tokens) : null),
+    figure("Cost", tokens > 0 && usage.costUsd !== null ? cost(usage.costUsd) : null));
+}
+
+/**
+ * @param {string} label
+ * @param {string | null} value
+ */
+function figure(label, value) {
+  return h("td", { "data-label": label, class: value === null ? "figure none" : "figure" }, value ?? "–");
 }

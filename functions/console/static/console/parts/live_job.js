@@ -1,11 +1,13 @@
 /** A job as it runs: its state in words, progress, stages, what happened, and what can be done about it. */
 
+/** @import { JobDetail } from "../../../../../docs/api/types" */
 /** @import { Watch } from "../../millrace.js" */
+/** @import { JobView } from "../../millrace/view.js" */
 /** @import { Action } from "./problem.js" */
 
 import { problemOf } from "../../millrace.js";
 import { fill, h, setText } from "../dom.js";
-import { cost, number } from "../figures.js";
+import { cost, duration, number } from "../figures.js";
 import { eachFrame } from "../frames.js";
 import { stageName } from "../words.js";
 import { factList } from "./facts.js";
@@ -26,9 +28,10 @@ const TICK = 1_000;
 /**
  * Everything around a job's output. `header` stands above it, `side` beside it; `stop` ends the telling, not the job.
  * @param {Watch} watch
+ * @param {JobDetail} job as it was when the page came
  * @param {LiveJobParts} parts
  */
-export function liveJob(watch, { announce, signIn, otherwise = [] }) {
+export function liveJob(watch, job, { announce, signIn, otherwise = [] }) {
   const state = h("p", { class: "state", role: "status" });
   const mark = h("span", { class: "state-mark" });
   const percent = h("span", { class: "percent", "aria-hidden": "true" });
@@ -38,7 +41,7 @@ export function liveJob(watch, { announce, signIn, otherwise = [] }) {
   const stages = stageList();
   const happened = happenings(announce);
   const figures = h("div", {});
-  const header = h("div", { class: "live" }, h("div", { class: "state-line" }, mark, state, percent), bar, actions, problem);
+  const header = h("div", { class: "live" }, h("div", { class: "state-line" }, mark, state, percent, actions), bar, problem);
   const side = [
     h("section", { class: "panel", "aria-labelledby": "stages" }, h("h2", { id: "stages" }, "Stages"), stages.element),
     happened.element,
@@ -85,7 +88,7 @@ export function liveJob(watch, { announce, signIn, otherwise = [] }) {
     if (text === shownActions) return;
     shownActions = text;
     fill(actions, ways.map(({ label, act, main }) =>
-      h("button", { type: "button", class: main ? "button main" : "button", onclick: act }, label)));
+      h("button", { type: "button", class: main ? "button small main" : "button small", onclick: act }, label)));
   };
 
   const show = () => {
@@ -102,6 +105,7 @@ export function liveJob(watch, { announce, signIn, otherwise = [] }) {
     happened.show(view.resets);
     showActions(watch.state, watch.live ? [cancel] : watch.state === "cancelled" ? [resume, ...otherwise] : []);
     fill(figures, factList([
+      ["Took", took(job, view)],
       ["Attempt", view.attempt > 1 ? String(view.attempt) : null],
       ["Retries", view.retryCount > 0 ? String(view.retryCount) : null],
       ["Tokens in", view.usage && number(view.usage.inputTokens)],
@@ -140,6 +144,16 @@ export function liveJob(watch, { announce, signIn, otherwise = [] }) {
       watch.stop();
     },
   };
+}
+
+/**
+ * From its creation to its end, where both are known.
+ * @param {JobDetail} job
+ * @param {JobView} view
+ */
+function took({ createdAt, endedAt }, view) {
+  const end = endedAt === null ? view.stages.at(-1)?.endedAt : Date.parse(endedAt);
+  return view.outcome !== null && end ? duration(end - Date.parse(createdAt)) : null;
 }
 
 /** @param {Watch} watch */

@@ -49,7 +49,8 @@ function rows(view) {
  * @param {number} now
  */
 function stageItem({ name, status, attempt, startedAt, endedAt }, now) {
-  const took = startedAt === null ? null : duration((endedAt ?? now) - startedAt);
+  const end = endedAt ?? (status === "running" ? now : null);
+  const took = startedAt === null || end === null ? null : duration(end - startedAt);
   return h(
     "li",
     { class: "stage", "data-status": status, "aria-current": status === "running" ? "step" : null },

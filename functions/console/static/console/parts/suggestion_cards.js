@@ -52,8 +52,9 @@ function suggestionCard() {
     considerations, h("p", { class: "actions" }, copy)));
   return {
     element,
-    show(draft) {
+    show(draft, index) {
       shown = draft;
+      title.element.dataset["number"] = String(index + 1);
       title.show(draft.title);
       rationale.show(draft.rationale);
       description.show(draft.description);
