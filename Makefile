@@ -61,14 +61,17 @@ dev: .venv/.synced ## the local stack until Ctrl-C, with curl lines for every op
 	@$(BIN)/python -m local $(ARGS)
 
 # ---- tests and checks ----------------------------------------------------------------------------------------------
-# TESTS narrows a run: make test TESTS=tests/unit
+# TESTS narrows a run: make test TESTS=tests/unit. The whole waits for half of its time (retries, leases, processes), so
+# two workers share it file by file, each with stacks of its own. Unit tests stay last, as collected: their files are
+# short, and both workers end together. WORKERS=0 runs everything in one process.
 
 TESTS ?= tests
+WORKERS ?= $(if $(filter-out tests,$(TESTS)),0,2)
 
 .PHONY: test
 test: .venv/.synced .venv-sam/.synced ## every test there is a tool for on this machine, with coverage of shared/ and functions/
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest $(TESTS) -rs $(ARGS)
+	@$(BIN)/coverage run -m pytest $(TESTS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report $(if $(filter-out tests,$(TESTS)),--fail-under=0)
 
