@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _print_guide(console: Console, stack: LocalStack, choice: ModelChoice, *, processes: bool) -> None:
     facts = {
+        "console": stack.api_url,
         "model": choice.label,
         "API": stack.api_url,
         "streams": stack.stream_url,
