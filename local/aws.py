@@ -376,7 +376,8 @@ class Aws:
             status, answered, body = self._functions.post(environ["RAW_URI"], environ["wsgi.input"].read(), headers)
         except (OSError, http.client.HTTPException) as error:
             status = 500
-            answered = [("x-amzn-ErrorType", "ServiceException")]
+            # Moto's Step Functions quotes the request's id, as AWS's does, and breaks without one.
+            answered = [("x-amzn-ErrorType", "ServiceException"), ("x-amzn-RequestId", str(uuid.uuid4()))]
             body = json.dumps({"Type": "Service", "Message": f"the function host did not answer: {error}"}).encode()
         start_response(status_line(status), answered)
         return [body]

@@ -69,6 +69,14 @@ def test_an_asynchronous_invocation_is_accepted_at_once(stack: LocalStack) -> No
     assert answer["StatusCode"] == 202
 
 
+def test_an_invocation_while_the_function_host_is_down_is_a_fault_of_lambda(stack: LocalStack) -> None:
+    functions = stack.client("lambda")
+    with stack.down("api"), pytest.raises(functions.exceptions.ServiceException) as caught:
+        functions.invoke(FunctionName="millrace-work", Payload=b"{}")
+    assert caught.value.response["ResponseMetadata"]["RequestId"]
+    assert functions.invoke(FunctionName="millrace-work", Payload=b"{}")["StatusCode"] == 200
+
+
 def test_every_process_listens_on_loopback_only(stack: LocalStack) -> None:
     for url in (stack.api_url, stack.stream_url, stack.aws_url, stack.model_url):
         assert url.startswith("http://127.0.0.1:")
