@@ -101,9 +101,22 @@ def agent_ids(stack: LocalStack, caller: ApiUser) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def send(stack: LocalStack, job_ids: dict[str, str], agent_ids: dict[str, str]) -> Callable[..., Any]:
-    """Sends a case to the origin of its operation, as it is or about a job or an agent that exists."""
-    existing = {"jobId": job_ids, "agentId": agent_ids}
+def run_ids(stack: LocalStack, caller: ApiUser) -> Iterator[dict[str, str]]:
+    """New for each test, because one of them deletes them."""
+    stranger = ApiUser(stack)
+    yield {REAL: caller.finished_run(ideaCount=1)["runId"], FOREIGN: stranger.new_run(ideaCount=1)["runId"]}
+    stranger.close()
+
+
+@pytest.fixture
+def send(request: pytest.FixtureRequest, stack: LocalStack) -> Callable[..., Any]:
+    """Sends a case to the origin of its operation, as it is or about a job, an agent or a run that exists."""
+    path = request.getfixturevalue("path")
+    existing: dict[str, dict[str, str]] = {
+        name: request.getfixturevalue(ids)
+        for name, ids in (("jobId", "job_ids"), ("agentId", "agent_ids"), ("runId", "run_ids"))
+        if f"{{{name}}}" in path
+    }
 
     def call(case: Any, whose: str | None, headers: dict[str, str]) -> Any:
         for name in existing.keys() & (case.path_parameters or {}).keys():
@@ -115,6 +128,15 @@ def send(stack: LocalStack, job_ids: dict[str, str], agent_ids: dict[str, str]) 
     return call
 
 
+def with_rules_no_schema_can_say(case: Any) -> Any:
+    """A brainstorm's proportions add up, one to each of its paths, which all differ."""
+    body = case.body
+    if case.path == "/ideations" and isinstance(body, dict) and "genrePaths" in body:
+        paths = [[f"{number} {path[0]}"[:60], *path[1:]] for number, path in enumerate(body["genrePaths"])]
+        body |= {"genrePaths": paths, "genreProportions": [100 / len(paths)] * len(paths)}
+    return case
+
+
 def has_input(method: str, path: str) -> bool:
     """Whether there is more to vary than the path."""
     operation = SCHEMA[path][method]
@@ -122,7 +144,9 @@ def has_input(method: str, path: str) -> bool:
 
 
 def cases(method: str, path: str, mode: Any) -> Any:
-    return SCHEMA[path][method].as_strategy(generation_mode=mode)
+    good = mode is schemathesis.GenerationMode.POSITIVE
+    drawn = SCHEMA[path][method].as_strategy(generation_mode=mode)
+    return drawn.map(with_rules_no_schema_can_say) if good else drawn
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
