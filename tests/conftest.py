@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local.model_control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import ApiUser
+
+# How long an example takes tells of what else the machine is doing, such as the other worker.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

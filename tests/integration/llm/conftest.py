@@ -64,7 +64,7 @@ def adapter_for(model_class: Any) -> AdapterFor:
             base_url=base_url,
             api_key=api_key if callable(api_key) else lambda: api_key,
             prices=PRICES,
-            connect_timeout=2.0,
+            connect_timeout=10.0,
             token_timeout=token_timeout,
         )
         return model
