@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from local.stack import LocalStack
+from tests.api_user import ApiUser
 from tests.browser import chromium
+from tests.browser.console import Console
 from tests.browser.tab import Tab
 
 
@@ -38,7 +40,7 @@ def stack() -> Iterator[LocalStack]:
 
 @pytest.fixture
 def new_tab(browser: Browser) -> Iterator[Callable[[], Tab]]:
-    """Opens tabs of one profile; in the end none may have complained of what its test did not provoke."""
+    """Opens tabs of one profile; none may have complained of what its test did not provoke, or have flaws."""
     context: BrowserContext = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
     context.set_default_timeout(15_000)
     tabs: list[Tab] = []
@@ -49,10 +51,15 @@ def new_tab(browser: Browser) -> Iterator[Callable[[], Tab]]:
 
     yield open_tab
     context.close()
-    unexpected = [said for tab in tabs for said in tab.unexpected()]
-    assert not unexpected, "\n".join(unexpected)
+    found = [said for tab in tabs for said in [*tab.unexpected(), *tab.flaws]]
+    assert not found, "\n".join(found)
 
 
 @pytest.fixture
 def tab(new_tab: Callable[[], Tab]) -> Tab:
     return new_tab()
+
+
+@pytest.fixture
+def console(tab: Tab, user: ApiUser) -> Console:
+    return Console(tab, user)

@@ -12,12 +12,16 @@ SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
 class Tab:
-    """`complaints`: errors and warnings on its console, blocked by the Content-Security-Policy or uncaught."""
+    """`complaints`: errors and warnings on its console, blocked by the Content-Security-Policy or uncaught.
+
+    `flaws`: what `tests.browser.audit` has found on its pages.
+    """
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.context: BrowserContext = page.context
         self.complaints: list[str] = []
+        self.flaws: list[str] = []
         self._expected: list[re.Pattern[str]] = []
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
