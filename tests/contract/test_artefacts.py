@@ -5,8 +5,10 @@ Each function reaches AWS through a gate that allows what its policy in the temp
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import filecmp
+import gzip
 import http.client
 import json
 import os
@@ -44,7 +46,8 @@ def missing() -> str | None:
     """What stands in the way of running the artefacts, in one line."""
     if not RUNTIME.exists() or not all(layer.is_dir() for layer in LAYERS):
         return "nothing is built: make build"
-    for source in [*(ROOT / "shared").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]:
+    code = [*(ROOT / "shared").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    for source in [*code, *(path for path in (ROOT / "functions").glob("*/static/**/*") if path.is_file())]:
         built = built_file(source.relative_to(ROOT))
         if not built.exists() or not filecmp.cmp(source, built, shallow=False):
             return f"the build is older than {source.relative_to(ROOT)}: make build"
@@ -265,6 +268,17 @@ def test_the_artefact_of_create_job_refuses_bad_input_as_the_source_does(emulate
     assert (invalid["statusCode"], malformed["statusCode"]) == (422, 400)
     assert "featureType" in invalid["body"]
     assert json.loads(malformed["body"])["error"]["code"] == "MALFORMED_REQUEST"
+
+
+def test_the_artefact_of_the_console_carries_the_page_and_its_files(emulate: Callable[[str], Emulated]) -> None:
+    console = emulate("console")
+
+    page = console.invoke(event("console.page"))
+    sent = console.invoke(event("console.file"))
+
+    assert page["body"].startswith("<!doctype html>")
+    source = ROOT / "functions/console/static/millrace.js"
+    assert gzip.decompress(base64.b64decode(sent["body"])) == source.read_bytes()
 
 
 def test_a_failing_artefact_reports_the_class_name_that_the_state_machine_compares(
