@@ -22,14 +22,14 @@ from hypothesis.stateful import (
 from shared.errors import AttemptStopped, AttemptSuperseded, JobEnded, StorageUnavailable
 from shared.jobs.endings import ensure_terminal_event
 from shared.jobs.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogEntry, LogSnapshot, LogTail
-from shared.jobs.events import TERMINAL, Reset, Snapshot, StageStarted, StoredEvent
+from shared.jobs.events import TERMINAL, Item, Reset, Snapshot, StageStarted, StoredEvent
 from shared.jobs.fence import Fence
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import LIVE, Job, JobStatus
-from shared.jobs.reader import LogReader
+from shared.jobs.reader import LogReader, transcript_of
 from shared.jobs.store import JobGuard, StaleWrite
 from shared.jobs.transcript import Transcript
-from shared.jobs.writer import LogWriter, claim_after
+from shared.jobs.writer import LogWriter, Opening, claim_after, claim_with
 from tests.fakes.clock import SettableClock
 from tests.fakes.core import a_job
 from tests.fakes.event_log import FakeEventLog
@@ -122,8 +122,12 @@ def folded(events: Sequence[StoredEvent]) -> tuple[object, ...]:
     return shown(transcript)
 
 
+def stage_of(fence: Fence) -> str:
+    return f"stage {fence.stage}"
+
+
 def shown(transcript: Transcript) -> tuple[object, ...]:
-    return transcript.seq, transcript.text, transcript.stage, transcript.progress
+    return transcript.seq, transcript.text, transcript.stage, transcript.progress, list(transcript.items.values())
 
 
 class LogMachine(RuleBasedStateMachine):
@@ -145,6 +149,8 @@ class LogMachine(RuleBasedStateMachine):
         self.pens: list[LogWriter] = []
         self.ended: list[Job] = []
         self.watchers: list[Watcher] = []
+        self.kept = 0
+        self.announced: set[int] = set()
 
     # ---- attempts --------------------------------------------------------------------------------------------------
 
@@ -181,8 +187,10 @@ class LogMachine(RuleBasedStateMachine):
 
     def take_the_log(self, claimant: Claimant) -> None:
         fence = claimant.fence
-        reset = Reset(text="", progress=0, reason="RESUMED", message="again", attempt=1, retry_count=0)
-        started = StageStarted(stage=f"stage {fence.stage}", index=1, of=3)
+        found = transcript_of(self.log, self.job.id, consistent=True)
+        text = found.standing_text(stage_of(fence)) or ""
+        reset = Reset(text=text, progress=0, reason="RESUMED", message="again", attempt=1, retry_count=0)
+        started = StageStarted(stage=stage_of(fence), index=1, of=3)
         try:
             tail = claim_after(self.log, self.job.id, fence, (reset, started), claimant.seen, at=self.clock)
         except (AttemptStopped, StorageUnavailable):
@@ -191,18 +199,41 @@ class LogMachine(RuleBasedStateMachine):
             self.claimants.append(Claimant(fence, self.log.tail(self.job.id)))
             return
         self.claims += 1
+        self.check_what_is_left(found, stage_of(fence), before=tail.seq - 2)
         pen = LogWriter(
             self.log,
             self.job.id,
             fence,
             tail=tail,
-            text="",
+            text=text,
             progress=0,
             clock=self.clock,
             bounds=BOUNDS,
             still_ours=lambda: self.refuse_if_stopped(fence),
         )
         self.pens.append(pen)
+
+    def check_what_is_left(self, found: Transcript, stage: str, *, before: int) -> None:
+        """A new attempt has looked at the log before it claimed its end, and nothing came in between."""
+        history = self.log.history[:before]
+        kept = [event for event in history if isinstance(event, Item)]
+        assert list(found.items.values()) == kept
+        own = [place for place, event in enumerate(history) if isinstance(event, Item) and event.stage == stage]
+        if own and not any(isinstance(event, Reset) for event in history[own[-1] :]):
+            assert found.standing_text(stage) == folded(history[: own[-1] + 1])[1]
+
+    @precondition(lambda self: self.pens)
+    @rule(which=WHICH, text=st.text("ab é", max_size=3), lag=LAG, loses=LOSSES)
+    def keep(self, which: int, text: str, lag: frozenset[int], loses: str | None) -> None:
+        self.kept += 1
+        number = self.kept
+
+        async def act(pen: LogWriter) -> None:
+            assert pen.tail.fence is not None
+            pen.write(text)
+            await pen.keep(stage_of(pen.tail.fence), f"item-{number}", {"number": number})
+
+        self.use_pen(which, lag, loses, act)
 
     @precondition(lambda self: self.pens)
     @rule(which=WHICH, texts=TEXTS, progress=st.integers(0, 100), lag=LAG, loses=LOSSES)
@@ -295,6 +326,29 @@ class LogMachine(RuleBasedStateMachine):
         changes = {"status": JobStatus.PENDING, "generation": current.generation + 1}
         self.jobs.update(current.id, changes, when=JobGuard())
 
+    @precondition(lambda self: self.current().generation > 1)
+    @rule(which=st.integers(0, 2))
+    def announce(self, which: int) -> None:
+        """Whoever has resumed the job takes its log over, with the text that stands; once a generation."""
+        generation = self.current().generation
+        if generation in self.announced:
+            return
+        self.announced.add(generation)
+        found = Transcript()
+
+        def opening(_: LogTail) -> Opening:
+            nonlocal found
+            found = transcript_of(self.log, self.job.id, consistent=True)
+            text = found.standing_text(f"stage {which}") or ""
+            return Opening((Reset(text=text, progress=0, reason="RESUMED", message="", attempt=1, retry_count=0),))
+
+        try:
+            tail = claim_with(self.log, self.job.id, Fence.of_resumption(generation), opening, at=self.clock)
+        except (AttemptStopped, StorageUnavailable):
+            return
+        self.claims += 1
+        self.check_what_is_left(found, f"stage {which}", before=tail.seq - 1)
+
     def current(self) -> Job:
         job = self.jobs.get(self.job.id)
         assert job is not None
@@ -325,7 +379,8 @@ class LogMachine(RuleBasedStateMachine):
         for frame in watcher.reader.poll():
             assert frame.id > watcher.transcript.seq, "seen twice"
             if isinstance(frame.event, Snapshot):
-                assert frame.event.text == folded(self.log.history[: frame.id])[1]
+                _, text, _, _, items = folded(self.log.history[: frame.id])
+                assert (frame.event.text, list(frame.event.items)) == (text, items)
             else:
                 assert frame.id == watcher.transcript.seq + 1, "an event was left out"
                 assert frame.event == self.log.history[frame.id - 1]
