@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -17,6 +19,7 @@ from shared.telemetry import metrics
 from shared.web.envelope import Exchange, Operation
 from shared.web.errors import defect, install, refuse
 
+_REQUEST_ID = re.compile(r"[\w=+/-]{1,64}", re.ASCII)
 MAX_BODY_BYTES = 64 * 1024
 """More than any job's input may need; what is larger is refused before it is read as JSON."""
 
@@ -89,10 +92,23 @@ class ExchangeMiddleware:
         headers = dict(scope["headers"])
         event: Mapping[str, Any] = scope.get("aws.event") or {}
         exchange = Exchange(self._operation)
-        exchange.request_id = event.get("requestContext", {}).get("requestId") or exchange.request_id
+        given = event.get("requestContext", {}).get("requestId") or _id_given_by_adapter(headers)
+        exchange.request_id = given or exchange.request_id
         trace_id = headers.get(b"x-amzn-trace-id", b"").decode("latin-1") or os.environ.get("_X_AMZN_TRACE_ID")
         exchange.trace_id = trace_id[:256] if trace_id else None
         return exchange
+
+
+def _id_given_by_adapter(headers: Mapping[bytes, bytes]) -> str | None:
+    """The function URL's request id, the one in Lambda's own log lines: Lambda Web Adapter sends it as a header.
+
+    It replaces one that the caller has sent; where no adapter stands in front, anybody may have written it.
+    """
+    try:
+        request_id = json.loads(headers.get(b"x-amzn-request-context", b"null"))["requestId"]
+        return request_id if _REQUEST_ID.fullmatch(request_id) else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 async def _checked_body(scope: Scope, receive: Receive) -> Receive:

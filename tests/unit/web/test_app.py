@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
@@ -102,6 +103,28 @@ def test_the_gateways_request_id_and_trace_are_the_requests(call: Callable[..., 
 
     assert answer.json() == {"session": "s", "request": "gateway-1", "trace": "Root=1"}
     assert answer.headers["x-request-id"] == "gateway-1"
+
+
+def test_the_id_that_the_web_adapter_hands_over_is_the_requests(call: Callable[..., httpx.Response]) -> None:
+    context = json.dumps({"requestId": "3f2b1c0d-5e6f-4a7b-8c9d-0e1f2a3b4c5d", "stage": "$default"})
+
+    answer = call("POST", "/links", json={}, headers={"X-Amzn-Request-Context": context})
+
+    assert answer.json()["request"] == answer.headers["x-request-id"] == "3f2b1c0d-5e6f-4a7b-8c9d-0e1f2a3b4c5d"
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        *("", "x", "null", "1", "[]", "{}", "[" * 50_000),
+        *(json.dumps({"requestId": given}) for given in (None, ["r"], "", "two words", "r" * 65, "r\r\nx: y")),
+    ],
+)
+def test_an_id_that_none_can_be_is_not_taken(call: Callable[..., httpx.Response], context: str) -> None:
+    answer = call("POST", "/links", json={}, headers={"X-Amzn-Request-Context": context})
+
+    assert answer.status_code == 200
+    assert uuid.UUID(answer.headers["x-request-id"])
 
 
 def test_a_trace_is_not_kept_at_any_length(call: Callable[..., httpx.Response]) -> None:
