@@ -31,10 +31,11 @@ export function pagesOf({ fetch, row, list, frame = list, empty, signIn }) {
   const load = async ({ anew }) => {
     const mine = (newest += 1);
     element.setAttribute("aria-busy", "true");
-    fill(problem);
+    fill(problem, list.childElementCount === 0 && h("p", { class: "note" }, "Loading …"));
     try {
       const page = await fetch(anew ? null : cursor);
       if (mine !== newest) return; // another filter has been chosen meanwhile
+      fill(problem);
       if (anew) list.replaceChildren();
       const rows = page.items.map(row);
       append(list, rows);

@@ -55,8 +55,10 @@ export function keyed(list, make) {
  * @param {boolean} writing
  */
 export function putCursor(within, writing) {
-  within.querySelector(".writing")?.classList.remove("writing");
-  if (!writing) return;
   const pieces = within.querySelectorAll("[data-text]:not([hidden])");
-  (pieces[pieces.length - 1] ?? within).classList.add("writing");
+  const last = writing ? pieces[pieces.length - 1] : undefined;
+  const before = within.querySelector(".writing");
+  if (before === last) return;
+  before?.classList.remove("writing");
+  last?.classList.add("writing");
 }
