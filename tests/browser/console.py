@@ -43,6 +43,10 @@ class Console:
         self.open(f"/console/jobs/{job_id}")
         return JobPage(self)
 
+    def run(self, run_id: str) -> RunPage:
+        self.open(f"/console/ideations/{run_id}")
+        return RunPage(self)
+
     def suggest(self, **fields: str) -> JobPage:
         """Fill the form and send it."""
         self.open("/console/suggest")
@@ -57,33 +61,41 @@ class Console:
         return JobPage(self)
 
 
-class JobPage:
-    """What is seen of one job."""
+class LivePage:
+    """What is seen of something that runs."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.tab = console.tab
         self.page = console.page
-        self.raw = self.page.locator("pre.raw")
-        self.problem = self.page.get_by_role("alert")
-        self.happened = self.page.get_by_role("region", name="What happened").get_by_role("listitem")
-        self.cards = self.page.get_by_role("region", name=re.compile("Suggestions|Ideas")).get_by_role("article")
+        self.state: Locator = self.page.locator(".state")
+        self.problem: Locator = self.page.get_by_role("alert")
+        self.happened: Locator = self.page.get_by_role("region", name="What happened").get_by_role("listitem")
+        self.cards: Locator = self.page.get_by_role("region", name=re.compile("Suggestions|Ideas")).get_by_role(
+            "article"
+        )
+        self.titles: Locator = self.cards.get_by_role("heading")
 
     @property
-    def job_id(self) -> str:
+    def id(self) -> str:
+        """As the address has it."""
         return str(self.page.url).rpartition("/")[2]
 
-    @property
-    def state(self) -> Locator:
-        return self.page.locator(".state")
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+
+class JobPage(LivePage):
+    """A job of feature suggestions."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self.raw: Locator = self.page.locator("pre.raw")
 
     @property
     def text(self) -> str:
         """As the model wrote it, as far as it is shown."""
         return self.raw.text_content() or ""
-
-    def button(self, name: str) -> Locator:
-        return self.page.get_by_role("button", name=name, exact=True)
 
     def until_text(self, least: int = 1) -> None:
         """Return when so many characters are shown."""
@@ -94,7 +106,7 @@ class JobPage:
     def ends(self, state: str) -> dict[str, Any]:
         """The job by the API, once the page shows this end; both have the same text."""
         expect(self.state).to_have_text(re.compile(state))
-        job = self.console.user.ended(self.job_id)
+        job = self.console.user.ended(self.id)
         with contextlib.suppress(NotInTime):  # the comparison below says more
             self.page.wait_for_function(
                 "text => document.querySelector('pre.raw').textContent === text", arg=job["text"], timeout=2_000
@@ -106,5 +118,35 @@ class JobPage:
         """The job by the API, once the page shows all of its result."""
         job = self.ends("^Complete$")
         titles = [suggestion["title"] for suggestion in job["result"]["suggestions"]]
-        expect(self.cards.get_by_role("heading", level=3)).to_have_text(titles)
+        expect(self.titles.and_(self.page.locator("h3"))).to_have_text(titles)
         return job
+
+
+class RunPage(LivePage):
+    """A brainstorming run."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self.shares: Locator = self.page.get_by_role("region", name="Genres").get_by_role("listitem")
+        self.status: Locator = self.page.locator(".sub .badge")
+
+    def until_ideas(self, least: int) -> None:
+        """Return when so many are shown, the one that is being written among them."""
+        expect(self.cards.nth(least - 1)).to_be_visible()
+
+    def is_complete(self) -> dict[str, Any]:
+        """The run by the API, once the page shows all of it, from its artefacts: every idea once, as arranged."""
+        expect(self.status).to_have_text("Completed")
+        run = self.console.user.run(self.id)
+        title = {idea["number"]: idea["title"] for idea in run["ideas"]}
+        order = list(title)
+        if run["ranking"] is not None:
+            order = [place["number"] for place in run["ranking"]]
+        if run["groups"] is not None:
+            order = [number for group in run["groups"] for number in group["numbers"]]
+        assert sorted(order) == sorted(title)
+        expect(self.cards.locator("[data-text]").and_(self.page.locator("h3, h4"))).to_have_text(
+            [title[number] for number in order]
+        )
+        expect(self.shares).to_contain_text([f"{share['found']} of {share['planned']}" for share in run["genres"]])
+        return run

@@ -53,7 +53,7 @@ def test_from_signing_in_to_the_result(console: Console) -> None:
 
 def test_the_text_grows_while_the_model_writes(console: Console, user: ApiUser, model: ModelControl) -> None:
     job = console.job(job_that_hangs(user, model))
-    wait_until(lambda: len(user.job(job.job_id)["text"]) > 200)
+    wait_until(lambda: len(user.job(job.id)["text"]) > 200)
     job.until_text(200)
     expect(job.state).to_have_text("Generate suggestions …")
     expect(job.cards.first).to_be_visible()
@@ -223,7 +223,7 @@ def test_a_tab_that_was_offline_catches_up(console: Console, user: ApiUser, stac
     with stack.down("stream"):
         expect(job.state).to_have_text("Connection lost. Coming back …")
     seen = job.text
-    wait_until(lambda: len(user.job(job.job_id)["text"]) > len(seen) + 200)
+    wait_until(lambda: len(user.job(job.id)["text"]) > len(seen) + 200)
     assert job.text == seen
     console.tab.offline(on=False)
     job.until_text(len(seen) + 200)

@@ -1,0 +1,136 @@
+"""A brainstorming run in the console: every idea once, whatever happens, and for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.api_user import ApiUser, wait_until
+from tests.browser.audit import audit
+from tests.browser.console import Console, RunPage
+from tests.browser.tab import Tab
+
+HANGS = "token_ms=1, first_token_ms=0, hang_after=400"
+"""Script of a model that writes a few ideas and the beginning of another, and then nothing until it is given up."""
+
+
+def test_from_the_form_to_the_ranked_ideas(console: Console) -> None:
+    console.open("/console/brainstorm")
+    page = console.page
+    audit(console.tab, "brainstorm-form")
+    page.get_by_label("What the ideas are for").fill("mobile game")
+    page.get_by_label("Genre 1", exact=True).fill("Puzzle")
+    page.get_by_role("button", name="Add a genre").click()
+    page.get_by_label("Genre 2", exact=True).fill("Fiction > Mystery > Cozy")
+    page.get_by_label("Share of genre 1, in percent").fill("30")
+    page.get_by_label("Share of genre 2, in percent").fill("70")
+    expect(page.get_by_text("100 % of 100 %")).to_be_visible()
+    page.get_by_label("Requirements").fill("[[script: token_ms=1, first_token_ms=0]]")
+    page.get_by_role("radio", name="Ranked").check()
+    page.get_by_role("button", name="Start brainstorming").click()
+    page.wait_for_url("**/console/ideations/run_*")
+    run = RunPage(console).is_complete()
+    assert run["parameters"]["genrePaths"] == [["Puzzle"], ["Fiction", "Mystery", "Cozy"]]
+    assert [share["planned"] for share in run["genres"]] == [3, 7]
+    audit(console.tab, "run-ranked")
+
+
+def test_ideas_come_one_by_one_and_a_reload_keeps_them(console: Console, user: ApiUser) -> None:
+    created = user.new_run(HANGS)
+    run = console.run(created["runId"])
+    run.until_ideas(3)
+    audit(console.tab, "run-live")
+    kept = wait_until(lambda: user.run(run.id)["ideas"])
+    console.page.reload()
+    run.until_ideas(len(kept))
+    expect(run.titles.and_(console.page.locator("h3"))).to_contain_text([idea["title"] for idea in kept])
+    expect(run.status).to_have_text("Running")
+
+
+def test_two_tabs_show_the_same_run(console: Console, user: ApiUser, new_tab: Callable[[], Tab]) -> None:
+    created = user.new_run("token_ms=2, first_token_ms=0")
+    tabs = [console.run(created["runId"]), Console(new_tab(), user).run(created["runId"])]
+    for run in tabs:
+        run.until_ideas(2)
+    first, second = (run.is_complete() for run in tabs)
+    assert first["ideas"] == second["ideas"]
+
+
+def test_a_retry_keeps_the_ideas_that_stand_and_shows_none_twice(console: Console, user: ApiUser) -> None:
+    created = user.new_run("token_ms=2, first_token_ms=0, disconnect_after=300, times=1")
+    run = console.run(created["runId"])
+    expect(run.happened).to_contain_text(["The connection to the model broke"])
+    made = run.is_complete()
+    assert made["transform"]["retryCount"] == 1
+    assert len(made["ideas"]) == 10
+
+
+def test_a_run_is_cancelled_resumed_and_completes(console: Console, user: ApiUser) -> None:
+    created = user.new_run(f"{HANGS}, times=1", arrangement="group")
+    run = console.run(created["runId"])
+    run.until_ideas(2)
+    run.button("Cancel").click()
+    expect(run.state).to_contain_text("Cancelled")
+    audit(console.tab, "run-cancelled")
+    run.button("Resume").click()
+    assert run.is_complete()["groups"] is not None
+    audit(console.tab, "run-grouped")
+
+
+def test_a_run_that_failed_is_resumed_where_it_says_why(console: Console, user: ApiUser) -> None:
+    created = user.new_run("refusal, times=1", ideaCount=2)
+    user.ended(created["jobId"])
+    run = console.run(created["runId"])
+    expect(run.problem).to_contain_text("MODEL_REFUSED")
+    expect(run.status).to_have_text("Failed")
+    run.problem.get_by_role("button", name="Resume").click()
+    assert len(run.is_complete()["ideas"]) == 2
+
+
+def test_a_run_is_reopened_in_full_after_its_job_has_expired(tab: Tab, hurried_user: ApiUser) -> None:
+    created = hurried_user.new_run("token_ms=1, first_token_ms=0", arrangement="rank")
+    run = Console(tab, hurried_user).run(created["runId"])
+    run.until_ideas(1)
+    watched = run.is_complete()
+    wait_until(lambda: hurried_user.api.get(f"/jobs/{created['jobId']}").status_code == 404)
+    tab.page.reload()
+    assert run.is_complete() == watched
+    expect(run.problem).to_have_count(0)
+    tab.page.get_by_text("Where it comes from").click()
+    expect(tab.page.get_by_text("ideas.v1").first).to_be_visible()
+    audit(tab, "run-reopened")
+
+
+def test_a_run_is_deleted_after_a_question(console: Console, user: ApiUser) -> None:
+    created = user.finished_run(ideaCount=1)
+    console.open("/console/ideations")
+    listed = console.page.get_by_role("table").get_by_role("row").filter(has_text=created["runId"])
+    audit(console.tab, "runs")
+    listed.get_by_role("link").click()
+    run = RunPage(console)
+    run.button("Delete").click()
+    question = console.page.get_by_role("dialog", name="Delete this run?")
+    audit(console.tab, "run-delete")
+    question.get_by_role("button", name="Keep it").click()
+    expect(question).to_be_hidden()
+    run.button("Delete").click()
+    question.get_by_role("button", name="Delete it").click()
+    console.page.wait_for_url("**/console/ideations")
+    expect(console.page.get_by_text("No runs here.")).to_be_visible()
+    assert user.api.get(f"/ideations/{created['runId']}").status_code == 404
+
+
+def test_a_run_is_started_over_with_its_parameters(console: Console, user: ApiUser) -> None:
+    old = user.finished_run(ideaCount=2, arrangement="rank")
+    run = console.run(old["runId"])
+    run.button("Start over").click()
+    expect(console.page.get_by_label("How many ideas")).to_have_value("2")
+    console.page.get_by_role("button", name="Start brainstorming").click()
+    console.page.wait_for_url("**/console/ideations/run_*")
+    new = run.is_complete()
+    assert new["runId"] != old["runId"]
+    changing = {"requestedAt"}
+    assert {name: value for name, value in new["parameters"].items() if name not in changing} == {
+        name: value for name, value in old["parameters"].items() if name not in changing
+    }
