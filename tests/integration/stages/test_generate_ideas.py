@@ -77,12 +77,19 @@ def test_a_killed_process_goes_on_with_its_answer_in_the_middle_of_an_idea() -> 
         assert len(job["text"].splitlines()) == 10
 
 
-def test_a_cancelled_job_keeps_the_ideas_it_has(user: ApiUser) -> None:
-    job_id = user.new_ideation("hang_after=330, token_ms=0, first_token_ms=0")
-    kept = wait_until(lambda: user.job(job_id)["items"])
-
+def test_a_cancelled_job_keeps_the_ideas_it_has_and_goes_on_behind_them_when_resumed(
+    user: ApiUser, model: ModelControl
+) -> None:
+    job_id = user.new_ideation("hang_after=330, times=1, token_ms=0, first_token_ms=0")
+    wait_until(lambda: user.job(job_id)["items"])
     assert user.cancel(job_id).status_code == 200
+    cancelled = user.job(job_id)
+    assert cancelled["status"] == "cancelled"
 
-    job = user.job(job_id)
-    assert job["status"] == "cancelled"
-    assert job["items"][: len(kept)] == kept
+    assert user.api.post(f"/jobs/{job_id}/resume").status_code == 202
+
+    job = user.ended(job_id)
+    kept = [item["data"] for item in cancelled["items"]]
+    assert job["result"]["ideas"][: len(kept)] == kept
+    assert len(job["text"].splitlines()) == 10
+    assert [sum(asked_for(each).values()) for each in requests_of(model, job)] == [10, 10 - len(kept)]
