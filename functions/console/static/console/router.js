@@ -15,6 +15,8 @@ export class Router {
   /** @type {Page | null} */
   #shown = null;
   #onShow;
+  /** The address of what is shown, without its fragment. */
+  #address = "";
 
   /**
    * @param {HTMLElement} main where pages are shown
@@ -31,7 +33,8 @@ export class Router {
 
   /** Shows the page of the present address, and from now on those of links and of the browser's buttons. */
   start() {
-    window.addEventListener("popstate", () => this.show());
+    // A link into the page, such as the one to its content, is a step of the history as well.
+    window.addEventListener("popstate", () => location.pathname + location.search !== this.#address && this.show());
     document.addEventListener("click", (event) => this.#follow(event));
     this.show({ focus: false });
   }
@@ -52,11 +55,13 @@ export class Router {
    */
   setQuery(query) {
     const text = query.toString();
-    history.replaceState(null, "", location.pathname + (text && `?${text}`));
+    this.#address = location.pathname + (text && `?${text}`);
+    history.replaceState(null, "", this.#address);
   }
 
   /** @param {{ focus?: boolean }} [how] whether the new page's heading gets the focus, as after following a link */
   show({ focus = true } = {}) {
+    this.#address = location.pathname + location.search;
     this.#shown?.leave?.();
     const page = this.#page(location.pathname);
     this.#shown = page;

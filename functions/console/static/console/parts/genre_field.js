@@ -63,14 +63,11 @@ export function genreField(given) {
   /** @param {string | null} rule */
   const refuse = (rule) => {
     showRule(error, rule);
-    for (const row of rows) row.mark(false);
+    for (const row of rows) row.mark(rule !== null && row.rule() !== null);
   };
   const check = () => {
     const broken = rows.find((row) => row.rule() !== null);
-    if (broken) {
-      broken.mark(true);
-      return broken.rule();
-    }
+    if (broken) return broken.rule();
     const now = Math.round(total() * 100) / 100;
     return Math.abs(now - 100) <= TOLERANCE ? null : `shares must sum to 100, and are ${now} together`;
   };

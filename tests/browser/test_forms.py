@@ -1,0 +1,196 @@
+"""The console's forms: rules said before they are broken, refusals beside their field, and no need for a mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.api_user import AT_ONCE, ApiUser
+from tests.browser.audit import audit
+from tests.browser.console import Console, JobPage, RunPage
+from tests.browser.tab import Tab
+
+_FOCUSED = """() => {
+  const at = document.activeElement;
+  return (at.labels?.[0] ?? at).textContent.trim() || at.getAttribute('aria-label');
+}"""
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press the Tab key until the focus is on what is called so."""
+    seen = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(_FOCUSED))
+        if (seen[-1] or "").startswith(name):
+            return
+    raise AssertionError(f"{name} does not get the focus; what does is {seen}")
+
+
+def test_a_job_is_made_watched_and_cancelled_with_the_keyboard_alone(console: Console, user: ApiUser) -> None:
+    page = console.page
+    console.open("/console/jobs")
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    tab_to(page, "Suggest")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1, name="Suggest features")).to_be_focused()
+    tab_to(page, "Page or component")
+    page.keyboard.type("Checkout")
+    tab_to(page, "Kind of feature")
+    page.keyboard.press("ArrowDown")
+    tab_to(page, "Medium")
+    page.keyboard.press("ArrowRight")
+    tab_to(page, "Anything else to know")
+    page.keyboard.type("[[script: token_ms=1, first_token_ms=0, hang_after=60]]")
+    tab_to(page, "Suggest features")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1, name="Checkout")).to_be_focused()
+    job = JobPage(console)
+    job.until_text(100)
+    tab_to(page, "Cancel")
+    page.keyboard.press("Space")
+    made = job.ends("^Cancelled")
+    assert (made["input"]["featureType"], made["input"]["priorityLevel"]) == ("new-capability", "high")
+
+
+def test_skipping_to_the_content_keeps_what_was_typed(console: Console) -> None:
+    page = console.page
+    console.open("/console/suggest")
+    field = page.get_by_label("Page or component")
+    field.fill("Checkout")
+    page.get_by_role("link", name="Skip to content").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    expect(field).to_have_value("Checkout")
+    tab_to(page, "Page or component")
+
+
+def test_a_required_field_that_is_empty_is_named_and_focused(console: Console) -> None:
+    console.open("/console/suggest")
+    audit(console.tab, "suggest-form")
+    console.page.get_by_role("button", name="Suggest features").click()
+    field = console.page.get_by_label("Page or component")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description("What the suggestions are for. Is required")
+    audit(console.tab, "suggest-refused")
+    field.fill("Checkout")
+    expect(field).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_a_rule_that_only_the_server_knows_is_shown_at_its_field(console: Console) -> None:
+    page = console.page
+    console.open("/console/brainstorm")
+    console.tab.expect_complaints("422")
+    page.get_by_label("What the ideas are for").fill("mobile game")
+    page.get_by_label("Genre 1", exact=True).fill("Puzzle")
+    page.get_by_role("button", name="Add a genre").click()
+    page.get_by_label("Genre 2", exact=True).fill(" puzzle ")
+    page.get_by_role("button", name="Share evenly").click()
+    page.get_by_role("button", name="Start brainstorming").click()
+    expect(page.get_by_role("group", name="Genres")).to_contain_text("Must not have a path twice")
+    audit(console.tab, "brainstorm-refused")
+    page.get_by_label("Genre 2", exact=True).fill("Sport")
+    page.get_by_label("Requirements").fill(f"[[script: {AT_ONCE}]]")
+    page.get_by_role("button", name="Start brainstorming").click()
+    page.wait_for_url("**/console/ideations/run_*")
+    assert [share["planned"] for share in RunPage(console).is_complete()["genres"]] == [5, 5]
+
+
+def test_genres_whose_rules_are_broken_are_marked(console: Console) -> None:
+    page = console.page
+    console.open("/console/brainstorm")
+    page.get_by_label("What the ideas are for").fill("mobile game")
+    send = page.get_by_role("button", name="Start brainstorming")
+    send.click()
+    first = page.get_by_label("Genre 1", exact=True)
+    expect(first).to_be_focused()
+    expect(first).to_have_attribute("aria-invalid", "true")
+    group = page.get_by_role("group", name="Genres")
+    expect(group).to_contain_text("Every genre needs a name")
+    first.fill("Puzzle")
+    page.get_by_label("Share of genre 1, in percent").fill("90")
+    send.click()
+    expect(group).to_contain_text("Shares must sum to 100, and are 90 together")
+
+
+def test_whoever_creates_too_much_is_told_so_and_keeps_what_was_typed(tab: Tab, hurried_user: ApiUser) -> None:
+    for _ in range(10):
+        hurried_user.new_job()
+    console = Console(tab, hurried_user)
+    tab.expect_complaints("429")
+    console.open("/console/suggest")
+    field = tab.page.get_by_label("Page or component")
+    field.fill("Checkout")
+    tab.page.get_by_role("button", name="Suggest features").click()
+    expect(tab.page.get_by_role("alert")).to_contain_text("That was a lot in one minute")
+    expect(field).to_have_value("Checkout")
+    audit(tab, "suggest-limited")
+
+
+def test_an_agent_is_made_changed_given_to_a_job_and_deleted(console: Console, user: ApiUser) -> None:
+    page = console.page
+    console.open("/console/agents/new")
+    page.get_by_label("Name").fill("Terse")
+    page.get_by_label("Instructions").fill("One sentence per text.")
+    audit(console.tab, "agent-new")
+    page.get_by_role("button", name="Make the agent").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Terse")
+    page.get_by_label("Temperature").fill("0.5")
+    page.get_by_role("button", name="Save as the next version").click()
+    expect(page.get_by_text("Saved as version 2")).to_be_attached()
+    audit(console.tab, "agent")
+
+    console.open("/console/suggest")
+    page.get_by_text("Model and agent").click()
+    page.get_by_label("Agent").select_option(label="Terse")
+    page.get_by_label("Page or component").fill("Checkout")
+    page.get_by_label("Anything else to know").fill(f"[[script: {AT_ONCE}]]")
+    page.get_by_role("button", name="Suggest features").click()
+    page.wait_for_url("**/console/jobs/job_*")
+    assert JobPage(console).is_complete()["agent"]["version"] == 2
+    page.get_by_role("link", name="version 2").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete it").click()
+    expect(page.get_by_text("No agents yet.")).to_be_visible()
+
+
+def test_lists_are_filtered_and_a_reload_keeps_the_filter(console: Console, user: ApiUser) -> None:
+    done, failed = user.new_job(), user.new_job("status=400")
+    for job_id in (done, failed):
+        user.ended(job_id)
+    console.open("/console/jobs")
+    rows = console.page.get_by_role("table").get_by_role("row")
+    expect(rows).to_have_count(3)
+    audit(console.tab, "jobs")
+    console.page.get_by_label("Status").select_option(label="Failed")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text(failed)
+    console.page.reload()
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("MODEL_REJECTED_REQUEST")
+
+
+def test_longer_lists_come_page_by_page(console: Console, user: ApiUser) -> None:
+    for _ in range(22):
+        user.new_job()
+    console.open("/console/jobs")
+    rows = console.page.get_by_role("table").get_by_role("row")
+    expect(rows).to_have_count(21)
+    console.page.get_by_role("button", name="Show more").click()
+    expect(rows).to_have_count(23)
+    expect(console.page.get_by_role("button", name="Show more")).to_be_hidden()
+
+
+def test_one_user_signs_out_and_another_in(console: Console, user: ApiUser, new_user: Callable[[], ApiUser]) -> None:
+    console.open("/console/jobs")
+    console.page.get_by_role("button", name="Sign out").click()
+    expect(console.page.get_by_role("main").get_by_role("button", name="Sign in")).to_be_visible()
+    other = Console(console.tab, new_user())
+    other.open("/console/jobs")
+    expect(console.page.get_by_role("banner")).to_contain_text(other.user.name)
+    audit(console.tab, "jobs-none")
