@@ -21,8 +21,10 @@ import types
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 import boto3
 from botocore.config import Config
@@ -36,12 +38,15 @@ from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import HTTPException
 
+from local.aws_requests import accesses_of, role_of_signer
 from local.capacity import ABSENT, CapacityMeter, ItemFootprint, read_units, write_units
 from local.credentials import DUMMY_CREDENTIALS
 from local.dynamodb_faults import InjectedFaults
 from local.dynamodb_upstream import UpstreamDynamoDb
 from local.http_server import Environ, StartResponse, serve, status_line
+from local.iam import Access, AccessControl
 from local.intrinsics import ACCOUNT, REGION
+from local.template import Template
 from local.upstream import Upstream
 
 _INVOCATIONS = "/2015-03-31/functions/"
@@ -115,13 +120,13 @@ def copy_touched_partitions(self: Table, memo: dict[int, Any]) -> Table:
     return clone
 
 
-@functools.lru_cache(maxsize=8)
-def _client(region: str, service: str) -> Any:
+@functools.lru_cache(maxsize=32)
+def _client(region: str, service: str, role: str) -> Any:
     return boto3.client(
         service,  # type: ignore[call-overload]
         region_name=region,
         endpoint_url=f"http://127.0.0.1:{os.environ['MOTO_PORT']}",
-        **DUMMY_CREDENTIALS,
+        **{**DUMMY_CREDENTIALS, "aws_access_key_id": role},
         config=Config(
             parameter_validation=False,
             retries={"total_max_attempts": 1},
@@ -132,9 +137,9 @@ def _client(region: str, service: str) -> Any:
     )
 
 
-def _shared_client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
-    """Moto makes a boto3 client for every task it runs (10 ms); one will do."""
-    return _client(region, service)
+def _shared_client_for(region: str, service: str, state_credentials: Any) -> Any:
+    """Moto makes a boto3 client for every task it runs (10 ms); one for each state machine's role will do."""
+    return _client(region, service, state_credentials.role_arn.rpartition("/")[2])
 
 
 def install(port: int) -> None:
@@ -327,14 +332,22 @@ class Aws:
     All else is moto's.
     """
 
-    def __init__(self, function_host: str | None, dynamodb_url: str | None = None) -> None:
+    def __init__(
+        self, function_host: str | None, dynamodb_url: str | None = None, access: AccessControl | None = None
+    ) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._functions = None if function_host is None else Upstream(function_host)
         self.dynamodb = DynamoDb() if dynamodb_url is None else UpstreamDynamoDb(dynamodb_url)
+        self._access = access or AccessControl({})
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         target: str = environ.get("HTTP_X_AMZ_TARGET", "")
         path: str = environ["PATH_INFO"]
+        role = role_of_signer(environ)
+        if self._access.knows(role):
+            refused = self._access.first_refused(role, accesses_of(environ))
+            if refused is not None:
+                return _access_denied(environ, start_response, role, refused)
         if target.startswith(_DYNAMODB_TARGET):
             return self._dynamodb(environ, start_response, target.removeprefix(_DYNAMODB_TARGET))
         if path.startswith(_INVOCATIONS) and path.endswith("/invocations"):
@@ -347,7 +360,11 @@ class Aws:
         payload = environ["wsgi.input"].read()
         headers = {"x-amz-target": environ["HTTP_X_AMZ_TARGET"], "Content-Type": environ.get("CONTENT_TYPE", "")}
         if isinstance(self.dynamodb, UpstreamDynamoDb):
-            headers |= {"Authorization": environ.get("HTTP_AUTHORIZATION", "")}
+            # Another key would be another database there.
+            signed_by_us = environ.get("HTTP_AUTHORIZATION", "").replace(
+                f"Credential={role_of_signer(environ)}/", f"Credential={DUMMY_CREDENTIALS['aws_access_key_id']}/"
+            )
+            headers |= {"Authorization": signed_by_us}
         # Binary values go moto's way, whose parser turns base64 into bytes.
         elif operation not in _FAST or b'"B"' in payload or b'"BS"' in payload:
             environ["wsgi.input"].seek(0)
@@ -392,6 +409,8 @@ class Aws:
             with self.dynamodb.lock:
                 meter = self.dynamodb.meter
                 status, answer = 200, (meter.of(partition[0]) if partition else meter.total()).as_json()
+        elif path == "accesses":
+            status, answer = 200, self._access.as_json()
         elif path == "faults" and environ["REQUEST_METHOD"] == "POST":
             self.dynamodb.faults.add(json.loads(environ["wsgi.input"].read()))
             status, answer = 204, None
@@ -401,15 +420,39 @@ class Aws:
         return [b"" if answer is None else json.dumps(answer).encode()]
 
 
+def _access_denied(environ: Environ, start_response: StartResponse, role: str, refused: Access) -> Iterable[bytes]:
+    message = (
+        f"User: arn:aws:sts::{ACCOUNT}:assumed-role/{role}/local is not authorized to perform: {refused.action} on "
+        f"resource: {refused.arn} because no identity-based policy allows the {refused.action} action"
+    )
+    print(f"access denied: {message}", file=sys.stderr, flush=True)
+    if "HTTP_X_AMZ_TARGET" in environ:
+        status, kind = 400, "application/x-amz-json-1.0"
+        body = json.dumps({"__type": "com.amazon.coral.service#AccessDeniedException", "message": message})
+    elif refused.action.startswith("s3:"):
+        status, kind = 403, "application/xml"
+        body = f"<Error><Code>AccessDenied</Code><Message>{escape(message)}</Message></Error>"
+    else:
+        status, kind, body = 403, "application/json", json.dumps({"Message": message})
+    headers = [("Content-Type", kind), ("x-amzn-RequestId", str(uuid.uuid4()))]
+    start_response(status_line(status), [*headers, ("x-amzn-ErrorType", "AccessDeniedException")])
+    return [body.encode()]
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m local.aws --port N | --fd N [--function-host URL] [--dynamodb URL]`; the socket of `--fd` listens."""
+    """`python -m local.aws --port N | --fd N [--function-host URL] [--dynamodb URL] [--template FILE]`.
+
+    The socket of `--fd` listens.
+    """
     parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--port", type=int)
     where.add_argument("--fd", type=int)
     parser.add_argument("--function-host", help="where invocations are passed on to, http://host:port")
     parser.add_argument("--dynamodb", help="where DynamoDB is, if not here: http://host:port")
+    parser.add_argument("--template", type=Path, help="whose roles may do what their policies allow, and no more")
     options = parser.parse_args(arguments)
+    access = None if options.template is None else AccessControl.of(Template(options.template))
     if options.fd is None:
         listener = socket.create_server(("127.0.0.1", options.port), backlog=512)
     else:
@@ -417,7 +460,7 @@ def main(arguments: list[str] | None = None) -> None:
     install(listener.getsockname()[1])
     # The default of 5 ms lets one long operation keep every other connection waiting for its turn.
     sys.setswitchinterval(0.001)
-    serve(listener, Aws(options.function_host, options.dynamodb))
+    serve(listener, Aws(options.function_host, options.dynamodb, access))
 
 
 if __name__ == "__main__":

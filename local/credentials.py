@@ -21,9 +21,10 @@ _OWN = {
 }
 
 
-def aws_environment(aws_url: str) -> dict[str, str]:
-    """The variables that make boto3 talk to the local stack and nothing else."""
-    return {**_OWN, "AWS_ENDPOINT_URL": aws_url}
+def aws_environment(aws_url: str, *, role: str | None = None) -> dict[str, str]:
+    """The variables that make boto3 talk to the local stack and nothing else; the name of a role is its access key."""
+    own = {} if role is None else {"AWS_ACCESS_KEY_ID": role}
+    return {**_OWN, **own, "AWS_ENDPOINT_URL": aws_url}
 
 
 def without_real_credentials(environment: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from local.deployment import Deployment
+from local.iam import role_of
+from local.signing import signing_as
 from local.template import Function
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -211,7 +213,8 @@ class ThreadHost(FunctionHost):
             deadline=time.time() + function.timeout,
         )
         try:
-            result = handler(json.loads(invocation.payload), context)
+            with signing_as(role_of(function.logical_id)):
+                result = handler(json.loads(invocation.payload), context)
         except Exception as error:  # noqa: BLE001 - that is what Lambda does with a handler's exceptions
             stack = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
             print(f"[ERROR] {type(error).__name__}: {error}\n{''.join(stack)}", file=sys.stderr, flush=True)

@@ -19,7 +19,7 @@ import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from local import schedule
+from local import schedule, signing
 from local.cors import CorsMiddleware
 from local.credentials import aws_environment
 from local.deployment import Deployment
@@ -105,6 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     deployment = Deployment.load(options.deployment)
     os.environ.update(aws_environment(deployment.aws_url))
+    signing.install()
     os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
     host = ProcessHost(deployment) if deployment.mode == "processes" else ThreadHost(deployment)
     threading.Thread(target=host.warm, name="warm", daemon=True).start()

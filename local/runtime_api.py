@@ -24,6 +24,7 @@ from local.credentials import aws_environment
 from local.deployment import Deployment
 from local.functions import FunctionHost, Invocation, Outcome, failed, refused
 from local.http_server import Environ, StartResponse, serve, status_line
+from local.iam import role_of
 from local.intrinsics import REGION
 from local.template import Function
 
@@ -281,7 +282,7 @@ class ProcessHost(FunctionHost):
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         return {
             **inherited,
-            **aws_environment(self._deployment.aws_url),
+            **aws_environment(self._deployment.aws_url, role=role_of(function.logical_id)),
             "AWS_EXECUTION_ENV": f"AWS_Lambda_python{version}",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
             "AWS_LAMBDA_FUNCTION_NAME": function.name,

@@ -28,6 +28,7 @@ from botocore.config import Config
 from local.child import RUN_DIRECTORY
 from local.credentials import DUMMY_CREDENTIALS, aws_environment, without_real_credentials
 from local.deployment import Deployment
+from local.iam import role_of
 from local.intrinsics import ACCOUNT, REGION
 from local.issuer import PREFIX
 from local.model_turn import MODEL as SCRIPTED_MODEL
@@ -142,7 +143,7 @@ class LocalStack:
             }
             aws = aws_environment(self.aws_url)
             elsewhere = ["--dynamodb", self._dynamodb_url] if self._dynamodb_url is not None else []
-            command = ["local.aws", "--function-host", self.api_url, *elsewhere]
+            command = ["local.aws", "--function-host", self.api_url, "--template", str(self._template_file), *elsewhere]
             self._spawn("aws", listeners["aws"], command, unmeasured(base | aws), log_dir)
             self.model_url = self._given_model_url or self._start_model(unmeasured(base), log_dir)
             deployment = self._describe(log_dir)
@@ -299,8 +300,9 @@ class LocalStack:
         for bucket in template.buckets:
             self.client("s3").create_bucket(Bucket=bucket)
         for machine in template.state_machines:
+            role = f"arn:aws:iam::{ACCOUNT}:role/{role_of(machine.logical_id)}"
             self.client("stepfunctions").create_state_machine(
-                name=machine.name, definition=machine.definition, roleArn=f"arn:aws:iam::{ACCOUNT}:role/local"
+                name=machine.name, definition=machine.definition, roleArn=role
             )
 
     # ---- using it ------------------------------------------------------------------------------------------------
@@ -337,6 +339,10 @@ class LocalStack:
         if job_id is not None:
             fault["partition"] = f"JOB#{job_id}"
         _call("POST", f"{self.aws_url}/_millrace/faults", fault)
+
+    def accesses(self) -> dict[str, list[list[str]]]:
+        """What the template's roles have `used` and were `refused` so far: lists of role, action and ARN."""
+        return dict(_call("GET", f"{self.aws_url}/_millrace/accesses"))
 
     def transitions(self, execution_arn: str) -> int:
         """State transitions as Step Functions Standard bills them: one for each state entered."""

@@ -13,6 +13,7 @@ import uvicorn
 from local.cors import CorsMiddleware
 from local.credentials import aws_environment
 from local.deployment import Deployment
+from local.iam import role_of
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     deployment = Deployment.load(options.deployment)
     function = next(function for function in deployment.template.functions if function.has_url)
-    os.environ.update(aws_environment(deployment.aws_url))
+    os.environ.update(aws_environment(deployment.aws_url, role=role_of(function.logical_id)))
     os.environ.update(deployment.variables(function))
     os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
     package = ".".join(function.code.relative_to(deployment.root.resolve()).parts)

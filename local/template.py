@@ -297,6 +297,18 @@ class Template:
             )
         return tuple(machines)
 
+    def policies(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """The logical id of each function and state machine, with the statements of its own policies."""
+        for kind in ("AWS::Serverless::Function", "AWS::Serverless::StateMachine"):
+            for logical_id in self._of_type(kind):
+                place = f"{logical_id}.Policies"
+                policies = self._properties(logical_id).get("Policies") or []
+                for policy in policies:
+                    if not isinstance(policy, dict) or "Statement" not in policy:
+                        raise TemplateError(f"{place}: {policy!r} is not spelled out")
+                statements = [statement for policy in policies for statement in policy["Statement"]]
+                yield logical_id, self._resolver.resolve(statements, place)
+
     # ---- how it is read ------------------------------------------------------------------------------------------
 
     def _of_type(self, kind: str) -> Iterator[str]:

@@ -58,9 +58,12 @@ def _statement(place: str, statement: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _is_scoped(arn: str) -> bool:
-    """A star may only end a name that has begun: `…:stateMachine:${AWS::StackName}-*`, `…/jobs/*`, never `…:*`."""
+    """A star may only end a name that has begun: `…:stateMachine:${AWS::StackName}-*`, `…/jobs/*`, `…${Machine.Name}:*`.
+
+    Never `…:${AWS::AccountId}:*`.
+    """
     head, star, tail = arn.partition("*")
-    return not star or (not tail and head.endswith(("-", "/")) and "${" in head)
+    return not star or (not tail and head.endswith(("-", "/", ".Name}:")) and "${" in head)
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -1,0 +1,76 @@
+"""Who makes a request to AWS, and which actions on which resources it asks for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from local.http_server import Environ
+from local.iam import Access
+from local.intrinsics import ACCOUNT, REGION
+
+_SERVICES = {"DynamoDB_20120810": "dynamodb", "AWSStepFunctions": "states", "secretsmanager": "secretsmanager"}
+_INVOCATIONS = "/2015-03-31/functions/"
+_S3_ACTIONS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
+_NAMES = ("stateMachineArn", "executionArn", "SecretId")
+
+
+def role_of_signer(environ: Environ) -> str:
+    """The access key that the request is signed with, which here is the name of the role; empty without one."""
+    signature: str = environ.get("HTTP_AUTHORIZATION", "")
+    return signature.partition("Credential=")[2].partition("/")[0]
+
+
+def accesses_of(environ: Environ) -> list[Access]:
+    """What the request has to be allowed; its body is left unread."""
+    target: str = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target:
+        prefix, _, operation = target.partition(".")
+        service = _SERVICES.get(prefix, prefix)
+        stream = environ["wsgi.input"]
+        request = json.loads(stream.read() or b"{}")
+        stream.seek(0)
+        return _of_dynamodb(operation, request) if service == "dynamodb" else [_named(service, operation, request)]
+    path: str = environ["PATH_INFO"]
+    if path.startswith(_INVOCATIONS):
+        function = path.removeprefix(_INVOCATIONS).removesuffix("/invocations")
+        arn = function if function.startswith("arn:") else f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
+        return [Access("lambda:InvokeFunction", arn)]
+    return [_of_s3(environ, path.strip("/"))]
+
+
+def _of_dynamodb(operation: str, request: dict[str, Any]) -> list[Access]:
+    if operation in {"TransactWriteItems", "TransactGetItems"}:
+        # There is no action for transactions: what is done in one has to be allowed.
+        parts = [part for item in request["TransactItems"] for part in item.items()]
+        return [Access(f"dynamodb:{_part(kind)}", _table(part["TableName"])) for kind, part in parts]
+    action = f"dynamodb:{operation}"
+    if "RequestItems" in request:
+        return [Access(action, _table(name)) for name in request["RequestItems"]]
+    index = f"/index/{request['IndexName']}" if "IndexName" in request else ""
+    return [Access(action, _table(request.get("TableName", "")) + index)]
+
+
+def _part(kind: str) -> str:
+    return "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
+
+
+def _table(name: str) -> str:
+    return name if name.startswith("arn:") else f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
+
+
+def _named(service: str, operation: str, request: dict[str, Any]) -> Access:
+    arn = next((str(request[name]) for name in _NAMES if name in request), f"arn:aws:{service}:{REGION}:{ACCOUNT}:*")
+    return Access(f"{service}:{operation}", arn)
+
+
+def _of_s3(environ: Environ, path: str) -> Access:
+    method: str = environ["REQUEST_METHOD"]
+    parameters = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
+    arn = f"arn:aws:s3:::{path}"
+    if "/" in path:
+        return Access(f"s3:{_S3_ACTIONS.get(method, method)}", arn)
+    if method == "GET" and "list-type" in parameters:
+        return Access("s3:ListBucket", arn, parameters.get("prefix", [""])[0])
+    return Access(f"s3:{method}Bucket", arn)

@@ -1,0 +1,164 @@
+"""What each role of the template may do, asked of every request as IAM would be, and what it has in fact done."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+from local.intrinsics import ACCOUNT, REGION, TemplateError
+from local.template import Template
+
+_PREFIX = "s3:prefix"
+
+
+def role_of(logical_id: str) -> str:
+    """The role that SAM makes for a function or a state machine."""
+    return f"{logical_id}Role"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An action on the resource of an ARN; `prefix` is what a listing of a bucket asks for."""
+
+    action: str
+    arn: str
+    prefix: str | None = None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """An action on whatever matches an ARN pattern; a listing's prefix has to match `prefixes`, if there are any."""
+
+    action: str
+    pattern: str
+    prefixes: tuple[str, ...] = ()
+
+    def allows(self, access: Access) -> bool:
+        return (
+            access.action == self.action
+            and self.covers(access.arn)
+            and (not self.prefixes or any(_matches(each, access.prefix or "") for each in self.prefixes))
+        )
+
+    def covers(self, arn: str) -> bool:
+        return self._pattern.fullmatch(arn) is not None
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return _compiled(self.pattern)
+
+
+def grants_of(template: Template) -> dict[str, tuple[Grant, ...]]:
+    """Role → what its own policies grant. Raises TemplateError for a policy this file does not understand.
+
+    What SAM adds of itself (writing logs and traces) is left out: nothing asks for it here.
+    """
+    return {
+        role_of(logical_id): tuple(_grants(logical_id, statements)) for logical_id, statements in template.policies()
+    }
+
+
+def _grants(logical_id: str, statements: Sequence[Mapping[str, Any]]) -> Iterable[Grant]:
+    for statement in statements:
+        unknown = statement.keys() - {"Effect", "Action", "Resource", "Condition", "Sid"}
+        if unknown or statement.get("Effect") != "Allow":
+            raise TemplateError(
+                f"{logical_id}.Policies: the local stack knows statements that allow actions on resources"
+            )
+        prefixes = _prefixes(logical_id, statement.get("Condition") or {})
+        for action in _as_list(statement["Action"]):
+            for resource in _as_list(statement["Resource"]):
+                yield Grant(action, resource, prefixes)
+
+
+def _prefixes(logical_id: str, condition: Mapping[str, Any]) -> tuple[str, ...]:
+    if not condition:
+        return ()
+    if condition.keys() != {"StringLike"} or condition["StringLike"].keys() != {_PREFIX}:
+        raise TemplateError(f"{logical_id}.Policies: of conditions the local stack knows StringLike on {_PREFIX}")
+    return tuple(_as_list(condition["StringLike"][_PREFIX]))
+
+
+def resource_of(arn: str) -> str:
+    """What policies tell apart: for an object its folder in the bucket, for an execution all of its state machine."""
+    service, own = arn.split(":")[2], arn.split(":", 5)[5]
+    if service == "s3" and "/" in own:
+        bucket, key = own.split("/", 1)
+        folder, inside, _ = key.partition("/")
+        return f"arn:aws:s3:::{bucket}/{folder}{'/*' if inside else ''}"
+    if own.startswith("execution:"):
+        return arn.rpartition(":")[0] + ":*"
+    return arn
+
+
+def resources_of(template: Template) -> set[str]:
+    """What there is for a policy to name, as `resource_of` has it; a bucket's folders are known by their use alone."""
+    tables = {f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table.name}": table for table in template.tables}
+    indexes = {
+        f"{arn}/index/{index['IndexName']}"
+        for arn, table in tables.items()
+        for index in table.definition.get("GlobalSecondaryIndexes", ())
+    }
+    machines = {machine.arn for machine in template.state_machines}
+    executions = {f"{arn.replace(':stateMachine:', ':execution:')}:*" for arn in machines}
+    buckets = {f"arn:aws:s3:::{bucket}" for bucket in template.buckets}
+    functions = {function.arn for function in template.functions}
+    return {*tables, *indexes, *machines, *executions, *buckets, *functions, *(each.arn for each in template.secrets)}
+
+
+class AccessControl:
+    """Allows a role what its policies grant, and keeps what was used and what was refused; for many threads at once.
+
+    Who is no role of the template (the stack itself, a test) may do everything, and is not kept.
+    """
+
+    def __init__(self, grants: Mapping[str, Sequence[Grant]]) -> None:
+        self._grants = grants
+        self._lock = threading.Lock()
+        self._used: dict[tuple[str, Access], None] = {}
+        self._refused: dict[tuple[str, Access], None] = {}
+
+    @classmethod
+    def of(cls, template: Template) -> Self:
+        return cls(grants_of(template))
+
+    def knows(self, role: str) -> bool:
+        return role in self._grants
+
+    def first_refused(self, role: str, accesses: Iterable[Access]) -> Access | None:
+        """The first of these that the role is not granted; None: it may do all of them."""
+        for access in accesses:
+            if (role, access) in self._used:  # seen before, to the letter
+                continue
+            allowed = any(grant.allows(access) for grant in self._grants[role])
+            with self._lock:
+                if not allowed:
+                    self._refused[role, access] = None
+                    return access
+                self._used[role, Access(access.action, resource_of(access.arn))] = None
+        return None
+
+    def as_json(self) -> dict[str, list[list[str]]]:
+        """Role, action and ARN of what was `used`, by resource, and of what was `refused`; in the order they came."""
+        with self._lock:
+            return {
+                "used": [[role, access.action, access.arn] for role, access in self._used],
+                "refused": [[role, access.action, access.arn] for role, access in self._refused],
+            }
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """IAM knows `*` and `?`, and nothing else."""
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
