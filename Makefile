@@ -80,6 +80,10 @@ test: .venv/.synced .venv-sam/.synced ## every test there is a tool for on this 
 test-browser: .venv-browser/.synced ## the console and its client in headless Chromium, against the local stack
 	@$(BROWSER_BIN)/python -m pytest $(if $(filter-out tests,$(TESTS)),$(TESTS),tests/browser) -rs $(ARGS)
 
+.PHONY: screenshots
+screenshots: .venv-browser/.synced ## the README's pictures of the console, into docs/images
+	@$(BROWSER_BIN)/python -m tests.browser.pictures
+
 .PHONY: check
 check: .venv/.synced ## linters, types, and who may import whom
 	@$(BIN)/ruff check .

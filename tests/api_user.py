@@ -111,9 +111,9 @@ def data_of(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
 class ApiUser:
     """A user nobody else is, with a token of their own."""
 
-    def __init__(self, stack: LocalStack) -> None:
+    def __init__(self, stack: LocalStack, name: str | None = None) -> None:
         self.stack = stack
-        self.name = f"user-{uuid.uuid4().hex}"
+        self.name = name or f"user-{uuid.uuid4().hex}"
         self.token = stack.token(self.name)
         headers = {"Authorization": f"Bearer {self.token}"}
         # Plain HTTP: without `verify=False` each client would read the machine's certificates, at 15 ms a time.
