@@ -140,7 +140,7 @@ class IdeationDemo(PipelineDemo):
 
     def preview(self, text: str) -> list[Paragraph]:
         """A line of the text is an idea; the last may be half written."""
-        return [each for number, line in enumerate(text.splitlines(), start=1) for each in _paragraphs(number, line)]
+        return [each for number, line in enumerate(text.split("\n"), start=1) for each in _paragraphs(number, line)]
 
     def cards(self, result: Mapping[str, Any]) -> Iterator[RenderableType]:
         made = Ideation.model_validate(result)
