@@ -51,6 +51,7 @@ from local.upstream import Upstream
 
 _INVOCATIONS = "/2015-03-31/functions/"
 _DYNAMODB_TARGET = "DynamoDB_20120810."
+_START_EXECUTION = "AWSStepFunctions.StartExecution"
 _FOREVER = 86_400  # seconds; a state's own TimeoutSeconds ends a wait, not the HTTP client
 
 # What the event log and the job service do all day; everything else takes moto's own way in.
@@ -122,7 +123,7 @@ def copy_touched_partitions(self: Table, memo: dict[int, Any]) -> Table:
 
 @functools.lru_cache(maxsize=32)
 def _client(region: str, service: str, role: str) -> Any:
-    return boto3.client(
+    client = boto3.client(
         service,  # type: ignore[call-overload]
         region_name=region,
         endpoint_url=f"http://127.0.0.1:{os.environ['MOTO_PORT']}",
@@ -135,6 +136,8 @@ def _client(region: str, service: str, role: str) -> Any:
             max_pool_connections=256,
         ),
     )
+    client.meta.events.register("before-call.lambda.Invoke", _add_trace)
+    return client
 
 
 def _shared_client_for(region: str, service: str, state_credentials: Any) -> Any:
@@ -167,6 +170,7 @@ def install_in_state_language() -> None:
     for name in stand_ins:
         del sys.modules[name]
     vars(lambda_eval_utils)["boto_client_for"] = _shared_client_for
+    _hand_on_traces(lambda_eval_utils)
     if hasattr(AmazonStateLanguageParser.parse, "cached"):
         return  # done before
     original = AmazonStateLanguageParser.parse
@@ -181,6 +185,43 @@ def install_in_state_language() -> None:
 
     vars(parse)["cached"] = True
     AmazonStateLanguageParser.parse = staticmethod(parse)  # type: ignore[method-assign]
+
+
+_invoking = threading.local()
+_traces: dict[str, str] = {}
+"""Execution → the trace header it was started with."""
+
+
+def _note_trace(environ: Environ) -> None:
+    """From the request's header or body, of which the first counts; a name is used once, its first start is the one."""
+    request = environ["wsgi.input"]
+    body = json.loads(request.read())
+    request.seek(0)
+    trace = environ.get("HTTP_X_AMZN_TRACE_ID") or body.get("traceHeader")
+    if trace and "name" in body:
+        arn = body["stateMachineArn"].replace(":stateMachine:", ":execution:")
+        _traces.setdefault(f"{arn}:{body['name']}", trace)
+
+
+def _hand_on_traces(lambda_eval_utils: types.ModuleType) -> None:
+    """Step Functions calls Lambda in the trace that the execution was started in; moto forgets it on the way."""
+    original = vars(lambda_eval_utils)["execute_lambda_function_integration"]
+    if hasattr(original, "hands_on_traces"):
+        return  # done before
+
+    def execute(env: Any, *args: Any, **kwargs: Any) -> None:
+        arn = env.states.context_object.context_object_data["Execution"]["Id"]
+        _invoking.trace = _traces.get(arn)
+        original(env, *args, **kwargs)
+
+    vars(execute)["hands_on_traces"] = True
+    vars(lambda_eval_utils)["execute_lambda_function_integration"] = execute
+
+
+def _add_trace(params: dict[str, Any], **_: Any) -> None:
+    trace = getattr(_invoking, "trace", None)
+    if trace:
+        params["headers"]["X-Amzn-Trace-Id"] = trace
 
 
 # ---- DynamoDB ------------------------------------------------------------------------------------------------------
@@ -354,6 +395,8 @@ class Aws:
             return self._invoke(environ, start_response)
         if path.startswith("/_millrace/"):
             return self._own(environ, start_response)
+        if target == _START_EXECUTION:
+            _note_trace(environ)
         return list(self._moto(environ, start_response))
 
     def _dynamodb(self, environ: Environ, start_response: StartResponse, operation: str) -> Iterable[bytes]:

@@ -20,6 +20,8 @@ from local.deployment import Deployment
 from local.iam import role_of
 from local.signing import signing_as
 from local.template import Function
+from local.xray import service_segment
+from shared import tracing
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 LARGEST_PAYLOAD = 6 * 1024 * 1024
@@ -98,7 +100,9 @@ class FunctionHost(ABC):
             self._running[function.name] = running + 1
         try:
             request_id = str(uuid.uuid4())
-            outcome = self._run(Invocation(function, payload or b"{}", request_id, trace_id or new_trace_id()))
+            with service_segment(function.name, "AWS::Lambda::Function", trace_id) as segment:
+                outcome = self._run(Invocation(function, payload or b"{}", request_id, str(segment.header)))
+                segment.fault = outcome.function_error is not None
         finally:
             with self._lock:
                 self._running[function.name] -= 1
@@ -141,7 +145,7 @@ def _bare_name(name: str) -> str:
 
 def new_trace_id() -> str:
     """https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids"""
-    return f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
+    return f"Root={tracing.TraceHeader.new().trace_id}"
 
 
 @dataclass(slots=True)
@@ -204,6 +208,7 @@ class ThreadHost(FunctionHost):
             traceback.print_exc()
             message = f"Unable to import module '{function.handler.rpartition('.')[0]}': {error}"
             return failed(request_id, "Runtime.ImportModuleError", message, [])
+        token = tracing.given.set(invocation.trace_id)
         context = Context(
             aws_request_id=request_id,
             function_name=function.name,
@@ -219,6 +224,8 @@ class ThreadHost(FunctionHost):
             stack = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
             print(f"[ERROR] {type(error).__name__}: {error}\n{''.join(stack)}", file=sys.stderr, flush=True)
             return failed(request_id, type(error).__name__, str(error), stack)
+        finally:
+            tracing.given.reset(token)
         try:
             return Outcome(200, json.dumps(result, ensure_ascii=False).encode(), request_id)
         except (TypeError, ValueError) as error:

@@ -106,7 +106,6 @@ def main(arguments: list[str] | None = None) -> None:
     deployment = Deployment.load(options.deployment)
     os.environ.update(aws_environment(deployment.aws_url))
     signing.install()
-    os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
     host = ProcessHost(deployment) if deployment.mode == "processes" else ThreadHost(deployment)
     threading.Thread(target=host.warm, name="warm", daemon=True).start()
     schedule.start(deployment.template.schedules, host.invoke)

@@ -34,7 +34,16 @@ _LONGEST_INIT = 30.0  # seconds; Lambda allows 10 on hardware of its own
 _RECORDS_KEPT = 5000
 
 # What a sandbox gets of our own environment: nothing that would make a function behave otherwise than deployed.
-_INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR")
+_INHERITED = (
+    "AWS_XRAY_DAEMON_ADDRESS",
+    "HOME",
+    "LANG",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+)
 
 
 @dataclass(slots=True)
@@ -294,7 +303,5 @@ class ProcessHost(FunctionHost):
             "LAMBDA_TASK_ROOT": str(function.code),
             "_HANDLER": function.handler,
             "TZ": ":UTC",
-            # There is no X-Ray daemon here; Powertools would look for one as soon as it believes to be in Lambda.
-            "POWERTOOLS_TRACE_DISABLED": "true",
             **self._deployment.variables(function),
         }

@@ -33,6 +33,7 @@ from local.intrinsics import ACCOUNT, REGION
 from local.issuer import PREFIX
 from local.model_turn import MODEL as SCRIPTED_MODEL
 from local.template import Template
+from local.xray import XRayDaemon
 
 ROOT = Path(__file__).resolve().parent.parent
 AUDIENCE = "millrace-local"
@@ -99,6 +100,7 @@ class LocalStack:
         self._clients: dict[str, Any] = {}
         self._run_dir: Path | None = None
         self._previous_handlers: dict[signal.Signals, Any] = {}
+        self._xray: XRayDaemon | None = None
         self.api_url = ""
         self.stream_url = ""
         self.aws_url = ""
@@ -136,7 +138,9 @@ class LocalStack:
                 f"http://127.0.0.1:{listeners[name].getsockname()[1]}" for name in ("aws", "api", "stream")
             )
             self.issuer_url = f"{self.api_url}{PREFIX}"
+            self._xray = XRayDaemon()
             base = without_real_credentials(os.environ) | {
+                "AWS_XRAY_DAEMON_ADDRESS": self._xray.address,
                 "PYTHONPATH": os.pathsep.join(dict.fromkeys([str(ROOT), str(self._template_file.parent)])),
                 "PYTHONUNBUFFERED": "1",
                 RUN_DIRECTORY: str(self._run_dir),
@@ -268,6 +272,9 @@ class LocalStack:
         for client in self._clients.values():
             client.close()
         self._clients.clear()
+        if self._xray is not None:
+            self._xray.close()
+            self._xray = None
         if self._run_dir is not None:
             shutil.rmtree(self._run_dir, ignore_errors=True)
             self._run_dir = None
@@ -353,6 +360,13 @@ class LocalStack:
         pages = self.client("stepfunctions").get_paginator("get_execution_history")
         for page in pages.paginate(executionArn=execution_arn):
             yield from page["events"]
+
+    @property
+    def xray(self) -> XRayDaemon:
+        """The daemon that holds the traces of this stack. Raises StackError when the stack is not up."""
+        if self._xray is None:
+            raise StackError("the stack is not up")
+        return self._xray
 
     def processes(self) -> dict[str, list[int]]:
         """Folder of each function → ids of the processes it runs in."""

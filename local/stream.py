@@ -14,6 +14,7 @@ from local.cors import CorsMiddleware
 from local.credentials import aws_environment
 from local.deployment import Deployment
 from local.iam import role_of
+from local.xray import TracedFunction
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -26,11 +27,10 @@ def main(arguments: list[str] | None = None) -> None:
     function = next(function for function in deployment.template.functions if function.has_url)
     os.environ.update(aws_environment(deployment.aws_url, role=role_of(function.logical_id)))
     os.environ.update(deployment.variables(function))
-    os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
     package = ".".join(function.code.relative_to(deployment.root.resolve()).parts)
     app = importlib.import_module(f"{package}.app").app
     config = uvicorn.Config(
-        CorsMiddleware(app, function.url_cors),
+        CorsMiddleware(TracedFunction(app, function.name), function.url_cors),
         access_log=False,
         log_level="warning",
         lifespan="off",

@@ -82,7 +82,7 @@ def refusal(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     envelope = answer.json()
     assert envelope.keys() == {"success", "error", "meta"}
     assert envelope["success"] is False
-    assert envelope["meta"].keys() == {"requestId", "timestamp", "durationMs", "operation", "entity"}
+    assert envelope["meta"].keys() == {"requestId", "traceId", "timestamp", "durationMs", "operation", "entity"}
     assert envelope["meta"]["entity"] == "none"
     error: dict[str, Any] = envelope["error"]
     assert error["code"] == code

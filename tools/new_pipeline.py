@@ -25,9 +25,11 @@ from typing import Any
 
 from shared.bootstrap import chat_model, run_stage
 from shared.{pipeline}.stages import {state}
+from shared.invocation import observed
 from shared.jobs.stages import StageInvocation
 
 
+@observed
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     invocation = StageInvocation.model_validate(event)
     done = run_stage({state}(chat_model()), invocation)

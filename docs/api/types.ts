@@ -406,9 +406,10 @@ export interface LineageDetail {
   artefacts: ArtefactDetail[];
 }
 
-/** About the answer: `durationMs` is the function's own time. */
+/** About the answer: `durationMs` is the function's own time, `traceId` where it was recorded how that was spent. */
 export interface Meta {
   requestId: string;
+  traceId: string | null;
   timestamp: string;
   durationMs: number;
   operation: Operation;

@@ -3,9 +3,11 @@
 from typing import Any
 
 from shared.bootstrap import job_completion
+from shared.invocation import observed
 from shared.jobs.stages import StageInvocation
 
 
+@observed
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     invocation = StageInvocation.model_validate(event)
     done = job_completion().complete(invocation)

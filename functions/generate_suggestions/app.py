@@ -3,10 +3,12 @@
 from typing import Any
 
 from shared.bootstrap import chat_model, run_stage
+from shared.invocation import observed
 from shared.jobs.stages import StageInvocation
 from shared.suggestions.stages import GenerateSuggestions
 
 
+@observed
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     invocation = StageInvocation.model_validate(event)
     done = run_stage(GenerateSuggestions(chat_model()), invocation)

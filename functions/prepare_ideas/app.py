@@ -4,9 +4,11 @@ from typing import Any
 
 from shared.bootstrap import run_stage
 from shared.ideation.stages import PrepareIdeas
+from shared.invocation import observed
 from shared.jobs.stages import StageInvocation
 
 
+@observed
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     invocation = StageInvocation.model_validate(event)
     done = run_stage(PrepareIdeas(), invocation)

@@ -3,9 +3,11 @@
 from typing import Any
 
 from shared.bootstrap import job_completion
+from shared.invocation import observed
 from shared.jobs.completion import FailureInvocation
 
 
+@observed
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     invocation = FailureInvocation.model_validate(event)
     done = job_completion().record_failure(invocation)

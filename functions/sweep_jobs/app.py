@@ -3,7 +3,9 @@
 from typing import Any
 
 from shared.bootstrap import stuck_job_sweep
+from shared.invocation import observed
 
 
+@observed
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     return stuck_job_sweep().run().model_dump(mode="json")

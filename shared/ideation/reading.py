@@ -93,7 +93,7 @@ class AnswerReader:
         try:
             idea = self._ideas.next_idea(part.key, text)
         except NotAnIdea as why:
-            log.info("idea left out", job_id=self._run.job.id, reason=str(why))
+            log.info("idea left out", reason=str(why))
             await take_back(self._run, self._ideas, f"an idea did not fit and is left out: {why}")
             return
         self._ideas.add(idea)

@@ -80,7 +80,7 @@ class GenerateIdeas:
         try:
             await self._ask(run, ideas, AnswerReader(run, ideas, place), resume_from=place.cursor)
         except (ResponseGone, ModelTimeout) as error:
-            log.info("response not resumed", job_id=run.job.id, stage=self.name, reason=type(error).__name__)
+            log.info("response not resumed", stage=self.name, reason=type(error).__name__)
             await self._model.cancel(place.cursor)  # one that hangs would hang again
             await take_back(run, ideas, "the model's answer was lost; what it lacks is asked for again", restarted=True)
 
@@ -129,7 +129,7 @@ class ArrangeIdeas:
         answer = await self._first_answer(run, count, model_request(run, asked, schema, resume_from=run.resume_from))
         found = _read(kind, answer, count)
         if isinstance(found, str):
-            log.info("arrangement to be repaired", job_id=run.job.id, reason=found)
+            log.info("arrangement to be repaired", reason=found)
             repair = model_request(run, repair_messages(asked, answer, found), schema)
             found = _read(kind, await self._answer(run, count, repair), count)
         if isinstance(found, str):
@@ -143,7 +143,7 @@ class ArrangeIdeas:
         except (ResponseGone, ModelTimeout) as error:
             if request.resume_from is None:
                 raise
-            log.info("response not resumed", job_id=run.job.id, stage=self.name, reason=type(error).__name__)
+            log.info("response not resumed", stage=self.name, reason=type(error).__name__)
             await self._model.cancel(request.resume_from)
             return await self._answer(run, count, replace(request, resume_from=None))
 

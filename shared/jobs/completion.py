@@ -7,14 +7,14 @@ from typing import Any
 
 from pydantic import Field
 
-from shared import errors
+from shared import errors, tracing
 from shared.errors import AttemptSuperseded, ErrorCode, JobEnded, MillraceError
 from shared.jobs.endings import JobEnder
 from shared.jobs.job import LIVE, Fault, Job, JobStatus
 from shared.jobs.stages import StageDone, StageInvocation
 from shared.jobs.store import JobStore, StaleWrite
 from shared.schema import Schema
-from shared.telemetry import log
+from shared.telemetry import ids_of, log
 
 STACK_TRACE_CHARS = 4000
 """How much of a stack trace is kept on the job: its end, where the fault is."""
@@ -53,13 +53,14 @@ class JobCompletion:
         job = self._current(invocation.job_id, invocation.generation)
         failure = fault_of(job, invocation.failure)
         self._end(job, JobStatus.FAILED, LIVE, {"failure": failure})
-        log.error("job failed", job_id=job.id, code=failure.code, stage=job.stage, error=invocation.failure.error)
+        log.error("job failed", **ids_of(job), code=failure.code, stage=job.stage, error=invocation.failure.error)
         return StageDone(job_id=job.id, stage="record_failure")
 
     def _current(self, job_id: str, generation: int) -> Job:
         job = self._jobs.get(job_id)
         if job is None:
             raise JobEnded("the job is unknown or has expired")
+        tracing.annotate(**ids_of(job))
         if job.generation != generation:
             raise AttemptSuperseded("the job runs anew")
         return job

@@ -24,7 +24,7 @@ from shared.jobs.service import owned_job
 from shared.jobs.starting import JobStarter
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.jobs.writer import MAX_DELTA_CHARS, Opening, claim_after, claim_with
-from shared.telemetry import log
+from shared.telemetry import ids_of, log
 
 RESUMABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 
@@ -59,8 +59,8 @@ class JobResumption:
         self._allowed_models = allowed_models
         self._clock = clock
 
-    def resume(self, owner: str, job_id: str) -> Job:
-        """Restart the job; its watchers see `reset` with the text that stands.
+    def resume(self, owner: str, job_id: str, *, trace_id: str | None = None, request_id: str | None = None) -> Job:
+        """Restart the job; its watchers see `reset` with the text that stands. From here on this request is its origin.
 
         Raises NotFound, Forbidden, Conflict (the job has not failed or been cancelled), CheckpointUnfit,
         RateLimitExceeded (a resumed job counts as a new one) and NotStarted.
@@ -70,9 +70,9 @@ class JobResumption:
             raise Conflict(f"the job is {job.status}; only a failed or cancelled job can be resumed")
         standing = self._standing(job)
         self._creations.take(owner)
-        resumed = self._next_generation(job)
+        resumed = self._next_generation(job, {"trace_id": trace_id, "request_id": request_id})
         self._announce(resumed, standing)
-        log.info("job resumed", job_id=job.id, generation=resumed.generation)
+        log.info("job resumed", **ids_of(resumed), generation=resumed.generation)
         return self._starter.start(resumed)
 
     def _standing(self, job: Job) -> StageOutput | None:
@@ -97,10 +97,11 @@ class JobResumption:
             raise CheckpointUnfit(reason)
         return outputs[done[-1]] if done else None
 
-    def _next_generation(self, job: Job) -> Job:
+    def _next_generation(self, job: Job, origin: Mapping[str, str | None]) -> Job:
         now = self._clock()
         generation = job.generation + 1
         changes: dict[str, Any] = {
+            **{name: value for name, value in origin.items() if value is not None},
             "status": JobStatus.PENDING,
             "generation": generation,
             "attempt": 1,

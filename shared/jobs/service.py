@@ -33,7 +33,7 @@ from shared.jobs.reader import transcript_of
 from shared.jobs.starting import JobStarter
 from shared.jobs.store import JobFilter, JobGuard, JobPage, JobStore, StaleWrite
 from shared.jobs.transcript import Transcript
-from shared.telemetry import log, metrics
+from shared.telemetry import ids_of, log, metrics
 
 IDEMPOTENCY_SECONDS = 24 * 3600
 """How long a key is remembered."""
@@ -180,7 +180,7 @@ class JobService:
     def _create(self, job: Job) -> Job:
         self._creations.take(job.owner)
         self._jobs.put_new(job, alongside=self._chronicle.opening(job))
-        log.info("job created", job_id=job.id, pipeline=job.pipeline, request_id=job.request_id)
+        log.info("job created", **ids_of(job), pipeline=job.pipeline)
         metrics.job_created(job)
         return self._starter.start(job)
 

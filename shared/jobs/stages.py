@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import Field
 
+from shared import tracing
 from shared.agents.agent import Agent
 from shared.agents.store import AgentVersions
 from shared.clock import Clock
@@ -32,7 +33,7 @@ from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.jobs.usage import TokenUsage
 from shared.jobs.writer import MAX_DELTA_CHARS, LogWriter, Opening, claim_after, claim_with
 from shared.schema import Schema
-from shared.telemetry import log, metrics
+from shared.telemetry import ids_of, log, metrics
 
 
 class StageInvocation(Schema):
@@ -135,20 +136,25 @@ class StageRunner:
         fault, noted on the job, when the attempt fails. Anything unforeseen becomes an InternalFault.
         """
         job, fence = await self._claim_job(stage.name, invocation)
+        tracing.annotate(**ids_of(job), stage=stage.name, attempt=job.attempt)
+        with log.about(**ids_of(job)):
+            return await self._run_claimed(stage, job, fence, invocation)
+
+    async def _run_claimed(self, stage: Stage, job: Job, fence: Fence, invocation: StageInvocation) -> StageDone:
         done = StageDone(job_id=job.id, stage=stage.name)
         if stage.name in job.checkpoints:
-            log.info("stage was finished by an earlier attempt", job_id=job.id, stage=stage.name)
+            log.info("stage was finished by an earlier attempt", stage=stage.name)
             return done
         try:
             await self._attempt(stage, job, fence, invocation)
         except AttemptStopped as stopped:
-            log.info("attempt stopped", job_id=job.id, stage=stage.name, reason=type(stopped).__name__)
+            log.info("attempt stopped", stage=stage.name, reason=type(stopped).__name__)
             raise
         except MillraceError as fault:
             await self._note_fault(job, fence, fault)
             raise
         except Exception as error:
-            log.defect("stage broke", error, job_id=job.id, stage=stage.name)
+            log.defect("stage broke", error, stage=stage.name)
             internal = InternalFault(f"the stage {stage.name} met an unforeseen {type(error).__name__}")
             await self._note_fault(job, fence, internal)
             raise internal from error
@@ -212,7 +218,7 @@ class StageRunner:
         try:
             output = await stream.run(stage.run(run))
         except (JobEnded, PermanentFault):
-            await _release(job, run)
+            await _release(run)
             raise
         await self._finish(stage.name, job, fence, run, StageOutput(output=output, text=stream.text))
 
@@ -325,7 +331,7 @@ class StageRunner:
             retryable=fault.retryable,
             trace_id=job.trace_id,
         )
-        log.warning("attempt failed", job_id=job.id, stage=job.stage, attempt=job.attempt, code=fault.code)
+        log.warning("attempt failed", stage=job.stage, attempt=job.attempt, code=fault.code)
         metrics.attempt_failed(str(job.stage), fault.code)
         try:
             await asyncio.to_thread(
@@ -335,16 +341,16 @@ class StageRunner:
                 when=_held_by(fence),
             )
         except (StaleWrite, MillraceError):
-            log.warning("the fault could not be noted on the job", job_id=job.id, code=fault.code)
+            log.warning("the fault could not be noted on the job", code=fault.code)
 
 
-async def _release(job: Job, run: StageRun) -> None:
+async def _release(run: StageRun) -> None:
     if run.release is None:
         return
     try:
         await run.release()
     except MillraceError as fault:
-        log.warning("the model's response could not be ended", job_id=job.id, code=fault.code)
+        log.warning("the model's response could not be ended", code=fault.code)
 
 
 def _held_by(fence: Fence) -> JobGuard:

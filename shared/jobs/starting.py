@@ -10,7 +10,7 @@ from shared.jobs.executions import ExecutionNotStarted, Executions
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.jobs.pipelines import Pipeline
 from shared.jobs.store import StaleWrite
-from shared.telemetry import log
+from shared.telemetry import ids_of, log
 
 
 class NotStarted(MillraceError):
@@ -48,7 +48,7 @@ class JobStarter:
         try:
             self._executions.start(job)
         except ExecutionNotStarted as refusal:
-            log.error("execution not started", job_id=job.id, reason=str(refusal))
+            log.error("execution not started", **ids_of(job), reason=str(refusal))
             return self._unstarted(job, refusal)
         return job
 

@@ -12,7 +12,7 @@ from shared.jobs.executions import Executions, ExecutionState
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.jobs.store import JobStore, StaleWrite
 from shared.schema import Schema
-from shared.telemetry import log, metrics
+from shared.telemetry import ids_of, log, metrics
 
 SETTLED_SECONDS = 60
 """A job that moved within this time is left alone: whoever moved it may be about to move it again."""
@@ -48,10 +48,14 @@ class StuckJobSweep:
 
     def run(self) -> SweepReport:
         """Look at every live job that has not moved for a minute. Safe to run at any time, and twice at once."""
-        settled = self._clock() - timedelta(seconds=SETTLED_SECONDS)
-        looked_at, ended = 0, []
+        now = self._clock()
+        settled = now - timedelta(seconds=SETTLED_SECONDS)
+        looked_at, ended, oldest_pending = 0, [], 0.0
         broken: Exception | None = None
         for job in self._jobs.live():
+            if job.status is JobStatus.PENDING:
+                # Since it became pending: a resumed job was made long before.
+                oldest_pending = max(oldest_pending, (now - job.updated_at).total_seconds())
             if job.updated_at > settled:
                 continue
             looked_at += 1
@@ -61,10 +65,10 @@ class StuckJobSweep:
                     ended.append(job.id)
             except Exception as error:  # noqa: BLE001 - raised below
                 # One job that cannot be ended must not keep the others.
-                log.defect("stuck job not ended", error, job_id=job.id)
+                log.defect("stuck job not ended", error, **ids_of(job))
                 broken = error
         log.info("swept", looked_at=looked_at, ended=len(ended))
-        metrics.swept(len(ended))
+        metrics.swept(ended=len(ended), oldest_pending=oldest_pending)
         if broken is not None:
             raise broken
         return SweepReport(looked_at=looked_at, ended=tuple(ended))
@@ -82,5 +86,5 @@ class StuckJobSweep:
             self._ender.end(job, JobStatus.FAILED, details={"failure": failure})
         except StaleWrite:
             return False  # it ended, or was resumed, while we looked
-        log.warning("stuck job ended", job_id=job.id, code=reason.code, stage=job.stage)
+        log.warning("stuck job ended", **ids_of(job), code=reason.code, stage=job.stage)
         return True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
+from shared import tracing
 from shared.errors import ModelTimeout
 from shared.jobs.events import Reset
 from shared.jobs.stages import StageRun
@@ -70,14 +71,22 @@ async def pieces(model: ChatModel, run: StageRun, request: ModelRequest) -> Asyn
     """One model call, as `ChatModel.stream` gives it. Its tokens are counted, and it is ended if the job is."""
     if request.resume_from is not None:
         run.release = functools.partial(model.cancel, request.resume_from)
-    async with aclosing(model.stream(request)) as answer:
-        async for piece in answer:
-            if isinstance(piece, Started):
-                run.release = functools.partial(model.cancel, piece.cursor)
-            elif isinstance(piece, Finished):
-                run.release = None
-                run.spent(piece.usage)
-            yield piece
+    span = tracing.begin("model", namespace="remote", model=request.model, resumed=request.resume_from is not None)
+    try:
+        async with aclosing(model.stream(request)) as answer:
+            async for piece in answer:
+                if isinstance(piece, Started):
+                    run.release = functools.partial(model.cancel, piece.cursor)
+                elif isinstance(piece, Finished):
+                    run.release = None
+                    run.spent(piece.usage)
+                    span.annotate(input_tokens=piece.usage.input_tokens, output_tokens=piece.usage.output_tokens)
+                yield piece
+    except Exception as error:
+        span.failed(error)
+        raise
+    finally:
+        span.end()
 
 
 async def stream_answer(
@@ -99,7 +108,7 @@ async def stream_answer(
     except (ResponseGone, ModelTimeout) as error:
         if request.resume_from is None:
             raise
-        log.info("response not resumed", job_id=run.job.id, stage=run.job.stage, reason=type(error).__name__)
+        log.info("response not resumed", stage=run.job.stage, reason=type(error).__name__)
         await model.cancel(request.resume_from)  # one that hangs would hang again
         await start_over(run, "RESTARTED", "the model's answer was lost and is asked for again")
         return await _write_answer(model, run, replace(request, resume_from=None), progress_of)

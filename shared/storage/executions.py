@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from shared import tracing
 from shared.jobs.executions import ExecutionNotStarted, ExecutionState, execution_name
 from shared.jobs.job import Job
 from shared.storage.aws import stepfunctions, storage_faults
@@ -35,7 +36,8 @@ class StepFunctionsExecutions:
     def start(self, job: Job) -> None:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see storage/aws.py
 
-        trace = {"traceHeader": job.trace_id} if job.trace_id else {}
+        place = tracing.header_for(job.trace_id)
+        trace = {} if place is None else {"traceHeader": str(place)}
         try:
             stepfunctions().start_execution(
                 stateMachineArn=self._prefix + job.pipeline,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -14,8 +14,10 @@ from fastapi.responses import JSONResponse
 from mangum import Mangum
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared import error_reports, tracing
 from shared.errors import MillraceError, PayloadTooLarge, UnsupportedMediaType
-from shared.telemetry import metrics
+from shared.telemetry import log, metrics
+from shared.tracing import Span, TraceHeader
 from shared.web.envelope import Exchange, Operation
 from shared.web.errors import defect, install, refuse
 
@@ -53,8 +55,12 @@ def current_exchange(request: Request) -> Exchange:
 CurrentExchange = Annotated[Exchange, Depends(current_exchange)]
 
 
+class AnswerBroken(Exception):
+    """A defect after the answer had begun; the log says which."""
+
+
 class ExchangeMiddleware:
-    """Gives every request its Exchange, checks its body, and lets no exception out."""
+    """Gives every request its Exchange and its span, checks its body, and lets no exception out."""
 
     def __init__(self, app: ASGIApp, *, operation: Operation) -> None:
         self._app = app
@@ -64,8 +70,18 @@ class ExchangeMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = self._exchange(scope)
+        headers = dict(scope["headers"])
+        place = tracing.of_invocation(headers.get(b"x-amzn-trace-id", b"").decode("latin-1"))
+        exchange = self._exchange(scope, headers, place)
         scope["exchange"] = exchange
+        with log.about(**exchange.ids), tracing.span(self._operation, at=place, request_id=exchange.request_id) as span:
+            try:
+                await self._answer(exchange, span, scope, receive, send)
+            finally:
+                if error_reports.pending():
+                    await asyncio.to_thread(error_reports.flush)
+
+    async def _answer(self, exchange: Exchange, span: Span, scope: Scope, receive: Receive, send: Send) -> None:
         answered = False
 
         async def send_with_id(message: Message) -> None:
@@ -74,28 +90,29 @@ class ExchangeMiddleware:
                 answered = True
                 # Here and not at the end: a stream's length is not how long its caller waited for an answer.
                 metrics.answered(exchange.operation, message["status"], exchange.milliseconds)
+                span.answered(message["status"])
                 message["headers"] = [*message["headers"], (b"x-request-id", exchange.request_id.encode())]
             await send(message)
 
         try:
             body = await _checked_body(scope, receive) if scope["method"] in {"POST", "PUT", "PATCH"} else receive
             await self._app(scope, body, send_with_id)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text is for nobody
             if answered:
-                raise
+                log.defect("answer broke off", error, operation=exchange.operation)
+                span.failed(error)
+                # In place of an error whose text, which the server logs, may quote a prompt.
+                raise AnswerBroken from None
             answer: JSONResponse = (
                 refuse(exchange, error) if isinstance(error, MillraceError) else defect(exchange, error)
             )
             await answer(scope, receive, send_with_id)
 
-    def _exchange(self, scope: Scope) -> Exchange:
-        headers = dict(scope["headers"])
+    def _exchange(self, scope: Scope, headers: Mapping[bytes, bytes], place: TraceHeader) -> Exchange:
         event: Mapping[str, Any] = scope.get("aws.event") or {}
-        exchange = Exchange(self._operation)
+        exchange = Exchange(self._operation, trace_id=place.trace_id)
         given = event.get("requestContext", {}).get("requestId") or _id_given_by_adapter(headers)
         exchange.request_id = given or exchange.request_id
-        trace_id = headers.get(b"x-amzn-trace-id", b"").decode("latin-1") or os.environ.get("_X_AMZN_TRACE_ID")
-        exchange.trace_id = trace_id[:256] if trace_id else None
         return exchange
 
 

@@ -58,9 +58,10 @@ class Entity(StrEnum):
 
 
 class Meta(Schema):
-    """About the answer: `durationMs` is the function's own time."""
+    """About the answer: `durationMs` is the function's own time, `traceId` where it was recorded how that was spent."""
 
     request_id: str
+    trace_id: str | None
     timestamp: datetime
     duration_ms: float
     operation: Operation
@@ -116,9 +117,15 @@ class Exchange:
     def milliseconds(self) -> float:
         return round((time.perf_counter() - self.began) * 1000, 2)
 
+    @property
+    def ids(self) -> dict[str, str | None]:
+        """What every line of the log about this request carries."""
+        return {"request_id": self.request_id, "trace_id": self.trace_id}
+
     def meta(self, entity: Entity) -> Meta:
         return Meta(
             request_id=self.request_id,
+            trace_id=self.trace_id,
             timestamp=utc_now(),
             duration_ms=self.milliseconds,
             operation=self.operation,
@@ -133,7 +140,7 @@ class Exchange:
         return ErrorEnvelope(error=error, meta=self.meta(Entity.NONE))
 
 
-def error_body(code: ErrorCode, message: str, *, request_id: str) -> dict[str, Any]:
+def error_body(code: ErrorCode, message: str, *, request_id: str, trace_id: str | None = None) -> dict[str, Any]:
     """The JSON of a refusal made before any function was asked."""
-    exchange = Exchange(Operation.UNKNOWN, request_id=request_id)
+    exchange = Exchange(Operation.UNKNOWN, request_id=request_id, trace_id=trace_id)
     return exchange.refusal(ErrorBody(code=code, message=message)).model_dump(mode="json")

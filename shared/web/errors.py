@@ -58,7 +58,7 @@ def refuse(exchange: Exchange, error: MillraceError) -> JSONResponse:
 
 def defect(exchange: Exchange, error: Exception) -> JSONResponse:
     """The answer when a request met a defect of ours: nothing about it but where to find it in the log."""
-    log.defect("request broke", error, operation=exchange.operation, request_id=exchange.request_id)
+    log.defect("request broke", error, operation=exchange.operation, **exchange.ids)
     body = ErrorBody(code=ErrorCode.INTERNAL_ERROR, message="something went wrong on our side", retryable=True)
     return JSONResponse(exchange.refusal(body).model_dump(mode="json"), 500)
 

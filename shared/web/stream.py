@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import anyio
 
+from shared import tracing
 from shared.errors import TransientFault
 from shared.jobs.events import Connected, Delta
 from shared.jobs.job import Job
 from shared.jobs.limits import StreamSlots
 from shared.jobs.reader import JobWatcher
-from shared.telemetry import log, metrics
+from shared.telemetry import ids_of, log, metrics
 from shared.web.sse import HEARTBEAT, encode_connected, encode_frame
 
 RETURN_GRACE_SECONDS = 5
@@ -63,6 +64,8 @@ class JobStream:
         began = spoke = renewed = time.monotonic()
         end = "disconnected"
         waiting_for_delta = connection.after == 0
+        # In the trace of the job, while the request it came by is in one of its own.
+        span = tracing.begin("stream", at=tracing.header_for(job.trace_id), **ids_of(job))
         try:
             yield encode_connected(Connected(job_id=job.id, pipeline=job.pipeline, last_event_id=connection.after))
             async for frame in self._watcher.follow(job.id, after=connection.after):
@@ -88,13 +91,16 @@ class JobStream:
         except TransientFault as fault:
             # The status line is long gone: ending here makes the client come back to where it was.
             end = "unavailable"
-            log.warning("stream interrupted", job_id=job.id, code=fault.code)
+            span.failed(fault)
+            log.warning("stream interrupted", **ids_of(job), code=fault.code)
         finally:
             # The client may be gone and this task cancelled: the slot is given back all the same.
             with anyio.CancelScope(shield=True):
                 kept = end == "window" and connection.returns
                 await self._release(connection, RETURN_GRACE_SECONDS if kept else 0)
             metrics.stream_ended(time.monotonic() - began, pipeline=job.pipeline, reason=end)
+            span.annotate(reason=end)
+            span.end()
 
     async def _renew(self, at: Connection) -> bool:
         return await asyncio.to_thread(self._slots.renew, at.owner, at.tab, at.holder)

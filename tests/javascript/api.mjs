@@ -1,6 +1,6 @@
 /** A server for the client's tests: answers in the API's words, streams as its stream does. */
 
-const META = { requestId: "request-1", timestamp: "", durationMs: 1, operation: "unknown", entity: "none" };
+const META = { requestId: "request-1", traceId: null, timestamp: "", durationMs: 1, operation: "unknown", entity: "none" };
 const encoder = new TextEncoder();
 
 /** @param {unknown} data */

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import importlib
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from local.credentials import aws_environment
+from local.functions import Context
 from local.stack import AUDIENCE, ROOT, LocalStack
 from local.template import Template
 from shared import bootstrap
@@ -84,6 +86,17 @@ def _forget_adapters() -> None:
             made.cache_clear()
 
 
+def _context(function: str) -> Context:
+    return Context(
+        aws_request_id=str(uuid.uuid4()),
+        function_name=f"millrace-{function}",
+        invoked_function_arn=f"arn:aws:lambda:eu-west-1:123456789012:function:millrace-{function}",
+        memory_limit_in_mb="512",
+        log_group_name=f"/aws/lambda/millrace-{function}",
+        deadline=time.time() + 30,
+    )
+
+
 @pytest.fixture
 def handle(tables: dict[str, str]) -> Iterator[Callable[..., Any]]:
     """`handle("create_job.valid")`: what the file's function answers to its event, with fields of it replaced."""
@@ -91,8 +104,9 @@ def handle(tables: dict[str, str]) -> Iterator[Callable[..., Any]]:
     asyncio.set_event_loop(loop)  # as on Lambda's main thread, for Mangum
 
     def run(name: str, **changes: Any) -> Any:
-        module = importlib.import_module(f"functions.{name.split('.', maxsplit=1)[0]}.app")
-        return module.handler({**load_event(name), **changes}, object())
+        function = name.split(".", maxsplit=1)[0]
+        module = importlib.import_module(f"functions.{function}.app")
+        return module.handler({**load_event(name), **changes}, _context(function))
 
     yield run
     asyncio.set_event_loop(None)

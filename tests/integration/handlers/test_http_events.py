@@ -39,7 +39,7 @@ def test_a_good_request_stores_the_job_of_its_caller_and_names_it(handle: Handle
     assert job is not None
     assert (job.owner, job.pipeline, job.status) == (OWNER, "suggestion", JobStatus.PENDING)
     assert job.input == json.loads(event["body"])["input"]
-    assert job.trace_id == event["headers"]["x-amzn-trace-id"]
+    assert f"Root={job.trace_id}" == event["headers"]["x-amzn-trace-id"]
     assert answer["headers"]["location"] == f"https://{event['headers']['host']}/jobs/{job.id}"
     assert envelope(handle("create_job.valid"), 202)["data"]["jobId"] == job.id  # the event has an Idempotency-Key
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from shared.web.app import MAX_BODY_BYTES, CurrentExchange, create_app
 from shared.web.envelope import Operation
 
 JSON = {"Content-Type": "application/json"}
+TRACE = "1-5759e988-bd862e3fe1be46a994272793"
 
 
 @pytest.fixture
@@ -99,9 +101,9 @@ def test_a_defect_is_not_told(call: Callable[..., httpx.Response], capsys: pytes
 def test_the_gateways_request_id_and_trace_are_the_requests(call: Callable[..., httpx.Response]) -> None:
     event = {"requestContext": {"requestId": "gateway-1"}}
 
-    answer = call("POST", "/links", json={"sessionId": "s"}, event=event, headers={"X-Amzn-Trace-Id": "Root=1"})
+    answer = call("POST", "/links", json={"sessionId": "s"}, event=event, headers={"X-Amzn-Trace-Id": f"Root={TRACE}"})
 
-    assert answer.json() == {"session": "s", "request": "gateway-1", "trace": "Root=1"}
+    assert answer.json() == {"session": "s", "request": "gateway-1", "trace": TRACE}
     assert answer.headers["x-request-id"] == "gateway-1"
 
 
@@ -127,10 +129,28 @@ def test_an_id_that_none_can_be_is_not_taken(call: Callable[..., httpx.Response]
     assert uuid.UUID(answer.headers["x-request-id"])
 
 
-def test_a_trace_is_not_kept_at_any_length(call: Callable[..., httpx.Response]) -> None:
-    answer = call("POST", "/links", json={}, headers={"X-Amzn-Trace-Id": "R" * 5000})
+@pytest.mark.parametrize("sent", ["R" * 5000, "Root=1-abc", f"Root={TRACE}0", "Root=<script>", ";=;"])
+def test_what_is_no_trace_id_is_replaced_by_one(call: Callable[..., httpx.Response], sent: str) -> None:
+    answer = call("POST", "/links", json={}, headers={"X-Amzn-Trace-Id": sent})
 
-    assert len(answer.json()["trace"]) == 256
+    assert re.fullmatch(r"1-[0-9a-f]{8}-[0-9a-f]{24}", answer.json()["trace"])
+    assert sent not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/conflict", "/storage", "/defect", "/nowhere"])
+def test_every_refusal_names_its_trace(call: Callable[..., httpx.Response], path: str) -> None:
+    answer = call("GET", path, headers={"X-Amzn-Trace-Id": f"Root={TRACE}"})
+
+    assert answer.json()["meta"]["traceId"] == TRACE
+
+
+def test_lambdas_own_trace_comes_before_a_callers(
+    call: Callable[..., httpx.Response], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=1")
+    answer = call("POST", "/links", json={}, headers={"X-Amzn-Trace-Id": f"Root=1-5759e988-{'0' * 24}"})
+
+    assert answer.json()["trace"] == TRACE
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "Application/JSON ; charset=utf-8"])

@@ -1,0 +1,137 @@
+"""One trace from a request to the last stage and to whoever watches, told by what really reaches the X-Ray daemon."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from local.stack import LocalStack
+from tests.api_user import AT_ONCE, ApiUser, data_of, refusal, wait_until
+
+Document = dict[str, Any]
+
+
+def trace_of(stack: LocalStack, trace_id: str, *names: str) -> dict[str, list[Document]]:
+    """The trace's documents by name, once all these are there: a stream's comes after its client has left."""
+
+    def found() -> dict[str, list[Document]]:
+        by_name: dict[str, list[Document]] = {}
+        for document in stack.xray.trace(trace_id):
+            by_name.setdefault(document["name"], []).append(document)
+        return by_name if set(names) <= by_name.keys() else {}
+
+    return wait_until(found)
+
+
+def test_one_trace_holds_the_request_the_stages_and_the_stream(stack: LocalStack, user: ApiUser) -> None:
+    began = time.time()
+    job_id = user.new_job(AT_ONCE)
+    user.watch(job_id)
+    job = user.ended(job_id)
+
+    names = ("create_job", "generate_suggestions", "validate_suggestions", "complete_job", "model", "stream")
+    trace = trace_of(stack, job["traceId"], *names)
+
+    documents = [each for group in trace.values() for each in group]
+    by_id = {each["id"]: each for each in documents}
+    assert len(by_id) == len(documents)
+    for document in documents:
+        assert began - 0.1 <= document["start_time"] <= document["end_time"] <= time.time()
+        parent = document.get("parent_id")
+        assert (parent is None) == (document.get("type") is None)
+        if parent is not None:
+            assert by_id[parent]["start_time"] <= document["start_time"]
+        assert not document.keys() & {"fault", "error"}, document
+    (created,) = trace["create_job"]
+    (service,) = trace["millrace-create_job"]
+    assert created["parent_id"] == service["id"]
+    assert service["annotations"]["origin"] == "AWS::Lambda::Function"
+    for stage in ("generate_suggestions", "validate_suggestions", "complete_job"):
+        (attempt,) = trace[stage]
+        (function,) = trace[f"millrace-{stage}"]
+        assert attempt["parent_id"] == function["id"]
+        assert function["parent_id"] == created["id"]  # by the execution's trace header
+        assert attempt["annotations"]["job_id"] == job_id
+        assert attempt["annotations"]["request_id"] == created["annotations"]["request_id"]
+    (model,) = trace["model"]
+    assert model["parent_id"] == trace["generate_suggestions"][0]["id"]
+    assert model["annotations"]["output_tokens"] == job["usage"]["outputTokens"]
+    (stream,) = trace["stream"]
+    assert stream["annotations"]["job_id"] == job_id
+    assert stream["annotations"]["reason"] == "finished"
+
+
+def test_a_failing_attempt_is_marked_and_the_one_that_succeeds_is_not(stack: LocalStack, user: ApiUser) -> None:
+    job_id = user.new_job("status=429, times=1, token_ms=0")
+    job = user.ended(job_id)
+
+    trace = trace_of(stack, job["traceId"], "complete_job")
+    first, second = trace["generate_suggestions"]
+    assert first["fault"] is True
+    assert [each["type"] for each in first["cause"]["exceptions"]] == ["ModelRateLimited"]
+    assert first["annotations"]["error_code"] == "MODEL_RATE_LIMITED"
+    assert (first["annotations"]["attempt"], second["annotations"]["attempt"]) == (1, 2)
+    assert "fault" not in second
+    assert [each.get("fault", False) for each in trace["model"]] == [True, False]
+    assert [each.get("fault", False) for each in trace["millrace-generate_suggestions"]] == [True, False]
+
+
+def test_a_failed_job_names_one_trace_everywhere(stack: LocalStack, user: ApiUser) -> None:
+    created = user.create(additionalContext="[[script: refusal]]")
+    job_id = data_of(created, 202)["jobId"]
+    trace_id = created.json()["meta"]["traceId"]
+
+    events = user.watch(job_id)
+    job = user.ended(job_id)
+
+    assert job["traceId"] == job["failure"]["traceId"] == events[-1].data["traceId"] == trace_id
+    assert events[-1].data["requestId"] == created.json()["meta"]["requestId"]
+    trace = trace_of(stack, trace_id, "record_failure")
+    assert trace["generate_suggestions"][0]["annotations"]["error_code"] == "MODEL_REFUSED"
+
+
+def test_a_resumed_job_goes_on_in_the_trace_of_who_resumed_it(stack: LocalStack, user: ApiUser) -> None:
+    job_id = user.new_job("refusal, times=1")
+    first = user.ended(job_id)
+    resumed = user.api.post(f"/jobs/{job_id}/resume")
+    assert resumed.status_code == 202
+
+    second = user.ended(job_id)
+
+    assert second["traceId"] == resumed.json()["meta"]["traceId"] != first["traceId"]
+    trace_of(stack, second["traceId"], "resume_job", "generate_suggestions", "complete_job")
+
+
+@pytest.mark.parametrize("where", ["api", "streams"])
+def test_a_refusal_names_the_trace_that_marks_it(stack: LocalStack, user: ApiUser, where: str) -> None:
+    client, path, name = {
+        "api": (user.api, "/jobs/job_unknown", "get_job"),
+        "streams": (user.streams, "/jobs/job_unknown/stream", "stream_job"),
+    }[where]
+    answer = client.get(path)
+    refusal(answer, 404, "NOT_FOUND")
+
+    (document,) = trace_of(stack, answer.json()["meta"]["traceId"], name)[name]
+    assert document["error"] is True
+    assert document["http"] == {"response": {"status": 404}}
+    assert document["annotations"]["request_id"] == answer.headers["x-request-id"]
+
+
+def test_a_caller_who_is_traced_goes_on_in_his_own_trace(stack: LocalStack, user: ApiUser) -> None:
+    mine = "1-67891233-abcdef012345678912345678"
+    answer = user.api.get("/jobs", headers={"X-Amzn-Trace-Id": f"Root={mine};Parent=53995c3f42cd8ad8;Sampled=1"})
+
+    assert answer.json()["meta"]["traceId"] == mine
+    (function,) = trace_of(stack, mine, "millrace-list_jobs")["millrace-list_jobs"]
+    assert function["parent_id"] == "53995c3f42cd8ad8"
+
+
+def test_who_asks_not_to_be_sampled_is_not(stack: LocalStack, user: ApiUser) -> None:
+    mine = "1-67891233-0123456789abcdef01234567"
+    user.api.get("/jobs", headers={"X-Amzn-Trace-Id": f"Root={mine};Sampled=0"})
+    seen = user.api.get("/jobs").json()["meta"]["traceId"]
+
+    trace_of(stack, seen, "list_jobs")  # what came later is there
+    assert stack.xray.trace(mine) == []
