@@ -1,4 +1,4 @@
-"""What `make build` made, run by Lambda's own runtime client under its emulator, on the events of `events/`.
+"""What `make build` made, run by Lambda's own runtime client under its emulator, on every event of `events/`.
 
 Each function reaches AWS through a gate that allows what its policy in the template allows, and nothing else.
 """
@@ -6,287 +6,344 @@ Each function reaches AWS through a gate that allows what its policy in the temp
 from __future__ import annotations
 
 import base64
-import contextlib
-import filecmp
 import gzip
-import http.client
 import json
-import os
-import shutil
-import socket
-import subprocess
-import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from local.credentials import aws_environment
-from local.intrinsics import ACCOUNT, REGION
-from local.stack import AUDIENCE, LocalStack
-from local.template import Function, Template
-from tests.contract.policy_gate import PolicyGate
-from tools.validate_template.document import Document
+from local.stack import LocalStack
+from local.template import Template
+from tests.contract import build_output
+from tests.contract.build_output import BUILD, LAYERS, ROOT, event
+from tests.contract.emulator import Emulator, create_waiting_state_machines
 
-ROOT = Path(__file__).parents[2]
-BUILD = ROOT / ".aws-sam" / "build"
-LAYERS = [BUILD / "DependenciesLayer" / "python", BUILD / "SharedLayer" / "python"]
-RUNTIME = ROOT / ".venv-runtime" / "bin" / "python"
+JOB = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
+RUN = "run_01jd8x2v5n7k3q9w4t6y8z0abc"
+AGENT = "agt_01jd8x2v5n7k3q9w4t6y8z0abc"
+AT_ONCE = "[[script: token_ms=0, first_token_ms=0]]"
 UNZIPPED_LIMIT = 250 * 1024 * 1024  # bytes of a function and its layers; Lambda's quota
+ABREAST = 2  # events at a time: what they cost is the start of their function, a second of CPU
+
+TEMPLATE = Template(
+    ROOT / "template.yaml",
+    parameters={"OidcIssuer": "https://issuer.example.com", "OidcAudience": "millrace"},
+    attributes={"StreamJobFunctionUrl.FunctionUrl": "https://stream.example.com/"},
+)
+# A function with a URL is a web server behind an adapter: test_stream_artefact.py invokes it.
+FUNCTIONS = [function.folder for function in TEMPLATE.functions if not function.has_url]
 
 
-def event(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
-    return content
+def function_of(name: str) -> str:
+    return name.partition(".")[0]
 
 
-def missing() -> str | None:
-    """What stands in the way of running the artefacts, in one line."""
-    if not RUNTIME.exists() or not all(layer.is_dir() for layer in LAYERS):
-        return "nothing is built: make build"
-    code = [*(ROOT / "shared").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
-    for source in [*code, *(path for path in (ROOT / "functions").glob("*/static/**/*") if path.is_file())]:
-        built = built_file(source.relative_to(ROOT))
-        if not built.exists() or not filecmp.cmp(source, built, shallow=False):
-            return f"the build is older than {source.relative_to(ROOT)}: make build"
-    return None
-
-
-def built_file(source: Path) -> Path:
-    if source.parts[0] == "shared":
-        return LAYERS[1] / source
-    folder = source.parts[1]
-    logical_id = "".join(word.capitalize() for word in folder.split("_")) + "Function"
-    return BUILD.joinpath(logical_id, *source.parts[2:])
+EVENTS = sorted(file.stem for file in (ROOT / "events").glob("*.json") if function_of(file.stem) in FUNCTIONS)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
-    reason = missing()
-    if reason is None:
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    build_output.require(build_output.missing(), wanted=build_output.WANTED)
 
 
 @pytest.fixture(scope="module")
-def emulator_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The SAM CLI carries it without the right to execute it."""
-    [carried] = (ROOT / ".venv-sam").glob("lib/python3.*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64")
-    program = tmp_path_factory.mktemp("rie") / "aws-lambda-rie"
-    shutil.copy(carried, program)
-    program.chmod(0o755)
-    return program
+def emulator(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    create_waiting_state_machines(stack)
+    with Emulator(stack, tmp_path_factory.mktemp("emulator")) as started:
+        yield started
+    assert started.refused == {}
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[LocalStack]:
-    with LocalStack() as running:
-        # An execution that waits: the stages are then run by the tests, each in its artefact, and by nothing else.
-        waiting = {"StartAt": "WaitLong", "States": {"WaitLong": {"Type": "Wait", "Seconds": 600, "End": True}}}
-        running.client("stepfunctions").create_state_machine(
-            name="millrace-waiting-suggestion",
-            definition=json.dumps(waiting),
-            roleArn=f"arn:aws:iam::{ACCOUNT}:role/any",
-        )
-        yield running
+# ---- the place of an event -------------------------------------------------------------------------------------------
+# What has to be there before, made by artefacts as well: the id in the event's file → the id it has here.
+
+Place = dict[str, str]
 
 
-class Emulated:
-    """One built function under the emulator, which takes one request at a time."""
-
-    def __init__(self, program: Path, function: Function, environment: dict[str, str], log: Path) -> None:
-        folder = BUILD / function.logical_id
-        with contextlib.ExitStack() as closing:
-            probes = [closing.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
-            self._port, runtime_api = (probe.getsockname()[1] for probe in probes)
-        arguments = ["--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"]
-        arguments += ["--runtime-api-address", f"127.0.0.1:{runtime_api}"]
-        self.log = log
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [program, *arguments, RUNTIME, "-m", "awslambdaric", function.handler],
-                cwd=folder,
-                env={
-                    "PATH": os.environ["PATH"],
-                    **function.environment,
-                    **environment,
-                    "AWS_LAMBDA_FUNCTION_NAME": function.name,
-                    "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
-                    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
-                    "LAMBDA_TASK_ROOT": str(folder),
-                    "PYTHONPATH": os.pathsep.join(map(str, [folder, *LAYERS])),
-                    # Nothing listens for traces here.
-                    "POWERTOOLS_TRACE_DISABLED": "true",
-                },
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def wait_until_it_listens(self) -> None:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
-            except OSError:
-                if time.monotonic() > deadline or self._process.poll() is not None:
-                    raise AssertionError(f"the emulator did not start: {self.log.read_text()}") from None
-                time.sleep(0.02)
-            else:
-                return
-
-    def invoke(self, payload: dict[str, Any]) -> dict[str, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        try:
-            connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(payload))
-            answer: dict[str, Any] = json.loads(connection.getresponse().read())
-            return answer
-        finally:
-            connection.close()
-
-    def stop(self) -> None:
-        self._process.terminate()  # it takes the function's process with it
-        self._process.wait(10)
+def nothing(_: Emulator) -> Place:
+    return {}
 
 
-@pytest.fixture
-def emulate(stack: LocalStack, emulator_program: Path, tmp_path: Path) -> Iterator[Callable[[str], Emulated]]:
-    """Starts the artefact of a folder of `functions/`, configured as the template says."""
-    template = Template(
-        ROOT / "template.yaml",
-        parameters={"OidcIssuer": stack.issuer_url, "OidcAudience": AUDIENCE, "ModelBaseUrl": stack.model_url},
-        attributes={"StreamJobFunctionUrl.FunctionUrl": stack.stream_url},
-    )
-    functions = {function.folder: function for function in template.functions}
-    resources = Document.read(ROOT / "template.yaml").resources
-    gates: dict[str, PolicyGate] = {}
-    waiting = {"STATE_MACHINE_ARN_PREFIX": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:millrace-waiting-"}
-    with contextlib.ExitStack() as closing:
-
-        def start(folder: str) -> Emulated:
-            function = functions[folder]
-            gate = gates[folder] = PolicyGate(resources[function.logical_id], template, stack.aws_url)
-            closing.callback(gate.close)
-            environment = aws_environment(gate.url) | waiting
-            emulated = Emulated(emulator_program, function, environment, tmp_path / f"{folder}.log")
-            closing.callback(emulated.stop)
-            emulated.wait_until_it_listens()
-            return emulated
-
-        yield start
-    assert {folder: gate.refused for folder, gate in gates.items() if gate.refused} == {}
+def a_job(emulator: Emulator) -> Place:
+    return {JOB: str(create(emulator, "create_job.valid")["jobId"])}
 
 
-def http_event(name: str, named: str) -> dict[str, Any]:
-    """The event, about this job or agent."""
-    read = event(name)
-    (example,) = read["pathParameters"].values()
-    text = json.dumps(read).replace(example, named)
-    replaced: dict[str, Any] = json.loads(text)
-    return replaced
+def a_cancelled_job(emulator: Emulator) -> Place:
+    place = a_job(emulator)
+    data(ask(emulator, "cancel_job.valid", place))
+    return place
 
 
-def data(answer: dict[str, Any]) -> Any:
+def a_job_after(*stages: str) -> Callable[[Emulator], Place]:
+    return lambda emulator: after(emulator, a_job(emulator), stages)
+
+
+def a_brainstorming_job_after(*stages: str) -> Callable[[Emulator], Place]:
+    return lambda emulator: after(emulator, a_run(emulator), stages)
+
+
+def a_run(emulator: Emulator) -> Place:
+    """With its job."""
+    created = create(emulator, "create_ideation.valid")
+    return {RUN: created["runId"], JOB: created["jobId"]}
+
+
+def an_agent(emulator: Emulator) -> Place:
+    return {AGENT: str(data(ask(emulator, "create_agent.valid"), 201)["agentId"])}
+
+
+def after(emulator: Emulator, place: Place, stages: tuple[str, ...]) -> Place:
+    for stage in stages:
+        done(stage)(ask(emulator, f"{stage}.first_attempt", place), place)
+    return place
+
+
+def ask(emulator: Emulator, name: str, place: Place | None = None) -> Any:
+    """What the function answers to its event, about what is there."""
+    text = json.dumps(event(name))
+    for example, actual in (place or {}).items():
+        text = text.replace(example, actual)
+    return emulator.invoke(function_of(name), json.loads(text))
+
+
+def create(emulator: Emulator, name: str, **changes: Any) -> dict[str, Any]:
+    """What the event creates, with an idempotency key of its own, by a model that loses no time."""
+    new = event(name)
+    new["headers"]["idempotency-key"] = str(uuid.uuid4())
+    body = json.loads(new["body"])
+    fields = body.get("input", body)
+    fields |= {"additionalContext" if "input" in body else "requirements": AT_ONCE, **changes}
+    new["body"] = json.dumps(body)
+    created: dict[str, Any] = data(emulator.invoke(function_of(name), new), 202)
+    return created
+
+
+def data(answer: Any, status: int = 200) -> Any:
+    """The `data` of an HTTP answer that has to be a success."""
+    assert answer["statusCode"] == status, answer
     return json.loads(answer["body"])["data"]
 
 
-def create(emulate: Callable[[str], Emulated], **fields: str) -> str:
-    """A new job's id, with these fields in its input; each creation with an idempotency key of its own."""
-    new = event("create_job.valid")
-    new["headers"]["idempotency-key"] = str(uuid.uuid4())
-    body = json.loads(new["body"])
-    new["body"] = json.dumps({**body, "input": {**body["input"], **fields}})
-    answer = emulate("create_job").invoke(new)
-    assert answer["statusCode"] == 202, answer
-    return str(data(answer)["jobId"])
+# ---- what has to be answered -----------------------------------------------------------------------------------------
+
+Check = Callable[[Any, Place], None]
 
 
-def test_a_job_goes_from_creation_to_completion_through_built_artefacts(emulate: Callable[[str], Emulated]) -> None:
-    job_id = create(emulate)
+def shows(field: str, wanted: str, status: int = 200) -> Check:
+    """The answer's `data` has, in this field, the id of what the event is about."""
 
-    for stage in ("generate_suggestions", "validate_suggestions", "complete_job"):
-        done = emulate(stage).invoke({**event(f"{stage}.first_attempt"), "jobId": job_id})
-        assert done == {"jobId": job_id, "stage": stage, "status": "done"}
+    def check(answer: Any, place: Place) -> None:
+        assert data(answer, status)[field] == place[wanted]
 
-    job = data(emulate("get_job").invoke(http_event("get_job.valid", job_id)))
+    return check
+
+
+def has(field: str, value: Any, status: int = 200) -> Check:
+    def check(answer: Any, _: Place) -> None:
+        assert data(answer, status)[field] == value
+
+    return check
+
+
+def names(field: str, status: int = 200) -> Check:
+    """The answer's `data` has something in this field."""
+
+    def check(answer: Any, _: Place) -> None:
+        assert data(answer, status)[field]
+
+    return check
+
+
+def lists(field: str, key: str, wanted: str) -> Check:
+    def check(answer: Any, place: Place) -> None:
+        assert place[wanted] in [each[key] for each in data(answer)[field]]
+
+    return check
+
+
+def refuses(status: int, code: str) -> Check:
+    def check(answer: Any, _: Place) -> None:
+        assert answer["statusCode"] == status
+        assert json.loads(answer["body"])["error"]["code"] == code
+
+    return check
+
+
+def done(stage: str) -> Check:
+    def check(answer: Any, place: Place) -> None:
+        assert answer == {"jobId": place[JOB], "stage": stage, "status": "done"}
+
+    return check
+
+
+def is_the_page(answer: Any, _: Place) -> None:
+    assert answer["statusCode"] == 200
+    assert answer["body"].startswith("<!doctype html>")
+
+
+def is_the_client(answer: Any, _: Place) -> None:
+    sent = gzip.decompress(base64.b64decode(answer["body"]))
+    assert sent == (ROOT / "functions/console/static/millrace.js").read_bytes()
+
+
+def says_what_was_swept(answer: Any, _: Place) -> None:
+    assert answer.keys() == {"lookedAt", "ended"}, answer
+
+
+ANSWERS: dict[str, tuple[Callable[[Emulator], Place], Check]] = {
+    "create_job.valid": (nothing, names("jobId", 202)),
+    "create_job.invalid_field": (nothing, refuses(422, "VALIDATION_FAILED")),
+    "create_job.malformed_json": (nothing, refuses(400, "MALFORMED_REQUEST")),
+    "list_jobs.valid": (a_job, lists("jobs", "jobId", JOB)),
+    "get_job.valid": (a_job, shows("jobId", JOB)),
+    "cancel_job.valid": (a_job, has("status", "cancelled")),
+    "resume_job.valid": (a_cancelled_job, shows("jobId", JOB, 202)),
+    "create_stream_ticket.valid": (a_job, names("ticket", 201)),
+    "create_ideation.valid": (nothing, names("runId", 202)),
+    "list_ideations.valid": (a_run, lists("runs", "runId", RUN)),
+    "get_ideation.valid": (a_run, shows("runId", RUN)),
+    "get_ideation_job.valid": (a_run, names("job")),
+    "get_ideation_lineage.valid": (a_run, names("artefacts")),
+    "delete_ideation.valid": (a_run, shows("runId", RUN)),
+    "create_agent.valid": (nothing, names("agentId", 201)),
+    "list_agents.valid": (an_agent, lists("agents", "agentId", AGENT)),
+    "get_agent.valid": (an_agent, shows("agentId", AGENT)),
+    "update_agent.valid": (an_agent, has("version", 2)),
+    "delete_agent.valid": (an_agent, shows("agentId", AGENT)),
+    "console.root": (nothing, is_the_page),
+    "console.page": (nothing, is_the_page),
+    "console.file": (nothing, is_the_client),
+    "console.config": (nothing, names("issuer")),
+    "generate_suggestions.first_attempt": (a_job, done("generate_suggestions")),
+    "generate_suggestions.retry": (a_job, done("generate_suggestions")),
+    "validate_suggestions.first_attempt": (a_job_after("generate_suggestions"), done("validate_suggestions")),
+    "validate_suggestions.retry": (a_job_after("generate_suggestions"), done("validate_suggestions")),
+    "prepare_ideas.first_attempt": (a_run, done("prepare_ideas")),
+    "prepare_ideas.retry": (a_run, done("prepare_ideas")),
+    "generate_ideas.first_attempt": (a_brainstorming_job_after("prepare_ideas"), done("generate_ideas")),
+    "generate_ideas.retry": (a_brainstorming_job_after("prepare_ideas"), done("generate_ideas")),
+    "arrange_ideas.first_attempt": (
+        a_brainstorming_job_after("prepare_ideas", "generate_ideas"),
+        done("arrange_ideas"),
+    ),
+    "arrange_ideas.retry": (a_brainstorming_job_after("prepare_ideas", "generate_ideas"), done("arrange_ideas")),
+    "complete_job.first_attempt": (
+        a_job_after("generate_suggestions", "validate_suggestions"),
+        done("complete_job"),
+    ),
+    "record_failure.model_rate_limited": (a_job, done("record_failure")),
+    "record_failure.invalid_model_output": (a_job, done("record_failure")),
+    "record_failure.stage_timeout": (a_job, done("record_failure")),
+    "sweep_jobs.scheduled": (nothing, says_what_was_swept),
+}
+"""Event → what it needs, and what its answer has to be."""
+
+
+def answered(emulator: Emulator, name: str) -> tuple[Any, Place]:
+    place = ANSWERS[name][0](emulator)
+    return ask(emulator, name, place), place
+
+
+@pytest.fixture(scope="module")
+def answers(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[dict[str, Future[tuple[Any, Place]]]]:
+    """What this run's events are answered, a few at a time."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    wanted = {
+        item.callspec.params["name"]
+        for item in items
+        if item.function is test_the_built_function_answers_its_event and item.callspec.params["name"] in ANSWERS
+    }
+    with ThreadPoolExecutor(ABREAST) as pool:
+        yield {name: pool.submit(answered, emulator, name) for name in sorted(wanted)}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_the_built_function_answers_its_event(answers: dict[str, Future[tuple[Any, Place]]], name: str) -> None:
+    assert name in ANSWERS, f"say in ANSWERS what events/{name}.json needs and what is to be answered"
+
+    answer, place = answers[name].result()
+
+    ANSWERS[name][1](answer, place)
+
+
+def test_every_function_has_an_event_and_no_answer_is_for_an_event_that_is_gone() -> None:
+    assert {function_of(name) for name in EVENTS} == set(FUNCTIONS)
+    assert ANSWERS.keys() <= set(EVENTS)
+
+
+# ---- from creation to completion -------------------------------------------------------------------------------------
+
+
+def test_a_job_goes_from_creation_to_its_result_through_built_artefacts(emulator: Emulator) -> None:
+    place = a_job_after("generate_suggestions", "validate_suggestions", "complete_job")(emulator)
+
+    job = data(ask(emulator, "get_job.valid", place))
+
     assert job["status"] == "completed"
     assert job["result"]["suggestions"]
 
 
-def test_a_job_is_listed_ticketed_and_cancelled_through_built_artefacts(emulate: Callable[[str], Emulated]) -> None:
-    job_id = create(emulate)
+@pytest.mark.parametrize("arrangement", ["none", "rank", "group"])
+def test_a_run_goes_from_creation_to_its_ideas_through_built_artefacts(emulator: Emulator, arrangement: str) -> None:
+    created = create(emulator, "create_ideation.valid", arrangement=arrangement)
+    place = {RUN: created["runId"], JOB: created["jobId"]}
+    after(emulator, place, ("prepare_ideas", "generate_ideas", "arrange_ideas", "complete_job"))
 
-    listed = data(emulate("list_jobs").invoke(event("list_jobs.valid")))
-    ticket = emulate("create_stream_ticket").invoke(http_event("create_stream_ticket.valid", job_id))
-    cancelled = emulate("cancel_job").invoke(http_event("cancel_job.valid", job_id))
+    run = data(ask(emulator, "get_ideation.valid", place))
 
-    assert job_id in [job["jobId"] for job in listed["jobs"]]
-    assert ticket["statusCode"] == 201
-    assert data(cancelled)["status"] == "cancelled"
-
-
-def test_a_job_is_done_by_an_agent_through_built_artefacts(emulate: Callable[[str], Emulated]) -> None:
-    made = emulate("create_agent").invoke(event("create_agent.valid"))
-    assert made["statusCode"] == 201, made
-    agent_id = data(made)["agentId"]
-    job_id = create(emulate, agentId=agent_id)
-    changed = data(emulate("update_agent").invoke(http_event("update_agent.valid", agent_id)))
-    deleted = emulate("delete_agent").invoke(http_event("delete_agent.valid", agent_id))
-    cancelled = emulate("cancel_job").invoke(http_event("cancel_job.valid", job_id))
-    resumed = emulate("resume_job").invoke(http_event("resume_job.valid", job_id))
-    for stage in ("generate_suggestions", "validate_suggestions"):
-        done = emulate(stage).invoke({**event(f"{stage}.first_attempt"), "jobId": job_id, "generation": 2})
-        assert done == {"jobId": job_id, "stage": stage, "status": "done"}
-
-    assert changed["version"] == 2
-    assert (deleted["statusCode"], cancelled["statusCode"], resumed["statusCode"]) == (200, 200, 202)
-    job = data(emulate("get_job").invoke(http_event("get_job.valid", job_id)))
-    assert job["agent"] == {"agentId": agent_id, "version": 1}
-    assert emulate("get_agent").invoke(http_event("get_agent.valid", agent_id))["statusCode"] == 404
-    assert emulate("list_agents").invoke(event("list_agents.valid"))["statusCode"] == 200
+    assert run["status"] == "completed"
+    assert len(run["ideas"]) == 3
 
 
-def test_a_job_fails_through_the_built_artefact_of_record_failure(emulate: Callable[[str], Emulated]) -> None:
-    job_id = create(emulate)
+def test_a_run_whose_job_fails_or_is_cancelled_says_so(emulator: Emulator) -> None:
+    failed, cancelled = a_run(emulator), a_run(emulator)
 
-    done = emulate("record_failure").invoke({**event("record_failure.model_rate_limited"), "jobId": job_id})
+    done("record_failure")(ask(emulator, "record_failure.stage_timeout", failed), failed)
+    data(ask(emulator, "cancel_job.valid", cancelled))
 
-    assert done == {"jobId": job_id, "stage": "record_failure", "status": "done"}
-    job = data(emulate("get_job").invoke(http_event("get_job.valid", job_id)))
-    assert (job["status"], job["failure"]["code"]) == ("failed", "MODEL_RATE_LIMITED")
-
-
-def test_the_artefact_of_create_job_refuses_bad_input_as_the_source_does(emulate: Callable[[str], Emulated]) -> None:
-    create_job = emulate("create_job")
-
-    invalid = create_job.invoke(event("create_job.invalid_field"))
-    malformed = create_job.invoke(event("create_job.malformed_json"))
-
-    assert (invalid["statusCode"], malformed["statusCode"]) == (422, 400)
-    assert "featureType" in invalid["body"]
-    assert json.loads(malformed["body"])["error"]["code"] == "MALFORMED_REQUEST"
+    assert data(ask(emulator, "get_ideation.valid", failed))["status"] == "failed"
+    assert data(ask(emulator, "get_ideation.valid", cancelled))["status"] == "cancelled"
+    assert data(ask(emulator, "resume_job.valid", failed), 202)["jobId"] == failed[JOB]
 
 
-def test_the_artefact_of_the_console_carries_the_page_and_its_files(emulate: Callable[[str], Emulated]) -> None:
-    console = emulate("console")
+def test_a_job_is_done_by_the_version_of_its_agent_that_it_was_made_with(emulator: Emulator) -> None:
+    place = an_agent(emulator)
+    place[JOB] = create(emulator, "create_job.valid", agentId=place[AGENT])["jobId"]
+    data(ask(emulator, "update_agent.valid", place))
+    data(ask(emulator, "delete_agent.valid", place))
 
-    page = console.invoke(event("console.page"))
-    sent = console.invoke(event("console.file"))
+    after(emulator, place, ("generate_suggestions", "validate_suggestions"))
 
-    assert page["body"].startswith("<!doctype html>")
-    source = ROOT / "functions/console/static/millrace.js"
-    assert gzip.decompress(base64.b64decode(sent["body"])) == source.read_bytes()
+    assert data(ask(emulator, "get_job.valid", place))["agent"] == {"agentId": place[AGENT], "version": 1}
+    assert ask(emulator, "get_agent.valid", place)["statusCode"] == 404
 
 
-def test_a_failing_artefact_reports_the_class_name_that_the_state_machine_compares(
-    emulate: Callable[[str], Emulated],
-) -> None:
-    answer = emulate("complete_job").invoke(event("complete_job.first_attempt"))
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("record_failure.model_rate_limited", "MODEL_RATE_LIMITED"),
+        ("record_failure.invalid_model_output", "INVALID_MODEL_OUTPUT"),
+        ("record_failure.stage_timeout", "STAGE_TIMEOUT"),
+    ],
+)
+def test_a_failure_is_recorded_under_its_name(emulator: Emulator, name: str, code: str) -> None:
+    place = a_job(emulator)
 
-    assert answer["errorType"] == "JobEnded"
+    ask(emulator, name, place)
+
+    job = data(ask(emulator, "get_job.valid", place))
+    assert (job["status"], job["failure"]["code"]) == ("failed", code)
+
+
+def test_a_failing_artefact_reports_the_class_name_that_the_state_machine_compares(emulator: Emulator) -> None:
+    assert ask(emulator, "complete_job.first_attempt")["errorType"] == "JobEnded"
+
+
+# ---- what was built --------------------------------------------------------------------------------------------------
 
 
 def test_everything_built_is_compiled_so_that_no_cold_start_compiles() -> None:

@@ -1,0 +1,151 @@
+"""Built functions under Lambda's runtime emulator, each in its own process with Lambda's own runtime client."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from local.credentials import aws_environment
+from local.intrinsics import ACCOUNT, REGION
+from local.stack import AUDIENCE, LocalStack
+from local.template import Function, Template
+from tests.contract.build_output import BUILD, LAYERS, ROOT, RUNTIME, lambda_environment
+from tests.contract.policy_gate import PolicyGate
+from tools.validate_template.document import Document
+
+EXECUTIONS = "millrace-waiting-"
+"""Prefix of state machines whose executions wait: the stages are run by whoever invokes them, and by nothing else."""
+
+
+class Emulated:
+    """One built function; requests to it are served one at a time, as the emulator does."""
+
+    def __init__(self, program: Path, function: Function, environment: dict[str, str], log: Path) -> None:
+        with contextlib.ExitStack() as closing:
+            probes = [closing.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
+            self._port, runtime_api = (probe.getsockname()[1] for probe in probes)
+        arguments = ["--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"]
+        arguments += ["--runtime-api-address", f"127.0.0.1:{runtime_api}"]
+        self._log = log
+        self._one_at_a_time = threading.Lock()
+        folder = BUILD / function.logical_id
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [program, *arguments, RUNTIME, "-m", "awslambdaric", function.handler],
+                cwd=folder,
+                env={
+                    "PATH": os.environ["PATH"],
+                    **lambda_environment(function),
+                    **environment,
+                    "PYTHONPATH": os.pathsep.join(map(str, [folder, *LAYERS])),
+                },
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self._wait_until_it_listens()
+
+    def _wait_until_it_listens(self) -> None:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
+            except OSError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise AssertionError(f"the emulator did not start: {self._log.read_text()}") from None
+                time.sleep(0.02)
+            else:
+                return
+
+    def invoke(self, payload: dict[str, Any]) -> Any:
+        with self._one_at_a_time:
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+            try:
+                connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(payload))
+                return json.loads(connection.getresponse().read())
+            finally:
+                connection.close()
+
+    def stop(self) -> None:
+        self._process.terminate()  # it takes the function's process with it
+        self._process.wait(10)
+
+
+class Emulator:
+    """Every built function, started when it is first invoked and configured as the template says.
+
+    Each reaches AWS through a gate that allows what its policy in the template allows, and nothing else.
+    """
+
+    def __init__(self, stack: LocalStack, folder: Path) -> None:
+        self._folder = folder
+        self._aws_url = stack.aws_url
+        self._template = Template(
+            ROOT / "template.yaml",
+            parameters={"OidcIssuer": stack.issuer_url, "OidcAudience": AUDIENCE, "ModelBaseUrl": stack.model_url},
+            attributes={"StreamJobFunctionUrl.FunctionUrl": stack.stream_url},
+        )
+        self._resources = Document.read(ROOT / "template.yaml").resources
+        self._functions = {function.folder: function for function in self._template.functions}
+        self._starting = {name: threading.Lock() for name in self._functions}
+        self._started: dict[str, Emulated] = {}
+        self._gates: dict[str, PolicyGate] = {}
+        self._program = folder / "aws-lambda-rie"
+
+    def __enter__(self) -> Self:
+        # The SAM CLI carries it without the right to execute it.
+        [carried] = (ROOT / ".venv-sam").glob("lib/python3.*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64")
+        shutil.copy(carried, self._program)
+        self._program.chmod(0o755)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for emulated in self._started.values():
+            emulated.stop()
+        for gate in self._gates.values():
+            gate.close()
+
+    @property
+    def refused(self) -> dict[str, list[str]]:
+        """Function → what it asked of AWS beyond its policy."""
+        return {folder: gate.refused for folder, gate in self._gates.items() if gate.refused}
+
+    def invoke(self, folder: str, payload: dict[str, Any]) -> Any:
+        """What the function of `functions/<folder>/` answers; safe to use from several threads."""
+        with self._starting[folder]:
+            if folder not in self._started:
+                self._started[folder] = self._start(self._functions[folder])
+        return self._started[folder].invoke(payload)
+
+    def _start(self, function: Function) -> Emulated:
+        gate = PolicyGate(self._resources[function.logical_id], self._template, self._aws_url)
+        self._gates[function.folder] = gate
+        environment = {
+            **aws_environment(gate.url),
+            "STATE_MACHINE_ARN_PREFIX": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{EXECUTIONS}",
+            # One user makes all the jobs of these tests.
+            "JOB_CREATIONS_PER_MINUTE": "1000",
+        }
+        return Emulated(self._program, function, environment, self._folder / f"{function.folder}.log")
+
+
+def create_waiting_state_machines(stack: LocalStack) -> None:
+    """One for each pipeline."""
+    waiting = {"StartAt": "WaitLong", "States": {"WaitLong": {"Type": "Wait", "Seconds": 600, "End": True}}}
+    for machine in sorted((ROOT / "statemachines").glob("*.asl.yaml")):
+        stack.client("stepfunctions").create_state_machine(
+            name=f"{EXECUTIONS}{machine.name.removesuffix('.asl.yaml')}",
+            definition=json.dumps(waiting),
+            roleArn=f"arn:aws:iam::{ACCOUNT}:role/any",
+        )

@@ -1,0 +1,448 @@
+"""The built stream_job behind the real Lambda Web Adapter: what the caller of its function URL sees.
+
+Conditions, not clocks: every job here stands still where its test wants it, until the test moves it on.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from httpx_sse import EventSource
+
+from local.credentials import aws_environment
+from local.stack import AUDIENCE, LocalStack
+from local.template import Function, Template
+from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal
+from tests.contract import build_output
+from tests.contract.build_output import ROOT, event
+from tests.contract.policy_gate import PolicyGate
+from tests.web_adapter import layer
+from tests.web_adapter.sandbox import Sandbox
+from tools.validate_template.document import Document
+
+EVENTS = sorted(file.stem for file in (ROOT / "events").glob("stream_job.*.json"))
+HANGS = "token_ms=0, first_token_ms=0, hang_after=5"
+"""A model that falls silent in the middle of its answer: the stage has begun, and ends when the job is cancelled."""
+UNKNOWN = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built() -> None:
+    build_output.require(build_output.missing(), wanted=build_output.WANTED)
+    build_output.require(layer.missing())
+
+
+@pytest.fixture(scope="module")
+def function(stack: LocalStack) -> Function:
+    template = Template(
+        ROOT / "template.yaml",
+        parameters={"OidcIssuer": stack.issuer_url, "OidcAudience": AUDIENCE, "ModelBaseUrl": stack.model_url},
+        attributes={"StreamJobFunctionUrl.FunctionUrl": stack.stream_url},
+    )
+    return next(each for each in template.functions if each.folder == "stream_job")
+
+
+@pytest.fixture(scope="module")
+def gate(stack: LocalStack, function: Function) -> Iterator[PolicyGate]:
+    """AWS as the function's policy opens it."""
+    template = Template(ROOT / "template.yaml", attributes={"StreamJobFunctionUrl.FunctionUrl": stack.stream_url})
+    resources = Document.read(ROOT / "template.yaml").resources
+    opened = PolicyGate(resources[function.logical_id], template, stack.aws_url)
+    yield opened
+    opened.close()
+    assert opened.refused == []
+
+
+@pytest.fixture(scope="module")
+def new_sandbox(
+    function: Function, gate: PolicyGate, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Sandbox]]:
+    """Starts sandboxes of stream_job; further variables override those of the template."""
+    with ExitStack() as closing:
+
+        def start(**variables: str) -> Sandbox:
+            log = tmp_path_factory.mktemp("sandbox") / "log"
+            environment = {**aws_environment(gate.url), "HEARTBEAT_SECONDS": "0.2", **variables}
+            sandbox = closing.enter_context(Sandbox(function, environment, log))
+            sandbox.wait_until_ready()
+            return sandbox
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def sandbox(new_sandbox: Callable[..., Sandbox]) -> Sandbox:
+    """One sandbox for every test that does not break its own: all after the first find it warm."""
+    return new_sandbox()
+
+
+def request(job_id: str, *, token: str | None, after: int | None = None, **query: str) -> dict[str, Any]:
+    """The event of a GET of this job's stream at the function URL."""
+    made: dict[str, Any] = json.loads(json.dumps(event("stream_job.valid")).replace(UNKNOWN, job_id))
+    headers = made["headers"]
+    del headers["authorization"], headers["last-event-id"]
+    if token is not None:
+        headers["authorization"] = f"Bearer {token}"
+    if after is not None:
+        headers["last-event-id"] = str(after)
+    if query:
+        made["rawQueryString"] = urlencode(query)
+        made["queryStringParameters"] = query
+    return made
+
+
+def events_of(response: httpx.Response) -> Iterator[Event]:
+    return map(Event.of, EventSource(response).iter_sse())
+
+
+def until_delta(events: Iterator[Event]) -> list[Event]:
+    """The events up to the first delta, and it."""
+    seen = []
+    for each in events:
+        seen.append(each)
+        if each.type == "delta":
+            return seen
+    raise AssertionError(f"no delta among {seen}")
+
+
+def ids(events: list[Event]) -> list[int]:
+    return [each.id for each in events if each.id is not None]
+
+
+@pytest.fixture
+def ask(sandbox: Sandbox, user: ApiUser) -> Callable[..., httpx.Response]:
+    """The answer to the user's request for a job's stream, as soon as its head is there."""
+
+    def asked(job_id: str, **rest: Any) -> httpx.Response:
+        return sandbox.invoke(request(job_id, **{"token": user.token, **rest})).response()
+
+    return asked
+
+
+@pytest.fixture
+def hanging_job(user: ApiUser) -> Iterator[str]:
+    job_id = user.new_job(HANGS)
+    yield job_id
+    user.cancel(job_id)
+
+
+@pytest.fixture
+def told_job(user: ApiUser) -> str:
+    """A job that has ended, with all there is to tell of it."""
+    job_id = user.new_job()
+    user.ended(job_id)
+    return job_id
+
+
+# ---- the adapter and its function ------------------------------------------------------------------------------------
+
+
+def test_the_adapter_asks_for_work_once_the_app_answers_its_readiness_check(
+    sandbox: Sandbox, function: Function
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
+    # The adapter would take a 404 for readiness as well.
+    connection.request("GET", function.environment["AWS_LWA_READINESS_CHECK_PATH"])
+    answer = connection.getresponse()
+
+    assert (answer.status, answer.read()) == (200, b"ok")
+    connection.close()
+    assert sandbox.extensions == ["lambda-adapter"]
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_its_event_is_answered_with_the_jobs_story(sandbox: Sandbox, user: ApiUser, told_job: str, name: str) -> None:
+    about = json.loads(json.dumps(event(name)).replace(UNKNOWN, told_job))
+    about["headers"]["authorization"] = f"Bearer {user.token}"
+
+    events = list(events_of(sandbox.invoke(about).response()))
+
+    assert events == user.watch(told_job)
+    assert events[-1].type == "complete"
+
+
+def test_the_answer_is_streamed_with_its_status_and_headers_before_it(
+    sandbox: Sandbox, user: ApiUser, told_job: str
+) -> None:
+    request_id = str(uuid.uuid4())
+    about = request(told_job, token=user.token)
+    about["requestContext"]["requestId"] = request_id
+
+    answer = sandbox.invoke(about, request_id=request_id)
+    response = answer.response()
+    answer.wait()
+
+    assert answer.headers["lambda-runtime-function-response-mode"] == "streaming"
+    assert answer.headers["content-type"] == "application/vnd.awslambda.http-integration-response"
+    assert answer.headers["transfer-encoding"] == "chunked"
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert response.headers["cache-control"] == "no-cache, no-transform"
+    assert response.headers["x-accel-buffering"] == "no"
+    assert response.headers["x-request-id"] == request_id
+    # Those of CORS are the function URL's to add, and the length of a stream nobody's.
+    assert not [name for name in response.headers if name.startswith("access-control-")]
+    assert "content-length" not in response.headers
+    assert answer.error_type is None
+
+
+def test_the_first_delta_is_there_while_the_job_still_runs(
+    ask: Callable[..., httpx.Response], user: ApiUser, hanging_job: str
+) -> None:
+    events = events_of(ask(hanging_job))
+
+    begun = until_delta(events)
+    status = user.job(hanging_job)["status"]
+    user.cancel(hanging_job)
+    rest = list(events)
+
+    assert begun[-1].data["text"]
+    assert status == "in_progress"
+    assert rest[-1].type == "cancelled"
+    assert ids(begun + rest) == list(range(1, ids(rest)[-1] + 1))
+
+
+def test_a_warm_sandbox_serves_one_stream_after_the_other(
+    sandbox: Sandbox, ask: Callable[..., httpx.Response], user: ApiUser
+) -> None:
+    before = sandbox.runtime.pid
+    for _ in range(3):
+        job_id = user.new_job()
+        told = list(events_of(ask(job_id)))
+        assert fold(told) == user.job(job_id)["text"]
+        assert told[-1].type == "complete"
+
+    assert (sandbox.runtime.pid, sandbox.runtime.poll()) == (before, None)
+
+
+def test_heartbeats_pass_the_adapter_one_by_one(
+    ask: Callable[..., httpx.Response], user: ApiUser, hanging_job: str
+) -> None:
+    lines = ask(hanging_job).iter_lines()
+    beats = (line for line in lines if line.startswith(":"))
+
+    seen = [next(beats), next(beats)]
+    user.cancel(hanging_job)
+
+    assert seen == [": heartbeat", ": heartbeat"]
+    assert "event: cancelled" in list(lines)
+
+
+def test_what_both_processes_need_fits_into_the_functions_memory(
+    sandbox: Sandbox, function: Function, ask: Callable[..., httpx.Response], told_job: str, capsys: Any
+) -> None:
+    assert ask(told_job).read()
+
+    used = {name: _peak_megabytes(process.pid) for name, process in sandbox.processes.items()}
+
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\nstream_job: {used['function']:.0f} MB of {function.memory}, its adapter {used['adapter']:.0f} MB\n"
+        )
+    # Half of it is left to streams that are longer than a test's.
+    assert sum(used.values()) < function.memory / 2
+
+
+def _peak_megabytes(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) / 1024
+
+
+# ---- coming back -----------------------------------------------------------------------------------------------------
+
+
+def test_a_client_that_comes_back_goes_on_behind_its_last_event(
+    ask: Callable[..., httpx.Response], user: ApiUser, told_job: str
+) -> None:
+    whole = user.watch(told_job)
+    middle = ids(whole)[len(whole) // 2]
+
+    by_header = list(events_of(ask(told_job, after=middle)))
+    by_query = list(events_of(ask(told_job, lastEventId=str(middle))))
+
+    assert by_header[1:] == [each for each in whole if each.id is not None and each.id > middle]
+    assert by_query == by_header
+
+
+def test_a_client_that_has_seen_the_end_is_told_to_stay_away(sandbox: Sandbox, user: ApiUser, told_job: str) -> None:
+    last = ids(user.watch(told_job))[-1]
+
+    answer = sandbox.invoke(request(told_job, token=user.token, after=last))
+
+    response = answer.response()
+    assert (response.status_code, response.read()) == (204, b"")
+    answer.wait()
+    assert answer.error_type is None
+
+
+def test_a_window_ends_cleanly_and_the_next_one_goes_on(
+    new_sandbox: Callable[..., Sandbox], user: ApiUser, hanging_job: str
+) -> None:
+    hurried = new_sandbox(STREAM_WINDOW_SECONDS="0.5")
+    about = request(hanging_job, token=user.token, tab="mine")
+
+    answer = hurried.invoke(about)
+    first = list(events_of(answer.response()))
+    user.cancel(hanging_job)
+    about = request(hanging_job, token=user.token, tab="mine", after=ids(first)[-1])
+    second = list(events_of(hurried.invoke(about).response()))
+
+    assert answer.error_type is None
+    assert not TERMINAL & {each.type for each in first}
+    assert second[-1].type == "cancelled"
+    assert ids(first + second) == list(range(1, ids(second)[-1] + 1))
+
+
+def test_a_ticket_in_the_query_opens_the_stream(
+    ask: Callable[..., httpx.Response], user: ApiUser, told_job: str
+) -> None:
+    ticket = data_of(user.api.post(f"/jobs/{told_job}/stream-tickets"), 201)["ticket"]
+
+    assert list(events_of(ask(told_job, token=None, ticket=ticket))) == user.watch(told_job)
+
+
+# ---- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_refusals_reach_the_caller_with_their_status_and_envelope(
+    ask: Callable[..., httpx.Response], new_user: Callable[[], ApiUser], told_job: str
+) -> None:
+    unknown_caller = read(ask(told_job, token=None))
+    refusal(unknown_caller, 401, "UNAUTHENTICATED")
+    assert unknown_caller.headers["www-authenticate"] == "Bearer"
+    refusal(read(ask(told_job, token=None, ticket="x.y")), 401, "UNAUTHENTICATED")
+    refusal(read(ask(told_job, token=new_user().token)), 403, "FORBIDDEN")
+    refusal(read(ask(UNKNOWN)), 404, "NOT_FOUND")
+    assert broken_rules(read(ask(told_job, lastEventId="x"))).keys() == {"Last-Event-ID"}
+
+
+def test_the_sixth_stream_is_told_when_to_come_back(
+    ask: Callable[..., httpx.Response], user: ApiUser, hanging_job: str
+) -> None:
+    with ExitStack() as open_elsewhere:
+        for _ in range(5):
+            open_elsewhere.enter_context(user.stream(hanging_job))
+
+        answer = read(ask(hanging_job))
+
+    refusal(answer, 429, "STREAM_LIMIT_EXCEEDED")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def read(response: httpx.Response) -> httpx.Response:
+    response.read()
+    return response
+
+
+# ---- faults ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ("ProvisionedThroughputExceededException", 503, "STORAGE_THROTTLED"),
+        ("ValidationException", 500, "INTERNAL_ERROR"),
+    ],
+)
+def test_a_fault_before_the_stream_is_an_answer_and_no_failed_invocation(
+    sandbox: Sandbox, user: ApiUser, told_job: str, fault: str, status: int, code: str
+) -> None:
+    user.stack.inject_fault("GetItem", error=fault, count=3, job_id=told_job)
+
+    answer = sandbox.invoke(request(told_job, token=user.token))
+
+    refusal(read(answer.response()), status, code)
+    assert answer.error_type is None
+
+
+def test_a_database_that_fails_in_mid_stream_ends_the_connection_and_coming_back_goes_on(
+    sandbox: Sandbox, user: ApiUser, hanging_job: str
+) -> None:
+    answer = sandbox.invoke(request(hanging_job, token=user.token))
+    events = events_of(answer.response())
+    begun = until_delta(events)
+
+    user.stack.inject_fault("Query", count=3, job_id=hanging_job)
+    begun += events
+    user.cancel(hanging_job)
+    rest = list(events_of(sandbox.invoke(request(hanging_job, token=user.token, after=ids(begun)[-1])).response()))
+
+    assert answer.error_type is None
+    assert not TERMINAL & {each.type for each in begun}
+    assert rest[-1].type == "cancelled"
+    assert ids(begun + rest) == list(range(1, ids(rest)[-1] + 1))
+
+
+def test_a_defect_in_mid_stream_breaks_the_connection_off_and_no_reader_takes_what_the_adapter_adds_for_an_event(
+    sandbox: Sandbox, user: ApiUser, hanging_job: str
+) -> None:
+    answer = sandbox.invoke(request(hanging_job, token=user.token))
+    received = bytearray()
+    response = answer.response()
+
+    def kept() -> Iterator[bytes]:
+        for piece in response.iter_raw():
+            received.extend(piece)
+            yield piece
+
+    events = events_of(httpx.Response(200, headers=response.headers, content=kept()))
+    begun = until_delta(events)
+    user.stack.inject_fault("Query", error="ValidationException", job_id=hanging_job)
+    begun += events
+    user.cancel(hanging_job)
+    rest = list(events_of(sandbox.invoke(request(hanging_job, token=user.token, after=ids(begun)[-1])).response()))
+
+    # Lambda's Rust runtime writes its error trailers into the body (docs/decisions/0012): two lines, and no event.
+    assert b"\nLambda-Runtime-Function-Error-Type: Runtime.StreamError\r\n" in received
+    assert (answer.trailers, answer.error_type) == ({}, None)
+    assert not TERMINAL & {each.type for each in begun}
+    assert rest[-1].type == "cancelled"
+    assert ids(begun + rest) == list(range(1, ids(rest)[-1] + 1))
+
+
+def test_a_function_that_dies_in_mid_stream_loses_nothing_for_who_comes_back(
+    new_sandbox: Callable[..., Sandbox], ask: Callable[..., httpx.Response], user: ApiUser, hanging_job: str
+) -> None:
+    dying = new_sandbox()
+    events = events_of(dying.invoke(request(hanging_job, token=user.token, tab="mine")).response())
+    begun = until_delta(events)
+
+    os.kill(dying.runtime.pid, signal.SIGKILL)
+    begun += events
+    user.cancel(hanging_job)
+    rest = list(events_of(ask(hanging_job, after=ids(begun)[-1], tab="mine")))
+
+    assert not TERMINAL & {each.type for each in begun}
+    assert rest[-1].type == "cancelled"
+    assert ids(begun + rest) == list(range(1, ids(rest)[-1] + 1))
+
+
+def test_a_function_that_dies_before_it_answers_is_a_server_error_to_the_caller(
+    new_sandbox: Callable[..., Sandbox], user: ApiUser, told_job: str
+) -> None:
+    dying = new_sandbox()
+    os.kill(dying.runtime.pid, signal.SIGSTOP)
+
+    answer = dying.invoke(request(told_job, token=user.token))
+    os.kill(dying.runtime.pid, signal.SIGKILL)
+
+    assert answer.response().status_code == 502
+    assert answer.error_type is not None
+
+
+def test_a_function_whose_app_does_not_start_takes_no_work(new_sandbox: Callable[..., Sandbox]) -> None:
+    with pytest.raises(AssertionError, match="No module named uvicorn"):
+        new_sandbox(PYTHONPATH="")

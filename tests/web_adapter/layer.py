@@ -1,0 +1,16 @@
+"""Lambda Web Adapter as its layer lays it out under /opt, once `make web-adapter` has built it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+OPT = Path(__file__).parent / "target"
+ADAPTER = OPT / "extensions" / "lambda-adapter"
+WRAPPER = OPT / "bootstrap"
+
+
+def missing() -> str | None:
+    """What stands in the way of running it, in one line."""
+    if ADAPTER.exists() and WRAPPER.exists():
+        return None
+    return "Lambda Web Adapter is not built: make web-adapter (which needs Rust's cargo)"
