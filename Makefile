@@ -126,10 +126,36 @@ parity: .venv/.synced ## the storage tests on DynamoDB Local, AWS's own engine
 	@if [ "$${CI:-}" = true ] || { command -v java && command -v mvn; } >/dev/null; then $(MAKE) --no-print-directory $(DYNAMODB_LOCAL); fi
 	@$(BIN)/python -m pytest tests/integration/storage -k dynamodb_local -rs $(ARGS)
 
+# AWS's adapter is a layer on AWS and a crate here; why this version stands for the layer's: docs/decisions/0012. Built
+# once a version, without optimisation at link time, which would make it smaller and later.
+WEB_ADAPTER_CRATE := 1.0.0-rc1
+WEB_ADAPTER := tests/web_adapter/target/.built-$(WEB_ADAPTER_CRATE)
+
+$(WEB_ADAPTER):
+	@command -v cargo >/dev/null || { echo "building Lambda Web Adapter needs Rust: there is no cargo"; exit 1; }
+	@echo "building Lambda Web Adapter $(WEB_ADAPTER_CRATE), which takes a minute or two"
+	@rm -rf $(@D) && mkdir -p $(@D)/extensions
+	@CARGO_PROFILE_RELEASE_PANIC=abort CARGO_PROFILE_RELEASE_OPT_LEVEL=s \
+		CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+		nice cargo install --quiet --locked --no-track --bin lambda-adapter --root $(@D)/crate lambda_web_adapter@$(WEB_ADAPTER_CRATE)
+	@mv $(@D)/crate/bin/lambda-adapter $(@D)/extensions/ && rm -r $(@D)/crate
+	@source=$$(ls -d "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*/lambda_web_adapter-$(WEB_ADAPTER_CRATE) | head -n 1); \
+		install -m 755 "$$source/layer/bootstrap" $(@D)/bootstrap
+	@touch $@
+
+.PHONY: web-adapter
+web-adapter: ## build AWS's Lambda Web Adapter from its crate, where there is cargo, to run stream_job under it
+	@if [ "$${CI:-}" = true ] || command -v cargo >/dev/null; then $(MAKE) --silent $(WEB_ADAPTER); \
+		else echo "no cargo here: stream_job is not tested under Lambda Web Adapter"; fi
+
+.PHONY: test-artefacts
+test-artefacts: .venv/.synced .venv-sam/.synced web-adapter ## run what `make build` made: every function under Lambda's emulator, stream_job under its adapter
+	@ARTEFACTS_REQUIRED=true $(BIN)/python -m pytest tests/contract/test_artefacts.py tests/contract/test_stream_artefact.py -rs $(ARGS)
+
 # What the optional lanes need: Node for the independent model server and the type check, Python 3.13 for built artefacts,
-# Java and Maven for DynamoDB Local.
+# Java and Maven for DynamoDB Local, Rust for Lambda Web Adapter.
 .PHONY: lanes
-lanes: build $(DYNAMODB_LOCAL)
+lanes: build $(DYNAMODB_LOCAL) $(WEB_ADAPTER)
 	@for lane in tests/model_oracle tests/typescript; do npm ci --prefix $$lane --silent --no-audit --no-fund; done
 
 # ---- template and build --------------------------------------------------------------------------------------------
