@@ -20,6 +20,7 @@ import threading
 import types
 import uuid
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.exceptions import HTTPException
 
 from local.aws_requests import accesses_of, role_of_signer
-from local.capacity import ABSENT, CapacityMeter, ItemFootprint, read_units, write_units
+from local.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, index_units, read_units, write_units
 from local.credentials import DUMMY_CREDENTIALS
 from local.dynamodb_faults import InjectedFaults
 from local.dynamodb_upstream import UpstreamDynamoDb
@@ -280,15 +281,12 @@ class DynamoDb:
 
     def _meter_writes(self, writes: list[_Write]) -> None:
         for write in writes:
-            consumed = self.meter.of(str(write.partition.value))
-            consumed.requests += 1
-            consumed.write_units += write.units() * write.factor
+            self.meter.charge(write.table, str(write.partition.value), write.consumed())
 
     def _meter_reads(self, operation: str, body: dict[str, Any]) -> None:
         if operation == "Query" and _queried.partition is not None:
-            consumed = self.meter.of(_queried.partition)
-            consumed.requests += 1
-            consumed.read_units += read_units(_queried.size, consistent=bool(body.get("ConsistentRead")))
+            units = read_units(_queried.size, consistent=bool(body.get("ConsistentRead")))
+            self.meter.charge(body["TableName"], _queried.partition, Consumed(read_units=units, requests=1))
         elif operation == "GetItem":
             self._meter_get(body["TableName"], body["Key"], consistent=bool(body.get("ConsistentRead")))
         elif operation == "BatchGetItem":
@@ -299,9 +297,9 @@ class DynamoDb:
     def _meter_get(self, table_name: str, key: dict[str, Any], *, consistent: bool) -> None:
         table = _table(table_name)
         item = _find(table, key)
-        consumed = self.meter.of(str(DynamoType(key[table.hash_key_attr]).value))
-        consumed.requests += 1
-        consumed.read_units += read_units(0 if item is None else item.size(), consistent=consistent)
+        units = read_units(0 if item is None else item.size(), consistent=consistent)
+        partition = str(DynamoType(key[table.hash_key_attr]).value)
+        self.meter.charge(table_name, partition, Consumed(read_units=units, requests=1))
 
 
 _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
@@ -318,14 +316,17 @@ class _Write:
     """One item about to be written: remembers what it was, to say afterwards what the write cost."""
 
     def __init__(self, change: dict[str, Any], factor: int) -> None:
-        self._table = _table(change["TableName"])
+        self.table = change["TableName"]
+        self._table = _table(self.table)
         self._key = change["Item"] if "Item" in change else change["Key"]
-        self.factor = factor
+        self._factor = factor
         self.partition = DynamoType(self._key[self._table.hash_key_attr])
         self._before = self._footprint()
 
-    def units(self) -> int:
-        return write_units(self._before, self._footprint())
+    def consumed(self) -> Consumed:
+        after = self._footprint()
+        indexes = {name: units * self._factor for name, units in index_units(self._before, after).items()}
+        return Consumed(write_units(self._before, after) * self._factor, requests=1, index_units=Counter(indexes))
 
     def _footprint(self) -> ItemFootprint:
         item = _find(self._table, self._key)
@@ -452,6 +453,9 @@ class Aws:
             with self.dynamodb.lock:
                 meter = self.dynamodb.meter
                 status, answer = 200, (meter.of(partition[0]) if partition else meter.total()).as_json()
+        elif path == "capacity/tables":
+            with self.dynamodb.lock:
+                status, answer = 200, self.dynamodb.meter.tables_as_json()
         elif path == "accesses":
             status, answer = 200, self._access.as_json()
         elif path == "faults" and environ["REQUEST_METHOD"] == "POST":

@@ -7,7 +7,7 @@ import re
 import threading
 from typing import Any
 
-from local.capacity import CapacityMeter
+from local.capacity import CapacityMeter, Consumed
 from local.dynamodb_faults import InjectedFaults
 from local.upstream import Upstream
 
@@ -50,24 +50,22 @@ class UpstreamDynamoDb:
         if operation in _METERED_WRITES and status != 200:
             units = 1.0
         partitions = _partitions(body)
+        share = units / len(partitions)
+        writes = operation in _METERED_WRITES
         with self.lock:
-            for partition in partitions:
-                of_it = self.meter.of(partition)
-                of_it.requests += 1
-                if operation in _METERED_WRITES:
-                    of_it.write_units += units / len(partitions)
-                else:
-                    of_it.read_units += units / len(partitions)
+            for table, partition in partitions:
+                spent = Consumed(share if writes else 0.0, 0.0 if writes else share, requests=1)
+                self.meter.charge(table, partition, spent)
 
 
 _EQUALS = re.compile(r"(?<![<>])= *(:\w+)")
 
 
-def _partitions(body: dict[str, Any]) -> list[str]:
-    """The partitions a call touches; a query's is the first value its key condition compares with `=`."""
+def _partitions(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Table and partition of what a call touches; a query's is the first value its key condition compares with `=`."""
     if "RequestItems" in body:
-        return [key["PK"]["S"] for request in body["RequestItems"].values() for key in request["Keys"]]
+        return [(table, key["PK"]["S"]) for table, wanted in body["RequestItems"].items() for key in wanted["Keys"]]
     if "KeyConditionExpression" not in body:
-        return [(body.get("Item") or body["Key"])["PK"]["S"]]
+        return [(body["TableName"], (body.get("Item") or body["Key"])["PK"]["S"])]
     [value, *_] = _EQUALS.findall(body["KeyConditionExpression"])
-    return [body["ExpressionAttributeValues"][value]["S"]]
+    return [(body["TableName"], body["ExpressionAttributeValues"][value]["S"])]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-from local.capacity import ABSENT, ItemFootprint, read_units, write_units
+from local.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, read_units, write_units
 
 
 @pytest.mark.parametrize(("size", "units"), [(0, 1), (1, 1), (1024, 1), (1025, 2), (4096, 4)])
@@ -38,3 +40,14 @@ def test_reads_cost_half_a_unit_per_started_four_kilobytes_and_twice_that_when_c
 ) -> None:
     assert read_units(size, consistent=False) == units
     assert read_units(size, consistent=True) == 2 * units
+
+
+def test_what_partitions_cost_adds_up_to_what_their_table_costs_index_by_index() -> None:
+    meter = CapacityMeter()
+    meter.charge("Jobs", "JOB#1", Consumed(3.0, requests=1, index_units=Counter({"ByOwner": 1, "LiveJobs": 1})))
+    meter.charge("Jobs", "JOB#2", Consumed(2.0, 0.5, requests=2, index_units=Counter({"LiveJobs": 1})))
+    meter.charge("Durable", "JOB#1", Consumed(4.0, requests=1))
+    jobs = {"writeUnits": 5.0, "readUnits": 0.5, "requests": 3, "indexUnits": {"ByOwner": 1, "LiveJobs": 2}}
+    assert meter.tables_as_json()["Jobs"] == jobs
+    assert meter.of("JOB#1").write_units == 7.0
+    assert meter.total().write_units == 9.0
