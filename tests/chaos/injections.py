@@ -13,11 +13,12 @@ from typing import Any
 import httpx
 
 from local.stack import LocalStack
+from tests.chaos.applications import APPLICATIONS, Application
 from tests.chaos.plan import Action, Cancel, Kill, LateStart, Moment, Straggle, Throttle
 from tests.chaos.watcher import Sights
 
-STAGES = ("generate_suggestions", "validate_suggestions")
-STATES = (*STAGES, "complete_job", "record_failure")
+STAGES = frozenset(stage for each in APPLICATIONS.values() for stage in each.stages)
+STATES = STAGES | {"complete_job", "record_failure"}
 _LONGEST_PAUSE = 20.0
 """Seconds: a successor that does not come must not keep a process standing for ever."""
 
@@ -36,6 +37,7 @@ class Injector:
     """Carries out the actions of one job's plan; `api` is the owner's."""
 
     stack: LocalStack
+    application: Application
     api: httpx.AsyncClient
     job_id: str
     sights: Sights
@@ -106,7 +108,7 @@ class Injector:
     async def _start_late(self) -> None:
         """The first attempt of the first stage, once a later attempt or stage has begun."""
         payload = {"jobId": self.job_id, "generation": 1, "retry": 0}
-        url = f"{self.stack.api_url}/2015-03-31/functions/millrace-{STAGES[0]}/invocations"
+        url = f"{self.stack.api_url}/2015-03-31/functions/millrace-{self.application.stages[0]}/invocations"
         answer = (await self.api.post(url, json=payload)).json()
         self._note("late start", str(answer.get("errorType", "done")))
         if answer.get("errorType") not in {"AttemptSuperseded", "JobEnded", "StorageThrottled", "Runtime.ExitError"}:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-Sight = Literal["created", "attempt", "delta", "whole", "reset", "validate", "end"]
+Sight = Literal["created", "attempt", "delta", "whole", "reset", "last", "end"]
 """What a moment is told by.
 
 All as the steady watcher sees them, but `attempt`: an invocation with this retry, counted from 1. `whole`: the text has
-become a whole JSON document, so the attempt is between its last append and its checkpoint. `validate`: the second stage
-has begun.
+become all that its stage has to say, so the attempt is between its last append and its checkpoint. `last`: the last
+stage has begun.
 """
 
 
@@ -111,6 +111,7 @@ class JobPlan:
 
     number: int
     scenario: str
+    application: str
     script: str
     trouble: Trouble
     steady: WatcherPlan
@@ -127,21 +128,25 @@ class Plan:
 
 Scenario = Callable[[random.Random], Trouble]
 
+IDEATIONS = 0.35
+"""The share of brainstorming jobs among all."""
+
 
 def make_plan(seed: int, jobs: int) -> Plan:
     """The same seed and number of jobs give the same plan. Every scenario comes up before one comes up again."""
-    chance = random.Random(seed)
+    chance, kinds = random.Random(seed), random.Random(f"applications of {seed}")
     deck: list[str] = []
     made = []
     for number in range(jobs):
         if not deck:
             deck = list(SCENARIOS)
             chance.shuffle(deck)
-        made.append(_job(chance, number, deck.pop()))
+        application = "ideation" if kinds.random() < IDEATIONS else "suggestion"
+        made.append(_job(chance, number, deck.pop(), application))
     return Plan(seed, tuple(made))
 
 
-def _job(chance: random.Random, number: int, scenario: str) -> JobPlan:
+def _job(chance: random.Random, number: int, scenario: str, application: str) -> JobPlan:
     tokens, token_ms = chance.randint(40, 90), chance.randint(10, 25)
     trouble = SCENARIOS[scenario](chance)
     if chance.random() < 0.2:
@@ -149,7 +154,8 @@ def _job(chance: random.Random, number: int, scenario: str) -> JobPlan:
     return JobPlan(
         number=number,
         scenario=scenario,
-        script=f"timestamps, tokens={tokens}, first_token_ms={chance.randint(20, 150)}, token_ms={token_ms}",
+        application=application,
+        script=f"tokens={tokens}, first_token_ms={chance.randint(20, 150)}, token_ms={token_ms}",
         trouble=trouble,
         steady=WatcherPlan(Moment("created"), _drops(chance, most=1)),
         dropping=WatcherPlan(_joins(chance), _drops(chance, most=6)),
@@ -175,7 +181,7 @@ def _mid_stream(chance: random.Random) -> Moment:
 
 
 def _throttle(chance: random.Random) -> Throttle:
-    operation = chance.choice(("PutItem", "UpdateItem", "Query", "GetItem"))
+    operation = chance.choice(("PutItem", "UpdateItem", "Query", "GetItem", "TransactWriteItems"))
     at = Moment("created", delay=chance.uniform(0, 0.5)) if chance.random() < 0.3 else _mid_stream(chance)
     return Throttle(at, operation, chance.randint(1, 7))
 
@@ -218,9 +224,7 @@ def _killed_around_its_checkpoint(chance: random.Random) -> Trouble:
 
 
 def _killed_in_repair(chance: random.Random) -> Trouble:
-    return Trouble(
-        (Kill(Moment("validate", delay=chance.uniform(0, 0.8))),), (ModelRule({"invalid_json": True}, None),)
-    )
+    return Trouble((Kill(Moment("last", delay=chance.uniform(0, 0.8))),), (ModelRule({"invalid_json": True}, None),))
 
 
 def _straggles(until: Callable[[random.Random], Moment]) -> Scenario:
@@ -258,7 +262,7 @@ def _runs_beside_its_successor(chance: random.Random) -> Trouble:
 
 
 def _starts_late(chance: random.Random) -> Trouble:
-    again = chance.choice((Moment("validate"), Moment("end")))
+    again = chance.choice((Moment("last"), Moment("end")))
     soon = Moment("reset", delay=chance.uniform(0, 0.5))
     return Trouble((Kill(_mid_stream(chance)), LateStart(soon), LateStart(again)))
 
@@ -294,7 +298,7 @@ SCENARIOS: dict[str, Scenario] = {
     "killed in repair": _killed_in_repair,
     "straggler back in reset": _straggles(lambda chance: Moment("reset", delay=chance.uniform(0, 0.5))),
     "straggler back later": _straggles(
-        lambda chance: Moment(chance.choice(("validate", "end", "whole")), delay=chance.uniform(0, 0.1))
+        lambda chance: Moment(chance.choice(("last", "end", "whole")), delay=chance.uniform(0, 0.1))
     ),
     "straggler before checkpoint": _straggles_before_its_checkpoint,
     "straggler in its claim": _straggles_in_its_claim,

@@ -12,13 +12,13 @@ from rich.table import Table
 from tests.chaos.plan import Plan
 from tests.chaos.run import JobStory
 from tests.chaos.verdict import stored_log
-from tests.chaos.watcher import is_document
 
 
 def planned(plan: Plan) -> str:
     """How many actions of each kind the plan holds."""
     counts = Counter(type(action).__name__.lower() for job in plan.jobs for action in job.trouble.actions)
     counts["model fault"] = sum(bool(job.trouble.rules) for job in plan.jobs)
+    counts["brainstorming job"] = sum(job.application == "ideation" for job in plan.jobs)
     counts["dropped connection"] = sum(len(job.steady.drops) + len(job.dropping.drops) for job in plan.jobs)
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
 
@@ -90,7 +90,7 @@ def remarks(stories: Sequence[JobStory]) -> list[str]:
 def whole_story(story: JobStory, found: Sequence[str]) -> str:
     """Everything needed to understand a violation."""
     lines = [
-        f"job {story.plan.number} ({story.job_id}), scenario {story.plan.scenario!r}",
+        f"job {story.plan.number} ({story.plan.application}, {story.job_id}), scenario {story.plan.scenario!r}",
         *(f"  VIOLATED  {each}" for each in found),
         f"  plan      {story.plan}",
         *(f"  injected  {_time(each.at)} {each.what}: {each.detail}" for each in story.injected),
@@ -107,7 +107,10 @@ def whole_story(story: JobStory, found: Sequence[str]) -> str:
         f"  stored    {event.id} {_time(event.at)} {event.fence} {event.type} {str(event.data)[:140]}"
         for event in stored_log(story)
     ]
-    return "\n".join([*lines, f"  GET       {story.shown}"])
+    lines += [
+        f"  model     {_time(call.arrived_at)} missing {call.missing}, known {call.known}" for call in story.model_calls
+    ]
+    return "\n".join([*lines, f"  GET       {story.shown}", f"  run       {story.run}", f"  lineage   {story.lineage}"])
 
 
 def _resets_of_whole_text(story: JobStory) -> int:
@@ -116,7 +119,7 @@ def _resets_of_whole_text(story: JobStory) -> int:
         if event.type == "delta":
             text += event.data["text"]
         elif event.type in {"reset", "snapshot"}:
-            found += event.type == "reset" and is_document(text)
+            found += event.type == "reset" and story.application.is_whole(text)
             text = event.data["text"]
     return found
 

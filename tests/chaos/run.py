@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import uuid
 from collections import deque
@@ -13,10 +14,12 @@ from typing import Any
 import httpx
 
 from local.model_control import ModelControl
-from local.stack import LocalStack
+from local.stack import ROOT, LocalStack
+from local.template import Template
 from shared.storage import keys
 from shared.storage.attributes import from_item
-from tests.api_user import FIELDS, data_of
+from tests.api_user import data_of
+from tests.chaos.applications import APPLICATIONS, Application
 from tests.chaos.injections import STATES, Injected, Injector
 from tests.chaos.plan import JobPlan, Plan
 from tests.chaos.watcher import Sights, Watcher
@@ -38,9 +41,12 @@ AT_ONCE = 8
 
 _JOBS_PER_USER = 2  # each with two watchers, under the limit of five streams
 _SETTLING = 60.0
-_NOT_SHOWN = {
+_PAGE = re.compile(r"Page \d+ [0-9a-f]{32}")
+_LIST = re.compile(r"^- g\d+: (\d+) for ", re.MULTILINE)
+_NOT_SHOWN: dict[str, Any] = {
     "status": "not to be shown",
     "text": "",
+    "items": [],
     "lastEventId": 0,
     "retryCount": 0,
     "result": None,
@@ -50,19 +56,42 @@ _NOT_SHOWN = {
 
 @dataclass(slots=True)
 class ModelCall:
-    """One request the model got; `repair`: for another answer than the first."""
+    """One request the model got; `repair`: for another answer than the first.
+
+    `missing` is how many ideas it asks for, None when for something else; `known` the titles it names as there already.
+    """
 
     page: str
     arrived_at: float
     repair: bool
+    missing: int | None = None
+    known: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> ModelCall:
+        asked = "\n".join(each["content"] for each in record["messages"] if each["role"] == "user")
+        page = _PAGE.search(asked)
+        wanted, _, known = asked.partition("These ideas exist already; do not repeat them:\n")
+        counts = [int(count) for count in _LIST.findall(wanted)]
+        return cls(
+            page=page.group() if page else "",
+            arrived_at=record["arrived_at"],
+            repair=any(each["role"] == "assistant" for each in record["messages"]),
+            missing=sum(counts) if counts else None,
+            known=tuple(line.removeprefix("- ") for line in known.splitlines()),
+        )
 
 
 @dataclass(slots=True)
 class JobStory:
-    """All that is known of one job at the end of the run; `stored` are the items of its partition by sort key."""
+    """All that is known of one job at the end of the run; `stored` are the items of its partition by sort key.
+
+    `run` and `lineage` are those of the run that the job keeps, if it keeps one.
+    """
 
     plan: JobPlan
     job_id: str
+    run_id: str | None
     page: str
     created_at: float
     watchers: list[Watcher]
@@ -70,9 +99,15 @@ class JobStory:
     problems: list[str]
     took: float = 0
     shown: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any] | None = None
+    lineage: dict[str, Any] | None = None
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
     invocations: list[dict[str, Any]] = field(default_factory=list)
     model_calls: list[ModelCall] = field(default_factory=list)
+
+    @property
+    def application(self) -> Application:
+        return APPLICATIONS[self.plan.application]
 
 
 class _Calls:
@@ -90,10 +125,7 @@ class _Calls:
     def read(self) -> None:
         with ModelControl(self._url) as control:
             for record in control.requests():
-                asked = " ".join(each["content"] for each in record["messages"] if each["role"] == "user")
-                page = asked.partition("Page or component: ")[2].partition("\n")[0]
-                repair = any(each["role"] == "assistant" for each in record["messages"])
-                self.calls[record["id"]] = ModelCall(page, record["arrived_at"], repair)
+                self.calls[record["id"]] = ModelCall.of(record)
 
 
 class ChaosRun:
@@ -134,10 +166,13 @@ class ChaosRun:
             while waiting:
                 story = await self._job(api, waiting.popleft())
                 stories.append(story)
-                story.shown = await self._show(api, story.job_id)
+                story.shown = await self._show(api, f"/jobs/{story.job_id}") or _NOT_SHOWN
                 self._tell(story)
                 # Kept for the last look: what stragglers have done since must not show.
                 story.problems += await self._changed_later(api, story)
+                if story.run_id is not None:
+                    story.run = await self._show(api, f"/ideations/{story.run_id}")
+                    story.lineage = await self._show(api, f"/ideations/{story.run_id}/lineage")
 
     async def _changed_later(self, api: httpx.AsyncClient, story: JobStory) -> list[str]:
         """What is wrong once every attempt of the job has ended, the lost ones too."""
@@ -152,7 +187,7 @@ class ChaosRun:
             return [f"attempts still run {_SETTLING:.0f} s after the job's end"]
         if not any(each["abandoned"] for each in story.invocations):
             return []
-        again = await self._show(api, story.job_id)
+        again = await self._show(api, f"/jobs/{story.job_id}") or _NOT_SHOWN
         differing = [name for name in again if again[name] != story.shown[name]]
         return [f"changed after the end: {name}" for name in differing]
 
@@ -160,17 +195,21 @@ class ChaosRun:
         page = f"Page {plan.number} {uuid.uuid4().hex}"
         for rule in plan.trouble.rules:
             self._control.script(match=page, times=rule.times, **rule.behaviour)
-        sights = Sights()
+        application = APPLICATIONS[plan.application]
+        sights = Sights(application.is_whole)
         async with self._creating:
-            job_id = await self._create(api, page, plan)
+            path, body = application.request(page, plan.script)
+            created = data_of(await api.post(path, json=body, headers={"Idempotency-Key": page}), 202)
+        job_id = str(created["jobId"])
         created_at = time.time()
         url = f"{self._stack.stream_url}/jobs/{job_id}/stream"
         watchers = [
             Watcher(api, url, f"{kind}-{plan.number}", watched, sights, steady=kind == "steady")
             for kind, watched in (("steady", plan.steady), ("dropping", plan.dropping))
         ]
-        injector = Injector(self._stack, api, job_id, sights)
-        story = JobStory(plan, job_id, page, created_at, watchers, injector.done, injector.problems)
+        injector = Injector(self._stack, application, api, job_id, sights)
+        run_id = created.get("runId")
+        story = JobStory(plan, job_id, run_id, page, created_at, watchers, injector.done, injector.problems)
         sights.saw("created")
         actions = [asyncio.create_task(injector.carry_out(action)) for action in plan.trouble.actions]
         try:
@@ -183,21 +222,14 @@ class ChaosRun:
         await asyncio.gather(*actions)
         return story
 
-    async def _create(self, api: httpx.AsyncClient, page: str, plan: JobPlan) -> str:
-        context = {**FIELDS, "pageOrComponent": page, "additionalContext": f"[[script: {plan.script}]]"}
-        answer = await api.post(
-            "/jobs", json={"pipeline": "suggestion", "input": context}, headers={"Idempotency-Key": page}
-        )
-        return str(data_of(answer, 202)["jobId"])
-
-    async def _show(self, api: httpx.AsyncClient, job_id: str) -> dict[str, Any]:
-        answer = await api.get(f"/jobs/{job_id}")
+    async def _show(self, api: httpx.AsyncClient, path: str) -> dict[str, Any] | None:
+        answer = await api.get(path)
         for _ in range(10):
             if answer.status_code != 503:
                 break
             await asyncio.sleep(0.2)  # faults that no attempt has met are met here
-            answer = await api.get(f"/jobs/{job_id}")
-        return data_of(answer) if answer.is_success else {**_NOT_SHOWN, "answer": answer.text}
+            answer = await api.get(path)
+        return data_of(answer) if answer.is_success else None
 
     async def _settle(self) -> None:
         """Wait until no attempt runs any more, lest the stack be stopped under one."""
@@ -220,5 +252,4 @@ class ChaosRun:
                 story.stored[item["SK"]["S"]] = from_item(item)
 
     def _table(self) -> str:
-        (name,) = self._stack.client("dynamodb").list_tables()["TableNames"]
-        return str(name)
+        return next(table.name for table in Template(ROOT / "template.yaml").tables if table.logical_id == "JobsTable")

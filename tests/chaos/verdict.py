@@ -14,7 +14,7 @@ from shared.jobs.fence import Fence
 from shared.storage import keys
 from shared.suggestions.models import Suggestions
 from tests.api_user import TERMINAL, Event, fold
-from tests.chaos.injections import STAGES
+from tests.chaos.applications import IDEAS
 from tests.chaos.run import JobStory
 from tests.chaos.watcher import Watcher
 
@@ -45,6 +45,9 @@ def violations(story: JobStory) -> list[str]:
     found += _of_end(story)
     found += _of_log(log, story)
     found += _of_stages(story)
+    if story.run_id is not None:
+        found += _of_ideas(story)
+        found += _of_run(story)
     return found
 
 
@@ -70,6 +73,9 @@ def _of_watcher(watcher: Watcher, story: JobStory, log: Sequence[Stored], ended:
         return
     if fold(events) != story.shown["text"]:
         yield f"folded to {fold(events)!r}, GET shows {story.shown['text']!r}"
+    items = _items(events)
+    if list(items.values()) != [_said(item) for item in story.shown["items"]]:
+        yield f"folded to the items {list(items)}, GET shows {[item['key'] for item in story.shown['items']]}"
     terminal = [event.type for event in events if event.type in TERMINAL]
     if terminal != [_ENDED_AS[story.shown["status"]]] or events[-1].type not in TERMINAL:
         yield f"saw the ends {terminal} of a job that is {story.shown['status']}"
@@ -103,7 +109,9 @@ def _said(value: Any) -> Any:
 def _of_end(story: JobStory) -> Iterator[str]:
     shown = story.shown
     match shown["status"]:
-        case "completed" if _read(shown["text"]) != Suggestions.model_validate(shown["result"]):
+        case "completed" if story.run_id is None and _read(shown["text"]) != Suggestions.model_validate(
+            shown["result"]
+        ):
             yield f"the result {shown['result']} is not what the text says: {shown['text']!r}"
         case "failed" if not (shown["failure"] or {}).get("code"):
             yield "it failed without a reason"
@@ -139,14 +147,14 @@ def _of_stages(story: JobStory) -> Iterator[str]:
         if stage["index"] < highest:
             yield f"{stage['stage']} ran again after stage {highest} had begun"
         highest = max(highest, stage["index"])
-    for name in STAGES:
+    for name in story.application.stages:
         attempts = [stage["attempt"] for stage in begun if stage["stage"] == name]
         if attempts != sorted(set(attempts)):
             yield f"the attempts at {name} were {attempts}"
         yield from _of_outcomes(story, name, attempts)
         yield from _of_checkpoint(story, name)
     yield from _of_retries(story, events)
-    yield from _of_model_calls(story, begun)
+    yield from _of_asking(story) if story.run_id else _of_model_calls(story, begun)
 
 
 def _of_outcomes(story: JobStory, stage: str, attempts: Sequence[int]) -> Iterator[str]:
@@ -169,7 +177,10 @@ def _of_checkpoint(story: JobStory, stage: str) -> Iterator[str]:
 def _of_retries(story: JobStory, events: Sequence[Event]) -> Iterator[str]:
     """Every reset of a retry is followed by its attempt's `stage`; a retry may die before it can say anything."""
     counted = story.shown["retryCount"]
-    made = sum(each["payload"].get("retry", 0) > 0 and each["function"] in STAGES for each in story.invocations)
+    made = sum(
+        each["payload"].get("retry", 0) > 0 and each["function"] in story.application.stages
+        for each in story.invocations
+    )
     resets = [event for event in events if event.type == "reset" and event.data["reason"] != "REPAIR"]
     counts = [event.data["retryCount"] for event in resets if event.data["attempt"] > 1]
     if counts != sorted(set(counts)) or any(count > counted for count in counts):
@@ -189,7 +200,7 @@ def _of_model_calls(story: JobStory, begun: Sequence[dict[str, Any]]) -> Iterato
     """One call per attempt that began, and none for a stage that is finished."""
     compacted = any(event.type == "snapshot" for event in story.watchers[0].events)
     first_calls = [call for call in story.model_calls if not call.repair]
-    attempts = [stage for stage in begun if stage["stage"] == STAGES[0]]
+    attempts = [stage for stage in begun if stage["index"] == 1]
     if not compacted and len(first_calls) > len(attempts):
         yield f"{len(first_calls)} model calls for {len(attempts)} attempts"
     validating = [event.at for event in stored_log(story) if event.type == "stage" and event.data["index"] == 2]
@@ -198,6 +209,77 @@ def _of_model_calls(story: JobStory, begun: Sequence[dict[str, Any]]) -> Iterato
     lost = sum(each["abandoned"] for each in story.invocations)
     if len(late) > lost:
         yield f"{len(late)} model calls for a stage that was finished"
+
+
+# ---- ideas: none is lost, none comes twice, none that is there is asked for again ------------------------------------
+
+
+def _items(events: Sequence[Event]) -> dict[str, Any]:
+    """The items a client shows after these events, by key."""
+    items: dict[str, Any] = {}
+    for event in events:
+        match event.type:
+            case "item":
+                items[event.data["key"]] = _said(event.data)
+            case "snapshot":
+                items = {item["key"]: _said(item) for item in event.data["items"]}
+    return items
+
+
+def _of_ideas(story: JobStory) -> Iterator[str]:
+    ideas = [item["data"] for item in story.shown["items"]]
+    if [idea["number"] for idea in ideas] != list(range(1, len(ideas) + 1)):
+        yield f"the ideas are numbered {[idea['number'] for idea in ideas]}"
+    if len({idea["title"] for idea in ideas}) < len(ideas):
+        yield f"an idea came twice: {[idea['title'] for idea in ideas]}"
+    for watcher in story.watchers:
+        keys_seen = [event.data["key"] for event in watcher.events if event.type == "item"]
+        if len(set(keys_seen)) < len(keys_seen):
+            yield f"a watcher saw an idea twice: {keys_seen}"
+    if story.shown["status"] != "completed":
+        return
+    if story.shown["result"]["ideas"] != ideas or len(ideas) != IDEAS:
+        yield f"the result has {len(story.shown['result']['ideas'])} ideas, {len(ideas)} were kept"
+    lines = [json.loads(line)["title"] for line in story.shown["text"].splitlines()]
+    if lines != [idea["title"] for idea in ideas]:
+        yield f"the text has the ideas {lines}"
+
+
+def _of_run(story: JobStory) -> Iterator[str]:
+    if story.run is None or story.lineage is None:
+        yield "the run is not to be shown"
+        return
+    ideas = [item["data"] for item in story.shown["items"]]
+    transform = story.run["transform"]
+    if not story.run["status"] == transform["status"] == story.shown["status"]:
+        yield f"the run is {story.run['status']}, its transform {transform['status']}, the job {story.shown['status']}"
+    if transform["retryCount"] != story.shown["retryCount"]:
+        yield f"the transform counts {transform['retryCount']} retries, the job {story.shown['retryCount']}"
+    if story.run["ideas"] != ideas:
+        yield f"the run has {len(story.run['ideas'])} ideas, the job {len(ideas)}"
+    versions = [each["version"] for each in story.lineage["artefacts"] if each["role"] == "ideas"]
+    if versions != list(range(1, len(versions) + 1)):
+        yield f"the ideas have the versions {versions}"
+
+
+def _of_asking(story: JobStory) -> Iterator[str]:
+    """Every request names what is there and asks for the rest; an attempt knows what those before it have kept."""
+    titles = [item["data"]["title"] for item in story.shown["items"]]
+    began = [event for event in stored_log(story) if event.type == "stage"]
+    last = [event.at for event in began if event.data["index"] == event.data["of"]]
+    generating = [event for event in began if event.data["stage"] == story.application.stages[1]]
+    outdated = 0
+    for call in story.model_calls:
+        if call.missing is None:
+            continue
+        if call.missing + len(call.known) != IDEAS or titles[: len(call.known)] != list(call.known):
+            yield f"{call.missing} ideas were asked for beside {call.known}, which is not as it was kept: {titles}"
+        due = max((event.id for event in generating if event.at < call.arrived_at), default=0)
+        kept = len(_items([event for event in story.watchers[0].events if (event.id or 0) <= due]))
+        outdated += len(call.known) < kept or bool(last and call.arrived_at > min(last))
+    # An attempt that was lost between its claim and its call may still make the call; it cannot know yet.
+    if outdated > sum(each["abandoned"] for each in story.invocations):
+        yield f"{outdated} requests asked for ideas that were there"
 
 
 def _brief(event: Event) -> str:

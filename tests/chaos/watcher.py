@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +20,10 @@ _BUSY = {429, 503}
 
 
 class Sights:
-    """What has been seen of one job so far, for those who wait for a moment."""
+    """What has been seen of one job so far, for those who wait for a moment; `is_whole` judges its text."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_whole: Callable[[str], bool]) -> None:
+        self._is_whole = is_whole
         self._counts: Counter[str] = Counter()
         self._text = ""
         self._waiting: list[asyncio.Future[None]] = []
@@ -39,13 +40,13 @@ class Sights:
             case "delta":
                 self._text += event.data["text"]
                 self.saw("delta")
-                if is_document(self._text):
+                if self._is_whole(self._text):
                     self.saw("whole")
             case "reset" | "snapshot":
                 self._text = event.data["text"]
                 self.saw(event.type)
-            case "stage" if event.data["index"] == 2:
-                self.saw("validate")
+            case "stage" if event.data["index"] == event.data["of"]:
+                self.saw("last")
             case kind if kind in TERMINAL:
                 self.saw("end")
 
@@ -59,17 +60,6 @@ class Sights:
             await waiting
         await asyncio.sleep(moment.delay)
         return True
-
-
-def is_document(text: str) -> bool:
-    """Whether the text is a whole JSON document."""
-    if not text.endswith("}"):
-        return False
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
 
 
 @dataclass(slots=True)
