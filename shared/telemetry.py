@@ -103,6 +103,8 @@ class Metrics:
 
     def stream_ended(self, seconds: float, *, pipeline: str, reason: str) -> None:
         self._put("StreamSeconds", seconds, "Seconds", pipeline=pipeline, reason=reason)
+        if reason == "unavailable":
+            self._put("StreamsInterrupted", 1, "Count")
 
     def swept(self, *, ended: int, oldest_pending: float) -> None:
         """`oldest_pending`: seconds that the job which waits longest to be started has waited; 0 if none does."""
