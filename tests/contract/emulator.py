@@ -11,20 +11,16 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from local.credentials import aws_environment
-from local.intrinsics import ACCOUNT, REGION
+from local.iam import role_of
 from local.stack import AUDIENCE, LocalStack
 from local.template import Function, Template
 from tests.contract.build_output import BUILD, LAYERS, ROOT, RUNTIME, lambda_environment
-from tests.contract.policy_gate import PolicyGate
-from tools.validate_template.document import Document
-
-EXECUTIONS = "millrace-waiting-"
-"""Prefix of state machines whose executions wait: the stages are run by whoever invokes them, and by nothing else."""
 
 
 class Emulated:
@@ -81,24 +77,14 @@ class Emulated:
 
 
 class Emulator:
-    """Every built function, started when it is first invoked and configured as the template says.
-
-    Each reaches AWS through a gate that allows what its policy in the template allows, and nothing else.
-    """
+    """Every built function, started when it is first invoked: configured as the template says, in its own role."""
 
     def __init__(self, stack: LocalStack, folder: Path) -> None:
         self._folder = folder
         self._aws_url = stack.aws_url
-        self._template = Template(
-            ROOT / "template.yaml",
-            parameters={"OidcIssuer": stack.issuer_url, "OidcAudience": AUDIENCE, "ModelBaseUrl": stack.model_url},
-            attributes={"StreamJobFunctionUrl.FunctionUrl": stack.stream_url},
-        )
-        self._resources = Document.read(ROOT / "template.yaml").resources
-        self._functions = {function.folder: function for function in self._template.functions}
+        self._functions = {function.folder: function for function in template_of(stack).functions}
         self._starting = {name: threading.Lock() for name in self._functions}
         self._started: dict[str, Emulated] = {}
-        self._gates: dict[str, PolicyGate] = {}
         self._program = folder / "aws-lambda-rie"
 
     def __enter__(self) -> Self:
@@ -113,13 +99,6 @@ class Emulator:
     ) -> None:
         for emulated in self._started.values():
             emulated.stop()
-        for gate in self._gates.values():
-            gate.close()
-
-    @property
-    def refused(self) -> dict[str, list[str]]:
-        """Function → what it asked of AWS beyond its policy."""
-        return {folder: gate.refused for folder, gate in self._gates.items() if gate.refused}
 
     def invoke(self, folder: str, payload: dict[str, Any]) -> Any:
         """What the function of `functions/<folder>/` answers; safe to use from several threads."""
@@ -129,23 +108,33 @@ class Emulator:
         return self._started[folder].invoke(payload)
 
     def _start(self, function: Function) -> Emulated:
-        gate = PolicyGate(self._resources[function.logical_id], self._template, self._aws_url)
-        self._gates[function.folder] = gate
         environment = {
-            **aws_environment(gate.url),
-            "STATE_MACHINE_ARN_PREFIX": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{EXECUTIONS}",
+            **aws_environment(self._aws_url, role=role_of(function.logical_id)),
             # One user makes all the jobs of these tests.
             "JOB_CREATIONS_PER_MINUTE": "1000",
         }
         return Emulated(self._program, function, environment, self._folder / f"{function.folder}.log")
 
 
-def create_waiting_state_machines(stack: LocalStack) -> None:
-    """One for each pipeline."""
+def template_of(stack: LocalStack) -> Template:
+    """The template as `stack` has deployed it."""
+    return Template(
+        ROOT / "template.yaml",
+        parameters={"OidcIssuer": stack.issuer_url, "OidcAudience": AUDIENCE, "ModelBaseUrl": stack.model_url},
+        attributes={"StreamJobFunctionUrl.FunctionUrl": stack.stream_url},
+    )
+
+
+@contextlib.contextmanager
+def executions_waiting(stack: LocalStack) -> Iterator[None]:
+    """Executions begun meanwhile only wait: the stages are run by whoever invokes them, and by nothing else."""
     waiting = {"StartAt": "WaitLong", "States": {"WaitLong": {"Type": "Wait", "Seconds": 600, "End": True}}}
-    for machine in sorted((ROOT / "statemachines").glob("*.asl.yaml")):
-        stack.client("stepfunctions").create_state_machine(
-            name=f"{EXECUTIONS}{machine.name.removesuffix('.asl.yaml')}",
-            definition=json.dumps(waiting),
-            roleArn=f"arn:aws:iam::{ACCOUNT}:role/any",
-        )
+    machines = template_of(stack).state_machines
+    states = stack.client("stepfunctions")
+    for machine in machines:
+        states.update_state_machine(stateMachineArn=machine.arn, definition=json.dumps(waiting))
+    try:
+        yield
+    finally:
+        for machine in machines:
+            states.update_state_machine(stateMachineArn=machine.arn, definition=machine.definition)

@@ -1,6 +1,6 @@
 """What `make build` made, run by Lambda's own runtime client under its emulator, on every event of `events/`.
 
-Each function reaches AWS through a gate that allows what its policy in the template allows, and nothing else.
+Each function has its own role, which the local AWS allows what its policy in the template allows, and nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from local.stack import LocalStack
 from local.template import Template
 from tests.contract import build_output
 from tests.contract.build_output import BUILD, LAYERS, ROOT, event
-from tests.contract.emulator import Emulator, create_waiting_state_machines
+from tests.contract.emulator import Emulator, executions_waiting
 
 JOB = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
 RUN = "run_01jd8x2v5n7k3q9w4t6y8z0abc"
@@ -51,10 +51,10 @@ def built() -> None:
 
 @pytest.fixture(scope="module")
 def emulator(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    create_waiting_state_machines(stack)
-    with Emulator(stack, tmp_path_factory.mktemp("emulator")) as started:
+    before = stack.accesses()["refused"]
+    with executions_waiting(stack), Emulator(stack, tmp_path_factory.mktemp("emulator")) as started:
         yield started
-    assert started.refused == {}
+    assert [access for access in stack.accesses()["refused"] if access not in before] == []
 
 
 # ---- the place of an event -------------------------------------------------------------------------------------------

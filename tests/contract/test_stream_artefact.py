@@ -22,15 +22,15 @@ import pytest
 from httpx_sse import EventSource
 
 from local.credentials import aws_environment
-from local.stack import AUDIENCE, LocalStack
-from local.template import Function, Template
+from local.iam import role_of
+from local.stack import LocalStack
+from local.template import Function
 from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal
 from tests.contract import build_output
 from tests.contract.build_output import ROOT, event
-from tests.contract.policy_gate import PolicyGate
+from tests.contract.emulator import template_of
 from tests.web_adapter import layer
 from tests.web_adapter.sandbox import Sandbox
-from tools.validate_template.document import Document
 
 EVENTS = sorted(file.stem for file in (ROOT / "events").glob("stream_job.*.json"))
 HANGS = "token_ms=0, first_token_ms=0, hang_after=5"
@@ -46,40 +46,27 @@ def built() -> None:
 
 @pytest.fixture(scope="module")
 def function(stack: LocalStack) -> Function:
-    template = Template(
-        ROOT / "template.yaml",
-        parameters={"OidcIssuer": stack.issuer_url, "OidcAudience": AUDIENCE, "ModelBaseUrl": stack.model_url},
-        attributes={"StreamJobFunctionUrl.FunctionUrl": stack.stream_url},
-    )
-    return next(each for each in template.functions if each.folder == "stream_job")
-
-
-@pytest.fixture(scope="module")
-def gate(stack: LocalStack, function: Function) -> Iterator[PolicyGate]:
-    """AWS as the function's policy opens it."""
-    template = Template(ROOT / "template.yaml", attributes={"StreamJobFunctionUrl.FunctionUrl": stack.stream_url})
-    resources = Document.read(ROOT / "template.yaml").resources
-    opened = PolicyGate(resources[function.logical_id], template, stack.aws_url)
-    yield opened
-    opened.close()
-    assert opened.refused == []
+    return next(each for each in template_of(stack).functions if each.folder == "stream_job")
 
 
 @pytest.fixture(scope="module")
 def new_sandbox(
-    function: Function, gate: PolicyGate, tmp_path_factory: pytest.TempPathFactory
+    stack: LocalStack, function: Function, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Sandbox]]:
-    """Starts sandboxes of stream_job; further variables override those of the template."""
+    """Starts sandboxes of stream_job in its own role; further variables override those of the template."""
+    aws = aws_environment(stack.aws_url, role=role_of(function.logical_id))
+    before = stack.accesses()["refused"]
     with ExitStack() as closing:
 
         def start(**variables: str) -> Sandbox:
             log = tmp_path_factory.mktemp("sandbox") / "log"
-            environment = {**aws_environment(gate.url), "HEARTBEAT_SECONDS": "0.2", **variables}
+            environment = {**aws, "HEARTBEAT_SECONDS": "0.2", **variables}
             sandbox = closing.enter_context(Sandbox(function, environment, log))
             sandbox.wait_until_ready()
             return sandbox
 
         yield start
+    assert [access for access in stack.accesses()["refused"] if access not in before] == []
 
 
 @pytest.fixture(scope="module")
