@@ -258,6 +258,7 @@ class LogWriter:
             await self._append((Delta(text=part), *moved, *last))
             self._standing.append(self._buffered.pop(0))
         if item and not parts:
+            self._written_cursor = cursor
             await self._append(item)
 
     def _moved(self) -> Progress:

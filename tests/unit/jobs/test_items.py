@@ -77,6 +77,20 @@ class TestKeeping:
         core.run(ScriptedStage("draft", script), job)
         assert items_of(core, job) == [1]
 
+    def test_an_item_without_text_is_stored_with_where_the_response_stands_by_then(self) -> None:
+        core = Core()
+        job = core.new_job()
+
+        async def script(run: StageRun) -> dict[str, Any]:
+            run.stream.write("verse 1;", cursor="before its end")
+            await run.stream.flush()
+            run.stream.write("", cursor="behind its end")
+            await run.keep("verse-1", {"number": 1})
+            return {}
+
+        core.run(ScriptedStage("draft", script), job)
+        assert core.log.tail(job.id).cursor == "behind its end"
+
     def test_an_item_that_is_too_large_is_a_defect_and_is_not_kept(self) -> None:
         core = Core()
         job = core.new_job()
