@@ -96,7 +96,7 @@ def resource_of(arn: str) -> str:
 
 
 def resources_of(template: Template) -> set[str]:
-    """What there is for a policy to name, as `resource_of` has it; a bucket's folders are known by their use alone."""
+    """What a policy with a wildcard may cover, as `resource_of` has it; a bucket's folders are known by use alone."""
     tables = {f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table.name}": table for table in template.tables}
     indexes = {
         f"{arn}/index/{index['IndexName']}"
@@ -106,8 +106,7 @@ def resources_of(template: Template) -> set[str]:
     machines = {machine.arn for machine in template.state_machines}
     executions = {f"{arn.replace(':stateMachine:', ':execution:')}:*" for arn in machines}
     buckets = {f"arn:aws:s3:::{bucket}" for bucket in template.buckets}
-    functions = {function.arn for function in template.functions}
-    return {*tables, *indexes, *machines, *executions, *buckets, *functions, *(each.arn for each in template.secrets)}
+    return {*tables, *indexes, *machines, *executions, *buckets, *(each.arn for each in template.secrets)}
 
 
 class AccessControl:

@@ -1,4 +1,4 @@
-"""Each of the four template checks fails on a copy that is broken in a way the checks before it pass."""
+"""Each of the template checks fails on a copy that is broken in a way the checks before it pass."""
 
 from __future__ import annotations
 
@@ -65,8 +65,9 @@ def validate(template: Path, *arguments: str) -> tuple[int, dict[str, list[str]]
 
 
 @pytest.mark.usefixtures("sam_environment")
-def test_the_template_passes_all_four_checks() -> None:
-    assert validate(ROOT / TEMPLATE) == (0, {check: ["ok"] for check in ("sam", "translated", "definition", "rules")})
+def test_the_template_passes_all_five_checks() -> None:
+    checks = ("sam", "translated", "definition", "rules", "permissions")
+    assert validate(ROOT / TEMPLATE) == (0, {check: ["ok"] for check in checks})
 
 
 @pytest.mark.usefixtures("sam_environment")

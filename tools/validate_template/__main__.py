@@ -1,4 +1,4 @@
-"""Runs the four checks over a template, one line per finding: `python -m tools.validate_template [TEMPLATE]`."""
+"""Runs the five checks over a template, one line per finding: `python -m tools.validate_template [TEMPLATE]`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from tools.validate_template.definition_lint import lint_definitions
 from tools.validate_template.findings import Finding
 from tools.validate_template.house_rules import check_house_rules
+from tools.validate_template.permission_rules import check_permissions
 from tools.validate_template.sam_lint import lint_as_sam
 from tools.validate_template.translated_lint import lint_translated
 
@@ -18,6 +19,7 @@ CHECKS: Mapping[str, Callable[[Path], list[Finding]]] = {
     "translated": lint_translated,
     "definition": lint_definitions,
     "rules": check_house_rules,
+    "permissions": check_permissions,
 }
 
 

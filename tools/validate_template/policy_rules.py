@@ -9,7 +9,7 @@ from tools.validate_template.document import Document
 from tools.validate_template.findings import Finding
 
 # Log delivery is managed per account and region; its actions take no resource (Service Authorization Reference).
-_WITHOUT_RESOURCE = frozenset(
+WITHOUT_RESOURCE = frozenset(
     f"logs:{action}"
     for action in (
         "CreateLogDelivery",
@@ -50,7 +50,7 @@ def _statement(place: str, statement: dict[str, Any]) -> Iterator[Finding]:
         if "*" in str(action):
             yield Finding(place, f"action {action} has a wildcard")
     for resource in _as_list(statement.get("Resource")):
-        if resource == "*" and set(actions) <= _WITHOUT_RESOURCE:
+        if resource == "*" and set(actions) <= WITHOUT_RESOURCE:
             continue
         text = resource if isinstance(resource, str) else str(resource.get("Fn::Sub", ""))
         if not _is_scoped(text):
@@ -58,7 +58,7 @@ def _statement(place: str, statement: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _is_scoped(arn: str) -> bool:
-    """A star may only end a name that has begun: `…:stateMachine:${AWS::StackName}-*`, `…/jobs/*`, `…${Machine.Name}:*`.
+    """A star may only end a name that has begun: `…:stateMachine:${AWS::StackName}-*`, `…/jobs/*`, `…${X.Name}:*`.
 
     Never `…:${AWS::AccountId}:*`.
     """

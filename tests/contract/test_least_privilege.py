@@ -1,0 +1,131 @@
+"""Every role is allowed what its code uses, and nothing else: docs/decisions/0013-least-privilege.md."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local.stack import ROOT
+from tests.permissions.scenario import as_record, run_scenario
+from tools.validate_template.permission_rules import RECORD, check_permissions
+
+TEMPLATE = "template.yaml"
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Callable[[str, str], list[str]]:
+    """What the comparison finds in a copy of the template with one piece of its text replaced."""
+
+    def edit(old: str, new: str) -> list[str]:
+        text = (ROOT / TEMPLATE).read_text()
+        assert old in text
+        (tmp_path / TEMPLATE).write_text(text.replace(old, new, 1))
+        shutil.copytree(ROOT / "statemachines", tmp_path / "statemachines")
+        (tmp_path / "docs").mkdir()
+        shutil.copy(ROOT / RECORD, tmp_path / RECORD)
+        return [str(finding) for finding in check_permissions(tmp_path / TEMPLATE)]
+
+    return edit
+
+
+@pytest.mark.timeout(600)  # every function starts in a process of its own
+def test_what_every_function_uses_of_aws_is_what_is_recorded() -> None:
+    accesses = run_scenario()
+
+    assert accesses["refused"] == []
+    assert as_record(accesses) == json.loads((ROOT / RECORD).read_text()), "make permissions"
+
+
+def test_the_template_allows_what_is_recorded_and_nothing_else() -> None:
+    assert check_permissions(ROOT / TEMPLATE) == []
+
+
+CASES = {
+    "an action taken away": (
+        "Action: [dynamodb:GetItem, dynamodb:Query, dynamodb:PutItem, dynamodb:UpdateItem, dynamodb:DeleteItem]",
+        "Action: [dynamodb:GetItem, dynamodb:Query, dynamodb:PutItem, dynamodb:UpdateItem]",
+        "CreateJobFunction.Policies: does not allow dynamodb:DeleteItem on table/millrace-JobsTable, which its code "
+        "uses",
+    ),
+    "an action added": (
+        "Action: [dynamodb:BatchGetItem]",
+        "Action: [dynamodb:BatchGetItem, dynamodb:DeleteItem]",
+        "ListJobsFunction.Policies: allows dynamodb:DeleteItem on table/millrace-JobsTable, which its code does not "
+        "use",
+    ),
+    "an index taken away": (
+        "${JobsTable.Arn}/index/ByOwner",
+        "${JobsTable.Arn}/index/LiveJobs",
+        "ListJobsFunction.Policies: does not allow dynamodb:Query on table/millrace-JobsTable/index/ByOwner, which its "
+        "code uses",
+    ),
+    "every index": (
+        "${JobsTable.Arn}/index/ByOwner",
+        "${JobsTable.Arn}/index/*",
+        "ListJobsFunction.Policies: allows dynamodb:Query on table/millrace-JobsTable/index/LiveJobs, which its code "
+        "does not use",
+    ),
+    "a whole bucket": (
+        "${ArtefactBucket.Arn}/jobs/*",
+        "${ArtefactBucket.Arn}/*",
+        "GetJobFunction.Policies: allows s3:GetObject on millrace-artefactbucket/*, which its code does not use",
+    ),
+    "another folder": (
+        "${ArtefactBucket.Arn}/jobs/*",
+        "${ArtefactBucket.Arn}/runs/*",
+        "GetJobFunction.Policies: does not allow s3:GetObject on millrace-artefactbucket/jobs/*, which its code uses",
+    ),
+    "every state machine": (
+        "Resource: !Ref IdeationStateMachine\n",
+        "Resource: !Sub arn:aws:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}-*\n",
+        "CreateIdeationFunction.Policies: allows states:StartExecution on stateMachine:millrace-suggestion, which its "
+        "code does not use",
+    ),
+    "another secret": (
+        "Resource: !Ref TicketSecret",
+        "Resource: !Ref ModelSecret",
+        "CreateStreamTicketFunction.Policies: allows secretsmanager:GetSecretValue on secret:millrace-ModelSecret, "
+        "which its code does not use",
+    ),
+    "a stage its state machine may not call": (
+        "                - !GetAtt RecordFailureFunction.Arn\n",
+        "",
+        "SuggestionStateMachine.Policies: does not allow lambda:InvokeFunction on function:millrace-record_failure, "
+        "which its code uses",
+    ),
+    "another's stage": (
+        "                - !GetAtt RecordFailureFunction.Arn\n",
+        "                - !GetAtt RecordFailureFunction.Arn\n                - !GetAtt SweepJobsFunction.Arn\n",
+        "SuggestionStateMachine.Policies: allows lambda:InvokeFunction on function:millrace-sweep_jobs, which its code "
+        "does not use",
+    ),
+    "the same twice": (
+        "Action: [dynamodb:BatchGetItem]",
+        "Action: [dynamodb:BatchGetItem, dynamodb:BatchGetItem]",
+        "ListJobsFunction.Policies: allows dynamodb:BatchGetItem on table/millrace-JobsTable twice",
+    ),
+    "a function nobody has recorded": (
+        "  GetAgentFunction:\n",
+        "  ReadAgentFunction:\n",
+        "ReadAgentFunction.Policies: cannot be judged: docs/permissions.json does not have it: make permissions",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_comparison_finds(case: str, edited: Callable[[str, str], list[str]]) -> None:
+    old, new, expected = CASES[case]
+
+    assert expected in edited(old, new)
+
+
+def test_the_comparison_asks_for_its_record(tmp_path: Path) -> None:
+    shutil.copy(ROOT / TEMPLATE, tmp_path)
+
+    assert [str(finding) for finding in check_permissions(tmp_path / TEMPLATE)] == [
+        "docs/permissions.json: is missing: make permissions"
+    ]
