@@ -165,7 +165,7 @@ PYTHON313 ?= $(firstword $(shell python3.13 -c 'import sys; print(sys.executable
 export SAM_CLI_TELEMETRY := 0
 
 .PHONY: validate
-validate: .venv/.synced .venv-sam/.synced ## check template.yaml and the state machines in four ways
+validate: .venv/.synced .venv-sam/.synced ## check template.yaml and the state machines in five ways
 	@$(BIN)/python -m tools.validate_template template.yaml
 
 .PHONY: python313
@@ -185,6 +185,11 @@ build: .venv-sam/.synced .venv-runtime/.synced | python313 ## build what is depl
 	@$(PYTHON313) -m venv .venv-runtime
 	@$(BIN)/uv pip install --quiet --python .venv-runtime/bin/python --constraint requirements/dev.lock awslambdaric boto3
 	@touch $@
+
+# Every function is taken through every path on which it uses AWS; template.yaml is held to what that shows.
+.PHONY: permissions
+permissions: .venv/.synced ## record what each function uses of AWS in docs/permissions.json, for make validate
+	@$(BIN)/python -m tests.permissions
 
 # ---- new pipelines: docs/adding-a-pipeline.md ----------------------------------------------------------------------
 
