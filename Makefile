@@ -78,7 +78,7 @@ test: .venv/.synced .venv-sam/.synced ## every test there is a tool for on this 
 # Debian's Chromium, or another that CHROMIUM names. What every state looked like is kept in tests/browser/screenshots.
 .PHONY: test-browser
 test-browser: .venv-browser/.synced ## the console and its client in headless Chromium, against the local stack
-	@$(BROWSER_BIN)/python -m pytest $(if $(filter-out tests,$(TESTS)),$(TESTS),tests/browser) -rs $(ARGS)
+	@$(BROWSER_BIN)/python -m pytest $(if $(filter-out tests,$(TESTS)),$(TESTS),tests/browser) -n $(WORKERS) --dist loadfile -rs $(ARGS)
 
 .PHONY: screenshots
 screenshots: .venv-browser/.synced ## the README's pictures of the console, into docs/images

@@ -14,12 +14,10 @@ from playwright.sync_api import TimeoutError as NotInTime
 from local.stack import LocalStack
 from tests.api_user import ApiUser, wait_until
 from tests.browser.chromium import launched
+from tests.browser.scripts import SLOW
 from tests.browser.tab import Tab
 
 MODULE = "/console/static/millrace.js"
-SLOW = "token_ms=10, first_token_ms=0"
-"""Script of a model that writes for three to four seconds."""
-
 TRANSPORTS = pytest.mark.parametrize("transport", ["fetch", "eventsource"])
 
 

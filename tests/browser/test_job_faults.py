@@ -1,0 +1,139 @@
+"""A job in the console while tabs, networks, servers and stages come and go: the page ends with the API's text."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from local.model_control import ModelControl
+from local.stack import LocalStack
+from tests.api_user import AT_ONCE, ApiUser, wait_until
+from tests.browser.audit import audit
+from tests.browser.console import Console
+from tests.browser.scripts import SLOW, job_that_hangs
+from tests.browser.tab import Tab
+
+
+def test_a_page_that_is_reloaded_in_mid_stream_shows_all_of_the_text(console: Console, user: ApiUser) -> None:
+    job = console.job(user.new_job(SLOW))
+    job.until_text(50)
+    console.page.reload()
+    job.until_text(100)
+    assert job.text.startswith('{"suggestions"')
+    job.is_complete()
+
+
+def test_two_tabs_are_in_step(console: Console, user: ApiUser, new_tab: Callable[[], Tab]) -> None:
+    job_id = user.new_job(SLOW)
+    first, second = console.job(job_id), Console(new_tab(), user).job(job_id)
+    for least in (100, 400, 800):
+        for page in (first, second):
+            page.until_text(least)
+        one, other = sorted([first.text, second.text], key=len)
+        assert other.startswith(one)
+    assert first.is_complete()["text"] == second.is_complete()["text"]
+
+
+def test_a_sixth_tab_is_refused_and_gets_in_when_another_is_closed(
+    console: Console, user: ApiUser, new_tab: Callable[[], Tab], model: ModelControl
+) -> None:
+    job_id = job_that_hangs(user, model)
+    tabs = [console.tab, *(new_tab() for _ in range(4))]
+    for tab in tabs:
+        Console(tab, user).job(job_id).until_text(100)
+    sixth = Console(new_tab(), user).job(job_id)
+    sixth.tab.expect_complaints("429")
+    expect(sixth.problem).to_contain_text("Five live streams are open already")
+    expect(sixth.problem).to_contain_text("Close another tab")
+    audit(sixth.tab, "job-sixth-tab")
+    tabs[1].page.close()
+    again = sixth.problem.get_by_role("button", name="Try again")
+
+    def gets_in() -> bool:
+        if again.is_visible():
+            again.click()
+        return len(sixth.text) >= 100
+
+    assert wait_until(gets_in)
+    expect(sixth.problem).to_have_count(0)
+    assert sixth.text == user.job(job_id)["text"]
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[LocalStack]:
+    """Every function in a process of its own, which can be killed alone."""
+    with LocalStack("processes") as running:
+        yield running
+
+
+def test_a_stage_that_is_killed_in_mid_stream_begins_again_and_says_so(tab: Tab, processes: LocalStack) -> None:
+    with contextlib.closing(ApiUser(processes)) as user, ModelControl(processes.model_url) as model:
+        job = Console(tab, user).job(job_that_hangs(user, model))
+        job.until_text(200)
+        for pid in processes.processes()["generate_suggestions"]:
+            os.kill(pid, signal.SIGKILL)
+        expect(job.happened).to_have_count(1)
+        expect(job.happened).to_contain_text(["process was lost"])
+        made = job.is_complete()
+    assert made["retryCount"] == 1
+    expect(tab.page.get_by_role("region", name="Stages")).to_contain_text("attempt 2")
+    audit(tab, "job-killed-stage")
+
+
+def test_a_server_that_is_restarted_is_found_again(console: Console, user: ApiUser, stack: LocalStack) -> None:
+    job = console.job(user.new_job(SLOW))
+    job.until_text(50)
+    console.tab.expect_complaints("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
+    with stack.down("stream"):
+        expect(job.state).to_have_text("Connection lost. Coming back …")
+        console.tab.picture("job-connection-lost")
+    job.is_complete()
+    expect(job.happened).to_have_count(0)
+
+
+def test_an_api_that_is_restarted_takes_the_sign_in_of_before(
+    console: Console, user: ApiUser, stack: LocalStack
+) -> None:
+    job_id = user.new_job(AT_ONCE)
+    user.ended(job_id)
+    console.open("/console/jobs")
+    jobs = console.page.get_by_role("table").get_by_role("row")
+    expect(jobs.filter(has_text=job_id)).to_be_visible()
+    console.tab.expect_complaints("ERR_CONNECTION_REFUSED")
+    with stack.down("api"):
+        console.page.get_by_label("Status").select_option(label="Completed")
+        expect(console.page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+        audit(console.tab, "jobs-unreachable")
+    console.page.get_by_role("button", name="Try again").click()
+    expect(console.page.get_by_role("alert")).to_have_count(0)
+    expect(jobs.filter(has_text=job_id)).to_be_visible()
+
+
+def test_a_tab_that_was_offline_catches_up(console: Console, user: ApiUser, stack: LocalStack) -> None:
+    """Chromium's emulation refuses new connections and spares open ones, so the open one is cut at its other end."""
+    job = console.job(user.new_job("token_ms=20, first_token_ms=0"))
+    job.until_text(50)
+    console.tab.expect_complaints("ERR_INTERNET_DISCONNECTED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
+    console.tab.offline(on=True)
+    with stack.down("stream"):
+        expect(job.state).to_have_text("Connection lost. Coming back …")
+    seen = job.text
+    wait_until(lambda: len(user.job(job.id)["text"]) > len(seen) + 200)
+    assert job.text == seen
+    console.tab.offline(on=False)
+    job.until_text(len(seen) + 200)
+    job.is_complete()
+    expect(job.happened).to_have_count(0)
+
+
+def test_connections_that_end_every_second_are_not_seen(tab: Tab, hurried_user: ApiUser) -> None:
+    job = Console(tab, hurried_user).job(hurried_user.new_job("token_ms=10, first_token_ms=0"))
+    expect(job.state).to_have_text("Complete")
+    titles = job.cards.get_by_role("heading", level=3).all_text_contents()
+    assert len(titles) == 3
+    expect(job.problem).to_have_count(0)
