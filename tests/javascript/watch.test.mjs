@@ -81,6 +81,19 @@ test("an event cut off by the end of a connection is asked for again", async () 
   assert.deepEqual(after(asked), [undefined, "1"]);
 });
 
+test("the end of the job gives its connection back, though the server would keep it", async () => {
+  let cancelled = false;
+  const body = new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode(CONNECTED + complete(1))),
+    cancel: () => void (cancelled = true),
+  });
+  const { watch } = watching([new Response(body)]);
+
+  await watch.connect(JOB);
+
+  assert.deepEqual([watch.state, cancelled], ["complete", true]);
+});
+
 test("a gap is closed by coming back to where it began", async () => {
   const { watch, asked } = watching([
     stream([CONNECTED, delta(1, "a"), delta(3, "c")], "open"),
@@ -171,18 +184,20 @@ test("the end of the window is no fault: the next connection comes at once", asy
     await new Promise((resolve) => setTimeout(resolve, 15));
     return stream(texts);
   };
-  // The server's retry is 10 ms here, so that 15 ms are a whole window; a wait of a fault would be for ever.
+  // The server's retry is 10 ms here, so that 15 ms are a whole window; a wait after a fault would be of 5 s.
   const { watch, asked } = watching(
     [
       () => slow(["retry: 10\n", CONNECTED, delta(1, "a")]),
       () => slow(["retry: 10\n", CONNECTED, delta(2, "b")]),
       stream([CONNECTED, complete(3)]),
     ],
-    { times: { firstWait: 10 }, random: () => Number.MAX_SAFE_INTEGER },
+    { times: { firstWait: 10 }, random: () => 500 },
   );
+  const began = Date.now();
 
   await watch.connect(JOB);
 
+  assert.ok(Date.now() - began < 2000, "it waited as after a fault");
   assert.equal(watch.view.text, "ab");
   assert.equal(watch.faults, 0);
   assert.deepEqual(after(asked), [undefined, "1", "2"]);

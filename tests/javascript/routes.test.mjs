@@ -1,0 +1,52 @@
+/** The client asks for routes that the API has, and for every one of them. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { Millrace } from "../../functions/console/static/millrace.js";
+import { server, stream, success } from "./api.mjs";
+
+const DOCUMENT = JSON.parse(readFileSync(new URL("../../docs/api/openapi.json", import.meta.url), "utf8"));
+const METHODS = ["get", "post", "put", "patch", "delete"];
+const DESCRIBED = Object.entries(DOCUMENT.paths).flatMap(([path, item]) =>
+  METHODS.filter((method) => method in item).map((method) => `${method.toUpperCase()} ${path}`),
+);
+/** One call of everything the client can do; an id stands for the parameter of its name. */
+const CALLS = {
+  createJob: ["suggestion", {}],
+  getJob: ["{jobId}"],
+  listJobs: [],
+  cancelJob: ["{jobId}"],
+  resumeJob: ["{jobId}"],
+  createStreamTicket: ["{jobId}"],
+  createIdeation: [{}],
+  listIdeations: [],
+  getIdeation: ["{runId}"],
+  getActiveJob: ["{runId}"],
+  getLineage: ["{runId}"],
+  deleteIdeation: ["{runId}"],
+  createAgent: [{}],
+  listAgents: [],
+  getAgent: ["{agentId}"],
+  changeAgent: ["{agentId}", {}],
+  deleteAgent: ["{agentId}"],
+};
+
+test("every operation of the API has its method, and no method asks for anything else", async () => {
+  const asked = new Set();
+  for (const [name, parameters] of Object.entries(CALLS)) {
+    const api = server([success({})]);
+    await new Millrace({ api: "http://api", token: "t", fetch: api.fetch })[name](...parameters);
+    const [{ method, url }] = api.asked;
+    asked.add(`${method} ${decodeURIComponent(new URL(url).pathname)}`);
+  }
+  const api = server([stream([])]);
+  const watch = new Millrace({ api: "http://api", token: "t", fetch: api.fetch }).newWatch();
+  void watch.connect({ jobId: "{jobId}", streamUrl: "http://stream/jobs/{jobId}/stream" });
+  while (api.asked.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  watch.stop();
+  asked.add(`${api.asked[0].method} ${decodeURIComponent(new URL(api.asked[0].url).pathname)}`);
+
+  assert.deepEqual([...asked].sort(), DESCRIBED.sort());
+});
