@@ -1,0 +1,60 @@
+"""Whose name a request is signed with, where functions share a process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from botocore.credentials import Credentials
+
+from local import signing
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the length of a test."""
+    monkeypatch.setattr(Credentials, "get_frozen_credentials", Credentials.get_frozen_credentials)
+    signing.install()
+
+
+def signer() -> str:
+    return Credentials("local", "local").get_frozen_credentials().access_key
+
+
+def test_a_block_signs_as_its_role_and_nothing_after_it_does() -> None:
+    with signing.signing_as("WorkRole"):
+        assert signer() == "WorkRole"
+        with signing.signing_as("OtherRole"):
+            assert signer() == "OtherRole"
+        assert signer() == "WorkRole"
+    assert signer() == "local"
+
+
+def test_functions_side_by_side_sign_as_themselves() -> None:
+    together = threading.Barrier(2, timeout=10)
+
+    def run(role: str) -> str:
+        with signing.signing_as(role):
+            together.wait()
+            return signer()
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(run, ["WorkRole", "OtherRole"])) == ["WorkRole", "OtherRole"]
+
+
+def test_what_a_function_hands_to_an_event_loop_and_its_threads_is_signed_as_the_function() -> None:
+    """As shared/event_loop.py runs stages."""
+    loop = asyncio.new_event_loop()
+    running = threading.Thread(target=loop.run_forever)
+    running.start()
+    try:
+        with signing.signing_as("WorkRole"):
+            assert asyncio.run_coroutine_threadsafe(asyncio.to_thread(signer), loop).result(10) == "WorkRole"
+        assert asyncio.run_coroutine_threadsafe(asyncio.to_thread(signer), loop).result(10) == "local"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        running.join()
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
