@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 TAGS = ("job_id", "request_id", "trace_id", "stage", "operation", "code", "error_type")
 """What of a log line's fields goes along: ids and names out of our own code."""
 
-FLUSH_SECONDS = 0.5
+FLUSH_SECONDS = 1.0
 """How long the end of an invocation that has reported something may wait for Sentry to take it."""
 
-SILENT_SECONDS = 60.0
-"""After Sentry has kept one waiting for all of that, nobody waits for it, or reports to it, for as long as this."""
+PATIENCE_SECONDS = 60.0
+"""After Sentry has kept one waiting for all of that, nobody waits for it for as long as this."""
 
 _KEPT_OF_EVENT = frozenset(
     {"event_id", "timestamp", "level", "platform", "release", "environment", "tags", "exception", "logentry", "sdk"}
@@ -34,12 +34,12 @@ _KEPT_OF_FRAME = frozenset({"filename", "function", "module", "lineno", "in_app"
 
 
 class _Traffic:
-    """Whether something is on its way to Sentry, and since when that does not answer."""
+    """Whether something is on its way to Sentry, and until when nobody waits for that."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.reported = False
-        self.silent_until = 0.0
+        self.unattended_until = 0.0
 
 
 _traffic = _Traffic()
@@ -48,7 +48,7 @@ _traffic = _Traffic()
 def report(message: str, about: Mapping[str, Any], error: BaseException | None = None) -> str | None:
     """Report it in the background; answers why that was impossible, and raises nothing."""
     dsn = os.environ.get("SENTRY_DSN")
-    if not dsn or time.monotonic() < _traffic.silent_until:
+    if not dsn:
         return None
     try:
         _client(dsn).capture_event(_event(message, about, error))
@@ -70,10 +70,12 @@ def flush() -> None:
             return
         _traffic.reported = False
         began = time.monotonic()
+        if began < _traffic.unattended_until:
+            return
         with contextlib.suppress(Exception):
             _client(os.environ["SENTRY_DSN"]).flush(timeout=FLUSH_SECONDS)
         if time.monotonic() - began >= FLUSH_SECONDS:
-            _traffic.silent_until = time.monotonic() + SILENT_SECONDS
+            _traffic.unattended_until = time.monotonic() + PATIENCE_SECONDS
 
 
 @functools.lru_cache(maxsize=1)
@@ -90,7 +92,6 @@ def _client(dsn: str) -> Client:
         before_send=scrub,
         include_local_variables=False,
         include_source_context=False,
-        send_default_pii=False,
         max_request_body_size="never",
         max_breadcrumbs=0,
         auto_session_tracking=False,

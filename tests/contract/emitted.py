@@ -1,0 +1,103 @@
+"""What our code really writes as metrics: every method of `Metrics` is called, its lines read as CloudWatch does."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest import mock
+
+from shared.errors import ErrorCode
+from shared.jobs.job import Job, JobStatus
+from shared.jobs.usage import TokenUsage
+from shared.telemetry import Metrics
+
+NAMESPACE = "Millrace"
+_BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _job(status: JobStatus) -> Job:
+    return Job(
+        id="job_1",
+        owner="ada",
+        pipeline="suggestion",
+        input={},
+        model="m",
+        status=status,
+        created_at=_BEGAN,
+        updated_at=_BEGAN,
+        ended_at=_BEGAN + timedelta(seconds=90),
+        expires_at=0,
+    )
+
+
+USED = TokenUsage(input_tokens=7, output_tokens=11, cost_usd=0.25)
+CALLS: dict[str, list[Callable[[Metrics], None]]] = {
+    "job_created": [lambda to: to.job_created(_job(JobStatus.PENDING))],
+    "job_ended": [
+        lambda to: to.job_ended(_job(JobStatus.COMPLETED)),
+        lambda to: to.job_ended(_job(JobStatus.FAILED)),
+        lambda to: to.job_ended(_job(JobStatus.CANCELLED)),
+    ],
+    "stage_finished": [lambda to: to.stage_finished("generate_suggestions", USED)],
+    "attempt_failed": [lambda to: to.attempt_failed("generate_suggestions", ErrorCode.MODEL_RATE_LIMITED)],
+    "first_delta": [lambda to: to.first_delta(0.5, pipeline="suggestion")],
+    "stream_ended": [
+        lambda to: to.stream_ended(12.5, pipeline="suggestion", reason="finished"),
+        lambda to: to.stream_ended(3.0, pipeline="suggestion", reason="unavailable"),
+    ],
+    "swept": [lambda to: to.swept(ended=2, oldest_pending=75.0)],
+    "answered": [lambda to: to.answered("create_job", 202, 21.5)],
+    "refused": [lambda to: to.refused("create_job", ErrorCode.RATE_LIMIT_EXCEEDED)],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One value of one metric, under its dimensions."""
+
+    name: str
+    unit: str
+    value: float
+    dimensions: tuple[tuple[str, str], ...]
+
+
+def measurements_in(lines: Iterable[str]) -> list[Measurement]:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html"""
+    found = []
+    for line in lines:
+        document: dict[str, Any] = json.loads(line) if line.startswith('{"_aws"') else {}
+        for directive in document.get("_aws", {}).get("CloudWatchMetrics", ()):
+            assert directive["Namespace"] == NAMESPACE
+            for names in directive["Dimensions"]:
+                dimensions = tuple((name, document[name]) for name in sorted(names))
+                for metric in directive["Metrics"]:
+                    values = document[metric["Name"]]
+                    found += [
+                        Measurement(metric["Name"], metric["Unit"], value, dimensions)
+                        for value in (values if isinstance(values, list) else [values])
+                    ]
+    return found
+
+
+def emitted(method: str) -> list[Measurement]:
+    """What the calls of this method above write."""
+    written = io.StringIO()
+    variables = {"POWERTOOLS_SERVICE_NAME": "millrace", "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE}
+    with mock.patch.dict(os.environ, variables), contextlib.redirect_stdout(written):
+        for call in CALLS[method]:
+            call(Metrics())
+    return measurements_in(written.getvalue().splitlines())
+
+
+def every_measurement() -> list[Measurement]:
+    """Everything our code can write; AssertionError when a method of `Metrics` is not called above."""
+    methods = {name for name, _ in inspect.getmembers(Metrics, inspect.isfunction) if not name.startswith("_")}
+    assert methods == CALLS.keys()
+    return [each for method in CALLS for each in emitted(method)]

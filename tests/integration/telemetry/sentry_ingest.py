@@ -1,0 +1,66 @@
+"""A stand-in for Sentry's ingest: takes envelopes over HTTP and keeps them, or refuses, or never answers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal, Self
+
+Event = dict[str, Any]
+HANGS_FOR = 30.0  # seconds
+
+
+class SentryIngest:
+    """https://develop.sentry.dev/sdk/data-model/envelopes/; `how` may be changed while it runs."""
+
+    def __init__(self) -> None:
+        self.how: Literal["takes", "refuses", "hangs"] = "takes"
+        self.envelopes: list[str] = []
+        self._released = threading.Event()
+        ingest = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                if ingest.how == "hangs":
+                    ingest._released.wait(HANGS_FOR)
+                    return
+                status = 200 if ingest.how == "takes" else 500
+                self.send_response(status)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+                if status == 200:
+                    ingest.envelopes.append(f"{self.headers}\n{body.decode()}")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        host, port = self._server.server_address[:2]
+        self.dsn = f"http://public-key@{host!s}:{port}/42"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._released.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def events(self) -> list[Event]:
+        """The events of all envelopes: each is a line of headers and a line for each item's header and content."""
+        found = []
+        for envelope in tuple(self.envelopes):
+            lines = [json.loads(line) for line in envelope.splitlines() if line.startswith("{")]
+            found += [item for header, item in zip(lines[1::2], lines[2::2], strict=True) if header["type"] == "event"]
+        return found
