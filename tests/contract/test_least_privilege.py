@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,18 @@ import pytest
 from local.stack import ROOT
 from tests.permissions.scenario import as_record, run_scenario
 from tools.validate_template.permission_rules import RECORD, check_permissions
+from tools.validate_template.sam_environment import BIN, run
 
 TEMPLATE = "template.yaml"
+
+
+@pytest.fixture
+def sam_environment() -> None:
+    if not (BIN / "python").exists():
+        reason = ".venv-sam is missing: make .venv-sam/.synced"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
 
 
 @pytest.fixture
@@ -129,3 +140,24 @@ def test_the_comparison_asks_for_its_record(tmp_path: Path) -> None:
     assert [str(finding) for finding in check_permissions(tmp_path / TEMPLATE)] == [
         "docs/permissions.json: is missing: make permissions"
     ]
+
+
+@pytest.mark.usefixtures("sam_environment")
+def test_the_scheduler_may_invoke_the_function_it_is_for_and_nothing_else(tmp_path: Path) -> None:
+    """Its role is SAM's work."""
+    translated = tmp_path / "translated.json"
+    finished = run("python", str(ROOT / "tools/validate_template/translate.py"), str(ROOT / TEMPLATE), str(translated))
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    resources = json.loads(translated.read_text())["Resources"]
+
+    schedules = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Scheduler::Schedule"]
+    assert len(schedules) == 1
+    for schedule in schedules:
+        role = resources[schedule["Target"]["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": ["scheduler.amazonaws.com"]}
+        statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+        assert "ManagedPolicyArns" not in role
+        assert [(each["Action"], each["Resource"]) for each in statements] == [
+            ("lambda:InvokeFunction", schedule["Target"]["Arn"])
+        ]
