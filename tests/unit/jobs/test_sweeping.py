@@ -9,6 +9,7 @@ from shared.jobs.events import Failed
 from shared.jobs.executions import ExecutionState
 from shared.jobs.job import JobStatus
 from shared.jobs.sweeping import SETTLED_SECONDS
+from shared.telemetry import metrics
 from tests.fakes.core import Core, ScriptedStage, a_request, says
 
 
@@ -63,3 +64,33 @@ def test_a_job_that_ends_while_it_is_looked_at_keeps_its_end(monkeypatch: pytest
     monkeypatch.setattr(core.executions, "state_of", cancelled_meanwhile)
     assert core.sweep.run().ended == ()
     assert core.job(job.id).status is JobStatus.CANCELLED
+
+
+def test_the_age_of_the_job_that_waits_longest_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[float] = []
+    monkeypatch.setattr(metrics, "swept", lambda *, ended, oldest_pending: measured.append(oldest_pending))
+    core = Core()
+    core.sweep.run()
+    oldest = core.service.create("ada", a_request())
+    core.clock.advance(30)
+    core.service.create("ada", a_request("seas"))
+    core.clock.advance(10)
+    core.sweep.run()
+    core.run(ScriptedStage("draft", says("x")), oldest)
+    core.sweep.run()
+
+    assert measured == [0, 40, 10]
+
+
+def test_a_resumed_job_waits_from_its_resumption_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[float] = []
+    core = Core()
+    job = core.service.create("ada", a_request())
+    core.service.cancel("ada", job.id)
+    core.clock.advance(600)
+    core.resumption.resume("ada", job.id)
+    core.clock.advance(20)
+    monkeypatch.setattr(metrics, "swept", lambda *, ended, oldest_pending: measured.append(oldest_pending))
+    core.sweep.run()
+
+    assert measured == [20]

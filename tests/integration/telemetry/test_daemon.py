@@ -1,0 +1,31 @@
+"""Spans on their way to the daemon: they arrive where one is, and are missed by nobody where none is."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.xray import XRayDaemon
+from shared import tracing
+from shared.tracing import TraceHeader
+from tests.api_user import wait_until
+
+PLACE = TraceHeader("1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8", sampled=True)
+
+
+def test_a_span_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = XRayDaemon()
+    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", daemon.address)
+    with tracing.span("request", at=PLACE):
+        pass
+
+    (document,) = wait_until(lambda: daemon.trace(PLACE.trace_id))
+    assert document["parent_id"] == PLACE.parent_id
+    daemon.close()
+
+
+@pytest.mark.parametrize("address", ["", "nowhere", "127.0.0.1:notaport", "127.0.0.1:1"])
+def test_a_daemon_that_is_not_there_is_not_missed(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
+
+    with tracing.span("request", at=PLACE):
+        pass

@@ -1,0 +1,110 @@
+"""Places in a trace, and the documents that spans become."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared import tracing
+from shared.errors import AttemptSuperseded, Conflict, ModelRateLimited
+from shared.tracing import TraceHeader
+
+ROOT = "1-5759e988-bd862e3fe1be46a994272793"
+PARENT = "53995c3f42cd8ad8"
+PLACE = TraceHeader(ROOT, PARENT, sampled=True)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    documents: list[dict[str, Any]] = []
+    monkeypatch.setattr(tracing, "_send", documents.append)
+    return documents
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"Root={ROOT};Parent={PARENT};Sampled=1", PLACE),
+        (f"Root={ROOT}; Parent={PARENT}; Sampled=1;Lineage=1:a87bd80c:1", PLACE),
+        (f"Self=1-67891234-12456789abcdef012345678;Root={ROOT}", TraceHeader(ROOT)),
+        (f"Root={ROOT};Parent=short;Sampled=?", TraceHeader(ROOT)),
+        (f"Sampled=0;Root={ROOT}", TraceHeader(ROOT)),
+        ("Root=1-5759e988-bd862e3fe1be46a99427279", None),
+        (f"root={ROOT}", None),
+        (ROOT, None),
+        ("", None),
+        (None, None),
+        (" " * 600 + f"Root={ROOT}", None),
+    ],
+)
+def test_a_header_is_read_or_refused(text: str | None, place: TraceHeader | None) -> None:
+    assert TraceHeader.parse(text) == place
+
+
+@pytest.mark.parametrize("place", [PLACE, TraceHeader(ROOT), TraceHeader.new()])
+def test_a_header_that_is_written_reads_the_same(place: TraceHeader) -> None:
+    assert TraceHeader.parse(str(place)) == place
+
+
+def test_a_span_within_a_span_is_its_part(sent: list[dict[str, Any]]) -> None:
+    with tracing.span("outer", at=PLACE) as outer, tracing.span("inner"):
+        assert tracing.header_for(ROOT) != outer.header
+    inner_document, outer_document = sent
+    assert outer_document["parent_id"] == PARENT
+    assert inner_document["parent_id"] == outer_document["id"]
+    assert {each["trace_id"] for each in sent} == {ROOT}
+    assert {each["type"] for each in sent} == {"subsegment"}
+    assert outer_document["start_time"] <= inner_document["start_time"] <= inner_document["end_time"]
+
+
+def test_a_span_in_the_trace_of_another_has_no_parent_there(sent: list[dict[str, Any]]) -> None:
+    with tracing.span("request", at=TraceHeader("1-5759e988-" + "0" * 24, PARENT, sampled=True)):
+        tracing.begin("stream", at=tracing.header_for(ROOT)).end()
+
+    assert (sent[0]["trace_id"], "parent_id" in sent[0], "type" in sent[0]) == (ROOT, False, False)
+
+
+@pytest.mark.parametrize(
+    ("error", "mark"),
+    [
+        (ModelRateLimited("slow down, quagga"), "fault"),
+        (ZeroDivisionError("quagga"), "fault"),
+        (Conflict("quagga"), "error"),
+        (AttemptSuperseded("quagga"), "error"),
+    ],
+)
+def test_an_exception_marks_the_span_by_its_type_and_not_by_its_text(
+    sent: list[dict[str, Any]], error: Exception, mark: str
+) -> None:
+    with pytest.raises(type(error)), tracing.span("stage", at=PLACE):
+        raise error
+
+    (document,) = sent
+    assert document[mark] is True
+    assert {"error", "fault"} & document.keys() == {mark}
+    assert [each["type"] for each in document["cause"]["exceptions"]] == [type(error).__name__]
+    assert "quagga" not in str(document)
+
+
+@pytest.mark.parametrize(("status", "marks"), [(202, set()), (404, {"error"}), (500, {"fault"})])
+def test_a_status_marks_the_span(sent: list[dict[str, Any]], status: int, marks: set[str]) -> None:
+    with tracing.span("request", at=PLACE) as span:
+        span.answered(status)
+
+    assert {"error", "fault"} & sent[0].keys() == marks
+
+
+def test_what_is_not_sampled_is_not_sent_and_says_so_to_others(sent: list[dict[str, Any]]) -> None:
+    with tracing.span("request", at=TraceHeader(ROOT, PARENT)):
+        assert tracing.header_for(ROOT) == TraceHeader(ROOT, PARENT)
+        tracing.begin("part").end()
+
+    assert sent == []
+
+
+def test_outside_of_any_span_there_is_nothing_to_annotate() -> None:
+    tracing.annotate(job_id="job_1")
+
+    assert tracing.header_for(None) is None
+    assert tracing.header_for("not a trace") is None
