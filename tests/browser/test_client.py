@@ -29,6 +29,8 @@ class Client:
         self._options = [user.stack.api_url + MODULE, user.stack.api_url, user.token, transport]
         self._blank = f"{user.stack.issuer_url}/.well-known/openid-configuration"
         tab.expect_complaints("favicon")
+        self._urls: list[str] = []
+        tab.page.on("request", lambda request: self._urls.append(request.url))
 
     def load(self) -> None:
         """A document of the same origin, and the client in it."""
@@ -62,6 +64,17 @@ class Client:
         except NotInTime:
             at = self.get("({ ...watch, view: watch.view, states })")
             raise AssertionError(f"{condition} did not come true: {at}, {self.tab.complaints}") from None
+
+    @property
+    def urls(self) -> list[str]:
+        """Of every request so far."""
+        return self._urls
+
+    @property
+    def slots(self) -> list[str]:
+        """The ids by which its streams have asked for their slots."""
+        streams = [urlsplit(url) for url in self._urls if urlsplit(url).path.endswith("/stream")]
+        return [parse_qs(url.query)["tab"][0] for url in streams]
 
     def get(self, expression: str) -> Any:
         return self.tab.evaluate(expression)
@@ -104,14 +117,12 @@ def test_it_follows_a_job_that_is_under_way_from_its_first_event(tab: Tab, user:
 
 @TRANSPORTS
 def test_only_tickets_stand_in_urls(tab: Tab, user: ApiUser, transport: str) -> None:
-    urls: list[str] = []
-    tab.page.on("request", lambda request: urls.append(request.url))
     client = Client(tab, user, transport)
     client.load()
     client.watch(user.new_job())
     client.until("watch.state === 'complete'")
-    assert not [url for url in urls if user.token in url]
-    opened = [urlsplit(url) for url in urls if urlsplit(url).path.endswith("/stream")]
+    assert not [url for url in client.urls if user.token in url]
+    opened = [urlsplit(url) for url in client.urls if urlsplit(url).path.endswith("/stream")]
     tickets = [parse_qs(url.query).get("ticket") for url in opened]
     assert [ticket is not None for ticket in tickets] == [transport == "eventsource"]
 
@@ -164,6 +175,8 @@ def test_a_reloaded_page_takes_its_own_slot_over(client: Client, user: ApiUser) 
         client.watch(job_id)
         client.until("watch.view.text.length > 0")
         assert client.get("states") == ["connecting", "streaming"]
+    assert len(client.slots) == 2
+    assert client.slots[0] == client.slots[1]
     client.until("watch.state === 'complete'")
     assert client.get("watch.view.text") == user.job(job_id)["text"]
 
@@ -178,6 +191,8 @@ def test_a_duplicated_tab_has_a_slot_of_its_own(client: Client, user: ApiUser) -
     copy = Client(client.tab.of(opened.value), user)
     copy.begin()
     copy.watch(job_id)
+    copy.until("watch.view.text.length > 0")
+    assert client.slots != copy.slots
     for each in (client, copy):
         each.until("watch.state === 'complete'")
         assert each.get("watch.view.text") == user.job(job_id)["text"]
