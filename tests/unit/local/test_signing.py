@@ -20,7 +20,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def signer() -> str:
-    return Credentials("local", "local").get_frozen_credentials().access_key
+    return str(Credentials("local", "local").get_frozen_credentials().access_key)
 
 
 def test_a_block_signs_as_its_role_and_nothing_after_it_does() -> None:
