@@ -22,15 +22,15 @@ TRANSPORTS = pytest.mark.parametrize("transport", ["fetch", "eventsource"])
 
 
 class Client:
-    """`globalThis.millrace` of one tab, signed in as `user`, and the watch it follows with."""
+    """`globalThis.millrace` of one tab, signed in as `user`, and the watch it follows with; `urls` is what it asked."""
 
     def __init__(self, tab: Tab, user: ApiUser, transport: str = "fetch") -> None:
         self.tab = tab
         self._options = [user.stack.api_url + MODULE, user.stack.api_url, user.token, transport]
         self._blank = f"{user.stack.issuer_url}/.well-known/openid-configuration"
         tab.expect_complaints("favicon")
-        self._urls: list[str] = []
-        tab.page.on("request", lambda request: self._urls.append(request.url))
+        self.urls: list[str] = []
+        tab.page.on("request", lambda request: self.urls.append(request.url))
 
     def load(self) -> None:
         """A document of the same origin, and the client in it."""
@@ -66,14 +66,9 @@ class Client:
             raise AssertionError(f"{condition} did not come true: {at}, {self.tab.complaints}") from None
 
     @property
-    def urls(self) -> list[str]:
-        """Of every request so far."""
-        return self._urls
-
-    @property
     def slots(self) -> list[str]:
         """The ids by which its streams have asked for their slots."""
-        streams = [urlsplit(url) for url in self._urls if urlsplit(url).path.endswith("/stream")]
+        streams = [urlsplit(url) for url in self.urls if urlsplit(url).path.endswith("/stream")]
         return [parse_qs(url.query)["tab"][0] for url in streams]
 
     def get(self, expression: str) -> Any:
