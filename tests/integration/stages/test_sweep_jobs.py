@@ -10,9 +10,8 @@ from tests.integration.stages.conftest import Invoke
 def _moved_long_ago(stack: LocalStack, job_id: str, execution_arn: str) -> None:
     """Turn back the time of the job's last move, instead of waiting a minute, and say which execution it has."""
     database = stack.client("dynamodb")
-    (table,) = database.list_tables()["TableNames"]
     database.update_item(
-        TableName=table,
+        TableName="millrace-JobsTable",
         Key={"PK": {"S": f"JOB#{job_id}"}, "SK": {"S": "JOB"}},
         UpdateExpression="SET updatedAt = :then, executionArn = :arn",
         ExpressionAttributeValues={":then": {"S": "2026-01-01T00:00:00Z"}, ":arn": {"S": execution_arn}},
