@@ -104,6 +104,12 @@ bench: .venv/.synced ## the peers' benchmark job on the local stack, beside its 
 bench-load: .venv/.synced ## 1, 10 and 50 jobs at once with two watchers each; units of 1, 10 and 100 kB outputs
 	@$(BIN)/python -m tests.bench.load
 
+# ARGS="--jobs 50 --factor 1.5 --json"; --write puts the figures into docs/cost.md and docs/scaling.md, and --as-measured
+# runs nothing, but prices the last figures anew, as after a change of the template.
+.PHONY: cost
+cost: .venv/.synced ## jobs of each pipeline on the local stack, counted, and what 1,000 of them and an idle month cost on AWS
+	@$(BIN)/python -m tools.cost $(ARGS)
+
 # The seed decides what goes wrong; it is printed, and SEED= replays it.
 JOBS ?= 200
 

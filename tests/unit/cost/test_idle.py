@@ -1,0 +1,72 @@
+"""What a template costs while nobody uses it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from local.stack import ROOT
+from tools.cost.counts import SweepCounts
+from tools.cost.deployed import Deployed
+from tools.cost.idle import bill_for_a_month_in_use, bill_for_an_idle_month
+from tools.cost.prices import PriceList
+
+PRICES = PriceList.load()
+SWEEP = SweepCounts(milliseconds=100, read_units=4, log_bytes=500, metrics=("OldestPendingJobSeconds",))
+DEPLOYED = Deployed(
+    alarm_metrics=40,
+    dashboards=1,
+    secrets=2,
+    snapshot_gb={"create_job": 1.0, "get_job": 0.5},
+    routes=10,
+    routes_have_metrics=True,
+    sweeps=8760,
+    sweep_gb=0.5,
+    request_rate=200,
+)
+
+
+def test_an_idle_month_costs_what_can_be_reckoned_by_hand() -> None:
+    usd = {
+        line.what.partition(":")[2] or line.what: line.usd for line in bill_for_an_idle_month(DEPLOYED, SWEEP, PRICES)
+    }
+    assert usd["alarms"] == pytest.approx(4.0)
+    assert usd["dashboards"] == pytest.approx(3.0)
+    assert usd["secrets"] == pytest.approx(0.8)
+    # One and a half gigabytes for 2,628,000 seconds.
+    assert usd["SnapStart snapshots of 2 functions, 1.5 GB"] == pytest.approx(5.93113, abs=1e-4)
+    assert usd[" Lambda, 100 ms each"] == pytest.approx(438 * 0.0000166667)
+    assert usd[" DynamoDB reads"] == pytest.approx(35_040 * 0.125e-6)
+
+
+@pytest.mark.parametrize(("detailed", "usd"), [(True, 0.3 * (1 + 2 * 6)), (False, 0.3)])
+def test_a_month_in_use_adds_the_metrics_that_idling_does_not_write(detailed: bool, usd: float) -> None:
+    deployed = dataclasses.replace(DEPLOYED, routes_have_metrics=detailed)
+    lines = bill_for_a_month_in_use(
+        deployed, SWEEP, ["JobsCreated", "OldestPendingJobSeconds"], ["POST /jobs", "GET /jobs"], PRICES
+    )
+    assert sum(line.usd for line in lines) == pytest.approx(usd)
+
+
+def test_the_template_is_read_for_what_it_sets_up(tmp_path: Path) -> None:
+    text = (ROOT / "template.yaml").read_text()
+    before = Deployed.of(ROOT / "template.yaml")
+    changed = tmp_path / "template.yaml"
+    one_alarm_more = """
+  FurtherAlarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      Metrics:
+        - { Id: share, Expression: failed / all }
+        - { Id: failed, MetricStat: { Stat: Sum } }
+        - { Id: all, MetricStat: { Stat: Sum } }
+"""
+    changed.write_text(text.replace("\nResources:\n", f"\nResources:{one_alarm_more}", 1))
+    after = Deployed.of(changed)
+    assert before.alarm_metrics > 0
+    assert after.alarm_metrics == before.alarm_metrics + 2
+    assert before.snapshot_gb.keys() >= {"create_job", "get_job"}
+    assert "generate_suggestions" not in before.snapshot_gb
+    assert before.sweeps == pytest.approx(8760)

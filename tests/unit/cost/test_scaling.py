@@ -1,0 +1,40 @@
+"""Which limit is met at how many jobs a second."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.stack import ROOT
+from tests.unit.cost.test_bill import COUNTS
+from tools.cost.deployed import Deployed
+from tools.cost.scaling import Limit, limits, needs_of
+
+
+@pytest.mark.parametrize(
+    ("need", "value", "jobs"),
+    [
+        ("executions", 300, 300),
+        ("transitions", 5000, 5000 / 3),
+        ("lambda_seconds", 1000, 1000 / 20.1),
+        ("longest_function_seconds", 1000, 50),
+        ("jobs_writes", 4000, 4000 / 38),  # an index has a capacity of its own
+        ("live_index_writes", 8000, 4000),
+        ("http_requests", 200, 100),
+    ],
+)
+def test_a_limit_is_met_when_jobs_together_use_it_up(need: str, value: float, jobs: float) -> None:
+    limit = Limit("", value, "", need, "", "")
+    assert limit.jobs_per_second(needs_of(COUNTS)) == pytest.approx(jobs)
+
+
+def test_what_a_job_does_not_use_is_never_met() -> None:
+    assert Limit("", 4000, "", "durable_writes", "", "").jobs_per_second(needs_of(COUNTS)) is None
+
+
+def test_every_limit_names_something_that_is_counted_and_where_its_number_stands() -> None:
+    needs = needs_of(COUNTS)
+    [own, *theirs] = limits(Deployed.of(ROOT / "template.yaml"))
+    assert own.what.startswith("ours")
+    assert {limit.need for limit in theirs} <= needs.keys()
+    assert all(limit.source.startswith("https://docs.aws.amazon.com/") for limit in theirs)
+    assert next(limit.value for limit in theirs if limit.need == "live_index_writes") == 8000

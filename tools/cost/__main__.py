@@ -1,0 +1,127 @@
+"""`make cost`: jobs on the local stack, what they use of AWS, and what 1,000 of them and an idle month cost.
+
+Exit status: 0; 1 when what was counted cannot be all there was; 2 for options that make no sense.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from local.client import ClientError
+from local.demo import DEMOS
+from local.stack import ROOT, StackError
+from tools.cost.counts import Counts, SweepCounts
+from tools.cost.deployed import Deployed, resolved
+from tools.cost.measured import Measured
+from tools.cost.measuring import CountingFailed, Measurement, Pace
+from tools.cost.pages import write
+from tools.cost.prices import PriceList
+from tools.cost.report import ModelPrice, Report
+from tools.cost.tables import TextTable, idle_table, in_use_table, pipeline_table, summary_table
+
+TEMPLATE = ROOT / "template.yaml"
+
+
+def report_of(measured: Measured, factor: float = 1.0) -> Report:
+    """The reckoning with the template and the prices as they are now."""
+    template = resolved(TEMPLATE)
+    prices = {name: ModelPrice.of(template, counts.model) for name, counts in measured.pipelines.items()}
+    return Report(measured, Deployed.of(TEMPLATE), PriceList.load(), prices, factor)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status."""
+    options = _options(arguments)
+    try:
+        measured = Measured.load() if options.as_measured else _measure(options)
+    except (CountingFailed, ClientError, StackError) as error:
+        print(f"make cost: {error}", file=sys.stderr)
+        return 1
+    report = report_of(measured, options.factor)
+    if options.json:
+        print(json.dumps(report.as_json(), indent=2))
+    else:
+        _show(report)
+    if options.write:
+        measured.save()
+        write(report)
+    return 0
+
+
+def _measure(options: argparse.Namespace) -> Measured:
+    quick = Pace(options.first_token_ms, options.token_ms)
+    slow = Pace(quick.first_token_ms, quick.token_ms * 2)
+    pipelines: dict[str, Counts] = {}
+    slower: dict[str, Counts] = {}
+    sweep: SweepCounts | None = None
+    for pipeline in sorted(DEMOS, reverse=True):
+        with (
+            tempfile.TemporaryDirectory(prefix="millrace-cost-") as logs,
+            Measurement(Path(logs), pace=quick, together=options.together, functions=options.functions) as measurement,
+        ):
+            sweep = sweep or measurement.of_the_sweep()
+            pipelines[pipeline] = measurement.of_jobs(pipeline, options.jobs)
+            measurement.pace = slow
+            slower[pipeline] = measurement.of_jobs(pipeline, max(2, options.jobs // 5))
+    assert sweep is not None  # noqa: S101 - there are pipelines
+    day = datetime.now(UTC).date().isoformat()
+    return Measured(day, quick.first_token_ms, quick.token_ms, pipelines, slower, sweep)
+
+
+def _show(report: Report) -> None:
+    console = Console(width=max(110, Console().width))
+    for pipeline in report.measured.pipelines:
+        console.print(_rich(f"{pipeline}: what a job uses", pipeline_table(report, pipeline)))
+    console.print(_rich("a month in which nothing happens", idle_table(report)))
+    console.print(_rich("on top of it, if every hour has jobs", in_use_table(report)))
+    console.print(_rich("in short", summary_table(report)))
+    console.print(
+        f"List prices of {report.prices.region}, checked on {report.prices.checked.isoformat()} "
+        "(tools/cost/prices.toml), without free tiers. Local milliseconds stand for Lambda's: --factor scales them."
+    )
+
+
+def _rich(title: str, table: TextTable) -> Table:
+    shown = Table(title=title, title_justify="left")
+    first = len(table.headings) - table.right
+    for place, heading in enumerate(table.headings):
+        shown.add_column(heading, justify="left" if place < first else "right")
+    for row in table.rows:
+        shown.add_row(*(cell.replace("**", "") for cell in row))
+    return shown
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make cost", description=__doc__)
+    parser.add_argument("--jobs", type=_positive, default=20, help="of each pipeline (20)")
+    parser.add_argument("--together", type=_positive, default=4, help="jobs at a time (4)")
+    parser.add_argument("--first-token-ms", type=float, default=500, help="the model's first token (500)")
+    parser.add_argument("--token-ms", type=float, default=20, help="the model's every further token (20)")
+    parser.add_argument("--functions", choices=["threads", "processes"], default="threads")
+    parser.add_argument("--factor", type=float, default=1.0, help="how long a local millisecond is on Lambda (1)")
+    parser.add_argument("--json", action="store_true", help="everything, for machines")
+    parser.add_argument(
+        "--write", action="store_true", help="into docs/cost.md, docs/scaling.md and tools/cost/measured.json"
+    )
+    parser.add_argument("--as-measured", action="store_true", help="price tools/cost/measured.json anew; run nothing")
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

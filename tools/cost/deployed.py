@@ -1,0 +1,75 @@
+"""What the template sets up, as far as it is paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.intrinsics import parse_yaml
+from local.template import Template
+from tools.cost.counts import MONTH_SECONDS
+
+
+def resolved(path: Path) -> Template:
+    """The template with stand-ins for what only a deployment knows."""
+    issuer = {"OidcIssuer": "https://issuer.example", "OidcAudience": "millrace"}
+    bare = Template(path, parameters=issuer)
+    urls = {f"{resource}.FunctionUrl": "https://stream.example" for resource in bare.function_urls}
+    return Template(path, parameters=issuer, attributes=urls)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What the template sets up that is paid for whether or not it is used. Gigabytes are of memory."""
+
+    alarm_metrics: int
+    dashboards: int
+    secrets: int
+    snapshot_gb: Mapping[str, float]
+    routes: int
+    routes_have_metrics: bool
+    sweeps: float
+    sweep_gb: float
+    request_rate: float
+
+    @staticmethod
+    def of(path: Path) -> Deployed:
+        """Read it from template.yaml."""
+        template, document = resolved(path), parse_yaml(path.read_text())
+        resources: dict[str, Any] = document["Resources"]
+        alarms = [_properties(each) for each in resources.values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+        [api] = [_properties(each) for each in resources.values() if each["Type"] == "AWS::Serverless::HttpApi"]
+        settings = api.get("DefaultRouteSettings", {})
+        [sweep] = template.schedules
+        return Deployed(
+            alarm_metrics=sum(_metrics_of(alarm) for alarm in alarms),
+            dashboards=sum(each["Type"] == "AWS::CloudWatch::Dashboard" for each in resources.values()),
+            secrets=len(template.secrets),
+            snapshot_gb=_snapshots(template, document),
+            routes=len(template.routes),
+            routes_have_metrics=bool(settings.get("DetailedMetricsEnabled")),
+            sweeps=MONTH_SECONDS / sweep.every_seconds,
+            sweep_gb=sweep.function.memory / 1024,
+            request_rate=float(settings["ThrottlingRateLimit"]),
+        )
+
+
+def _properties(resource: Mapping[str, Any]) -> dict[str, Any]:
+    return resource.get("Properties") or {}
+
+
+def _metrics_of(alarm: Mapping[str, Any]) -> int:
+    """An alarm on an expression is billed for each metric in it."""
+    return sum("MetricStat" in entry for entry in alarm["Metrics"]) if "Metrics" in alarm else 1
+
+
+def _snapshots(template: Template, document: Mapping[str, Any]) -> dict[str, float]:
+    everywhere = (document.get("Globals") or {}).get("Function", {}).get("SnapStart")
+    return {
+        function.folder: function.memory / 1024
+        for function in template.functions
+        if (_properties(document["Resources"][function.logical_id]).get("SnapStart", everywhere) or {}).get("ApplyOn")
+        == "PublishedVersions"
+    }

@@ -1,0 +1,399 @@
+"""Runs jobs on the local stack, one watcher each, and counts what they use."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+
+from local.client import JobsClient
+from local.demo import DEMOS
+from local.demo_pipeline import Accepted
+from local.model_control import ModelControl
+from local.stack import ROOT, LocalStack
+from local.template import Function
+from shared.jobs.events import Complete
+from tools.cost.counts import (
+    ITEM_BYTES,
+    LOG_LINE_BYTES,
+    MONTH_SECONDS,
+    Counts,
+    Invoked,
+    SweepCounts,
+    TableUse,
+    item_bytes,
+)
+from tools.cost.deployed import resolved
+
+WARM_UP = 2
+SWEEPS = 5
+_ARRIVED_WITHIN = 20.0
+
+
+class CountingFailed(Exception):
+    """What was counted cannot be all there was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the scripted model answers, in milliseconds: as a small model of a provider does, by default."""
+
+    first_token_ms: float = 500
+    token_ms: float = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """One job as its only client saw it."""
+
+    seconds: float
+    end: Complete
+
+
+@dataclass(slots=True)
+class _Traffic:
+    """Bytes of bodies received, and requests by method and path, of one origin."""
+
+    received: int = 0
+    requests: int = 0
+
+
+class _CountingTransport(httpx.HTTPTransport):
+    """Adds up what goes over the wire, per origin."""
+
+    def __init__(self, traffic: dict[str, _Traffic], lock: threading.Lock) -> None:
+        super().__init__()
+        self._traffic = traffic
+        self._lock = lock
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        counted = self._traffic[f"{request.url.scheme}://{request.url.netloc.decode()}"]
+        with self._lock:
+            counted.requests += 1
+        assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - of a synchronous transport
+        response.stream = _CountedStream(response.stream, counted, self._lock)
+        return response
+
+
+class _CountedStream(httpx.SyncByteStream):
+    def __init__(self, stream: httpx.SyncByteStream, counted: _Traffic, lock: threading.Lock) -> None:
+        self._stream = stream
+        self._counted = counted
+        self._lock = lock
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._stream:
+            with self._lock:
+                self._counted.received += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class Measurement:
+    """Counts on a stack of its own, so that nothing else is in the figures; a context manager."""
+
+    def __init__(
+        self,
+        log_dir: Path,
+        *,
+        pace: Pace,
+        together: int,
+        functions: Literal["threads", "processes"] = "threads",
+        template: Path = ROOT / "template.yaml",
+    ) -> None:
+        self._stack = LocalStack(
+            functions, environment={"JOB_CREATIONS_PER_MINUTE": "100000"}, log_dir=log_dir, template=template
+        )
+        self._log_dir = log_dir
+        self.pace = pace
+        self._together = together
+        self._template = resolved(template)
+        self._traffic: dict[str, _Traffic] = defaultdict(_Traffic)
+        self._lock = threading.Lock()
+        self._jobs_so_far = 0
+
+    def __enter__(self) -> Measurement:
+        self._stack.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.stop()
+
+    # ---- jobs ----------------------------------------------------------------------------------------------------
+
+    def of_jobs(self, pipeline: str, jobs: int) -> Counts:
+        """Averages over `jobs` jobs. Raises CountingFailed, ClientError."""
+        with ModelControl(self._stack.model_url) as model:
+            model.clear()
+            model.script(first_token_ms=self.pace.first_token_ms, token_ms=self.pace.token_ms)
+        streams = self._so_far().streams
+        self._run(pipeline, WARM_UP)
+        before = self._so_far(at_least_streams=streams + WARM_UP)
+        earlier = self._transitions()
+        self._traffic.clear()
+        watched = self._run(pipeline, jobs)
+        spent = self._so_far(at_least_streams=before.streams + jobs).since(before)
+        api, stream = self._traffic[self._stack.api_url], self._traffic[self._stack.stream_url]
+        transitions = self._transitions() - earlier
+        self._jobs_so_far += jobs + WARM_UP
+        self._check(spent, jobs, api.requests, transitions)
+        usage = [each.end.usage for each in watched]
+        tables = self._tables(spent, jobs)
+        objects = self._objects()
+        return Counts(
+            pipeline=pipeline,
+            jobs=jobs,
+            seconds=statistics.mean(each.seconds for each in watched),
+            functions={
+                function.folder: Invoked(
+                    len(spent.milliseconds[function.name]) / jobs,
+                    sum(spent.milliseconds[function.name]) / jobs,
+                    function.memory,
+                )
+                for function in self._template.functions
+                if function.name in spent.milliseconds and not self._is_scheduled(function)
+            },
+            http_requests=api.requests / jobs,
+            answered_bytes=api.received / jobs,
+            streamed_bytes=stream.received / jobs,
+            transitions=transitions / jobs,
+            tables=tables,
+            objects=len(objects) / self._jobs_so_far,
+            object_bytes=sum(objects) / self._jobs_so_far,
+            log_bytes=spent.log_bytes / jobs,
+            traces=spent.traces / jobs,
+            metrics=tuple(sorted(spent.metrics)),
+            routes=self._routes(spent),
+            model=next(
+                f.environment["DEFAULT_MODEL"] for f in self._template.functions if "DEFAULT_MODEL" in f.environment
+            ),
+            input_tokens=statistics.mean(each.input_tokens for each in usage),
+            output_tokens=statistics.mean(each.output_tokens for each in usage),
+        )
+
+    def _run(self, pipeline: str, jobs: int) -> list[_Watched]:
+        together = min(self._together, jobs)
+        shares = [jobs // together + (number < jobs % together) for number in range(together)]
+
+        def client_with(number: int) -> list[_Watched]:
+            transport = _CountingTransport(self._traffic, self._lock)
+            token = self._stack.token(f"cost-{number}")
+            with JobsClient(self._stack.api_url, token, transport=transport) as client:
+                return [self._watch(client, pipeline) for _ in range(shares[number])]
+
+        with ThreadPoolExecutor(together) as threads:
+            return [each for done in threads.map(client_with, range(together)) for each in done]
+
+    @staticmethod
+    def _watch(client: JobsClient, pipeline: str) -> _Watched:
+        began = time.monotonic()
+        job: Accepted = DEMOS[pipeline]().create(client)
+        end = [received.event for received in client.follow(job.stream_url)][-1]
+        if not isinstance(end, Complete):
+            raise CountingFailed(f"job {job.job_id} ended otherwise: {end.type}")
+        return _Watched(time.monotonic() - began, end)
+
+    def _is_scheduled(self, function: Function) -> bool:
+        return any(schedule.function == function for schedule in self._template.schedules)
+
+    # ---- the sweep -----------------------------------------------------------------------------------------------
+
+    def of_the_sweep(self) -> SweepCounts:
+        """A sweep over a table without live jobs, the first of several left out."""
+        [schedule] = self._template.schedules
+        name = schedule.function.name
+        self._invoke(name)
+        before = self._so_far()
+        for _ in range(SWEEPS):
+            self._invoke(name)
+        spent = self._so_far().since(before)
+        reads = sum(table["readUnits"] for table in spent.tables.values())
+        milliseconds = spent.milliseconds[name]
+        return SweepCounts(
+            statistics.median(milliseconds), reads / SWEEPS, spent.log_bytes / SWEEPS, tuple(sorted(spent.metrics))
+        )
+
+    def _invoke(self, name: str) -> None:
+        answer = self._stack.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+        if "FunctionError" in answer:
+            raise CountingFailed(f"{name}: {answer['Payload'].read().decode()}")
+
+    # ---- what has been used so far ---------------------------------------------------------------------------------
+
+    def _so_far(self, *, at_least_streams: int = 0) -> _SoFar:
+        """A stream's end is recorded just after its client has heard it."""
+        [streaming] = [function.name for function in self._template.functions if function.has_url]
+
+        def taken() -> _SoFar:
+            segments = _segments(self._stack.xray.text())
+            tables = httpx.get(f"{self._stack.aws_url}/_millrace/capacity/tables", trust_env=False).json()
+            return _SoFar.of(segments, tables, sorted(self._log_dir.glob("*.log")), streaming)
+
+        return _until(taken, lambda now: now.streams >= at_least_streams)
+
+    def _transitions(self) -> int:
+        machines = [machine.arn for machine in self._template.state_machines]
+        client = self._stack.client("stepfunctions")
+        pages = [
+            page for arn in machines for page in client.get_paginator("list_executions").paginate(stateMachineArn=arn)
+        ]
+        return sum(self._stack.transitions(each["executionArn"]) for page in pages for each in page["executions"])
+
+    def _check(self, spent: _SoFar, jobs: int, requests: int, transitions: int) -> None:
+        """Nothing fails and nothing is retried here, so every count can be held against another one."""
+        by_route = {route.function for route in self._template.routes}
+        asked = stages = 0
+        for function in self._template.functions:
+            times = len(spent.milliseconds.get(function.name, ()))
+            if function.logical_id in by_route:
+                asked += times
+            elif not function.has_url and not self._is_scheduled(function):
+                stages += times
+        if asked != requests or stages != transitions or spent.streams != jobs:
+            raise CountingFailed(
+                f"{requests} requests ran {asked} functions, {transitions} transitions ran {stages}, "
+                f"{jobs} watchers {spent.streams}: not every invocation was counted"
+            )
+
+    def _routes(self, spent: _SoFar) -> tuple[str, ...]:
+        names = {function.logical_id: function.name for function in self._template.functions}
+        asked = [route for route in self._template.routes if names[route.function] in spent.milliseconds]
+        return tuple(sorted(f"{route.method} {route.path}" for route in asked))
+
+    def _tables(self, spent: _SoFar, jobs: int) -> dict[str, TableUse]:
+        return {
+            table.logical_id: TableUse(
+                write_units=spent.tables[table.name]["writeUnits"] / jobs,
+                read_units=spent.tables[table.name]["readUnits"] / jobs,
+                index_units={name: units / jobs for name, units in spent.tables[table.name]["indexUnits"].items()},
+                **self._stored(table.name, [i["IndexName"] for i in table.definition["GlobalSecondaryIndexes"]]),
+            )
+            for table in self._template.tables
+            if table.name in spent.tables
+        }
+
+    def _stored(self, table: str, indexes: Sequence[str]) -> dict[str, float]:
+        """What a job has left behind, by how long it stays."""
+        client, now = self._stack.client("dynamodb"), time.time()
+        expiring = kept = 0.0
+        for index in (None, *indexes):
+            arguments = {"TableName": table} if index is None else {"TableName": table, "IndexName": index}
+            for page in client.get_paginator("scan").paginate(**arguments):
+                for item in page["Items"]:
+                    size = item_bytes(item) + ITEM_BYTES
+                    if "expiresAt" in item:
+                        expiring += size * max(0.0, float(item["expiresAt"]["N"]) - now) / MONTH_SECONDS
+                    elif index is None:
+                        kept += size
+        return {"expiring_byte_months": expiring / self._jobs_so_far, "kept_bytes": kept / self._jobs_so_far}
+
+    def _objects(self) -> list[int]:
+        client = self._stack.client("s3")
+        return [
+            each["Size"]
+            for bucket in self._template.buckets
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+            for each in page.get("Contents", ())
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _SoFar:
+    """Sums; `milliseconds` by the function's name, each invocation as Lambda bills it; `metrics`: how often written."""
+
+    milliseconds: Mapping[str, Sequence[int]]
+    trace_ids: frozenset[str]
+    streams: int
+    tables: Mapping[str, Mapping[str, Any]]
+    log_bytes: int
+    metrics: Mapping[str, int]
+
+    @property
+    def traces(self) -> int:
+        return len(self.trace_ids)
+
+    @staticmethod
+    def of(
+        segments: Sequence[Mapping[str, Any]], tables: Mapping[str, Any], logs: Sequence[Path], streaming: str
+    ) -> _SoFar:
+        milliseconds: dict[str, list[int]] = defaultdict(list)
+        for segment in segments:
+            lasted = math.ceil((segment["end_time"] - segment["start_time"]) * 1000)
+            milliseconds[segment["name"]].append(lasted)
+        lines = [line for log in logs if log.name not in _NOT_DEPLOYED for line in log.read_bytes().splitlines()]
+        return _SoFar(
+            milliseconds=milliseconds,
+            trace_ids=frozenset(segment["trace_id"] for segment in segments),
+            streams=len(milliseconds.get(streaming, ())),
+            tables=tables,
+            log_bytes=sum(len(line) + LOG_LINE_BYTES for line in lines),
+            metrics=Counter(name for line in lines for name in metrics_in(line)),
+        )
+
+    def since(self, before: _SoFar) -> _SoFar:
+        return _SoFar(
+            milliseconds={
+                name: list(each)[len(before.milliseconds.get(name, ())) :]
+                for name, each in self.milliseconds.items()
+                if len(each) > len(before.milliseconds.get(name, ()))
+            },
+            trace_ids=self.trace_ids - before.trace_ids,
+            streams=self.streams - before.streams,
+            tables={name: _difference(table, before.tables.get(name, {})) for name, table in self.tables.items()},
+            log_bytes=self.log_bytes - before.log_bytes,
+            metrics=Counter(self.metrics) - Counter(before.metrics),
+        )
+
+
+_NOT_DEPLOYED = {"aws.log", "model.log"}
+
+
+def _difference(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    indexes = Counter(now["indexUnits"])
+    indexes.subtract(before.get("indexUnits", {}))
+    return {name: now[name] - before.get(name, 0) for name in ("writeUnits", "readUnits", "requests")} | {
+        "indexUnits": dict(indexes)
+    }
+
+
+def _segments(text: str) -> list[dict[str, Any]]:
+    """Those of functions, in the order in which they ended."""
+    documents = [json.loads(line) for line in text.splitlines()]
+    return [each for each in documents if each.get("annotations", {}).get("origin") == "AWS::Lambda::Function"]
+
+
+def metrics_in(line: bytes) -> Iterator[str]:
+    """The metrics that a line of the embedded metric format writes: a name for each combination of dimensions.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    if b'"_aws"' not in line:
+        return
+    document = json.loads(line[line.index(b"{") :])
+    for directive in document["_aws"]["CloudWatchMetrics"]:
+        for dimensions in directive["Dimensions"] or [[]]:
+            values = ",".join(f"{name}={document[name]}" for name in sorted(dimensions))
+            for metric in directive["Metrics"]:
+                yield f"{directive['Namespace']}/{metric['Name']}{{{values}}}"
+
+
+def _until(taken: Callable[[], _SoFar], enough: Callable[[_SoFar], bool]) -> _SoFar:
+    deadline = time.monotonic() + _ARRIVED_WITHIN
+    while True:
+        now = taken()
+        if enough(now) or time.monotonic() > deadline:
+            return now
+        time.sleep(0.05)

@@ -1,0 +1,61 @@
+"""Writes the tables of docs/cost.md and docs/scaling.md between their markers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.stack import ROOT
+from tools.cost.report import Report
+from tools.cost.tables import (
+    comparison_table,
+    goal_table,
+    idle_table,
+    in_use_table,
+    limits_table,
+    partition_table,
+    pipeline_table,
+    savings_tables,
+    summary_table,
+)
+
+PAGES = (ROOT / "docs" / "cost.md", ROOT / "docs" / "scaling.md")
+_BLOCK = re.compile(r"(<!-- make cost: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def blocks(report: Report) -> dict[str, str]:
+    """What stands between the markers of each name."""
+    for_jobs, for_a_month = savings_tables(report)
+    measured = report.measured
+    jobs = " and ".join(f"{counts.jobs} {name} jobs" for name, counts in measured.pipelines.items())
+    made = (
+        f"Measured on {measured.day}: {jobs}, one watcher each; the model's first token after "
+        f"{measured.first_token_ms:g} ms, then one every {measured.token_ms:g} ms. "
+        f"A local millisecond counts as {report.factor:g} of Lambda's. "
+        f"Prices of {report.prices.region}, checked on {report.prices.checked.isoformat()}."
+    )
+    tables = {
+        "summary": summary_table(report),
+        **{name: pipeline_table(report, name) for name in measured.pipelines},
+        "idle": idle_table(report),
+        "in-use": in_use_table(report),
+        "savings-jobs": for_jobs,
+        "savings-month": for_a_month,
+        "comparison": comparison_table(report),
+        "limits": limits_table(report),
+        "partition": partition_table(report),
+        "goal": goal_table(report),
+    }
+    return {"measured": made, **{name: table.as_markdown() for name, table in tables.items()}}
+
+
+def rewritten(text: str, now: Mapping[str, str]) -> str:
+    """The page with every block as it is now. Raises KeyError for a name that there is no block of."""
+    return _BLOCK.sub(lambda found: f"{found[1]}\n{now[found['name']]}\n\n{found[3]}", text)
+
+
+def write(report: Report, pages: tuple[Path, ...] = PAGES) -> None:
+    now = blocks(report)
+    for page in pages:
+        page.write_text(rewritten(page.read_text(), now))

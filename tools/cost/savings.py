@@ -1,0 +1,70 @@
+"""What would make jobs or idling cheaper, and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tools.cost.bill import JOBS
+from tools.cost.counts import MONTH_SECONDS, Counts
+from tools.cost.deployed import Deployed
+from tools.cost.idle import ROUTE_METRICS
+from tools.cost.prices import PriceList
+
+AWAITED = ("create_job", "create_ideation", "get_job", "get_ideation")
+"""What a person waits for who has just come: the others are asked by somebody whose page is already there."""
+
+DEFAULT_SAMPLING = 0.05
+"""Of traces beyond one a second.
+https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """`usd` for 1,000 jobs of each pipeline, or for a month."""
+
+    what: str
+    price: str
+    usd: float
+
+
+def for_a_month(deployed: Deployed, routes: int, prices: PriceList) -> Iterator[Saving]:
+    """Dollars a month."""
+    awaited = sum(gb for name, gb in deployed.snapshot_gb.items() if name in AWAITED)
+    cached = sum(deployed.snapshot_gb.values())
+    month = prices["snapstart_cache"].of(MONTH_SECONDS)
+    names = ", ".join(name for name in AWAITED if name in deployed.snapshot_gb)
+    yield Saving(f"SnapStart on {names} only", "a cold start of a second or so elsewhere", (cached - awaited) * month)
+    yield Saving("512 MB for functions with SnapStart", "half the CPU for whoever waits", cached / 2 * month)
+    if deployed.routes_have_metrics:
+        what = "no detailed metrics of routes (`DetailedMetricsEnabled`)"
+        usd = prices["custom_metric"].of(routes * ROUTE_METRICS)
+        yield Saving(what, "the functions' own `Requests` remain", usd)
+
+
+def for_jobs(pipelines: Mapping[str, Counts], prices: PriceList, factor: float) -> Iterator[tuple[Saving, ...]]:
+    """Dollars for 1,000 jobs, a row of savings by the same means, one for each pipeline."""
+    by_means = zip(*(tuple(_of_one(counts, prices, factor)) for counts in pipelines.values()), strict=True)
+    yield from by_means
+
+
+def _of_one(counts: Counts, prices: PriceList, factor: float) -> Iterator[Saving]:
+    def of(name: str, units: float) -> float:
+        return prices[name].of(units * JOBS)
+
+    streaming = counts.functions["stream_job"].gb_seconds(factor)
+    generating = sum(each.gb_seconds(factor) for name, each in counts.functions.items() if name.startswith("generate_"))
+    every = sum(each.gb_seconds(factor) for each in counts.functions.values())
+    state = of("state_transition", 1) + of("lambda_request", 1)
+    yield Saving("one state fewer, such as completing a job in its last stage", "a retry repeats more", state)
+    yield Saving("256 MB for `stream_job`", "to be measured: 0.14 vCPU", of("lambda_gb_second", streaming / 2))
+    yield Saving("512 MB for `generate_…`", "to be measured: 0.29 vCPU", of("lambda_gb_second", generating / 2))
+    yield Saving("arm64 for everything", "another adapter layer; wheels", of("lambda_gb_second", every * 0.2))
+    milliseconds = sum(each.milliseconds for name, each in counts.functions.items() if name.startswith("generate_"))
+    # One at every tenth of a second of generating, and of one unit each: no model writes a kilobyte in that time.
+    appends = min(milliseconds / 100, sum(use.write_units for use in counts.tables.values()))
+    yield Saving("appends 200 ms apart instead of 100", "text comes in larger steps", of("dynamodb_write", appends / 2))
+    yield Saving(
+        "X-Ray's default sampling", "not every job has a trace", of("trace", counts.traces * (1 - DEFAULT_SAMPLING))
+    )
