@@ -28,8 +28,9 @@ def test_the_lineage_links_what_was_asked_for_to_what_came_of_it(user: ApiUser) 
 
 
 def test_what_an_earlier_end_left_stays_beside_what_came_later(user: ApiUser) -> None:
-    created = user.new_run("token_ms=1, error_after=250, times=3", ideaCount=4)
+    created = user.new_run("first_token_ms=0, token_ms=0, error_after=200, times=3", ideaCount=20)
     failed = user.ended(created["jobId"])
+    assert failed["status"] == "failed"
     kept = [item["data"] for item in failed["items"]]
     assert kept
     user.api.post(f"/jobs/{created['jobId']}/resume")
@@ -40,5 +41,5 @@ def test_what_an_earlier_end_left_stays_beside_what_came_later(user: ApiUser) ->
     ideas = {each["version"]: each["content"]["ideas"] for each in lineage["artefacts"] if each["role"] == "ideas"}
     assert ideas[1] == kept
     assert ideas[2][: len(kept)] == kept
-    assert len(ideas[2]) == 4
+    assert len(ideas[2]) == 20
     assert [transform["outputs"] for transform in lineage["transforms"]] == [{"ideas": "ideas.v2"}]
