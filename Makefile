@@ -44,6 +44,7 @@ lock: .venv/.synced ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 	$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/dev.lock
 	$(BIN)/uv pip compile -q pyproject.toml --group browser --constraint requirements/dev.lock --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/browser.lock
+	for peer in $(PEERS); do $(BIN)/uv pip compile -q requirements/peers/$$peer.in --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/peers/$$peer.lock; done
 	$(BIN)/uv pip compile -q --group sam --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/sam.lock
 	$(BIN)/uv pip compile -q pyproject.toml --universal --no-annotate --no-header --python-version 3.11 -o layers/dependencies/requirements.txt
 
@@ -103,6 +104,20 @@ bench: .venv/.synced ## the peers' benchmark job on the local stack, beside its 
 .PHONY: bench-load
 bench-load: .venv/.synced ## 1, 10 and 50 jobs at once with two watchers each; units of 1, 10 and 100 kB outputs
 	@$(BIN)/python -m tests.bench.load
+
+# Millrace beside others' systems, each installed from its own lock. ARGS="--rounds 5", ARGS="--only taskiq".
+PEERS := langgraph taskiq dbos
+
+.venv-peers/%/.synced: requirements/peers/%.lock | .venv/.synced
+	@echo "setting up $(@D)"
+	@$(PYTHON) -m venv $(@D)
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(@D)/bin/python $<
+	@touch $@
+
+.PHONY: bench-peers
+bench-peers: .venv/.synced ## the benchmark job on Millrace and on LangGraph, Redis with taskiq and DBOS, in one table
+	@for peer in $(PEERS); do $(MAKE) --no-print-directory .venv-peers/$$peer/.synced || rm -rf .venv-peers/$$peer; done
+	@$(BIN)/python -m tests.bench.peers $(ARGS)
 
 # ARGS="--jobs 50 --factor 1.5 --json"; --write puts the figures into docs/cost.md and docs/scaling.md, and --as-measured
 # runs nothing, but prices the last figures anew, as after a change of the template.

@@ -1,0 +1,107 @@
+"""`make bench-peers`: one job through Millrace's local stack and through its peers, side by side in one run."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from local.model_control import ModelControl
+from tests.bench.peers.dbos import Dbos
+from tests.bench.peers.langgraph import LangGraph
+from tests.bench.peers.measuring import Bench, Measured, Rounds
+from tests.bench.peers.millrace import Millrace
+from tests.bench.peers.peer import ROOT, Peer
+from tests.bench.peers.process import NotStarted, Service, free_port
+from tests.bench.peers.report import markdown, row
+from tests.bench.peers.system import System, Unavailable
+from tests.bench.peers.taskiq import Taskiq
+from tests.bench.watched_job import BenchmarkBroken
+
+PEERS: dict[str, list[Peer]] = {
+    "taskiq": [Taskiq()],
+    "langgraph": [LangGraph()],
+    "dbos": [Dbos(0), Dbos(100)],
+}
+
+_told = Console(stderr=True, highlight=False)
+
+
+@contextlib.contextmanager
+def model_server() -> Iterator[str]:
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="millrace-model-") as folder:
+        service = Service(
+            [sys.executable, "-m", "local.model_server", "--port", str(port)],
+            cwd=Path(folder),
+            ready=f"http://127.0.0.1:{port}/healthz",
+            environment={"PYTHONPATH": str(ROOT)},
+        )
+        service.start()
+        try:
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            service.stop()
+
+
+def measure_millrace(bench: Bench, model_url: str) -> list[list[str]]:
+    """Threads are what `make bench` times; a killed worker needs functions in processes of their own."""
+    rows = []
+    for model_api in ("chat_completions", "responses"):
+        timed = Millrace("threads", model_api)
+        measured = Measured()
+        _told.print(f"{timed.name}: {timed.note}")
+        if model_api == "chat_completions":
+            with timed.running(model_url):
+                measured.speed = bench.speed_of(timed)
+                measured.paced = bench.dropped(timed, token_ms=5)
+                measured.at_full_speed = bench.dropped(timed, token_ms=0)
+        killed = Millrace("processes", model_api)
+        with killed.running(model_url):
+            measured.killed = bench.killed(killed)
+        rows.append(row(timed.name, measured))
+    return rows
+
+
+def measure_peer(bench: Bench, peer: System, model_url: str) -> list[str]:
+    _told.print(f"{peer.name}: {peer.note}")
+    try:
+        with peer.running(model_url):
+            speed = bench.speed_of(peer)
+            paced, at_full_speed = bench.dropped(peer, token_ms=5), bench.dropped(peer, token_ms=0)
+            return row(peer.name, Measured(speed, paced, at_full_speed, bench.killed(peer)))
+    except (Unavailable, NotStarted, BenchmarkBroken, httpx.HTTPError, OSError) as error:
+        return [peer.name, f"not measured: {error or type(error).__name__}"]
+
+
+def machine() -> str:
+    load = " ".join(f"{each:.1f}" for each in os.getloadavg())
+    cores = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    return f"{platform.system()} {platform.machine()}, {cores}; load {load}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench-peers", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="10 jobs alone, 40 together, 3 dropped, 1 killed in each")
+    parser.add_argument("--only", nargs="*", choices=[*PEERS], default=[*PEERS], help="beside Millrace")
+    options = parser.parse_args()
+    began, before = time.monotonic(), machine()
+    with model_server() as model_url, ModelControl(model_url) as model:
+        bench = Bench(model, Rounds.of(options.rounds))
+        rows = measure_millrace(bench, model_url)
+        rows += [measure_peer(bench, peer, model_url) for name in options.only for peer in PEERS[name]]
+    sys.stdout.write(f"\n{before} at the start, {machine().rpartition('; ')[2]} at the end; ")
+    sys.stdout.write(f"rounds {options.rounds}, {time.monotonic() - began:.0f} s\n\n{markdown(rows)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Millrace's local stack: threads for what is timed, a process per function where a worker is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator
+from typing import Literal
+
+import httpx
+
+from local.stack import LocalStack
+from tests.bench.peers.process import Usage, usage_of
+from tests.bench.peers.system import Asked, ServerEvent, System, What
+from tests.bench.watched_job import REQUEST
+
+USERS = 20
+_STAGE = "generate_suggestions"
+_MEANINGS: dict[str, What] = {
+    "delta": "text",
+    "reset": "reset",
+    "snapshot": "reset",
+    "complete": "complete",
+    "error": "error",
+    "cancelled": "error",
+}
+
+
+class Millrace(System):
+    """`model_api`: "chat_completions", or "responses", which a retried stage can be attached to again."""
+
+    def __init__(self, functions: Literal["threads", "processes"], model_api: str) -> None:
+        self.name = f"Millrace ({'Responses API' if model_api == 'responses' else 'chat completions'})"
+        self.note = f"local stack on moto; what is killed is the process of {_STAGE}, after which its stage is retried"
+        self._functions: Literal["threads", "processes"] = functions
+        self._model_api = model_api
+
+    @contextlib.contextmanager
+    def running(self, model_url: str) -> Iterator[None]:
+        environment = {"JOB_CREATIONS_PER_MINUTE": "100000", "MODEL_API": self._model_api}
+        with LocalStack(self._functions, model_url=model_url, model="scripted-1", environment=environment) as stack:
+            self._stack = stack
+            self._tokens = [stack.token(f"bench-{user}") for user in range(USERS)]
+            yield
+
+    async def create(self, client: httpx.AsyncClient, user: int) -> Asked:
+        headers = {"Authorization": f"Bearer {self._tokens[user]}"}
+        answer = await client.post(f"{self._stack.api_url}/jobs", json=REQUEST, headers=headers)
+        answer.raise_for_status()
+        return Asked(answer.json()["data"]["streamUrl"], headers)
+
+    def read(self, event: ServerEvent) -> tuple[What, str]:
+        what = _MEANINGS.get(event.name, "other")
+        return what, json.loads(event.data)["text"] if what in {"text", "reset"} else ""
+
+    def usage(self) -> Usage:
+        return usage_of(self._stack.pids().values())
+
+    def kill_worker(self) -> None:
+        for pid in self._stack.processes()[_STAGE]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)

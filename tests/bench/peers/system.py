@@ -1,0 +1,74 @@
+"""What the benchmark knows of a system: how to ask it for a job, and how to read what it streams."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+import httpx
+
+from tests.bench.peers.process import Usage
+
+What = Literal["text", "reset", "complete", "error", "forgotten", "other"]
+
+
+class Unavailable(Exception):
+    """This system cannot be measured on this machine; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A job that was accepted, and where it streams."""
+
+    stream_url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    status_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """One event of `text/event-stream`; `id` is empty where there is none."""
+
+    name: str
+    id: str
+    data: str
+
+    @classmethod
+    def parse(cls, block: str) -> Self:
+        fields = {"event": "", "id": "", "data": ""}
+        for line in block.split("\n"):
+            name, _, value = line.partition(": ")
+            if name in fields:
+                fields[name] += value
+        return cls(fields["event"], fields["id"], fields["data"])
+
+
+class System(abc.ABC):
+    """Started as a context manager against the model server at `model_url`; raises Unavailable with the reason."""
+
+    name: str
+    note: str = ""
+
+    @abc.abstractmethod
+    def running(self, model_url: str) -> contextlib.AbstractContextManager[None]: ...
+
+    @abc.abstractmethod
+    async def create(self, client: httpx.AsyncClient, user: int) -> Asked:
+        """Ask for one job in the name of one of the users 0 to 19."""
+
+    @abc.abstractmethod
+    def read(self, event: ServerEvent) -> tuple[What, str]:
+        """What an event means, with the text it adds or, for a reset, leaves."""
+
+    @abc.abstractmethod
+    def usage(self) -> Usage: ...
+
+    @abc.abstractmethod
+    def kill_worker(self) -> None:
+        """SIGKILL for what runs the job, and a new start by whatever restarts it in this system."""
+
+    async def ended(self, client: httpx.AsyncClient, asked: Asked) -> What | None:
+        """Asked when a connection ended without saying how the job stands; None: come back to the stream."""
+        return None

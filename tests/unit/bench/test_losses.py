@@ -1,0 +1,48 @@
+"""What counts as lost and as repeated in what a watcher was left with."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.peers.losses import Losses, losses_of
+
+FIRST = [f"{1_700_000_000_000_000_000 + number}" for number in range(5)]
+SECOND = [f"{1_800_000_000_000_000_000 + number}" for number in range(5)]
+"""Two answers of the model, five tokens each."""
+
+
+@pytest.mark.parametrize(
+    ("shown", "lost", "repeated"),
+    [
+        (FIRST, 0, 0),
+        ([], 5, 0),
+        (FIRST[:2] + FIRST[3:], 1, 0),
+        (FIRST[:3] + FIRST[2:], 0, 1),
+        (FIRST + FIRST, 0, 5),
+        (FIRST[:2] + FIRST[1:2] + FIRST[3:], 1, 1),
+        (SECOND, 0, 0),
+        (FIRST[:3] + SECOND, 0, 3),
+        (FIRST[:3] + SECOND[3:], 0, 0),
+    ],
+    ids=[
+        "whole",
+        "nothing seen",
+        "one left out",
+        "one twice",
+        "everything twice",
+        "one left out and another twice",
+        "a second answer in place of the first",
+        "a second answer behind a part of the first",
+        "a second answer that goes on where the first broke off",
+    ],
+)
+def test_losses_are_counted_by_token(shown: list[str], lost: int, repeated: int) -> None:
+    assert Losses.of(shown, expected=5) == Losses(lost, repeated)
+
+
+def test_the_tokens_of_a_text_are_its_stamps_whatever_stands_between() -> None:
+    assert losses_of(f'{{"title": "{FIRST[0]} {FIRST[1]} "}}, 12 words', expected=3) == Losses(lost=1)
+
+
+def test_losses_add_up_over_jobs() -> None:
+    assert sum([Losses(1, 2), Losses(0, 3)], Losses()) == Losses(1, 5)
