@@ -19,10 +19,8 @@ BEHAVIOUR = {"tokens": TOKENS, "timestamps": True, "first_token_ms": FIRST_TOKEN
 """What the scripted model is told: the job that all systems of this field are compared by."""
 
 STAMP = re.compile(rb"\b\d{19}\b")
-REQUEST = {
-    "pipeline": "suggestion",
-    "input": {"pageOrComponent": "Benchmark", "featureType": "optimization", "priorityLevel": "high"},
-}
+INPUT = {"pageOrComponent": "Benchmark", "featureType": "optimization", "priorityLevel": "high"}
+REQUEST = {"pipeline": "suggestion", "input": INPUT}
 
 
 class BenchmarkBroken(Exception):

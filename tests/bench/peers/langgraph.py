@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.bench.peers.peer import APPS, PROMPT, Peer
+from tests.bench.peers.peer import APPS, Peer, prompt_about
 from tests.bench.peers.process import Service, free_port
 from tests.bench.peers.system import Asked, ServerEvent, What
 
@@ -46,11 +46,11 @@ class LangGraph(Peer):
             )
         )
 
-    async def create(self, client: httpx.AsyncClient, user: int) -> Asked:
+    async def create(self, client: httpx.AsyncClient, user: int, subject: str) -> Asked:
         thread = (await client.post(f"{self._url}/threads", json={})).raise_for_status().json()["thread_id"]
         wanted = {
             "assistant_id": "job",
-            "input": {"prompt": PROMPT},
+            "input": {"prompt": prompt_about(subject)},
             "stream_mode": ["custom"],
             "stream_resumable": True,
             "on_disconnect": "continue",

@@ -14,7 +14,7 @@ import httpx
 from local.stack import LocalStack
 from tests.bench.peers.process import Usage, usage_of
 from tests.bench.peers.system import Asked, ServerEvent, System, What
-from tests.bench.watched_job import REQUEST
+from tests.bench.watched_job import INPUT, REQUEST
 
 USERS = 20
 _STAGE = "generate_suggestions"
@@ -45,9 +45,10 @@ class Millrace(System):
             self._tokens = [stack.token(f"bench-{user}") for user in range(USERS)]
             yield
 
-    async def create(self, client: httpx.AsyncClient, user: int) -> Asked:
+    async def create(self, client: httpx.AsyncClient, user: int, subject: str) -> Asked:
         headers = {"Authorization": f"Bearer {self._tokens[user]}"}
-        answer = await client.post(f"{self._stack.api_url}/jobs", json=REQUEST, headers=headers)
+        wanted = {**REQUEST, "input": {**INPUT, "pageOrComponent": subject}}
+        answer = await client.post(f"{self._stack.api_url}/jobs", json=wanted, headers=headers)
         answer.raise_for_status()
         return Asked(answer.json()["data"]["streamUrl"], headers)
 
@@ -60,5 +61,4 @@ class Millrace(System):
 
     def kill_worker(self) -> None:
         for pid in self._stack.processes()[_STAGE]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)

@@ -17,7 +17,10 @@ from tests.bench.peers.system import Asked, ServerEvent, System, Unavailable, Wh
 ROOT = Path(__file__).resolve().parents[3]
 APPS = Path(__file__).parent / "apps"
 ENVIRONMENTS = ROOT / ".venv-peers"
-PROMPT = "Suggest what to make of the page that is being measured."
+
+
+def prompt_about(subject: str) -> str:
+    return f"Suggest what to make of this page: {subject}."
 
 
 class Peer(System):
@@ -61,8 +64,8 @@ class WebPeer(Peer):
 
     url: str
 
-    async def create(self, client: httpx.AsyncClient, user: int) -> Asked:
-        answer = await client.post(f"{self.url}/jobs", params={"prompt": PROMPT})
+    async def create(self, client: httpx.AsyncClient, user: int, subject: str) -> Asked:
+        answer = await client.post(f"{self.url}/jobs", params={"prompt": prompt_about(subject)})
         answer.raise_for_status()
         accepted: dict[str, Any] = answer.json()
         return Asked(f"{self.url}/jobs/{accepted['jobId']}/stream")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,7 +18,8 @@ import httpx
 READY_SECONDS = 90.0
 STOPPED_SECONDS = 5.0
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_PROPORTIONAL = re.compile(r"^Pss: *(\d+) kB$", re.MULTILINE)
+"""Memory that several processes share is counted once: a database's are mostly that."""
 
 
 class NotStarted(Exception):
@@ -26,7 +28,7 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Seconds of CPU since their start, and megabytes resident now, of processes that live."""
+    """Seconds of CPU since their start, and megabytes of memory now, of processes that live."""
 
     cpu_seconds: float
     megabytes: float
@@ -47,13 +49,13 @@ def tree(pid: int) -> list[int]:
 
 
 def usage_of(pids: Iterable[int]) -> Usage:
-    ticks = pages = 0
+    ticks = kilobytes = 0
     for pid in pids:
         with contextlib.suppress(OSError):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])
-            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return Usage(ticks / _TICKS, pages * _PAGE / 1e6)
+            kilobytes += int(_PROPORTIONAL.findall(Path(f"/proc/{pid}/smaps_rollup").read_text())[0])
+    return Usage(ticks / _TICKS, kilobytes * 1024 / 1e6)
 
 
 def free_port() -> int:

@@ -55,8 +55,8 @@ class System(abc.ABC):
     def running(self, model_url: str) -> contextlib.AbstractContextManager[None]: ...
 
     @abc.abstractmethod
-    async def create(self, client: httpx.AsyncClient, user: int) -> Asked:
-        """Ask for one job in the name of one of the users 0 to 19."""
+    async def create(self, client: httpx.AsyncClient, user: int, subject: str) -> Asked:
+        """Ask for one job about `subject`, in the name of one of the users 0 to 19."""
 
     @abc.abstractmethod
     def read(self, event: ServerEvent) -> tuple[What, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -51,6 +50,12 @@ class Taskiq(WebPeer):
         return found
 
     def kill_worker(self) -> None:
-        for pid in tree(self._worker.pid)[1:]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        workers = [pid for pid in tree(self._worker.pid)[1:] if not _is_resource_tracker(pid)]
+        if not workers:
+            raise Unavailable("taskiq has no worker processes to kill")
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+
+
+def _is_resource_tracker(pid: int) -> bool:
+    return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()

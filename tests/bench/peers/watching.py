@@ -13,6 +13,9 @@ from tests.bench.peers.losses import STAMP, Losses, losses_of
 from tests.bench.peers.system import Asked, ServerEvent, System, What
 from tests.bench.watched_job import FIRST_TOKEN_MS, TOKENS
 
+SUBJECT = "Benchmark"
+"""What the jobs that are watched are about, by which their model calls are known."""
+
 COME_BACK_AFTER = 0.1
 """Seconds, the same for all: what a system asks its clients to wait is not held against it."""
 
@@ -54,7 +57,7 @@ async def watch(
     `drop_at`: token counts at which the connection is dropped; `at`: a token count at which something is called once.
     """
     began = time.time_ns()
-    asked = await system.create(client, user)
+    asked = await system.create(client, user, SUBJECT)
     watcher = _Watcher(client, system, asked, began, list(drop_at), at)
     watcher.seen.create_ms = (time.time_ns() - began) / 1e6
     try:

@@ -28,7 +28,7 @@ class Recorded(System):
     def running(self, model_url: str) -> Iterator[None]:
         yield
 
-    async def create(self, client: httpx.AsyncClient, user: int) -> Asked:
+    async def create(self, client: httpx.AsyncClient, user: int, subject: str) -> Asked:
         return Asked("http://recorded/stream")
 
     def read(self, event: ServerEvent) -> tuple[What, str]:
