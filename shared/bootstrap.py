@@ -73,47 +73,47 @@ def _pipeline_in(module: object) -> Pipeline:
 
 @functools.cache
 def _jobs() -> DynamoJobStore:
-    return DynamoJobStore(StorageSettings().table_name, clock=utc_now)
+    return DynamoJobStore(StorageSettings.read().table_name, clock=utc_now)
 
 
 @functools.cache
 def _artefacts() -> TextArtefacts:
-    return TextArtefacts(StorageSettings().artefact_bucket)
+    return TextArtefacts(StorageSettings.read().artefact_bucket)
 
 
 @functools.cache
 def _event_log() -> DynamoEventLog:
-    return DynamoEventLog(StorageSettings().table_name, _artefacts(), clock=utc_now)
+    return DynamoEventLog(StorageSettings.read().table_name, _artefacts(), clock=utc_now)
 
 
 @functools.cache
 def _checkpoints() -> DynamoCheckpointStore:
-    return DynamoCheckpointStore(StorageSettings().table_name, _artefacts(), clock=utc_now)
+    return DynamoCheckpointStore(StorageSettings.read().table_name, _artefacts(), clock=utc_now)
 
 
 @functools.cache
 def _records() -> DynamoRecordStore:
-    return DynamoRecordStore(StorageSettings().table_name)
+    return DynamoRecordStore(StorageSettings.read().table_name)
 
 
 @functools.cache
 def _agents() -> DynamoAgentStore:
-    return DynamoAgentStore(StorageSettings().durable_table_name, clock=utc_now)
+    return DynamoAgentStore(StorageSettings.read().durable_table_name, clock=utc_now)
 
 
 @functools.cache
 def agent_service() -> AgentService:
-    return AgentService(agents=_agents(), allowed_models=ModelSettings().allowed_models, clock=utc_now)
+    return AgentService(agents=_agents(), allowed_models=ModelSettings.read().allowed_models, clock=utc_now)
 
 
 def _retention() -> Retention:
-    settings = RetentionSettings()
+    settings = RetentionSettings.read()
     return Retention(settings.job_retention_seconds, settings.failed_job_retention_seconds)
 
 
 @functools.cache
 def _executions() -> StepFunctionsExecutions:
-    return StepFunctionsExecutions(ExecutionSettings().state_machine_arn_prefix)
+    return StepFunctionsExecutions(ExecutionSettings.read().state_machine_arn_prefix)
 
 
 @functools.cache
@@ -135,7 +135,7 @@ def _ender() -> JobEnder:
 
 @functools.cache
 def _runs() -> DynamoRunStore:
-    settings = StorageSettings()
+    settings = StorageSettings.read()
     return DynamoRunStore(settings.durable_table_name, TextArtefacts(settings.artefact_bucket, folder="runs"))
 
 
@@ -146,7 +146,7 @@ def _chronicle() -> RunChronicle:
 
 @functools.cache
 def _creations() -> CreationLimit:
-    return CreationLimit(_records(), limit=CreationSettings().job_creations_per_minute, clock=utc_now)
+    return CreationLimit(_records(), limit=CreationSettings.read().job_creations_per_minute, clock=utc_now)
 
 
 @functools.cache
@@ -161,14 +161,14 @@ def job_resumption() -> JobResumption:
         chronicle=_chronicle(),
         pipelines=pipelines(),
         agents=_agents(),
-        allowed_models=ModelSettings().allowed_models,
+        allowed_models=ModelSettings.read().allowed_models,
         clock=utc_now,
     )
 
 
 @functools.cache
 def job_service() -> JobService:
-    models = ModelSettings()
+    models = ModelSettings.read()
     return JobService(
         jobs=_jobs(),
         event_log=_event_log(),
@@ -176,7 +176,7 @@ def job_service() -> JobService:
         executions=_executions(),
         starter=_starter(),
         ender=_ender(),
-        keys=DynamoIdempotencyKeys(StorageSettings().table_name, clock=utc_now),
+        keys=DynamoIdempotencyKeys(StorageSettings.read().table_name, clock=utc_now),
         creations=_creations(),
         chronicle=_chronicle(),
         pipelines=pipelines(),
@@ -194,7 +194,7 @@ def ideation_runs() -> RunService:
 
 @functools.cache
 def _stage_runner() -> StageRunner:
-    bounds = LogSettings()
+    bounds = LogSettings.read()
     return StageRunner(
         jobs=_jobs(),
         event_log=_event_log(),
@@ -228,7 +228,7 @@ def chat_model() -> ChatModel:
     from shared.llm.openai_responses import OpenAIResponsesModel  # noqa: PLC0415
     from shared.llm.prices import parse_model_prices  # noqa: PLC0415
 
-    settings = ModelSettings()
+    settings = ModelSettings.read()
     adapter = OpenAIResponsesModel if settings.model_api == "responses" else OpenAIChatModel
     return adapter(
         base_url=settings.openai_base_url,
@@ -245,7 +245,7 @@ def job_watcher() -> JobWatcher:
 
 @functools.cache
 def stream_slots() -> StreamSlots:
-    settings = StreamSettings()
+    settings = StreamSettings.read()
     return StreamSlots(
         _records(), limit=settings.streams_per_user, lease_seconds=settings.stream_lease_seconds, clock=utc_now
     )
@@ -255,14 +255,14 @@ def stream_slots() -> StreamSlots:
 def job_stream() -> JobStream:
     from shared.web.stream import JobStream, StreamTimes  # noqa: PLC0415 - only the stream serves streams
 
-    settings = StreamSettings()
+    settings = StreamSettings.read()
     times = StreamTimes(settings.stream_window_seconds, settings.heartbeat_seconds)
     return JobStream(job_watcher(), stream_slots(), times)
 
 
 @functools.cache
 def ticket_office() -> TicketOffice:
-    return TicketOffice(secret(TicketSettings().ticket_secret_arn).encode(), clock=utc_now)
+    return TicketOffice(secret(TicketSettings.read().ticket_secret_arn).encode(), clock=utc_now)
 
 
 @functools.cache
@@ -276,7 +276,7 @@ def stream_gate() -> StreamGate:
 def _token_verifier() -> TokenVerifier:
     from shared.web.auth import TokenVerifier, discover_jwks_url  # noqa: PLC0415 - as above
 
-    settings = IdentitySettings()
+    settings = IdentitySettings.read()
     return TokenVerifier(
         settings.oidc_issuer,
         settings.oidc_audience,
@@ -288,11 +288,11 @@ def _token_verifier() -> TokenVerifier:
 def console_config() -> ConsoleConfig:
     from shared.web.site import ConsoleConfig  # noqa: PLC0415 - only the console has a page
 
-    identity, models = ConsoleSettings(), ModelSettings()
+    identity, models = ConsoleSettings.read(), ModelSettings.read()
     return ConsoleConfig(
         issuer=identity.oidc_issuer,
         client_id=identity.console_client_id or identity.oidc_audience,
-        stream_url=StreamSettings().stream_url,
+        stream_url=StreamSettings.read().stream_url,
         default_model=models.default_model,
         models=models.allowed_models,
     )
@@ -303,6 +303,6 @@ def console_site(app_file: str) -> Site:
     """The files in `static/` beside the function's own file."""
     from shared.web.site import Site, origin_of  # noqa: PLC0415 - as above
 
-    identity = ConsoleSettings()
-    places = (StreamSettings().stream_url, identity.oidc_issuer, identity.sign_in_origin)
+    identity = ConsoleSettings.read()
+    places = (StreamSettings.read().stream_url, identity.oidc_issuer, identity.sign_in_origin)
     return Site(Path(app_file).parent / "static", connects_to=[origin_of(url) for url in places if url])

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from shared import error_reports, tracing
+from shared import error_reports, startup, tracing
 from shared.telemetry import log
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -27,5 +27,6 @@ def observed(handler: Handler) -> Handler:
                 return handler(event, context)
         finally:
             error_reports.flush()
+            startup.over()
 
     return observing

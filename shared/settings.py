@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import os
+from typing import Literal, Self
 
-from pydantic import field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 
-class Settings(BaseSettings):
-    """Base: names are the variables' names in lower case; an empty variable counts as unset."""
+class Settings(BaseModel):
+    """Base: names are the variables' names in lower case; an empty variable counts as unset.
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+    Read here and not by pydantic-settings, which takes a tenth of a cold start to be able to read much else.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    @classmethod
+    def read(cls) -> Self:
+        """Raises pydantic's ValidationError, which names the variable."""
+        variables = {name: os.environ.get(name.upper()) for name in cls.model_fields}
+        return cls.model_validate({name: value for name, value in variables.items() if value})
 
 
 class StorageSettings(Settings):
@@ -38,7 +47,7 @@ class ModelSettings(Settings):
     """Which models may be named, and where they are."""
 
     default_model: str = ""
-    allowed_models: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_models: tuple[str, ...] = ()
     openai_base_url: str | None = None
     model_api: Literal["chat_completions", "responses"] = "chat_completions"
     model_secret_arn: str = ""

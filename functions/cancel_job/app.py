@@ -39,7 +39,7 @@ app = create_app(Operation.CANCEL_JOB)
 def cancel_job(job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[JobSummary]:
     """Cancel the job; cancelling it again answers the same."""
     job = job_service().cancel(user, job_id)
-    return exchange.answer(summary(job, Urls(request, StreamSettings().stream_url)), Entity.JOB)
+    return exchange.answer(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, job_service)

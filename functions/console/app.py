@@ -31,4 +31,4 @@ def page(request: Request) -> Response:
     return console_site(__file__).page(request)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, console_config)

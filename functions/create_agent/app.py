@@ -37,4 +37,4 @@ def create_agent(body: NewAgent, user: CurrentUser, exchange: CurrentExchange) -
     return exchange.answer(detail(agent_service().create(user, body)), Entity.AGENT)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, agent_service)

@@ -52,9 +52,9 @@ def create_ideation(
     new = NewJob("ideation", body, JobLinks(), exchange.trace_id, exchange.request_id)
     with fields_at_top_level():
         job = job_service().create(user, new, idempotency_key=idempotency_key)
-    answer = accepted(job, Urls(request, StreamSettings().stream_url))
+    answer = accepted(job, Urls(request, StreamSettings.read().stream_url))
     response.headers["Location"] = answer.run_url
     return exchange.answer(answer, Entity.RUN)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, job_service)

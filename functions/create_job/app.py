@@ -56,9 +56,9 @@ def create_job(
     """Create a job and answer its id at once."""
     new = NewJob(body.pipeline, body.input, body.links, exchange.trace_id, exchange.request_id)
     job = job_service().create(user, new, idempotency_key=idempotency_key)
-    answer = accepted(job, Urls(request, StreamSettings().stream_url))
+    answer = accepted(job, Urls(request, StreamSettings.read().stream_url))
     response.headers["Location"] = answer.status_url
     return exchange.answer(answer, Entity.JOB)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, job_service)

@@ -37,10 +37,10 @@ def create_stream_ticket(
     """A ticket bound to the caller and this job."""
     job = job_service().owned(user, job_id)
     text, ticket = ticket_office().issue(user, job.id)
-    stream_url = f"{Urls(request, StreamSettings().stream_url).stream(job.id)}?ticket={text}"
+    stream_url = f"{Urls(request, StreamSettings.read().stream_url).stream(job.id)}?ticket={text}"
     expires_at = datetime.fromtimestamp(ticket.expires_at, UTC)
     answer = StreamTicket(ticket=text, expires_at=expires_at, stream_url=stream_url)
     return exchange.answer(answer, Entity.STREAM_TICKET)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, job_service)

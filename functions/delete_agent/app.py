@@ -18,4 +18,4 @@ def delete_agent(agent_id: AgentId, user: CurrentUser, exchange: CurrentExchange
     return exchange.answer(AgentDeleted(agent_id=agent_id), Entity.AGENT)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, agent_service)

@@ -20,4 +20,4 @@ def delete_ideation(run_id: RunId, user: CurrentUser, exchange: CurrentExchange)
     return exchange.answer(RunDeleted(run_id=run_id), Entity.RUN)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, ideation_runs)

@@ -24,4 +24,4 @@ def get_agent(
     return exchange.answer(detail(agent_service().get(user, agent_id, version=version)), Entity.AGENT)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, agent_service)

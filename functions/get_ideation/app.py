@@ -19,7 +19,7 @@ app = create_app(Operation.GET_IDEATION)
 def get_ideation(run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[RunDetail]:
     """The run as it is now; also long after its job has expired."""
     view = ideation_runs().view(user, run_id)
-    return exchange.answer(detail(view, Urls(request, StreamSettings().stream_url)), Entity.RUN)
+    return exchange.answer(detail(view, Urls(request, StreamSettings.read().stream_url)), Entity.RUN)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, ideation_runs)

@@ -24,7 +24,7 @@ def get_ideation_job(
 ) -> Envelope[ActiveJob]:
     """The running transform and its job; its stream goes on after `job.lastEventId`."""
     view = ideation_runs().view(user, run_id)
-    return exchange.answer(active_job(view, Urls(request, StreamSettings().stream_url)), Entity.ACTIVE_JOB)
+    return exchange.answer(active_job(view, Urls(request, StreamSettings.read().stream_url)), Entity.ACTIVE_JOB)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, ideation_runs)

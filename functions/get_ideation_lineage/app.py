@@ -23,7 +23,7 @@ def get_ideation_lineage(
 ) -> Envelope[LineageDetail]:
     """All transforms and artefacts of the run."""
     lineage = ideation_runs().lineage(user, run_id)
-    return exchange.answer(lineage_detail(lineage, Urls(request, StreamSettings().stream_url)), Entity.LINEAGE)
+    return exchange.answer(lineage_detail(lineage, Urls(request, StreamSettings.read().stream_url)), Entity.LINEAGE)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, ideation_runs)

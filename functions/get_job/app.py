@@ -25,8 +25,8 @@ def get_job(
 ) -> Envelope[JobDetail]:
     """The job as it is now; its stream goes on after `lastEventId`."""
     view = job_service().view(user, job_id)
-    answer = detail(view, Urls(request, StreamSettings().stream_url), show_stack_trace=include == "stackTrace")
+    answer = detail(view, Urls(request, StreamSettings.read().stream_url), show_stack_trace=include == "stackTrace")
     return exchange.answer(answer, Entity.JOB)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, job_service)

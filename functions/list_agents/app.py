@@ -27,4 +27,4 @@ def list_agents(
     return exchange.answer(page(found), Entity.AGENT_LIST)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, agent_service)

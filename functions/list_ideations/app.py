@@ -29,7 +29,7 @@ def list_ideations(
 ) -> Envelope[RunList]:
     """Own runs; they do not expire."""
     found = ideation_runs().list_runs(user, status=status, limit=limit, cursor=cursor)
-    return exchange.answer(page(found, Urls(request, StreamSettings().stream_url)), Entity.RUN_LIST)
+    return exchange.answer(page(found, Urls(request, StreamSettings.read().stream_url)), Entity.RUN_LIST)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, ideation_runs)

@@ -34,9 +34,9 @@ def list_jobs(
     """Own jobs that have not expired."""
     where = JobFilter(pipeline, status, session_id, run_id, project_id)
     page = job_service().list_jobs(user, where=where, limit=limit, cursor=cursor)
-    urls = Urls(request, StreamSettings().stream_url)
+    urls = Urls(request, StreamSettings.read().stream_url)
     jobs = tuple(summary(job, urls) for job in page.jobs)
     return exchange.answer(JobList(jobs=jobs, cursor=page.cursor), Entity.JOB_LIST)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, job_service)

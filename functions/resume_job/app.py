@@ -44,7 +44,7 @@ app = create_app(Operation.RESUME_JOB)
 def resume_job(job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[JobSummary]:
     """Restart the job; its stream goes on in the same log."""
     job = job_resumption().resume(user, job_id, trace_id=exchange.trace_id, request_id=exchange.request_id)
-    return exchange.answer(summary(job, Urls(request, StreamSettings().stream_url)), Entity.JOB)
+    return exchange.answer(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, job_resumption)

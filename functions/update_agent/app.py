@@ -44,4 +44,4 @@ def update_agent(
     return exchange.answer(detail(changed), Entity.AGENT)
 
 
-handler = lambda_handler(app)
+handler = lambda_handler(app, agent_service)

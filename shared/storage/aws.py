@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import StorageThrottled, StorageUnavailable
@@ -25,13 +27,14 @@ THROTTLES = frozenset(
         "SlowDown",
     }
 )
+SERVICES = ("dynamodb", "s3", "stepfunctions", "secretsmanager")
+_making = Lock()  # boto3's sessions, unlike its clients, are not for several threads at once
 
 
 @functools.cache
 def client(service: str) -> Any:
     """A boto3 client with short timeouts and few quick retries: what lasts longer is for Step Functions to retry."""
-    import boto3  # noqa: PLC0415 - a third of a second that functions without AWS calls should not pay
-    from botocore.config import Config  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415 - a quarter of a second that functions without AWS need not pay
 
     config = Config(
         connect_timeout=2,
@@ -39,7 +42,31 @@ def client(service: str) -> Any:
         max_pool_connections=50,
         retries={"mode": "standard", "total_max_attempts": 3},
     )
-    return boto3.session.Session().client(service, config=config)  # type: ignore[call-overload]
+    with _making:
+        return _session().client(service, config=config)
+
+
+@functools.cache
+def _session() -> Any:
+    """One for all clients: each session reads the endpoints of all of AWS anew."""
+    import boto3  # noqa: PLC0415 - as above
+
+    return boto3.session.Session()
+
+
+def make_clients() -> None:
+    """Make the clients of every service, without a request to any."""
+    for service in SERVICES:
+        client(service)
+
+
+def forget_connections() -> None:
+    """Let the clients connect anew, with credentials fetched anew."""
+    for service in SERVICES:
+        client(service).close()  # its connections: it opens others when it needs them
+    credentials = _session().get_credentials()
+    if hasattr(credentials, "refresh_needed"):
+        credentials._expiry_time = datetime.now(UTC)  # botocore has no other way to say so; a test holds it to this
 
 
 def dynamodb() -> DynamoDBClient:

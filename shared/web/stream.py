@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from shared import tracing
+from shared import startup, tracing
 from shared.errors import TransientFault
 from shared.jobs.events import Connected, Delta
 from shared.jobs.job import Job
@@ -101,6 +101,7 @@ class JobStream:
             metrics.stream_ended(time.monotonic() - began, pipeline=job.pipeline, reason=end)
             span.annotate(reason=end)
             span.end()
+            startup.over()
 
     async def _renew(self, at: Connection) -> bool:
         return await asyncio.to_thread(self._slots.renew, at.owner, at.tab, at.holder)
