@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from local import lazy_imports
 from local.deployment import Deployment
 from local.iam import role_of
 from local.signing import signing_as
@@ -180,7 +181,8 @@ class ThreadHost(FunctionHost):
         os.environ.update(_union_of_environments(deployment, self._functions.values()))
 
     def warm(self) -> None:
-        """Import every handler, in the template's order."""
+        """Import every handler, in the template's order, and what they import later."""
+        lazy_imports.import_all()
         for function in self._functions.values():
             if not function.handler.endswith(".sh"):
                 try:

@@ -8,7 +8,6 @@ import functools
 import json
 import os
 import socket
-import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -107,7 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.update(aws_environment(deployment.aws_url))
     signing.install()
     host = ProcessHost(deployment) if deployment.mode == "processes" else ThreadHost(deployment)
-    threading.Thread(target=host.warm, name="warm", daemon=True).start()
+    host.warm()
     schedule.start(deployment.template.schedules, host.invoke)
     authorizer = deployment.template.authorizer
     issuer = Issuer(

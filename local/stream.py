@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvicorn
 
+from local import lazy_imports
 from local.cors import CorsMiddleware
 from local.credentials import aws_environment
 from local.deployment import Deployment
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.update(aws_environment(deployment.aws_url, role=role_of(function.logical_id)))
     os.environ.update(deployment.variables(function))
     package = ".".join(function.code.relative_to(deployment.root.resolve()).parts)
+    lazy_imports.import_all()
     app = importlib.import_module(f"{package}.app").app
     config = uvicorn.Config(
         CorsMiddleware(TracedFunction(app, function.name), function.url_cors),
