@@ -35,7 +35,15 @@ class Taskiq(WebPeer):
         self.url = f"http://127.0.0.1:{port}"
         web = [str(self.program("uvicorn")), "taskiq_app:app", "--port", str(port), "--log-level", "warning"]
         self.begin(Service(web, cwd=folder, ready=f"{self.url}/docs", environment=environment))
-        worker = [str(self.program("taskiq")), "worker", "taskiq_app:broker", "--workers", "2"]
+        worker = [
+            str(self.program("taskiq")),
+            "worker",
+            "taskiq_app:broker",
+            "--workers",
+            "2",
+            "--log-level",
+            "WARNING",
+        ]
         self._worker = self.begin(Service(worker, cwd=folder, ready=None, environment=environment))
 
     def _redis(self) -> str:
