@@ -70,5 +70,5 @@ def test_an_expired_job_is_gone_everywhere(hurried_user: ApiUser) -> None:
 
 
 def test_a_path_that_is_none_of_ours_is_not_found(user: ApiUser) -> None:
-    refusal(user.api.get("/"), 404, "NOT_FOUND")
+    refusal(user.api.get("/nowhere"), 404, "NOT_FOUND")
     refusal(user.streams.get("/"), 404, "NOT_FOUND")
