@@ -116,7 +116,7 @@ PEERS := langgraph taskiq dbos
 
 .PHONY: bench-peers
 bench-peers: .venv/.synced ## the benchmark job on Millrace and on LangGraph, Redis with taskiq and DBOS, in one table
-	@for peer in $(PEERS); do $(MAKE) --no-print-directory .venv-peers/$$peer/.synced || rm -rf .venv-peers/$$peer; done
+	@for peer in $(PEERS); do $(MAKE) --silent .venv-peers/$$peer/.synced || rm -rf .venv-peers/$$peer; done
 	@$(BIN)/python -m tests.bench.peers $(ARGS)
 
 # ARGS="--jobs 50 --factor 1.5 --json"; --write puts the figures into docs/cost.md and docs/scaling.md, and --as-measured
