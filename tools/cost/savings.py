@@ -11,14 +11,6 @@ from tools.cost.deployed import Deployed
 from tools.cost.idle import ROUTE_METRICS
 from tools.cost.prices import PriceList
 
-AWAITED = ("create_job", "create_ideation", "get_job", "get_ideation")
-"""What a person waits for who has just come: the others are asked by somebody whose page is already there."""
-
-DEFAULT_SAMPLING = 0.05
-"""Of traces beyond one a second.
-https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Saving:
@@ -31,11 +23,9 @@ class Saving:
 
 def for_a_month(deployed: Deployed, routes: int, prices: PriceList) -> Iterator[Saving]:
     """Dollars a month."""
-    awaited = sum(gb for name, gb in deployed.snapshot_gb.items() if name in AWAITED)
     cached = sum(deployed.snapshot_gb.values())
     month = prices["snapstart_cache"].of(MONTH_SECONDS)
-    names = ", ".join(name for name in AWAITED if name in deployed.snapshot_gb)
-    yield Saving(f"SnapStart on {names} only", "a cold start of a second or so elsewhere", (cached - awaited) * month)
+    yield Saving("no SnapStart (parameter `SnapStart=None`)", "a second or so for a first call", cached * month)
     yield Saving("512 MB for functions with SnapStart", "half the CPU for whoever waits", cached / 2 * month)
     if deployed.routes_have_metrics:
         what = "no detailed metrics of routes (`DetailedMetricsEnabled`)"
