@@ -11,6 +11,11 @@ from tools.cost.deployed import Deployed
 from tools.cost.idle import ROUTE_METRICS
 from tools.cost.prices import PriceList
 
+DEFAULT_SAMPLING = 0.05
+"""Of traces beyond one a second.
+https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Saving:
