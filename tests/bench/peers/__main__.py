@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -94,6 +95,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="10 jobs alone, 40 together, 3 dropped, 1 killed in each")
     parser.add_argument("--only", nargs="*", choices=[*PEERS], default=[*PEERS], help="beside Millrace")
     options = parser.parse_args()
+    # Ended from outside, too, the peers' processes are not left behind.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     began, before = time.monotonic(), machine()
     with model_server() as model_url, ModelControl(model_url) as model:
         bench = Bench(model, Rounds.of(options.rounds))
