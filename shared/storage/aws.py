@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import StorageThrottled, StorageUnavailable
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -43,15 +44,27 @@ def client(service: str) -> Any:
         retries={"mode": "standard", "total_max_attempts": 3},
     )
     with _making:
-        return _session().client(service, config=config)
+        return _session().create_client(service, config=config)
 
 
 @functools.cache
-def _session() -> Any:
-    """One for all clients: each session reads the endpoints of all of AWS anew."""
-    import boto3  # noqa: PLC0415 - as above
+def _session() -> Session:
+    """One for all clients: each session reads the endpoints of all of AWS anew.
 
-    return boto3.session.Session()
+    botocore's own and not boto3's, which adds what nobody here uses, S3's transfer manager and resources.
+    """
+    from botocore.loaders import Loader  # noqa: PLC0415 - as above
+    from botocore.session import Session  # noqa: PLC0415
+
+    class OurServices(Loader):
+        """Does not look through the folders of all services to see whether there are ours."""
+
+        def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's name for it
+            return [*SERVICES]
+
+    session = Session()
+    session.register_component("data_loader", OurServices())
+    return session
 
 
 def make_clients() -> None:
@@ -64,7 +77,7 @@ def forget_connections() -> None:
     """Let the clients connect anew, with credentials fetched anew."""
     for service in SERVICES:
         client(service).close()  # its connections: it opens others when it needs them
-    credentials = _session().get_credentials()
+    credentials: Any = _session().get_credentials()
     if hasattr(credentials, "refresh_needed"):
         credentials._expiry_time = datetime.now(UTC)  # botocore has no other way to say so; a test holds it to this
 

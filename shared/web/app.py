@@ -31,7 +31,14 @@ MAX_BODY_BYTES = 64 * 1024
 
 def create_app(operation: Operation, *, union_branches: frozenset[str] = frozenset()) -> FastAPI:
     """A FastAPI app for one operation: envelope, error answers, request ids, body limit and metrics built in."""
-    app = FastAPI(title="Millrace", version="1", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Millrace",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # what is told of a request is told below
+    )
     install(app, union_branches=union_branches)
     app.add_middleware(ExchangeMiddleware, operation=operation)
     return app
