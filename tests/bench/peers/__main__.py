@@ -23,7 +23,7 @@ from tests.bench.peers.measuring import Bench, Measured, Rounds
 from tests.bench.peers.millrace import Millrace
 from tests.bench.peers.peer import ROOT, Peer
 from tests.bench.peers.process import NotStarted, Service, free_port
-from tests.bench.peers.report import markdown, row
+from tests.bench.peers.report import killed_cell, markdown, row
 from tests.bench.peers.system import System, Unavailable
 from tests.bench.peers.taskiq import Taskiq
 from tests.bench.watched_job import BenchmarkBroken
@@ -79,7 +79,12 @@ def measure_peer(bench: Bench, peer: System, model_url: str) -> list[str]:
         with peer.running(model_url):
             speed = bench.speed_of(peer)
             paced, at_full_speed = bench.dropped(peer, token_ms=5), bench.dropped(peer, token_ms=0)
-            return row(peer.name, Measured(speed, paced, at_full_speed, bench.killed(peer)))
+            cells = row(peer.name, Measured(speed, paced, at_full_speed))
+            try:
+                cells[-1] = killed_cell(bench.killed(peer))
+            except (BenchmarkBroken, httpx.HTTPError) as error:
+                cells[-1] = f"not measured: {error or type(error).__name__}"
+            return cells
     except (Unavailable, NotStarted, BenchmarkBroken, httpx.HTTPError, OSError) as error:
         return [peer.name, f"not measured: {error or type(error).__name__}"]
 

@@ -137,7 +137,7 @@ class Bench:
             with contextlib.suppress(NotStarted):  # then it never ended, as its watcher saw
                 task.result()
         if not killing:
-            raise BenchmarkBroken(f"{system.name}: {seen.tokens} of {TOKENS} tokens, too few for its worker's death")
+            raise BenchmarkBroken(f"{seen.tokens} of {TOKENS} tokens in {PATIENCE_SECONDS:.0f} s, before any kill")
         asked = [request["messages"][-1]["content"] for request in self._model.requests()]
         calls = sum(SUBJECT in content for content in asked)
         return Killed(seen.losses, calls, seen.end or "never", seen.ended_at - killed_at, seen.resets)
