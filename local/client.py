@@ -1,4 +1,4 @@
-"""A client of the jobs API, as an application would write one: create, follow to the end, cancel, ticket.
+"""A client of the API, as an application would write one: every operation, and following a job to its end.
 
 ClientError
 ├── Refused      the API answered no, and says why; asking again is pointless but for `retry_after`
@@ -23,8 +23,9 @@ from pydantic import ValidationError
 
 from shared.jobs.events import STREAM_EVENT, TERMINAL, Connected, Snapshot, StreamEvent
 from shared.schema import Schema
+from shared.web.agents import AgentDeleted, AgentDetail, AgentList
 from shared.web.envelope import ErrorBody, ErrorEnvelope, Meta
-from shared.web.ideations import RunAccepted, RunDetail
+from shared.web.ideations import ActiveJob, LineageDetail, RunAccepted, RunDeleted, RunDetail, RunList
 from shared.web.jobs import JobAccepted, JobDetail, JobList, JobSummary, StreamTicket
 
 FIRST_WAIT: Final = 1.0
@@ -148,6 +149,38 @@ class JobsClient:
     def run(self, run_id: str) -> RunDetail:
         return self._call(RunDetail, "GET", f"/ideations/{run_id}")
 
+    def runs(self, **filters: str | int) -> RunList:
+        """Filters are the query parameters of `GET /ideations`."""
+        return self._call(RunList, "GET", "/ideations", params=filters)
+
+    def active_job(self, run_id: str) -> ActiveJob:
+        """What to follow after `job.last_event_id`; its parts are None when nothing is under way."""
+        return self._call(ActiveJob, "GET", f"/ideations/{run_id}/active-job")
+
+    def lineage(self, run_id: str) -> LineageDetail:
+        return self._call(LineageDetail, "GET", f"/ideations/{run_id}/lineage")
+
+    def delete_run(self, run_id: str) -> RunDeleted:
+        return self._call(RunDeleted, "DELETE", f"/ideations/{run_id}")
+
+    def new_agent(self, settings: Mapping[str, Any]) -> AgentDetail:
+        """`settings` are the fields of `POST /agents`."""
+        return self._call(AgentDetail, "POST", "/agents", json=dict(settings))
+
+    def agents(self, **filters: str | int) -> AgentList:
+        return self._call(AgentList, "GET", "/agents", params=filters)
+
+    def agent(self, agent_id: str, **parameters: int) -> AgentDetail:
+        """The latest version, or `version=` one."""
+        return self._call(AgentDetail, "GET", f"/agents/{agent_id}", params=parameters)
+
+    def change_agent(self, agent_id: str, changes: Mapping[str, Any]) -> AgentDetail:
+        """`changes` are the fields of `PATCH /agents/{agentId}`; answers the next version."""
+        return self._call(AgentDetail, "PATCH", f"/agents/{agent_id}", json=dict(changes))
+
+    def delete_agent(self, agent_id: str) -> AgentDeleted:
+        return self._call(AgentDeleted, "DELETE", f"/agents/{agent_id}")
+
     def get(self, job_id: str) -> JobDetail:
         return self._call(JobDetail, "GET", f"/jobs/{job_id}")
 
@@ -157,6 +190,10 @@ class JobsClient:
 
     def cancel(self, job_id: str) -> JobSummary:
         return self._call(JobSummary, "POST", f"/jobs/{job_id}/cancel")
+
+    def resume(self, job_id: str) -> JobSummary:
+        """Restart a failed or cancelled job; its stream goes on after the last event seen."""
+        return self._call(JobSummary, "POST", f"/jobs/{job_id}/resume")
 
     def ticket(self, job_id: str) -> StreamTicket:
         return self._call(StreamTicket, "POST", f"/jobs/{job_id}/stream-tickets")
