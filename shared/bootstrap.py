@@ -1,4 +1,9 @@
-"""Puts the parts together: the only place that chooses adapters. Everything is made on first use and kept."""
+"""Puts the parts together: the only place that chooses adapters. Everything is made on first use and kept.
+
+Each function here imports what it puts together: a Lambda function starts with the parts that it has a use for.
+"""
+
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
@@ -10,23 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import shared
-from shared import event_loop
-from shared.agents.service import AgentService
 from shared.clock import utc_now
-from shared.jobs.completion import JobCompletion
-from shared.jobs.endings import JobEnder, Retention
-from shared.jobs.event_log import LogBounds
-from shared.jobs.limits import CreationLimit, StreamSlots
 from shared.jobs.pipelines import Pipeline, Pipelines
-from shared.jobs.reader import JobWatcher
-from shared.jobs.resuming import JobResumption
-from shared.jobs.service import JobService
-from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRunner
-from shared.jobs.starting import JobStarter
-from shared.jobs.sweeping import StuckJobSweep
-from shared.jobs.tickets import TicketOffice
-from shared.runs.chronicle import RunChronicle
-from shared.runs.service import RunService
 from shared.settings import (
     ConsoleSettings,
     CreationSettings,
@@ -39,18 +29,30 @@ from shared.settings import (
     StreamSettings,
     TicketSettings,
 )
-from shared.storage.agents import DynamoAgentStore
-from shared.storage.artefacts import TextArtefacts
-from shared.storage.checkpoints import DynamoCheckpointStore
-from shared.storage.event_log import DynamoEventLog
-from shared.storage.executions import StepFunctionsExecutions
-from shared.storage.jobs import DynamoJobStore
-from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
-from shared.storage.runs import DynamoRunStore
-from shared.storage.secrets import secret
 
 if TYPE_CHECKING:
+    from shared.agents.service import AgentService
+    from shared.jobs.completion import JobCompletion
+    from shared.jobs.endings import JobEnder, Retention
+    from shared.jobs.limits import CreationLimit, StreamSlots
+    from shared.jobs.reader import JobWatcher
+    from shared.jobs.resuming import JobResumption
+    from shared.jobs.service import JobService
+    from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRunner
+    from shared.jobs.starting import JobStarter
+    from shared.jobs.sweeping import StuckJobSweep
+    from shared.jobs.tickets import TicketOffice
     from shared.llm.model import ChatModel
+    from shared.runs.chronicle import RunChronicle
+    from shared.runs.service import RunService
+    from shared.storage.agents import DynamoAgentStore
+    from shared.storage.artefacts import TextArtefacts
+    from shared.storage.checkpoints import DynamoCheckpointStore
+    from shared.storage.event_log import DynamoEventLog
+    from shared.storage.executions import StepFunctionsExecutions
+    from shared.storage.jobs import DynamoJobStore
+    from shared.storage.records import DynamoRecordStore
+    from shared.storage.runs import DynamoRunStore
     from shared.web.auth import StreamGate, TokenVerifier
     from shared.web.site import ConsoleConfig, Site
     from shared.web.stream import JobStream
@@ -73,56 +75,78 @@ def _pipeline_in(module: object) -> Pipeline:
 
 @functools.cache
 def _jobs() -> DynamoJobStore:
+    from shared.storage.jobs import DynamoJobStore
+
     return DynamoJobStore(StorageSettings.read().table_name, clock=utc_now)
 
 
 @functools.cache
 def _artefacts() -> TextArtefacts:
+    from shared.storage.artefacts import TextArtefacts
+
     return TextArtefacts(StorageSettings.read().artefact_bucket)
 
 
 @functools.cache
 def _event_log() -> DynamoEventLog:
+    from shared.storage.event_log import DynamoEventLog
+
     return DynamoEventLog(StorageSettings.read().table_name, _artefacts(), clock=utc_now)
 
 
 @functools.cache
 def _checkpoints() -> DynamoCheckpointStore:
+    from shared.storage.checkpoints import DynamoCheckpointStore
+
     return DynamoCheckpointStore(StorageSettings.read().table_name, _artefacts(), clock=utc_now)
 
 
 @functools.cache
 def _records() -> DynamoRecordStore:
+    from shared.storage.records import DynamoRecordStore
+
     return DynamoRecordStore(StorageSettings.read().table_name)
 
 
 @functools.cache
 def _agents() -> DynamoAgentStore:
+    from shared.storage.agents import DynamoAgentStore
+
     return DynamoAgentStore(StorageSettings.read().durable_table_name, clock=utc_now)
 
 
 @functools.cache
 def agent_service() -> AgentService:
+    from shared.agents.service import AgentService
+
     return AgentService(agents=_agents(), allowed_models=ModelSettings.read().allowed_models, clock=utc_now)
 
 
 def _retention() -> Retention:
+    from shared.jobs.endings import Retention
+
     settings = RetentionSettings.read()
     return Retention(settings.job_retention_seconds, settings.failed_job_retention_seconds)
 
 
 @functools.cache
 def _executions() -> StepFunctionsExecutions:
+    from shared.storage.executions import StepFunctionsExecutions
+
     return StepFunctionsExecutions(ExecutionSettings.read().state_machine_arn_prefix)
 
 
 @functools.cache
 def _starter() -> JobStarter:
+    from shared.jobs.starting import JobStarter
+
     return JobStarter(executions=_executions(), ender=_ender(), retention=_retention())
 
 
 @functools.cache
 def _ender() -> JobEnder:
+    from shared.jobs.endings import JobEnder
+
     return JobEnder(
         jobs=_jobs(),
         event_log=_event_log(),
@@ -135,22 +159,31 @@ def _ender() -> JobEnder:
 
 @functools.cache
 def _runs() -> DynamoRunStore:
+    from shared.storage.artefacts import TextArtefacts
+    from shared.storage.runs import DynamoRunStore
+
     settings = StorageSettings.read()
     return DynamoRunStore(settings.durable_table_name, TextArtefacts(settings.artefact_bucket, folder="runs"))
 
 
 @functools.cache
 def _chronicle() -> RunChronicle:
+    from shared.runs.chronicle import RunChronicle
+
     return RunChronicle(runs=_runs(), checkpoints=_checkpoints(), event_log=_event_log(), pipelines=pipelines())
 
 
 @functools.cache
 def _creations() -> CreationLimit:
+    from shared.jobs.limits import CreationLimit
+
     return CreationLimit(_records(), limit=CreationSettings.read().job_creations_per_minute, clock=utc_now)
 
 
 @functools.cache
 def job_resumption() -> JobResumption:
+    from shared.jobs.resuming import JobResumption
+
     return JobResumption(
         jobs=_jobs(),
         event_log=_event_log(),
@@ -168,6 +201,9 @@ def job_resumption() -> JobResumption:
 
 @functools.cache
 def job_service() -> JobService:
+    from shared.jobs.service import JobService
+    from shared.storage.records import DynamoIdempotencyKeys
+
     models = ModelSettings.read()
     return JobService(
         jobs=_jobs(),
@@ -189,11 +225,16 @@ def job_service() -> JobService:
 
 @functools.cache
 def ideation_runs() -> RunService:
+    from shared.runs.service import RunService
+
     return RunService(kind="ideation", runs=_runs(), jobs=job_service())
 
 
 @functools.cache
 def _stage_runner() -> StageRunner:
+    from shared.jobs.event_log import LogBounds
+    from shared.jobs.stages import StageRunner
+
     bounds = LogSettings.read()
     return StageRunner(
         jobs=_jobs(),
@@ -208,25 +249,34 @@ def _stage_runner() -> StageRunner:
 
 def run_stage(stage: Stage, invocation: StageInvocation) -> StageDone:
     """Run one attempt of the stage; see StageRunner.run for what it raises."""
+
+    from shared import event_loop
+
     return event_loop.run(_stage_runner().run(stage, invocation))
 
 
 @functools.cache
 def job_completion() -> JobCompletion:
+    from shared.jobs.completion import JobCompletion
+
     return JobCompletion(jobs=_jobs(), ender=_ender())
 
 
 @functools.cache
 def stuck_job_sweep() -> StuckJobSweep:
+    from shared.jobs.sweeping import StuckJobSweep
+
     return StuckJobSweep(jobs=_jobs(), executions=_executions(), ender=_ender(), clock=utc_now)
 
 
 @functools.cache
 def chat_model() -> ChatModel:
     """The Responses API can be re-attached to; chat completions are what every compatible server speaks."""
-    from shared.llm.openai_model import OpenAIChatModel  # noqa: PLC0415 - only stages that call a model need it
-    from shared.llm.openai_responses import OpenAIResponsesModel  # noqa: PLC0415
-    from shared.llm.prices import parse_model_prices  # noqa: PLC0415
+
+    from shared.llm.openai_model import OpenAIChatModel
+    from shared.llm.openai_responses import OpenAIResponsesModel
+    from shared.llm.prices import parse_model_prices
+    from shared.storage.secrets import secret
 
     settings = ModelSettings.read()
     adapter = OpenAIResponsesModel if settings.model_api == "responses" else OpenAIChatModel
@@ -240,11 +290,15 @@ def chat_model() -> ChatModel:
 
 @functools.cache
 def job_watcher() -> JobWatcher:
+    from shared.jobs.reader import JobWatcher
+
     return JobWatcher(jobs=_jobs(), event_log=_event_log(), result_of=job_service().result, clock=utc_now)
 
 
 @functools.cache
 def stream_slots() -> StreamSlots:
+    from shared.jobs.limits import StreamSlots
+
     settings = StreamSettings.read()
     return StreamSlots(
         _records(), limit=settings.streams_per_user, lease_seconds=settings.stream_lease_seconds, clock=utc_now
@@ -253,7 +307,7 @@ def stream_slots() -> StreamSlots:
 
 @functools.cache
 def job_stream() -> JobStream:
-    from shared.web.stream import JobStream, StreamTimes  # noqa: PLC0415 - only the stream serves streams
+    from shared.web.stream import JobStream, StreamTimes
 
     settings = StreamSettings.read()
     times = StreamTimes(settings.stream_window_seconds, settings.heartbeat_seconds)
@@ -262,19 +316,22 @@ def job_stream() -> JobStream:
 
 @functools.cache
 def ticket_office() -> TicketOffice:
+    from shared.jobs.tickets import TicketOffice
+    from shared.storage.secrets import secret
+
     return TicketOffice(secret(TicketSettings.read().ticket_secret_arn).encode(), clock=utc_now)
 
 
 @functools.cache
 def stream_gate() -> StreamGate:
-    from shared.web.auth import StreamGate  # noqa: PLC0415 - only the stream checks tokens and tickets itself
+    from shared.web.auth import StreamGate
 
     return StreamGate(tokens=_token_verifier, tickets=ticket_office)
 
 
 @functools.cache
 def _token_verifier() -> TokenVerifier:
-    from shared.web.auth import TokenVerifier, discover_jwks_url  # noqa: PLC0415 - as above
+    from shared.web.auth import TokenVerifier, discover_jwks_url
 
     settings = IdentitySettings.read()
     return TokenVerifier(
@@ -286,7 +343,7 @@ def _token_verifier() -> TokenVerifier:
 
 @functools.cache
 def console_config() -> ConsoleConfig:
-    from shared.web.site import ConsoleConfig  # noqa: PLC0415 - only the console has a page
+    from shared.web.site import ConsoleConfig
 
     identity, models = ConsoleSettings.read(), ModelSettings.read()
     return ConsoleConfig(
@@ -301,7 +358,7 @@ def console_config() -> ConsoleConfig:
 @functools.cache
 def console_site(app_file: str) -> Site:
     """The files in `static/` beside the function's own file."""
-    from shared.web.site import Site, origin_of  # noqa: PLC0415 - as above
+    from shared.web.site import Site, origin_of
 
     identity = ConsoleSettings.read()
     places = (StreamSettings.read().stream_url, identity.oidc_issuer, identity.sign_in_origin)

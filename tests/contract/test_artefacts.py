@@ -5,11 +5,7 @@ Each function has its own role, which the local AWS allows what its policy in th
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -18,13 +14,26 @@ import pytest
 from local.stack import LocalStack
 from local.template import Template
 from tests.contract import build_output
-from tests.contract.build_output import BUILD, LAYERS, ROOT, event
+from tests.contract.answers import (
+    AGENT,
+    ANSWERS,
+    JOB,
+    RUN,
+    Place,
+    a_job,
+    a_job_after,
+    a_run,
+    after,
+    an_agent,
+    ask,
+    create,
+    data,
+    done,
+    function_of,
+)
+from tests.contract.build_output import BUILD, LAYERS, ROOT
 from tests.contract.emulator import Emulator, executions_waiting
 
-JOB = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
-RUN = "run_01jd8x2v5n7k3q9w4t6y8z0abc"
-AGENT = "agt_01jd8x2v5n7k3q9w4t6y8z0abc"
-AT_ONCE = "[[script: token_ms=0, first_token_ms=0]]"
 UNZIPPED_LIMIT = 250 * 1024 * 1024  # bytes of a function and its layers; Lambda's quota
 ABREAST = 2  # events at a time: what they cost is the start of their function, a second of CPU
 
@@ -35,10 +44,6 @@ TEMPLATE = Template(
 )
 # A function with a URL is a web server behind an adapter: test_stream_artefact.py invokes it.
 FUNCTIONS = [function.folder for function in TEMPLATE.functions if not function.has_url]
-
-
-def function_of(name: str) -> str:
-    return name.partition(".")[0]
 
 
 EVENTS = sorted(file.stem for file in (ROOT / "events").glob("*.json") if function_of(file.stem) in FUNCTIONS)
@@ -55,191 +60,6 @@ def emulator(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with executions_waiting(stack), Emulator(stack, tmp_path_factory.mktemp("emulator")) as started:
         yield started
     assert [access for access in stack.accesses()["refused"] if access not in before] == []
-
-
-# ---- the place of an event -------------------------------------------------------------------------------------------
-# What has to be there before, made by artefacts as well: the id in the event's file → the id it has here.
-
-Place = dict[str, str]
-
-
-def nothing(_: Emulator) -> Place:
-    return {}
-
-
-def a_job(emulator: Emulator) -> Place:
-    return {JOB: str(create(emulator, "create_job.valid")["jobId"])}
-
-
-def a_cancelled_job(emulator: Emulator) -> Place:
-    place = a_job(emulator)
-    data(ask(emulator, "cancel_job.valid", place))
-    return place
-
-
-def a_job_after(*stages: str) -> Callable[[Emulator], Place]:
-    return lambda emulator: after(emulator, a_job(emulator), stages)
-
-
-def a_brainstorming_job_after(*stages: str) -> Callable[[Emulator], Place]:
-    return lambda emulator: after(emulator, a_run(emulator), stages)
-
-
-def a_run(emulator: Emulator) -> Place:
-    """With its job."""
-    created = create(emulator, "create_ideation.valid")
-    return {RUN: created["runId"], JOB: created["jobId"]}
-
-
-def an_agent(emulator: Emulator) -> Place:
-    return {AGENT: str(data(ask(emulator, "create_agent.valid"), 201)["agentId"])}
-
-
-def after(emulator: Emulator, place: Place, stages: tuple[str, ...]) -> Place:
-    for stage in stages:
-        done(stage)(ask(emulator, f"{stage}.first_attempt", place), place)
-    return place
-
-
-def ask(emulator: Emulator, name: str, place: Place | None = None) -> Any:
-    """What the function answers to its event, about what is there."""
-    text = json.dumps(event(name))
-    for example, actual in (place or {}).items():
-        text = text.replace(example, actual)
-    return emulator.invoke(function_of(name), json.loads(text))
-
-
-def create(emulator: Emulator, name: str, **changes: Any) -> dict[str, Any]:
-    """What the event creates, with an idempotency key of its own, by a model that loses no time."""
-    new = event(name)
-    new["headers"]["idempotency-key"] = str(uuid.uuid4())
-    body = json.loads(new["body"])
-    fields = body.get("input", body)
-    fields |= {"additionalContext" if "input" in body else "requirements": AT_ONCE, **changes}
-    new["body"] = json.dumps(body)
-    created: dict[str, Any] = data(emulator.invoke(function_of(name), new), 202)
-    return created
-
-
-def data(answer: Any, status: int = 200) -> Any:
-    """The `data` of an HTTP answer that has to be a success."""
-    assert answer["statusCode"] == status, answer
-    return json.loads(answer["body"])["data"]
-
-
-# ---- what has to be answered -----------------------------------------------------------------------------------------
-
-Check = Callable[[Any, Place], None]
-
-
-def shows(field: str, wanted: str, status: int = 200) -> Check:
-    """The answer's `data` has, in this field, the id of what the event is about."""
-
-    def check(answer: Any, place: Place) -> None:
-        assert data(answer, status)[field] == place[wanted]
-
-    return check
-
-
-def has(field: str, value: Any, status: int = 200) -> Check:
-    def check(answer: Any, _: Place) -> None:
-        assert data(answer, status)[field] == value
-
-    return check
-
-
-def names(field: str, status: int = 200) -> Check:
-    """The answer's `data` has something in this field."""
-
-    def check(answer: Any, _: Place) -> None:
-        assert data(answer, status)[field]
-
-    return check
-
-
-def lists(field: str, key: str, wanted: str) -> Check:
-    def check(answer: Any, place: Place) -> None:
-        assert place[wanted] in [each[key] for each in data(answer)[field]]
-
-    return check
-
-
-def refuses(status: int, code: str) -> Check:
-    def check(answer: Any, _: Place) -> None:
-        assert answer["statusCode"] == status
-        assert json.loads(answer["body"])["error"]["code"] == code
-
-    return check
-
-
-def done(stage: str) -> Check:
-    def check(answer: Any, place: Place) -> None:
-        assert answer == {"jobId": place[JOB], "stage": stage, "status": "done"}
-
-    return check
-
-
-def is_the_page(answer: Any, _: Place) -> None:
-    assert answer["statusCode"] == 200
-    assert answer["body"].startswith("<!doctype html>")
-
-
-def is_the_client(answer: Any, _: Place) -> None:
-    sent = gzip.decompress(base64.b64decode(answer["body"]))
-    assert sent == (ROOT / "functions/console/static/millrace.js").read_bytes()
-
-
-def says_what_was_swept(answer: Any, _: Place) -> None:
-    assert answer.keys() == {"lookedAt", "ended"}, answer
-
-
-ANSWERS: dict[str, tuple[Callable[[Emulator], Place], Check]] = {
-    "create_job.valid": (nothing, names("jobId", 202)),
-    "create_job.invalid_field": (nothing, refuses(422, "VALIDATION_FAILED")),
-    "create_job.malformed_json": (nothing, refuses(400, "MALFORMED_REQUEST")),
-    "list_jobs.valid": (a_job, lists("jobs", "jobId", JOB)),
-    "get_job.valid": (a_job, shows("jobId", JOB)),
-    "cancel_job.valid": (a_job, has("status", "cancelled")),
-    "resume_job.valid": (a_cancelled_job, shows("jobId", JOB, 202)),
-    "create_stream_ticket.valid": (a_job, names("ticket", 201)),
-    "create_ideation.valid": (nothing, names("runId", 202)),
-    "list_ideations.valid": (a_run, lists("runs", "runId", RUN)),
-    "get_ideation.valid": (a_run, shows("runId", RUN)),
-    "get_ideation_job.valid": (a_run, names("job")),
-    "get_ideation_lineage.valid": (a_run, names("artefacts")),
-    "delete_ideation.valid": (a_run, shows("runId", RUN)),
-    "create_agent.valid": (nothing, names("agentId", 201)),
-    "list_agents.valid": (an_agent, lists("agents", "agentId", AGENT)),
-    "get_agent.valid": (an_agent, shows("agentId", AGENT)),
-    "update_agent.valid": (an_agent, has("version", 2)),
-    "delete_agent.valid": (an_agent, shows("agentId", AGENT)),
-    "console.root": (nothing, is_the_page),
-    "console.page": (nothing, is_the_page),
-    "console.file": (nothing, is_the_client),
-    "console.config": (nothing, names("issuer")),
-    "generate_suggestions.first_attempt": (a_job, done("generate_suggestions")),
-    "generate_suggestions.retry": (a_job, done("generate_suggestions")),
-    "validate_suggestions.first_attempt": (a_job_after("generate_suggestions"), done("validate_suggestions")),
-    "validate_suggestions.retry": (a_job_after("generate_suggestions"), done("validate_suggestions")),
-    "prepare_ideas.first_attempt": (a_run, done("prepare_ideas")),
-    "prepare_ideas.retry": (a_run, done("prepare_ideas")),
-    "generate_ideas.first_attempt": (a_brainstorming_job_after("prepare_ideas"), done("generate_ideas")),
-    "generate_ideas.retry": (a_brainstorming_job_after("prepare_ideas"), done("generate_ideas")),
-    "arrange_ideas.first_attempt": (
-        a_brainstorming_job_after("prepare_ideas", "generate_ideas"),
-        done("arrange_ideas"),
-    ),
-    "arrange_ideas.retry": (a_brainstorming_job_after("prepare_ideas", "generate_ideas"), done("arrange_ideas")),
-    "complete_job.first_attempt": (
-        a_job_after("generate_suggestions", "validate_suggestions"),
-        done("complete_job"),
-    ),
-    "record_failure.model_rate_limited": (a_job, done("record_failure")),
-    "record_failure.invalid_model_output": (a_job, done("record_failure")),
-    "record_failure.stage_timeout": (a_job, done("record_failure")),
-    "sweep_jobs.scheduled": (nothing, says_what_was_swept),
-}
-"""Event → what it needs, and what its answer has to be."""
 
 
 def answered(emulator: Emulator, name: str) -> tuple[Any, Place]:

@@ -1,0 +1,23 @@
+"""What run.sh starts behind Lambda Web Adapter: uvicorn, with app.py of the working directory.
+
+A module of ours and not uvicorn's own command, so that the garbage collector is out of the way before uvicorn and
+FastAPI are imported (shared/startup.py).
+"""
+
+from __future__ import annotations
+
+import os
+
+import uvicorn
+
+if __name__ == "__main__":
+    uvicorn.run(
+        "app:app",
+        host="127.0.0.1",
+        port=int(os.environ["AWS_LWA_PORT"]),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+    )

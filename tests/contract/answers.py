@@ -1,0 +1,219 @@
+"""What every event of `events/` needs to be there, and what has to be answered to it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from tests.contract.build_output import ROOT, event
+
+JOB = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
+RUN = "run_01jd8x2v5n7k3q9w4t6y8z0abc"
+AGENT = "agt_01jd8x2v5n7k3q9w4t6y8z0abc"
+AT_ONCE = "[[script: token_ms=0, first_token_ms=0]]"
+
+
+class Invoker(Protocol):
+    """Whatever can invoke the functions: the artefacts under Lambda's emulator, or the local stack's own host."""
+
+    def invoke(self, folder: str, payload: dict[str, Any]) -> Any:
+        """What the function of `functions/<folder>/` answers."""
+
+
+def function_of(name: str) -> str:
+    return name.partition(".")[0]
+
+
+# ---- the place of an event -------------------------------------------------------------------------------------------
+# What has to be there before, made by artefacts as well: the id in the event's file → the id it has here.
+
+Place = dict[str, str]
+
+
+def nothing(_: Invoker) -> Place:
+    return {}
+
+
+def a_job(invoker: Invoker) -> Place:
+    return {JOB: str(create(invoker, "create_job.valid")["jobId"])}
+
+
+def a_cancelled_job(invoker: Invoker) -> Place:
+    place = a_job(invoker)
+    data(ask(invoker, "cancel_job.valid", place))
+    return place
+
+
+def a_job_after(*stages: str) -> Callable[[Invoker], Place]:
+    return lambda invoker: after(invoker, a_job(invoker), stages)
+
+
+def a_brainstorming_job_after(*stages: str) -> Callable[[Invoker], Place]:
+    return lambda invoker: after(invoker, a_run(invoker), stages)
+
+
+def a_run(invoker: Invoker) -> Place:
+    """With its job."""
+    created = create(invoker, "create_ideation.valid")
+    return {RUN: created["runId"], JOB: created["jobId"]}
+
+
+def an_agent(invoker: Invoker) -> Place:
+    return {AGENT: str(data(ask(invoker, "create_agent.valid"), 201)["agentId"])}
+
+
+def after(invoker: Invoker, place: Place, stages: tuple[str, ...]) -> Place:
+    for stage in stages:
+        done(stage)(ask(invoker, f"{stage}.first_attempt", place), place)
+    return place
+
+
+def ask(invoker: Invoker, name: str, place: Place | None = None) -> Any:
+    """What the function answers to its event, about what is there."""
+    return invoker.invoke(function_of(name), payload(name, place or {}))
+
+
+def payload(name: str, place: Place) -> dict[str, Any]:
+    """The event, about what is there."""
+    text = json.dumps(event(name))
+    for example, actual in place.items():
+        text = text.replace(example, actual)
+    about: dict[str, Any] = json.loads(text)
+    return about
+
+
+def create(invoker: Invoker, name: str, **changes: Any) -> dict[str, Any]:
+    """What the event creates, with an idempotency key of its own, by a model that loses no time."""
+    new = event(name)
+    new["headers"]["idempotency-key"] = str(uuid.uuid4())
+    body = json.loads(new["body"])
+    fields = body.get("input", body)
+    fields |= {"additionalContext" if "input" in body else "requirements": AT_ONCE, **changes}
+    new["body"] = json.dumps(body)
+    created: dict[str, Any] = data(invoker.invoke(function_of(name), new), 202)
+    return created
+
+
+def data(answer: Any, status: int = 200) -> Any:
+    """The `data` of an HTTP answer that has to be a success."""
+    assert answer["statusCode"] == status, answer
+    return json.loads(answer["body"])["data"]
+
+
+# ---- what has to be answered -----------------------------------------------------------------------------------------
+
+Check = Callable[[Any, Place], None]
+
+
+def shows(field: str, wanted: str, status: int = 200) -> Check:
+    """The answer's `data` has, in this field, the id of what the event is about."""
+
+    def check(answer: Any, place: Place) -> None:
+        assert data(answer, status)[field] == place[wanted]
+
+    return check
+
+
+def has(field: str, value: Any, status: int = 200) -> Check:
+    def check(answer: Any, _: Place) -> None:
+        assert data(answer, status)[field] == value
+
+    return check
+
+
+def names(field: str, status: int = 200) -> Check:
+    """The answer's `data` has something in this field."""
+
+    def check(answer: Any, _: Place) -> None:
+        assert data(answer, status)[field]
+
+    return check
+
+
+def lists(field: str, key: str, wanted: str) -> Check:
+    def check(answer: Any, place: Place) -> None:
+        assert place[wanted] in [each[key] for each in data(answer)[field]]
+
+    return check
+
+
+def refuses(status: int, code: str) -> Check:
+    def check(answer: Any, _: Place) -> None:
+        assert answer["statusCode"] == status
+        assert json.loads(answer["body"])["error"]["code"] == code
+
+    return check
+
+
+def done(stage: str) -> Check:
+    def check(answer: Any, place: Place) -> None:
+        assert answer == {"jobId": place[JOB], "stage": stage, "status": "done"}
+
+    return check
+
+
+def is_the_page(answer: Any, _: Place) -> None:
+    assert answer["statusCode"] == 200
+    assert answer["body"].startswith("<!doctype html>")
+
+
+def is_the_client(answer: Any, _: Place) -> None:
+    sent = gzip.decompress(base64.b64decode(answer["body"]))
+    assert sent == (ROOT / "functions/console/static/millrace.js").read_bytes()
+
+
+def says_what_was_swept(answer: Any, _: Place) -> None:
+    assert answer.keys() == {"lookedAt", "ended"}, answer
+
+
+ANSWERS: dict[str, tuple[Callable[[Invoker], Place], Check]] = {
+    "create_job.valid": (nothing, names("jobId", 202)),
+    "create_job.invalid_field": (nothing, refuses(422, "VALIDATION_FAILED")),
+    "create_job.malformed_json": (nothing, refuses(400, "MALFORMED_REQUEST")),
+    "list_jobs.valid": (a_job, lists("jobs", "jobId", JOB)),
+    "get_job.valid": (a_job, shows("jobId", JOB)),
+    "cancel_job.valid": (a_job, has("status", "cancelled")),
+    "resume_job.valid": (a_cancelled_job, shows("jobId", JOB, 202)),
+    "create_stream_ticket.valid": (a_job, names("ticket", 201)),
+    "create_ideation.valid": (nothing, names("runId", 202)),
+    "list_ideations.valid": (a_run, lists("runs", "runId", RUN)),
+    "get_ideation.valid": (a_run, shows("runId", RUN)),
+    "get_ideation_job.valid": (a_run, names("job")),
+    "get_ideation_lineage.valid": (a_run, names("artefacts")),
+    "delete_ideation.valid": (a_run, shows("runId", RUN)),
+    "create_agent.valid": (nothing, names("agentId", 201)),
+    "list_agents.valid": (an_agent, lists("agents", "agentId", AGENT)),
+    "get_agent.valid": (an_agent, shows("agentId", AGENT)),
+    "update_agent.valid": (an_agent, has("version", 2)),
+    "delete_agent.valid": (an_agent, shows("agentId", AGENT)),
+    "console.root": (nothing, is_the_page),
+    "console.page": (nothing, is_the_page),
+    "console.file": (nothing, is_the_client),
+    "console.config": (nothing, names("issuer")),
+    "generate_suggestions.first_attempt": (a_job, done("generate_suggestions")),
+    "generate_suggestions.retry": (a_job, done("generate_suggestions")),
+    "validate_suggestions.first_attempt": (a_job_after("generate_suggestions"), done("validate_suggestions")),
+    "validate_suggestions.retry": (a_job_after("generate_suggestions"), done("validate_suggestions")),
+    "prepare_ideas.first_attempt": (a_run, done("prepare_ideas")),
+    "prepare_ideas.retry": (a_run, done("prepare_ideas")),
+    "generate_ideas.first_attempt": (a_brainstorming_job_after("prepare_ideas"), done("generate_ideas")),
+    "generate_ideas.retry": (a_brainstorming_job_after("prepare_ideas"), done("generate_ideas")),
+    "arrange_ideas.first_attempt": (
+        a_brainstorming_job_after("prepare_ideas", "generate_ideas"),
+        done("arrange_ideas"),
+    ),
+    "arrange_ideas.retry": (a_brainstorming_job_after("prepare_ideas", "generate_ideas"), done("arrange_ideas")),
+    "complete_job.first_attempt": (
+        a_job_after("generate_suggestions", "validate_suggestions"),
+        done("complete_job"),
+    ),
+    "record_failure.model_rate_limited": (a_job, done("record_failure")),
+    "record_failure.invalid_model_output": (a_job, done("record_failure")),
+    "record_failure.stage_timeout": (a_job, done("record_failure")),
+    "sweep_jobs.scheduled": (nothing, says_what_was_swept),
+}
+"""Event → what it needs, and what its answer has to be."""
