@@ -146,7 +146,7 @@ class Bench:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
-        command = [RUNTIME, "-m", "shared.web.server"]  # as run.sh starts it
+        command: list[str | Path] = [RUNTIME, "-m", "shared.web.server"]  # as run.sh starts it
         variables = {"AWS_LWA_PORT": str(port)}
         with self._process(function, BUILD / function.logical_id, command, "", **variables) as process:
             try:
