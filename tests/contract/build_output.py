@@ -37,10 +37,6 @@ def require(reason: str | None, *, wanted: bool = False) -> None:
     pytest.skip(reason)
 
 
-def layers_of(_: Function) -> list[Path]:
-    return LAYERS
-
-
 def missing() -> str | None:
     """What stands in the way of running the artefacts, in one line."""
     if not RUNTIME.exists() or not all(layer.is_dir() for layer in LAYERS):

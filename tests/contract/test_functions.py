@@ -6,12 +6,15 @@ import ast
 import json
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 import yaml
 
+from local.template import Template
 from shared.bootstrap import pipelines
+from tests.contract.function_kinds import Kind, kind_of
 
 ROOT = Path(__file__).parents[2]
 APPS = sorted((ROOT / "functions").glob("*/app.py"))
@@ -44,41 +47,135 @@ def test_a_function_is_short_and_says_what_it_is(app: Path) -> None:
     assert ast.get_docstring(ast.parse(text))
 
 
-@pytest.fixture(scope="module")
-def wrong_when_imported() -> dict[str, str]:
-    """Function → what is wrong with importing it, in a process of its own without one variable of ours; "" if nothing.
+# ---- what is loaded ------------------------------------------------------------------------------------------------
 
-    The processes are forks of one that has imported what all of them do: that is most of the time of an import.
+NEVER = {
+    "boto3",
+    "cryptography",
+    "jwt",
+    "openai",
+    "httpx2",
+    "sentry_sdk",
+    "pydantic_settings",
+    "rich",
+    "email_validator",
+}
+WEB = {"fastapi", "starlette", "mangum", "uvicorn", "anyio", "h11", "click", "shared.web"}
+ADAPTERS = {"shared.llm.openai_model", "shared.llm.openai_responses"}
+SERVERS = {"uvicorn", "click", "h11"}
+NOT_YET = {"botocore", "aws_lambda_powertools", "urllib3"}
+"""What a function makes use of when it is invoked, or SnapStart before it takes a snapshot."""
+
+FORBIDDEN: dict[Kind, set[str]] = {
+    "api": NEVER | NOT_YET | SERVERS | ADAPTERS | {"shared.jobs.stages", "shared.suggestions.stages"},
+    "stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.service", "shared.jobs.tickets", "shared.runs.service"},
+    "model stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.service", "shared.jobs.sweeping"},
+    # uvicorn is what starts it, and imports it.
+    "stream": NEVER | NOT_YET | ADAPTERS | {"shared.jobs.resuming", "shared.jobs.sweeping"},
+}
+"""Kind of function → modules that importing one must not load: what it has no use for, or has only when it is asked."""
+
+FORBIDDEN_IN_A_SNAPSHOT = FORBIDDEN["api"] - NOT_YET - {"shared.jobs.stages"}
+
+IN_COMMON: dict[Kind, str] = {
+    "api": "fastapi, mangum",
+    "stage": "pydantic",
+    "model stage": "pydantic",
+    "stream": "fastapi",
+}
+"""Kind of function → what all of them import, so that it is imported once and the processes are forks of that."""
+
+TEMPLATE = Template(
+    ROOT / "template.yaml",
+    parameters={"OidcIssuer": "https://issuer.example.com", "OidcAudience": "millrace"},
+    attributes={"StreamJobFunctionUrl.FunctionUrl": "https://stream.example.com/"},
+)
+KINDS: dict[str, Kind] = {function.folder: kind_of(function, TEMPLATE) for function in TEMPLATE.functions}
+VARIABLES = {function.folder: {**function.environment} for function in TEMPLATE.functions}
+CREDENTIALS = {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+
+
+def _in_processes_of_their_own(code: str, names: list[str], common: str) -> dict[str, str]:
+    """Function → what `code` says is wrong with it, "" if nothing.
+
+    Each runs in a fork of one process without one variable of ours; `code` is the body of a function of `name`.
     """
-    code = """
-import importlib, json, os, sys, traceback
-import aws_lambda_powertools, fastapi, mangum, pydantic_settings
+    program = f"""
+import importlib, io, contextlib, json, os, sys, traceback
+import {common}
+def wrong_with(name):
+{textwrap.indent(textwrap.dedent(code), "    ")}
 for name in sys.argv[1:]:
     if os.fork() == 0:
         try:
-            importlib.import_module(f"functions.{name}.app")
-            loaded = sorted({"boto3", "openai", "jwt", "httpx2"} & sys.modules.keys())
-            wrong = f"it loads {loaded}" if loaded else ""
+            wrong = wrong_with(name)
         except BaseException:
             wrong = traceback.format_exc()
         print(json.dumps([name, wrong]), flush=True)
         os._exit(0)
     os.wait()
 """
-    names = [app.parent.name for app in APPS]
     done = subprocess.run(
-        [sys.executable, "-c", code, *names], check=False, cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True
+        [sys.executable, "-c", program, *names], check=False, cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return dict(json.loads(line) for line in done.stdout.splitlines())
 
 
+@pytest.fixture(scope="module")
+def wrong_when_imported() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for kind, forbidden in FORBIDDEN.items():
+        code = f"""
+        importlib.import_module(f"functions.{{name}}.app")
+        loaded = sorted({forbidden!r} & sys.modules.keys())
+        return f"it loads {{loaded}}" if loaded else ""
+        """
+        names = [name for name, each in KINDS.items() if each == kind]
+        found |= _in_processes_of_their_own(code, names, IN_COMMON[kind])
+    return found
+
+
 @pytest.mark.parametrize("function", [app.parent.name for app in APPS])
-def test_importing_a_function_reads_no_environment_and_loads_no_client(
+def test_importing_a_function_reads_no_environment_and_loads_nothing_it_has_no_use_for(
     wrong_when_imported: dict[str, str], function: str
 ) -> None:
     """Import needs no AWS, no model, no settings."""
     wrong = wrong_when_imported.get(function, "its process died")
+    assert not wrong, wrong
+
+
+@pytest.fixture(scope="module")
+def wrong_in_a_snapshot() -> dict[str, str]:
+    """By Lambda's own runtime, which runs the hooks."""
+    code = f"""
+    os.environ |= {VARIABLES!r}[name] | {CREDENTIALS!r}
+    importlib.import_module(f"functions.{{name}}.app")
+    import botocore.httpsession
+    from awslambdaric import lambda_runtime_hooks_runner as runner
+    asked = []
+    botocore.httpsession.URLLib3Session.send = lambda self, request: asked.append(request.url)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        runner.run_before_snapshot()
+    made = importlib.import_module("shared.storage.aws").client.cache_info().currsize
+    runner.run_after_restore()
+    if asked or printed.getvalue():
+        return f"before there is a request, it asks for {{asked}} and prints {{printed.getvalue()!r}}"
+    if made != 4:
+        return f"its snapshot has {{made}} clients"
+    loaded = sorted({FORBIDDEN_IN_A_SNAPSHOT!r} & sys.modules.keys())
+    return f"it loads {{loaded}}" if loaded else ""
+    """
+    names = [name for name, kind in KINDS.items() if kind == "api"]
+    return _in_processes_of_their_own(code, names, IN_COMMON["api"])
+
+
+@pytest.mark.parametrize("function", [name for name, kind in KINDS.items() if kind == "api"])
+def test_a_snapshot_is_warm_and_was_taken_without_asking_or_telling_anybody(
+    wrong_in_a_snapshot: dict[str, str], function: str
+) -> None:
+    wrong = wrong_in_a_snapshot.get(function, "its process died")
     assert not wrong, wrong
 
 

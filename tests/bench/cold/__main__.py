@@ -20,7 +20,6 @@ import tempfile
 import time
 import uuid
 import zipfile
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,16 +32,20 @@ from rich.table import Table
 from local.credentials import aws_environment
 from local.iam import role_of
 from local.stack import LocalStack
-from local.template import Function
+from local.template import Function, Template
 from tests.contract.answers import ANSWERS, JOB, Place, a_job_after, function_of, payload
-from tests.contract.build_output import BUILD, RUNTIME, lambda_environment, layers_of, missing
+from tests.contract.build_output import BUILD, LAYERS, ROOT, RUNTIME, lambda_environment, missing
 from tests.contract.emulator import executions_waiting, template_of
+from tests.contract.function_kinds import Kind, kind_of
 
 HERE = Path(__file__).parent
 ROUNDS = 5
 READY_WITHIN = 60.0  # seconds
-BUDGETS = {"api": 2.0, "stage": 1.5, "model stage": 3.0, "stream": 2.5}
+BUDGETS: dict[Kind, float] = {"api": 2.0, "stage": 1.5, "model stage": 3.0, "stream": 2.5}
 """Kind of function → how many times what the bare handler costs. See docs/decisions/0014 for the model's."""
+
+OFFERED = Template.parameter_defaults(ROOT / "template.yaml")["DefaultModel"]
+"""The stack's functions, which prepare what is to be invoked, have to use a model that the built ones offer."""
 
 ENDED_JOB = a_job_after("generate_suggestions", "validate_suggestions", "complete_job")
 
@@ -55,7 +58,7 @@ class Measured:
     """
 
     function: Function
-    kind: str
+    kind: Kind
     bare: list[float] = field(default_factory=list)
     cold: list[float] = field(default_factory=list)
     restored: list[float] = field(default_factory=list)
@@ -162,7 +165,7 @@ class Bench:
     def _process(
         self, function: Function, code: Path, command: Sequence[str | Path], given: str, **more: str
     ) -> Iterator[subprocess.Popen[bytes]]:
-        paths = [code, *layers_of(function)]
+        paths = [code, *LAYERS]
         variables = {
             "PATH": os.environ["PATH"],
             **lambda_environment(function),
@@ -206,14 +209,6 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def kind_of(function: Function, *, routed: bool) -> str:
-    if function.has_url:
-        return "stream"
-    if routed:
-        return "api"
-    return "model stage" if "OPENAI_BASE_URL" in function.environment else "stage"
-
-
 def measure(bench: Bench, measured: list[Measured], rounds: int, console: Console) -> None:
     """Fill `measured`."""
     for number in range(rounds):
@@ -246,15 +241,11 @@ def report(measured: list[Measured]) -> Table:
     table = Table(title=f"CPU of a first invocation; a bare handler's is {bare:.0f} ms", title_justify="left")
     for heading in ("function", "kind"):
         table.add_column(heading)
-    for heading in ("cold, ms", "of bare", "budget", "restored, ms", "of bare", "zip, kB", "layers, MB"):
+    for heading in ("cold, ms", "of bare", "budget", "restored, ms", "of bare", "zip, kB"):
         table.add_column(heading, justify="right")
-    sizes: dict[Path, int] = defaultdict(int)
     for each in measured:
         cold = statistics.median(each.cold)
         restored = statistics.median(each.restored) if each.restored else None
-        layers = layers_of(each.function)
-        for layer in layers:
-            sizes[layer] = sizes[layer] or unpacked(layer)
         table.add_row(
             each.function.folder,
             each.kind,
@@ -264,7 +255,6 @@ def report(measured: list[Measured]) -> Table:
             "" if restored is None else f"{restored:.0f}",
             "" if restored is None else f"{each.of_bare(each.restored):.2f}",
             f"{zipped(BUILD / each.function.logical_id) / 1e3:.1f}",
-            f"{sum(sizes[layer] for layer in layers) / 1e6:.1f}",
             style="red" if each.over else None,
         )
     return table
@@ -288,14 +278,14 @@ def main() -> int:
         raise SystemExit(reason)
     console = Console(width=120)
     with (
-        LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}) as stack,
+        LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}, model=OFFERED) as stack,
         executions_waiting(stack),
         tempfile.TemporaryDirectory() as folder,
     ):
         bench = Bench(stack, Path(folder))
-        routed = {route.function for route in template_of(stack).routes}
+        template = template_of(stack)
         measured = [
-            Measured(function, kind_of(function, routed=function.logical_id in routed))
+            Measured(function, kind_of(function, template))
             for function in bench.functions.values()
             if not options.only or function.folder in options.only
         ]
