@@ -1,0 +1,70 @@
+"""Connections of clients, counted where they arrive."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import socket
+
+import pytest
+
+from shared.storage import aws
+
+
+class Counting(ThreadingHTTPServer):
+    """Answers `{}` to whatever is posted, on connections that stay open."""
+
+    connections = 0
+
+    def process_request(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
+        self.connections += 1
+        super().process_request(request, client_address)
+
+
+class Answering(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counting]:
+    with Counting(("127.0.0.1", 0), Answering) as started:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{started.server_port}")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+        for cache in (aws.client, aws._session):
+            cache.cache_clear()
+        threading.Thread(target=started.serve_forever, daemon=True).start()
+        yield started
+        aws.forget_connections()
+        started.shutdown()
+        for cache in (aws.client, aws._session):
+            cache.cache_clear()
+
+
+def ask() -> None:
+    aws.dynamodb().get_item(TableName="table", Key={"PK": {"S": "-"}})
+
+
+def test_a_connection_is_kept_until_it_is_forgotten(server: Counting) -> None:
+    aws.make_clients()
+    assert server.connections == 0
+    ask()
+    ask()
+    assert server.connections == 1
+
+    aws.forget_connections()
+    ask()
+
+    assert server.connections == 2

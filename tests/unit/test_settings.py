@@ -1,0 +1,33 @@
+"""Settings, as the environment has them."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from shared.settings import ModelSettings, StorageSettings, StreamSettings
+
+
+def test_variables_are_read_as_what_the_settings_say_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMS_PER_USER", "7")
+    monkeypatch.setenv("STREAM_WINDOW_SECONDS", "0.5")
+    monkeypatch.setenv("ALLOWED_MODELS", "one, two,,")
+
+    assert StreamSettings.read().streams_per_user == 7
+    assert StreamSettings.read().stream_window_seconds == 0.5
+    assert ModelSettings.read().allowed_models == ("one", "two")
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMS_PER_USER", "")
+
+    assert StreamSettings.read().streams_per_user == 5
+
+
+def test_a_variable_that_is_missing_or_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TABLE_NAME", raising=False)
+    with pytest.raises(ValidationError, match="table_name"):
+        StorageSettings.read()
+    monkeypatch.setenv("MODEL_API", "carrier-pigeon")
+    with pytest.raises(ValidationError, match="model_api"):
+        ModelSettings.read()

@@ -1,0 +1,35 @@
+"""The garbage collector during a start and after it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from shared import startup
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    threshold = gc.get_threshold()
+    startup.over.cache_clear()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+    startup.over.cache_clear()
+
+
+def test_while_a_function_starts_the_collector_has_as_good_as_nothing_to_do() -> None:
+    startup.begin()
+
+    assert gc.isenabled()
+    assert gc.get_threshold()[0] == 500_000
+
+
+def test_after_the_first_answer_the_collector_is_as_python_has_it_and_leaves_alone_what_was_made() -> None:
+    startup.begin()
+    startup.over()
+
+    assert gc.get_threshold()[0] < 500_000
+    assert gc.get_freeze_count() > 10_000
