@@ -49,7 +49,7 @@ def test_a_defect_is_reported_with_where_it_broke_and_for_whom(ingest: SentryIng
         report_defect(stage="generate_suggestions", prompt=SECRET)
     error_reports.flush()
 
-    (event,) = ingest.events
+    (event,) = wait_until(lambda: ingest.events)
     assert (event["release"], event["environment"], event["level"]) == ("abc123", "staging", "error")
     assert event["tags"] == {
         "job_id": "job_1",
@@ -66,7 +66,7 @@ def test_a_failed_job_is_reported_by_its_code(ingest: SentryIngest) -> None:
     log.error("job failed", job_id="job_1", code="MODEL_REJECTED_REQUEST", stage="generate_suggestions", error="x")
     error_reports.flush()
 
-    (event,) = ingest.events
+    (event,) = wait_until(lambda: ingest.events)
     assert event["logentry"]["message"] == "job failed"
     assert event["tags"] == {"job_id": "job_1", "code": "MODEL_REJECTED_REQUEST", "stage": "generate_suggestions"}
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -78,11 +80,24 @@ class LogWithLateLines(FakeEventLog):
         return super().tail(job_id)
 
 
+class Drawn:
+    """In place of the module `secrets`: hypothesis has seeded `random`, so that an example can be repeated."""
+
+    randbits = staticmethod(random.getrandbits)
+
+    @staticmethod
+    def token_hex(size: int) -> str:
+        return random.randbytes(size).hex()
+
+
 class RunMachine(RuleBasedStateMachine):
     """A few songs at a time, and everybody who has to do with them."""
 
     @initialize()
     def begin(self) -> None:
+        self.patches = [patch("shared.jobs.fence.secrets", Drawn), patch("shared.ulid.secrets", Drawn)]
+        for each in self.patches:
+            each.start()
         self.runs, self.log = InterruptedRuns(), LogWithLateLines()
         self.core = Core(runs=self.runs, event_log=self.log)
         self.jobs: list[Job] = []
@@ -90,11 +105,16 @@ class RunMachine(RuleBasedStateMachine):
         self.contents: dict[tuple[str, str], dict[str, Any]] = {}
         self.revisions: dict[tuple[str, int], Run] = {}
 
+    def teardown(self) -> None:
+        for each in self.patches:
+            each.stop()
+
     # ---- what happens to jobs ----------------------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.jobs) < 3)
     @rule(starts=st.sampled_from([True, True, False]))
     def create(self, starts: bool) -> None:
+        self.core.clock.advance(0.01)  # ids sort by time
         self.core.executions.refusal = None if starts else "no capacity"
         with contextlib.suppress(MillraceError):
             self.core.new_song()
