@@ -431,5 +431,5 @@ def test_a_function_that_dies_before_it_answers_is_a_server_error_to_the_caller(
 
 
 def test_a_function_whose_app_does_not_start_takes_no_work(new_sandbox: Callable[..., Sandbox]) -> None:
-    with pytest.raises(AssertionError, match="No module named .shared"):
+    with pytest.raises(AssertionError, match="No module named"):
         new_sandbox(PYTHONPATH="")
