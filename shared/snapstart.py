@@ -11,7 +11,7 @@ import importlib
 import random
 from collections.abc import Callable
 
-from shared import startup
+from shared import schema, startup
 from shared.storage import aws
 
 
@@ -29,6 +29,7 @@ def before_snapshot(prepare: Callable[[], object]) -> None:
     """Make all that a request would make, and call nobody."""
     aws.make_clients()
     prepare()
+    schema.build_all()
     startup.over()
 
 

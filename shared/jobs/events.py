@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter
 
 from shared.errors import ErrorCode
 from shared.jobs.usage import TokenUsage
-from shared.schema import Schema
+from shared.schema import Schema, adapter_of
 
 
 class Connected(Schema):
@@ -127,5 +127,5 @@ StreamEvent = Annotated[
 ]
 TERMINAL = frozenset({"complete", "error", "cancelled"})
 
-STORED_EVENTS: TypeAdapter[tuple[StoredEvent, ...]] = TypeAdapter(tuple[StoredEvent, ...])
-STREAM_EVENT: TypeAdapter[StreamEvent] = TypeAdapter(StreamEvent)
+STORED_EVENTS: TypeAdapter[tuple[StoredEvent, ...]] = adapter_of(tuple[StoredEvent, ...])
+STREAM_EVENT: TypeAdapter[StreamEvent] = adapter_of(StreamEvent)

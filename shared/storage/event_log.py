@@ -12,7 +12,7 @@ from shared.clock import Clock
 from shared.jobs.event_log import MAX_BATCH, Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
 from shared.jobs.events import STORED_EVENTS, TERMINAL, Item
 from shared.jobs.fence import Fence
-from shared.schema import Schema
+from shared.schema import Schema, adapter_of
 from shared.storage import keys
 from shared.storage.artefacts import TextArtefacts
 from shared.storage.attributes import from_item, to_item
@@ -22,7 +22,7 @@ KEPT = timedelta(days=2)
 """When DynamoDB may delete an event. Whether it is shown is decided by its job; this only has to be later."""
 
 
-ITEMS: TypeAdapter[tuple[Item, ...]] = TypeAdapter(tuple[Item, ...])
+ITEMS: TypeAdapter[tuple[Item, ...]] = adapter_of(tuple[Item, ...])
 
 
 class StoredBatch(Schema):

@@ -19,13 +19,13 @@ class NewAgent(AgentSettings):
     """An agent to be made."""
 
     # Our own code may say `max_output_tokens`; a client may not.
-    model_config = ConfigDict(validate_by_name=False)
+    model_config = ConfigDict(validate_by_name=False, defer_build=False)
 
 
 class AgentChanges(Schema):
     """What to change about an agent: fields that are left out stay, null resets one to what it is without."""
 
-    model_config = ConfigDict(validate_by_name=False)
+    model_config = ConfigDict(validate_by_name=False, defer_build=False)
 
     name: AgentName | MISSING = MISSING
     instructions: Instructions | MISSING = MISSING

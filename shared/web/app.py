@@ -81,7 +81,7 @@ def _nobodys_request(app: FastAPI) -> dict[str, Any]:
     }
 
 
-def current_exchange(request: Request) -> Exchange:
+async def current_exchange(request: Request) -> Exchange:
     exchange: Exchange = request.scope["exchange"]
     return exchange
 

@@ -15,7 +15,7 @@ from shared.jobs.tickets import TicketOffice
 LEEWAY_SECONDS = 5
 
 
-def current_user(request: Request) -> str:
+async def current_user(request: Request) -> str:
     """The caller's `sub`, from the JWT authorizer. Raises Unauthenticated when no authorizer has spoken."""
     event: dict[str, Any] = request.scope.get("aws.event") or {}
     authorizer = event.get("requestContext", {}).get("authorizer") or {}

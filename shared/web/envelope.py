@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
+from pydantic import ConfigDict
+
 from shared.clock import utc_now
 from shared.errors import ErrorCode
 from shared.schema import Schema
@@ -90,6 +92,8 @@ class ErrorBody(Schema):
 
 class Envelope(Schema, Generic[T]):
     """A successful answer."""
+
+    model_config = ConfigDict(defer_build=False)
 
     success: Literal[True] = True
     data: T

@@ -31,7 +31,7 @@ class NewIdeation(IdeationInput):
     """A brainstorming run to be opened."""
 
     # Our own code may say `genre_paths`; a client may not.
-    model_config = ConfigDict(validate_by_name=False)
+    model_config = ConfigDict(validate_by_name=False, defer_build=False)
 
 
 class RunAccepted(Schema):

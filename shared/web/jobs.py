@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Header, Path, Request
-from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator, create_model
+from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator, create_model
 
 from shared.agents.agent import AgentRef
 from shared.jobs.events import Item
@@ -29,6 +29,8 @@ IdempotencyKey = Annotated[
 
 class JobRequest(Schema):
     """What all requests for a job have in common; each pipeline's variant narrows `pipeline` and `input`."""
+
+    model_config = ConfigDict(defer_build=False)
 
     pipeline: str
     input: JobInput

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import Body, FastAPI
+from pydantic import ConfigDict
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.errors import Conflict, StorageUnavailable
@@ -23,12 +24,18 @@ JSON = {"Content-Type": "application/json"}
 TRACE = "1-5759e988-bd862e3fe1be46a994272793"
 
 
+class NewLinks(JobLinks):
+    """A body, which does not wait for a first request to be built."""
+
+    model_config = ConfigDict(defer_build=False)
+
+
 @pytest.fixture
 def app() -> FastAPI:
     app = create_app(Operation.GET_JOB)
 
     @app.post("/links")
-    def links(body: JobLinks, exchange: CurrentExchange) -> dict[str, str | None]:
+    def links(body: NewLinks, exchange: CurrentExchange) -> dict[str, str | None]:
         return {"session": body.session_id, "request": exchange.request_id, "trace": exchange.trace_id}
 
     @app.post("/anything")

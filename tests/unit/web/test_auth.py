@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ def request(event: Any = None, **headers: str) -> Request:
 def test_behind_the_gateway_the_caller_is_the_authorizers_subject() -> None:
     event = {"requestContext": {"authorizer": {"jwt": {"claims": {"sub": "user-1"}}}}}
 
-    assert current_user(request(event)) == "user-1"
+    assert asyncio.run(current_user(request(event))) == "user-1"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_behind_the_gateway_the_caller_is_the_authorizers_subject() -> None:
 )
 def test_where_no_authorizer_has_spoken_there_is_no_caller(event: Any) -> None:
     with pytest.raises(Unauthenticated):
-        current_user(request(event, authorization="Bearer a.good.token"))
+        asyncio.run(current_user(request(event, authorization="Bearer a.good.token")))
 
 
 @pytest.mark.parametrize(
