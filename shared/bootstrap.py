@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from shared.jobs.endings import JobEnder, Retention
     from shared.jobs.limits import CreationLimit, StreamSlots
     from shared.jobs.reader import JobWatcher
+    from shared.jobs.reading import JobReading
     from shared.jobs.resuming import JobResumption
     from shared.jobs.service import JobService
     from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRunner
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from shared.jobs.tickets import TicketOffice
     from shared.llm.model import ChatModel
     from shared.runs.chronicle import RunChronicle
+    from shared.runs.reading import RunReading
     from shared.runs.service import RunService
     from shared.storage.agents import DynamoAgentStore
     from shared.storage.artefacts import TextArtefacts
@@ -200,6 +202,13 @@ def job_resumption() -> JobResumption:
 
 
 @functools.cache
+def job_reading() -> JobReading:
+    from shared.jobs.reading import JobReading
+
+    return JobReading(jobs=_jobs(), event_log=_event_log(), checkpoints=_checkpoints())
+
+
+@functools.cache
 def job_service() -> JobService:
     from shared.jobs.service import JobService
     from shared.storage.records import DynamoIdempotencyKeys
@@ -221,6 +230,13 @@ def job_service() -> JobService:
         allowed_models=models.allowed_models,
         clock=utc_now,
     )
+
+
+@functools.cache
+def ideation_reading() -> RunReading:
+    from shared.runs.reading import RunReading
+
+    return RunReading(kind="ideation", runs=_runs(), jobs=job_reading())
 
 
 @functools.cache
@@ -292,7 +308,7 @@ def chat_model() -> ChatModel:
 def job_watcher() -> JobWatcher:
     from shared.jobs.reader import JobWatcher
 
-    return JobWatcher(jobs=_jobs(), event_log=_event_log(), result_of=job_service().result, clock=utc_now)
+    return JobWatcher(jobs=_jobs(), event_log=_event_log(), result_of=job_reading().result, clock=utc_now)
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from fastapi import Request
 
-from shared.bootstrap import job_service, ticket_office
+from shared.bootstrap import job_reading, ticket_office
 from shared.errors import (
     Forbidden,
     InvalidInput,
@@ -35,7 +35,7 @@ def create_stream_ticket(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[StreamTicket]:
     """A ticket bound to the caller and this job."""
-    job = job_service().owned(user, job_id)
+    job = job_reading().owned(user, job_id)
     text, ticket = ticket_office().issue(user, job.id)
     stream_url = f"{Urls(request, StreamSettings.read().stream_url).stream(job.id)}?ticket={text}"
     expires_at = datetime.fromtimestamp(ticket.expires_at, UTC)
@@ -43,4 +43,4 @@ def create_stream_ticket(
     return exchange.answer(answer, Entity.STREAM_TICKET)
 
 
-handler = lambda_handler(app, job_service)
+handler = lambda_handler(app, job_reading)

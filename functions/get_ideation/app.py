@@ -2,7 +2,7 @@
 
 from fastapi import Request
 
-from shared.bootstrap import ideation_runs
+from shared.bootstrap import ideation_reading
 from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -18,8 +18,8 @@ app = create_app(Operation.GET_IDEATION)
 @app.get("/ideations/{runId}", responses=refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, TransientFault))
 def get_ideation(run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[RunDetail]:
     """The run as it is now; also long after its job has expired."""
-    view = ideation_runs().view(user, run_id)
+    view = ideation_reading().view(user, run_id)
     return exchange.answer(detail(view, Urls(request, StreamSettings.read().stream_url)), Entity.RUN)
 
 
-handler = lambda_handler(app, ideation_runs)
+handler = lambda_handler(app, ideation_reading)

@@ -2,7 +2,7 @@
 
 from fastapi import Request
 
-from shared.bootstrap import ideation_runs
+from shared.bootstrap import ideation_reading
 from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -23,8 +23,8 @@ def get_ideation_job(
     run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[ActiveJob]:
     """The running transform and its job; its stream goes on after `job.lastEventId`."""
-    view = ideation_runs().view(user, run_id)
+    view = ideation_reading().view(user, run_id)
     return exchange.answer(active_job(view, Urls(request, StreamSettings.read().stream_url)), Entity.ACTIVE_JOB)
 
 
-handler = lambda_handler(app, ideation_runs)
+handler = lambda_handler(app, ideation_reading)

@@ -2,7 +2,7 @@
 
 from fastapi import Request
 
-from shared.bootstrap import ideation_runs
+from shared.bootstrap import ideation_reading
 from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -22,8 +22,8 @@ def get_ideation_lineage(
     run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[LineageDetail]:
     """All transforms and artefacts of the run."""
-    lineage = ideation_runs().lineage(user, run_id)
+    lineage = ideation_reading().lineage(user, run_id)
     return exchange.answer(lineage_detail(lineage, Urls(request, StreamSettings.read().stream_url)), Entity.LINEAGE)
 
 
-handler = lambda_handler(app, ideation_runs)
+handler = lambda_handler(app, ideation_reading)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import Query, Request
 
-from shared.bootstrap import job_service
+from shared.bootstrap import job_reading
 from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -24,9 +24,9 @@ def get_job(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request, include: Include = None
 ) -> Envelope[JobDetail]:
     """The job as it is now; its stream goes on after `lastEventId`."""
-    view = job_service().view(user, job_id)
+    view = job_reading().view(user, job_id)
     answer = detail(view, Urls(request, StreamSettings.read().stream_url), show_stack_trace=include == "stackTrace")
     return exchange.answer(answer, Entity.JOB)
 
 
-handler = lambda_handler(app, job_service)
+handler = lambda_handler(app, job_reading)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query, Request
 
-from shared.bootstrap import ideation_runs
+from shared.bootstrap import ideation_reading
 from shared.errors import InvalidInput, TransientFault, Unauthenticated
 from shared.runs.run import TransformStatus
 from shared.settings import StreamSettings
@@ -28,8 +28,8 @@ def list_ideations(
     cursor: Annotated[str | None, Query(min_length=1, max_length=512)] = None,
 ) -> Envelope[RunList]:
     """Own runs; they do not expire."""
-    found = ideation_runs().list_runs(user, status=status, limit=limit, cursor=cursor)
+    found = ideation_reading().list_runs(user, status=status, limit=limit, cursor=cursor)
     return exchange.answer(page(found, Urls(request, StreamSettings.read().stream_url)), Entity.RUN_LIST)
 
 
-handler = lambda_handler(app, ideation_runs)
+handler = lambda_handler(app, ideation_reading)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query, Request
 
-from shared.bootstrap import job_service
+from shared.bootstrap import job_reading
 from shared.errors import InvalidInput, TransientFault, Unauthenticated
 from shared.jobs.job import JobStatus
 from shared.jobs.store import JobFilter
@@ -33,10 +33,10 @@ def list_jobs(
 ) -> Envelope[JobList]:
     """Own jobs that have not expired."""
     where = JobFilter(pipeline, status, session_id, run_id, project_id)
-    page = job_service().list_jobs(user, where=where, limit=limit, cursor=cursor)
+    page = job_reading().list_jobs(user, where=where, limit=limit, cursor=cursor)
     urls = Urls(request, StreamSettings.read().stream_url)
     jobs = tuple(summary(job, urls) for job in page.jobs)
     return exchange.answer(JobList(jobs=jobs, cursor=page.cursor), Entity.JOB_LIST)
 
 
-handler = lambda_handler(app, job_service)
+handler = lambda_handler(app, job_reading)

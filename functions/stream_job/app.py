@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from shared.bootstrap import job_service, job_stream, job_watcher, stream_gate, stream_slots
+from shared.bootstrap import job_reading, job_stream, job_watcher, stream_gate, stream_slots
 from shared.errors import Forbidden, InvalidInput, NotFound, StreamLimitExceeded, TransientFault, Unauthenticated
 from shared.web.app import create_app
 from shared.web.auth import bearer_token
@@ -47,7 +47,7 @@ async def stream_job(
     """The job's events after `Last-Event-ID`, to the last one."""
     owner = await asyncio.to_thread(stream_gate().owner, bearer_token(request), ticket, job_id)
     after = last_event_id(resume_header, resume_query)
-    job = await asyncio.to_thread(job_service().owned, owner, job_id)
+    job = await asyncio.to_thread(job_reading().owned, owner, job_id)
     if await asyncio.to_thread(job_watcher().has_seen_the_end, job_id, after=after):
         return Response(status_code=204)
     connection = Connection.of_tab(owner, tab, after=after)

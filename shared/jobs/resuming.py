@@ -20,7 +20,7 @@ from shared.jobs.job import Job, JobStatus
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import Pipeline
 from shared.jobs.reader import transcript_of
-from shared.jobs.service import owned_job
+from shared.jobs.reading import owned_job
 from shared.jobs.starting import JobStarter
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.jobs.writer import MAX_DELTA_CHARS, Opening, claim_after, claim_with

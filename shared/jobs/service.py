@@ -1,4 +1,4 @@
-"""What can be done with jobs over HTTP: create, look up, list, cancel."""
+"""What can be done with jobs over HTTP: create and cancel, besides reading them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,23 @@ from shared.errors import (
     Conflict,
     ErrorCode,
     FieldIssue,
-    Forbidden,
     InvalidInput,
     MillraceError,
     NotFound,
 )
-from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
+from shared.jobs.checkpoints import CheckpointStore
 from shared.jobs.chronicle import Chronicle
 from shared.jobs.endings import JobEnder
 from shared.jobs.event_log import EventLog
 from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys, KeyClaim, KeyTaken, hash_of_request
-from shared.jobs.ids import JOB_ID, new_job_id, new_run_id
+from shared.jobs.ids import new_job_id, new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline
-from shared.jobs.reader import transcript_of
+from shared.jobs.reading import JobReading, unknown_job
 from shared.jobs.starting import JobStarter
-from shared.jobs.store import JobFilter, JobGuard, JobPage, JobStore, StaleWrite
-from shared.jobs.transcript import Transcript
+from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.telemetry import ids_of, log, metrics
 
 IDEMPOTENCY_SECONDS = 24 * 3600
@@ -53,16 +51,7 @@ class NewJob:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """A job with what its log adds up to so far, and its result once it has one."""
-
-    job: Job
-    transcript: Transcript
-    result: dict[str, Any] | None
-
-
-class JobService:
+class JobService(JobReading):
     """The jobs API. Every method takes the owner who asks, and shows nobody somebody else's job."""
 
     def __init__(
@@ -83,9 +72,7 @@ class JobService:
         allowed_models: Sequence[str],
         clock: Clock,
     ) -> None:
-        self._jobs = jobs
-        self._log = event_log
-        self._checkpoints = checkpoints
+        super().__init__(jobs=jobs, event_log=event_log, checkpoints=checkpoints)
         self._executions = executions
         self._starter = starter
         self._ender = ender
@@ -128,29 +115,6 @@ class JobService:
             self._keys.release(owner, idempotency_key, claim)
             raise
 
-    def view(self, owner: str, job_id: str) -> JobView:
-        """The job, its text, stage and progress so far, and its result. Raises NotFound, Forbidden."""
-        job = self.owned(owner, job_id)
-        return JobView(job, transcript_of(self._log, job_id), self.result(job))
-
-    def result(self, job: Job) -> dict[str, Any] | None:
-        """The result of a completed job: the output of the stage that finished last."""
-        latest = latest_checkpoint(job)
-        if job.status is not JobStatus.COMPLETED or latest is None:
-            return None
-        return self._checkpoints.get(job.id, *latest).output
-
-    def owned(self, owner: str, job_id: str) -> Job:
-        """Raises NotFound for an unknown or expired job, Forbidden for somebody else's."""
-        return owned_job(self._jobs, owner, job_id)
-
-    def list_jobs(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """Newest first. Raises InvalidInput for a cursor that is not ours."""
-        try:
-            return self._jobs.list_owned(owner, where=where, limit=limit, cursor=cursor)
-        except ValueError:
-            raise InvalidInput([FieldIssue("cursor", "must be the `cursor` of an earlier page")]) from None
-
     def cancel(self, owner: str, job_id: str) -> Job:
         """End the job where it stands; a cancelled one stays as it is. Raises NotFound, Forbidden, Conflict."""
         job = self.owned(owner, job_id)
@@ -159,7 +123,7 @@ class JobService:
             cancelled = self._ender.end(job, JobStatus.CANCELLED)
         except StaleWrite as stale:
             if stale.current is None:
-                raise _unknown(job_id) from stale
+                raise unknown_job(job_id) from stale
             raise Conflict(f"the job is {stale.current.status}; only a live job can be cancelled") from stale
         self._executions.stop(cancelled)
         log.info("job cancelled", job_id=job_id)
@@ -247,20 +211,6 @@ class JobService:
             rule = f"must be an agent whose model is offered; its {agent.model} is none of: {allowed}"
             raise InvalidInput([FieldIssue("input.agentId", rule)])
         return agent.model
-
-
-def owned_job(jobs: JobStore, owner: str, job_id: str) -> Job:
-    """Raises NotFound for an unknown or expired job, Forbidden for somebody else's."""
-    job = jobs.get(job_id) if JOB_ID.fullmatch(job_id) else None
-    if job is None:
-        raise _unknown(job_id)
-    if job.owner != owner:
-        raise Forbidden("this job belongs to somebody else")
-    return job
-
-
-def _unknown(job_id: str) -> NotFound:
-    return NotFound(f"there is no job {job_id[:64]}: it never was, or has expired")
 
 
 def _under_way() -> Conflict:

@@ -9,12 +9,11 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from mangum import Mangum
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import error_reports, snapstart, startup, tracing
@@ -23,6 +22,9 @@ from shared.telemetry import log, metrics
 from shared.tracing import Span, TraceHeader
 from shared.web.envelope import Exchange, Operation
 from shared.web.errors import defect, install, refuse
+
+if TYPE_CHECKING:
+    from mangum import Mangum
 
 _REQUEST_ID = re.compile(r"[\w=+/-]{1,64}", re.ASCII)
 MAX_BODY_BYTES = 64 * 1024
@@ -49,6 +51,8 @@ def lambda_handler(app: FastAPI, ready: Callable[[], object]) -> Callable[[dict[
 
     @functools.cache
     def adapter() -> Mangum:
+        from mangum import Mangum  # noqa: PLC0415 - the stream needs none
+
         return Mangum(app, lifespan="off")  # opens an event loop, which importing a function must not do
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

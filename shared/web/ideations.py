@@ -17,8 +17,8 @@ from shared.ideation.models import GenreShare, Group, Idea, IdeationInput, Ranke
 from shared.ideation.plan import genre_shares
 from shared.jobs.job import Fault, Job
 from shared.runs.chronicle import STATUS
+from shared.runs.reading import RunView
 from shared.runs.run import PARAMETERS, Artefact, Lineage, Run, Transform, TransformStatus
-from shared.runs.service import RunView
 from shared.runs.store import RunPage
 from shared.schema import Schema
 from shared.web.jobs import JobDetail, Urls

@@ -15,7 +15,7 @@ from shared.agents.agent import AgentRef
 from shared.jobs.events import Item
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
 from shared.jobs.pipelines import JobInput, Pipeline
-from shared.jobs.service import JobView
+from shared.jobs.reading import JobView
 from shared.jobs.usage import TokenUsage
 from shared.schema import Schema
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.jobs.pipelines import JobInput, Pipeline, Pipelines
-from shared.jobs.service import JobView
+from shared.jobs.reading import JobView
 from shared.jobs.transcript import Transcript
 from shared.schema import Schema
 from shared.suggestions.pipeline import PIPELINE
