@@ -11,7 +11,7 @@ from shared.agents.store import AgentMoved, AgentPage, AgentsFull
 from shared.clock import Clock
 from shared.storage import keys
 from shared.storage.attributes import Item, from_item, to_attribute, to_item
-from shared.storage.aws import dynamodb, storage_faults
+from shared.storage.items import query_items, read_item
 from shared.storage.owned import Owned
 from shared.storage.transactions import ConditionsRefused, write_together
 
@@ -91,9 +91,8 @@ class DynamoAgentStore:
 
     def _read(self, key: Mapping[str, str]) -> Agent | None:
         """DynamoDB deletes expired items some time later; nobody sees them from the moment they expire."""
-        with storage_faults():
-            found = dynamodb().get_item(TableName=self._table, Key=to_item(key), ConsistentRead=True)
-        agent = _agent(found["Item"]) if "Item" in found else None
+        item = read_item(self._table, key)
+        agent = _agent(item) if item is not None else None
         if agent is None or (agent.expires_at is not None and agent.expires_at <= self._clock().timestamp()):
             return None
         return agent
@@ -137,26 +136,14 @@ class DynamoAgentStore:
 
     def _lasting_versions(self, agent_id: str) -> Iterator[Item]:
         """The keys of its versions that have no end yet."""
-        partition = keys.agent(agent_id)["PK"]
-        start: dict[str, Any] = {}
-        while True:
-            with storage_faults():
-                page = dynamodb().query(
-                    TableName=self._table,
-                    KeyConditionExpression="PK = :partition AND begins_with(SK, :versions)",
-                    FilterExpression="attribute_not_exists(expiresAt)",
-                    ProjectionExpression="PK, SK",
-                    ExpressionAttributeValues={
-                        ":partition": to_attribute(partition),
-                        ":versions": to_attribute(keys.VERSION_PREFIX),
-                    },
-                    ConsistentRead=True,
-                    **start,
-                )
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return query_items(
+            self._table,
+            "PK = :partition AND begins_with(SK, :versions)",
+            {":partition": keys.agent(agent_id)["PK"], ":versions": keys.VERSION_PREFIX},
+            FilterExpression="attribute_not_exists(expiresAt)",
+            ProjectionExpression="PK, SK",
+            ConsistentRead=True,
+        )
 
 
 def _head(agent: Agent) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from shared.storage import keys
 from shared.storage.artefacts import TextArtefacts
 from shared.storage.attributes import to_item
 from shared.storage.aws import dynamodb, storage_faults
+from shared.storage.items import read_item
 
 KEPT = timedelta(days=2)
 
@@ -33,11 +34,10 @@ class DynamoCheckpointStore:
             )
 
     def get(self, job_id: str, stage: str, ref: CheckpointRef) -> StageOutput:
-        with storage_faults():
-            found = dynamodb().get_item(
-                TableName=self._table, Key=to_item(_key(job_id, stage, ref.fence)), ConsistentRead=True
-            )
-        return StageOutput.model_validate_json(self._artefacts.resolve(found["Item"]["output"]["S"]))
+        item = read_item(self._table, _key(job_id, stage, ref.fence))
+        if item is None:
+            raise KeyError(f"{job_id} has no checkpoint {ref.fence} of {stage}")
+        return StageOutput.model_validate_json(self._artefacts.resolve(item["output"]["S"]))
 
 
 def _key(job_id: str, stage: str, fence: str) -> dict[str, str]:

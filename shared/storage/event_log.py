@@ -17,6 +17,7 @@ from shared.storage import keys
 from shared.storage.artefacts import TextArtefacts
 from shared.storage.attributes import from_item, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
+from shared.storage.items import query_items, read_item
 
 KEPT = timedelta(days=2)
 """When DynamoDB may delete an event. Whether it is shown is decided by its job; this only has to be later."""
@@ -108,13 +109,10 @@ class DynamoEventLog:
         )
 
     def snapshot(self, job_id: str) -> LogSnapshot | None:
-        with storage_faults():
-            found = dynamodb().get_item(
-                TableName=self._table, Key=to_item(_key(job_id, keys.SNAPSHOT)), ConsistentRead=True
-            )
-        if "Item" not in found:
+        item = read_item(self._table, _key(job_id, keys.SNAPSHOT))
+        if item is None:
             return None
-        stored = StoredSnapshot.model_validate(_own(found["Item"]))
+        stored = StoredSnapshot.model_validate(_own(item))
         text = self._artefacts.resolve(stored.text)
         items = ITEMS.validate_json(self._artefacts.resolve(stored.items)) if stored.items else ()
         return LogSnapshot(stored.seq, text, stored.stage, stored.progress, stored.log_bytes, items)
@@ -159,25 +157,15 @@ class DynamoEventLog:
     def _query(
         self, job_id: str, begin: str, *, consistent: bool, newest_first: bool = False
     ) -> Iterator[Mapping[str, Any]]:
-        query: dict[str, Any] = {"Limit": 1} if newest_first else {}
-        while True:
-            with storage_faults():
-                page = dynamodb().query(
-                    TableName=self._table,
-                    KeyConditionExpression="PK = :pk AND SK BETWEEN :begin AND :end",
-                    ExpressionAttributeValues={
-                        ":pk": {"S": keys.job_partition(job_id)},
-                        ":begin": {"S": begin},
-                        ":end": {"S": keys.event(9_999_999_999)},
-                    },
-                    ConsistentRead=consistent,
-                    ScanIndexForward=not newest_first,
-                    **query,
-                )
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        only_one: dict[str, Any] = {"Limit": 1} if newest_first else {}
+        return query_items(
+            self._table,
+            "PK = :pk AND SK BETWEEN :begin AND :end",
+            {":pk": keys.job_partition(job_id), ":begin": begin, ":end": keys.event(9_999_999_999)},
+            ConsistentRead=consistent,
+            ScanIndexForward=not newest_first,
+            **only_one,
+        )
 
     def _expiry(self) -> int:
         return int((self._clock() + KEPT).timestamp())

@@ -13,7 +13,8 @@ from shared.jobs.job import Job
 from shared.jobs.store import Alongside, AlongsideRefused, JobFilter, JobGuard, JobPage, StaleWrite
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
-from shared.storage.aws import dynamodb, refused_condition, storage_faults
+from shared.storage.aws import dynamodb, refused_condition
+from shared.storage.items import query_pages, read_item
 from shared.storage.owned import Owned
 from shared.storage.transactions import ATTEMPTS, ConditionsRefused, write_together
 from shared.ulid import ALPHABET
@@ -66,9 +67,7 @@ class DynamoJobStore:
                 raise ValueError(f"{job.id} is stored already") from refused
 
     def get(self, job_id: str) -> Job | None:
-        with storage_faults():
-            found = dynamodb().get_item(TableName=self._table, Key=_key(job_id), ConsistentRead=True)
-        return self._shown(found.get("Item"))
+        return self._shown(read_item(self._table, _place(job_id)))
 
     def update(
         self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, alongside: Alongside | None = None
@@ -121,7 +120,7 @@ class DynamoJobStore:
         conditions = ["#expiresAt > :now", *_conditions(when, names, attributes)]
         return {
             "TableName": self._table,
-            "Key": _key(job_id),
+            "Key": to_item(_place(job_id)),
             "UpdateExpression": expression,
             "ConditionExpression": " AND ".join(conditions),
             "ExpressionAttributeNames": names,
@@ -131,22 +130,16 @@ class DynamoJobStore:
 
     def live(self) -> Iterator[Job]:
         for shard in range(LIVE_SHARDS):
-            start: dict[str, Any] = {}
-            while True:
-                with storage_faults():
-                    page = dynamodb().query(
-                        TableName=self._table,
-                        IndexName=LIVE_JOBS,
-                        KeyConditionExpression="#live = :live",
-                        ExpressionAttributeNames={"#live": "live"},
-                        ExpressionAttributeValues={":live": to_attribute(f"LIVE#{shard}")},
-                        **start,
-                    )
-                found = self._owned.load_all([item["ownerSort"]["S"] for item in page["Items"]])
+            pages = query_pages(
+                self._table,
+                "#live = :live",
+                {":live": f"LIVE#{shard}"},
+                IndexName=LIVE_JOBS,
+                ExpressionAttributeNames={"#live": "live"},
+            )
+            for page in pages:
+                found = self._owned.load_all([item["ownerSort"]["S"] for item in page])
                 yield from (job for job in found.values() if not job.status.ended)
-                if "LastEvaluatedKey" not in page:
-                    break
-                start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
         return JobPage(*self._owned.page(owner, matches=where.matches, limit=limit, cursor=cursor))
@@ -193,10 +186,6 @@ def _live_shard(job_id: str) -> str:
 
 def _place(job_id: str) -> dict[str, str]:
     return {"PK": keys.job_partition(job_id), "SK": keys.JOB}
-
-
-def _key(job_id: str) -> dict[str, Any]:
-    return to_item(_place(job_id))
 
 
 def _job(item: Mapping[str, Any]) -> Job:

@@ -11,7 +11,8 @@ from shared.jobs.idempotency import KeyClaim, KeyTaken
 from shared.jobs.limits import Versioned, VersionLost
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_item
-from shared.storage.aws import dynamodb, refused_condition, storage_faults
+from shared.storage.aws import dynamodb, refused_condition
+from shared.storage.items import read_item
 
 
 class DynamoRecordStore:
@@ -21,11 +22,10 @@ class DynamoRecordStore:
         self._table = table
 
     def load(self, owner: str, name: str) -> Versioned:
-        with storage_faults():
-            found = dynamodb().get_item(TableName=self._table, Key=to_item(_key(owner, name)), ConsistentRead=True)
-        if "Item" not in found:
+        item = read_item(self._table, _key(owner, name))
+        if item is None:
             return Versioned(0, "{}")
-        stored = from_item(found["Item"])
+        stored = from_item(item)
         return Versioned(stored["version"], stored["text"])
 
     def swap(self, owner: str, name: str, record: Versioned, *, expires_at: int) -> None:

@@ -15,6 +15,7 @@ from shared.storage import keys
 from shared.storage.artefacts import TextArtefacts
 from shared.storage.attributes import Item, from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
+from shared.storage.items import query_items, read_item
 from shared.storage.owned import Owned
 
 STANDING = "attribute_exists(PK) AND attribute_not_exists(deleting)"
@@ -32,11 +33,11 @@ class DynamoRunStore:
         self._owned = Owned(table, "run_", RUN_ID, keys.run, _listed)
 
     def get(self, run_id: str) -> Run | None:
-        item = self._item(keys.run(run_id))
+        item = read_item(self._table, keys.run(run_id))
         return _run(item) if item else None
 
     def transform(self, run_id: str, transform_id: str) -> Transform | None:
-        item = self._item(keys.transform(run_id, transform_id))
+        item = read_item(self._table, keys.transform(run_id, transform_id))
         return Transform.model_validate(_values(item)) if item else None
 
     def lineage(self, run_id: str) -> Lineage | None:
@@ -111,30 +112,12 @@ class DynamoRunStore:
         own = {**_dump(artefact), "content": content}
         return to_item({**keys.artefact(artefact.run_id, artefact.role, artefact.version), **own})
 
-    def _item(self, key: Mapping[str, str]) -> Mapping[str, Any] | None:
-        with storage_faults():
-            found = dynamodb().get_item(TableName=self._table, Key=to_item(key), ConsistentRead=True)
-        return found.get("Item")
-
     def _remove(self, key: Item) -> None:
         with storage_faults():
             dynamodb().delete_item(TableName=self._table, Key=key)
 
     def _partition(self, run_id: str) -> Iterator[Item]:
-        start: dict[str, Any] = {}
-        while True:
-            with storage_faults():
-                page = dynamodb().query(
-                    TableName=self._table,
-                    KeyConditionExpression="PK = :run",
-                    ExpressionAttributeValues={":run": to_attribute(keys.run(run_id)["PK"])},
-                    ConsistentRead=True,
-                    **start,
-                )
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return query_items(self._table, "PK = :run", {":run": keys.run(run_id)["PK"]}, ConsistentRead=True)
 
 
 class RunGone(Exception):

@@ -30,6 +30,11 @@ def test_each_attempts_output_is_kept_apart(ports: Ports) -> None:
     assert ports.checkpoints.get(job.id, "draft", ref("two")).output == {"by": "two"}
 
 
+def test_a_checkpoint_that_nobody_kept_is_a_defect_and_no_empty_output(ports: Ports) -> None:
+    with pytest.raises(KeyError):
+        ports.checkpoints.get(a_job().id, "draft", ref("fence"))
+
+
 def test_only_a_large_output_is_in_the_bucket(server: AwsServer) -> None:
     ports, job = adapters(server), a_job()
     ports.checkpoints.put(job, "draft", "small", StageOutput(output={}, text="x" * 1000))
