@@ -1,4 +1,4 @@
-"""What `local/aws.py` needs of moto's inside, and that its shortcuts answer as moto itself does."""
+"""What the local stack needs of moto's inside, and that its shortcuts answer as moto itself does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from moto.dynamodb.models.table import Table
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import Client
 
-from local import aws
+from local import moto_dynamodb, moto_stepfunctions
+from local.aws import Aws
 from local.stack import LocalStack
 
 SMALL = Path(__file__).resolve().parents[1] / "integration/local/stack/template.yaml"
@@ -198,9 +199,9 @@ def play(app: Any) -> list[tuple[int, Any]]:
 
 def test_every_dynamodb_shortcut_answers_as_moto_itself_does(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = play(DomainDispatcherApplication(create_backend_app))
-    monkeypatch.setattr(Table, "query", aws.query_one_partition)
-    monkeypatch.setattr(Table, "__deepcopy__", aws.copy_touched_partitions, raising=False)
-    answered = play(aws.Aws(None))
+    monkeypatch.setattr(Table, "query", moto_dynamodb.query_one_partition)
+    monkeypatch.setattr(Table, "__deepcopy__", moto_dynamodb.copy_touched_partitions, raising=False)
+    answered = play(Aws(None))
     for (operation, body), want, got in zip(script(), expected, answered, strict=True):
         assert got == want, (operation, body)
     assert {status for status, _ in answered} == {200, 400}
@@ -354,7 +355,7 @@ def test_the_same_name_and_input_start_one_execution(stack: LocalStack) -> None:
 
 
 def test_the_interpreter_is_imported_without_ec2() -> None:
-    aws.install_in_state_language()
+    moto_stepfunctions.install_in_state_language()
     assert "moto.stepfunctions.parser.asl.parse.asl_parser" in sys.modules
     assert not re.search(r"moto\.(ec2|batch)\b", " ".join(sys.modules))
 

@@ -1,0 +1,239 @@
+"""Moto's DynamoDB called straight, one operation at a time: exact, fast and metered.
+
+Touches moto's internals; `tests/contract/test_moto.py` covers each touch. Moto is pinned exactly.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import operator
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import SecondaryIndex, Table
+from moto.dynamodb.responses import DynamoHandler
+from werkzeug.exceptions import HTTPException
+
+from local.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, index_units, read_units, write_units
+from local.dynamodb_faults import InjectedFaults
+from local.intrinsics import ACCOUNT, REGION
+
+# What the event log and the job service do all day; everything else takes moto's own way in.
+CALLED_STRAIGHT = {
+    "PutItem": "put_item",
+    "GetItem": "get_item",
+    "UpdateItem": "update_item",
+    "DeleteItem": "delete_item",
+    "Query": "query",
+    "BatchGetItem": "batch_get_item",
+    "TransactWriteItems": "transact_write_items",
+}
+
+
+# ---- moto as it is, made faster ------------------------------------------------------------------------------------
+
+original_query = Table.query
+_queried = threading.local()
+
+
+def query_one_partition(self: Table, hash_key: DynamoType | None, *args: Any, **kwargs: Any) -> Any:
+    """Moto sorts the whole table to find one partition; given a copy of the table with nothing else in it, it need not.
+
+    Indexes span partitions, so their queries run on the table itself.
+    """
+    index_name = kwargs.get("index_name") or (args[6] if len(args) > 6 else None)
+    table = self
+    if index_name is None and hash_key is not None:
+        table = copy.copy(self)
+        table.items = {hash_key: _narrow(self.items.get(hash_key, {}), *args[:2])}  # type: ignore[assignment]
+    result = original_query(table, hash_key, *args, **kwargs)
+    _queried.partition = None if hash_key is None else str(hash_key.value)
+    _queried.size = sum(item.size() for item in result[0])
+    return result
+
+
+def _narrow(partition: Any, comparison: str | None = None, bounds: Sequence[DynamoType] = ()) -> Any:
+    """Leave out what a range condition on strings excludes, before moto sorts and compares it item by item."""
+    if comparison not in _COMPARISONS or any(bound.type != "S" for bound in bounds):
+        return partition
+    holds = _COMPARISONS[comparison]
+    values = [bound.value for bound in bounds]
+    return {key: item for key, item in partition.items() if key.type == "S" and holds(key.value, *values)}
+
+
+# As moto spells them; UTF-8 order is code point order, so comparing strings is comparing their bytes.
+_COMPARISONS: dict[str | None, Callable[..., bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "BEGINS_WITH": str.startswith,
+    "BETWEEN": lambda value, low, high: low <= value <= high,
+}
+
+
+def copy_touched_partitions(self: Table, memo: dict[int, Any]) -> Table:
+    """Moto copies a table to roll a transaction back; only the partitions the transaction names can change."""
+    clone = copy.copy(self)
+    memo[id(self)] = clone
+    touched: set[DynamoType] | None = getattr(_queried, "touched", None)
+    clone.items = copy.copy(self.items)
+    for key, partition in self.items.items():
+        if touched is None or key in touched:
+            clone.items[key] = copy.deepcopy(partition, memo)
+    return clone
+
+
+def install() -> None:
+    """Apply the shortcuts above; idempotent."""
+    Table.query = query_one_partition  # type: ignore[method-assign]
+    Table.__deepcopy__ = copy_touched_partitions  # type: ignore[attr-defined]
+
+
+# ---- its operations ------------------------------------------------------------------------------------------------
+
+
+class DynamoDb:
+    """Runs DynamoDB operations on moto one at a time, straight on its handler, and meters them.
+
+    Moto's DynamoDB is not thread-safe: without the lock 20 concurrent writers lose half of their puts. What the meter
+    does not know exactly: a query's size is that of the items it returns (not of those a filter dropped), and index
+    writes are counted on the partition of the item.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.meter = CapacityMeter()
+        self.faults = InjectedFaults()
+
+    def call(self, operation: str, payload: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Status and JSON body of one of the operations in `CALLED_STRAIGHT`."""
+        fault = self.faults.take(operation, payload)
+        if fault is not None:
+            return fault
+        body = json.loads(payload)
+        handler = DynamoHandler()
+        handler.region = REGION
+        handler.current_account = ACCOUNT
+        handler.headers = headers
+        handler.querystring = {}
+        handler.response_headers = {}
+        handler.body = handler.params = body
+        with self.lock:
+            status, answer = self._run(handler, operation, body)
+        return status, answer if isinstance(answer, bytes) else json.dumps(answer, default=_encode_bytes).encode()
+
+    def _run(self, handler: DynamoHandler, operation: str, body: dict[str, Any]) -> tuple[int, Any]:
+        writes: list[_Write] = []
+        try:
+            if operation in _WRITES:
+                writes = [_Write(change, factor) for change, factor in _changes(body)]
+            _queried.touched = {write.partition for write in writes}
+            result = getattr(handler, CALLED_STRAIGHT[operation])().result
+        except ServiceException as error:
+            status, _, text = handler.serialized(ActionResult(error))
+            self._meter_writes(writes)
+            return status, text.encode() if isinstance(text, str) else text
+        except HTTPException as error:
+            self._meter_writes(writes)
+            return error.code or 500, str(error.description).encode()
+        finally:
+            _queried.touched = None
+        result.pop("ConsumedCapacityUnits", None)  # moto's own, and not of the wire format
+        self._meter_writes(writes)
+        self._meter_reads(operation, body)
+        return 200, result
+
+    def _meter_writes(self, writes: list[_Write]) -> None:
+        for write in writes:
+            self.meter.charge(write.table, str(write.partition.value), write.consumed())
+
+    def _meter_reads(self, operation: str, body: dict[str, Any]) -> None:
+        if operation == "Query" and _queried.partition is not None:
+            units = read_units(_queried.size, consistent=bool(body.get("ConsistentRead")))
+            self.meter.charge(body["TableName"], _queried.partition, Consumed(read_units=units, requests=1))
+        elif operation == "GetItem":
+            self._meter_get(body["TableName"], body["Key"], consistent=bool(body.get("ConsistentRead")))
+        elif operation == "BatchGetItem":
+            for table_name, request in body["RequestItems"].items():
+                for key in request["Keys"]:
+                    self._meter_get(table_name, key, consistent=bool(request.get("ConsistentRead")))
+
+    def _meter_get(self, table_name: str, key: dict[str, Any], *, consistent: bool) -> None:
+        table = _table(table_name)
+        item = _find(table, key)
+        units = read_units(0 if item is None else item.size(), consistent=consistent)
+        partition = str(DynamoType(key[table.hash_key_attr]).value)
+        self.meter.charge(table_name, partition, Consumed(read_units=units, requests=1))
+
+
+_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
+
+
+def _changes(body: dict[str, Any]) -> Iterable[tuple[dict[str, Any], int]]:
+    """The single writes of a request, each with the factor it is billed at."""
+    if "TransactItems" not in body:
+        return [(body, 1)]
+    return [(next(iter(entry.values())), 2) for entry in body["TransactItems"]]
+
+
+class _Write:
+    """One item about to be written: remembers what it was, to say afterwards what the write cost."""
+
+    def __init__(self, change: dict[str, Any], factor: int) -> None:
+        self.table = change["TableName"]
+        self._table = _table(self.table)
+        self._key = change["Item"] if "Item" in change else change["Key"]
+        self._factor = factor
+        self.partition = DynamoType(self._key[self._table.hash_key_attr])
+        self._before = self._footprint()
+
+    def consumed(self) -> Consumed:
+        after = self._footprint()
+        indexes = {name: units * self._factor for name, units in index_units(self._before, after).items()}
+        return Consumed(write_units(self._before, after) * self._factor, requests=1, index_units=Counter(indexes))
+
+    def _footprint(self) -> ItemFootprint:
+        item = _find(self._table, self._key)
+        if item is None:
+            return ABSENT
+        indexed = {}
+        for index in self._table.global_indexes:
+            if all(name in item.attrs for name in index.schema_key_attrs):
+                key = repr([item.attrs[name] for name in index.schema_key_attrs])
+                indexed[index.name] = (key, *_projected(index, item))
+        return ItemFootprint(item.size(), indexed)
+
+
+def _projected(index: SecondaryIndex, item: Item) -> tuple[str, int]:
+    """What of an item an index holds, as text to compare, and its size."""
+    kind = index.projection.get("ProjectionType", "ALL")
+    names = {*index.table_key_attrs, *index.schema_key_attrs, *index.projection.get("NonKeyAttributes", [])}
+    attributes = {name: value for name, value in item.attrs.items() if kind == "ALL" or name in names}
+    return repr(attributes), sum(len(name) + value.size() for name, value in attributes.items())
+
+
+def _table(name: str) -> Table:
+    return dynamodb_backends[ACCOUNT][REGION].get_table(name)
+
+
+def _find(table: Table, key: dict[str, Any]) -> Item | None:
+    partition: Any = table.items.get(DynamoType(key[table.hash_key_attr]))
+    if partition is None or table.range_key_attr is None:
+        return partition  # type: ignore[no-any-return]
+    return partition.get(DynamoType(key[table.range_key_attr]))  # type: ignore[no-any-return]
+
+
+def _encode_bytes(value: Any) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{type(value).__name__} in a DynamoDB answer")
