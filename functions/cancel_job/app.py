@@ -3,39 +3,18 @@
 from fastapi import Request
 
 from shared.bootstrap import job_service
-from shared.errors import (
-    Conflict,
-    Forbidden,
-    InvalidInput,
-    NotFound,
-    PayloadTooLarge,
-    TransientFault,
-    Unauthenticated,
-    UnsupportedMediaType,
-)
+from shared.errors import Conflict
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import BODY, OWNED, refusals
 from shared.web.jobs import JobId, JobSummary, Urls, summary
 
 app = create_app(Operation.CANCEL_JOB)
 
 
-@app.post(
-    "/jobs/{jobId}/cancel",
-    responses=refusals(
-        Unauthenticated,
-        Forbidden,
-        NotFound,
-        Conflict,
-        PayloadTooLarge,
-        UnsupportedMediaType,
-        InvalidInput,
-        TransientFault,
-    ),
-)
+@app.post("/jobs/{jobId}/cancel", responses=refusals(*OWNED, *BODY, Conflict))
 def cancel_job(job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[JobSummary]:
     """Cancel the job; cancelling it again answers the same."""
     job = job_service().cancel(user, job_id)

@@ -1,20 +1,12 @@
 """POST /agents: stores the first version of an agent of the caller's."""
 
 from shared.bootstrap import agent_service
-from shared.errors import (
-    Conflict,
-    InvalidInput,
-    MalformedRequest,
-    PayloadTooLarge,
-    TransientFault,
-    Unauthenticated,
-    UnsupportedMediaType,
-)
+from shared.errors import Conflict
 from shared.web.agents import AgentDetail, NewAgent, detail
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import AUTHENTICATED, JSON_BODY, refusals
 
 app = create_app(Operation.CREATE_AGENT)
 
@@ -22,15 +14,7 @@ app = create_app(Operation.CREATE_AGENT)
 @app.post(
     "/agents",
     status_code=201,
-    responses=refusals(
-        MalformedRequest,
-        Unauthenticated,
-        Conflict,
-        PayloadTooLarge,
-        UnsupportedMediaType,
-        InvalidInput,
-        TransientFault,
-    ),
+    responses=refusals(*AUTHENTICATED, *JSON_BODY, Conflict),
 )
 def create_agent(body: NewAgent, user: CurrentUser, exchange: CurrentExchange) -> Envelope[AgentDetail]:
     """Make an agent, to be named as `input.agentId` of jobs."""

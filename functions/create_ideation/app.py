@@ -3,23 +3,14 @@
 from fastapi import Request, Response
 
 from shared.bootstrap import job_service
-from shared.errors import (
-    Conflict,
-    InvalidInput,
-    MalformedRequest,
-    PayloadTooLarge,
-    RateLimitExceeded,
-    TransientFault,
-    Unauthenticated,
-    UnsupportedMediaType,
-)
+from shared.errors import Conflict, RateLimitExceeded
 from shared.jobs.job import JobLinks
 from shared.jobs.service import NewJob
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import AUTHENTICATED, JSON_BODY, refusals
 from shared.web.ideations import NewIdeation, RunAccepted, accepted, fields_at_top_level
 from shared.web.jobs import IdempotencyKey, Urls
 
@@ -29,16 +20,7 @@ app = create_app(Operation.CREATE_IDEATION)
 @app.post(
     "/ideations",
     status_code=202,
-    responses=refusals(
-        MalformedRequest,
-        Unauthenticated,
-        Conflict,
-        PayloadTooLarge,
-        UnsupportedMediaType,
-        InvalidInput,
-        RateLimitExceeded,
-        TransientFault,
-    ),
+    responses=refusals(*AUTHENTICATED, *JSON_BODY, Conflict, RateLimitExceeded),
 )
 def create_ideation(
     body: NewIdeation,

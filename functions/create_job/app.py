@@ -5,22 +5,13 @@ from typing import TYPE_CHECKING
 from fastapi import Request, Response
 
 from shared.bootstrap import job_service, pipelines
-from shared.errors import (
-    Conflict,
-    InvalidInput,
-    MalformedRequest,
-    PayloadTooLarge,
-    RateLimitExceeded,
-    TransientFault,
-    Unauthenticated,
-    UnsupportedMediaType,
-)
+from shared.errors import Conflict, RateLimitExceeded
 from shared.jobs.service import NewJob
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import AUTHENTICATED, JSON_BODY, refusals
 from shared.web.jobs import IdempotencyKey, JobAccepted, Urls, accepted, job_request_type, union_branches
 
 if TYPE_CHECKING:
@@ -34,16 +25,7 @@ app = create_app(Operation.CREATE_JOB, union_branches=union_branches(pipelines()
 @app.post(
     "/jobs",
     status_code=202,
-    responses=refusals(
-        MalformedRequest,
-        Unauthenticated,
-        Conflict,
-        PayloadTooLarge,
-        UnsupportedMediaType,
-        InvalidInput,
-        RateLimitExceeded,
-        TransientFault,
-    ),
+    responses=refusals(*AUTHENTICATED, *JSON_BODY, Conflict, RateLimitExceeded),
 )
 def create_job(
     body: JobRequest,

@@ -5,32 +5,17 @@ from datetime import UTC, datetime
 from fastapi import Request
 
 from shared.bootstrap import job_reading, ticket_office
-from shared.errors import (
-    Forbidden,
-    InvalidInput,
-    NotFound,
-    PayloadTooLarge,
-    TransientFault,
-    Unauthenticated,
-    UnsupportedMediaType,
-)
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import BODY, OWNED, refusals
 from shared.web.jobs import JobId, StreamTicket, Urls
 
 app = create_app(Operation.CREATE_STREAM_TICKET)
 
 
-@app.post(
-    "/jobs/{jobId}/stream-tickets",
-    status_code=201,
-    responses=refusals(
-        Unauthenticated, Forbidden, NotFound, PayloadTooLarge, UnsupportedMediaType, InvalidInput, TransientFault
-    ),
-)
+@app.post("/jobs/{jobId}/stream-tickets", status_code=201, responses=refusals(*OWNED, *BODY))
 def create_stream_ticket(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[StreamTicket]:

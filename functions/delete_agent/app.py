@@ -1,17 +1,16 @@
 """DELETE /agents/{agentId}: takes an agent out of use; running jobs keep the version they were made with."""
 
 from shared.bootstrap import agent_service
-from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
 from shared.web.agents import AgentDeleted, AgentId
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import OWNED, refusals
 
 app = create_app(Operation.DELETE_AGENT)
 
 
-@app.delete("/agents/{agentId}", responses=refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, TransientFault))
+@app.delete("/agents/{agentId}", responses=refusals(*OWNED))
 def delete_agent(agent_id: AgentId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[AgentDeleted]:
     """Delete the agent with all its versions; deleting it again answers the same."""
     agent_service().delete(user, agent_id)

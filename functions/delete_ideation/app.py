@@ -1,19 +1,16 @@
 """DELETE /ideations/{runId}: removes the run with everything in it, and cancels its job if that is under way."""
 
 from shared.bootstrap import ideation_runs
-from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import OWNED, refusals
 from shared.web.ideations import RunDeleted, RunId
 
 app = create_app(Operation.DELETE_IDEATION)
 
 
-@app.delete(
-    "/ideations/{runId}", responses=refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, TransientFault)
-)
+@app.delete("/ideations/{runId}", responses=refusals(*OWNED))
 def delete_ideation(run_id: RunId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[RunDeleted]:
     """Delete the run for good."""
     ideation_runs().delete(user, run_id)

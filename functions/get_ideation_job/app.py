@@ -3,22 +3,18 @@
 from fastapi import Request
 
 from shared.bootstrap import ideation_reading
-from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import OWNED, refusals
 from shared.web.ideations import ActiveJob, RunId, active_job
 from shared.web.jobs import Urls
 
 app = create_app(Operation.GET_IDEATION_JOB)
 
 
-@app.get(
-    "/ideations/{runId}/active-job",
-    responses=refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, TransientFault),
-)
+@app.get("/ideations/{runId}/active-job", responses=refusals(*OWNED))
 def get_ideation_job(
     run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[ActiveJob]:

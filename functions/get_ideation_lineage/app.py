@@ -3,21 +3,18 @@
 from fastapi import Request
 
 from shared.bootstrap import ideation_reading
-from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import OWNED, refusals
 from shared.web.ideations import LineageDetail, RunId, lineage_detail
 from shared.web.jobs import Urls
 
 app = create_app(Operation.GET_IDEATION_LINEAGE)
 
 
-@app.get(
-    "/ideations/{runId}/lineage", responses=refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, TransientFault)
-)
+@app.get("/ideations/{runId}/lineage", responses=refusals(*OWNED))
 def get_ideation_lineage(
     run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[LineageDetail]:

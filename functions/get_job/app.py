@@ -5,12 +5,11 @@ from typing import Annotated, Literal
 from fastapi import Query, Request
 
 from shared.bootstrap import job_reading
-from shared.errors import Forbidden, InvalidInput, NotFound, TransientFault, Unauthenticated
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import OWNED, refusals
 from shared.web.jobs import JobDetail, JobId, Urls, detail
 
 app = create_app(Operation.GET_JOB)
@@ -19,7 +18,7 @@ Include = Annotated[
 ]
 
 
-@app.get("/jobs/{jobId}", responses=refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, TransientFault))
+@app.get("/jobs/{jobId}", responses=refusals(*OWNED))
 def get_job(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request, include: Include = None
 ) -> Envelope[JobDetail]:

@@ -5,17 +5,16 @@ from typing import Annotated
 from fastapi import Query
 
 from shared.bootstrap import agent_service
-from shared.errors import InvalidInput, TransientFault, Unauthenticated
 from shared.web.agents import AgentList, page
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import AUTHENTICATED, refusals
 
 app = create_app(Operation.LIST_AGENTS)
 
 
-@app.get("/agents", responses=refusals(Unauthenticated, InvalidInput, TransientFault))
+@app.get("/agents", responses=refusals(*AUTHENTICATED))
 def list_agents(
     user: CurrentUser,
     exchange: CurrentExchange,

@@ -5,20 +5,19 @@ from typing import Annotated
 from fastapi import Query, Request
 
 from shared.bootstrap import ideation_reading
-from shared.errors import InvalidInput, TransientFault, Unauthenticated
 from shared.runs.run import TransformStatus
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import AUTHENTICATED, refusals
 from shared.web.ideations import RunList, page
 from shared.web.jobs import Urls
 
 app = create_app(Operation.LIST_IDEATIONS)
 
 
-@app.get("/ideations", responses=refusals(Unauthenticated, InvalidInput, TransientFault))
+@app.get("/ideations", responses=refusals(*AUTHENTICATED))
 def list_ideations(
     user: CurrentUser,
     exchange: CurrentExchange,

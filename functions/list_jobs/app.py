@@ -5,20 +5,19 @@ from typing import Annotated
 from fastapi import Query, Request
 
 from shared.bootstrap import job_reading
-from shared.errors import InvalidInput, TransientFault, Unauthenticated
 from shared.jobs.job import JobStatus
 from shared.jobs.store import JobFilter
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import AUTHENTICATED, refusals
 from shared.web.jobs import JobList, Urls, summary
 
 app = create_app(Operation.LIST_JOBS)
 
 
-@app.get("/jobs", responses=refusals(Unauthenticated, InvalidInput, TransientFault))
+@app.get("/jobs", responses=refusals(*AUTHENTICATED))
 def list_jobs(
     user: CurrentUser,
     exchange: CurrentExchange,

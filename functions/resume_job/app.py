@@ -3,23 +3,12 @@
 from fastapi import Request
 
 from shared.bootstrap import job_resumption
-from shared.errors import (
-    CheckpointUnfit,
-    Conflict,
-    Forbidden,
-    InvalidInput,
-    NotFound,
-    PayloadTooLarge,
-    RateLimitExceeded,
-    TransientFault,
-    Unauthenticated,
-    UnsupportedMediaType,
-)
+from shared.errors import CheckpointUnfit, Conflict, RateLimitExceeded
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import BODY, OWNED, refusals
 from shared.web.jobs import JobId, JobSummary, Urls, summary
 
 app = create_app(Operation.RESUME_JOB)
@@ -28,18 +17,7 @@ app = create_app(Operation.RESUME_JOB)
 @app.post(
     "/jobs/{jobId}/resume",
     status_code=202,
-    responses=refusals(
-        Unauthenticated,
-        Forbidden,
-        NotFound,
-        Conflict,
-        CheckpointUnfit,
-        PayloadTooLarge,
-        UnsupportedMediaType,
-        InvalidInput,
-        RateLimitExceeded,
-        TransientFault,
-    ),
+    responses=refusals(*OWNED, *BODY, Conflict, CheckpointUnfit, RateLimitExceeded),
 )
 def resume_job(job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[JobSummary]:
     """Restart the job; its stream goes on in the same log."""

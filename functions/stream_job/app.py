@@ -7,11 +7,11 @@ from fastapi import Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from shared.bootstrap import job_reading, job_stream, job_watcher, stream_gate, stream_slots
-from shared.errors import Forbidden, InvalidInput, NotFound, StreamLimitExceeded, TransientFault, Unauthenticated
+from shared.errors import StreamLimitExceeded
 from shared.web.app import create_app
 from shared.web.auth import bearer_token
 from shared.web.envelope import Operation
-from shared.web.errors import refusals
+from shared.web.errors import OWNED, refusals
 from shared.web.jobs import JobId
 from shared.web.sse import HEADERS, last_event_id
 from shared.web.stream import Connection
@@ -33,8 +33,7 @@ def healthz() -> PlainTextResponse:
 @app.get(
     "/jobs/{jobId}/stream",
     response_class=StreamingResponse,
-    responses=ANSWERS
-    | refusals(Unauthenticated, Forbidden, NotFound, InvalidInput, StreamLimitExceeded, TransientFault),
+    responses=ANSWERS | refusals(*OWNED, StreamLimitExceeded),
 )
 async def stream_job(
     request: Request,

@@ -1,39 +1,19 @@
 """PATCH /agents/{agentId}: the next version of an agent; jobs that are made already keep theirs."""
 
 from shared.bootstrap import agent_service
-from shared.errors import (
-    Conflict,
-    Forbidden,
-    InvalidInput,
-    MalformedRequest,
-    NotFound,
-    PayloadTooLarge,
-    TransientFault,
-    Unauthenticated,
-    UnsupportedMediaType,
-)
+from shared.errors import Conflict
 from shared.web.agents import AgentChanges, AgentDetail, AgentId, detail
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
-from shared.web.errors import refusals
+from shared.web.errors import JSON_BODY, OWNED, refusals
 
 app = create_app(Operation.UPDATE_AGENT)
 
 
 @app.patch(
     "/agents/{agentId}",
-    responses=refusals(
-        MalformedRequest,
-        Unauthenticated,
-        Forbidden,
-        NotFound,
-        Conflict,
-        PayloadTooLarge,
-        UnsupportedMediaType,
-        InvalidInput,
-        TransientFault,
-    ),
+    responses=refusals(*OWNED, *JSON_BODY, Conflict),
 )
 def update_agent(
     agent_id: AgentId, body: AgentChanges, user: CurrentUser, exchange: CurrentExchange

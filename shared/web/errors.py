@@ -33,6 +33,20 @@ STATUS: dict[type[MillraceError], int] = {
 }
 """The status of each class; a class that is not named has its nearest ancestor's."""
 
+Refusals = tuple[type[MillraceError], ...]
+
+AUTHENTICATED: Refusals = (errors.Unauthenticated, errors.InvalidInput, errors.TransientFault)
+"""The refusals of every operation that asks who is calling."""
+
+OWNED: Refusals = (*AUTHENTICATED, errors.Forbidden, errors.NotFound)
+"""Those of an operation on one thing, which has to be the caller's."""
+
+BODY: Refusals = (errors.PayloadTooLarge, errors.UnsupportedMediaType)
+"""Those of a request with a body, besides the above; also where nobody reads it."""
+
+JSON_BODY: Refusals = (*BODY, errors.MalformedRequest)
+"""Those of a request whose body is read."""
+
 
 def status_of(error: MillraceError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
