@@ -197,9 +197,8 @@ class StageRunner:
             of=len(pipeline.stages),
             attempt=invocation.retry + 1,
         )
-        begin = self._take_over if invocation.retry else self._begin
         earlier = Remains(previous.text if previous else "")
-        tail, left = await asyncio.to_thread(begin, job, fence, started, reached, earlier)
+        tail, left = await asyncio.to_thread(self._begin, job, fence, started, reached, earlier)
         stream = LogWriter(
             self._log,
             job.id,
@@ -225,12 +224,14 @@ class StageRunner:
     def _begin(
         self, job: Job, fence: Fence, started: StageStarted, reached: LogTail, earlier: Remains
     ) -> tuple[LogTail, Remains]:
-        """Claim the log for a first attempt, which nobody has preceded unless the one that died left no trace."""
+        """Claim the log. A first attempt expects it to end where the stage before left it, a retry expects nothing."""
+        if fence.retry:
+            return self._take_over(job, fence, started, earlier)
         left = earlier
         if job.generation > 1:
             reached, left = self._after_resumption(job, reached, earlier)
         tail = claim_after(self._log, job.id, fence, (started,), reached, at=self._clock)
-        return (tail, left) if tail is not None else self._take_over(job, fence, started, reached, earlier)
+        return (tail, left) if tail is not None else self._take_over(job, fence, started, earlier)
 
     def _after_resumption(self, job: Job, reached: LogTail, earlier: Remains) -> tuple[LogTail, Remains]:
         """From the end of the log, if it is the resumption's `reset`: what that says need not be said again."""
@@ -239,9 +240,7 @@ class StageRunner:
             return reached, earlier
         return tail, self._left_by_earlier_attempts(job, tail.fence, tail) or earlier
 
-    def _take_over(
-        self, job: Job, fence: Fence, started: StageStarted, _reached: LogTail, earlier: Remains
-    ) -> tuple[LogTail, Remains]:
+    def _take_over(self, job: Job, fence: Fence, started: StageStarted, earlier: Remains) -> tuple[LogTail, Remains]:
         """Claim the log wherever it ends, and go on from what of earlier attempts stands there."""
         left = earlier
 
