@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from moto.dynamodb.models import dynamodb_backends
-from moto.dynamodb.models.table import Table
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import Client
 
@@ -45,6 +44,7 @@ def script() -> list[tuple[str, dict[str, Any]]]:
     meta = {**KEY, "status": {"S": "new"}, "n": {"N": "1"}, "owner": {"S": "alice"}, "at": {"S": "2"}}
     nested = {"M": {"a": {"L": [{"N": "1"}, {"BOOL": True}, {"NULL": True}]}, "b": {"SS": ["x", "y"]}}}
     equals = {"ExpressionAttributeNames": {"#s": "status"}, "ExpressionAttributeValues": {":v": {"S": "new"}}}
+    large, small = {"S": "x" * 250_000}, {"S": "x"}
     absent = {"ConditionExpression": "attribute_not_exists(PK)"}
     of_job = {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "JOB#1"}}}
 
@@ -156,6 +156,15 @@ def script() -> list[tuple[str, dict[str, Any]]]:
             },
         ),
         ("Query", of_job),
+        # An item may have 400 kB, whatever its attributes had before.
+        ("PutItem", {"Item": event(9, data={"S": "x" * 410_000})}),
+        *(
+            (
+                "UpdateItem",
+                {"Key": KEY, "UpdateExpression": f"SET {name} = :v", "ExpressionAttributeValues": {":v": value}},
+            )
+            for name, value in (("a", large), ("b", large), ("a", small), ("b", large), ("a", large))
+        ),
         ("DeleteItem", {"Key": KEY, "ConditionExpression": "#s = :v", **equals}),
         ("DeleteItem", {"Key": KEY, "ReturnValues": "ALL_OLD"}),
         ("DeleteItem", {"Key": KEY}),
@@ -199,8 +208,8 @@ def play(app: Any) -> list[tuple[int, Any]]:
 
 def test_every_dynamodb_shortcut_answers_as_moto_itself_does(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = play(DomainDispatcherApplication(create_backend_app))
-    monkeypatch.setattr(Table, "query", moto_dynamodb.query_one_partition)
-    monkeypatch.setattr(Table, "__deepcopy__", moto_dynamodb.copy_touched_partitions, raising=False)
+    for owner, name, shortcut in moto_dynamodb.SHORTCUTS:
+        monkeypatch.setattr(owner, name, shortcut, raising=False)
     answered = play(Aws(None))
     for (operation, body), want, got in zip(script(), expected, answered, strict=True):
         assert got == want, (operation, body)
