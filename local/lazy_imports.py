@@ -1,7 +1,7 @@
 """Imports, before anything is served, what the product imports when it first needs it.
 
 On Lambda a process has one request at a time. Here it has many, and of two threads that import modules which import
-each other, Python gives one a module that is only half there.
+each other, Python gives one a module that is only half there. Our own modules do not import each other in a circle.
 """
 
 from __future__ import annotations
@@ -9,18 +9,29 @@ from __future__ import annotations
 import importlib
 from typing import Final
 
-_LAZY: Final = (
-    "aws_lambda_powertools.metrics",
-    "boto3.session",
+BY_THE_PRODUCT: Final = (
+    "anyio",
+    "aws_lambda_powertools",
     "botocore.config",
     "botocore.exceptions",
-    "botocore.httpsession",
+    "botocore.loaders",
+    "botocore.session",
     "httpx2",
     "jwt",
+    "mangum",
     "openai",
 )
+"""What functions of shared/ import."""
+
+BY_ITS_LIBRARIES: Final = (
+    "anyio._backends._asyncio",
+    "httpcore2",
+    "openai.resources.chat.chat",
+    "openai.resources.responses.responses",
+)
+"""What those put off themselves, to the first event loop, connection or call."""
 
 
 def import_all() -> None:
-    for name in _LAZY:
+    for name in (*BY_THE_PRODUCT, *BY_ITS_LIBRARIES):
         importlib.import_module(name)

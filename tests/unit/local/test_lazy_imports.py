@@ -1,0 +1,115 @@
+"""What is imported before the first request, so that no two of them import it at once."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from local import lazy_imports
+
+ROOT = Path(__file__).resolve().parents[3]
+SOURCES = {
+    ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(file.read_text())
+    for file in (ROOT / "shared").rglob("*.py")
+}
+NOT_HERE = {"sentry_sdk"}
+"""Imported only where there is a SENTRY_DSN."""
+
+FIRST_CALLS = """
+import asyncio, importlib, pkgutil, sys
+from local import lazy_imports
+lazy_imports.import_all()
+
+import shared
+import functions.list_jobs.app as api
+for found in pkgutil.walk_packages(shared.__path__, "shared."):
+    importlib.import_module(found.name)
+before = set(sys.modules)
+
+from shared.errors import ModelUnavailable, StorageUnavailable
+from shared.llm.model import Message, ModelRequest
+from shared.llm.openai_model import OpenAIChatModel
+from shared.llm.openai_responses import OpenAIResponsesModel
+from shared.storage.items import read_item
+from shared.telemetry import log
+from shared.web.app import _nobodys_request
+
+async def ask(adapter):
+    model = adapter(base_url="http://127.0.0.1:1", api_key=lambda: "key", prices={})
+    async for piece in model.stream(ModelRequest("m", (Message("user", "?"),))):
+        pass
+
+for adapter in (OpenAIChatModel, OpenAIResponsesModel):
+    try:
+        asyncio.run(ask(adapter))
+    except ModelUnavailable:
+        pass
+try:
+    read_item("table", {"PK": "JOB", "SK": "JOB"})
+except StorageUnavailable:
+    pass
+asyncio.set_event_loop(asyncio.new_event_loop())
+api.handler(_nobodys_request(api.app), None)
+log.info("done")
+known = {"shared", "functions", *sys.stdlib_module_names}
+late = sorted(name for name in set(sys.modules) - before if name.partition(".")[0] not in known)
+assert not late, late
+"""
+NOWHERE = {
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "PATH": "",
+}
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (each.name for each in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield str(node.module)
+        yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def imported_with(node: ast.AST) -> Iterator[str]:
+    """What importing a module imports: not for type checkers, and not when something of it is called."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            for each in child.orelse:
+                yield from imported_with(each)
+        elif not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield from imported(child)
+            yield from imported_with(child)
+
+
+def imported_when_called(module: ast.Module) -> Iterator[str]:
+    for function in ast.walk(module):
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import):
+                    yield from (each.name for each in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    yield str(node.module)
+
+
+def test_whatever_the_product_imports_when_it_needs_it_is_imported_before() -> None:
+    late = {name for module in SOURCES.values() for name in imported_when_called(module)}
+    others = {name for name in late if name.partition(".")[0] not in {"shared", *sys.stdlib_module_names}}
+    assert others - NOT_HERE == {*lazy_imports.BY_THE_PRODUCT}
+
+
+def test_first_calls_of_a_model_of_aws_and_of_an_operation_import_nothing_of_others() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_CALLS], check=False, cwd=ROOT, env=NOWHERE, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_two_modules_of_the_product_import_each_other() -> None:
+    imports = {name: set(imported_with(module)) & SOURCES.keys() - {name} for name, module in SOURCES.items()}
+    assert [*TopologicalSorter(imports).static_order()]
