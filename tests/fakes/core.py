@@ -19,7 +19,7 @@ from shared.jobs.pipelines import JobInput, Pipeline, Pipelines, RunKeeping
 from shared.jobs.reader import JobWatcher
 from shared.jobs.resuming import JobResumption
 from shared.jobs.service import JobService, NewJob
-from shared.jobs.stages import StageDone, StageInvocation, StageRun, StageRunner
+from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRun, StageRunner
 from shared.jobs.starting import JobStarter
 from shared.jobs.sweeping import StuckJobSweep
 from shared.jobs.transcript import Transcript
@@ -146,7 +146,10 @@ class Core:
         bounds: LogBounds | None = None,
         clock: SettableClock | None = None,
         runs: FakeRunStore | None = None,
+        pipelines: Pipelines = PIPELINES,
     ) -> None:
+        self.pipelines = pipelines
+        self.bounds = bounds or LogBounds()
         self.clock = clock or SettableClock()
         self.jobs = jobs or FakeJobStore(clock=self.clock)
         self.log = event_log or FakeEventLog()
@@ -158,13 +161,13 @@ class Core:
         self.agents = AgentService(agents=self.agent_store, allowed_models=MODELS, clock=self.clock)
         self.runs = runs or FakeRunStore()
         self.chronicle = RunChronicle(
-            runs=self.runs, checkpoints=self.checkpoints, event_log=self.log, pipelines=PIPELINES
+            runs=self.runs, checkpoints=self.checkpoints, event_log=self.log, pipelines=pipelines
         )
         creations = CreationLimit(self.records, limit=10, clock=self.clock)
         self.ender = JobEnder(
             jobs=self.jobs,
             event_log=self.log,
-            pipelines=PIPELINES,
+            pipelines=pipelines,
             retention=RETENTION,
             chronicle=self.chronicle,
             clock=self.clock,
@@ -178,7 +181,7 @@ class Core:
             starter=self.starter,
             creations=creations,
             chronicle=self.chronicle,
-            pipelines=PIPELINES,
+            pipelines=pipelines,
             agents=self.agent_store,
             allowed_models=MODELS,
             clock=self.clock,
@@ -193,22 +196,13 @@ class Core:
             keys=self.keys,
             creations=creations,
             chronicle=self.chronicle,
-            pipelines=PIPELINES,
+            pipelines=pipelines,
             agents=self.agents,
             default_model="scripted-1",
             allowed_models=MODELS,
             clock=self.clock,
         )
         self.songs = RunService(kind="song", runs=self.runs, jobs=self.service)
-        self.runner = StageRunner(
-            jobs=self.jobs,
-            event_log=self.log,
-            checkpoints=self.checkpoints,
-            pipelines=PIPELINES,
-            agents=self.agent_store,
-            clock=self.clock,
-            bounds=bounds or LogBounds(),
-        )
         self.completion = JobCompletion(jobs=self.jobs, ender=self.ender)
         self.sweep = StuckJobSweep(jobs=self.jobs, executions=self.executions, ender=self.ender, clock=self.clock)
         self.watcher = JobWatcher(jobs=self.jobs, event_log=self.log, result_of=self.service.result, clock=self.clock)
@@ -226,7 +220,20 @@ class Core:
         assert job is not None
         return job
 
-    def run(self, stage: ScriptedStage, job: Job, *, retry: int = 0, generation: int = 1) -> StageDone:
+    @property
+    def runner(self) -> StageRunner:
+        """Another one every time: each attempt at a stage may be made by a process of its own."""
+        return StageRunner(
+            jobs=self.jobs,
+            event_log=self.log,
+            checkpoints=self.checkpoints,
+            pipelines=self.pipelines,
+            agents=self.agent_store,
+            clock=self.clock,
+            bounds=self.bounds,
+        )
+
+    def run(self, stage: Stage, job: Job, *, retry: int = 0, generation: int = 1) -> StageDone:
         invocation = StageInvocation(job_id=job.id, generation=generation, retry=retry)
         return asyncio.run(self.runner.run(stage, invocation))
 

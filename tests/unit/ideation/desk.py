@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any, Generic, TypeVar
 
 from shared.ideation.pipeline import PIPELINE
 from shared.ideation.stages import ArrangeIdeas, GenerateIdeas, PrepareIdeas
-from shared.jobs.event_log import LogBounds
 from shared.jobs.events import Item, Reset
 from shared.jobs.job import Job
 from shared.jobs.pipelines import Pipelines
-from shared.jobs.stages import Stage, StageInvocation, StageRunner
 from shared.llm.model import ChatModel
 from tests.fakes.core import Core
 from tests.fakes.event_log import FakeEventLog
@@ -45,34 +42,22 @@ class Desk(Generic[Model]):
     """Each attempt at a stage is made by a process of its own; the stages before it are run when they have not been."""
 
     def __init__(self, model: Model, *, event_log: FakeEventLog | None = None, **changes: Any) -> None:
-        self.core = Core(event_log=event_log)
+        self.core = Core(event_log=event_log, pipelines=Pipelines(PIPELINE))
         self.model = model
         self.job = self.core.new_job(pipeline="ideation", input={**INPUT, **changes}, model="scripted-1")
 
     def prepare(self, *, retry: int = 0) -> None:
-        self._run(PrepareIdeas(), retry)
+        self.core.run(PrepareIdeas(), self.job, retry=retry)
 
     def generate(self, *, retry: int = 0) -> None:
         if "prepare_ideas" not in self.stored().checkpoints:
             self.prepare()
-        self._run(GenerateIdeas(self.model), retry)
+        self.core.run(GenerateIdeas(self.model), self.job, retry=retry)
 
     def arrange(self, *, retry: int = 0) -> None:
         if "generate_ideas" not in self.stored().checkpoints:
             self.generate()
-        self._run(ArrangeIdeas(self.model), retry)
-
-    def _run(self, stage: Stage, retry: int) -> None:
-        runner = StageRunner(
-            jobs=self.core.jobs,
-            event_log=self.core.log,
-            checkpoints=self.core.checkpoints,
-            pipelines=Pipelines(PIPELINE),
-            agents=self.core.agent_store,
-            clock=self.core.clock,
-            bounds=LogBounds(),
-        )
-        asyncio.run(runner.run(stage, StageInvocation(job_id=self.job.id, generation=1, retry=retry)))
+        self.core.run(ArrangeIdeas(self.model), self.job, retry=retry)
 
     def stored(self) -> Job:
         return self.core.job(self.job.id)

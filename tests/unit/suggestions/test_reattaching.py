@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
 
 from shared.errors import JobEnded, ModelDisconnected, ModelTimeout
-from shared.jobs.event_log import LogBounds
 from shared.jobs.events import Reset
 from shared.jobs.job import JobStatus
 from shared.jobs.pipelines import Pipelines
-from shared.jobs.stages import Stage, StageInvocation, StageRunner
 from shared.jobs.store import JobGuard
 from shared.suggestions.pipeline import PIPELINE
 from shared.suggestions.stages import GenerateSuggestions, ValidateSuggestions
@@ -28,22 +25,12 @@ class Desk:
     """A suggestion job, and attempts at its stages, each by a process of its own."""
 
     def __init__(self, model: ResumableModel) -> None:
-        self.core = Core()
+        self.core = Core(pipelines=Pipelines(PIPELINE))
         self.model = model
         self.job = self.core.new_job(pipeline="suggestion", input=INPUT, model="scripted-1")
 
     def attempt(self, stage: type[GenerateSuggestions | ValidateSuggestions], *, retry: int = 0) -> None:
-        runner = StageRunner(
-            jobs=self.core.jobs,
-            event_log=self.core.log,
-            checkpoints=self.core.checkpoints,
-            pipelines=Pipelines(PIPELINE),
-            agents=self.core.agent_store,
-            clock=self.core.clock,
-            bounds=LogBounds(),
-        )
-        run: Stage = stage(self.model)
-        asyncio.run(runner.run(run, StageInvocation(job_id=self.job.id, generation=1, retry=retry)))
+        self.core.run(stage(self.model), self.job, retry=retry)
 
     @property
     def resets(self) -> list[Reset]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -12,11 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared.errors import ErrorCode, InvalidModelOutput, ModelDisconnected
-from shared.jobs.event_log import LogBounds
 from shared.jobs.events import Progress, Reset
 from shared.jobs.job import Job
 from shared.jobs.pipelines import Pipelines
-from shared.jobs.stages import Stage, StageInvocation, StageRunner
 from shared.llm.answers import complaint
 from shared.suggestions.models import SuggestionInput, Suggestions
 from shared.suggestions.pipeline import PIPELINE
@@ -43,27 +40,15 @@ class Desk:
     """A suggestion job and whatever runs its stages."""
 
     def __init__(self, *answers: Any, truncated: bool = False) -> None:
-        self.core = Core()
+        self.core = Core(pipelines=Pipelines(PIPELINE))
         self.model = ScriptedModel(*answers, truncated=truncated)
         self.job = self.core.new_job(pipeline="suggestion", input=INPUT, model="scripted-1")
-        self._runner = StageRunner(
-            jobs=self.core.jobs,
-            event_log=self.core.log,
-            checkpoints=self.core.checkpoints,
-            pipelines=Pipelines(PIPELINE),
-            agents=self.core.agent_store,
-            clock=self.core.clock,
-            bounds=LogBounds(),
-        )
-
-    def run(self, stage: Stage, *, retry: int = 0) -> None:
-        asyncio.run(self._runner.run(stage, StageInvocation(job_id=self.job.id, generation=1, retry=retry)))
 
     def generate(self, *, retry: int = 0) -> None:
-        self.run(GenerateSuggestions(self.model), retry=retry)
+        self.core.run(GenerateSuggestions(self.model), self.job, retry=retry)
 
     def validate(self, *, retry: int = 0) -> None:
-        self.run(ValidateSuggestions(self.model), retry=retry)
+        self.core.run(ValidateSuggestions(self.model), self.job, retry=retry)
 
     def stored(self) -> Job:
         return self.core.job(self.job.id)
