@@ -53,10 +53,9 @@ class RunReading:
     def lineage(self, owner: str, run_id: str) -> Lineage:
         """Everything the run was made of and has led to. Raises NotFound, Forbidden."""
         lineage = self._runs.lineage(run_id) if RUN_ID.fullmatch(run_id) else None
-        if lineage is None or lineage.run.kind != self._kind or lineage.run.deleting:
+        if lineage is None or lineage.run.deleting:
             raise unknown_run(run_id)
-        if lineage.run.owner != owner:
-            raise Forbidden("this run belongs to somebody else")
+        self._refuse_unless_owned(lineage.run, owner)
         return lineage
 
     def list_runs(self, owner: str, *, status: TransformStatus | None, limit: int, cursor: str | None) -> RunPage:
@@ -65,6 +64,13 @@ class RunReading:
             return self._runs.list_owned(owner, kind=self._kind, status=status, limit=limit, cursor=cursor)
         except ValueError:
             raise InvalidInput([FieldIssue("cursor", "must be the `cursor` of an earlier page")]) from None
+
+    def _refuse_unless_owned(self, run: Run, owner: str) -> None:
+        """Raises NotFound for a run of another kind, Forbidden for somebody else's."""
+        if run.kind != self._kind:
+            raise unknown_run(run.id)
+        if run.owner != owner:
+            raise Forbidden("this run belongs to somebody else")
 
     def _live_job(self, owner: str, transform: Transform) -> JobView | None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shared.errors import Forbidden
 from shared.jobs.ids import RUN_ID
 from shared.jobs.service import JobService
 from shared.runs.reading import RunReading, unknown_run
@@ -23,10 +22,9 @@ class RunService(RunReading):
         A deletion that broke off is gone on with. Raises NotFound, Forbidden.
         """
         run = self._runs.get(run_id) if RUN_ID.fullmatch(run_id) else None
-        if run is None or run.kind != self._kind:
+        if run is None:
             raise unknown_run(run_id)
-        if run.owner != owner:
-            raise Forbidden("this run belongs to somebody else")
+        self._refuse_unless_owned(run, owner)
         # What names the jobs goes last, so that whoever repeats this finds those that are still to be ended.
         self._runs.hide(run_id)
         lineage = self._runs.lineage(run_id)
