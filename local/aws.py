@@ -173,8 +173,6 @@ def main(arguments: list[str] | None = None) -> None:
         listener = socket.socket(fileno=options.fd)
     moto_dynamodb.install()
     moto_stepfunctions.install(listener.getsockname()[1])
-    # The default of 5 ms lets one long operation keep every other connection waiting for its turn.
-    sys.setswitchinterval(0.001)
     serve(listener, Aws(options.function_host, options.dynamodb, access))
 
 
