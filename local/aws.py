@@ -10,6 +10,7 @@ import http.client
 import json
 import socket
 import sys
+import time
 import uuid
 import zlib
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local import moto_dynamodb, moto_stepfunctions
+from local import dynamodb_latency, moto_dynamodb, moto_stepfunctions
 from local.aws_requests import accesses_of, role_of_signer
 from local.credentials import DUMMY_CREDENTIALS
 from local.dynamodb_upstream import UpstreamDynamoDb
@@ -42,12 +43,18 @@ class Aws:
     """
 
     def __init__(
-        self, function_host: str | None, dynamodb_url: str | None = None, access: AccessControl | None = None
+        self,
+        function_host: str | None,
+        dynamodb_url: str | None = None,
+        access: AccessControl | None = None,
+        *,
+        published_latency: bool = False,
     ) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._functions = None if function_host is None else Upstream(function_host)
         self.dynamodb = moto_dynamodb.DynamoDb() if dynamodb_url is None else UpstreamDynamoDb(dynamodb_url)
         self._access = access or AccessControl({})
+        self._published_latency = published_latency
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         target: str = environ.get("HTTP_X_AMZ_TARGET", "")
@@ -58,7 +65,12 @@ class Aws:
             if refused is not None:
                 return _access_denied(environ, start_response, role, refused)
         if target.startswith(_DYNAMODB_TARGET):
-            return self._dynamodb(environ, start_response, target.removeprefix(_DYNAMODB_TARGET))
+            operation = target.removeprefix(_DYNAMODB_TARGET)
+            began = time.monotonic()
+            answer = self._dynamodb(environ, start_response, operation)
+            if self._published_latency:
+                time.sleep(max(0.0, began + dynamodb_latency.draw(operation) - time.monotonic()))
+            return answer
         if path.startswith(_INVOCATIONS) and path.endswith("/invocations"):
             return self._invoke(environ, start_response)
         if path.startswith("/_millrace/"):
@@ -154,16 +166,14 @@ def _access_denied(environ: Environ, start_response: StartResponse, role: str, r
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m local.aws --port N | --fd N [--function-host URL] [--dynamodb URL] [--template FILE]`.
-
-    The socket of `--fd` listens.
-    """
+    """`python -m local.aws --port N | --fd N`, with any of the options below. The socket of `--fd` listens."""
     parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--port", type=int)
     where.add_argument("--fd", type=int)
     parser.add_argument("--function-host", help="where invocations are passed on to, http://host:port")
     parser.add_argument("--dynamodb", help="where DynamoDB is, if not here: http://host:port")
+    parser.add_argument("--published-latency", action="store_true", help="DynamoDB answers no sooner than on AWS")
     parser.add_argument("--template", type=Path, help="whose roles may do what their policies allow, and no more")
     options = parser.parse_args(arguments)
     access = None if options.template is None else AccessControl.of(Template(options.template))
@@ -173,7 +183,7 @@ def main(arguments: list[str] | None = None) -> None:
         listener = socket.socket(fileno=options.fd)
     moto_dynamodb.install()
     moto_stepfunctions.install(listener.getsockname()[1])
-    serve(listener, Aws(options.function_host, options.dynamodb, access))
+    serve(listener, Aws(options.function_host, options.dynamodb, access, published_latency=options.published_latency))
 
 
 if __name__ == "__main__":

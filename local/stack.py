@@ -68,6 +68,7 @@ class LocalStack:
     `model`: the default model there, allowed besides the template's; without one the template's default stays.
     `environment`: overrides of function variables, e.g. `{"JOB_CREATIONS_PER_MINUTE": "1000"}`.
     `dynamodb_url`: a DynamoDB to use in place of moto's, with none of this stack's tables in it yet: DynamoDB Local.
+    `published_latency`: DynamoDB answers no sooner than it does on AWS (`local/dynamodb_latency.py`).
     `log_dir`: where the processes' output goes, one file each; a temporary directory by default.
     `api_port`, `stream_port`: fixed ports in place of free ones.
     """
@@ -81,6 +82,7 @@ class LocalStack:
         model: str | None = None,
         environment: Mapping[str, str] | None = None,
         dynamodb_url: str | None = None,
+        published_latency: bool = False,
         log_dir: Path | None = None,
         template: Path = ROOT / "template.yaml",
         api_port: int = 0,
@@ -94,6 +96,7 @@ class LocalStack:
         self._model_api_key = model_api_key or "local-model-key"
         self._environment = dict(environment or {})
         self._dynamodb_url = dynamodb_url
+        self._published_latency = published_latency
         self._log_dir = log_dir
         self._template_file = template
         self._children: list[_Child] = []
@@ -146,8 +149,11 @@ class LocalStack:
                 RUN_DIRECTORY: str(self._run_dir),
             }
             aws = aws_environment(self.aws_url)
-            elsewhere = ["--dynamodb", self._dynamodb_url] if self._dynamodb_url is not None else []
-            command = ["local.aws", "--function-host", self.api_url, "--template", str(self._template_file), *elsewhere]
+            command = ["local.aws", "--function-host", self.api_url, "--template", str(self._template_file)]
+            if self._dynamodb_url is not None:
+                command += ["--dynamodb", self._dynamodb_url]
+            if self._published_latency:
+                command += ["--published-latency"]
             self._spawn("aws", listeners["aws"], command, unmeasured(base | aws), log_dir)
             self.model_url = self._given_model_url or self._start_model(unmeasured(base), log_dir)
             deployment = self._describe(log_dir)

@@ -90,6 +90,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=60, help="one at a time; at least 50 for medians worth the name")
     parser.add_argument("--together", type=int, default=100, help=f"with {CONCURRENT} at a time")
     parser.add_argument("--dynamodb-local", action="store_true", help="on AWS's own engine instead of moto's tables")
+    parser.add_argument("--published-latency", action="store_true", help="a store that answers no sooner than on AWS")
     options = parser.parse_args()
     console = Console(width=110)
     with contextlib.ExitStack() as open_until_done:
@@ -99,7 +100,9 @@ def main() -> None:
                 raise SystemExit(reason)
             engine_url = open_until_done.enter_context(DynamoDbLocal()).url
         limits = {"JOB_CREATIONS_PER_MINUTE": "100000"}
-        stack = open_until_done.enter_context(LocalStack(environment=limits, dynamodb_url=engine_url))
+        stack = open_until_done.enter_context(
+            LocalStack(environment=limits, dynamodb_url=engine_url, published_latency=options.published_latency)
+        )
         control = stack.model_url.removesuffix("/v1") + "/_script"
         httpx.post(control, json={"match": None, "times": None, "behaviour": BEHAVIOUR}).raise_for_status()
         asyncio.run(one_at_a_time(stack, WARM_UP))

@@ -216,6 +216,18 @@ def test_every_dynamodb_shortcut_answers_as_moto_itself_does(monkeypatch: pytest
     assert {status for status, _ in answered} == {200, 400}
 
 
+def test_with_published_latency_no_answer_comes_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("local.dynamodb_latency.draw", {"PutItem": 500.0, "GetItem": 0.0}.get)
+    monkeypatch.setattr("local.aws.time.sleep", waited.append)
+    app = Aws(None, published_latency=True)
+    assert send(app, "PutItem", {"TableName": "nothing", "Item": KEY})[0] == 400
+    assert send(app, "GetItem", {"TableName": "nothing", "Key": KEY})[0] == 400
+    longer, shorter = waited
+    assert 400 < longer < 500  # less what the call itself took
+    assert shorter == 0
+
+
 # ---- DynamoDB on the running server --------------------------------------------------------------------------------
 
 

@@ -60,6 +60,12 @@ class DynamoDbLocal:
         self._process: subprocess.Popen[bytes] | None = None
         self._directory = tempfile.TemporaryDirectory(prefix="dynamodb-local-")
 
+    @property
+    def pid(self) -> int:
+        """Of the process whose child the engine is."""
+        assert self._process is not None
+        return self._process.pid
+
     def __enter__(self) -> Self:
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"

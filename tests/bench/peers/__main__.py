@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -19,8 +20,9 @@ from rich.console import Console
 from local.model_control import ModelControl
 from tests.bench.peers.dbos import Dbos
 from tests.bench.peers.langgraph import LangGraph
-from tests.bench.peers.measuring import Bench, Measured, Rounds
-from tests.bench.peers.millrace import Millrace
+from tests.bench.peers.losses import Losses
+from tests.bench.peers.measuring import Bench, Killed, Measured, Rounds
+from tests.bench.peers.millrace import OTHER_STORES, Millrace
 from tests.bench.peers.peer import ROOT, Peer
 from tests.bench.peers.process import NotStarted, Service, free_port
 from tests.bench.peers.report import killed_cell, markdown, row
@@ -54,32 +56,47 @@ def model_server() -> Iterator[str]:
             service.stop()
 
 
-def measure_millrace(bench: Bench, model_url: str) -> list[list[str]]:
+def measure_millrace(bench: Bench, model_url: str) -> Iterator[list[str]]:
     """Threads are what `make bench` times; a killed worker needs functions in processes of their own."""
-    rows = []
-    for model_api in ("chat_completions", "responses"):
-        timed = Millrace("threads", model_api)
-        measured = Measured()
-        _told.print(f"{timed.name}: {timed.note}")
-        if model_api == "chat_completions":
-            with timed.running(model_url):
-                measured.speed = bench.speed_of(timed)
-                measured.paced = bench.dropped(timed, token_ms=5)
-                measured.at_full_speed = bench.dropped(timed, token_ms=0)
-        killed = Millrace("processes", model_api)
-        with killed.running(model_url):
-            measured.killed = bench.killed(killed)
-        rows.append(row(timed.name, measured))
-    return rows
+    timed = Millrace("threads")
+    measured = Measured()
+    with _running(timed, model_url):
+        measured.speed = bench.speed_of(timed)
+        measured.paced, measured.at_full_speed = dropped(bench, timed)
+    yield row(timed.name, replace(measured, killed=killed_in_processes(bench, model_url, "chat_completions")))
+    responses = killed_in_processes(bench, model_url, "responses")
+    yield row(Millrace("processes", "responses").name, Measured(killed=responses))
+    for store in OTHER_STORES:
+        elsewhere = Millrace("threads", store=store)
+        try:
+            with _running(elsewhere, model_url):
+                yield row(elsewhere.name, Measured(bench.speed_of(elsewhere), *dropped(bench, elsewhere)))
+        except Unavailable as reason:
+            yield [elsewhere.name, f"not measured: {reason}"]
+
+
+def killed_in_processes(bench: Bench, model_url: str, model_api: str) -> list[Killed]:
+    system = Millrace("processes", model_api)
+    with _running(system, model_url):
+        return bench.killed(system)
+
+
+def dropped(bench: Bench, system: System) -> tuple[list[Losses], list[Losses]]:
+    """What dropped connections lose at the job's pace, and with a model at full speed."""
+    return bench.dropped(system, token_ms=5), bench.dropped(system, token_ms=0)
+
+
+@contextlib.contextmanager
+def _running(system: System, model_url: str) -> Iterator[None]:
+    _told.print(f"{system.name}: {system.note}")
+    with system.running(model_url):
+        yield
 
 
 def measure_peer(bench: Bench, peer: System, model_url: str) -> list[str]:
-    _told.print(f"{peer.name}: {peer.note}")
     try:
-        with peer.running(model_url):
-            speed = bench.speed_of(peer)
-            paced, at_full_speed = bench.dropped(peer, token_ms=5), bench.dropped(peer, token_ms=0)
-            cells = row(peer.name, Measured(speed, paced, at_full_speed))
+        with _running(peer, model_url):
+            cells = row(peer.name, Measured(bench.speed_of(peer), *dropped(bench, peer)))
             try:
                 cells[-1] = killed_cell(bench.killed(peer))
             except (BenchmarkBroken, httpx.HTTPError) as error:
@@ -105,7 +122,7 @@ def main() -> None:
     began, before = time.monotonic(), machine()
     with model_server() as model_url, ModelControl(model_url) as model:
         bench = Bench(model, Rounds.of(options.rounds))
-        rows = measure_millrace(bench, model_url)
+        rows = [*measure_millrace(bench, model_url)]
         rows += [measure_peer(bench, peer, model_url) for name in options.only for peer in PEERS[name]]
     sys.stdout.write(f"\n{before} at the start, {machine().rpartition('; ')[2]} at the end; ")
     sys.stdout.write(f"rounds {options.rounds}, {time.monotonic() - began:.0f} s\n\n{markdown(rows)}\n")

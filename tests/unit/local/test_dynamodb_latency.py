@@ -1,0 +1,32 @@
+"""DynamoDB's published latencies."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.dynamodb_latency import BATCH, SINGLE, TRANSACTION, Latency, draw
+
+
+@pytest.mark.parametrize("latency", [SINGLE, BATCH, TRANSACTION])
+def test_every_published_quantile_is_met_and_longer_shares_take_longer(latency: Latency) -> None:
+    for share, milliseconds in latency.quantiles:
+        assert latency.at(share) == pytest.approx(milliseconds / 1000)
+    drawn = [latency.at(number / 1000) for number in range(1001)]
+    assert drawn == sorted(drawn)
+
+
+def test_between_two_quantiles_it_is_a_straight_line() -> None:
+    assert SINGLE.at(0.25) == pytest.approx((5.47 + 7.55) / 2000)
+
+
+def test_a_share_is_at_most_one() -> None:
+    with pytest.raises(ValueError, match="at most 1"):
+        SINGLE.at(1.1)
+
+
+@pytest.mark.parametrize(
+    ("operation", "latency"),
+    [("PutItem", SINGLE), ("Query", SINGLE), ("BatchGetItem", BATCH), ("TransactWriteItems", TRANSACTION)],
+)
+def test_each_kind_of_operation_has_its_own(operation: str, latency: Latency) -> None:
+    assert latency.at(0) <= draw(operation) <= latency.at(1)
