@@ -14,8 +14,6 @@ BY_THE_PRODUCT: Final = (
     "aws_lambda_powertools",
     "botocore.config",
     "botocore.exceptions",
-    "botocore.loaders",
-    "botocore.session",
     "httpx2",
     "jwt",
     "mangum",
@@ -25,11 +23,12 @@ BY_THE_PRODUCT: Final = (
 
 BY_ITS_LIBRARIES: Final = (
     "anyio._backends._asyncio",
+    "botocore.session",
     "httpcore2",
     "openai.resources.chat.chat",
     "openai.resources.responses.responses",
 )
-"""What those put off themselves, to the first event loop, connection or call."""
+"""What those put off themselves, and modules of shared/ that are imported late: to the first loop, client or call."""
 
 
 def import_all() -> None:

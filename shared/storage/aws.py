@@ -50,22 +50,10 @@ def client(service: str) -> Any:
 
 @functools.cache
 def _session() -> Session:
-    """One for all clients: each session reads the endpoints of all of AWS anew.
+    """One for all clients: each session reads its data anew."""
+    from shared.storage.aws_session import session_for  # noqa: PLC0415 - as above
 
-    botocore's own and not boto3's, which adds what nobody here uses, S3's transfer manager and resources.
-    """
-    from botocore.loaders import Loader  # noqa: PLC0415 - as above
-    from botocore.session import Session  # noqa: PLC0415
-
-    class OurServices(Loader):
-        """Does not look through the folders of all services to see whether there are ours."""
-
-        def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's name for it
-            return [*SERVICES]
-
-    session = Session()
-    session.register_component("data_loader", OurServices())
-    return session
+    return session_for(SERVICES)
 
 
 def make_clients() -> None:

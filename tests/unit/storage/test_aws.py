@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
 
 from shared.storage import aws
 
@@ -32,6 +37,54 @@ def test_a_client_is_made_once_gives_up_soon_and_can_serve_many_threads(monkeypa
         assert aws.s3().meta.service_model.service_name == "s3"
     finally:
         aws.client.cache_clear()
+
+
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "dynamodb": lambda client: client.get_item(TableName="t", Key={"PK": {"S": "a"}}),
+    "s3": lambda client: client.get_object(Bucket="a-bucket", Key="k"),
+    "stepfunctions": lambda client: client.describe_execution(executionArn="arn:aws:states:x:1:execution:m:e"),
+    "secretsmanager": lambda client: client.get_secret_value(SecretId="s"),
+}
+
+
+def sent(session: Session, service: str) -> tuple[str, ...]:
+    """Where the client sends a request, and the scope that it signs for; or why it sends none."""
+    seen: list[tuple[str, ...]] = []
+
+    def answer(request: Any, **_: Any) -> Any:
+        authorization = str(request.headers["Authorization"])
+        scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")[2:]
+        seen.append((request.url, "/".join(scope)))
+        return AWSResponse(request.url, 400, HTTPHeaders(), None)
+
+    client = session.create_client(service)
+    client.meta.events.register("before-send", answer)
+    try:
+        CALLS[service](client)
+    except BotoCoreError as error:
+        seen.append((str(error),))
+    except (ClientError, AttributeError):  # of an empty answer
+        pass
+    [first] = seen
+    return first
+
+
+@pytest.mark.parametrize("service", aws.SERVICES)
+@pytest.mark.parametrize("fips", ["false", "true"])
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"])
+def test_requests_go_where_botocore_itself_sends_them(
+    service: str, fips: str, region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", fips)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    aws._session.cache_clear()
+    try:
+        assert sent(aws._session(), service) == sent(Session(), service)
+    finally:
+        aws._session.cache_clear()
 
 
 def test_nothing_imports_boto3_before_it_is_needed() -> None:
