@@ -32,13 +32,14 @@ from shared.settings import (
 
 if TYPE_CHECKING:
     from shared.agents.service import AgentService
+    from shared.jobs.cancelling import JobCancellation
     from shared.jobs.completion import JobCompletion
+    from shared.jobs.creating import JobCreation
     from shared.jobs.endings import JobEnder, Retention
     from shared.jobs.limits import CreationLimit, StreamSlots
     from shared.jobs.reader import JobWatcher
     from shared.jobs.reading import JobReading
     from shared.jobs.resuming import JobResumption
-    from shared.jobs.service import JobService
     from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRunner
     from shared.jobs.starting import JobStarter
     from shared.jobs.sweeping import StuckJobSweep
@@ -209,18 +210,15 @@ def job_reading() -> JobReading:
 
 
 @functools.cache
-def job_service() -> JobService:
-    from shared.jobs.service import JobService
+def job_creation() -> JobCreation:
+    from shared.jobs.creating import JobCreation
     from shared.storage.records import DynamoIdempotencyKeys
 
     models = ModelSettings.read()
-    return JobService(
+    return JobCreation(
         jobs=_jobs(),
-        event_log=_event_log(),
-        checkpoints=_checkpoints(),
         executions=_executions(),
         starter=_starter(),
-        ender=_ender(),
         keys=DynamoIdempotencyKeys(StorageSettings.read().table_name, clock=utc_now),
         creations=_creations(),
         chronicle=_chronicle(),
@@ -230,6 +228,13 @@ def job_service() -> JobService:
         allowed_models=models.allowed_models,
         clock=utc_now,
     )
+
+
+@functools.cache
+def job_cancellation() -> JobCancellation:
+    from shared.jobs.cancelling import JobCancellation
+
+    return JobCancellation(jobs=_jobs(), executions=_executions(), ender=_ender(), clock=utc_now)
 
 
 @functools.cache
@@ -243,7 +248,7 @@ def ideation_reading() -> RunReading:
 def ideation_runs() -> RunService:
     from shared.runs.service import RunService
 
-    return RunService(kind="ideation", runs=_runs(), jobs=job_service())
+    return RunService(kind="ideation", runs=_runs(), jobs=job_reading(), cancellation=job_cancellation())
 
 
 @functools.cache

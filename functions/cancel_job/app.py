@@ -1,8 +1,6 @@
 """POST /jobs/{jobId}/cancel: ends a live job, its execution and its model call."""
 
-from fastapi import Request
-
-from shared.bootstrap import job_service
+from shared.bootstrap import job_cancellation
 from shared.errors import Conflict
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -11,14 +9,16 @@ from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import BODY, OWNED, refusals
 from shared.web.jobs import JobId, JobSummary, Urls, summary
 
+from fastapi import Request
+
 app = create_app(Operation.CANCEL_JOB)
 
 
 @app.post("/jobs/{jobId}/cancel", responses=refusals(*OWNED, *BODY, Conflict))
 def cancel_job(job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[JobSummary]:
     """Cancel the job; cancelling it again answers the same."""
-    job = job_service().cancel(user, job_id)
+    job = job_cancellation().cancel(user, job_id)
     return exchange.answer(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)
 
 
-handler = lambda_handler(app, job_service)
+handler = lambda_handler(app, job_cancellation)

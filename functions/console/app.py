@@ -1,11 +1,11 @@
 """GET / and everything under /console: the page, its files and its configuration. Knows no user and reads no data."""
 
-from fastapi import Request, Response
-
 from shared.bootstrap import console_config, console_site
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.site import ConsoleConfig
+
+from fastapi import Request, Response
 
 app = create_app(Operation.CONSOLE)
 

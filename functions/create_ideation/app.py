@@ -1,11 +1,9 @@
 """POST /ideations: opens a run, stores what was asked for, starts its job, answers 202. Never calls a model."""
 
-from fastapi import Request, Response
-
-from shared.bootstrap import job_service
+from shared.bootstrap import job_creation
 from shared.errors import Conflict, RateLimitExceeded
+from shared.jobs.creating import NewJob
 from shared.jobs.job import JobLinks
-from shared.jobs.service import NewJob
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -13,6 +11,8 @@ from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import AUTHENTICATED, JSON_BODY, refusals
 from shared.web.ideations import NewIdeation, RunAccepted, accepted, fields_at_top_level
 from shared.web.jobs import IdempotencyKey, Urls
+
+from fastapi import Request, Response
 
 app = create_app(Operation.CREATE_IDEATION)
 
@@ -33,10 +33,10 @@ def create_ideation(
     """Open a brainstorming run and answer its id at once."""
     new = NewJob("ideation", body, JobLinks(), exchange.trace_id, exchange.request_id)
     with fields_at_top_level():
-        job = job_service().create(user, new, idempotency_key=idempotency_key)
+        job = job_creation().create(user, new, idempotency_key=idempotency_key)
     answer = accepted(job, Urls(request, StreamSettings.read().stream_url))
     response.headers["Location"] = answer.run_url
     return exchange.answer(answer, Entity.RUN)
 
 
-handler = lambda_handler(app, job_service)
+handler = lambda_handler(app, job_creation)

@@ -2,17 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from fastapi import Request, Response
-
-from shared.bootstrap import job_service, pipelines
+from shared.bootstrap import job_creation, pipelines
 from shared.errors import Conflict, RateLimitExceeded
-from shared.jobs.service import NewJob
+from shared.jobs.creating import NewJob
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import AUTHENTICATED, JSON_BODY, refusals
 from shared.web.jobs import IdempotencyKey, JobAccepted, Urls, accepted, job_request_type, union_branches
+
+from fastapi import Request, Response
 
 if TYPE_CHECKING:
     from shared.web.jobs import JobRequest
@@ -37,10 +37,10 @@ def create_job(
 ) -> Envelope[JobAccepted]:
     """Create a job and answer its id at once."""
     new = NewJob(body.pipeline, body.input, body.links, exchange.trace_id, exchange.request_id)
-    job = job_service().create(user, new, idempotency_key=idempotency_key)
+    job = job_creation().create(user, new, idempotency_key=idempotency_key)
     answer = accepted(job, Urls(request, StreamSettings.read().stream_url))
     response.headers["Location"] = answer.status_url
     return exchange.answer(answer, Entity.JOB)
 
 
-handler = lambda_handler(app, job_service)
+handler = lambda_handler(app, job_creation)

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-from fastapi import Request
-
 from shared.bootstrap import job_reading, ticket_office
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -11,6 +9,8 @@ from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import BODY, OWNED, refusals
 from shared.web.jobs import JobId, StreamTicket, Urls
+
+from fastapi import Request
 
 app = create_app(Operation.CREATE_STREAM_TICKET)
 

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import Query
-
 from shared.bootstrap import agent_service
 from shared.web.agents import AgentDetail, AgentId, detail
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import OWNED, refusals
+
+from fastapi import Query
 
 app = create_app(Operation.GET_AGENT)
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="which version; the latest when it is left out")]

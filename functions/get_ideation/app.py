@@ -1,7 +1,5 @@
 """GET /ideations/{runId}: the run from its artefacts, and from its job while that is under way."""
 
-from fastapi import Request
-
 from shared.bootstrap import ideation_reading
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -10,6 +8,8 @@ from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import OWNED, refusals
 from shared.web.ideations import RunDetail, RunId, detail
 from shared.web.jobs import Urls
+
+from fastapi import Request
 
 app = create_app(Operation.GET_IDEATION)
 

@@ -2,8 +2,6 @@
 
 from typing import Annotated, Literal
 
-from fastapi import Query, Request
-
 from shared.bootstrap import job_reading
 from shared.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -11,6 +9,8 @@ from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import OWNED, refusals
 from shared.web.jobs import JobDetail, JobId, Urls, detail
+
+from fastapi import Query, Request
 
 app = create_app(Operation.GET_JOB)
 Include = Annotated[

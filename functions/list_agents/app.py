@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import Query
-
 from shared.bootstrap import agent_service
 from shared.web.agents import AgentList, page
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import AUTHENTICATED, refusals
+
+from fastapi import Query
 
 app = create_app(Operation.LIST_AGENTS)
 

@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Query, Request
-
 from shared.bootstrap import ideation_reading
 from shared.runs.run import TransformStatus
 from shared.settings import StreamSettings
@@ -13,6 +11,8 @@ from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import AUTHENTICATED, refusals
 from shared.web.ideations import RunList, page
 from shared.web.jobs import Urls
+
+from fastapi import Query, Request
 
 app = create_app(Operation.LIST_IDEATIONS)
 

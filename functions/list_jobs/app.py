@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Query, Request
-
 from shared.bootstrap import job_reading
 from shared.jobs.job import JobStatus
 from shared.jobs.store import JobFilter
@@ -13,6 +11,8 @@ from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import AUTHENTICATED, refusals
 from shared.web.jobs import JobList, Urls, summary
+
+from fastapi import Query, Request
 
 app = create_app(Operation.LIST_JOBS)
 

@@ -1,7 +1,5 @@
 """POST /jobs/{jobId}/resume: restarts a failed or cancelled job from its last checkpoint."""
 
-from fastapi import Request
-
 from shared.bootstrap import job_resumption
 from shared.errors import CheckpointUnfit, Conflict, RateLimitExceeded
 from shared.settings import StreamSettings
@@ -10,6 +8,8 @@ from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import BODY, OWNED, refusals
 from shared.web.jobs import JobId, JobSummary, Urls, summary
+
+from fastapi import Request
 
 app = create_app(Operation.RESUME_JOB)
 

@@ -3,9 +3,6 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import Header, Query, Request, Response
-from fastapi.responses import PlainTextResponse, StreamingResponse
-
 from shared.bootstrap import job_reading, job_stream, job_watcher, stream_gate, stream_slots
 from shared.errors import StreamLimitExceeded
 from shared.web.app import create_app
@@ -15,6 +12,9 @@ from shared.web.errors import OWNED, refusals
 from shared.web.jobs import JobId
 from shared.web.sse import HEADERS, last_event_id
 from shared.web.stream import Connection
+
+from fastapi import Header, Query, Request, Response
+from fastapi.responses import PlainTextResponse, StreamingResponse
 
 app = create_app(Operation.STREAM_JOB)
 Tab = Annotated[str | None, Query(min_length=1, max_length=64, description="the tab's id, by which it keeps its slot")]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from shared.jobs.cancelling import JobCancellation
 from shared.jobs.ids import RUN_ID
-from shared.jobs.service import JobService
+from shared.jobs.reading import JobReading
 from shared.runs.reading import RunReading, unknown_run
 from shared.runs.store import RunStore
 from shared.telemetry import log
@@ -12,9 +13,9 @@ from shared.telemetry import log
 class RunService(RunReading):
     """The runs of one kind. Every method takes the owner who asks, and touches nobody else's run."""
 
-    def __init__(self, *, kind: str, runs: RunStore, jobs: JobService) -> None:
+    def __init__(self, *, kind: str, runs: RunStore, jobs: JobReading, cancellation: JobCancellation) -> None:
         super().__init__(kind=kind, runs=runs, jobs=jobs)
-        self._service = jobs
+        self._cancellation = cancellation
 
     def delete(self, owner: str, run_id: str) -> None:
         """Remove the run for good, and its jobs with it: one that is under way is cancelled.
@@ -30,6 +31,6 @@ class RunService(RunReading):
         lineage = self._runs.lineage(run_id)
         for transform in lineage.transforms if lineage else ():
             if transform.job_id is not None:
-                self._service.forget(owner, transform.job_id)
+                self._cancellation.forget(owner, transform.job_id)
         self._runs.remove(run_id)
         log.info("run deleted", run_id=run_id)

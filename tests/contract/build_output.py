@@ -41,7 +41,7 @@ def missing() -> str | None:
     """What stands in the way of running the artefacts, in one line."""
     if not RUNTIME.exists() or not all(layer.is_dir() for layer in LAYERS):
         return "nothing is built: make build"
-    sources = [*(ROOT / "shared").rglob("*"), *(ROOT / "functions").rglob("*")]
+    sources = [*(ROOT / "shared").rglob("*"), *(ROOT / "functions").glob("[a-z]*/**/*")]
     for source in sources:
         if not source.is_file() or "__pycache__" in source.parts:
             continue

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from shared.agents.service import AgentService
+from shared.jobs.cancelling import JobCancellation
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.completion import CaughtError, FailureInvocation, JobCompletion
+from shared.jobs.creating import JobCreation, NewJob
 from shared.jobs.endings import JobEnder, Retention
 from shared.jobs.event_log import LogBounds
 from shared.jobs.events import Item, StoredEvent
@@ -17,8 +19,8 @@ from shared.jobs.job import Job, JobLinks
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline, Pipelines, RunKeeping
 from shared.jobs.reader import JobWatcher
+from shared.jobs.reading import JobReading
 from shared.jobs.resuming import JobResumption
-from shared.jobs.service import JobService, NewJob
 from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRun, StageRunner
 from shared.jobs.starting import JobStarter
 from shared.jobs.sweeping import StuckJobSweep
@@ -186,13 +188,10 @@ class Core:
             allowed_models=MODELS,
             clock=self.clock,
         )
-        self.service = JobService(
+        self.creation = JobCreation(
             jobs=self.jobs,
-            event_log=self.log,
-            checkpoints=self.checkpoints,
             executions=self.executions,
             starter=self.starter,
-            ender=self.ender,
             keys=self.keys,
             creations=creations,
             chronicle=self.chronicle,
@@ -202,13 +201,17 @@ class Core:
             allowed_models=MODELS,
             clock=self.clock,
         )
-        self.songs = RunService(kind="song", runs=self.runs, jobs=self.service)
+        self.cancellation = JobCancellation(
+            jobs=self.jobs, executions=self.executions, ender=self.ender, clock=self.clock
+        )
+        self.reading = JobReading(jobs=self.jobs, event_log=self.log, checkpoints=self.checkpoints)
+        self.songs = RunService(kind="song", runs=self.runs, jobs=self.reading, cancellation=self.cancellation)
         self.completion = JobCompletion(jobs=self.jobs, ender=self.ender)
         self.sweep = StuckJobSweep(jobs=self.jobs, executions=self.executions, ender=self.ender, clock=self.clock)
-        self.watcher = JobWatcher(jobs=self.jobs, event_log=self.log, result_of=self.service.result, clock=self.clock)
+        self.watcher = JobWatcher(jobs=self.jobs, event_log=self.log, result_of=self.reading.result, clock=self.clock)
 
     def new_song(self, **fields: Any) -> Job:
-        return self.service.create("ada", a_request(pipeline="song", **fields))
+        return self.creation.create("ada", a_request(pipeline="song", **fields))
 
     def new_job(self, **fields: Any) -> Job:
         job = a_job(**fields)
@@ -249,7 +252,7 @@ class Core:
 
     def transcript(self, job: Job) -> Transcript:
         """What a watcher from the beginning would see."""
-        return self.service.view(job.owner, job.id).transcript
+        return self.reading.view(job.owner, job.id).transcript
 
 
 async def until(condition: Callable[[], object], *, within: float = 10.0) -> None:

@@ -1,8 +1,10 @@
-"""The garbage collector during a start and after it."""
+"""What a start leaves for later."""
 
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -33,3 +35,11 @@ def test_after_the_first_answer_the_collector_is_as_python_has_it_and_leaves_alo
 
     assert gc.get_threshold()[0] < 500_000
     assert gc.get_freeze_count() > 10_000
+
+
+def test_models_that_nobody_has_used_are_not_built() -> None:
+    program = (
+        "import functions.get_job.app; from fastapi.openapi.models import OpenAPI; print(OpenAPI.__pydantic_complete__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")

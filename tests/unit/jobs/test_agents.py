@@ -19,7 +19,7 @@ def new_agent(core: Core, owner: str = "ada", **fields: Any) -> Agent:
 
 
 def new_job(core: Core, agent: Agent, **fields: Any) -> Job:
-    return core.service.create("ada", a_request(input=PoemInput(agent_id=agent.id, **fields)))
+    return core.creation.create("ada", a_request(input=PoemInput(agent_id=agent.id, **fields)))
 
 
 class Onlooker:
@@ -44,7 +44,7 @@ class TestCreating:
         assert "One line." not in job.model_dump_json()
 
     def test_a_job_without_an_agent_has_none(self) -> None:
-        assert Core().service.create("ada", a_request()).agent is None
+        assert Core().creation.create("ada", a_request()).agent is None
 
     @pytest.mark.parametrize(
         ("custom", "agents", "model"),
@@ -90,12 +90,12 @@ class TestCreating:
         core = Core()
         agent = new_agent(core)
         request = a_request(input=PoemInput(agent_id=agent.id))
-        first = core.service.create("ada", request, idempotency_key="key")
+        first = core.creation.create("ada", request, idempotency_key="key")
         core.agents.delete("ada", agent.id)
-        assert core.service.create("ada", request, idempotency_key="key") == first
+        assert core.creation.create("ada", request, idempotency_key="key") == first
         for _ in range(2):
             with pytest.raises(InvalidInput):
-                core.service.create("ada", request, idempotency_key="another")
+                core.creation.create("ada", request, idempotency_key="another")
 
 
 class TestRunning:
@@ -113,7 +113,7 @@ class TestRunning:
     def test_a_job_without_an_agent_runs_without_one(self) -> None:
         core = Core()
         onlooker = Onlooker()
-        core.run(ScriptedStage("draft", onlooker), core.service.create("ada", a_request()))
+        core.run(ScriptedStage("draft", onlooker), core.creation.create("ada", a_request()))
         assert onlooker.seen == [None]
 
     def test_a_job_whose_agent_is_gone_for_good_fails(self) -> None:
@@ -131,7 +131,7 @@ class TestResuming:
         core = Core()
         agent = new_agent(core)
         job = new_job(core, agent)
-        core.service.cancel("ada", job.id)
+        core.cancellation.cancel("ada", job.id)
         core.agents.delete("ada", agent.id)
         resumed = core.resumption.resume("ada", job.id)
         onlooker = Onlooker()

@@ -168,7 +168,7 @@ class TestGoingOn:
 
     def test_a_resumed_job_goes_on_behind_the_last_item(self) -> None:
         core = Core()
-        job = core.service.create("ada", a_request())
+        job = core.creation.create("ada", a_request())
         core.run(ScriptedStage("draft", says("title;")), job)
         with pytest.raises(ModelUnavailable):
             core.run(ScriptedStage("polish", verses(1, 2, broken_by=ModelUnavailable("down"))), job)

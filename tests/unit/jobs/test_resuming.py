@@ -19,7 +19,7 @@ from tests.fakes.core import Core, ScriptedStage, a_request, fails, says
 
 def failed_at_polish(core: Core, draft: str = "a draft") -> Job:
     """A job whose first stage is done and whose second one failed."""
-    job = core.service.create("ada", a_request())
+    job = core.creation.create("ada", a_request())
     core.run(ScriptedStage("draft", says(draft)), job)
     with pytest.raises(ModelUnavailable):
         core.run(ScriptedStage("polish", fails(ModelUnavailable("down"), after=" and half a")), job)
@@ -48,14 +48,14 @@ class TestResuming:
         core.complete(resumed, generation=2)
 
         assert core.job(job.id).status is JobStatus.COMPLETED
-        assert core.service.view("ada", job.id).transcript.text == "a draft, polished"
+        assert core.reading.view("ada", job.id).transcript.text == "a draft, polished"
         resets = [event for event in core.events(job) if isinstance(event, Reset)]
         assert [(reset.reason, reset.text) for reset in resets] == [("RESUMED", "a draft")]
 
     def test_a_cancelled_job_without_checkpoints_starts_over(self) -> None:
         core = Core()
-        job = core.service.create("ada", a_request())
-        core.service.cancel("ada", job.id)
+        job = core.creation.create("ada", a_request())
+        core.cancellation.cancel("ada", job.id)
         resumed = core.resumption.resume("ada", job.id)
         core.run(ScriptedStage("draft", says("anew")), resumed, generation=2)
         assert [type(event) for event in core.events(job)] == [Cancelled, Reset, StageStarted, Delta]
@@ -92,13 +92,13 @@ class TestResuming:
         job = failed_at_polish(core, draft="x" * (2 * MAX_DELTA_CHARS + 5))
         resumed = core.resumption.resume("ada", job.id)
         core.run(ScriptedStage("polish", says("!")), resumed, generation=2)
-        assert core.service.view("ada", job.id).transcript.text == "x" * (2 * MAX_DELTA_CHARS + 5) + "!"
+        assert core.reading.view("ada", job.id).transcript.text == "x" * (2 * MAX_DELTA_CHARS + 5) + "!"
 
     def test_a_resumed_job_counts_against_the_limit_of_creations(self) -> None:
         core = Core()
         job = failed_at_polish(core)
         for _ in range(9):
-            core.service.create("ada", a_request())
+            core.creation.create("ada", a_request())
         with pytest.raises(RateLimitExceeded):
             core.resumption.resume("ada", job.id)
         assert core.job(job.id).status is JobStatus.FAILED
@@ -128,7 +128,7 @@ class TestResuming:
 class TestRefusals:
     def test_only_ended_jobs_that_have_no_result_are_resumed(self) -> None:
         core = Core()
-        job = core.service.create("ada", a_request())
+        job = core.creation.create("ada", a_request())
         with pytest.raises(Conflict, match="only a failed or cancelled job"):
             core.resumption.resume("ada", job.id)
 

@@ -266,7 +266,7 @@ class TestBeingStopped:
         ended: list[str] = []
 
         async def silent(run: StageRun) -> dict[str, Any]:
-            await asyncio.to_thread(core.service.cancel, "ada", job.id)
+            await asyncio.to_thread(core.cancellation.cancel, "ada", job.id)
             try:
                 await asyncio.Event().wait()
             finally:

@@ -22,7 +22,7 @@ from tests.fakes.core import Core, ScriptedStage, a_request, says
 )
 def test_a_job_whose_execution_is_gone_is_failed_with_the_reason(state: ExecutionState, code: ErrorCode) -> None:
     core = Core()
-    job = core.service.create("ada", a_request())
+    job = core.creation.create("ada", a_request())
     core.executions.states[job.id] = state
     core.clock.advance(SETTLED_SECONDS + 1)
     assert core.sweep.run().ended == (job.id,)
@@ -37,7 +37,7 @@ def test_a_job_whose_execution_is_gone_is_failed_with_the_reason(state: Executio
 
 def test_a_running_execution_is_left_to_its_own_limits() -> None:
     core = Core()
-    core.service.create("ada", a_request())
+    core.creation.create("ada", a_request())
     core.clock.advance(SETTLED_SECONDS + 1)
     report = core.sweep.run()
     assert (report.looked_at, report.ended) == (1, ())
@@ -45,7 +45,7 @@ def test_a_running_execution_is_left_to_its_own_limits() -> None:
 
 def test_a_job_that_moved_a_moment_ago_is_left_alone() -> None:
     core = Core()
-    job = core.service.create("ada", a_request())
+    job = core.creation.create("ada", a_request())
     core.executions.states[job.id] = ExecutionState.ENDED
     core.clock.advance(SETTLED_SECONDS + 1)
     core.run(ScriptedStage("draft", says("x")), job)
@@ -54,11 +54,11 @@ def test_a_job_that_moved_a_moment_ago_is_left_alone() -> None:
 
 def test_a_job_that_ends_while_it_is_looked_at_keeps_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     core = Core()
-    job = core.service.create("ada", a_request())
+    job = core.creation.create("ada", a_request())
     core.clock.advance(SETTLED_SECONDS + 1)
 
     def cancelled_meanwhile(_job: object) -> ExecutionState:
-        core.service.cancel("ada", job.id)
+        core.cancellation.cancel("ada", job.id)
         return ExecutionState.ENDED
 
     monkeypatch.setattr(core.executions, "state_of", cancelled_meanwhile)
@@ -71,9 +71,9 @@ def test_the_age_of_the_job_that_waits_longest_is_measured(monkeypatch: pytest.M
     monkeypatch.setattr(metrics, "swept", lambda *, ended, oldest_pending: measured.append(oldest_pending))
     core = Core()
     core.sweep.run()
-    oldest = core.service.create("ada", a_request())
+    oldest = core.creation.create("ada", a_request())
     core.clock.advance(30)
-    core.service.create("ada", a_request("seas"))
+    core.creation.create("ada", a_request("seas"))
     core.clock.advance(10)
     core.sweep.run()
     core.run(ScriptedStage("draft", says("x")), oldest)
@@ -85,8 +85,8 @@ def test_the_age_of_the_job_that_waits_longest_is_measured(monkeypatch: pytest.M
 def test_a_resumed_job_waits_from_its_resumption_on(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[float] = []
     core = Core()
-    job = core.service.create("ada", a_request())
-    core.service.cancel("ada", job.id)
+    job = core.creation.create("ada", a_request())
+    core.cancellation.cancel("ada", job.id)
     core.clock.advance(600)
     core.resumption.resume("ada", job.id)
     core.clock.advance(20)

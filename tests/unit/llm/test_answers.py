@@ -34,12 +34,12 @@ def asked(core: Core, job: Job) -> ModelRequest:
 
 def job_with_agent(core: Core, **settings: Any) -> Job:
     agent = core.agents.create("ada", AgentSettings(name="Terse", **{"instructions": "One line.", **settings}))
-    return core.service.create("ada", a_request(input=PoemInput(agent_id=agent.id)))
+    return core.creation.create("ada", a_request(input=PoemInput(agent_id=agent.id)))
 
 
 def test_without_an_agent_the_request_is_the_pipelines() -> None:
     core = Core()
-    request = asked(core, core.service.create("ada", a_request()))
+    request = asked(core, core.creation.create("ada", a_request()))
     assert request == ModelRequest("scripted-1", MESSAGES, SCHEMA, resume_from="cursor")
 
 

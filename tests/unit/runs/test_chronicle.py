@@ -50,15 +50,15 @@ class TestOpening:
 
     def test_a_request_repeated_with_its_key_opens_one_run(self) -> None:
         core = Core()
-        first, again = (core.service.create("ada", a_request(pipeline="song"), idempotency_key="k") for _ in range(2))
+        first, again = (core.creation.create("ada", a_request(pipeline="song"), idempotency_key="k") for _ in range(2))
         assert first == again
         page = core.songs.list_runs("ada", status=None, limit=5, cursor=None)
         assert [run.id for run in page.runs] == [first.links.run_id]
 
     def test_a_pipeline_that_keeps_nothing_opens_nothing(self) -> None:
         core = Core()
-        job = core.service.create("ada", a_request(links=JobLinks(run_id="the client's own")))
-        core.service.cancel("ada", job.id)
+        job = core.creation.create("ada", a_request(links=JobLinks(run_id="the client's own")))
+        core.cancellation.cancel("ada", job.id)
         assert core.runs.lineage("the client's own") is None
 
     def test_a_job_whose_execution_is_not_started_fails_with_its_run(self) -> None:
@@ -116,7 +116,7 @@ class TestEnding:
         core = Core()
         job = core.new_song()
         break_off(core, job, "one")
-        core.service.cancel("ada", job.id)
+        core.cancellation.cancel("ada", job.id)
         assert lineage(core, job).run.status is TransformStatus.CANCELLED
         assert songs(core, job) == [["one"]]
 
@@ -179,7 +179,7 @@ class TestResuming:
         core.record_failure(job)
         for generation in (2, 3):
             resumed = core.resumption.resume("ada", job.id)
-            core.service.cancel("ada", job.id)
+            core.cancellation.cancel("ada", job.id)
             assert resumed.generation == generation
         found = lineage(core, job)
         assert (found.run.status, found.run.versions) == (TransformStatus.CANCELLED, {"parameters": 1, "song": 1})
@@ -217,7 +217,7 @@ class TestMeetingOthers:
         job = core.new_song()
         break_off(core, job, "one")
         runs.times, runs.meanwhile = 2, lambda: moved_by_another(core, job)
-        core.service.cancel("ada", job.id)
+        core.cancellation.cancel("ada", job.id)
         found = lineage(core, job)
         assert (found.run.status, found.run.revision, found.run.title) == (TransformStatus.CANCELLED, 4, "move 2")
         assert songs(core, job) == [["one"]]
@@ -228,10 +228,10 @@ class TestMeetingOthers:
         job = core.new_song()
         runs.times, runs.meanwhile = PREPARED_AT_MOST, lambda: moved_by_another(core, job)
         with pytest.raises(StorageThrottled):
-            core.service.cancel("ada", job.id)
+            core.cancellation.cancel("ada", job.id)
         assert core.job(job.id).status is JobStatus.PENDING
         assert lineage(core, job).run.status is TransformStatus.RUNNING
-        core.service.cancel("ada", job.id)
+        core.cancellation.cancel("ada", job.id)
         assert lineage(core, job).run.status is TransformStatus.CANCELLED
 
     def test_a_run_that_is_deleted_while_its_job_runs_stays_deleted_and_the_job_ends(self) -> None:
@@ -250,7 +250,7 @@ class TestMeetingOthers:
         job = core.new_song()
         break_off(core, job, "one")
         runs.times, runs.meanwhile = 1, lambda: core.runs.hide(str(job.links.run_id))
-        core.service.cancel("ada", job.id)
+        core.cancellation.cancel("ada", job.id)
         assert core.job(job.id).status is JobStatus.CANCELLED
         assert (lineage(core, job).run.status, songs(core, job)) == (TransformStatus.RUNNING, [])
 
@@ -260,7 +260,7 @@ class TestMeetingOthers:
         job = core.new_song()
         break_off(core, job, "one")
         log.job_id = job.id
-        core.service.cancel("ada", job.id)
+        core.cancellation.cancel("ada", job.id)
         assert list(core.transcript(job).items) == ["line-1", "line-2"]
         assert songs(core, job)[-1] == ["one", "two"]
         assert lineage(core, job).run.status is TransformStatus.CANCELLED
@@ -273,7 +273,7 @@ class TestMeetingOthers:
         break_off(core, job, "one")
         log.job_id = job.id
         log.then = lambda: core.resumption.resume("ada", job.id)
-        core.service.cancel("ada", job.id)
+        core.cancellation.cancel("ada", job.id)
         assert core.job(job.id).generation == 2
         assert lineage(core, job).run.status is TransformStatus.RUNNING
 
@@ -282,7 +282,7 @@ class TestMeetingOthers:
         core = Core()
         ballad = core.new_song()
         stranger = core.new_job(pipeline="song", owner="bob", links=ballad.links)
-        core.service.cancel("bob", stranger.id)
+        core.cancellation.cancel("bob", stranger.id)
         assert lineage(core, ballad).run.status is TransformStatus.RUNNING
         unknown = a_job(pipeline="song", links=JobLinks(run_id=new_run_id(0)))
         assert core.chronicle.moved(unknown) is None

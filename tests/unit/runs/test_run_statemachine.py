@@ -168,7 +168,7 @@ class RunMachine(RuleBasedStateMachine):
     @rule(which=WHICH, between=BETWEEN, late=LATE_LINE)
     def cancel(self, which: int, between: str | None, late: bool) -> None:
         job = self.jobs[which % len(self.jobs)]
-        self.act(lambda: self.core.service.cancel("ada", job.id), job, between, late)
+        self.act(lambda: self.core.cancellation.cancel("ada", job.id), job, between, late)
 
     @precondition(lambda self: self.jobs)
     @rule(which=WHICH, between=BETWEEN, starts=st.sampled_from([True, True, False]))
@@ -224,7 +224,7 @@ class RunMachine(RuleBasedStateMachine):
                     self.core.jobs.update(job.id, changes, when=JobGuard())
             case "it is cancelled":
                 with contextlib.suppress(MillraceError):
-                    self.core.service.cancel("ada", job.id)
+                    self.core.cancellation.cancel("ada", job.id)
             case "it is deleted":
                 self.deleted.add(run_id)
                 with contextlib.suppress(MillraceError):
@@ -251,7 +251,7 @@ class RunMachine(RuleBasedStateMachine):
                 self.what_was_made_is_kept(current, found)
 
     def what_was_made_is_kept(self, job: Job, found: Lineage) -> None:
-        result = self.core.service.result(job)
+        result = self.core.reading.result(job)
         items = transcript_of(self.log, job.id).items.values()
         lines = [item.data["line"] for item in items] if result is None else result["lines"]
         latest = found.latest("song")

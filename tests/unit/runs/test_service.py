@@ -62,7 +62,7 @@ class TestViewing:
         core = Core(runs=runs)
         job = core.new_song()
         break_off(core, job, "one")
-        runs.meanwhile = lambda: core.service.cancel("ada", job.id)
+        runs.meanwhile = lambda: core.cancellation.cancel("ada", job.id)
         view = core.songs.view("ada", run_id_of(job))
         assert (view.run.status, view.job) == (TransformStatus.CANCELLED, None)
         assert view.lineage.latest("song") is not None
@@ -73,7 +73,7 @@ class TestViewing:
         job = core.new_song()
 
         def ends() -> None:
-            core.service.cancel("ada", job.id)
+            core.cancellation.cancel("ada", job.id)
             runs.then = lambda: core.resumption.resume("ada", job.id)
 
         runs.meanwhile = ends
@@ -102,7 +102,7 @@ class TestViewing:
     def test_a_run_of_another_kind_is_not_found(self, look: Callable[[RunService, str, str], object]) -> None:
         core = Core()
         job = core.new_song()
-        poems = RunService(kind="poem", runs=core.runs, jobs=core.service)
+        poems = RunService(kind="poem", runs=core.runs, jobs=core.reading, cancellation=core.cancellation)
         with pytest.raises(NotFound):
             look(poems, "ada", run_id_of(job))
 
@@ -114,7 +114,7 @@ class TestListing:
         for _ in range(3):
             jobs.append(core.new_song())
             core.clock.advance(1)
-        core.service.cancel("ada", jobs[1].id)
+        core.cancellation.cancel("ada", jobs[1].id)
 
         def listed(status: TransformStatus | None, cursor: str | None = None) -> list[str]:
             return [run.id for run in core.songs.list_runs("ada", status=status, limit=5, cursor=cursor).runs]
@@ -140,7 +140,7 @@ class TestDeleting:
         with pytest.raises(NotFound):
             core.songs.view("ada", run_id_of(job))
         with pytest.raises(NotFound):
-            core.service.view("ada", job.id)
+            core.reading.view("ada", job.id)
         assert core.executions.stopped == [job.id]
         assert core.songs.list_runs("ada", status=None, limit=5, cursor=None).runs == []
 
@@ -174,7 +174,7 @@ class TestDeleting:
         core = Core()
         job = core.new_song()
         with monkeypatch.context() as broken:
-            broken.setattr(core.service, "forget", lambda *_: BreaksInRemoval.breaks())
+            broken.setattr(core.cancellation, "forget", lambda *_: BreaksInRemoval.breaks())
             with pytest.raises(ConnectionError):
                 core.songs.delete("ada", run_id_of(job))
         assert core.job(job.id).status is JobStatus.PENDING
@@ -186,7 +186,7 @@ class TestDeleting:
         core = Core()
         kept, deleted = core.new_song(), core.new_song()
         break_off(core, kept, "one")
-        core.service.cancel("ada", kept.id)
+        core.cancellation.cancel("ada", kept.id)
         core.songs.delete("ada", run_id_of(deleted))
         assert songs(core, kept) == [["one"]]
         assert core.job(kept.id).status is JobStatus.CANCELLED

@@ -38,7 +38,7 @@ class Desk:
 
     @property
     def text(self) -> str:
-        return self.core.service.view("ada", self.job.id).transcript.text
+        return self.core.reading.view("ada", self.job.id).transcript.text
 
 
 @pytest.mark.parametrize("place", [0, 1, 17, len(ANSWER) - 1])

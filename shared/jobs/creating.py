@@ -1,8 +1,7 @@
-"""What can be done with jobs over HTTP: create and cancel, besides reading them."""
+"""Creating jobs: one for each request, however often it is repeated with its key."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,21 +15,16 @@ from shared.errors import (
     FieldIssue,
     InvalidInput,
     MillraceError,
-    NotFound,
 )
-from shared.jobs.checkpoints import CheckpointStore
 from shared.jobs.chronicle import Chronicle
-from shared.jobs.endings import JobEnder
-from shared.jobs.event_log import EventLog
 from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys, KeyClaim, KeyTaken, hash_of_request
 from shared.jobs.ids import new_job_id, new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline
-from shared.jobs.reading import JobReading, unknown_job
 from shared.jobs.starting import JobStarter
-from shared.jobs.store import JobGuard, JobStore, StaleWrite
+from shared.jobs.store import JobStore
 from shared.telemetry import ids_of, log, metrics
 
 IDEMPOTENCY_SECONDS = 24 * 3600
@@ -51,18 +45,15 @@ class NewJob:
     request_id: str | None = None
 
 
-class JobService(JobReading):
-    """The jobs API. Every method takes the owner who asks, and shows nobody somebody else's job."""
+class JobCreation:
+    """Stores jobs and starts their executions."""
 
     def __init__(
         self,
         *,
         jobs: JobStore,
-        event_log: EventLog,
-        checkpoints: CheckpointStore,
         executions: Executions,
         starter: JobStarter,
-        ender: JobEnder,
         keys: IdempotencyKeys,
         creations: CreationLimit,
         chronicle: Chronicle,
@@ -72,10 +63,9 @@ class JobService(JobReading):
         allowed_models: Sequence[str],
         clock: Clock,
     ) -> None:
-        super().__init__(jobs=jobs, event_log=event_log, checkpoints=checkpoints)
+        self._jobs = jobs
         self._executions = executions
         self._starter = starter
-        self._ender = ender
         self._keys = keys
         self._creations = creations
         self._chronicle = chronicle
@@ -114,32 +104,6 @@ class JobService(JobReading):
             # Also after NotStarted: the repeat it asks for is to make another job.
             self._keys.release(owner, idempotency_key, claim)
             raise
-
-    def cancel(self, owner: str, job_id: str) -> Job:
-        """End the job where it stands; a cancelled one stays as it is. Raises NotFound, Forbidden, Conflict."""
-        job = self.owned(owner, job_id)
-        try:
-            # The log learns of it before the execution does: that is what stops a stage in the middle of a model call.
-            cancelled = self._ender.end(job, JobStatus.CANCELLED)
-        except StaleWrite as stale:
-            if stale.current is None:
-                raise unknown_job(job_id) from stale
-            raise Conflict(f"the job is {stale.current.status}; only a live job can be cancelled") from stale
-        self._executions.stop(cancelled)
-        log.info("job cancelled", job_id=job_id)
-        return cancelled
-
-    def forget(self, owner: str, job_id: str) -> None:
-        """End the job if it is live, and show it to nobody any more; nothing happens where there is none."""
-        try:
-            self.cancel(owner, job_id)
-        except NotFound:
-            return
-        except Conflict:
-            pass  # it has ended by itself
-        with contextlib.suppress(StaleWrite):
-            gone = {"expires_at": int(self._clock().timestamp()), "updated_at": self._clock()}
-            self._jobs.update(job_id, gone, when=JobGuard())
 
     def _create(self, job: Job) -> Job:
         self._creations.take(job.owner)

@@ -16,13 +16,13 @@ from shared.errors import (
     StorageUnavailable,
 )
 from shared.jobs.checkpoints import StageOutput
+from shared.jobs.creating import CLAIM_SECONDS
 from shared.jobs.events import Cancelled, Delta, Failed
 from shared.jobs.executions import ExecutionNotStarted
 from shared.jobs.fence import Fence
 from shared.jobs.idempotency import KeyClaim, hash_of_request
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import CheckpointRef, Fault, Job, JobLinks, JobStatus
-from shared.jobs.service import CLAIM_SECONDS
 from shared.jobs.starting import NotStarted
 from shared.jobs.store import JobFilter, JobGuard
 from shared.jobs.writer import claim, compact
@@ -35,7 +35,7 @@ ANY = JobFilter()
 class TestCreating:
     def test_a_job_is_stored_and_its_execution_started(self) -> None:
         core = Core()
-        job = core.service.create("ada", a_request(links=JobLinks(run_id="run"), trace_id="t", request_id="r"))
+        job = core.creation.create("ada", a_request(links=JobLinks(run_id="run"), trace_id="t", request_id="r"))
         assert core.job(job.id) == job
         assert core.executions.started == {job.id}
         assert (job.owner, job.status, job.input, job.model) == ("ada", "pending", {"topic": "rivers"}, "scripted-1")
@@ -44,31 +44,31 @@ class TestCreating:
 
     def test_a_job_outlives_the_longest_run_and_the_time_its_failure_is_kept(self) -> None:
         core = Core()
-        job = core.service.create("ada", a_request())
+        job = core.creation.create("ada", a_request())
         assert job.expires_at == int(core.clock().timestamp()) + PIPELINES["poem"].run_seconds + 3600
 
     def test_an_allowed_model_is_taken_and_another_refused_by_field(self) -> None:
         core = Core()
         chosen = a_request(input=PoemInput(custom_model="scripted-2"))
-        assert core.service.create("ada", chosen).model == "scripted-2"
+        assert core.creation.create("ada", chosen).model == "scripted-2"
         with pytest.raises(InvalidInput) as refusal:
-            core.service.create("ada", a_request(input=PoemInput(custom_model="gpt-imaginary")))
+            core.creation.create("ada", a_request(input=PoemInput(custom_model="gpt-imaginary")))
         assert [issue.field for issue in refusal.value.issues] == ["input.customModel"]
         assert "scripted-2" in refusal.value.message
 
     def test_an_agent_nobody_has_is_refused_by_field(self) -> None:
         with pytest.raises(InvalidInput) as refusal:
-            Core().service.create("ada", a_request(input=PoemInput(agent_id="agent-7")))
+            Core().creation.create("ada", a_request(input=PoemInput(agent_id="agent-7")))
         assert [issue.field for issue in refusal.value.issues] == ["input.agentId"]
 
     def test_the_eleventh_job_within_a_minute_is_refused_and_leaves_nothing(self) -> None:
         core = Core()
         for _ in range(10):
-            core.service.create("ada", a_request())
+            core.creation.create("ada", a_request())
         with pytest.raises(RateLimitExceeded):
-            core.service.create("ada", a_request())
+            core.creation.create("ada", a_request())
         assert len(core.executions.started) == 10
-        assert len(core.service.list_jobs("ada", where=ANY, limit=50, cursor=None).jobs) == 10
+        assert len(core.reading.list_jobs("ada", where=ANY, limit=50, cursor=None).jobs) == 10
 
 
 class LosesTheAnswer(FakeExecutions):
@@ -90,7 +90,7 @@ class TestExecutionsThatDoNotStart:
         core = Core()
         core.executions.refusal = "StateMachineDoesNotExist"
         with pytest.raises(NotStarted) as refusal:
-            core.service.create("ada", a_request(trace_id="t"))
+            core.creation.create("ada", a_request(trace_id="t"))
         job = core.job(refusal.value.job.id)
         assert job.status is JobStatus.FAILED
         assert job.failure == Fault(
@@ -108,7 +108,7 @@ class TestExecutionsThatDoNotStart:
     def test_an_execution_that_started_although_its_answer_was_lost_is_a_job_like_any_other(self) -> None:
         core = Core()
         core.starter._executions = LosesTheAnswer(core, JobStatus.IN_PROGRESS)
-        job = core.service.create("ada", a_request())
+        job = core.creation.create("ada", a_request())
         assert job.status is JobStatus.IN_PROGRESS
         assert core.events(job) == []
 
@@ -116,41 +116,41 @@ class TestExecutionsThatDoNotStart:
         core = Core()
         core.starter._executions = LosesTheAnswer(core, JobStatus.FAILED)
         with pytest.raises(NotStarted):
-            core.service.create("ada", a_request())
+            core.creation.create("ada", a_request())
 
 
 class TestIdempotencyKeys:
     def test_a_repeat_answers_the_first_job_and_counts_against_no_limit(self) -> None:
         core = Core()
-        first = core.service.create("ada", a_request(), idempotency_key="k")
+        first = core.creation.create("ada", a_request(), idempotency_key="k")
         for _ in range(20):
-            assert core.service.create("ada", a_request(), idempotency_key="k").id == first.id
+            assert core.creation.create("ada", a_request(), idempotency_key="k").id == first.id
         assert core.executions.started == {first.id}
 
     def test_a_repeat_answers_the_job_as_it_is_by_now(self) -> None:
         core = Core()
-        first = core.service.create("ada", a_request(), idempotency_key="k")
-        core.service.cancel("ada", first.id)
-        assert core.service.create("ada", a_request(), idempotency_key="k").status is JobStatus.CANCELLED
+        first = core.creation.create("ada", a_request(), idempotency_key="k")
+        core.cancellation.cancel("ada", first.id)
+        assert core.creation.create("ada", a_request(), idempotency_key="k").status is JobStatus.CANCELLED
 
     def test_a_key_is_its_owners_own(self) -> None:
         core = Core()
-        first = core.service.create("ada", a_request(), idempotency_key="k")
-        assert core.service.create("bob", a_request(), idempotency_key="k").id != first.id
+        first = core.creation.create("ada", a_request(), idempotency_key="k")
+        assert core.creation.create("bob", a_request(), idempotency_key="k").id != first.id
 
     def test_a_key_used_for_another_request_is_refused(self) -> None:
         core = Core()
-        core.service.create("ada", a_request("rivers"), idempotency_key="k")
+        core.creation.create("ada", a_request("rivers"), idempotency_key="k")
         with pytest.raises(InvalidInput) as refusal:
-            core.service.create("ada", a_request("hills"), idempotency_key="k")
+            core.creation.create("ada", a_request("hills"), idempotency_key="k")
         assert refusal.value.code is ErrorCode.IDEMPOTENCY_KEY_REUSED
         assert [issue.field for issue in refusal.value.issues] == ["Idempotency-Key"]
 
     def test_a_key_is_forgotten_after_a_day(self) -> None:
         core = Core()
-        first = core.service.create("ada", a_request(), idempotency_key="k")
+        first = core.creation.create("ada", a_request(), idempotency_key="k")
         core.clock.advance(24 * 3600 + 1)
-        assert core.service.create("ada", a_request("hills"), idempotency_key="k").id != first.id
+        assert core.creation.create("ada", a_request("hills"), idempotency_key="k").id != first.id
 
     def under_way(self, core: Core) -> KeyClaim:
         """A request that has taken its key and not yet stored its job."""
@@ -170,16 +170,16 @@ class TestIdempotencyKeys:
         self.under_way(core)
         core.clock.advance(CLAIM_SECONDS - 0.1)
         with pytest.raises(Conflict, match="under way"):
-            core.service.create("ada", a_request(), idempotency_key="k")
+            core.creation.create("ada", a_request(), idempotency_key="k")
         assert core.executions.started == set()
 
     def test_a_repeat_of_a_request_that_died_makes_the_job(self) -> None:
         core = Core()
         dead = self.under_way(core)
         core.clock.advance(CLAIM_SECONDS)
-        job = core.service.create("ada", a_request(), idempotency_key="k")
+        job = core.creation.create("ada", a_request(), idempotency_key="k")
         assert job.id != dead.job_id
-        assert core.service.create("ada", a_request(), idempotency_key="k").id == job.id
+        assert core.creation.create("ada", a_request(), idempotency_key="k").id == job.id
 
     def test_of_two_repeats_of_a_request_that_died_one_makes_the_job(self, monkeypatch: pytest.MonkeyPatch) -> None:
         core = Core()
@@ -195,23 +195,23 @@ class TestIdempotencyKeys:
 
         monkeypatch.setattr(core.keys, "claim", lose_to_rival)
         with pytest.raises(Conflict, match="under way"):
-            core.service.create("ada", a_request(), idempotency_key="k")
+            core.creation.create("ada", a_request(), idempotency_key="k")
 
     def test_a_repeat_starts_the_execution_a_dead_request_had_only_stored_the_job_for(self) -> None:
         core = Core()
         dead = self.under_way(core)
         core.new_job(job_id=dead.job_id)
-        assert core.service.create("ada", a_request(), idempotency_key="k").id == dead.job_id
+        assert core.creation.create("ada", a_request(), idempotency_key="k").id == dead.job_id
         assert core.executions.started == {dead.job_id}
 
     def test_a_refused_request_gives_its_key_back(self) -> None:
         core = Core()
         for _ in range(10):
-            core.service.create("ada", a_request())
+            core.creation.create("ada", a_request())
         with pytest.raises(RateLimitExceeded):
-            core.service.create("ada", a_request(), idempotency_key="k")
+            core.creation.create("ada", a_request(), idempotency_key="k")
         core.clock.advance(60)
-        assert core.service.create("ada", a_request(), idempotency_key="k").status is JobStatus.PENDING
+        assert core.creation.create("ada", a_request(), idempotency_key="k").status is JobStatus.PENDING
 
     def test_a_request_whose_job_could_not_be_stored_gives_its_key_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
         core = Core()
@@ -222,8 +222,8 @@ class TestIdempotencyKeys:
         with monkeypatch.context() as broken:
             broken.setattr(core.jobs, "put_new", out_of_reach)
             with pytest.raises(StorageUnavailable):
-                core.service.create("ada", a_request(), idempotency_key="k")
-        assert core.service.create("ada", a_request(), idempotency_key="k").status is JobStatus.PENDING
+                core.creation.create("ada", a_request(), idempotency_key="k")
+        assert core.creation.create("ada", a_request(), idempotency_key="k").status is JobStatus.PENDING
 
     def test_the_order_of_a_requests_fields_does_not_matter(self) -> None:
         assert hash_of_request({"a": 1, "b": [1, 2]}) == hash_of_request({"b": [1, 2], "a": 1})
@@ -236,12 +236,12 @@ class TestLookingUp:
     )
     def test_an_unknown_job_is_not_found_whatever_its_id_looks_like(self, job_id: str) -> None:
         with pytest.raises(NotFound):
-            Core().service.view("ada", job_id)
+            Core().reading.view("ada", job_id)
 
     def test_another_owners_job_is_forbidden_in_every_way(self) -> None:
         core = Core()
         job = core.new_job()
-        for act in (core.service.view, core.service.owned, core.service.cancel):
+        for act in (core.reading.view, core.reading.owned, core.cancellation.cancel):
             with pytest.raises(Forbidden):
                 act("bob", job.id)
         assert core.job(job.id).status is JobStatus.PENDING
@@ -250,10 +250,10 @@ class TestLookingUp:
         core = Core()
         job = core.new_job()
         core.clock.advance(7199)
-        assert core.service.owned("ada", job.id) == job
+        assert core.reading.owned("ada", job.id) == job
         core.clock.advance(1)
         with pytest.raises(NotFound):
-            core.service.view("ada", job.id)
+            core.reading.view("ada", job.id)
 
     def test_a_client_that_joins_late_sees_the_whole_text_also_of_a_compacted_log(self) -> None:
         core = Core()
@@ -261,7 +261,7 @@ class TestLookingUp:
         for number in range(20):
             claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text=f"{number} "),), at=core.clock)
         compact(core.log, job.id, 0)
-        view = core.service.view("ada", job.id)
+        view = core.reading.view("ada", job.id)
         assert view.transcript.text == "".join(f"{number} " for number in range(20))
         assert (view.transcript.seq, view.result) == (20, None)
 
@@ -282,7 +282,7 @@ class TestLookingUp:
             return answer
 
         monkeypatch.setattr(core.log, look, compacted_right_after)
-        text = core.service.view("ada", job.id).transcript.text
+        text = core.reading.view("ada", job.id).transcript.text
         assert text == "".join(f"{number} " for number in range(20))
 
     def test_only_a_completed_job_has_a_result_and_it_is_the_last_stages(self) -> None:
@@ -295,10 +295,10 @@ class TestLookingUp:
             core.checkpoints.put(job, stage, fence, StageOutput(output=output, text=""))
             refs[stage] = CheckpointRef(seq=seq, fence=fence)
         live = core.jobs.update(job.id, {"checkpoints": refs}, when=JobGuard())
-        assert core.service.result(live) is None
+        assert core.reading.result(live) is None
         done = core.jobs.update(job.id, {"status": JobStatus.COMPLETED}, when=JobGuard())
-        assert core.service.result(done) == {"lines": ["fine"]}
-        assert core.service.view("ada", job.id).result == {"lines": ["fine"]}
+        assert core.reading.result(done) == {"lines": ["fine"]}
+        assert core.reading.view("ada", job.id).result == {"lines": ["fine"]}
 
 
 class TestListing:
@@ -306,14 +306,14 @@ class TestListing:
         core = Core()
         made = [core.new_job(job_id=new_job_id(number)).id for number in range(5)]
         core.new_job(job_id=new_job_id(9), owner="bob")
-        first = core.service.list_jobs("ada", where=ANY, limit=3, cursor=None)
-        second = core.service.list_jobs("ada", where=ANY, limit=3, cursor=first.cursor)
+        first = core.reading.list_jobs("ada", where=ANY, limit=3, cursor=None)
+        second = core.reading.list_jobs("ada", where=ANY, limit=3, cursor=first.cursor)
         assert [job.id for job in (*first.jobs, *second.jobs)] == made[::-1]
         assert second.cursor is None
 
     def test_a_cursor_that_is_not_ours_is_refused_by_field(self) -> None:
         with pytest.raises(InvalidInput) as refusal:
-            Core().service.list_jobs("ada", where=ANY, limit=3, cursor="nonsense")
+            Core().reading.list_jobs("ada", where=ANY, limit=3, cursor="nonsense")
         assert [issue.field for issue in refusal.value.issues] == ["cursor"]
 
 
@@ -321,7 +321,7 @@ class TestCancelling:
     def test_a_live_job_ends_with_its_log_and_its_execution(self) -> None:
         core = Core()
         job = core.new_job(status=JobStatus.IN_PROGRESS, stage="draft")
-        cancelled = core.service.cancel("ada", job.id)
+        cancelled = core.cancellation.cancel("ada", job.id)
         assert core.job(job.id) == cancelled
         assert (cancelled.status, cancelled.ended_at) == (JobStatus.CANCELLED, core.clock())
         assert cancelled.expires_at == int(core.clock().timestamp()) + 3600
@@ -331,9 +331,9 @@ class TestCancelling:
     def test_cancelling_again_changes_nothing(self) -> None:
         core = Core()
         job = core.new_job()
-        first = core.service.cancel("ada", job.id)
+        first = core.cancellation.cancel("ada", job.id)
         core.clock.advance(10)
-        assert core.service.cancel("ada", job.id) == first
+        assert core.cancellation.cancel("ada", job.id) == first
         assert core.events(job) == [Cancelled()]
 
     @pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED])
@@ -341,13 +341,13 @@ class TestCancelling:
         core = Core()
         job = core.new_job(status=status)
         with pytest.raises(Conflict, match=status):
-            core.service.cancel("ada", job.id)
+            core.cancellation.cancel("ada", job.id)
         assert core.job(job.id) == job
 
     def test_a_pipelines_own_retention_counts(self) -> None:
         core = Core()
         job = core.new_job(pipeline="brief")
-        assert core.service.cancel("ada", job.id).expires_at == int(core.clock().timestamp()) + 7
+        assert core.cancellation.cancel("ada", job.id).expires_at == int(core.clock().timestamp()) + 7
 
     def test_a_job_that_expires_in_between_is_not_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
         core = Core()
@@ -361,7 +361,7 @@ class TestCancelling:
 
         monkeypatch.setattr(core.jobs, "get", expire_after)
         with pytest.raises(NotFound):
-            core.service.cancel("ada", job.id)
+            core.cancellation.cancel("ada", job.id)
 
     def test_a_job_that_runs_anew_by_the_time_its_cancellation_is_written_up_is_left_alone(
         self, monkeypatch: pytest.MonkeyPatch
@@ -376,5 +376,5 @@ class TestCancelling:
             return tail(job_id)
 
         monkeypatch.setattr(core.log, "tail", resumed_before)
-        core.service.cancel("ada", job.id)
+        core.cancellation.cancel("ada", job.id)
         assert core.events(job) == [Delta(text="anew")]
