@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Settings(BaseModel):
@@ -30,10 +30,10 @@ class StorageSettings(Settings):
 
 
 class RetentionSettings(Settings):
-    """Seconds an ended job is kept."""
+    """Seconds an ended job is kept; its events and checkpoints are stored for two days."""
 
-    job_retention_seconds: int = 600
-    failed_job_retention_seconds: int = 3600
+    job_retention_seconds: int = Field(default=600, ge=1, le=86_400)
+    failed_job_retention_seconds: int = Field(default=3600, ge=1, le=86_400)
 
 
 class LogSettings(Settings):

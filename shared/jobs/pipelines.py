@@ -27,6 +27,10 @@ class JobInput(Schema):
     )
 
 
+LONGEST_SECONDS = 86_400
+"""The most that a job may run, and the most that it may be kept: its events and checkpoints are stored for two days."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunKeeping:
     """What of a pipeline's jobs is kept for good, as a run of its own (`shared/runs`).
@@ -60,6 +64,12 @@ class Pipeline:
     failed_retention_seconds: int | None = None
     keeps: RunKeeping | None = None
     refuse_resume: Callable[[JobInput, Mapping[str, StageOutput]], str | None] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("run_seconds", "retention_seconds", "failed_retention_seconds"):
+            seconds = getattr(self, name)
+            if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
+                raise ValueError(f"{self.name}: {name} must be from 1 to {LONGEST_SECONDS}")
 
     def place_of(self, stage: str) -> int:
         return self.stages.index(stage)

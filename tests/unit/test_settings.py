@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from shared.settings import ModelSettings, StorageSettings, StreamSettings
+from shared.settings import ModelSettings, RetentionSettings, StorageSettings, StreamSettings
 
 
 def test_variables_are_read_as_what_the_settings_say_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,3 +31,11 @@ def test_a_variable_that_is_missing_or_wrong_is_named(monkeypatch: pytest.Monkey
     monkeypatch.setenv("MODEL_API", "carrier-pigeon")
     with pytest.raises(ValidationError, match="model_api"):
         ModelSettings.read()
+
+
+@pytest.mark.parametrize("variable", ["JOB_RETENTION_SECONDS", "FAILED_JOB_RETENTION_SECONDS"])
+@pytest.mark.parametrize("seconds", ["0", "86401"])
+def test_no_job_is_kept_longer_than_its_events(variable: str, seconds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, seconds)
+    with pytest.raises(ValidationError, match=variable.lower()):
+        RetentionSettings.read()

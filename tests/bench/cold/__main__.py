@@ -1,9 +1,9 @@
 """`make bench-cold`: what the first invocation of every built function costs, beside a bare handler and its budget.
 
-CPU time, user and system, as the kernel counts it for a process: unlike seconds it says much the same on a busy machine,
-and on no machine less than the work takes, so of several processes the least counts. The processes run what `make build`
-made, byte-compiled, with the layers on the path as Lambda has them, boto3 from what Lambda's runtime brings, and the local
-stack for everything they call.
+CPU time, user and system, as the kernel counts it for a process: unlike seconds it says much the same on a busy
+machine, and on no machine less than the work takes, so of several processes the least counts. The processes run what
+`make build` made, byte-compiled, with the layers on the path as Lambda has them, boto3 from what Lambda's runtime
+brings, and the local stack for everything they call.
 """
 
 from __future__ import annotations
