@@ -15,7 +15,7 @@ POEM = PIPELINES["poem"]
 @pytest.mark.parametrize("seconds", [0, 86_401])
 def test_no_job_runs_or_is_kept_longer_than_its_events(field: str, seconds: int) -> None:
     with pytest.raises(ValueError, match=f"poem: {field} must be from 1 to 86400"):
-        replace(POEM, **{field: seconds})
+        replace(POEM, **{field: seconds})  # type: ignore[arg-type]
 
 
 def test_retentions_may_be_left_to_the_settings() -> None:
