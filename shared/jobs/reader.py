@@ -109,7 +109,8 @@ class Pace:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._found_at = self._asked_at = monotonic()
+        self._found_at = monotonic()
+        self._asked_at: float | None = None
         self._delta_due: float | None = None
         self._visible_after: float | None = None
         self._uncertain = 0.0
@@ -127,7 +128,8 @@ class Pace:
         """
         now = self._monotonic()
         self._look_seconds = now - asked_at
-        waited, self._asked_at = asked_at - self._asked_at, asked_at
+        waited = COALESCE_SECONDS if self._asked_at is None else asked_at - self._asked_at
+        self._asked_at = asked_at
         if not frames:
             return
         self._found_at = now
@@ -141,9 +143,9 @@ class Pace:
     def _estimate(self, seen_after: float, waited: float) -> float:
         """From an append to where it can be seen, on our two clocks: what it took this time, if that was not late."""
         if self._visible_after is None:
-            # It came at some time in the wait before this look.
+            # It came at some time in the wait before this look, or before we came.
             self._uncertain = min(waited, COALESCE_SECONDS)
-            self._visible_after = seen_after - self._uncertain / 2
+            self._visible_after = seen_after - self._uncertain
         else:
             # Once late is chance; late again and again is a writer with another clock.
             most = self._visible_after + max(CLOSE_LOOK, self._uncertain)
