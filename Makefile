@@ -206,11 +206,11 @@ build: .venv-sam/.synced .venv-runtime/.synced | python313 ## build what is depl
 	@$(PYTHON313) -m compileall -q --invalidation-mode unchecked-hash .aws-sam/build
 	@du -sh .aws-sam/build/*Layer
 
-# What Lambda's runtime brings, for running built artefacts under the emulator.
+# What Lambda's runtime brings, byte-compiled as there, for running built artefacts under the emulator.
 .venv-runtime/.synced: requirements/dev.lock | .venv/.synced python313
 	@echo "setting up .venv-runtime"
 	@$(PYTHON313) -m venv .venv-runtime
-	@$(BIN)/uv pip install --quiet --python .venv-runtime/bin/python --constraint requirements/dev.lock awslambdaric boto3
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-runtime/bin/python --constraint requirements/dev.lock awslambdaric boto3
 	@touch $@
 
 # Every function is taken through every path on which it uses AWS; template.yaml is held to what that shows.
