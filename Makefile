@@ -117,6 +117,7 @@ PEERS := langgraph taskiq dbos
 .PHONY: bench-peers
 bench-peers: .venv/.synced ## the benchmark job on Millrace and on LangGraph, Redis with taskiq and DBOS, in one table
 	@for peer in $(PEERS); do $(MAKE) --silent .venv-peers/$$peer/.synced || rm -rf .venv-peers/$$peer; done
+	@! { command -v java && command -v mvn; } >/dev/null || $(MAKE) --silent $(DYNAMODB_LOCAL) || true
 	@$(BIN)/python -m tests.bench.peers $(ARGS)
 
 # ARGS="--jobs 50 --factor 1.5 --json"; --write puts the figures into docs/cost.md and docs/scaling.md, and --as-measured
