@@ -25,8 +25,9 @@ from shared.jobs.events import STREAM_EVENT, TERMINAL, Connected, Snapshot, Stre
 from shared.schema import Schema
 from shared.web.agents import AgentDeleted, AgentDetail, AgentList
 from shared.web.envelope import ErrorBody, ErrorEnvelope, Meta
-from shared.web.ideations import ActiveJob, LineageDetail, RunAccepted, RunDeleted, RunDetail, RunList
+from shared.web.ideations import ActiveJob, LineageDetail, RunAccepted, RunDetail, RunList
 from shared.web.jobs import JobAccepted, JobDetail, JobList, JobSummary, StreamTicket
+from shared.web.runs import RunDeleted
 
 FIRST_WAIT: Final = 1.0
 """Seconds before coming back, until the server's `retry:` says otherwise."""

@@ -5,7 +5,7 @@ from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import OWNED, refusals
-from shared.web.ideations import RunDeleted, RunId
+from shared.web.runs import RunDeleted, RunId
 
 app = create_app(Operation.DELETE_IDEATION)
 

@@ -6,8 +6,9 @@ from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import OWNED, refusals
-from shared.web.ideations import LineageDetail, RunId, lineage_detail
+from shared.web.ideations import LineageDetail, lineage_detail
 from shared.web.jobs import Urls
+from shared.web.runs import RunId
 
 from fastapi import Request
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Path
 from pydantic import ConfigDict, Field
 
 from shared.agents.agent import AgentRef
@@ -23,8 +22,6 @@ from shared.runs.store import RunPage
 from shared.schema import Schema
 from shared.web.jobs import JobDetail, Urls
 from shared.web.jobs import detail as job_detail
-
-RunId = Annotated[str, Path(alias="runId", description="the id that creating the run answered", max_length=64)]
 
 
 class NewIdeation(IdeationInput):
@@ -62,12 +59,6 @@ class RunList(Schema):
 
     runs: tuple[RunSummary, ...]
     cursor: str | None
-
-
-class RunDeleted(Schema):
-    """The run is deleted, with everything it was made of and has led to."""
-
-    run_id: str
 
 
 class IdeationParameters(Schema):
