@@ -15,7 +15,9 @@ app = create_app(Operation.CANCEL_JOB)
 
 
 @app.post("/jobs/{jobId}/cancel", responses=refusals(*OWNED, *BODY, Conflict))
-def cancel_job(job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[JobSummary]:
+async def cancel_job(
+    job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
+) -> Envelope[JobSummary]:
     """Cancel the job; cancelling it again answers the same."""
     job = job_cancellation().cancel(user, job_id)
     return exchange.answer(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)

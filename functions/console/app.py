@@ -11,14 +11,14 @@ app = create_app(Operation.CONSOLE)
 
 
 @app.get("/console/config.json", include_in_schema=False)
-def config(exchange: CurrentExchange, response: Response) -> Envelope[ConsoleConfig]:
+async def config(exchange: CurrentExchange, response: Response) -> Envelope[ConsoleConfig]:
     """Where to sign in, and which models there are."""
     response.headers["Cache-Control"] = "no-cache"
     return exchange.answer(console_config(), Entity.CONSOLE_CONFIG)
 
 
 @app.get("/console/static/{path:path}", include_in_schema=False)
-def file(path: str, request: Request) -> Response:
+async def file(path: str, request: Request) -> Response:
     """A file of the page; the client `millrace.js` among them, for any other page."""
     return console_site(__file__).file(path, request)
 
@@ -26,7 +26,7 @@ def file(path: str, request: Request) -> Response:
 @app.get("/", include_in_schema=False)
 @app.get("/console", include_in_schema=False)
 @app.get("/console/{path:path}", include_in_schema=False)
-def page(request: Request) -> Response:
+async def page(request: Request) -> Response:
     """The page, for every address it knows: they survive a reload."""
     return console_site(__file__).page(request)
 

@@ -16,7 +16,7 @@ app = create_app(Operation.CREATE_AGENT)
     status_code=201,
     responses=refusals(*AUTHENTICATED, *JSON_BODY, Conflict),
 )
-def create_agent(body: NewAgent, user: CurrentUser, exchange: CurrentExchange) -> Envelope[AgentDetail]:
+async def create_agent(body: NewAgent, user: CurrentUser, exchange: CurrentExchange) -> Envelope[AgentDetail]:
     """Make an agent, to be named as `input.agentId` of jobs."""
     return exchange.answer(detail(agent_service().create(user, body)), Entity.AGENT)
 

@@ -22,7 +22,7 @@ app = create_app(Operation.CREATE_IDEATION)
     status_code=202,
     responses=refusals(*AUTHENTICATED, *JSON_BODY, Conflict, RateLimitExceeded),
 )
-def create_ideation(
+async def create_ideation(
     body: NewIdeation,
     user: CurrentUser,
     exchange: CurrentExchange,

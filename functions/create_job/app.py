@@ -27,7 +27,7 @@ app = create_app(Operation.CREATE_JOB, union_branches=union_branches(pipelines()
     status_code=202,
     responses=refusals(*AUTHENTICATED, *JSON_BODY, Conflict, RateLimitExceeded),
 )
-def create_job(
+async def create_job(
     body: JobRequest,
     user: CurrentUser,
     exchange: CurrentExchange,

@@ -16,7 +16,7 @@ app = create_app(Operation.CREATE_STREAM_TICKET)
 
 
 @app.post("/jobs/{jobId}/stream-tickets", status_code=201, responses=refusals(*OWNED, *BODY))
-def create_stream_ticket(
+async def create_stream_ticket(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[StreamTicket]:
     """A ticket bound to the caller and this job."""

@@ -11,7 +11,7 @@ app = create_app(Operation.DELETE_AGENT)
 
 
 @app.delete("/agents/{agentId}", responses=refusals(*OWNED))
-def delete_agent(agent_id: AgentId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[AgentDeleted]:
+async def delete_agent(agent_id: AgentId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[AgentDeleted]:
     """Delete the agent with all its versions; deleting it again answers the same."""
     agent_service().delete(user, agent_id)
     return exchange.answer(AgentDeleted(agent_id=agent_id), Entity.AGENT)

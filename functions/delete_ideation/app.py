@@ -11,7 +11,7 @@ app = create_app(Operation.DELETE_IDEATION)
 
 
 @app.delete("/ideations/{runId}", responses=refusals(*OWNED))
-def delete_ideation(run_id: RunId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[RunDeleted]:
+async def delete_ideation(run_id: RunId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[RunDeleted]:
     """Delete the run for good."""
     ideation_runs().delete(user, run_id)
     return exchange.answer(RunDeleted(run_id=run_id), Entity.RUN)

@@ -16,7 +16,7 @@ Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="which ver
 
 
 @app.get("/agents/{agentId}", responses=refusals(*OWNED))
-def get_agent(
+async def get_agent(
     agent_id: AgentId, user: CurrentUser, exchange: CurrentExchange, version: Version = None
 ) -> Envelope[AgentDetail]:
     """The agent, or one of its earlier versions."""

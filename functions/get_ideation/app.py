@@ -16,7 +16,9 @@ app = create_app(Operation.GET_IDEATION)
 
 
 @app.get("/ideations/{runId}", responses=refusals(*OWNED))
-def get_ideation(run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[RunDetail]:
+async def get_ideation(
+    run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
+) -> Envelope[RunDetail]:
     """The run as it is now; also long after its job has expired."""
     view = ideation_reading().view(user, run_id)
     return exchange.answer(detail(view, Urls(request, StreamSettings.read().stream_url)), Entity.RUN)

@@ -16,7 +16,7 @@ app = create_app(Operation.GET_IDEATION_JOB)
 
 
 @app.get("/ideations/{runId}/active-job", responses=refusals(*OWNED))
-def get_ideation_job(
+async def get_ideation_job(
     run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[ActiveJob]:
     """The running transform and its job; its stream goes on after `job.lastEventId`."""

@@ -16,7 +16,7 @@ app = create_app(Operation.GET_IDEATION_LINEAGE)
 
 
 @app.get("/ideations/{runId}/lineage", responses=refusals(*OWNED))
-def get_ideation_lineage(
+async def get_ideation_lineage(
     run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[LineageDetail]:
     """All transforms and artefacts of the run."""

@@ -19,7 +19,7 @@ Include = Annotated[
 
 
 @app.get("/jobs/{jobId}", responses=refusals(*OWNED))
-def get_job(
+async def get_job(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request, include: Include = None
 ) -> Envelope[JobDetail]:
     """The job as it is now; its stream goes on after `lastEventId`."""

@@ -15,7 +15,7 @@ app = create_app(Operation.LIST_AGENTS)
 
 
 @app.get("/agents", responses=refusals(*AUTHENTICATED))
-def list_agents(
+async def list_agents(
     user: CurrentUser,
     exchange: CurrentExchange,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,

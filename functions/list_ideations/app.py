@@ -18,7 +18,7 @@ app = create_app(Operation.LIST_IDEATIONS)
 
 
 @app.get("/ideations", responses=refusals(*AUTHENTICATED))
-def list_ideations(
+async def list_ideations(
     user: CurrentUser,
     exchange: CurrentExchange,
     request: Request,

@@ -18,7 +18,7 @@ app = create_app(Operation.LIST_JOBS)
 
 
 @app.get("/jobs", responses=refusals(*AUTHENTICATED))
-def list_jobs(
+async def list_jobs(
     user: CurrentUser,
     exchange: CurrentExchange,
     request: Request,

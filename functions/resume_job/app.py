@@ -19,7 +19,9 @@ app = create_app(Operation.RESUME_JOB)
     status_code=202,
     responses=refusals(*OWNED, *BODY, Conflict, CheckpointUnfit, RateLimitExceeded),
 )
-def resume_job(job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request) -> Envelope[JobSummary]:
+async def resume_job(
+    job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
+) -> Envelope[JobSummary]:
     """Restart the job; its stream goes on in the same log."""
     job = job_resumption().resume(user, job_id, trace_id=exchange.trace_id, request_id=exchange.request_id)
     return exchange.answer(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)

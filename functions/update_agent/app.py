@@ -15,7 +15,7 @@ app = create_app(Operation.UPDATE_AGENT)
     "/agents/{agentId}",
     responses=refusals(*OWNED, *JSON_BODY, Conflict),
 )
-def update_agent(
+async def update_agent(
     agent_id: AgentId, body: AgentChanges, user: CurrentUser, exchange: CurrentExchange
 ) -> Envelope[AgentDetail]:
     """Change some fields of the agent, which makes its next version."""

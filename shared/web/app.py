@@ -32,7 +32,11 @@ MAX_BODY_BYTES = 64 * 1024
 
 
 def create_app(operation: Operation, *, union_branches: frozenset[str] = frozenset()) -> FastAPI:
-    """A FastAPI app for one operation: envelope, error answers, request ids, body limit and metrics built in."""
+    """A FastAPI app for one operation: envelope, error answers, request ids, body limit and metrics built in.
+
+    Behind API Gateway its endpoints are coroutines that block: a process has one request at a time there, and a worker
+    thread would cost the first of them 20 ms of CPU. The stream's, which has many, must not.
+    """
     app = FastAPI(
         title="Millrace",
         version="1",
