@@ -89,15 +89,22 @@ def _read_request(connection: socket.socket, stream: BinaryIO, host: str, port: 
 
 def _read_body(stream: BinaryIO, environ: Environ) -> bytes:
     if environ.get("HTTP_TRANSFER_ENCODING", "").lower() != "chunked":
-        return stream.read(int(environ.get("CONTENT_LENGTH") or 0))
+        return _read_all(stream, int(environ.get("CONTENT_LENGTH") or 0))
     chunks = []
     while size := int(stream.readline(_LONGEST_LINE).split(b";")[0], 16):
-        chunks.append(stream.read(size))
+        chunks.append(_read_all(stream, size))
         stream.readline(_LONGEST_LINE)
     while stream.readline(_LONGEST_LINE).strip():
         pass  # trailers
     del environ["HTTP_TRANSFER_ENCODING"]
     return b"".join(chunks)
+
+
+def _read_all(stream: BinaryIO, size: int) -> bytes:
+    body = stream.read(size)
+    if len(body) < size:
+        raise ConnectionError("the client went away in the middle of its request")
+    return body
 
 
 def _answer(connection: socket.socket, application: Application, environ: Environ) -> bool:
