@@ -21,8 +21,8 @@ from local.client import JobsClient, Refused
 from local.demo_pipeline import Accepted, PipelineDemo, Showing
 from local.demo_screen import ACCENT, GOOD, MUTED, WARNING, Paragraph, Screen, numbered, printable
 from local.stack import ROOT, LocalStack
-from shared.ideation.models import Idea, Ideation, IdeationInput, path_name
-from shared.ideation.pipeline import PIPELINE
+from shared.apps.ideation.models import Idea, Ideation, IdeationInput, path_name
+from shared.apps.ideation.pipeline import PIPELINE
 from shared.jobs.events import STREAM_EVENT, Item, StreamEvent
 from shared.jobs.transcript import Transcript
 from shared.web.ideations import RunAccepted

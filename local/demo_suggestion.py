@@ -14,8 +14,8 @@ from rich.text import Text
 
 from local.demo_pipeline import PipelineDemo
 from local.demo_screen import ACCENT, MUTED, Paragraph, printable
-from shared.suggestions.models import FeatureType, PriorityLevel, Suggestion, SuggestionInput, Suggestions
-from shared.suggestions.pipeline import PIPELINE
+from shared.apps.suggestions.models import FeatureType, PriorityLevel, Suggestion, SuggestionInput, Suggestions
+from shared.apps.suggestions.pipeline import PIPELINE
 
 _LABELS = {"rationale": "why", "description": "what", "implementationConsiderations": "mind"}
 

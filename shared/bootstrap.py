@@ -14,7 +14,7 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import shared
+from shared import apps
 from shared.clock import utc_now
 from shared.jobs.pipelines import Pipeline, Pipelines
 from shared.settings import (
@@ -63,8 +63,8 @@ if TYPE_CHECKING:
 
 @functools.cache
 def pipelines() -> Pipelines:
-    """Every `shared/<application>/pipeline.py` contributes its PIPELINE: adding one changes nothing here."""
-    names = [f"shared.{found.name}.pipeline" for found in pkgutil.iter_modules(shared.__path__) if found.ispkg]
+    """Every `shared/apps/<application>/pipeline.py` contributes its PIPELINE: adding one changes nothing here."""
+    names = [f"shared.apps.{found.name}.pipeline" for found in pkgutil.iter_modules(apps.__path__) if found.ispkg]
     found = [importlib.import_module(name) for name in names if importlib.util.find_spec(name)]
     return Pipelines(*(_pipeline_in(module) for module in found))
 

@@ -24,7 +24,7 @@ FUNCTION = '''\
 from typing import Any
 
 from shared.bootstrap import chat_model, run_stage
-from shared.{pipeline}.stages import {state}
+from shared.apps.{pipeline}.stages import {state}
 from shared.invocation import observed
 from shared.jobs.stages import StageInvocation
 
@@ -128,8 +128,10 @@ class NewPipeline:
     def _layers(self) -> str:
         """The package among the applications: above the core, and without libraries of the edges."""
         rules = self._read("pyproject.toml")
-        rules = rules.replace('"shared.storage | ', f'"shared.storage | shared.{self.name} | ', 1)
-        return rules.replace('"shared.suggestions", ', f'"shared.{self.name}", "shared.suggestions", ', 1)
+        rules = rules.replace('"shared.storage | ', f'"shared.storage | shared.apps.{self.name} | ', 1)
+        return rules.replace(
+            '"shared.apps.suggestions", ', f'"shared.apps.{self.name}", "shared.apps.suggestions", ', 1
+        )
 
     def _function(self, stage: str) -> Path:
         return self._write(f"functions/{stage}/app.py", FUNCTION.format(state=_camel(stage), pipeline=self.name))

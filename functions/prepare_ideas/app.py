@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from shared.apps.ideation.stages import PrepareIdeas
 from shared.bootstrap import run_stage
-from shared.ideation.stages import PrepareIdeas
 from shared.invocation import observed
 from shared.jobs.stages import StageInvocation
 

@@ -134,7 +134,7 @@ class JobCreation:
         pipeline = self._pipelines[request.pipeline]
         agent = self._agent_for(owner, request.input)
         links = request.links
-        if pipeline.keeps is not None:
+        if pipeline.recording is not None:
             if links.run_id is not None:
                 raise InvalidInput([FieldIssue("links.runId", "must be left out: these jobs open runs of their own")])
             links = links.model_copy(update={"run_id": new_run_id(int(now.timestamp() * 1000))})

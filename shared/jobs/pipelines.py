@@ -32,7 +32,7 @@ LONGEST_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class RunKeeping:
+class RunRecording:
     """What of a pipeline's jobs is kept for good, as a run of its own (`shared/runs`).
 
     `title` and `parameters` are made of a new job. `outputs` is asked when a job ends, with its result if it completed
@@ -51,7 +51,7 @@ class Pipeline:
     `stages` are the names of its stage functions in order, `run_seconds` the state machine's own time limit,
     `max_retries` how often it retries a state after a fault. Retentions (seconds after the end) fall back to the
     settings when None. `refuse_resume` looks at a job's input and at the outputs of its finished stages, and answers
-    why they no longer fit what they are about as it is now, or None. `keeps` is what of a job outlives it, if anything.
+    why they no longer fit what they are about as it is now, or None. `recording` is what of a job outlives it, if anything.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Pipeline:
     max_retries: int = 3
     retention_seconds: int | None = None
     failed_retention_seconds: int | None = None
-    keeps: RunKeeping | None = None
+    recording: RunRecording | None = None
     refuse_resume: Callable[[JobInput, Mapping[str, StageOutput]], str | None] | None = None
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
 from shared.jobs.event_log import EventLog
 from shared.jobs.job import Job, JobStatus
-from shared.jobs.pipelines import Pipeline, RunKeeping
+from shared.jobs.pipelines import Pipeline, RunRecording
 from shared.jobs.reader import transcript_of
 from shared.jobs.store import Alongside
 from shared.runs.run import PARAMETERS, Artefact, Run, Transform, TransformStatus, artefact_ref
@@ -95,12 +95,12 @@ class RunChronicle:
         )
         return self._runs.moving(moved, transform, artefacts)
 
-    def _keeping(self, job: Job) -> RunKeeping | None:
+    def _keeping(self, job: Job) -> RunRecording | None:
         pipeline = self._pipelines.get(job.pipeline)
         # Jobs made before their pipeline kept runs have none.
-        return pipeline.keeps if pipeline is not None and job.links.run_id is not None else None
+        return pipeline.recording if pipeline is not None and job.links.run_id is not None else None
 
-    def _made(self, keeping: RunKeeping, job: Job) -> Mapping[str, Mapping[str, Any]]:
+    def _made(self, keeping: RunRecording, job: Job) -> Mapping[str, Mapping[str, Any]]:
         latest = latest_checkpoint(job)
         if job.status is JobStatus.COMPLETED and latest is not None:
             return keeping.outputs(job, self._checkpoints.get(job.id, *latest).output, ())

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from shared.agents.agent import AgentRef
+from shared.apps.ideation.models import GenreShare, Group, Idea, IdeationInput, Ranked
+from shared.apps.ideation.plan import genre_shares
+from shared.apps.ideation.recording import GROUPS, IDEAS, RANKING
 from shared.errors import FieldIssue, InvalidInput
-from shared.ideation.keeping import GROUPS, IDEAS, RANKING
-from shared.ideation.models import GenreShare, Group, Idea, IdeationInput, Ranked
-from shared.ideation.plan import genre_shares
 from shared.jobs.job import Fault, Job
 from shared.runs.chronicle import STATUS
 from shared.runs.reading import RunView

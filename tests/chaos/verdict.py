@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from shared.apps.suggestions.models import Suggestions
 from shared.jobs.fence import Fence
 from shared.storage import keys
-from shared.suggestions.models import Suggestions
 from tests.api_user import TERMINAL, Event, fold
 from tests.chaos.applications import IDEAS
 from tests.chaos.run import JobStory

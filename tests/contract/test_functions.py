@@ -76,7 +76,7 @@ NOT_YET = {"botocore", "aws_lambda_powertools", "urllib3"}
 """What a function makes use of when it is invoked, or SnapStart before it takes a snapshot."""
 
 FORBIDDEN: dict[Kind, set[str]] = {
-    "api": NEVER | NOT_YET | SERVERS | ADAPTERS | {"shared.jobs.stages", "shared.suggestions.stages"},
+    "api": NEVER | NOT_YET | SERVERS | ADAPTERS | {"shared.jobs.stages", "shared.apps.suggestions.stages"},
     "stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creating", "shared.jobs.tickets", "shared.runs.service"},
     "model stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creating", "shared.jobs.sweeping"},
     # uvicorn is what starts it, and imports it.

@@ -17,7 +17,7 @@ from shared.jobs.events import Item, StoredEvent
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import Job, JobLinks
 from shared.jobs.limits import CreationLimit
-from shared.jobs.pipelines import JobInput, Pipeline, Pipelines, RunKeeping
+from shared.jobs.pipelines import JobInput, Pipeline, Pipelines, RunRecording
 from shared.jobs.reader import JobWatcher
 from shared.jobs.reading import JobReading
 from shared.jobs.resuming import JobResumption
@@ -80,7 +80,7 @@ SONG = Pipeline(
     result_model=Poem,
     stages=("compose", "arrange"),
     max_retries=2,
-    keeps=RunKeeping(
+    recording=RunRecording(
         title=lambda job: f"A song of {job.input['topic']}", parameters=lambda job: job.input, outputs=song_of
     ),
 )

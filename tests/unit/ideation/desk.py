@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Generic, TypeVar
 
-from shared.ideation.pipeline import PIPELINE
-from shared.ideation.stages import ArrangeIdeas, GenerateIdeas, PrepareIdeas
+from shared.apps.ideation.pipeline import PIPELINE
+from shared.apps.ideation.stages import ArrangeIdeas, GenerateIdeas, PrepareIdeas
 from shared.jobs.events import Item, Reset
 from shared.jobs.job import Job
 from shared.jobs.pipelines import Pipelines

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.ideation.models import Arrangement, IdeationInput
+from shared.apps.ideation.models import Arrangement, IdeationInput
 
 INPUT: dict[str, Any] = {
     "platform": "mobile game",

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ideation.models import Idea, IdeationInput
-from shared.ideation.plan import genre_shares, planned_counts
+from shared.apps.ideation.models import Idea, IdeationInput
+from shared.apps.ideation.plan import genre_shares, planned_counts
 
 proportions = st.lists(st.floats(0, 100).map(lambda each: round(each, 6)), min_size=1, max_size=20).filter(any)
 counts = st.integers(1, 50)

@@ -8,8 +8,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from shared.ideation.models import Idea, IdeationInput
-from shared.ideation.prompts import (
+from shared.apps.ideation.models import Idea, IdeationInput
+from shared.apps.ideation.prompts import (
     groups_messages,
     groups_schema,
     ideas_messages,

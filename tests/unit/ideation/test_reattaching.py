@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.apps.ideation.answer_reader import ReadingPlace
 from shared.errors import ErrorCode, JobEnded, ModelDisconnected, ModelTimeout, StorageUnavailable
-from shared.ideation.reading import ReadingPlace
 from shared.jobs.event_log import Batch
 from shared.jobs.events import Item
 from shared.jobs.job import JobStatus

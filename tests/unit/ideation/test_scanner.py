@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ideation.scanner import LONGEST_KEY, ElementScanner
+from shared.apps.ideation.scanner import LONGEST_KEY, ElementScanner
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=12),

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from shared.apps.ideation.answer_reader import progress_of
+from shared.apps.ideation.models import Ideation
+from shared.apps.ideation.pipeline import PIPELINE
+from shared.apps.ideation.stages import ArrangeIdeas, GenerateIdeas, PrepareIdeas
 from shared.errors import ErrorCode, InvalidModelOutput, JobEnded, ModelDisconnected
-from shared.ideation.models import Ideation
-from shared.ideation.pipeline import PIPELINE
-from shared.ideation.reading import progress_of
-from shared.ideation.stages import ArrangeIdeas, GenerateIdeas, PrepareIdeas
 from shared.jobs.events import Progress, Reset
 from shared.jobs.job import JobStatus
 from shared.jobs.store import JobGuard

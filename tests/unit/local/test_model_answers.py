@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from local.model_answers import STAMP, DocumentWriter, UnsupportedSchema, split_exactly, split_tokens, stamped
 from local.model_prose import brief_of, essay
-from shared.suggestions.models import Suggestions
-from shared.suggestions.prompts import output_schema
+from shared.apps.suggestions.models import Suggestions
+from shared.apps.suggestions.prompts import output_schema
 
 BRIEF = brief_of(["Page or component: Checkout page\nFeature type: integration\nPriority: critical"])
 

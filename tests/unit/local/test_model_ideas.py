@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from local.model_answers import DocumentWriter
 from local.model_ideas import brainstorming
 from local.model_prose import brief_of
-from shared.ideation.models import Draft, Groups, Idea, IdeationInput, Ranking
-from shared.ideation.plan import planned_counts
-from shared.ideation.prompts import (
+from shared.apps.ideation.models import Draft, Groups, Idea, IdeationInput, Ranking
+from shared.apps.ideation.plan import planned_counts
+from shared.apps.ideation.prompts import (
     groups_messages,
     groups_schema,
     ideas_messages,
@@ -23,8 +23,8 @@ from shared.ideation.prompts import (
     ranking_messages,
     ranking_schema,
 )
+from shared.apps.suggestions.prompts import output_schema
 from shared.llm.model import Message, OutputSchema
-from shared.suggestions.prompts import output_schema
 
 
 def answer(messages: tuple[Message, ...], schema: OutputSchema) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.apps.suggestions.models import SuggestionInput
+from shared.apps.suggestions.prompts import output_schema, repair_messages, request_messages
 from shared.llm.answers import STRICT_UNSUPPORTED
-from shared.suggestions.models import SuggestionInput
-from shared.suggestions.prompts import output_schema, repair_messages, request_messages
 
 # https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
 ACCEPTED = {

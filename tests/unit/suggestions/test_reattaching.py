@@ -6,13 +6,13 @@ import json
 
 import pytest
 
+from shared.apps.suggestions.pipeline import PIPELINE
+from shared.apps.suggestions.stages import GenerateSuggestions, ValidateSuggestions
 from shared.errors import JobEnded, ModelDisconnected, ModelTimeout
 from shared.jobs.events import Reset
 from shared.jobs.job import JobStatus
 from shared.jobs.pipelines import Pipelines
 from shared.jobs.store import JobGuard
-from shared.suggestions.pipeline import PIPELINE
-from shared.suggestions.stages import GenerateSuggestions, ValidateSuggestions
 from tests.fakes.core import Core
 from tests.fakes.model import USAGE, ResumableModel
 

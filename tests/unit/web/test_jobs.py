@@ -11,12 +11,12 @@ from fastapi import FastAPI
 from pydantic import Field
 from starlette.requests import Request
 
+from shared.apps.suggestions.pipeline import PIPELINE
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.jobs.pipelines import JobInput, Pipeline, Pipelines
 from shared.jobs.reading import JobView
 from shared.jobs.transcript import Transcript
 from shared.schema import Schema
-from shared.suggestions.pipeline import PIPELINE
 from shared.web.app import create_app
 from shared.web.envelope import Operation
 from shared.web.jobs import Urls, detail, job_request_type, summary, union_branches

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shared.ideation.keeping import KEEPING
-from shared.ideation.models import Ideation, IdeationInput
+from shared.apps.ideation.models import Ideation, IdeationInput
+from shared.apps.ideation.recording import RECORDING
 from shared.jobs.pipelines import Pipeline
 
 PIPELINE = Pipeline(
@@ -13,5 +13,5 @@ PIPELINE = Pipeline(
     stages=("prepare_ideas", "generate_ideas", "arrange_ideas"),
     run_seconds=3600,
     max_retries=2,
-    keeps=KEEPING,
+    recording=RECORDING,
 )

@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from shared.apps.suggestions.models import SuggestionInput, Suggestions
+from shared.apps.suggestions.prompts import output_schema, repair_messages, request_messages
 from shared.errors import InvalidModelOutput
 from shared.jobs.stages import StageRun
 from shared.llm.answers import complaint, start_over, stream_answer
 from shared.llm.model import ChatModel, Finished, Message
-from shared.suggestions.models import SuggestionInput, Suggestions
-from shared.suggestions.prompts import output_schema, repair_messages, request_messages
 
 EXPECTED_CHARS = 2000
 """Length of a usual answer, which progress is measured by (row F3)."""

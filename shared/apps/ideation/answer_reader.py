@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from shared.ideation.collection import IdeaCollection, NotAnIdea
-from shared.ideation.scanner import ElementPart, ElementScanner
+from shared.apps.ideation.collection import IdeaCollection, NotAnIdea
+from shared.apps.ideation.scanner import ElementPart, ElementScanner
 from shared.jobs.stages import StageRun
 from shared.llm.answers import start_over
 from shared.llm.model import Piece, ResponseGone, Started, TextDelta

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from shared.errors import InvalidModelOutput, ModelTimeout
-from shared.ideation.collection import IdeaCollection
-from shared.ideation.models import Arrangement, Groups, Idea, Ideation, IdeationInput, Ranking
-from shared.ideation.plan import genre_shares, planned_counts
-from shared.ideation.prompts import (
+from shared.apps.ideation.answer_reader import GENERATED, PREPARED, AnswerReader, ReadingPlace, progress_of, take_back
+from shared.apps.ideation.collection import IdeaCollection
+from shared.apps.ideation.models import Arrangement, Groups, Idea, Ideation, IdeationInput, Ranking
+from shared.apps.ideation.plan import genre_shares, planned_counts
+from shared.apps.ideation.prompts import (
     groups_messages,
     groups_schema,
     ideas_messages,
@@ -21,7 +21,7 @@ from shared.ideation.prompts import (
     ranking_schema,
     repair_messages,
 )
-from shared.ideation.reading import GENERATED, PREPARED, AnswerReader, ReadingPlace, progress_of, take_back
+from shared.errors import InvalidModelOutput, ModelTimeout
 from shared.jobs.stages import StageRun
 from shared.llm.answers import complaint, model_request, pieces
 from shared.llm.model import ChatModel, Message, ModelRequest, OutputSchema, ResponseGone, Started, TextDelta

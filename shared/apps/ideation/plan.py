@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Protocol
 
-from shared.ideation.models import GenreShare, Idea
+from shared.apps.ideation.models import GenreShare, Idea
 
 
 class Wanted(Protocol):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import ValidationError
 
-from shared.ideation.models import Draft, Idea, IdeationInput
-from shared.ideation.prompts import list_name
+from shared.apps.ideation.models import Draft, Idea, IdeationInput
+from shared.apps.ideation.prompts import list_name
 from shared.llm.answers import complaint
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared.ideation.models import Draft, Groups, Idea, IdeationInput, Ranking, path_name
+from shared.apps.ideation.models import Draft, Groups, Idea, IdeationInput, Ranking, path_name
 from shared.llm.answers import strict_schema
 from shared.llm.model import Message, OutputSchema
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from shared.apps.suggestions.models import SuggestionInput, Suggestions
 from shared.jobs.pipelines import Pipeline
-from shared.suggestions.models import SuggestionInput, Suggestions
 
 PIPELINE = Pipeline(
     name="suggestion",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared.ideation.models import path_name
+from shared.apps.ideation.models import path_name
 from shared.jobs.events import Item
 from shared.jobs.job import Job
-from shared.jobs.pipelines import RunKeeping
+from shared.jobs.pipelines import RunRecording
 
 IDEAS = "ideas"
 RANKING = "ranking"
@@ -35,4 +35,4 @@ def outputs_of(_: Job, result: Mapping[str, Any] | None, items: Sequence[Item]) 
     return {IDEAS: {IDEAS: result[IDEAS]}, **made}
 
 
-KEEPING = RunKeeping(title=title_of, parameters=parameters_of, outputs=outputs_of)
+RECORDING = RunRecording(title=title_of, parameters=parameters_of, outputs=outputs_of)

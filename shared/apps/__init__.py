@@ -1,0 +1,1 @@
+"""Applications: one package each, independent of each other; the core imports none of them."""
