@@ -55,7 +55,6 @@ class NewPipeline:
         return [
             self._write(f"statemachines/{self.name}.asl.yaml", self._state_machine()),
             self._write("template.yaml", self._template()),
-            self._write("pyproject.toml", self._layers()),
             *(self._function(stage) for stage in self.stages),
             *(self._event(stage, case) for stage in self.stages for case in ("first_attempt", "retry")),
         ]
@@ -124,14 +123,6 @@ class NewPipeline:
         return re.sub(r"suggestion(?!s)", self.name, named)
 
     # ---- the rest ------------------------------------------------------------------------------------------------
-
-    def _layers(self) -> str:
-        """The package among the applications: above the core, and without libraries of the edges."""
-        rules = self._read("pyproject.toml")
-        rules = rules.replace('"shared.storage | ', f'"shared.storage | shared.apps.{self.name} | ', 1)
-        return rules.replace(
-            '"shared.apps.suggestions", ', f'"shared.apps.{self.name}", "shared.apps.suggestions", ', 1
-        )
 
     def _function(self, stage: str) -> Path:
         return self._write(f"functions/{stage}/app.py", FUNCTION.format(state=_camel(stage), pipeline=self.name))

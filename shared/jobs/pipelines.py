@@ -51,7 +51,8 @@ class Pipeline:
     `stages` are the names of its stage functions in order, `run_seconds` the state machine's own time limit,
     `max_retries` how often it retries a state after a fault. Retentions (seconds after the end) fall back to the
     settings when None. `refuse_resume` looks at a job's input and at the outputs of its finished stages, and answers
-    why they no longer fit what they are about as it is now, or None. `recording` is what of a job outlives it, if anything.
+    why they no longer fit what they are about as it is now, or None. `recording` is what of a job
+    outlives it, if anything.
     """
 
     name: str
