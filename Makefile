@@ -92,6 +92,10 @@ check: .venv/.synced ## linters, types, and who may import whom
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
+.PHONY: gate
+gate: ## everything CI runs: check, validate, test and test-browser, one after the other
+	@for step in check validate test test-browser; do echo "== make $$step"; $(MAKE) --no-print-directory $$step; done
+
 .PHONY: format
 format: .venv/.synced ## format the code
 	@$(BIN)/ruff check --fix --quiet . || true
