@@ -15,9 +15,9 @@ from rich.text import Text
 
 from local.demo_screen import BAD, MUTED, terminal_console
 from local.dev_guide import Endpoints, script
-from local.intrinsics import ACCOUNT, REGION
 from local.model_choice import ModelChoice
 from local.stack import LocalStack, StackError
+from local.template.intrinsics import ACCOUNT, REGION
 
 _TOKEN_SECONDS = 7 * 24 * 3600
 

@@ -27,8 +27,8 @@ from local.credentials import DUMMY_CREDENTIALS
 from local.dynamodb_upstream import UpstreamDynamoDb
 from local.http_server import Environ, StartResponse, serve, status_line
 from local.iam import Access, AccessControl
-from local.intrinsics import ACCOUNT
-from local.template import Template
+from local.template.intrinsics import ACCOUNT
+from local.template.template import Template
 from local.upstream import Upstream
 
 _INVOCATIONS = "/2015-03-31/functions/"

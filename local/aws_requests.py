@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from local.http_server import Environ
 from local.iam import Access
-from local.intrinsics import ACCOUNT, REGION
+from local.template.intrinsics import ACCOUNT, REGION
 
 _SERVICES = {"DynamoDB_20120810": "dynamodb", "AWSStepFunctions": "states", "secretsmanager": "secretsmanager"}
 _INVOCATIONS = "/2015-03-31/functions/"

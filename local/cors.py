@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local.template import Cors
+from local.template.template import Cors
 
 
 def answer_headers(cors: Cors, origin: str | None) -> list[tuple[bytes, bytes]]:

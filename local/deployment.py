@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from local.template import Function, Template
+from local.template.template import Function, Template
 
 
 @dataclass(frozen=True)

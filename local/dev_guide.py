@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from local.intrinsics import REGION
+from local.template.intrinsics import REGION
 
 _STATUS: Final = r"-w '\n%{http_code}\n'"
 _TAKE_ID: Final = r"""| tee /dev/stderr | sed -n 's/.*"jobId":"\([^"]*\)".*/\1/p'"""

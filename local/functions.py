@@ -20,7 +20,7 @@ from local import lazy_imports
 from local.deployment import Deployment
 from local.iam import role_of
 from local.signing import signing_as
-from local.template import Function
+from local.template.template import Function
 from local.xray import service_segment
 from shared import tracing
 

@@ -22,9 +22,9 @@ import jwt
 from starlette.types import Receive, Scope, Send
 
 from local.functions import LARGEST_PAYLOAD, Outcome, new_trace_id
-from local.intrinsics import ACCOUNT
 from local.issuer import Issuer
-from local.template import Authorizer, Function, Route, Template
+from local.template.intrinsics import ACCOUNT
+from local.template.template import Authorizer, Function, Route, Template
 from shared.errors import ErrorCode
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html

@@ -26,7 +26,7 @@ from local.functions import FunctionHost, Outcome, ThreadHost
 from local.gateway import Gateway
 from local.issuer import PREFIX, Issuer
 from local.runtime_api import ProcessHost
-from local.template import Function
+from local.template.template import Function
 
 _INVOCATIONS = "/2015-03-31/functions/"
 

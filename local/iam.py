@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from local.intrinsics import ACCOUNT, REGION, TemplateError
-from local.template import Template
+from local.template.intrinsics import ACCOUNT, REGION, TemplateError
+from local.template.template import Template
 
 _PREFIX = "s3:prefix"
 

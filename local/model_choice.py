@@ -9,7 +9,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from local.stack import ROOT
-from local.template import Template
+from local.template.template import Template
 
 
 @dataclass(frozen=True, slots=True)

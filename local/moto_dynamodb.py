@@ -31,7 +31,7 @@ from werkzeug.exceptions import HTTPException
 
 from local.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, index_units, read_units, write_units
 from local.dynamodb_faults import InjectedFaults
-from local.intrinsics import ACCOUNT, REGION
+from local.template.intrinsics import ACCOUNT, REGION
 
 # What the event log and the job service do all day; everything else takes moto's own way in.
 CALLED_STRAIGHT = {

@@ -25,8 +25,8 @@ from local.deployment import Deployment
 from local.functions import FunctionHost, Invocation, Outcome, failed, refused
 from local.http_server import Environ, StartResponse, serve, status_line
 from local.iam import role_of
-from local.intrinsics import REGION
-from local.template import Function
+from local.template.intrinsics import REGION
+from local.template.template import Function
 
 _API = "/2018-06-01/runtime/"
 _REPOSITORY = Path(__file__).resolve().parent.parent  # where `local.child` is

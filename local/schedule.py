@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from local.template import Schedule
+from local.template.template import Schedule
 
 Invoke = Callable[[str, bytes], object]
 

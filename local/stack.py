@@ -29,10 +29,10 @@ from local.child import RUN_DIRECTORY
 from local.credentials import DUMMY_CREDENTIALS, aws_environment, without_real_credentials
 from local.deployment import Deployment
 from local.iam import role_of
-from local.intrinsics import ACCOUNT, REGION
 from local.issuer import PREFIX
 from local.model_turn import MODEL as SCRIPTED_MODEL
-from local.template import Template
+from local.template.intrinsics import ACCOUNT, REGION
+from local.template.template import Template
 from local.xray import XRayDaemon
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,7 +15,7 @@ import httpx
 
 from local.model_control import ModelControl
 from local.stack import ROOT, LocalStack
-from local.template import Template
+from local.template.template import Template
 from shared.storage import keys
 from shared.storage.attributes import from_item
 from tests.api_user import data_of

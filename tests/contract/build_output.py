@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.template import Function
+from local.template.template import Function
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / ".aws-sam" / "build"

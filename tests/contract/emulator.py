@@ -19,7 +19,7 @@ from typing import Any, Self
 from local.credentials import aws_environment
 from local.iam import role_of
 from local.stack import AUDIENCE, LocalStack
-from local.template import Function, Template
+from local.template.template import Function, Template
 from tests.contract.build_output import BUILD, LAYERS, ROOT, RUNTIME, lambda_environment
 
 

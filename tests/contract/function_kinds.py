@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from local.template import Function, Template
+from local.template.template import Function, Template
 
 Kind = Literal["api", "stage", "model stage", "stream"]
 

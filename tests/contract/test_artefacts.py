@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local.stack import LocalStack
-from local.template import Template
+from local.template.template import Template
 from tests.contract import build_output
 from tests.contract.answers import (
     AGENT,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.template import Template
+from local.template.template import Template
 from tools.validate_template.document import Document, snake_case
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from local.template import Template
+from local.template.template import Template
 from shared.bootstrap import pipelines
 from tests.contract.function_kinds import Kind, kind_of
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local.intrinsics import parse_yaml
+from local.template.intrinsics import parse_yaml
 from tests.contract.emitted import CALLS, NAMESPACE, Measurement, emitted, every_measurement
 
 ROOT = Path(__file__).parents[2]

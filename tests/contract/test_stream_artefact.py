@@ -24,7 +24,7 @@ from httpx_sse import EventSource
 from local.credentials import aws_environment
 from local.iam import role_of
 from local.stack import LocalStack
-from local.template import Function
+from local.template.template import Function
 from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal
 from tests.contract import build_output
 from tests.contract.build_output import ROOT, event

@@ -14,7 +14,7 @@ from local.iam import grants_of
 from local.model_answers import split_tokens
 from local.model_control import ModelControl
 from local.stack import ROOT, LocalStack
-from local.template import Template
+from local.template.template import Template
 from tests.api_user import FIELDS, WISH, ApiUser, data_of, refusal, wait_until
 
 ENVIRONMENT = {

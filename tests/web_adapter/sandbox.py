@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from local.template import Function
+from local.template.template import Function
 from tests.contract.build_output import BUILD, LAYERS, RUNTIME, lambda_environment
 from tests.web_adapter.layer import ADAPTER, OPT
 from tests.web_adapter.runtime_api import Answer, RuntimeApi

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.intrinsics import parse_yaml
-from local.template import Template
+from local.template.intrinsics import parse_yaml
+from local.template.template import Template
 from tools.cost.counts import MONTH_SECONDS
 
 

@@ -21,7 +21,7 @@ from local.demo import DEMOS
 from local.demo_pipeline import Accepted
 from local.model_control import ModelControl
 from local.stack import ROOT, LocalStack
-from local.template import Function
+from local.template.template import Function
 from shared.jobs.events import Complete
 from tools.cost.counts import (
     ITEM_BYTES,

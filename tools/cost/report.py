@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.template import Template
+from local.template.template import Template
 from tools.cost.bill import JOBS, Line, bill_for_jobs, total
 from tools.cost.counts import Counts
 from tools.cost.deployed import Deployed

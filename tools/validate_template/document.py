@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from local.intrinsics import parse_yaml
+from local.template.intrinsics import parse_yaml
 
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from local.iam import Grant, grants_of, resources_of
-from local.intrinsics import TemplateError
-from local.template import Template
+from local.template.intrinsics import TemplateError
+from local.template.template import Template
 from tools.validate_template.findings import Finding
 from tools.validate_template.policy_rules import WITHOUT_RESOURCE
 

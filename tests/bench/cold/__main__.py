@@ -32,7 +32,7 @@ from rich.table import Table
 from local.credentials import aws_environment
 from local.iam import role_of
 from local.stack import LocalStack
-from local.template import Function, Template
+from local.template.template import Function, Template
 from tests.contract.answers import ANSWERS, JOB, Place, a_job_after, function_of, payload
 from tests.contract.build_output import BUILD, LAYERS, ROOT, RUNTIME, lambda_environment, missing
 from tests.contract.emulator import executions_waiting, template_of

@@ -17,7 +17,7 @@ import pytest
 from local.credentials import aws_environment
 from local.functions import Context
 from local.stack import AUDIENCE, ROOT, LocalStack
-from local.template import Template
+from local.template.template import Template
 from shared import bootstrap
 from shared.agents.agent import Agent
 from shared.agents.service import AGENTS_PER_OWNER

@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.credentials import DUMMY_CREDENTIALS
-from local.intrinsics import REGION
 from local.stack import LocalStack
+from local.template.intrinsics import REGION
 from tests.api_user import wait_until
 
 HERE = Path(__file__).parent / "stack"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.template import Template
+from local.template.template import Template
 from shared.agents.store import AgentStore
 from shared.jobs.checkpoints import CheckpointStore
 from shared.jobs.event_log import EventLog

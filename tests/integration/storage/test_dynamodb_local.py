@@ -16,9 +16,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.intrinsics import REGION
 from local.stack import LocalStack
-from local.template import Template
+from local.template.intrinsics import REGION
+from local.template.template import Template
 from shared.storage.jobs import DynamoJobStore
 from tests.api_user import ApiUser
 from tests.dynamodb_local import engine

@@ -15,7 +15,7 @@ from local.cors import CorsMiddleware
 from local.functions import Outcome
 from local.gateway import Gateway
 from local.issuer import Issuer
-from local.template import Function, Template
+from local.template.template import Function, Template
 
 SMALL = Path(__file__).resolve().parents[3] / "tests/integration/local/stack/template.yaml"
 ISSUER = Issuer("http://issuer", "audience")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from local.iam import Access, AccessControl, Grant, grants_of, resource_of
-from local.intrinsics import TemplateError
-from local.template import Template
+from local.template.intrinsics import TemplateError
+from local.template.template import Template
 
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/millrace-Things"
 BUCKET = "arn:aws:s3:::millrace-bucket"

@@ -6,7 +6,7 @@ import pytest
 
 from local.model_choice import ModelChoice
 from local.stack import ROOT
-from local.template import Template
+from local.template.template import Template
 
 DEFAULTS = Template.parameter_defaults(ROOT / "template.yaml")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.template import Route, Template, TemplateError
+from local.template.template import Route, Template, TemplateError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SMALL = REPOSITORY / "tests/integration/local/stack/template.yaml"

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from local.intrinsics import ACCOUNT, REGION, Resolver, TemplateError, parse_yaml, substitute
+from local.template.intrinsics import ACCOUNT, REGION, Resolver, TemplateError, parse_yaml, substitute
 
 __all__ = [
     "ACCOUNT",

@@ -1,0 +1,1 @@
+"""Reads template.yaml: resources and their properties, with CloudFormation's functions resolved."""
