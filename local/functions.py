@@ -17,11 +17,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from local import lazy_imports
+from local.aws.iam import role_of
+from local.aws.signing import signing_as
+from local.aws.xray import service_segment
 from local.deployment import Deployment
-from local.iam import role_of
-from local.signing import signing_as
 from local.template.template import Function
-from local.xray import service_segment
 from shared import tracing
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

@@ -18,9 +18,10 @@ import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from local import schedule, signing
+from local import schedule
+from local.aws import signing
+from local.aws.credentials import aws_environment
 from local.cors import CorsMiddleware
-from local.credentials import aws_environment
 from local.deployment import Deployment
 from local.functions import FunctionHost, Outcome, ThreadHost
 from local.gateway import Gateway

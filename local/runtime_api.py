@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from local.credentials import aws_environment
+from local.aws.credentials import aws_environment
+from local.aws.http_server import Environ, StartResponse, serve, status_line
+from local.aws.iam import role_of
 from local.deployment import Deployment
 from local.functions import FunctionHost, Invocation, Outcome, failed, refused
-from local.http_server import Environ, StartResponse, serve, status_line
-from local.iam import role_of
 from local.template.intrinsics import REGION
 from local.template.template import Function
 

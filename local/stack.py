@@ -25,15 +25,15 @@ from urllib.parse import quote, urlsplit
 import boto3
 from botocore.config import Config
 
+from local.aws.credentials import DUMMY_CREDENTIALS, aws_environment, without_real_credentials
+from local.aws.iam import role_of
+from local.aws.xray import XRayDaemon
 from local.child import RUN_DIRECTORY
-from local.credentials import DUMMY_CREDENTIALS, aws_environment, without_real_credentials
 from local.deployment import Deployment
-from local.iam import role_of
 from local.issuer import PREFIX
 from local.model_turn import MODEL as SCRIPTED_MODEL
 from local.template.intrinsics import ACCOUNT, REGION
 from local.template.template import Template
-from local.xray import XRayDaemon
 
 ROOT = Path(__file__).resolve().parent.parent
 AUDIENCE = "millrace-local"
@@ -68,7 +68,7 @@ class LocalStack:
     `model`: the default model there, allowed besides the template's; without one the template's default stays.
     `environment`: overrides of function variables, e.g. `{"JOB_CREATIONS_PER_MINUTE": "1000"}`.
     `dynamodb_url`: a DynamoDB to use in place of moto's, with none of this stack's tables in it yet: DynamoDB Local.
-    `published_latency`: DynamoDB answers no sooner than it does on AWS (`local/dynamodb_latency.py`).
+    `published_latency`: DynamoDB answers no sooner than it does on AWS (`local/aws/dynamodb_latency.py`).
     `log_dir`: where the processes' output goes, one file each; a temporary directory by default.
     `api_port`, `stream_port`: fixed ports in place of free ones.
     """
@@ -149,7 +149,7 @@ class LocalStack:
                 RUN_DIRECTORY: str(self._run_dir),
             }
             aws = aws_environment(self.aws_url)
-            command = ["local.aws", "--function-host", self.api_url, "--template", str(self._template_file)]
+            command = ["local.aws.server", "--function-host", self.api_url, "--template", str(self._template_file)]
             if self._dynamodb_url is not None:
                 command += ["--dynamodb", self._dynamodb_url]
             if self._published_latency:

@@ -11,11 +11,11 @@ from pathlib import Path
 import uvicorn
 
 from local import lazy_imports
+from local.aws.credentials import aws_environment
+from local.aws.iam import role_of
+from local.aws.xray import TracedFunction
 from local.cors import CorsMiddleware
-from local.credentials import aws_environment
 from local.deployment import Deployment
-from local.iam import role_of
-from local.xray import TracedFunction
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from local.credentials import aws_environment
-from local.iam import role_of
+from local.aws.credentials import aws_environment
+from local.aws.iam import role_of
 from local.stack import AUDIENCE, LocalStack
 from local.template.template import Function, Template
 from tests.contract.build_output import BUILD, LAYERS, ROOT, RUNTIME, lambda_environment

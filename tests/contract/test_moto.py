@@ -17,8 +17,8 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import Client
 
-from local import moto_dynamodb, moto_stepfunctions
-from local.aws import Aws
+from local.aws import moto_dynamodb, moto_stepfunctions
+from local.aws.server import Aws
 from local.stack import LocalStack
 
 SMALL = Path(__file__).resolve().parents[1] / "integration/local/stack/template.yaml"
@@ -218,8 +218,8 @@ def test_every_dynamodb_shortcut_answers_as_moto_itself_does(monkeypatch: pytest
 
 def test_with_published_latency_no_answer_comes_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("local.dynamodb_latency.draw", {"PutItem": 500.0, "GetItem": 0.0}.get)
-    monkeypatch.setattr("local.aws.time.sleep", waited.append)
+    monkeypatch.setattr("local.aws.dynamodb_latency.draw", {"PutItem": 500.0, "GetItem": 0.0}.get)
+    monkeypatch.setattr("local.aws.server.time.sleep", waited.append)
     app = Aws(None, published_latency=True)
     assert send(app, "PutItem", {"TableName": "nothing", "Item": KEY})[0] == 400
     assert send(app, "GetItem", {"TableName": "nothing", "Key": KEY})[0] == 400

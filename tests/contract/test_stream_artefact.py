@@ -21,8 +21,8 @@ import httpx
 import pytest
 from httpx_sse import EventSource
 
-from local.credentials import aws_environment
-from local.iam import role_of
+from local.aws.credentials import aws_environment
+from local.aws.iam import role_of
 from local.stack import LocalStack
 from local.template.template import Function
 from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import IO, Self
 from urllib.parse import urlsplit
 
-from local.credentials import without_real_credentials
+from local.aws.credentials import without_real_credentials
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

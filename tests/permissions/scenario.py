@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from local.iam import grants_of
+from local.aws.iam import grants_of
 from local.model_answers import split_tokens
 from local.model_control import ModelControl
 from local.stack import ROOT, LocalStack

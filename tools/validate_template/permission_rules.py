@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from local.iam import Grant, grants_of, resources_of
+from local.aws.iam import Grant, grants_of, resources_of
 from local.template.intrinsics import TemplateError
 from local.template.template import Template
 from tools.validate_template.findings import Finding

@@ -29,8 +29,8 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from local.credentials import aws_environment
-from local.iam import role_of
+from local.aws.credentials import aws_environment
+from local.aws.iam import role_of
 from local.stack import LocalStack
 from local.template.template import Function, Template
 from tests.contract.answers import ANSWERS, JOB, Place, a_job_after, function_of, payload

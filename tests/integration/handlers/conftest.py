@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local.credentials import aws_environment
+from local.aws.credentials import aws_environment
 from local.functions import Context
 from local.stack import AUDIENCE, ROOT, LocalStack
 from local.template.template import Template

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.credentials import DUMMY_CREDENTIALS
+from local.aws.credentials import DUMMY_CREDENTIALS
 from local.stack import LocalStack
 from local.template.intrinsics import REGION
 from tests.api_user import wait_until

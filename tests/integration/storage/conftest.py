@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.credentials import aws_environment, without_real_credentials
+from local.aws.credentials import aws_environment, without_real_credentials
 from local.stack import unmeasured
 from shared.storage import aws
 from tests.dynamodb_local.engine import DynamoDbLocal, missing
@@ -28,7 +28,7 @@ def moto_server() -> Iterator[AwsServer]:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     environment = unmeasured({**without_real_credentials(os.environ), **aws_environment(url)})
     with listener:
-        command = [sys.executable, "-m", "local.aws", "--fd", str(listener.fileno())]
+        command = [sys.executable, "-m", "local.aws.server", "--fd", str(listener.fileno())]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[listener.fileno()])
     try:
         # The socket listens already: the request waits until the server takes it up.

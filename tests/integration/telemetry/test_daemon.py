@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.xray import XRayDaemon
+from local.aws.xray import XRayDaemon
 from shared import tracing
 from shared.tracing import TraceHeader
 from tests.api_user import wait_until

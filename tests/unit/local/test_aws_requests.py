@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from local.aws_requests import accesses_of, role_of_signer
-from local.http_server import Environ
-from local.iam import Access
+from local.aws.http_server import Environ
+from local.aws.iam import Access
+from local.aws.requests import accesses_of, role_of_signer
 
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/"
 STATES = "arn:aws:states:us-east-1:123456789012:"

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from local.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, read_units, write_units
+from local.aws.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, read_units, write_units
 
 
 @pytest.mark.parametrize(("size", "units"), [(0, 1), (1, 1), (1024, 1), (1025, 2), (4096, 4)])

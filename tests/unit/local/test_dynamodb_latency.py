@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.dynamodb_latency import BATCH, SINGLE, TRANSACTION, Latency, draw
+from local.aws.dynamodb_latency import BATCH, SINGLE, TRANSACTION, Latency, draw
 
 
 @pytest.mark.parametrize("latency", [SINGLE, BATCH, TRANSACTION])

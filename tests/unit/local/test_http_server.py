@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from local.http_server import Environ, _read_request
+from local.aws.http_server import Environ, _read_request
 
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\n"
 WHOLE = HEAD + b"Content-Length: 4\r\n\r\nbody"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.iam import Access, AccessControl, Grant, grants_of, resource_of
+from local.aws.iam import Access, AccessControl, Grant, grants_of, resource_of
 from local.template.intrinsics import TemplateError
 from local.template.template import Template
 

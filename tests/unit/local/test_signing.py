@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.credentials import Credentials
 
-from local import signing
+from local.aws import signing
 
 
 @pytest.fixture(autouse=True)

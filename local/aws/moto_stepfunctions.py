@@ -18,8 +18,8 @@ import boto3
 from botocore.config import Config
 from moto.core.config import default_user_config
 
-from local.credentials import DUMMY_CREDENTIALS
-from local.http_server import Environ
+from local.aws.credentials import DUMMY_CREDENTIALS
+from local.aws.http_server import Environ
 
 _FOREVER = 86_400  # seconds; a state's own TimeoutSeconds ends a wait, not the HTTP client
 

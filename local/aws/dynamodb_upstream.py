@@ -7,9 +7,9 @@ import re
 import threading
 from typing import Any
 
-from local.capacity import CapacityMeter, Consumed
-from local.dynamodb_faults import InjectedFaults
-from local.upstream import Upstream
+from local.aws.capacity import CapacityMeter, Consumed
+from local.aws.dynamodb_faults import InjectedFaults
+from local.aws.upstream import Upstream
 
 _METERED_WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 _METERED_READS = {"GetItem", "Query", "BatchGetItem"}

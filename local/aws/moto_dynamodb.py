@@ -29,8 +29,8 @@ from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ig
 from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
 
-from local.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, index_units, read_units, write_units
-from local.dynamodb_faults import InjectedFaults
+from local.aws.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, index_units, read_units, write_units
+from local.aws.dynamodb_faults import InjectedFaults
 from local.template.intrinsics import ACCOUNT, REGION
 
 # What the event log and the job service do all day; everything else takes moto's own way in.

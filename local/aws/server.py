@@ -21,15 +21,15 @@ from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local import dynamodb_latency, moto_dynamodb, moto_stepfunctions
-from local.aws_requests import accesses_of, role_of_signer
-from local.credentials import DUMMY_CREDENTIALS
-from local.dynamodb_upstream import UpstreamDynamoDb
-from local.http_server import Environ, StartResponse, serve, status_line
-from local.iam import Access, AccessControl
+from local.aws import dynamodb_latency, moto_dynamodb, moto_stepfunctions
+from local.aws.credentials import DUMMY_CREDENTIALS
+from local.aws.dynamodb_upstream import UpstreamDynamoDb
+from local.aws.http_server import Environ, StartResponse, serve, status_line
+from local.aws.iam import Access, AccessControl
+from local.aws.requests import accesses_of, role_of_signer
+from local.aws.upstream import Upstream
 from local.template.intrinsics import ACCOUNT
 from local.template.template import Template
-from local.upstream import Upstream
 
 _INVOCATIONS = "/2015-03-31/functions/"
 _DYNAMODB_TARGET = "DynamoDB_20120810."
@@ -166,8 +166,8 @@ def _access_denied(environ: Environ, start_response: StartResponse, role: str, r
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m local.aws --port N | --fd N`, with any of the options below. The socket of `--fd` listens."""
-    parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
+    """`python -m local.aws.server --port N | --fd N`, with any of the options below. The socket of `--fd` listens."""
+    parser = argparse.ArgumentParser(prog="python -m local.aws.server", description=__doc__)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--port", type=int)
     where.add_argument("--fd", type=int)

@@ -6,8 +6,8 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from local.http_server import Environ
-from local.iam import Access
+from local.aws.http_server import Environ
+from local.aws.iam import Access
 from local.template.intrinsics import ACCOUNT, REGION
 
 _SERVICES = {"DynamoDB_20120810": "dynamodb", "AWSStepFunctions": "states", "secretsmanager": "secretsmanager"}

@@ -1,0 +1,1 @@
+"""AWS's services on this machine: moto behind IAM policies, with consumed capacity, faults and latency."""
