@@ -18,15 +18,15 @@ import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from local import schedule
 from local.aws import signing
 from local.aws.credentials import aws_environment
 from local.cors import CorsMiddleware
 from local.deployment import Deployment
-from local.functions import FunctionHost, Outcome, ThreadHost
 from local.gateway import Gateway
 from local.issuer import PREFIX, Issuer
-from local.runtime_api import ProcessHost
+from local.lambda_ import schedule
+from local.lambda_.functions import FunctionHost, Outcome, ThreadHost
+from local.lambda_.runtime_api import ProcessHost
 from local.template.template import Function
 
 _INVOCATIONS = "/2015-03-31/functions/"

@@ -379,9 +379,9 @@ class LocalStack:
         return dict(_call("GET", f"{self.api_url}/_millrace/processes"))
 
     def invocations(self, containing: str) -> list[dict[str, Any]]:
-        """The latest invocations with this text in their payload, oldest first, as `local.runtime_api.Record` shows
+        """Return the latest invocations whose payload contains this text, oldest first.
 
-        Only functions in processes of their own keep them.
+        The fields are those of `local.lambda_.runtime_api.Record`. Functions in threads have none.
         """
         return list(_call("GET", f"{self.api_url}/_millrace/invocations?containing={quote(containing, safe='')}"))
 

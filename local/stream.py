@@ -10,12 +10,12 @@ from pathlib import Path
 
 import uvicorn
 
-from local import lazy_imports
 from local.aws.credentials import aws_environment
 from local.aws.iam import role_of
 from local.aws.xray import TracedFunction
 from local.cors import CorsMiddleware
 from local.deployment import Deployment
+from local.lambda_ import lazy_imports
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from local.aws.credentials import aws_environment
-from local.functions import Context
+from local.lambda_.functions import Context
 from local.stack import AUDIENCE, ROOT, LocalStack
 from local.template.template import Template
 from shared import bootstrap

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.deployment import Deployment
-from local.functions import Outcome, ThreadHost
+from local.lambda_.functions import Outcome, ThreadHost
 
 SMALL = Path(__file__).resolve().parents[3] / "tests/integration/local/stack/template.yaml"
 PARAMETERS = {"OidcIssuer": "http://issuer", "OidcAudience": "audience"}

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from local.cors import CorsMiddleware
-from local.functions import Outcome
 from local.gateway import Gateway
 from local.issuer import Issuer
+from local.lambda_.functions import Outcome
 from local.template.template import Function, Template
 
 SMALL = Path(__file__).resolve().parents[3] / "tests/integration/local/stack/template.yaml"

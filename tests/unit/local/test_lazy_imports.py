@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from local import lazy_imports
+from local.lambda_ import lazy_imports
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = {
@@ -21,7 +21,7 @@ NOT_HERE = {"sentry_sdk"}
 
 FIRST_CALLS = """
 import asyncio, importlib, pkgutil, sys
-from local import lazy_imports
+from local.lambda_ import lazy_imports
 lazy_imports.import_all()
 
 import shared

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from local import lazy_imports
 from local.aws.iam import role_of
 from local.aws.signing import signing_as
 from local.aws.xray import service_segment
 from local.deployment import Deployment
+from local.lambda_ import lazy_imports
 from local.template.template import Function
 from shared import tracing
 

@@ -24,12 +24,12 @@ from local.aws.credentials import aws_environment
 from local.aws.http_server import Environ, StartResponse, serve, status_line
 from local.aws.iam import role_of
 from local.deployment import Deployment
-from local.functions import FunctionHost, Invocation, Outcome, failed, refused
+from local.lambda_.functions import FunctionHost, Invocation, Outcome, failed, refused
 from local.template.intrinsics import REGION
 from local.template.template import Function
 
 _API = "/2018-06-01/runtime/"
-_REPOSITORY = Path(__file__).resolve().parent.parent  # where `local.child` is
+_REPOSITORY = Path(__file__).resolve().parents[2]  # where `local.child` is
 _LONGEST_INIT = 30.0  # seconds; Lambda allows 10 on hardware of its own
 _RECORDS_KEPT = 5000
 
