@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from local.client import ClientError, JobsClient, Refused
+from local.api.client import ClientError, JobsClient, Refused
 from local.demo_ideation import IdeationDemo
 from local.demo_pipeline import Accepted, PipelineDemo
 from local.demo_screen import ACCENT, BAD, GOOD, WARNING, Screen, numbered, screen_for, terminal_console

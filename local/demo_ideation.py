@@ -17,7 +17,7 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from local.client import JobsClient, Refused
+from local.api.client import JobsClient, Refused
 from local.demo_pipeline import Accepted, PipelineDemo, Showing
 from local.demo_screen import ACCENT, GOOD, MUTED, WARNING, Paragraph, Screen, numbered, printable
 from local.stack import ROOT, LocalStack

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from rich.console import RenderableType
 
-from local.client import JobsClient
+from local.api.client import JobsClient
 from local.demo_screen import Paragraph, Screen
 from local.stack import LocalStack
 from shared.jobs.events import StreamEvent

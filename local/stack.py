@@ -25,12 +25,12 @@ from urllib.parse import quote, urlsplit
 import boto3
 from botocore.config import Config
 
+from local.api.issuer import PREFIX
 from local.aws.credentials import DUMMY_CREDENTIALS, aws_environment, without_real_credentials
 from local.aws.iam import role_of
 from local.aws.xray import XRayDaemon
 from local.child import RUN_DIRECTORY
 from local.deployment import Deployment
-from local.issuer import PREFIX
 from local.model_turn import MODEL as SCRIPTED_MODEL
 from local.template.intrinsics import ACCOUNT, REGION
 from local.template.template import Template
@@ -161,10 +161,10 @@ class LocalStack:
             settings = self._run_dir / "deployment.json"
             deployment.save(settings)
             arguments = ["--deployment", str(settings)]
-            self._spawn("api", listeners["api"], ["local.host", *arguments], base | aws, log_dir)
+            self._spawn("api", listeners["api"], ["local.api.server", *arguments], base | aws, log_dir)
             streams = any(function.has_url for function in deployment.template.functions)
             if streams:
-                self._spawn("stream", listeners["stream"], ["local.stream", *arguments], base | aws, log_dir)
+                self._spawn("stream", listeners["stream"], ["local.api.stream", *arguments], base | aws, log_dir)
         self._create_resources(deployment.template)
         self.wait_ready()
 

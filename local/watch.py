@@ -10,7 +10,7 @@ import json
 import os
 import sys
 
-from local.client import ClientError, JobsClient
+from local.api.client import ClientError, JobsClient
 from shared.jobs.events import STREAM_EVENT
 
 

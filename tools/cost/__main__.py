@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from local.client import ClientError
+from local.api.client import ClientError
 from local.demo import DEMOS
 from local.stack import ROOT, StackError
 from tools.cost.counts import Counts, SweepCounts

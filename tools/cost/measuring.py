@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import httpx
 
-from local.client import JobsClient
+from local.api.client import JobsClient
 from local.demo import DEMOS
 from local.demo_pipeline import Accepted
 from local.model_control import ModelControl

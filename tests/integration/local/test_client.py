@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.client import JobsClient, Refused
+from local.api.client import JobsClient, Refused
 from shared.jobs.job import JobStatus
 from shared.jobs.transcript import Transcript
 from shared.runs.run import TransformStatus

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from local.client import JobsClient, Received, Refused, Unreachable, Unreadable
+from local.api.client import JobsClient, Received, Refused, Unreachable, Unreadable
 from shared.errors import ErrorCode
 from shared.jobs.events import Complete, Connected, Delta, Progress, Snapshot, StageStarted, StreamEvent
 from shared.jobs.reader import Frame

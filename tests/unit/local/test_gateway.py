@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from local.cors import CorsMiddleware
-from local.gateway import Gateway
-from local.issuer import Issuer
+from local.api.cors import CorsMiddleware
+from local.api.gateway import Gateway
+from local.api.issuer import Issuer
 from local.lambda_.functions import Outcome
 from local.template.template import Function, Template
 

@@ -9,8 +9,8 @@ import jwt
 import pytest
 from starlette.testclient import TestClient
 
-from local.issuer import PREFIX, Issuer
-from local.sign_in import challenge_of
+from local.api.issuer import PREFIX, Issuer
+from local.api.sign_in import challenge_of
 
 ISSUER = Issuer(f"http://127.0.0.1{PREFIX}", "millrace-local")
 BACK = "http://127.0.0.1:8080/console/signed-in"

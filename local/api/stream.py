@@ -10,17 +10,17 @@ from pathlib import Path
 
 import uvicorn
 
+from local.api.cors import CorsMiddleware
 from local.aws.credentials import aws_environment
 from local.aws.iam import role_of
 from local.aws.xray import TracedFunction
-from local.cors import CorsMiddleware
 from local.deployment import Deployment
 from local.lambda_ import lazy_imports
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m local.stream --deployment FILE --fd N`; the descriptor is a socket that already listens."""
-    parser = argparse.ArgumentParser(prog="python -m local.stream", description=__doc__)
+    """`python -m local.api.stream --deployment FILE --fd N`; the descriptor is a socket that already listens."""
+    parser = argparse.ArgumentParser(prog="python -m local.api.stream", description=__doc__)
     parser.add_argument("--deployment", type=Path, required=True)
     parser.add_argument("--fd", type=int, required=True)
     options = parser.parse_args(arguments)

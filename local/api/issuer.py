@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from local.sign_in import SignIn
+from local.api.sign_in import SignIn
 
 PREFIX = "/_issuer"
 

@@ -18,12 +18,12 @@ import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from local.api.cors import CorsMiddleware
+from local.api.gateway import Gateway
+from local.api.issuer import PREFIX, Issuer
 from local.aws import signing
 from local.aws.credentials import aws_environment
-from local.cors import CorsMiddleware
 from local.deployment import Deployment
-from local.gateway import Gateway
-from local.issuer import PREFIX, Issuer
 from local.lambda_ import schedule
 from local.lambda_.functions import FunctionHost, Outcome, ThreadHost
 from local.lambda_.runtime_api import ProcessHost
@@ -98,8 +98,8 @@ def _invoker(host: FunctionHost, threads: ThreadPoolExecutor) -> Callable[[Funct
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m local.host --deployment FILE --fd N`; the descriptor is a socket that already listens."""
-    parser = argparse.ArgumentParser(prog="python -m local.host", description=__doc__)
+    """`python -m local.api.server --deployment FILE --fd N`; the descriptor is a socket that already listens."""
+    parser = argparse.ArgumentParser(prog="python -m local.api.server", description=__doc__)
     parser.add_argument("--deployment", type=Path, required=True)
     parser.add_argument("--fd", type=int, required=True)
     options = parser.parse_args(arguments)

@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, unquote
 import jwt
 from starlette.types import Receive, Scope, Send
 
-from local.issuer import Issuer
+from local.api.issuer import Issuer
 from local.lambda_.functions import LARGEST_PAYLOAD, Outcome, new_trace_id
 from local.template.intrinsics import ACCOUNT
 from local.template.template import Authorizer, Function, Route, Template
