@@ -15,7 +15,7 @@ from rich.text import Text
 
 from local.demo_screen import BAD, MUTED, terminal_console
 from local.dev_guide import Endpoints, script
-from local.model_choice import ModelChoice
+from local.model.choice import ModelChoice
 from local.stack import LocalStack, StackError
 from local.template.intrinsics import ACCOUNT, REGION
 

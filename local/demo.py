@@ -23,7 +23,7 @@ from local.demo_ideation import IdeationDemo
 from local.demo_pipeline import Accepted, PipelineDemo
 from local.demo_screen import ACCENT, BAD, GOOD, WARNING, Screen, numbered, screen_for, terminal_console
 from local.demo_suggestion import SuggestionDemo
-from local.model_choice import ModelChoice
+from local.model.choice import ModelChoice
 from local.stack import LocalStack, StackError
 from shared.errors import ErrorCode
 from shared.jobs.events import Cancelled, Complete, Connected, Delta, Failed, Progress, Reset, Snapshot, StageStarted

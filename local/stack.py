@@ -31,7 +31,7 @@ from local.aws.iam import role_of
 from local.aws.xray import XRayDaemon
 from local.child import RUN_DIRECTORY
 from local.deployment import Deployment
-from local.model_turn import MODEL as SCRIPTED_MODEL
+from local.model.turn import MODEL as SCRIPTED_MODEL
 from local.template.intrinsics import ACCOUNT, REGION
 from local.template.template import Template
 
@@ -244,7 +244,7 @@ class LocalStack:
                     "model",
                     url=url,
                     health="/healthz",
-                    command=["local.model_server"],
+                    command=["local.model.server"],
                     environment=environment,
                     log_dir=log_dir,
                     listener=listener,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import ApiUser
 

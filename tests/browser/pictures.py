@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, expect, sync_playwright
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from local.stack import ROOT, LocalStack
 from tests.api_user import WISH, ApiUser, data_of
 from tests.browser import chromium

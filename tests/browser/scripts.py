@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from tests.api_user import AT_ONCE, ApiUser, data_of
 
 SLOW = "token_ms=10, first_token_ms=0"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import expect
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import AT_ONCE, ApiUser, wait_until
 from tests.browser.audit import audit

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from tests.api_user import AT_ONCE, ApiUser, data_of, wait_until
 from tests.browser.audit import audit
 from tests.browser.console import Console

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from local.stack import ROOT, LocalStack
 from local.template.template import Template
 from shared.storage import keys

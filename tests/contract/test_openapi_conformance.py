@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from local.stack import LocalStack
 from shared.jobs.events import STREAM_EVENT
 from tests.api_user import ApiUser

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from local.aws.iam import grants_of
-from local.model_answers import split_tokens
-from local.model_control import ModelControl
+from local.model.control import ModelControl
+from local.model.documents import split_tokens
 from local.stack import ROOT, LocalStack
 from local.template.template import Template
 from tests.api_user import FIELDS, WISH, ApiUser, data_of, refusal, wait_until

@@ -19,7 +19,7 @@ import httpx
 from local.api.client import JobsClient
 from local.demo import DEMOS
 from local.demo_pipeline import Accepted
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from local.stack import ROOT, LocalStack
 from local.template.template import Function
 from shared.jobs.events import Complete

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from tests.bench.peers.dbos import Dbos
 from tests.bench.peers.langgraph import LangGraph
 from tests.bench.peers.losses import Losses
@@ -44,7 +44,7 @@ def model_server() -> Iterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="millrace-model-") as folder:
         service = Service(
-            [sys.executable, "-m", "local.model_server", "--port", str(port)],
+            [sys.executable, "-m", "local.model.server", "--port", str(port)],
             cwd=Path(folder),
             ready=f"http://127.0.0.1:{port}/healthz",
             environment={"PYTHONPATH": str(ROOT)},

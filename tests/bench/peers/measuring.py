@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from tests.bench.peers.losses import Losses
 from tests.bench.peers.process import NotStarted
 from tests.bench.peers.system import System

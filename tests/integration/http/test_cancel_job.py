@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from tests.api_user import ApiUser, data_of, fold, refusal, wait_until
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from tests.api_user import ApiUser, data_of, refusal, wait_until
 
 

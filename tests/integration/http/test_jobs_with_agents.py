@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from tests.api_user import AT_ONCE, ApiUser, broken_rules, data_of
 
 INSTRUCTIONS = "Write like {a sailor},\nnever more than a line."

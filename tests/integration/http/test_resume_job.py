@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from tests.api_user import AT_ONCE, ApiUser, data_of, fold, refusal, wait_until
 
 

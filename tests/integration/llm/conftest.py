@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from local.model_control import ModelControl
-from local.model_server import ModelServer
+from local.model.control import ModelControl
+from local.model.server import ModelServer
 from shared.llm.model import ChatModel
 from shared.llm.openai_model import OpenAIChatModel
 from shared.llm.openai_responses import OpenAIResponsesModel

@@ -13,10 +13,10 @@ import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import Field, TypeAdapter
 
-from local.model_connection import HttpConnection, HttpRequest
-from local.model_control import ModelControl
-from local.model_responses import Responses
-from local.model_turn import Turns
+from local.model.connection import HttpConnection, HttpRequest
+from local.model.control import ModelControl
+from local.model.responses import Responses
+from local.model.turn import Turns
 
 HELLO = {"model": "scripted-1", "input": "hello"}
 EVENT: TypeAdapter[Any] = TypeAdapter(Annotated[ResponseStreamEvent, Field(discriminator="type")])

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 
 HELLO = {"model": "scripted-1", "messages": [{"role": "user", "content": "hello"}]}
 
@@ -152,7 +152,7 @@ def test_tokens_come_at_the_pace_that_was_asked_for_and_carry_their_time(
 
 
 def test_it_runs_as_a_program_that_stops_on_request() -> None:
-    command = [sys.executable, "-m", "local.model_server", "--port", "0", "--first-token-ms", "0", "--token-ms", "0"]
+    command = [sys.executable, "-m", "local.model.server", "--port", "0", "--first-token-ms", "0", "--token-ms", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:

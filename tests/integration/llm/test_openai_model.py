@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from shared.errors import (
     MillraceError,
     ModelDisconnected,

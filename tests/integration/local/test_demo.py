@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from tests.integration.local.command import Command
 
 DEMO = [sys.executable, "-m", "local.demo"]
@@ -81,7 +81,7 @@ def test_ctrl_c_cancels_the_job_and_stops_everything() -> None:
 
 
 def test_uses_the_endpoint_that_the_environment_names() -> None:
-    with Command([sys.executable, "-m", "local.model_server", "--port", "0"]) as server:
+    with Command([sys.executable, "-m", "local.model.server", "--port", "0"]) as server:
         url = re.findall(r'"url": "([^"]+)"', server.read_until("model"))[0]
         with Command(DEMO, {"OPENAI_BASE_URL": url, "OPENAI_MODEL": "my-model"}) as demo, ModelControl(url) as model:
             output = demo.run()

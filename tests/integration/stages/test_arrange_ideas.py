@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from tests.api_user import ApiUser
 
 

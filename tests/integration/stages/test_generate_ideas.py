@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import ApiUser, Event, fold, wait_until
 from tests.integration.stages.conftest import watch_and_kill

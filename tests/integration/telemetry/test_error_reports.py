@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.model_control import ModelControl
+from local.model.control import ModelControl
 from shared import error_reports, telemetry
 from shared.telemetry import log
 from tests.api_user import ApiUser, data_of, wait_until

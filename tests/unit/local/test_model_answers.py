@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.model_answers import STAMP, DocumentWriter, UnsupportedSchema, split_exactly, split_tokens, stamped
-from local.model_prose import brief_of, essay
+from local.model.documents import STAMP, DocumentWriter, UnsupportedSchema, split_exactly, split_tokens, stamped
+from local.model.prose import brief_of, essay
 from shared.apps.suggestions.models import Suggestions
 from shared.apps.suggestions.prompts import output_schema
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.model_behaviour import Behaviour, Rule, Script, UnreadableDirective
+from local.model.behaviour import Behaviour, Rule, Script, UnreadableDirective
 
 
 def test_a_rule_applies_to_the_prompts_it_names_as_often_as_it_says() -> None:

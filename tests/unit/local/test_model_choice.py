@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.model_choice import ModelChoice
+from local.model.choice import ModelChoice
 from local.stack import ROOT
 from local.template.template import Template
 

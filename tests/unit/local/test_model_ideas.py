@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.model_answers import DocumentWriter
-from local.model_ideas import brainstorming
-from local.model_prose import brief_of
+from local.model.documents import DocumentWriter
+from local.model.ideas import brainstorming
+from local.model.prose import brief_of
 from shared.apps.ideation.models import Draft, Groups, Idea, IdeationInput, Ranking
 from shared.apps.ideation.plan import planned_counts
 from shared.apps.ideation.prompts import (

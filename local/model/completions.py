@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from local.model_answers import STAMP
-from local.model_behaviour import Behaviour
-from local.model_connection import HttpConnection, HttpRequest
-from local.model_errors import BadRequest, error_document, send_scripted_error
-from local.model_turn import MODEL, Answer, Pace, Prompt, RequestRecord, Turns, json_body, with_time
+from local.model.behaviour import Behaviour
+from local.model.connection import HttpConnection, HttpRequest
+from local.model.documents import STAMP
+from local.model.errors import BadRequest, error_document, send_scripted_error
+from local.model.turn import MODEL, Answer, Pace, Prompt, RequestRecord, Turns, json_body, with_time
 
 
 @dataclass(frozen=True, slots=True)

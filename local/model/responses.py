@@ -9,11 +9,11 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from local.model_answers import UnsupportedSchema
-from local.model_behaviour import Behaviour
-from local.model_connection import HttpConnection, HttpRequest
-from local.model_errors import BadRequest, send_error, send_scripted_error
-from local.model_turn import MODEL, Answer, Pace, Prompt, RequestRecord, Turns, Watcher, json_body, with_time
+from local.model.behaviour import Behaviour
+from local.model.connection import HttpConnection, HttpRequest
+from local.model.documents import UnsupportedSchema
+from local.model.errors import BadRequest, send_error, send_scripted_error
+from local.model.turn import MODEL, Answer, Pace, Prompt, RequestRecord, Turns, Watcher, json_body, with_time
 
 _KEPT: Final = 200
 _KEPT_SECONDS: Final = 600.0  # as long as OpenAI: https://developers.openai.com/api/docs/guides/background

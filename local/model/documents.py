@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from local.model_prose import Brief, Idea, idea
+from local.model.prose import Brief, Idea, idea
 
 # Below these depths lists get one item and what is optional is left out, so that recursive schemas end.
 _DEPTH_OF_LISTS: Final = 4

@@ -1,9 +1,9 @@
 """A scripted model that speaks OpenAI's wire protocol: answers plausibly without a key, and fails on request.
 
-    python -m local.model_server --port 0
+    python -m local.model.server --port 0
 
 prints `{"port": …, "url": …}` first. Besides `/v1/chat/completions`, `/v1/responses`, `/v1/models` and `/healthz` there
-are `POST` and `DELETE /_script` (what is to happen next; see `local/model_behaviour.py`), and `GET` and `DELETE
+are `POST` and `DELETE /_script` (what is to happen next; see `local/model/behaviour.py`), and `GET` and `DELETE
 /_requests` (what was asked, and how it ended). A prompt may direct too: `[[script: status=429, times=1]]`.
 """
 
@@ -21,13 +21,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from local.model_answers import UnsupportedSchema
-from local.model_behaviour import Rule, UnreadableDirective
-from local.model_completions import ChatCompletions
-from local.model_connection import HttpConnection, HttpRequest
-from local.model_errors import BadRequest, send_error
-from local.model_responses import Responses
-from local.model_turn import MODEL, Turns
+from local.model.behaviour import Rule, UnreadableDirective
+from local.model.completions import ChatCompletions
+from local.model.connection import HttpConnection, HttpRequest
+from local.model.documents import UnsupportedSchema
+from local.model.errors import BadRequest, send_error
+from local.model.responses import Responses
+from local.model.turn import MODEL, Turns
 
 
 class ModelServer:
@@ -118,7 +118,7 @@ async def serve(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m local.model_server", description="The scripted local model.")
+    parser = argparse.ArgumentParser(prog="python -m local.model.server", description="The scripted local model.")
     parser.add_argument("--port", type=int, default=0, help="0 (the default) takes any free port")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--fd", type=int, help="a socket that already listens, in place of a port")

@@ -31,7 +31,7 @@ class ModelControl:
         self._http.close()
 
     def script(self, *, match: str | None = None, times: int | None = None, **behaviour: Any) -> None:
-        """Settings are the fields of `local.model_behaviour.Behaviour`."""
+        """Settings are the fields of `local.model.behaviour.Behaviour`."""
         rule = {"match": match, "times": times, "behaviour": behaviour}
         answer = self._http.post("/_script", json=rule)
         if answer.is_error:
@@ -43,7 +43,7 @@ class ModelControl:
         self._http.delete("/_requests").raise_for_status()
 
     def requests(self) -> list[dict[str, Any]]:
-        """Oldest first; the fields are those of `local.model_turn.RequestRecord`."""
+        """Oldest first; the fields are those of `local.model.turn.RequestRecord`."""
         records: list[dict[str, Any]] = self._http.get("/_requests").raise_for_status().json()["requests"]
         return records
 

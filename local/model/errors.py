@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from local.model_behaviour import Behaviour
-from local.model_connection import HttpConnection
+from local.model.behaviour import Behaviour
+from local.model.connection import HttpConnection
 
 _ERRORS: Final[dict[int, tuple[str, str | None]]] = {
     400: ("invalid_request_error", None),

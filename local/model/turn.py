@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from local.model_answers import STAMP, DocumentWriter, UnsupportedSchema, split_exactly, split_tokens, stamped
-from local.model_behaviour import Behaviour, Script
-from local.model_errors import BadRequest
-from local.model_ideas import brainstorming
-from local.model_prose import brief_of, essay
+from local.model.behaviour import Behaviour, Script
+from local.model.documents import STAMP, DocumentWriter, UnsupportedSchema, split_exactly, split_tokens, stamped
+from local.model.errors import BadRequest
+from local.model.ideas import brainstorming
+from local.model.prose import brief_of, essay
 
 MODEL: Final = "scripted-1"
 _REQUESTS_KEPT: Final = 1000
