@@ -13,8 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from local.demo_screen import BAD, MUTED, terminal_console
-from local.dev_guide import Endpoints, script
+from local.demo.dev_guide import Endpoints, script
+from local.demo.screen import BAD, MUTED, terminal_console
 from local.model.choice import ModelChoice
 from local.stack import LocalStack, StackError
 from local.template.intrinsics import ACCOUNT, REGION

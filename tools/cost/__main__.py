@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.api.client import ClientError
-from local.demo import DEMOS
+from local.demo.__main__ import DEMOS
 from local.stack import ROOT, StackError
 from tools.cost.counts import Counts, SweepCounts
 from tools.cost.deployed import Deployed, resolved

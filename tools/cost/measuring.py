@@ -17,8 +17,8 @@ from typing import Any, Literal
 import httpx
 
 from local.api.client import JobsClient
-from local.demo import DEMOS
-from local.demo_pipeline import Accepted
+from local.demo.__main__ import DEMOS
+from local.demo.pipeline import Accepted
 from local.model.control import ModelControl
 from local.stack import ROOT, LocalStack
 from local.template.template import Function

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.dev_guide import Endpoints, script
+from local.demo.dev_guide import Endpoints, script
 from tests.integration.local.command import ROOT, Command
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the guide's commands need curl")

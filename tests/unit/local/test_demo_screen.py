@@ -10,8 +10,8 @@ from typing import Literal
 import pytest
 from rich.console import Console
 
-from local.demo_screen import Screen, numbered, printable, screen_for
-from local.demo_suggestion import SuggestionDemo
+from local.demo.apps.suggestions import SuggestionDemo
+from local.demo.screen import Screen, numbered, printable, screen_for
 
 ANSWER = {
     "suggestions": [

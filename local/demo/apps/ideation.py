@@ -18,8 +18,8 @@ from rich.panel import Panel
 from rich.text import Text
 
 from local.api.client import JobsClient, Refused
-from local.demo_pipeline import Accepted, PipelineDemo, Showing
-from local.demo_screen import ACCENT, GOOD, MUTED, WARNING, Paragraph, Screen, numbered, printable
+from local.demo.pipeline import Accepted, PipelineDemo, Showing
+from local.demo.screen import ACCENT, GOOD, MUTED, WARNING, Paragraph, Screen, numbered, printable
 from local.stack import ROOT, LocalStack
 from shared.apps.ideation.models import Idea, Ideation, IdeationInput, path_name
 from shared.apps.ideation.pipeline import PIPELINE
@@ -75,7 +75,7 @@ class RunShowing(Showing):
             self._second.wait()
 
     def _join(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "local.watch", self._run.stream_url]
+        command = [sys.executable, "-m", "local.demo.watch", self._run.stream_url]
         environment = {**os.environ, "MILLRACE_TOKEN": self.stack.token("demo")}
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
 

@@ -1,4 +1,4 @@
-"""What the demo needs to know of a pipeline: a subclass each, in local/demo_<pipeline>.py."""
+"""What the demo needs to know of a pipeline: a subclass each, in local/demo/apps/<pipeline>.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from rich.console import RenderableType
 
 from local.api.client import JobsClient
-from local.demo_screen import Paragraph, Screen
+from local.demo.screen import Paragraph, Screen
 from local.stack import LocalStack
 from shared.jobs.events import StreamEvent
 from shared.jobs.transcript import Transcript

@@ -16,7 +16,7 @@ from shared.jobs.events import STREAM_EVENT
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit status: 0 after the job's end, 1 when the stream cannot be followed to it."""
-    parser = argparse.ArgumentParser(prog="python -m local.watch", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m local.demo.watch", description=__doc__)
     parser.add_argument("stream_url", help="as creating the job has answered it")
     parser.add_argument("--after", type=int, default=0, help="the last event already seen")
     options = parser.parse_args(arguments)

@@ -19,10 +19,10 @@ from typing import Any, Final
 from rich.text import Text
 
 from local.api.client import ClientError, JobsClient, Refused
-from local.demo_ideation import IdeationDemo
-from local.demo_pipeline import Accepted, PipelineDemo
-from local.demo_screen import ACCENT, BAD, GOOD, WARNING, Screen, numbered, screen_for, terminal_console
-from local.demo_suggestion import SuggestionDemo
+from local.demo.apps.ideation import IdeationDemo
+from local.demo.apps.suggestions import SuggestionDemo
+from local.demo.pipeline import Accepted, PipelineDemo
+from local.demo.screen import ACCENT, BAD, GOOD, WARNING, Screen, numbered, screen_for, terminal_console
 from local.model.choice import ModelChoice
 from local.stack import LocalStack, StackError
 from shared.errors import ErrorCode

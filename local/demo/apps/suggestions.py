@@ -12,8 +12,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from local.demo_pipeline import PipelineDemo
-from local.demo_screen import ACCENT, MUTED, Paragraph, printable
+from local.demo.pipeline import PipelineDemo
+from local.demo.screen import ACCENT, MUTED, Paragraph, printable
 from shared.apps.suggestions.models import FeatureType, PriorityLevel, Suggestion, SuggestionInput, Suggestions
 from shared.apps.suggestions.pipeline import PIPELINE
 

@@ -1,0 +1,1 @@
+"""What the demo shows of each application, one module per pipeline."""
