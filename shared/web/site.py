@@ -6,6 +6,7 @@ import gzip
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -63,8 +64,13 @@ class Site:
     """
 
     def __init__(self, folder: Path, *, connects_to: Sequence[str]) -> None:
-        found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-        files = {name: SiteFile.of(MEDIA_TYPES[path.suffix], path.read_bytes()) for name, path in found.items()}
+        # glob follows links to folders, which Path.rglob does not: in the repository the client is one.
+        found = [folder / name for name in sorted(glob("**", root_dir=folder, recursive=True))]
+        files = {
+            path.relative_to(folder).as_posix(): SiteFile.of(MEDIA_TYPES[path.suffix], path.read_bytes())
+            for path in found
+            if path.is_file()
+        }
         self.version = hashlib.sha256("".join(file.etag for file in files.values()).encode()).hexdigest()[:16]
         page = files.pop(PAGE)
         self._files = files

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Millrace, Refused, Unreachable, Unreadable } from "../../functions/console/static/millrace.js";
+import { Millrace, Refused, Unreachable, Unreadable } from "../../clients/javascript/src/millrace.js";
 import { NoNetwork, refusal, server, success } from "./api.mjs";
 
 const ACCEPTED = { jobId: "job_1", status: "pending", statusUrl: "", streamUrl: "http://stream/jobs/job_1/stream" };

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { Millrace } from "../../functions/console/static/millrace.js";
+import { Millrace } from "../../clients/javascript/src/millrace.js";
 import { server, stream, success } from "./api.mjs";
 
 const DOCUMENT = JSON.parse(readFileSync(new URL("../../docs/api/openapi.json", import.meta.url), "utf8"));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { SseParser } from "../../functions/console/static/millrace/sse.js";
+import { SseParser } from "../../clients/javascript/src/millrace/sse.js";
 import { cut, seeded } from "./chance.mjs";
 
 const event = (data, { type = "message", id = "" } = {}) => ({ kind: "event", type, data, id });

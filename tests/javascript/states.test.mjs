@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { LONGEST_WAIT, fullJitter } from "../../functions/console/static/millrace/backoff.js";
-import { LIVE, TRANSITIONS, next } from "../../functions/console/static/millrace/states.js";
+import { LONGEST_WAIT, fullJitter } from "../../clients/javascript/src/millrace/backoff.js";
+import { LIVE, TRANSITIONS, next } from "../../clients/javascript/src/millrace/states.js";
 
 test("a job goes from idle over creating, connecting and streaming to complete", () => {
   assert.equal(["create", "connect", "opened", "completed"].reduce(next, "idle"), "complete");

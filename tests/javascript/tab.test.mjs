@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { claimTab } from "../../functions/console/static/millrace/tab.js";
+import { claimTab } from "../../clients/javascript/src/millrace/tab.js";
 
 function storage(entries = {}) {
   const kept = new Map(Object.entries(entries));

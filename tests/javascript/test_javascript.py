@@ -12,6 +12,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 STATIC = ROOT / "functions/console/static"
+CLIENT = ROOT / "clients/javascript"
 TYPESCRIPT = ROOT / "tests/typescript"
 COMPILER = TYPESCRIPT / "node_modules/typescript/bin/tsc"
 OPTIONS = [
@@ -46,17 +47,21 @@ def test_the_javascript_does_what_its_own_tests_say(tests: Path) -> None:
     assert "\n# pass 0\n" not in ran.stdout, "no test was found"
 
 
-def _check(*sources: Path) -> subprocess.CompletedProcess[str]:
+def _compile(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     node = _node(
         COMPILER,
         otherwise="the TypeScript compiler is not installed: it takes node and `npm ci --prefix tests/typescript`",
     )
-    command = [node, str(COMPILER), *OPTIONS, *map(str, sources)]
+    command = [node, str(COMPILER), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def _check(*sources: Path) -> subprocess.CompletedProcess[str]:
+    return _compile(*OPTIONS, *sources)
+
+
 def test_every_module_of_the_console_fits_the_generated_types() -> None:
-    checked = _check(*sorted(STATIC.rglob("*.js")))
+    checked = _check(*sorted(STATIC.rglob("*.js")), *sorted((CLIENT / "src").rglob("*.js")))
 
     assert checked.returncode == 0, checked.stdout
 
@@ -67,10 +72,33 @@ def test_a_typescript_front_end_gets_the_clients_types() -> None:
     assert checked.returncode == 0, checked.stdout
 
 
+def test_the_package_gives_its_types_to_a_front_end_that_compiles_no_javascript(tmp_path: Path) -> None:
+    package = shutil.copytree(CLIENT, tmp_path / "node_modules/@millrace/client")
+    emitted = _compile("--project", CLIENT / "tsconfig.json", "--outDir", package / "build/types")
+    assert emitted.returncode == 0, emitted.stdout
+    usage = (TYPESCRIPT / "client_usage.ts").read_text()
+    front_end = tmp_path / "front_end.ts"
+    front_end.write_text(
+        usage.replace("../../clients/javascript/src/millrace.js", "@millrace/client")
+        + 'import type { JobDetail } from "@millrace/client/api";\n'
+        + "export const textOf = (job: JobDetail): string => job.text;\n"
+    )
+
+    checked = _compile(*(option for option in OPTIONS if option not in {"--allowJs", "--checkJs"}), front_end)
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_console_links_to_the_client() -> None:
+    for name in ("millrace.js", "millrace"):
+        assert (STATIC / name).is_symlink()
+        assert (STATIC / name).resolve() == CLIENT / "src" / name
+
+
 def test_the_compiler_sees_a_front_end_that_misuses_the_client(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.ts"
     wrong.write_text(
-        f'import {{ Millrace }} from "{STATIC}/millrace.js";\n'
+        f'import {{ Millrace }} from "{CLIENT}/src/millrace.js";\n'
         'new Millrace({ api: "/", token: "t" }).watch("job_1").subscribe(({ state }) => state === "done");\n'
     )
 

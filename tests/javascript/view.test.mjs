@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Gap, NOTHING_YET, fold, viewOf } from "../../functions/console/static/millrace/view.js";
+import { Gap, NOTHING_YET, fold, viewOf } from "../../clients/javascript/src/millrace/view.js";
 import { seeded } from "./chance.mjs";
 
 const stage = (name, index, attempt = 1) => ({ type: "stage", stage: name, index, of: 2, attempt });

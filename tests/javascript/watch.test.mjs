@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Millrace } from "../../functions/console/static/millrace.js";
-import { byEventSource } from "../../functions/console/static/millrace/connection.js";
-import { Refused } from "../../functions/console/static/millrace/errors.js";
-import { Watch } from "../../functions/console/static/millrace/watch.js";
+import { Millrace } from "../../clients/javascript/src/millrace.js";
+import { byEventSource } from "../../clients/javascript/src/millrace/connection.js";
+import { Refused } from "../../clients/javascript/src/millrace/errors.js";
+import { Watch } from "../../clients/javascript/src/millrace/watch.js";
 import { CONNECTED, NoNetwork, frame, refusal, server, stream, success } from "./api.mjs";
 
 const JOB = { jobId: "job_1", status: "pending", statusUrl: "", streamUrl: "http://stream/jobs/job_1/stream" };

@@ -1,5 +1,5 @@
 // How a TypeScript front end uses the client; it only has to compile.
-import { Millrace, Refused, type Watch } from "../../functions/console/static/millrace.js";
+import { Millrace, Refused, type Watch } from "../../clients/javascript/src/millrace.js";
 
 const millrace = new Millrace({ api: "https://api.example.com", token: async (stale?: string) => stale ?? "token" });
 
