@@ -7,12 +7,12 @@ python -m tools.check_links
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -98,22 +98,28 @@ class Repository:
         return tuple(each for each in self.files if each.endswith(".md"))
 
     def has(self, path: str) -> bool:
-        """Whether Git tracks a file or folder at this path, or ignores it. `*` and `<…>` match any text."""
-        plain = path.rstrip("/")
-        if plain in self.folders or plain in self.files or self._ignores(path):
-            return True
-        pattern = re.sub(r"<[^>]*>", "*", plain)
-        return "*" in pattern and any(fnmatchcase(each, pattern) for each in (*self.files, *self.folders))
+        """Whether Git tracks a file or folder at this path, or ignores it.
+
+        `*` and `<…>` match any text. The ending may be missing, as in an import of JavaScript.
+        """
+        patterns = (_pattern(path), f"{_pattern(path)}.*")
+        return self._ignores(path) or any(fnmatch.filter(self._paths, each) for each in patterns)
 
     def has_below(self, path: str) -> bool:
         """Whether the path is that of a file or folder, or the end of one."""
-        return self.has(path) or any(
-            f"/{each}".endswith(f"/{path.rstrip('/')}") for each in (*self.files, *self.folders)
-        )
+        return self.has(path) or bool(fnmatch.filter(self._paths, f"*/{_pattern(path)}"))
+
+    @cached_property
+    def _paths(self) -> tuple[str, ...]:
+        return (*self.files, *self.folders)
 
     def _ignores(self, path: str) -> bool:
         command = ["git", "check-ignore", "--quiet", "--no-index", path]
         return subprocess.run(command, cwd=self.root, check=False).returncode == 0
+
+
+def _pattern(path: str) -> str:
+    return re.sub(r"<[^>]*>", "*", path.rstrip("/"))
 
 
 def broken(repository: Repository, page: str) -> Iterator[Broken]:

@@ -44,7 +44,7 @@ def found(root: Path, text: str) -> list[tuple[int, str, str]]:
         "[code](../shared/jobs)",
         "![picture](https://example.com/picture.png)",
         "`shared/jobs/event_log.py`, `shared/jobs/`, `shared/jobs`, `template.yaml`, `event_log.py`",
-        "`client/view.js`",
+        "`client/view.js`, `event_<kind>.py`",
         "`shared/<package>/event_log.py`, `shared/*/event_log.py`",
         "`target/built.json`, `docs/target/`",
         "`EventLog`, `EventLog.append_all`, `append_all()`, `JobsTable`, `JOBS_TABLE`".replace(
