@@ -1,5 +1,5 @@
 """Millrace: long LLM jobs that start at once, survive anything, and stream to whoever is watching."""
 
-from shared import startup
+from shared.runtime import startup
 
 startup.begin()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from shared import apps
 from shared.clock import utc_now
 from shared.jobs.pipelines import Pipeline, Pipelines
-from shared.settings import (
+from shared.runtime.settings import (
     ConsoleSettings,
     CreationSettings,
     ExecutionSettings,
@@ -271,7 +271,7 @@ def _stage_runner() -> StageRunner:
 def run_stage(stage: Stage, invocation: StageInvocation) -> StageDone:
     """Run one attempt of the stage; see StageRunner.run for what it raises."""
 
-    from shared import event_loop
+    from shared.runtime import event_loop
 
     return event_loop.run(_stage_runner().run(stage, invocation))
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from shared.bootstrap import chat_model, run_stage
 from shared.apps.{pipeline}.stages import {state}
-from shared.invocation import observed
+from shared.runtime.invocation import observed
 from shared.jobs.stages import StageInvocation
 
 

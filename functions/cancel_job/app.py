@@ -2,7 +2,7 @@
 
 from shared.bootstrap import job_cancellation
 from shared.errors import Conflict
-from shared.settings import StreamSettings
+from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation

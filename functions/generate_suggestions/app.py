@@ -4,8 +4,8 @@ from typing import Any
 
 from shared.apps.suggestions.stages import GenerateSuggestions
 from shared.bootstrap import chat_model, run_stage
-from shared.invocation import observed
 from shared.jobs.stages import StageInvocation
+from shared.runtime.invocation import observed
 
 
 @observed

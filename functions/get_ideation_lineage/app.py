@@ -1,7 +1,7 @@
 """GET /ideations/{runId}/lineage: what everything in the run was made from, and by what."""
 
 from shared.bootstrap import ideation_reading
-from shared.settings import StreamSettings
+from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from shared.bootstrap import job_reading
-from shared.settings import StreamSettings
+from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from shared.bootstrap import ideation_reading
 from shared.runs.run import TransformStatus
-from shared.settings import StreamSettings
+from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation

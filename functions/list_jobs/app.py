@@ -5,7 +5,7 @@ from typing import Annotated
 from shared.bootstrap import job_reading
 from shared.jobs.job import JobStatus
 from shared.jobs.store import JobFilter
-from shared.settings import StreamSettings
+from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation

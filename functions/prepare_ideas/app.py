@@ -4,8 +4,8 @@ from typing import Any
 
 from shared.apps.ideation.stages import PrepareIdeas
 from shared.bootstrap import run_stage
-from shared.invocation import observed
 from shared.jobs.stages import StageInvocation
+from shared.runtime.invocation import observed
 
 
 @observed

@@ -3,8 +3,8 @@
 from typing import Any
 
 from shared.bootstrap import job_completion
-from shared.invocation import observed
 from shared.jobs.completion import FailureInvocation
+from shared.runtime.invocation import observed
 
 
 @observed

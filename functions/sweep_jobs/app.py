@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.bootstrap import stuck_job_sweep
-from shared.invocation import observed
+from shared.runtime.invocation import observed
 
 
 @observed

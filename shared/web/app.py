@@ -16,8 +16,9 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import error_reports, snapstart, startup, tracing
+from shared import error_reports, tracing
 from shared.errors import MillraceError, PayloadTooLarge, UnsupportedMediaType
+from shared.runtime import snapstart, startup
 from shared.telemetry import log, metrics
 from shared.tracing import Span, TraceHeader
 from shared.web.envelope import Exchange, Operation

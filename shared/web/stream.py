@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import anyio
 
-from shared import startup, tracing
+from shared import tracing
 from shared.errors import TransientFault
 from shared.jobs.events import Connected, Delta
 from shared.jobs.job import Job
 from shared.jobs.limits import StreamSlots
 from shared.jobs.reader import JobWatcher
+from shared.runtime import startup
 from shared.telemetry import ids_of, log, metrics
 from shared.web.sse import HEARTBEAT, encode_connected, encode_frame
 

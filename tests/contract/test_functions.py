@@ -50,7 +50,7 @@ def test_a_function_is_short_and_says_what_it_is(app: Path) -> None:
 
 @pytest.mark.parametrize("app", APPS, ids=lambda app: app.parent.name)
 def test_a_function_imports_shared_before_its_libraries(app: Path) -> None:
-    """shared/startup.py has something to arrange before FastAPI is imported."""
+    """shared/runtime/startup.py has something to arrange before FastAPI is imported."""
     modules = [node.module or "" for node in ast.parse(app.read_text()).body if isinstance(node, ast.ImportFrom)]
     ours = [module.partition(".")[0] == "shared" for module in modules if module.partition(".")[0] not in STANDARD]
     assert ours == sorted(ours, reverse=True), modules

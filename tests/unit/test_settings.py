@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from shared.settings import ModelSettings, RetentionSettings, StorageSettings, StreamSettings
+from shared.runtime.settings import ModelSettings, RetentionSettings, StorageSettings, StreamSettings
 
 
 def test_variables_are_read_as_what_the_settings_say_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.credentials import RefreshableCredentials
 
-from shared import snapstart
+from shared.runtime import snapstart
 from shared.storage import aws
 
 

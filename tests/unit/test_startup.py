@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared import startup
+from shared.runtime import startup
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ def test_functions_side_by_side_sign_as_themselves() -> None:
 
 
 def test_what_a_function_hands_to_an_event_loop_and_its_threads_is_signed_as_the_function() -> None:
-    """As shared/event_loop.py runs stages."""
+    """As shared/runtime/event_loop.py runs stages."""
     loop = asyncio.new_event_loop()
     running = threading.Thread(target=loop.run_forever)
     running.start()

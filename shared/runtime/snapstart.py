@@ -11,7 +11,8 @@ import importlib
 import random
 from collections.abc import Callable
 
-from shared import schema, startup
+from shared import schema
+from shared.runtime import startup
 from shared.storage import aws
 
 

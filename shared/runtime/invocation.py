@@ -6,7 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from shared import error_reports, startup, tracing
+from shared import error_reports, tracing
+from shared.runtime import startup
 from shared.telemetry import log
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
