@@ -13,8 +13,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import tracing
-from shared.tracing import Span, TraceHeader
+from shared.observability import tracing
+from shared.observability.tracing import Span, TraceHeader
 
 LARGEST_DOCUMENT = 64 * 1024
 _KEPT = 50_000

@@ -22,7 +22,7 @@ from local.aws.xray import service_segment
 from local.deployment import Deployment
 from local.lambda_ import lazy_imports
 from local.template.template import Function
-from shared import tracing
+from shared.observability import tracing
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 LARGEST_PAYLOAD = 6 * 1024 * 1024

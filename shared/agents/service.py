@@ -9,7 +9,7 @@ from shared.agents.agent import AGENT_ID, Agent, AgentSettings, new_agent_id
 from shared.agents.store import AgentMoved, AgentPage, AgentsFull, AgentStore
 from shared.clock import Clock
 from shared.errors import Conflict, FieldIssue, Forbidden, InvalidInput, NotFound
-from shared.telemetry import log
+from shared.observability.log import log
 
 FIELDS = tuple(str(field.alias) for field in AgentSettings.model_fields.values())
 AGENTS_PER_OWNER = 100

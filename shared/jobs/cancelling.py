@@ -11,7 +11,7 @@ from shared.jobs.executions import Executions
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.reading import owned_job, unknown_job
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
-from shared.telemetry import log
+from shared.observability.log import log
 
 
 class JobCancellation:

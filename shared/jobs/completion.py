@@ -7,14 +7,15 @@ from typing import Any
 
 from pydantic import Field
 
-from shared import errors, tracing
+from shared import errors
 from shared.errors import AttemptSuperseded, ErrorCode, JobEnded, MillraceError
 from shared.jobs.endings import JobEnder
-from shared.jobs.job import LIVE, Fault, Job, JobStatus
+from shared.jobs.job import LIVE, Fault, Job, JobStatus, ids_of
 from shared.jobs.stages import StageDone, StageInvocation
 from shared.jobs.store import JobStore, StaleWrite
+from shared.observability import tracing
+from shared.observability.log import log
 from shared.schema import Schema
-from shared.telemetry import ids_of, log
 
 STACK_TRACE_CHARS = 4000
 """How much of a stack trace is kept on the job: its end, where the fault is."""

@@ -20,12 +20,13 @@ from shared.jobs.chronicle import Chronicle
 from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys, KeyClaim, KeyTaken, hash_of_request
 from shared.jobs.ids import new_job_id, new_run_id
-from shared.jobs.job import Job, JobLinks, JobStatus
+from shared.jobs.job import Job, JobLinks, JobStatus, ids_of
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline
 from shared.jobs.starting import JobStarter
 from shared.jobs.store import JobStore
-from shared.telemetry import ids_of, log, metrics
+from shared.observability.log import log
+from shared.observability.metrics import metrics
 
 IDEMPOTENCY_SECONDS = 24 * 3600
 """How long a key is remembered."""
@@ -109,7 +110,7 @@ class JobCreation:
         self._creations.take(job.owner)
         self._jobs.put_new(job, alongside=self._chronicle.opening(job))
         log.info("job created", **ids_of(job), pipeline=job.pipeline)
-        metrics.job_created(job)
+        metrics.job_created(pipeline=job.pipeline)
         return self._starter.start(job)
 
     def _first_answer(self, repeat: KeyClaim, first: KeyClaim) -> Job | None:

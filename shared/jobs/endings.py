@@ -19,7 +19,7 @@ from shared.jobs.job import LIVE, Job, JobStatus
 from shared.jobs.pipelines import Pipeline
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.jobs.writer import claim, claim_after
-from shared.telemetry import metrics
+from shared.observability.metrics import metrics
 
 OUTSIDE = 999
 """The stage number of whoever ends a job from outside its stages: above every stage."""
@@ -127,7 +127,7 @@ class JobEnder:
         try:
             guard = JobGuard(status_in=status_in, generation=job.generation)
             ended = update_together(self._chronicle, self._jobs, job, changes, when=guard)
-            metrics.job_ended(ended)
+            metrics.job_ended(to.value, (now - ended.created_at).total_seconds(), pipeline=ended.pipeline)
         except StaleWrite as stale:
             if stale.current is None or (stale.current.status, stale.current.generation) != (to, job.generation):
                 raise

@@ -91,3 +91,8 @@ class Job(Schema):
 
     def expired(self, now: datetime) -> bool:
         return self.expires_at <= now.timestamp()
+
+
+def ids_of(job: Job) -> dict[str, str | None]:
+    """Return the ids that every log line about the job carries: the job, the request that started it, their trace."""
+    return {"job_id": job.id, "request_id": job.request_id, "trace_id": job.trace_id}

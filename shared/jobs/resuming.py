@@ -16,7 +16,7 @@ from shared.jobs.event_log import EventLog, LogTail
 from shared.jobs.events import Delta, Reset
 from shared.jobs.executions import Executions
 from shared.jobs.fence import Fence
-from shared.jobs.job import Job, JobStatus
+from shared.jobs.job import Job, JobStatus, ids_of
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import Pipeline
 from shared.jobs.reader import transcript_of
@@ -24,7 +24,7 @@ from shared.jobs.reading import owned_job
 from shared.jobs.starting import JobStarter
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.jobs.writer import MAX_DELTA_CHARS, Opening, claim_after, claim_with
-from shared.telemetry import ids_of, log
+from shared.observability.log import log
 
 RESUMABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from pydantic import Field
 
-from shared import tracing
 from shared.agents.agent import Agent
 from shared.agents.store import AgentVersions
 from shared.clock import Clock
@@ -26,14 +25,16 @@ from shared.jobs.checkpoints import CheckpointStore, StageOutput
 from shared.jobs.event_log import EventLog, LogBounds, LogTail
 from shared.jobs.events import Reset, StageStarted
 from shared.jobs.fence import Fence
-from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobStatus
+from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobStatus, ids_of
 from shared.jobs.pipelines import JobInput, Pipeline
 from shared.jobs.reader import transcript_of
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.jobs.usage import TokenUsage
 from shared.jobs.writer import MAX_DELTA_CHARS, LogWriter, Opening, claim_after, claim_with
+from shared.observability import tracing
+from shared.observability.log import log
+from shared.observability.metrics import metrics
 from shared.schema import Schema
-from shared.telemetry import ids_of, log, metrics
 
 
 class StageInvocation(Schema):
@@ -301,7 +302,12 @@ class StageRunner:
             await asyncio.to_thread(self._jobs.update, job.id, changes, when=_held_by(fence))
         except StaleWrite as stale:
             raise _stopped(stale.current) from stale
-        metrics.stage_finished(stage, run.usage)
+        metrics.stage_finished(
+            stage,
+            input_tokens=run.usage.input_tokens,
+            output_tokens=run.usage.output_tokens,
+            cost_usd=run.usage.cost_usd,
+        )
 
     def _reset(self, job: Job, text: str) -> Reset:
         fault = job.last_fault

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from shared.errors import ErrorCode, MillraceError
 from shared.jobs.endings import JobEnder, Retention
 from shared.jobs.executions import ExecutionNotStarted, Executions
-from shared.jobs.job import Fault, Job, JobStatus
+from shared.jobs.job import Fault, Job, JobStatus, ids_of
 from shared.jobs.pipelines import Pipeline
 from shared.jobs.store import StaleWrite
-from shared.telemetry import ids_of, log
+from shared.observability.log import log
 
 
 class NotStarted(MillraceError):

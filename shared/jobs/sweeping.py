@@ -9,10 +9,11 @@ from shared.clock import Clock
 from shared.errors import ErrorCode
 from shared.jobs.endings import JobEnder
 from shared.jobs.executions import Executions, ExecutionState
-from shared.jobs.job import Fault, Job, JobStatus
+from shared.jobs.job import Fault, Job, JobStatus, ids_of
 from shared.jobs.store import JobStore, StaleWrite
+from shared.observability.log import log
+from shared.observability.metrics import metrics
 from shared.schema import Schema
-from shared.telemetry import ids_of, log, metrics
 
 SETTLED_SECONDS = 60
 """A job that moved within this time is left alone: whoever moved it may be about to move it again."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from shared import tracing
 from shared.errors import ModelTimeout
 from shared.jobs.events import Reset
 from shared.jobs.stages import StageRun
@@ -26,7 +25,8 @@ from shared.llm.model import (
     Started,
     TextDelta,
 )
-from shared.telemetry import log
+from shared.observability import tracing
+from shared.observability.log import log
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

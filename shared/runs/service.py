@@ -5,9 +5,9 @@ from __future__ import annotations
 from shared.jobs.cancelling import JobCancellation
 from shared.jobs.ids import RUN_ID
 from shared.jobs.reading import JobReading
+from shared.observability.log import log
 from shared.runs.reading import RunReading, unknown_run
 from shared.runs.store import RunStore
-from shared.telemetry import log
 
 
 class RunService(RunReading):

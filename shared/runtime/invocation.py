@@ -6,9 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from shared import error_reports, tracing
+from shared.observability import error_reports, tracing
+from shared.observability.log import log
 from shared.runtime import startup
-from shared.telemetry import log
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from shared import tracing
 from shared.jobs.executions import ExecutionNotStarted, ExecutionState, execution_name
 from shared.jobs.job import Job
+from shared.observability import tracing
+from shared.observability.log import log
 from shared.storage.aws import stepfunctions, storage_faults
-from shared.telemetry import log
 
 
 class StepFunctionsExecutions:

@@ -16,11 +16,12 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import error_reports, tracing
 from shared.errors import MillraceError, PayloadTooLarge, UnsupportedMediaType
+from shared.observability import error_reports, tracing
+from shared.observability.log import log
+from shared.observability.metrics import metrics
+from shared.observability.tracing import Span, TraceHeader
 from shared.runtime import snapstart, startup
-from shared.telemetry import log, metrics
-from shared.tracing import Span, TraceHeader
 from shared.web.envelope import Exchange, Operation
 from shared.web.errors import defect, install, refuse
 

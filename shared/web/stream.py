@@ -10,14 +10,15 @@ from dataclasses import dataclass
 
 import anyio
 
-from shared import tracing
 from shared.errors import TransientFault
 from shared.jobs.events import Connected, Delta
-from shared.jobs.job import Job
+from shared.jobs.job import Job, ids_of
 from shared.jobs.limits import StreamSlots
 from shared.jobs.reader import JobWatcher
+from shared.observability import tracing
+from shared.observability.log import log
+from shared.observability.metrics import metrics
 from shared.runtime import startup
-from shared.telemetry import ids_of, log, metrics
 from shared.web.sse import HEARTBEAT, encode_connected, encode_frame
 
 RETURN_GRACE_SECONDS = 5

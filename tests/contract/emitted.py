@@ -9,43 +9,25 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 
 from shared.errors import ErrorCode
-from shared.jobs.job import Job, JobStatus
-from shared.jobs.usage import TokenUsage
-from shared.telemetry import Metrics
+from shared.observability.metrics import Metrics
 
 NAMESPACE = "Millrace"
-_BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def _job(status: JobStatus) -> Job:
-    return Job(
-        id="job_1",
-        owner="ada",
-        pipeline="suggestion",
-        input={},
-        model="m",
-        status=status,
-        created_at=_BEGAN,
-        updated_at=_BEGAN,
-        ended_at=_BEGAN + timedelta(seconds=90),
-        expires_at=0,
-    )
-
-
-USED = TokenUsage(input_tokens=7, output_tokens=11, cost_usd=0.25)
 CALLS: dict[str, list[Callable[[Metrics], None]]] = {
-    "job_created": [lambda to: to.job_created(_job(JobStatus.PENDING))],
+    "job_created": [lambda to: to.job_created(pipeline="suggestion")],
     "job_ended": [
-        lambda to: to.job_ended(_job(JobStatus.COMPLETED)),
-        lambda to: to.job_ended(_job(JobStatus.FAILED)),
-        lambda to: to.job_ended(_job(JobStatus.CANCELLED)),
+        lambda to: to.job_ended("completed", 90.0, pipeline="suggestion"),
+        lambda to: to.job_ended("failed", 90.0, pipeline="suggestion"),
+        lambda to: to.job_ended("cancelled", 90.0, pipeline="suggestion"),
     ],
-    "stage_finished": [lambda to: to.stage_finished("generate_suggestions", USED)],
+    "stage_finished": [
+        lambda to: to.stage_finished("generate_suggestions", input_tokens=7, output_tokens=11, cost_usd=0.25)
+    ],
     "attempt_failed": [lambda to: to.attempt_failed("generate_suggestions", ErrorCode.MODEL_RATE_LIMITED)],
     "first_delta": [lambda to: to.first_delta(0.5, pipeline="suggestion")],
     "stream_ended": [

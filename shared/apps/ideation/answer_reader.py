@@ -10,7 +10,7 @@ from shared.apps.ideation.scanner import ElementPart, ElementScanner
 from shared.jobs.stages import StageRun
 from shared.llm.answers import start_over
 from shared.llm.model import Piece, ResponseGone, Started, TextDelta
-from shared.telemetry import log
+from shared.observability.log import log
 
 PREPARED = 5.0
 """Progress in percent when the first idea is asked for."""

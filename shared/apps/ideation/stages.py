@@ -25,7 +25,7 @@ from shared.errors import InvalidModelOutput, ModelTimeout
 from shared.jobs.stages import StageRun
 from shared.llm.answers import complaint, model_request, pieces
 from shared.llm.model import ChatModel, Message, ModelRequest, OutputSchema, ResponseGone, Started, TextDelta
-from shared.telemetry import log
+from shared.observability.log import log
 
 MOST_BARREN_ANSWERS = 3
 """So many answers in a row without a new idea are taken to mean that there will be none."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from local.aws.xray import XRayDaemon
-from shared import tracing
-from shared.tracing import TraceHeader
+from shared.observability import tracing
+from shared.observability.tracing import TraceHeader
 from tests.api_user import wait_until
 
 PLACE = TraceHeader("1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8", sampled=True)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from local.model.control import ModelControl
-from shared import error_reports, telemetry
-from shared.telemetry import log
+from shared.observability import error_reports
+from shared.observability import log as logging
+from shared.observability.log import log
 from tests.api_user import ApiUser, data_of, wait_until
 from tests.integration.telemetry.conftest import WatchedStack
 from tests.integration.telemetry.sentry_ingest import HANGS_FOR, SentryIngest
@@ -118,7 +119,7 @@ def test_a_wrong_dsn_breaks_nothing_and_is_told_in_the_log(
 ) -> None:
     told: list[str] = []
     monkeypatch.setenv("SENTRY_DSN", dsn)
-    monkeypatch.setattr(telemetry._logger(), "warning", lambda message, extra: told.append(extra["reason"]))
+    monkeypatch.setattr(logging._logger(), "warning", lambda message, extra: told.append(extra["reason"]))
     report_defect()
 
     assert told == ["BadDsn"]

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from shared import telemetry
 from shared.errors import (
     AttemptSuperseded,
     ErrorCode,
@@ -26,6 +25,7 @@ from shared.jobs.job import Job, JobStatus
 from shared.jobs.stages import StageInvocation, StageRun
 from shared.jobs.store import JobGuard
 from shared.jobs.usage import TokenUsage
+from shared.observability import log as logging
 from tests.fakes.core import Core, PoemInput, ScriptedStage, fails, says
 
 GONE = "job_00000000000000000000000000"
@@ -312,11 +312,11 @@ class TestFaults:
     def test_the_unforeseen_becomes_an_internal_fault_and_its_text_is_logged_nowhere(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from aws_lambda_powertools import Logger  # noqa: PLC0415 - as in shared/telemetry.py
+        from aws_lambda_powertools import Logger  # noqa: PLC0415 - as in shared/observability/log.py
 
         written = io.StringIO()
         logger = Logger(service="test-of-stages", location=None, stream=written)
-        monkeypatch.setattr(telemetry, "_logger", lambda: logger)
+        monkeypatch.setattr(logging, "_logger", lambda: logger)
         core = Core()
         job = core.new_job()
         with pytest.raises(InternalFault) as fault:

@@ -9,7 +9,7 @@ from shared.jobs.events import Failed
 from shared.jobs.executions import ExecutionState
 from shared.jobs.job import JobStatus
 from shared.jobs.sweeping import SETTLED_SECONDS
-from shared.telemetry import metrics
+from shared.observability.metrics import metrics
 from tests.fakes.core import Core, ScriptedStage, a_request, says
 
 

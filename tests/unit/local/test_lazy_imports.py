@@ -35,7 +35,7 @@ from shared.llm.model import Message, ModelRequest
 from shared.llm.openai_model import OpenAIChatModel
 from shared.llm.openai_responses import OpenAIResponsesModel
 from shared.storage.items import read_item
-from shared.telemetry import log
+from shared.observability.log import log
 from shared.web.app import _nobodys_request
 
 async def ask(adapter):

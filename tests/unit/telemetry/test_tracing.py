@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared import tracing
 from shared.errors import AttemptSuperseded, Conflict, ModelRateLimited
-from shared.tracing import TraceHeader
+from shared.observability import tracing
+from shared.observability.tracing import TraceHeader
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 PARENT = "53995c3f42cd8ad8"

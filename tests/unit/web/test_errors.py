@@ -14,7 +14,7 @@ from shared import errors
 from shared.errors import FieldIssue, MillraceError
 from shared.jobs.job import Job
 from shared.jobs.starting import NotStarted
-from shared.telemetry import log
+from shared.observability.log import log
 from shared.web.envelope import Exchange, Operation
 from shared.web.errors import STATUS, defect, refusals, refuse, status_of
 

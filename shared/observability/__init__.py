@@ -1,0 +1,1 @@
+"""What leaves a function besides its answers: log lines, metrics, traces and error reports."""
