@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, test } from "node:test";
 
-import { Session } from "../../functions/console/static/console/session.js";
+import { Session } from "../../functions/console/static/core/app/session.js";
 
 const ISSUER = "https://issuer.example/pool";
 const DISCOVERY = {

@@ -1,0 +1,75 @@
+/** Feature suggestions as cards, which fill while the model writes them. */
+
+/** @import { Suggestion } from "../../../../../../docs/api/types" */
+
+import { h } from "../../../core/app/dom.js";
+import { parsePartial } from "../../../core/app/partial_json.js";
+import { copyButton } from "../../../core/parts/export_buttons.js";
+import { keyed, putCursor, slot } from "../../../core/parts/live_text.js";
+
+/** @typedef {Partial<Suggestion>} Draft */
+
+export function suggestionCards() {
+  const element = h("ol", { class: "cards" });
+  const cards = keyed(element, suggestionCard);
+  return {
+    element,
+    /**
+     * @param {readonly Draft[]} suggestions
+     * @param {boolean} writing whether the last one may go on
+     */
+    show(suggestions, writing) {
+      cards.show(suggestions);
+      element.toggleAttribute("data-writing", writing);
+      putCursor(element, writing);
+    },
+  };
+}
+
+/**
+ * The suggestions in an answer that is being written.
+ * @param {string} text
+ * @returns {Draft[]}
+ */
+export function draftsIn(text) {
+  const answer = /** @type {{ suggestions?: unknown } | null | undefined} */ (parsePartial(text));
+  const list = typeof answer === "object" ? answer?.suggestions : null;
+  return Array.isArray(list) ? list.filter((each) => typeof each === "object" && each !== null) : [];
+}
+
+/** @returns {{ element: HTMLElement, show: (draft: Draft, index: number) => void }} */
+function suggestionCard() {
+  const title = slot("h3", { "data-text": true });
+  const rationale = slot("p", { class: "why", "data-text": true });
+  const description = slot("p", { "data-text": true });
+  const points = h("ul", { class: "points" });
+  const considerations = h("div", { class: "considerations", hidden: true }, h("h4", {}, "To keep in mind"), points);
+  const pointItems = keyed(points, () => slot("li", { "data-text": true }));
+  /** @type {Draft} */
+  let shown = {};
+  const copy = copyButton("Copy", () => suggestionText(shown), "this suggestion");
+  const element = h("li", { class: "card" }, h("article", {}, title.element, rationale.element, description.element,
+    considerations, h("p", { class: "actions" }, copy)));
+  return {
+    element,
+    show(draft, index) {
+      shown = draft;
+      title.element.dataset["number"] = String(index + 1);
+      title.show(draft.title);
+      rationale.show(draft.rationale);
+      description.show(draft.description);
+      const list = Array.isArray(draft.implementationConsiderations) ? draft.implementationConsiderations : [];
+      pointItems.show(list);
+      considerations.hidden = list.length === 0;
+    },
+  };
+}
+
+/**
+ * As Markdown.
+ * @param {Draft} suggestion
+ */
+export function suggestionText({ title = "", rationale = "", description = "", implementationConsiderations = [] }) {
+  const points = implementationConsiderations.map((point) => `- ${point}`).join("\n");
+  return [`## ${title}`, `*${rationale}*`, description, points].filter(Boolean).join("\n\n");
+}

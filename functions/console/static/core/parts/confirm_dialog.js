@@ -1,0 +1,27 @@
+/** A question before something is deleted for good. */
+
+import { fill, h } from "../app/dom.js";
+import { errorCard } from "./problem_card.js";
+
+/**
+ * A button, and the dialogue that it opens.
+ * @param {{ label: string, question: string, text: string, yes: string, act: () => Promise<unknown>, signIn: () => void }} options
+ */
+export function confirmed({ label, question, text, yes, act, signIn }) {
+  const problem = h("div", {});
+  /** @type {HTMLDialogElement} */
+  const dialog = h("dialog", { "aria-label": question });
+  const attempt = async () => {
+    try {
+      await act();
+      dialog.close();
+    } catch (error) {
+      fill(problem, errorCard(error, { signIn, again: attempt }));
+    }
+  };
+  fill(dialog, h("h2", {}, question), h("p", {}, text), problem,
+    h("p", { class: "actions" },
+      h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Keep it"),
+      h("button", { type: "button", class: "button danger", onclick: attempt }, yes)));
+  return [h("button", { type: "button", class: "button small", onclick: () => dialog.showModal() }, label), dialog];
+}

@@ -1,0 +1,26 @@
+/** Filters above a list, kept in the address so that a reload has them. */
+
+/** @import { Field } from "./fields.js" */
+
+import { h } from "../app/dom.js";
+import { selectField } from "./fields.js";
+
+/** @typedef {{ name: string, label: string, choices: readonly (readonly [string, string])[] }} Filter */
+
+/**
+ * @param {readonly Filter[]} filters
+ * @param {(query: URLSearchParams) => void} onChange
+ */
+export function filterBar(filters, onChange) {
+  const given = new URLSearchParams(location.search);
+  /** @type {Field<string>[]} */
+  const fields = filters.map((filter) =>
+    selectField({ ...filter, value: given.get(filter.name) ?? "", choices: [["", "All"], ...filter.choices] }));
+  const values = () => Object.fromEntries(fields.map((field) => [field.name, field.value()]));
+  const element = h("form", { class: "filters", "aria-label": "Filters", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
+    fields.map((field) => field.element));
+  element.addEventListener("change", () => {
+    onChange(new URLSearchParams(Object.entries(values()).filter(([, value]) => value !== "")));
+  });
+  return { element, values };
+}
