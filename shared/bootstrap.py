@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from shared.jobs.creating import JobCreation
     from shared.jobs.endings import JobEnder, Retention
     from shared.jobs.limits import CreationLimit, StreamSlots
-    from shared.jobs.reader import JobWatcher
     from shared.jobs.reading import JobReading
     from shared.jobs.resuming import JobResumption
     from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRunner
     from shared.jobs.starting import JobStarter
     from shared.jobs.sweeping import StuckJobSweep
     from shared.jobs.tickets import TicketOffice
+    from shared.jobs.watcher import JobWatcher
     from shared.llm.model import ChatModel
     from shared.runs.chronicle import RunChronicle
     from shared.runs.reading import RunReading
@@ -253,8 +253,8 @@ def ideation_runs() -> RunService:
 
 @functools.cache
 def _stage_runner() -> StageRunner:
-    from shared.jobs.event_log import LogBounds
     from shared.jobs.stages import StageRunner
+    from shared.log.event_log import LogBounds
 
     bounds = LogSettings.read()
     return StageRunner(
@@ -311,7 +311,7 @@ def chat_model() -> ChatModel:
 
 @functools.cache
 def job_watcher() -> JobWatcher:
-    from shared.jobs.reader import JobWatcher
+    from shared.jobs.watcher import JobWatcher
 
     return JobWatcher(jobs=_jobs(), event_log=_event_log(), result_of=job_reading().result, clock=utc_now)
 

@@ -21,7 +21,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from shared.bootstrap import pipelines
-from shared.jobs.events import StreamEvent
+from shared.log.events import StreamEvent
 from shared.schema import Schema
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -21,7 +21,7 @@ import httpx
 from httpx_sse import EventSource, SSEError, connect_sse
 from pydantic import ValidationError
 
-from shared.jobs.events import STREAM_EVENT, TERMINAL, Connected, Snapshot, StreamEvent
+from shared.log.events import STREAM_EVENT, TERMINAL, Connected, Snapshot, StreamEvent
 from shared.schema import Schema
 from shared.web.agents import AgentDeleted, AgentDetail, AgentList
 from shared.web.envelope import ErrorBody, ErrorEnvelope, Meta

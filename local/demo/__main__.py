@@ -26,8 +26,8 @@ from local.demo.screen import ACCENT, BAD, GOOD, WARNING, Screen, numbered, scre
 from local.model.choice import ModelChoice
 from local.stack import LocalStack, StackError
 from shared.errors import ErrorCode
-from shared.jobs.events import Cancelled, Complete, Connected, Delta, Failed, Progress, Reset, Snapshot, StageStarted
-from shared.jobs.transcript import Transcript
+from shared.log.events import Cancelled, Complete, Connected, Delta, Failed, Progress, Reset, Snapshot, StageStarted
+from shared.log.transcript import Transcript
 
 LONGEST_JOB: Final = 300.0
 """Seconds; noticed at the latest when the connection that is open then ends."""

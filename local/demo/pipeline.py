@@ -12,8 +12,8 @@ from rich.console import RenderableType
 from local.api.client import JobsClient
 from local.demo.screen import Paragraph, Screen
 from local.stack import LocalStack
-from shared.jobs.events import StreamEvent
-from shared.jobs.transcript import Transcript
+from shared.log.events import StreamEvent
+from shared.log.transcript import Transcript
 from shared.web.ideations import RunAccepted
 from shared.web.jobs import JobAccepted
 

@@ -11,7 +11,7 @@ import os
 import sys
 
 from local.api.client import ClientError, JobsClient
-from shared.jobs.events import STREAM_EVENT
+from shared.log.events import STREAM_EVENT
 
 
 def main(arguments: list[str] | None = None) -> int:

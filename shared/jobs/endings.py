@@ -12,13 +12,13 @@ from shared.clock import Clock
 from shared.errors import AttemptStopped
 from shared.jobs.checkpoints import latest_checkpoint
 from shared.jobs.chronicle import Chronicle, update_together
-from shared.jobs.event_log import EventLog, LogTail
-from shared.jobs.events import Cancelled, Complete, Failed, Progress, StoredEvent
-from shared.jobs.fence import Fence
 from shared.jobs.job import LIVE, Job, JobStatus
 from shared.jobs.pipelines import Pipeline
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
-from shared.jobs.writer import claim, claim_after
+from shared.log.claim import claim
+from shared.log.event_log import EventLog, LogTail
+from shared.log.events import Cancelled, Complete, Failed, Progress, StoredEvent
+from shared.log.fence import Fence
 from shared.observability.metrics import metrics
 
 OUTSIDE = 999
@@ -76,7 +76,7 @@ def ensure_terminal_event(log: EventLog, job: Job, *, clock: Clock) -> None:
             # Nothing follows the last checkpoint but this: no need to ask where the log ends.
             _, ref = latest
             reached = LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence))
-            if claim_after(log, job.id, fence, events, reached, at=clock) is not None:
+            if claim(log, job.id, fence, events, at=clock, expected=reached) is not None:
                 return
         claim(log, job.id, fence, events, at=clock)
     except AttemptStopped:

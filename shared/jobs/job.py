@@ -10,7 +10,7 @@ from pydantic import Field
 
 from shared.agents.agent import AgentRef
 from shared.errors import ErrorCode
-from shared.jobs.usage import TokenUsage
+from shared.log.usage import TokenUsage
 from shared.schema import Schema
 
 

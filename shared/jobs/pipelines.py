@@ -12,8 +12,8 @@ from shared.schema import Schema
 
 if TYPE_CHECKING:
     from shared.jobs.checkpoints import StageOutput
-    from shared.jobs.events import Item
     from shared.jobs.job import Job
+    from shared.log.events import Item
 
 
 class JobInput(Schema):

@@ -7,12 +7,12 @@ from typing import Any
 
 from shared.errors import FieldIssue, Forbidden, InvalidInput, NotFound
 from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
-from shared.jobs.event_log import EventLog
 from shared.jobs.ids import JOB_ID
 from shared.jobs.job import Job, JobStatus
-from shared.jobs.reader import transcript_of
 from shared.jobs.store import JobFilter, JobPage, JobStore
-from shared.jobs.transcript import Transcript
+from shared.log.event_log import EventLog
+from shared.log.reader import transcript_of
+from shared.log.transcript import Transcript
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,18 +12,19 @@ from shared.clock import Clock
 from shared.errors import AttemptStopped, CheckpointUnfit, Conflict
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
 from shared.jobs.chronicle import Chronicle, update_together
-from shared.jobs.event_log import EventLog, LogTail
-from shared.jobs.events import Delta, Reset
 from shared.jobs.executions import Executions
-from shared.jobs.fence import Fence
 from shared.jobs.job import Job, JobStatus, ids_of
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import Pipeline
-from shared.jobs.reader import transcript_of
 from shared.jobs.reading import owned_job
 from shared.jobs.starting import JobStarter
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
-from shared.jobs.writer import MAX_DELTA_CHARS, Opening, claim_after, claim_with
+from shared.log.claim import Opening, claim
+from shared.log.event_log import EventLog, LogTail
+from shared.log.events import Delta, Reset
+from shared.log.fence import Fence
+from shared.log.reader import transcript_of
+from shared.log.writer import MAX_DELTA_CHARS
 from shared.observability.log import log
 
 RESUMABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
@@ -139,10 +140,10 @@ class JobResumption:
 
         fence = Fence.of_resumption(job.generation)
         try:
-            tail: LogTail | None = claim_with(self._log, job.id, fence, opening, at=self._clock)
+            tail: LogTail | None = claim(self._log, job.id, fence, opening, at=self._clock)
             for part in parts[1:]:
                 if tail is not None:
-                    tail = claim_after(self._log, job.id, fence, (Delta(text=part),), tail, at=self._clock)
+                    tail = claim(self._log, job.id, fence, (Delta(text=part),), at=self._clock, expected=tail)
         except AttemptStopped:
             return  # cancelled again meanwhile: whoever did that has the log
 

@@ -22,15 +22,16 @@ from shared.errors import (
     PermanentFault,
 )
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
-from shared.jobs.event_log import EventLog, LogBounds, LogTail
-from shared.jobs.events import Reset, StageStarted
-from shared.jobs.fence import Fence
 from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobStatus, ids_of
 from shared.jobs.pipelines import JobInput, Pipeline
-from shared.jobs.reader import transcript_of
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
-from shared.jobs.usage import TokenUsage
-from shared.jobs.writer import MAX_DELTA_CHARS, LogWriter, Opening, claim_after, claim_with
+from shared.log.claim import Opening, claim
+from shared.log.event_log import EventLog, LogBounds, LogTail
+from shared.log.events import Reset, StageStarted
+from shared.log.fence import Fence
+from shared.log.reader import transcript_of
+from shared.log.usage import TokenUsage
+from shared.log.writer import MAX_DELTA_CHARS, LogWriter
 from shared.observability import tracing
 from shared.observability.log import log
 from shared.observability.metrics import metrics
@@ -216,7 +217,7 @@ class StageRunner:
         job_input = pipeline.input_model.model_validate(job.input)
         run = StageRun(job, job_input, previous, stream, resume_from=left.cursor, items=left.items, agent=agent)
         try:
-            output = await stream.run(stage.run(run))
+            output = await stream.write_while(stage.run(run))
         except (JobEnded, PermanentFault):
             await _release(run)
             raise
@@ -231,7 +232,7 @@ class StageRunner:
         left = earlier
         if job.generation > 1:
             reached, left = self._after_resumption(job, reached, earlier)
-        tail = claim_after(self._log, job.id, fence, (started,), reached, at=self._clock)
+        tail = claim(self._log, job.id, fence, (started,), at=self._clock, expected=reached)
         return (tail, left) if tail is not None else self._take_over(job, fence, started, earlier)
 
     def _after_resumption(self, job: Job, reached: LogTail, earlier: Remains) -> tuple[LogTail, Remains]:
@@ -251,7 +252,7 @@ class StageRunner:
             left = replace(found, text=found.text[:MAX_DELTA_CHARS], unwritten=found.text[MAX_DELTA_CHARS:])
             return Opening((self._reset(job, left.text), started), None if left.unwritten else left.cursor)
 
-        tail = claim_with(self._log, job.id, fence, opening, at=self._clock)
+        tail = claim(self._log, job.id, fence, opening, at=self._clock)
         return tail, left
 
     def _left_by_earlier_attempts(self, job: Job, fence: Fence, tail: LogTail) -> Remains | None:

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from shared.errors import ModelTimeout
-from shared.jobs.events import Reset
 from shared.jobs.stages import StageRun
-from shared.jobs.usage import TokenUsage
 from shared.llm.model import (
     ChatModel,
     Finished,
@@ -25,6 +23,8 @@ from shared.llm.model import (
     Started,
     TextDelta,
 )
+from shared.log.events import Reset
+from shared.log.usage import TokenUsage
 from shared.observability import tracing
 from shared.observability.log import log
 

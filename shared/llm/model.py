@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from shared.jobs.usage import TokenUsage
+from shared.log.usage import TokenUsage
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from shared.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from shared.jobs.usage import TokenUsage
 from shared.llm.event_stream import EventDecoder
 from shared.llm.model import Finished, OutputSchema
 from shared.llm.openai_faults import fault_of_status
 from shared.llm.prices import ModelPrice
+from shared.log.usage import TokenUsage
 
 if TYPE_CHECKING:
     import openai

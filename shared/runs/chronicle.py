@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
-from shared.jobs.event_log import EventLog
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.pipelines import Pipeline, RunRecording
-from shared.jobs.reader import transcript_of
 from shared.jobs.store import Alongside
+from shared.log.event_log import EventLog
+from shared.log.reader import transcript_of
 from shared.runs.run import PARAMETERS, Artefact, Run, Transform, TransformStatus, artefact_ref
 from shared.runs.store import RunStore
 

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from shared.clock import Clock
-from shared.jobs.event_log import MAX_BATCH, Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
-from shared.jobs.events import STORED_EVENTS, TERMINAL, Item
-from shared.jobs.fence import Fence
+from shared.log.event_log import MAX_BATCH, Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
+from shared.log.events import STORED_EVENTS, TERMINAL, Item
+from shared.log.fence import Fence
 from shared.schema import Schema, adapter_of
 from shared.storage import keys
 from shared.storage.artefacts import TextArtefacts

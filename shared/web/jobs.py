@@ -12,11 +12,11 @@ from fastapi import Header, Path, Request
 from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator, create_model
 
 from shared.agents.agent import AgentRef
-from shared.jobs.events import Item
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
 from shared.jobs.pipelines import JobInput, Pipeline
 from shared.jobs.reading import JobView
-from shared.jobs.usage import TokenUsage
+from shared.log.events import Item
+from shared.log.usage import TokenUsage
 from shared.schema import Schema
 
 JobId = Annotated[str, Path(alias="jobId", description="the id that creating the job answered", max_length=64)]

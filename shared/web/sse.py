@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.errors import FieldIssue, InvalidInput
-from shared.jobs.events import Connected
-from shared.jobs.reader import Frame
+from shared.log.events import Connected
+from shared.log.reader import Frame
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import anyio
 
 from shared.errors import TransientFault
-from shared.jobs.events import Connected, Delta
 from shared.jobs.job import Job, ids_of
 from shared.jobs.limits import StreamSlots
-from shared.jobs.reader import JobWatcher
+from shared.jobs.watcher import JobWatcher
+from shared.log.events import Connected, Delta
 from shared.observability import tracing
 from shared.observability.log import log
 from shared.observability.metrics import metrics

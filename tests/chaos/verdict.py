@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.apps.suggestions.models import Suggestions
-from shared.jobs.fence import Fence
+from shared.log.fence import Fence
 from shared.storage import keys
 from tests.api_user import TERMINAL, Event, fold
 from tests.chaos.applications import IDEAS

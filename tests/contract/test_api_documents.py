@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 
 from shared.bootstrap import pipelines
 from shared.errors import ErrorCode
-from shared.jobs.events import STREAM_EVENT
 from shared.jobs.job import JobStatus
+from shared.log.events import STREAM_EVENT
 from shared.web.jobs import job_request_type
 from tools import openapi, typescript
 

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from local.model.control import ModelControl
 from local.stack import LocalStack
-from shared.jobs.events import STREAM_EVENT
+from shared.log.events import STREAM_EVENT
 from tests.api_user import ApiUser
 from tools.openapi import DOCUMENT, STREAM_PATH
 

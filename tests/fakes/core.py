@@ -12,19 +12,19 @@ from shared.jobs.checkpoints import StageOutput
 from shared.jobs.completion import CaughtError, FailureInvocation, JobCompletion
 from shared.jobs.creating import JobCreation, NewJob
 from shared.jobs.endings import JobEnder, Retention
-from shared.jobs.event_log import LogBounds
-from shared.jobs.events import Item, StoredEvent
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import Job, JobLinks
 from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline, Pipelines, RunRecording
-from shared.jobs.reader import JobWatcher
 from shared.jobs.reading import JobReading
 from shared.jobs.resuming import JobResumption
 from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRun, StageRunner
 from shared.jobs.starting import JobStarter
 from shared.jobs.sweeping import StuckJobSweep
-from shared.jobs.transcript import Transcript
+from shared.jobs.watcher import JobWatcher
+from shared.log.event_log import LogBounds
+from shared.log.events import Item, StoredEvent
+from shared.log.transcript import Transcript
 from shared.runs.chronicle import RunChronicle
 from shared.runs.service import RunService
 from shared.schema import Schema

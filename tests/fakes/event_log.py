@@ -6,8 +6,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shared.jobs.event_log import Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
-from shared.jobs.events import STORED_EVENTS, TERMINAL
+from shared.log.event_log import Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
+from shared.log.events import STORED_EVENTS, TERMINAL
 
 
 class FakeEventLog:

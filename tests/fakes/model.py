@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 from shared.errors import MillraceError, ModelDisconnected
-from shared.jobs.usage import TokenUsage
 from shared.llm.model import Finished, ModelRequest, Piece, ResponseGone, Started, TextDelta
+from shared.log.usage import TokenUsage
 
 USAGE = TokenUsage(input_tokens=10, output_tokens=20, cost_usd=0.5)
 

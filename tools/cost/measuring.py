@@ -22,7 +22,7 @@ from local.demo.pipeline import Accepted
 from local.model.control import ModelControl
 from local.stack import ROOT, LocalStack
 from local.template.template import Function
-from shared.jobs.events import Complete
+from shared.log.events import Complete
 from tools.cost.counts import (
     ITEM_BYTES,
     LOG_LINE_BYTES,

@@ -23,8 +23,8 @@ from local.demo.screen import ACCENT, GOOD, MUTED, WARNING, Paragraph, Screen, n
 from local.stack import ROOT, LocalStack
 from shared.apps.ideation.models import Idea, Ideation, IdeationInput, path_name
 from shared.apps.ideation.pipeline import PIPELINE
-from shared.jobs.events import STREAM_EVENT, Item, StreamEvent
-from shared.jobs.transcript import Transcript
+from shared.log.events import STREAM_EVENT, Item, StreamEvent
+from shared.log.transcript import Transcript
 from shared.web.ideations import RunAccepted
 
 KEPT: Final = 4

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.apps.ideation.models import path_name
-from shared.jobs.events import Item
 from shared.jobs.job import Job
 from shared.jobs.pipelines import RunRecording
+from shared.log.events import Item
 
 IDEAS = "ideas"
 RANKING = "ranking"

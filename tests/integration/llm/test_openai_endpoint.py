@@ -19,8 +19,8 @@ from shared.errors import (
     ModelUnavailable,
     StorageUnavailable,
 )
-from shared.jobs.usage import TokenUsage
 from shared.llm.model import ChatModel, Message, ModelRequest, OutputSchema, Piece
+from shared.log.usage import TokenUsage
 from tests.integration.llm.model_calls import KEY, PROMPT, AdapterFor, answer, fault, request, text_of
 
 

@@ -17,9 +17,9 @@ from shared.errors import (
     ModelDisconnected,
     ModelTimeout,
 )
-from shared.jobs.usage import TokenUsage
 from shared.llm.model import ChatModel, Finished, ResponseGone
 from shared.llm.openai_model import OpenAIChatModel
+from shared.log.usage import TokenUsage
 from tests.integration.llm.model_calls import (
     HEAD,
     KEY,

@@ -8,7 +8,7 @@ import pytest
 
 from local.api.client import JobsClient, Refused
 from shared.jobs.job import JobStatus
-from shared.jobs.transcript import Transcript
+from shared.log.transcript import Transcript
 from shared.runs.run import TransformStatus
 from tests.api_user import AT_ONCE, FIELDS, WISH, ApiUser
 

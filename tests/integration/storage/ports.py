@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from local.template.template import Template
 from shared.agents.store import AgentStore
 from shared.jobs.checkpoints import CheckpointStore
-from shared.jobs.event_log import EventLog
 from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys
 from shared.jobs.limits import RecordStore
 from shared.jobs.store import JobStore
+from shared.log.event_log import EventLog
 from shared.runs.store import RunStore
 from shared.storage import aws
 from shared.storage.agents import DynamoAgentStore

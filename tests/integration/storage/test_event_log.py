@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from shared.errors import AttemptSuperseded, ErrorCode
-from shared.jobs.event_log import Batch, LogSnapshot, LogTail, SequenceTaken
-from shared.jobs.events import Cancelled, Complete, Delta, Failed, Progress, Reset, StageStarted, StoredEvent, Tool
-from shared.jobs.fence import Fence
 from shared.jobs.ids import new_job_id
-from shared.jobs.reader import LogReader
-from shared.jobs.transcript import Transcript
-from shared.jobs.usage import TokenUsage
-from shared.jobs.writer import claim, compact
+from shared.log.claim import claim
+from shared.log.compaction import compact
+from shared.log.event_log import Batch, LogSnapshot, LogTail, SequenceTaken
+from shared.log.events import Cancelled, Complete, Delta, Failed, Progress, Reset, StageStarted, StoredEvent, Tool
+from shared.log.fence import Fence
+from shared.log.reader import LogReader
+from shared.log.transcript import Transcript
+from shared.log.usage import TokenUsage
 from tests.fakes.clock import NOON
 from tests.integration.storage.at_once import CALLERS, at_once
 from tests.integration.storage.ports import AwsServer, Ports, adapters

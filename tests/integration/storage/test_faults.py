@@ -11,13 +11,13 @@ from botocore.stub import Stubber
 
 from shared.errors import StorageThrottled, StorageUnavailable, TransientFault
 from shared.jobs.checkpoints import StageOutput
-from shared.jobs.event_log import Batch, LogSnapshot
-from shared.jobs.events import Delta
-from shared.jobs.fence import Fence
 from shared.jobs.idempotency import KeyClaim
 from shared.jobs.job import CheckpointRef
 from shared.jobs.limits import Versioned
 from shared.jobs.store import Alongside, JobFilter, JobGuard
+from shared.log.event_log import Batch, LogSnapshot
+from shared.log.events import Delta
+from shared.log.fence import Fence
 from shared.storage.aws import THROTTLES, refused_condition, storage_faults
 from tests.fakes.clock import NOON
 from tests.fakes.core import a_job

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from shared.errors import ErrorCode
-from shared.jobs.fence import Fence
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobLinks, JobStatus
 from shared.jobs.store import JobFilter, JobGuard, StaleWrite
-from shared.jobs.usage import TokenUsage
+from shared.log.fence import Fence
+from shared.log.usage import TokenUsage
 from shared.storage.jobs import DynamoJobStore
 from tests.fakes.clock import SettableClock
 from tests.fakes.core import a_job

@@ -21,15 +21,16 @@ from hypothesis.stateful import (
 
 from shared.errors import AttemptStopped, AttemptSuperseded, JobEnded, StorageUnavailable
 from shared.jobs.endings import ensure_terminal_event
-from shared.jobs.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogEntry, LogSnapshot, LogTail
-from shared.jobs.events import TERMINAL, Item, Reset, Snapshot, StageStarted, StoredEvent
-from shared.jobs.fence import Fence
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import LIVE, Job, JobStatus
-from shared.jobs.reader import LogReader, transcript_of
 from shared.jobs.store import JobGuard, StaleWrite
-from shared.jobs.transcript import Transcript
-from shared.jobs.writer import LogWriter, Opening, claim_after, claim_with
+from shared.log.claim import Opening, claim
+from shared.log.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogEntry, LogSnapshot, LogTail
+from shared.log.events import TERMINAL, Item, Reset, Snapshot, StageStarted, StoredEvent
+from shared.log.fence import Fence
+from shared.log.reader import LogReader, transcript_of
+from shared.log.transcript import Transcript
+from shared.log.writer import LogWriter
 from tests.fakes.clock import SettableClock
 from tests.fakes.core import a_job
 from tests.fakes.event_log import FakeEventLog
@@ -192,7 +193,7 @@ class LogMachine(RuleBasedStateMachine):
         reset = Reset(text=text, progress=0, reason="RESUMED", message="again", attempt=1, retry_count=0)
         started = StageStarted(stage=stage_of(fence), index=1, of=3)
         try:
-            tail = claim_after(self.log, self.job.id, fence, (reset, started), claimant.seen, at=self.clock)
+            tail = claim(self.log, self.job.id, fence, (reset, started), at=self.clock, expected=claimant.seen)
         except (AttemptStopped, StorageUnavailable):
             return
         if tail is None:
@@ -343,7 +344,7 @@ class LogMachine(RuleBasedStateMachine):
             return Opening((Reset(text=text, progress=0, reason="RESUMED", message="", attempt=1, retry_count=0),))
 
         try:
-            tail = claim_with(self.log, self.job.id, Fence.of_resumption(generation), opening, at=self.clock)
+            tail = claim(self.log, self.job.id, Fence.of_resumption(generation), opening, at=self.clock)
         except (AttemptStopped, StorageUnavailable):
             return
         self.claims += 1

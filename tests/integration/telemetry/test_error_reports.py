@@ -179,7 +179,7 @@ def test_a_job_that_breaks_is_reported_before_its_function_freezes(
     broke, *others = wait_until(lambda: of_job(watched, job["jobId"]))
     assert broke["exception"]["values"][0]["value"] == "stage broke"
     assert any(
-        "shared/jobs/writer.py" in str(frame) for frame in broke["exception"]["values"][0]["stacktrace"]["frames"]
+        "shared/log/writer.py" in str(frame) for frame in broke["exception"]["values"][0]["stacktrace"]["frames"]
     )
     for event in (broke, *others):
         assert event["release"] == "release-7"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from shared.apps.ideation.answer_reader import ReadingPlace
 from shared.errors import ErrorCode, JobEnded, ModelDisconnected, ModelTimeout, StorageUnavailable
-from shared.jobs.event_log import Batch
-from shared.jobs.events import Item
 from shared.jobs.job import JobStatus
 from shared.jobs.store import JobGuard
+from shared.log.event_log import Batch
+from shared.log.events import Item
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.model import USAGE, ResumableModel
 from tests.unit.ideation.desk import Desk, answer, draft

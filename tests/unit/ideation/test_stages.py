@@ -16,10 +16,10 @@ from shared.apps.ideation.models import Ideation
 from shared.apps.ideation.pipeline import PIPELINE
 from shared.apps.ideation.stages import ArrangeIdeas, GenerateIdeas, PrepareIdeas
 from shared.errors import ErrorCode, InvalidModelOutput, JobEnded, ModelDisconnected
-from shared.jobs.events import Progress, Reset
 from shared.jobs.job import JobStatus
 from shared.jobs.store import JobGuard
 from shared.llm.model import Finished, ModelRequest, TextDelta
+from shared.log.events import Progress, Reset
 from tests.fakes.model import USAGE, ScriptedModel
 from tests.unit.ideation.desk import TEN, Desk, answer, draft, drafts
 

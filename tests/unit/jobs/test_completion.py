@@ -10,11 +10,11 @@ import pytest
 from shared.errors import AttemptSuperseded, ErrorCode, JobEnded
 from shared.jobs.completion import STACK_TRACE_CHARS, CaughtError, FailureInvocation, fault_of
 from shared.jobs.endings import ensure_terminal_event, terminal_events
-from shared.jobs.events import Cancelled, Complete, Failed, Progress
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.jobs.stages import StageInvocation
 from shared.jobs.store import JobGuard
-from shared.jobs.usage import TokenUsage
+from shared.log.events import Cancelled, Complete, Failed, Progress
+from shared.log.usage import TokenUsage
 from tests.fakes.core import Core, a_job
 
 GONE = "job_00000000000000000000000000"

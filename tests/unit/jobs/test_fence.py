@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.jobs.endings import OUTSIDE
-from shared.jobs.fence import Fence
+from shared.log.fence import Fence
 
 NONCES = st.integers(0, 2**32 - 1).map(lambda number: f"{number:08x}")
 FENCES = st.builds(Fence, st.integers(1, 99_999), st.integers(0, 999), st.integers(0, 999), NONCES)

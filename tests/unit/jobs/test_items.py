@@ -9,12 +9,12 @@ import pytest
 
 from shared.errors import AttemptSuperseded, InternalFault, ModelUnavailable
 from shared.jobs.completion import CaughtError, FailureInvocation
-from shared.jobs.event_log import LogBounds, LogTail
-from shared.jobs.events import Delta, Item, Progress, Reset, StageStarted
 from shared.jobs.job import Job
-from shared.jobs.reader import LogReader
 from shared.jobs.stages import StageInvocation, StageRun
-from shared.jobs.writer import MAX_ITEM_BYTES
+from shared.log.event_log import LogBounds, LogTail
+from shared.log.events import Delta, Item, Progress, Reset, StageStarted
+from shared.log.reader import LogReader
+from shared.log.writer import MAX_ITEM_BYTES
 from tests.fakes.core import Core, ScriptedStage, a_request, says
 from tests.fakes.event_log import FakeEventLog
 

@@ -17,15 +17,16 @@ from shared.errors import (
 )
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.creating import CLAIM_SECONDS
-from shared.jobs.events import Cancelled, Delta, Failed
 from shared.jobs.executions import ExecutionNotStarted
-from shared.jobs.fence import Fence
 from shared.jobs.idempotency import KeyClaim, hash_of_request
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import CheckpointRef, Fault, Job, JobLinks, JobStatus
 from shared.jobs.starting import NotStarted
 from shared.jobs.store import JobFilter, JobGuard
-from shared.jobs.writer import claim, compact
+from shared.log.claim import claim
+from shared.log.compaction import compact
+from shared.log.events import Cancelled, Delta, Failed
+from shared.log.fence import Fence
 from tests.fakes.core import PIPELINES, Core, PoemInput, a_request
 from tests.fakes.executions import FakeExecutions
 

@@ -7,9 +7,10 @@ import statistics
 
 import pytest
 
-from shared.jobs.events import Delta, Progress
-from shared.jobs.reader import CLOSE_LOOK, LONGEST_WAIT, SHORTEST_WAIT, Frame, Pace
-from shared.jobs.writer import COALESCE_SECONDS
+from shared.log.events import Delta, Progress
+from shared.log.pace import CLOSE_LOOK, LONGEST_WAIT, SHORTEST_WAIT, Pace
+from shared.log.reader import Frame
+from shared.log.writer import COALESCE_SECONDS
 
 TEXT = [Frame(1, Delta(text="x"))]
 CLOCKS_APART = 1_800_000_000.0

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 import pytest
 
 from shared.errors import InvalidInput
-from shared.jobs import reader as reading
+from shared.jobs import watcher as watching
 from shared.jobs.checkpoints import StageOutput
-from shared.jobs.event_log import Batch, LogEntry, LogSnapshot, LogTail
-from shared.jobs.events import Cancelled, Complete, Delta, Progress, Snapshot, StageStarted, StoredEvent
-from shared.jobs.fence import Fence
 from shared.jobs.job import CheckpointRef, JobStatus
-from shared.jobs.reader import Frame, LogReader
 from shared.jobs.store import JobGuard
-from shared.jobs.usage import TokenUsage
-from shared.jobs.writer import claim, compact
+from shared.log.claim import claim
+from shared.log.compaction import compact
+from shared.log.event_log import Batch, LogEntry, LogSnapshot, LogTail
+from shared.log.events import Cancelled, Complete, Delta, Progress, Snapshot, StageStarted, StoredEvent
+from shared.log.fence import Fence
+from shared.log.reader import Frame, LogReader
+from shared.log.usage import TokenUsage
 from tests.fakes.clock import NOON, SettableClock
 from tests.fakes.core import Core
 from tests.fakes.event_log import FakeEventLog
@@ -130,7 +131,7 @@ async def collect(core: Core, job_id: str, after: int = 0) -> list[Frame]:
 class TestFollowing:
     @pytest.fixture(autouse=True)
     def _look_at_the_job_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(reading, "JOB_CHECK_SECONDS", 0.02)
+        monkeypatch.setattr(watching, "JOB_CHECK_SECONDS", 0.02)
 
     def test_following_ends_with_the_terminal_event(self) -> None:
         core = Core()

@@ -8,12 +8,12 @@ import pytest
 
 from shared.errors import CheckpointUnfit, Conflict, Forbidden, ModelUnavailable, NotFound, RateLimitExceeded
 from shared.jobs.completion import CaughtError, FailureInvocation
-from shared.jobs.events import Cancelled, Delta, Failed, Reset, Snapshot, StageStarted
 from shared.jobs.job import Job, JobStatus
-from shared.jobs.reader import LogReader
 from shared.jobs.starting import NotStarted
 from shared.jobs.store import JobGuard
-from shared.jobs.writer import MAX_DELTA_CHARS
+from shared.log.events import Cancelled, Delta, Failed, Reset, Snapshot, StageStarted
+from shared.log.reader import LogReader
+from shared.log.writer import MAX_DELTA_CHARS
 from tests.fakes.core import Core, ScriptedStage, a_request, fails, says
 
 

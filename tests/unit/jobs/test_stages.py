@@ -18,13 +18,13 @@ from shared.errors import (
     StorageUnavailable,
 )
 from shared.jobs import stages as running
-from shared.jobs import writer as writing
-from shared.jobs.event_log import LogBounds
-from shared.jobs.events import Delta, Progress, Reset, StageStarted
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.stages import StageInvocation, StageRun
 from shared.jobs.store import JobGuard
-from shared.jobs.usage import TokenUsage
+from shared.log import writer as writing
+from shared.log.event_log import LogBounds
+from shared.log.events import Delta, Progress, Reset, StageStarted
+from shared.log.usage import TokenUsage
 from shared.observability import log as logging
 from tests.fakes.core import Core, PoemInput, ScriptedStage, fails, says
 
@@ -193,7 +193,7 @@ class TestRetries:
     ) -> None:
         # Lambda may be called twice for one retry: both carry the same count, and the nonce decides who outranks whom.
         nonces = iter(("00000002", "00000001", "00000003"))
-        monkeypatch.setattr("shared.jobs.fence.secrets.token_hex", lambda _: next(nonces))
+        monkeypatch.setattr("shared.log.fence.secrets.token_hex", lambda _: next(nonces))
         core = Core()
         job = core.new_job()
         stage = draft(fails(StorageUnavailable("no answer"), after="a riv"), says("a river"))

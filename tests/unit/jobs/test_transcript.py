@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ErrorCode
-from shared.jobs.event_log import LogSnapshot
-from shared.jobs.events import Cancelled, Complete, Delta, Progress, Reset, Snapshot, StageStarted, StoredEvent, Tool
-from shared.jobs.transcript import Transcript
-from shared.jobs.usage import TokenUsage
+from shared.log.event_log import LogSnapshot
+from shared.log.events import Cancelled, Complete, Delta, Progress, Reset, Snapshot, StageStarted, StoredEvent, Tool
+from shared.log.transcript import Transcript
+from shared.log.usage import TokenUsage
 
 
 def reset(text: str, progress: float = 0) -> Reset:

@@ -11,13 +11,15 @@ from typing import TypeVar
 import pytest
 
 from shared.errors import AttemptSuperseded, JobEnded, MillraceError, StorageThrottled, StorageUnavailable
-from shared.jobs import writer as writing
-from shared.jobs.event_log import MAX_BATCH, Batch, LogBounds, LogTail
-from shared.jobs.events import Cancelled, Delta, Progress, Reset, StoredEvent, Tool
-from shared.jobs.fence import Fence
-from shared.jobs.reader import LogReader
-from shared.jobs.transcript import Transcript
-from shared.jobs.writer import LogWriter, claim, claim_after, compact
+from shared.log import writer as writing
+from shared.log.claim import claim
+from shared.log.compaction import compact
+from shared.log.event_log import MAX_BATCH, Batch, LogBounds, LogTail
+from shared.log.events import Cancelled, Delta, Progress, Reset, StoredEvent, Tool
+from shared.log.fence import Fence
+from shared.log.reader import LogReader
+from shared.log.transcript import Transcript
+from shared.log.writer import LogWriter
 from tests.fakes.clock import NOON, SettableClock
 from tests.fakes.core import until
 from tests.fakes.event_log import FakeEventLog
@@ -51,7 +53,7 @@ def pen(
 
 def run(stream: LogWriter, work: Callable[[], Awaitable[T]]) -> T:
     async def main() -> T:
-        return await stream.run(work())
+        return await stream.write_while(work())
 
     return asyncio.run(main())
 
@@ -394,8 +396,8 @@ class TestFencing:
     def test_a_claim_at_a_place_somebody_has_taken_says_so(self) -> None:
         log = FakeEventLog()
         claim(log, JOB, FIRST, (Delta(text="first"),), at=SettableClock())
-        assert claim_after(log, JOB, SECOND, (Delta(text="x"),), LogTail(), at=SettableClock()) is None
-        assert claim_after(log, JOB, SECOND, (Delta(text="x"),), log.tail(JOB), at=SettableClock()) == log.tail(JOB)
+        assert claim(log, JOB, SECOND, (Delta(text="x"),), at=SettableClock(), expected=LogTail()) is None
+        assert claim(log, JOB, SECOND, (Delta(text="x"),), at=SettableClock(), expected=log.tail(JOB)) == log.tail(JOB)
 
 
 class FaultyLog(FakeEventLog):

@@ -10,10 +10,10 @@ import pytest
 
 from local.api.client import JobsClient, Received, Refused, Unreachable, Unreadable
 from shared.errors import ErrorCode
-from shared.jobs.events import Complete, Connected, Delta, Progress, Snapshot, StageStarted, StreamEvent
-from shared.jobs.reader import Frame
-from shared.jobs.transcript import Transcript
-from shared.jobs.usage import TokenUsage
+from shared.log.events import Complete, Connected, Delta, Progress, Snapshot, StageStarted, StreamEvent
+from shared.log.reader import Frame
+from shared.log.transcript import Transcript
+from shared.log.usage import TokenUsage
 from shared.web.envelope import ErrorBody, Exchange, Operation
 from shared.web.sse import HEADERS, HEARTBEAT, encode_connected, encode_frame
 

@@ -8,15 +8,15 @@ import pytest
 
 from shared.errors import ErrorCode, MillraceError, StorageThrottled
 from shared.jobs.chronicle import PREPARED_AT_MOST
-from shared.jobs.event_log import Batch, LogTail
-from shared.jobs.events import TERMINAL, Item
 from shared.jobs.executions import ExecutionState
-from shared.jobs.fence import Fence
 from shared.jobs.ids import new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus
 from shared.jobs.starting import NotStarted
 from shared.jobs.store import JobGuard
 from shared.jobs.sweeping import SETTLED_SECONDS
+from shared.log.event_log import Batch, LogTail
+from shared.log.events import TERMINAL, Item
+from shared.log.fence import Fence
 from shared.runs.chronicle import transform_id_of
 from shared.runs.run import Run, TransformStatus
 from tests.fakes.clock import NOON

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.errors import MillraceError, ModelUnavailable
-from shared.jobs.event_log import Batch, LogTail
-from shared.jobs.events import Item
 from shared.jobs.executions import ExecutionState, execution_name
-from shared.jobs.fence import Fence
 from shared.jobs.job import Job, JobStatus
-from shared.jobs.reader import transcript_of
 from shared.jobs.store import JobFilter, JobGuard
 from shared.jobs.sweeping import SETTLED_SECONDS
+from shared.log.event_log import Batch, LogTail
+from shared.log.events import Item
+from shared.log.fence import Fence
+from shared.log.reader import transcript_of
 from shared.runs.chronicle import STATUS
 from shared.runs.run import Lineage, Run
 from tests.fakes.core import SONG, Core, ScriptedStage
@@ -95,7 +95,7 @@ class RunMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.patches = [patch("shared.jobs.fence.secrets", Drawn), patch("shared.ulid.secrets", Drawn)]
+        self.patches = [patch("shared.log.fence.secrets", Drawn), patch("shared.ulid.secrets", Drawn)]
         for each in self.patches:
             each.start()
         self.runs, self.log = InterruptedRuns(), LogWithLateLines()

@@ -15,10 +15,10 @@ from shared.apps.suggestions.pipeline import PIPELINE
 from shared.apps.suggestions.prompts import output_schema
 from shared.apps.suggestions.stages import GenerateSuggestions, ValidateSuggestions, progress_of
 from shared.errors import ErrorCode, InvalidModelOutput, ModelDisconnected
-from shared.jobs.events import Progress, Reset
 from shared.jobs.job import Job
 from shared.jobs.pipelines import Pipelines
 from shared.llm.answers import complaint
+from shared.log.events import Progress, Reset
 from tests.fakes.core import Core
 from tests.fakes.model import USAGE, ScriptedModel
 

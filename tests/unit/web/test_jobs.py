@@ -15,7 +15,7 @@ from shared.apps.suggestions.pipeline import PIPELINE
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.jobs.pipelines import JobInput, Pipeline, Pipelines
 from shared.jobs.reading import JobView
-from shared.jobs.transcript import Transcript
+from shared.log.transcript import Transcript
 from shared.schema import Schema
 from shared.web.app import create_app
 from shared.web.envelope import Operation

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInput
-from shared.jobs.events import STREAM_EVENT, Connected, Delta, Reset
-from shared.jobs.reader import Frame
+from shared.log.events import STREAM_EVENT, Connected, Delta, Reset
+from shared.log.reader import Frame
 from shared.web.sse import HEARTBEAT, encode_connected, encode_frame, last_event_id
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -7,13 +7,14 @@ they become one item, keyed by its first number, so two writers who agree on whe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.jobs.events import TERMINAL, Item, StoredEvent
-from shared.jobs.fence import Fence
+from shared.log.events import TERMINAL, Delta, Item, Reset, StoredEvent
+from shared.log.fence import Fence
 
 MAX_BATCH = 4
 """The most events one append may hold: how far before a given number its item can begin."""
@@ -113,3 +114,18 @@ class EventLog(Protocol):
         Kept are the newest batch, where the log ends, and the first batch of every fence: it holds the place at which
         whoever wrote before would go on, so that however late it tries, it finds its place taken.
         """
+
+
+def text_bytes(events: Sequence[StoredEvent]) -> int:
+    """Return how many bytes of text and of items the events add to the log."""
+    return sum(_size(event) for event in events)
+
+
+def _size(event: StoredEvent) -> int:
+    match event:
+        case Delta(text=text) | Reset(text=text):
+            return len(text.encode())
+        case Item(data=data):
+            return len(json.dumps(data).encode())
+        case _:
+            return 0

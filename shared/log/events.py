@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from shared.errors import ErrorCode
-from shared.jobs.usage import TokenUsage
+from shared.log.usage import TokenUsage
 from shared.schema import Schema, adapter_of
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from shared.clock import Clock
-from shared.errors import AttemptStopped, AttemptSuperseded, JobEnded, StorageUnavailable
-from shared.jobs.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogSnapshot, LogTail, SequenceTaken
-from shared.jobs.events import TERMINAL, Delta, Item, Progress, Reset, StoredEvent
-from shared.jobs.fence import Fence
-from shared.jobs.transcript import Transcript
+from shared.errors import AttemptStopped, StorageUnavailable
+from shared.log.claim import refuse_if_beaten
+from shared.log.compaction import compact
+from shared.log.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogSnapshot, LogTail, SequenceTaken, text_bytes
+from shared.log.events import Delta, Item, Progress, Reset, StoredEvent
+from shared.log.fence import Fence
 
 COALESCE_SECONDS = 0.1
 """At most one write of deltas per this long (row C6)."""
@@ -29,72 +28,6 @@ MAX_ITEM_BYTES = 64_000
 """Largest item: fits beside the longest delta. What is larger belongs into the bucket, and its key into the item."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What an attempt says first: its events, and where the model's response stands after them (see `Batch`)."""
-
-    events: tuple[StoredEvent, ...]
-    cursor: str | None = None
-
-
-def refuse_if_beaten(tail: LogTail, fence: Fence) -> None:
-    """Raise AttemptStopped when the log's end shows that `fence` may write no more."""
-    if tail.fence is None:
-        return
-    if tail.terminal and tail.fence.generation >= fence.generation:
-        raise JobEnded("the job has ended")
-    if tail.fence > fence:
-        raise AttemptSuperseded("a newer attempt has taken over")
-
-
-def claim(log: EventLog, job_id: str, fence: Fence, events: tuple[StoredEvent, ...], *, at: Clock) -> LogTail:
-    """Append `events` at the end of the log, wherever that is by now, and answer the new end.
-
-    From this append on every attempt that was writing before loses its next append. Raises AttemptStopped when `fence`
-    is not entitled to the end of the log.
-    """
-    return claim_with(log, job_id, fence, lambda _: Opening(events), at=at)
-
-
-def claim_with(
-    log: EventLog, job_id: str, fence: Fence, opening: Callable[[LogTail], Opening], *, at: Clock
-) -> LogTail:
-    """`claim` with events that depend on the log so far: `opening` is asked again when that has grown meanwhile."""
-    while True:
-        tail = log.tail(job_id)
-        refuse_if_beaten(tail, fence)
-        said = opening(tail)
-        claimed = claim_after(log, job_id, fence, said.events, tail, at=at, cursor=said.cursor)
-        if claimed is None:
-            continue
-        end = log.tail(job_id)
-        if end.seq > claimed.seq:
-            # The place was free because compaction had emptied it while we looked away: the log goes on behind it.
-            refuse_if_beaten(end, fence)
-            raise AttemptSuperseded("the log has gone on meanwhile")
-        return claimed
-
-
-def claim_after(
-    log: EventLog,
-    job_id: str,
-    fence: Fence,
-    events: tuple[StoredEvent, ...],
-    tail: LogTail,
-    *,
-    at: Clock,
-    cursor: str | None = None,
-) -> LogTail | None:
-    """`claim`, if the log ends at `tail` as the caller believes; None when somebody has written since."""
-    refuse_if_beaten(tail, fence)
-    batch = Batch(tail.seq + 1, events, fence, at(), tail.log_bytes + _text_bytes(events), cursor)
-    try:
-        log.append(job_id, batch)
-    except SequenceTaken:
-        return None
-    return LogTail(batch.last, batch.log_bytes, fence, events[-1].type in TERMINAL, cursor)
 
 
 class LogWriter:
@@ -177,7 +110,7 @@ class LogWriter:
     async def keep(self, stage: str, key: str, data: dict[str, Any]) -> None:
         """Write what is buffered and an item that stands with it, in one append. Raises ValueError when too large."""
         item = Item(stage=stage, key=key, data=data, text_length=len(self.text))
-        if _size(item) > MAX_ITEM_BYTES:
+        if text_bytes((item,)) > MAX_ITEM_BYTES:
             raise ValueError(f"an item may have {MAX_ITEM_BYTES} bytes at most")
         async with self._writing:
             await self._write_buffered(item)
@@ -203,7 +136,7 @@ class LogWriter:
             if self._progress != self._written_progress:
                 await self._append((self._moved(),))
 
-    async def run(self, work: Awaitable[T]) -> T:
+    async def write_while(self, work: Awaitable[T]) -> T:
         """Do the work while its text is being written; end it as soon as this attempt may write no more."""
         worker = asyncio.ensure_future(work)
         pump = asyncio.create_task(self._pump())
@@ -265,7 +198,7 @@ class LogWriter:
         return Progress(progress=self._progress)
 
     async def _append(self, events: tuple[StoredEvent, ...]) -> None:
-        size = self._tail.log_bytes + _text_bytes(events)
+        size = self._tail.log_bytes + text_bytes(events)
         batch = Batch(self._tail.seq + 1, events, self._fence, self._clock(), size, self._written_cursor)
         try:
             await asyncio.to_thread(self._log.append, self._job_id, batch)
@@ -289,39 +222,3 @@ class LogWriter:
         # that place as it is.
         await asyncio.to_thread(self._still_ours)
         self._compacted = await asyncio.to_thread(compact, self._log, self._job_id, self._tail.log_bytes)
-
-
-def compact(log: EventLog, job_id: str, log_bytes: int) -> LogSnapshot | None:
-    """Fold all but the newest batch into a snapshot, drop what it covers, and answer it.
-
-    Folding a prefix of the log gives the same snapshot whoever does it, and however often.
-    """
-    standing = log.snapshot(job_id)
-    transcript = Transcript()
-    if standing is not None:
-        transcript = Transcript.of_snapshot(standing)
-    entries = log.read(job_id, after=transcript.seq)
-    for entry in entries:
-        if entry.seq != transcript.seq + 1 or entry.first == entries[-1].first:
-            break
-        transcript.apply(entry.seq, entry.event)
-    if transcript.seq == (standing.seq if standing else 0):
-        return standing
-    items = tuple(transcript.items.values())
-    snapshot = LogSnapshot(transcript.seq, transcript.text, transcript.stage, transcript.progress, log_bytes, items)
-    log.compact(job_id, snapshot)
-    return snapshot
-
-
-def _text_bytes(events: tuple[StoredEvent, ...]) -> int:
-    return sum(_size(event) for event in events)
-
-
-def _size(event: StoredEvent) -> int:
-    match event:
-        case Delta(text=text) | Reset(text=text):
-            return len(text.encode())
-        case Item(data=data):
-            return len(json.dumps(data).encode())
-        case _:
-            return 0

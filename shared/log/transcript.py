@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from shared.jobs.event_log import LogSnapshot
-from shared.jobs.events import TERMINAL, Delta, Item, Progress, Reset, Snapshot, StageStarted, StoredEvent, StreamEvent
+from shared.log.event_log import LogSnapshot
+from shared.log.events import TERMINAL, Delta, Item, Progress, Reset, Snapshot, StageStarted, StoredEvent, StreamEvent
 
 
 @dataclass(slots=True)

@@ -1,0 +1,86 @@
+"""Follow one job's log for a watcher, up to the terminal event."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+
+from shared.clock import Clock
+from shared.errors import FieldIssue, InvalidInput
+from shared.jobs.endings import ensure_terminal_event
+from shared.jobs.job import Job
+from shared.jobs.store import JobStore
+from shared.log.event_log import EventLog
+from shared.log.events import Complete
+from shared.log.pace import Pace
+from shared.log.reader import Frame, LogReader
+
+JOB_CHECK_SECONDS = 1.0
+"""After this long without an event the job itself is looked at: it may have ended or expired."""
+
+
+class JobWatcher:
+    """Follows jobs for watchers."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        event_log: EventLog,
+        result_of: Callable[[Job], dict[str, Any] | None],
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._log = event_log
+        self._result_of = result_of
+        self._clock = clock
+
+    def has_seen_the_end(self, job_id: str, *, after: int) -> bool:
+        """Whether nothing will follow event `after`. Raises InvalidInput when there is no such event."""
+        if after == 0:
+            return False
+        tail = self._log.tail(job_id)
+        if after > tail.seq:
+            raise InvalidInput([FieldIssue("Last-Event-ID", f"must be at most {tail.seq}, the id of the last event")])
+        return tail.terminal and after == tail.seq
+
+    async def follow(self, job_id: str, *, after: int) -> AsyncIterator[Frame | None]:
+        """The job's events beyond `after`, as they come, to the terminal one; None whenever there was nothing to see.
+
+        Ends without a terminal event only when the job has expired. A job found ended without its terminal event (the
+        process that ended it died in between) gets it here.
+        """
+        reader = LogReader(self._log, job_id, after=after)
+        pace = Pace()
+        checked_at = time.monotonic()
+        while True:
+            asked_at = time.monotonic()
+            frames = await asyncio.to_thread(reader.poll)
+            pace.looked(frames, asked_at, reader.written_at)
+            for frame in frames:
+                yield await self._complete(job_id, frame)
+            if frames and frames[-1].terminal:
+                return
+            if pace.silence >= JOB_CHECK_SECONDS and time.monotonic() - checked_at >= JOB_CHECK_SECONDS:
+                checked_at = time.monotonic()
+                if not await asyncio.to_thread(self._still_there, job_id):
+                    return
+            if not frames:
+                yield None
+            await asyncio.sleep(pace.wait())
+
+    async def _complete(self, job_id: str, frame: Frame) -> Frame:
+        if not isinstance(frame.event, Complete):
+            return frame
+        job = await asyncio.to_thread(self._jobs.get, job_id)
+        result = await asyncio.to_thread(self._result_of, job) if job else None
+        return replace(frame, event=frame.event.model_copy(update={"result": result}))
+
+    def _still_there(self, job_id: str) -> bool:
+        job = self._jobs.get(job_id)
+        if job is not None and job.status.ended:
+            ensure_terminal_event(self._log, job, clock=self._clock)
+        return job is not None
