@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from shared.jobs.completion import JobCompletion
     from shared.jobs.creating import JobCreation
     from shared.jobs.endings import JobEnder, Retention
-    from shared.jobs.limits import CreationLimit, StreamSlots
     from shared.jobs.reading import JobReading
     from shared.jobs.resuming import JobResumption
     from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRunner
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
     from shared.jobs.sweeping import StuckJobSweep
     from shared.jobs.tickets import TicketOffice
     from shared.jobs.watcher import JobWatcher
+    from shared.limits.creations import CreationLimit
+    from shared.limits.stream_slots import StreamSlots
     from shared.llm.model import ChatModel
     from shared.runs.chronicle import RunChronicle
     from shared.runs.reading import RunReading
@@ -178,7 +179,7 @@ def _chronicle() -> RunChronicle:
 
 @functools.cache
 def _creations() -> CreationLimit:
-    from shared.jobs.limits import CreationLimit
+    from shared.limits.creations import CreationLimit
 
     return CreationLimit(_records(), limit=CreationSettings.read().job_creations_per_minute, clock=utc_now)
 
@@ -318,7 +319,7 @@ def job_watcher() -> JobWatcher:
 
 @functools.cache
 def stream_slots() -> StreamSlots:
-    from shared.jobs.limits import StreamSlots
+    from shared.limits.stream_slots import StreamSlots
 
     settings = StreamSettings.read()
     return StreamSlots(

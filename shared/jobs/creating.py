@@ -21,10 +21,10 @@ from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys, KeyClaim, KeyTaken, hash_of_request
 from shared.jobs.ids import new_job_id, new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus, ids_of
-from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline
 from shared.jobs.starting import JobStarter
 from shared.jobs.store import JobStore
+from shared.limits.creations import CreationLimit
 from shared.observability.log import log
 from shared.observability.metrics import metrics
 

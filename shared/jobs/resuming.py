@@ -14,11 +14,11 @@ from shared.jobs.checkpoints import CheckpointStore, StageOutput
 from shared.jobs.chronicle import Chronicle, update_together
 from shared.jobs.executions import Executions
 from shared.jobs.job import Job, JobStatus, ids_of
-from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import Pipeline
 from shared.jobs.reading import owned_job
 from shared.jobs.starting import JobStarter
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
+from shared.limits.creations import CreationLimit
 from shared.log.claim import Opening, claim
 from shared.log.event_log import EventLog, LogTail
 from shared.log.events import Delta, Reset

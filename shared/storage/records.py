@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.jobs.idempotency import KeyClaim, KeyTaken
-from shared.jobs.limits import Versioned, VersionLost
+from shared.limits.records import Versioned, VersionLost
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_item
 from shared.storage.aws import dynamodb, refused_condition

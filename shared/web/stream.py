@@ -12,8 +12,8 @@ import anyio
 
 from shared.errors import TransientFault
 from shared.jobs.job import Job, ids_of
-from shared.jobs.limits import StreamSlots
 from shared.jobs.watcher import JobWatcher
+from shared.limits.stream_slots import StreamSlots
 from shared.log.events import Connected, Delta
 from shared.observability import tracing
 from shared.observability.log import log

@@ -14,7 +14,6 @@ from shared.jobs.creating import JobCreation, NewJob
 from shared.jobs.endings import JobEnder, Retention
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import Job, JobLinks
-from shared.jobs.limits import CreationLimit
 from shared.jobs.pipelines import JobInput, Pipeline, Pipelines, RunRecording
 from shared.jobs.reading import JobReading
 from shared.jobs.resuming import JobResumption
@@ -22,6 +21,7 @@ from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRun, Stag
 from shared.jobs.starting import JobStarter
 from shared.jobs.sweeping import StuckJobSweep
 from shared.jobs.watcher import JobWatcher
+from shared.limits.creations import CreationLimit
 from shared.log.event_log import LogBounds
 from shared.log.events import Item, StoredEvent
 from shared.log.transcript import Transcript

@@ -6,7 +6,7 @@ import threading
 
 from shared.clock import Clock
 from shared.jobs.idempotency import KeyClaim, KeyTaken
-from shared.jobs.limits import Versioned, VersionLost
+from shared.limits.records import Versioned, VersionLost
 
 
 class FakeRecordStore:

@@ -14,8 +14,8 @@ from shared.agents.store import AgentStore
 from shared.jobs.checkpoints import CheckpointStore
 from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys
-from shared.jobs.limits import RecordStore
 from shared.jobs.store import JobStore
+from shared.limits.records import RecordStore
 from shared.log.event_log import EventLog
 from shared.runs.store import RunStore
 from shared.storage import aws

@@ -13,8 +13,8 @@ from shared.errors import StorageThrottled, StorageUnavailable, TransientFault
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.idempotency import KeyClaim
 from shared.jobs.job import CheckpointRef
-from shared.jobs.limits import Versioned
 from shared.jobs.store import Alongside, JobFilter, JobGuard
+from shared.limits.records import Versioned
 from shared.log.event_log import Batch, LogSnapshot
 from shared.log.events import Delta
 from shared.log.fence import Fence

@@ -6,7 +6,9 @@ import pytest
 
 from shared.errors import RateLimitExceeded, StreamLimitExceeded
 from shared.jobs.idempotency import KeyClaim, KeyTaken
-from shared.jobs.limits import CreationLimit, StreamSlots, Versioned, VersionLost
+from shared.limits.creations import CreationLimit
+from shared.limits.records import Versioned, VersionLost
+from shared.limits.stream_slots import StreamSlots
 from tests.fakes.clock import NOON
 from tests.integration.storage.at_once import at_once
 from tests.integration.storage.ports import AwsServer, Ports, adapters

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import RateLimitExceeded, StreamLimitExceeded
-from shared.jobs.limits import CreationLimit, StreamSlots, Versioned, VersionLost
+from shared.limits.creations import CreationLimit
+from shared.limits.records import Versioned, VersionLost
+from shared.limits.stream_slots import StreamSlots
 from tests.fakes.clock import SettableClock
 from tests.fakes.records import FakeRecordStore
 
