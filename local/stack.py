@@ -31,7 +31,7 @@ from local.aws.iam import role_of
 from local.aws.xray import XRayDaemon
 from local.child import RUN_DIRECTORY
 from local.deployment import Deployment
-from local.model.turn import MODEL as SCRIPTED_MODEL
+from local.model.requests import MODEL as SCRIPTED_MODEL
 from local.template.intrinsics import ACCOUNT, REGION
 from local.template.template import Template
 

@@ -113,6 +113,11 @@ class Script:
         return Behaviour() if used_up else directed.behaviour
 
 
+def without_directives(prompt: str) -> str:
+    """Return the prompt without its `[[script: …]]`."""
+    return _DIRECTIVE.sub("", prompt)
+
+
 def _read_directive(found: re.Match[str]) -> Rule:
     settings: dict[str, str] = {}
     for setting in _SETTING.finditer(found["body"]):

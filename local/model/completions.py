@@ -10,43 +10,45 @@ from typing import Any
 
 from local.model.behaviour import Behaviour
 from local.model.connection import HttpConnection, HttpRequest
-from local.model.documents import STAMP
 from local.model.errors import BadRequest, error_document, send_scripted_error
-from local.model.turn import MODEL, Answer, Pace, Prompt, RequestRecord, Turns, json_body, with_time
+from local.model.output import Output
+from local.model.prompt import Prompt
+from local.model.requests import MODEL, Pace, RequestRecord, Requests, json_body
+from local.model.tokens import STAMP, with_time
 
 
 @dataclass(frozen=True, slots=True)
 class _Completion:
     record: RequestRecord
-    answer: Answer
+    output: Output
     behaviour: Behaviour
     pace: Pace
     usage_wanted: bool
 
     @property
     def usage(self) -> dict[str, int]:
-        asked, sent = self.answer.prompt_tokens, self.record.tokens_sent
+        asked, sent = self.output.prompt_tokens, self.record.tokens_sent
         return {"prompt_tokens": asked, "completion_tokens": sent, "total_tokens": asked + sent}
 
 
 class ChatCompletions:
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
 
     async def create(self, request: HttpRequest, connection: HttpConnection) -> None:
         """Raises BadRequest, UnreadableDirective and UnsupportedSchema."""
         body = json_body(request.body)
         prompt = _prompt(body)
-        record, behaviour = self._turns.take("chat.completions", prompt)
-        with record.answering(behaviour):
+        record, behaviour = self._requests.take("chat.completions", prompt)
+        with record.recording_end(behaviour):
             if behaviour.status is not None:
                 send_scripted_error(connection, behaviour, behaviour.status)
                 return
             completion = _Completion(
                 record=record,
-                answer=Answer.to(prompt, behaviour),
+                output=Output.of(prompt, behaviour),
                 behaviour=behaviour,
-                pace=self._turns.pace(behaviour),
+                pace=self._requests.pace(behaviour),
                 usage_wanted=bool((body.get("stream_options") or {}).get("include_usage")),
             )
             await (_stream(completion, connection) if body.get("stream") else _send_whole(completion, connection))
@@ -69,7 +71,7 @@ async def _stream(completion: _Completion, connection: HttpConnection) -> None:
     connection.start_stream("text/event-stream; charset=utf-8")
     record, behaviour = completion.record, completion.behaviour
     before, after = _frame_around_text(record)
-    for number, token in enumerate(completion.answer.tokens):
+    for number, token in enumerate(completion.output.tokens):
         if number == behaviour.breaks_off_after:
             break
         await completion.pace.reach(number)
@@ -90,7 +92,7 @@ async def _stream(completion: _Completion, connection: HttpConnection) -> None:
 
 def _end_stream(completion: _Completion, connection: HttpConnection) -> None:
     record, behaviour = completion.record, completion.behaviour
-    closing = b"" if behaviour.omit_finish_reason else _event(record, {}, completion.answer.finish_reason)
+    closing = b"" if behaviour.omit_finish_reason else _event(record, {}, completion.output.finish_reason)
     if completion.usage_wanted and not behaviour.omit_usage:
         closing += _data({**_head(record), "choices": [], "usage": completion.usage})
     connection.send(closing + b"data: [DONE]\n\n")
@@ -110,7 +112,7 @@ async def _break_off(behaviour: Behaviour, connection: HttpConnection) -> None:
 
 
 async def _send_whole(completion: _Completion, connection: HttpConnection) -> None:
-    record, behaviour, tokens = completion.record, completion.behaviour, completion.answer.tokens
+    record, behaviour, tokens = completion.record, completion.behaviour, completion.output.tokens
     await completion.pace.reach(0)
     record.first_token_at = time.time()
     await completion.pace.reach(len(tokens) - 1)
@@ -122,7 +124,7 @@ async def _send_whole(completion: _Completion, connection: HttpConnection) -> No
     message = {"role": "assistant", "content": text, "refusal": None}
     if behaviour.refusal:
         message = {"role": "assistant", "content": None, "refusal": text}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": completion.answer.finish_reason}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": completion.output.finish_reason}
     document = {**_head(record), "object": "chat.completion", "choices": [choice]}
     connection.send_json(200, document if behaviour.omit_usage else {**document, "usage": completion.usage})
 

@@ -43,7 +43,7 @@ class ModelControl:
         self._http.delete("/_requests").raise_for_status()
 
     def requests(self) -> list[dict[str, Any]]:
-        """Oldest first; the fields are those of `local.model.turn.RequestRecord`."""
+        """Oldest first; the fields are those of `local.model.requests.RequestRecord`."""
         records: list[dict[str, Any]] = self._http.get("/_requests").raise_for_status().json()["requests"]
         return records
 

@@ -1,15 +1,24 @@
-"""English for the scripted model: feature ideas told about what the prompt names, chosen by the prompt alone."""
+"""Generic English for the scripted model, about the subject that a prompt names."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from local.model.behaviour import without_directives
+
+_LABELLED_LINE: Final = re.compile(
+    r'^[^\w\n]*(?P<label>\w[\w -]{0,40}?)["*_]*\s*[:=]["*_]*\s*"?(?P<value>[^"\n]{1,200})', re.MULTILINE
+)
+_LONGEST_SUBJECT_IN_TITLE: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Idea:
+class Thought:
+    """A few sentences about a subject, in the parts that a document may ask for."""
+
     title: str
     rationale: str
     description: str
@@ -18,203 +27,110 @@ class Idea:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What a prompt asks about, as far as it can be recognised."""
+    """The subject of a prompt, and a vocabulary about it; `seed` decides between equal choices."""
 
     subject: str
-    feature_type: str
-    priority: str
     seed: int
 
+    def thought(self, position: int) -> Thought:
+        """Return the thought at a position of a list: different ones first, then the same again with a number."""
+        return fill_in(_THOUGHTS, self.subject, self.seed, position)
 
-_TEXT: Final = r'["*_]*\s*[:=]["*_]*\s*"?(?P<value>[^"\n]{1,200})'
-_SUBJECT: Final = re.compile(
-    r"(?:page[ _-]?or[ _-]?component|page(?:[ _-]?name)?|component(?:[ _-]?name)?|screen|subject|topic)" + _TEXT,
-    re.IGNORECASE,
+    def sentence(self, name: str, topic: int, position: int) -> str | None:
+        """Return a text for the property; see `local.model.documents.Vocabulary`."""
+        part = next((part for part, words in _PARTS if any(word in name for word in words)), None)
+        thought = self.thought(topic)
+        match part:
+            case "consideration":
+                return _consideration(thought, position)
+            case "title":
+                return thought.title
+            case "rationale":
+                return thought.rationale
+            case "description":
+                return thought.description
+            case _:
+                return None
+
+    def choice(self, name: str) -> Any:  # noqa: ARG002 - an application's vocabulary reads it
+        """Return None: the generic vocabulary does not know which value a prompt asks for."""
+        return None
+
+
+# A word that the name of a property contains → the part of a thought that the property gets. The first match decides.
+_PARTS: Final = (
+    ("consideration", ("consideration", "implementation", "risk", "note", "step", "task")),
+    ("title", ("title", "headline", "heading")),
+    ("rationale", ("rationale", "reason", "why", "justification", "benefit", "impact")),
+    ("description", ("description", "detail", "summary", "text", "content", "body", "answer")),
 )
-_TYPE: Final = re.compile(r"(?:feature[ _-]?type|kind(?: of feature)?|category)" + _TEXT, re.IGNORECASE)
-_PRIORITY: Final = re.compile(r"priority(?:[ _-]?level)?" + _TEXT, re.IGNORECASE)
-_TYPES: Final = ("enhancement", "new-capability", "optimization", "ui-improvement", "integration")
-_PRIORITIES: Final = ("low", "medium", "high", "critical")
 
-_SUBJECT_IN_TITLE: Final = 60
-
-_URGENCY: Final = {
-    "low": "It can wait for a quiet sprint and still pays for itself.",
-    "medium": "It fits the next planning round without moving anything else.",
-    "high": "It belongs near the top of the list: the loss is felt every day it is missing.",
-    "critical": "It should come before anything else, because people are stopped by it today.",
-}
-
-# Each: title, rationale, description, considerations. "{subject}" is what the prompt names.
-_IDEAS: Final[dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]]] = {
-    "enhancement": (
-        (
-            "Pick up where you left off in {subject}",
-            "People leave {subject} half done and start over when they come back.",
-            "Keep each person's place, filters and unsaved input for {subject} and offer them again on the next visit, "
-            "with one click to start afresh.",
-            (
-                "Store the draft per user with an expiry",
-                "Tell apart devices that edit the same draft",
-                "Never restore a secret",
-            ),
-        ),
-        (
-            "Undo for every action in {subject}",
-            "A confirmation dialog slows everybody down; a mistake only concerns a few.",
-            "Replace the confirmations of {subject} by an undo that stays ten seconds and works from the keyboard too.",
-            ("Delay the effect rather than reverse it", "Announce the undo to screen readers", "Log what was undone"),
-        ),
-        (
-            "Saved views for {subject}",
-            "The same three filters are set by hand every morning.",
-            "Let people name a combination of filter, order and columns of {subject} and share it as a link.",
-            ("Keep the view in the address", "Cope with columns that no longer exist", "Limit views per user"),
-        ),
+# Each: title, rationale, description, considerations. "{subject}" is the subject that the prompt names.
+_THOUGHTS: Final = (
+    (
+        "The smallest useful part of {subject}",
+        "A small result shows within a day whether the direction is right.",
+        "Choose one part of {subject} that can be finished alone, finish it, and show it to the people it is for.",
+        ("Choose the part with the fewest dependencies", "Write down what is left out", "Ask one person to try it"),
     ),
-    "new-capability": (
-        (
-            "Bulk actions for {subject}",
-            "Larger teams repeat one step of {subject} dozens of times.",
-            "Select many entries of {subject}, preview what would change, and run it as one job whose progress shows.",
-            ("Cap the size of one run", "Report partial failure per entry", "Make a repeated request harmless"),
-        ),
-        (
-            "Comments and mentions in {subject}",
-            "Decisions about {subject} are taken in chat, where nobody finds them later.",
-            "Attach a conversation to any entry of {subject}; a mention notifies, a resolved thread folds away.",
-            ("Check access when someone is mentioned", "Batch notifications", "Keep comments in the export"),
-        ),
-        (
-            "Scheduled reports from {subject}",
-            "Someone copies figures out of {subject} every Monday.",
-            "Send a chosen view of {subject} by mail or webhook on a schedule, as a table and as a file.",
-            ("Run in the reader's time zone", "Sign the webhook", "Stop after repeated failures and say so"),
-        ),
+    (
+        "{subject}, planned from the end",
+        "Most plans turn out to be wrong in their last step.",
+        "Describe {subject} as it is when it is complete. Then name what must be true one step earlier, and so on.",
+        ("Give each step one owner", "Mark the steps that nobody has tried", "Stop at the first step of today"),
     ),
-    "optimization": (
-        (
-            "Show {subject} before everything is loaded",
-            "Half of the wait in {subject} is for parts that are below the fold.",
-            "Render what {subject} shows first from a small answer, stream the rest, and keep the layout still.",
-            ("Reserve space so that nothing jumps", "Measure at the 95th percentile", "Keep one request per view"),
-        ),
-        (
-            "Cache what {subject} asks for twice",
-            "Nine of ten requests of {subject} return what was returned a minute ago.",
-            "Answer repeated reads of {subject} from a cache that a write invalidates, checked by an entity tag.",
-            (
-                "Key the cache by permission",
-                "Invalidate on write, not by time alone",
-                "Expose the hit rate as a metric",
-            ),
-        ),
-        (
-            "Less work per keystroke in {subject}",
-            "Typing in {subject} searches on every key and drops frames on small machines.",
-            "Wait for a pause, cancel the search that is out of date, and render only the visible rows of {subject}.",
-            ("Cancel on the server too", "Keep results in order of asking", "Test on a slow processor"),
-        ),
+    (
+        "Two versions of {subject}",
+        "People judge a comparison faster and better than a single draft.",
+        "Prepare {subject} in two versions that differ in one thing only, and let three people choose between them.",
+        ("Change only one thing", "Ask for the reason of each choice", "Keep the version that was not chosen"),
     ),
-    "ui-improvement": (
-        (
-            "An empty state that helps in {subject}",
-            "New people meet {subject} with nothing in it and leave.",
-            "Explain in one line what {subject} is for, show a worked example, and offer the first step as a button.",
-            ("Distinguish empty from filtered to nothing", "Translate the example", "Drop it after the first entry"),
-        ),
-        (
-            "Keyboard paths through {subject}",
-            "Frequent users of {subject} reach for the mouse forty times an hour.",
-            "Give every action of {subject} a shortcut, a visible focus and a palette that finds it by name.",
-            ("Leave the browser's own shortcuts alone", "List them on one page", "Test with a screen reader"),
-        ),
-        (
-            "Calmer errors in {subject}",
-            "A failed request in {subject} shows a code and clears the form.",
-            "Say what happened beside the field it concerns, keep what was typed, and offer the retry in place.",
-            ("Keep focus where it was", "Map every code to one sentence", "Do not rely on colour alone"),
-        ),
-    ),
-    "integration": (
-        (
-            "Webhooks for what happens in {subject}",
-            "Other tools ask {subject} every minute whether something has changed.",
-            "Send signed events from {subject} to endpoints people register, with retries and a log to replay from.",
-            ("Refuse private addresses", "Rotate signing keys", "Give each event an id that survives retries"),
-        ),
-        (
-            "Two-way calendar link for {subject}",
-            "Dates in {subject} are copied into calendars by hand and drift apart.",
-            "Publish the dates of {subject} as a calendar feed and take changes back through the provider's interface.",
-            ("Resolve conflicts by the later edit", "Ask for the narrowest scope", "Handle recurring entries"),
-        ),
-        (
-            "Import and export of {subject} as files",
-            "Moving to {subject} means typing everything in again.",
-            "Read and write {subject} as CSV and JSON, with a preview that names each row that does not fit.",
-            ("Stream large files", "Keep a stable column order", "Escape formulas in CSV"),
-        ),
-    ),
-}
+)
 
 
 def brief_of(messages: list[str]) -> Brief:
-    """Read the user's messages of a prompt, the last of which says most."""
+    """Return the subject of the user's messages: the value of the first line that is written as `label: value`."""
     text = "\n".join(messages)
-    subject = _found(_SUBJECT, text).rstrip(" .,;}")
-    return Brief(
-        subject=_with_article(subject) if subject else "this page",
-        feature_type=_one_of(_TYPES, _found(_TYPE, text), text) or _TYPES[0],
-        priority=_one_of(_PRIORITIES, _found(_PRIORITY, text), text) or "medium",
-        seed=int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]),
-    )
+    found = _LABELLED_LINE.search(without_directives(text))
+    subject = found["value"].strip().rstrip(" .,;}") if found else ""
+    return Brief(subject or "this request", seed_of(text))
 
 
-def idea(brief: Brief, position: int) -> Idea:
-    """The idea at a position of a list: distinct ones first, then further rounds of them."""
-    ideas = _IDEAS[brief.feature_type]
-    title, rationale, description, considerations = ideas[(brief.seed + position) % len(ideas)]
-    lap = position // len(ideas)
-    start = brief.seed % len(considerations)
-    return Idea(
-        title=title.format(subject=_shortened(brief.subject)) + (f", part {lap + 1}" if lap else ""),
-        rationale=f"{rationale.format(subject=brief.subject)} {_URGENCY[brief.priority]}",
-        description=description.format(subject=brief.subject),
+def seed_of(text: str) -> int:
+    """Return a number that depends on the text only."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6])
+
+
+def fill_in(
+    templates: tuple[tuple[str, str, str, tuple[str, ...]], ...], subject: str, seed: int, position: int
+) -> Thought:
+    """Return a thought about the subject from one of the templates; the seed decides which template comes first."""
+    title, rationale, description, considerations = templates[(seed + position) % len(templates)]
+    round_ = position // len(templates)
+    start = seed % len(considerations)
+    return Thought(
+        title=title.format(subject=_shortened(subject)) + (f", part {round_ + 1}" if round_ else ""),
+        rationale=rationale.format(subject=subject),
+        description=description.format(subject=subject),
         considerations=considerations[start:] + considerations[:start],
     )
 
 
 def essay(brief: Brief) -> str:
-    """An answer in prose, for requests without a schema."""
+    """Return a text for a prompt without a schema."""
     parts = [f"Three thoughts on {brief.subject}, from the scripted model."]
     for position in range(3):
-        thought = idea(brief, position)
+        thought = brief.thought(position)
         parts.append(f"{position + 1}. {thought.title}. {thought.rationale} {thought.description}")
     return "\n\n".join(parts)
 
 
-def _with_article(subject: str) -> str:
-    described = re.search(
-        r" (page|component|screen|form|dialog|panel|view|list|table|section|menu|bar|card|modal)$", subject
-    )
-    return f"the {subject}" if described and not subject.lower().startswith(("the ", "a ", "our ", "my ")) else subject
+def _consideration(thought: Thought, position: int) -> str:
+    round_ = position // len(thought.considerations)
+    text = thought.considerations[position % len(thought.considerations)]
+    return text + (f" (again, stage {round_ + 1})" if round_ else "")
 
 
 def _shortened(subject: str) -> str:
-    return subject if len(subject) <= _SUBJECT_IN_TITLE else subject[: _SUBJECT_IN_TITLE - 1].rstrip() + "…"
-
-
-def _found(pattern: re.Pattern[str], text: str) -> str:
-    found = pattern.search(text)
-    return found["value"].strip() if found else ""
-
-
-def _one_of(choices: tuple[str, ...], labelled: str, text: str) -> str | None:
-    """The choice a label names, or else the first that occurs anywhere."""
-    for words in (labelled, text):
-        plain = re.sub(r"[\s_]+", "-", words.lower())
-        named = [(found.start(), choice) for choice in choices if (found := re.search(rf"\b{choice}\b", plain))]
-        if named:
-            return min(named)[1]
-    return None
+    longest = _LONGEST_SUBJECT_IN_TITLE
+    return subject if len(subject) <= longest else subject[: longest - 1].rstrip() + "…"

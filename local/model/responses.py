@@ -13,7 +13,10 @@ from local.model.behaviour import Behaviour
 from local.model.connection import HttpConnection, HttpRequest
 from local.model.documents import UnsupportedSchema
 from local.model.errors import BadRequest, send_error, send_scripted_error
-from local.model.turn import MODEL, Answer, Pace, Prompt, RequestRecord, Turns, Watcher, json_body, with_time
+from local.model.output import Output
+from local.model.prompt import Prompt
+from local.model.requests import MODEL, Pace, RequestRecord, Requests, Watcher, json_body
+from local.model.tokens import with_time
 
 _KEPT: Final = 200
 _KEPT_SECONDS: Final = 600.0  # as long as OpenAI: https://developers.openai.com/api/docs/guides/background
@@ -28,7 +31,7 @@ class _Response:
 
     record: RequestRecord
     body: dict[str, Any]
-    answer: Answer
+    output: Output
     behaviour: Behaviour
     pace: Pace
     background: bool
@@ -42,7 +45,7 @@ class _Response:
 
     async def generate(self) -> None:
         try:
-            with self.record.answering(self.behaviour):
+            with self.record.recording_end(self.behaviour):
                 await self._speak()
         finally:
             self._over = True
@@ -93,7 +96,7 @@ class _Response:
 
     def document(self) -> dict[str, Any]:
         failed = self.status == "failed"
-        reason = {"length": "max_output_tokens"}.get(self.answer.finish_reason, self.answer.finish_reason)
+        reason = {"length": "max_output_tokens"}.get(self.output.finish_reason, self.output.finish_reason)
         return {
             "id": self.record.id,
             "object": "response",
@@ -125,7 +128,7 @@ class _Response:
         self.status = "in_progress"
         self._tell("response.in_progress", response=self.document())
         kind = "refusal" if self.behaviour.refusal else "output_text"
-        for number, token in enumerate(self.answer.tokens):
+        for number, token in enumerate(self.output.tokens):
             if number == self.behaviour.breaks_off_after and await self._breaks_off():
                 return
             await self.pace.reach(number)
@@ -156,7 +159,7 @@ class _Response:
         text = self._part()
         self._tell(f"response.{kind}.done", **_PLACE, item_id=self._item_id, **text)
         self._tell("response.content_part.done", **_PLACE, item_id=self._item_id, part=text)
-        self.status = "completed" if self.answer.finish_reason == "stop" else "incomplete"
+        self.status = "completed" if self.output.finish_reason == "stop" else "incomplete"
         self._tell("response.output_item.done", output_index=0, item=self._item())
         if not self.behaviour.omit_finish_reason:
             self._tell(f"response.{self.status}", response=self.document())
@@ -183,7 +186,7 @@ class _Response:
     def _usage(self) -> dict[str, Any] | None:
         if self.behaviour.omit_usage or self.status not in {"completed", "incomplete"}:
             return None
-        asked, sent = self.answer.prompt_tokens, self.record.tokens_sent
+        asked, sent = self.output.prompt_tokens, self.record.tokens_sent
         return {
             "input_tokens": asked,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
@@ -205,8 +208,8 @@ class _Response:
 class Responses:
     """All of `/v1/responses`. The newest are kept, for a while; one that is forgotten stops being generated."""
 
-    def __init__(self, turns: Turns, *, most: int = _KEPT, seconds: float = _KEPT_SECONDS) -> None:
-        self._turns = turns
+    def __init__(self, requests: Requests, *, most: int = _KEPT, seconds: float = _KEPT_SECONDS) -> None:
+        self._requests = requests
         self._most = most
         self._seconds = seconds
         self._kept: OrderedDict[str, _Response] = OrderedDict()
@@ -235,23 +238,23 @@ class Responses:
     async def _create(self, request: HttpRequest, connection: HttpConnection) -> None:
         body = json_body(request.body)
         prompt = _prompt(body)
-        record, behaviour = self._turns.take("responses", prompt)
+        record, behaviour = self._requests.take("responses", prompt)
         if behaviour.status is not None:
-            with record.answering(behaviour):
+            with record.recording_end(behaviour):
                 send_scripted_error(connection, behaviour, behaviour.status)
             return
         response = _Response(
             record=record,
             body=body,
-            answer=_answer(record, prompt, behaviour),
+            output=_output(record, prompt, behaviour),
             behaviour=behaviour,
-            pace=self._turns.pace(behaviour),
+            pace=self._requests.pace(behaviour),
             background=bool(body.get("background")),
         )
         self._kept[record.id] = response
         response.generation = asyncio.get_running_loop().create_task(response.generate())
         try:
-            await _answer_with(response, connection, streamed=bool(body.get("stream")))
+            await _respond(response, connection, streamed=bool(body.get("stream")))
         except asyncio.CancelledError:
             if not response.background:
                 response.stop("client_disconnected")
@@ -266,7 +269,7 @@ class Responses:
             self._kept.pop(identity).stop("forgotten")
 
 
-async def _answer_with(response: _Response, connection: HttpConnection, *, streamed: bool) -> None:
+async def _respond(response: _Response, connection: HttpConnection, *, streamed: bool) -> None:
     if streamed:
         await response.watch(connection, None)
         return
@@ -300,9 +303,9 @@ def _cancel(response: _Response, connection: HttpConnection) -> None:
     connection.send_json(200, response.document())
 
 
-def _answer(record: RequestRecord, prompt: Prompt, behaviour: Behaviour) -> Answer:
+def _output(record: RequestRecord, prompt: Prompt, behaviour: Behaviour) -> Output:
     try:
-        return Answer.to(prompt, behaviour)
+        return Output.of(prompt, behaviour)
     except (BadRequest, UnsupportedSchema):
         record.end("rejected")
         raise

@@ -26,17 +26,17 @@ from local.model.completions import ChatCompletions
 from local.model.connection import HttpConnection, HttpRequest
 from local.model.documents import UnsupportedSchema
 from local.model.errors import BadRequest, send_error
+from local.model.requests import MODEL, Requests
 from local.model.responses import Responses
-from local.model.turn import MODEL, Turns
 
 
 class ModelServer:
     """Serves on a loopback port inside the running event loop. Paces are in milliseconds."""
 
     def __init__(self, *, first_token_ms: float = 50, token_ms: float = 5) -> None:
-        self._turns = Turns(first_token_ms, token_ms)
-        self._completions = ChatCompletions(self._turns)
-        self._responses = Responses(self._turns)
+        self._requests = Requests(first_token_ms, token_ms)
+        self._completions = ChatCompletions(self._requests)
+        self._responses = Responses(self._requests)
         self._server: asyncio.Server | None = None
 
     async def start(self, port: int = 0, host: str = "127.0.0.1", *, listener: socket.socket | None = None) -> int:
@@ -65,15 +65,15 @@ class ModelServer:
             case ("GET", "/healthz"):
                 connection.send_json(200, {"status": "ok", "model": MODEL})
             case ("POST", "/_script"):
-                self._turns.script.add(Rule.model_validate_json(request.body))
+                self._requests.script.add(Rule.model_validate_json(request.body))
                 connection.send_json(200, {"status": "ok"})
             case ("DELETE", "/_script"):
-                self._turns.script.clear()
+                self._requests.script.clear()
                 connection.send_json(200, {"status": "ok"})
             case ("GET", "/_requests"):
-                connection.send_json(200, {"requests": [asdict(record) for record in self._turns.requests]})
+                connection.send_json(200, {"requests": [asdict(record) for record in self._requests.records]})
             case ("DELETE", "/_requests"):
-                self._turns.requests.clear()
+                self._requests.records.clear()
                 connection.send_json(200, {"status": "ok"})
             case _:
                 _send_unknown(request, connection)

@@ -12,7 +12,7 @@ import httpx
 
 from local.aws.iam import grants_of
 from local.model.control import ModelControl
-from local.model.documents import split_tokens
+from local.model.tokens import split_tokens
 from local.stack import ROOT, LocalStack
 from local.template.template import Template
 from tests.api_user import FIELDS, WISH, ApiUser, data_of, refusal, wait_until

@@ -15,8 +15,8 @@ from pydantic import Field, TypeAdapter
 
 from local.model.connection import HttpConnection, HttpRequest
 from local.model.control import ModelControl
+from local.model.requests import Requests
 from local.model.responses import Responses
-from local.model.turn import Turns
 
 HELLO = {"model": "scripted-1", "input": "hello"}
 EVENT: TypeAdapter[Any] = TypeAdapter(Annotated[ResponseStreamEvent, Field(discriminator="type")])
@@ -173,8 +173,8 @@ class _Answers:
 @pytest.mark.parametrize(("most", "seconds", "kept"), [(2, 60, [404, 200, 200]), (9, 0, [404, 404, 404])])
 def test_responses_are_kept_for_a_bounded_time_and_number(most: int, seconds: float, kept: list[int]) -> None:
     async def run() -> tuple[list[int], list[str | None]]:
-        turns = Turns(first_token_ms=60_000, token_ms=0)
-        responses, client = Responses(turns, most=most, seconds=seconds), _Answers()
+        requests = Requests(first_token_ms=60_000, token_ms=0)
+        responses, client = Responses(requests, most=most, seconds=seconds), _Answers()
 
         async def call(method: str, path: str, body: bytes = b"") -> None:
             connection: HttpConnection = client  # type: ignore[assignment]
@@ -183,9 +183,9 @@ def test_responses_are_kept_for_a_bounded_time_and_number(most: int, seconds: fl
 
         for _ in range(3):
             await call("POST", "/v1/responses", json.dumps({**HELLO, "background": True}).encode())
-        for record in list(turns.requests):
+        for record in list(requests.records):
             await call("GET", f"/v1/responses/{record.id}")
-        ended = [record.ended for record in turns.requests]
+        ended = [record.ended for record in requests.records]
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         return [document["http"] for document in client.documents[3:]], ended

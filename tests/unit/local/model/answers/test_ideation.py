@@ -1,4 +1,4 @@
-"""What the scripted model brainstorms."""
+"""What the scripted model writes for brainstorming."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.model.documents import DocumentWriter
-from local.model.ideas import brainstorming
-from local.model.prose import brief_of
+from local.model.answers import ideation
+from local.model.prompt import Prompt
 from shared.apps.ideation.models import Draft, Groups, Idea, IdeationInput, Ranking
 from shared.apps.ideation.plan import planned_counts
 from shared.apps.ideation.prompts import (
@@ -23,13 +22,13 @@ from shared.apps.ideation.prompts import (
     ranking_messages,
     ranking_schema,
 )
-from shared.apps.suggestions.prompts import output_schema
 from shared.llm.model import Message, OutputSchema
 
 
 def answer(messages: tuple[Message, ...], schema: OutputSchema) -> dict[str, Any]:
-    document = brainstorming(schema.name, schema.schema, messages[-1].content)
-    assert document is not None
+    wanted = {"type": "json_schema", "name": schema.name, "schema": schema.schema}
+    prompt = Prompt("scripted-1", [{"role": "user", "content": messages[-1].content}], wanted, most_tokens=None)
+    document: dict[str, Any] = ideation.answer(prompt)
     jsonschema_rs.validate(schema.schema, document)
     return document
 
@@ -93,10 +92,3 @@ def test_arrangements_name_every_idea_once(count: int) -> None:
     groups = Groups.model_validate(answer(groups_messages(wanted, ideas), groups_schema(count)))
     assert (ranking.misfit(count), groups.misfit(count)) == (None, None)
     assert all(f"“Title ({each.number})”" in each.reason for each in ranking.ranking)
-
-
-@pytest.mark.parametrize("name", ["suggestions", "ideas"])
-def test_any_other_schema_is_left_to_the_writer_of_any_document(name: str) -> None:
-    schema = output_schema().schema
-    assert brainstorming(name, schema, "") is None
-    assert DocumentWriter(schema, brief_of([""])).write()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local.lambda_ import lazy_imports
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 SOURCES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(file.read_text())
     for file in (ROOT / "shared").rglob("*.py")

@@ -1,4 +1,4 @@
-"""What the scripted model says."""
+"""Documents that fit a JSON Schema."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.model.documents import STAMP, DocumentWriter, UnsupportedSchema, split_exactly, split_tokens, stamped
-from local.model.prose import brief_of, essay
-from shared.apps.suggestions.models import Suggestions
-from shared.apps.suggestions.prompts import output_schema
+from local.model.documents import DocumentWriter, UnsupportedSchema
+from local.model.prose import brief_of
+from local.model.tokens import STAMP, stamped
 
-BRIEF = brief_of(["Page or component: Checkout page\nFeature type: integration\nPriority: critical"])
+BRIEF = brief_of(["Topic: the sea\nLength: three lines"])
 
 names = st.sampled_from(["title", "rationale", "description", "implementationConsiderations", "steps", "x", "priority"])
 
@@ -93,73 +92,18 @@ def test_time_stamps_leave_the_document_valid_and_the_count_exact(schema: dict[s
     check(json.loads("".join(tokens).replace(STAMP, "1700000000000000000 ")), schema)
 
 
-SUGGESTIONS = {
-    "type": "object",
-    "properties": {
-        "suggestions": {"type": "array", "minItems": 4, "maxItems": 7, "items": {"$ref": "#/$defs/Suggestion"}}
-    },
-    "required": ["suggestions"],
-    "additionalProperties": False,
-    "$defs": {
-        "Suggestion": {
-            "type": "object",
-            "properties": {
-                "title": {"type": "string", "minLength": 1, "maxLength": 120},
-                "rationale": {"type": "string", "minLength": 1, "maxLength": 1000},
-                "description": {"type": "string", "minLength": 1, "maxLength": 2000},
-                "implementationConsiderations": {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": 8,
-                    "items": {"type": "string"},
-                },
-            },
-            "required": ["title", "rationale", "description", "implementationConsiderations"],
-            "additionalProperties": False,
-        }
-    },
-}
-
-
-def test_suggestions_speak_of_what_the_prompt_names_and_differ() -> None:
-    document = DocumentWriter(SUGGESTIONS, BRIEF).write()
-    check(document, SUGGESTIONS)
-    suggestions = document["suggestions"]
-    assert len(suggestions) == 4
-    assert all("the Checkout page" in suggestion["title"] for suggestion in suggestions)
-    assert len({suggestion["title"] for suggestion in suggestions}) == 4
-    assert "people are stopped by it today" in suggestions[0]["rationale"], "the priority is critical"
-    assert len(set(suggestions[0]["implementationConsiderations"])) == 3
-
-
-@pytest.mark.parametrize(
-    "prompt",
-    [
-        "Page or component: Cart\nFeature type: optimization\nPriority level: low",
-        "Page or component: Cart\nKind of feature: optimization\nPriority: low\nContext: an integration is critical",
-        '{"pageOrComponent": "Cart", "featureType": "optimization", "priorityLevel": "low"}',
-        "- **pageOrComponent**: Cart\n- **featureType**: optimization\n- **priorityLevel**: low",
-    ],
-)
-def test_the_brief_is_found_however_the_prompt_writes_it(prompt: str) -> None:
-    brief = brief_of([prompt])
-    assert (brief.subject, brief.feature_type, brief.priority) == ("Cart", "optimization", "low")
-
-
-def test_every_token_of_a_benchmark_carries_a_time_stamp_inside_the_document() -> None:
-    tokens = stamped(DocumentWriter(SUGGESTIONS, BRIEF).write(), 200)
-    assert [token.count(STAMP) for token in tokens] == [1] * 200
-
-
-@pytest.mark.parametrize(
-    "prompt", ["a page", f"Page or component: {'x' * 200}", f"Page or component: {'long words ' * 18}"]
-)
-@pytest.mark.parametrize("stamps", [0, 200, 2000])
-def test_suggestions_keep_to_lengths_that_strict_schemas_cannot_state(prompt: str, stamps: int) -> None:
-    document = DocumentWriter(output_schema().schema, brief_of([prompt])).write()
-    if stamps:
-        document = json.loads("".join(stamped(document, stamps)).replace(STAMP, "1700000000000000000 "))
-    assert len(Suggestions.model_validate(document).suggestions) == 3
+def test_an_unknown_schema_gets_texts_about_the_subject_of_the_prompt() -> None:
+    item = {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in ("title", "reason", "line", "summary")},
+        "required": ["title", "reason", "line", "summary"],
+    }
+    schema = {"type": "object", "properties": {"verses": {"type": "array", "minItems": 4, "items": item}}}
+    document = DocumentWriter(schema, BRIEF).write()
+    check(document, schema)
+    verses = document["verses"]
+    assert len({verse["title"] for verse in verses}) == 4
+    assert all("the sea" in verse[name] for verse in verses for name in ("title", "line", "summary"))
 
 
 def test_a_recursive_schema_ends() -> None:
@@ -191,23 +135,6 @@ def test_a_recursive_schema_ends() -> None:
         {"type": "set"},
     ],
 )
-def test_what_it_cannot_write_it_says(schema: dict[str, Any]) -> None:
+def test_an_unsupported_schema_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedSchema):
         DocumentWriter(schema, BRIEF).write()
-
-
-@given(text=st.text())
-def test_tokens_are_the_text(text: str) -> None:
-    assert "".join(split_tokens(text)) == text
-
-
-@given(text=st.text(), count=st.integers(1, 50))
-def test_an_exact_number_of_tokens_is_the_text_with_blanks_at_most(text: str, count: int) -> None:
-    tokens = split_exactly(text, count)
-    assert len(tokens) == count
-    assert all(tokens)
-    assert "".join(tokens).rstrip(" ") == text.rstrip(" ")
-
-
-def test_prose_names_its_origin() -> None:
-    assert "scripted model" in essay(BRIEF)

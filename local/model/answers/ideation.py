@@ -1,11 +1,13 @@
-"""What the scripted model brainstorms, ranks and groups: about the platform and the genres that the prompt names."""
+"""What the scripted model writes for the application `ideation`: ideas, a ranking and groups."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+
+from local.model.prompt import Prompt
+from local.model.prose import seed_of
 
 Schema = dict[str, Any]
 
@@ -17,7 +19,7 @@ _SECOND: Final = (
     *("Lighthouse", "Orchard", "Archive", "Carousel", "Harbour", "Signal"),
     *("Kitchen", "Map", "Choir", "Elevator", "Greenhouse", "Ferry"),
 )
-# Genres are put in as they are called, wherever grammar does not care what they are called.
+# A genre is inserted where any name fits the grammar.
 _LOGLINES: Final = (
     "{genre} from an unlikely angle: {thing} is the only witness, and in this {platform} it changes its story nightly.",
     "Two strangers inherit {thing} and one summer to agree on what it is for; this {platform} is {genre} at heart.",
@@ -54,15 +56,16 @@ _GROUPS: Final = (
 _IDEAS_PER_GROUP: Final = 4
 
 
-def brainstorming(name: str, schema: Schema, prompt: str) -> dict[str, Any] | None:
-    """The document for a schema of a brainstorming job, or None for any other; the same prompt gives the same one."""
-    found = _WRITERS.get((name, *schema.get("$defs", {})))
-    return None if found is None else found(schema, prompt)
+def answer(prompt: Prompt) -> Any:
+    """Return the document for a prompt of this application, or None for any other prompt."""
+    schema = prompt.schema
+    write = None if schema is None else _WRITERS.get((prompt.schema_name, *schema.get("$defs", {})))
+    return None if schema is None or write is None else write(schema, prompt.text)
 
 
 def _ideas(schema: Schema, prompt: str) -> dict[str, Any]:
     platform = _labelled("Platform", prompt) or "story"
-    unused = enumerate(_unused_titles(_seed(platform), prompt))
+    unused = enumerate(_unused_titles(seed_of(platform), prompt))
     document: dict[str, Any] = {}
     for name, wanted in schema["properties"].items():
         genre = str(wanted.get("description", name)).rpartition(" > ")[2].removeprefix("ideas for ")
@@ -80,9 +83,9 @@ def _idea(number: int, title: str, genre: str, platform: str) -> dict[str, str]:
 
 
 def _unused_titles(seed: int, prompt: str) -> Iterator[str]:
-    """Titles that the prompt does not name; 144 at most, neighbours with no word in common."""
-    for place in range(seed, seed + len(_FIRST) * len(_SECOND)):
-        row, column = place // len(_FIRST) % len(_SECOND), place % len(_FIRST)
+    """Yield titles that the prompt does not contain: 144 at most; two in a row have no word in common."""
+    for number in range(seed, seed + len(_FIRST) * len(_SECOND)):
+        row, column = number // len(_FIRST) % len(_SECOND), number % len(_FIRST)
         title = f"The {_FIRST[column]} {_SECOND[(row + column) % len(_SECOND)]}"
         if title not in prompt:
             yield title
@@ -90,12 +93,12 @@ def _unused_titles(seed: int, prompt: str) -> Iterator[str]:
 
 def _ranking(schema: Schema, prompt: str) -> dict[str, Any]:
     numbers = sorted(
-        schema["$defs"]["Ranked"]["properties"]["number"]["enum"], key=lambda each: _seed(f"{each}{prompt}")
+        schema["$defs"]["Ranked"]["properties"]["number"]["enum"], key=lambda each: seed_of(f"{each}{prompt}")
     )
     return {
         "ranking": [
-            {"number": number, "reason": _REASONS[place % len(_REASONS)].format(title=_title_of(number, prompt))}
-            for place, number in enumerate(numbers)
+            {"number": number, "reason": _REASONS[index % len(_REASONS)].format(title=_title_of(number, prompt))}
+            for index, number in enumerate(numbers)
         ]
     }
 
@@ -106,14 +109,14 @@ def _groups(schema: Schema, _: str) -> dict[str, Any]:
     count = min(max(len(numbers) // _IDEAS_PER_GROUP, bounds["minItems"]), bounds["maxItems"])
     return {
         "groups": [
-            {"name": name, "reason": reason, "numbers": numbers[place::count]}
-            for place, (name, reason) in enumerate(_GROUPS[:count])
+            {"name": name, "reason": reason, "numbers": numbers[index::count]}
+            for index, (name, reason) in enumerate(_GROUPS[:count])
         ]
     }
 
 
-# By the schema's name and that of its one definition.
-_WRITERS: Final[dict[tuple[str, ...], Callable[[Schema, str], dict[str, Any]]]] = {
+# The name of the schema and of its only definition → the function that writes its document.
+_WRITERS: Final[dict[tuple[str | None, ...], Callable[[Schema, str], dict[str, Any]]]] = {
     ("ideas", "Draft"): _ideas,
     ("ranking", "Ranked"): _ranking,
     ("groups", "Group"): _groups,
@@ -128,7 +131,3 @@ def _title_of(number: int, prompt: str) -> str:
 def _labelled(label: str, prompt: str) -> str | None:
     found = re.search(rf"^{label}: (.*)$", prompt, re.MULTILINE)
     return found[1].strip() if found else None
-
-
-def _seed(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6])

@@ -1,0 +1,92 @@
+"""What the scripted model writes for feature suggestions."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema_rs
+import pytest
+
+from local.model.answers.suggestions import answer, feature_brief
+from local.model.documents import DocumentWriter
+from local.model.prompt import Prompt
+from local.model.tokens import STAMP, stamped
+from shared.apps.suggestions.models import Suggestions
+from shared.apps.suggestions.prompts import output_schema
+
+BRIEF = feature_brief("Page or component: Checkout page\nFeature type: integration\nPriority: critical")
+
+SUGGESTIONS = {
+    "type": "object",
+    "properties": {
+        "suggestions": {"type": "array", "minItems": 4, "maxItems": 7, "items": {"$ref": "#/$defs/Suggestion"}}
+    },
+    "required": ["suggestions"],
+    "additionalProperties": False,
+    "$defs": {
+        "Suggestion": {
+            "type": "object",
+            "properties": {
+                "title": {"type": "string", "minLength": 1, "maxLength": 120},
+                "rationale": {"type": "string", "minLength": 1, "maxLength": 1000},
+                "description": {"type": "string", "minLength": 1, "maxLength": 2000},
+                "implementationConsiderations": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": 8,
+                    "items": {"type": "string"},
+                },
+            },
+            "required": ["title", "rationale", "description", "implementationConsiderations"],
+            "additionalProperties": False,
+        }
+    },
+}
+
+
+def asked(text: str) -> Prompt:
+    """A request of the pipeline with this text as its user message."""
+    schema = output_schema()
+    wanted = {"type": "json_schema", "name": schema.name, "schema": schema.schema}
+    return Prompt("scripted-1", [{"role": "user", "content": text}], wanted, most_tokens=None)
+
+
+def test_suggestions_name_the_page_and_differ_from_each_other() -> None:
+    document = DocumentWriter(SUGGESTIONS, BRIEF).write()
+    jsonschema_rs.validate(SUGGESTIONS, json.loads(json.dumps(document)))
+    suggestions = document["suggestions"]
+    assert len(suggestions) == 4
+    assert all("the Checkout page" in suggestion["title"] for suggestion in suggestions)
+    assert len({suggestion["title"] for suggestion in suggestions}) == 4
+    assert "people are stopped by it today" in suggestions[0]["rationale"], "the priority is critical"
+    assert len(set(suggestions[0]["implementationConsiderations"])) == 3
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Page or component: Cart\nFeature type: optimization\nPriority level: low",
+        "Page or component: Cart\nKind of feature: optimization\nPriority: low\nContext: an integration is critical",
+        '{"pageOrComponent": "Cart", "featureType": "optimization", "priorityLevel": "low"}',
+        "- **pageOrComponent**: Cart\n- **featureType**: optimization\n- **priorityLevel**: low",
+    ],
+)
+def test_the_brief_is_read_from_every_notation_of_a_prompt(prompt: str) -> None:
+    brief = feature_brief(prompt)
+    assert (brief.subject, brief.feature_type, brief.priority) == ("Cart", "optimization", "low")
+
+
+def test_every_token_of_a_benchmark_carries_a_time_stamp_inside_the_document() -> None:
+    tokens = stamped(DocumentWriter(SUGGESTIONS, BRIEF).write(), 200)
+    assert [token.count(STAMP) for token in tokens] == [1] * 200
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a page", f"Page or component: {'x' * 200}", f"Page or component: {'long words ' * 18}"]
+)
+@pytest.mark.parametrize("stamps", [0, 200, 2000])
+def test_suggestions_keep_to_lengths_that_strict_schemas_cannot_state(prompt: str, stamps: int) -> None:
+    document = answer(asked(prompt))
+    if stamps:
+        document = json.loads("".join(stamped(document, stamps)).replace(STAMP, "1700000000000000000 "))
+    assert len(Suggestions.model_validate(document).suggestions) == 3

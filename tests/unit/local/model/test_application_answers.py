@@ -1,0 +1,37 @@
+"""Finding the application whose prompt it is."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from local.applications import modules_of
+from local.model import answers
+from local.model.application_answers import application_answer
+from local.model.prompt import Prompt
+from shared.apps.suggestions.prompts import output_schema
+
+UNKNOWN: dict[str, Any] = {"type": "object", "properties": {"lines": {"type": "array", "items": {"type": "string"}}}}
+
+
+def asked(name: str | None = None, schema: dict[str, Any] | None = None) -> Prompt:
+    wanted = {} if schema is None else {"type": "json_schema", "name": name, "schema": schema}
+    return Prompt("scripted-1", [{"role": "user", "content": "Topic: the sea"}], wanted, most_tokens=None)
+
+
+def test_a_prompt_of_an_application_gets_its_answer() -> None:
+    schema = output_schema()
+    assert list(application_answer(asked(schema.name, schema.schema))) == ["suggestions"]
+
+
+@pytest.mark.parametrize("module", list(modules_of(answers)), ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "prompt",
+    [asked(), asked("haiku", UNKNOWN), asked("suggestions", UNKNOWN), asked("ideas", UNKNOWN)],
+    ids=["text", "unknown", "same name", "same name again"],
+)
+def test_an_application_leaves_other_prompts_alone(module: ModuleType, prompt: Prompt) -> None:
+    assert module.answer(prompt) is None
+    assert application_answer(prompt) is None
