@@ -1,4 +1,4 @@
-# Millrace. `make help` lists what can be done.
+# Millrace. `make help` lists every target.
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -7,7 +7,7 @@ BIN := .venv/bin
 SAM_BIN := .venv-sam/bin
 BROWSER_BIN := .venv-browser/bin
 UV_VERSION := 0.13.8
-# The machine's own certificates, as pip uses them: many networks have one of their own.
+# Use the machine's certificates, as pip does: many networks add their own.
 export UV_SYSTEM_CERTS := 1
 
 .PHONY: help
@@ -37,10 +37,10 @@ help: ## list every target
 	@touch $@
 
 .PHONY: setup
-setup: .venv/.synced ## make the environment (every target below does this by itself)
+setup: .venv/.synced ## create the environment (every target below does this by itself)
 
 .PHONY: lock
-lock: .venv/.synced ## resolve the dependencies of pyproject.toml anew
+lock: .venv/.synced ## resolve the dependencies of pyproject.toml again
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 	$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/dev.lock
 	$(BIN)/uv pip compile -q pyproject.toml --group browser --constraint requirements/dev.lock --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/browser.lock
@@ -54,46 +54,46 @@ lock: .venv/.synced ## resolve the dependencies of pyproject.toml anew
 PIPELINE ?= suggestion
 
 .PHONY: demo
-demo: .venv/.synced ## one job through the whole local stack, shown as it runs, with what it cost
+demo: .venv/.synced ## run one job through the whole local stack and show it live, with its cost
 	@$(BIN)/python -m local.demo --pipeline $(PIPELINE) $(ARGS)
 
 .PHONY: dev
-dev: .venv/.synced ## the local stack until Ctrl-C, with curl lines for every operation
+dev: .venv/.synced ## run the local stack until Ctrl-C, and print curl lines for every operation
 	@$(BIN)/python -m local $(ARGS)
 
 # ---- tests and checks ----------------------------------------------------------------------------------------------
-# TESTS narrows a run: make test TESTS=tests/unit. The whole waits for half of its time (retries, leases, processes), so
-# two workers share it file by file, each with stacks of its own. Unit tests stay last, as collected: their files are
-# short, and both workers end together. WORKERS=0 runs everything in one process.
+# TESTS narrows a run: make test TESTS=tests/unit. The whole suite waits for half of its time (retries, leases, processes), so
+# two workers share it file by file, each with its own stacks. Unit tests stay last, as collected: their files are
+# short, so both workers end together. WORKERS=0 runs everything in one process.
 
 TESTS ?= tests
 WORKERS ?= $(if $(filter-out tests,$(TESTS)),0,2)
 
 .PHONY: test
-test: .venv/.synced .venv-sam/.synced ## every test there is a tool for on this machine, with coverage of shared/ and functions/
+test: .venv/.synced .venv-sam/.synced ## run every test that this machine has the tools for, with coverage of shared/ and functions/
 	@rm -f .coverage .coverage.*
 	@$(BIN)/coverage run -m pytest $(TESTS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report $(if $(filter-out tests,$(TESTS)),--fail-under=0)
 
-# Debian's Chromium, or another that CHROMIUM names. What every state looked like is kept in tests/browser/screenshots.
+# Debian's Chromium, or the one that CHROMIUM names. A screenshot of every state is kept in tests/browser/screenshots.
 .PHONY: test-browser
-test-browser: .venv-browser/.synced ## the console and its client in headless Chromium, against the local stack
+test-browser: .venv-browser/.synced ## test the console and its client in headless Chromium, against the local stack
 	@$(BROWSER_BIN)/python -m pytest $(if $(filter-out tests,$(TESTS)),$(TESTS),tests/browser) -n $(WORKERS) --dist loadfile -rs $(ARGS)
 
 .PHONY: screenshots
-screenshots: .venv-browser/.synced ## the README's pictures of the console, into docs/images
+screenshots: .venv-browser/.synced ## take the README's pictures of the console, into docs/images
 	@$(BROWSER_BIN)/python -m tests.browser.pictures
 
 .PHONY: check
-check: .venv/.synced ## linters, types, and who may import whom
+check: .venv/.synced ## run linters, types and the rules of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
 .PHONY: gate
-gate: ## everything CI runs: check, validate, test and test-browser, one after the other
+gate: ## run what CI runs: check, validate, test and test-browser, one after the other
 	@for step in check validate test test-browser; do echo "== make $$step"; $(MAKE) --no-print-directory $$step; done
 
 .PHONY: format
@@ -102,14 +102,14 @@ format: .venv/.synced ## format the code
 	@$(BIN)/ruff format --quiet .
 
 .PHONY: bench
-bench: .venv/.synced ## the peers' benchmark job on the local stack, beside its targets
+bench: .venv/.synced ## run the benchmark job on the local stack, and compare with the targets
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: bench-load
-bench-load: .venv/.synced ## 1, 10 and 50 jobs at once with two watchers each; units of 1, 10 and 100 kB outputs
+bench-load: .venv/.synced ## run 1, 10 and 50 jobs at once with two watchers each; count units of 1, 10 and 100 kB outputs
 	@$(BIN)/python -m tests.bench.load
 
-# Millrace beside others' systems, each installed from its own lock. ARGS="--rounds 5", ARGS="--only taskiq".
+# Other systems for the same job, each installed from its own lock. ARGS="--rounds 5", ARGS="--only taskiq".
 PEERS := langgraph taskiq dbos
 
 .venv-peers/%/.synced: requirements/peers/%.lock | .venv/.synced
@@ -119,50 +119,50 @@ PEERS := langgraph taskiq dbos
 	@touch $@
 
 .PHONY: bench-peers
-bench-peers: .venv/.synced ## the benchmark job on Millrace and on LangGraph, Redis with taskiq and DBOS, in one table
+bench-peers: .venv/.synced ## run the benchmark job on Millrace, LangGraph, Redis with taskiq, and DBOS, in one table
 	@for peer in $(PEERS); do $(MAKE) --silent .venv-peers/$$peer/.synced || rm -rf .venv-peers/$$peer; done
 	@! { command -v java && command -v mvn; } >/dev/null || $(MAKE) --silent $(DYNAMODB_LOCAL) || true
 	@$(BIN)/python -m tests.bench.peers $(ARGS)
 
 # ARGS="--jobs 50 --factor 1.5 --json"; --write puts the figures into docs/cost.md and docs/scaling.md, and --as-measured
-# runs nothing, but prices the last figures anew, as after a change of the template.
+# runs no jobs, but prices the last figures again, as after a change of the template.
 .PHONY: cost
-cost: .venv/.synced ## jobs of each pipeline on the local stack, counted, and what 1,000 of them and an idle month cost on AWS
+cost: .venv/.synced ## count jobs of each pipeline on the local stack, and price 1,000 of them and an idle month on AWS
 	@$(BIN)/python -m tools.cost $(ARGS)
 
 .PHONY: bench-cold
-bench-cold: build ## the CPU of every built function's first invocation, and package sizes; fails when a budget is missed
+bench-cold: build ## measure the CPU of each built function's first invocation, and package sizes; fail over a budget
 	@$(BIN)/python -m tests.bench.cold $(ARGS)
 
-# The seed decides what goes wrong; it is printed, and SEED= replays it.
+# The seed decides which faults happen; it is printed, and SEED= repeats it.
 JOBS ?= 200
 
 .PHONY: chaos
-chaos: .venv/.synced ## JOBS jobs while processes die, connections break, the model and the database fail
+chaos: .venv/.synced ## run JOBS jobs while processes die, connections break, the model and the database fail
 	@$(BIN)/python -m tests.chaos --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
 
 # DynamoDB Local is a Java program on Maven Central; once it is fetched, `make test` runs on it as well.
 DYNAMODB_LOCAL := tests/dynamodb_local/target/.fetched
 
 $(DYNAMODB_LOCAL): tests/dynamodb_local/pom.xml
-	@for tool in java mvn; do command -v $$tool >/dev/null || { echo "DynamoDB Local needs Java 17 and Maven: there is no $$tool"; exit 1; }; done
+	@for tool in java mvn; do command -v $$tool >/dev/null || { echo "DynamoDB Local needs Java 17 and Maven, and $$tool was not found; install it, or leave this target out"; exit 1; }; done
 	@echo "fetching DynamoDB Local"
 	@rm -rf $(@D)
 	@mvn -q -B -Dstyle.color=never -f $< dependency:copy-dependencies
 	@touch $@
 
 .PHONY: parity
-parity: .venv/.synced ## the storage tests on DynamoDB Local, AWS's own engine
+parity: .venv/.synced ## run the storage tests on DynamoDB Local, AWS's own engine
 	@if [ "$${CI:-}" = true ] || { command -v java && command -v mvn; } >/dev/null; then $(MAKE) --no-print-directory $(DYNAMODB_LOCAL); fi
 	@$(BIN)/python -m pytest tests/integration/storage -k dynamodb_local -rs $(ARGS)
 
-# AWS's adapter is a layer on AWS and a crate here; why this version stands for the layer's: docs/decisions/0012. Built
-# once a version, without optimisation at link time, which would make it smaller and later.
+# AWS's adapter is a layer on AWS and a crate here; docs/decisions/0012 says why this version can replace the layer's. It is
+# built once per version, without optimisation at link time, which would make it smaller but take longer.
 WEB_ADAPTER_CRATE := 1.0.0-rc1
 WEB_ADAPTER := tests/web_adapter/target/.built-$(WEB_ADAPTER_CRATE)
 
 $(WEB_ADAPTER):
-	@command -v cargo >/dev/null || { echo "building Lambda Web Adapter needs Rust: there is no cargo"; exit 1; }
+	@command -v cargo >/dev/null || { echo "building Lambda Web Adapter needs Rust, and cargo was not found; install it, or leave this target out"; exit 1; }
 	@echo "building Lambda Web Adapter $(WEB_ADAPTER_CRATE), which takes a minute or two"
 	@rm -rf $(@D) && mkdir -p $(@D)/extensions
 	@CARGO_PROFILE_RELEASE_PANIC=abort CARGO_PROFILE_RELEASE_OPT_LEVEL=s \
@@ -174,22 +174,22 @@ $(WEB_ADAPTER):
 	@touch $@
 
 .PHONY: web-adapter
-web-adapter: ## build AWS's Lambda Web Adapter from its crate, where there is cargo, to run stream_job under it
+web-adapter: ## build AWS's Lambda Web Adapter from its crate, if there is cargo, to run stream_job under it
 	@if [ "$${CI:-}" = true ] || command -v cargo >/dev/null; then $(MAKE) --silent $(WEB_ADAPTER); \
-		else echo "no cargo here: stream_job is not tested under Lambda Web Adapter"; fi
+		else echo "cargo was not found, so stream_job is not tested under Lambda Web Adapter"; fi
 
 .PHONY: test-artefacts
-test-artefacts: .venv/.synced .venv-sam/.synced web-adapter ## run what `make build` made: every function under Lambda's emulator, stream_job under its adapter
+test-artefacts: .venv/.synced .venv-sam/.synced web-adapter ## test what `make build` built: every function under Lambda's emulator, stream_job under its adapter
 	@ARTEFACTS_REQUIRED=true $(BIN)/python -m pytest tests/contract/test_artefacts.py tests/contract/test_stream_artefact.py -rs $(ARGS)
 
-# What the optional lanes need: Node for the independent model server and the type check, Python 3.13 for built artefacts,
-# Java and Maven for DynamoDB Local, Rust for Lambda Web Adapter.
+# Install what the optional lanes need: Node for the independent model server and the type check, Python 3.13 for built
+# functions, Java and Maven for DynamoDB Local, Rust for Lambda Web Adapter.
 .PHONY: lanes
 lanes: build $(DYNAMODB_LOCAL) $(WEB_ADAPTER)
 	@for lane in tests/model_oracle tests/typescript; do npm ci --prefix $$lane --silent --no-audit --no-fund; done
 
 # ---- template and build --------------------------------------------------------------------------------------------
-# Lambda runs Python 3.13, so what is built for it is built and compiled by a Python 3.13 (named otherwise: PYTHON313=).
+# Lambda runs Python 3.13, so a Python 3.13 builds and compiles for it (if it has another name: PYTHON313=).
 
 PYTHON313 ?= $(firstword $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null) $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13))
 export SAM_CLI_TELEMETRY := 0
@@ -200,27 +200,27 @@ validate: .venv/.synced .venv-sam/.synced ## check template.yaml and the state m
 
 .PHONY: python313
 python313:
-	@[ -x "$(PYTHON313)" ] || { echo "this needs Python 3.13, as Lambda runs it; install one or name it: make $(MAKECMDGOALS) PYTHON313=/path/to/python3.13"; exit 1; }
+	@[ -x "$(PYTHON313)" ] || { echo "this needs Python 3.13, which Lambda runs; install it or name it: make $(MAKECMDGOALS) PYTHON313=/path/to/python3.13"; exit 1; }
 
 # `sam build` finds the interpreter by name on PATH, and ships no .pyc: importing without them takes twice the time.
-# pydantic.v1 is left out: nobody has models of it, but FastAPI imports it, where it is there, to make sure of that.
+# pydantic.v1 is removed: no code here has models of it, but FastAPI imports it, if it is there, to check for them.
 .PHONY: build
-build: .venv-sam/.synced .venv-runtime/.synced | python313 ## build what is deployed into .aws-sam/build
+build: .venv-sam/.synced .venv-runtime/.synced | python313 ## build what is deployed, into .aws-sam/build
 	@PATH="$(dir $(PYTHON313)):$$PATH" $(SAM_BIN)/sam build
 	@rm -r .aws-sam/build/DependenciesLayer/python/pydantic/v1
 	@$(PYTHON313) -m compileall -q --invalidation-mode unchecked-hash .aws-sam/build
 	@du -sh .aws-sam/build/*Layer
 
-# What Lambda's runtime brings, byte-compiled as there, for running built artefacts under the emulator.
+# The packages of Lambda's runtime, byte-compiled as there, to run built functions under the emulator.
 .venv-runtime/.synced: requirements/dev.lock | .venv/.synced python313
 	@echo "setting up .venv-runtime"
 	@$(PYTHON313) -m venv .venv-runtime
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-runtime/bin/python --constraint requirements/dev.lock awslambdaric boto3
 	@touch $@
 
-# Every function is taken through every path on which it uses AWS; template.yaml is held to what that shows.
+# A scenario takes every function through every path on which it uses AWS; `make validate` compares template.yaml with it.
 .PHONY: permissions
-permissions: .venv/.synced ## record what each function uses of AWS in docs/permissions.json, for make validate
+permissions: .venv/.synced ## record in docs/permissions.json what each function uses of AWS, for make validate
 	@$(BIN)/python -m tests.permissions
 
 # ---- new pipelines: docs/adding-a-pipeline.md ----------------------------------------------------------------------
