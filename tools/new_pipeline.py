@@ -65,8 +65,8 @@ class NewPipeline:
         for stage in self.stages:
             if not STAGE_NAME.fullmatch(stage):
                 raise CannotAdd(f"{stage}: a stage is a verb and a noun in snake_case, such as write_haiku")
-            if (self.root / "functions" / stage).exists():
-                raise CannotAdd(f"functions/{stage} is there already")
+            if list((self.root / "functions").rglob(f"{stage}/app.py")):
+                raise CannotAdd(f"a function {stage} is there already")
         if (self.root / f"statemachines/{self.name}.asl.yaml").exists():
             raise CannotAdd(f"statemachines/{self.name}.asl.yaml is there already")
 
@@ -103,7 +103,9 @@ class NewPipeline:
     def _per_stage(self, template: str, *names: str) -> str:
         blocks = "".join(_block(template, name) for name in names)
         return "".join(
-            blocks.replace("GenerateSuggestions", state).replace("generate_suggestions", stage)
+            blocks.replace("GenerateSuggestions", state)
+            .replace("suggestions/generate_suggestions", f"{self.name}/{stage}")
+            .replace("generate_suggestions", stage)
             for stage, state in zip(self.stages, self._states, strict=True)
         )
 
@@ -125,11 +127,14 @@ class NewPipeline:
     # ---- the rest ------------------------------------------------------------------------------------------------
 
     def _function(self, stage: str) -> Path:
-        return self._write(f"functions/{stage}/app.py", FUNCTION.format(state=_camel(stage), pipeline=self.name))
+        return self._write(
+            f"functions/{self.name}/{stage}/app.py", FUNCTION.format(state=_camel(stage), pipeline=self.name)
+        )
 
     def _event(self, stage: str, case: str) -> Path:
-        event = self.root / f"events/{stage}.{case}.json"
-        shutil.copyfile(self.root / f"events/generate_suggestions.{case}.json", event)
+        event = self.root / f"events/{self.name}/{stage}.{case}.json"
+        event.parent.mkdir(exist_ok=True)
+        shutil.copyfile(self.root / f"events/suggestions/generate_suggestions.{case}.json", event)
         return event
 
     @property
@@ -145,7 +150,7 @@ class NewPipeline:
 
     def _write(self, path: str, text: str) -> Path:
         file = self.root / path
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         return file
 

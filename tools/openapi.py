@@ -141,9 +141,8 @@ EXAMPLES = {
 
 def http_apps() -> list[FastAPI]:
     """The app of every function that has one, in the order of their folders."""
-    modules = (
-        importlib.import_module(f"functions.{path.parent.name}.app") for path in sorted(ROOT.glob("functions/*/app.py"))
-    )
+    files = sorted((ROOT / "functions").rglob("app.py"), key=lambda file: file.parent.name)
+    modules = (importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts)) for file in files)
     return [module.app for module in modules if isinstance(getattr(module, "app", None), FastAPI)]
 
 

@@ -9,7 +9,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from tests.contract.build_output import ROOT, event
+from tests.contract.build_output import event
+from tests.layout import ROOT
 
 JOB = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
 RUN = "run_01jd8x2v5n7k3q9w4t6y8z0abc"
@@ -21,7 +22,7 @@ class Invoker(Protocol):
     """Whatever can invoke the functions: the artefacts under Lambda's emulator, or the local stack's own host."""
 
     def invoke(self, folder: str, payload: dict[str, Any]) -> Any:
-        """What the function of `functions/<folder>/` answers."""
+        """What the function in the folder of that name answers."""
 
 
 def function_of(name: str) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import filecmp
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.template.template import Function
+from tests.layout import APPS, ROOT, event_file
 
-ROOT = Path(__file__).parents[2]
 BUILD = ROOT / ".aws-sam" / "build"
 LAYERS = [BUILD / "DependenciesLayer" / "python", BUILD / "SharedLayer" / "python"]
 RUNTIME = ROOT / ".venv-runtime" / "bin" / "python"
@@ -23,8 +24,8 @@ WANTED = os.environ.get("ARTEFACTS_REQUIRED") == "true"
 
 
 def event(name: str) -> dict[str, Any]:
-    """The event of `events/<name>.json`."""
-    content: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    """Return the event of `events/<group>/<name>.json`."""
+    content: dict[str, Any] = json.loads(event_file(name).read_text())
     return content
 
 
@@ -41,22 +42,22 @@ def missing() -> str | None:
     """What stands in the way of running the artefacts, in one line."""
     if not RUNTIME.exists() or not all(layer.is_dir() for layer in LAYERS):
         return "nothing is built: make build"
-    sources = [*(ROOT / "shared").rglob("*"), *(ROOT / "functions").glob("[a-z]*/**/*")]
-    for source in sources:
+    for source, built in _built_files():
         if not source.is_file() or "__pycache__" in source.parts:
             continue
-        built = _built_file(source.relative_to(ROOT))
         if not built.exists() or not filecmp.cmp(source, built, shallow=False):
             return f"the build is older than {source.relative_to(ROOT)}: make build"
     return None
 
 
-def _built_file(source: Path) -> Path:
-    if source.parts[0] == "shared":
-        return LAYERS[1] / source
-    folder = source.parts[1]
-    logical_id = "".join(word.capitalize() for word in folder.split("_")) + "Function"
-    return BUILD.joinpath(logical_id, *source.parts[2:])
+def _built_files() -> Iterator[tuple[Path, Path]]:
+    """Yield each source with the file that `sam build` makes of it."""
+    for source in (ROOT / "shared").rglob("*"):
+        yield source, LAYERS[1] / source.relative_to(ROOT)
+    for app in APPS:
+        logical_id = "".join(word.capitalize() for word in app.parent.name.split("_")) + "Function"
+        for source in app.parent.rglob("*"):
+            yield source, BUILD / logical_id / source.relative_to(app.parent)
 
 
 def lambda_environment(function: Function) -> dict[str, str]:

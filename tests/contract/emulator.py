@@ -20,7 +20,8 @@ from local.aws.credentials import aws_environment
 from local.aws.iam import role_of
 from local.stack import AUDIENCE, LocalStack
 from local.template.template import Function, Template
-from tests.contract.build_output import BUILD, LAYERS, ROOT, RUNTIME, lambda_environment
+from tests.contract.build_output import BUILD, LAYERS, RUNTIME, lambda_environment
+from tests.layout import ROOT
 
 
 class Emulated:
@@ -101,7 +102,7 @@ class Emulator:
             emulated.stop()
 
     def invoke(self, folder: str, payload: dict[str, Any]) -> Any:
-        """What the function of `functions/<folder>/` answers; safe to use from several threads."""
+        """What the function in the folder of that name answers; safe to use from several threads."""
         with self._starting[folder]:
             if folder not in self._started:
                 self._started[folder] = self._start(self._functions[folder])

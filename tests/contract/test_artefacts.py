@@ -13,6 +13,7 @@ import pytest
 
 from local.stack import LocalStack
 from local.template.template import Template
+from tests import layout
 from tests.contract import build_output
 from tests.contract.answers import (
     AGENT,
@@ -31,8 +32,9 @@ from tests.contract.answers import (
     done,
     function_of,
 )
-from tests.contract.build_output import BUILD, LAYERS, ROOT
+from tests.contract.build_output import BUILD, LAYERS
 from tests.contract.emulator import Emulator, executions_waiting
+from tests.layout import ROOT
 
 UNZIPPED_LIMIT = 250 * 1024 * 1024  # bytes of a function and its layers; Lambda's quota
 ABREAST = 2  # events at a time: what they cost is the start of their function, a second of CPU
@@ -46,7 +48,7 @@ TEMPLATE = Template(
 FUNCTIONS = [function.folder for function in TEMPLATE.functions if not function.has_url]
 
 
-EVENTS = sorted(file.stem for file in (ROOT / "events").glob("*.json") if function_of(file.stem) in FUNCTIONS)
+EVENTS = [name for name in layout.EVENT_FILES if function_of(name) in FUNCTIONS]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,7 +85,7 @@ def answers(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[dict
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_the_built_function_answers_its_event(answers: dict[str, Future[tuple[Any, Place]]], name: str) -> None:
-    assert name in ANSWERS, f"say in ANSWERS what events/{name}.json needs and what is to be answered"
+    assert name in ANSWERS, f"say in ANSWERS what {name}.json needs and what is to be answered"
 
     answer, place = answers[name].result()
 

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from local.template.template import Template
+from tests.layout import EVENTS, ROOT
 from tools.validate_template.document import Document, snake_case
 
-ROOT = Path(__file__).parents[2]
-EVENTS = sorted((ROOT / "events").glob("*.json"))
 ROUTES: dict[str, set[str]] = {}
 for route in Template(
     ROOT / "template.yaml",

@@ -1,4 +1,4 @@
-"""What every functions/<name>/app.py may look like: short, importing `shared` and a web framework, never storage."""
+"""What every function's app.py may look like: short, importing `shared` and a web framework, never storage."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ import yaml
 from local.template.template import Template
 from shared.bootstrap import pipelines
 from tests.contract.function_kinds import Kind, kind_of
+from tests.layout import APPS, MODULES, ROOT
 
-ROOT = Path(__file__).parents[2]
-APPS = sorted((ROOT / "functions").glob("*/app.py"))
 FRAMEWORK = {"fastapi", "typing", "asyncio", "secrets", "datetime"}
 STANDARD = sys.stdlib_module_names
 LONGEST = 70
@@ -136,7 +135,7 @@ def wrong_when_imported() -> dict[str, str]:
     found: dict[str, str] = {}
     for kind, forbidden in FORBIDDEN.items():
         code = f"""
-        importlib.import_module(f"functions.{{name}}.app")
+        importlib.import_module({MODULES!r}[name])
         loaded = sorted({forbidden!r} & sys.modules.keys())
         return f"it loads {{loaded}}" if loaded else ""
         """
@@ -145,7 +144,7 @@ def wrong_when_imported() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("function", [app.parent.name for app in APPS])
+@pytest.mark.parametrize("function", MODULES)
 def test_importing_a_function_reads_no_environment_and_loads_nothing_it_has_no_use_for(
     wrong_when_imported: dict[str, str], function: str
 ) -> None:
@@ -159,7 +158,7 @@ def wrong_in_a_snapshot() -> dict[str, str]:
     """By Lambda's own runtime, which runs the hooks."""
     code = f"""
     os.environ |= {VARIABLES!r}[name] | {CREDENTIALS!r}
-    importlib.import_module(f"functions.{{name}}.app")
+    importlib.import_module({MODULES!r}[name])
     import botocore.httpsession
     from awslambdaric import lambda_runtime_hooks_runner as runner
     asked = []

@@ -27,12 +27,13 @@ from local.stack import LocalStack
 from local.template.template import Function
 from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal
 from tests.contract import build_output
-from tests.contract.build_output import ROOT, event
+from tests.contract.build_output import event
 from tests.contract.emulator import template_of
+from tests.layout import EVENT_FILES
 from tests.web_adapter import layer
 from tests.web_adapter.sandbox import Sandbox
 
-EVENTS = sorted(file.stem for file in (ROOT / "events").glob("stream_job.*.json"))
+EVENTS = [name for name in EVENT_FILES if name.startswith("stream_job.")]
 HANGS = "token_ms=0, first_token_ms=0, hang_after=5"
 """A model that falls silent in the middle of its answer: the stage has begun, and ends when the job is cancelled."""
 UNKNOWN = "job_01jd8x2v5n7k3q9w4t6y8z0abc"

@@ -189,9 +189,9 @@ BROKEN = {
     ),
     "a function that is not called as its folder": (
         TEMPLATE,
-        "CodeUri: functions/get_job/",
-        "CodeUri: functions/read_job/",
-        "GetJobFunction.CodeUri: must be functions/get_job/, by the naming chain",
+        "CodeUri: functions/jobs/get_job/",
+        "CodeUri: functions/jobs/read_job/",
+        "GetJobFunction.CodeUri: must be functions/<group>/get_job/, by the naming chain",
     ),
     "a log group kept for ever": (
         TEMPLATE,
@@ -273,25 +273,25 @@ def test_check_4_finds(case: str, project: Path) -> None:
 
 
 def test_check_4_finds_an_event_of_no_function(project: Path) -> None:
-    (project / "events" / "drop_job.valid.json").write_text("{}")
+    (project / "events" / "jobs" / "drop_job.valid.json").write_text("{}")
 
     [finding] = check_house_rules(project / TEMPLATE)
 
-    assert str(finding) == "events/drop_job.valid.json: belongs to no function of the template"
+    assert str(finding) == "events/jobs/drop_job.valid.json: belongs to no function of the template"
 
 
 def test_check_4_finds_a_function_the_template_does_not_know(project: Path) -> None:
-    (project / "functions" / "drop_job").mkdir()
-    (project / "functions" / "drop_job" / "app.py").touch()
+    (project / "functions" / "jobs" / "drop_job").mkdir()
+    (project / "functions" / "jobs" / "drop_job" / "app.py").touch()
 
     [finding] = check_house_rules(project / TEMPLATE)
 
-    assert str(finding) == "functions/drop_job: is no function of the template"
+    assert str(finding) == "functions/jobs/drop_job: is no function of the template"
 
 
 def test_check_4_finds_a_function_without_events(project: Path) -> None:
-    (project / "events" / "get_job.valid.json").unlink()
+    (project / "events" / "jobs" / "get_job.valid.json").unlink()
 
     [finding] = check_house_rules(project / TEMPLATE)
 
-    assert str(finding) == "GetJobFunction: there is no events/get_job.<case>.json"
+    assert str(finding) == "GetJobFunction: there is no events/jobs/get_job.<case>.json"

@@ -38,8 +38,7 @@ def test_after_the_first_answer_the_collector_is_as_python_has_it_and_leaves_alo
 
 
 def test_models_that_nobody_has_used_are_not_built() -> None:
-    program = (
-        "import functions.get_job.app; from fastapi.openapi.models import OpenAPI; print(OpenAPI.__pydantic_complete__)"
-    )
+    imports = "import functions.jobs.get_job.app; from fastapi.openapi.models import OpenAPI"
+    program = f"{imports}; print(OpenAPI.__pydantic_complete__)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("False\n", "")

@@ -28,18 +28,34 @@ def _folder(function: Resource) -> str:
     return snake_case(function.logical_id.removesuffix("Function"))
 
 
+def _group(function: Resource) -> str | None:
+    """Return the group's folder: `jobs` of `functions/jobs/create_job/`; None if CodeUri breaks the naming chain.
+
+    A function that is its own group has no folder in between: `console` of `functions/console/`.
+    """
+    folder = _folder(function)
+    match str(function.properties.get("CodeUri")).split("/"):
+        case ["functions", group, named, ""] if named == folder:
+            return group
+        case ["functions", named, ""] if named == folder:
+            return folder
+    return None
+
+
 def _naming_chain(document: Document, function: Resource) -> Iterator[Finding]:
     folder = _folder(function)
     if not function.logical_id.endswith("Function"):
         yield Finding(function.logical_id, "a function's logical id ends in Function")
-    if function.properties.get("CodeUri") != f"functions/{folder}/":
-        yield Finding(f"{function.logical_id}.CodeUri", f"must be functions/{folder}/, by the naming chain")
+    group = _group(function)
+    if group is None:
+        yield Finding(f"{function.logical_id}.CodeUri", f"must be functions/<group>/{folder}/, by the naming chain")
     if function.properties.get("FunctionName") != {"Fn::Sub": f"${{AWS::StackName}}-{folder}"}:
         yield Finding(f"{function.logical_id}.FunctionName", f"must be !Sub ${{AWS::StackName}}-{folder}")
-    if not (document.folder / "functions" / folder / "app.py").is_file():
-        yield Finding(function.logical_id, f"there is no functions/{folder}/app.py")
-    if not list((document.folder / "events").glob(f"{folder}.*.json")):
-        yield Finding(function.logical_id, f"there is no events/{folder}.<case>.json")
+    code = str(function.properties.get("CodeUri"))
+    if not (document.folder / code / "app.py").is_file():
+        yield Finding(function.logical_id, f"there is no {code}app.py")
+    if group is not None and not list((document.folder / "events" / group).glob(f"{folder}.*.json")):
+        yield Finding(function.logical_id, f"there is no events/{group}/{folder}.<case>.json")
 
 
 def _limits(document: Document, function: Resource) -> Iterator[Finding]:
@@ -73,12 +89,12 @@ def _has_errors_alarm(document: Document, logical_id: str) -> bool:
 
 def _strays(document: Document) -> Iterator[Finding]:
     known = {_folder(function) for function in document.functions}
-    for app in sorted((document.folder / "functions").glob("*/app.py")):
+    for app in sorted((document.folder / "functions").rglob("app.py")):
         if app.parent.name not in known:
-            yield Finding(f"functions/{app.parent.name}", "is no function of the template")
-    for event in sorted((document.folder / "events").glob("*")):
+            yield Finding(str(app.parent.relative_to(document.folder)), "is no function of the template")
+    for event in sorted((document.folder / "events").rglob("*.*")):
         if event.name.split(".", 1)[0] not in known:
-            yield Finding(f"events/{event.name}", "belongs to no function of the template")
+            yield Finding(str(event.relative_to(document.folder)), "belongs to no function of the template")
 
 
 def _one_value_per_variable(document: Document) -> Iterator[Finding]:

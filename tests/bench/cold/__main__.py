@@ -34,9 +34,10 @@ from local.aws.iam import role_of
 from local.stack import LocalStack
 from local.template.template import Function, Template
 from tests.contract.answers import ANSWERS, JOB, Place, a_job_after, function_of, payload
-from tests.contract.build_output import BUILD, LAYERS, ROOT, RUNTIME, lambda_environment, missing
+from tests.contract.build_output import BUILD, LAYERS, RUNTIME, lambda_environment, missing
 from tests.contract.emulator import executions_waiting, template_of
 from tests.contract.function_kinds import Kind, kind_of
+from tests.layout import ROOT
 
 HERE = Path(__file__).parent
 ROUNDS = 5

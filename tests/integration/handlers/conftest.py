@@ -26,6 +26,7 @@ from shared.storage import aws, secrets
 from shared.storage.agents import DynamoAgentStore
 from shared.storage.jobs import DynamoJobStore
 from tests.api_user import AT_ONCE, brainstorming
+from tests.layout import event_file, module_of
 
 JOB_ID = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
 """The job the events are about; its owner is their caller."""
@@ -34,8 +35,8 @@ OWNER = "user-1"
 
 
 def load_event(name: str) -> dict[str, Any]:
-    """The event of `events/<name>.json`."""
-    loaded: dict[str, Any] = json.loads((ROOT / f"events/{name}.json").read_text())
+    """Return the event of `events/<group>/<name>.json`."""
+    loaded: dict[str, Any] = json.loads(event_file(name).read_text())
     return loaded
 
 
@@ -105,7 +106,7 @@ def handle(tables: dict[str, str]) -> Iterator[Callable[..., Any]]:
 
     def run(name: str, **changes: Any) -> Any:
         function = name.split(".", maxsplit=1)[0]
-        module = importlib.import_module(f"functions.{function}.app")
+        module = importlib.import_module(module_of(function))
         return module.handler({**load_event(name), **changes}, _context(function))
 
     yield run

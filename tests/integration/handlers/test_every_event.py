@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from local.stack import ROOT
+from tests.layout import EVENT_FILES
 
 HERE = Path(__file__).parent
 
 
 def test_every_event_is_handled_by_a_test_of_this_folder() -> None:
     tests = "".join(path.read_text() for path in HERE.glob("test_*.py"))
-    events = {path.stem for path in (ROOT / "events").glob("*.json")}
 
-    assert events
-    assert {event for event in events if f'"{event}"' not in tests} == set()
+    assert EVENT_FILES
+    assert {event for event in EVENT_FILES if f'"{event}"' not in tests} == set()

@@ -177,7 +177,7 @@ def test_a_call_that_came_past_the_authorizer_is_nobodys(handle: Handle, name: s
 def test_the_stream_answers_its_event_with_the_jobs_story(
     stack: LocalStack, handle: Handle, put_job: Callable[..., Job]
 ) -> None:
-    from functions.stream_job.app import app  # noqa: PLC0415 - after the environment is set
+    from functions.stream.stream_job.app import app  # noqa: PLC0415 - after the environment is set
 
     put_job()
     handle("cancel_job.valid")

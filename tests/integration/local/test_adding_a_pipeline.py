@@ -81,7 +81,7 @@ def test_several_stages_follow_each_other(copy: Path) -> None:
         (["haiku", "write"], "write: a stage is a verb and a noun in snake_case, such as write_haiku"),
         (["Haiku", "write_haiku"], "Haiku: a pipeline's name is snake_case"),
         (["suggestion", "write_haiku"], "statemachines/suggestion.asl.yaml is there already"),
-        (["haiku", "generate_suggestions"], "functions/generate_suggestions is there already"),
+        (["haiku", "generate_suggestions"], "a function generate_suggestions is there already"),
     ],
 )
 def test_names_that_do_not_do_are_refused(arguments: list[str], complaint: str) -> None:

@@ -25,7 +25,7 @@ from local.lambda_ import lazy_imports
 lazy_imports.import_all()
 
 import shared
-import functions.list_jobs.app as api
+import functions.jobs.list_jobs.app as api
 for found in pkgutil.walk_packages(shared.__path__, "shared."):
     importlib.import_module(found.name)
 before = set(sys.modules)
