@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from shared.jobs.completion import JobCompletion
     from shared.jobs.creating import JobCreation
     from shared.jobs.endings import JobEnder, Retention
+    from shared.jobs.invocation import StageDone, StageInvocation
     from shared.jobs.reading import JobReading
     from shared.jobs.resuming import JobResumption
-    from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRunner
     from shared.jobs.starting import JobStarter
     from shared.jobs.sweeping import StuckJobSweep
     from shared.jobs.tickets import TicketOffice
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from shared.runs.chronicle import RunChronicle
     from shared.runs.reading import RunReading
     from shared.runs.service import RunService
+    from shared.stages.runner import StageRunner
+    from shared.stages.stage import Stage
     from shared.storage.agents import DynamoAgentStore
     from shared.storage.artefacts import TextArtefacts
     from shared.storage.checkpoints import DynamoCheckpointStore
@@ -254,8 +256,8 @@ def ideation_runs() -> RunService:
 
 @functools.cache
 def _stage_runner() -> StageRunner:
-    from shared.jobs.stages import StageRunner
     from shared.log.event_log import LogBounds
+    from shared.stages.runner import StageRunner
 
     bounds = LogSettings.read()
     return StageRunner(

@@ -26,7 +26,7 @@ from typing import Any
 from shared.bootstrap import chat_model, run_stage
 from shared.apps.{pipeline}.stages import {state}
 from shared.runtime.invocation import observed
-from shared.jobs.stages import StageInvocation
+from shared.jobs.invocation import StageInvocation
 
 
 @observed

@@ -5,35 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic import Field
-
 from shared import errors
 from shared.errors import AttemptSuperseded, ErrorCode, JobEnded, MillraceError
 from shared.jobs.endings import JobEnder
+from shared.jobs.invocation import CaughtError, FailureInvocation, StageDone, StageInvocation
 from shared.jobs.job import LIVE, Fault, Job, JobStatus, ids_of
-from shared.jobs.stages import StageDone, StageInvocation
 from shared.jobs.store import JobStore, StaleWrite
 from shared.observability import tracing
 from shared.observability.log import log
-from shared.schema import Schema
 
 STACK_TRACE_CHARS = 4000
 """How much of a stack trace is kept on the job: its end, where the fault is."""
-
-
-class CaughtError(Schema):
-    """What a `Catch` of the state machine puts into the state: an error's name, and its cause as text."""
-
-    error: str = Field(alias="Error")
-    cause: str = Field(default="", alias="Cause")
-
-
-class FailureInvocation(Schema):
-    """What the state machine hands to record_failure."""
-
-    job_id: str
-    generation: int = Field(ge=1)
-    failure: CaughtError
 
 
 class JobCompletion:

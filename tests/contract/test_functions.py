@@ -75,7 +75,7 @@ NOT_YET = {"botocore", "aws_lambda_powertools", "urllib3"}
 """What a function makes use of when it is invoked, or SnapStart before it takes a snapshot."""
 
 FORBIDDEN: dict[Kind, set[str]] = {
-    "api": NEVER | NOT_YET | SERVERS | ADAPTERS | {"shared.jobs.stages", "shared.apps.suggestions.stages"},
+    "api": NEVER | NOT_YET | SERVERS | ADAPTERS | {"shared.stages.runner", "shared.apps.suggestions.stages"},
     "stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creating", "shared.jobs.tickets", "shared.runs.service"},
     "model stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creating", "shared.jobs.sweeping"},
     # uvicorn is what starts it, and imports it.
@@ -83,7 +83,7 @@ FORBIDDEN: dict[Kind, set[str]] = {
 }
 """Kind of function → modules that importing one must not load: what it has no use for, or has only when it is asked."""
 
-FORBIDDEN_IN_A_SNAPSHOT = FORBIDDEN["api"] - NOT_YET - {"shared.jobs.stages"}
+FORBIDDEN_IN_A_SNAPSHOT = FORBIDDEN["api"] - NOT_YET - {"shared.stages.runner"}
 
 IN_COMMON: dict[Kind, str] = {
     "api": "fastapi, mangum",

@@ -9,15 +9,15 @@ from typing import Any
 from shared.agents.service import AgentService
 from shared.jobs.cancelling import JobCancellation
 from shared.jobs.checkpoints import StageOutput
-from shared.jobs.completion import CaughtError, FailureInvocation, JobCompletion
+from shared.jobs.completion import JobCompletion
 from shared.jobs.creating import JobCreation, NewJob
 from shared.jobs.endings import JobEnder, Retention
 from shared.jobs.ids import new_job_id
+from shared.jobs.invocation import CaughtError, FailureInvocation, StageDone, StageInvocation
 from shared.jobs.job import Job, JobLinks
 from shared.jobs.pipelines import JobInput, Pipeline, Pipelines, RunRecording
 from shared.jobs.reading import JobReading
 from shared.jobs.resuming import JobResumption
-from shared.jobs.stages import Stage, StageDone, StageInvocation, StageRun, StageRunner
 from shared.jobs.starting import JobStarter
 from shared.jobs.sweeping import StuckJobSweep
 from shared.jobs.watcher import JobWatcher
@@ -28,6 +28,8 @@ from shared.log.transcript import Transcript
 from shared.runs.chronicle import RunChronicle
 from shared.runs.service import RunService
 from shared.schema import Schema
+from shared.stages.runner import StageRunner
+from shared.stages.stage import Stage, StageContext
 from tests.fakes.agents import FakeAgentStore
 from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import NOON, SettableClock
@@ -111,27 +113,27 @@ def a_request(topic: str = "rivers", **fields: Any) -> NewJob:
 class ScriptedStage:
     """A stage that does what the next of its scripts does, and counts its runs."""
 
-    def __init__(self, name: str, *scripts: Callable[[StageRun], Awaitable[dict[str, Any]]]) -> None:
+    def __init__(self, name: str, *scripts: Callable[[StageContext], Awaitable[dict[str, Any]]]) -> None:
         self.name = name
         self._scripts = list(scripts)
         self.runs = 0
 
-    async def run(self, run: StageRun) -> dict[str, Any]:
+    async def run(self, context: StageContext) -> dict[str, Any]:
         self.runs += 1
-        return await self._scripts.pop(0)(run)
+        return await self._scripts.pop(0)(context)
 
 
-def says(text: str, **output: Any) -> Callable[[StageRun], Awaitable[dict[str, Any]]]:
-    async def script(run: StageRun) -> dict[str, Any]:
-        run.stream.write(text)
+def says(text: str, **output: Any) -> Callable[[StageContext], Awaitable[dict[str, Any]]]:
+    async def script(context: StageContext) -> dict[str, Any]:
+        context.output.write(text)
         return output
 
     return script
 
 
-def fails(error: BaseException, *, after: str = "") -> Callable[[StageRun], Awaitable[dict[str, Any]]]:
-    async def script(run: StageRun) -> dict[str, Any]:
-        run.stream.write(after)
+def fails(error: BaseException, *, after: str = "") -> Callable[[StageContext], Awaitable[dict[str, Any]]]:
+    async def script(context: StageContext) -> dict[str, Any]:
+        context.output.write(after)
         raise error
 
     return script

@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.apps.ideation.stages import PrepareIdeas
 from shared.bootstrap import run_stage
-from shared.jobs.stages import StageInvocation
+from shared.jobs.invocation import StageInvocation
 from shared.runtime.invocation import observed
 
 

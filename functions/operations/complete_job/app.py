@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.bootstrap import job_completion
-from shared.jobs.stages import StageInvocation
+from shared.jobs.invocation import StageInvocation
 from shared.runtime.invocation import observed
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.bootstrap import job_completion
-from shared.jobs.completion import FailureInvocation
+from shared.jobs.invocation import FailureInvocation
 from shared.runtime.invocation import observed
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.apps.suggestions.stages import ValidateSuggestions
 from shared.bootstrap import chat_model, run_stage
-from shared.jobs.stages import StageInvocation
+from shared.jobs.invocation import StageInvocation
 from shared.runtime.invocation import observed
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from shared.apps.ideation.collection import IdeaCollection, NotAnIdea
 from shared.apps.ideation.scanner import ElementPart, ElementScanner
-from shared.jobs.stages import StageRun
-from shared.llm.answers import start_over
 from shared.llm.model import Piece, ResponseGone, Started, TextDelta
 from shared.observability.log import log
+from shared.stages.model_answers import start_over
+from shared.stages.stage import StageContext
 
 PREPARED = 5.0
 """Progress in percent when the first idea is asked for."""
@@ -49,22 +49,22 @@ class ReadingPlace:
 class AnswerReader:
     """Reads one answer. The stream's text is the JSON of each idea on a line of its own."""
 
-    def __init__(self, run: StageRun, ideas: IdeaCollection, place: ReadingPlace | None = None) -> None:
+    def __init__(self, context: StageContext, ideas: IdeaCollection, place: ReadingPlace | None = None) -> None:
         """`place`: where another reader has left off. Raises ResponseGone if the stream's text is not from there."""
-        if place is not None and run.stream.text.count("\n") != len(ideas.ideas):
+        if place is not None and context.output.text.count("\n") != len(ideas.ideas):
             raise ResponseGone("the text does not end where the ideas do")
-        self._run = run
+        self._context = context
         self._ideas = ideas
         self._scanner = ElementScanner(place.state if place else None)
         self._cursor = place.cursor if place else None
         self._ahead = place.ahead if place else 0
-        self._idea = run.stream.text.rpartition("\n")[2] if place else ""
+        self._idea = context.output.text.rpartition("\n")[2] if place else ""
 
     async def read(self, piece: Piece) -> None:
         match piece:
             case Started(cursor=cursor):
                 self._cursor = cursor
-                await self._run.stream.note_cursor(str(ReadingPlace(cursor, 0, self._scanner.state)))
+                await self._context.output.note_cursor(str(ReadingPlace(cursor, 0, self._scanner.state)))
             case TextDelta(text=text, cursor=cursor):
                 known = min(self._ahead, len(text))
                 for part in self._scanner.scan(text[known:]):
@@ -76,7 +76,7 @@ class AnswerReader:
     async def end(self) -> None:
         """The answer is over: what there is of an idea that has not ended is taken out again."""
         if self._idea:
-            await take_back(self._run, self._ideas, "the answer ended in the middle of an idea")
+            await take_back(self._context, self._ideas, "the answer ended in the middle of an idea")
 
     async def _take(self, part: ElementPart, ahead: int) -> None:
         if not self._ideas.wants(part.key):
@@ -94,19 +94,19 @@ class AnswerReader:
             idea = self._ideas.next_idea(part.key, text)
         except NotAnIdea as why:
             log.info("idea left out", reason=str(why))
-            await take_back(self._run, self._ideas, f"an idea did not fit and is left out: {why}")
+            await take_back(self._context, self._ideas, f"an idea did not fit and is left out: {why}")
             return
         self._ideas.add(idea)
         self._report(0)
         self._write(part.text + "\n", ahead)
-        await self._run.keep(f"idea-{idea.number}", idea.model_dump(mode="json"))
+        await self._context.keep(f"idea-{idea.number}", idea.model_dump(mode="json"))
 
     def _write(self, text: str, ahead: int) -> None:
         place = None if self._cursor is None else str(ReadingPlace(self._cursor, ahead, self._scanner.state))
-        self._run.stream.write(text, cursor=place)
+        self._context.output.write(text, cursor=place)
 
     def _report(self, length: int) -> None:
-        self._run.stream.report(progress_of(len(self._ideas.ideas), length, self._ideas.count))
+        self._context.output.report(progress_of(len(self._ideas.ideas), length, self._ideas.count))
 
 
 def standing_text(text: str, ideas: IdeaCollection) -> str:
@@ -114,8 +114,8 @@ def standing_text(text: str, ideas: IdeaCollection) -> str:
     return "".join(f"{line}\n" for line in text.split("\n")[:-1][: len(ideas.ideas)])
 
 
-async def take_back(run: StageRun, ideas: IdeaCollection, why: str, *, restarted: bool = False) -> None:
+async def take_back(context: StageContext, ideas: IdeaCollection, why: str, *, restarted: bool = False) -> None:
     """Tell the watchers that only the ideas there are stand."""
     progress = progress_of(len(ideas.ideas), 0, ideas.count)
-    text = standing_text(run.stream.text, ideas)
-    await start_over(run, "RESTARTED" if restarted else "REPAIR", why, text=text, progress=progress)
+    text = standing_text(context.output.text, ideas)
+    await start_over(context, "RESTARTED" if restarted else "REPAIR", why, text=text, progress=progress)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from shared.apps.ideation.models import Draft, Idea, IdeationInput
 from shared.apps.ideation.prompts import list_name
-from shared.llm.answers import complaint
+from shared.stages.model_answers import complaint
 
 
 class NotAnIdea(Exception):

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.apps.ideation.models import Draft, Groups, Idea, IdeationInput, Ranking, path_name
-from shared.llm.answers import strict_schema
 from shared.llm.model import Message, OutputSchema
+from shared.stages.model_answers import strict_schema
 
 BRAINSTORMING = (
     "You brainstorm with a creative team. Invent ideas for the platform and in the genres the user names, each unlike "

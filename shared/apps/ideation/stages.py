@@ -22,10 +22,10 @@ from shared.apps.ideation.prompts import (
     repair_messages,
 )
 from shared.errors import InvalidModelOutput, ModelTimeout
-from shared.jobs.stages import StageRun
-from shared.llm.answers import complaint, model_request, pieces
 from shared.llm.model import ChatModel, Message, ModelRequest, OutputSchema, ResponseGone, Started, TextDelta
 from shared.observability.log import log
+from shared.stages.model_answers import complaint, model_request, pieces
+from shared.stages.stage import StageContext
 
 MOST_BARREN_ANSWERS = 3
 """So many answers in a row without a new idea are taken to mean that there will be none."""
@@ -44,9 +44,9 @@ class PrepareIdeas:
 
     name = "prepare_ideas"
 
-    async def run(self, run: StageRun) -> dict[str, Any]:
-        wanted = _wanted(run)
-        run.stream.report(PREPARED)
+    async def run(self, context: StageContext) -> dict[str, Any]:
+        wanted = _wanted(context)
+        context.output.report(PREPARED)
         return {"planned": planned_counts(wanted.genre_proportions, wanted.idea_count)}
 
 
@@ -58,16 +58,16 @@ class GenerateIdeas:
     def __init__(self, model: ChatModel) -> None:
         self._model = model
 
-    async def run(self, run: StageRun) -> dict[str, Any]:
-        planned = _output_before(run)["planned"]
-        ideas = IdeaCollection(_wanted(run), planned, map(Idea.model_validate, run.items.values()))
-        run.stream.report(progress_of(len(ideas.ideas), 0, ideas.count))
-        if run.resume_from is not None:
-            await self._go_on(run, ideas, ReadingPlace.parse(run.resume_from))
+    async def run(self, context: StageContext) -> dict[str, Any]:
+        planned = _output_before(context)["planned"]
+        ideas = IdeaCollection(_wanted(context), planned, map(Idea.model_validate, context.items.values()))
+        context.output.report(progress_of(len(ideas.ideas), 0, ideas.count))
+        if context.resume_from is not None:
+            await self._go_on(context, ideas, ReadingPlace.parse(context.resume_from))
         barren = 0
         while ideas.missing:
             before = len(ideas.ideas)
-            await self._ask(run, ideas, AnswerReader(run, ideas))
+            await self._ask(context, ideas, AnswerReader(context, ideas))
             barren = barren + 1 if len(ideas.ideas) == before else 0
             if barren == MOST_BARREN_ANSWERS:
                 raise InvalidModelOutput(
@@ -75,22 +75,24 @@ class GenerateIdeas:
                 )
         return {"ideas": [idea.model_dump(mode="json") for idea in ideas.ideas]}
 
-    async def _go_on(self, run: StageRun, ideas: IdeaCollection, place: ReadingPlace) -> None:
+    async def _go_on(self, context: StageContext, ideas: IdeaCollection, place: ReadingPlace) -> None:
         """Read the answer that an earlier attempt has left running, as far as it is still to be had."""
         try:
-            await self._ask(run, ideas, AnswerReader(run, ideas, place), resume_from=place.cursor)
+            await self._ask(context, ideas, AnswerReader(context, ideas, place), resume_from=place.cursor)
         except (ResponseGone, ModelTimeout) as error:
             log.info("response not resumed", stage=self.name, reason=type(error).__name__)
             await self._model.cancel(place.cursor)  # one that hangs would hang again
-            await take_back(run, ideas, "the model's answer was lost; what it lacks is asked for again", restarted=True)
+            await take_back(
+                context, ideas, "the model's answer was lost; what it lacks is asked for again", restarted=True
+            )
 
     async def _ask(
-        self, run: StageRun, ideas: IdeaCollection, reader: AnswerReader, *, resume_from: str | None = None
+        self, context: StageContext, ideas: IdeaCollection, reader: AnswerReader, *, resume_from: str | None = None
     ) -> None:
-        messages = ideas_messages(_wanted(run), ideas.missing, ideas.titles)
-        schema = ideas_schema(_wanted(run), ideas.missing)
-        request = model_request(run, messages, schema, resume_from=resume_from)
-        async with aclosing(pieces(self._model, run, request)) as answer:
+        messages = ideas_messages(_wanted(context), ideas.missing, ideas.titles)
+        schema = ideas_schema(_wanted(context), ideas.missing)
+        request = model_request(context, messages, schema, resume_from=resume_from)
+        async with aclosing(pieces(self._model, context, request)) as answer:
             async for piece in answer:
                 await reader.read(piece)
         await reader.end()
@@ -104,60 +106,62 @@ class ArrangeIdeas:
     def __init__(self, model: ChatModel) -> None:
         self._model = model
 
-    async def run(self, run: StageRun) -> dict[str, Any]:
-        wanted = _wanted(run)
-        ideas = tuple(map(Idea.model_validate, _output_before(run)["ideas"]))
+    async def run(self, context: StageContext) -> dict[str, Any]:
+        wanted = _wanted(context)
+        ideas = tuple(map(Idea.model_validate, _output_before(context)["ideas"]))
         count = len(ideas)
         ranking, groups = None, None
         match wanted.arrangement:
             case Arrangement.RANK:
                 asked = ranking_messages(wanted, ideas)
-                ranking = (await self._arranged(run, Ranking, count, asked, ranking_schema(count))).ranking
+                ranking = (await self._arranged(context, Ranking, count, asked, ranking_schema(count))).ranking
             case Arrangement.GROUP:
                 asked = groups_messages(wanted, ideas)
-                groups = (await self._arranged(run, Groups, count, asked, groups_schema(count))).groups
+                groups = (await self._arranged(context, Groups, count, asked, groups_schema(count))).groups
             case Arrangement.NONE:
                 pass
-        run.stream.report(ARRANGED)
+        context.output.report(ARRANGED)
         shares = tuple(genre_shares(wanted, ideas))
         return Ideation(ideas=ideas, genres=shares, ranking=ranking, groups=groups).model_dump(mode="json")
 
     async def _arranged(
-        self, run: StageRun, kind: type[Arranged], count: int, asked: tuple[Message, ...], schema: OutputSchema
+        self, context: StageContext, kind: type[Arranged], count: int, asked: tuple[Message, ...], schema: OutputSchema
     ) -> Arranged:
         """What the model answers, repaired once where it does not fit."""
-        answer = await self._first_answer(run, count, model_request(run, asked, schema, resume_from=run.resume_from))
+        answer = await self._first_answer(
+            context, count, model_request(context, asked, schema, resume_from=context.resume_from)
+        )
         found = _read(kind, answer, count)
         if isinstance(found, str):
             log.info("arrangement to be repaired", reason=found)
-            repair = model_request(run, repair_messages(asked, answer, found), schema)
-            found = _read(kind, await self._answer(run, count, repair), count)
+            repair = model_request(context, repair_messages(asked, answer, found), schema)
+            found = _read(kind, await self._answer(context, count, repair), count)
         if isinstance(found, str):
             raise InvalidModelOutput(f"the model's answer does not fit, also after repair: {found}")
         return found
 
-    async def _first_answer(self, run: StageRun, count: int, request: ModelRequest) -> str:
+    async def _first_answer(self, context: StageContext, count: int, request: ModelRequest) -> str:
         """Where an earlier attempt has left its last answer to be had, that one, from its beginning."""
         try:
-            return await self._answer(run, count, request)
+            return await self._answer(context, count, request)
         except (ResponseGone, ModelTimeout) as error:
             if request.resume_from is None:
                 raise
             log.info("response not resumed", stage=self.name, reason=type(error).__name__)
             await self._model.cancel(request.resume_from)
-            return await self._answer(run, count, replace(request, resume_from=None))
+            return await self._answer(context, count, replace(request, resume_from=None))
 
-    async def _answer(self, run: StageRun, count: int, request: ModelRequest) -> str:
+    async def _answer(self, context: StageContext, count: int, request: ModelRequest) -> str:
         answer = ""
-        async with aclosing(pieces(self._model, run, request)) as said:
+        async with aclosing(pieces(self._model, context, request)) as said:
             async for piece in said:
                 match piece:
                     case Started(cursor=cursor):
-                        await run.stream.note_cursor(cursor)
+                        await context.output.note_cursor(cursor)
                     case TextDelta(text=text):
                         answer += text
                         share = min(1, len(answer) / (EXPECTED_CHARS_PER_IDEA * count))
-                        run.stream.report(GENERATED + (ARRANGED - GENERATED) * share)
+                        context.output.report(GENERATED + (ARRANGED - GENERATED) * share)
                     case _:
                         pass
         return answer
@@ -172,11 +176,11 @@ def _read(kind: type[Arranged], answer: str, count: int) -> Arranged | str:
     return found.misfit(count) or found
 
 
-def _wanted(run: StageRun) -> IdeationInput:
-    assert isinstance(run.input, IdeationInput)  # noqa: S101 - the pipeline's input model
-    return run.input
+def _wanted(context: StageContext) -> IdeationInput:
+    assert isinstance(context.input, IdeationInput)  # noqa: S101 - the pipeline's input model
+    return context.input
 
 
-def _output_before(run: StageRun) -> dict[str, Any]:
-    assert run.previous is not None  # noqa: S101 - not the first stage
-    return run.previous.output
+def _output_before(context: StageContext) -> dict[str, Any]:
+    assert context.previous is not None  # noqa: S101 - not the first stage
+    return context.previous.output

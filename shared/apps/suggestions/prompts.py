@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.apps.suggestions.models import SuggestionInput, Suggestions
-from shared.llm.answers import strict_schema
 from shared.llm.model import Message, OutputSchema
+from shared.stages.model_answers import strict_schema
 
 SYSTEM = (
     "You are a product engineer. Suggest features for the page or component the user names. Be specific to it, be "

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from shared.apps.suggestions.models import SuggestionInput, Suggestions
 from shared.apps.suggestions.prompts import output_schema, repair_messages, request_messages
 from shared.errors import InvalidModelOutput
-from shared.jobs.stages import StageRun
-from shared.llm.answers import complaint, start_over, stream_answer
 from shared.llm.model import ChatModel, Finished, Message
+from shared.stages.model_answers import complaint, start_over, stream_answer
+from shared.stages.stage import StageContext
 
 EXPECTED_CHARS = 2000
 """Length of a usual answer, which progress is measured by (row F3)."""
@@ -32,8 +32,8 @@ class GenerateSuggestions:
     def __init__(self, model: ChatModel) -> None:
         self._model = model
 
-    async def run(self, run: StageRun) -> dict[str, Any]:
-        await _stream_suggestions(self._model, run, request_messages(_wanted(run)))
+    async def run(self, context: StageContext) -> dict[str, Any]:
+        await _stream_suggestions(self._model, context, request_messages(_wanted(context)))
         return {}
 
 
@@ -45,30 +45,30 @@ class ValidateSuggestions:
     def __init__(self, model: ChatModel) -> None:
         self._model = model
 
-    async def run(self, run: StageRun) -> dict[str, Any]:
-        answer = run.previous.text if run.previous else ""
+    async def run(self, context: StageContext) -> dict[str, Any]:
+        answer = context.previous.text if context.previous else ""
         try:
             found = Suggestions.model_validate_json(answer)
         except ValidationError as error:
-            found = await self._repaired(run, answer, complaint(error))
-        run.stream.report(MOST_BEFORE_COMPLETION)
+            found = await self._repaired(context, answer, complaint(error))
+        context.output.report(MOST_BEFORE_COMPLETION)
         return found.model_dump(mode="json")
 
-    async def _repaired(self, run: StageRun, answer: str, wrong: str) -> Suggestions:
-        if run.resume_from is None:
-            await start_over(run, "REPAIR", "the answer did not fit its schema and is being repaired")
-        repaired = await _stream_suggestions(self._model, run, repair_messages(_wanted(run), answer, wrong))
+    async def _repaired(self, context: StageContext, answer: str, wrong: str) -> Suggestions:
+        if context.resume_from is None:
+            await start_over(context, "REPAIR", "the answer did not fit its schema and is being repaired")
+        repaired = await _stream_suggestions(self._model, context, repair_messages(_wanted(context), answer, wrong))
         try:
-            return Suggestions.model_validate_json(run.stream.text)
+            return Suggestions.model_validate_json(context.output.text)
         except ValidationError as error:
             reason = "it was cut off at its output limit" if repaired.truncated else complaint(error)
             raise InvalidModelOutput(f"the model's answer does not fit, also after repair: {reason}") from None
 
 
-async def _stream_suggestions(model: ChatModel, run: StageRun, messages: tuple[Message, ...]) -> Finished:
-    return await stream_answer(model, run, messages, output_schema(), progress_of=progress_of)
+async def _stream_suggestions(model: ChatModel, context: StageContext, messages: tuple[Message, ...]) -> Finished:
+    return await stream_answer(model, context, messages, output_schema(), progress_of=progress_of)
 
 
-def _wanted(run: StageRun) -> SuggestionInput:
-    assert isinstance(run.input, SuggestionInput)  # noqa: S101 - the pipeline's input model
-    return run.input
+def _wanted(context: StageContext) -> SuggestionInput:
+    assert isinstance(context.input, SuggestionInput)  # noqa: S101 - the pipeline's input model
+    return context.input

@@ -10,7 +10,7 @@ from shared.agents.agent import Agent, AgentRef, AgentSettings
 from shared.agents.service import KEPT_SECONDS, AgentService
 from shared.errors import CheckpointUnfit, InternalFault, InvalidInput
 from shared.jobs.job import Job, JobStatus
-from shared.jobs.stages import StageRun
+from shared.stages.stage import StageContext
 from tests.fakes.core import Core, PoemInput, ScriptedStage, a_request
 
 
@@ -28,8 +28,8 @@ class Onlooker:
     def __init__(self) -> None:
         self.seen: list[Agent | None] = []
 
-    async def __call__(self, run: StageRun) -> dict[str, Any]:
-        self.seen.append(run.agent)
+    async def __call__(self, context: StageContext) -> dict[str, Any]:
+        self.seen.append(context.agent)
         return {}
 
 

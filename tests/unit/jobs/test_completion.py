@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from shared.errors import AttemptSuperseded, ErrorCode, JobEnded
-from shared.jobs.completion import STACK_TRACE_CHARS, CaughtError, FailureInvocation, fault_of
+from shared.jobs.completion import STACK_TRACE_CHARS, fault_of
 from shared.jobs.endings import ensure_terminal_event, terminal_events
+from shared.jobs.invocation import CaughtError, FailureInvocation, StageInvocation
 from shared.jobs.job import Fault, Job, JobStatus
-from shared.jobs.stages import StageInvocation
 from shared.jobs.store import JobGuard
 from shared.log.events import Cancelled, Complete, Failed, Progress
 from shared.log.usage import TokenUsage

@@ -8,32 +8,32 @@ from typing import Any
 import pytest
 
 from shared.errors import AttemptSuperseded, InternalFault, ModelUnavailable
-from shared.jobs.completion import CaughtError, FailureInvocation
+from shared.jobs.invocation import CaughtError, FailureInvocation, StageInvocation
 from shared.jobs.job import Job
-from shared.jobs.stages import StageInvocation, StageRun
 from shared.log.event_log import LogBounds, LogTail
 from shared.log.events import Delta, Item, Progress, Reset, StageStarted
 from shared.log.reader import LogReader
 from shared.log.writer import MAX_ITEM_BYTES
+from shared.stages.stage import StageContext
 from tests.fakes.core import Core, ScriptedStage, a_request, says
 from tests.fakes.event_log import FakeEventLog
 
-Script = Callable[[StageRun], Awaitable[dict[str, Any]]]
+Script = Callable[[StageContext], Awaitable[dict[str, Any]]]
 
 
 def verses(*numbers: int, broken_by: Exception | None = None, found: list[Any] | None = None) -> Script:
     """Writes and keeps these verses, and half of a further one before it fails; notes what it began with."""
 
-    async def script(run: StageRun) -> dict[str, Any]:
+    async def script(context: StageContext) -> dict[str, Any]:
         if found is not None:
-            found.append((dict(run.items), run.stream.text))
+            found.append((dict(context.items), context.output.text))
         for number in numbers:
-            run.stream.write(f"verse {number};")
-            await run.keep(f"verse-{number}", {"number": number})
+            context.output.write(f"verse {number};")
+            await context.keep(f"verse-{number}", {"number": number})
         if broken_by is not None:
-            run.stream.write("half a ver")
+            context.output.write("half a ver")
             raise broken_by
-        return {"verses": sorted(run.items)}
+        return {"verses": sorted(context.items)}
 
     return script
 
@@ -52,10 +52,10 @@ class TestKeeping:
         core = Core()
         job = core.new_job()
 
-        async def script(run: StageRun) -> dict[str, Any]:
-            run.stream.report(10)
-            run.stream.write("verse 1;")
-            await run.keep("verse-1", {"number": 1})
+        async def script(context: StageContext) -> dict[str, Any]:
+            context.output.report(10)
+            context.output.write("verse 1;")
+            await context.keep("verse-1", {"number": 1})
             return {}
 
         core.run(ScriptedStage("draft", script), job)
@@ -70,8 +70,8 @@ class TestKeeping:
         core = Core()
         job = core.new_job()
 
-        async def script(run: StageRun) -> dict[str, Any]:
-            await run.keep("verse-1", {"number": 1})
+        async def script(context: StageContext) -> dict[str, Any]:
+            await context.keep("verse-1", {"number": 1})
             return {}
 
         core.run(ScriptedStage("draft", script), job)
@@ -81,11 +81,11 @@ class TestKeeping:
         core = Core()
         job = core.new_job()
 
-        async def script(run: StageRun) -> dict[str, Any]:
-            run.stream.write("verse 1;", cursor="before its end")
-            await run.stream.flush()
-            run.stream.write("", cursor="behind its end")
-            await run.keep("verse-1", {"number": 1})
+        async def script(context: StageContext) -> dict[str, Any]:
+            context.output.write("verse 1;", cursor="before its end")
+            await context.output.flush()
+            context.output.write("", cursor="behind its end")
+            await context.keep("verse-1", {"number": 1})
             return {}
 
         core.run(ScriptedStage("draft", script), job)
@@ -95,8 +95,8 @@ class TestKeeping:
         core = Core()
         job = core.new_job()
 
-        async def script(run: StageRun) -> dict[str, Any]:
-            await run.keep("verse-1", {"text": "x" * MAX_ITEM_BYTES})
+        async def script(context: StageContext) -> dict[str, Any]:
+            await context.keep("verse-1", {"text": "x" * MAX_ITEM_BYTES})
             return {}
 
         with pytest.raises(InternalFault):
@@ -143,11 +143,11 @@ class TestGoingOn:
         core = Core()
         job = core.new_job()
 
-        async def straggle(run: StageRun) -> dict[str, Any]:
-            await run.keep("verse-1", {"number": 1})
+        async def straggle(context: StageContext) -> dict[str, Any]:
+            await context.keep("verse-1", {"number": 1})
             retry = StageInvocation(job_id=job.id, generation=1, retry=1)
             await core.runner.run(ScriptedStage("draft", verses(2)), retry)
-            await run.keep("verse-3", {"number": 3})
+            await context.keep("verse-3", {"number": 3})
             return {}
 
         with pytest.raises(AttemptSuperseded):
@@ -192,20 +192,20 @@ class TestGoingOn:
         core = Core()
         job = core.new_job()
 
-        async def dies(run: StageRun) -> dict[str, Any]:
-            run.stream.write("verse 1;", cursor="at 1")
-            await run.keep("verse-1", {"number": 1})
-            run.stream.write("half a ver", cursor="at half")
-            await run.stream.flush()
+        async def dies(context: StageContext) -> dict[str, Any]:
+            context.output.write("verse 1;", cursor="at 1")
+            await context.keep("verse-1", {"number": 1})
+            context.output.write("half a ver", cursor="at half")
+            await context.output.flush()
             raise ModelUnavailable("down")
 
         with pytest.raises(ModelUnavailable):
             core.run(ScriptedStage("draft", dies), job)
-        seen: list[StageRun] = []
+        seen: list[StageContext] = []
 
-        async def goes_on(run: StageRun) -> dict[str, Any]:
-            seen.append(run)
-            assert (run.stream.text, run.resume_from) == ("verse 1;half a ver", "at half")
+        async def goes_on(context: StageContext) -> dict[str, Any]:
+            seen.append(context)
+            assert (context.output.text, context.resume_from) == ("verse 1;half a ver", "at half")
             return {}
 
         core.run(ScriptedStage("draft", goes_on), job, retry=1)

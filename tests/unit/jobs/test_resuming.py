@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from shared.errors import CheckpointUnfit, Conflict, Forbidden, ModelUnavailable, NotFound, RateLimitExceeded
-from shared.jobs.completion import CaughtError, FailureInvocation
+from shared.jobs.invocation import CaughtError, FailureInvocation
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.starting import NotStarted
 from shared.jobs.store import JobGuard

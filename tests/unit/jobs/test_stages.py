@@ -17,15 +17,16 @@ from shared.errors import (
     ModelRefused,
     StorageUnavailable,
 )
-from shared.jobs import stages as running
+from shared.jobs.invocation import StageInvocation
 from shared.jobs.job import Job, JobStatus
-from shared.jobs.stages import StageInvocation, StageRun
 from shared.jobs.store import JobGuard
 from shared.log import writer as writing
 from shared.log.event_log import LogBounds
 from shared.log.events import Delta, Progress, Reset, StageStarted
 from shared.log.usage import TokenUsage
 from shared.observability import log as logging
+from shared.stages import runner as running
+from shared.stages.stage import StageContext
 from tests.fakes.core import Core, PoemInput, ScriptedStage, fails, says
 
 GONE = "job_00000000000000000000000000"
@@ -48,13 +49,13 @@ class TestOneAttempt:
         core = Core()
         job = core.new_job()
 
-        async def script(run: StageRun) -> dict[str, Any]:
-            assert run.input == PoemInput(topic="rivers")
-            assert run.previous is None
-            run.stream.report(40)
-            run.stream.write("a river")
-            run.spent(TokenUsage(input_tokens=3, output_tokens=4, cost_usd=0.5))
-            run.spent(TokenUsage(input_tokens=1))
+        async def script(context: StageContext) -> dict[str, Any]:
+            assert context.input == PoemInput(topic="rivers")
+            assert context.previous is None
+            context.output.report(40)
+            context.output.write("a river")
+            context.spent(TokenUsage(input_tokens=3, output_tokens=4, cost_usd=0.5))
+            context.spent(TokenUsage(input_tokens=1))
             return {"lines": 1}
 
         done = core.run(draft(script), job)
@@ -76,12 +77,12 @@ class TestOneAttempt:
         core = Core()
         job = core.new_job()
         core.run(draft(says("a river", lines=1)), job)
-        seen: list[StageRun] = []
+        seen: list[StageContext] = []
 
-        async def script(run: StageRun) -> dict[str, Any]:
-            seen.append(run)
-            run.stream.write(" bends")
-            run.spent(TokenUsage(output_tokens=1))
+        async def script(context: StageContext) -> dict[str, Any]:
+            seen.append(context)
+            context.output.write(" bends")
+            context.spent(TokenUsage(output_tokens=1))
             return {}
 
         core.run(polish(script), job)
@@ -102,11 +103,11 @@ class TestOneAttempt:
         core = Core(bounds=LogBounds(max_events=10))
         job = core.new_job()
 
-        async def script(run: StageRun) -> dict[str, Any]:
+        async def script(context: StageContext) -> dict[str, Any]:
             for number in range(50):
-                run.stream.write(f"{number} ")
-                await run.stream.flush()
-            await run.stream.append(Progress(progress=50))
+                context.output.write(f"{number} ")
+                await context.output.flush()
+            await context.output.append(Progress(progress=50))
             return {}
 
         core.run(draft(script), job)
@@ -216,7 +217,7 @@ class TestBeingStopped:
         core = Core()
         job = core.new_job()
 
-        async def superseded(run: StageRun) -> dict[str, Any]:
+        async def superseded(context: StageContext) -> dict[str, Any]:
             await core.runner.run(draft(says("the retry's")), StageInvocation(job_id=job.id, generation=1, retry=1))
             return {"from": "superseded"}
 
@@ -265,7 +266,7 @@ class TestBeingStopped:
         job = core.new_job()
         ended: list[str] = []
 
-        async def silent(run: StageRun) -> dict[str, Any]:
+        async def silent(context: StageContext) -> dict[str, Any]:
             await asyncio.to_thread(core.cancellation.cancel, "ada", job.id)
             try:
                 await asyncio.Event().wait()
@@ -283,7 +284,7 @@ class TestBeingStopped:
         core = Core()
         job = core.new_job()
 
-        async def silent(run: StageRun) -> dict[str, Any]:
+        async def silent(context: StageContext) -> dict[str, Any]:
             core.jobs.update(job.id, {"fence": "00001.000.001.ffffffff"}, when=JobGuard())
             await asyncio.Event().wait()
             return {}
@@ -331,7 +332,7 @@ class TestFaults:
         core = Core()
         job = core.new_job()
 
-        async def cancelled_and_failed(run: StageRun) -> dict[str, Any]:
+        async def cancelled_and_failed(context: StageContext) -> dict[str, Any]:
             core.jobs.update(job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
             raise ModelRateLimited("slow down")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from shared.agents.agent import AgentSettings
 from shared.jobs.job import Job
-from shared.jobs.stages import StageRun
-from shared.llm.answers import model_request
 from shared.llm.model import Message, ModelRequest, OutputSchema
+from shared.stages.model_answers import model_request
+from shared.stages.stage import StageContext
 from tests.fakes.core import Core, PoemInput, ScriptedStage, a_request
 
 MESSAGES = (
@@ -24,8 +24,8 @@ def asked(core: Core, job: Job) -> ModelRequest:
     """The request a stage of the job makes of MESSAGES."""
     requests: list[ModelRequest] = []
 
-    async def script(run: StageRun) -> dict[str, Any]:
-        requests.append(model_request(run, MESSAGES, SCHEMA, resume_from="cursor"))
+    async def script(context: StageContext) -> dict[str, Any]:
+        requests.append(model_request(context, MESSAGES, SCHEMA, resume_from="cursor"))
         return {}
 
     core.run(ScriptedStage("draft", script), job)

@@ -9,23 +9,23 @@ import pytest
 
 from shared.errors import ModelUnavailable
 from shared.jobs.job import Job
-from shared.jobs.stages import StageRun
 from shared.runs.run import Lineage
+from shared.stages.stage import StageContext
 from tests.fakes.core import Core, ScriptedStage, says
 
-Script = Callable[[StageRun], Awaitable[dict[str, Any]]]
+Script = Callable[[StageContext], Awaitable[dict[str, Any]]]
 
 
 def sings(*lines: str, broken_by: Exception | None = None) -> Script:
     """Keeps each line as an item; its output are all lines kept so far, in this attempt or before."""
 
-    async def script(run: StageRun) -> dict[str, Any]:
+    async def script(context: StageContext) -> dict[str, Any]:
         for line in lines:
-            run.stream.write(f"{line}\n")
-            await run.keep(f"line-{len(run.items) + 1}", {"line": line})
+            context.output.write(f"{line}\n")
+            await context.keep(f"line-{len(context.items) + 1}", {"line": line})
         if broken_by is not None:
             raise broken_by
-        return {"lines": [item["line"] for item in run.items.values()]}
+        return {"lines": [item["line"] for item in context.items.values()]}
 
     return script
 

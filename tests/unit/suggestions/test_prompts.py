@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.apps.suggestions.models import SuggestionInput
 from shared.apps.suggestions.prompts import output_schema, repair_messages, request_messages
-from shared.llm.answers import STRICT_UNSUPPORTED
+from shared.stages.model_answers import STRICT_UNSUPPORTED
 
 # https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
 ACCEPTED = {

@@ -17,8 +17,8 @@ from shared.apps.suggestions.stages import GenerateSuggestions, ValidateSuggesti
 from shared.errors import ErrorCode, InvalidModelOutput, ModelDisconnected
 from shared.jobs.job import Job
 from shared.jobs.pipelines import Pipelines
-from shared.llm.answers import complaint
 from shared.log.events import Progress, Reset
+from shared.stages.model_answers import complaint
 from tests.fakes.core import Core
 from tests.fakes.model import USAGE, ScriptedModel
 

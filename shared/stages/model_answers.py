@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from shared.errors import ModelTimeout
-from shared.jobs.stages import StageRun
 from shared.llm.model import (
     ChatModel,
     Finished,
@@ -27,6 +26,7 @@ from shared.log.events import Reset
 from shared.log.usage import TokenUsage
 from shared.observability import tracing
 from shared.observability.log import log
+from shared.stages.stage import StageContext
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -47,17 +47,17 @@ The format of the answer stays as it was given above."""
 
 
 def model_request(
-    run: StageRun, messages: tuple[Message, ...], output_schema: OutputSchema, *, resume_from: str | None = None
+    context: StageContext, messages: tuple[Message, ...], output_schema: OutputSchema, *, resume_from: str | None = None
 ) -> ModelRequest:
     """What to send for this job: its model, the messages as the pipeline wants them, and what its agent adds."""
-    request = ModelRequest(run.job.model, messages, output_schema, resume_from=resume_from)
-    if run.agent is None:
+    request = ModelRequest(context.job.model, messages, output_schema, resume_from=resume_from)
+    if context.agent is None:
         return request
     return replace(
         request,
-        messages=_instructed(messages, run.agent.instructions),
-        temperature=run.agent.temperature,
-        max_output_tokens=run.agent.max_output_tokens,
+        messages=_instructed(messages, context.agent.instructions),
+        temperature=context.agent.temperature,
+        max_output_tokens=context.agent.max_output_tokens,
     )
 
 
@@ -67,19 +67,19 @@ def _instructed(messages: tuple[Message, ...], instructions: str) -> tuple[Messa
     return Message("system", INSTRUCTED.format(system=system.content, instructions=instructions)), *others
 
 
-async def pieces(model: ChatModel, run: StageRun, request: ModelRequest) -> AsyncGenerator[Piece, None]:
+async def pieces(model: ChatModel, context: StageContext, request: ModelRequest) -> AsyncGenerator[Piece, None]:
     """One model call, as `ChatModel.stream` gives it. Its tokens are counted, and it is ended if the job is."""
     if request.resume_from is not None:
-        run.release = functools.partial(model.cancel, request.resume_from)
+        context.release = functools.partial(model.cancel, request.resume_from)
     span = tracing.begin("model", namespace="remote", model=request.model, resumed=request.resume_from is not None)
     try:
         async with aclosing(model.stream(request)) as answer:
             async for piece in answer:
                 if isinstance(piece, Started):
-                    run.release = functools.partial(model.cancel, piece.cursor)
+                    context.release = functools.partial(model.cancel, piece.cursor)
                 elif isinstance(piece, Finished):
-                    run.release = None
-                    run.spent(piece.usage)
+                    context.release = None
+                    context.spent(piece.usage)
                     span.annotate(input_tokens=piece.usage.input_tokens, output_tokens=piece.usage.output_tokens)
                 yield piece
     except Exception as error:
@@ -91,7 +91,7 @@ async def pieces(model: ChatModel, run: StageRun, request: ModelRequest) -> Asyn
 
 async def stream_answer(
     model: ChatModel,
-    run: StageRun,
+    context: StageContext,
     messages: tuple[Message, ...],
     output_schema: OutputSchema,
     *,
@@ -102,42 +102,42 @@ async def stream_answer(
     A call that an earlier attempt has left running is gone on with. Where that turns out to be impossible, the text so
     far is dropped and the model asked anew.
     """
-    request = model_request(run, messages, output_schema, resume_from=run.resume_from)
+    request = model_request(context, messages, output_schema, resume_from=context.resume_from)
     try:
-        return await _write_answer(model, run, request, progress_of)
+        return await _write_answer(model, context, request, progress_of)
     except (ResponseGone, ModelTimeout) as error:
         if request.resume_from is None:
             raise
-        log.info("response not resumed", stage=run.job.stage, reason=type(error).__name__)
+        log.info("response not resumed", stage=context.job.stage, reason=type(error).__name__)
         await model.cancel(request.resume_from)  # one that hangs would hang again
-        await start_over(run, "RESTARTED", "the model's answer was lost and is asked for again")
-        return await _write_answer(model, run, replace(request, resume_from=None), progress_of)
+        await start_over(context, "RESTARTED", "the model's answer was lost and is asked for again")
+        return await _write_answer(model, context, replace(request, resume_from=None), progress_of)
 
 
 async def start_over(
-    run: StageRun, reason: Literal["REPAIR", "RESTARTED"], message: str, *, text: str = "", progress: float = 0
+    context: StageContext, reason: Literal["REPAIR", "RESTARTED"], message: str, *, text: str = "", progress: float = 0
 ) -> None:
     """Replace the stream's text by `text`, for another answer to go on from."""
-    attempt, retry_count = run.job.attempt, run.job.retry_count
-    await run.stream.reset(
+    attempt, retry_count = context.job.attempt, context.job.retry_count
+    await context.output.reset(
         Reset(text=text, progress=progress, reason=reason, message=message, attempt=attempt, retry_count=retry_count)
     )
 
 
 async def _write_answer(
-    model: ChatModel, run: StageRun, request: ModelRequest, progress_of: Callable[[int], float]
+    model: ChatModel, context: StageContext, request: ModelRequest, progress_of: Callable[[int], float]
 ) -> Finished:
-    length = len(run.stream.text)
+    length = len(context.output.text)
     finished = Finished(TokenUsage())
-    async with aclosing(pieces(model, run, request)) as answer:
+    async with aclosing(pieces(model, context, request)) as answer:
         async for piece in answer:
             match piece:
                 case Started(cursor=cursor):
-                    await run.stream.note_cursor(cursor)
+                    await context.output.note_cursor(cursor)
                 case TextDelta(text=text, cursor=cursor):
                     length += len(text)
-                    run.stream.report(progress_of(length))
-                    run.stream.write(text, cursor=cursor)
+                    context.output.report(progress_of(length))
+                    context.output.write(text, cursor=cursor)
                 case Finished():
                     finished = piece
     return finished

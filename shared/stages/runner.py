@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
-
-from pydantic import Field
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from shared.agents.agent import Agent
 from shared.agents.store import AgentVersions
@@ -22,91 +20,21 @@ from shared.errors import (
     PermanentFault,
 )
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
+from shared.jobs.invocation import StageDone, StageInvocation
 from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobStatus, ids_of
-from shared.jobs.pipelines import JobInput, Pipeline
+from shared.jobs.pipelines import Pipeline
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.log.claim import Opening, claim
 from shared.log.event_log import EventLog, LogBounds, LogTail
 from shared.log.events import Reset, StageStarted
 from shared.log.fence import Fence
 from shared.log.reader import transcript_of
-from shared.log.usage import TokenUsage
 from shared.log.writer import MAX_DELTA_CHARS, LogWriter
 from shared.observability import tracing
 from shared.observability.log import log
 from shared.observability.metrics import metrics
-from shared.schema import Schema
-
-
-class StageInvocation(Schema):
-    """What the state machine hands to a stage function."""
-
-    job_id: str
-    generation: int = Field(ge=1)
-    retry: int = Field(ge=0)
-
-
-class StageDone(Schema):
-    """What a stage function answers; the state machine does not look inside."""
-
-    job_id: str
-    stage: str
-    status: str = "done"
-
-
-@dataclass(slots=True)
-class StageRun:
-    """What a stage works with: the job and its checked input, what earlier stages left, and the stream to write to.
-
-    `resume_from`: the stream's text ends in a model response that is still to be had and goes on at this cursor. A
-    stage sets `release` while such a response runs for it: called when the job has ended and nobody will resume it.
-    `agent` is the job's agent as it was when the job was made.
-    `items` are what this stage has kept so far, by key, in this attempt and in those before it.
-    """
-
-    job: Job
-    input: JobInput
-    previous: StageOutput | None
-    stream: LogWriter
-    resume_from: str | None = None
-    release: Callable[[], Awaitable[None]] | None = None
-    items: dict[str, dict[str, Any]] = field(default_factory=dict)
-    agent: Agent | None = None
-    usage: TokenUsage = field(default_factory=TokenUsage)
-
-    async def keep(self, key: str, data: dict[str, Any]) -> None:
-        """Checkpoint one finished item, with all text so far: a retried attempt finds it in `items`, and begins there.
-
-        `data` is JSON of at most 64 kB. The item is an event of the job's stream, too.
-        """
-        await self.stream.keep(str(self.job.stage), key, data)
-        self.items[key] = data
-
-    def spent(self, usage: TokenUsage) -> None:
-        """Count model tokens; they are on the job once the stage is done."""
-        self.usage = self.usage + usage
-
-
-@dataclass(frozen=True, slots=True)
-class Remains:
-    """What an attempt begins with: the text and items that stand, and where a model's response goes on from there.
-
-    `unwritten` is further text that stands, but is not in the log anew yet.
-    """
-
-    text: str
-    items: dict[str, dict[str, Any]] = field(default_factory=dict)
-    cursor: str | None = None
-    unwritten: str = ""
-
-
-class Stage(Protocol):
-    """A stage of a pipeline. `name` is its function's name; `run` answers what the next stage needs."""
-
-    name: str
-
-    async def run(self, run: StageRun) -> dict[str, Any]:
-        """Raises the faults of `shared/errors.py`: a TransientFault is tried again, a PermanentFault fails the job."""
+from shared.stages.stage import Stage, StageContext
+from shared.stages.starting_point import StartingPoint
 
 
 class StageRunner:
@@ -199,7 +127,7 @@ class StageRunner:
             of=len(pipeline.stages),
             attempt=invocation.retry + 1,
         )
-        earlier = Remains(previous.text if previous else "")
+        earlier = StartingPoint(previous.text if previous else "")
         tail, left = await asyncio.to_thread(self._begin, job, fence, started, reached, earlier)
         stream = LogWriter(
             self._log,
@@ -215,17 +143,17 @@ class StageRunner:
         if left.unwritten:
             stream.write(left.unwritten, cursor=left.cursor)
         job_input = pipeline.input_model.model_validate(job.input)
-        run = StageRun(job, job_input, previous, stream, resume_from=left.cursor, items=left.items, agent=agent)
+        context = StageContext(job, job_input, previous, stream, resume_from=left.cursor, items=left.items, agent=agent)
         try:
-            output = await stream.write_while(stage.run(run))
+            output = await stream.write_while(stage.run(context))
         except (JobEnded, PermanentFault):
-            await _release(run)
+            await _release(context)
             raise
-        await self._finish(stage.name, job, fence, run, StageOutput(output=output, text=stream.text))
+        await self._finish(stage.name, job, fence, context, StageOutput(output=output, text=stream.text))
 
     def _begin(
-        self, job: Job, fence: Fence, started: StageStarted, reached: LogTail, earlier: Remains
-    ) -> tuple[LogTail, Remains]:
+        self, job: Job, fence: Fence, started: StageStarted, reached: LogTail, earlier: StartingPoint
+    ) -> tuple[LogTail, StartingPoint]:
         """Claim the log. A first attempt expects it to end where the stage before left it, a retry expects nothing."""
         if fence.retry:
             return self._take_over(job, fence, started, earlier)
@@ -235,14 +163,16 @@ class StageRunner:
         tail = claim(self._log, job.id, fence, (started,), at=self._clock, expected=reached)
         return (tail, left) if tail is not None else self._take_over(job, fence, started, earlier)
 
-    def _after_resumption(self, job: Job, reached: LogTail, earlier: Remains) -> tuple[LogTail, Remains]:
+    def _after_resumption(self, job: Job, reached: LogTail, earlier: StartingPoint) -> tuple[LogTail, StartingPoint]:
         """From the end of the log, if it is the resumption's `reset`: what that says need not be said again."""
         tail = self._log.tail(job.id)
         if tail.fence is None or not tail.fence.is_resumption or tail.fence.generation != job.generation:
             return reached, earlier
         return tail, self._left_by_earlier_attempts(job, tail.fence, tail) or earlier
 
-    def _take_over(self, job: Job, fence: Fence, started: StageStarted, earlier: Remains) -> tuple[LogTail, Remains]:
+    def _take_over(
+        self, job: Job, fence: Fence, started: StageStarted, earlier: StartingPoint
+    ) -> tuple[LogTail, StartingPoint]:
         """Claim the log wherever it ends, and go on from what of earlier attempts stands there."""
         left = earlier
 
@@ -255,7 +185,7 @@ class StageRunner:
         tail = claim(self._log, job.id, fence, opening, at=self._clock)
         return tail, left
 
-    def _left_by_earlier_attempts(self, job: Job, fence: Fence, tail: LogTail) -> Remains | None:
+    def _left_by_earlier_attempts(self, job: Job, fence: Fence, tail: LogTail) -> StartingPoint | None:
         """All their text where the model's response can be gone on with, otherwise the text up to their last item."""
         if tail.fence is None:
             return None
@@ -263,9 +193,9 @@ class StageRunner:
         stage = str(job.stage)
         items = {key: item.data for key, item in transcript.kept_by(stage).items()}
         if tail.cursor is not None and (tail.fence.generation, tail.fence.stage) == (fence.generation, fence.stage):
-            return Remains(transcript.text, items, tail.cursor)
+            return StartingPoint(transcript.text, items, tail.cursor)
         standing = transcript.standing_text(stage)
-        return None if standing is None else Remains(standing, items)
+        return None if standing is None else StartingPoint(standing, items)
 
     async def _agent_of(self, job: Job) -> Agent | None:
         if job.agent is None:
@@ -288,14 +218,14 @@ class StageRunner:
         output = await asyncio.to_thread(self._checkpoints.get, job.id, before, ref)
         return output, LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence))
 
-    async def _finish(self, stage: str, job: Job, fence: Fence, run: StageRun, output: StageOutput) -> None:
+    async def _finish(self, stage: str, job: Job, fence: Fence, context: StageContext, output: StageOutput) -> None:
         await asyncio.to_thread(self._checkpoints.put, job, stage, str(fence), output)
-        tail = run.stream.tail
+        tail = context.output.tail
         ref = CheckpointRef(seq=tail.seq, log_bytes=tail.log_bytes, fence=str(fence))
         changes = {
             "checkpoints": {**job.checkpoints, stage: ref},
-            "usage": job.usage + run.usage,
-            "progress": run.stream.progress,
+            "usage": job.usage + context.usage,
+            "progress": context.output.progress,
             "updated_at": self._clock(),
         }
         try:
@@ -305,9 +235,9 @@ class StageRunner:
             raise _stopped(stale.current) from stale
         metrics.stage_finished(
             stage,
-            input_tokens=run.usage.input_tokens,
-            output_tokens=run.usage.output_tokens,
-            cost_usd=run.usage.cost_usd,
+            input_tokens=context.usage.input_tokens,
+            output_tokens=context.usage.output_tokens,
+            cost_usd=context.usage.cost_usd,
         )
 
     def _reset(self, job: Job, text: str) -> Reset:
@@ -350,11 +280,11 @@ class StageRunner:
             log.warning("the fault could not be noted on the job", code=fault.code)
 
 
-async def _release(run: StageRun) -> None:
-    if run.release is None:
+async def _release(context: StageContext) -> None:
+    if context.release is None:
         return
     try:
-        await run.release()
+        await context.release()
     except MillraceError as fault:
         log.warning("the model's response could not be ended", code=fault.code)
 
