@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from shared import apps
 from shared.clock import utc_now
-from shared.jobs.pipelines import Pipeline, Pipelines
+from shared.jobs.pipeline import Pipeline, Pipelines
 from shared.runtime.settings import (
     ConsoleSettings,
     CreationSettings,
@@ -32,36 +32,36 @@ from shared.runtime.settings import (
 
 if TYPE_CHECKING:
     from shared.agents.service import AgentService
-    from shared.jobs.cancelling import JobCancellation
+    from shared.jobs.cancellation import JobCancellation
     from shared.jobs.completion import JobCompletion
-    from shared.jobs.creating import JobCreation
-    from shared.jobs.endings import JobEnder, Retention
+    from shared.jobs.creation import JobCreation
+    from shared.jobs.ending import JobEnder, Retention
     from shared.jobs.invocation import StageDone, StageInvocation
-    from shared.jobs.reading import JobReading
-    from shared.jobs.resuming import JobResumption
-    from shared.jobs.starting import JobStarter
-    from shared.jobs.sweeping import StuckJobSweep
-    from shared.jobs.tickets import TicketOffice
+    from shared.jobs.queries import JobQueries
+    from shared.jobs.resumption import JobResumption
+    from shared.jobs.start import JobStarter
+    from shared.jobs.sweep import StuckJobSweep
     from shared.jobs.watcher import JobWatcher
     from shared.limits.creations import CreationLimit
     from shared.limits.stream_slots import StreamSlots
     from shared.llm.model import ChatModel
-    from shared.runs.chronicle import RunChronicle
-    from shared.runs.reading import RunReading
-    from shared.runs.service import RunService
+    from shared.runs.deletion import RunDeletion
+    from shared.runs.queries import RunQueries
+    from shared.runs.recorder import RunRecorder
     from shared.stages.runner import StageRunner
     from shared.stages.stage import Stage
     from shared.storage.agents import DynamoAgentStore
-    from shared.storage.artefacts import TextArtefacts
     from shared.storage.checkpoints import DynamoCheckpointStore
     from shared.storage.event_log import DynamoEventLog
     from shared.storage.executions import StepFunctionsExecutions
     from shared.storage.jobs import DynamoJobStore
+    from shared.storage.large_texts import LargeTexts
     from shared.storage.records import DynamoRecordStore
     from shared.storage.runs import DynamoRunStore
     from shared.web.auth import StreamGate, TokenVerifier
     from shared.web.site import ConsoleConfig, Site
     from shared.web.stream import JobStream
+    from shared.web.tickets import StreamTickets
 
 
 @functools.cache
@@ -87,10 +87,10 @@ def _jobs() -> DynamoJobStore:
 
 
 @functools.cache
-def _artefacts() -> TextArtefacts:
-    from shared.storage.artefacts import TextArtefacts
+def _artefacts() -> LargeTexts:
+    from shared.storage.large_texts import LargeTexts
 
-    return TextArtefacts(StorageSettings.read().artefact_bucket)
+    return LargeTexts(StorageSettings.read().artefact_bucket)
 
 
 @functools.cache
@@ -129,7 +129,7 @@ def agent_service() -> AgentService:
 
 
 def _retention() -> Retention:
-    from shared.jobs.endings import Retention
+    from shared.jobs.ending import Retention
 
     settings = RetentionSettings.read()
     return Retention(settings.job_retention_seconds, settings.failed_job_retention_seconds)
@@ -144,39 +144,39 @@ def _executions() -> StepFunctionsExecutions:
 
 @functools.cache
 def _starter() -> JobStarter:
-    from shared.jobs.starting import JobStarter
+    from shared.jobs.start import JobStarter
 
     return JobStarter(executions=_executions(), ender=_ender(), retention=_retention())
 
 
 @functools.cache
 def _ender() -> JobEnder:
-    from shared.jobs.endings import JobEnder
+    from shared.jobs.ending import JobEnder
 
     return JobEnder(
         jobs=_jobs(),
         event_log=_event_log(),
         pipelines=pipelines(),
         retention=_retention(),
-        chronicle=_chronicle(),
+        side_writes=_side_writes(),
         clock=utc_now,
     )
 
 
 @functools.cache
 def _runs() -> DynamoRunStore:
-    from shared.storage.artefacts import TextArtefacts
+    from shared.storage.large_texts import LargeTexts
     from shared.storage.runs import DynamoRunStore
 
     settings = StorageSettings.read()
-    return DynamoRunStore(settings.durable_table_name, TextArtefacts(settings.artefact_bucket, folder="runs"))
+    return DynamoRunStore(settings.durable_table_name, LargeTexts(settings.artefact_bucket, folder="runs"))
 
 
 @functools.cache
-def _chronicle() -> RunChronicle:
-    from shared.runs.chronicle import RunChronicle
+def _side_writes() -> RunRecorder:
+    from shared.runs.recorder import RunRecorder
 
-    return RunChronicle(runs=_runs(), checkpoints=_checkpoints(), event_log=_event_log(), pipelines=pipelines())
+    return RunRecorder(runs=_runs(), checkpoints=_checkpoints(), event_log=_event_log(), pipelines=pipelines())
 
 
 @functools.cache
@@ -188,7 +188,7 @@ def _creations() -> CreationLimit:
 
 @functools.cache
 def job_resumption() -> JobResumption:
-    from shared.jobs.resuming import JobResumption
+    from shared.jobs.resumption import JobResumption
 
     return JobResumption(
         jobs=_jobs(),
@@ -197,7 +197,7 @@ def job_resumption() -> JobResumption:
         executions=_executions(),
         starter=_starter(),
         creations=_creations(),
-        chronicle=_chronicle(),
+        side_writes=_side_writes(),
         pipelines=pipelines(),
         agents=_agents(),
         allowed_models=ModelSettings.read().allowed_models,
@@ -206,15 +206,15 @@ def job_resumption() -> JobResumption:
 
 
 @functools.cache
-def job_reading() -> JobReading:
-    from shared.jobs.reading import JobReading
+def job_queries() -> JobQueries:
+    from shared.jobs.queries import JobQueries
 
-    return JobReading(jobs=_jobs(), event_log=_event_log(), checkpoints=_checkpoints())
+    return JobQueries(jobs=_jobs(), event_log=_event_log(), checkpoints=_checkpoints())
 
 
 @functools.cache
 def job_creation() -> JobCreation:
-    from shared.jobs.creating import JobCreation
+    from shared.jobs.creation import JobCreation
     from shared.storage.records import DynamoIdempotencyKeys
 
     models = ModelSettings.read()
@@ -224,7 +224,7 @@ def job_creation() -> JobCreation:
         starter=_starter(),
         keys=DynamoIdempotencyKeys(StorageSettings.read().table_name, clock=utc_now),
         creations=_creations(),
-        chronicle=_chronicle(),
+        side_writes=_side_writes(),
         pipelines=pipelines(),
         agents=agent_service(),
         default_model=models.default_model,
@@ -235,23 +235,23 @@ def job_creation() -> JobCreation:
 
 @functools.cache
 def job_cancellation() -> JobCancellation:
-    from shared.jobs.cancelling import JobCancellation
+    from shared.jobs.cancellation import JobCancellation
 
     return JobCancellation(jobs=_jobs(), executions=_executions(), ender=_ender(), clock=utc_now)
 
 
 @functools.cache
-def ideation_reading() -> RunReading:
-    from shared.runs.reading import RunReading
+def ideation_queries() -> RunQueries:
+    from shared.runs.queries import RunQueries
 
-    return RunReading(kind="ideation", runs=_runs(), jobs=job_reading())
+    return RunQueries(kind="ideation", runs=_runs(), jobs=job_queries())
 
 
 @functools.cache
-def ideation_runs() -> RunService:
-    from shared.runs.service import RunService
+def ideation_deletion() -> RunDeletion:
+    from shared.runs.deletion import RunDeletion
 
-    return RunService(kind="ideation", runs=_runs(), jobs=job_reading(), cancellation=job_cancellation())
+    return RunDeletion(kind="ideation", runs=_runs(), jobs=job_queries(), cancellation=job_cancellation())
 
 
 @functools.cache
@@ -288,7 +288,7 @@ def job_completion() -> JobCompletion:
 
 @functools.cache
 def stuck_job_sweep() -> StuckJobSweep:
-    from shared.jobs.sweeping import StuckJobSweep
+    from shared.jobs.sweep import StuckJobSweep
 
     return StuckJobSweep(jobs=_jobs(), executions=_executions(), ender=_ender(), clock=utc_now)
 
@@ -297,8 +297,8 @@ def stuck_job_sweep() -> StuckJobSweep:
 def chat_model() -> ChatModel:
     """The Responses API can be re-attached to; chat completions are what every compatible server speaks."""
 
-    from shared.llm.openai_model import OpenAIChatModel
-    from shared.llm.openai_responses import OpenAIResponsesModel
+    from shared.llm.openai.chat import OpenAIChatModel
+    from shared.llm.openai.responses import OpenAIResponsesModel
     from shared.llm.prices import parse_model_prices
     from shared.storage.secrets import secret
 
@@ -316,7 +316,7 @@ def chat_model() -> ChatModel:
 def job_watcher() -> JobWatcher:
     from shared.jobs.watcher import JobWatcher
 
-    return JobWatcher(jobs=_jobs(), event_log=_event_log(), result_of=job_reading().result, clock=utc_now)
+    return JobWatcher(jobs=_jobs(), event_log=_event_log(), result_of=job_queries().result, clock=utc_now)
 
 
 @functools.cache
@@ -339,18 +339,18 @@ def job_stream() -> JobStream:
 
 
 @functools.cache
-def ticket_office() -> TicketOffice:
-    from shared.jobs.tickets import TicketOffice
+def stream_tickets() -> StreamTickets:
     from shared.storage.secrets import secret
+    from shared.web.tickets import StreamTickets
 
-    return TicketOffice(secret(TicketSettings.read().ticket_secret_arn).encode(), clock=utc_now)
+    return StreamTickets(secret(TicketSettings.read().ticket_secret_arn).encode(), clock=utc_now)
 
 
 @functools.cache
 def stream_gate() -> StreamGate:
     from shared.web.auth import StreamGate
 
-    return StreamGate(tokens=_token_verifier, tickets=ticket_office)
+    return StreamGate(tokens=_token_verifier, tickets=stream_tickets)
 
 
 @functools.cache

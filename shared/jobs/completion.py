@@ -7,7 +7,7 @@ from typing import Any
 
 from shared import errors
 from shared.errors import AttemptSuperseded, ErrorCode, JobEnded, MillraceError
-from shared.jobs.endings import JobEnder
+from shared.jobs.ending import JobEnder
 from shared.jobs.invocation import CaughtError, FailureInvocation, StageDone, StageInvocation
 from shared.jobs.job import LIVE, Fault, Job, JobStatus, ids_of
 from shared.jobs.store import JobStore, StaleWrite

@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.errors import FieldIssue, InvalidInput
-from shared.jobs.endings import ensure_terminal_event
+from shared.jobs.ending import ensure_terminal_event
 from shared.jobs.job import Job
 from shared.jobs.store import JobStore
 from shared.log.event_log import EventLog

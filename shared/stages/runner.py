@@ -22,7 +22,7 @@ from shared.errors import (
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
 from shared.jobs.invocation import StageDone, StageInvocation
 from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobStatus, ids_of
-from shared.jobs.pipelines import Pipeline
+from shared.jobs.pipeline import Pipeline
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.log.claim import Opening, claim
 from shared.log.event_log import EventLog, LogBounds, LogTail

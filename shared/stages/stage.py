@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from shared.agents.agent import Agent
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.job import Job
-from shared.jobs.pipelines import JobInput
+from shared.jobs.pipeline import JobInput
 from shared.log.usage import TokenUsage
 from shared.log.writer import LogWriter
 

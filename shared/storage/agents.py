@@ -12,7 +12,7 @@ from shared.clock import Clock
 from shared.storage import keys
 from shared.storage.attributes import Item, from_item, to_attribute, to_item
 from shared.storage.items import query_items, read_item
-from shared.storage.owned import Owned
+from shared.storage.owner_index import Owned
 from shared.storage.transactions import ConditionsRefused, write_together
 
 OWN_ATTRIBUTES = ("PK", "SK", "ownerSort")

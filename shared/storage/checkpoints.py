@@ -8,10 +8,10 @@ from shared.clock import Clock
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.job import CheckpointRef, Job
 from shared.storage import keys
-from shared.storage.artefacts import TextArtefacts
 from shared.storage.attributes import to_item
 from shared.storage.aws import dynamodb, storage_faults
 from shared.storage.items import read_item
+from shared.storage.large_texts import LargeTexts
 
 KEPT = timedelta(days=2)
 
@@ -19,7 +19,7 @@ KEPT = timedelta(days=2)
 class DynamoCheckpointStore:
     """The CheckpointStore on a DynamoDB table, with outputs over the inline size in S3."""
 
-    def __init__(self, table: str, artefacts: TextArtefacts, *, clock: Clock) -> None:
+    def __init__(self, table: str, artefacts: LargeTexts, *, clock: Clock) -> None:
         self._table = table
         self._artefacts = artefacts
         self._clock = clock

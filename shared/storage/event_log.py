@@ -14,10 +14,10 @@ from shared.log.events import STORED_EVENTS, TERMINAL, Item
 from shared.log.fence import Fence
 from shared.schema import Schema, adapter_of
 from shared.storage import keys
-from shared.storage.artefacts import TextArtefacts
 from shared.storage.attributes import from_item, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.items import query_items, read_item
+from shared.storage.large_texts import LargeTexts
 
 KEPT = timedelta(days=2)
 """When DynamoDB may delete an event. Whether it is shown is decided by its job; this only has to be later."""
@@ -53,7 +53,7 @@ class StoredSnapshot(Schema):
 class DynamoEventLog:
     """The EventLog on a DynamoDB table."""
 
-    def __init__(self, table: str, artefacts: TextArtefacts, *, clock: Clock) -> None:
+    def __init__(self, table: str, artefacts: LargeTexts, *, clock: Clock) -> None:
         self._table = table
         self._artefacts = artefacts
         self._clock = clock

@@ -15,7 +15,7 @@ from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition
 from shared.storage.items import query_pages, read_item
-from shared.storage.owned import Owned
+from shared.storage.owner_index import Owned
 from shared.storage.transactions import ATTEMPTS, ConditionsRefused, write_together
 from shared.ulid import ALPHABET
 

@@ -12,11 +12,11 @@ from shared.jobs.store import Alongside
 from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
 from shared.runs.store import RunPage
 from shared.storage import keys
-from shared.storage.artefacts import TextArtefacts
 from shared.storage.attributes import Item, from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.items import query_items, read_item
-from shared.storage.owned import Owned
+from shared.storage.large_texts import LargeTexts
+from shared.storage.owner_index import Owned
 
 STANDING = "attribute_exists(PK) AND attribute_not_exists(deleting)"
 """The condition that a run is there and stays."""
@@ -27,7 +27,7 @@ OWN_ATTRIBUTES = frozenset({"PK", "SK", "ownerSort"})
 class DynamoRunStore:
     """The RunStore on a DynamoDB table, with contents over the inline size in S3."""
 
-    def __init__(self, table: str, artefacts: TextArtefacts) -> None:
+    def __init__(self, table: str, artefacts: LargeTexts) -> None:
         self._table = table
         self._artefacts = artefacts
         self._owned = Owned(table, "run_", RUN_ID, keys.run, _listed)

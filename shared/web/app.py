@@ -70,13 +70,13 @@ def lambda_handler(app: FastAPI, ready: Callable[[], object]) -> Callable[[dict[
     def prepare() -> None:
         ready()
         with contextlib.redirect_stdout(io.StringIO()):  # nobody's request: not to be counted in the metrics
-            handler(_nobodys_request(app), None)
+            handler(_warm_up_event(app), None)
 
     snapstart.install(prepare)
     return handler
 
 
-def _nobodys_request(app: FastAPI) -> dict[str, Any]:
+def _warm_up_event(app: FastAPI) -> dict[str, Any]:
     """An event without a user for the app's first route: on its way to a refusal it loads what every request needs."""
     route = next(each for each in app.routes if isinstance(each, APIRoute))
     [method] = route.methods or {"GET"}

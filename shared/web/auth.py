@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from shared.errors import ErrorCode, TransientFault, Unauthenticated
-from shared.jobs.tickets import TicketOffice
+from shared.web.tickets import StreamTickets
 
 LEEWAY_SECONDS = 5
 
@@ -81,7 +81,7 @@ class StreamGate:
     """Who may watch a job: the bearer of a token, or of a ticket for that job. Checkers are made when needed."""
 
     tokens: Callable[[], TokenVerifier]
-    tickets: Callable[[], TicketOffice]
+    tickets: Callable[[], StreamTickets]
 
     def owner(self, token: str | None, ticket: str | None, job_id: str) -> str:
         """Raises Unauthenticated, and Forbidden for another job's ticket."""

@@ -15,8 +15,8 @@ from shared.apps.ideation.plan import genre_shares
 from shared.apps.ideation.recording import GROUPS, IDEAS, RANKING
 from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.job import Fault, Job
-from shared.runs.chronicle import STATUS
-from shared.runs.reading import RunView
+from shared.runs.queries import RunView
+from shared.runs.recorder import STATUS
 from shared.runs.run import PARAMETERS, Artefact, Lineage, Run, Transform, TransformStatus
 from shared.runs.store import RunPage
 from shared.schema import Schema

@@ -13,8 +13,8 @@ from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValida
 
 from shared.agents.agent import AgentRef
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
-from shared.jobs.pipelines import JobInput, Pipeline
-from shared.jobs.reading import JobView
+from shared.jobs.pipeline import JobInput, Pipeline
+from shared.jobs.queries import JobView
 from shared.log.events import Item
 from shared.log.usage import TokenUsage
 from shared.schema import Schema

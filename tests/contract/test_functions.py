@@ -69,17 +69,17 @@ NEVER = {
     "email_validator",
 }
 WEB = {"fastapi", "starlette", "mangum", "uvicorn", "anyio", "h11", "click", "shared.web"}
-ADAPTERS = {"shared.llm.openai_model", "shared.llm.openai_responses"}
+ADAPTERS = {"shared.llm.openai.chat", "shared.llm.openai.responses"}
 SERVERS = {"uvicorn", "click", "h11"}
 NOT_YET = {"botocore", "aws_lambda_powertools", "urllib3"}
 """What a function makes use of when it is invoked, or SnapStart before it takes a snapshot."""
 
 FORBIDDEN: dict[Kind, set[str]] = {
     "api": NEVER | NOT_YET | SERVERS | ADAPTERS | {"shared.stages.runner", "shared.apps.suggestions.stages"},
-    "stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creating", "shared.jobs.tickets", "shared.runs.service"},
-    "model stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creating", "shared.jobs.sweeping"},
+    "stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creation", "shared.web.tickets", "shared.runs.deletion"},
+    "model stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creation", "shared.jobs.sweep"},
     # uvicorn is what starts it, and imports it.
-    "stream": NEVER | NOT_YET | ADAPTERS | {"shared.jobs.resuming", "shared.jobs.sweeping"},
+    "stream": NEVER | NOT_YET | ADAPTERS | {"shared.jobs.resumption", "shared.jobs.sweep"},
 }
 """Kind of function → modules that importing one must not load: what it has no use for, or has only when it is asked."""
 

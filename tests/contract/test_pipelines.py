@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from shared.bootstrap import pipelines
-from shared.jobs.pipelines import Pipeline
+from shared.jobs.pipeline import Pipeline
 from tools.validate_template.document import snake_case
 
 ROOT = Path(__file__).parents[2]

@@ -7,26 +7,26 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from shared.agents.service import AgentService
-from shared.jobs.cancelling import JobCancellation
+from shared.jobs.cancellation import JobCancellation
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.completion import JobCompletion
-from shared.jobs.creating import JobCreation, NewJob
-from shared.jobs.endings import JobEnder, Retention
+from shared.jobs.creation import JobCreation, NewJob
+from shared.jobs.ending import JobEnder, Retention
 from shared.jobs.ids import new_job_id
 from shared.jobs.invocation import CaughtError, FailureInvocation, StageDone, StageInvocation
 from shared.jobs.job import Job, JobLinks
-from shared.jobs.pipelines import JobInput, Pipeline, Pipelines, RunRecording
-from shared.jobs.reading import JobReading
-from shared.jobs.resuming import JobResumption
-from shared.jobs.starting import JobStarter
-from shared.jobs.sweeping import StuckJobSweep
+from shared.jobs.pipeline import JobInput, Pipeline, Pipelines, RunRecording
+from shared.jobs.queries import JobQueries
+from shared.jobs.resumption import JobResumption
+from shared.jobs.start import JobStarter
+from shared.jobs.sweep import StuckJobSweep
 from shared.jobs.watcher import JobWatcher
 from shared.limits.creations import CreationLimit
 from shared.log.event_log import LogBounds
 from shared.log.events import Item, StoredEvent
 from shared.log.transcript import Transcript
-from shared.runs.chronicle import RunChronicle
-from shared.runs.service import RunService
+from shared.runs.deletion import RunDeletion
+from shared.runs.recorder import RunRecorder
 from shared.schema import Schema
 from shared.stages.runner import StageRunner
 from shared.stages.stage import Stage, StageContext
@@ -164,7 +164,7 @@ class Core:
         self.agent_store = FakeAgentStore(clock=self.clock)
         self.agents = AgentService(agents=self.agent_store, allowed_models=MODELS, clock=self.clock)
         self.runs = runs or FakeRunStore()
-        self.chronicle = RunChronicle(
+        self.side_writes = RunRecorder(
             runs=self.runs, checkpoints=self.checkpoints, event_log=self.log, pipelines=pipelines
         )
         creations = CreationLimit(self.records, limit=10, clock=self.clock)
@@ -173,7 +173,7 @@ class Core:
             event_log=self.log,
             pipelines=pipelines,
             retention=RETENTION,
-            chronicle=self.chronicle,
+            side_writes=self.side_writes,
             clock=self.clock,
         )
         self.starter = JobStarter(executions=self.executions, ender=self.ender, retention=RETENTION)
@@ -184,7 +184,7 @@ class Core:
             executions=self.executions,
             starter=self.starter,
             creations=creations,
-            chronicle=self.chronicle,
+            side_writes=self.side_writes,
             pipelines=pipelines,
             agents=self.agent_store,
             allowed_models=MODELS,
@@ -196,7 +196,7 @@ class Core:
             starter=self.starter,
             keys=self.keys,
             creations=creations,
-            chronicle=self.chronicle,
+            side_writes=self.side_writes,
             pipelines=pipelines,
             agents=self.agents,
             default_model="scripted-1",
@@ -206,8 +206,8 @@ class Core:
         self.cancellation = JobCancellation(
             jobs=self.jobs, executions=self.executions, ender=self.ender, clock=self.clock
         )
-        self.reading = JobReading(jobs=self.jobs, event_log=self.log, checkpoints=self.checkpoints)
-        self.songs = RunService(kind="song", runs=self.runs, jobs=self.reading, cancellation=self.cancellation)
+        self.reading = JobQueries(jobs=self.jobs, event_log=self.log, checkpoints=self.checkpoints)
+        self.songs = RunDeletion(kind="song", runs=self.runs, jobs=self.reading, cancellation=self.cancellation)
         self.completion = JobCompletion(jobs=self.jobs, ender=self.ender)
         self.sweep = StuckJobSweep(jobs=self.jobs, executions=self.executions, ender=self.ender, clock=self.clock)
         self.watcher = JobWatcher(jobs=self.jobs, event_log=self.log, result_of=self.reading.result, clock=self.clock)

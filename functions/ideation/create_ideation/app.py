@@ -2,7 +2,7 @@
 
 from shared.bootstrap import job_creation
 from shared.errors import Conflict, RateLimitExceeded
-from shared.jobs.creating import NewJob
+from shared.jobs.creation import NewJob
 from shared.jobs.job import JobLinks
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler

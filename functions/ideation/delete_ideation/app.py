@@ -1,6 +1,6 @@
 """DELETE /ideations/{runId}: removes the run with everything in it, and cancels its job if that is under way."""
 
-from shared.bootstrap import ideation_runs
+from shared.bootstrap import ideation_deletion
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
@@ -13,8 +13,8 @@ app = create_app(Operation.DELETE_IDEATION)
 @app.delete("/ideations/{runId}", responses=refusals(*OWNED))
 async def delete_ideation(run_id: RunId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[RunDeleted]:
     """Delete the run for good."""
-    ideation_runs().delete(user, run_id)
+    ideation_deletion().delete(user, run_id)
     return exchange.answer(RunDeleted(run_id=run_id), Entity.RUN)
 
 
-handler = lambda_handler(app, ideation_runs)
+handler = lambda_handler(app, ideation_deletion)

@@ -1,6 +1,6 @@
 """GET /ideations/{runId}/active-job: what is under way in the run, to reconnect to."""
 
-from shared.bootstrap import ideation_reading
+from shared.bootstrap import ideation_queries
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -20,8 +20,8 @@ async def get_ideation_job(
     run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[ActiveJob]:
     """The running transform and its job; its stream goes on after `job.lastEventId`."""
-    view = ideation_reading().view(user, run_id)
+    view = ideation_queries().view(user, run_id)
     return exchange.answer(active_job(view, Urls(request, StreamSettings.read().stream_url)), Entity.ACTIVE_JOB)
 
 
-handler = lambda_handler(app, ideation_reading)
+handler = lambda_handler(app, ideation_queries)

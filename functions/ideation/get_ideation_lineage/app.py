@@ -1,6 +1,6 @@
 """GET /ideations/{runId}/lineage: what everything in the run was made from, and by what."""
 
-from shared.bootstrap import ideation_reading
+from shared.bootstrap import ideation_queries
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -20,8 +20,8 @@ async def get_ideation_lineage(
     run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[LineageDetail]:
     """All transforms and artefacts of the run."""
-    lineage = ideation_reading().lineage(user, run_id)
+    lineage = ideation_queries().lineage(user, run_id)
     return exchange.answer(lineage_detail(lineage, Urls(request, StreamSettings.read().stream_url)), Entity.LINEAGE)
 
 
-handler = lambda_handler(app, ideation_reading)
+handler = lambda_handler(app, ideation_queries)

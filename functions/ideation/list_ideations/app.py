@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from shared.bootstrap import ideation_reading
+from shared.bootstrap import ideation_queries
 from shared.runs.run import TransformStatus
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -27,8 +27,8 @@ async def list_ideations(
     cursor: Annotated[str | None, Query(min_length=1, max_length=512)] = None,
 ) -> Envelope[RunList]:
     """Own runs; they do not expire."""
-    found = ideation_reading().list_runs(user, status=status, limit=limit, cursor=cursor)
+    found = ideation_queries().list_runs(user, status=status, limit=limit, cursor=cursor)
     return exchange.answer(page(found, Urls(request, StreamSettings.read().stream_url)), Entity.RUN_LIST)
 
 
-handler = lambda_handler(app, ideation_reading)
+handler = lambda_handler(app, ideation_queries)

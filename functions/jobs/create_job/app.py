@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from shared.bootstrap import job_creation, pipelines
 from shared.errors import Conflict, RateLimitExceeded
-from shared.jobs.creating import NewJob
+from shared.jobs.creation import NewJob
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser

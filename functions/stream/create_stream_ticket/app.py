@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from shared.bootstrap import job_reading, ticket_office
+from shared.bootstrap import job_queries, stream_tickets
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -20,12 +20,12 @@ async def create_stream_ticket(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[StreamTicket]:
     """A ticket bound to the caller and this job."""
-    job = job_reading().owned(user, job_id)
-    text, ticket = ticket_office().issue(user, job.id)
+    job = job_queries().owned(user, job_id)
+    text, ticket = stream_tickets().issue(user, job.id)
     stream_url = f"{Urls(request, StreamSettings.read().stream_url).stream(job.id)}?ticket={text}"
     expires_at = datetime.fromtimestamp(ticket.expires_at, UTC)
     answer = StreamTicket(ticket=text, expires_at=expires_at, stream_url=stream_url)
     return exchange.answer(answer, Entity.STREAM_TICKET)
 
 
-handler = lambda_handler(app, job_reading)
+handler = lambda_handler(app, job_queries)

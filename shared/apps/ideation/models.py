@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from shared.jobs.pipelines import JobInput
+from shared.jobs.pipeline import JobInput
 from shared.schema import Schema
 
 SUM_TOLERANCE = 0.01

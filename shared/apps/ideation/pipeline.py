@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.apps.ideation.models import Ideation, IdeationInput
 from shared.apps.ideation.recording import RECORDING
-from shared.jobs.pipelines import Pipeline
+from shared.jobs.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     name="ideation",

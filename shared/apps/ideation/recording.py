@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.apps.ideation.models import path_name
 from shared.jobs.job import Job
-from shared.jobs.pipelines import RunRecording
+from shared.jobs.pipeline import RunRecording
 from shared.log.events import Item
 
 IDEAS = "ideas"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from shared.jobs.pipelines import JobInput
+from shared.jobs.pipeline import JobInput
 from shared.schema import Schema
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.apps.suggestions.models import SuggestionInput, Suggestions
-from shared.jobs.pipelines import Pipeline
+from shared.jobs.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     name="suggestion",

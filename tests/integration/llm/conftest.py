@@ -13,8 +13,8 @@ import pytest
 from local.model.control import ModelControl
 from local.model.server import ModelServer
 from shared.llm.model import ChatModel
-from shared.llm.openai_model import OpenAIChatModel
-from shared.llm.openai_responses import OpenAIResponsesModel
+from shared.llm.openai.chat import OpenAIChatModel
+from shared.llm.openai.responses import OpenAIResponsesModel
 from shared.llm.prices import ModelPrice
 from tests.integration.llm.model_calls import KEY, AdapterFor
 

@@ -18,7 +18,7 @@ from shared.errors import (
     ModelTimeout,
 )
 from shared.llm.model import ChatModel, Finished, ResponseGone
-from shared.llm.openai_model import OpenAIChatModel
+from shared.llm.openai.chat import OpenAIChatModel
 from shared.log.usage import TokenUsage
 from tests.integration.llm.model_calls import (
     HEAD,

@@ -22,8 +22,8 @@ from shared.errors import (
     ModelUnavailable,
 )
 from shared.llm.model import ChatModel, Finished, Message, ModelRequest, OutputSchema, TextDelta
-from shared.llm.openai_model import OpenAIChatModel
-from shared.llm.openai_responses import OpenAIResponsesModel
+from shared.llm.openai.chat import OpenAIChatModel
+from shared.llm.openai.responses import OpenAIResponsesModel
 from shared.llm.prices import ModelPrice
 
 ORACLE = Path(__file__).parents[2] / "model_oracle"

@@ -23,10 +23,10 @@ from shared.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from shared.llm import openai_responses
 from shared.llm.model import ChatModel, Finished, Message, ModelRequest, OutputSchema, Piece, ResponseGone, Started
 from shared.llm.model import TextDelta as Delta
-from shared.llm.openai_responses import OpenAIResponsesModel
+from shared.llm.openai import responses
+from shared.llm.openai.responses import OpenAIResponsesModel
 from tests.integration.llm.model_calls import (
     HEAD,
     KEY,
@@ -50,7 +50,7 @@ def model_class() -> type[OpenAIResponsesModel]:
 
 @pytest.fixture(autouse=True)
 def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_responses, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(responses, "_POLL_SECONDS", 0.02)
 
 
 def last_cursor(pieces: list[Piece]) -> str:

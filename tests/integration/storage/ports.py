@@ -20,11 +20,11 @@ from shared.log.event_log import EventLog
 from shared.runs.store import RunStore
 from shared.storage import aws
 from shared.storage.agents import DynamoAgentStore
-from shared.storage.artefacts import TextArtefacts
 from shared.storage.checkpoints import DynamoCheckpointStore
 from shared.storage.event_log import DynamoEventLog
 from shared.storage.executions import StepFunctionsExecutions
 from shared.storage.jobs import DynamoJobStore
+from shared.storage.large_texts import LargeTexts
 from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
 from shared.storage.runs import DynamoRunStore
 from tests.fakes.agents import FakeAgentStore
@@ -130,7 +130,7 @@ def fakes() -> Ports:
 
 def adapters(server: AwsServer) -> Ports:
     clock = SettableClock()
-    artefacts = TextArtefacts(server.bucket)
+    artefacts = LargeTexts(server.bucket)
     return Ports(
         clock=clock,
         jobs=DynamoJobStore(server.table, clock=clock),
@@ -140,5 +140,5 @@ def adapters(server: AwsServer) -> Ports:
         keys=DynamoIdempotencyKeys(server.table, clock=clock),
         executions=StepFunctionsExecutions(server.machine_prefix),
         agents=DynamoAgentStore(server.durable_table, clock=clock),
-        runs=DynamoRunStore(server.durable_table, TextArtefacts(server.bucket, folder="runs")),
+        runs=DynamoRunStore(server.durable_table, LargeTexts(server.bucket, folder="runs")),
     )

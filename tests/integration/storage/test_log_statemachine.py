@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from shared.errors import AttemptStopped, AttemptSuperseded, JobEnded, StorageUnavailable
-from shared.jobs.endings import ensure_terminal_event
+from shared.jobs.ending import ensure_terminal_event
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import LIVE, Job, JobStatus
 from shared.jobs.store import JobGuard, StaleWrite

@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import AttemptSuperseded, ErrorCode, JobEnded
 from shared.jobs.completion import STACK_TRACE_CHARS, fault_of
-from shared.jobs.endings import ensure_terminal_event, terminal_events
+from shared.jobs.ending import ensure_terminal_event, terminal_events
 from shared.jobs.invocation import CaughtError, FailureInvocation, StageInvocation
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.jobs.store import JobGuard

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.jobs.endings import OUTSIDE
+from shared.jobs.ending import OUTSIDE
 from shared.log.fence import Fence
 
 NONCES = st.integers(0, 2**32 - 1).map(lambda number: f"{number:08x}")

@@ -16,12 +16,12 @@ from shared.errors import (
     StorageUnavailable,
 )
 from shared.jobs.checkpoints import StageOutput
-from shared.jobs.creating import CLAIM_SECONDS
+from shared.jobs.creation import CLAIM_SECONDS
 from shared.jobs.executions import ExecutionNotStarted
 from shared.jobs.idempotency import KeyClaim, hash_of_request
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import CheckpointRef, Fault, Job, JobLinks, JobStatus
-from shared.jobs.starting import NotStarted
+from shared.jobs.start import NotStarted
 from shared.jobs.store import JobFilter, JobGuard
 from shared.log.claim import claim
 from shared.log.compaction import compact

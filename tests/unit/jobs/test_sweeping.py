@@ -7,7 +7,7 @@ import pytest
 from shared.errors import ErrorCode
 from shared.jobs.executions import ExecutionState
 from shared.jobs.job import JobStatus
-from shared.jobs.sweeping import SETTLED_SECONDS
+from shared.jobs.sweep import SETTLED_SECONDS
 from shared.log.events import Failed
 from shared.observability.metrics import metrics
 from tests.fakes.core import Core, ScriptedStage, a_request, says

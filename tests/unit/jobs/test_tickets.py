@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Forbidden, Unauthenticated
-from shared.jobs.tickets import TICKET_SECONDS, TicketOffice
+from shared.web.tickets import TICKET_SECONDS, StreamTickets
 from tests.fakes.clock import SettableClock
 
 SECRET = b"a secret nobody knows"
@@ -17,8 +17,8 @@ ANYTHING = st.text(st.characters(codec=None))
 """Lone surrogates too: an ASGI server lets them in."""
 
 
-def office(clock: SettableClock | None = None, secret: bytes = SECRET) -> TicketOffice:
-    return TicketOffice(secret, clock=clock or SettableClock())
+def office(clock: SettableClock | None = None, secret: bytes = SECRET) -> StreamTickets:
+    return StreamTickets(secret, clock=clock or SettableClock())
 
 
 def test_a_ticket_opens_the_job_it_was_issued_for() -> None:

@@ -14,7 +14,7 @@ from shared.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from shared.llm.openai_faults import fault_in_stream, fault_of_status
+from shared.llm.openai.faults import fault_in_stream, fault_of_status
 
 SECRET = "sk-live-1234 and the prompt"
 

@@ -7,8 +7,8 @@ import sys
 
 FRESH = """
 import sys
-from shared.llm.openai_model import OpenAIChatModel
-from shared.llm.openai_responses import OpenAIResponsesModel
+from shared.llm.openai.chat import OpenAIChatModel
+from shared.llm.openai.responses import OpenAIResponsesModel
 for adapter in (OpenAIChatModel, OpenAIResponsesModel):
     model = adapter(base_url=None, api_key=lambda: "key", prices={})
     model.stream, model.cancel  # not called: nothing has been asked of the SDK

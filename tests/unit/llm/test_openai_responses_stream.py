@@ -20,7 +20,7 @@ from shared.errors import (
     ModelUnavailable,
 )
 from shared.llm.model import ResponseGone
-from shared.llm.openai_responses_stream import Place, ResponseDecoder
+from shared.llm.openai.responses_stream import Place, ResponseDecoder
 
 TEXTS = ["Grüße", ", ", "世界 ", "🌍", "\n"]
 TEXT = "".join(TEXTS)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ModelDisconnected, ModelRefused, ModelUnavailable
-from shared.llm.openai_stream import AnswerDecoder
+from shared.llm.openai.chat_stream import AnswerDecoder
 
 
 def event(document: dict[str, Any], end: str = "\n\n") -> bytes:

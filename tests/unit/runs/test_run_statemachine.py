@@ -17,17 +17,17 @@ from shared.errors import MillraceError, ModelUnavailable
 from shared.jobs.executions import ExecutionState, execution_name
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.store import JobFilter, JobGuard
-from shared.jobs.sweeping import SETTLED_SECONDS
+from shared.jobs.sweep import SETTLED_SECONDS
 from shared.log.event_log import Batch, LogTail
 from shared.log.events import Item
 from shared.log.fence import Fence
 from shared.log.reader import transcript_of
-from shared.runs.chronicle import STATUS
+from shared.runs.recorder import STATUS
 from shared.runs.run import Lineage, Run
 from tests.fakes.core import SONG, Core, ScriptedStage
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.runs import FakeRunStore
-from tests.unit.runs.singing import sings
+from tests.unit.runs.song_pipeline import sings
 
 WHICH = st.integers(0, 2)
 BETWEEN = st.sampled_from(

@@ -8,11 +8,11 @@ import pytest
 
 from shared.errors import ErrorCode, Forbidden, InvalidInput, NotFound
 from shared.jobs.job import Job, JobStatus
+from shared.runs.deletion import RunDeletion
 from shared.runs.run import Lineage, Run, TransformStatus
-from shared.runs.service import RunService
 from tests.fakes.core import Core
 from tests.fakes.runs import FakeRunStore
-from tests.unit.runs.singing import break_off, compose, finish, lineage, songs
+from tests.unit.runs.song_pipeline import break_off, compose, finish, lineage, songs
 
 
 def run_id_of(job: Job) -> str:
@@ -82,8 +82,8 @@ class TestViewing:
         assert view.job is not None
         assert view.job.job.generation == 2
 
-    @pytest.mark.parametrize("look", [RunService.view, RunService.lineage, RunService.delete])
-    def test_nobody_gets_at_somebody_elses_run(self, look: Callable[[RunService, str, str], object]) -> None:
+    @pytest.mark.parametrize("look", [RunDeletion.view, RunDeletion.lineage, RunDeletion.delete])
+    def test_nobody_gets_at_somebody_elses_run(self, look: Callable[[RunDeletion, str, str], object]) -> None:
         core = Core()
         job = core.new_song()
         with pytest.raises(Forbidden):
@@ -91,18 +91,18 @@ class TestViewing:
         assert lineage(core, job).run.status is TransformStatus.RUNNING
         assert core.songs.list_runs("bob", status=None, limit=5, cursor=None).runs == []
 
-    @pytest.mark.parametrize("look", [RunService.view, RunService.lineage, RunService.delete])
+    @pytest.mark.parametrize("look", [RunDeletion.view, RunDeletion.lineage, RunDeletion.delete])
     @pytest.mark.parametrize("run_id", ["run_" + "0" * 26, "run_", "../../etc", "x" * 5000])
-    def test_an_unknown_run_is_not_found(self, look: Callable[[RunService, str, str], object], run_id: str) -> None:
+    def test_an_unknown_run_is_not_found(self, look: Callable[[RunDeletion, str, str], object], run_id: str) -> None:
         with pytest.raises(NotFound) as refusal:
             look(Core().songs, "ada", run_id)
         assert len(refusal.value.message) < 120
 
-    @pytest.mark.parametrize("look", [RunService.view, RunService.lineage, RunService.delete])
-    def test_a_run_of_another_kind_is_not_found(self, look: Callable[[RunService, str, str], object]) -> None:
+    @pytest.mark.parametrize("look", [RunDeletion.view, RunDeletion.lineage, RunDeletion.delete])
+    def test_a_run_of_another_kind_is_not_found(self, look: Callable[[RunDeletion, str, str], object]) -> None:
         core = Core()
         job = core.new_song()
-        poems = RunService(kind="poem", runs=core.runs, jobs=core.reading, cancellation=core.cancellation)
+        poems = RunDeletion(kind="poem", runs=core.runs, jobs=core.reading, cancellation=core.cancellation)
         with pytest.raises(NotFound):
             look(poems, "ada", run_id_of(job))
 

@@ -10,7 +10,7 @@ from shared.apps.suggestions.pipeline import PIPELINE
 from shared.apps.suggestions.stages import GenerateSuggestions, ValidateSuggestions
 from shared.errors import JobEnded, ModelDisconnected, ModelTimeout
 from shared.jobs.job import JobStatus
-from shared.jobs.pipelines import Pipelines
+from shared.jobs.pipeline import Pipelines
 from shared.jobs.store import JobGuard
 from shared.log.events import Reset
 from tests.fakes.core import Core

@@ -16,7 +16,7 @@ from shared.apps.suggestions.prompts import output_schema
 from shared.apps.suggestions.stages import GenerateSuggestions, ValidateSuggestions, progress_of
 from shared.errors import ErrorCode, InvalidModelOutput, ModelDisconnected
 from shared.jobs.job import Job
-from shared.jobs.pipelines import Pipelines
+from shared.jobs.pipeline import Pipelines
 from shared.log.events import Progress, Reset
 from shared.stages.model_answers import complaint
 from tests.fakes.core import Core

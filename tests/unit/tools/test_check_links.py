@@ -13,7 +13,7 @@ FILES = {
     "Makefile": "build: ## build it\n\nbench-cold: build\n",
     ".gitignore": "target/\n",
     "template.yaml": "Key: JobsTable\n",
-    "shared/log/event_log.py": "class EventLog:\n    def append_all(self) -> None: ...\n",
+    "shared/jobs/event_log.py": "class EventLog:\n    def append_all(self) -> None: ...\n",
     "functions/console/static/client/view.js": "export const fold = 1;\n",
     "docs/other.md": "# Other\n\n## How it *works*, and why\n\n```sh\n# no heading\n```\n",
 }
@@ -43,7 +43,7 @@ def found(root: Path, text: str) -> list[tuple[int, str, str]]:
         "[here](#a-heading)\n\n# A heading\n",
         "[code](../shared/jobs)",
         "![picture](https://example.com/picture.png)",
-        "`shared/log/event_log.py`, `shared/jobs/`, `shared/jobs`, `template.yaml`, `event_log.py`",
+        "`shared/jobs/event_log.py`, `shared/jobs/`, `shared/jobs`, `template.yaml`, `event_log.py`",
         "`client/view.js`, `event_<kind>.py`",
         "`shared/<package>/event_log.py`, `shared/*/event_log.py`",
         "`target/built.json`, `docs/target/`",

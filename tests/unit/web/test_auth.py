@@ -10,10 +10,10 @@ import pytest
 from starlette.requests import Request
 
 from shared.errors import Forbidden, Unauthenticated
-from shared.jobs.tickets import TicketOffice
 from shared.web.auth import StreamGate, TokenVerifier, bearer_token, current_user
+from shared.web.tickets import StreamTickets
 
-TICKETS = TicketOffice(b"secret", clock=lambda: datetime(2026, 11, 21, tzinfo=UTC))
+TICKETS = StreamTickets(b"secret", clock=lambda: datetime(2026, 11, 21, tzinfo=UTC))
 
 
 def request(event: Any = None, **headers: str) -> Request:

@@ -13,8 +13,8 @@ from starlette.requests import Request
 
 from shared.apps.suggestions.pipeline import PIPELINE
 from shared.jobs.job import Fault, Job, JobStatus
-from shared.jobs.pipelines import JobInput, Pipeline, Pipelines
-from shared.jobs.reading import JobView
+from shared.jobs.pipeline import JobInput, Pipeline, Pipelines
+from shared.jobs.queries import JobView
 from shared.log.transcript import Transcript
 from shared.schema import Schema
 from shared.web.app import create_app

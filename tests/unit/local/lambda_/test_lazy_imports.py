@@ -32,8 +32,8 @@ before = set(sys.modules)
 
 from shared.errors import ModelUnavailable, StorageUnavailable
 from shared.llm.model import Message, ModelRequest
-from shared.llm.openai_model import OpenAIChatModel
-from shared.llm.openai_responses import OpenAIResponsesModel
+from shared.llm.openai.chat import OpenAIChatModel
+from shared.llm.openai.responses import OpenAIResponsesModel
 from shared.storage.items import read_item
 from shared.observability.log import log
 from shared.web.app import _nobodys_request

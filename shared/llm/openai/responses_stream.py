@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from shared.errors import ModelDisconnected
-from shared.llm.event_stream import EventDecoder, count_of
 from shared.llm.model import ResponseGone
-from shared.llm.openai_faults import fault_in_stream, refusal
+from shared.llm.openai.faults import fault_in_stream, refusal
+from shared.llm.sse_decoder import EventDecoder, count_of
 
 _ENDED: Final = frozenset({"completed", "incomplete", "failed", "cancelled"})
 

@@ -11,12 +11,12 @@ from shared.agents.store import AgentVersions
 from shared.clock import Clock
 from shared.errors import AttemptStopped, CheckpointUnfit, Conflict
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
-from shared.jobs.chronicle import Chronicle, update_together
 from shared.jobs.executions import Executions
 from shared.jobs.job import Job, JobStatus, ids_of
-from shared.jobs.pipelines import Pipeline
-from shared.jobs.reading import owned_job
-from shared.jobs.starting import JobStarter
+from shared.jobs.pipeline import Pipeline
+from shared.jobs.queries import owned_job
+from shared.jobs.side_writes import SideWrites, update_together
+from shared.jobs.start import JobStarter
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.limits.creations import CreationLimit
 from shared.log.claim import Opening, claim
@@ -42,7 +42,7 @@ class JobResumption:
         executions: Executions,
         starter: JobStarter,
         creations: CreationLimit,
-        chronicle: Chronicle,
+        side_writes: SideWrites,
         pipelines: Mapping[str, Pipeline],
         agents: AgentVersions,
         allowed_models: Sequence[str],
@@ -54,7 +54,7 @@ class JobResumption:
         self._executions = executions
         self._starter = starter
         self._creations = creations
-        self._chronicle = chronicle
+        self._side_writes = side_writes
         self._pipelines = pipelines
         self._agents = agents
         self._allowed_models = allowed_models
@@ -115,7 +115,7 @@ class JobResumption:
         }
         try:
             guard = JobGuard(status_in=RESUMABLE, generation=job.generation)
-            return update_together(self._chronicle, self._jobs, job, changes, when=guard)
+            return update_together(self._side_writes, self._jobs, job, changes, when=guard)
         except StaleWrite as stale:
             now_is = stale.current.status if stale.current else "gone"
             raise Conflict(f"the job is {now_is}; somebody else has resumed it, or it has expired") from stale

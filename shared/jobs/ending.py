@@ -11,9 +11,9 @@ from typing import Any
 from shared.clock import Clock
 from shared.errors import AttemptStopped
 from shared.jobs.checkpoints import latest_checkpoint
-from shared.jobs.chronicle import Chronicle, update_together
 from shared.jobs.job import LIVE, Job, JobStatus
-from shared.jobs.pipelines import Pipeline
+from shared.jobs.pipeline import Pipeline
+from shared.jobs.side_writes import SideWrites, update_together
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.log.claim import claim
 from shared.log.event_log import EventLog, LogTail
@@ -93,14 +93,14 @@ class JobEnder:
         event_log: EventLog,
         pipelines: Mapping[str, Pipeline],
         retention: Retention,
-        chronicle: Chronicle,
+        side_writes: SideWrites,
         clock: Clock,
     ) -> None:
         self._jobs = jobs
         self._log = event_log
         self._pipelines = pipelines
         self._retention = retention
-        self._chronicle = chronicle
+        self._side_writes = side_writes
         self._clock = clock
 
     def end(
@@ -126,7 +126,7 @@ class JobEnder:
         }
         try:
             guard = JobGuard(status_in=status_in, generation=job.generation)
-            ended = update_together(self._chronicle, self._jobs, job, changes, when=guard)
+            ended = update_together(self._side_writes, self._jobs, job, changes, when=guard)
             metrics.job_ended(to.value, (now - ended.created_at).total_seconds(), pipeline=ended.pipeline)
         except StaleWrite as stale:
             if stale.current is None or (stale.current.status, stale.current.generation) != (to, job.generation):
@@ -138,8 +138,8 @@ class JobEnder:
 
     def _keep_what_came_meanwhile(self, ended: Job) -> None:
         """A stage can keep items until the log has its end; those that came after the look at them are missing yet."""
-        if ended.status is JobStatus.COMPLETED or self._chronicle.moved(ended) is None:
+        if ended.status is JobStatus.COMPLETED or self._side_writes.on_transition(ended) is None:
             return
         guard = JobGuard(status_in=frozenset({ended.status}), generation=ended.generation)
         with contextlib.suppress(StaleWrite):  # it runs anew, and the items will be in what it comes to
-            update_together(self._chronicle, self._jobs, ended, {"updated_at": self._clock()}, when=guard)
+            update_together(self._side_writes, self._jobs, ended, {"updated_at": self._clock()}, when=guard)

@@ -24,7 +24,7 @@ class Ticket:
     expires_at: int
 
 
-class TicketOffice:
+class StreamTickets:
     """Issues tickets and checks them: `base64url(JSON).base64url(HMAC-SHA256)`."""
 
     def __init__(self, secret: bytes, *, clock: Clock) -> None:

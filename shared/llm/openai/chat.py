@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from shared.llm.model import ChatModel, Finished, ModelRequest, ResponseGone, TextDelta
-from shared.llm.openai_endpoint import OpenAIEndpoint, schema_parameters
-from shared.llm.openai_stream import AnswerDecoder
+from shared.llm.openai.chat_stream import AnswerDecoder
+from shared.llm.openai.endpoint import OpenAIEndpoint, schema_parameters
 
 
 class OpenAIChatModel(OpenAIEndpoint, ChatModel):

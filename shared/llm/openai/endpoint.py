@@ -14,10 +14,10 @@ from shared.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from shared.llm.event_stream import EventDecoder
 from shared.llm.model import Finished, OutputSchema
-from shared.llm.openai_faults import fault_of_status
+from shared.llm.openai.faults import fault_of_status
 from shared.llm.prices import ModelPrice
+from shared.llm.sse_decoder import EventDecoder
 from shared.log.usage import TokenUsage
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.llm.event_stream import EventDecoder, count_of
-from shared.llm.openai_faults import fault_in_stream, refusal
+from shared.llm.openai.faults import fault_in_stream, refusal
+from shared.llm.sse_decoder import EventDecoder, count_of
 
 
 class AnswerDecoder(EventDecoder):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shared.errors import TransientFault
 from shared.llm.model import ChatModel, Message, ModelRequest, Piece, ResponseGone, Started, TextDelta
-from shared.llm.openai_endpoint import OpenAIEndpoint, provider_faults, schema_parameters
-from shared.llm.openai_responses_stream import Place, ResponseDecoder
+from shared.llm.openai.endpoint import OpenAIEndpoint, provider_faults, schema_parameters
+from shared.llm.openai.responses_stream import Place, ResponseDecoder
 
 if TYPE_CHECKING:
     import openai

@@ -24,7 +24,7 @@ class JobView:
     result: dict[str, Any] | None
 
 
-class JobReading:
+class JobQueries:
     """Reads jobs. Every method takes the owner who asks, and shows nobody somebody else's job."""
 
     def __init__(self, *, jobs: JobStore, event_log: EventLog, checkpoints: CheckpointStore) -> None:

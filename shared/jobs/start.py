@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from shared.errors import ErrorCode, MillraceError
-from shared.jobs.endings import JobEnder, Retention
+from shared.jobs.ending import JobEnder, Retention
 from shared.jobs.executions import ExecutionNotStarted, Executions
 from shared.jobs.job import Fault, Job, JobStatus, ids_of
-from shared.jobs.pipelines import Pipeline
+from shared.jobs.pipeline import Pipeline
 from shared.jobs.store import StaleWrite
 from shared.observability.log import log
 

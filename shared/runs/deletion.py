@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from shared.jobs.cancelling import JobCancellation
+from shared.jobs.cancellation import JobCancellation
 from shared.jobs.ids import RUN_ID
-from shared.jobs.reading import JobReading
+from shared.jobs.queries import JobQueries
 from shared.observability.log import log
-from shared.runs.reading import RunReading, unknown_run
+from shared.runs.queries import RunQueries, unknown_run
 from shared.runs.store import RunStore
 
 
-class RunService(RunReading):
+class RunDeletion(RunQueries):
     """The runs of one kind. Every method takes the owner who asks, and touches nobody else's run."""
 
-    def __init__(self, *, kind: str, runs: RunStore, jobs: JobReading, cancellation: JobCancellation) -> None:
+    def __init__(self, *, kind: str, runs: RunStore, jobs: JobQueries, cancellation: JobCancellation) -> None:
         super().__init__(kind=kind, runs=runs, jobs=jobs)
         self._cancellation = cancellation
 

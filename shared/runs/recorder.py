@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
 from shared.jobs.job import Job, JobStatus
-from shared.jobs.pipelines import Pipeline, RunRecording
+from shared.jobs.pipeline import Pipeline, RunRecording
 from shared.jobs.store import Alongside
 from shared.log.event_log import EventLog
 from shared.log.reader import transcript_of
@@ -23,8 +23,8 @@ STATUS = {
 }
 
 
-class RunChronicle:
-    """The Chronicle of jobs whose pipeline keeps runs. What a job has made by its end, whichever, becomes artefacts."""
+class RunRecorder:
+    """Prepare the writes to runs that go with a job's own writes, for pipelines that record runs."""
 
     def __init__(
         self,
@@ -39,23 +39,23 @@ class RunChronicle:
         self._log = event_log
         self._pipelines = pipelines
 
-    def opening(self, job: Job) -> Alongside | None:
+    def on_creation(self, job: Job) -> Alongside | None:
         """The run of a new job, with its first transform and the artefact of what was asked for."""
-        keeping = self._keeping(job)
-        if keeping is None:
+        recording = self._recording(job)
+        if recording is None:
             return None
         parameters = Artefact(
             run_id=_run_of(job),
             role=PARAMETERS,
             version=1,
-            content=dict(keeping.parameters(job)),
+            content=dict(recording.parameters(job)),
             created_at=job.created_at,
         )
         run = Run(
             id=_run_of(job),
             owner=job.owner,
             kind=job.pipeline,
-            title=keeping.title(job),
+            title=recording.title(job),
             status=TransformStatus.RUNNING,
             transform_id=transform_id_of(job),
             versions={PARAMETERS: 1},
@@ -67,17 +67,17 @@ class RunChronicle:
         transform = _transform(job, inputs={PARAMETERS: parameters.ref}, outputs={})
         return self._runs.opening(run, transform, (parameters,))
 
-    def moved(self, job: Job) -> Alongside | None:
+    def on_transition(self, job: Job) -> Alongside | None:
         """The run of a job that ends or runs anew, `job` being as it will be then.
 
         None when the run knows all that already, was deleted, or is none of this job's.
         """
-        keeping = self._keeping(job)
-        run = self._runs.get(_run_of(job)) if keeping else None
+        recording = self._recording(job)
+        run = self._runs.get(_run_of(job)) if recording else None
         before = self._runs.transform(run.id, transform_id_of(job)) if run else None
-        if keeping is None or run is None or before is None or run.deleting:
+        if recording is None or run is None or before is None or run.deleting:
             return None
-        made = self._made(keeping, job) if job.status.ended else {}
+        made = self._made(recording, job) if job.status.ended else {}
         artefacts = tuple(_new_versions(run, before, job, made))
         outputs = {**before.outputs, **{each.role: each.ref for each in artefacts}}
         transform = _transform(job, inputs=before.inputs, outputs=outputs)
@@ -95,17 +95,17 @@ class RunChronicle:
         )
         return self._runs.moving(moved, transform, artefacts)
 
-    def _keeping(self, job: Job) -> RunRecording | None:
+    def _recording(self, job: Job) -> RunRecording | None:
         pipeline = self._pipelines.get(job.pipeline)
         # Jobs made before their pipeline kept runs have none.
         return pipeline.recording if pipeline is not None and job.links.run_id is not None else None
 
-    def _made(self, keeping: RunRecording, job: Job) -> Mapping[str, Mapping[str, Any]]:
+    def _made(self, recording: RunRecording, job: Job) -> Mapping[str, Mapping[str, Any]]:
         latest = latest_checkpoint(job)
         if job.status is JobStatus.COMPLETED and latest is not None:
-            return keeping.outputs(job, self._checkpoints.get(job.id, *latest).output, ())
+            return recording.outputs(job, self._checkpoints.get(job.id, *latest).output, ())
         items = transcript_of(self._log, job.id, consistent=True).items
-        return keeping.outputs(job, None, tuple(items.values()))
+        return recording.outputs(job, None, tuple(items.values()))
 
 
 def transform_id_of(job: Job) -> str:

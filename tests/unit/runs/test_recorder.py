@@ -7,23 +7,23 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import ErrorCode, MillraceError, StorageThrottled
-from shared.jobs.chronicle import PREPARED_AT_MOST
 from shared.jobs.executions import ExecutionState
 from shared.jobs.ids import new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus
-from shared.jobs.starting import NotStarted
+from shared.jobs.side_writes import MAX_ATTEMPTS
+from shared.jobs.start import NotStarted
 from shared.jobs.store import JobGuard
-from shared.jobs.sweeping import SETTLED_SECONDS
+from shared.jobs.sweep import SETTLED_SECONDS
 from shared.log.event_log import Batch, LogTail
 from shared.log.events import TERMINAL, Item
 from shared.log.fence import Fence
-from shared.runs.chronicle import transform_id_of
+from shared.runs.recorder import transform_id_of
 from shared.runs.run import Run, TransformStatus
 from tests.fakes.clock import NOON
 from tests.fakes.core import Core, ScriptedStage, a_job, a_request, says
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.runs import FakeRunStore
-from tests.unit.runs.singing import break_off, compose, finish, lineage, songs
+from tests.unit.runs.song_pipeline import break_off, compose, finish, lineage, songs
 
 
 class TestOpening:
@@ -226,7 +226,7 @@ class TestMeetingOthers:
         runs = Interrupted()
         core = Core(runs=runs)
         job = core.new_song()
-        runs.times, runs.meanwhile = PREPARED_AT_MOST, lambda: moved_by_another(core, job)
+        runs.times, runs.meanwhile = MAX_ATTEMPTS, lambda: moved_by_another(core, job)
         with pytest.raises(StorageThrottled):
             core.cancellation.cancel("ada", job.id)
         assert core.job(job.id).status is JobStatus.PENDING
@@ -285,7 +285,7 @@ class TestMeetingOthers:
         core.cancellation.cancel("bob", stranger.id)
         assert lineage(core, ballad).run.status is TransformStatus.RUNNING
         unknown = a_job(pipeline="song", links=JobLinks(run_id=new_run_id(0)))
-        assert core.chronicle.moved(unknown) is None
+        assert core.side_writes.on_transition(unknown) is None
 
 
 class KeepsOneMore(FakeEventLog):

@@ -8,7 +8,7 @@ REFERENCE = "s3:"
 INLINE = "text:"
 
 
-class TextArtefacts:
+class LargeTexts:
     """Keeps texts inline up to `inline_bytes` and in the bucket beyond (row C9: large artefacts by reference).
 
     What is under `jobs/` expires by the bucket's lifecycle.

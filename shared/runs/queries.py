@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shared.errors import ErrorCode, FieldIssue, Forbidden, InvalidInput, NotFound
 from shared.jobs.ids import RUN_ID
 from shared.jobs.job import Fault
-from shared.jobs.reading import JobReading, JobView
+from shared.jobs.queries import JobQueries, JobView
 from shared.runs.run import Lineage, Run, Transform, TransformStatus
 from shared.runs.store import RunPage, RunStore
 
@@ -27,10 +27,10 @@ class RunView:
         return self.lineage.run
 
 
-class RunReading:
+class RunQueries:
     """Reads the runs of one kind. Every method takes the owner who asks, and shows nobody somebody else's run."""
 
-    def __init__(self, *, kind: str, runs: RunStore, jobs: JobReading) -> None:
+    def __init__(self, *, kind: str, runs: RunStore, jobs: JobQueries) -> None:
         self._kind = kind
         self._runs = runs
         self._jobs = jobs

@@ -16,13 +16,13 @@ from shared.errors import (
     InvalidInput,
     MillraceError,
 )
-from shared.jobs.chronicle import Chronicle
 from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys, KeyClaim, KeyTaken, hash_of_request
 from shared.jobs.ids import new_job_id, new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus, ids_of
-from shared.jobs.pipelines import JobInput, Pipeline
-from shared.jobs.starting import JobStarter
+from shared.jobs.pipeline import JobInput, Pipeline
+from shared.jobs.side_writes import SideWrites
+from shared.jobs.start import JobStarter
 from shared.jobs.store import JobStore
 from shared.limits.creations import CreationLimit
 from shared.observability.log import log
@@ -57,7 +57,7 @@ class JobCreation:
         starter: JobStarter,
         keys: IdempotencyKeys,
         creations: CreationLimit,
-        chronicle: Chronicle,
+        side_writes: SideWrites,
         pipelines: Mapping[str, Pipeline],
         agents: AgentDirectory,
         default_model: str,
@@ -69,7 +69,7 @@ class JobCreation:
         self._starter = starter
         self._keys = keys
         self._creations = creations
-        self._chronicle = chronicle
+        self._side_writes = side_writes
         self._pipelines = pipelines
         self._agents = agents
         self._default_model = default_model
@@ -108,7 +108,7 @@ class JobCreation:
 
     def _create(self, job: Job) -> Job:
         self._creations.take(job.owner)
-        self._jobs.put_new(job, alongside=self._chronicle.opening(job))
+        self._jobs.put_new(job, alongside=self._side_writes.on_creation(job))
         log.info("job created", **ids_of(job), pipeline=job.pipeline)
         metrics.job_created(pipeline=job.pipeline)
         return self._starter.start(job)

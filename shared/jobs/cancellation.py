@@ -6,10 +6,10 @@ import contextlib
 
 from shared.clock import Clock
 from shared.errors import Conflict, NotFound
-from shared.jobs.endings import JobEnder
+from shared.jobs.ending import JobEnder
 from shared.jobs.executions import Executions
 from shared.jobs.job import Job, JobStatus
-from shared.jobs.reading import owned_job, unknown_job
+from shared.jobs.queries import owned_job, unknown_job
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.observability.log import log
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from shared.apps.ideation.pipeline import PIPELINE
 from shared.apps.ideation.stages import ArrangeIdeas, GenerateIdeas, PrepareIdeas
 from shared.jobs.job import Job
-from shared.jobs.pipelines import Pipelines
+from shared.jobs.pipeline import Pipelines
 from shared.llm.model import ChatModel
 from shared.log.events import Item, Reset
 from tests.fakes.core import Core

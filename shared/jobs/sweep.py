@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from shared.clock import Clock
 from shared.errors import ErrorCode
-from shared.jobs.endings import JobEnder
+from shared.jobs.ending import JobEnder
 from shared.jobs.executions import Executions, ExecutionState
 from shared.jobs.job import Fault, Job, JobStatus, ids_of
 from shared.jobs.store import JobStore, StaleWrite

@@ -1,0 +1,1 @@
+"""Adapters for endpoints that speak OpenAI's protocol: chat completions and responses."""
