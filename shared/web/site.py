@@ -90,10 +90,20 @@ class Site:
         return _send(file, request, {"Cache-Control": REVALIDATED if name == path else FOR_EVER})
 
     def _with_versions(self, page: str) -> str:
-        """Files named with their version, and all modules asked for at once rather than one import after the other."""
-        modules = [name for name in self._files if name.endswith(".js")]
-        preloads = "".join(f'<link rel="modulepreload" href="{FILES_AT}{name}">\n' for name in modules)
-        return page.replace("</head>", f"{preloads}</head>").replace(f'"{FILES_AT}', f'"{FILES_AT}{self.version}/')
+        """Put the version into the addresses of files, and link to the files that the page does not name itself.
+
+        Those are the applications' style sheets, and every module: the browser then requests all modules at once,
+        instead of one import after the other.
+        """
+        addresses = [f"{FILES_AT}{name}" for name in self._files]
+        sheets = [each for each in addresses if each.endswith(".css") and f'"{each}"' not in page]
+        modules = [each for each in addresses if each.endswith(".js")]
+        links = [
+            *(f'<link rel="stylesheet" href="{sheet}">\n' for sheet in sheets),
+            *(f'<link rel="modulepreload" href="{module}">\n' for module in modules),
+        ]
+        linked = page.replace("</head>", f"{''.join(links)}</head>")
+        return linked.replace(f'"{FILES_AT}', f'"{FILES_AT}{self.version}/')
 
 
 def origin_of(url: str) -> str:

@@ -55,7 +55,7 @@ class Console:
             self.page.get_by_label("Kind of feature").select_option(label=fields["kind"])
         if "priority" in fields:
             self.page.get_by_role("radio", name=fields["priority"]).check()
-        self.page.get_by_label("Anything else to know").fill(fields.get("context", ""))
+        self.page.get_by_label("Additional context").fill(fields.get("context", ""))
         self.page.get_by_role("button", name="Suggest features").click()
         self.page.wait_for_url(re.compile(r"/console/jobs/job_\w+$"))
         return JobPage(self)
@@ -128,7 +128,7 @@ class RunPage(LivePage):
     def __init__(self, console: Console) -> None:
         super().__init__(console)
         self.shares: Locator = self.page.get_by_role("region", name="Genres").get_by_role("listitem")
-        self.status: Locator = self.page.locator(".sub .badge")
+        self.status: Locator = self.page.locator(".subtitle .badge")
 
     def until_ideas(self, least: int) -> None:
         """Return when so many are shown, the one that is being written among them."""

@@ -44,7 +44,7 @@ def test_a_job_is_made_watched_and_cancelled_with_the_keyboard_alone(console: Co
     page.keyboard.press("ArrowDown")
     tab_to(page, "Medium")
     page.keyboard.press("ArrowRight")
-    tab_to(page, "Anything else to know")
+    tab_to(page, "Additional context")
     page.keyboard.type("[[script: token_ms=1, first_token_ms=0, hang_after=60]]")
     tab_to(page, "Suggest features")
     page.keyboard.press("Enter")
@@ -115,7 +115,7 @@ def test_genres_whose_rules_are_broken_are_marked(console: Console) -> None:
     first.fill("Puzzle")
     page.get_by_label("Share of genre 1, in percent").fill("90")
     send.click()
-    expect(group).to_contain_text("Shares must sum to 100, and are 90 together")
+    expect(group).to_contain_text("Shares must add up to 100; they add up to 90")
 
 
 def test_whoever_creates_too_much_is_told_so_and_keeps_what_was_typed(tab: Tab, hurried_user: ApiUser) -> None:
@@ -127,7 +127,7 @@ def test_whoever_creates_too_much_is_told_so_and_keeps_what_was_typed(tab: Tab, 
     field = tab.page.get_by_label("Page or component")
     field.fill("Checkout")
     tab.page.get_by_role("button", name="Suggest features").click()
-    expect(tab.page.get_by_role("alert")).to_contain_text("That was a lot in one minute")
+    expect(tab.page.get_by_role("alert")).to_contain_text("Too many requests in one minute")
     expect(field).to_have_value("Checkout")
     audit(tab, "suggest-limited")
 
@@ -138,10 +138,10 @@ def test_an_agent_is_made_changed_given_to_a_job_and_deleted(console: Console, u
     page.get_by_label("Name").fill("Terse")
     page.get_by_label("Instructions").fill("One sentence per text.")
     audit(console.tab, "agent-new")
-    page.get_by_role("button", name="Make the agent").click()
+    page.get_by_role("button", name="Create agent").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Terse")
     page.get_by_label("Temperature").fill("0.5")
-    page.get_by_role("button", name="Save as the next version").click()
+    page.get_by_role("button", name="Save as a new version").click()
     expect(page.get_by_text("Saved as version 2")).to_be_attached()
     audit(console.tab, "agent")
 
@@ -149,7 +149,7 @@ def test_an_agent_is_made_changed_given_to_a_job_and_deleted(console: Console, u
     page.get_by_text("Model and agent").click()
     page.get_by_label("Agent").select_option(label="Terse")
     page.get_by_label("Page or component").fill("Checkout")
-    page.get_by_label("Anything else to know").fill(f"[[script: {AT_ONCE}]]")
+    page.get_by_label("Additional context").fill(f"[[script: {AT_ONCE}]]")
     page.get_by_role("button", name="Suggest features").click()
     page.wait_for_url("**/console/jobs/job_*")
     assert JobPage(console).is_complete()["agent"]["version"] == 2

@@ -49,7 +49,7 @@ def test_a_sixth_tab_is_refused_and_gets_in_when_another_is_closed(
         Console(tab, user).job(job_id).until_text(100)
     sixth = Console(new_tab(), user).job(job_id)
     sixth.tab.expect_complaints("429")
-    expect(sixth.problem).to_contain_text("Five live streams are open already")
+    expect(sixth.problem).to_contain_text("Too many live streams are open")
     expect(sixth.problem).to_contain_text("Close another tab")
     audit(sixth.tab, "job-sixth-tab")
     tabs[1].page.close()
@@ -91,7 +91,7 @@ def test_a_server_that_is_restarted_is_found_again(console: Console, user: ApiUs
     job.until_text(50)
     console.tab.expect_complaints("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
     with stack.down("stream"):
-        expect(job.state).to_have_text("Connection lost. Coming back …")
+        expect(job.state).to_have_text("Connection lost. Reconnecting …")
         console.tab.picture("job-connection-lost")
     job.is_complete()
     expect(job.happened).to_have_count(0)
@@ -122,7 +122,7 @@ def test_a_tab_that_was_offline_catches_up(console: Console, user: ApiUser, stac
     console.tab.expect_complaints("ERR_INTERNET_DISCONNECTED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
     console.tab.offline(on=True)
     with stack.down("stream"):
-        expect(job.state).to_have_text("Connection lost. Coming back …")
+        expect(job.state).to_have_text("Connection lost. Reconnecting …")
     seen = job.text
     wait_until(lambda: len(user.job(job.id)["text"]) > len(seen) + 200)
     assert job.text == seen

@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from local.model.control import ModelControl
 from tests.api_user import AT_ONCE, ApiUser, data_of, wait_until
@@ -31,7 +31,7 @@ def test_from_signing_in_to_the_result(console: Console) -> None:
     made = job.is_complete()
     assert made["input"]["featureType"] == "new-capability"
     assert made["input"]["priorityLevel"] == "high"
-    expect(console.page.get_by_role("region", name="Figures")).to_contain_text(f"{made['usage']['outputTokens']}")
+    expect(console.page.get_by_role("region", name="Statistics")).to_contain_text(f"{made['usage']['outputTokens']}")
     audit(console.tab, "job-complete")
 
 
@@ -76,7 +76,7 @@ def test_a_job_fails_is_resumed_and_completes(console: Console, user: ApiUser, m
     job.problem.get_by_role("button", name="Resume").click()
     job.is_complete()
     expect(job.problem).to_have_count(0)
-    expect(job.happened).to_contain_text(["The job was resumed", "The answer is being repaired"])
+    expect(job.happened).to_contain_text(["The job was resumed", "The model’s output is being repaired"])
     audit(console.tab, "job-resumed")
 
 
@@ -125,9 +125,9 @@ def test_a_job_of_somebody_else_and_one_that_is_gone_are_told_apart(
 ) -> None:
     console.tab.expect_complaints("40[34]")
     theirs = console.job(new_user().new_job(AT_ONCE))
-    expect(theirs.problem).to_contain_text("This belongs to somebody else")
+    expect(theirs.problem).to_contain_text("This belongs to another user")
     gone = console.job(f"job_{'0' * 26}")
-    expect(gone.problem).to_contain_text("This is not there any more")
+    expect(gone.problem).to_contain_text("This was not found")
     audit(console.tab, "job-gone")
 
 
@@ -146,3 +146,23 @@ def test_copies_are_markdown_and_downloads_the_stored_result(console: Console, u
         job.button("Download").click()
     assert json.loads(download.value.path().read_text()) == result
     assert download.value.suggested_filename == f"{job_id}.json"
+
+
+def test_a_job_of_an_unknown_pipeline_has_its_own_name_and_its_result_as_json(console: Console, user: ApiUser) -> None:
+    job_id = user.new_job(AT_ONCE)
+    user.ended(job_id)
+    result = {"lines": ["An old silent pond"]}
+
+    def answer(route: Route) -> None:
+        envelope = route.fetch().json()
+        envelope["data"] |= {"pipeline": "haiku", "input": {"topic": "ponds"}, "result": result}
+        route.fulfill(json=envelope)
+
+    console.page.route(f"{user.stack.api_url}/jobs/{job_id}", answer)
+    console.job(job_id)
+    expect(console.page.get_by_role("heading", level=1)).to_have_text("Haiku")
+    shown = console.page.get_by_role("region", name="Result as JSON")
+    expect(shown).to_contain_text("An old silent pond")
+    assert json.loads(shown.text_content() or "") == result
+    expect(console.page.get_by_role("button", name="New job with this input")).to_have_count(0)
+    audit(console.tab, "job-unknown-pipeline")

@@ -97,7 +97,7 @@ def test_a_run_is_reopened_in_full_after_its_job_has_expired(tab: Tab, hurried_u
     tab.page.reload()
     assert run.is_complete() == watched
     expect(run.problem).to_have_count(0)
-    tab.page.get_by_text("Where it comes from").click()
+    tab.page.get_by_text("Lineage").click()
     expect(tab.page.get_by_text("ideas.v1").first).to_be_visible()
     audit(tab, "run-reopened")
 
@@ -117,7 +117,7 @@ def test_a_run_is_deleted_after_a_question(console: Console, user: ApiUser) -> N
     run.button("Delete").click()
     question.get_by_role("button", name="Delete it").click()
     console.page.wait_for_url("**/console/ideations")
-    expect(console.page.get_by_text("No runs here.")).to_be_visible()
+    expect(console.page.get_by_text("No runs found.")).to_be_visible()
     assert user.api.get(f"/ideations/{created['runId']}").status_code == 404
 
 

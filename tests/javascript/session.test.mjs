@@ -62,7 +62,7 @@ async function gone(to = "/console/jobs/job_1") {
 async function signedIn(more = {}) {
   const { begun, wish } = await gone();
   answers.push(tokens({ nonce: wish.get("nonce") }, more));
-  await begun.comeBack(new URLSearchParams({ code: "code-1", state: wish.get("state") }));
+  await begun.finishSignIn(new URLSearchParams({ code: "code-1", state: wish.get("state") }));
   return begun;
 }
 
@@ -75,7 +75,7 @@ test("the provider is asked for a code that only this tab can redeem, and leads 
   );
 
   answers.push(tokens({ nonce: wish.get("nonce"), name: "Alice Á." }));
-  const to = await begun.comeBack(new URLSearchParams({ code: "code-1", state: wish.get("state") }));
+  const to = await begun.finishSignIn(new URLSearchParams({ code: "code-1", state: wish.get("state") }));
 
   assert.equal(to, "/console/jobs/job_1");
   assert.equal(asked[0].code, "code-1");
@@ -93,22 +93,22 @@ test("no token is kept where other tabs or a later visit would find it", async (
 
 test("an answer to another sign-in than this tab's is not believed, and not asked about", async () => {
   const { begun } = await gone();
-  await assert.rejects(begun.comeBack(new URLSearchParams({ code: "code-1", state: "forged" })), /not begun in this tab/);
-  await assert.rejects(session().comeBack(new URLSearchParams({ code: "c", state: "s" })), /not begun in this tab/);
+  await assert.rejects(begun.finishSignIn(new URLSearchParams({ code: "code-1", state: "forged" })), /not started in this tab/);
+  await assert.rejects(session().finishSignIn(new URLSearchParams({ code: "c", state: "s" })), /not started in this tab/);
   assert.deepEqual([asked.length, begun.signedIn], [0, false]);
 });
 
 test("a token that was made for another sign-in is thrown away", async () => {
   const { begun, wish } = await gone();
   answers.push(tokens({ nonce: "another" }));
-  await assert.rejects(begun.comeBack(new URLSearchParams({ code: "c", state: wish.get("state") })), /another sign-in/);
+  await assert.rejects(begun.finishSignIn(new URLSearchParams({ code: "c", state: wish.get("state") })), /another sign-in/);
   assert.equal(session().signedIn, false);
 });
 
 test("a refusal of the provider is told in its words", async () => {
   const { begun } = await gone();
   const refusal = new URLSearchParams({ error: "access_denied", error_description: "User is disabled" });
-  await assert.rejects(begun.comeBack(refusal), /User is disabled/);
+  await assert.rejects(begun.finishSignIn(refusal), /User is disabled/);
 });
 
 test("a token that ends soon is replaced, once for all who ask at the same time", async () => {
@@ -144,7 +144,7 @@ test("signing out forgets the tokens and ends the provider's session, in its own
   await begun.signOut();
 
   assert.equal(session().signedIn, false);
-  assert.equal(begun.before, false);
+  assert.equal(begun.signedInBefore, false);
   const to = left.at(-1);
   assert.equal(to.origin + to.pathname, DISCOVERY.end_session_endpoint);
   for (const name of ["post_logout_redirect_uri", "logout_uri"]) assert.equal(to.searchParams.get(name), "https://app.example/");

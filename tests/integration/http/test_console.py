@@ -74,6 +74,14 @@ def test_all_modules_are_asked_for_at_once(browser: httpx.Client) -> None:
     assert sorted(preloaded) == [name for name in FILES if name.endswith(".js")]
 
 
+def test_every_style_sheet_is_linked_once_and_those_of_the_applications_last(browser: httpx.Client) -> None:
+    linked = re.findall(r'<link rel="stylesheet" href="/console/static/[0-9a-f]{16}/([^"]+)">', browser.get("/").text)
+
+    assert sorted(linked) == [name for name in FILES if name.endswith(".css")]
+    assert [name for name in linked if name.startswith("apps/")] == linked[-2:]
+    assert linked[0] == "core/styles/theme.css"
+
+
 @pytest.mark.parametrize("name", [name for name in FILES if name != "index.html"])
 def test_a_file_by_its_plain_name_is_asked_for_again_and_sent_when_it_changed(browser: httpx.Client, name: str) -> None:
     path = f"/console/static/{name}"

@@ -1,19 +1,21 @@
-/** What every page is given. */
+/** What the console gives to every page. */
 
 /** @import { Millrace } from "../../millrace.js" */
+/** @import { Applications } from "./applications.js" */
 /** @import { Session } from "./session.js" */
 
 /**
- * The deployment's own configuration, from `/console/config.json`.
+ * The configuration of the deployment, from `/console/config.json`.
  * @typedef {{ issuer: string, clientId: string, streamUrl: string, defaultModel: string, models: string[] }} ConsoleConfig
  */
 /**
- * @typedef {object} App
+ * @typedef {object} Context
+ * @property {Applications} applications
  * @property {Millrace} millrace
  * @property {Session} session
  * @property {ConsoleConfig} config
- * @property {() => void} signIn leaves for the provider's sign-in, and comes back to this page
- * @property {(text: string) => void} announce says it to whoever cannot see it
+ * @property {() => void} signIn goes to the provider's sign-in, which leads back to this page
+ * @property {(text: string) => void} announce gives the text to screen readers
  * @property {(address: string, how?: { replace?: boolean }) => void} go
  * @property {(query: URLSearchParams) => void} setQuery
  * @property {(title: string) => void} setTitle

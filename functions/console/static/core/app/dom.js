@@ -1,13 +1,14 @@
-/** Elements made without HTML: whatever is put into them is text, whoever wrote it. */
+/** Creates elements without parsing HTML: every string becomes text, even if a model wrote it. */
 
-/** @typedef {Node | string | number | null | undefined | false | readonly unknown[]} Child an array's are of the same kinds */
+/** @typedef {Node | string | number | null | undefined | false | readonly unknown[]} Child an array contains children */
 /**
- * Attributes by name: true is an empty one, false, null and undefined are none; a function listens to the event it is
- * named after (`onclick`).
+ * Attributes by name. The value true sets an empty attribute; false, null and undefined set none. A function listens to
+ * the event of its name (`onclick`).
  * @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => unknown)>} Attributes
  */
 
 /**
+ * Create an element.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Attributes} [attributes]
@@ -46,7 +47,7 @@ export function append(element, child) {
 }
 
 /**
- * Puts these children in place of those that are there.
+ * Replace all children of the element.
  * @param {Element} element
  * @param {...Child} children
  */
@@ -56,8 +57,8 @@ export function fill(element, ...children) {
 }
 
 /**
- * Shows the text; text that has only grown is added to, so that a selection in it stays.
- * @param {Element} element of text only
+ * Set the element's text. If the text has only grown, append to it, so that the user's selection is kept.
+ * @param {Element} element that contains only text
  * @param {string} text
  */
 export function setText(element, text) {

@@ -1,4 +1,4 @@
-/** Times, tokens and money as people read them, in the browser's own language. */
+/** Formats times, token counts and costs in the browser's language. */
 
 const NUMBER = new Intl.NumberFormat();
 const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -46,11 +46,11 @@ export function duration(milliseconds) {
 }
 
 /**
- * What a job cost: to a hundredth of a cent where it is less than a cent.
+ * The cost of a job. An amount below one cent has up to 6 decimal places, any other up to 4.
  * @param {number | null} usd
  */
 export function cost(usd) {
-  if (usd === null) return "no price known";
+  if (usd === null) return "unknown price";
   const digits = usd > 0 && usd < 0.01 ? 6 : 4;
   return new Intl.NumberFormat(undefined, {
     style: "currency",

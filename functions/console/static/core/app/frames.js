@@ -1,25 +1,25 @@
-/** Drawing no more often than the screen does. */
+/** Limits drawing to the screen's frame rate. */
 
 /** @import { Watch } from "../../millrace.js" */
 
 /**
- * Shows the watch at most once for each picture on the screen, however fast its events come.
+ * Call `show` at most once per animation frame, however many events arrive.
  * @param {Watch} watch
  * @param {(watch: Watch) => void} show
- * @returns {() => void} ends it
+ * @returns {() => void} ends the calls
  */
 export function eachFrame(watch, show) {
-  let asked = 0;
-  const forget = watch.subscribe(() => {
-    // A hidden page draws no pictures, but shall be right when it is seen again.
+  let requested = 0;
+  const unsubscribe = watch.subscribe(() => {
+    // A hidden page gets no animation frames, but must be up to date when the user returns to it.
     if (document.hidden) return show(watch);
-    asked ||= requestAnimationFrame(() => {
-      asked = 0;
+    requested ||= requestAnimationFrame(() => {
+      requested = 0;
       show(watch);
     });
   });
   return () => {
-    forget();
-    cancelAnimationFrame(asked);
+    unsubscribe();
+    cancelAnimationFrame(requested);
   };
 }

@@ -1,6 +1,6 @@
-/** Idempotency keys of forms. */
+/** Idempotency keys for forms. */
 
-/** The same key for the same content: sending a form twice makes one job, changing it makes another. */
+/** Return a function that returns the same key for the same content: a form that is sent twice creates one job. */
 export function keyPerContent() {
   let sent = "";
   let key = "";

@@ -1,10 +1,4 @@
-/** What things are called on the page. */
-
-/** @type {Record<string, { label: string, stages: string[] }>} */
-export const PIPELINES = {
-  suggestion: { label: "Feature suggestions", stages: ["generate_suggestions", "validate_suggestions"] },
-  ideation: { label: "Brainstorm", stages: ["prepare_ideas", "generate_ideas", "arrange_ideas"] },
-};
+/** Labels for the names that the API uses. */
 
 /** @type {Record<string, string>} */
 export const STATUSES = {
@@ -18,7 +12,7 @@ export const STATUSES = {
 
 /** @type {Record<string, string>} */
 const RESETS = {
-  REPAIR: "The answer is being repaired",
+  REPAIR: "The model’s output is being repaired",
   RESTARTED: "The stage was started again",
   RESUMED: "The job was resumed",
   WORKER_LOST: "The stage’s process was lost",
@@ -29,26 +23,21 @@ const RESETS = {
   MODEL_DISCONNECTED: "The connection to the model broke",
 };
 
-/** @param {string} pipeline */
-export function pipelineName(pipeline) {
-  return PIPELINES[pipeline]?.label ?? words(pipeline);
-}
-
-/** @param {string} stage */
-export function stageName(stage) {
-  return words(stage);
+/** @param {string} status */
+export function statusLabel(status) {
+  return STATUSES[status] ?? status;
 }
 
 /** @param {string} reason */
-export function resetName(reason) {
-  return RESETS[reason] ?? words(reason.toLowerCase());
+export function resetLabel(reason) {
+  return RESETS[reason] ?? sentenceCase(reason.toLowerCase());
 }
 
 /**
  * `generate_ideas` → `Generate ideas`.
  * @param {string} name
  */
-export function words(name) {
+export function sentenceCase(name) {
   const text = name.replaceAll(/[_-]/g, " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,8 +1,8 @@
-/** Reads JSON that is still being written, as far as it goes. */
+/** Parses JSON that is not complete yet. */
 
 /**
- * The value that the text has begun, without what is not certain yet: a key whose value has not begun, a number or a word
- * that may go on, an escape that is cut in half. Undefined when nothing has begun, or when it is no JSON at all.
+ * Return the value of an unfinished JSON text, without the parts that may still change: a key without a value, a number or
+ * a literal at the end of the text, half of an escape sequence. Undefined if no value has started or the text is not JSON.
  * @param {string} text
  * @returns {unknown}
  */
@@ -19,7 +19,7 @@ const ESCAPES = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: 
 class Reader {
   #at = 0;
   #text;
-  /** Whether the text ended inside the value read last. */
+  /** Whether the text ended inside the last value. */
   #open = false;
 
   /** @param {string} text */
@@ -113,7 +113,7 @@ class Reader {
   }
 
   /**
-   * Passes the bracket if it comes, or else the comma before the next element.
+   * Skip the closing bracket and return true, or skip the comma before the next element and return false.
    * @param {string} bracket
    */
   #closes(bracket) {

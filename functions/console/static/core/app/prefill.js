@@ -1,4 +1,4 @@
-/** Takes what a job was asked for over to a new form. */
+/** Copies the input of a job into the form for a new one. */
 
 const KEY = "millrace.prefill";
 
@@ -11,12 +11,12 @@ export function prefill(pipeline, input) {
 }
 
 /**
- * What was left for a form of this pipeline, once.
+ * Return the input that `prefill` stored for this pipeline, and delete it; an empty object if there is none.
  * @param {string} pipeline
  * @returns {object}
  */
 export function prefilled(pipeline) {
-  const left = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+  const stored = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
   sessionStorage.removeItem(KEY);
-  return left?.pipeline === pipeline ? left.input : {};
+  return stored?.pipeline === pipeline ? stored.input : {};
 }

@@ -1,9 +1,9 @@
-/** Which page an address shows; links and the browser's own buttons change it without loading anything. */
+/** Shows the page of the current address. Links and the browser's back and forward buttons change it without a reload. */
 
 import { fill } from "./dom.js";
 
 /**
- * A page: its title, what is shown, and what has to be stopped when it is left.
+ * A page: its title, its element, and the function to call when the user leaves it.
  * @typedef {{ title: string, element: HTMLElement, leave?: () => void }} Page
  */
 /** @typedef {{ pattern: RegExp, page: (...parts: string[]) => Page }} Route */
@@ -15,14 +15,14 @@ export class Router {
   /** @type {Page | null} */
   #shown = null;
   #onShow;
-  /** The address of what is shown, without its fragment. */
+  /** The address of the page that is shown, without its fragment. */
   #address = "";
 
   /**
-   * @param {HTMLElement} main where pages are shown
-   * @param {Route[]} routes the first that matches is shown
-   * @param {() => Page} missing
-   * @param {(path: string) => void} onShow told of every page that is shown
+   * @param {HTMLElement} main the element that contains the page
+   * @param {readonly Route[]} routes the first that matches is shown
+   * @param {() => Page} missing the page for an address without a route
+   * @param {(path: string) => void} onShow called with the path of every page that is shown
    */
   constructor(main, routes, missing, onShow) {
     this.#main = main;
@@ -31,16 +31,16 @@ export class Router {
     this.#onShow = onShow;
   }
 
-  /** Shows the page of the present address, and from now on those of links and of the browser's buttons. */
+  /** Show the page of the current address, and follow links and the browser's buttons from then on. */
   start() {
-    // A link into the page, such as the one to its content, is a step of the history as well.
+    // A link to a fragment of the page, such as "Skip to content", changes the history but not the page.
     window.addEventListener("popstate", () => location.pathname + location.search !== this.#address && this.show());
     document.addEventListener("click", (event) => this.#follow(event));
     this.show({ focus: false });
   }
 
   /**
-   * @param {string} address of a page, perhaps with a query
+   * @param {string} address path of a page, with its query if there is one
    * @param {{ replace?: boolean }} [how]
    */
   go(address, { replace = false } = {}) {
@@ -50,7 +50,7 @@ export class Router {
   }
 
   /**
-   * Changes the query of the present address, without showing its page anew.
+   * Change the query of the current address without drawing the page again.
    * @param {URLSearchParams} query
    */
   setQuery(query) {
@@ -59,7 +59,7 @@ export class Router {
     history.replaceState(null, "", this.#address);
   }
 
-  /** @param {{ focus?: boolean }} [how] whether the new page's heading gets the focus, as after following a link */
+  /** @param {{ focus?: boolean }} [how] whether the heading of the page gets the focus, as after a link */
   show({ focus = true } = {}) {
     this.#address = location.pathname + location.search;
     this.#shown?.leave?.();
@@ -83,8 +83,8 @@ export class Router {
   /** @param {string} path */
   #page(path) {
     for (const { pattern, page } of this.#routes) {
-      const found = pattern.exec(path);
-      if (found) return page(...found.slice(1).map(decodeURIComponent));
+      const match = pattern.exec(path);
+      if (match) return page(...match.slice(1).map(decodeURIComponent));
     }
     return this.#missing();
   }
@@ -92,8 +92,8 @@ export class Router {
   /** @param {MouseEvent} event */
   #follow(event) {
     const link = event.target instanceof Element ? event.target.closest("a") : null;
-    const elsewhere = event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
-    if (link === null || elsewhere || event.defaultPrevented || link.target !== "" || link.hasAttribute("download")) return;
+    const modified = event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
+    if (link === null || modified || event.defaultPrevented || link.target !== "" || link.hasAttribute("download")) return;
     const to = new URL(link.href, location.href);
     if (to.origin !== location.origin || to.hash !== "") return;
     event.preventDefault();

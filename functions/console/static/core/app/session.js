@@ -1,15 +1,15 @@
-/** Signing in: an authorization code with PKCE at the deployment's OpenID provider, and the tokens it gave. */
+/** Signs the user in with an authorization code and PKCE at the deployment's OpenID provider, and keeps the tokens. */
 
 import { MillraceError, Refused, Unreachable } from "../../millrace.js";
 
 const TOKENS = "millrace.tokens";
 const SIGN_IN = "millrace.sign-in";
 const SIGNED_IN_BEFORE = "millrace.signed-in-before";
-/** How long before its end a token is replaced, in milliseconds. */
-const EARLY = 30_000;
+/** How long before it expires a token is refreshed, in milliseconds. */
+const REFRESH_EARLY = 30_000;
 
 /** @typedef {{ issuer: string, clientId: string }} Provider */
-/** @typedef {{ access: string, refresh: string | null, id: string | null, until: number }} Tokens */
+/** @typedef {{ access: string, refresh: string | null, id: string | null, expiresAt: number }} Tokens `expiresAt` in milliseconds since 1970 */
 
 export class Session {
   #provider;
@@ -30,12 +30,12 @@ export class Session {
     return this.#tokens !== null;
   }
 
-  /** Whether this browser has been signed in, so that a new tab may go straight to the provider. */
-  get before() {
+  /** Whether this browser was signed in before. If so, a new tab can go to the provider without asking. */
+  get signedInBefore() {
     return localStorage.getItem(SIGNED_IN_BEFORE) !== null;
   }
 
-  /** The user as the tokens name them. */
+  /** The user's name from the tokens. */
   get user() {
     const { id = null, access = null } = this.#tokens ?? {};
     const claims = { ...claimsOf(access), ...claimsOf(id) };
@@ -43,30 +43,30 @@ export class Session {
   }
 
   /**
-   * A token that is good for a while; a refused one is replaced. Raises Refused when there is none to be had.
-   * @param {string} [stale]
+   * Return an access token that is valid for a while, refreshed if necessary. Throws Refused if the user is signed out.
+   * @param {string} [stale] a token that the API has refused
    * @returns {Promise<string>}
    */
   async token(stale) {
     const tokens = this.#tokens;
     if (tokens === null) throw signedOut();
-    if (tokens.access !== stale && Date.now() < tokens.until - EARLY) return tokens.access;
-    if (tokens.refresh === null) return this.#forget();
-    this.#refreshing ??= this.#redeem({ grant_type: "refresh_token", refresh_token: tokens.refresh }).finally(() => {
+    if (tokens.access !== stale && Date.now() < tokens.expiresAt - REFRESH_EARLY) return tokens.access;
+    if (tokens.refresh === null) return this.#expire();
+    this.#refreshing ??= this.#requestTokens({ grant_type: "refresh_token", refresh_token: tokens.refresh }).finally(() => {
       this.#refreshing = null;
     });
     try {
       return (await this.#refreshing).access;
     } catch (error) {
-      if (error instanceof Refused) return this.#forget();
+      if (error instanceof Refused) return this.#expire();
       throw error;
     }
   }
 
   /**
-   * Leaves for the provider's sign-in, which leads back to `to`.
+   * Go to the provider's sign-in page. After the sign-in, the browser returns to `to`.
    * @param {string} to path of a page
-   * @param {{ again?: boolean }} [how] `again`: as somebody else, perhaps
+   * @param {{ again?: boolean }} [how] `again`: ask for credentials even if the provider has a session
    */
   async signIn(to, { again = false } = {}) {
     const { authorization_endpoint: endpoint = "" } = await this.#discover();
@@ -75,42 +75,42 @@ export class Session {
     const nonce = random();
     sessionStorage.setItem(SIGN_IN, JSON.stringify({ state, verifier, nonce, to }));
     const address = new URL(endpoint);
-    const wish = {
-      ...{ response_type: "code", client_id: this.#provider.clientId, redirect_uri: BACK(), scope: "openid" },
+    const parameters = {
+      ...{ response_type: "code", client_id: this.#provider.clientId, redirect_uri: redirectUri(), scope: "openid" },
       ...{ state, nonce, code_challenge: await challengeOf(verifier), code_challenge_method: "S256" },
       ...(again && { prompt: "login" }),
     };
-    for (const [name, value] of Object.entries(wish)) address.searchParams.set(name, value);
+    for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
     location.assign(address);
   }
 
   /**
-   * Redeems what the provider sent back with the user. Answers the page that they wanted.
-   * @param {URLSearchParams} query
-   * @returns {Promise<string>}
+   * Exchange the provider's authorization code for tokens. Throws MillraceError if the code is not for this sign-in.
+   * @param {URLSearchParams} query of the redirect
+   * @returns {Promise<string>} the path of the page that `signIn` was called with
    */
-  async comeBack(query) {
-    const begun = JSON.parse(sessionStorage.getItem(SIGN_IN) ?? "null");
+  async finishSignIn(query) {
+    const started = JSON.parse(sessionStorage.getItem(SIGN_IN) ?? "null");
     sessionStorage.removeItem(SIGN_IN);
     const error = query.get("error");
     if (error !== null) throw new MillraceError(query.get("error_description") ?? error);
-    if (begun === null || begun.state !== query.get("state")) {
-      throw new MillraceError("This sign-in was not begun in this tab, or was used already.");
+    if (started === null || started.state !== query.get("state")) {
+      throw new MillraceError("This sign-in was not started in this tab, or its code was used before. Sign in again.");
     }
-    const tokens = await this.#redeem({
+    const tokens = await this.#requestTokens({
       ...{ grant_type: "authorization_code", code: query.get("code") ?? "" },
-      ...{ redirect_uri: BACK(), code_verifier: begun.verifier },
+      ...{ redirect_uri: redirectUri(), code_verifier: started.verifier },
     });
     const { nonce } = claimsOf(tokens.id);
-    if (nonce !== undefined && nonce !== begun.nonce) {
+    if (nonce !== undefined && nonce !== started.nonce) {
       this.#keep(null);
-      throw new MillraceError("The provider’s answer belongs to another sign-in.");
+      throw new MillraceError("The provider’s response belongs to another sign-in. Sign in again.");
     }
     localStorage.setItem(SIGNED_IN_BEFORE, "yes");
-    return begun.to;
+    return started.to;
   }
 
-  /** Forgets the tokens, and ends the provider's session where it can be ended. */
+  /** Delete the tokens, and end the provider's session if the provider has an endpoint for that. */
   async signOut() {
     const { id = null } = this.#tokens ?? {};
     this.#keep(null);
@@ -119,9 +119,9 @@ export class Session {
     if (endpoint === undefined) return location.assign("/");
     const address = new URL(endpoint);
     const home = `${location.origin}/`;
-    // OpenID Connect's own names, and Cognito's for the same.
-    const wish = { client_id: this.#provider.clientId, post_logout_redirect_uri: home, logout_uri: home };
-    for (const [name, value] of Object.entries(wish)) address.searchParams.set(name, value);
+    // `logout_uri` is Cognito's name for OpenID Connect's `post_logout_redirect_uri`.
+    const parameters = { client_id: this.#provider.clientId, post_logout_redirect_uri: home, logout_uri: home };
+    for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
     if (id !== null) address.searchParams.set("id_token_hint", id);
     location.assign(address);
   }
@@ -130,18 +130,18 @@ export class Session {
    * @param {Record<string, string>} form
    * @returns {Promise<Tokens>}
    */
-  async #redeem(form) {
+  async #requestTokens(form) {
     const { token_endpoint: endpoint = "" } = await this.#discover();
-    const body = new URLSearchParams({ ...form, client_id: this.#provider.clientId });
-    const response = await fetch(endpoint, { method: "POST", body, credentials: "omit" }).catch(unreachable);
-    const answer = await response.json().catch(() => ({}));
-    if (response.status >= 500) throw new Unreachable("The sign-in service is in trouble.", { status: response.status });
-    if (!response.ok) throw signedOut(answer.error_description);
+    const request = new URLSearchParams({ ...form, client_id: this.#provider.clientId });
+    const response = await fetch(endpoint, { method: "POST", body: request, credentials: "omit" }).catch(unreachable);
+    const body = await response.json().catch(() => ({}));
+    if (response.status >= 500) throw new Unreachable("The sign-in service returned an error. Try again.", { status: response.status });
+    if (!response.ok) throw signedOut(body.error_description);
     const tokens = {
-      access: String(answer.access_token),
-      refresh: answer.refresh_token ?? form["refresh_token"] ?? null,
-      id: answer.id_token ?? null,
-      until: Date.now() + 1000 * Number(answer.expires_in ?? 300),
+      access: String(body.access_token),
+      refresh: body.refresh_token ?? form["refresh_token"] ?? null,
+      id: body.id_token ?? null,
+      expiresAt: Date.now() + 1000 * Number(body.expires_in ?? 300),
     };
     this.#keep(tokens);
     return tokens;
@@ -155,7 +155,7 @@ export class Session {
   }
 
   /** @returns {never} */
-  #forget() {
+  #expire() {
     this.#keep(null);
     throw signedOut();
   }
@@ -171,18 +171,20 @@ export class Session {
   }
 }
 
-const BACK = () => `${location.origin}/console/signed-in`;
+function redirectUri() {
+  return `${location.origin}/console/signed-in`;
+}
 
 /**
  * @param {unknown} cause
  * @returns {never}
  */
 function unreachable(cause) {
-  throw new Unreachable("The sign-in service cannot be reached.", { cause });
+  throw new Unreachable("The sign-in service cannot be reached. Try again.", { cause });
 }
 
 /** @param {string} [why] */
-function signedOut(why = "Sign in to go on.") {
+function signedOut(why = "You are not signed in. Sign in to continue.") {
   const details = { fields: [], jobId: null, retryAfterSeconds: null };
   return new Refused(401, { code: "UNAUTHENTICATED", message: why, details, retryable: false });
 }
@@ -202,7 +204,7 @@ function base64url(bytes) {
 }
 
 /**
- * The claims of a token, for showing: who reads them here has not checked its signature.
+ * Return the claims of a token, for display only: its signature is not checked.
  * @param {string | null} token
  * @returns {Record<string, unknown>}
  */

@@ -1,41 +1,52 @@
-/** Puts the page together: configuration, session, client, and a page for every address. */
+/** Starts the console: configuration, session, client, navigation, and a page for every address. */
 
-/** @import { Page } from "./router.js" */
-/** @import { ConsoleConfig } from "./context.js" */
+/** @import { Application, Link, PageRoute } from "./applications.js" */
+/** @import { ConsoleConfig, Context } from "./context.js" */
 
 import { Millrace } from "../../millrace.js";
-import { fill, h, setText } from "./dom.js";
 import { agentPage, agentsPage, newAgentPage } from "../pages/agents.js";
-import { brainstormPage } from "../../apps/ideation/pages/brainstorm.js";
 import { homePage } from "../pages/home.js";
-import { ideationPage } from "../../apps/ideation/pages/run.js";
-import { ideationsPage } from "../../apps/ideation/pages/runs.js";
 import { jobPage } from "../pages/job.js";
 import { jobsPage } from "../pages/jobs.js";
 import { missingPage, signedInPage, signInPage } from "../pages/sign_in.js";
-import { suggestPage } from "../../apps/suggestions/pages/suggest.js";
 import { errorCard } from "../parts/problem_card.js";
+import { Applications } from "./applications.js";
+import { fill, h, setText } from "./dom.js";
 import { Router } from "./router.js";
 import { Session } from "./session.js";
 
-const LINKS = [
-  ["/console/suggest", "Suggest"],
-  ["/console/brainstorm", "Brainstorm"],
-  ["/console/jobs", "Jobs"],
-  ["/console/ideations", "Runs"],
-  ["/console/agents", "Agents"],
+/** @type {readonly PageRoute[]} */
+const PUBLIC_ROUTES = [
+  { pattern: /^\/(?:console\/?)?$/, page: homePage },
+  { pattern: /^\/console\/signed-in$/, page: signedInPage },
+];
+/** @type {readonly PageRoute[]} */
+const ROUTES = [
+  { pattern: /^\/console\/jobs$/, page: jobsPage },
+  { pattern: /^\/console\/jobs\/([^/]+)$/, page: jobPage },
+  { pattern: /^\/console\/agents$/, page: agentsPage },
+  { pattern: /^\/console\/agents\/new$/, page: newAgentPage },
+  { pattern: /^\/console\/agents\/([^/]+)$/, page: agentPage },
 ];
 
-const main = /** @type {HTMLElement} */ (document.getElementById("main"));
-const nav = /** @type {HTMLElement} */ (document.getElementById("nav"));
-const user = /** @type {HTMLElement} */ (document.getElementById("user"));
-const announcer = /** @type {HTMLElement} */ (document.getElementById("announcer"));
+/**
+ * Start the console in this document.
+ * @param {readonly Application[]} all
+ */
+export function start(all) {
+  const main = byId("main");
+  open(new Applications(all), main).catch((error) => {
+    const reload = () => location.reload();
+    fill(main, h("h1", {}, "Millrace"), errorCard(error, { signIn: reload, again: reload }));
+  });
+}
 
-async function start() {
-  const response = await fetch("/console/config.json");
-  if (!response.ok) throw new Error(`the configuration was answered ${response.status}`);
-  /** @type {ConsoleConfig} */
-  const config = (await response.json()).data;
+/**
+ * @param {Applications} applications
+ * @param {HTMLElement} main
+ */
+async function open(applications, main) {
+  const config = await fetchConfig();
   const session = new Session(config);
   const millrace = new Millrace({ api: location.origin, token: (stale) => session.token(stale) });
   const signIn = () => {
@@ -43,56 +54,75 @@ async function start() {
       fill(main, h("h1", {}, "Sign in"), errorCard(error, { signIn, again: signIn }));
     });
   };
-  const app = {
-    ...{ config, session, millrace, signIn },
-    /** @param {string} text */
-    announce: (text) => setText(announcer, text),
-    /** @param {string} address @param {{ replace?: boolean }} [how] */
+  /** @type {Context} */
+  const context = {
+    ...{ applications, config, session, millrace, signIn },
+    announce: (text) => setText(byId("announcer"), text),
     go: (address, how = {}) => router.go(address, how),
-    /** @param {URLSearchParams} query */
     setQuery: (query) => router.setQuery(query),
-    /** @param {string} title */
     setTitle: (title) => router.setTitle(title),
   };
-
-  /**
-   * A page that only those see who are signed in; a browser that was before is sent to do so at once.
-   * @param {(...parts: string[]) => Page} page
-   */
-  const own = (page) => (/** @type {string[]} */ ...parts) => {
-    if (session.signedIn) return page(...parts);
-    if (session.before) signIn();
-    return signInPage(app);
-  };
+  const own = [...ROUTES, ...[...applications].flatMap(({ routes }) => routes)];
   const routes = [
-    { pattern: /^\/(?:console\/?)?$/, page: () => homePage(app) },
-    { pattern: /^\/console\/signed-in$/, page: () => signedInPage(app) },
-    { pattern: /^\/console\/suggest$/, page: own(() => suggestPage(app)) },
-    { pattern: /^\/console\/brainstorm$/, page: own(() => brainstormPage(app)) },
-    { pattern: /^\/console\/jobs$/, page: own(() => jobsPage(app)) },
-    { pattern: /^\/console\/jobs\/([^/]+)$/, page: own((id = "") => jobPage(app, id)) },
-    { pattern: /^\/console\/ideations$/, page: own(() => ideationsPage(app)) },
-    { pattern: /^\/console\/ideations\/([^/]+)$/, page: own((id = "") => ideationPage(app, id)) },
-    { pattern: /^\/console\/agents$/, page: own(() => agentsPage(app)) },
-    { pattern: /^\/console\/agents\/new$/, page: own(() => newAgentPage(app)) },
-    { pattern: /^\/console\/agents\/([^/]+)$/, page: own((id = "") => agentPage(app, id)) },
+    ...PUBLIC_ROUTES.map(({ pattern, page }) => ({ pattern, page: (/** @type {string[]} */ ...parts) => page(context, ...parts) })),
+    ...own.map(({ pattern, page }) => ({ pattern, page: signedInOnly(context, page) })),
   ];
-
-  /** @param {string} path */
-  const showFrame = (path) => {
-    const at = (/** @type {string} */ link) => path === link || path.startsWith(`${link}/`);
-    fill(nav, session.signedIn && h("ul", {}, LINKS.map(([link = "", label]) =>
-      h("li", {}, h("a", { href: link, "aria-current": at(link) ? "page" : null }, label)))));
-    fill(user, session.signedIn && [
-      h("span", { class: "user-name" }, session.user),
-      h("button", { type: "button", class: "button small", onclick: () => session.signOut() }, "Sign out"),
-    ]);
-  };
-  const router = new Router(main, routes, missingPage, showFrame);
+  const router = new Router(main, routes, missingPage, (path) => showHeader(context, path));
   router.start();
 }
 
-start().catch((error) => {
-  const again = () => location.reload();
-  fill(main, h("h1", {}, "Millrace"), errorCard(error, { signIn: again, again }));
-});
+/** @returns {Promise<ConsoleConfig>} */
+async function fetchConfig() {
+  const response = await fetch("/console/config.json");
+  if (!response.ok) throw new Error(`The server returned ${response.status} for the console’s configuration.`);
+  return (await response.json()).data;
+}
+
+/**
+ * Wrap a page that needs a signed-in user. A browser that was signed in before goes to the provider at once, any other sees
+ * the sign-in page.
+ * @param {Context} context
+ * @param {PageRoute["page"]} page
+ */
+function signedInOnly(context, page) {
+  return (/** @type {string[]} */ ...parts) => {
+    if (context.session.signedIn) return page(context, ...parts);
+    if (context.session.signedInBefore) context.signIn();
+    return signInPage(context);
+  };
+}
+
+/**
+ * Show the navigation and the user, if there is one.
+ * @param {Context} context
+ * @param {string} path of the page that is shown
+ */
+function showHeader({ applications, session }, path) {
+  const current = (/** @type {string} */ link) => (path === link || path.startsWith(`${link}/`) ? "page" : null);
+  fill(byId("nav"), session.signedIn && h("ul", {}, navigation(applications).map((link) =>
+    h("li", {}, h("a", { href: link.path, "aria-current": current(link.path) }, link.label)))));
+  fill(byId("user"), session.signedIn && [
+    h("span", { class: "user-name" }, session.user),
+    h("button", { type: "button", class: "button small", onclick: () => session.signOut() }, "Sign out"),
+  ]);
+}
+
+/**
+ * The links of the navigation: every form, the jobs, every application's lists, the agents.
+ * @param {Applications} applications
+ * @returns {readonly Link[]}
+ */
+export function navigation(applications) {
+  const all = [...applications];
+  return [
+    ...all.flatMap(({ form }) => form ?? []),
+    { path: "/console/jobs", label: "Jobs" },
+    ...all.flatMap(({ lists }) => lists),
+    { path: "/console/agents", label: "Agents" },
+  ];
+}
+
+/** @param {string} id */
+function byId(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}

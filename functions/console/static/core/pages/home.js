@@ -1,31 +1,31 @@
-/** Where everybody arrives: what Millrace does, and, once signed in, what to do next. */
+/** The home page: what Millrace does; for a signed-in user, the forms and the latest jobs. */
 
-/** @import { App } from "../app/context.js" */
+/** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
 
 import { h } from "../app/dom.js";
 import { jobList } from "../parts/job_list.js";
 
 /**
- * @param {App} app
+ * @param {Context} context
  * @returns {Page}
  */
-export function homePage(app) {
-  return { title: "Millrace", element: app.session.signedIn ? desk(app) : welcome(app) };
+export function homePage(context) {
+  return { title: "Millrace", element: context.session.signedIn ? overview(context) : welcome(context) };
 }
 
-/** @param {App} app */
+/** @param {Context} context */
 function welcome({ signIn }) {
   return h("div", { class: "welcome" },
-    h("h1", {}, "Long model jobs, live and in one piece"),
+    h("h1", {}, "Long model jobs, live and complete"),
     h("p", { class: "lead" },
-      "Start a job and watch it being written. Reload the page, lose the network, open it on your phone: ",
-      "you see the same text, nothing lost and nothing twice."),
+      "Start a job and watch the model write. Reload the page, lose the network, or open the job on your phone: ",
+      "you see the same text, nothing is lost and nothing appears twice."),
     h("p", { class: "actions" }, h("button", { type: "button", class: "button main", onclick: signIn }, "Sign in")),
     h("ul", { class: "promises" },
-      promise("It goes on without you", "A durable pipeline runs every stage, and starts a stage again that fails, from its checkpoint."),
-      promise("It shows what happens", "Retries and repairs are told as they happen, never hidden in a spinner."),
-      promise("It can be stopped", "Cancel within a second; resume a failed or cancelled job from where it stood.")));
+      promise("It runs without you", "A durable pipeline runs every stage. A stage that fails starts again from its checkpoint."),
+      promise("It shows what happens", "You see every retry and every repair when it happens."),
+      promise("It can be stopped", "Cancel a job within a second. Resume a failed or cancelled job from its last checkpoint.")));
 }
 
 /**
@@ -36,24 +36,14 @@ function promise(title, text) {
   return h("li", {}, h("h2", {}, title), h("p", {}, text));
 }
 
-/** @param {App} app */
-function desk(app) {
-  const recent = jobList(app, { limit: 5, more: false });
+/** @param {Context} context */
+function overview(context) {
+  const recent = jobList(context, { limit: 5, more: false });
   void recent.reload();
   return h("div", {},
-    h("h1", {}, "What shall it be?"),
-    h("ul", { class: "starts" },
-      start("/console/suggest", "Suggest features", "Ideas for improving one page or component of a product, each with its reason and what to keep in mind."),
-      start("/console/brainstorm", "Brainstorm", "As many ideas as you like, spread over genres in the proportions you choose, ranked or grouped at the end.")),
+    h("h1", {}, "What would you like to create?"),
+    h("ul", { class: "forms" }, [...context.applications].map(({ form }) => form &&
+      h("li", { class: "form-card" }, h("a", { href: form.path }, h("h2", {}, form.title), h("p", {}, form.description))))),
     h("section", { "aria-labelledby": "recent" }, h("h2", { id: "recent" }, "Latest jobs"), recent.element,
       h("p", {}, h("a", { href: "/console/jobs" }, "All jobs"))));
-}
-
-/**
- * @param {string} address
- * @param {string} title
- * @param {string} text
- */
-function start(address, title, text) {
-  return h("li", { class: "start" }, h("a", { href: address }, h("h2", {}, title), h("p", {}, text)));
 }

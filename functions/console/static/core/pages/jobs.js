@@ -1,42 +1,43 @@
-/** All jobs of the user, by pipeline and status. */
+/** All jobs of the user, filtered by pipeline and status. */
 
-/** @import { App } from "../app/context.js" */
+/** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
 
 import { h } from "../app/dom.js";
+import { statusLabel } from "../app/labels.js";
 import { filterBar } from "../parts/filters.js";
 import { jobList } from "../parts/job_list.js";
-import { PIPELINES, STATUSES } from "../app/labels.js";
 
 const PAGE = 20;
-
 /** @type {[string, string][]} */
-const JOB_STATUSES = ["pending", "in_progress", "completed", "failed", "cancelled"].map((each) => [each, STATUSES[each] ?? each]);
-/** @type {[string, string][]} */
-const KINDS = Object.entries(PIPELINES).map(([name, { label }]) => [name, label]);
+const STATUSES = ["pending", "in_progress", "completed", "failed", "cancelled"].map((each) => [each, statusLabel(each)]);
 
 /**
- * @param {App} app
+ * @param {Context} context
  * @returns {Page}
  */
-export function jobsPage(app) {
+export function jobsPage(context) {
+  const applications = [...context.applications];
+  const kinds = applications.map(({ pipeline, label }) => /** @type {[string, string]} */ ([pipeline, label]));
   const filters = filterBar(
     [
-      { name: "status", label: "Status", choices: JOB_STATUSES },
-      { name: "pipeline", label: "Kind", choices: KINDS },
+      { name: "status", label: "Status", choices: STATUSES },
+      { name: "pipeline", label: "Kind", choices: kinds },
     ],
     (query) => {
-      app.setQuery(query);
+      context.setQuery(query);
       void jobs.reload();
     },
   );
-  const jobs = jobList(app, { limit: PAGE, filter: filters.values });
+  const jobs = jobList(context, { limit: PAGE, filter: filters.values });
   void jobs.reload();
+  const retention = ["Completed jobs are kept for ten minutes, failed jobs for an hour.", ...applications.flatMap((each) => each.retention ?? [])];
   return {
     title: "Jobs",
     element: h("div", {},
-      h("div", { class: "page-head" }, h("h1", {}, "Jobs"), h("a", { class: "button main", href: "/console/suggest" }, "New job")),
-      h("p", { class: "lead" }, "Finished jobs are kept for ten minutes, failed ones for an hour. Brainstorming runs are kept until you delete them."),
+      h("div", { class: "page-head" }, h("h1", {}, "Jobs"),
+        h("a", { class: "button main", href: context.applications.defaultFormPath }, "New job")),
+      h("p", { class: "lead" }, retention.join(" ")),
       filters.element, jobs.element),
   };
 }

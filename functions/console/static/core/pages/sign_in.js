@@ -1,13 +1,13 @@
-/** The pages of whoever is not signed in yet, or has come somewhere that is not there. */
+/** The pages for users who are not signed in, and for addresses without a page. */
 
-/** @import { App } from "../app/context.js" */
+/** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
 
 import { append, h } from "../app/dom.js";
 import { errorCard } from "../parts/problem_card.js";
 
 /**
- * @param {App} app
+ * @param {Context} context
  * @returns {Page}
  */
 export function signInPage({ signIn }) {
@@ -15,22 +15,22 @@ export function signInPage({ signIn }) {
     title: "Sign in",
     element: h("div", { class: "narrow" },
       h("h1", {}, "Sign in to see this page"),
-      h("p", { class: "lead" }, "Jobs and runs are their owner’s: this page needs to know who you are."),
+      h("p", { class: "lead" }, "Jobs and runs belong to one user. Sign in to see yours."),
       h("p", { class: "actions" }, h("button", { type: "button", class: "button main", onclick: signIn }, "Sign in"))),
   };
 }
 
 /**
- * Where the provider's sign-in leads back to.
- * @param {App} app
+ * The page to which the provider's sign-in redirects.
+ * @param {Context} context
  * @returns {Page}
  */
 export function signedInPage({ session, go }) {
   const element = h("div", { class: "narrow" }, h("h1", {}, "Signing in …"));
   const query = new URLSearchParams(location.search);
-  // The code is used up at once; it shall not stand in the address, or be used again by a reload.
+  // The code is valid once. Without it in the address, a reload does not send it again.
   history.replaceState(null, "", location.pathname);
-  session.comeBack(query).then(
+  session.finishSignIn(query).then(
     (to) => go(to, { replace: true }),
     (error) => {
       const signIn = () => void session.signIn("/", { again: true });
@@ -46,7 +46,7 @@ export function missingPage() {
   return {
     title: "Not found",
     element: h("div", { class: "narrow" },
-      h("h1", {}, "There is no such page"),
-      h("p", { class: "lead" }, "The address may be mistyped. ", h("a", { href: "/" }, "Back to the start"))),
+      h("h1", {}, "Page not found"),
+      h("p", { class: "lead" }, "Check the address, or go to the ", h("a", { href: "/" }, "home page"), ".")),
   };
 }

@@ -1,13 +1,13 @@
-/** A question before something is deleted for good. */
+/** A button that asks for confirmation before it deletes something. */
 
 import { fill, h } from "../app/dom.js";
 import { errorCard } from "./problem_card.js";
 
 /**
- * A button, and the dialogue that it opens.
+ * Return the button and the dialog that it opens.
  * @param {{ label: string, question: string, text: string, yes: string, act: () => Promise<unknown>, signIn: () => void }} options
  */
-export function confirmed({ label, question, text, yes, act, signIn }) {
+export function confirmButton({ label, question, text, yes, act, signIn }) {
   const problem = h("div", {});
   /** @type {HTMLDialogElement} */
   const dialog = h("dialog", { "aria-label": question });

@@ -1,24 +1,24 @@
-/** What was out of the ordinary: every retry, repair and resumption, in the order they came. */
+/** The irregular events of a job: every retry, repair and resumption, in order. */
 
 /** @import { ResetNote } from "../../millrace/view.js" */
 
 import { append, h } from "../app/dom.js";
-import { resetName } from "../app/labels.js";
+import { resetLabel } from "../app/labels.js";
 
-/** @param {(text: string) => void} announce to whoever cannot see it */
-export function happenings(announce) {
-  const list = h("ol", { class: "happenings" });
-  const element = h("section", { class: "panel", hidden: true, "aria-labelledby": "happenings" },
-    h("h2", { id: "happenings" }, "What happened"), list);
+/** @param {(text: string) => void} announce gives the text to screen readers */
+export function eventHistory(announce) {
+  const list = h("ol", { class: "event-history" });
+  const element = h("section", { class: "panel", hidden: true, "aria-labelledby": "event-history" },
+    h("h2", { id: "event-history" }, "What happened"), list);
   let shown = 0;
   return {
     element,
     /** @param {readonly ResetNote[]} resets */
     show(resets) {
       for (const reset of resets.slice(shown)) {
-        const text = sentence(reset);
-        append(list, h("li", { "data-reason": reset.reason }, h("strong", {}, resetName(reset.reason)), h("span", {}, text)));
-        announce(`${resetName(reset.reason)}. ${text}`);
+        const text = explanation(reset);
+        append(list, h("li", { "data-reason": reset.reason }, h("strong", {}, resetLabel(reset.reason)), h("span", {}, text)));
+        announce(`${resetLabel(reset.reason)}. ${text}`);
       }
       shown = resets.length;
       element.hidden = shown === 0;
@@ -27,9 +27,9 @@ export function happenings(announce) {
 }
 
 /** @param {ResetNote} reset */
-function sentence({ reason, attempt, retryCount }) {
-  if (reason === "REPAIR") return "The text was set back, and the model is asked to write it again.";
-  if (reason === "RESUMED") return "It goes on from its last checkpoint.";
-  if (reason === "RESTARTED") return "The text was set back to what stands.";
-  return `Attempt ${attempt} has begun (retry ${retryCount}). The text was set back to what stands.`;
+function explanation({ reason, attempt, retryCount }) {
+  if (reason === "REPAIR") return "The text was reset, and the model writes it again.";
+  if (reason === "RESUMED") return "The job continues from its last checkpoint.";
+  if (reason === "RESTARTED") return "The text was reset to the part that is saved.";
+  return `Attempt ${attempt} has started (retry ${retryCount}). The text was reset to the part that is saved.`;
 }

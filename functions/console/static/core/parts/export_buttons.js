@@ -1,22 +1,23 @@
-/** Taking text away: to the clipboard, or as a file. */
+/** Buttons that copy text to the clipboard or save it as a file. */
 
 import { h } from "../app/dom.js";
 
-const SAID_FOR = 2_000;
+/** How long a button shows the outcome of copying, in milliseconds. */
+const FEEDBACK = 2_000;
 
 /**
- * A button that copies what `text` gives when it is pressed, and says so.
+ * A button that copies the return value of `text` when the user presses it, and shows whether that worked.
  * @param {string} label
  * @param {() => string} text
- * @param {string} [about] what is copied, for whoever cannot see where the button stands
+ * @param {string} [about] what the button copies, for screen readers
  */
 export function copyButton(label, text, about = "") {
-  const button = h("button", { type: "button", class: "button small" }, label, about && h("span", { class: "unseen" }, ` ${about}`));
+  const button = h("button", { type: "button", class: "button small" }, label, about && h("span", { class: "visually-hidden" }, ` ${about}`));
   button.addEventListener("click", async () => {
-    const said = await navigator.clipboard.writeText(text()).then(() => "Copied", () => "Not allowed");
+    const outcome = await navigator.clipboard.writeText(text()).then(() => "Copied", () => "Not allowed");
     const before = [...button.childNodes];
-    button.replaceChildren(h("span", { role: "status" }, said));
-    setTimeout(() => button.replaceChildren(...before), SAID_FOR);
+    button.replaceChildren(h("span", { role: "status" }, outcome));
+    setTimeout(() => button.replaceChildren(...before), FEEDBACK);
   });
   return button;
 }
@@ -42,7 +43,10 @@ function download(name, type, text) {
   URL.revokeObjectURL(address);
 }
 
-/** @param {unknown} value */
+/**
+ * Indented JSON.
+ * @param {unknown} value
+ */
 export function pretty(value) {
   return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -1,4 +1,4 @@
-/** Form fields: each with its label, its rule said before it is broken, and its error beside it. */
+/** Form fields: each has a label, a hint that states its rule, and a place for its error. */
 
 /** @import { Child } from "../app/dom.js" */
 
@@ -8,10 +8,10 @@ import { h, setAttribute, setText } from "../app/dom.js";
  * @template V
  * @typedef {object} Field
  * @property {HTMLElement} element
- * @property {string} name as the API names it
+ * @property {string} name of the field in the API
  * @property {() => V} value
- * @property {(rule: string | null) => void} refuse shows what is wrong, or that nothing is
- * @property {() => string | null} check the rule that is broken, if one is
+ * @property {(rule: string | null) => void} refuse shows the rule that the value breaks; null removes the error
+ * @property {() => string | null} check returns the rule that the value breaks; null if the value is valid
  * @property {() => void} focus
  */
 /**
@@ -25,14 +25,20 @@ import { h, setAttribute, setText } from "../app/dom.js";
  * @property {string} [placeholder]
  */
 
-let made = 0;
+let fieldCount = 0;
+
+/** An id for the input of a new field. */
+function newId() {
+  fieldCount += 1;
+  return `field-${fieldCount}`;
+}
 
 /**
- * @param {FieldOptions & { lines?: number }} options `lines`: more than one makes it a text area of so many
- * @returns {Field<string | null>} the text without spaces around it; null when there is none
+ * @param {FieldOptions & { lines?: number }} options `lines`: the rows of a text area; one for a single-line input
+ * @returns {Field<string | null>} its value is the text without surrounding spaces; null if it is empty
  */
 export function textField({ name, label, hint = "", required = false, max, value = "", placeholder, lines = 1 }) {
-  const id = `field-${(made += 1)}`;
+  const id = newId();
   const attributes = {
     ...{ id, name, required, maxlength: max, placeholder, "aria-describedby": `${id}-hint ${id}-error` },
     autocomplete: "off",
@@ -53,40 +59,40 @@ export function textField({ name, label, hint = "", required = false, max, value
 }
 
 /**
- * @param {FieldOptions & { least: number, most: number, step?: number | "any" }} options whole numbers by default
- * @returns {Field<number | null>} null when there is none
+ * @param {FieldOptions & { min: number, max: number, step?: number | "any" }} options whole numbers by default
+ * @returns {Field<number | null>} its value is null if it is empty
  */
-export function numberField({ name, label, hint = "", required = false, value = "", least, most, step = 1 }) {
-  const id = `field-${(made += 1)}`;
+export function numberField({ name, label, hint = "", required = false, value = "", min, max, step = 1 }) {
+  const id = newId();
   const input = h("input", {
-    ...{ id, name, required, type: "number", min: least, max: most, step, value, "aria-describedby": `${id}-hint ${id}-error` },
+    ...{ id, name, required, type: "number", min, max, step, value, "aria-describedby": `${id}-hint ${id}-error` },
     inputmode: step === 1 ? "numeric" : "decimal",
   });
   const frame = fieldFrame(id, input, { label, hint, required });
   input.addEventListener("input", () => frame.refuse(null));
-  const rule = `must be a ${step === 1 ? "whole " : ""}number from ${least} to ${most}`;
+  const rule = `must be a ${step === 1 ? "whole " : ""}number from ${min} to ${max}`;
   const check = () => (input.checkValidity() ? null : rule);
   return { name, ...frame, check, value: () => (input.value === "" ? null : input.valueAsNumber) };
 }
 
 /**
- * @param {FieldOptions & { choices: readonly (readonly [string, string])[] }} options value and label of each choice
+ * @param {FieldOptions & { choices: readonly (readonly [string, string])[] }} options `choices`: value and label of each
  * @returns {Field<string>}
  */
 export function selectField({ name, label, hint = "", value, choices }) {
-  const id = `field-${(made += 1)}`;
+  const id = newId();
   const options = choices.map(([choice, text]) => h("option", { value: choice, selected: choice === value }, text));
   const input = h("select", { id, name, "aria-describedby": `${id}-hint ${id}-error` }, options);
   return { name, ...fieldFrame(id, input, { label, hint }), check: () => null, value: () => input.value };
 }
 
 /**
- * A few choices that are all seen at once.
- * @param {FieldOptions & { choices: readonly (readonly [string, string])[] }} options
+ * A group of radio buttons.
+ * @param {FieldOptions & { choices: readonly (readonly [string, string])[] }} options `choices`: value and label of each
  * @returns {Field<string>}
  */
-export function choiceField({ name, label, hint = "", value, choices }) {
-  const id = `field-${(made += 1)}`;
+export function radioField({ name, label, hint = "", value, choices }) {
+  const id = newId();
   const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
   const inputs = choices.map(([choice]) =>
     h("input", { type: "radio", name: `${name}-${id}`, value: choice, id: `${id}-${choice}`, checked: choice === value }));

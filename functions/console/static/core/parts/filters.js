@@ -1,4 +1,4 @@
-/** Filters above a list, kept in the address so that a reload has them. */
+/** The filters above a list. They are in the address, so that a reload keeps them. */
 
 /** @import { Field } from "./fields.js" */
 

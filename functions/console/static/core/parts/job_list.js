@@ -1,45 +1,47 @@
 /** A table of jobs, newest first. */
 
 /** @import { JobSummary } from "../../../../../docs/api/types" */
-/** @import { App } from "../app/context.js" */
 /** @import { JobFilter } from "../../millrace.js" */
+/** @import { Context } from "../app/context.js" */
 
 import { h } from "../app/dom.js";
 import { cost, number } from "../app/format.js";
-import { STATUSES, pipelineName, stageName } from "../app/labels.js";
-import { badge, timeOf } from "./facts.js";
-import { pagesOf } from "./paged_list.js";
+import { sentenceCase } from "../app/labels.js";
+import { statusBadge, timeOf } from "./facts.js";
+import { pagedList } from "./paged_list.js";
 
 /**
- * @param {App} app
- * @param {{ limit: number, more?: boolean, filter?: () => JobFilter }} options `filter` is asked at every loading
+ * @param {Context} context
+ * @param {{ limit: number, more?: boolean, filter?: () => JobFilter }} options `filter` is called whenever a page is fetched
  */
-export function jobList({ millrace, signIn }, { limit, more = true, filter = () => ({}) }) {
+export function jobList({ applications, millrace, signIn }, { limit, more = true, filter = () => ({}) }) {
   const body = h("tbody", {});
   const head = ["Job", "Status", "Created", "Tokens", "Cost"].map((name) => h("th", { scope: "col" }, name));
-  const table = h("table", { class: "list" }, h("caption", { class: "unseen" }, "Jobs, newest first"), h("thead", {}, h("tr", {}, head)), body);
-  return pagesOf({
+  const table = h("table", { class: "list" }, h("caption", { class: "visually-hidden" }, "Jobs, newest first"), h("thead", {}, h("tr", {}, head)), body);
+  return pagedList({
     fetch: async (cursor) => {
       const page = await millrace.listJobs({ ...filter(), limit, cursor });
       return { items: page.jobs, cursor: more ? page.cursor : null };
     },
-    row: jobRow,
+    row: (job) => jobRow(job, applications.of(job.pipeline).label),
     list: body,
     frame: table,
-    empty: () => h("p", { class: "empty" }, "No jobs here. ", h("a", { href: "/console/suggest" }, "Start one")),
+    empty: () => h("p", { class: "empty" }, "No jobs found. ", h("a", { href: applications.defaultFormPath }, "Create one")),
     signIn,
   });
 }
 
-/** @param {JobSummary} job */
-function jobRow(job) {
-  const { jobId, pipeline, status, stage, progress, usage, createdAt, failure } = job;
+/**
+ * @param {JobSummary} job
+ * @param {string} label of its pipeline
+ */
+function jobRow({ jobId, status, stage, progress, usage, createdAt, failure }, label) {
   const running = status === "in_progress" && stage !== null;
   const tokens = usage.inputTokens + usage.outputTokens;
   return h("tr", {},
-    h("th", { scope: "row" }, h("a", { href: `/console/jobs/${jobId}` }, pipelineName(pipeline)), h("span", { class: "id" }, jobId)),
-    h("td", { "data-label": "Status" }, badge(status, STATUSES[status] ?? status),
-      running && h("span", { class: "note" }, `${stageName(stage)}, ${Math.floor(progress)} %`),
+    h("th", { scope: "row" }, h("a", { href: `/console/jobs/${jobId}` }, label), h("span", { class: "id" }, jobId)),
+    h("td", { "data-label": "Status" }, statusBadge(status),
+      running && h("span", { class: "note" }, `${sentenceCase(stage)}, ${Math.floor(progress)} %`),
       failure && h("span", { class: "note" }, failure.code)),
     h("td", { "data-label": "Created" }, timeOf(createdAt)),
     figure("Tokens", tokens > 0 ? number(tokens) : null),

@@ -1,20 +1,20 @@
-/** Pieces of a card that fill while a model writes. */
+/** Elements that fill while a model writes. */
 
 /** @import { Attributes } from "../app/dom.js" */
 
 import { h, setText } from "../app/dom.js";
 
 /**
- * A piece of text that is there once it has begun.
+ * An element that is hidden until it has text.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Attributes} [attributes]
  */
-export function slot(tag, attributes = {}) {
+export function liveText(tag, attributes = {}) {
   const element = h(tag, { ...attributes, hidden: true });
   return {
     element,
-    /** @param {unknown} value */
+    /** @param {unknown} value text; any other value counts as empty text */
     show(value) {
       const text = typeof value === "string" ? value : "";
       setText(element, text);
@@ -24,39 +24,39 @@ export function slot(tag, attributes = {}) {
 }
 
 /**
- * Keeps as many cards as there are values, and each showing its own.
+ * A list with one child for each value. A child keeps its index, so that showing more values does not draw it again.
  * @template V
  * @param {HTMLElement} list
  * @param {() => { element: HTMLElement, show: (value: V, index: number) => void }} make
  */
-export function keyed(list, make) {
+export function liveList(list, make) {
   /** @type {ReturnType<typeof make>[]} */
-  const cards = [];
+  const children = [];
   return {
     /** @param {readonly V[]} values */
     show(values) {
-      while (cards.length > values.length) cards.pop()?.element.remove();
+      while (children.length > values.length) children.pop()?.element.remove();
       values.forEach((value, index) => {
-        let card = cards[index];
-        if (card === undefined) {
-          card = make();
-          cards.push(card);
-          list.append(card.element);
+        let child = children[index];
+        if (child === undefined) {
+          child = make();
+          children.push(child);
+          list.append(child.element);
         }
-        card.show(value, index);
+        child.show(value, index);
       });
     },
   };
 }
 
 /**
- * Marks the piece that is being written, if one is, with the cursor.
+ * Show the cursor after the last text in `within` while the model writes it, and nowhere otherwise.
  * @param {HTMLElement} within
  * @param {boolean} writing
  */
-export function putCursor(within, writing) {
-  const pieces = within.querySelectorAll("[data-text]:not([hidden])");
-  const last = writing ? pieces[pieces.length - 1] : undefined;
+export function showCursor(within, writing) {
+  const texts = within.querySelectorAll("[data-text]:not([hidden])");
+  const last = writing ? texts[texts.length - 1] : undefined;
   const before = within.querySelector(".writing");
   if (before === last) return;
   before?.classList.remove("writing");

@@ -1,7 +1,7 @@
-/** Who is to answer: one of the deployment's models, or an agent of the user's. */
+/** The fields that choose one of the deployment's models or one of the user's agents. */
 
 /** @import { AgentDetail } from "../../../../../docs/api/types" */
-/** @import { App } from "../app/context.js" */
+/** @import { Context } from "../app/context.js" */
 
 import { append, h } from "../app/dom.js";
 import { selectField } from "./fields.js";
@@ -9,22 +9,22 @@ import { selectField } from "./fields.js";
 const AGENTS = 100;
 
 /**
- * @param {App} app
+ * @param {Context} context
  * @param {{ customModel?: string | null, agentId?: string | null }} given
  */
 export function modelFields({ config, millrace }, given) {
   const agent = selectField({
-    ...{ name: "agentId", label: "Agent", hint: "Adds its own instructions to the pipeline’s." },
+    ...{ name: "agentId", label: "Agent", hint: "Adds its own instructions to those of the pipeline." },
     ...{ choices: /** @type {[string, string][]} */ ([["", "None"]]) },
   });
   const model = selectField({
-    ...{ name: "customModel", label: "Model", value: given.customModel ?? "", hint: "An agent’s own model is used unless you choose one." },
+    ...{ name: "customModel", label: "Model", value: given.customModel ?? "", hint: "If you choose no model, the agent’s model is used." },
     choices: [["", `Default (${config.defaultModel})`], ...config.models.map((name) => /** @type {[string, string]} */ ([name, name]))],
   });
   const element = h("details", { class: "more", open: Boolean(given.customModel || given.agentId) }, h("summary", {}, "Model and agent"), agent.element, model.element);
   millrace.listAgents({ limit: AGENTS }).then(
     ({ agents }) => addAgents(agent.element, agents, given.agentId ?? ""),
-    () => (agent.element.hidden = true), // the form does without
+    () => (agent.element.hidden = true), // an agent is optional, so the form works without the list
   );
   return {
     element,

@@ -1,4 +1,4 @@
-/** What went wrong, in a card with what can be done about it. */
+/** A card that shows a problem and what the user can do about it. */
 
 /** @import { Problem } from "../../millrace/watch.js" */
 
@@ -7,30 +7,30 @@ import { h } from "../app/dom.js";
 
 /** @typedef {{ label: string, act: () => unknown, main?: boolean }} Action */
 
-/** @type {Record<string, string>} */
+/** By the error's code or, if its code is not here, by the problem's kind. @type {Record<string, string>} */
 const HEADINGS = {
   job: "The job has failed",
-  refused: "That is not possible",
+  refused: "The request was refused",
   unreachable: "The server cannot be reached",
-  unreadable: "The answer could not be read",
-  idle: "Nothing has been heard for two minutes",
-  UNAUTHENTICATED: "Your sign-in has ended",
-  FORBIDDEN: "This belongs to somebody else",
-  NOT_FOUND: "This is not there any more",
-  STREAM_LIMIT_EXCEEDED: "Five live streams are open already",
-  RATE_LIMIT_EXCEEDED: "That was a lot in one minute",
+  unreadable: "The response could not be read",
+  idle: "No data for two minutes",
+  UNAUTHENTICATED: "Your session has ended",
+  FORBIDDEN: "This belongs to another user",
+  NOT_FOUND: "This was not found",
+  STREAM_LIMIT_EXCEEDED: "Too many live streams are open",
+  RATE_LIMIT_EXCEEDED: "Too many requests in one minute",
 };
 
 /** @type {Record<string, string>} */
 const ADVICE = {
-  NOT_FOUND: "Finished jobs are kept for a while and are then removed; the address may also be mistyped.",
-  STREAM_LIMIT_EXCEEDED: "Close another tab that shows a running job. This page tries again by itself.",
+  NOT_FOUND: "Ended jobs are deleted after some time. If you typed the address, check it.",
+  STREAM_LIMIT_EXCEEDED: "Close another tab that shows a running job. This page then tries again automatically.",
 };
 
 /**
  * @param {Problem} problem
  * @param {readonly Action[]} actions
- * @param {readonly (readonly [string, string | null | undefined])[]} [facts] what to quote
+ * @param {readonly (readonly [string, string | null | undefined])[]} [facts] further details for a bug report
  */
 export function problemCard(problem, actions, facts = []) {
   const { code, kind, message, requestId } = problem;
@@ -49,9 +49,9 @@ export function problemCard(problem, actions, facts = []) {
 }
 
 /**
- * A page's own problem: of an answer that did not come, with another try, or the way to sign in.
+ * The card of a request that failed. It offers to sign in if the session has ended, or to try again if that can help.
  * @param {unknown} error
- * @param {{ again?: () => unknown, signIn: () => unknown }} ways
+ * @param {{ again?: () => unknown, signIn: () => unknown }} actions
  */
 export function errorCard(error, { again, signIn }) {
   const problem = problemOf(error);

@@ -1,15 +1,16 @@
-/** The stages of a job, with how long each has taken. */
+/** The stages of a job, and how long each one took. */
 
 /** @import { JobView, StageView } from "../../millrace/view.js" */
 
 import { fill, h } from "../app/dom.js";
 import { duration } from "../app/format.js";
-import { PIPELINES, stageName } from "../app/labels.js";
+import { sentenceCase } from "../app/labels.js";
 
 /** @type {Record<string, string>} */
-const SAID = { done: "done", running: "running", failed: "failed", cancelled: "cancelled", waiting: "not yet" };
+const STATUSES = { done: "done", running: "running", failed: "failed", cancelled: "cancelled", waiting: "not started" };
 
-export function stageList() {
+/** @param {readonly string[]} names of the pipeline's stages, in order; empty to show the stages that have started */
+export function stageList(names) {
   const element = h("ol", { class: "stages" });
   return {
     element,
@@ -18,7 +19,7 @@ export function stageList() {
      * @param {number} now milliseconds since 1970
      */
     show(view, now) {
-      fill(element, rows(view).map((row) => stageItem(row, now)));
+      fill(element, rows(view, names).map((row) => stageItem(row, now)));
     },
   };
 }
@@ -26,15 +27,16 @@ export function stageList() {
 /** @typedef {Pick<StageView, "name" | "attempt" | "startedAt" | "endedAt"> & { status: string }} Row */
 
 /**
- * Every stage of the pipeline: as it was seen, or, where nobody watched, as the job's own state tells.
+ * One row for each stage. The status of a stage whose events the view does not have follows from the job's current stage.
  * @param {JobView} view
+ * @param {readonly string[]} names
  * @returns {Row[]}
  */
-function rows(view) {
-  const names = PIPELINES[view.pipeline ?? ""]?.stages ?? [...new Set(view.stages.map((each) => each.name))];
-  const current = names.indexOf(view.stage ?? "");
+function rows(view, names) {
+  const all = names.length > 0 ? names : [...new Set(view.stages.map((each) => each.name))];
+  const current = all.indexOf(view.stage ?? "");
   const ends = { complete: "done", error: "failed", cancelled: "cancelled" };
-  return names.map((name, index) => {
+  return all.map((name, index) => {
     const seen = view.stages.find((each) => each.name === name);
     if (seen) return seen;
     const unseen = { name, attempt: 1, startedAt: null, endedAt: null };
@@ -54,8 +56,8 @@ function stageItem({ name, status, attempt, startedAt, endedAt }, now) {
   return h(
     "li",
     { class: "stage", "data-status": status, "aria-current": status === "running" ? "step" : null },
-    h("span", { class: "stage-name" }, stageName(name)),
-    h("span", { class: "stage-state" }, SAID[status], attempt > 1 && `, attempt ${attempt}`),
+    h("span", { class: "stage-name" }, sentenceCase(name)),
+    h("span", { class: "stage-state" }, STATUSES[status], attempt > 1 && `, attempt ${attempt}`),
     took && h("span", { class: "stage-time" }, took),
   );
 }

@@ -1,26 +1,27 @@
 /** The form for a brainstorming run. */
 
 /** @import { Arrangement, NewIdeation } from "../../../../../../docs/api/types" */
-/** @import { App } from "../../../core/app/context.js" */
+/** @import { Context } from "../../../core/app/context.js" */
 /** @import { Page } from "../../../core/app/router.js" */
 
 import { h } from "../../../core/app/dom.js";
 import { keyPerContent } from "../../../core/app/idempotency_key.js";
-import { choiceField, numberField, textField } from "../../../core/parts/fields.js";
-import { form } from "../../../core/parts/form.js";
-import { genreField } from "../parts/genre_field.js";
-import { modelFields } from "../../../core/parts/model_fields.js";
 import { prefilled } from "../../../core/app/prefill.js";
+import { numberField, radioField, textField } from "../../../core/parts/fields.js";
+import { form } from "../../../core/parts/form.js";
+import { modelFields } from "../../../core/parts/model_fields.js";
+import { genreField } from "../parts/genre_field.js";
+import { runPath } from "../paths.js";
 
-const MOST = 50;
+const MAX_IDEAS = 50;
 /** @type {[string, string][]} */
-const ARRANGEMENTS = [["none", "As they come"], ["rank", "Ranked, best first"], ["group", "In groups"]];
+const ARRANGEMENTS = [["none", "In the order of writing"], ["rank", "Ranked, best first"], ["group", "In groups"]];
 
 /**
- * @param {App} app
+ * @param {Context} context
  * @returns {Page}
  */
-export function brainstormPage(app) {
+export function brainstormPage(context) {
   const given = /** @type {Partial<NewIdeation>} */ (prefilled("ideation"));
   const platform = textField({
     ...{ name: "platform", label: "What the ideas are for", required: true, max: 100 },
@@ -30,38 +31,38 @@ export function brainstormPage(app) {
     given.genrePaths?.map((path, index) => ({ path, share: given.genreProportions?.[index] ?? null })) ?? [{ path: [], share: 100 }],
   );
   const count = numberField({
-    ...{ name: "ideaCount", label: "How many ideas", hint: `From 1 to ${MOST}.`, required: true },
-    ...{ least: 1, most: MOST, value: String(given.ideaCount ?? 10) },
+    ...{ name: "ideaCount", label: "How many ideas", hint: `From 1 to ${MAX_IDEAS}.`, required: true },
+    ...{ min: 1, max: MAX_IDEAS, value: String(given.ideaCount ?? 10) },
   });
   const requirements = textField({
     ...{ name: "requirements", label: "Requirements", max: 2000, lines: 5 },
-    ...{ hint: "What every idea has to do, or must not.", value: given.requirements ?? "" },
+    ...{ hint: "What every idea must do or must not do.", value: given.requirements ?? "" },
   });
-  const arrangement = choiceField({
-    ...{ name: "arrangement", label: "At the end", choices: ARRANGEMENTS, value: given.arrangement ?? "none" },
+  const arrangement = radioField({
+    ...{ name: "arrangement", label: "Arrangement", choices: ARRANGEMENTS, value: given.arrangement ?? "none" },
   });
-  const model = modelFields(app, given);
+  const model = modelFields(context, given);
   const key = keyPerContent();
   const element = form({
     fields: [platform, genres.paths, genres.shares, count, requirements, arrangement, ...model.fields],
     content: [platform.element, genres.element, count.element, requirements.element, arrangement.element, model.element],
     submit: "Start brainstorming",
-    busy: "Opening the run …",
-    signIn: app.signIn,
+    busy: "Creating the run …",
+    signIn: context.signIn,
     send: async () => {
       const parameters = {
         ...{ platform: platform.value() ?? "", genrePaths: genres.paths.value(), genreProportions: genres.shares.value() },
         ...{ ideaCount: count.value() ?? 0, requirements: requirements.value() },
         ...{ arrangement: /** @type {Arrangement} */ (arrangement.value()), ...model.values() },
       };
-      const { runId } = await app.millrace.createIdeation(parameters, { idempotencyKey: key(parameters) });
-      app.go(`/console/ideations/${runId}`);
+      const { runId } = await context.millrace.createIdeation(parameters, { idempotencyKey: key(parameters) });
+      context.go(runPath(runId));
     },
   });
   return {
     title: "Brainstorm",
     element: h("div", { class: "narrow" },
       h("h1", {}, "Brainstorm"),
-      h("p", { class: "lead" }, "Ideas come one by one, and each that is finished stays, whatever happens to the ones after it."), element),
+      h("p", { class: "lead" }, "The model writes one idea after another. A finished idea is kept even if a later one fails."), element),
   };
 }

@@ -1,4 +1,4 @@
-/** How many ideas each genre was to get, and has. */
+/** How many ideas each genre has, and how many are planned. */
 
 /** @import { GenreShare } from "../../../../../../docs/api/types" */
 
@@ -12,7 +12,7 @@ export function genreShares() {
     show(shares) {
       fill(list, shares.map(({ genrePath, proportion, planned, found }) => h("li", {},
         h("span", { class: "share-name" }, genrePath.join(" › ")),
-        h("span", { class: "share-count" }, `${found} of ${planned}`, h("span", { class: "unseen" }, ` ideas, ${proportion} percent`)),
+        h("span", { class: "share-count" }, `${found} of ${planned}`, h("span", { class: "visually-hidden" }, ` ideas, ${proportion} percent`)),
         h("meter", { min: 0, max: Math.max(1, planned), value: found, "aria-label": `Ideas of ${genrePath.join(" › ")}` }))));
     },
   };

@@ -1,53 +1,62 @@
-/** Ideas as cards: finished ones for good, and the one that is being written as far as it goes. */
+/** Ideas as cards: the finished ones, and the one that the model is writing. */
 
 /** @import { Group, Idea, Ranked } from "../../../../../../docs/api/types" */
+/** @import { JobView } from "../../../millrace/view.js" */
 
 import { fill, h } from "../../../core/app/dom.js";
 import { parsePartial } from "../../../core/app/partial_json.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
-import { keyed, putCursor, slot } from "../../../core/parts/live_text.js";
+import { liveList, liveText, showCursor } from "../../../core/parts/live_text.js";
 
-/** @typedef {Partial<Idea>} Draft */
-/** @typedef {{ ranking: readonly Ranked[] | null, groups: readonly Group[] | null }} Arranged */
+/** @typedef {Partial<Idea>} Draft an idea that may be unfinished */
+/** @typedef {{ ranking: readonly Ranked[] | null, groups: readonly Group[] | null }} Arrangement */
 
 export function ideaCards() {
-  const live = h("ol", { class: "cards" });
-  const element = h("div", { class: "ideas" }, live);
-  const cards = keyed(live, ideaCard);
+  const list = h("ol", { class: "cards" });
+  const element = h("div", {}, list);
+  const cards = liveList(list, ideaCard);
   return {
     element,
     /**
-     * Ideas in the order in which they came, and the one that is being written.
+     * Show the ideas in the order in which the model wrote them, and the one that it is writing.
      * @param {readonly Idea[]} ideas
      * @param {Draft | null} draft
      */
-    grow(ideas, draft) {
-      if (!element.contains(live)) fill(element, live);
+    showLive(ideas, draft) {
+      if (!element.contains(list)) fill(element, list);
       cards.show(draft === null ? ideas : [...ideas, draft]);
-      putCursor(live, draft !== null);
+      showCursor(list, draft !== null);
     },
     /**
-     * All ideas as they were arranged.
+     * Show all ideas in their final arrangement.
      * @param {readonly Idea[]} ideas
-     * @param {Arranged} arranged
+     * @param {Arrangement} arrangement
      */
-    arrange(ideas, { ranking, groups }) {
+    showFinal(ideas, { ranking, groups }) {
       if (groups !== null) return fill(element, groups.map((group) => groupSection(group, ideas)));
       const ranked = ranking?.flatMap(({ number, reason }) => {
         const idea = ideas.find((each) => each.number === number);
         return idea ? [{ ...idea, reason }] : [];
       });
-      if (!element.contains(live)) fill(element, live);
-      live.toggleAttribute("data-ranked", ranking !== null);
+      if (!element.contains(list)) fill(element, list);
       cards.show(ranked ?? ideas);
-      putCursor(live, false);
+      showCursor(list, false);
     },
   };
 }
 
 /**
- * The idea that a run's text ends in, while it is not finished.
- * @param {string} text one idea's JSON to a line
+ * Return the finished ideas of a job.
+ * @param {JobView} view
+ * @returns {Idea[]}
+ */
+export function ideasOf({ items }) {
+  return /** @type {Idea[]} */ (/** @type {unknown} */ (items.map(({ data }) => data)));
+}
+
+/**
+ * Return the unfinished idea at the end of a job's text; null if there is none.
+ * @param {string} text the JSON of one idea on each line
  * @returns {Draft | null}
  */
 export function draftIn(text) {
@@ -62,17 +71,17 @@ export function draftIn(text) {
  */
 function groupSection({ name, reason, numbers }, ideas) {
   const list = h("ol", { class: "cards" });
-  keyed(list, ideaCard).show(ideas.filter((idea) => numbers.includes(idea.number)));
-  return h("section", { class: "group" }, h("h3", {}, name), h("p", { class: "why" }, reason), list);
+  liveList(list, ideaCard).show(ideas.filter((idea) => numbers.includes(idea.number)));
+  return h("section", { class: "group" }, h("h3", {}, name), h("p", { class: "card-lead" }, reason), list);
 }
 
 /** @returns {{ element: HTMLElement, show: (idea: Draft & { reason?: string }, index: number) => void }} */
 function ideaCard() {
-  const genre = slot("p", { class: "genre" });
-  const title = slot("h3", { "data-text": true });
-  const logline = slot("p", { class: "why", "data-text": true });
-  const description = slot("p", { "data-text": true });
-  const reason = slot("p", { class: "reason" });
+  const genre = liveText("p", { class: "genre" });
+  const title = liveText("h3", { "data-text": true });
+  const logline = liveText("p", { class: "card-lead", "data-text": true });
+  const description = liveText("p", { "data-text": true });
+  const reason = liveText("p", { class: "reason" });
   /** @type {Draft} */
   let shown = {};
   const copy = copyButton("Copy", () => ideaText(shown), "this idea");
@@ -82,7 +91,7 @@ function ideaCard() {
     element,
     show(idea, index) {
       shown = idea;
-      // A rank where there is one, and else the idea's own number, by which it is spoken of.
+      // A ranked idea shows its rank, any other the number that the model gave it.
       title.element.dataset["number"] = String(idea.reason === undefined ? (idea.number ?? index + 1) : index + 1);
       genre.show(idea.genrePath?.join(" › "));
       title.show(idea.title);
@@ -94,7 +103,7 @@ function ideaCard() {
 }
 
 /**
- * As Markdown.
+ * Return the idea as Markdown.
  * @param {Draft} idea
  */
 export function ideaText({ title = "", logline = "", description = "", genrePath = [] }) {

@@ -1,50 +1,49 @@
-/** Feature suggestions as cards, which fill while the model writes them. */
+/** Feature suggestions as cards that fill while the model writes. */
 
 /** @import { Suggestion } from "../../../../../../docs/api/types" */
 
 import { h } from "../../../core/app/dom.js";
 import { parsePartial } from "../../../core/app/partial_json.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
-import { keyed, putCursor, slot } from "../../../core/parts/live_text.js";
+import { liveList, liveText, showCursor } from "../../../core/parts/live_text.js";
 
-/** @typedef {Partial<Suggestion>} Draft */
+/** @typedef {Partial<Suggestion>} Draft a suggestion that may be unfinished */
 
 export function suggestionCards() {
   const element = h("ol", { class: "cards" });
-  const cards = keyed(element, suggestionCard);
+  const cards = liveList(element, suggestionCard);
   return {
     element,
     /**
      * @param {readonly Draft[]} suggestions
-     * @param {boolean} writing whether the last one may go on
+     * @param {boolean} writing whether the model may still add to the last one
      */
     show(suggestions, writing) {
       cards.show(suggestions);
-      element.toggleAttribute("data-writing", writing);
-      putCursor(element, writing);
+      showCursor(element, writing);
     },
   };
 }
 
 /**
- * The suggestions in an answer that is being written.
+ * Return the suggestions in an unfinished output.
  * @param {string} text
  * @returns {Draft[]}
  */
 export function draftsIn(text) {
-  const answer = /** @type {{ suggestions?: unknown } | null | undefined} */ (parsePartial(text));
-  const list = typeof answer === "object" ? answer?.suggestions : null;
+  const output = /** @type {{ suggestions?: unknown } | null | undefined} */ (parsePartial(text));
+  const list = typeof output === "object" ? output?.suggestions : null;
   return Array.isArray(list) ? list.filter((each) => typeof each === "object" && each !== null) : [];
 }
 
 /** @returns {{ element: HTMLElement, show: (draft: Draft, index: number) => void }} */
 function suggestionCard() {
-  const title = slot("h3", { "data-text": true });
-  const rationale = slot("p", { class: "why", "data-text": true });
-  const description = slot("p", { "data-text": true });
+  const title = liveText("h3", { "data-text": true });
+  const rationale = liveText("p", { class: "card-lead", "data-text": true });
+  const description = liveText("p", { "data-text": true });
   const points = h("ul", { class: "points" });
   const considerations = h("div", { class: "considerations", hidden: true }, h("h4", {}, "To keep in mind"), points);
-  const pointItems = keyed(points, () => slot("li", { "data-text": true }));
+  const pointItems = liveList(points, () => liveText("li", { "data-text": true }));
   /** @type {Draft} */
   let shown = {};
   const copy = copyButton("Copy", () => suggestionText(shown), "this suggestion");
@@ -66,7 +65,7 @@ function suggestionCard() {
 }
 
 /**
- * As Markdown.
+ * Return the suggestion as Markdown.
  * @param {Draft} suggestion
  */
 export function suggestionText({ title = "", rationale = "", description = "", implementationConsiderations = [] }) {

@@ -1,0 +1,23 @@
+/** Feature suggestions: ideas for improving one page or component of a product. */
+
+/** @import { Application } from "../../core/app/applications.js" */
+
+import { suggestPage } from "./pages/suggest.js";
+import { suggestionOutput } from "./parts/suggestion_output.js";
+
+/** @type {Application} */
+export const suggestions = {
+  pipeline: "suggestion",
+  label: "Feature suggestions",
+  stages: ["generate_suggestions", "validate_suggestions"],
+  form: {
+    path: "/console/suggest",
+    label: "Suggest",
+    title: "Suggest features",
+    description: "Ideas for improving one page or component of a product, each with its reason and what to keep in mind.",
+  },
+  lists: [],
+  routes: [{ pattern: /^\/console\/suggest$/, page: suggestPage }],
+  titleOf: ({ pageOrComponent }) => pageOrComponent,
+  output: suggestionOutput,
+};
