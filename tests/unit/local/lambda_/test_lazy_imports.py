@@ -36,7 +36,7 @@ from shared.llm.openai.chat import OpenAIChatModel
 from shared.llm.openai.responses import OpenAIResponsesModel
 from shared.storage.items import read_item
 from shared.observability.log import log
-from shared.web.app import _nobodys_request
+from shared.web.app import _warm_up_event
 
 async def ask(adapter):
     model = adapter(base_url="http://127.0.0.1:1", api_key=lambda: "key", prices={})
@@ -53,7 +53,7 @@ try:
 except StorageUnavailable:
     pass
 asyncio.set_event_loop(asyncio.new_event_loop())
-api.handler(_nobodys_request(api.app), None)
+api.handler(_warm_up_event(api.app), None)
 log.info("done")
 known = {"shared", "functions", *sys.stdlib_module_names}
 late = sorted(name for name in set(sys.modules) - before if name.partition(".")[0] not in known)
