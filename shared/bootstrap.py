@@ -1,6 +1,6 @@
-"""Puts the parts together: the only place that chooses adapters. Everything is made on first use and kept.
+"""Choose the adapters: the core's ports on AWS, and what only functions need. All is made on first use and kept.
 
-Each function here imports what it puts together: a Lambda function starts with the parts that it has a use for.
+Each function here imports what it makes: a Lambda function starts with the parts that it uses.
 """
 
 # ruff: noqa: PLC0415
@@ -8,15 +8,13 @@ Each function here imports what it puts together: a Lambda function starts with 
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
-import pkgutil
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared import apps
+from shared.apps.registry import RegisteredPipelines
+from shared.assembly import Core
 from shared.clock import utc_now
-from shared.jobs.pipeline import Pipeline, Pipelines
 from shared.runtime.settings import (
     ConsoleSettings,
     CreationSettings,
@@ -31,24 +29,11 @@ from shared.runtime.settings import (
 )
 
 if TYPE_CHECKING:
-    from shared.agents.service import AgentService
-    from shared.jobs.cancellation import JobCancellation
-    from shared.jobs.completion import JobCompletion
-    from shared.jobs.creation import JobCreation
-    from shared.jobs.ending import JobEnder, Retention
+    from shared.jobs.ending import Retention
     from shared.jobs.invocation import StageDone, StageInvocation
-    from shared.jobs.queries import JobQueries
-    from shared.jobs.resumption import JobResumption
-    from shared.jobs.start import JobStarter
-    from shared.jobs.sweep import StuckJobSweep
-    from shared.jobs.watcher import JobWatcher
-    from shared.limits.creations import CreationLimit
-    from shared.limits.stream_slots import StreamSlots
+    from shared.jobs.pipeline import Pipeline
     from shared.llm.model import ChatModel
-    from shared.runs.deletion import RunDeletion
-    from shared.runs.queries import RunQueries
-    from shared.runs.recorder import RunRecorder
-    from shared.stages.runner import StageRunner
+    from shared.log.event_log import LogBounds
     from shared.stages.stage import Stage
     from shared.storage.agents import DynamoAgentStore
     from shared.storage.checkpoints import DynamoCheckpointStore
@@ -56,7 +41,7 @@ if TYPE_CHECKING:
     from shared.storage.executions import StepFunctionsExecutions
     from shared.storage.jobs import DynamoJobStore
     from shared.storage.large_texts import LargeTexts
-    from shared.storage.records import DynamoRecordStore
+    from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
     from shared.storage.runs import DynamoRunStore
     from shared.web.auth import StreamGate, TokenVerifier
     from shared.web.site import ConsoleConfig, Site
@@ -64,239 +49,125 @@ if TYPE_CHECKING:
     from shared.web.tickets import StreamTickets
 
 
-@functools.cache
-def pipelines() -> Pipelines:
-    """Every `shared/apps/<application>/pipeline.py` contributes its PIPELINE: adding one changes nothing here."""
-    names = [f"shared.apps.{found.name}.pipeline" for found in pkgutil.iter_modules(apps.__path__) if found.ispkg]
-    found = [importlib.import_module(name) for name in names if importlib.util.find_spec(name)]
-    return Pipelines(*(_pipeline_in(module) for module in found))
+class AwsPorts:
+    """The core's ports on AWS, set up by the function's environment."""
 
+    clock = staticmethod(utc_now)
 
-def _pipeline_in(module: object) -> Pipeline:
-    pipeline = getattr(module, "PIPELINE", None)
-    if not isinstance(pipeline, Pipeline):
-        raise TypeError(f"{module} has to define PIPELINE, a Pipeline")
-    return pipeline
+    @cached_property
+    def pipelines(self) -> RegisteredPipelines:
+        return RegisteredPipelines()
 
+    @cached_property
+    def jobs(self) -> DynamoJobStore:
+        from shared.storage.jobs import DynamoJobStore
 
-@functools.cache
-def _jobs() -> DynamoJobStore:
-    from shared.storage.jobs import DynamoJobStore
+        return DynamoJobStore(StorageSettings.read().table_name, clock=utc_now)
 
-    return DynamoJobStore(StorageSettings.read().table_name, clock=utc_now)
+    @cached_property
+    def _large_texts(self) -> LargeTexts:
+        from shared.storage.large_texts import LargeTexts
 
+        return LargeTexts(StorageSettings.read().artefact_bucket)
 
-@functools.cache
-def _artefacts() -> LargeTexts:
-    from shared.storage.large_texts import LargeTexts
+    @cached_property
+    def event_log(self) -> DynamoEventLog:
+        from shared.storage.event_log import DynamoEventLog
 
-    return LargeTexts(StorageSettings.read().artefact_bucket)
+        return DynamoEventLog(StorageSettings.read().table_name, self._large_texts, clock=utc_now)
 
+    @cached_property
+    def checkpoints(self) -> DynamoCheckpointStore:
+        from shared.storage.checkpoints import DynamoCheckpointStore
 
-@functools.cache
-def _event_log() -> DynamoEventLog:
-    from shared.storage.event_log import DynamoEventLog
+        return DynamoCheckpointStore(StorageSettings.read().table_name, self._large_texts, clock=utc_now)
 
-    return DynamoEventLog(StorageSettings.read().table_name, _artefacts(), clock=utc_now)
+    @cached_property
+    def executions(self) -> StepFunctionsExecutions:
+        from shared.storage.executions import StepFunctionsExecutions
 
+        return StepFunctionsExecutions(ExecutionSettings.read().state_machine_arn_prefix)
 
-@functools.cache
-def _checkpoints() -> DynamoCheckpointStore:
-    from shared.storage.checkpoints import DynamoCheckpointStore
+    @cached_property
+    def idempotency_keys(self) -> DynamoIdempotencyKeys:
+        from shared.storage.records import DynamoIdempotencyKeys
 
-    return DynamoCheckpointStore(StorageSettings.read().table_name, _artefacts(), clock=utc_now)
+        return DynamoIdempotencyKeys(StorageSettings.read().table_name, clock=utc_now)
 
+    @cached_property
+    def records(self) -> DynamoRecordStore:
+        from shared.storage.records import DynamoRecordStore
 
-@functools.cache
-def _records() -> DynamoRecordStore:
-    from shared.storage.records import DynamoRecordStore
+        return DynamoRecordStore(StorageSettings.read().table_name)
 
-    return DynamoRecordStore(StorageSettings.read().table_name)
+    @cached_property
+    def agents(self) -> DynamoAgentStore:
+        from shared.storage.agents import DynamoAgentStore
 
+        return DynamoAgentStore(StorageSettings.read().durable_table_name, clock=utc_now)
 
-@functools.cache
-def _agents() -> DynamoAgentStore:
-    from shared.storage.agents import DynamoAgentStore
+    @cached_property
+    def runs(self) -> DynamoRunStore:
+        from shared.storage.large_texts import LargeTexts
+        from shared.storage.runs import DynamoRunStore
 
-    return DynamoAgentStore(StorageSettings.read().durable_table_name, clock=utc_now)
+        settings = StorageSettings.read()
+        return DynamoRunStore(settings.durable_table_name, LargeTexts(settings.artefact_bucket, folder="runs"))
 
+    @property
+    def retention(self) -> Retention:
+        from shared.jobs.ending import Retention
 
-@functools.cache
-def agent_service() -> AgentService:
-    from shared.agents.service import AgentService
+        settings = RetentionSettings.read()
+        return Retention(settings.job_retention_seconds, settings.failed_job_retention_seconds)
 
-    return AgentService(agents=_agents(), allowed_models=ModelSettings.read().allowed_models, clock=utc_now)
+    @property
+    def log_bounds(self) -> LogBounds:
+        from shared.log.event_log import LogBounds
 
+        settings = LogSettings.read()
+        return LogBounds(settings.log_max_events, settings.log_max_bytes)
 
-def _retention() -> Retention:
-    from shared.jobs.ending import Retention
+    @property
+    def default_model(self) -> str:
+        return ModelSettings.read().default_model
 
-    settings = RetentionSettings.read()
-    return Retention(settings.job_retention_seconds, settings.failed_job_retention_seconds)
+    @property
+    def allowed_models(self) -> tuple[str, ...]:
+        return ModelSettings.read().allowed_models
 
+    @property
+    def job_creations_per_minute(self) -> int:
+        return CreationSettings.read().job_creations_per_minute
 
-@functools.cache
-def _executions() -> StepFunctionsExecutions:
-    from shared.storage.executions import StepFunctionsExecutions
+    @property
+    def streams_per_user(self) -> int:
+        return StreamSettings.read().streams_per_user
 
-    return StepFunctionsExecutions(ExecutionSettings.read().state_machine_arn_prefix)
-
-
-@functools.cache
-def _starter() -> JobStarter:
-    from shared.jobs.start import JobStarter
-
-    return JobStarter(executions=_executions(), ender=_ender(), retention=_retention())
-
-
-@functools.cache
-def _ender() -> JobEnder:
-    from shared.jobs.ending import JobEnder
-
-    return JobEnder(
-        jobs=_jobs(),
-        event_log=_event_log(),
-        pipelines=pipelines(),
-        retention=_retention(),
-        side_writes=_side_writes(),
-        clock=utc_now,
-    )
-
-
-@functools.cache
-def _runs() -> DynamoRunStore:
-    from shared.storage.large_texts import LargeTexts
-    from shared.storage.runs import DynamoRunStore
-
-    settings = StorageSettings.read()
-    return DynamoRunStore(settings.durable_table_name, LargeTexts(settings.artefact_bucket, folder="runs"))
+    @property
+    def stream_lease_seconds(self) -> float:
+        return StreamSettings.read().stream_lease_seconds
 
 
 @functools.cache
-def _side_writes() -> RunRecorder:
-    from shared.runs.recorder import RunRecorder
-
-    return RunRecorder(runs=_runs(), checkpoints=_checkpoints(), event_log=_event_log(), pipelines=pipelines())
-
-
-@functools.cache
-def _creations() -> CreationLimit:
-    from shared.limits.creations import CreationLimit
-
-    return CreationLimit(_records(), limit=CreationSettings.read().job_creations_per_minute, clock=utc_now)
+def core() -> Core:
+    """Return the core on AWS."""
+    return Core(AwsPorts())
 
 
-@functools.cache
-def job_resumption() -> JobResumption:
-    from shared.jobs.resumption import JobResumption
-
-    return JobResumption(
-        jobs=_jobs(),
-        event_log=_event_log(),
-        checkpoints=_checkpoints(),
-        executions=_executions(),
-        starter=_starter(),
-        creations=_creations(),
-        side_writes=_side_writes(),
-        pipelines=pipelines(),
-        agents=_agents(),
-        allowed_models=ModelSettings.read().allowed_models,
-        clock=utc_now,
-    )
+# ---- stages ----------------------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def job_queries() -> JobQueries:
-    from shared.jobs.queries import JobQueries
-
-    return JobQueries(jobs=_jobs(), event_log=_event_log(), checkpoints=_checkpoints())
-
-
-@functools.cache
-def job_creation() -> JobCreation:
-    from shared.jobs.creation import JobCreation
-    from shared.storage.records import DynamoIdempotencyKeys
-
-    models = ModelSettings.read()
-    return JobCreation(
-        jobs=_jobs(),
-        executions=_executions(),
-        starter=_starter(),
-        keys=DynamoIdempotencyKeys(StorageSettings.read().table_name, clock=utc_now),
-        creations=_creations(),
-        side_writes=_side_writes(),
-        pipelines=pipelines(),
-        agents=agent_service(),
-        default_model=models.default_model,
-        allowed_models=models.allowed_models,
-        clock=utc_now,
-    )
-
-
-@functools.cache
-def job_cancellation() -> JobCancellation:
-    from shared.jobs.cancellation import JobCancellation
-
-    return JobCancellation(jobs=_jobs(), executions=_executions(), ender=_ender(), clock=utc_now)
-
-
-@functools.cache
-def ideation_queries() -> RunQueries:
-    from shared.runs.queries import RunQueries
-
-    return RunQueries(kind="ideation", runs=_runs(), jobs=job_queries())
-
-
-@functools.cache
-def ideation_deletion() -> RunDeletion:
-    from shared.runs.deletion import RunDeletion
-
-    return RunDeletion(kind="ideation", runs=_runs(), jobs=job_queries(), cancellation=job_cancellation())
-
-
-@functools.cache
-def _stage_runner() -> StageRunner:
-    from shared.log.event_log import LogBounds
-    from shared.stages.runner import StageRunner
-
-    bounds = LogSettings.read()
-    return StageRunner(
-        jobs=_jobs(),
-        event_log=_event_log(),
-        checkpoints=_checkpoints(),
-        pipelines=pipelines(),
-        agents=_agents(),
-        clock=utc_now,
-        bounds=LogBounds(bounds.log_max_events, bounds.log_max_bytes),
-    )
-
-
-def run_stage(stage: Stage, invocation: StageInvocation) -> StageDone:
-    """Run one attempt of the stage; see StageRunner.run for what it raises."""
-
+def run_stage(pipeline: Pipeline, stage: Stage, invocation: StageInvocation) -> StageDone:
+    """Run one attempt of the pipeline's stage; see StageRunner.run for what it raises."""
     from shared.runtime import event_loop
 
-    return event_loop.run(_stage_runner().run(stage, invocation))
-
-
-@functools.cache
-def job_completion() -> JobCompletion:
-    from shared.jobs.completion import JobCompletion
-
-    return JobCompletion(jobs=_jobs(), ender=_ender())
-
-
-@functools.cache
-def stuck_job_sweep() -> StuckJobSweep:
-    from shared.jobs.sweep import StuckJobSweep
-
-    return StuckJobSweep(jobs=_jobs(), executions=_executions(), ender=_ender(), clock=utc_now)
+    return event_loop.run(core().stage_runner.run(pipeline, stage, invocation))
 
 
 @functools.cache
 def chat_model() -> ChatModel:
-    """The Responses API can be re-attached to; chat completions are what every compatible server speaks."""
-
+    """Return the adapter for the configured API: the Responses API can be re-attached to, chat completions cannot."""
     from shared.llm.openai.chat import OpenAIChatModel
     from shared.llm.openai.responses import OpenAIResponsesModel
     from shared.llm.prices import parse_model_prices
@@ -312,21 +183,7 @@ def chat_model() -> ChatModel:
     )
 
 
-@functools.cache
-def job_watcher() -> JobWatcher:
-    from shared.jobs.watcher import JobWatcher
-
-    return JobWatcher(jobs=_jobs(), event_log=_event_log(), result_of=job_queries().result, clock=utc_now)
-
-
-@functools.cache
-def stream_slots() -> StreamSlots:
-    from shared.limits.stream_slots import StreamSlots
-
-    settings = StreamSettings.read()
-    return StreamSlots(
-        _records(), limit=settings.streams_per_user, lease_seconds=settings.stream_lease_seconds, clock=utc_now
-    )
+# ---- the stream ------------------------------------------------------------------------------------------------------
 
 
 @functools.cache
@@ -335,7 +192,7 @@ def job_stream() -> JobStream:
 
     settings = StreamSettings.read()
     times = StreamTimes(settings.stream_window_seconds, settings.heartbeat_seconds)
-    return JobStream(job_watcher(), stream_slots(), times)
+    return JobStream(core().job_watcher, core().stream_slots, times)
 
 
 @functools.cache
@@ -365,6 +222,9 @@ def _token_verifier() -> TokenVerifier:
     )
 
 
+# ---- the console -----------------------------------------------------------------------------------------------------
+
+
 @functools.cache
 def console_config() -> ConsoleConfig:
     from shared.web.site import ConsoleConfig
@@ -381,9 +241,9 @@ def console_config() -> ConsoleConfig:
 
 @functools.cache
 def console_site(app_file: str) -> Site:
-    """The files in `static/` beside the function's own file."""
+    """Return the files in `static/` beside the function's own file."""
     from shared.web.site import Site, origin_of
 
     identity = ConsoleSettings.read()
-    places = (StreamSettings.read().stream_url, identity.oidc_issuer, identity.sign_in_origin)
-    return Site(Path(app_file).parent / "static", connects_to=[origin_of(url) for url in places if url])
+    origins = (StreamSettings.read().stream_url, identity.oidc_issuer, identity.sign_in_origin)
+    return Site(Path(app_file).parent / "static", connects_to=[origin_of(url) for url in origins if url])

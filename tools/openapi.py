@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from fastapi import FastAPI
@@ -20,9 +21,10 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from shared.bootstrap import pipelines
+from shared.apps.registry import RegisteredPipelines, application_module, application_names
 from shared.log.events import StreamEvent
 from shared.schema import Schema
+from shared.web import envelope
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs/api/openapi.json"
@@ -102,40 +104,9 @@ SECURITY_SCHEMES = {
     },
 }
 
-EXAMPLES = {
-    "least": {
-        "summary": "What is required",
-        "value": {
-            "pipeline": "suggestion",
-            "input": {"pageOrComponent": "Checkout page", "featureType": "enhancement", "priorityLevel": "high"},
-        },
-    },
-    "linked": {
-        "summary": "With context, and linked to a session and a project",
-        "value": {
-            "pipeline": "suggestion",
-            "input": {
-                "pageOrComponent": "Checkout page",
-                "featureType": "ui-improvement",
-                "priorityLevel": "critical",
-                "additionalContext": "Most buyers leave at the address form.",
-            },
-            "links": {"sessionId": "session-7", "projectId": "shop"},
-        },
-    },
-    "ideas": {
-        "summary": "Ten ideas in two genres, the best first",
-        "value": {
-            "pipeline": "ideation",
-            "input": {
-                "platform": "mobile game",
-                "genrePaths": [["Puzzle"], ["Fiction", "Mystery", "Cozy"]],
-                "genreProportions": [30, 70],
-                "requirements": "Playable with one hand.",
-                "arrangement": "rank",
-            },
-        },
-    },
+UNITED = {
+    "Operation": "What was asked for: one per HTTP function.",
+    "Entity": "What the answer's `data` is.",
 }
 
 
@@ -160,7 +131,7 @@ def openapi() -> dict[str, Any]:
         "required": ["message"],
     }
     _add_models(schemas, "StreamEvent", TypeAdapter(StreamEvent))
-    for pipeline in pipelines().values():
+    for pipeline in RegisteredPipelines().values():
         _add_models(schemas, pipeline.result_model.__name__, TypeAdapter(pipeline.result_model))
     for route in routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
@@ -170,6 +141,7 @@ def openapi() -> dict[str, Any]:
     _describe_stream(document["paths"][STREAM_PATH], schemas["StreamEvent"])
     _describe_creation(document["paths"]["/jobs"]["post"])
     _name_pipeline_results(schemas)
+    _unite_operations_and_entities(schemas)
     renamed: dict[str, Any] = _rename(_without_titles(document))
     return renamed
 
@@ -246,13 +218,36 @@ def _describe_stream(path: dict[str, Any], events: dict[str, Any]) -> None:
 
 
 def _describe_creation(operation: dict[str, Any]) -> None:
-    operation["requestBody"]["content"]["application/json"]["examples"] = EXAMPLES
+    operation["requestBody"]["content"]["application/json"]["examples"] = _job_examples()
     operation["responses"]["202"]["headers"]["Location"] = LOCATION
+
+
+def _application_modules() -> list[ModuleType]:
+    """The `web.py` of every application that has one."""
+    found = (application_module(name, "web") for name in application_names())
+    return [module for module in found if module is not None]
+
+
+def _job_examples() -> dict[str, Any]:
+    return {
+        name: each for module in _application_modules() for name, each in getattr(module, "JOB_EXAMPLES", {}).items()
+    }
+
+
+def _unite_operations_and_entities(schemas: dict[str, Any]) -> None:
+    """The values of `meta.operation` and `meta.entity`: the core's, and those that each application declares."""
+    for name in ("Operation", "Entity"):
+        enums = [getattr(module, name) for module in (envelope, *_application_modules()) if hasattr(module, name)]
+        values = [each.value for enum in enums for each in enum]
+        schemas[name] = {"type": "string", "enum": values, "description": UNITED[name]}
+        schemas["Meta"]["properties"][name.lower()] = {"$ref": REF + name}
 
 
 def _name_pipeline_results(schemas: dict[str, Any]) -> None:
     """Which result a completed job of which pipeline has, as an object type from pipeline to result."""
-    results = {pipeline.name: {"$ref": REF + _name(pipeline.result_model)} for pipeline in pipelines().values()}
+    results = {
+        pipeline.name: {"$ref": REF + _name(pipeline.result_model)} for pipeline in RegisteredPipelines().values()
+    }
     schemas["PipelineResults"] = {
         "type": "object",
         "description": "The `result` of a completed job, by pipeline.",

@@ -460,18 +460,18 @@ export type Operation =
   | "create_stream_ticket"
   | "stream_job"
   | "console"
-  | "create_ideation"
-  | "list_ideations"
-  | "get_ideation"
-  | "get_ideation_job"
-  | "get_ideation_lineage"
-  | "delete_ideation"
   | "create_agent"
   | "list_agents"
   | "get_agent"
   | "update_agent"
   | "delete_agent"
-  | "unknown";
+  | "unknown"
+  | "create_ideation"
+  | "list_ideations"
+  | "get_ideation"
+  | "get_ideation_job"
+  | "get_ideation_lineage"
+  | "delete_ideation";
 
 /** The `result` of a completed job, by pipeline. */
 export interface PipelineResults {

@@ -21,13 +21,13 @@ import httpx
 from httpx_sse import EventSource, SSEError, connect_sse
 from pydantic import ValidationError
 
+from shared.apps.ideation.web import RunDetail
 from shared.log.events import STREAM_EVENT, TERMINAL, Connected, Snapshot, StreamEvent
 from shared.schema import Schema
 from shared.web.agents import AgentDeleted, AgentDetail, AgentList
 from shared.web.envelope import ErrorBody, ErrorEnvelope, Meta
-from shared.web.ideations import ActiveJob, LineageDetail, RunAccepted, RunDetail, RunList
 from shared.web.jobs import JobAccepted, JobDetail, JobList, JobSummary, StreamTicket
-from shared.web.runs import RunDeleted
+from shared.web.runs import ActiveJob, LineageDetail, RunAccepted, RunDeleted, RunList
 
 FIRST_WAIT: Final = 1.0
 """Seconds before coming back, until the server's `retry:` says otherwise."""

@@ -14,8 +14,8 @@ from local.demo.screen import Paragraph, Screen
 from local.stack import LocalStack
 from shared.log.events import StreamEvent
 from shared.log.transcript import Transcript
-from shared.web.ideations import RunAccepted
 from shared.web.jobs import JobAccepted
+from shared.web.runs import RunAccepted
 
 Accepted = JobAccepted | RunAccepted
 

@@ -161,20 +161,20 @@ class JobCreation:
             return None
         agent = self._agents.find(owner, job_input.agent_id)
         if agent is None:
-            raise InvalidInput([FieldIssue("input.agentId", "must be one of your agents; there is none with this id")])
+            raise InvalidInput([FieldIssue("agentId", "must be one of your agents; there is none with this id")])
         return agent
 
     def _model_for(self, job_input: JobInput, agent: Agent | None) -> str:
         allowed = ", ".join(self._allowed_models)
         if job_input.custom_model is not None:
             if job_input.custom_model not in self._allowed_models:
-                raise InvalidInput([FieldIssue("input.customModel", f"must be one of: {allowed}")])
+                raise InvalidInput([FieldIssue("customModel", f"must be one of: {allowed}")])
             return job_input.custom_model
         if agent is None or agent.model is None:
             return self._default_model
         if agent.model not in self._allowed_models:
             rule = f"must be an agent whose model is offered; its {agent.model} is none of: {allowed}"
-            raise InvalidInput([FieldIssue("input.agentId", rule)])
+            raise InvalidInput([FieldIssue("agentId", rule)])
         return agent.model
 
 

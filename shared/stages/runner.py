@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -46,7 +45,6 @@ class StageRunner:
         jobs: JobStore,
         event_log: EventLog,
         checkpoints: CheckpointStore,
-        pipelines: Mapping[str, Pipeline],
         agents: AgentVersions,
         clock: Clock,
         bounds: LogBounds,
@@ -54,29 +52,30 @@ class StageRunner:
         self._jobs = jobs
         self._log = event_log
         self._checkpoints = checkpoints
-        self._pipeline_of = {stage: each for each in pipelines.values() for stage in each.stages}
         self._agents = agents
         self._clock = clock
         self._bounds = bounds
 
-    async def run(self, stage: Stage, invocation: StageInvocation) -> StageDone:
+    async def run(self, pipeline: Pipeline, stage: Stage, invocation: StageInvocation) -> StageDone:
         """Run one attempt of the stage.
 
         Raises AttemptStopped when another attempt or the job's end has taken the right to write, and the stage's own
         fault, noted on the job, when the attempt fails. Anything unforeseen becomes an InternalFault.
         """
-        job, fence = await self._claim_job(stage.name, invocation)
+        job, fence = await self._claim_job(pipeline, stage.name, invocation)
         tracing.annotate(**ids_of(job), stage=stage.name, attempt=job.attempt)
         with log.about(**ids_of(job)):
-            return await self._run_claimed(stage, job, fence, invocation)
+            return await self._run_claimed(pipeline, stage, job, fence, invocation)
 
-    async def _run_claimed(self, stage: Stage, job: Job, fence: Fence, invocation: StageInvocation) -> StageDone:
+    async def _run_claimed(
+        self, pipeline: Pipeline, stage: Stage, job: Job, fence: Fence, invocation: StageInvocation
+    ) -> StageDone:
         done = StageDone(job_id=job.id, stage=stage.name)
         if stage.name in job.checkpoints:
             log.info("stage was finished by an earlier attempt", stage=stage.name)
             return done
         try:
-            await self._attempt(stage, job, fence, invocation)
+            await self._attempt(pipeline, stage, job, fence, invocation)
         except AttemptStopped as stopped:
             log.info("attempt stopped", stage=stage.name, reason=type(stopped).__name__)
             raise
@@ -90,8 +89,8 @@ class StageRunner:
             raise internal from error
         return done
 
-    async def _claim_job(self, stage: str, invocation: StageInvocation) -> tuple[Job, Fence]:
-        place = self._pipeline_of[stage].place_of(stage)
+    async def _claim_job(self, pipeline: Pipeline, stage: str, invocation: StageInvocation) -> tuple[Job, Fence]:
+        place = pipeline.place_of(stage)
         fence = Fence.of_attempt(generation=invocation.generation, stage=place, retry=invocation.retry)
         now = self._clock()
         changes: dict[str, Any] = {
@@ -117,8 +116,9 @@ class StageRunner:
             raise _stopped(None)
         return job.retry_count
 
-    async def _attempt(self, stage: Stage, job: Job, fence: Fence, invocation: StageInvocation) -> None:
-        pipeline = self._pipeline_of[stage.name]
+    async def _attempt(
+        self, pipeline: Pipeline, stage: Stage, job: Job, fence: Fence, invocation: StageInvocation
+    ) -> None:
         agent = await self._agent_of(job)
         previous, reached = await self._left_by_earlier_stages(pipeline, stage.name, job)
         started = StageStarted(

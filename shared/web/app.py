@@ -22,7 +22,7 @@ from shared.observability.log import log
 from shared.observability.metrics import metrics
 from shared.observability.tracing import Span, TraceHeader
 from shared.runtime import snapstart, startup
-from shared.web.envelope import Exchange, Operation
+from shared.web.envelope import Exchange
 from shared.web.errors import defect, install, refuse
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ MAX_BODY_BYTES = 64 * 1024
 """More than any job's input may need; what is larger is refused before it is read as JSON."""
 
 
-def create_app(operation: Operation, *, union_branches: frozenset[str] = frozenset()) -> FastAPI:
+def create_app(operation: str, *, union_branches: frozenset[str] = frozenset()) -> FastAPI:
     """A FastAPI app for one operation: envelope, error answers, request ids, body limit and metrics built in.
 
     Behind API Gateway its endpoints are coroutines that block: a process has one request at a time there, and a worker
@@ -106,7 +106,7 @@ class AnswerBroken(Exception):
 class ExchangeMiddleware:
     """Gives every request its Exchange and its span, checks its body, and lets no exception out."""
 
-    def __init__(self, app: ASGIApp, *, operation: Operation) -> None:
+    def __init__(self, app: ASGIApp, *, operation: str) -> None:
         self._app = app
         self._operation = operation
 

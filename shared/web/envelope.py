@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Operation(StrEnum):
-    """What was asked for: one per HTTP function."""
+    """The operations of the core: one per HTTP function. Each application declares its own in its `web.py`."""
 
     CREATE_JOB = "create_job"
     GET_JOB = "get_job"
@@ -29,12 +29,6 @@ class Operation(StrEnum):
     CREATE_STREAM_TICKET = "create_stream_ticket"
     STREAM_JOB = "stream_job"
     CONSOLE = "console"
-    CREATE_IDEATION = "create_ideation"
-    LIST_IDEATIONS = "list_ideations"
-    GET_IDEATION = "get_ideation"
-    GET_IDEATION_JOB = "get_ideation_job"
-    GET_IDEATION_LINEAGE = "get_ideation_lineage"
-    DELETE_IDEATION = "delete_ideation"
     CREATE_AGENT = "create_agent"
     LIST_AGENTS = "list_agents"
     GET_AGENT = "get_agent"
@@ -44,7 +38,7 @@ class Operation(StrEnum):
 
 
 class Entity(StrEnum):
-    """What the answer's `data` is."""
+    """What a response's `data` is. An application may declare more in its `web.py`."""
 
     JOB = "job"
     JOB_LIST = "job_list"
@@ -66,8 +60,8 @@ class Meta(Schema):
     trace_id: str | None
     timestamp: datetime
     duration_ms: float
-    operation: Operation
-    entity: Entity
+    operation: str
+    entity: str
 
 
 class FieldError(Schema):
@@ -112,7 +106,7 @@ class ErrorEnvelope(Schema):
 class Exchange:
     """One request and its answer: what `meta` is made of."""
 
-    operation: Operation
+    operation: str
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     trace_id: str | None = None
     began: float = field(default_factory=time.perf_counter)
@@ -126,7 +120,7 @@ class Exchange:
         """What every line of the log about this request carries."""
         return {"request_id": self.request_id, "trace_id": self.trace_id}
 
-    def meta(self, entity: Entity) -> Meta:
+    def meta(self, entity: str) -> Meta:
         return Meta(
             request_id=self.request_id,
             trace_id=self.trace_id,
@@ -136,7 +130,7 @@ class Exchange:
             entity=entity,
         )
 
-    def answer(self, data: T, entity: Entity) -> Envelope[T]:
+    def answer(self, data: T, entity: str) -> Envelope[T]:
         # Already built and checked: validating the data a second time would only cost.
         return Envelope[T].model_construct(success=True, data=data, meta=self.meta(entity))
 

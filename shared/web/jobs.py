@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from fastapi import Header, Path, Request
 from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator, create_model
 
 from shared.agents.agent import AgentRef
+from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
 from shared.jobs.pipeline import JobInput, Pipeline
 from shared.jobs.queries import JobView
@@ -140,13 +142,31 @@ class Urls:
         self._stream = stream_url.rstrip("/")
 
     def status(self, job_id: str) -> str:
-        return f"{self._api}/jobs/{job_id}"
+        return self.api(f"/jobs/{job_id}")
 
     def stream(self, job_id: str) -> str:
         return f"{self._stream}/jobs/{job_id}/stream"
 
-    def run(self, run_id: str) -> str:
-        return f"{self._api}/ideations/{run_id}"
+    def api(self, path: str) -> str:
+        """Return the URL of a path of the API, which begins with a slash."""
+        return f"{self._api}{path}"
+
+
+INPUT_FIELDS = frozenset(field.alias or name for name, field in JobInput.model_fields.items())
+"""The fields of a job's input that the core checks, by their names in the API."""
+
+
+@contextmanager
+def input_fields_under(name: str) -> Iterator[None]:
+    """Report the input's fields where the client wrote them: a pipeline's input is under `name` in this body."""
+    try:
+        yield
+    except InvalidInput as refused:
+        issues = [
+            FieldIssue(f"{name}.{issue.field}" if issue.field in INPUT_FIELDS else issue.field, issue.rule)
+            for issue in refused.issues
+        ]
+        raise InvalidInput(issues, code=refused.code) from None
 
 
 def accepted(job: Job, urls: Urls) -> JobAccepted:

@@ -1,17 +1,169 @@
-"""Runs on the wire, whatever they are runs of."""
+"""Runs on the wire: requests and responses that are the same for runs of every kind."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
-from fastapi import Path
+from fastapi import Path, Request
 
+from shared.agents.agent import AgentRef
+from shared.jobs.job import Fault, Job
+from shared.runs.queries import RunView
+from shared.runs.recorder import STATUS
+from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
+from shared.runs.store import RunPage
 from shared.schema import Schema
+from shared.web.jobs import JobDetail, Urls
+from shared.web.jobs import detail as job_detail
 
 RunId = Annotated[str, Path(alias="runId", description="the id that creating the run answered", max_length=64)]
+
+
+class RunUrls(Urls):
+    """Where the runs of one kind are found: `collection` is their path, such as `/ideations`."""
+
+    def __init__(self, request: Request, stream_url: str, *, collection: str) -> None:
+        super().__init__(request, stream_url)
+        self._collection = collection
+
+    def run(self, run_id: str) -> str:
+        return self.api(f"{self._collection}/{run_id}")
+
+
+class RunAccepted(Schema):
+    """The run is stored and its job is started; `runUrl` is where it stays."""
+
+    run_id: str
+    job_id: str
+    status: TransformStatus
+    run_url: str
+    active_job_url: str
+    status_url: str
+    stream_url: str
+
+
+class RunSummary(Schema):
+    """A run as its owner sees it in a list."""
+
+    run_id: str
+    title: str
+    status: TransformStatus
+    created_at: datetime
+    updated_at: datetime
+    run_url: str
+
+
+class RunList(Schema):
+    """One page, newest first; `cursor` asks for the next one, null on the last page."""
+
+    runs: tuple[RunSummary, ...]
+    cursor: str | None
+
+
+class TransformDetail(Schema):
+    """One piece of work in a run; inputs and outputs name artefacts by role."""
+
+    transform_id: str
+    kind: str
+    status: TransformStatus
+    job_id: str | None
+    model: str | None
+    agent: AgentRef | None
+    retry_count: int
+    max_retries: int
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    failure: Fault | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class ArtefactDetail(Schema):
+    """One version of one thing; it never changes. `madeBy` is the transform whose output it is."""
+
+    ref: str
+    role: str
+    version: int
+    made_by: str | None
+    content: dict[str, Any]
+    created_at: datetime
+
+
+class LineageDetail(Schema):
+    """Where everything in a run comes from: transforms by time, artefacts by role and version."""
+
+    run: RunSummary
+    transforms: tuple[TransformDetail, ...]
+    artefacts: tuple[ArtefactDetail, ...]
+
+
+class ActiveJob(Schema):
+    """What is under way in a run, to be watched from `job.lastEventId` on; nulls when nothing is."""
+
+    transform: TransformDetail | None
+    job: JobDetail | None
 
 
 class RunDeleted(Schema):
     """The run is deleted, with everything it was made of and has led to."""
 
     run_id: str
+
+
+def accepted(job: Job, urls: RunUrls) -> RunAccepted:
+    run_id = str(job.links.run_id)
+    return RunAccepted(
+        run_id=run_id,
+        job_id=job.id,
+        status=STATUS[job.status],
+        run_url=urls.run(run_id),
+        active_job_url=f"{urls.run(run_id)}/active-job",
+        status_url=urls.status(job.id),
+        stream_url=urls.stream(job.id),
+    )
+
+
+def summary(run: Run, urls: RunUrls) -> RunSummary:
+    return RunSummary(**run_fields(run, urls))
+
+
+def page(found: RunPage, urls: RunUrls) -> RunList:
+    return RunList(runs=tuple(summary(run, urls) for run in found.runs), cursor=found.cursor)
+
+
+def lineage_detail(lineage: Lineage, urls: RunUrls) -> LineageDetail:
+    return LineageDetail(
+        run=summary(lineage.run, urls),
+        transforms=tuple(map(transform_detail, lineage.transforms)),
+        artefacts=tuple(map(_artefact_detail, lineage.artefacts)),
+    )
+
+
+def active_job(view: RunView, urls: RunUrls) -> ActiveJob:
+    if view.job is None or view.transform is None:
+        return ActiveJob(transform=None, job=None)
+    return ActiveJob(transform=transform_detail(view.transform), job=job_detail(view.job, urls, show_stack_trace=False))
+
+
+def transform_detail(transform: Transform) -> TransformDetail:
+    shown = TransformDetail.model_fields.keys() & Transform.model_fields.keys()
+    return TransformDetail(transform_id=transform.id, **{name: getattr(transform, name) for name in shown})
+
+
+def _artefact_detail(artefact: Artefact) -> ArtefactDetail:
+    shown = ArtefactDetail.model_fields.keys() & Artefact.model_fields.keys()
+    fields = {name: getattr(artefact, name) for name in shown}
+    return ArtefactDetail(ref=artefact.ref, made_by=artefact.transform_id, **fields)
+
+
+def run_fields(run: Run, urls: RunUrls) -> dict[str, Any]:
+    """Return the values of RunSummary's fields."""
+    shown = RunSummary.model_fields.keys() & Run.model_fields.keys()
+    return {"run_id": run.id, "run_url": urls.run(run.id), **{name: getattr(run, name) for name in shown}}
+
+
+def latest_content(lineage: Lineage, role: str) -> dict[str, Any]:
+    """Return the content of the role's newest artefact; empty when the run has none."""
+    artefact = lineage.latest(role)
+    return {} if artefact is None else artefact.content

@@ -13,7 +13,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import TypeAdapter
 
-from shared.bootstrap import pipelines
+from shared.apps.registry import RegisteredPipelines
 from shared.errors import ErrorCode
 from shared.jobs.job import JobStatus
 from shared.log.events import STREAM_EVENT
@@ -112,7 +112,7 @@ def test_only_what_is_about_one_job_or_agent_can_be_missing_or_somebody_elses(do
 
 
 def test_the_examples_of_a_request_are_good_requests(operations: dict[str, Any]) -> None:
-    requests = TypeAdapter(job_request_type(pipelines()))
+    requests = TypeAdapter(job_request_type(RegisteredPipelines()))
     examples = operations["create_job"]["requestBody"]["content"]["application/json"]["examples"]
 
     assert examples
@@ -142,7 +142,7 @@ def _typed(schema: dict[str, Any]) -> bool:
 
 
 def test_every_pipelines_result_is_described(document: dict[str, Any]) -> None:
-    assert document["components"]["schemas"]["PipelineResults"]["properties"].keys() == set(pipelines())
+    assert document["components"]["schemas"]["PipelineResults"]["properties"].keys() == set(RegisteredPipelines())
 
 
 # ---- TypeScript ------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from local.template.template import Template
-from shared.bootstrap import pipelines
+from shared.apps.registry import RegisteredPipelines
 from tests.contract.function_kinds import Kind, kind_of
 from tests.layout import APPS, MODULES, ROOT
 
@@ -188,7 +188,7 @@ def test_a_snapshot_is_warm_and_was_taken_without_asking_or_telling_anybody(
 
 
 def test_every_pipeline_has_a_state_machine_that_names_its_stages_in_order() -> None:
-    for pipeline in pipelines().values():
+    for pipeline in RegisteredPipelines().values():
         machine = yaml.safe_load((ROOT / "statemachines" / f"{pipeline.name}.asl.yaml").read_text())
         state, order = machine["StartAt"], []
         while state:

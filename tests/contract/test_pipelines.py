@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from shared.bootstrap import pipelines
+from shared.apps.registry import RegisteredPipelines
 from shared.jobs.pipeline import Pipeline
 from tools.validate_template.document import snake_case
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(params=pipelines().values(), ids=lambda each: each.name)
+@pytest.fixture(params=RegisteredPipelines().values(), ids=lambda each: each.name)
 def pipeline(request: pytest.FixtureRequest) -> Pipeline:
     found: Pipeline = request.param
     return found

@@ -6,27 +6,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from shared.agents.service import AgentService
-from shared.jobs.cancellation import JobCancellation
+from shared.assembly import Core
 from shared.jobs.checkpoints import StageOutput
-from shared.jobs.completion import JobCompletion
-from shared.jobs.creation import JobCreation, NewJob
-from shared.jobs.ending import JobEnder, Retention
+from shared.jobs.creation import NewJob
+from shared.jobs.ending import Retention
 from shared.jobs.ids import new_job_id
 from shared.jobs.invocation import CaughtError, FailureInvocation, StageDone, StageInvocation
 from shared.jobs.job import Job, JobLinks
 from shared.jobs.pipeline import JobInput, Pipeline, Pipelines, RunRecording
-from shared.jobs.queries import JobQueries
-from shared.jobs.resumption import JobResumption
-from shared.jobs.start import JobStarter
-from shared.jobs.sweep import StuckJobSweep
-from shared.jobs.watcher import JobWatcher
-from shared.limits.creations import CreationLimit
 from shared.log.event_log import LogBounds
 from shared.log.events import Item, StoredEvent
 from shared.log.transcript import Transcript
-from shared.runs.deletion import RunDeletion
-from shared.runs.recorder import RunRecorder
 from shared.schema import Schema
 from shared.stages.runner import StageRunner
 from shared.stages.stage import Stage, StageContext
@@ -139,8 +129,15 @@ def fails(error: BaseException, *, after: str = "") -> Callable[[StageContext], 
     return script
 
 
-class Core:
-    """Every part of the core below HTTP, over one set of fakes and one clock."""
+class FakePorts:
+    """The core's ports as fakes, in memory, with one settable clock."""
+
+    retention = RETENTION
+    default_model = MODELS[0]
+    allowed_models = MODELS
+    job_creations_per_minute = 10
+    streams_per_user = 5
+    stream_lease_seconds = 30.0
 
     def __init__(
         self,
@@ -153,67 +150,40 @@ class Core:
         pipelines: Pipelines = PIPELINES,
     ) -> None:
         self.pipelines = pipelines
-        self.bounds = bounds or LogBounds()
+        self.log_bounds = bounds or LogBounds()
         self.clock = clock or SettableClock()
         self.jobs = jobs or FakeJobStore(clock=self.clock)
-        self.log = event_log or FakeEventLog()
+        self.event_log = event_log or FakeEventLog()
         self.checkpoints = FakeCheckpointStore()
         self.records = FakeRecordStore()
-        self.keys = FakeIdempotencyKeys(clock=self.clock)
+        self.idempotency_keys = FakeIdempotencyKeys(clock=self.clock)
         self.executions = FakeExecutions()
-        self.agent_store = FakeAgentStore(clock=self.clock)
-        self.agents = AgentService(agents=self.agent_store, allowed_models=MODELS, clock=self.clock)
+        self.agents = FakeAgentStore(clock=self.clock)
         self.runs = runs or FakeRunStore()
-        self.side_writes = RunRecorder(
-            runs=self.runs, checkpoints=self.checkpoints, event_log=self.log, pipelines=pipelines
-        )
-        creations = CreationLimit(self.records, limit=10, clock=self.clock)
-        self.ender = JobEnder(
-            jobs=self.jobs,
-            event_log=self.log,
-            pipelines=pipelines,
-            retention=RETENTION,
-            side_writes=self.side_writes,
-            clock=self.clock,
-        )
-        self.starter = JobStarter(executions=self.executions, ender=self.ender, retention=RETENTION)
-        self.resumption = JobResumption(
-            jobs=self.jobs,
-            event_log=self.log,
-            checkpoints=self.checkpoints,
-            executions=self.executions,
-            starter=self.starter,
-            creations=creations,
-            side_writes=self.side_writes,
-            pipelines=pipelines,
-            agents=self.agent_store,
-            allowed_models=MODELS,
-            clock=self.clock,
-        )
-        self.creation = JobCreation(
-            jobs=self.jobs,
-            executions=self.executions,
-            starter=self.starter,
-            keys=self.keys,
-            creations=creations,
-            side_writes=self.side_writes,
-            pipelines=pipelines,
-            agents=self.agents,
-            default_model="scripted-1",
-            allowed_models=MODELS,
-            clock=self.clock,
-        )
-        self.cancellation = JobCancellation(
-            jobs=self.jobs, executions=self.executions, ender=self.ender, clock=self.clock
-        )
-        self.reading = JobQueries(jobs=self.jobs, event_log=self.log, checkpoints=self.checkpoints)
-        self.songs = RunDeletion(kind="song", runs=self.runs, jobs=self.reading, cancellation=self.cancellation)
-        self.completion = JobCompletion(jobs=self.jobs, ender=self.ender)
-        self.sweep = StuckJobSweep(jobs=self.jobs, executions=self.executions, ender=self.ender, clock=self.clock)
-        self.watcher = JobWatcher(jobs=self.jobs, event_log=self.log, result_of=self.reading.result, clock=self.clock)
+
+
+class FakeCore(Core):
+    """The core over fakes, and short ways to make jobs and run their stages."""
+
+    ports: FakePorts
+
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(FakePorts(**ports))
+        self.pipelines = self.ports.pipelines
+        self.bounds = self.ports.log_bounds
+        self.clock = self.ports.clock
+        self.jobs = self.ports.jobs
+        self.log = self.ports.event_log
+        self.checkpoints = self.ports.checkpoints
+        self.records = self.ports.records
+        self.keys = self.ports.idempotency_keys
+        self.executions = self.ports.executions
+        self.agent_store = self.ports.agents
+        self.runs = self.ports.runs
+        self.songs = self.run_deletion("song")
 
     def new_song(self, **fields: Any) -> Job:
-        return self.creation.create("ada", a_request(pipeline="song", **fields))
+        return self.job_creation.create("ada", a_request(pipeline="song", **fields))
 
     def new_job(self, **fields: Any) -> Job:
         job = a_job(**fields)
@@ -227,34 +197,27 @@ class Core:
 
     @property
     def runner(self) -> StageRunner:
-        """Another one every time: each attempt at a stage may be made by a process of its own."""
-        return StageRunner(
-            jobs=self.jobs,
-            event_log=self.log,
-            checkpoints=self.checkpoints,
-            pipelines=self.pipelines,
-            agents=self.agent_store,
-            clock=self.clock,
-            bounds=self.bounds,
-        )
+        """A new runner every time: each attempt at a stage may run in a process of its own."""
+        return Core(self.ports).stage_runner
 
     def run(self, stage: Stage, job: Job, *, retry: int = 0, generation: int = 1) -> StageDone:
         invocation = StageInvocation(job_id=job.id, generation=generation, retry=retry)
-        return asyncio.run(self.runner.run(stage, invocation))
+        return asyncio.run(self.runner.run(self.pipelines[job.pipeline], stage, invocation))
 
     def complete(self, job: Job, *, generation: int = 1) -> StageDone:
-        return self.completion.complete(StageInvocation(job_id=job.id, generation=generation, retry=0))
+        return self.job_completion.complete(StageInvocation(job_id=job.id, generation=generation, retry=0))
 
     def record_failure(self, job: Job, error: str = "ModelUnavailable", *, generation: int = 1) -> StageDone:
         failure = CaughtError.model_validate({"Error": error})
-        return self.completion.record_failure(FailureInvocation(job_id=job.id, generation=generation, failure=failure))
+        invocation = FailureInvocation(job_id=job.id, generation=generation, failure=failure)
+        return self.job_completion.record_failure(invocation)
 
     def events(self, job: Job) -> list[StoredEvent]:
         return [entry.event for entry in self.log.read(job.id, after=0)]
 
     def transcript(self, job: Job) -> Transcript:
         """What a watcher from the beginning would see."""
-        return self.reading.view(job.owner, job.id).transcript
+        return self.job_queries.view(job.owner, job.id).transcript
 
 
 async def until(condition: Callable[[], object], *, within: float = 10.0) -> None:

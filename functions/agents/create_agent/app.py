@@ -1,6 +1,6 @@
 """POST /agents: stores the first version of an agent of the caller's."""
 
-from shared.bootstrap import agent_service
+from shared.bootstrap import core
 from shared.errors import Conflict
 from shared.web.agents import AgentDetail, NewAgent, detail
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -18,7 +18,7 @@ app = create_app(Operation.CREATE_AGENT)
 )
 async def create_agent(body: NewAgent, user: CurrentUser, exchange: CurrentExchange) -> Envelope[AgentDetail]:
     """Make an agent, to be named as `input.agentId` of jobs."""
-    return exchange.answer(detail(agent_service().create(user, body)), Entity.AGENT)
+    return exchange.answer(detail(core().agent_service.create(user, body)), Entity.AGENT)
 
 
-handler = lambda_handler(app, agent_service)
+handler = lambda_handler(app, lambda: core().agent_service)

@@ -1,6 +1,6 @@
 """DELETE /agents/{agentId}: takes an agent out of use; running jobs keep the version they were made with."""
 
-from shared.bootstrap import agent_service
+from shared.bootstrap import core
 from shared.web.agents import AgentDeleted, AgentId
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -13,8 +13,8 @@ app = create_app(Operation.DELETE_AGENT)
 @app.delete("/agents/{agentId}", responses=refusals(*OWNED))
 async def delete_agent(agent_id: AgentId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[AgentDeleted]:
     """Delete the agent with all its versions; deleting it again answers the same."""
-    agent_service().delete(user, agent_id)
+    core().agent_service.delete(user, agent_id)
     return exchange.answer(AgentDeleted(agent_id=agent_id), Entity.AGENT)
 
 
-handler = lambda_handler(app, agent_service)
+handler = lambda_handler(app, lambda: core().agent_service)

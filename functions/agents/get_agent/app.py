@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from shared.bootstrap import agent_service
+from shared.bootstrap import core
 from shared.web.agents import AgentDetail, AgentId, detail
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -20,7 +20,7 @@ async def get_agent(
     agent_id: AgentId, user: CurrentUser, exchange: CurrentExchange, version: Version = None
 ) -> Envelope[AgentDetail]:
     """The agent, or one of its earlier versions."""
-    return exchange.answer(detail(agent_service().get(user, agent_id, version=version)), Entity.AGENT)
+    return exchange.answer(detail(core().agent_service.get(user, agent_id, version=version)), Entity.AGENT)
 
 
-handler = lambda_handler(app, agent_service)
+handler = lambda_handler(app, lambda: core().agent_service)

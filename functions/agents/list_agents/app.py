@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from shared.bootstrap import agent_service
+from shared.bootstrap import core
 from shared.web.agents import AgentList, page
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -22,8 +22,8 @@ async def list_agents(
     cursor: Annotated[str | None, Query(min_length=1, max_length=512)] = None,
 ) -> Envelope[AgentList]:
     """Own agents, each in its latest version."""
-    found = agent_service().list_agents(user, limit=limit, cursor=cursor)
+    found = core().agent_service.list_agents(user, limit=limit, cursor=cursor)
     return exchange.answer(page(found), Entity.AGENT_LIST)
 
 
-handler = lambda_handler(app, agent_service)
+handler = lambda_handler(app, lambda: core().agent_service)

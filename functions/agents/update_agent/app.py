@@ -1,6 +1,6 @@
 """PATCH /agents/{agentId}: the next version of an agent; jobs that are made already keep theirs."""
 
-from shared.bootstrap import agent_service
+from shared.bootstrap import core
 from shared.errors import Conflict
 from shared.web.agents import AgentChanges, AgentDetail, AgentId, detail
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -20,8 +20,8 @@ async def update_agent(
 ) -> Envelope[AgentDetail]:
     """Change some fields of the agent, which makes its next version."""
     changes = body.model_dump(by_alias=False, exclude={"version"})
-    changed = agent_service().change(user, agent_id, changes, seen=body.version)
+    changed = core().agent_service.change(user, agent_id, changes, seen=body.version)
     return exchange.answer(detail(changed), Entity.AGENT)
 
 
-handler = lambda_handler(app, agent_service)
+handler = lambda_handler(app, lambda: core().agent_service)

@@ -1,16 +1,16 @@
 """POST /ideations: opens a run, stores what was asked for, starts its job, answers 202. Never calls a model."""
 
-from shared.bootstrap import job_creation
+from shared.apps.ideation.web import NewIdeation, Operation, ideation_urls
+from shared.bootstrap import core
 from shared.errors import Conflict, RateLimitExceeded
 from shared.jobs.creation import NewJob
 from shared.jobs.job import JobLinks
-from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
-from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.envelope import Entity, Envelope
 from shared.web.errors import AUTHENTICATED, JSON_BODY, refusals
-from shared.web.ideations import NewIdeation, RunAccepted, accepted, fields_at_top_level
-from shared.web.jobs import IdempotencyKey, Urls
+from shared.web.jobs import IdempotencyKey
+from shared.web.runs import RunAccepted, accepted
 
 from fastapi import Request, Response
 
@@ -32,11 +32,10 @@ async def create_ideation(
 ) -> Envelope[RunAccepted]:
     """Open a brainstorming run and answer its id at once."""
     new = NewJob("ideation", body, JobLinks(), exchange.trace_id, exchange.request_id)
-    with fields_at_top_level():
-        job = job_creation().create(user, new, idempotency_key=idempotency_key)
-    answer = accepted(job, Urls(request, StreamSettings.read().stream_url))
+    job = core().job_creation.create(user, new, idempotency_key=idempotency_key)
+    answer = accepted(job, ideation_urls(request))
     response.headers["Location"] = answer.run_url
     return exchange.answer(answer, Entity.RUN)
 
 
-handler = lambda_handler(app, job_creation)
+handler = lambda_handler(app, lambda: core().job_creation)

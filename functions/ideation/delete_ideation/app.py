@@ -1,9 +1,10 @@
 """DELETE /ideations/{runId}: removes the run with everything in it, and cancels its job if that is under way."""
 
-from shared.bootstrap import ideation_deletion
+from shared.apps.ideation.bootstrap import run_deletion
+from shared.apps.ideation.web import Operation
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
-from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.envelope import Entity, Envelope
 from shared.web.errors import OWNED, refusals
 from shared.web.runs import RunDeleted, RunId
 
@@ -13,8 +14,8 @@ app = create_app(Operation.DELETE_IDEATION)
 @app.delete("/ideations/{runId}", responses=refusals(*OWNED))
 async def delete_ideation(run_id: RunId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[RunDeleted]:
     """Delete the run for good."""
-    ideation_deletion().delete(user, run_id)
+    run_deletion().delete(user, run_id)
     return exchange.answer(RunDeleted(run_id=run_id), Entity.RUN)
 
 
-handler = lambda_handler(app, ideation_deletion)
+handler = lambda_handler(app, run_deletion)

@@ -1,13 +1,11 @@
 """GET /ideations/{runId}: the run from its artefacts, and from its job while that is under way."""
 
-from shared.bootstrap import ideation_queries
-from shared.runtime.settings import StreamSettings
+from shared.apps.ideation.bootstrap import run_queries
+from shared.apps.ideation.web import Operation, RunDetail, detail, ideation_urls
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
-from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.envelope import Entity, Envelope
 from shared.web.errors import OWNED, refusals
-from shared.web.ideations import RunDetail, detail
-from shared.web.jobs import Urls
 from shared.web.runs import RunId
 
 from fastapi import Request
@@ -20,8 +18,8 @@ async def get_ideation(
     run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[RunDetail]:
     """The run as it is now; also long after its job has expired."""
-    view = ideation_queries().view(user, run_id)
-    return exchange.answer(detail(view, Urls(request, StreamSettings.read().stream_url)), Entity.RUN)
+    view = run_queries().view(user, run_id)
+    return exchange.answer(detail(view, ideation_urls(request)), Entity.RUN)
 
 
-handler = lambda_handler(app, ideation_queries)
+handler = lambda_handler(app, run_queries)

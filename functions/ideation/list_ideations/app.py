@@ -2,15 +2,14 @@
 
 from typing import Annotated
 
-from shared.bootstrap import ideation_queries
+from shared.apps.ideation.bootstrap import run_queries
+from shared.apps.ideation.web import Operation, ideation_urls
 from shared.runs.run import TransformStatus
-from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
-from shared.web.envelope import Entity, Envelope, Operation
+from shared.web.envelope import Entity, Envelope
 from shared.web.errors import AUTHENTICATED, refusals
-from shared.web.ideations import RunList, page
-from shared.web.jobs import Urls
+from shared.web.runs import RunList, page
 
 from fastapi import Query, Request
 
@@ -27,8 +26,8 @@ async def list_ideations(
     cursor: Annotated[str | None, Query(min_length=1, max_length=512)] = None,
 ) -> Envelope[RunList]:
     """Own runs; they do not expire."""
-    found = ideation_queries().list_runs(user, status=status, limit=limit, cursor=cursor)
-    return exchange.answer(page(found, Urls(request, StreamSettings.read().stream_url)), Entity.RUN_LIST)
+    found = run_queries().list_runs(user, status=status, limit=limit, cursor=cursor)
+    return exchange.answer(page(found, ideation_urls(request)), Entity.RUN_LIST)
 
 
-handler = lambda_handler(app, ideation_queries)
+handler = lambda_handler(app, run_queries)

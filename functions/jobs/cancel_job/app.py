@@ -1,6 +1,6 @@
 """POST /jobs/{jobId}/cancel: ends a live job, its execution and its model call."""
 
-from shared.bootstrap import job_cancellation
+from shared.bootstrap import core
 from shared.errors import Conflict
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -19,8 +19,8 @@ async def cancel_job(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[JobSummary]:
     """Cancel the job; cancelling it again answers the same."""
-    job = job_cancellation().cancel(user, job_id)
+    job = core().job_cancellation.cancel(user, job_id)
     return exchange.answer(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)
 
 
-handler = lambda_handler(app, job_cancellation)
+handler = lambda_handler(app, lambda: core().job_cancellation)

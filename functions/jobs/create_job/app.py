@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shared.bootstrap import job_creation, pipelines
+from shared.bootstrap import core
 from shared.errors import Conflict, RateLimitExceeded
 from shared.jobs.creation import NewJob
 from shared.runtime.settings import StreamSettings
@@ -10,16 +10,24 @@ from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import AUTHENTICATED, JSON_BODY, refusals
-from shared.web.jobs import IdempotencyKey, JobAccepted, Urls, accepted, job_request_type, union_branches
+from shared.web.jobs import (
+    IdempotencyKey,
+    JobAccepted,
+    Urls,
+    accepted,
+    input_fields_under,
+    job_request_type,
+    union_branches,
+)
 
 from fastapi import Request, Response
 
 if TYPE_CHECKING:
     from shared.web.jobs import JobRequest
 else:
-    JobRequest = job_request_type(pipelines())
+    JobRequest = job_request_type(core().ports.pipelines)
 
-app = create_app(Operation.CREATE_JOB, union_branches=union_branches(pipelines()))
+app = create_app(Operation.CREATE_JOB, union_branches=union_branches(core().ports.pipelines))
 
 
 @app.post(
@@ -37,10 +45,11 @@ async def create_job(
 ) -> Envelope[JobAccepted]:
     """Create a job and answer its id at once."""
     new = NewJob(body.pipeline, body.input, body.links, exchange.trace_id, exchange.request_id)
-    job = job_creation().create(user, new, idempotency_key=idempotency_key)
+    with input_fields_under("input"):
+        job = core().job_creation.create(user, new, idempotency_key=idempotency_key)
     answer = accepted(job, Urls(request, StreamSettings.read().stream_url))
     response.headers["Location"] = answer.status_url
     return exchange.answer(answer, Entity.JOB)
 
 
-handler = lambda_handler(app, job_creation)
+handler = lambda_handler(app, lambda: core().job_creation)

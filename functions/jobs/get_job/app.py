@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from shared.bootstrap import job_queries
+from shared.bootstrap import core
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -23,9 +23,9 @@ async def get_job(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request, include: Include = None
 ) -> Envelope[JobDetail]:
     """The job as it is now; its stream goes on after `lastEventId`."""
-    view = job_queries().view(user, job_id)
+    view = core().job_queries.view(user, job_id)
     answer = detail(view, Urls(request, StreamSettings.read().stream_url), show_stack_trace=include == "stackTrace")
     return exchange.answer(answer, Entity.JOB)
 
 
-handler = lambda_handler(app, job_queries)
+handler = lambda_handler(app, lambda: core().job_queries)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from shared.bootstrap import job_queries
+from shared.bootstrap import core
 from shared.jobs.job import JobStatus
 from shared.jobs.store import JobFilter
 from shared.runtime.settings import StreamSettings
@@ -32,10 +32,10 @@ async def list_jobs(
 ) -> Envelope[JobList]:
     """Own jobs that have not expired."""
     where = JobFilter(pipeline, status, session_id, run_id, project_id)
-    page = job_queries().list_jobs(user, where=where, limit=limit, cursor=cursor)
+    page = core().job_queries.list_jobs(user, where=where, limit=limit, cursor=cursor)
     urls = Urls(request, StreamSettings.read().stream_url)
     jobs = tuple(summary(job, urls) for job in page.jobs)
     return exchange.answer(JobList(jobs=jobs, cursor=page.cursor), Entity.JOB_LIST)
 
 
-handler = lambda_handler(app, job_queries)
+handler = lambda_handler(app, lambda: core().job_queries)

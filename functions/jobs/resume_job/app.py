@@ -1,6 +1,6 @@
 """POST /jobs/{jobId}/resume: restarts a failed or cancelled job from its last checkpoint."""
 
-from shared.bootstrap import job_resumption
+from shared.bootstrap import core
 from shared.errors import CheckpointUnfit, Conflict, RateLimitExceeded
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -23,8 +23,8 @@ async def resume_job(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[JobSummary]:
     """Restart the job; its stream goes on in the same log."""
-    job = job_resumption().resume(user, job_id, trace_id=exchange.trace_id, request_id=exchange.request_id)
+    job = core().job_resumption.resume(user, job_id, trace_id=exchange.trace_id, request_id=exchange.request_id)
     return exchange.answer(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)
 
 
-handler = lambda_handler(app, job_resumption)
+handler = lambda_handler(app, lambda: core().job_resumption)

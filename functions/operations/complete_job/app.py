@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.bootstrap import job_completion
+from shared.bootstrap import core
 from shared.jobs.invocation import StageInvocation
 from shared.runtime.invocation import observed
 
@@ -10,5 +10,5 @@ from shared.runtime.invocation import observed
 @observed
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     invocation = StageInvocation.model_validate(event)
-    done = job_completion().complete(invocation)
+    done = core().job_completion.complete(invocation)
     return done.model_dump()

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from shared.bootstrap import stuck_job_sweep
+from shared.bootstrap import core
 from shared.runtime.invocation import observed
 
 
 @observed
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    return stuck_job_sweep().run().model_dump(mode="json")
+    return core().job_sweep.run().model_dump(mode="json")

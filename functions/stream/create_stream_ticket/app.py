@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from shared.bootstrap import job_queries, stream_tickets
+from shared.bootstrap import core, stream_tickets
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -20,7 +20,7 @@ async def create_stream_ticket(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[StreamTicket]:
     """A ticket bound to the caller and this job."""
-    job = job_queries().owned(user, job_id)
+    job = core().job_queries.owned(user, job_id)
     text, ticket = stream_tickets().issue(user, job.id)
     stream_url = f"{Urls(request, StreamSettings.read().stream_url).stream(job.id)}?ticket={text}"
     expires_at = datetime.fromtimestamp(ticket.expires_at, UTC)
@@ -28,4 +28,4 @@ async def create_stream_ticket(
     return exchange.answer(answer, Entity.STREAM_TICKET)
 
 
-handler = lambda_handler(app, job_queries)
+handler = lambda_handler(app, lambda: core().job_queries)

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Any
 
-from shared.bootstrap import job_queries, job_stream, job_watcher, stream_gate, stream_slots
+from shared.bootstrap import core, job_stream, stream_gate
 from shared.errors import StreamLimitExceeded
 from shared.web.app import create_app
 from shared.web.auth import bearer_token
@@ -46,9 +46,9 @@ async def stream_job(
     """The job's events after `Last-Event-ID`, to the last one."""
     owner = await asyncio.to_thread(stream_gate().owner, bearer_token(request), ticket, job_id)
     after = last_event_id(resume_header, resume_query)
-    job = await asyncio.to_thread(job_queries().owned, owner, job_id)
-    if await asyncio.to_thread(job_watcher().has_seen_the_end, job_id, after=after):
+    job = await asyncio.to_thread(core().job_queries.owned, owner, job_id)
+    if await asyncio.to_thread(core().job_watcher.has_seen_the_end, job_id, after=after):
         return Response(status_code=204)
     connection = Connection.of_tab(owner, tab, after=after)
-    await asyncio.to_thread(stream_slots().take, owner, connection.tab, connection.holder)
+    await asyncio.to_thread(core().stream_slots.take, owner, connection.tab, connection.holder)
     return StreamingResponse(job_stream().serve(job, connection), headers=HEADERS)

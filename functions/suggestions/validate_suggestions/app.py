@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from shared.apps.suggestions.pipeline import PIPELINE
 from shared.apps.suggestions.stages import ValidateSuggestions
 from shared.bootstrap import chat_model, run_stage
 from shared.jobs.invocation import StageInvocation
@@ -11,5 +12,5 @@ from shared.runtime.invocation import observed
 @observed
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     invocation = StageInvocation.model_validate(event)
-    done = run_stage(ValidateSuggestions(chat_model()), invocation)
+    done = run_stage(PIPELINE, ValidateSuggestions(chat_model()), invocation)
     return done.model_dump()

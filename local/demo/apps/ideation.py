@@ -25,7 +25,7 @@ from shared.apps.ideation.models import Idea, Ideation, IdeationInput, path_name
 from shared.apps.ideation.pipeline import PIPELINE
 from shared.log.events import STREAM_EVENT, Item, StreamEvent
 from shared.log.transcript import Transcript
-from shared.web.ideations import RunAccepted
+from shared.web.runs import RunAccepted
 
 KEPT: Final = 4
 """Seconds for which the demo's stack keeps a completed job, so that nobody has to wait ten minutes for it to go."""

@@ -11,7 +11,7 @@ from shared.jobs.job import Job
 from shared.jobs.pipeline import Pipelines
 from shared.llm.model import ChatModel
 from shared.log.events import Item, Reset
-from tests.fakes.core import Core
+from tests.fakes.core import FakeCore
 from tests.fakes.event_log import FakeEventLog
 
 Model = TypeVar("Model", bound=ChatModel)
@@ -42,7 +42,7 @@ class Desk(Generic[Model]):
     """Each attempt at a stage is made by a process of its own; the stages before it are run when they have not been."""
 
     def __init__(self, model: Model, *, event_log: FakeEventLog | None = None, **changes: Any) -> None:
-        self.core = Core(event_log=event_log, pipelines=Pipelines(PIPELINE))
+        self.core = FakeCore(event_log=event_log, pipelines=Pipelines(PIPELINE))
         self.model = model
         self.job = self.core.new_job(pipeline="ideation", input={**INPUT, **changes}, model="scripted-1")
 

@@ -11,15 +11,15 @@ from shared.agents.service import KEPT_SECONDS, AgentService
 from shared.errors import CheckpointUnfit, InternalFault, InvalidInput
 from shared.jobs.job import Job, JobStatus
 from shared.stages.stage import StageContext
-from tests.fakes.core import Core, PoemInput, ScriptedStage, a_request
+from tests.fakes.core import FakeCore, PoemInput, ScriptedStage, a_request
 
 
-def new_agent(core: Core, owner: str = "ada", **fields: Any) -> Agent:
-    return core.agents.create(owner, AgentSettings(name="Terse", instructions="One line.", **fields))
+def new_agent(core: FakeCore, owner: str = "ada", **fields: Any) -> Agent:
+    return core.agent_service.create(owner, AgentSettings(name="Terse", instructions="One line.", **fields))
 
 
-def new_job(core: Core, agent: Agent, **fields: Any) -> Job:
-    return core.creation.create("ada", a_request(input=PoemInput(agent_id=agent.id, **fields)))
+def new_job(core: FakeCore, agent: Agent, **fields: Any) -> Job:
+    return core.job_creation.create("ada", a_request(input=PoemInput(agent_id=agent.id, **fields)))
 
 
 class Onlooker:
@@ -35,16 +35,16 @@ class Onlooker:
 
 class TestCreating:
     def test_a_job_records_which_version_it_was_made_with_and_nothing_else_of_it(self) -> None:
-        core = Core()
+        core = FakeCore()
         agent = new_agent(core)
-        core.agents.change("ada", agent.id, {"name": "Chatty"})
+        core.agent_service.change("ada", agent.id, {"name": "Chatty"})
         job = new_job(core, agent)
         assert job.agent == AgentRef(agent_id=agent.id, version=2)
         assert core.job(job.id) == job
         assert "One line." not in job.model_dump_json()
 
     def test_a_job_without_an_agent_has_none(self) -> None:
-        assert Core().creation.create("ada", a_request()).agent is None
+        assert FakeCore().job_creation.create("ada", a_request()).agent is None
 
     @pytest.mark.parametrize(
         ("custom", "agents", "model"),
@@ -58,66 +58,66 @@ class TestCreating:
     def test_the_jobs_own_model_goes_before_the_agents_and_that_before_the_default(
         self, custom: str | None, agents: str | None, model: str
     ) -> None:
-        core = Core()
+        core = FakeCore()
         assert new_job(core, new_agent(core, model=agents), custom_model=custom).model == model
 
     def test_unknown_deleted_and_somebody_elses_agents_are_refused_in_the_same_words(self) -> None:
-        core = Core()
+        core = FakeCore()
         deleted = new_agent(core)
-        core.agents.delete("ada", deleted.id)
+        core.agent_service.delete("ada", deleted.id)
         unknown = deleted.model_copy(update={"id": "agt_01jd8x2v5n7k3q9w4t6y8z0abc"})
         refusals = []
         for agent in (deleted, unknown, new_agent(core, owner="bob")):
             with pytest.raises(InvalidInput) as refusal:
                 new_job(core, agent)
             refusals.append(refusal.value.issues)
-        assert refusals[0][0].field == "input.agentId"
+        assert refusals[0][0].field == "agentId"
         assert len(set(refusals)) == 1
         assert core.executions.started == set()
 
     def test_an_agent_whose_model_is_not_offered_any_more_is_refused_unless_the_job_names_another(self) -> None:
-        core = Core()
+        core = FakeCore()
         gone = AgentService(agents=core.agent_store, allowed_models=("scripted-0",), clock=core.clock)
         agent = gone.create("ada", AgentSettings(name="Old", instructions="One line.", model="scripted-0"))
         with pytest.raises(InvalidInput) as refusal:
             new_job(core, agent)
         (issue,) = refusal.value.issues
-        assert issue.field == "input.agentId"
+        assert issue.field == "agentId"
         assert "scripted-0 is none of: scripted-1, scripted-2" in issue.rule
         assert new_job(core, agent, custom_model="scripted-1").agent == agent.ref
 
     def test_a_repeat_answers_the_first_job_also_when_the_agent_is_deleted_meanwhile(self) -> None:
-        core = Core()
+        core = FakeCore()
         agent = new_agent(core)
         request = a_request(input=PoemInput(agent_id=agent.id))
-        first = core.creation.create("ada", request, idempotency_key="key")
-        core.agents.delete("ada", agent.id)
-        assert core.creation.create("ada", request, idempotency_key="key") == first
+        first = core.job_creation.create("ada", request, idempotency_key="key")
+        core.agent_service.delete("ada", agent.id)
+        assert core.job_creation.create("ada", request, idempotency_key="key") == first
         for _ in range(2):
             with pytest.raises(InvalidInput):
-                core.creation.create("ada", request, idempotency_key="another")
+                core.job_creation.create("ada", request, idempotency_key="another")
 
 
 class TestRunning:
     def test_a_stage_works_with_the_agent_as_it_was_when_the_job_was_made(self) -> None:
-        core = Core()
+        core = FakeCore()
         agent = new_agent(core)
         job = new_job(core, agent)
-        core.agents.change("ada", agent.id, {"instructions": "Two lines."})
+        core.agent_service.change("ada", agent.id, {"instructions": "Two lines."})
         onlooker = Onlooker()
         core.run(ScriptedStage("draft", onlooker), job)
-        core.agents.delete("ada", agent.id)
+        core.agent_service.delete("ada", agent.id)
         core.run(ScriptedStage("polish", onlooker), job)
         assert [(each.version, each.instructions) for each in onlooker.seen if each] == [(1, "One line.")] * 2
 
     def test_a_job_without_an_agent_runs_without_one(self) -> None:
-        core = Core()
+        core = FakeCore()
         onlooker = Onlooker()
-        core.run(ScriptedStage("draft", onlooker), core.creation.create("ada", a_request()))
+        core.run(ScriptedStage("draft", onlooker), core.job_creation.create("ada", a_request()))
         assert onlooker.seen == [None]
 
     def test_a_job_whose_agent_is_gone_for_good_fails(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(agent=AgentRef(agent_id="agt_01jd8x2v5n7k3q9w4t6y8z0abc", version=1))
         with pytest.raises(InternalFault):
             core.run(ScriptedStage("draft", Onlooker()), job)
@@ -128,21 +128,21 @@ class TestRunning:
 
 class TestResuming:
     def test_a_job_goes_on_with_its_version_of_a_deleted_agent(self) -> None:
-        core = Core()
+        core = FakeCore()
         agent = new_agent(core)
         job = new_job(core, agent)
-        core.cancellation.cancel("ada", job.id)
-        core.agents.delete("ada", agent.id)
-        resumed = core.resumption.resume("ada", job.id)
+        core.job_cancellation.cancel("ada", job.id)
+        core.agent_service.delete("ada", agent.id)
+        resumed = core.job_resumption.resume("ada", job.id)
         onlooker = Onlooker()
         core.run(ScriptedStage("draft", onlooker), resumed, generation=2)
         assert [each.version for each in onlooker.seen if each] == [1]
 
     def test_a_job_whose_agent_is_gone_for_good_cannot_be_resumed(self) -> None:
-        core = Core()
+        core = FakeCore()
         agent = new_agent(core)
         job = core.new_job(status=JobStatus.CANCELLED, agent=agent.ref, expires_at=2**33)
-        core.agents.delete("ada", agent.id)
+        core.agent_service.delete("ada", agent.id)
         core.clock.advance(KEPT_SECONDS)
         with pytest.raises(CheckpointUnfit, match=f"the agent {agent.id} was deleted"):
-            core.resumption.resume("ada", job.id)
+            core.job_resumption.resume("ada", job.id)

@@ -15,7 +15,7 @@ from shared.jobs.job import Fault, Job, JobStatus
 from shared.jobs.store import JobGuard
 from shared.log.events import Cancelled, Complete, Failed, Progress
 from shared.log.usage import TokenUsage
-from tests.fakes.core import Core, a_job
+from tests.fakes.core import FakeCore, a_job
 
 GONE = "job_00000000000000000000000000"
 
@@ -24,14 +24,14 @@ def caught(error: str, **cause: object) -> CaughtError:
     return CaughtError(error=error, cause=json.dumps(cause) if cause else "")
 
 
-def record(core: Core, job: Job, error: CaughtError, generation: int = 1) -> Job:
-    core.completion.record_failure(FailureInvocation(job_id=job.id, generation=generation, failure=error))
+def record(core: FakeCore, job: Job, error: CaughtError, generation: int = 1) -> Job:
+    core.job_completion.record_failure(FailureInvocation(job_id=job.id, generation=generation, failure=error))
     return core.job(job.id)
 
 
 class TestCompleting:
     def test_a_job_in_progress_becomes_completed_and_its_log_says_so(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, usage=TokenUsage(input_tokens=3), progress=95)
         assert core.complete(job).stage == "complete_job"
         done = core.job(job.id)
@@ -40,7 +40,7 @@ class TestCompleting:
         assert core.events(job) == [Progress(progress=100), Complete(usage=TokenUsage(input_tokens=3))]
 
     def test_completing_again_finds_the_work_done(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS)
         core.complete(job)
         done, events = core.job(job.id), core.events(job)
@@ -49,27 +49,27 @@ class TestCompleting:
         assert (core.job(job.id), core.events(job)) == (done, events)
 
     def test_completing_again_supplies_the_event_an_attempt_that_died_left_out(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.COMPLETED)
         core.complete(job)
         assert core.events(job)[-1] == Complete(usage=TokenUsage())
 
     def test_a_pipelines_own_retention_counts(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, pipeline="brief")
         core.complete(job)
         assert core.job(job.id).expires_at == int(core.clock().timestamp()) + 5
 
     @pytest.mark.parametrize("status", [JobStatus.PENDING, JobStatus.CANCELLED, JobStatus.FAILED])
     def test_only_a_job_in_progress_can_be_completed(self, status: JobStatus) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=status)
         with pytest.raises(JobEnded, match=status):
             core.complete(job)
         assert (core.job(job.id), core.events(job)) == (job, [])
 
     def test_an_execution_of_an_earlier_generation_completes_nothing(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, generation=2)
         with pytest.raises(AttemptSuperseded):
             core.complete(job)
@@ -77,12 +77,12 @@ class TestCompleting:
 
     def test_a_job_that_is_gone_cannot_be_completed(self) -> None:
         with pytest.raises(JobEnded):
-            Core().completion.complete(StageInvocation(job_id=GONE, generation=1, retry=0))
+            FakeCore().job_completion.complete(StageInvocation(job_id=GONE, generation=1, retry=0))
 
 
 class TestFailing:
     def test_a_failed_job_says_what_where_and_whether_to_try_again(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(
             status=JobStatus.IN_PROGRESS, stage="draft", attempt=4, retry_count=3, trace_id="t", request_id="r"
         )
@@ -104,21 +104,21 @@ class TestFailing:
         ]
 
     def test_recording_again_finds_the_work_done(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS)
         failed = record(core, job, caught("ModelRefused"))
         assert record(core, job, caught("ModelTimeout")) == failed
         assert len(core.events(job)) == 1
 
     def test_a_job_that_was_cancelled_meanwhile_stays_cancelled(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.CANCELLED)
         with pytest.raises(JobEnded, match="cancelled"):
             record(core, job, caught("ModelRefused"))
         assert core.job(job.id) == job
 
     def test_a_job_that_expires_while_its_failure_is_recorded_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS)
         get = core.jobs.get
 
@@ -132,13 +132,13 @@ class TestFailing:
             record(core, job, caught("ModelRefused"))
 
     def test_an_execution_of_an_earlier_generation_fails_nothing(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, generation=2)
         with pytest.raises(AttemptSuperseded):
             record(core, job, caught("ModelRefused"))
 
     def test_a_pipelines_own_retention_counts(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, pipeline="brief")
         assert record(core, job, caught("ModelRefused")).expires_at == int(core.clock().timestamp()) + 7
 
@@ -206,7 +206,7 @@ class TestClassifying:
         assert fault_of(a_job(), CaughtError(error="KeyError", cause=cause)).stack_trace is None
 
     def test_the_stack_trace_does_not_travel_in_the_event(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS)
         failed = record(core, job, caught("KeyError", stackTrace=["frame 1\n"]))
         assert failed.failure is not None
@@ -216,7 +216,7 @@ class TestClassifying:
 
 class TestTerminalEvents:
     def test_a_job_has_one_terminal_event_however_often_it_is_supplied(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.CANCELLED, stage="draft")
         for _ in range(3):
             ensure_terminal_event(core.log, job, clock=core.clock)
@@ -228,7 +228,7 @@ class TestTerminalEvents:
             terminal_events(a_job(status=status))
 
     def test_the_end_of_a_later_execution_is_written_after_that_of_an_earlier_one(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.CANCELLED)
         ensure_terminal_event(core.log, job, clock=core.clock)
         again = core.jobs.update(job.id, {"generation": 2}, when=JobGuard())

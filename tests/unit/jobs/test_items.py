@@ -15,7 +15,7 @@ from shared.log.events import Delta, Item, Progress, Reset, StageStarted
 from shared.log.reader import LogReader
 from shared.log.writer import MAX_ITEM_BYTES
 from shared.stages.stage import StageContext
-from tests.fakes.core import Core, ScriptedStage, a_request, says
+from tests.fakes.core import POEM, FakeCore, ScriptedStage, a_request, says
 from tests.fakes.event_log import FakeEventLog
 
 Script = Callable[[StageContext], Awaitable[dict[str, Any]]]
@@ -38,18 +38,18 @@ def verses(*numbers: int, broken_by: Exception | None = None, found: list[Any] |
     return script
 
 
-def items_of(core: Core, job: Job) -> list[int]:
+def items_of(core: FakeCore, job: Job) -> list[int]:
     return [event.data["number"] for event in core.events(job) if isinstance(event, Item)]
 
 
-def interrupted(core: Core, job: Job, *numbers: int) -> None:
+def interrupted(core: FakeCore, job: Job, *numbers: int) -> None:
     with pytest.raises(ModelUnavailable):
         core.run(ScriptedStage("draft", verses(*numbers, broken_by=ModelUnavailable("down"))), job)
 
 
 class TestKeeping:
     def test_an_item_is_stored_with_its_text_in_one_append(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
 
         async def script(context: StageContext) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class TestKeeping:
         assert core.transcript(job).items == {"verse-1": kept}
 
     def test_an_item_without_text_is_an_append_of_its_own(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
 
         async def script(context: StageContext) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class TestKeeping:
         assert items_of(core, job) == [1]
 
     def test_an_item_without_text_is_stored_with_where_the_response_stands_by_then(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
 
         async def script(context: StageContext) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class TestKeeping:
         assert core.log.tail(job.id).cursor == "behind its end"
 
     def test_an_item_that_is_too_large_is_a_defect_and_is_not_kept(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
 
         async def script(context: StageContext) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class TestKeeping:
         assert items_of(core, job) == []
 
     def test_compaction_keeps_the_items_for_whoever_comes_later(self) -> None:
-        core = Core(bounds=LogBounds(max_events=6))
+        core = FakeCore(bounds=LogBounds(max_events=6))
         job = core.new_job()
         core.run(ScriptedStage("draft", verses(*range(20))), job)
         assert len(core.log.read(job.id, after=0)) < 20
@@ -116,7 +116,7 @@ class TestKeeping:
 
 class TestGoingOn:
     def test_a_retried_attempt_finds_the_items_and_the_text_up_to_the_last_one(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         interrupted(core, job, 1, 2, 3)
         found: list[Any] = []
@@ -130,7 +130,7 @@ class TestGoingOn:
         assert core.checkpoints.get(job.id, "draft", ref).output == {"verses": [f"verse-{n}" for n in range(1, 6)]}
 
     def test_items_stand_also_when_compaction_has_folded_them(self) -> None:
-        core = Core(bounds=LogBounds(max_events=6))
+        core = FakeCore(bounds=LogBounds(max_events=6))
         job = core.new_job()
         interrupted(core, job, *range(20))
         found: list[Any] = []
@@ -140,13 +140,13 @@ class TestGoingOn:
         assert text == "".join(f"verse {number};" for number in range(20))
 
     def test_a_superseded_attempt_can_keep_nothing_any_more(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
 
         async def straggle(context: StageContext) -> dict[str, Any]:
             await context.keep("verse-1", {"number": 1})
             retry = StageInvocation(job_id=job.id, generation=1, retry=1)
-            await core.runner.run(ScriptedStage("draft", verses(2)), retry)
+            await core.runner.run(POEM, ScriptedStage("draft", verses(2)), retry)
             await context.keep("verse-3", {"number": 3})
             return {}
 
@@ -156,7 +156,7 @@ class TestGoingOn:
 
     def test_an_item_kept_while_the_next_attempt_takes_over_is_not_overlooked(self) -> None:
         log = LateItem()
-        core = Core(event_log=log)
+        core = FakeCore(event_log=log)
         job = core.new_job()
         log.once_looked_at_again = lambda: log.append_late(job.id)
         interrupted(core, job, 1)
@@ -167,15 +167,15 @@ class TestGoingOn:
         assert items_of(core, job) == [1, 2, 3]
 
     def test_a_resumed_job_goes_on_behind_the_last_item(self) -> None:
-        core = Core()
-        job = core.creation.create("ada", a_request())
+        core = FakeCore()
+        job = core.job_creation.create("ada", a_request())
         core.run(ScriptedStage("draft", says("title;")), job)
         with pytest.raises(ModelUnavailable):
             core.run(ScriptedStage("polish", verses(1, 2, broken_by=ModelUnavailable("down"))), job)
         caught = CaughtError.model_validate({"Error": "ModelUnavailable"})
-        core.completion.record_failure(FailureInvocation(job_id=job.id, generation=1, failure=caught))
+        core.job_completion.record_failure(FailureInvocation(job_id=job.id, generation=1, failure=caught))
 
-        resumed = core.resumption.resume("ada", job.id)
+        resumed = core.job_resumption.resume("ada", job.id)
         assert core.transcript(job).text == "title;verse 1;verse 2;"
         core.run(ScriptedStage("draft"), resumed, generation=2)
         found: list[Any] = []
@@ -189,7 +189,7 @@ class TestGoingOn:
         assert [(reset.reason, reset.text) for reset in resets] == [("RESUMED", "title;verse 1;verse 2;")]
 
     def test_an_attempt_that_goes_on_with_a_running_response_finds_all_text_and_the_items(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
 
         async def dies(context: StageContext) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from shared.log.claim import claim
 from shared.log.compaction import compact
 from shared.log.events import Cancelled, Delta, Failed
 from shared.log.fence import Fence
-from tests.fakes.core import PIPELINES, Core, PoemInput, a_request
+from tests.fakes.core import PIPELINES, FakeCore, PoemInput, a_request
 from tests.fakes.executions import FakeExecutions
 
 ANY = JobFilter()
@@ -35,8 +35,8 @@ ANY = JobFilter()
 
 class TestCreating:
     def test_a_job_is_stored_and_its_execution_started(self) -> None:
-        core = Core()
-        job = core.creation.create("ada", a_request(links=JobLinks(run_id="run"), trace_id="t", request_id="r"))
+        core = FakeCore()
+        job = core.job_creation.create("ada", a_request(links=JobLinks(run_id="run"), trace_id="t", request_id="r"))
         assert core.job(job.id) == job
         assert core.executions.started == {job.id}
         assert (job.owner, job.status, job.input, job.model) == ("ada", "pending", {"topic": "rivers"}, "scripted-1")
@@ -44,38 +44,38 @@ class TestCreating:
         assert job.execution_arn == core.executions.arn_of(job)
 
     def test_a_job_outlives_the_longest_run_and_the_time_its_failure_is_kept(self) -> None:
-        core = Core()
-        job = core.creation.create("ada", a_request())
+        core = FakeCore()
+        job = core.job_creation.create("ada", a_request())
         assert job.expires_at == int(core.clock().timestamp()) + PIPELINES["poem"].run_seconds + 3600
 
     def test_an_allowed_model_is_taken_and_another_refused_by_field(self) -> None:
-        core = Core()
+        core = FakeCore()
         chosen = a_request(input=PoemInput(custom_model="scripted-2"))
-        assert core.creation.create("ada", chosen).model == "scripted-2"
+        assert core.job_creation.create("ada", chosen).model == "scripted-2"
         with pytest.raises(InvalidInput) as refusal:
-            core.creation.create("ada", a_request(input=PoemInput(custom_model="gpt-imaginary")))
-        assert [issue.field for issue in refusal.value.issues] == ["input.customModel"]
+            core.job_creation.create("ada", a_request(input=PoemInput(custom_model="gpt-imaginary")))
+        assert [issue.field for issue in refusal.value.issues] == ["customModel"]
         assert "scripted-2" in refusal.value.message
 
     def test_an_agent_nobody_has_is_refused_by_field(self) -> None:
         with pytest.raises(InvalidInput) as refusal:
-            Core().creation.create("ada", a_request(input=PoemInput(agent_id="agent-7")))
-        assert [issue.field for issue in refusal.value.issues] == ["input.agentId"]
+            FakeCore().job_creation.create("ada", a_request(input=PoemInput(agent_id="agent-7")))
+        assert [issue.field for issue in refusal.value.issues] == ["agentId"]
 
     def test_the_eleventh_job_within_a_minute_is_refused_and_leaves_nothing(self) -> None:
-        core = Core()
+        core = FakeCore()
         for _ in range(10):
-            core.creation.create("ada", a_request())
+            core.job_creation.create("ada", a_request())
         with pytest.raises(RateLimitExceeded):
-            core.creation.create("ada", a_request())
+            core.job_creation.create("ada", a_request())
         assert len(core.executions.started) == 10
-        assert len(core.reading.list_jobs("ada", where=ANY, limit=50, cursor=None).jobs) == 10
+        assert len(core.job_queries.list_jobs("ada", where=ANY, limit=50, cursor=None).jobs) == 10
 
 
 class LosesTheAnswer(FakeExecutions):
     """Starts the execution, which gets as far as `reached`, and then cannot be heard."""
 
-    def __init__(self, core: Core, reached: JobStatus) -> None:
+    def __init__(self, core: FakeCore, reached: JobStatus) -> None:
         super().__init__()
         self._core = core
         self._reached = reached
@@ -88,10 +88,10 @@ class LosesTheAnswer(FakeExecutions):
 
 class TestExecutionsThatDoNotStart:
     def test_the_job_is_marked_failed_and_says_so_everywhere(self) -> None:
-        core = Core()
+        core = FakeCore()
         core.executions.refusal = "StateMachineDoesNotExist"
         with pytest.raises(NotStarted) as refusal:
-            core.creation.create("ada", a_request(trace_id="t"))
+            core.job_creation.create("ada", a_request(trace_id="t"))
         job = core.job(refusal.value.job.id)
         assert job.status is JobStatus.FAILED
         assert job.failure == Fault(
@@ -107,53 +107,53 @@ class TestExecutionsThatDoNotStart:
         assert "StateMachineDoesNotExist" not in job.model_dump_json() + refusal.value.message
 
     def test_an_execution_that_started_although_its_answer_was_lost_is_a_job_like_any_other(self) -> None:
-        core = Core()
-        core.starter._executions = LosesTheAnswer(core, JobStatus.IN_PROGRESS)
-        job = core.creation.create("ada", a_request())
+        core = FakeCore()
+        core.job_starter._executions = LosesTheAnswer(core, JobStatus.IN_PROGRESS)
+        job = core.job_creation.create("ada", a_request())
         assert job.status is JobStatus.IN_PROGRESS
         assert core.events(job) == []
 
     def test_a_job_that_was_found_failed_already_stays_so(self) -> None:
-        core = Core()
-        core.starter._executions = LosesTheAnswer(core, JobStatus.FAILED)
+        core = FakeCore()
+        core.job_starter._executions = LosesTheAnswer(core, JobStatus.FAILED)
         with pytest.raises(NotStarted):
-            core.creation.create("ada", a_request())
+            core.job_creation.create("ada", a_request())
 
 
 class TestIdempotencyKeys:
     def test_a_repeat_answers_the_first_job_and_counts_against_no_limit(self) -> None:
-        core = Core()
-        first = core.creation.create("ada", a_request(), idempotency_key="k")
+        core = FakeCore()
+        first = core.job_creation.create("ada", a_request(), idempotency_key="k")
         for _ in range(20):
-            assert core.creation.create("ada", a_request(), idempotency_key="k").id == first.id
+            assert core.job_creation.create("ada", a_request(), idempotency_key="k").id == first.id
         assert core.executions.started == {first.id}
 
     def test_a_repeat_answers_the_job_as_it_is_by_now(self) -> None:
-        core = Core()
-        first = core.creation.create("ada", a_request(), idempotency_key="k")
-        core.cancellation.cancel("ada", first.id)
-        assert core.creation.create("ada", a_request(), idempotency_key="k").status is JobStatus.CANCELLED
+        core = FakeCore()
+        first = core.job_creation.create("ada", a_request(), idempotency_key="k")
+        core.job_cancellation.cancel("ada", first.id)
+        assert core.job_creation.create("ada", a_request(), idempotency_key="k").status is JobStatus.CANCELLED
 
     def test_a_key_is_its_owners_own(self) -> None:
-        core = Core()
-        first = core.creation.create("ada", a_request(), idempotency_key="k")
-        assert core.creation.create("bob", a_request(), idempotency_key="k").id != first.id
+        core = FakeCore()
+        first = core.job_creation.create("ada", a_request(), idempotency_key="k")
+        assert core.job_creation.create("bob", a_request(), idempotency_key="k").id != first.id
 
     def test_a_key_used_for_another_request_is_refused(self) -> None:
-        core = Core()
-        core.creation.create("ada", a_request("rivers"), idempotency_key="k")
+        core = FakeCore()
+        core.job_creation.create("ada", a_request("rivers"), idempotency_key="k")
         with pytest.raises(InvalidInput) as refusal:
-            core.creation.create("ada", a_request("hills"), idempotency_key="k")
+            core.job_creation.create("ada", a_request("hills"), idempotency_key="k")
         assert refusal.value.code is ErrorCode.IDEMPOTENCY_KEY_REUSED
         assert [issue.field for issue in refusal.value.issues] == ["Idempotency-Key"]
 
     def test_a_key_is_forgotten_after_a_day(self) -> None:
-        core = Core()
-        first = core.creation.create("ada", a_request(), idempotency_key="k")
+        core = FakeCore()
+        first = core.job_creation.create("ada", a_request(), idempotency_key="k")
         core.clock.advance(24 * 3600 + 1)
-        assert core.creation.create("ada", a_request("hills"), idempotency_key="k").id != first.id
+        assert core.job_creation.create("ada", a_request("hills"), idempotency_key="k").id != first.id
 
-    def under_way(self, core: Core) -> KeyClaim:
+    def under_way(self, core: FakeCore) -> KeyClaim:
         """A request that has taken its key and not yet stored its job."""
         request = a_request()
         meaning = {
@@ -167,23 +167,23 @@ class TestIdempotencyKeys:
         return taken
 
     def test_a_repeat_of_a_request_still_under_way_is_told_to_wait(self) -> None:
-        core = Core()
+        core = FakeCore()
         self.under_way(core)
         core.clock.advance(CLAIM_SECONDS - 0.1)
         with pytest.raises(Conflict, match="under way"):
-            core.creation.create("ada", a_request(), idempotency_key="k")
+            core.job_creation.create("ada", a_request(), idempotency_key="k")
         assert core.executions.started == set()
 
     def test_a_repeat_of_a_request_that_died_makes_the_job(self) -> None:
-        core = Core()
+        core = FakeCore()
         dead = self.under_way(core)
         core.clock.advance(CLAIM_SECONDS)
-        job = core.creation.create("ada", a_request(), idempotency_key="k")
+        job = core.job_creation.create("ada", a_request(), idempotency_key="k")
         assert job.id != dead.job_id
-        assert core.creation.create("ada", a_request(), idempotency_key="k").id == job.id
+        assert core.job_creation.create("ada", a_request(), idempotency_key="k").id == job.id
 
     def test_of_two_repeats_of_a_request_that_died_one_makes_the_job(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        core = Core()
+        core = FakeCore()
         dead = self.under_way(core)
         core.clock.advance(CLAIM_SECONDS)
         rival = dead.model_copy(update={"job_id": new_job_id(1)})
@@ -196,26 +196,26 @@ class TestIdempotencyKeys:
 
         monkeypatch.setattr(core.keys, "claim", lose_to_rival)
         with pytest.raises(Conflict, match="under way"):
-            core.creation.create("ada", a_request(), idempotency_key="k")
+            core.job_creation.create("ada", a_request(), idempotency_key="k")
 
     def test_a_repeat_starts_the_execution_a_dead_request_had_only_stored_the_job_for(self) -> None:
-        core = Core()
+        core = FakeCore()
         dead = self.under_way(core)
         core.new_job(job_id=dead.job_id)
-        assert core.creation.create("ada", a_request(), idempotency_key="k").id == dead.job_id
+        assert core.job_creation.create("ada", a_request(), idempotency_key="k").id == dead.job_id
         assert core.executions.started == {dead.job_id}
 
     def test_a_refused_request_gives_its_key_back(self) -> None:
-        core = Core()
+        core = FakeCore()
         for _ in range(10):
-            core.creation.create("ada", a_request())
+            core.job_creation.create("ada", a_request())
         with pytest.raises(RateLimitExceeded):
-            core.creation.create("ada", a_request(), idempotency_key="k")
+            core.job_creation.create("ada", a_request(), idempotency_key="k")
         core.clock.advance(60)
-        assert core.creation.create("ada", a_request(), idempotency_key="k").status is JobStatus.PENDING
+        assert core.job_creation.create("ada", a_request(), idempotency_key="k").status is JobStatus.PENDING
 
     def test_a_request_whose_job_could_not_be_stored_gives_its_key_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        core = Core()
+        core = FakeCore()
 
         def out_of_reach(job: Job, **_: object) -> None:
             raise StorageUnavailable("no answer")
@@ -223,8 +223,8 @@ class TestIdempotencyKeys:
         with monkeypatch.context() as broken:
             broken.setattr(core.jobs, "put_new", out_of_reach)
             with pytest.raises(StorageUnavailable):
-                core.creation.create("ada", a_request(), idempotency_key="k")
-        assert core.creation.create("ada", a_request(), idempotency_key="k").status is JobStatus.PENDING
+                core.job_creation.create("ada", a_request(), idempotency_key="k")
+        assert core.job_creation.create("ada", a_request(), idempotency_key="k").status is JobStatus.PENDING
 
     def test_the_order_of_a_requests_fields_does_not_matter(self) -> None:
         assert hash_of_request({"a": 1, "b": [1, 2]}) == hash_of_request({"b": [1, 2], "a": 1})
@@ -237,32 +237,32 @@ class TestLookingUp:
     )
     def test_an_unknown_job_is_not_found_whatever_its_id_looks_like(self, job_id: str) -> None:
         with pytest.raises(NotFound):
-            Core().reading.view("ada", job_id)
+            FakeCore().job_queries.view("ada", job_id)
 
     def test_another_owners_job_is_forbidden_in_every_way(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
-        for act in (core.reading.view, core.reading.owned, core.cancellation.cancel):
+        for act in (core.job_queries.view, core.job_queries.owned, core.job_cancellation.cancel):
             with pytest.raises(Forbidden):
                 act("bob", job.id)
         assert core.job(job.id).status is JobStatus.PENDING
 
     def test_an_expired_job_is_not_found(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         core.clock.advance(7199)
-        assert core.reading.owned("ada", job.id) == job
+        assert core.job_queries.owned("ada", job.id) == job
         core.clock.advance(1)
         with pytest.raises(NotFound):
-            core.reading.view("ada", job.id)
+            core.job_queries.view("ada", job.id)
 
     def test_a_client_that_joins_late_sees_the_whole_text_also_of_a_compacted_log(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         for number in range(20):
             claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text=f"{number} "),), at=core.clock)
         compact(core.log, job.id, 0)
-        view = core.reading.view("ada", job.id)
+        view = core.job_queries.view("ada", job.id)
         assert view.transcript.text == "".join(f"{number} " for number in range(20))
         assert (view.transcript.seq, view.result) == (20, None)
 
@@ -270,7 +270,7 @@ class TestLookingUp:
     def test_a_log_compacted_while_it_is_looked_at_is_seen_whole(
         self, look: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         for number in range(20):
             claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text=f"{number} "),), at=core.clock)
@@ -283,11 +283,11 @@ class TestLookingUp:
             return answer
 
         monkeypatch.setattr(core.log, look, compacted_right_after)
-        text = core.reading.view("ada", job.id).transcript.text
+        text = core.job_queries.view("ada", job.id).transcript.text
         assert text == "".join(f"{number} " for number in range(20))
 
     def test_only_a_completed_job_has_a_result_and_it_is_the_last_stages(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         outputs = {"draft": (1, {"lines": ["rough"]}), "polish": (2, {"lines": ["fine"]})}
         refs = {}
@@ -296,33 +296,33 @@ class TestLookingUp:
             core.checkpoints.put(job, stage, fence, StageOutput(output=output, text=""))
             refs[stage] = CheckpointRef(seq=seq, fence=fence)
         live = core.jobs.update(job.id, {"checkpoints": refs}, when=JobGuard())
-        assert core.reading.result(live) is None
+        assert core.job_queries.result(live) is None
         done = core.jobs.update(job.id, {"status": JobStatus.COMPLETED}, when=JobGuard())
-        assert core.reading.result(done) == {"lines": ["fine"]}
-        assert core.reading.view("ada", job.id).result == {"lines": ["fine"]}
+        assert core.job_queries.result(done) == {"lines": ["fine"]}
+        assert core.job_queries.view("ada", job.id).result == {"lines": ["fine"]}
 
 
 class TestListing:
     def test_own_jobs_come_newest_first_in_pages(self) -> None:
-        core = Core()
+        core = FakeCore()
         made = [core.new_job(job_id=new_job_id(number)).id for number in range(5)]
         core.new_job(job_id=new_job_id(9), owner="bob")
-        first = core.reading.list_jobs("ada", where=ANY, limit=3, cursor=None)
-        second = core.reading.list_jobs("ada", where=ANY, limit=3, cursor=first.cursor)
+        first = core.job_queries.list_jobs("ada", where=ANY, limit=3, cursor=None)
+        second = core.job_queries.list_jobs("ada", where=ANY, limit=3, cursor=first.cursor)
         assert [job.id for job in (*first.jobs, *second.jobs)] == made[::-1]
         assert second.cursor is None
 
     def test_a_cursor_that_is_not_ours_is_refused_by_field(self) -> None:
         with pytest.raises(InvalidInput) as refusal:
-            Core().reading.list_jobs("ada", where=ANY, limit=3, cursor="nonsense")
+            FakeCore().job_queries.list_jobs("ada", where=ANY, limit=3, cursor="nonsense")
         assert [issue.field for issue in refusal.value.issues] == ["cursor"]
 
 
 class TestCancelling:
     def test_a_live_job_ends_with_its_log_and_its_execution(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, stage="draft")
-        cancelled = core.cancellation.cancel("ada", job.id)
+        cancelled = core.job_cancellation.cancel("ada", job.id)
         assert core.job(job.id) == cancelled
         assert (cancelled.status, cancelled.ended_at) == (JobStatus.CANCELLED, core.clock())
         assert cancelled.expires_at == int(core.clock().timestamp()) + 3600
@@ -330,28 +330,28 @@ class TestCancelling:
         assert core.executions.stopped == [job.id]
 
     def test_cancelling_again_changes_nothing(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
-        first = core.cancellation.cancel("ada", job.id)
+        first = core.job_cancellation.cancel("ada", job.id)
         core.clock.advance(10)
-        assert core.cancellation.cancel("ada", job.id) == first
+        assert core.job_cancellation.cancel("ada", job.id) == first
         assert core.events(job) == [Cancelled()]
 
     @pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED])
     def test_a_job_that_has_ended_otherwise_stays_as_it_is(self, status: JobStatus) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=status)
         with pytest.raises(Conflict, match=status):
-            core.cancellation.cancel("ada", job.id)
+            core.job_cancellation.cancel("ada", job.id)
         assert core.job(job.id) == job
 
     def test_a_pipelines_own_retention_counts(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(pipeline="brief")
-        assert core.cancellation.cancel("ada", job.id).expires_at == int(core.clock().timestamp()) + 7
+        assert core.job_cancellation.cancel("ada", job.id).expires_at == int(core.clock().timestamp()) + 7
 
     def test_a_job_that_expires_in_between_is_not_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         get = core.jobs.get
 
@@ -362,12 +362,12 @@ class TestCancelling:
 
         monkeypatch.setattr(core.jobs, "get", expire_after)
         with pytest.raises(NotFound):
-            core.cancellation.cancel("ada", job.id)
+            core.job_cancellation.cancel("ada", job.id)
 
     def test_a_job_that_runs_anew_by_the_time_its_cancellation_is_written_up_is_left_alone(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         tail = core.log.tail
 
@@ -377,5 +377,5 @@ class TestCancelling:
             return tail(job_id)
 
         monkeypatch.setattr(core.log, "tail", resumed_before)
-        core.cancellation.cancel("ada", job.id)
+        core.job_cancellation.cancel("ada", job.id)
         assert core.events(job) == [Delta(text="anew")]

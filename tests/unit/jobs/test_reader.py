@@ -20,7 +20,7 @@ from shared.log.fence import Fence
 from shared.log.reader import Frame, LogReader
 from shared.log.usage import TokenUsage
 from tests.fakes.clock import NOON, SettableClock
-from tests.fakes.core import Core
+from tests.fakes.core import FakeCore
 from tests.fakes.event_log import FakeEventLog
 
 JOB = "job_1"
@@ -123,9 +123,9 @@ class TestReading:
         assert not Frame(1, Delta(text="x")).terminal
 
 
-async def collect(core: Core, job_id: str, after: int = 0) -> list[Frame]:
+async def collect(core: FakeCore, job_id: str, after: int = 0) -> list[Frame]:
     async with asyncio.timeout(10):
-        return [frame async for frame in core.watcher.follow(job_id, after=after) if frame is not None]
+        return [frame async for frame in core.job_watcher.follow(job_id, after=after) if frame is not None]
 
 
 class TestFollowing:
@@ -134,25 +134,25 @@ class TestFollowing:
         monkeypatch.setattr(watching, "JOB_CHECK_SECONDS", 0.02)
 
     def test_following_ends_with_the_terminal_event(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         append(core.log, Delta(text="x"), job_id=job.id)
         append(core.log, Progress(progress=50), Cancelled(), job_id=job.id)
         frames = asyncio.run(collect(core, job.id))
         assert [frame.id for frame in frames] == [1, 2, 3]
-        assert core.watcher.has_seen_the_end(job.id, after=3)
-        assert not core.watcher.has_seen_the_end(job.id, after=2)
+        assert core.job_watcher.has_seen_the_end(job.id, after=3)
+        assert not core.job_watcher.has_seen_the_end(job.id, after=2)
 
     def test_a_place_beyond_the_end_of_the_log_is_refused(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         append(core.log, Delta(text="x"), job_id=job.id)
-        assert not core.watcher.has_seen_the_end(job.id, after=1)
+        assert not core.job_watcher.has_seen_the_end(job.id, after=1)
         with pytest.raises(InvalidInput, match="Last-Event-ID: must be at most 1"):
-            core.watcher.has_seen_the_end(job.id, after=2)
+            core.job_watcher.has_seen_the_end(job.id, after=2)
 
     def test_a_terminal_event_that_others_follow_does_not_end_it(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         append(core.log, Cancelled(), job_id=job.id)
         append(core.log, Delta(text="anew"), fence=Fence(2, 0, 0, "bbbbbbbb"), job_id=job.id)
@@ -160,13 +160,13 @@ class TestFollowing:
         assert [frame.id for frame in asyncio.run(collect(core, job.id))] == [1, 2, 3]
 
     def test_events_arrive_while_they_are_written_and_silence_is_told(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
 
         async def main() -> list[Frame | None]:
             seen: list[Frame | None] = []
             async with asyncio.timeout(10):
-                async for frame in core.watcher.follow(job.id, after=0):
+                async for frame in core.job_watcher.follow(job.id, after=0):
                     seen.append(frame)
                     if frame is None and len(seen) == 1:
                         append(core.log, Delta(text="x"), job_id=job.id)
@@ -179,7 +179,7 @@ class TestFollowing:
         assert [frame.id for frame in seen if frame] == [1, 2]
 
     def test_the_result_is_filled_into_the_complete_event(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         core.checkpoints.put(job, "polish", str(FENCE), StageOutput(output={"lines": ["a"]}, text="a"))
         ref = CheckpointRef(seq=1, fence=str(FENCE))
@@ -191,14 +191,14 @@ class TestFollowing:
         assert frame.event.result == {"lines": ["a"]}
 
     def test_a_complete_event_of_a_job_that_has_expired_meanwhile_has_no_result(self) -> None:
-        core = Core()
+        core = FakeCore()
         append(core.log, Complete(usage=TokenUsage()))
         (frame,) = asyncio.run(collect(core, JOB))
         assert isinstance(frame.event, Complete)
         assert frame.event.result is None
 
     def test_a_job_found_ended_without_its_terminal_event_gets_it(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(stage="draft")
         append(core.log, Delta(text="x"), job_id=job.id)
         core.jobs.update(job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
@@ -206,21 +206,21 @@ class TestFollowing:
         assert [frame.event for frame in frames] == [Delta(text="x"), Cancelled(stage="draft")]
 
     def test_following_a_job_that_expires_ends_without_a_terminal_event(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         append(core.log, Delta(text="x"), job_id=job.id)
         core.clock.advance(7200)
         assert deltas(asyncio.run(collect(core, job.id))) == [(1, "x")]
 
     def test_a_live_job_in_silence_is_followed_on(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
 
         async def main() -> list[Frame]:
             looks = 0
             frames: list[Frame] = []
             async with asyncio.timeout(10):
-                async for frame in core.watcher.follow(job.id, after=0):
+                async for frame in core.job_watcher.follow(job.id, after=0):
                     looks += 1
                     if looks == 4:
                         append(core.log, Cancelled(), job_id=job.id)

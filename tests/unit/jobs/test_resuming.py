@@ -14,29 +14,29 @@ from shared.jobs.store import JobGuard
 from shared.log.events import Cancelled, Delta, Failed, Reset, Snapshot, StageStarted
 from shared.log.reader import LogReader
 from shared.log.writer import MAX_DELTA_CHARS
-from tests.fakes.core import Core, ScriptedStage, a_request, fails, says
+from tests.fakes.core import FakeCore, ScriptedStage, a_request, fails, says
 
 
-def failed_at_polish(core: Core, draft: str = "a draft") -> Job:
+def failed_at_polish(core: FakeCore, draft: str = "a draft") -> Job:
     """A job whose first stage is done and whose second one failed."""
-    job = core.creation.create("ada", a_request())
+    job = core.job_creation.create("ada", a_request())
     core.run(ScriptedStage("draft", says(draft)), job)
     with pytest.raises(ModelUnavailable):
         core.run(ScriptedStage("polish", fails(ModelUnavailable("down"), after=" and half a")), job)
     caught = CaughtError.model_validate({"Error": "ModelUnavailable"})
-    core.completion.record_failure(FailureInvocation(job_id=job.id, generation=1, failure=caught))
+    core.job_completion.record_failure(FailureInvocation(job_id=job.id, generation=1, failure=caught))
     return core.job(job.id)
 
 
-def seen_by_newcomer(core: Core, job: Job) -> list[str]:
+def seen_by_newcomer(core: FakeCore, job: Job) -> list[str]:
     return [frame.event.type for frame in LogReader(core.log, job.id).poll()]
 
 
 class TestResuming:
     def test_a_failed_job_goes_on_from_its_last_checkpoint_in_the_same_log(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = failed_at_polish(core)
-        resumed = core.resumption.resume("ada", job.id)
+        resumed = core.job_resumption.resume("ada", job.id)
         assert (resumed.status, resumed.generation, resumed.failure) == (JobStatus.PENDING, 2, None)
         assert core.executions.started == {job.id, f"{job.id}-2"}
         assert str(resumed.execution_arn).endswith(f":{job.id}-2")
@@ -48,76 +48,76 @@ class TestResuming:
         core.complete(resumed, generation=2)
 
         assert core.job(job.id).status is JobStatus.COMPLETED
-        assert core.reading.view("ada", job.id).transcript.text == "a draft, polished"
+        assert core.job_queries.view("ada", job.id).transcript.text == "a draft, polished"
         resets = [event for event in core.events(job) if isinstance(event, Reset)]
         assert [(reset.reason, reset.text) for reset in resets] == [("RESUMED", "a draft")]
 
     def test_a_cancelled_job_without_checkpoints_starts_over(self) -> None:
-        core = Core()
-        job = core.creation.create("ada", a_request())
-        core.cancellation.cancel("ada", job.id)
-        resumed = core.resumption.resume("ada", job.id)
+        core = FakeCore()
+        job = core.job_creation.create("ada", a_request())
+        core.job_cancellation.cancel("ada", job.id)
+        resumed = core.job_resumption.resume("ada", job.id)
         core.run(ScriptedStage("draft", says("anew")), resumed, generation=2)
         assert [type(event) for event in core.events(job)] == [Cancelled, Reset, StageStarted, Delta]
 
     def test_a_newcomer_to_a_resumed_job_does_not_take_the_earlier_end_for_the_end(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = failed_at_polish(core)
         assert seen_by_newcomer(core, job)[-1] == "error"
-        core.resumption.resume("ada", job.id)
+        core.job_resumption.resume("ada", job.id)
         frames = LogReader(core.log, job.id).poll()
         assert [type(frame.event) for frame in frames] == [Snapshot, Reset]
         ids = [entry.seq for entry in core.log.read(job.id, after=0) if isinstance(entry.event, Failed)]
         assert [frames[0].id] == ids
 
     def test_who_was_there_before_sees_the_reset_next(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = failed_at_polish(core)
         reader = LogReader(core.log, job.id)
         assert reader.poll()[-1].terminal
-        core.resumption.resume("ada", job.id)
+        core.job_resumption.resume("ada", job.id)
         assert [type(frame.event) for frame in reader.poll()] == [Reset]
 
     def test_an_attempt_of_the_generation_before_can_write_nothing(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = failed_at_polish(core)
-        core.resumption.resume("ada", job.id)
+        core.job_resumption.resume("ada", job.id)
         before = core.events(job)
         with pytest.raises(Exception, match="newer attempt"):
             core.run(ScriptedStage("polish", says("late")), job, retry=1)
         assert core.events(job) == before
 
     def test_a_long_text_stands_whole(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = failed_at_polish(core, draft="x" * (2 * MAX_DELTA_CHARS + 5))
-        resumed = core.resumption.resume("ada", job.id)
+        resumed = core.job_resumption.resume("ada", job.id)
         core.run(ScriptedStage("polish", says("!")), resumed, generation=2)
-        assert core.reading.view("ada", job.id).transcript.text == "x" * (2 * MAX_DELTA_CHARS + 5) + "!"
+        assert core.job_queries.view("ada", job.id).transcript.text == "x" * (2 * MAX_DELTA_CHARS + 5) + "!"
 
     def test_a_resumed_job_counts_against_the_limit_of_creations(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = failed_at_polish(core)
         for _ in range(9):
-            core.creation.create("ada", a_request())
+            core.job_creation.create("ada", a_request())
         with pytest.raises(RateLimitExceeded):
-            core.resumption.resume("ada", job.id)
+            core.job_resumption.resume("ada", job.id)
         assert core.job(job.id).status is JobStatus.FAILED
 
     def test_a_resumed_job_that_cannot_be_started_is_failed_again(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = failed_at_polish(core)
         core.executions.refusal = "throttled"
         with pytest.raises(NotStarted):
-            core.resumption.resume("ada", job.id)
+            core.job_resumption.resume("ada", job.id)
         assert core.job(job.id).status is JobStatus.FAILED
         assert isinstance(core.events(job)[-1], Failed)
 
     def test_of_many_who_resume_at_once_one_does(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = failed_at_polish(core)
 
         async def all_at_once() -> list[object]:
-            calls = (asyncio.to_thread(core.resumption.resume, "ada", job.id) for _ in range(5))
+            calls = (asyncio.to_thread(core.job_resumption.resume, "ada", job.id) for _ in range(5))
             return list(await asyncio.gather(*calls, return_exceptions=True))
 
         answers = asyncio.run(all_at_once())
@@ -127,18 +127,18 @@ class TestResuming:
 
 class TestRefusals:
     def test_only_ended_jobs_that_have_no_result_are_resumed(self) -> None:
-        core = Core()
-        job = core.creation.create("ada", a_request())
+        core = FakeCore()
+        job = core.job_creation.create("ada", a_request())
         with pytest.raises(Conflict, match="only a failed or cancelled job"):
-            core.resumption.resume("ada", job.id)
+            core.job_resumption.resume("ada", job.id)
 
     def test_somebody_elses_and_unknown_jobs_are_refused(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = failed_at_polish(core)
         with pytest.raises(Forbidden):
-            core.resumption.resume("bob", job.id)
+            core.job_resumption.resume("bob", job.id)
         with pytest.raises(NotFound):
-            core.resumption.resume("ada", "job_" + "0" * 26)
+            core.job_resumption.resume("ada", "job_" + "0" * 26)
 
     @pytest.mark.parametrize(
         ("changes", "reason"),
@@ -152,15 +152,15 @@ class TestRefusals:
     def test_a_checkpoint_that_no_longer_fits_is_refused_with_a_reason(
         self, changes: dict[str, object], reason: str
     ) -> None:
-        core = Core()
+        core = FakeCore()
         job = failed_at_polish(core)
         core.jobs.update(job.id, changes, when=JobGuard())
         with pytest.raises(CheckpointUnfit, match=reason):
-            core.resumption.resume("ada", job.id)
+            core.job_resumption.resume("ada", job.id)
 
     def test_a_pipeline_can_refuse_what_no_longer_fits_its_project(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = failed_at_polish(core)
         core.jobs.update(job.id, {"input": {"topic": "moved"}}, when=JobGuard())
         with pytest.raises(CheckpointUnfit, match="the topic has moved"):
-            core.resumption.resume("ada", job.id)
+            core.job_resumption.resume("ada", job.id)

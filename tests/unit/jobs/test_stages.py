@@ -27,7 +27,7 @@ from shared.log.usage import TokenUsage
 from shared.observability import log as logging
 from shared.stages import runner as running
 from shared.stages.stage import StageContext
-from tests.fakes.core import Core, PoemInput, ScriptedStage, fails, says
+from tests.fakes.core import POEM, FakeCore, PoemInput, ScriptedStage, fails, says
 
 GONE = "job_00000000000000000000000000"
 
@@ -40,13 +40,13 @@ def polish(*scripts: Any) -> ScriptedStage:
     return ScriptedStage("polish", *scripts)
 
 
-def resets(core: Core, job: Job) -> list[Reset]:
+def resets(core: FakeCore, job: Job) -> list[Reset]:
     return [event for event in core.events(job) if isinstance(event, Reset)]
 
 
 class TestOneAttempt:
     def test_a_stage_streams_leaves_a_checkpoint_and_moves_the_job(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
 
         async def script(context: StageContext) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class TestOneAttempt:
         assert now.checkpoints["draft"].seq == core.log.tail(job.id).seq
 
     def test_the_next_stage_gets_what_the_one_before_left_and_writes_on(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         core.run(draft(says("a river", lines=1)), job)
         seen: list[StageContext] = []
@@ -93,14 +93,14 @@ class TestOneAttempt:
         assert set(core.job(job.id).checkpoints) == {"draft", "polish"}
 
     def test_a_stage_without_the_one_before_it_is_a_defect(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         with pytest.raises(InternalFault):
             core.run(polish(says("too early")), job)
 
     def test_the_bound_of_the_log_holds_while_a_stage_streams(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writing, "COALESCE_SECONDS", 0.0)
-        core = Core(bounds=LogBounds(max_events=10))
+        core = FakeCore(bounds=LogBounds(max_events=10))
         job = core.new_job()
 
         async def script(context: StageContext) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class TestOneAttempt:
 
 class TestRetries:
     def test_a_finished_stage_never_runs_twice(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         stage = draft(says("a river"))
         core.run(stage, job)
@@ -127,7 +127,7 @@ class TestRetries:
         assert core.events(job) == before
 
     def test_a_retry_of_the_first_stage_begins_with_no_text(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         stage = draft(fails(ModelRateLimited("slow down"), after="a riv"), says("a river"))
         with pytest.raises(ModelRateLimited):
@@ -147,7 +147,7 @@ class TestRetries:
         assert (core.job(job.id).attempt, core.job(job.id).retry_count) == (2, 1)
 
     def test_a_retry_of_a_later_stage_resets_to_the_text_that_stands(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         core.run(draft(says("a river")), job)
         stage = polish(fails(ModelRateLimited("slow down"), after=" wrong"), says(" bends"))
@@ -160,7 +160,7 @@ class TestRetries:
     def test_standing_text_too_long_for_one_event_is_reset_in_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writing, "MAX_DELTA_CHARS", 10)
         monkeypatch.setattr(running, "MAX_DELTA_CHARS", 10)
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         core.run(draft(says("0123456789" * 3)), job)
         stage = polish(fails(ModelRateLimited("slow down")), says("!"))
@@ -173,13 +173,13 @@ class TestRetries:
         assert core.checkpoints.get(job.id, "polish", ref).text == "0123456789" * 3 + "!"
 
     def test_a_retry_after_a_killed_attempt_says_that_the_worker_was_lost(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         core.run(draft(says("a river")), job, retry=2)
         assert [reset.reason for reset in resets(core, job)] == [ErrorCode.WORKER_LOST]
 
     def test_the_fault_of_an_earlier_stage_is_not_taken_for_the_reason(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         stage = draft(fails(ModelRateLimited("slow down")), says("a river"))
         with pytest.raises(ModelRateLimited):
@@ -195,7 +195,7 @@ class TestRetries:
         # Lambda may be called twice for one retry: both carry the same count, and the nonce decides who outranks whom.
         nonces = iter(("00000002", "00000001", "00000003"))
         monkeypatch.setattr("shared.log.fence.secrets.token_hex", lambda _: next(nonces))
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         stage = draft(fails(StorageUnavailable("no answer"), after="a riv"), says("a river"))
         with pytest.raises(StorageUnavailable):
@@ -209,16 +209,18 @@ class TestRetries:
 
     def test_an_early_retry_of_a_job_unknown_by_now_ends(self) -> None:
         with pytest.raises(JobEnded):
-            asyncio.run(Core().runner.run(draft(), StageInvocation(job_id=GONE, generation=1, retry=1)))
+            asyncio.run(FakeCore().runner.run(POEM, draft(), StageInvocation(job_id=GONE, generation=1, retry=1)))
 
 
 class TestBeingStopped:
     def test_a_superseded_attempt_cannot_finish(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
 
         async def superseded(context: StageContext) -> dict[str, Any]:
-            await core.runner.run(draft(says("the retry's")), StageInvocation(job_id=job.id, generation=1, retry=1))
+            await core.runner.run(
+                POEM, draft(says("the retry's")), StageInvocation(job_id=job.id, generation=1, retry=1)
+            )
             return {"from": "superseded"}
 
         with pytest.raises(AttemptSuperseded):
@@ -228,7 +230,7 @@ class TestBeingStopped:
         assert core.transcript(job).text == "the retry's"
 
     def test_an_attempt_that_starts_after_its_successor_does_nothing(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         core.run(draft(says("a river")), job, retry=1)
         late = draft(says("late"))
@@ -241,7 +243,7 @@ class TestBeingStopped:
 
     @pytest.mark.parametrize("status", [JobStatus.CANCELLED, JobStatus.FAILED, JobStatus.COMPLETED])
     def test_a_job_that_has_ended_runs_no_stage(self, status: JobStatus) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(status=status)
         stage = draft(says("late"))
         with pytest.raises(JobEnded):
@@ -249,25 +251,25 @@ class TestBeingStopped:
         assert (stage.runs, core.events(job)) == (0, [])
 
     def test_an_execution_of_an_earlier_generation_runs_no_stage(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(generation=2)
         with pytest.raises(AttemptSuperseded):
             core.run(draft(says("late")), job, generation=1)
 
     def test_an_unknown_job_runs_no_stage(self) -> None:
         with pytest.raises(JobEnded):
-            asyncio.run(Core().runner.run(draft(), StageInvocation(job_id=GONE, generation=1, retry=0)))
+            asyncio.run(FakeCore().runner.run(POEM, draft(), StageInvocation(job_id=GONE, generation=1, retry=0)))
 
     def test_a_stage_that_is_silent_ends_soon_after_its_job_was_cancelled(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(writing, "WATCH_SECONDS", 0.01)
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         ended: list[str] = []
 
         async def silent(context: StageContext) -> dict[str, Any]:
-            await asyncio.to_thread(core.cancellation.cancel, "ada", job.id)
+            await asyncio.to_thread(core.job_cancellation.cancel, "ada", job.id)
             try:
                 await asyncio.Event().wait()
             finally:
@@ -281,7 +283,7 @@ class TestBeingStopped:
 
     def test_a_stage_that_lost_its_job_to_a_successor_ends_while_silent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writing, "WATCH_SECONDS", 0.01)
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
 
         async def silent(context: StageContext) -> dict[str, Any]:
@@ -295,7 +297,7 @@ class TestBeingStopped:
 
 class TestFaults:
     def test_the_fault_of_an_attempt_is_noted_on_the_job(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job(trace_id="trace")
         with pytest.raises(ModelRefused):
             core.run(draft(fails(ModelRefused("not this"))), job, retry=1)
@@ -318,7 +320,7 @@ class TestFaults:
         written = io.StringIO()
         logger = Logger(service="test-of-stages", location=None, stream=written)
         monkeypatch.setattr(logging, "_logger", lambda: logger)
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
         with pytest.raises(InternalFault) as fault:
             core.run(draft(fails(ZeroDivisionError("the prompt was: my secret plan"))), job)
@@ -329,7 +331,7 @@ class TestFaults:
         assert "ZeroDivisionError" in fault.value.message
 
     def test_a_fault_that_cannot_be_noted_is_raised_all_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_job()
 
         async def cancelled_and_failed(context: StageContext) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from shared.jobs.job import JobStatus
 from shared.jobs.sweep import SETTLED_SECONDS
 from shared.log.events import Failed
 from shared.observability.metrics import metrics
-from tests.fakes.core import Core, ScriptedStage, a_request, says
+from tests.fakes.core import FakeCore, ScriptedStage, a_request, says
 
 
 @pytest.mark.parametrize(
@@ -21,76 +21,76 @@ from tests.fakes.core import Core, ScriptedStage, a_request, says
     ],
 )
 def test_a_job_whose_execution_is_gone_is_failed_with_the_reason(state: ExecutionState, code: ErrorCode) -> None:
-    core = Core()
-    job = core.creation.create("ada", a_request())
+    core = FakeCore()
+    job = core.job_creation.create("ada", a_request())
     core.executions.states[job.id] = state
     core.clock.advance(SETTLED_SECONDS + 1)
-    assert core.sweep.run().ended == (job.id,)
+    assert core.job_sweep.run().ended == (job.id,)
     failed = core.job(job.id)
     assert failed.status is JobStatus.FAILED
     assert failed.failure is not None
     assert failed.failure.code is code
     (event,) = core.events(job)
     assert isinstance(event, Failed)
-    assert core.sweep.run().looked_at == 0
+    assert core.job_sweep.run().looked_at == 0
 
 
 def test_a_running_execution_is_left_to_its_own_limits() -> None:
-    core = Core()
-    core.creation.create("ada", a_request())
+    core = FakeCore()
+    core.job_creation.create("ada", a_request())
     core.clock.advance(SETTLED_SECONDS + 1)
-    report = core.sweep.run()
+    report = core.job_sweep.run()
     assert (report.looked_at, report.ended) == (1, ())
 
 
 def test_a_job_that_moved_a_moment_ago_is_left_alone() -> None:
-    core = Core()
-    job = core.creation.create("ada", a_request())
+    core = FakeCore()
+    job = core.job_creation.create("ada", a_request())
     core.executions.states[job.id] = ExecutionState.ENDED
     core.clock.advance(SETTLED_SECONDS + 1)
     core.run(ScriptedStage("draft", says("x")), job)
-    assert core.sweep.run().looked_at == 0
+    assert core.job_sweep.run().looked_at == 0
 
 
 def test_a_job_that_ends_while_it_is_looked_at_keeps_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    core = Core()
-    job = core.creation.create("ada", a_request())
+    core = FakeCore()
+    job = core.job_creation.create("ada", a_request())
     core.clock.advance(SETTLED_SECONDS + 1)
 
     def cancelled_meanwhile(_job: object) -> ExecutionState:
-        core.cancellation.cancel("ada", job.id)
+        core.job_cancellation.cancel("ada", job.id)
         return ExecutionState.ENDED
 
     monkeypatch.setattr(core.executions, "state_of", cancelled_meanwhile)
-    assert core.sweep.run().ended == ()
+    assert core.job_sweep.run().ended == ()
     assert core.job(job.id).status is JobStatus.CANCELLED
 
 
 def test_the_age_of_the_job_that_waits_longest_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[float] = []
     monkeypatch.setattr(metrics, "swept", lambda *, ended, oldest_pending: measured.append(oldest_pending))
-    core = Core()
-    core.sweep.run()
-    oldest = core.creation.create("ada", a_request())
+    core = FakeCore()
+    core.job_sweep.run()
+    oldest = core.job_creation.create("ada", a_request())
     core.clock.advance(30)
-    core.creation.create("ada", a_request("seas"))
+    core.job_creation.create("ada", a_request("seas"))
     core.clock.advance(10)
-    core.sweep.run()
+    core.job_sweep.run()
     core.run(ScriptedStage("draft", says("x")), oldest)
-    core.sweep.run()
+    core.job_sweep.run()
 
     assert measured == [0, 40, 10]
 
 
 def test_a_resumed_job_waits_from_its_resumption_on(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[float] = []
-    core = Core()
-    job = core.creation.create("ada", a_request())
-    core.cancellation.cancel("ada", job.id)
+    core = FakeCore()
+    job = core.job_creation.create("ada", a_request())
+    core.job_cancellation.cancel("ada", job.id)
     core.clock.advance(600)
-    core.resumption.resume("ada", job.id)
+    core.job_resumption.resume("ada", job.id)
     core.clock.advance(20)
     monkeypatch.setattr(metrics, "swept", lambda *, ended, oldest_pending: measured.append(oldest_pending))
-    core.sweep.run()
+    core.job_sweep.run()
 
     assert measured == [20]

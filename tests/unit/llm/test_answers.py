@@ -9,7 +9,7 @@ from shared.jobs.job import Job
 from shared.llm.model import Message, ModelRequest, OutputSchema
 from shared.stages.model_answers import model_request
 from shared.stages.stage import StageContext
-from tests.fakes.core import Core, PoemInput, ScriptedStage, a_request
+from tests.fakes.core import FakeCore, PoemInput, ScriptedStage, a_request
 
 MESSAGES = (
     Message("system", "Answer with JSON: {}."),
@@ -20,7 +20,7 @@ MESSAGES = (
 SCHEMA = OutputSchema("poem", {"type": "object"})
 
 
-def asked(core: Core, job: Job) -> ModelRequest:
+def asked(core: FakeCore, job: Job) -> ModelRequest:
     """The request a stage of the job makes of MESSAGES."""
     requests: list[ModelRequest] = []
 
@@ -32,19 +32,19 @@ def asked(core: Core, job: Job) -> ModelRequest:
     return requests[0]
 
 
-def job_with_agent(core: Core, **settings: Any) -> Job:
-    agent = core.agents.create("ada", AgentSettings(name="Terse", **{"instructions": "One line.", **settings}))
-    return core.creation.create("ada", a_request(input=PoemInput(agent_id=agent.id)))
+def job_with_agent(core: FakeCore, **settings: Any) -> Job:
+    agent = core.agent_service.create("ada", AgentSettings(name="Terse", **{"instructions": "One line.", **settings}))
+    return core.job_creation.create("ada", a_request(input=PoemInput(agent_id=agent.id)))
 
 
 def test_without_an_agent_the_request_is_the_pipelines() -> None:
-    core = Core()
-    request = asked(core, core.creation.create("ada", a_request()))
+    core = FakeCore()
+    request = asked(core, core.job_creation.create("ada", a_request()))
     assert request == ModelRequest("scripted-1", MESSAGES, SCHEMA, resume_from="cursor")
 
 
 def test_the_agents_instructions_stand_inside_the_pipelines_one_system_message() -> None:
-    core = Core()
+    core = FakeCore()
     instructions = "Say {nothing} but\n%s of rivers."
     system, *others = asked(core, job_with_agent(core, instructions=instructions)).messages
     assert tuple(others) == MESSAGES[1:]
@@ -59,13 +59,13 @@ def test_the_agents_instructions_stand_inside_the_pipelines_one_system_message()
 
 
 def test_the_agents_settings_are_the_requests() -> None:
-    core = Core()
+    core = FakeCore()
     request = asked(core, job_with_agent(core, model="scripted-2", temperature=0.0, max_output_tokens=70))
     assert (request.model, request.temperature, request.max_output_tokens) == ("scripted-2", 0.0, 70)
     assert (request.output_schema, request.resume_from) == (SCHEMA, "cursor")
 
 
 def test_settings_the_agent_leaves_open_stay_open() -> None:
-    core = Core()
+    core = FakeCore()
     request = asked(core, job_with_agent(core))
     assert (request.model, request.temperature, request.max_output_tokens) == ("scripted-1", None, None)

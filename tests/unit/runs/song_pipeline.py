@@ -11,7 +11,7 @@ from shared.errors import ModelUnavailable
 from shared.jobs.job import Job
 from shared.runs.run import Lineage
 from shared.stages.stage import StageContext
-from tests.fakes.core import Core, ScriptedStage, says
+from tests.fakes.core import FakeCore, ScriptedStage, says
 
 Script = Callable[[StageContext], Awaitable[dict[str, Any]]]
 
@@ -30,29 +30,29 @@ def sings(*lines: str, broken_by: Exception | None = None) -> Script:
     return script
 
 
-def compose(core: Core, job: Job, *lines: str, generation: int = 1, retry: int = 0) -> None:
+def compose(core: FakeCore, job: Job, *lines: str, generation: int = 1, retry: int = 0) -> None:
     core.run(ScriptedStage("compose", sings(*lines)), job, generation=generation, retry=retry)
 
 
-def break_off(core: Core, job: Job, *lines: str, generation: int = 1, retry: int = 0) -> None:
+def break_off(core: FakeCore, job: Job, *lines: str, generation: int = 1, retry: int = 0) -> None:
     """An attempt at the first stage that fails after these lines."""
     stage = ScriptedStage("compose", sings(*lines, broken_by=ModelUnavailable("down")))
     with pytest.raises(ModelUnavailable):
         core.run(stage, job, generation=generation, retry=retry)
 
 
-def finish(core: Core, job: Job, *lines: str, generation: int = 1) -> None:
+def finish(core: FakeCore, job: Job, *lines: str, generation: int = 1) -> None:
     """The last stage and the end."""
     core.run(ScriptedStage("arrange", says("", lines=list(lines))), job, generation=generation)
     core.complete(job, generation=generation)
 
 
-def lineage(core: Core, job: Job) -> Lineage:
+def lineage(core: FakeCore, job: Job) -> Lineage:
     found = core.runs.lineage(str(job.links.run_id))
     assert found is not None
     return found
 
 
-def songs(core: Core, job: Job) -> list[list[str]]:
+def songs(core: FakeCore, job: Job) -> list[list[str]]:
     """The lines of each version there is of the song."""
     return [each.content["lines"] for each in lineage(core, job).artefacts if each.role == "song"]

@@ -20,7 +20,7 @@ from shared.log.fence import Fence
 from shared.runs.recorder import transform_id_of
 from shared.runs.run import Run, TransformStatus
 from tests.fakes.clock import NOON
-from tests.fakes.core import Core, ScriptedStage, a_job, a_request, says
+from tests.fakes.core import FakeCore, ScriptedStage, a_job, a_request, says
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.runs import FakeRunStore
 from tests.unit.runs.song_pipeline import break_off, compose, finish, lineage, songs
@@ -28,7 +28,7 @@ from tests.unit.runs.song_pipeline import break_off, compose, finish, lineage, s
 
 class TestOpening:
     def test_a_job_opens_its_run_with_what_was_asked_for(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song(topic="rain")
         found = lineage(core, job)
         assert (found.run.owner, found.run.kind, found.run.title) == ("ada", "song", "A song of rain")
@@ -49,20 +49,22 @@ class TestOpening:
         )
 
     def test_a_request_repeated_with_its_key_opens_one_run(self) -> None:
-        core = Core()
-        first, again = (core.creation.create("ada", a_request(pipeline="song"), idempotency_key="k") for _ in range(2))
+        core = FakeCore()
+        first, again = (
+            core.job_creation.create("ada", a_request(pipeline="song"), idempotency_key="k") for _ in range(2)
+        )
         assert first == again
         page = core.songs.list_runs("ada", status=None, limit=5, cursor=None)
         assert [run.id for run in page.runs] == [first.links.run_id]
 
     def test_a_pipeline_that_keeps_nothing_opens_nothing(self) -> None:
-        core = Core()
-        job = core.creation.create("ada", a_request(links=JobLinks(run_id="the client's own")))
-        core.cancellation.cancel("ada", job.id)
+        core = FakeCore()
+        job = core.job_creation.create("ada", a_request(links=JobLinks(run_id="the client's own")))
+        core.job_cancellation.cancel("ada", job.id)
         assert core.runs.lineage("the client's own") is None
 
     def test_a_job_whose_execution_is_not_started_fails_with_its_run(self) -> None:
-        core = Core()
+        core = FakeCore()
         core.executions.refusal = "no capacity"
         with pytest.raises(NotStarted) as refusal:
             core.new_song()
@@ -75,7 +77,7 @@ class TestOpening:
 
 class TestEnding:
     def test_a_completed_job_leaves_its_result_as_an_artefact(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         compose(core, job, "one", "two")
         core.clock.advance(3)
@@ -91,7 +93,7 @@ class TestEnding:
         assert (song.content, song.transform_id) == ({"lines": ["two", "one"]}, transform.id)
 
     def test_a_failed_job_leaves_the_items_it_has_kept_and_its_reason(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one", "two")
         core.record_failure(job)
@@ -104,7 +106,7 @@ class TestEnding:
         assert songs(core, job) == [["one", "two"]]
 
     def test_a_job_that_fails_before_it_has_kept_anything_leaves_nothing(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         break_off(core, job)
         core.record_failure(job)
@@ -113,26 +115,26 @@ class TestEnding:
         assert found.transforms[0].outputs == {}
 
     def test_a_cancelled_job_leaves_the_items_it_has_kept(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
-        core.cancellation.cancel("ada", job.id)
+        core.job_cancellation.cancel("ada", job.id)
         assert lineage(core, job).run.status is TransformStatus.CANCELLED
         assert songs(core, job) == [["one"]]
 
     @pytest.mark.parametrize("state", [ExecutionState.UNKNOWN, ExecutionState.ENDED])
     def test_a_job_that_is_swept_fails_with_its_run(self, state: ExecutionState) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
         core.executions.states[job.id] = state
         core.clock.advance(SETTLED_SECONDS + 1)
-        assert core.sweep.run().ended == (job.id,)
+        assert core.job_sweep.run().ended == (job.id,)
         assert lineage(core, job).run.status is TransformStatus.FAILED
         assert songs(core, job) == [["one"]]
 
     def test_an_end_that_is_repeated_changes_nothing_any_more(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
         core.record_failure(job)
@@ -142,23 +144,23 @@ class TestEnding:
         assert lineage(core, job) == before
 
     def test_the_run_has_the_retries_of_the_job_as_it_ends_not_as_it_was_seen_before(self) -> None:
-        core = Core()
+        core = FakeCore()
         seen = core.new_song()
         core.clock.advance(1)
         break_off(core, seen, "one")
         core.clock.advance(1)
         break_off(core, seen, "two", retry=1)
-        core.ender.end(seen, JobStatus.CANCELLED)
+        core.job_ender.end(seen, JobStatus.CANCELLED)
         assert lineage(core, seen).transforms[0].retry_count == 1
 
 
 class TestResuming:
     def test_a_resumed_job_runs_anew_in_the_same_transform_and_makes_the_next_version(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
         core.record_failure(job)
-        resumed = core.resumption.resume("ada", job.id)
+        resumed = core.job_resumption.resume("ada", job.id)
         found = lineage(core, job)
         assert found.run.status is TransformStatus.RUNNING
         (transform,) = found.transforms
@@ -173,13 +175,13 @@ class TestResuming:
         assert songs(core, job) == [["one"], ["one", "two"]]
 
     def test_what_is_not_new_is_not_stored_anew(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
         core.record_failure(job)
         for generation in (2, 3):
-            resumed = core.resumption.resume("ada", job.id)
-            core.cancellation.cancel("ada", job.id)
+            resumed = core.job_resumption.resume("ada", job.id)
+            core.job_cancellation.cancel("ada", job.id)
             assert resumed.generation == generation
         found = lineage(core, job)
         assert (found.run.status, found.run.versions) == (TransformStatus.CANCELLED, {"parameters": 1, "song": 1})
@@ -202,7 +204,7 @@ class Interrupted(FakeRunStore):
         return found
 
 
-def moved_by_another(core: Core, job: Job) -> None:
+def moved_by_another(core: FakeCore, job: Job) -> None:
     """The run's next revision, beside which no job moves."""
     found = lineage(core, job)
     run = found.run.model_copy(update={"revision": found.run.revision + 1, "title": f"move {found.run.revision}"})
@@ -213,29 +215,29 @@ def moved_by_another(core: Core, job: Job) -> None:
 class TestMeetingOthers:
     def test_a_move_of_the_run_in_between_makes_it_prepared_anew(self) -> None:
         runs = Interrupted()
-        core = Core(runs=runs)
+        core = FakeCore(runs=runs)
         job = core.new_song()
         break_off(core, job, "one")
         runs.times, runs.meanwhile = 2, lambda: moved_by_another(core, job)
-        core.cancellation.cancel("ada", job.id)
+        core.job_cancellation.cancel("ada", job.id)
         found = lineage(core, job)
         assert (found.run.status, found.run.revision, found.run.title) == (TransformStatus.CANCELLED, 4, "move 2")
         assert songs(core, job) == [["one"]]
 
     def test_a_run_that_never_stands_still_is_a_transient_fault_and_the_job_lives_on(self) -> None:
         runs = Interrupted()
-        core = Core(runs=runs)
+        core = FakeCore(runs=runs)
         job = core.new_song()
         runs.times, runs.meanwhile = MAX_ATTEMPTS, lambda: moved_by_another(core, job)
         with pytest.raises(StorageThrottled):
-            core.cancellation.cancel("ada", job.id)
+            core.job_cancellation.cancel("ada", job.id)
         assert core.job(job.id).status is JobStatus.PENDING
         assert lineage(core, job).run.status is TransformStatus.RUNNING
-        core.cancellation.cancel("ada", job.id)
+        core.job_cancellation.cancel("ada", job.id)
         assert lineage(core, job).run.status is TransformStatus.CANCELLED
 
     def test_a_run_that_is_deleted_while_its_job_runs_stays_deleted_and_the_job_ends(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         compose(core, job, "one")
         core.runs.hide(str(job.links.run_id))
@@ -246,21 +248,21 @@ class TestMeetingOthers:
 
     def test_a_run_that_is_hidden_while_its_job_ends_is_left_as_it_is(self) -> None:
         runs = Interrupted()
-        core = Core(runs=runs)
+        core = FakeCore(runs=runs)
         job = core.new_song()
         break_off(core, job, "one")
         runs.times, runs.meanwhile = 1, lambda: core.runs.hide(str(job.links.run_id))
-        core.cancellation.cancel("ada", job.id)
+        core.job_cancellation.cancel("ada", job.id)
         assert core.job(job.id).status is JobStatus.CANCELLED
         assert (lineage(core, job).run.status, songs(core, job)) == (TransformStatus.RUNNING, [])
 
     def test_an_item_that_is_kept_while_the_job_is_being_cancelled_is_in_the_run_too(self) -> None:
         log = KeepsOneMore()
-        core = Core(event_log=log)
+        core = FakeCore(event_log=log)
         job = core.new_song()
         break_off(core, job, "one")
         log.job_id = job.id
-        core.cancellation.cancel("ada", job.id)
+        core.job_cancellation.cancel("ada", job.id)
         assert list(core.transcript(job).items) == ["line-1", "line-2"]
         assert songs(core, job)[-1] == ["one", "two"]
         assert lineage(core, job).run.status is TransformStatus.CANCELLED
@@ -268,21 +270,21 @@ class TestMeetingOthers:
 
     def test_a_job_resumed_right_after_its_end_keeps_its_run_running(self) -> None:
         log = KeepsOneMore()
-        core = Core(event_log=log)
+        core = FakeCore(event_log=log)
         job = core.new_song()
         break_off(core, job, "one")
         log.job_id = job.id
-        log.then = lambda: core.resumption.resume("ada", job.id)
-        core.cancellation.cancel("ada", job.id)
+        log.then = lambda: core.job_resumption.resume("ada", job.id)
+        core.job_cancellation.cancel("ada", job.id)
         assert core.job(job.id).generation == 2
         assert lineage(core, job).run.status is TransformStatus.RUNNING
 
     def test_a_run_somebody_has_linked_to_another_job_is_none_of_that_jobs(self) -> None:
         """As one could before a pipeline opened runs of its own."""
-        core = Core()
+        core = FakeCore()
         ballad = core.new_song()
         stranger = core.new_job(pipeline="song", owner="bob", links=ballad.links)
-        core.cancellation.cancel("bob", stranger.id)
+        core.job_cancellation.cancel("bob", stranger.id)
         assert lineage(core, ballad).run.status is TransformStatus.RUNNING
         unknown = a_job(pipeline="song", links=JobLinks(run_id=new_run_id(0)))
         assert core.side_writes.on_transition(unknown) is None
@@ -314,7 +316,7 @@ class KeepsOneMore(FakeEventLog):
 class TestSweeping:
     def test_a_job_that_cannot_be_ended_does_not_keep_the_others_and_the_sweep_fails(self) -> None:
         runs = Interrupted()
-        core = Core(runs=runs)
+        core = FakeCore(runs=runs)
         jobs = [core.new_song() for _ in range(3)]
         core.executions.states = {}
         core.clock.advance(SETTLED_SECONDS + 1)
@@ -324,15 +326,15 @@ class TestSweeping:
 
         runs.times, runs.meanwhile = 1, breaks
         with pytest.raises(MillraceError):
-            core.sweep.run()
+            core.job_sweep.run()
         assert sorted(core.job(job.id).status for job in jobs) == ["failed", "failed", "pending"]
-        assert len(core.sweep.run().ended) == 1
+        assert len(core.job_sweep.run().ended) == 1
 
 
 def test_a_job_that_moves_on_while_it_is_ended_is_ended_as_it_is_then() -> None:
     """A stage is done between the look at the job and its end: the guard still holds, what goes with it does not."""
     runs = Interrupted()
-    core = Core(runs=runs)
+    core = FakeCore(runs=runs)
     job = core.new_song()
     compose(core, job, "one")
 

@@ -24,7 +24,7 @@ from shared.log.fence import Fence
 from shared.log.reader import transcript_of
 from shared.runs.recorder import STATUS
 from shared.runs.run import Lineage, Run
-from tests.fakes.core import SONG, Core, ScriptedStage
+from tests.fakes.core import SONG, FakeCore, ScriptedStage
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.runs import FakeRunStore
 from tests.unit.runs.song_pipeline import sings
@@ -99,7 +99,7 @@ class RunMachine(RuleBasedStateMachine):
         for each in self.patches:
             each.start()
         self.runs, self.log = InterruptedRuns(), LogWithLateLines()
-        self.core = Core(runs=self.runs, event_log=self.log)
+        self.core = FakeCore(runs=self.runs, event_log=self.log)
         self.jobs: list[Job] = []
         self.deleted: set[str] = set()
         self.contents: dict[tuple[str, str], dict[str, Any]] = {}
@@ -168,7 +168,7 @@ class RunMachine(RuleBasedStateMachine):
     @rule(which=WHICH, between=BETWEEN, late=LATE_LINE)
     def cancel(self, which: int, between: str | None, late: bool) -> None:
         job = self.jobs[which % len(self.jobs)]
-        self.act(lambda: self.core.cancellation.cancel("ada", job.id), job, between, late)
+        self.act(lambda: self.core.job_cancellation.cancel("ada", job.id), job, between, late)
 
     @precondition(lambda self: self.jobs)
     @rule(which=WHICH, between=BETWEEN, starts=st.sampled_from([True, True, False]))
@@ -176,7 +176,7 @@ class RunMachine(RuleBasedStateMachine):
         job = self.jobs[which % len(self.jobs)]
         self.core.clock.advance(60)  # beyond the limit of creations
         self.core.executions.refusal = None if starts else "no capacity"
-        self.act(lambda: self.core.resumption.resume("ada", job.id), job, between)
+        self.act(lambda: self.core.job_resumption.resume("ada", job.id), job, between)
         self.core.executions.refusal = None
 
     @precondition(lambda self: self.jobs)
@@ -186,7 +186,7 @@ class RunMachine(RuleBasedStateMachine):
         if job is not None:
             self.core.executions.states[execution_name(job)] = ExecutionState.ENDED
             self.core.clock.advance(SETTLED_SECONDS + 1)
-            self.act(self.core.sweep.run, job, between, late)
+            self.act(self.core.job_sweep.run, job, between, late)
 
     @precondition(lambda self: self.jobs)
     @rule(which=WHICH, seriously=st.integers(0, 5))
@@ -224,7 +224,7 @@ class RunMachine(RuleBasedStateMachine):
                     self.core.jobs.update(job.id, changes, when=JobGuard())
             case "it is cancelled":
                 with contextlib.suppress(MillraceError):
-                    self.core.cancellation.cancel("ada", job.id)
+                    self.core.job_cancellation.cancel("ada", job.id)
             case "it is deleted":
                 self.deleted.add(run_id)
                 with contextlib.suppress(MillraceError):
@@ -251,7 +251,7 @@ class RunMachine(RuleBasedStateMachine):
                 self.what_was_made_is_kept(current, found)
 
     def what_was_made_is_kept(self, job: Job, found: Lineage) -> None:
-        result = self.core.reading.result(job)
+        result = self.core.job_queries.result(job)
         items = transcript_of(self.log, job.id).items.values()
         lines = [item.data["line"] for item in items] if result is None else result["lines"]
         latest = found.latest("song")

@@ -10,7 +10,7 @@ from shared.errors import ErrorCode, Forbidden, InvalidInput, NotFound
 from shared.jobs.job import Job, JobStatus
 from shared.runs.deletion import RunDeletion
 from shared.runs.run import Lineage, Run, TransformStatus
-from tests.fakes.core import Core
+from tests.fakes.core import FakeCore
 from tests.fakes.runs import FakeRunStore
 from tests.unit.runs.song_pipeline import break_off, compose, finish, lineage, songs
 
@@ -21,7 +21,7 @@ def run_id_of(job: Job) -> str:
 
 class TestViewing:
     def test_a_running_run_shows_its_job_and_the_retries_so_far(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
         break_off(core, job, "two", retry=1)
@@ -33,7 +33,7 @@ class TestViewing:
         assert (view.transform.status, view.transform.retry_count) == (TransformStatus.RUNNING, 1)
 
     def test_a_finished_run_answers_from_its_artefacts_when_its_job_has_expired(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         compose(core, job, "one")
         finish(core, job, "one")
@@ -46,7 +46,7 @@ class TestViewing:
         assert song.content == {"lines": ["one"]}
 
     def test_a_run_whose_job_was_lost_without_an_end_is_shown_as_failed(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         core.clock.advance(8 * 3600)
         assert core.jobs.get(job.id) is None
@@ -59,22 +59,22 @@ class TestViewing:
 
     def test_a_job_that_ends_while_its_run_is_looked_at_is_shown_ended_not_lost(self) -> None:
         runs = EndsInBetween()
-        core = Core(runs=runs)
+        core = FakeCore(runs=runs)
         job = core.new_song()
         break_off(core, job, "one")
-        runs.meanwhile = lambda: core.cancellation.cancel("ada", job.id)
+        runs.meanwhile = lambda: core.job_cancellation.cancel("ada", job.id)
         view = core.songs.view("ada", run_id_of(job))
         assert (view.run.status, view.job) == (TransformStatus.CANCELLED, None)
         assert view.lineage.latest("song") is not None
 
     def test_a_job_that_ends_and_runs_anew_while_its_run_is_looked_at_is_shown_running(self) -> None:
         runs = EndsInBetween()
-        core = Core(runs=runs)
+        core = FakeCore(runs=runs)
         job = core.new_song()
 
         def ends() -> None:
-            core.cancellation.cancel("ada", job.id)
-            runs.then = lambda: core.resumption.resume("ada", job.id)
+            core.job_cancellation.cancel("ada", job.id)
+            runs.then = lambda: core.job_resumption.resume("ada", job.id)
 
         runs.meanwhile = ends
         view = core.songs.view("ada", run_id_of(job))
@@ -84,7 +84,7 @@ class TestViewing:
 
     @pytest.mark.parametrize("look", [RunDeletion.view, RunDeletion.lineage, RunDeletion.delete])
     def test_nobody_gets_at_somebody_elses_run(self, look: Callable[[RunDeletion, str, str], object]) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         with pytest.raises(Forbidden):
             look(core.songs, "bob", run_id_of(job))
@@ -95,26 +95,26 @@ class TestViewing:
     @pytest.mark.parametrize("run_id", ["run_" + "0" * 26, "run_", "../../etc", "x" * 5000])
     def test_an_unknown_run_is_not_found(self, look: Callable[[RunDeletion, str, str], object], run_id: str) -> None:
         with pytest.raises(NotFound) as refusal:
-            look(Core().songs, "ada", run_id)
+            look(FakeCore().songs, "ada", run_id)
         assert len(refusal.value.message) < 120
 
     @pytest.mark.parametrize("look", [RunDeletion.view, RunDeletion.lineage, RunDeletion.delete])
     def test_a_run_of_another_kind_is_not_found(self, look: Callable[[RunDeletion, str, str], object]) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
-        poems = RunDeletion(kind="poem", runs=core.runs, jobs=core.reading, cancellation=core.cancellation)
+        poems = RunDeletion(kind="poem", runs=core.runs, jobs=core.job_queries, cancellation=core.job_cancellation)
         with pytest.raises(NotFound):
             look(poems, "ada", run_id_of(job))
 
 
 class TestListing:
     def test_runs_are_listed_newest_first_by_status(self) -> None:
-        core = Core()
+        core = FakeCore()
         jobs = []
         for _ in range(3):
             jobs.append(core.new_song())
             core.clock.advance(1)
-        core.cancellation.cancel("ada", jobs[1].id)
+        core.job_cancellation.cancel("ada", jobs[1].id)
 
         def listed(status: TransformStatus | None, cursor: str | None = None) -> list[str]:
             return [run.id for run in core.songs.list_runs("ada", status=status, limit=5, cursor=cursor).runs]
@@ -127,25 +127,25 @@ class TestListing:
 
     def test_a_cursor_of_another_list_is_refused(self) -> None:
         with pytest.raises(InvalidInput) as refusal:
-            Core().songs.list_runs("ada", status=None, limit=5, cursor="no cursor")
+            FakeCore().songs.list_runs("ada", status=None, limit=5, cursor="no cursor")
         assert refusal.value.issues[0].field == "cursor"
 
 
 class TestDeleting:
     def test_a_deleted_run_is_gone_and_its_running_job_is_cancelled_and_gone(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
         core.songs.delete("ada", run_id_of(job))
         with pytest.raises(NotFound):
             core.songs.view("ada", run_id_of(job))
         with pytest.raises(NotFound):
-            core.reading.view("ada", job.id)
+            core.job_queries.view("ada", job.id)
         assert core.executions.stopped == [job.id]
         assert core.songs.list_runs("ada", status=None, limit=5, cursor=None).runs == []
 
     def test_a_run_can_be_deleted_when_its_job_has_long_expired(self) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         compose(core, job, "one")
         finish(core, job, "one")
@@ -156,7 +156,7 @@ class TestDeleting:
 
     def test_a_deletion_that_broke_off_is_gone_on_with_and_its_job_is_ended_by_then(self) -> None:
         runs = BreaksInRemoval()
-        core = Core(runs=runs)
+        core = FakeCore(runs=runs)
         job = core.new_song()
         with pytest.raises(ConnectionError):
             core.songs.delete("ada", run_id_of(job))
@@ -171,10 +171,10 @@ class TestDeleting:
     def test_a_deletion_that_broke_off_before_the_job_was_ended_ends_it_when_it_is_repeated(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        core = Core()
+        core = FakeCore()
         job = core.new_song()
         with monkeypatch.context() as broken:
-            broken.setattr(core.cancellation, "forget", lambda *_: BreaksInRemoval.breaks())
+            broken.setattr(core.job_cancellation, "forget", lambda *_: BreaksInRemoval.breaks())
             with pytest.raises(ConnectionError):
                 core.songs.delete("ada", run_id_of(job))
         assert core.job(job.id).status is JobStatus.PENDING
@@ -183,10 +183,10 @@ class TestDeleting:
         assert core.runs.get(run_id_of(job)) is None
 
     def test_deleting_one_run_leaves_the_others(self) -> None:
-        core = Core()
+        core = FakeCore()
         kept, deleted = core.new_song(), core.new_song()
         break_off(core, kept, "one")
-        core.cancellation.cancel("ada", kept.id)
+        core.job_cancellation.cancel("ada", kept.id)
         core.songs.delete("ada", run_id_of(deleted))
         assert songs(core, kept) == [["one"]]
         assert core.job(kept.id).status is JobStatus.CANCELLED

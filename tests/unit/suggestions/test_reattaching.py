@@ -13,7 +13,7 @@ from shared.jobs.job import JobStatus
 from shared.jobs.pipeline import Pipelines
 from shared.jobs.store import JobGuard
 from shared.log.events import Reset
-from tests.fakes.core import Core
+from tests.fakes.core import FakeCore
 from tests.fakes.model import USAGE, ResumableModel
 
 INPUT = {"pageOrComponent": "Checkout", "featureType": "enhancement", "priorityLevel": "low"}
@@ -25,7 +25,7 @@ class Desk:
     """A suggestion job, and attempts at its stages, each by a process of its own."""
 
     def __init__(self, model: ResumableModel) -> None:
-        self.core = Core(pipelines=Pipelines(PIPELINE))
+        self.core = FakeCore(pipelines=Pipelines(PIPELINE))
         self.model = model
         self.job = self.core.new_job(pipeline="suggestion", input=INPUT, model="scripted-1")
 
@@ -38,7 +38,7 @@ class Desk:
 
     @property
     def text(self) -> str:
-        return self.core.reading.view("ada", self.job.id).transcript.text
+        return self.core.job_queries.view("ada", self.job.id).transcript.text
 
 
 @pytest.mark.parametrize("place", [0, 1, 17, len(ANSWER) - 1])

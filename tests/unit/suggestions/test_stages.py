@@ -19,7 +19,7 @@ from shared.jobs.job import Job
 from shared.jobs.pipeline import Pipelines
 from shared.log.events import Progress, Reset
 from shared.stages.model_answers import complaint
-from tests.fakes.core import Core
+from tests.fakes.core import FakeCore
 from tests.fakes.model import USAGE, ScriptedModel
 
 INPUT = {"pageOrComponent": "Checkout", "featureType": "enhancement", "priorityLevel": "low"}
@@ -40,7 +40,7 @@ class Desk:
     """A suggestion job and whatever runs its stages."""
 
     def __init__(self, *answers: Any, truncated: bool = False) -> None:
-        self.core = Core(pipelines=Pipelines(PIPELINE))
+        self.core = FakeCore(pipelines=Pipelines(PIPELINE))
         self.model = ScriptedModel(*answers, truncated=truncated)
         self.job = self.core.new_job(pipeline="suggestion", input=INPUT, model="scripted-1")
 

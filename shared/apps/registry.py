@@ -1,0 +1,65 @@
+"""Find pipelines by name, and import only the application whose pipeline is asked for.
+
+Every package in `shared/apps/` names its pipelines in its `__init__.py`, as `PIPELINES`, and defines each in its
+`pipeline.py`. So adding an application changes nothing here.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+
+from shared import apps
+from shared.jobs.pipeline import Pipeline
+
+
+def application_names() -> tuple[str, ...]:
+    """Return the names of the packages in `shared/apps/`, sorted."""
+    return tuple(sorted(found.name for found in pkgutil.iter_modules(apps.__path__) if found.ispkg))
+
+
+def application_module(application: str, module: str) -> ModuleType | None:
+    """Import one module of an application; return None if the application has no such module."""
+    name = f"{apps.__name__}.{application}.{module}"
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        if missing.name != name:
+            raise
+        return None
+
+
+class RegisteredPipelines(Mapping[str, Pipeline]):
+    """All applications' pipelines by name, sorted; reading one imports its application only."""
+
+    def __init__(self) -> None:
+        self._applications = dict(sorted(_applications_by_pipeline()))
+
+    def __getitem__(self, name: str) -> Pipeline:
+        return _pipeline(self._applications[name], name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._applications)
+
+    def __len__(self) -> int:
+        return len(self._applications)
+
+
+def _applications_by_pipeline() -> Iterator[tuple[str, str]]:
+    for application in application_names():
+        declared: tuple[str, ...] = importlib.import_module(f"{apps.__name__}.{application}").PIPELINES
+        for pipeline in declared:
+            yield pipeline, application
+
+
+@functools.cache
+def _pipeline(application: str, name: str) -> Pipeline:
+    """Raises LookupError if the application's `pipeline.py` does not define the pipeline that it declares."""
+    module = application_module(application, "pipeline")
+    found = [each for each in vars(module).values() if isinstance(each, Pipeline) and each.name == name]
+    if len(found) != 1:
+        raise LookupError(f"{apps.__name__}.{application}.pipeline must define one Pipeline with the name {name}")
+    return found[0]

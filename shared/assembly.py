@@ -1,0 +1,263 @@
+"""Put the services of the core together over their ports: written once, for AWS and for the tests' fakes.
+
+Every service is made when it is first used, and its module is imported then: a Lambda function starts with the parts
+that it uses.
+"""
+
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from shared.clock import Clock
+
+if TYPE_CHECKING:
+    from shared.agents.service import AgentService
+    from shared.agents.store import AgentStore
+    from shared.jobs.cancellation import JobCancellation
+    from shared.jobs.checkpoints import CheckpointStore
+    from shared.jobs.completion import JobCompletion
+    from shared.jobs.creation import JobCreation
+    from shared.jobs.ending import JobEnder, Retention
+    from shared.jobs.executions import Executions
+    from shared.jobs.idempotency import IdempotencyKeys
+    from shared.jobs.pipeline import Pipeline
+    from shared.jobs.queries import JobQueries
+    from shared.jobs.resumption import JobResumption
+    from shared.jobs.start import JobStarter
+    from shared.jobs.store import JobStore
+    from shared.jobs.sweep import StuckJobSweep
+    from shared.jobs.watcher import JobWatcher
+    from shared.limits.creations import CreationLimit
+    from shared.limits.records import RecordStore
+    from shared.limits.stream_slots import StreamSlots
+    from shared.log.event_log import EventLog, LogBounds
+    from shared.runs.deletion import RunDeletion
+    from shared.runs.queries import RunQueries
+    from shared.runs.recorder import RunRecorder
+    from shared.runs.store import RunStore
+    from shared.stages.runner import StageRunner
+
+
+class Ports(Protocol):
+    """What the core needs from outside: its stores, the executions, the clock, the pipelines and the settings."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def pipelines(self) -> Mapping[str, Pipeline]: ...
+
+    @property
+    def jobs(self) -> JobStore: ...
+
+    @property
+    def event_log(self) -> EventLog: ...
+
+    @property
+    def checkpoints(self) -> CheckpointStore: ...
+
+    @property
+    def executions(self) -> Executions: ...
+
+    @property
+    def idempotency_keys(self) -> IdempotencyKeys: ...
+
+    @property
+    def records(self) -> RecordStore: ...
+
+    @property
+    def agents(self) -> AgentStore: ...
+
+    @property
+    def runs(self) -> RunStore: ...
+
+    @property
+    def retention(self) -> Retention: ...
+
+    @property
+    def log_bounds(self) -> LogBounds: ...
+
+    @property
+    def default_model(self) -> str: ...
+
+    @property
+    def allowed_models(self) -> Sequence[str]: ...
+
+    @property
+    def job_creations_per_minute(self) -> int: ...
+
+    @property
+    def streams_per_user(self) -> int: ...
+
+    @property
+    def stream_lease_seconds(self) -> float: ...
+
+
+class Core:
+    """The services of the core, each made once."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.ports = ports
+
+    # ---- jobs --------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def job_creation(self) -> JobCreation:
+        from shared.jobs.creation import JobCreation
+
+        return JobCreation(
+            jobs=self.ports.jobs,
+            executions=self.ports.executions,
+            starter=self.job_starter,
+            keys=self.ports.idempotency_keys,
+            creations=self.creation_limit,
+            side_writes=self.side_writes,
+            pipelines=self.ports.pipelines,
+            agents=self.agent_service,
+            default_model=self.ports.default_model,
+            allowed_models=self.ports.allowed_models,
+            clock=self.ports.clock,
+        )
+
+    @cached_property
+    def job_starter(self) -> JobStarter:
+        from shared.jobs.start import JobStarter
+
+        return JobStarter(executions=self.ports.executions, ender=self.job_ender, retention=self.ports.retention)
+
+    @cached_property
+    def job_queries(self) -> JobQueries:
+        from shared.jobs.queries import JobQueries
+
+        return JobQueries(jobs=self.ports.jobs, event_log=self.ports.event_log, checkpoints=self.ports.checkpoints)
+
+    @cached_property
+    def job_watcher(self) -> JobWatcher:
+        from shared.jobs.watcher import JobWatcher
+
+        return JobWatcher(
+            jobs=self.ports.jobs,
+            event_log=self.ports.event_log,
+            result_of=self.job_queries.result,
+            clock=self.ports.clock,
+        )
+
+    @cached_property
+    def job_cancellation(self) -> JobCancellation:
+        from shared.jobs.cancellation import JobCancellation
+
+        return JobCancellation(
+            jobs=self.ports.jobs, executions=self.ports.executions, ender=self.job_ender, clock=self.ports.clock
+        )
+
+    @cached_property
+    def job_resumption(self) -> JobResumption:
+        from shared.jobs.resumption import JobResumption
+
+        return JobResumption(
+            jobs=self.ports.jobs,
+            event_log=self.ports.event_log,
+            checkpoints=self.ports.checkpoints,
+            executions=self.ports.executions,
+            starter=self.job_starter,
+            creations=self.creation_limit,
+            side_writes=self.side_writes,
+            pipelines=self.ports.pipelines,
+            agents=self.ports.agents,
+            allowed_models=self.ports.allowed_models,
+            clock=self.ports.clock,
+        )
+
+    @cached_property
+    def job_completion(self) -> JobCompletion:
+        from shared.jobs.completion import JobCompletion
+
+        return JobCompletion(jobs=self.ports.jobs, ender=self.job_ender)
+
+    @cached_property
+    def job_ender(self) -> JobEnder:
+        from shared.jobs.ending import JobEnder
+
+        return JobEnder(
+            jobs=self.ports.jobs,
+            event_log=self.ports.event_log,
+            pipelines=self.ports.pipelines,
+            retention=self.ports.retention,
+            side_writes=self.side_writes,
+            clock=self.ports.clock,
+        )
+
+    @cached_property
+    def job_sweep(self) -> StuckJobSweep:
+        from shared.jobs.sweep import StuckJobSweep
+
+        return StuckJobSweep(
+            jobs=self.ports.jobs, executions=self.ports.executions, ender=self.job_ender, clock=self.ports.clock
+        )
+
+    @cached_property
+    def stage_runner(self) -> StageRunner:
+        from shared.stages.runner import StageRunner
+
+        return StageRunner(
+            jobs=self.ports.jobs,
+            event_log=self.ports.event_log,
+            checkpoints=self.ports.checkpoints,
+            agents=self.ports.agents,
+            clock=self.ports.clock,
+            bounds=self.ports.log_bounds,
+        )
+
+    # ---- what jobs belong to -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def side_writes(self) -> RunRecorder:
+        from shared.runs.recorder import RunRecorder
+
+        return RunRecorder(
+            runs=self.ports.runs,
+            checkpoints=self.ports.checkpoints,
+            event_log=self.ports.event_log,
+            pipelines=self.ports.pipelines,
+        )
+
+    def run_queries(self, kind: str) -> RunQueries:
+        """Return the queries over runs of one kind, which is the name of their pipeline."""
+        from shared.runs.queries import RunQueries
+
+        return RunQueries(kind=kind, runs=self.ports.runs, jobs=self.job_queries)
+
+    def run_deletion(self, kind: str) -> RunDeletion:
+        """Return the deletion of runs of one kind, which is the name of their pipeline."""
+        from shared.runs.deletion import RunDeletion
+
+        return RunDeletion(kind=kind, runs=self.ports.runs, jobs=self.job_queries, cancellation=self.job_cancellation)
+
+    # ---- agents and limits -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def agent_service(self) -> AgentService:
+        from shared.agents.service import AgentService
+
+        return AgentService(agents=self.ports.agents, allowed_models=self.ports.allowed_models, clock=self.ports.clock)
+
+    @cached_property
+    def creation_limit(self) -> CreationLimit:
+        from shared.limits.creations import CreationLimit
+
+        return CreationLimit(self.ports.records, limit=self.ports.job_creations_per_minute, clock=self.ports.clock)
+
+    @cached_property
+    def stream_slots(self) -> StreamSlots:
+        from shared.limits.stream_slots import StreamSlots
+
+        return StreamSlots(
+            self.ports.records,
+            limit=self.ports.streams_per_user,
+            lease_seconds=self.ports.stream_lease_seconds,
+            clock=self.ports.clock,
+        )
