@@ -76,7 +76,7 @@ def test_a_job_fails_is_resumed_and_completes(console: Console, user: ApiUser, m
     job.problem.get_by_role("button", name="Resume").click()
     job.is_complete()
     expect(job.problem).to_have_count(0)
-    expect(job.happened).to_contain_text(["The job was resumed", "The model’s output is being repaired"])
+    expect(job.happened).to_contain_text(["The job was resumed", "output is being repaired"])
     audit(console.tab, "job-resumed")
 
 

@@ -10,7 +10,7 @@ import { applications } from "../../functions/console/static/apps.js";
 import { Applications } from "../../functions/console/static/core/app/applications.js";
 import { navigation } from "../../functions/console/static/core/app/start.js";
 import { jsonOf, jsonOutput } from "../../functions/console/static/core/parts/json_output.js";
-import { NOTHING_YET } from "../../clients/javascript/src/millrace.js";
+import { EMPTY_VIEW } from "../../clients/javascript/src/millrace.js";
 
 const STATIC = fileURLToPath(new URL("../../functions/console/static/", import.meta.url));
 const FOLDERS = readdirSync(join(STATIC, "apps"));
@@ -96,9 +96,9 @@ test("an unknown pipeline has its own name, no form, and output in JSON", () => 
 test("the output in JSON is the result or, before there is one, the finished items", () => {
   const items = [{ type: "item", stage: "write", key: "1", data: { line: "a" } }];
 
-  assert.equal(jsonOf(NOTHING_YET), "");
-  assert.deepEqual(JSON.parse(jsonOf({ ...NOTHING_YET, items })), [{ line: "a" }]);
-  assert.deepEqual(JSON.parse(jsonOf({ ...NOTHING_YET, items, result: { lines: ["a"] } })), { lines: ["a"] });
+  assert.equal(jsonOf(EMPTY_VIEW), "");
+  assert.deepEqual(JSON.parse(jsonOf({ ...EMPTY_VIEW, items })), [{ line: "a" }]);
+  assert.deepEqual(JSON.parse(jsonOf({ ...EMPTY_VIEW, items, result: { lines: ["a"] } })), { lines: ["a"] });
 });
 
 test("the navigation has the forms, the jobs, the applications' lists, and the agents", () => {

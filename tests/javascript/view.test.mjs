@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Gap, NOTHING_YET, fold, viewOf } from "../../clients/javascript/src/millrace/view.js";
+import { Gap, EMPTY_VIEW, fold, viewOf } from "../../clients/javascript/src/millrace/view.js";
 import { seeded } from "./chance.mjs";
 
 const stage = (name, index, attempt = 1) => ({ type: "stage", stage: name, index, of: 2, attempt });
@@ -21,7 +21,7 @@ const FAILED = {
 };
 
 /** The view of a log, each event a second after the one before. */
-function folded(events, view = NOTHING_YET) {
+function folded(events, view = EMPTY_VIEW) {
   return events.reduce((so_far, each, index) => fold(so_far, index + 1, each, index * 1000), view);
 }
 
@@ -44,7 +44,7 @@ test("a stage runs until the next begins, and has its times", () => {
 });
 
 test("nobody's guess: what happened before anybody watched has no time", () => {
-  const view = fold(fold(NOTHING_YET, 1, stage("generate", 1), null), 2, stage("validate", 2), 5);
+  const view = fold(fold(EMPTY_VIEW, 1, stage("generate", 1), null), 2, stage("validate", 2), 5);
 
   assert.deepEqual(view.stages.map((each) => [each.startedAt, each.endedAt]), [[null, 5], [5, null]]);
 });
@@ -128,9 +128,9 @@ test("connections that break anywhere and repeat anything give the same view as 
       () => stage(random() < 0.5 ? "generate" : "validate", 1 + Math.floor(random() * 2)),
     ];
     const events = Array.from({ length: 40 }, () => kinds[Math.floor(random() * kinds.length)]());
-    const unbroken = events.reduce((view, each, index) => fold(view, index + 1, each, index), NOTHING_YET);
+    const unbroken = events.reduce((view, each, index) => fold(view, index + 1, each, index), EMPTY_VIEW);
 
-    let view = NOTHING_YET;
+    let view = EMPTY_VIEW;
     while (view.lastEventId < events.length) {
       const from = Math.max(0, view.lastEventId - Math.floor(random() * 4)); // a careless server repeats a few
       const until = Math.min(events.length, from + 1 + Math.floor(random() * 12));

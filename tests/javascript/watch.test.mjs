@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Millrace } from "../../clients/javascript/src/millrace.js";
-import { byEventSource } from "../../clients/javascript/src/millrace/connection.js";
+import { eventSourceConnection } from "../../clients/javascript/src/millrace/connection.js";
 import { Refused } from "../../clients/javascript/src/millrace/errors.js";
 import { Watch } from "../../clients/javascript/src/millrace/watch.js";
 import { CONNECTED, NoNetwork, frame, refusal, server, stream, success } from "./api.mjs";
@@ -34,7 +34,7 @@ function watching(answers, { times = {}, random = () => 0.001 } = {}) {
   const millrace = new Millrace({ api: "http://api", token: "token-1", fetch });
   const page = new EventTarget();
   // The client's own calls and slots, with a window and times of the test's.
-  const watch = new Watch(millrace.watched, { page, random, times });
+  const watch = new Watch(millrace.watchApi, { page, random, times });
   return { watch, millrace, asked, left, page };
 }
 
@@ -478,8 +478,8 @@ test("by EventSource, every connection has a fresh ticket and begins after the l
     }
   });
   let tickets = 0;
-  const open = byEventSource(async (url) => `${url}?ticket=${(tickets += 1)}`, Source, () => assert.fail("not needed"));
-  const watch = new Watch({ open, slot: async () => ({ id: "tab", release() {} }) }, { random: () => 0, page: null });
+  const open = eventSourceConnection(async (url) => `${url}?ticket=${(tickets += 1)}`, Source, () => assert.fail("not needed"));
+  const watch = new Watch({ connect: open, slot: async () => ({ id: "tab", release() {} }) }, { random: () => 0, page: null });
 
   await watch.connect(JOB);
 
@@ -497,8 +497,8 @@ test("an `error` event of the job is told apart from a fault of the connection",
     source.dispatchEvent(sent("connected", { jobId: "job_1", pipeline: "suggestion", lastEventId: 0 }));
     source.dispatchEvent(new MessageEvent("error", { data: failed(1).split("data: ")[1].trim(), lastEventId: "1" }));
   });
-  const open = byEventSource(async (url) => url, Source, () => assert.fail("not needed"));
-  const watch = new Watch({ open, slot: async () => ({ id: "tab", release() {} }) }, { page: null });
+  const open = eventSourceConnection(async (url) => url, Source, () => assert.fail("not needed"));
+  const watch = new Watch({ connect: open, slot: async () => ({ id: "tab", release() {} }) }, { page: null });
 
   await watch.connect(JOB);
 
@@ -508,8 +508,8 @@ test("an `error` event of the job is told apart from a fault of the connection",
 test("why an EventSource did not open is asked for, which it does not tell itself", async () => {
   const Source = eventSource([], (source) => source.dispatchEvent(new Event("error")));
   const refused = async () => refusal(429, "STREAM_LIMIT_EXCEEDED", { retryAfter: 5 });
-  const open = byEventSource(async (url) => url, Source, refused);
-  const watch = new Watch({ open, slot: async () => ({ id: "tab", release() {} }) }, { page: null });
+  const open = eventSourceConnection(async (url) => url, Source, refused);
+  const watch = new Watch({ connect: open, slot: async () => ({ id: "tab", release() {} }) }, { page: null });
 
   await watch.connect(JOB);
 
@@ -520,8 +520,8 @@ test("a ticket that is refused ends the watch", async () => {
   const ticketed = async () => {
     throw new Refused(404, { code: "NOT_FOUND", message: "gone", details: { fields: [] }, retryable: false });
   };
-  const open = byEventSource(ticketed, eventSource([], () => assert.fail("not opened")), () => assert.fail());
-  const watch = new Watch({ open, slot: async () => ({ id: "tab", release() {} }) }, { page: null });
+  const open = eventSourceConnection(ticketed, eventSource([], () => assert.fail("not opened")), () => assert.fail());
+  const watch = new Watch({ connect: open, slot: async () => ({ id: "tab", release() {} }) }, { page: null });
 
   await watch.connect(JOB);
 

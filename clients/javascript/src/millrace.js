@@ -1,6 +1,6 @@
 /**
- * The Millrace client: the jobs, brainstorming runs and agents of the API, and jobs watched live. No dependencies, no
- * framework; takes this file and the folder beside it.
+ * The JavaScript client of Millrace: it calls every operation of the API and watches jobs live. It has no dependencies:
+ * copy this file and the folder `millrace/` beside it.
  *
  *     import { Millrace } from "./millrace.js";
  *     const millrace = new Millrace({ api: "https://api.example.com", token: () => session.token() });
@@ -11,28 +11,31 @@
 /** @import * as Api from "../../../docs/api/types" */
 /** @import { TokenSource } from "./millrace/calls.js" */
 /** @import { Connect } from "./millrace/connection.js" */
-/** @import { WatchedApi } from "./millrace/watch.js" */
+/** @import { WatchApi } from "./millrace/watch.js" */
 
 import { Calls } from "./millrace/calls.js";
-import { byEventSource, byFetch } from "./millrace/connection.js";
+import { eventSourceConnection, fetchConnection } from "./millrace/connection.js";
 import { claimTab } from "./millrace/tab.js";
 import { Watch } from "./millrace/watch.js";
 
 export { MillraceError, Refused, Unreachable, Unreadable } from "./millrace/errors.js";
 export { SseParser } from "./millrace/sse.js";
 export { LIVE } from "./millrace/states.js";
-export { NOTHING_YET, fold, viewOf } from "./millrace/view.js";
+export { EMPTY_VIEW, fold, viewOf } from "./millrace/view.js";
 export { problemOf } from "./millrace/watch.js";
 
 export { Watch };
 
-/** A stream that is read by EventSource shows no heartbeats, but a `connected` at least every minute, in milliseconds. */
+/**
+ * The silence, in milliseconds, after which an EventSource connection counts as broken. EventSource does not show
+ * heartbeats, but the server ends every connection after a minute, and the next one begins with a `connected` event.
+ */
 const SILENCE_WITHOUT_HEARTBEATS = 75_000;
 
 /**
  * @typedef {object} MillraceOptions
  * @property {string} api origin of the HTTP API
- * @property {TokenSource} token a bearer token, or a function that gives one
+ * @property {TokenSource} token a bearer token, or a function that returns one
  * @property {"fetch" | "eventsource"} [transport] how streams are read
  * @property {typeof fetch} [fetch]
  */
@@ -42,7 +45,7 @@ const SILENCE_WITHOUT_HEARTBEATS = 75_000;
 export class Millrace {
   #calls;
   /** @type {Connect} */
-  #open;
+  #connect;
   #times = {};
   /** @type {ReturnType<typeof claimTab> | null} */
   #tab = null;
@@ -53,9 +56,9 @@ export class Millrace {
   constructor({ api, token, transport = "fetch", fetch: fetcher = (...request) => globalThis.fetch(...request) }) {
     this.#calls = new Calls(api, token, fetcher);
     if (transport === "fetch") {
-      this.#open = byFetch(this.#calls);
+      this.#connect = fetchConnection(this.#calls);
     } else {
-      this.#open = byEventSource((url) => this.#ticketed(url), globalThis.EventSource, fetcher);
+      this.#connect = eventSourceConnection((url) => this.#urlWithTicket(url), globalThis.EventSource, fetcher);
       this.#times = { silence: SILENCE_WITHOUT_HEARTBEATS };
     }
   }
@@ -63,7 +66,7 @@ export class Millrace {
   // ---- jobs ----------------------------------------------------------------------------------------------------------
 
   /**
-   * Creates a job; a repeat after a lost answer finds the job that was made.
+   * Create a job. If a response is lost, the request is sent again with the same idempotency key and returns the same job.
    * @param {string} pipeline
    * @param {object} input
    * @param {CreateOptions} [options]
@@ -74,6 +77,7 @@ export class Millrace {
   }
 
   /**
+   * Return the job with its text so far, its items, and its result if it is complete.
    * @param {string} jobId
    * @param {{ stackTrace?: boolean }} [include]
    * @returns {Promise<Api.JobDetail>}
@@ -81,29 +85,30 @@ export class Millrace {
   getJob(jobId, { stackTrace = false } = {}) {
     return this.#calls.call("GET", `/jobs/${encodeURIComponent(jobId)}`, {
       query: { include: stackTrace ? "stackTrace" : null },
-      again: true,
+      repeatable: true,
     });
   }
 
   /**
-   * One page, newest first.
+   * Return one page of the user's jobs, newest first.
    * @param {JobFilter} [filter]
    * @returns {Promise<Api.JobList>}
    */
   listJobs(filter = {}) {
-    return this.#calls.call("GET", "/jobs", { query: filter, again: true });
+    return this.#calls.call("GET", "/jobs", { query: filter, repeatable: true });
   }
 
   /**
+   * Cancel a job that has not ended.
    * @param {string} jobId
    * @returns {Promise<Api.JobSummary>}
    */
   cancelJob(jobId) {
-    return this.#calls.call("POST", `/jobs/${encodeURIComponent(jobId)}/cancel`, { again: true });
+    return this.#calls.call("POST", `/jobs/${encodeURIComponent(jobId)}/cancel`, { repeatable: true });
   }
 
   /**
-   * Restarts a failed or cancelled job from its last checkpoint.
+   * Resume a failed or cancelled job from its last checkpoint.
    * @param {string} jobId
    * @returns {Promise<Api.JobSummary>}
    */
@@ -112,28 +117,28 @@ export class Millrace {
   }
 
   /**
-   * Opens the job's stream where headers cannot be sent.
+   * Create a ticket for the job's stream, for a client that cannot send an Authorization header.
    * @param {string} jobId
    * @returns {Promise<Api.StreamTicket>}
    */
   createStreamTicket(jobId) {
-    return this.#calls.call("POST", `/jobs/${encodeURIComponent(jobId)}/stream-tickets`, { again: true });
+    return this.#calls.call("POST", `/jobs/${encodeURIComponent(jobId)}/stream-tickets`, { repeatable: true });
   }
 
   // ---- watching ------------------------------------------------------------------------------------------------------
 
-  /** A watch that does nothing yet: `connect` it to a job, or `start` it with a function that creates one. */
+  /** Return a watch in the state `idle`: call `connect` with a job, or `start` with a function that creates one. */
   newWatch() {
-    return new Watch(this.watched, { times: this.#times });
+    return new Watch(this.watchApi, { times: this.#times });
   }
 
   /**
-   * What a watch asks for.
-   * @type {WatchedApi}
+   * The calls that a watch makes.
+   * @type {WatchApi}
    */
-  get watched() {
+  get watchApi() {
     return {
-      open: this.#open,
+      connect: this.#connect,
       getJob: (jobId) => this.getJob(jobId),
       cancelJob: (jobId) => this.cancelJob(jobId),
       resumeJob: (jobId) => this.resumeJob(jobId),
@@ -142,8 +147,8 @@ export class Millrace {
   }
 
   /**
-   * Follows a job to its end; an id, or what the API answered of it.
-   * @param {string | Api.JobAccepted | Api.JobDetail} job
+   * Watch a job until it ends.
+   * @param {string | Api.JobAccepted | Api.JobDetail} job its id, or the API's response
    */
   watch(job) {
     const watch = this.newWatch();
@@ -152,7 +157,7 @@ export class Millrace {
   }
 
   /**
-   * Creates a job and follows it to its end; trying again never makes a second one.
+   * Create a job and watch it until it ends. `retry` of the watch never creates a second job.
    * @param {string} pipeline
    * @param {object} input
    * @param {CreateOptions} [options]
@@ -167,7 +172,7 @@ export class Millrace {
   // ---- ideations -----------------------------------------------------------------------------------------------------
 
   /**
-   * Creates a brainstorming run with its job.
+   * Create a brainstorming run and its job.
    * @param {Api.NewIdeation} parameters
    * @param {Omit<CreateOptions, "links">} [options]
    * @returns {Promise<Api.RunAccepted>}
@@ -177,40 +182,43 @@ export class Millrace {
   }
 
   /**
+   * Return one page of the user's runs, newest first.
    * @param {{ status?: string, limit?: number, cursor?: string | null }} [filter]
    * @returns {Promise<Api.RunList>}
    */
   listIdeations(filter = {}) {
-    return this.#calls.call("GET", "/ideations", { query: filter, again: true });
+    return this.#calls.call("GET", "/ideations", { query: filter, repeatable: true });
   }
 
   /**
+   * Return the run with its ideas.
    * @param {string} runId
    * @returns {Promise<Api.RunDetail>}
    */
   getIdeation(runId) {
-    return this.#calls.call("GET", `/ideations/${encodeURIComponent(runId)}`, { again: true });
+    return this.#calls.call("GET", `/ideations/${encodeURIComponent(runId)}`, { repeatable: true });
   }
 
   /**
-   * The run's transform that is under way, and its job; null both when none is.
+   * Return the run's active transform and its job; both are null if no transform is active.
    * @param {string} runId
    * @returns {Promise<Api.ActiveJob>}
    */
   getActiveJob(runId) {
-    return this.#calls.call("GET", `/ideations/${encodeURIComponent(runId)}/active-job`, { again: true });
+    return this.#calls.call("GET", `/ideations/${encodeURIComponent(runId)}/active-job`, { repeatable: true });
   }
 
   /**
+   * Return the run's transforms and artefacts.
    * @param {string} runId
    * @returns {Promise<Api.LineageDetail>}
    */
   getLineage(runId) {
-    return this.#calls.call("GET", `/ideations/${encodeURIComponent(runId)}/lineage`, { again: true });
+    return this.#calls.call("GET", `/ideations/${encodeURIComponent(runId)}/lineage`, { repeatable: true });
   }
 
   /**
-   * Deletes the run; a job of it that is under way is cancelled first.
+   * Delete the run. Its active job, if there is one, is cancelled first.
    * @param {string} runId
    * @returns {Promise<Api.RunDeleted>}
    */
@@ -221,6 +229,7 @@ export class Millrace {
   // ---- agents --------------------------------------------------------------------------------------------------------
 
   /**
+   * Create an agent.
    * @param {Api.NewAgent} agent
    * @returns {Promise<Api.AgentDetail>}
    */
@@ -229,24 +238,27 @@ export class Millrace {
   }
 
   /**
+   * Return one page of the user's agents, newest first.
    * @param {{ limit?: number, cursor?: string | null }} [filter]
    * @returns {Promise<Api.AgentList>}
    */
   listAgents(filter = {}) {
-    return this.#calls.call("GET", "/agents", { query: filter, again: true });
+    return this.#calls.call("GET", "/agents", { query: filter, repeatable: true });
   }
 
   /**
+   * Return a version of an agent.
    * @param {string} agentId
    * @param {{ version?: number }} [at] the latest version by default
    * @returns {Promise<Api.AgentDetail>}
    */
   getAgent(agentId, at = {}) {
-    return this.#calls.call("GET", `/agents/${encodeURIComponent(agentId)}`, { query: at, again: true });
+    return this.#calls.call("GET", `/agents/${encodeURIComponent(agentId)}`, { query: at, repeatable: true });
   }
 
   /**
-   * Makes the next version; with `version`, the one you saw, only where nobody else has done so.
+   * Create the agent's next version. If `change` has a `version`, it must be the current one: this detects a change that
+   * was made in the meantime.
    * @param {string} agentId
    * @param {Api.AgentChanges} change
    * @returns {Promise<Api.AgentDetail>}
@@ -256,6 +268,7 @@ export class Millrace {
   }
 
   /**
+   * Delete the agent. Jobs that use it continue.
    * @param {string} agentId
    * @returns {Promise<Api.AgentDeleted>}
    */
@@ -263,7 +276,7 @@ export class Millrace {
     return this.#calls.call("DELETE", `/agents/${encodeURIComponent(agentId)}`);
   }
 
-  // ---- how -----------------------------------------------------------------------------------------------------------
+  // ---- internals -----------------------------------------------------------------------------------------------------
 
   /**
    * @template T
@@ -274,17 +287,20 @@ export class Millrace {
    */
   #create(path, body, { idempotencyKey = crypto.randomUUID(), signal }) {
     const headers = { "Idempotency-Key": idempotencyKey };
-    return this.#calls.call("POST", path, { body, headers, again: true, ...(signal && { signal }) });
+    return this.#calls.call("POST", path, { body, headers, repeatable: true, ...(signal && { signal }) });
   }
 
-  /** @param {string} streamUrl of a job, whose id is in it */
-  async #ticketed(streamUrl) {
+  /**
+   * Return the stream's URL with a new ticket.
+   * @param {string} streamUrl with the job's id in its path
+   */
+  async #urlWithTicket(streamUrl) {
     const jobId = new URL(streamUrl).pathname.split("/").at(-2) ?? "";
     const ticket = await this.createStreamTicket(decodeURIComponent(jobId));
     return ticket.streamUrl;
   }
 
-  /** The tab's id for its first stream; a stream beside it has a slot, and so an id, of its own. */
+  /** Claim an id for one stream: the tab's id for its first stream, a suffixed one for each further stream at the same time. */
   async #slot() {
     this.#tab ??= claimTab();
     const tab = await this.#tab;

@@ -1,24 +1,25 @@
-/** How long to wait before coming back: exponential, with full jitter. */
+/** Waits before a reconnection: exponential backoff with full jitter. */
 
-export const LONGEST_WAIT = 30_000;
+/** In milliseconds. */
+export const MAX_WAIT = 30_000;
 
 /**
- * A wait of between nothing and `base` doubled for each fault in a row, so that watchers of one server that fell do not
- * return as one (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ * Return a random wait between 0 and `base` doubled for each consecutive fault, so that the clients of a server that
+ * restarts do not all reconnect at the same time (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  * @param {number} base milliseconds: the server's `retry:`
- * @param {number} faults connections in a row that failed, from 1
+ * @param {number} faults consecutive failed connections, from 1
  * @param {() => number} [random] uniform in [0, 1)
  * @returns {number} milliseconds
  */
 export function fullJitter(base, faults, random = Math.random) {
-  return random() * Math.min(Math.max(LONGEST_WAIT, base), base * 2 ** Math.max(0, faults - 1));
+  return random() * Math.min(Math.max(MAX_WAIT, base), base * 2 ** Math.max(0, faults - 1));
 }
 
 /**
- * Resolves after the time, or at once when the signal is aborted or `wake` resolves.
+ * Resolve after the time, or immediately if the signal is aborted or the wait is ended by `wake`.
  * @param {number} milliseconds
  * @param {AbortSignal} [signal]
- * @param {(resolve: () => void) => () => void} [wake] told how to end the wait; answers how to take that back
+ * @param {(resolve: () => void) => () => void} [wake] gets a function that ends the wait; returns a function that undoes this
  * @returns {Promise<void>}
  */
 export function pause(milliseconds, signal, wake) {
@@ -26,12 +27,12 @@ export function pause(milliseconds, signal, wake) {
     const end = () => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", end);
-      forget?.();
+      unwake?.();
       resolve();
     };
     const timer = setTimeout(end, milliseconds);
     signal?.addEventListener("abort", end);
-    const forget = wake?.(end);
+    const unwake = wake?.(end);
     if (signal?.aborted) end();
   });
 }

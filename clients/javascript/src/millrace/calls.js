@@ -1,21 +1,23 @@
-/** Requests to the API: bearer token, envelope, and another try where that can do no harm. */
+/** Requests to the API: adds the bearer token, unwraps the envelope, and repeats a failed request if that is safe. */
 
 import { fullJitter, pause } from "./backoff.js";
 import { MillraceError, Unreachable, Unreadable, errorOf } from "./errors.js";
 
-const TRIES = 4;
+const MAX_ATTEMPTS = 4;
+/** In milliseconds. */
 const FIRST_WAIT = 500;
 
 /**
- * The token to send; `stale` is one that was just refused, so that a better one may be fetched.
+ * A bearer token, or a function that returns one. It is called with `stale` to get a replacement for a token that the API
+ * has refused.
  * @typedef {string | ((stale?: string) => string | Promise<string>)} TokenSource
  */
 /**
  * @typedef {object} CallOptions
  * @property {unknown} [body] sent as JSON
- * @property {Record<string, string | number | null | undefined>} [query] null, undefined and "" are left out
+ * @property {Record<string, string | number | null | undefined>} [query] null, undefined and "" are omitted
  * @property {Record<string, string>} [headers]
- * @property {boolean} [again] whether a repeat does no harm, so that faults of the network are tried again
+ * @property {boolean} [repeatable] whether the request may be sent again after a network or server fault
  * @property {AbortSignal} [signal]
  */
 
@@ -36,7 +38,7 @@ export class Calls {
   }
 
   /**
-   * The `data` of the answer. Raises Refused, Unreachable, Unreadable, and the signal's reason when it is aborted.
+   * Return the `data` of the response. Throws Refused, Unreachable, Unreadable, or the signal's reason if it is aborted.
    * @template T
    * @param {string} method
    * @param {string} path
@@ -44,30 +46,31 @@ export class Calls {
    * @returns {Promise<T>}
    */
   async call(method, path, options = {}) {
-    for (let tried = 1; ; tried += 1) {
+    for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#once(method, path, options);
       } catch (error) {
-        if (!(error instanceof Unreachable) || !options.again || tried >= TRIES) throw error;
-        const asked = (error.retryAfter ?? 0) * 1000;
-        await pause(Math.max(asked, fullJitter(FIRST_WAIT, tried)), options.signal);
+        if (!(error instanceof Unreachable) || !options.repeatable || attempt >= MAX_ATTEMPTS) throw error;
+        const requested = (error.retryAfter ?? 0) * 1000;
+        await pause(Math.max(requested, fullJitter(FIRST_WAIT, attempt)), options.signal);
         options.signal?.throwIfAborted();
       }
     }
   }
 
   /**
-   * A response that is a success, however long its body lasts; a refused token is replaced once.
+   * Return a successful response as soon as its headers have arrived. If the API refuses the token, get a new one and send
+   * the request once more.
    * @param {string} url absolute
    * @param {RequestInit} request
    * @returns {Promise<Response>}
    */
   async open(url, request) {
-    const token = await this.#tokenAfter();
+    const token = await this.#currentToken();
     const response = await this.#send(url, request, token);
-    if (response.status !== 401 || typeof this.#token === "string") return accepted(response);
-    const fresh = await this.#tokenAfter(token);
-    return accepted(fresh === token ? response : await this.#send(url, request, fresh));
+    if (response.status !== 401 || typeof this.#token === "string") return successful(response);
+    const fresh = await this.#currentToken(token);
+    return successful(fresh === token ? response : await this.#send(url, request, fresh));
   }
 
   /**
@@ -84,9 +87,9 @@ export class Calls {
       request.headers = { ...headers, "Content-Type": "application/json" };
     }
     const response = await this.open(`${this.#origin}${path}${queryOf(query)}`, request);
-    const answer = await response.json().catch(() => null);
-    if (answer?.success !== true) throw new Unreadable(`${method} ${path}: the answer is not of this API`);
-    return answer.data;
+    const envelope = await response.json().catch(() => null);
+    if (envelope?.success !== true) throw new Unreadable(`${method} ${path}: the response is not from this API`);
+    return envelope.data;
   }
 
   /**
@@ -105,20 +108,20 @@ export class Calls {
   }
 
   /** @param {string} [stale] */
-  async #tokenAfter(stale) {
+  async #currentToken(stale) {
     const source = this.#token;
     if (typeof source === "string") return source;
     try {
       return await source(stale);
     } catch (error) {
       if (error instanceof MillraceError) throw error;
-      throw new Unreachable("no token could be had", { cause: error });
+      throw new Unreachable("the token function failed", { cause: error });
     }
   }
 }
 
 /** @param {Response} response */
-async function accepted(response) {
+async function successful(response) {
   if (response.ok) return response;
   throw await errorOf(response);
 }

@@ -1,4 +1,4 @@
-/** One connection to a job's stream, by `fetch` or by `EventSource`, as the parts it yields. */
+/** One connection to a job's stream, with `fetch` or with `EventSource`. */
 
 /** @import { Calls } from "./calls.js" */
 /** @import { SsePart } from "./sse.js" */
@@ -6,14 +6,14 @@
 import { Unreachable, errorOf } from "./errors.js";
 import { SseParser } from "./sse.js";
 
-/** The job has ended and its end has been seen: the server has nothing more to say. */
-export class NothingMore extends Error {}
+/** The job has ended, and this client has seen all of its events. */
+export class NoMoreEvents extends Error {}
 
 /**
- * Where a connection begins: `after` is the last event seen, `tab` the id by which the slot is kept.
- * @typedef {{ url: string, after: number, tab: string, signal: AbortSignal }} Opening
+ * A connection's start: `after` is the id of the last event that the client has seen, `tab` the id of its stream slot.
+ * @typedef {{ url: string, after: number, tab: string, signal: AbortSignal }} ConnectionStart
  */
-/** @typedef {(at: Opening) => AsyncGenerator<SsePart, void, undefined>} Connect */
+/** @typedef {(start: ConnectionStart) => AsyncGenerator<SsePart, void, undefined>} Connect */
 
 const EVENT_TYPES = [
   "connected",
@@ -30,18 +30,18 @@ const EVENT_TYPES = [
 ];
 
 /**
- * Reads with `fetch`, which can send the token in a header and sees heartbeats. Ends when the server ends it; raises
- * NothingMore, Refused, Unreachable.
+ * Return a function that reads a stream with `fetch`, which sends the token in a header and sees heartbeats. The generator
+ * ends when the server ends the connection. It throws NoMoreEvents, Refused or Unreachable.
  * @param {Calls} calls
  * @returns {Connect}
  */
-export function byFetch(calls) {
+export function fetchConnection(calls) {
   return async function* connect({ url, after, tab, signal }) {
     /** @type {Record<string, string>} */
     const headers = { Accept: "text/event-stream" };
     if (after > 0) headers["Last-Event-ID"] = String(after);
     const response = await calls.open(`${url}?tab=${encodeURIComponent(tab)}`, { headers, signal });
-    if (response.status === 204) throw new NothingMore();
+    if (response.status === 204) throw new NoMoreEvents();
     if (response.body === null) throw new Unreachable("the stream has no body");
     const reader = response.body.getReader();
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -56,26 +56,26 @@ export function byFetch(calls) {
         yield* parser.feed(decoder.decode(value, { stream: true }));
       }
     } finally {
-      // Whoever stops reading frees the slot; a body that is already broken has nothing left to cancel.
+      // Frees the stream slot. If the connection is broken, cancel fails, and there is nothing left to free.
       await reader.cancel().catch(() => {});
     }
   };
 }
 
 /**
- * Reads with `EventSource` and a ticket, for where a stream cannot be read with `fetch`. It tells no status, so a
- * connection that does not open is asked for once more with `fetch`, just for that. Its own returning is not used: a
- * ticket is valid for a short time only.
- * @param {(jobUrl: string, signal: AbortSignal) => Promise<string>} ticketedUrl the stream's URL with a fresh ticket
+ * Return a function that reads a stream with `EventSource` and a ticket, for environments where `fetch` cannot stream.
+ * `EventSource` does not expose the status of a connection that did not open, so one `fetch` asks for it. Its automatic
+ * reconnection is not used, because a ticket expires.
+ * @param {(streamUrl: string, signal: AbortSignal) => Promise<string>} urlWithTicket returns the URL with a new ticket
  * @param {typeof EventSource} [Source]
  * @param {typeof fetch} [fetcher]
  * @returns {Connect}
  */
-export function byEventSource(ticketedUrl, Source = globalThis.EventSource, fetcher = globalThis.fetch) {
+export function eventSourceConnection(urlWithTicket, Source = globalThis.EventSource, fetcher = globalThis.fetch) {
   return async function* connect({ url, after, tab, signal }) {
-    const ticketed = new URL(await ticketedUrl(url, signal));
-    ticketed.searchParams.set("tab", tab);
-    if (after > 0) ticketed.searchParams.set("lastEventId", String(after));
+    const target = new URL(await urlWithTicket(url, signal));
+    target.searchParams.set("tab", tab);
+    if (after > 0) target.searchParams.set("lastEventId", String(after));
     /** @type {(SsePart | "broken")[]} */
     const waiting = [];
     let wake = () => {};
@@ -85,11 +85,11 @@ export function byEventSource(ticketedUrl, Source = globalThis.EventSource, fetc
       waiting.push(part);
       wake();
     };
-    const source = new Source(ticketed.href);
+    const source = new Source(target.href);
     source.addEventListener("open", () => (opened = true));
     for (const type of EVENT_TYPES) {
       source.addEventListener(type, (event) => {
-        // A fault of the connection is an `error` event as well, but carries no data.
+        // EventSource reports a connection fault as an `error` event too, but without data.
         if (!(event instanceof MessageEvent)) return push("broken");
         push({ kind: "event", type, data: event.data, id: event.lastEventId });
       });
@@ -104,7 +104,7 @@ export function byEventSource(ticketedUrl, Source = globalThis.EventSource, fetc
         else break;
       }
       signal.throwIfAborted();
-      if (!opened) await explain(fetcher, ticketed.href, signal);
+      if (!opened) await throwStatus(fetcher, target.href, signal);
     } finally {
       source.close();
       signal.removeEventListener("abort", abort);
@@ -113,13 +113,13 @@ export function byEventSource(ticketedUrl, Source = globalThis.EventSource, fetc
 }
 
 /**
- * Raises what stands in the way of a connection that did not open.
+ * Throw the error that a connection that did not open would have returned.
  * @param {typeof fetch} fetcher
  * @param {string} url
  * @param {AbortSignal} signal
  * @returns {Promise<never>}
  */
-async function explain(fetcher, url, signal) {
+async function throwStatus(fetcher, url, signal) {
   const abandon = new AbortController();
   const response = await fetcher(url, { signal: AbortSignal.any([signal, abandon.signal]), credentials: "omit" }).catch(
     (cause) => {
@@ -127,7 +127,7 @@ async function explain(fetcher, url, signal) {
       throw new Unreachable("the server cannot be reached", { cause });
     },
   );
-  if (response.status === 204) throw new NothingMore();
+  if (response.status === 204) throw new NoMoreEvents();
   if (!response.ok) throw await errorOf(response);
   abandon.abort();
   throw new Unreachable("the connection did not open");

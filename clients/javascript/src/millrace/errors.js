@@ -1,22 +1,22 @@
 /**
- * What can go wrong between a page and the API:
+ * The errors of the client:
  *
  * MillraceError
- * ├── Refused      the API said no, and says why; asking again is pointless but after `retryAfter`
- * ├── Unreachable  the network or the service failed; asking again may help
- * └── Unreadable   the answer is not one of this API
+ * ├── Refused      the API refused the request; the same request fails again, at least until `retryAfter`
+ * ├── Unreachable  the network or the service failed; the same request may succeed later
+ * └── Unreadable   the response is not from this API
  */
 
 /** @import { ErrorCode, ErrorEnvelope, FieldError } from "../../../../docs/api/types" */
 
 export class MillraceError extends Error {}
 
-/** The API's own no. */
+/** The API refused the request. `retryAfter` in seconds; `requestId` is the id for support. */
 export class Refused extends MillraceError {
   /**
    * @param {number} status
    * @param {ErrorEnvelope["error"]} error
-   * @param {{ retryAfter?: number | null, requestId?: string | null }} [more] seconds; the id to quote
+   * @param {{ retryAfter?: number | null, requestId?: string | null }} [more]
    */
   constructor(status, error, { retryAfter = null, requestId = null } = {}) {
     super(error.message);
@@ -32,7 +32,7 @@ export class Refused extends MillraceError {
   }
 }
 
-/** No answer, or one that says only that the service is in trouble; `retryAfter` in seconds. */
+/** There was no response, or the service returned a server error. `retryAfter` in seconds. */
 export class Unreachable extends MillraceError {
   /**
    * @param {string} message
@@ -46,7 +46,7 @@ export class Unreachable extends MillraceError {
   }
 }
 
-/** What came is not of this API: another server, or a newer one. */
+/** The response is not from this API: from another server, or from an incompatible version. */
 export class Unreadable extends MillraceError {
   /** @param {string} message */
   constructor(message) {
@@ -56,8 +56,8 @@ export class Unreadable extends MillraceError {
 }
 
 /**
- * The error that an answer other than a success stands for: a 5xx, and a 429 that no function wrote, are faults of the
- * moment; everything else is a refusal.
+ * Return the error for an unsuccessful response. A 5xx, and a 429 from API Gateway, are Unreachable; every other response
+ * of the API is Refused.
  * @param {Response} response
  * @returns {Promise<MillraceError>}
  */
@@ -67,19 +67,20 @@ export async function errorOf(response) {
   const body = await response.json().catch(() => null);
   const { status } = response;
   if (isErrorEnvelope(body)) {
-    const made = body.error.details.jobId !== null;
-    if (status < 500 || made || !body.error.retryable) {
+    // The job was created although the request failed, so the same request would return the same error.
+    const created = body.error.details.jobId !== null;
+    if (status < 500 || created || !body.error.retryable) {
       return new Refused(status, body.error, { retryAfter, requestId: body.meta.requestId });
     }
     return new Unreachable(body.error.message, { status, retryAfter });
   }
   if (status >= 500 || status === 429) {
-    return new Unreachable(`the service answered ${status}`, { status, retryAfter });
+    return new Unreachable(`the service returned ${status}`, { status, retryAfter });
   }
   const code = CODE_OF_STATUS[status];
-  if (code === undefined) return new Unreadable(`the server answered ${status}, not as this API does`);
-  // API Gateway writes its own refusals, as {"message": "Unauthorized"}.
-  const message = typeof body?.message === "string" ? body.message : `the server answered ${status}`;
+  if (code === undefined) return new Unreadable(`the server returned ${status}, which this API does not`);
+  // API Gateway's own refusals have the form {"message": "Unauthorized"}.
+  const message = typeof body?.message === "string" ? body.message : `the server returned ${status}`;
   const details = { fields: [], jobId: null, retryAfterSeconds: null };
   return new Refused(status, { code, message, details, retryable: false }, { retryAfter });
 }

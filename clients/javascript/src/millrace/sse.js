@@ -1,10 +1,10 @@
 /**
- * Server-sent events off the wire, in whatever pieces they arrive
+ * Parses server-sent events from text in chunks of any size
  * (https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
  */
 
 /**
- * What a stream says: an event, a comment (a sign of life), or how long to wait before coming back.
+ * A part of a stream: an event, a comment (a heartbeat), or the time to wait before a reconnection.
  * @typedef {{ kind: "event", type: string, data: string, id: string }
  *   | { kind: "comment", text: string }
  *   | { kind: "retry", milliseconds: number }} SsePart
@@ -13,9 +13,9 @@
 const BYTE_ORDER_MARK = "\uFEFF";
 const LINE_END = /\r\n|\r|\n/g;
 
-/** Eats decoded text in any chunking and yields each part as soon as its last character is there. */
+/** Takes decoded text in chunks of any size, and yields each part as soon as its last character has arrived. */
 export class SseParser {
-  #begun = false;
+  #started = false;
   #afterReturn = false;
   #line = "";
   #type = "";
@@ -30,12 +30,12 @@ export class SseParser {
   *feed(text) {
     if (text === "") return;
     let begin = 0;
-    if (!this.#begun) {
-      this.#begun = true;
+    if (!this.#started) {
+      this.#started = true;
       if (text.startsWith(BYTE_ORDER_MARK)) begin = 1;
     }
     if (this.#afterReturn) {
-      // The line ended with the carriage return that closed the chunk before; its line feed is no line of its own.
+      // The previous chunk ended with a carriage return. A line feed now belongs to the same line end.
       this.#afterReturn = false;
       if (text[begin] === "\n") begin += 1;
     }

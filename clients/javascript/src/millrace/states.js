@@ -1,4 +1,4 @@
-/** The life of a watched job, as its page sees it. */
+/** The states of a watch and the transitions between them. */
 
 /** @typedef {"idle" | "creating" | "connecting" | "streaming" | "complete" | "error" | "cancelled"} WatchState */
 /** @typedef {"create" | "connect" | "opened" | "lost" | "completed" | "failed" | "cancelled"} WatchEvent */
@@ -20,17 +20,17 @@ export const TRANSITIONS = {
   cancelled: { create: "creating", connect: "connecting" },
 };
 
-/** States in which something is still to come, and in which cancelling makes sense. */
+/** The states in which the job has not ended and can be cancelled. */
 export const LIVE = Object.freeze(new Set(/** @type {WatchState[]} */ (["creating", "connecting", "streaming"])));
 
 /**
- * The state after the event; an Error for an event that cannot happen there.
+ * Return the state after the event. Throws an Error if the event is not possible in this state.
  * @param {WatchState} state
  * @param {WatchEvent} event
  * @returns {WatchState}
  */
 export function next(state, event) {
-  const then = TRANSITIONS[state][event];
-  if (then === undefined) throw new Error(`${event} cannot happen while ${state}`);
-  return then;
+  const to = TRANSITIONS[state][event];
+  if (to === undefined) throw new Error(`${event} cannot happen while ${state}`);
+  return to;
 }

@@ -1,7 +1,7 @@
-/** The tab's id, by which the server knows that a reloaded page is the one that held the stream before. */
+/** The tab's id. By it the server recognises that a reloaded page is the holder of an open stream slot. */
 
 const KEY = "millrace.tab";
-/** How long a reloaded page waits for the page it replaces to be gone, in milliseconds. */
+/** How long a reloaded page waits until the page before it has released its lock, in milliseconds. */
 const HANDOVER = 300;
 
 /**
@@ -10,8 +10,8 @@ const HANDOVER = 300;
  */
 
 /**
- * The id kept in `sessionStorage`, which survives a reload. A duplicated tab gets a copy of it: a lock, which only one
- * of the two can hold, tells which of them has to take a new one.
+ * Return the id in `sessionStorage`, which survives a reload, or a new one. A duplicated tab starts with a copy of the
+ * storage. Only one of the two tabs can hold the id's lock; the other one takes a new id.
  * @param {TabParts} [parts]
  * @returns {Promise<Tab>}
  */
@@ -27,18 +27,18 @@ export async function claimTab({ storage = sessionStorageOrNull(), locks = globa
 }
 
 /**
- * Holds the id's lock until the function it answers is called; null when another page keeps it.
+ * Acquire the id's lock. Return a function that releases it, or null if another page holds it.
  * @param {LockManager | null} locks
  * @param {string} id
  * @returns {Promise<(() => void) | null>}
  */
 function hold(locks, id) {
   if (locks === null) return Promise.resolve(() => {});
-  const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(), HANDOVER);
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), HANDOVER);
   return new Promise((resolve) => {
     locks
-      .request(`${KEY}.${id}`, { signal: patience.signal }, () => {
+      .request(`${KEY}.${id}`, { signal: timeout.signal }, () => {
         clearTimeout(timer);
         return new Promise((/** @type {(value?: undefined) => void} */ release) => resolve(() => release()));
       })
@@ -46,7 +46,7 @@ function hold(locks, id) {
   });
 }
 
-/** @returns {Storage | null} null where there is none, or where the user has forbidden it */
+/** @returns {Storage | null} null if there is none or the user has disabled it */
 function sessionStorageOrNull() {
   try {
     return globalThis.sessionStorage ?? null;

@@ -1,9 +1,9 @@
-/** A job as its events tell it: every event folded once, in order, into one immutable view. */
+/** The view of a job: an immutable value into which every event of the log is folded once, in order. */
 
 /** @import { Failed, Fault, Item, JobDetail, Reset, StreamEvent, TokenUsage, Tool } from "../../../../docs/api/types" */
 
 /**
- * One stage as it was seen; times are milliseconds since 1970, null for what happened before anybody watched.
+ * A stage. Times are in milliseconds since 1970; null if the watch began later and so does not know the time.
  * @typedef {{ name: string, index: number, of: number, attempt: number, status: StageStatus,
  *   startedAt: number | null, endedAt: number | null }} StageView
  */
@@ -14,7 +14,7 @@
  * @typedef {object} JobView
  * @property {string | null} jobId
  * @property {string | null} pipeline
- * @property {number} lastEventId everything up to this event is in the view
+ * @property {number} lastEventId the view contains every event up to this one
  * @property {string} text
  * @property {number} progress 0–100
  * @property {string | null} stage
@@ -30,20 +30,20 @@
  * @property {JobFailure | null} failure
  */
 
-/** An event is missing between what was seen and what came. */
+/** An event is missing: the id of the received event is not the next one. */
 export class Gap extends Error {
   /**
-   * @param {number} seen
-   * @param {number} came
+   * @param {number} last the id of the last event in the view
+   * @param {number} received
    */
-  constructor(seen, came) {
-    super(`event ${came} came after ${seen}`);
+  constructor(last, received) {
+    super(`event ${received} arrived after event ${last}`);
     this.name = "Gap";
   }
 }
 
 /** @type {JobView} */
-export const NOTHING_YET = Object.freeze({
+export const EMPTY_VIEW = Object.freeze({
   jobId: null,
   pipeline: null,
   lastEventId: 0,
@@ -63,11 +63,12 @@ export const NOTHING_YET = Object.freeze({
 });
 
 /**
- * The view with one more event. An event that is in it already changes nothing; a Gap is thrown when one is missing.
+ * Return the view with one more event. An event that the view already contains changes nothing. Throws Gap if an event is
+ * missing.
  * @param {JobView} view
- * @param {number | null} id null for `connected`, which is not part of the log
+ * @param {number | null} id null for `connected`, which is not in the log
  * @param {StreamEvent} event
- * @param {number | null} at when it happened, in milliseconds since 1970; null when nobody was watching then
+ * @param {number | null} at the time of the event in milliseconds since 1970; null if it is unknown
  * @returns {JobView}
  */
 export function fold(view, id, event, at) {
@@ -89,7 +90,7 @@ function changes(view, id, event, at) {
   switch (event.type) {
     case "stage": {
       const { stage: name, index, of, attempt } = event;
-      return { stage: name, attempt, stages: beginStage(view.stages, { name, index, of, attempt }, at) };
+      return { stage: name, attempt, stages: startStage(view.stages, { name, index, of, attempt }, at) };
     }
     case "progress":
       return { progress: event.progress };
@@ -102,9 +103,9 @@ function changes(view, id, event, at) {
     case "reset": {
       const { text, progress, reason, message, attempt, retryCount } = event;
       const resets = [...view.resets, { id, reason, message, attempt, retryCount }];
-      // A job that is resumed goes on in the log that had ended.
-      const again = { outcome: null, result: null, failure: null };
-      return { text, progress, attempt, retryCount, resets, ...again, stages: reopen(view.stages) };
+      // A resumed job appends to the log in which it had ended.
+      const reopened = { outcome: null, result: null, failure: null };
+      return { text, progress, attempt, retryCount, resets, ...reopened, stages: reopen(view.stages) };
     }
     case "snapshot": {
       const { text, progress, stage, items } = event;
@@ -119,13 +120,13 @@ function changes(view, id, event, at) {
     case "cancelled":
       return { outcome: "cancelled", stages: endStages(view.stages, "cancelled", at) };
     default:
-      // An event of a newer server: its id counts, so that the ones after it are no gap.
+      // An event type of a newer server. Its id counts, so that the next event is not a gap.
       return {};
   }
 }
 
 /**
- * What the API answers of a job, as a view: for a job that has ended, and for whoever follows on from `lastEventId`.
+ * Return the view of a job from the API's response.
  * @param {JobDetail} job
  * @returns {JobView}
  */
@@ -133,7 +134,7 @@ export function viewOf(job) {
   /** @type {Partial<Record<string, JobView["outcome"]>>} */
   const outcomes = { completed: "complete", failed: "error", cancelled: "cancelled" };
   return {
-    ...NOTHING_YET,
+    ...EMPTY_VIEW,
     jobId: job.jobId,
     pipeline: job.pipeline,
     lastEventId: job.lastEventId,
@@ -171,14 +172,14 @@ function withItem(items, item) {
 
 /**
  * @param {readonly StageView[]} stages
- * @param {Pick<StageView, "name" | "index" | "of" | "attempt">} begun
+ * @param {Pick<StageView, "name" | "index" | "of" | "attempt">} started
  * @param {number | null} at
  * @returns {StageView[]}
  */
-function beginStage(stages, begun, at) {
-  const before = stages.filter((each) => each.index < begun.index).map((each) => ended(each, "done", at));
-  const same = stages.find((each) => each.name === begun.name);
-  return [...before, { ...begun, status: "running", startedAt: same?.startedAt ?? at, endedAt: null }];
+function startStage(stages, started, at) {
+  const before = stages.filter((each) => each.index < started.index).map((each) => ended(each, "done", at));
+  const same = stages.find((each) => each.name === started.name);
+  return [...before, { ...started, status: "running", startedAt: same?.startedAt ?? at, endedAt: null }];
 }
 
 /**

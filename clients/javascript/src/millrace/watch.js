@@ -1,4 +1,4 @@
-/** Follows one job over as many connections as it takes: nothing lost, nothing twice, one end. */
+/** Watches one job over any number of connections: no event is lost or applied twice, and the end is reported once. */
 
 /** @import { JobAccepted, JobDetail, StreamEvent } from "../../../../docs/api/types" */
 /** @import { Connect } from "./connection.js" */
@@ -6,56 +6,56 @@
 /** @import { JobView } from "./view.js" */
 
 import { fullJitter, pause } from "./backoff.js";
-import { NothingMore } from "./connection.js";
+import { NoMoreEvents } from "./connection.js";
 import { Refused, Unreachable } from "./errors.js";
 import { LIVE, next } from "./states.js";
-import { NOTHING_YET, fold, viewOf } from "./view.js";
+import { EMPTY_VIEW, fold, viewOf } from "./view.js";
 
-/** Connections in a row that may end in something that cannot be read. */
-const UNREADABLE = 3;
+/** How many consecutive connections may fail with an unreadable stream before the watch ends. */
+const MAX_UNREADABLE = 3;
 
-/** Milliseconds. The server's heartbeats come every 15 s, so three of them are missing when a connection is given up. */
+/** In milliseconds. The server sends a heartbeat every 15 s, so after a silence of 45 s three of them are missing. */
 export const TIMES = Object.freeze({ firstWait: 1_000, silence: 45_000, idleLimit: 120_000 });
 
 /**
- * Why a watch is in the state `error`. `job`: the job itself has failed; `refused`: the API says no; `unreachable`: the
- * network or the service is in trouble; `unreadable`: what comes is not a stream of this API; `idle`: connected, but not a
- * sign of life for two minutes.
+ * Why a watch is in the state `error`. `job`: the job has failed; `refused`: the API refused a request; `unreachable`: the
+ * network or the service failed; `unreadable`: the stream is not from this API; `idle`: the watch was connected, but
+ * received neither an event nor a heartbeat for two minutes.
  * @typedef {object} Problem
  * @property {"job" | "refused" | "unreachable" | "unreadable" | "idle"} kind
  * @property {string} message
  * @property {string | null} code
  * @property {number | null} status the HTTP status of a refusal
- * @property {boolean} retryable whether trying again makes sense
+ * @property {boolean} retryable whether the same request may succeed later
  * @property {number | null} retryAfter seconds
  * @property {string | null} requestId
  */
-/** @typedef {{ jobId: string, streamUrl: string }} JobPlace */
+/** @typedef {{ jobId: string, streamUrl: string }} JobRef */
 /**
- * What a watch asks of the API; `open` is one connection to a stream.
- * @typedef {object} WatchedApi
- * @property {Connect} open
+ * The calls that a watch makes.
+ * @typedef {object} WatchApi
+ * @property {Connect} connect opens one connection to the stream
  * @property {(jobId: string) => Promise<JobDetail>} getJob
  * @property {(jobId: string) => Promise<unknown>} cancelJob
- * @property {(jobId: string) => Promise<JobPlace>} resumeJob
- * @property {() => Promise<{ id: string, release: () => void }>} slot a name for this stream's slot, unique in the tab
+ * @property {(jobId: string) => Promise<JobRef>} resumeJob
+ * @property {() => Promise<{ id: string, release: () => void }>} slot claims an id for this stream's slot, unique in the tab
  */
 /**
  * @typedef {object} WatchParts
  * @property {() => number} [now] milliseconds since 1970
  * @property {() => number} [random]
  * @property {Partial<typeof TIMES>} [times]
- * @property {Pick<Window, "addEventListener" | "removeEventListener"> | null} [page] the window, where there is one
+ * @property {Pick<Window, "addEventListener" | "removeEventListener"> | null} [page] the window; null outside a browser
  */
 
 export class Watch {
   /** @type {WatchState} */
   state = "idle";
   /** @type {JobView} */
-  view = NOTHING_YET;
+  view = EMPTY_VIEW;
   /** @type {Problem | null} */
   problem = null;
-  /** Connections lost in a row, while it is coming back. */
+  /** Consecutive connections that were lost; 0 again once an event has arrived. */
   faults = 0;
 
   #api;
@@ -65,23 +65,23 @@ export class Watch {
   #page;
   /** @type {Set<(watch: Watch) => void>} */
   #listeners = new Set();
-  /** @type {(() => Promise<JobPlace>) | null} */
+  /** @type {(() => Promise<JobRef>) | null} */
   #create = null;
-  /** @type {JobPlace | null} */
+  /** @type {JobRef | null} */
   #job = null;
-  /** Events up to this one happened before anybody watched, so nobody knows when; but the first stage began the job. */
+  /** The id of the last event before the watch began. The times of these events are unknown. */
   #history = 0;
-  /** @type {number | null} */
-  #began = null;
+  /** When the job started, which is the time of its first stage. @type {number | null} */
+  #startedAt = null;
   /** @type {AbortController | null} */
   #running = null;
   /** @type {Promise<void> | null} */
   #ended = null;
-  #cancelWanted = false;
-  #lastSign = 0;
+  #cancelRequested = false;
+  #lastActivity = 0;
 
   /**
-   * @param {WatchedApi} api
+   * @param {WatchApi} api
    * @param {WatchParts} [parts]
    */
   constructor(api, { now = Date.now, random = Math.random, times = {}, page = globalThis.window ?? null } = {}) {
@@ -97,9 +97,9 @@ export class Watch {
   }
 
   /**
-   * Tells `listener` of every change, and once at the beginning.
+   * Call `listener` now and after every change.
    * @param {(watch: Watch) => void} listener
-   * @returns {() => void} ends the telling
+   * @returns {() => void} unsubscribes it
    */
   subscribe(listener) {
     this.#listeners.add(listener);
@@ -108,42 +108,42 @@ export class Watch {
   }
 
   /**
-   * Creates the job and follows it to its end. `create` may be called again after a failure, and must then not make a
-   * second job of one that was made already.
-   * @param {() => Promise<JobPlace>} create
-   * @returns {Promise<this>} when nothing more will come by itself
+   * Create the job and follow it until it ends. `retry` calls `create` again after a failure, so `create` must use the same
+   * idempotency key every time.
+   * @param {() => Promise<JobRef>} create
+   * @returns {Promise<this>} as `settled`
    */
   async start(create) {
     this.#create = create;
     this.#job = null;
-    this.view = NOTHING_YET;
-    this.#move("create");
+    this.view = EMPTY_VIEW;
+    this.#transition("create");
     try {
       this.#job = await create();
     } catch (error) {
-      if (this.#cancelWanted) this.#move("cancelled");
+      if (this.#cancelRequested) this.#transition("cancelled");
       else this.#fail(problemOf(error));
       return this;
     }
-    // A cancellation that fails is not the end of it: the job is there to be cancelled again.
-    if (this.#cancelWanted) await this.cancel().catch(() => {});
+    // If the cancellation fails, the job exists and can be cancelled again.
+    if (this.#cancelRequested) await this.cancel().catch(() => {});
     this.#follow("connect");
     return this.settled();
   }
 
   /**
-   * Follows a job that exists, from its first event, or to the view of a job that has ended already.
+   * Follow an existing job from its first event. If the job has ended, show its final view without a stream.
    * @param {string | JobAccepted | JobDetail} job
-   * @returns {Promise<this>}
+   * @returns {Promise<this>} as `settled`
    */
   async connect(job) {
-    this.#move("connect");
+    this.#transition("connect");
     try {
       const found = typeof job === "string" ? await this.#api.getJob(job) : job;
       this.#job = found;
       if (isDetail(found)) {
         this.#history = found.lastEventId;
-        this.#began = found.startedAt === null ? null : Date.parse(found.startedAt);
+        this.#startedAt = found.startedAt === null ? null : Date.parse(found.startedAt);
         if (found.endedAt !== null) {
           this.#settle(viewOf(found));
           return this;
@@ -157,64 +157,64 @@ export class Watch {
     return this.settled();
   }
 
-  /** Ends the job: its stream says `cancelled` when it is done. Raises what stands in the way. */
+  /** Cancel the job; the stream reports the end. Throws the error of the request; a job that has already ended is no error. */
   async cancel() {
-    this.#cancelWanted = true;
-    if (this.#job === null) return; // it is being created: cancelled as soon as it has an id
+    this.#cancelRequested = true;
+    if (this.#job === null) return; // the job is being created: `start` cancels it when it has an id
     try {
       await this.#api.cancelJob(this.#job.jobId);
     } catch (error) {
-      this.#cancelWanted = false;
-      if (error instanceof Refused && error.status === 409) return; // it has just ended, as its stream will say
+      this.#cancelRequested = false;
+      if (error instanceof Refused && error.status === 409) return; // the job has just ended, and its stream reports that
       throw error;
     }
-    this.retry(); // where it was not connected, to hear of it
+    this.retry(); // a watch in the state `error` reconnects to receive the end
   }
 
-  /** Lets a failed or cancelled job go on from its last checkpoint. Raises what stands in the way. */
+  /** Resume a failed or cancelled job from its last checkpoint. Throws the error of the request. */
   async resume() {
-    if (this.#job === null) throw new Error("there is no job to resume");
+    if (this.#job === null) throw new Error("this watch has no job to resume");
     await this.#api.resumeJob(this.#job.jobId);
-    this.#cancelWanted = false;
+    this.#cancelRequested = false;
     this.view = { ...this.view, outcome: null, failure: null };
     this.#follow("connect");
   }
 
-  /** After a failure that was not the job's: comes back to the stream, or creates the job that was never made. */
+  /** In the state `error`: reconnect to the stream or, if the creation failed, create the job. */
   retry() {
     if (this.state !== "error") return;
     if (this.#job === null && this.#create !== null) void this.start(this.#create);
     else if (this.#job !== null) this.#follow("connect");
   }
 
-  /** Stops following and frees the slot; the job goes on. */
+  /** Stop following and free the stream slot. The job continues. */
   stop() {
     this.#running?.abort(new Error("stopped"));
     this.#running = null;
   }
 
   /**
-   * Resolves when nothing more will come by itself: the job has ended, the watch has failed, or it was stopped.
+   * Resolve when the view no longer changes by itself: the job has ended, the watch has failed, or it was stopped.
    * @returns {Promise<this>}
    */
   async settled() {
-    let seen = null;
-    while (seen !== this.#ended) {
-      seen = this.#ended;
-      await seen;
+    let awaited = null;
+    while (awaited !== this.#ended) {
+      awaited = this.#ended;
+      await awaited;
     }
     return this;
   }
 
   // ---- following -----------------------------------------------------------------------------------------------------
 
-  /** @param {WatchEvent | null} event what begins it, where that is not told already */
+  /** @param {WatchEvent | null} event the transition to make; null if the state is already right */
   #follow(event) {
     this.stop();
     const running = new AbortController();
     this.#running = running;
     this.faults = 0;
-    if (event !== null) this.#move(event);
+    if (event !== null) this.#transition(event);
     this.#ended = this.#run(running);
   }
 
@@ -222,21 +222,21 @@ export class Watch {
   async #run(running) {
     const { signal } = running;
     const slot = await this.#api.slot();
-    const limit = this.#limitIdleTime(running);
-    const leave = () => {
+    const stopIdleTimer = this.#startIdleTimer(running);
+    const onPageHide = () => {
       running.abort(new Error("the page is gone"));
-      // It may be shown again as it was, from the browser's back-forward cache.
+      // The browser may show the page again from its back-forward cache, with this watch in memory.
       this.#page?.addEventListener("pageshow", () => this.#running === running && this.#follow("lost"), {
         once: true,
       });
     };
-    this.#page?.addEventListener("pagehide", leave);
+    this.#page?.addEventListener("pagehide", onPageHide);
     try {
       await this.#connections(slot.id, signal);
     } finally {
-      limit();
+      stopIdleTimer();
       slot.release();
-      this.#page?.removeEventListener("pagehide", leave);
+      this.#page?.removeEventListener("pagehide", onPageHide);
     }
   }
 
@@ -245,29 +245,29 @@ export class Watch {
    * @param {AbortSignal} signal
    */
   async #connections(tab, signal) {
-    const job = /** @type {JobPlace} */ (this.#job);
+    const job = /** @type {JobRef} */ (this.#job);
     const wait = { base: this.#times.firstWait };
     while (!signal.aborted) {
       /** @type {unknown} */
       let fault = null;
-      const began = this.#now();
+      const openedAt = this.#now();
       try {
         if (await this.#connection(job.streamUrl, tab, signal, wait)) return;
       } catch (error) {
         if (signal.aborted) return;
-        if (error instanceof NothingMore) return this.#catchUp(job.jobId);
-        if (error instanceof Refused || (this.faults >= UNREADABLE && !(error instanceof Unreachable))) {
+        if (error instanceof NoMoreEvents) return this.#catchUp(job.jobId);
+        if (error instanceof Refused || (this.faults >= MAX_UNREADABLE && !(error instanceof Unreachable))) {
           return this.#fail(problemOf(error));
         }
         fault = error;
       }
       if (signal.aborted) return;
-      // The server ends a connection after its window: that is no fault, unless it happens at once.
-      this.faults = fault === null && this.#now() - began >= wait.base ? 0 : this.faults + 1;
-      this.#move("lost");
+      // The server ends every connection after its time window. That is a fault only if it happens immediately.
+      this.faults = fault === null && this.#now() - openedAt >= wait.base ? 0 : this.faults + 1;
+      this.#transition("lost");
       if (this.faults === 0) continue;
-      const asked = fault instanceof Unreachable ? (fault.retryAfter ?? 0) * 1000 : 0;
-      await pause(Math.max(asked, fullJitter(wait.base, this.faults, this.#random)), signal, (end) => {
+      const requested = fault instanceof Unreachable ? (fault.retryAfter ?? 0) * 1000 : 0;
+      await pause(Math.max(requested, fullJitter(wait.base, this.faults, this.#random)), signal, (end) => {
         this.#page?.addEventListener("online", end);
         return () => this.#page?.removeEventListener("online", end);
       });
@@ -275,7 +275,7 @@ export class Watch {
   }
 
   /**
-   * One connection, to its end; true when the job has ended.
+   * Read one connection until it ends. Return true if the job has ended.
    * @param {string} url
    * @param {string} tab
    * @param {AbortSignal} signal
@@ -283,41 +283,41 @@ export class Watch {
    */
   async #connection(url, tab, signal, wait) {
     const silent = new AbortController();
-    let heard = setTimeout(() => {}, 0);
-    const listen = () => {
-      clearTimeout(heard);
-      heard = setTimeout(() => silent.abort(new Unreachable("the connection is silent")), this.#times.silence);
+    let timer = setTimeout(() => {}, 0);
+    const restartTimer = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => silent.abort(new Unreachable("the server sent no heartbeat")), this.#times.silence);
     };
-    listen();
+    restartTimer();
     try {
       const after = this.view.lastEventId;
-      const opened = this.#api.open({ url, after, tab, signal: AbortSignal.any([signal, silent.signal]) });
-      for await (const part of opened) {
-        listen();
-        this.#lastSign = this.#now();
+      const parts = this.#api.connect({ url, after, tab, signal: AbortSignal.any([signal, silent.signal]) });
+      for await (const part of parts) {
+        restartTimer();
+        this.#lastActivity = this.#now();
         if (part.kind === "retry") wait.base = part.milliseconds;
         if (part.kind !== "event") continue;
-        if (this.#take(part)) return true;
+        if (this.#apply(part)) return true;
       }
       return false;
     } finally {
-      clearTimeout(heard);
+      clearTimeout(timer);
     }
   }
 
   /**
-   * Folds one event; true when it was the last.
+   * Fold one event into the view. Return true if it ended the job.
    * @param {{ type: string, data: string, id: string }} part
    */
-  #take(part) {
+  #apply(part) {
     const event = /** @type {StreamEvent} */ (JSON.parse(part.data));
     const id = event.type === "connected" ? null : Number(part.id);
-    const past = event.type === "stage" && event.index === 1 && event.attempt === 1 ? this.#began : null;
-    const at = id !== null && id <= this.#history ? past : this.#now();
+    const knownStart = event.type === "stage" && event.index === 1 && event.attempt === 1 ? this.#startedAt : null;
+    const at = id !== null && id <= this.#history ? knownStart : this.#now();
     const view = fold(this.view, id, event, at);
     if (event.type === "connected") {
       this.view = view;
-      this.#move("opened");
+      this.#transition("opened");
       return false;
     }
     if (view !== this.view) this.faults = 0;
@@ -326,12 +326,12 @@ export class Watch {
       return true;
     }
     this.view = view;
-    this.#tell();
+    this.#notify();
     return false;
   }
 
   /**
-   * What the server has no more events for: the job has ended while nobody was connected.
+   * Fetch the final view of a job that ended while the watch was not connected.
    * @param {string} jobId
    */
   async #catchUp(jobId) {
@@ -344,20 +344,21 @@ export class Watch {
   }
 
   /**
-   * Ends the watch after two minutes without a sign of life, whatever the reason; answers how to stop that.
+   * End the watch after two minutes without an event or a heartbeat.
    * @param {AbortController} running
+   * @returns {() => void} stops the timer
    */
-  #limitIdleTime(running) {
+  #startIdleTimer(running) {
     const limit = this.#times.idleLimit;
-    this.#lastSign = this.#now();
-    let due = this.#lastSign + limit;
+    this.#lastActivity = this.#now();
+    let due = this.#lastActivity + limit;
     /** @type {ReturnType<typeof setTimeout>} */
     let timer;
     const check = () => {
       const now = this.#now();
-      // A timer that is this late belongs to a machine that slept: it has had no time to hear anything.
-      if (now - due > limit / 4) this.#lastSign = now;
-      due = this.#lastSign + limit;
+      // A timer this late means that the machine was asleep and could not receive anything.
+      if (now - due > limit / 4) this.#lastActivity = now;
+      due = this.#lastActivity + limit;
       if (now < due) {
         timer = setTimeout(check, due - now);
         return;
@@ -367,7 +368,7 @@ export class Watch {
       this.#fail({
         ...NO_PROBLEM,
         kind: connected ? "idle" : "unreachable",
-        message: connected ? "Nothing has been heard of the job for two minutes." : "The server cannot be reached.",
+        message: connected ? "The stream sent neither an event nor a heartbeat for two minutes." : "The server cannot be reached.",
         retryable: true,
       });
     };
@@ -377,29 +378,29 @@ export class Watch {
 
   // ---- changes -------------------------------------------------------------------------------------------------------
 
-  /** @param {JobView} view with an outcome, or of a job that goes on */
+  /** @param {JobView} view of an ended job, or of one that was resumed in the meantime */
   #settle(view) {
     this.view = view;
     if (view.outcome === "error") this.#fail(problemOfJob(view));
-    else if (view.outcome === "cancelled") this.#move("cancelled");
-    else if (view.outcome === "complete") this.#move("completed");
+    else if (view.outcome === "cancelled") this.#transition("cancelled");
+    else if (view.outcome === "complete") this.#transition("completed");
     else this.#follow(null);
   }
 
   /** @param {Problem} problem */
   #fail(problem) {
     this.problem = problem;
-    this.#move("failed");
+    this.#transition("failed");
   }
 
   /** @param {WatchEvent} event */
-  #move(event) {
+  #transition(event) {
     this.state = next(this.state, event);
     if (this.state !== "error") this.problem = null;
-    this.#tell();
+    this.#notify();
   }
 
-  #tell() {
+  #notify() {
     for (const listener of this.#listeners) listener(this);
   }
 }
