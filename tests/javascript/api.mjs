@@ -1,4 +1,4 @@
-/** A server for the client's tests: answers in the API's words, streams as its stream does. */
+/** A fake server for the client's tests: responses in the API's envelope, and event streams. */
 
 const META = { requestId: "request-1", traceId: null, timestamp: "", durationMs: 1, operation: "unknown", entity: "none" };
 const encoder = new TextEncoder();
@@ -18,7 +18,7 @@ export function refusal(status, code, { retryable = false, retryAfter = null, fi
   );
 }
 
-/** What `fetch` raises when the network is down. */
+/** The error that `fetch` rejects with if the network is down. */
 export class NoNetwork extends TypeError {}
 
 /** @param {number | null} id @param {Record<string, unknown>} event */
@@ -29,7 +29,7 @@ export function frame(id, event) {
 export const CONNECTED = frame(null, { type: "connected", jobId: "job_1", pipeline: "suggestion", lastEventId: 0 });
 
 /**
- * A stream of these texts; then it ends, breaks, or stays open until it is cancelled.
+ * A response that streams these texts and then ends, breaks, or stays open until it is cancelled.
  * @param {string[]} texts @param {"end" | "break" | "open"} then
  */
 export function stream(texts, then = "end") {
@@ -47,24 +47,24 @@ export function stream(texts, then = "end") {
 }
 
 /**
- * A `fetch` that answers from a list, each an answer, an Error to raise, or a function of the request; `asked` keeps
- * what it was asked for.
- * @param {unknown[]} answers
+ * A `fetch` that takes its responses from a list: each is a response, an Error to reject with, or a function of the request
+ * that returns one of these. `requests` records every request, `left` has the responses that were not used.
+ * @param {unknown[]} responses
  */
-export function server(answers) {
-  const waiting = [...answers];
-  const asked = [];
+export function server(responses) {
+  const left = [...responses];
+  const requests = [];
   const fetcher = async (url, request = {}) => {
     request.signal?.throwIfAborted();
-    asked.push({ url: String(url), method: request.method ?? "GET", headers: request.headers ?? {}, body: request.body });
-    let answer = waiting.shift();
-    if (answer === undefined) throw new Error(`nobody expected ${request.method ?? "GET"} ${url}`);
-    if (typeof answer === "function") answer = await answer(request);
-    if (answer instanceof Error) throw answer;
+    requests.push({ url: String(url), method: request.method ?? "GET", headers: request.headers ?? {}, body: request.body });
+    let response = left.shift();
+    if (response === undefined) throw new Error(`the test expects no ${request.method ?? "GET"} ${url}`);
+    if (typeof response === "function") response = await response(request);
+    if (response instanceof Error) throw response;
     const { signal } = request;
-    if (!signal || answer.headers.get("content-type") !== "text/event-stream") return answer;
-    // As the real one does: whoever aborts the request breaks the body that is still being read.
-    return new Response(answer.body.pipeThrough(new TransformStream(), { signal }), answer);
+    if (!signal || response.headers.get("content-type") !== "text/event-stream") return response;
+    // As in a real fetch, aborting the request breaks the body that is still being read.
+    return new Response(response.body.pipeThrough(new TransformStream(), { signal }), response);
   };
-  return { fetch: fetcher, asked, left: waiting };
+  return { fetch: fetcher, requests, left };
 }

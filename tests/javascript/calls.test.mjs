@@ -1,4 +1,4 @@
-/** Calls of the API: the envelope, refusals told apart from faults, and creations that make one job only. */
+/** Requests to the API: the envelope, refusals and faults, and creations that are repeated without a second job. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,50 +8,50 @@ import { NoNetwork, refusal, server, success } from "./api.mjs";
 
 const ACCEPTED = { jobId: "job_1", status: "pending", statusUrl: "", streamUrl: "http://stream/jobs/job_1/stream" };
 
-function client(answers, token = "token-1") {
-  const { fetch, asked, left } = server(answers);
-  return { millrace: new Millrace({ api: "http://api/", token, fetch }), asked, left };
+function client(responses, token = "token-1") {
+  const { fetch, requests, left } = server(responses);
+  return { millrace: new Millrace({ api: "http://api/", token, fetch }), requests, left };
 }
 
-test("a call carries the token in its header, and its filters in the query where they are given", async () => {
-  const { millrace, asked } = client([success({ jobs: [], cursor: null })]);
+test("a call sends the token in its header, and the given filters in its query", async () => {
+  const { millrace, requests } = client([success({ jobs: [], cursor: null })]);
 
   assert.deepEqual(await millrace.listJobs({ status: "failed", pipeline: "", cursor: null, limit: 5 }), {
     jobs: [],
     cursor: null,
   });
-  assert.equal(asked[0].url, "http://api/jobs?status=failed&limit=5");
-  assert.equal(asked[0].headers.Authorization, "Bearer token-1");
+  assert.equal(requests[0].url, "http://api/jobs?status=failed&limit=5");
+  assert.equal(requests[0].headers.Authorization, "Bearer token-1");
 });
 
-test("an id is one segment of the path, whatever is in it", async () => {
-  const { millrace, asked } = client([success({})]);
+test("an id is one segment of the path, whatever characters it has", async () => {
+  const { millrace, requests } = client([success({})]);
   await millrace.getJob("../secrets?x");
-  assert.equal(asked[0].url, "http://api/jobs/..%2Fsecrets%3Fx");
+  assert.equal(requests[0].url, "http://api/jobs/..%2Fsecrets%3Fx");
 });
 
-test("a creation whose answer was lost is repeated with the same key", async () => {
-  const { millrace, asked } = client([new NoNetwork("reset"), new NoNetwork("reset"), success(ACCEPTED, 202)]);
+test("a creation whose response was lost is repeated with the same key", async () => {
+  const { millrace, requests } = client([new NoNetwork("reset"), new NoNetwork("reset"), success(ACCEPTED, 202)]);
 
   assert.equal((await millrace.createJob("suggestion", { pageOrComponent: "x" })).jobId, "job_1");
 
-  const keys = asked.map((each) => each.headers["Idempotency-Key"]);
-  assert.equal(asked.length, 3);
+  const keys = requests.map((each) => each.headers["Idempotency-Key"]);
+  assert.equal(requests.length, 3);
   assert.equal(new Set(keys).size, 1);
   assert.ok(keys[0].length >= 16);
-  assert.deepEqual(JSON.parse(asked[2].body), { pipeline: "suggestion", input: { pageOrComponent: "x" } });
+  assert.deepEqual(JSON.parse(requests[2].body), { pipeline: "suggestion", input: { pageOrComponent: "x" } });
 });
 
 test("two creations have two keys", async () => {
-  const { millrace, asked } = client([success(ACCEPTED, 202), success(ACCEPTED, 202)]);
+  const { millrace, requests } = client([success(ACCEPTED, 202), success(ACCEPTED, 202)]);
   await millrace.createJob("suggestion", {});
   await millrace.createJob("suggestion", {});
-  assert.notEqual(asked[0].headers["Idempotency-Key"], asked[1].headers["Idempotency-Key"]);
+  assert.notEqual(requests[0].headers["Idempotency-Key"], requests[1].headers["Idempotency-Key"]);
 });
 
-test("a watch that tries again to create its job does so with the same key", async () => {
+test("a watch that is retried creates its job with the same key", async () => {
   const down = Array.from({ length: 4 }, () => refusal(503, "STORAGE_UNAVAILABLE", { retryable: true }));
-  const { millrace, asked } = client([...down, refusal(422, "VALIDATION_FAILED")]);
+  const { millrace, requests } = client([...down, refusal(422, "VALIDATION_FAILED")]);
   const watch = millrace.startJob("suggestion", {});
   await until(watch, "error");
   assert.deepEqual([watch.problem.kind, watch.problem.retryable], ["unreachable", true]);
@@ -61,13 +61,13 @@ test("a watch that tries again to create its job does so with the same key", asy
   await until(watch, "error");
 
   assert.equal(watch.problem.kind, "refused");
-  assert.equal(asked.length, 5);
-  assert.equal(new Set(asked.map((each) => each.headers["Idempotency-Key"])).size, 1);
+  assert.equal(requests.length, 5);
+  assert.equal(new Set(requests.map((each) => each.headers["Idempotency-Key"])).size, 1);
 });
 
-test("a refusal is not tried again, and names the fields and when to come back", async () => {
+test("a refusal is not repeated, and has the fields and the time to wait", async () => {
   const fields = [{ field: "input.featureType", rule: "should be one of …" }];
-  const { millrace, asked } = client([refusal(422, "VALIDATION_FAILED", { fields })]);
+  const { millrace, requests } = client([refusal(422, "VALIDATION_FAILED", { fields })]);
 
   await assert.rejects(millrace.createJob("suggestion", {}), (error) => {
     assert.ok(error instanceof Refused);
@@ -79,68 +79,68 @@ test("a refusal is not tried again, and names the fields and when to come back",
     ]);
     return true;
   });
-  assert.equal(asked.length, 1);
+  assert.equal(requests.length, 1);
 
   const limited = client([refusal(429, "RATE_LIMIT_EXCEEDED", { retryAfter: 17 })]);
   await assert.rejects(limited.millrace.createJob("suggestion", {}), { name: "Refused", retryAfter: 17 });
 });
 
-test("a job that was made but could not start is a refusal: another try would answer the same", async () => {
+test("a job that was created but could not start is a refusal, because a repeat returns the same", async () => {
   const { millrace } = client([refusal(503, "EXECUTION_NOT_STARTED", { retryable: true, jobId: "job_1" })]);
   await assert.rejects(millrace.createJob("suggestion", {}), { name: "Refused", code: "EXECUTION_NOT_STARTED" });
 });
 
-test("what may do harm when repeated is asked for once", async () => {
-  const { millrace, asked } = client([new NoNetwork("reset")]);
+test("a request that is unsafe to repeat is sent once", async () => {
+  const { millrace, requests } = client([new NoNetwork("reset")]);
   await assert.rejects(millrace.resumeJob("job_1"), Unreachable);
-  assert.equal(asked.length, 1);
+  assert.equal(requests.length, 1);
 });
 
-test("API Gateway's own words are understood: its 401 is a refusal, its 429 and 503 are faults of the moment", async () => {
+test("of API Gateway's own responses, a 401 is a refusal, and a 429 and a 503 are temporary faults", async () => {
   const gateway = (status) => Response.json({ message: "Unauthorized" }, { status });
-  const { millrace, asked } = client([gateway(429), gateway(503), gateway(401)]);
+  const { millrace, requests } = client([gateway(429), gateway(503), gateway(401)]);
 
   await assert.rejects(millrace.getJob("job_1"), { name: "Refused", code: "UNAUTHENTICATED", status: 401 });
-  assert.equal(asked.length, 3);
+  assert.equal(requests.length, 3);
 });
 
-test("an answer of something that is not this API is unreadable", async () => {
+test("a response from another server is unreadable", async () => {
   const page = new Response("<html>", { headers: { "Content-Type": "text/html" } });
   await assert.rejects(client([page]).millrace.resumeJob("job_1"), Unreadable);
   await assert.rejects(client([new Response("", { status: 418 })]).millrace.resumeJob("job_1"), Unreadable);
 });
 
-test("a token that was refused is replaced once, and only where there is a better one", async () => {
+test("a refused token is replaced once, and only by a different one", async () => {
   const stale = [];
   const token = (old) => {
     stale.push(old);
     return old === undefined ? "old" : "new";
   };
-  const { millrace, asked } = client([refusal(401, "UNAUTHENTICATED"), success({})], token);
+  const { millrace, requests } = client([refusal(401, "UNAUTHENTICATED"), success({})], token);
   await millrace.resumeJob("job_1");
-  assert.deepEqual(asked.map((each) => each.headers.Authorization), ["Bearer old", "Bearer new"]);
+  assert.deepEqual(requests.map((each) => each.headers.Authorization), ["Bearer old", "Bearer new"]);
   assert.deepEqual(stale, [undefined, "old"]);
 
   const same = client([refusal(401, "UNAUTHENTICATED")], () => "old");
   await assert.rejects(same.millrace.resumeJob("job_1"), { name: "Refused", status: 401 });
-  assert.equal(same.asked.length, 1);
+  assert.equal(same.requests.length, 1);
 });
 
-test("who gives up waiting hears of nothing else", async () => {
-  const { millrace, asked } = client([new NoNetwork("reset")]);
-  const abandon = new AbortController();
-  const creation = millrace.createJob("suggestion", {}, { signal: abandon.signal });
-  abandon.abort(new Error("enough"));
+test("an aborted call rejects with the reason of the abort", async () => {
+  const { millrace, requests } = client([new NoNetwork("reset")]);
+  const abort = new AbortController();
+  const creation = millrace.createJob("suggestion", {}, { signal: abort.signal });
+  abort.abort(new Error("enough"));
   await assert.rejects(creation, /enough/);
-  assert.ok(asked.length <= 1);
+  assert.ok(requests.length <= 1);
 });
 
-/** Resolves when the watch is in the state, or was when asked. */
-export function until(watch, state) {
+/** Resolve when the watch is in the state. */
+function until(watch, state) {
   return new Promise((resolve) => {
-    const forget = watch.subscribe(() => {
+    const unsubscribe = watch.subscribe(() => {
       if (watch.state !== state) return;
-      queueMicrotask(() => forget());
+      queueMicrotask(() => unsubscribe());
       resolve(watch);
     });
   });

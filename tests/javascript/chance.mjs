@@ -1,4 +1,4 @@
-/** Chance that repeats: a seeded generator, so that a failing case can be found again. */
+/** Seeded random numbers, so that a failing case can be repeated. */
 
 /**
  * Uniform numbers in [0, 1): mulberry32 (https://gist.github.com/tommyettinger/46a874533244883189143505d203312c).
@@ -15,7 +15,7 @@ export function seeded(seed) {
 }
 
 /**
- * The text cut at places chosen by `random`, between any two UTF-16 units.
+ * Cut the text at positions chosen by `random`, between any two UTF-16 units.
  * @param {string} text
  * @param {() => number} random
  */

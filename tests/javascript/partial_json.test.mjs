@@ -1,4 +1,4 @@
-/** JSON that is still being written: every beginning of a document reads as a beginning of its value. */
+/** Unfinished JSON: every prefix of a document is parsed as a prefix of its value. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,20 +6,20 @@ import { test } from "node:test";
 import { parsePartial } from "../../functions/console/static/core/app/partial_json.js";
 import { seeded } from "./chance.mjs";
 
-test("what is finished reads as JSON does", () => {
+test("a complete document is parsed as JSON.parse does", () => {
   for (const text of ['{"a": [1, -2.5e3, true, null, "x\\n\\u00e9\\"/"]}', "[]", "{}", '""', " [ {} , [] ] ", "false"]) {
     assert.deepEqual(parsePartial(text), JSON.parse(text), text);
   }
 });
 
-test("a string is there as far as it goes, an escape only when it is whole", () => {
+test("an unfinished string has its text so far, and no unfinished escape sequence", () => {
   assert.deepEqual(parsePartial('{"title": "Saved vi'), { title: "Saved vi" });
   assert.deepEqual(parsePartial('{"title": "a\\'), { title: "a" });
   assert.deepEqual(parsePartial('{"title": "a\\u00e'), { title: "a" });
   assert.deepEqual(parsePartial('{"title": "a\\u00e9'), { title: "aé" });
 });
 
-test("what is not certain yet is left out: a key alone, a number or a word that may go on", () => {
+test("a key without a value, an unfinished number and an unfinished literal are omitted", () => {
   for (const [text, value] of [
     ['{"a": 1, "b', { a: 1 }],
     ['{"a": 1, "b"', { a: 1 }],
@@ -35,7 +35,7 @@ test("what is not certain yet is left out: a key alone, a number or a word that 
   }
 });
 
-test("what is no JSON is read as far as it is, and never for ever", () => {
+test("text that is not JSON is parsed up to the error, and always ends", () => {
   assert.equal(parsePartial("Sorry, I cannot"), undefined);
   assert.deepEqual(parsePartial('{"a": 1; "b": 2}'), { a: 1 });
   assert.deepEqual(parsePartial("[,,,]"), []);
@@ -43,26 +43,26 @@ test("what is no JSON is read as far as it is, and never for ever", () => {
   assert.deepEqual(parsePartial('["\\q"]'), [""]);
 });
 
-test("a key that objects have by birth is a key like any other", () => {
+test("a key that is a property of every object is an ordinary key", () => {
   const value = parsePartial('{"__proto__": {"polluted": "yes"}}');
   assert.equal({}.polluted, undefined);
   assert.deepEqual(Object.keys(value), ["__proto__"]);
 });
 
-/** Whether a value may become another by going on. */
-function begins(part, whole) {
+/** Whether the value is a prefix of another. */
+function isPrefix(part, whole) {
   if (part === undefined) return true;
   if (typeof part === "string") return typeof whole === "string" && whole.startsWith(part);
   if (Array.isArray(part)) {
-    return Array.isArray(whole) && part.length <= whole.length && part.every((each, index) => begins(each, whole[index]));
+    return Array.isArray(whole) && part.length <= whole.length && part.every((each, index) => isPrefix(each, whole[index]));
   }
   if (typeof part === "object" && part !== null) {
-    return Object.entries(part).every(([key, value]) => key in whole && begins(value, whole[key]));
+    return Object.entries(part).every(([key, value]) => key in whole && isPrefix(value, whole[key]));
   }
   return part === whole;
 }
 
-test("every beginning of every document is the beginning of its value, and grows with it", () => {
+test("every prefix of a random document is parsed as a prefix of its value, and grows with it", () => {
   for (let seed = 1; seed <= 200; seed += 1) {
     const random = seeded(seed);
     const any = (depth) => {
@@ -78,8 +78,8 @@ test("every beginning of every document is the beginning of its value, and grows
     let before;
     for (let length = 0; length <= text.length; length += 1) {
       const part = parsePartial(text.slice(0, length));
-      assert.ok(begins(part, whole), `seed ${seed}: ${text.slice(0, length)}`);
-      assert.ok(before === undefined || begins(before, part), `seed ${seed} shrank at ${text.slice(0, length)}`);
+      assert.ok(isPrefix(part, whole), `seed ${seed}: ${text.slice(0, length)}`);
+      assert.ok(before === undefined || isPrefix(before, part), `seed ${seed} shrank at ${text.slice(0, length)}`);
       before = part;
     }
     if (typeof whole !== "number") assert.deepEqual(before, whole);

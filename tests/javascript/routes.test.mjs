@@ -1,4 +1,4 @@
-/** The client asks for routes that the API has, and for every one of them. */
+/** The client's methods and the API's operations: one for each. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const METHODS = ["get", "post", "put", "patch", "delete"];
 const DESCRIBED = Object.entries(DOCUMENT.paths).flatMap(([path, item]) =>
   METHODS.filter((method) => method in item).map((method) => `${method.toUpperCase()} ${path}`),
 );
-/** One call of everything the client can do; an id stands for the parameter of its name. */
+/** The arguments of one call of every method; an id stands for the path parameter of its name. */
 const CALLS = {
   createJob: ["suggestion", {}],
   getJob: ["{jobId}"],
@@ -33,20 +33,20 @@ const CALLS = {
   deleteAgent: ["{agentId}"],
 };
 
-test("every operation of the API has its method, and no method asks for anything else", async () => {
-  const asked = new Set();
+test("every operation of the API has a method, and every method an operation", async () => {
+  const called = new Set();
   for (const [name, parameters] of Object.entries(CALLS)) {
     const api = server([success({})]);
     await new Millrace({ api: "http://api", token: "t", fetch: api.fetch })[name](...parameters);
-    const [{ method, url }] = api.asked;
-    asked.add(`${method} ${decodeURIComponent(new URL(url).pathname)}`);
+    const [{ method, url }] = api.requests;
+    called.add(`${method} ${decodeURIComponent(new URL(url).pathname)}`);
   }
   const api = server([stream([])]);
   const watch = new Millrace({ api: "http://api", token: "t", fetch: api.fetch }).newWatch();
   void watch.connect({ jobId: "{jobId}", streamUrl: "http://stream/jobs/{jobId}/stream" });
-  while (api.asked.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  while (api.requests.length === 0) await new Promise((resolve) => setTimeout(resolve));
   watch.stop();
-  asked.add(`${api.asked[0].method} ${decodeURIComponent(new URL(api.asked[0].url).pathname)}`);
+  called.add(`${api.requests[0].method} ${decodeURIComponent(new URL(api.requests[0].url).pathname)}`);
 
-  assert.deepEqual([...asked].sort(), DESCRIBED.sort());
+  assert.deepEqual([...called].sort(), DESCRIBED.sort());
 });

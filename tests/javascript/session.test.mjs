@@ -1,4 +1,4 @@
-/** Signing in: what is asked of the provider, and what of its answers is believed. */
+/** Signing in: the requests to the provider, and the checks of its responses. */
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -13,9 +13,9 @@ const DISCOVERY = {
   end_session_endpoint: `${ISSUER}/logout`,
 };
 const real = { fetch: globalThis.fetch };
-let asked;
-let answers;
-let left;
+let requests;
+let responses;
+let visited;
 
 function storage() {
   const kept = new Map();
@@ -28,18 +28,18 @@ function storage() {
 }
 
 beforeEach(() => {
-  asked = [];
-  answers = [];
-  left = [];
+  requests = [];
+  responses = [];
+  visited = [];
   globalThis.sessionStorage = storage();
   globalThis.localStorage = storage();
-  globalThis.location = { origin: "https://app.example", assign: (to) => void left.push(new URL(to, "https://app.example")) };
+  globalThis.location = { origin: "https://app.example", assign: (to) => void visited.push(new URL(to, "https://app.example")) };
   globalThis.fetch = async (url, request) => {
     if (String(url).endsWith("openid-configuration")) return Response.json(DISCOVERY);
-    asked.push(Object.fromEntries(request.body));
-    const answer = answers.shift();
-    if (answer === undefined) throw new Error("nobody expected this");
-    return answer instanceof Response ? answer : Response.json(answer);
+    requests.push(Object.fromEntries(request.body));
+    const response = responses.shift();
+    if (response === undefined) throw new Error("the test expects no request");
+    return response instanceof Response ? response : Response.json(response);
   };
 });
 
@@ -52,100 +52,100 @@ const tokens = (claims = {}, more = {}) => ({
 });
 const session = () => new Session({ issuer: ISSUER, clientId: "client-1" });
 
-/** A session that has left to sign in, and what it has asked for. */
-async function gone(to = "/console/jobs/job_1") {
-  const begun = session();
-  await begun.signIn(to);
-  return { begun, wish: left.at(-1).searchParams };
+/** A session that has started to sign in, and the parameters of its request. */
+async function started(to = "/console/jobs/job_1") {
+  const signingIn = session();
+  await signingIn.signIn(to);
+  return { signingIn, parameters: visited.at(-1).searchParams };
 }
 
 async function signedIn(more = {}) {
-  const { begun, wish } = await gone();
-  answers.push(tokens({ nonce: wish.get("nonce") }, more));
-  await begun.finishSignIn(new URLSearchParams({ code: "code-1", state: wish.get("state") }));
-  return begun;
+  const { signingIn, parameters } = await started();
+  responses.push(tokens({ nonce: parameters.get("nonce") }, more));
+  await signingIn.finishSignIn(new URLSearchParams({ code: "code-1", state: parameters.get("state") }));
+  return signingIn;
 }
 
-test("the provider is asked for a code that only this tab can redeem, and leads back to the page that was wanted", async () => {
-  const { begun, wish } = await gone();
-  assert.equal(left[0].origin + left[0].pathname, DISCOVERY.authorization_endpoint);
+test("the provider returns a code that only this tab can redeem, and the browser returns to the requested page", async () => {
+  const { signingIn, parameters } = await started();
+  assert.equal(visited[0].origin + visited[0].pathname, DISCOVERY.authorization_endpoint);
   assert.deepEqual(
-    ["response_type", "client_id", "redirect_uri", "code_challenge_method"].map((name) => wish.get(name)),
+    ["response_type", "client_id", "redirect_uri", "code_challenge_method"].map((name) => parameters.get(name)),
     ["code", "client-1", "https://app.example/console/signed-in", "S256"],
   );
 
-  answers.push(tokens({ nonce: wish.get("nonce"), name: "Alice Á." }));
-  const to = await begun.finishSignIn(new URLSearchParams({ code: "code-1", state: wish.get("state") }));
+  responses.push(tokens({ nonce: parameters.get("nonce"), name: "Alice Á." }));
+  const to = await signingIn.finishSignIn(new URLSearchParams({ code: "code-1", state: parameters.get("state") }));
 
   assert.equal(to, "/console/jobs/job_1");
-  assert.equal(asked[0].code, "code-1");
-  const challenge = createHash("sha256").update(asked[0].code_verifier).digest("base64url");
-  assert.equal(wish.get("code_challenge"), challenge);
-  assert.equal(begun.user, "Alice Á.");
-  assert.equal(await begun.token(), token({ sub: "alice" }));
+  assert.equal(requests[0].code, "code-1");
+  const challenge = createHash("sha256").update(requests[0].code_verifier).digest("base64url");
+  assert.equal(parameters.get("code_challenge"), challenge);
+  assert.equal(signingIn.user, "Alice Á.");
+  assert.equal(await signingIn.token(), token({ sub: "alice" }));
 });
 
-test("no token is kept where other tabs or a later visit would find it", async () => {
+test("no token is stored where other tabs or a later visit can read it", async () => {
   await signedIn();
   assert.equal([...globalThis.localStorage.kept.values()].join().includes("head."), false);
   assert.ok(session().signedIn, "a reload of this tab");
 });
 
-test("an answer to another sign-in than this tab's is not believed, and not asked about", async () => {
-  const { begun } = await gone();
-  await assert.rejects(begun.finishSignIn(new URLSearchParams({ code: "code-1", state: "forged" })), /not started in this tab/);
+test("a response to a sign-in of another tab is rejected without a request", async () => {
+  const { signingIn } = await started();
+  await assert.rejects(signingIn.finishSignIn(new URLSearchParams({ code: "code-1", state: "forged" })), /not started in this tab/);
   await assert.rejects(session().finishSignIn(new URLSearchParams({ code: "c", state: "s" })), /not started in this tab/);
-  assert.deepEqual([asked.length, begun.signedIn], [0, false]);
+  assert.deepEqual([requests.length, signingIn.signedIn], [0, false]);
 });
 
-test("a token that was made for another sign-in is thrown away", async () => {
-  const { begun, wish } = await gone();
-  answers.push(tokens({ nonce: "another" }));
-  await assert.rejects(begun.finishSignIn(new URLSearchParams({ code: "c", state: wish.get("state") })), /another sign-in/);
+test("a token for another sign-in is discarded", async () => {
+  const { signingIn, parameters } = await started();
+  responses.push(tokens({ nonce: "another" }));
+  await assert.rejects(signingIn.finishSignIn(new URLSearchParams({ code: "c", state: parameters.get("state") })), /another sign-in/);
   assert.equal(session().signedIn, false);
 });
 
-test("a refusal of the provider is told in its words", async () => {
-  const { begun } = await gone();
+test("a refusal of the provider is shown with its description", async () => {
+  const { signingIn } = await started();
   const refusal = new URLSearchParams({ error: "access_denied", error_description: "User is disabled" });
-  await assert.rejects(begun.finishSignIn(refusal), /User is disabled/);
+  await assert.rejects(signingIn.finishSignIn(refusal), /User is disabled/);
 });
 
-test("a token that ends soon is replaced, once for all who ask at the same time", async () => {
-  const begun = await signedIn({ expires_in: 10 });
-  answers.push(tokens({}, { access_token: "second", refresh_token: undefined }));
+test("a token that expires soon is refreshed, once for all concurrent callers", async () => {
+  const current = await signedIn({ expires_in: 10 });
+  responses.push(tokens({}, { access_token: "second", refresh_token: undefined }));
 
-  assert.deepEqual(await Promise.all([begun.token(), begun.token(), begun.token()]), ["second", "second", "second"]);
-  assert.equal(asked.length, 2);
-  assert.deepEqual([asked[1].grant_type, asked[1].refresh_token], ["refresh_token", "refresh-1"]);
-  assert.equal(await begun.token(), "second");
+  assert.deepEqual(await Promise.all([current.token(), current.token(), current.token()]), ["second", "second", "second"]);
+  assert.equal(requests.length, 2);
+  assert.deepEqual([requests[1].grant_type, requests[1].refresh_token], ["refresh_token", "refresh-1"]);
+  assert.equal(await current.token(), "second");
 });
 
-test("a token that the API has refused is replaced although it looked good", async () => {
-  const begun = await signedIn();
-  answers.push(tokens({}, { access_token: "second" }));
-  assert.equal(await begun.token(await begun.token()), "second");
+test("a token that the API has refused is refreshed although it has not expired", async () => {
+  const current = await signedIn();
+  responses.push(tokens({}, { access_token: "second" }));
+  assert.equal(await current.token(await current.token()), "second");
 });
 
-test("when it cannot be replaced the user is signed out, but a network that is away signs nobody out", async () => {
-  const begun = await signedIn();
-  answers.push(new Response("", { status: 503 }));
-  await assert.rejects(begun.token(await begun.token()), { name: "Unreachable" });
-  assert.ok(begun.signedIn);
+test("a refused refresh signs the user out, a network fault does not", async () => {
+  const current = await signedIn();
+  responses.push(new Response("", { status: 503 }));
+  await assert.rejects(current.token(await current.token()), { name: "Unreachable" });
+  assert.ok(current.signedIn);
 
-  answers.push(Response.json({ error: "invalid_grant" }, { status: 400 }));
-  await assert.rejects(begun.token(await begun.token()), { name: "Refused", status: 401 });
-  assert.equal(begun.signedIn, false);
-  await assert.rejects(begun.token(), { name: "Refused", code: "UNAUTHENTICATED" });
+  responses.push(Response.json({ error: "invalid_grant" }, { status: 400 }));
+  await assert.rejects(current.token(await current.token()), { name: "Refused", status: 401 });
+  assert.equal(current.signedIn, false);
+  await assert.rejects(current.token(), { name: "Refused", code: "UNAUTHENTICATED" });
 });
 
-test("signing out forgets the tokens and ends the provider's session, in its own words and in Cognito's", async () => {
-  const begun = await signedIn();
-  await begun.signOut();
+test("signing out deletes the tokens and ends the provider's session, with OpenID Connect's and Cognito's parameters", async () => {
+  const current = await signedIn();
+  await current.signOut();
 
   assert.equal(session().signedIn, false);
-  assert.equal(begun.signedInBefore, false);
-  const to = left.at(-1);
+  assert.equal(current.signedInBefore, false);
+  const to = visited.at(-1);
   assert.equal(to.origin + to.pathname, DISCOVERY.end_session_endpoint);
   for (const name of ["post_logout_redirect_uri", "logout_uri"]) assert.equal(to.searchParams.get(name), "https://app.example/");
   assert.equal(to.searchParams.get("client_id"), "client-1");

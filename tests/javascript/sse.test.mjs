@@ -1,4 +1,4 @@
-/** The SSE parser, held to the examples of the specification and to whatever chunking chance finds. */
+/** The parser of server-sent events: the specification's examples, and random chunks. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -17,7 +17,7 @@ test("the specification's example of two lines of data is one event", () => {
   assert.deepEqual(parse("data: YHOO\ndata: +2\ndata: 10\n\n"), [event("YHOO\n+2\n10")]);
 });
 
-test("the specification's example of ids: an empty one forgets the one before, and what is unfinished is dropped", () => {
+test("the specification's example of ids: an empty id removes the previous one, and an unfinished event is dropped", () => {
   const stream = ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event";
   assert.deepEqual(parse(stream), [
     { kind: "comment", text: "test stream" },
@@ -34,19 +34,19 @@ test("one space after the colon belongs to the syntax, a second one to the value
   assert.deepEqual(parse("data:test\n\ndata: test\n\ndata:  test\n\n"), [event("test"), event("test"), event(" test")]);
 });
 
-test("an event keeps the id of the one before when it has none of its own", () => {
+test("an event without an id has the id of the previous event", () => {
   assert.deepEqual(parse("id: 7\ndata: a\n\ndata: b\n\n"), [event("a", { id: "7" }), event("b", { id: "7" })]);
 });
 
-test("an id counts although its event has no data, and one with a NULL in it does not", () => {
+test("an id without data is valid for the next event, an id with a NULL is ignored", () => {
   assert.deepEqual(parse("id: 7\n\nid: 8\0\ndata: a\n\n"), [event("a", { id: "7" })]);
 });
 
-test("an event's type is forgotten when it had no data", () => {
+test("the type of an event without data does not apply to the next one", () => {
   assert.deepEqual(parse("event: delta\n\ndata: a\n\n"), [event("a")]);
 });
 
-test("retry is digits and nothing else", () => {
+test("retry consists of digits only", () => {
   assert.deepEqual(parse("retry: 1500\nretry: 1.5\nretry: -1\nretry:\nretry: 10x\n"), [
     { kind: "retry", milliseconds: 1500 },
   ]);
@@ -56,20 +56,20 @@ test("unknown fields and a field with a space before its colon are ignored", () 
   assert.deepEqual(parse("data : x\nnonsense: y\nDATA: z\ndata: a\n\n"), [event("a")]);
 });
 
-test("a comment ends no event: the heartbeat between its lines is a sign of life only", () => {
+test("a comment does not end an event", () => {
   assert.deepEqual(parse("data: a\n: heartbeat\ndata: b\n\n"), [{ kind: "comment", text: "heartbeat" }, event("a\nb")]);
 });
 
-test("one byte order mark at the beginning is not part of the first field, a second one is", () => {
+test("a byte order mark at the start is skipped, a second one is part of the field", () => {
   assert.deepEqual(parse("\uFEFFdata: a\n\n\uFEFFdata: b\n\ndata: c\n\n"), [event("a"), event("c")]);
   assert.deepEqual(parse("\uFEFF\uFEFFdata: a\n\n"), []);
 });
 
-test("a part comes as soon as its last character is there", () => {
+test("a part is yielded as soon as its last character has arrived", () => {
   const parser = new SseParser();
   assert.deepEqual([...parser.feed("data: a\r")], []);
   assert.deepEqual([...parser.feed("\r")], [event("a")]);
-  assert.deepEqual([...parser.feed("\n")], [], "the line feed belongs to the line end before it");
+  assert.deepEqual([...parser.feed("\n")], [], "the line feed belongs to the previous line end");
   assert.deepEqual([...parser.feed("data: b\n\n")], [event("b")]);
 });
 
@@ -78,7 +78,7 @@ const LINES = [
   ...["id: 1", "id", "id: 2\0", "retry: 20", "retry: x", ": beat", ":", "", "", "", "other: z", "\uFEFFdata: w"],
 ];
 
-test("the chunking makes no difference, whatever the lines and their ends", () => {
+test("random lines are parsed alike in any chunks and with any line ends", () => {
   for (let seed = 1; seed <= 500; seed += 1) {
     const random = seeded(seed);
     const pick = (options) => options[Math.floor(random() * options.length)];

@@ -1,4 +1,4 @@
-/** The tab's id: kept by a reload, not shared by a duplicate. */
+/** The tab's id: a reload keeps it, a duplicated tab gets another. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,7 +10,7 @@ function storage(entries = {}) {
   return { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value), kept };
 }
 
-/** Web Locks, as far as they are needed: exclusive, in order, given up when the signal says so. */
+/** The part of the Web Locks API that the client uses: exclusive locks in order, and abortable requests. */
 function lockManager() {
   const tails = new Map();
   return {
@@ -29,7 +29,7 @@ function lockManager() {
   };
 }
 
-test("a reload has the id that the page had before it", async () => {
+test("a reloaded page has the id of the page before it", async () => {
   const parts = { storage: storage(), locks: lockManager() };
   const before = await claimTab(parts);
   before.release();
@@ -37,7 +37,7 @@ test("a reload has the id that the page had before it", async () => {
   assert.equal((await claimTab(parts)).id, before.id);
 });
 
-test("a reload waits until the page it replaces is gone", async () => {
+test("a reloaded page waits until the page before it has released the id", async () => {
   const parts = { storage: storage(), locks: lockManager() };
   const before = await claimTab(parts);
   const after = claimTab(parts);
@@ -46,7 +46,7 @@ test("a reload waits until the page it replaces is gone", async () => {
   assert.equal((await after).id, before.id);
 });
 
-test("a duplicated tab, whose storage is a copy, takes an id of its own and keeps it", async () => {
+test("a duplicated tab, whose storage is a copy, takes a new id and stores it", async () => {
   const locks = lockManager();
   const original = await claimTab({ storage: storage(), locks });
   const copy = storage({ "millrace.tab": original.id });
@@ -57,7 +57,7 @@ test("a duplicated tab, whose storage is a copy, takes an id of its own and keep
   assert.equal(copy.kept.get("millrace.tab"), duplicate.id);
 });
 
-test("without storage or locks there is an id all the same", async () => {
+test("without storage or locks there is still an id", async () => {
   assert.ok((await claimTab({ storage: null, locks: null })).id.length >= 16);
   const kept = storage({ "millrace.tab": "kept" });
   assert.equal((await claimTab({ storage: kept, locks: null })).id, "kept");

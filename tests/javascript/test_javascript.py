@@ -1,4 +1,4 @@
-"""The console's JavaScript: its own tests under Node, and its types under TypeScript's compiler."""
+"""Run the JavaScript tests under Node, and check the types with TypeScript's compiler."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OLDEST_NODE = 20
 
 
 def _node(*needed: Path, otherwise: str) -> str:
-    """Where Node is; skips, or fails in CI, when it or a file it needs is missing."""
+    """Return the path of Node. If Node or a needed file is missing, skip the test, or fail it in CI."""
     node = shutil.which("node")
     if node is not None and all(file.exists() for file in needed):
         version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
@@ -36,7 +36,7 @@ def _node(*needed: Path, otherwise: str) -> str:
 
 
 @pytest.mark.parametrize("tests", sorted(HERE.glob("*.test.mjs")), ids=lambda file: file.name.split(".")[0])
-def test_the_javascript_does_what_its_own_tests_say(tests: Path) -> None:
+def test_the_javascript_tests_pass(tests: Path) -> None:
     node = _node(otherwise=f"the JavaScript tests need Node {OLDEST_NODE} or newer")
 
     ran = subprocess.run(
@@ -50,7 +50,7 @@ def test_the_javascript_does_what_its_own_tests_say(tests: Path) -> None:
 def _compile(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     node = _node(
         COMPILER,
-        otherwise="the TypeScript compiler is not installed: it takes node and `npm ci --prefix tests/typescript`",
+        otherwise="the TypeScript compiler is not installed; install Node and run `npm ci --prefix tests/typescript`",
     )
     command = [node, str(COMPILER), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -60,19 +60,19 @@ def _check(*sources: Path) -> subprocess.CompletedProcess[str]:
     return _compile(*OPTIONS, *sources)
 
 
-def test_every_module_of_the_console_fits_the_generated_types() -> None:
+def test_every_module_has_the_types_of_the_api() -> None:
     checked = _check(*sorted(STATIC.rglob("*.js")), *sorted((CLIENT / "src").rglob("*.js")))
 
     assert checked.returncode == 0, checked.stdout
 
 
-def test_a_typescript_front_end_gets_the_clients_types() -> None:
+def test_a_typescript_front_end_compiles_with_the_client() -> None:
     checked = _check(TYPESCRIPT / "client_usage.ts")
 
     assert checked.returncode == 0, checked.stdout
 
 
-def test_the_package_gives_its_types_to_a_front_end_that_compiles_no_javascript(tmp_path: Path) -> None:
+def test_the_package_has_types_for_a_front_end_without_javascript_checks(tmp_path: Path) -> None:
     package = shutil.copytree(CLIENT, tmp_path / "node_modules/@millrace/client")
     emitted = _compile("--project", CLIENT / "tsconfig.json", "--outDir", package / "build/types")
     assert emitted.returncode == 0, emitted.stdout
@@ -95,7 +95,7 @@ def test_the_console_links_to_the_client() -> None:
         assert (STATIC / name).resolve() == CLIENT / "src" / name
 
 
-def test_the_compiler_sees_a_front_end_that_misuses_the_client(tmp_path: Path) -> None:
+def test_the_compiler_refuses_a_front_end_that_misuses_the_client(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.ts"
     wrong.write_text(
         f'import {{ Millrace }} from "{CLIENT}/src/millrace.js";\n'

@@ -1,4 +1,4 @@
-/** Folding: whatever the log, and wherever connections broke, the view is the same. */
+/** The view of a job: the same for one log, wherever connections broke. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,12 +20,12 @@ const FAILED = {
   ...{ retryable: false, requestId: "request-1", traceId: null },
 };
 
-/** The view of a log, each event a second after the one before. */
+/** The view of a log whose events are one second apart. */
 function folded(events, view = EMPTY_VIEW) {
   return events.reduce((so_far, each, index) => fold(so_far, index + 1, each, index * 1000), view);
 }
 
-test("deltas add up, progress and stage are the latest", () => {
+test("the text is the sum of the deltas, progress and stage are the latest", () => {
   const view = folded([stage("generate", 1), delta("a"), progress(10), delta("b"), stage("validate", 2)]);
 
   assert.equal(view.text, "ab");
@@ -34,7 +34,7 @@ test("deltas add up, progress and stage are the latest", () => {
   assert.equal(view.lastEventId, 5);
 });
 
-test("a stage runs until the next begins, and has its times", () => {
+test("a stage runs until the next one starts, and has both times", () => {
   const view = folded([stage("generate", 1), delta("a"), stage("validate", 2), COMPLETE]);
 
   assert.deepEqual(
@@ -43,20 +43,20 @@ test("a stage runs until the next begins, and has its times", () => {
   );
 });
 
-test("nobody's guess: what happened before anybody watched has no time", () => {
+test("an event from before the watch began has no time", () => {
   const view = fold(fold(EMPTY_VIEW, 1, stage("generate", 1), null), 2, stage("validate", 2), 5);
 
   assert.deepEqual(view.stages.map((each) => [each.startedAt, each.endedAt]), [[null, 5], [5, null]]);
 });
 
-test("an event that came already changes nothing", () => {
+test("an event that the view already contains changes nothing", () => {
   const view = folded([delta("a"), delta("b")]);
 
   assert.equal(fold(view, 2, delta("b"), 9), view);
   assert.equal(fold(view, 1, delta("a"), 9), view);
 });
 
-test("an event that is missing is a gap, but for a snapshot, which stands for everything before", () => {
+test("a missing event is a gap, except before a snapshot, which replaces all earlier events", () => {
   const view = folded([delta("a")]);
   const snapshot = { type: "snapshot", text: "all", stage: "generate", progress: 40, items: [item("1")] };
 
@@ -66,7 +66,7 @@ test("an event that is missing is a gap, but for a snapshot, which stands for ev
   assert.equal(fold(after, 8, delta("!"), 0).text, "all!");
 });
 
-test("a reset replaces the text and is remembered with its reason; items stand", () => {
+test("a reset replaces the text, is kept with its reason, and keeps the items", () => {
   const view = folded([stage("generate", 1), delta("abc"), item("1"), reset("a"), stage("generate", 1, 2), delta("z")]);
 
   assert.equal(view.text, "az");
@@ -79,7 +79,7 @@ test("a reset replaces the text and is remembered with its reason; items stand",
   assert.equal(view.stages[0].attempt, 2);
 });
 
-test("a job that is resumed goes on in the log that had ended", () => {
+test("a resumed job continues in the log in which it had ended", () => {
   const failed = folded([stage("generate", 1), delta("a"), FAILED]);
   assert.deepEqual([failed.outcome, failed.failure.code, failed.stages[0].status], ["error", "MODEL_REFUSED", "failed"]);
 
@@ -89,20 +89,20 @@ test("a job that is resumed goes on in the log that had ended", () => {
   assert.equal(resumed.stages[0].status, "running");
 });
 
-test("an event of a newer server is passed over, and the ones after it are no gap", () => {
+test("an unknown event type is ignored, and the next event is not a gap", () => {
   const view = fold(folded([delta("a")]), 2, { type: "telepathy" }, 0);
 
   assert.equal(fold(view, 3, delta("b"), 0).text, "ab");
 });
 
-test("the end is told once, with the result and what it cost", () => {
+test("the last event brings the result and the usage", () => {
   const view = folded([delta("a"), COMPLETE]);
 
   assert.deepEqual([view.outcome, view.progress, view.result], ["complete", 100, { a: 1 }]);
   assert.equal(view.usage.outputTokens, 2);
 });
 
-test("what the API answers of a job is the view of whoever watched it", () => {
+test("the API's response for a job gives the same view as its events", () => {
   const job = {
     ...{ jobId: "job_1", pipeline: "suggestion", status: "failed", text: "abc", progress: 40, stage: "generate" },
     ...{ items: [], lastEventId: 9, attempt: 3, retryCount: 2, result: null, requestId: "request-1" },
@@ -117,26 +117,26 @@ test("what the API answers of a job is the view of whoever watched it", () => {
   assert.equal(viewOf({ ...job, status: "in_progress", failure: null }).outcome, null);
 });
 
-test("connections that break anywhere and repeat anything give the same view as one that never did", () => {
+test("connections that break anywhere and repeat events give the same view as an unbroken one", () => {
   for (let seed = 1; seed <= 300; seed += 1) {
     const random = seeded(seed);
     const kinds = [
       () => delta(`${Math.floor(random() * 1000)} `),
       () => progress(Math.floor(random() * 100)),
       () => item(String(Math.floor(random() * 5))),
-      () => reset("stands", "REPAIR"),
+      () => reset("kept", "REPAIR"),
       () => stage(random() < 0.5 ? "generate" : "validate", 1 + Math.floor(random() * 2)),
     ];
     const events = Array.from({ length: 40 }, () => kinds[Math.floor(random() * kinds.length)]());
-    const unbroken = events.reduce((view, each, index) => fold(view, index + 1, each, index), EMPTY_VIEW);
+    const expected = events.reduce((view, each, index) => fold(view, index + 1, each, index), EMPTY_VIEW);
 
     let view = EMPTY_VIEW;
     while (view.lastEventId < events.length) {
-      const from = Math.max(0, view.lastEventId - Math.floor(random() * 4)); // a careless server repeats a few
+      const from = Math.max(0, view.lastEventId - Math.floor(random() * 4)); // the server may repeat events
       const until = Math.min(events.length, from + 1 + Math.floor(random() * 12));
       for (let index = from; index < until; index += 1) view = fold(view, index + 1, events[index], index);
     }
 
-    assert.deepEqual(view, unbroken, `seed ${seed}`);
+    assert.deepEqual(view, expected, `seed ${seed}`);
   }
 });

@@ -1,4 +1,4 @@
-// How a TypeScript front end uses the client; it only has to compile.
+// A TypeScript front end that uses the client. The test compiles it and does not run it.
 import { Millrace, Refused, type Watch } from "../../clients/javascript/src/millrace.js";
 
 const millrace = new Millrace({ api: "https://api.example.com", token: async (stale?: string) => stale ?? "token" });
@@ -17,7 +17,7 @@ export function title(watch: Watch): string {
     case "cancelled":
       return "cancelled";
     case "error":
-      return problem?.kind === "refused" ? `no: ${problem.message}` : (problem?.message ?? "");
+      return problem?.kind === "refused" ? `refused: ${problem.message}` : (problem?.message ?? "");
     default: {
       const none: never = state;
       return none;
@@ -28,14 +28,14 @@ export function title(watch: Watch): string {
 export async function suggest(): Promise<string[]> {
   const input = { pageOrComponent: "Checkout", featureType: "enhancement", priorityLevel: "low" };
   const watch = millrace.startJob("suggestion", input);
-  const forget = watch.subscribe(({ view }) => view.stages.map((stage) => stage.startedAt));
+  const unsubscribe = watch.subscribe(({ view }) => view.stages.map((stage) => stage.startedAt));
   try {
     const { view } = await watch.settled();
     return view.resets.map((reset) => `${reset.reason} (${reset.retryCount})`);
   } catch (error) {
     return error instanceof Refused ? error.fields.map(({ field, rule }) => `${field} ${rule}`) : [];
   } finally {
-    forget();
+    unsubscribe();
   }
 }
 

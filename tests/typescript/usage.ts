@@ -1,4 +1,4 @@
-// How a client uses the generated types; it only has to compile.
+// A client that uses the generated types. The test compiles it and does not run it.
 import type { Answer, JobDetail, PipelineResults, StreamEvent, SuggestionJobRequest } from "../../docs/api/types";
 
 export const request: SuggestionJobRequest = {
