@@ -1,4 +1,4 @@
-"""Holds a page to axe-core's rules in every combination of colour scheme and width."""
+"""Check a page against axe-core's rules in each combination of colour scheme and width."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.browser.tab import Tab
 WIDTHS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 375, "height": 812}}
 SCHEMES = ("light", "dark")
 _AXE = Axe()
-_HELD_AGAINST = {"serious", "critical"}
+_REPORTED_IMPACTS = {"serious", "critical"}
 _OPTIONS = {
     "resultTypes": ["violations"],
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -20,13 +20,13 @@ _OPTIONS = {
 
 
 def problems(page: Page) -> list[str]:
-    """The serious and critical violations on the page as it is now, and whether it is wider than its window."""
+    """Return the serious and critical violations of the page in its current state, and any horizontal overflow."""
     violations: list[dict[str, Any]] = _AXE.run(page, options=_OPTIONS).response["violations"]
     found = [
         f"{violation['impact']} {violation['id']}: {violation['help']} at {', '.join(map(str, node['target']))}"
         f" – {node.get('failureSummary', '')}"
         for violation in violations
-        if violation["impact"] in _HELD_AGAINST
+        if violation["impact"] in _REPORTED_IMPACTS
         for node in violation["nodes"]
     ]
     overflow: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -34,7 +34,7 @@ def problems(page: Page) -> list[str]:
 
 
 def audit(tab: Tab, state: str) -> None:
-    """Keep pictures of this state, light and dark, at desktop and phone width, and note on the tab what axe finds."""
+    """Take screenshots of this state in both schemes and widths, and add what axe finds to `tab.flaws`."""
     before = tab.page.viewport_size
     for width, size in WIDTHS.items():
         tab.page.set_viewport_size(size)

@@ -1,4 +1,4 @@
-"""The Chromium of this machine: Debian's, or the one that CHROMIUM names."""
+"""Find and start Chromium: Debian's, or the one that the environment variable CHROMIUM names."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Playwright
 
-MISSING = "there is no Chromium: install Debian's (apt-get install chromium) or name another (CHROMIUM=/path/to/chrome)"
+MISSING = "Chromium is missing; install it (apt-get install chromium) or set CHROMIUM=/path/to/chrome"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-# It shall speak to the local stack only, not to its maker.
+# Chromium must connect to the local stack only, not to its vendor's services.
 _QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -22,14 +22,14 @@ _QUIET = (
 
 
 def installed() -> str | None:
-    """Its path; None where there is none."""
+    """Return the path of Chromium; None if it is not installed."""
     names = [named] if (named := os.environ.get("CHROMIUM")) else _NAMES
     return next((found for name in names if (found := shutil.which(name))), None)
 
 
 @contextmanager
 def launched(playwright: Playwright, *, back_forward_cache: bool = False) -> Iterator[Browser]:
-    """A headless one, until the end of the block; with the cache that Playwright otherwise forbids."""
+    """Run a headless browser until the end of the block. Playwright disables the back-forward cache by default."""
     browser = playwright.chromium.launch(
         executable_path=installed(),
         args=list(_QUIET),

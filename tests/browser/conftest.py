@@ -1,4 +1,4 @@
-"""Chromium for the tests that look at Millrace through it; each test has a profile of its own."""
+"""Fixtures for the browser tests: Chromium, the local stack, and a new browser profile for each test."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    """As deployed, but for the limit of creations: a slot that is free soon has been let go, not left to expire."""
+    """The local stack with the deployed settings, except a higher limit of job creations per minute."""
     with LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}) as started:
         yield started
 
 
 @pytest.fixture
 def new_tab(browser: Browser) -> Iterator[Callable[[], Tab]]:
-    """Opens tabs of one profile; none may have complained of what its test did not provoke, or have flaws."""
+    """Return a function that opens tabs of one profile. Unexpected complaints and flaws of a tab fail the test."""
     context: BrowserContext = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
     context.set_default_timeout(15_000)
     tabs: list[Tab] = []

@@ -1,4 +1,4 @@
-"""The console as its user has it: pages found by what they say, acted on by label and role."""
+"""Page objects of the console: they find elements by text, label and role, as a user does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ expect.set_options(timeout=15_000)
 
 
 class Console:
-    """One tab, in the hands of `user`."""
+    """The console in one tab, used by `user`."""
 
     def __init__(self, tab: Tab, user: ApiUser) -> None:
         self.tab = tab
@@ -25,16 +25,16 @@ class Console:
         self._url = user.stack.api_url
 
     def open(self, address: str) -> None:
-        """Open an address of the console, signing in where that is asked for."""
+        """Open an address of the console, and sign in if necessary."""
         self.page.goto(self._url + address)
-        if not self.page.context.cookies():  # with the issuer's, the page signs in by itself
+        if not self.page.context.cookies():  # with the issuer's cookie, the page signs in without a form
             self.page.get_by_role("main").get_by_role("button", name="Sign in").click()
             self.sign_in()
         self.page.wait_for_url(self._url + address)
         expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
 
     def sign_in(self) -> None:
-        """Fill the local issuer's form."""
+        """Fill and send the local issuer's form."""
         self.page.get_by_label("Who are you?").fill(self.user.name)
         self.page.get_by_role("button", name="Sign in").click()
         expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
@@ -48,7 +48,7 @@ class Console:
         return RunPage(self)
 
     def suggest(self, **fields: str) -> JobPage:
-        """Fill the form and send it."""
+        """Fill the form for feature suggestions and send it."""
         self.open("/console/suggest")
         self.page.get_by_label("Page or component").fill(fields["page"])
         if "kind" in fields:
@@ -62,7 +62,7 @@ class Console:
 
 
 class LivePage:
-    """What is seen of something that runs."""
+    """The elements that the pages of a job and of a run have in common."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -78,7 +78,7 @@ class LivePage:
 
     @property
     def id(self) -> str:
-        """As the address has it."""
+        """The id in the page's address."""
         return str(self.page.url).rpartition("/")[2]
 
     def button(self, name: str) -> Locator:
@@ -94,20 +94,20 @@ class JobPage(LivePage):
 
     @property
     def text(self) -> str:
-        """As the model wrote it, as far as it is shown."""
+        """The model's text, as far as the page shows it."""
         return self.raw.text_content() or ""
 
     def until_text(self, least: int = 1) -> None:
-        """Return when so many characters are shown."""
+        """Wait until the page shows at least this many characters."""
         self.page.wait_for_function(
             "least => (document.querySelector('pre.raw')?.textContent ?? '').length >= least", arg=least
         )
 
     def ends(self, state: str) -> dict[str, Any]:
-        """The job by the API, once the page shows this end; both have the same text."""
+        """Wait until the page shows this state. Return the job from the API, whose text the page must show."""
         expect(self.state).to_have_text(re.compile(state))
         job = self.console.user.ended(self.id)
-        with contextlib.suppress(NotInTime):  # the comparison below says more
+        with contextlib.suppress(NotInTime):  # the comparison below shows the difference
             self.page.wait_for_function(
                 "text => document.querySelector('pre.raw').textContent === text", arg=job["text"], timeout=2_000
             )
@@ -115,7 +115,7 @@ class JobPage(LivePage):
         return job
 
     def is_complete(self) -> dict[str, Any]:
-        """The job by the API, once the page shows all of its result."""
+        """Wait until the page shows the complete result. Return the job from the API."""
         job = self.ends("^Complete$")
         titles = [suggestion["title"] for suggestion in job["result"]["suggestions"]]
         expect(self.titles.and_(self.page.locator("h3"))).to_have_text(titles)
@@ -131,11 +131,11 @@ class RunPage(LivePage):
         self.status: Locator = self.page.locator(".subtitle .badge")
 
     def until_ideas(self, least: int) -> None:
-        """Return when so many are shown, the one that is being written among them."""
+        """Wait until the page shows at least this many ideas, including the one that the model is writing."""
         expect(self.cards.nth(least - 1)).to_be_visible()
 
     def is_complete(self) -> dict[str, Any]:
-        """The run by the API, once the page shows all of it, from its artefacts: every idea once, as arranged."""
+        """Wait until the page shows the complete run, every idea once and as arranged. Return the run from the API."""
         expect(self.status).to_have_text("Completed")
         run = self.console.user.run(self.id)
         title = {idea["number"]: idea["title"] for idea in run["ideas"]}

@@ -1,4 +1,4 @@
-"""`make screenshots`: the README's two pictures of the console, into docs/images."""
+"""`make screenshots`: take the README's two pictures of the console and save them in docs/images."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.browser.tab import Tab
 IMAGES = ROOT / "docs/images"
 SIZE = {"width": 1120, "height": 760}
 LARGEST = 200_000
-"""Bytes: who clones the repository carries every version of these."""
+"""In bytes. A clone of the repository contains every version of the pictures."""
 
 
 def main() -> int:
-    """Returns the exit status."""
+    """Return the exit status."""
     if chromium.installed() is None:
         sys.stderr.write(f"{chromium.MISSING}\n")
         return 1
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _job(context: BrowserContext, user: ApiUser, model: ModelControl) -> Path:
-    """A job in the middle of its second attempt, after the model broke off in the first."""
+    """A job during its second attempt; in the first one, the connection to the model broke."""
     model.script(match="Checkout page", times=1, token_ms=1, first_token_ms=0, disconnect_after=90)
     model.script(match="Checkout page", times=1, token_ms=1, first_token_ms=0, hang_after=190)
     answer = user.create(additionalContext="Guests leave at the address form.")
@@ -59,7 +59,7 @@ def _job(context: BrowserContext, user: ApiUser, model: ModelControl) -> Path:
 
 
 def _run(context: BrowserContext, user: ApiUser, model: ModelControl) -> Path:
-    """A run that has ended, its ideas ranked."""
+    """A complete run with ranked ideas."""
     model.script(match="mobile game", token_ms=0, first_token_ms=0)
     created = data_of(user.api.post("/ideations", json={**WISH, "arrangement": "rank"}), 202)
     user.ended(created["jobId"])

@@ -1,4 +1,4 @@
-"""How the scripted model behaves behind the pages that are watched."""
+"""Scripts of the model server for the browser tests."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from local.model.control import ModelControl
 from tests.api_user import AT_ONCE, ApiUser, data_of
 
 SLOW = "token_ms=10, first_token_ms=0"
-"""Of a model that writes for three to four seconds."""
+"""The model writes for three to four seconds."""
 
 
 def job_that_hangs(user: ApiUser, model: ModelControl) -> str:
-    """The id of one whose model writes some 300 characters and then nothing more; asked again, it answers at once."""
+    """Return the id of a new job. Its model stops after about 300 characters; a second attempt completes at once."""
     page = f"Page {uuid.uuid4().hex}"
     model.script(match=page, times=1, hang_after=60, token_ms=2, first_token_ms=0)
     answer = user.create(pageOrComponent=page, additionalContext=f"[[script: {AT_ONCE}]]")

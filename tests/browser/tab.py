@@ -1,4 +1,4 @@
-"""One tab of the browser: a Playwright page with what it complained about, and pictures of what it showed."""
+"""A browser tab: a Playwright page that records errors and takes screenshots."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
 class Tab:
-    """`complaints`: errors and warnings on its console, blocked by the Content-Security-Policy or uncaught.
+    """`complaints`: errors and warnings in its console, violations of the Content-Security-Policy, uncaught exceptions.
 
-    `flaws`: what `tests.browser.audit` has found on its pages.
+    `flaws`: what `tests.browser.audit` found on its pages.
     """
 
     def __init__(self, page: Page) -> None:
@@ -28,24 +28,24 @@ class Tab:
         self.page.on("crash", lambda _: self.complaints.append("the page crashed"))
 
     def of(self, page: Page) -> Tab:
-        """A page that this one has opened."""
+        """Return the tab of a page that this tab has opened."""
         return Tab(page)
 
     def expect_complaints(self, pattern: str) -> None:
-        """What matches is not held against the page, also if it was said before: Chromium reports every refusal."""
+        """Accept complaints that match, earlier ones included. Chromium reports every response with an error status."""
         self._expected.append(re.compile(pattern))
 
     def unexpected(self) -> list[str]:
-        """The complaints that nothing in the test provoked."""
+        """Return the complaints that the test does not expect."""
         return [said for said in self.complaints if not any(each.search(said) for each in self._expected)]
 
     def picture(self, name: str) -> None:
-        """Keep what the whole page looks like now."""
+        """Save a screenshot of the whole page."""
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, animations="disabled")
 
     def offline(self, *, on: bool) -> None:
-        """Cut or restore the network of every tab of this context."""
+        """Disconnect or reconnect the network of every tab of this profile."""
         self.context.set_offline(on)
 
     def evaluate(self, script: str, argument: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""The ES module client alone, in a page of the API's origin that has no code of its own."""
+"""The JavaScript client alone, in a page of the API's origin without other code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRANSPORTS = pytest.mark.parametrize("transport", ["fetch", "eventsource"])
 
 
 class Client:
-    """`globalThis.millrace` of one tab, signed in as `user`, and the watch it follows with; `urls` is what it asked."""
+    """A client in one tab, signed in as `user`, and one watch; `urls` are the addresses that the tab has requested."""
 
     def __init__(self, tab: Tab, user: ApiUser, transport: str = "fetch") -> None:
         self.tab = tab
@@ -33,7 +33,7 @@ class Client:
         tab.page.on("request", lambda request: self.urls.append(request.url))
 
     def load(self) -> None:
-        """A document of the same origin, and the client in it."""
+        """Open a document of the same origin and start the client in it."""
         self.tab.page.goto(self._blank)
         self.begin()
 
@@ -58,16 +58,16 @@ class Client:
         self.tab.evaluate("(jobId) => follow(millrace.watch(jobId))", job_id)
 
     def until(self, condition: str) -> None:
-        """Return when `condition`, an expression of `watch`, holds; AssertionError when it does not in time."""
+        """Wait until `condition`, an expression of `watch`, is true. Raises: AssertionError after the timeout."""
         try:
             self.tab.page.wait_for_function(condition)
         except NotInTime:
             at = self.get("({ ...watch, view: watch.view, states })")
-            raise AssertionError(f"{condition} did not come true: {at}, {self.tab.complaints}") from None
+            raise AssertionError(f"{condition} did not become true: {at}, {self.tab.complaints}") from None
 
     @property
     def slots(self) -> list[str]:
-        """The ids by which its streams have asked for their slots."""
+        """The ids that its streams sent to claim their slots."""
         streams = [urlsplit(url) for url in self.urls if urlsplit(url).path.endswith("/stream")]
         return [parse_qs(url.query)["tab"][0] for url in streams]
 
@@ -83,7 +83,7 @@ def client(tab: Tab, user: ApiUser) -> Client:
 
 
 @TRANSPORTS
-def test_it_creates_a_job_and_shows_the_text_that_the_api_has(tab: Tab, user: ApiUser, transport: str) -> None:
+def test_the_client_creates_a_job_and_has_the_text_of_the_api(tab: Tab, user: ApiUser, transport: str) -> None:
     client = Client(tab, user, transport)
     client.load()
     client.start(
@@ -100,7 +100,7 @@ def test_it_creates_a_job_and_shows_the_text_that_the_api_has(tab: Tab, user: Ap
 
 
 @TRANSPORTS
-def test_it_follows_a_job_that_is_under_way_from_its_first_event(tab: Tab, user: ApiUser, transport: str) -> None:
+def test_the_client_follows_a_running_job_from_its_first_event(tab: Tab, user: ApiUser, transport: str) -> None:
     job_id = user.new_job(SLOW)
     wait_until(lambda: len(user.job(job_id)["text"]) > 100)
     client = Client(tab, user, transport)
@@ -111,7 +111,7 @@ def test_it_follows_a_job_that_is_under_way_from_its_first_event(tab: Tab, user:
 
 
 @TRANSPORTS
-def test_only_tickets_stand_in_urls(tab: Tab, user: ApiUser, transport: str) -> None:
+def test_urls_contain_tickets_but_no_tokens(tab: Tab, user: ApiUser, transport: str) -> None:
     client = Client(tab, user, transport)
     client.load()
     client.watch(user.new_job())
@@ -123,7 +123,7 @@ def test_only_tickets_stand_in_urls(tab: Tab, user: ApiUser, transport: str) -> 
 
 
 @TRANSPORTS
-def test_a_page_that_is_left_lets_its_slot_go_at_once(tab: Tab, user: ApiUser, transport: str) -> None:
+def test_a_page_that_is_left_frees_its_slot_at_once(tab: Tab, user: ApiUser, transport: str) -> None:
     client = Client(tab, user, transport)
     client.load()
     client.watch(user.new_job(SLOW))
@@ -134,7 +134,7 @@ def test_a_page_that_is_left_lets_its_slot_go_at_once(tab: Tab, user: ApiUser, t
             open_streams.enter_context(user.stream(other, tab=f"tab-{number}"))
         assert user.stream_refused(other, tab="fifth").status_code == 429
         tab.page.goto("about:blank")
-        # A slot whose holder said nothing would be kept for thirty seconds.
+        # The server keeps the slot of a silent holder for thirty seconds.
         opened = wait_until(lambda: _opens(user, other), timeout=10)
         assert opened
 
@@ -145,7 +145,7 @@ def _opens(user: ApiUser, job_id: str) -> bool:
 
 
 @TRANSPORTS
-def test_a_watch_that_is_stopped_lets_its_slot_go_at_once(tab: Tab, user: ApiUser, transport: str) -> None:
+def test_a_stopped_watch_frees_its_slot_at_once(tab: Tab, user: ApiUser, transport: str) -> None:
     client = Client(tab, user, transport)
     client.load()
     client.watch(user.new_job(SLOW))
@@ -158,7 +158,7 @@ def test_a_watch_that_is_stopped_lets_its_slot_go_at_once(tab: Tab, user: ApiUse
         assert wait_until(lambda: _opens(user, other), timeout=10)
 
 
-def test_a_reloaded_page_takes_its_own_slot_over(client: Client, user: ApiUser) -> None:
+def test_a_reloaded_page_takes_over_its_own_slot(client: Client, user: ApiUser) -> None:
     job_id = user.new_job(SLOW)
     client.watch(job_id)
     client.until("watch.view.text.length > 0")
@@ -176,12 +176,12 @@ def test_a_reloaded_page_takes_its_own_slot_over(client: Client, user: ApiUser) 
     assert client.get("watch.view.text") == user.job(job_id)["text"]
 
 
-def test_a_duplicated_tab_has_a_slot_of_its_own(client: Client, user: ApiUser) -> None:
+def test_a_duplicated_tab_has_another_slot(client: Client, user: ApiUser) -> None:
     job_id = user.new_job(SLOW)
     client.watch(job_id)
     client.until("watch.view.text.length > 0")
     with client.tab.page.expect_popup() as opened:
-        # A window that a page opens gets a copy of its session storage, as a duplicated tab does.
+        # A window that a page opens gets a copy of the page's session storage, like a duplicated tab.
         client.get("void window.open(location.href)")
     copy = Client(client.tab.of(opened.value), user)
     copy.begin()
@@ -194,7 +194,7 @@ def test_a_duplicated_tab_has_a_slot_of_its_own(client: Client, user: ApiUser) -
         assert each.get("states") == ["connecting", "streaming", "complete"]
 
 
-def test_a_page_that_comes_back_from_the_browsers_cache_goes_on_where_it_was(
+def test_a_page_from_the_back_forward_cache_continues_after_the_last_event(
     playwright: Playwright, user: ApiUser
 ) -> None:
     with launched(playwright, back_forward_cache=True) as browser:
@@ -205,7 +205,7 @@ def test_a_page_that_comes_back_from_the_browsers_cache_goes_on_where_it_was(
         client.until("watch.view.text.length > 0")
         client.tab.page.goto(f"{user.stack.issuer_url}/.well-known/jwks.json")
         client.tab.page.go_back(wait_until="commit")
-        # The same document with all it had in memory: nothing has begun it anew.
+        # The same document with its memory: no script has started again.
         client.until("watch.state === 'complete'")
         assert client.get("states") == ["connecting", "streaming", "connecting", "streaming", "complete"]
         assert client.get("watch.view.text") == user.job(job_id)["text"]
@@ -213,7 +213,7 @@ def test_a_page_that_comes_back_from_the_browsers_cache_goes_on_where_it_was(
 
 
 @TRANSPORTS
-def test_a_server_that_was_away_is_found_again_and_nothing_is_lost(
+def test_the_client_reconnects_to_a_restarted_server_and_loses_nothing(
     tab: Tab, user: ApiUser, stack: LocalStack, transport: str
 ) -> None:
     client = Client(tab, user, transport)
@@ -230,7 +230,7 @@ def test_a_server_that_was_away_is_found_again_and_nothing_is_lost(
 
 
 @TRANSPORTS
-def test_a_refusal_is_told_apart_from_a_fault_of_the_network(tab: Tab, user: ApiUser, transport: str) -> None:
+def test_a_refusal_is_not_reported_as_a_network_fault(tab: Tab, user: ApiUser, transport: str) -> None:
     client = Client(tab, user, transport)
     client.load()
     job_id = user.new_job(SLOW)
@@ -264,7 +264,7 @@ def test_a_job_is_cancelled_and_resumed_in_the_same_watch(tab: Tab, user: ApiUse
     assert client.get("watch.view.text") == user.job(job_id)["text"]
 
 
-def test_a_job_of_somebody_else_is_refused_by_name(client: Client, new_user: Callable[[], ApiUser]) -> None:
+def test_a_job_of_another_user_is_refused(client: Client, new_user: Callable[[], ApiUser]) -> None:
     client.tab.expect_complaints("403")
     client.watch(new_user().new_job())
     client.until("watch.state === 'error'")

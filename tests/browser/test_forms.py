@@ -1,4 +1,4 @@
-"""The console's forms: rules said before they are broken, refusals beside their field, and no need for a mouse."""
+"""The console's forms: their rules, refusals shown at the field, and use with the keyboard alone."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _FOCUSED = """() => {
 
 
 def tab_to(page: Page, name: str) -> None:
-    """Press the Tab key until the focus is on what is called so."""
+    """Press the Tab key until the element with this name has the focus."""
     seen = []
     for _ in range(40):
         page.keyboard.press("Tab")
         seen.append(page.evaluate(_FOCUSED))
         if (seen[-1] or "").startswith(name):
             return
-    raise AssertionError(f"{name} does not get the focus; what does is {seen}")
+    raise AssertionError(f"{name} does not get the focus; these elements do: {seen}")
 
 
-def test_a_job_is_made_watched_and_cancelled_with_the_keyboard_alone(console: Console, user: ApiUser) -> None:
+def test_a_job_is_created_watched_and_cancelled_with_the_keyboard_alone(console: Console, user: ApiUser) -> None:
     page = console.page
     console.open("/console/jobs")
     page.reload()
@@ -57,7 +57,7 @@ def test_a_job_is_made_watched_and_cancelled_with_the_keyboard_alone(console: Co
     assert (made["input"]["featureType"], made["input"]["priorityLevel"]) == ("new-capability", "high")
 
 
-def test_skipping_to_the_content_keeps_what_was_typed(console: Console) -> None:
+def test_skipping_to_the_content_keeps_the_input(console: Console) -> None:
     page = console.page
     console.open("/console/suggest")
     field = page.get_by_label("Page or component")
@@ -69,7 +69,7 @@ def test_skipping_to_the_content_keeps_what_was_typed(console: Console) -> None:
     tab_to(page, "Page or component")
 
 
-def test_a_required_field_that_is_empty_is_named_and_focused(console: Console) -> None:
+def test_an_empty_required_field_shows_its_rule_and_gets_the_focus(console: Console) -> None:
     console.open("/console/suggest")
     audit(console.tab, "suggest-form")
     console.page.get_by_role("button", name="Suggest features").click()
@@ -82,7 +82,7 @@ def test_a_required_field_that_is_empty_is_named_and_focused(console: Console) -
     expect(field).not_to_have_attribute("aria-invalid", "true")
 
 
-def test_a_rule_that_only_the_server_knows_is_shown_at_its_field(console: Console) -> None:
+def test_a_rule_of_the_server_is_shown_at_its_field(console: Console) -> None:
     page = console.page
     console.open("/console/brainstorm")
     console.tab.expect_complaints("422")
@@ -101,7 +101,7 @@ def test_a_rule_that_only_the_server_knows_is_shown_at_its_field(console: Consol
     assert [share["planned"] for share in RunPage(console).is_complete()["genres"]] == [5, 5]
 
 
-def test_genres_whose_rules_are_broken_are_marked(console: Console) -> None:
+def test_invalid_genres_are_marked(console: Console) -> None:
     page = console.page
     console.open("/console/brainstorm")
     page.get_by_label("What the ideas are for").fill("mobile game")
@@ -118,7 +118,7 @@ def test_genres_whose_rules_are_broken_are_marked(console: Console) -> None:
     expect(group).to_contain_text("Shares must add up to 100; they add up to 90")
 
 
-def test_whoever_creates_too_much_is_told_so_and_keeps_what_was_typed(tab: Tab, hurried_user: ApiUser) -> None:
+def test_a_user_over_the_rate_limit_sees_why_and_keeps_the_input(tab: Tab, hurried_user: ApiUser) -> None:
     for _ in range(10):
         hurried_user.new_job()
     console = Console(tab, hurried_user)
@@ -132,7 +132,7 @@ def test_whoever_creates_too_much_is_told_so_and_keeps_what_was_typed(tab: Tab, 
     audit(tab, "suggest-limited")
 
 
-def test_an_agent_is_made_changed_given_to_a_job_and_deleted(console: Console, user: ApiUser) -> None:
+def test_an_agent_is_created_changed_used_by_a_job_and_deleted(console: Console, user: ApiUser) -> None:
     page = console.page
     console.open("/console/agents/new")
     page.get_by_label("Name").fill("Terse")
@@ -159,7 +159,7 @@ def test_an_agent_is_made_changed_given_to_a_job_and_deleted(console: Console, u
     expect(page.get_by_text("No agents yet.")).to_be_visible()
 
 
-def test_lists_are_filtered_and_a_reload_keeps_the_filter(console: Console, user: ApiUser) -> None:
+def test_a_reload_keeps_the_filter_of_a_list(console: Console, user: ApiUser) -> None:
     done, failed = user.new_job(), user.new_job("status=400")
     for job_id in (done, failed):
         user.ended(job_id)
@@ -175,7 +175,7 @@ def test_lists_are_filtered_and_a_reload_keeps_the_filter(console: Console, user
     expect(rows.nth(1)).to_contain_text("MODEL_REJECTED_REQUEST")
 
 
-def test_longer_lists_come_page_by_page(console: Console, user: ApiUser) -> None:
+def test_a_long_list_is_loaded_page_by_page(console: Console, user: ApiUser) -> None:
     for _ in range(22):
         user.new_job()
     console.open("/console/jobs")
@@ -186,7 +186,9 @@ def test_longer_lists_come_page_by_page(console: Console, user: ApiUser) -> None
     expect(console.page.get_by_role("button", name="Show more")).to_be_hidden()
 
 
-def test_one_user_signs_out_and_another_in(console: Console, user: ApiUser, new_user: Callable[[], ApiUser]) -> None:
+def test_another_user_can_sign_in_after_a_sign_out(
+    console: Console, user: ApiUser, new_user: Callable[[], ApiUser]
+) -> None:
     console.open("/console/jobs")
     console.page.get_by_role("button", name="Sign out").click()
     expect(console.page.get_by_role("main").get_by_role("button", name="Sign in")).to_be_visible()

@@ -1,4 +1,4 @@
-"""A job in the console while tabs, networks, servers and stages come and go: the page ends with the API's text."""
+"""A job in the console while tabs, networks, servers and stages fail: the page ends with the text of the API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.browser.scripts import SLOW, job_that_hangs
 from tests.browser.tab import Tab
 
 
-def test_a_page_that_is_reloaded_in_mid_stream_shows_all_of_the_text(console: Console, user: ApiUser) -> None:
+def test_a_page_reloaded_during_the_stream_shows_the_whole_text(console: Console, user: ApiUser) -> None:
     job = console.job(user.new_job(SLOW))
     job.until_text(50)
     console.page.reload()
@@ -29,7 +29,7 @@ def test_a_page_that_is_reloaded_in_mid_stream_shows_all_of_the_text(console: Co
     job.is_complete()
 
 
-def test_two_tabs_are_in_step(console: Console, user: ApiUser, new_tab: Callable[[], Tab]) -> None:
+def test_two_tabs_show_the_same_text(console: Console, user: ApiUser, new_tab: Callable[[], Tab]) -> None:
     job_id = user.new_job(SLOW)
     first, second = console.job(job_id), Console(new_tab(), user).job(job_id)
     for least in (100, 400, 800):
@@ -40,7 +40,7 @@ def test_two_tabs_are_in_step(console: Console, user: ApiUser, new_tab: Callable
     assert first.is_complete()["text"] == second.is_complete()["text"]
 
 
-def test_a_sixth_tab_is_refused_and_gets_in_when_another_is_closed(
+def test_a_sixth_tab_is_refused_until_another_is_closed(
     console: Console, user: ApiUser, new_tab: Callable[[], Tab], model: ModelControl
 ) -> None:
     job_id = job_that_hangs(user, model)
@@ -55,24 +55,24 @@ def test_a_sixth_tab_is_refused_and_gets_in_when_another_is_closed(
     tabs[1].page.close()
     again = sixth.problem.get_by_role("button", name="Try again")
 
-    def gets_in() -> bool:
+    def connects() -> bool:
         if again.is_visible():
             again.click()
         return len(sixth.text) >= 100
 
-    assert wait_until(gets_in)
+    assert wait_until(connects)
     expect(sixth.problem).to_have_count(0)
     assert sixth.text == user.job(job_id)["text"]
 
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[LocalStack]:
-    """Every function in a process of its own, which can be killed alone."""
+    """A stack that runs every function in its own process, so that a test can kill one of them."""
     with LocalStack("processes") as running:
         yield running
 
 
-def test_a_stage_that_is_killed_in_mid_stream_begins_again_and_says_so(tab: Tab, processes: LocalStack) -> None:
+def test_a_stage_killed_during_the_stream_starts_again_and_the_page_says_so(tab: Tab, processes: LocalStack) -> None:
     with contextlib.closing(ApiUser(processes)) as user, ModelControl(processes.model_url) as model:
         job = Console(tab, user).job(job_that_hangs(user, model))
         job.until_text(200)
@@ -86,7 +86,7 @@ def test_a_stage_that_is_killed_in_mid_stream_begins_again_and_says_so(tab: Tab,
     audit(tab, "job-killed-stage")
 
 
-def test_a_server_that_is_restarted_is_found_again(console: Console, user: ApiUser, stack: LocalStack) -> None:
+def test_the_page_reconnects_to_a_restarted_server(console: Console, user: ApiUser, stack: LocalStack) -> None:
     job = console.job(user.new_job(SLOW))
     job.until_text(50)
     console.tab.expect_complaints("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
@@ -97,9 +97,7 @@ def test_a_server_that_is_restarted_is_found_again(console: Console, user: ApiUs
     expect(job.happened).to_have_count(0)
 
 
-def test_an_api_that_is_restarted_takes_the_sign_in_of_before(
-    console: Console, user: ApiUser, stack: LocalStack
-) -> None:
+def test_the_session_is_still_valid_after_the_api_restarts(console: Console, user: ApiUser, stack: LocalStack) -> None:
     job_id = user.new_job(AT_ONCE)
     user.ended(job_id)
     console.open("/console/jobs")
@@ -116,7 +114,7 @@ def test_an_api_that_is_restarted_takes_the_sign_in_of_before(
 
 
 def test_a_tab_that_was_offline_catches_up(console: Console, user: ApiUser, stack: LocalStack) -> None:
-    """Chromium's emulation refuses new connections and spares open ones, so the open one is cut at its other end."""
+    """Chromium's offline mode refuses new connections and keeps open ones, so the server closes the open one."""
     job = console.job(user.new_job("token_ms=20, first_token_ms=0"))
     job.until_text(50)
     console.tab.expect_complaints("ERR_INTERNET_DISCONNECTED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
@@ -132,10 +130,10 @@ def test_a_tab_that_was_offline_catches_up(console: Console, user: ApiUser, stac
     expect(job.happened).to_have_count(0)
 
 
-def test_connections_that_end_every_second_are_not_seen(tab: Tab, hurried_user: ApiUser) -> None:
+def test_connections_that_end_every_second_do_not_show(tab: Tab, hurried_user: ApiUser) -> None:
     job = Console(tab, hurried_user).job(hurried_user.new_job(SLOW))
     expect(job.state).to_have_text("Complete")
-    # The API forgets this job too soon to be asked, but a piece lost or seen twice would leave no such document.
+    # The job expires too soon to compare with the API. If text were lost or repeated, it would not be valid JSON.
     written = json.loads(job.text)["suggestions"]
     expect(job.titles.and_(tab.page.locator("h3"))).to_have_text([suggestion["title"] for suggestion in written])
     assert len(written) == 3

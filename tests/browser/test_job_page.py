@@ -1,4 +1,4 @@
-"""A job in the console: whatever happens to it or to the tab, the page ends with the text that the API has."""
+"""A job in the console: started, cancelled, failed or resumed, the page ends with the text of the API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.browser.console import Console
 from tests.browser.scripts import job_that_hangs
 
 
-def test_from_signing_in_to_the_result(console: Console) -> None:
+def test_a_user_signs_in_creates_a_job_and_gets_its_result(console: Console) -> None:
     console.page.goto(console.user.stack.api_url)
     audit(console.tab, "welcome")
     console.page.get_by_role("button", name="Sign in").click()
@@ -65,7 +65,7 @@ def test_a_cancelled_job_is_resumed(console: Console, user: ApiUser, model: Mode
 
 
 def test_a_job_fails_is_resumed_and_completes(console: Console, user: ApiUser, model: ModelControl) -> None:
-    """The answer does not fit and its repair is refused; once repair works, only the repair is asked for."""
+    """The output is invalid and its repair fails; after the resume, only the repair is requested again."""
     model.script(match="does not fit", times=1, status=400)
     job = console.job(user.new_job("invalid_json, token_ms=0, first_token_ms=0, times=1"))
     failed = job.ends("^Stopped$")
@@ -80,7 +80,7 @@ def test_a_job_fails_is_resumed_and_completes(console: Console, user: ApiUser, m
     audit(console.tab, "job-resumed")
 
 
-def test_a_failed_job_that_is_opened_later_can_be_resumed(console: Console, user: ApiUser, model: ModelControl) -> None:
+def test_a_failed_job_can_be_resumed_later(console: Console, user: ApiUser, model: ModelControl) -> None:
     model.script(match="does not fit", times=1, status=400)
     job_id = user.new_job("invalid_json, token_ms=0, first_token_ms=0, times=1")
     user.ended(job_id)
@@ -90,7 +90,7 @@ def test_a_failed_job_that_is_opened_later_can_be_resumed(console: Console, user
     job.is_complete()
 
 
-def test_an_input_is_taken_over_to_a_new_job(console: Console, user: ApiUser, model: ModelControl) -> None:
+def test_a_new_job_can_start_with_the_input_of_another(console: Console, user: ApiUser, model: ModelControl) -> None:
     job = console.job(job_that_hangs(user, model))
     job.until_text(1)
     job.button("Cancel").click()
@@ -103,7 +103,7 @@ def test_an_input_is_taken_over_to_a_new_job(console: Console, user: ApiUser, mo
     assert new["input"] == old["input"]
 
 
-def test_what_the_model_writes_is_never_more_than_text(console: Console, user: ApiUser, model: ModelControl) -> None:
+def test_markup_from_the_model_is_shown_as_text(console: Console, user: ApiUser, model: ModelControl) -> None:
     evil = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
     name = f"{evil} {uuid.uuid4().hex}"
     suggestion = {
@@ -120,7 +120,7 @@ def test_what_the_model_writes_is_never_more_than_text(console: Console, user: A
     assert job.page.title() == f"{name} · Millrace"
 
 
-def test_a_job_of_somebody_else_and_one_that_is_gone_are_told_apart(
+def test_a_job_of_another_user_and_a_missing_job_have_different_errors(
     console: Console, new_user: Callable[[], ApiUser]
 ) -> None:
     console.tab.expect_complaints("40[34]")
@@ -131,7 +131,7 @@ def test_a_job_of_somebody_else_and_one_that_is_gone_are_told_apart(
     audit(console.tab, "job-gone")
 
 
-def test_copies_are_markdown_and_downloads_the_stored_result(console: Console, user: ApiUser) -> None:
+def test_the_copy_is_markdown_and_the_download_is_the_stored_result(console: Console, user: ApiUser) -> None:
     job_id = user.new_job(AT_ONCE)
     result = user.ended(job_id)["result"]
     job = console.job(job_id)

@@ -1,4 +1,4 @@
-"""What may run on the console's pages, and where its tokens may stand."""
+"""The console's Content-Security-Policy, and where its tokens are kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.api_user import AT_ONCE
 from tests.browser.console import Console
 
 
-def test_a_script_or_style_that_is_not_the_pages_own_is_blocked_and_reported(console: Console) -> None:
+def test_a_foreign_image_inline_style_and_html_are_blocked_and_reported(console: Console) -> None:
     console.open("/console/jobs")
     assert console.tab.unexpected() == []
     console.tab.evaluate(
@@ -28,7 +28,7 @@ def test_a_script_or_style_that_is_not_the_pages_own_is_blocked_and_reported(con
     console.tab.expect_complaints("")
 
 
-def test_the_session_stands_in_no_address(console: Console) -> None:
+def test_no_address_contains_a_token(console: Console) -> None:
     urls: list[str] = []
     console.page.on("request", lambda request: urls.append(request.url))
     console.page.on("framenavigated", lambda frame: urls.append(frame.url))

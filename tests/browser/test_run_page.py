@@ -1,4 +1,4 @@
-"""A brainstorming run in the console: every idea once, whatever happens, and for good."""
+"""A brainstorming run in the console: every idea is shown once, and stays after the job has expired."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.browser.console import Console, RunPage
 from tests.browser.tab import Tab
 
 HANGS = "token_ms=1, first_token_ms=0, hang_after=400"
-"""Script of a model that writes a few ideas and the beginning of another, and then nothing until it is given up."""
+"""Script of a model that writes a few ideas and part of another, and then sends nothing until the timeout."""
 
 
-def test_from_the_form_to_the_ranked_ideas(console: Console) -> None:
+def test_a_run_is_created_with_the_form_and_ends_with_ranked_ideas(console: Console) -> None:
     console.open("/console/brainstorm")
     page = console.page
     audit(console.tab, "brainstorm-form")
@@ -36,7 +36,7 @@ def test_from_the_form_to_the_ranked_ideas(console: Console) -> None:
     audit(console.tab, "run-ranked")
 
 
-def test_ideas_come_one_by_one_and_a_reload_keeps_them(console: Console, user: ApiUser) -> None:
+def test_ideas_appear_one_by_one_and_a_reload_keeps_them(console: Console, user: ApiUser) -> None:
     created = user.new_run(HANGS)
     run = console.run(created["runId"])
     run.until_ideas(3)
@@ -57,7 +57,7 @@ def test_two_tabs_show_the_same_run(console: Console, user: ApiUser, new_tab: Ca
     assert first["ideas"] == second["ideas"]
 
 
-def test_a_retry_keeps_the_ideas_that_stand_and_shows_none_twice(console: Console, user: ApiUser) -> None:
+def test_a_retry_keeps_the_finished_ideas_and_shows_none_twice(console: Console, user: ApiUser) -> None:
     created = user.new_run("token_ms=2, first_token_ms=0, disconnect_after=300, times=1")
     run = console.run(created["runId"])
     expect(run.happened).to_contain_text(["The connection to the model broke"])
@@ -78,7 +78,7 @@ def test_a_run_is_cancelled_resumed_and_completes(console: Console, user: ApiUse
     audit(console.tab, "run-grouped")
 
 
-def test_a_run_that_failed_is_resumed_where_it_says_why(console: Console, user: ApiUser) -> None:
+def test_a_failed_run_shows_why_and_can_be_resumed(console: Console, user: ApiUser) -> None:
     created = user.new_run("refusal, times=1", ideaCount=2)
     user.ended(created["jobId"])
     run = console.run(created["runId"])
@@ -88,7 +88,7 @@ def test_a_run_that_failed_is_resumed_where_it_says_why(console: Console, user: 
     assert len(run.is_complete()["ideas"]) == 2
 
 
-def test_a_run_is_reopened_in_full_after_its_job_has_expired(tab: Tab, hurried_user: ApiUser) -> None:
+def test_a_run_is_complete_after_its_job_has_expired(tab: Tab, hurried_user: ApiUser) -> None:
     created = hurried_user.new_run("token_ms=1, first_token_ms=0", arrangement="rank")
     run = Console(tab, hurried_user).run(created["runId"])
     run.until_ideas(1)
@@ -102,7 +102,7 @@ def test_a_run_is_reopened_in_full_after_its_job_has_expired(tab: Tab, hurried_u
     audit(tab, "run-reopened")
 
 
-def test_a_run_is_deleted_after_a_question(console: Console, user: ApiUser) -> None:
+def test_a_run_is_deleted_after_a_confirmation(console: Console, user: ApiUser) -> None:
     created = user.finished_run(ideaCount=1)
     console.open("/console/ideations")
     listed = console.page.get_by_role("table").get_by_role("row").filter(has_text=created["runId"])
@@ -121,7 +121,7 @@ def test_a_run_is_deleted_after_a_question(console: Console, user: ApiUser) -> N
     assert user.api.get(f"/ideations/{created['runId']}").status_code == 404
 
 
-def test_a_run_is_started_over_with_its_parameters(console: Console, user: ApiUser) -> None:
+def test_a_new_run_can_start_with_the_parameters_of_another(console: Console, user: ApiUser) -> None:
     old = user.finished_run(ideaCount=2, arrangement="rank")
     run = console.run(old["runId"])
     run.button("Start over").click()
