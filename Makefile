@@ -59,7 +59,7 @@ demo: .venv/.synced ## run one job through the whole local stack and show it liv
 
 .PHONY: dev
 dev: .venv/.synced ## run the local stack until Ctrl-C, and print curl lines for every operation
-	@$(BIN)/python -m local $(ARGS)
+	@$(BIN)/python -m local --pipeline $(PIPELINE) $(ARGS)
 
 # ---- tests and checks ----------------------------------------------------------------------------------------------
 # TESTS narrows a run: make test TESTS=tests/unit. The whole suite waits for half of its time (retries, leases, processes), so

@@ -1,4 +1,4 @@
-"""`python -m local` (`make dev`): the stack until Ctrl-C, and what to paste into another terminal."""
+"""`python -m local` (`make dev`): run the local stack until Ctrl-C, and print commands to try it with."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ import contextlib
 import os
 import signal
 import sys
-import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from local.demo.dev_guide import Endpoints, script
+from local.demo.pipeline import PipelineDemo, demos
 from local.demo.screen import BAD, MUTED, terminal_console
 from local.model.choice import ModelChoice
 from local.stack import LocalStack, StackError
 from local.template.intrinsics import ACCOUNT, REGION
 
 _TOKEN_SECONDS = 7 * 24 * 3600
+_POLL_SECONDS = 0.2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until interrupted; returns the exit status."""
+    """Run until SIGINT or SIGTERM, and return the exit status."""
     options = _options(arguments)
-    # A shell that starts us in the background has SIGINT ignored.
+    # A shell that starts a command in the background lets it ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     console = terminal_console()
     choice = ModelChoice.of_environment(os.environ)
@@ -41,15 +44,30 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         with contextlib.suppress(KeyboardInterrupt), stack:
-            _print_guide(console, stack, choice, processes=options.functions == "processes")
-            threading.Event().wait()
+            interrupted = _noting_interrupts()
+            demo = demos()[options.pipeline]
+            _print_guide(console, stack, choice, demo, processes=options.functions == "processes")
+            while not interrupted():
+                time.sleep(_POLL_SECONDS)
     except StackError as error:
         console.print(Text(str(error), BAD), soft_wrap=True)
         return 1
     return 0
 
 
-def _print_guide(console: Console, stack: LocalStack, choice: ModelChoice, *, processes: bool) -> None:
+def _noting_interrupts() -> Callable[[], bool]:
+    """Return a function that tells whether SIGINT has arrived; it no longer raises KeyboardInterrupt.
+
+    A wait without a timeout would miss a signal that arrives just before the main thread blocks.
+    """
+    arrived: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: arrived.append(number))
+    return lambda: bool(arrived)
+
+
+def _print_guide(
+    console: Console, stack: LocalStack, choice: ModelChoice, demo: type[PipelineDemo], *, processes: bool
+) -> None:
     facts = {
         "console": stack.api_url,
         "model": choice.label,
@@ -65,28 +83,32 @@ def _print_guide(console: Console, stack: LocalStack, choice: ModelChoice, *, pr
         model_url=stack.model_url.removesuffix("/v1") if choice.scripted else None,
         alice=stack.token("alice", expires_in=_TOKEN_SECONDS),
         bob=stack.token("bob", expires_in=_TOKEN_SECONDS),
-        state_machine_arn=f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:millrace-suggestion",
+        state_machine_arn=f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:millrace-{demo.pipeline.name}",
         processes=processes,
     )
-    lines = ["# Millrace is up. Paste what follows into another terminal (bash), line by line or whole."]
+    lines = ["# Millrace is running. Paste these lines into another terminal (bash), one by one or all at once."]
     lines += [f"# {name:<8}{value}" for name, value in facts.items()]
-    for line in [*lines, "", *script(at), "# Ctrl-C here stops everything."]:
+    for line in [*lines, "", *script(at, demo), "# Ctrl-C here stops everything."]:
         console.print(Text(line, MUTED if line.startswith("#") else ""), soft_wrap=True)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m local", description="The local stack, until Ctrl-C.")
+    parser = argparse.ArgumentParser(prog="python -m local", description="Run the local stack until Ctrl-C.")
     parser.add_argument("--functions", choices=("threads", "processes"), default="threads")
-    parser.add_argument("--api-port", type=int, default=0, help="a free one by default")
-    parser.add_argument("--stream-port", type=int, default=0, help="a free one by default")
-    parser.add_argument("--log-dir", type=Path, help="keep the output of the stack's processes here")
+    pipelines = sorted(demos())
+    parser.add_argument(
+        "--pipeline", choices=pipelines, default=pipelines[0], help="whose jobs the commands create (%(default)s)"
+    )
+    parser.add_argument("--api-port", type=int, default=0, help="default: a free port")
+    parser.add_argument("--stream-port", type=int, default=0, help="default: a free port")
+    parser.add_argument("--log-dir", type=Path, help="keep the output of the stack's processes in this folder")
     parser.add_argument(
         "--env",
         metavar="NAME=VALUE",
         type=_variable,
         action="append",
         default=[],
-        help="override a function's variable",
+        help="override a variable of the functions",
     )
     return parser.parse_args(arguments)
 

@@ -14,14 +14,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 from httpx_sse import EventSource, SSEError, connect_sse
 from pydantic import ValidationError
 
-from shared.apps.ideation.web import RunDetail
 from shared.log.events import STREAM_EVENT, TERMINAL, Connected, Snapshot, StreamEvent
 from shared.schema import Schema
 from shared.web.agents import AgentDeleted, AgentDetail, AgentList
@@ -37,6 +36,7 @@ SILENCE: Final = 45.0
 """Seconds without a byte after which a stream counts as lost; the server's heartbeats come every 15."""
 
 T = TypeVar("T", bound=Schema)
+D = TypeVar("D", bound=Schema)
 
 
 class ClientError(Exception):
@@ -142,27 +142,9 @@ class JobsClient:
         body = {"pipeline": pipeline, "input": dict(job_input)}
         return self._call(JobAccepted, "POST", "/jobs", json=body, headers=headers)
 
-    def open_run(self, wish: Mapping[str, Any], *, idempotency_key: str | None = None) -> RunAccepted:
-        """`POST /ideations`. Raises Refused, Unreachable."""
-        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        return self._call(RunAccepted, "POST", "/ideations", json=dict(wish), headers=headers)
-
-    def run(self, run_id: str) -> RunDetail:
-        return self._call(RunDetail, "GET", f"/ideations/{run_id}")
-
-    def runs(self, **filters: str | int) -> RunList:
-        """Filters are the query parameters of `GET /ideations`."""
-        return self._call(RunList, "GET", "/ideations", params=filters)
-
-    def active_job(self, run_id: str) -> ActiveJob:
-        """What to follow after `job.last_event_id`; its parts are None when nothing is under way."""
-        return self._call(ActiveJob, "GET", f"/ideations/{run_id}/active-job")
-
-    def lineage(self, run_id: str) -> LineageDetail:
-        return self._call(LineageDetail, "GET", f"/ideations/{run_id}/lineage")
-
-    def delete_run(self, run_id: str) -> RunDeleted:
-        return self._call(RunDeleted, "DELETE", f"/ideations/{run_id}")
+    def runs(self, path: str, detail: type[D]) -> RunsClient[D]:
+        """Return a client for the runs of one application: `path` is that of its list, `detail` what one run is."""
+        return RunsClient(self._call, path, detail)
 
     def new_agent(self, settings: Mapping[str, Any]) -> AgentDetail:
         """`settings` are the fields of `POST /agents`."""
@@ -258,6 +240,43 @@ class JobsClient:
                     yield received
         except httpx.TransportError as error:
             raise _Lost(_name(error)) from error
+
+
+class RunsClient(Generic[D]):
+    """The operations on an application's runs. Each raises Refused, Unreachable."""
+
+    def __init__(self, call: Callable[..., Any], path: str, detail: type[D]) -> None:
+        self._call = call
+        self._path = path
+        self._detail = detail
+
+    def create(self, parameters: Mapping[str, Any], *, idempotency_key: str | None = None) -> RunAccepted:
+        """Create a run and start its job."""
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        accepted: RunAccepted = self._call(RunAccepted, "POST", self._path, json=dict(parameters), headers=headers)
+        return accepted
+
+    def get(self, run_id: str) -> D:
+        found: D = self._call(self._detail, "GET", f"{self._path}/{run_id}")
+        return found
+
+    def list(self, **filters: str | int) -> RunList:
+        """`filters` are the query parameters of the list."""
+        page: RunList = self._call(RunList, "GET", self._path, params=filters)
+        return page
+
+    def active_job(self, run_id: str) -> ActiveJob:
+        """Return the live job, to follow after its `last_event_id`; the fields are None if there is no live job."""
+        active: ActiveJob = self._call(ActiveJob, "GET", f"{self._path}/{run_id}/active-job")
+        return active
+
+    def lineage(self, run_id: str) -> LineageDetail:
+        lineage: LineageDetail = self._call(LineageDetail, "GET", f"{self._path}/{run_id}/lineage")
+        return lineage
+
+    def delete(self, run_id: str) -> RunDeleted:
+        deleted: RunDeleted = self._call(RunDeleted, "DELETE", f"{self._path}/{run_id}")
+        return deleted
 
 
 class _Ended(Exception):

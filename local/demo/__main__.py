@@ -1,6 +1,6 @@
-"""`make demo`: one real job through the whole local stack, shown as it runs, with what it cost.
+"""`make demo`: run one job on the local stack, show it while it runs, and print what it cost.
 
-Exit status: 0 when the job completed, 1 when it did not, 130 after Ctrl-C.
+Exit status: 0 if the job completed, 1 if it did not, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from typing import Any, Final
 from rich.text import Text
 
 from local.api.client import ClientError, JobsClient, Refused
-from local.demo.apps.ideation import IdeationDemo
-from local.demo.apps.suggestions import SuggestionDemo
-from local.demo.pipeline import Accepted, PipelineDemo
+from local.demo.pipeline import Accepted, PipelineDemo, demos
 from local.demo.screen import ACCENT, BAD, GOOD, WARNING, Screen, numbered, screen_for, terminal_console
 from local.model.choice import ModelChoice
 from local.stack import LocalStack, StackError
@@ -30,28 +28,25 @@ from shared.log.events import Cancelled, Complete, Connected, Delta, Failed, Pro
 from shared.log.transcript import Transcript
 
 LONGEST_JOB: Final = 300.0
-"""Seconds; noticed at the latest when the connection that is open then ends."""
+"""Seconds after which the demo cancels its job; checked at each event and at the end of each connection."""
 
 INTERRUPTED: Final = 128 + signal.SIGINT
-_OTHER_MODEL: Final = "another model in OPENAI_MODEL, or none of the OPENAI_ variables for the scripted one"
+_OTHER_MODEL: Final = "set OPENAI_MODEL to another model, or unset all OPENAI_ variables to use the scripted model"
 _ADVICE: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.MODEL_REJECTED_REQUEST: "check OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL",
-    ErrorCode.MODEL_RATE_LIMITED: f"again in a minute; {_OTHER_MODEL}",
-    ErrorCode.MODEL_UNAVAILABLE: "whether OPENAI_BASE_URL can be reached from here (curl $OPENAI_BASE_URL/models)",
-    ErrorCode.MODEL_TIMEOUT: f"again; {_OTHER_MODEL}",
-    ErrorCode.MODEL_DISCONNECTED: f"again; {_OTHER_MODEL}",
+    ErrorCode.MODEL_RATE_LIMITED: f"repeat in a minute; {_OTHER_MODEL}",
+    ErrorCode.MODEL_UNAVAILABLE: "curl $OPENAI_BASE_URL/models, which shows whether this machine reaches the endpoint",
+    ErrorCode.MODEL_TIMEOUT: f"repeat; {_OTHER_MODEL}",
+    ErrorCode.MODEL_DISCONNECTED: f"repeat; {_OTHER_MODEL}",
     ErrorCode.MODEL_REFUSED: _OTHER_MODEL,
-    ErrorCode.INVALID_MODEL_OUTPUT: f"a model that follows JSON schemas: {_OTHER_MODEL}",
+    ErrorCode.INVALID_MODEL_OUTPUT: f"use a model that follows JSON schemas: {_OTHER_MODEL}",
 }
-_LOGS_ADVICE: Final = "make demo ARGS='--log-dir logs', and read what the processes say there"
-
-
-DEMOS: Final[Mapping[str, type[PipelineDemo]]] = {demo.pipeline: demo for demo in (SuggestionDemo, IdeationDemo)}
+_LOGS_ADVICE: Final = "make demo ARGS='--log-dir logs', and read the log files there"
 
 
 @dataclass(slots=True)
 class _Run:
-    """One job on the screen; seconds from the request on."""
+    """One job on the screen. Times are seconds since the request."""
 
     stack: LocalStack
     client: JobsClient
@@ -63,18 +58,18 @@ class _Run:
     connections: int = 0
 
     def show(self) -> int:
-        """Returns the exit status. Raises ClientError."""
+        """Create the job, follow it to its end, and return the exit status. Raises ClientError."""
         self.screen.start_clock()
         self.job = self.demo.create(self.client)
         self.screen.event(
-            "202", Text.assemble((self.job.job_id, "bold"), f" answered in {self.screen.elapsed * 1000:.0f} ms"), GOOD
+            "202", Text.assemble((self.job.job_id, "bold"), f" accepted in {self.screen.elapsed * 1000:.0f} ms"), GOOD
         )
-        with self.demo.showing(self.stack, self.client, self.screen, self.job) as showing:
+        with self.demo.extras(self.stack, self.client, self.screen, self.job) as extras:
             transcript = Transcript()
             for received in self.client.follow(self.job.stream_url):
                 if received.id is not None:
                     transcript.apply(received.id, received.event)
-                    showing.event(received.id, received.event, transcript)
+                    extras.on_event(received.id, received.event, transcript)
                 self._show_event(received.event, transcript)
                 if self.screen.elapsed > LONGEST_JOB:
                     self.cancel()
@@ -82,7 +77,7 @@ class _Run:
             self.screen.settle()
             status = self._conclude(self.job, transcript.ended)
             if status == 0:
-                showing.afterwards()
+                extras.on_completion()
         return status
 
     def _show_event(self, event: Any, now: Transcript) -> None:
@@ -91,12 +86,12 @@ class _Run:
             case Connected(last_event_id=last):
                 self.connections += 1
                 if self.connections > 1:
-                    screen.event("reconnect", f"the stream goes on after event {last}", WARNING)
+                    screen.event("reconnect", f"the stream continues after event {last}", WARNING)
             case StageStarted(stage=stage, index=index, of=of):
                 screen.stage(stage, index, of)
             case Reset():
                 screen.restart(now.text, now.progress)
-                kept = f"{len(now.text)} characters stand" if now.text else "the text begins anew"
+                kept = f"{len(now.text)} characters are kept" if now.text else "the text begins again"
                 what = f"attempt {event.attempt}: {event.message.rstrip('.')}; {kept}"
                 screen.event("repair" if event.reason == "REPAIR" else "retry", what, WARNING)
             case Delta():
@@ -129,14 +124,14 @@ class _Run:
         return 1
 
     def _costs(self, job: Accepted, end: Complete, total: float) -> dict[str, str]:
-        units = self.stack.capacity(job.job_id)  # first, so that our own look at the job is not in it
+        units = self.stack.capacity(job.job_id)  # before the read below, which must not count
         detail = self.client.get(job.job_id)
         steps = 0 if detail.execution_arn is None else self.stack.transitions(detail.execution_arn)
         usage = end.usage
         if usage.cost_usd is not None:
             price = f"${usage.cost_usd:.6f}"
         else:
-            price = "free: scripted" if self.scripted else f"price unknown of {detail.model}"
+            price = "free: scripted" if self.scripted else f"unknown for {detail.model}"
         first = (
             "no text was streamed"
             if self.first_delta is None
@@ -152,14 +147,14 @@ class _Run:
         }
 
     def cancel(self) -> None:
-        """After Ctrl-C: the model call must not run on for nobody."""
+        """Cancel the job, so that its model call does not continue without a watcher."""
         self.screen.settle()
         if self.job is None:
             return
         try:
             self.client.cancel(self.job.job_id)
         except ClientError as error:
-            self.screen.event("stopped", f"could not cancel: {error}", WARNING)
+            self.screen.event("stopped", f"the job could not be cancelled: {error}", WARNING)
         else:
             self.screen.event("cancelled", self.job.job_id, WARNING)
 
@@ -168,28 +163,28 @@ def _stage_of(end: Failed) -> str:
     return "no stage" if end.stage is None else end.stage.replace("_", " ")
 
 
-def _ends_of(message: str) -> str:
-    """What did not start, and the last thing it said: between the two there is mostly a stack trace."""
+def _first_and_last_line(message: str) -> str:
+    """Return the name of the process that did not start and its last line; the lines between are a stack trace."""
     lines = message.splitlines()
     return message if len(lines) < 3 else f"{lines[0]}\n{lines[-1]}"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the exit status."""
+    """Return the exit status."""
     options = _options(arguments)
-    # A shell that starts us in the background has SIGINT ignored.
+    # A shell that starts a command in the background lets it ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     console = terminal_console()
     choice = ModelChoice.of_environment(os.environ)
-    demo = DEMOS[options.pipeline](options.script)
+    demo = demos()[options.pipeline](options.script)
     screen = screen_for(console, demo.preview)
     try:
-        return _demonstrate(screen, demo, choice, options.log_dir)
+        return _run_demo(screen, demo, choice, options.log_dir)
     except KeyboardInterrupt:
         screen.settle()
         return INTERRUPTED
     except StackError as error:
-        screen.failure("The local stack did not start", _ends_of(str(error)), _LOGS_ADVICE)
+        screen.failure("The local stack did not start", _first_and_last_line(str(error)), _LOGS_ADVICE)
     except Refused as refusal:
         screen.settle()
         screen.failure(
@@ -203,10 +198,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 1
 
 
-def _demonstrate(screen: Screen, demo: PipelineDemo, choice: ModelChoice, log_dir: Path | None) -> int:
-    screen.console.print(Text.assemble(("Millrace", f"bold {ACCENT}"), f"  {demo.pipeline} demo"))
+def _run_demo(screen: Screen, demo: PipelineDemo, choice: ModelChoice, log_dir: Path | None) -> int:
+    screen.console.print(Text.assemble(("Millrace", f"bold {ACCENT}"), f"  {demo.pipeline.name} demo"))
     screen.console.print()
-    screen.label("request", demo.wish)
+    screen.label("request", demo.summary)
     screen.label("model", choice.label)
     began = time.monotonic()
     stack = LocalStack(
@@ -227,17 +222,17 @@ def _demonstrate(screen: Screen, demo: PipelineDemo, choice: ModelChoice, log_di
         try:
             status = run.show()
         except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not keep us from stopping everything
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stop
             run.cancel()
             status = INTERRUPTED
     return status
 
 
 def _warm(stack: LocalStack, demo: PipelineDemo, scripted: bool) -> str:
-    """What is shown shall be a service in use, not one that imports its first request. A real model's tokens cost."""
+    """Run one job first, so that the demo shows a warm service. With a real model call only the API: tokens cost."""
     with JobsClient(stack.api_url, stack.token("warm-up")) as client:
         if scripted:
-            job = DEMOS[demo.pipeline]("first_token_ms=0, token_ms=0").create(client)
+            job = type(demo)("first_token_ms=0, token_ms=0").create(client)
             for _ in client.follow(job.stream_url):
                 pass
             return "warmed up with one job"
@@ -248,11 +243,14 @@ def _warm(stack: LocalStack, demo: PipelineDemo, scripted: bool) -> str:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m local.demo", description="One job through the whole local stack.")
-    parser.add_argument("--pipeline", choices=sorted(DEMOS), default=SuggestionDemo.pipeline)
-    parser.add_argument("--log-dir", type=Path, help="keep the output of the stack's processes here")
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description="Run one job and show it.")
+    pipelines = sorted(demos())
+    parser.add_argument("--pipeline", choices=pipelines, default=pipelines[0], help="default: %(default)s")
+    parser.add_argument("--log-dir", type=Path, help="keep the output of the stack's processes in this folder")
     parser.add_argument(
-        "--script", metavar="DIRECTIVE", help="what the scripted model does, such as 'disconnect_after=120, times=1'"
+        "--script",
+        metavar="DIRECTIVE",
+        help="tell the scripted model what to do, as in 'disconnect_after=120, times=1'",
     )
     return parser.parse_args(arguments)
 

@@ -1,27 +1,36 @@
-"""What the demo needs to know of a pipeline: a subclass each, in local/demo/apps/<pipeline>.py."""
+"""What the demo must know about a pipeline: one subclass for each, in `local/demo/apps/<app>.py`."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from rich.console import RenderableType
 
 from local.api.client import JobsClient
+from local.applications import modules_of
+from local.demo import apps
 from local.demo.screen import Paragraph, Screen
 from local.stack import LocalStack
+from shared.jobs.pipeline import Pipeline
 from shared.log.events import StreamEvent
 from shared.log.transcript import Transcript
-from shared.web.jobs import JobAccepted
-from shared.web.runs import RunAccepted
-
-Accepted = JobAccepted | RunAccepted
 
 
-class Showing:
-    """What there is to show of a job besides the job itself: nothing, for most pipelines. A context manager."""
+class Accepted(Protocol):
+    """What every response to the creation of a job has."""
+
+    @property
+    def job_id(self) -> str: ...
+
+    @property
+    def stream_url(self) -> str: ...
+
+
+class Extras:
+    """What the demo shows of a pipeline besides the job: nothing, unless a subclass does. A context manager."""
 
     def __init__(self, stack: LocalStack, client: JobsClient, screen: Screen, job: Accepted) -> None:
         self.stack = stack
@@ -37,32 +46,35 @@ class Showing:
     ) -> None:
         self.close()
 
-    def event(self, number: int, event: StreamEvent, now: Transcript) -> None:
-        """The job's stream has brought this."""
+    def on_event(self, number: int, event: StreamEvent, now: Transcript) -> None:
+        """Called for each event of the job's stream, with the transcript up to and including it."""
 
-    def afterwards(self) -> None:
-        """The job has completed, and its result was shown. Raises ClientError."""
+    def on_completion(self) -> None:
+        """Called after the result was shown. Raises ClientError."""
 
     def close(self) -> None:
-        """Nobody looks any more."""
+        """Called at the end of the demo, however it ends."""
 
 
 class PipelineDemo(ABC):
-    """`directive`: an instruction to the scripted model, which a real one would make nothing of."""
+    """One example job. `directive` is an instruction to the scripted model, such as "token_ms=50"."""
 
-    pipeline: ClassVar[str]
+    pipeline: ClassVar[Pipeline]
+    path: ClassVar[str] = "/jobs"
+    """Path of the operation that creates the job."""
+
     environment: ClassVar[Mapping[str, str]] = {}
-    """What the demo's stack is told besides."""
+    """Function variables that the demo's stack overrides."""
 
-    showing: ClassVar[type[Showing]] = Showing
+    extras: ClassVar[type[Extras]] = Extras
 
     @abstractmethod
     def __init__(self, directive: str | None = None) -> None: ...
 
     @property
     @abstractmethod
-    def wish(self) -> str:
-        """What is asked for, in a line."""
+    def summary(self) -> str:
+        """The request in one line."""
 
     @property
     @abstractmethod
@@ -70,12 +82,22 @@ class PipelineDemo(ABC):
 
     @abstractmethod
     def preview(self, text: str) -> list[Paragraph]:
-        """The streamed text so far as a person would read it; what is followed by a further line never changes."""
+        """Return the text that was streamed so far as paragraphs to read. Only the last one may change later."""
 
     @abstractmethod
     def cards(self, result: Mapping[str, Any]) -> Iterable[RenderableType]:
-        """The result."""
+        """Return the result as panels to print."""
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The JSON to send to `path`."""
+        return {"pipeline": self.pipeline.name, "input": self.job_input}
 
     def create(self, client: JobsClient) -> Accepted:
-        """Ask for the job. Raises ClientError."""
-        return client.create(self.pipeline, self.job_input)
+        """Create the job. Raises ClientError."""
+        return client.create(self.pipeline.name, self.job_input)
+
+
+def demos() -> dict[str, type[PipelineDemo]]:
+    """Return the demos of all applications by the name of their pipeline: those in `DEMOS` of each module of `apps`."""
+    return {demo.pipeline.name: demo for module in modules_of(apps) for demo in module.DEMOS}

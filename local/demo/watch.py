@@ -1,6 +1,6 @@
-"""Follows a job's stream from a process of its own: one line of JSON per event, until the job has ended.
+"""Follows a job's stream from a separate process and prints one line of JSON per event, until the job has ended.
 
-The token is read from the environment variable MILLRACE_TOKEN, so that it stands in no list of processes.
+The token comes from the environment variable MILLRACE_TOKEN, because every user can read the arguments of a process.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from shared.log.events import STREAM_EVENT
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the exit status: 0 after the job's end, 1 when the stream cannot be followed to it."""
+    """Return the exit status: 0 after the job's end, 1 if the stream cannot be followed to its end."""
     parser = argparse.ArgumentParser(prog="python -m local.demo.watch", description=__doc__)
-    parser.add_argument("stream_url", help="as creating the job has answered it")
-    parser.add_argument("--after", type=int, default=0, help="the last event already seen")
+    parser.add_argument("stream_url", help="the streamUrl in the response to the creation of the job")
+    parser.add_argument("--after", type=int, default=0, help="the number of the last event that is already known")
     options = parser.parse_args(arguments)
     try:
         with JobsClient(options.stream_url, os.environ.get("MILLRACE_TOKEN", "")) as client:

@@ -107,12 +107,12 @@ async def serve(
     *, port: int, host: str, first_token_ms: float, token_ms: float, listener: socket.socket | None = None
 ) -> None:
     """Serve until SIGINT or SIGTERM."""
-    server = ModelServer(first_token_ms=first_token_ms, token_ms=token_ms)
-    bound = await server.start(port, host, listener=listener)
-    print(json.dumps({"port": bound, "url": f"http://{host}:{bound}/v1", "model": MODEL}), flush=True)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    server = ModelServer(first_token_ms=first_token_ms, token_ms=token_ms)
+    bound = await server.start(port, host, listener=listener)
+    print(json.dumps({"port": bound, "url": f"http://{host}:{bound}/v1", "model": MODEL}), flush=True)
     await stopped.wait()
     server.close()
 

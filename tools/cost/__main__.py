@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.api.client import ClientError
-from local.demo.__main__ import DEMOS
+from local.demo.pipeline import demos
 from local.stack import ROOT, StackError
 from tools.cost.counts import Counts, SweepCounts
 from tools.cost.deployed import Deployed, resolved
@@ -63,7 +63,7 @@ def _measure(options: argparse.Namespace) -> Measured:
     pipelines: dict[str, Counts] = {}
     slower: dict[str, Counts] = {}
     sweep: SweepCounts | None = None
-    for pipeline in sorted(DEMOS, reverse=True):
+    for pipeline in sorted(demos(), reverse=True):
         with (
             tempfile.TemporaryDirectory(prefix="millrace-cost-") as logs,
             Measurement(Path(logs), pace=quick, together=options.together, functions=options.functions) as measurement,

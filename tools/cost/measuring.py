@@ -17,8 +17,7 @@ from typing import Any, Literal
 import httpx
 
 from local.api.client import JobsClient
-from local.demo.__main__ import DEMOS
-from local.demo.pipeline import Accepted
+from local.demo.pipeline import Accepted, demos
 from local.model.control import ModelControl
 from local.stack import ROOT, LocalStack
 from local.template.template import Function
@@ -200,7 +199,7 @@ class Measurement:
     @staticmethod
     def _watch(client: JobsClient, pipeline: str) -> _Watched:
         began = time.monotonic()
-        job: Accepted = DEMOS[pipeline]().create(client)
+        job: Accepted = demos()[pipeline]().create(client)
         end = [received.event for received in client.follow(job.stream_url)][-1]
         if not isinstance(end, Complete):
             raise CountingFailed(f"job {job.job_id} ended otherwise: {end.type}")

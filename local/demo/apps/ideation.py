@@ -1,4 +1,4 @@
-"""What the demo shows of a brainstorming run: ideas by genre, a second watcher, and the run that outlives its job."""
+"""What the demo shows of the application `ideation`: ideas by genre, a second watcher, and the run after its job."""
 
 from __future__ import annotations
 
@@ -18,34 +18,37 @@ from rich.panel import Panel
 from rich.text import Text
 
 from local.api.client import JobsClient, Refused
-from local.demo.pipeline import Accepted, PipelineDemo, Showing
+from local.demo.pipeline import Accepted, Extras, PipelineDemo
 from local.demo.screen import ACCENT, GOOD, MUTED, WARNING, Paragraph, Screen, numbered, printable
 from local.stack import ROOT, LocalStack
 from shared.apps.ideation.models import Idea, Ideation, IdeationInput, path_name
 from shared.apps.ideation.pipeline import PIPELINE
+from shared.apps.ideation.web import RunDetail
 from shared.log.events import STREAM_EVENT, Item, StreamEvent
 from shared.log.transcript import Transcript
 from shared.web.runs import RunAccepted
 
+PATH: Final = "/ideations"
 KEPT: Final = 4
-"""Seconds for which the demo's stack keeps a completed job, so that nobody has to wait ten minutes for it to go."""
+"""Seconds for which the demo's stack keeps a completed job: the deployed ten minutes are too long to wait for."""
 
 LONGEST_WAIT: Final = 30.0
 
 
-class RunShowing(Showing):
-    """Counts ideas by genre, lets a second process join half-way, and comes back to the run when its job is gone."""
+class RunExtras(Extras):
+    """Counts ideas by genre, starts a second watcher half-way, and reads the run after its job has expired."""
 
     def __init__(self, stack: LocalStack, client: JobsClient, screen: Screen, job: Accepted) -> None:
         super().__init__(stack, client, screen, job)
-        assert isinstance(job, RunAccepted)  # noqa: S101 - what IdeationDemo.create answers
+        assert isinstance(job, RunAccepted)  # noqa: S101 - IdeationDemo.create returns it
         self._run = job
-        self._genres = client.run(job.run_id).genres
+        self._runs = client.runs(PATH, RunDetail)
+        self._genres = self._runs.get(job.run_id).genres
         self._seen: list[dict[str, Any]] = []
         self._joined_after = 0
         self._second: subprocess.Popen[str] | None = None
 
-    def event(self, number: int, event: StreamEvent, now: Transcript) -> None:
+    def on_event(self, number: int, event: StreamEvent, now: Transcript) -> None:
         self._seen.append({"id": number, "event": STREAM_EVENT.dump_python(event, mode="json")})
         if not isinstance(event, Item):
             return
@@ -56,18 +59,18 @@ class RunShowing(Showing):
         if self._second is None and found.total() * 2 >= total:
             self._joined_after = number
             self._second = self._join()
-            self.screen.event("joined", f"a second process begins to watch, {found.total()} ideas late", WARNING)
+            self.screen.event("joined", f"a second process begins to watch after {found.total()} ideas", WARNING)
 
-    def afterwards(self) -> None:
+    def on_completion(self) -> None:
         screen = self.screen
         screen.console.print()
         screen.label("watchers", self._comparison())
         screen.label("run", self._run.run_url)
-        self._wait_for_the_jobs_end()
-        run = self.client.run(self._run.run_id)
+        self._wait_until_the_job_has_expired()
+        run = self._runs.get(self._run.run_id)
         counts = ", ".join(f"{each.genre_path[-1]} {each.found}" for each in run.genres)
         screen.label("", f"its job has expired ({KEPT} s here): GET {self._run.status_url} is 404")
-        screen.label("", f"the run is {run.status} for good, with {numbered(len(run.ideas), 'idea')}: {counts}")
+        screen.label("", f"the run stays {run.status}, with {numbered(len(run.ideas), 'idea')}: {counts}")
 
     def close(self) -> None:
         if self._second is not None and self._second.poll() is None:
@@ -81,21 +84,21 @@ class RunShowing(Showing):
 
     def _comparison(self) -> str:
         if self._second is None:
-            return "only this one"
+            return "this process only"
         lines, _ = self._second.communicate(timeout=LONGEST_WAIT)
         received = [event for event in map(json.loads, lines.splitlines()) if event["id"] is not None]
         late = sum(event["id"] <= self._joined_after for event in received)
         if received != self._seen:
-            return f"the second process saw other events: {len(received)} where there were {len(self._seen)}"
+            return f"the second process received other events: {len(received)} instead of {len(self._seen)}"
         kinds = Counter(event["event"]["type"] for event in received)
         what = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         return (
-            f"the second process, which came after event {self._joined_after}, saw the same {len(received)} events in "
-            f"the same order: {late} caught up on, {len(received) - late} live ({what})"
+            f"the second process, which joined after event {self._joined_after}, received the same {len(received)} "
+            f"events in the same order: {late} stored, {len(received) - late} live ({what})"
         )
 
-    def _wait_for_the_jobs_end(self) -> None:
-        """Raises ClientError when the job can no longer be looked up for any other reason than that it has expired."""
+    def _wait_until_the_job_has_expired(self) -> None:
+        """Raises ClientError if reading the job fails for another reason than its expiry."""
         deadline = time.monotonic() + LONGEST_WAIT
         while time.monotonic() < deadline:
             try:
@@ -110,9 +113,10 @@ class RunShowing(Showing):
 class IdeationDemo(PipelineDemo):
     """Ten ideas for a podcast series, in three genres."""
 
-    pipeline = PIPELINE.name
+    pipeline = PIPELINE
+    path = PATH
     environment: ClassVar[Mapping[str, str]] = {"JOB_RETENTION_SECONDS": str(KEPT)}
-    showing = RunShowing
+    extras = RunExtras
 
     def __init__(self, directive: str | None = None) -> None:
         self._input = IdeationInput(
@@ -125,7 +129,7 @@ class IdeationDemo(PipelineDemo):
         )
 
     @property
-    def wish(self) -> str:
+    def summary(self) -> str:
         asked = self._input
         shares = zip(asked.genre_paths, asked.genre_proportions, strict=True)
         genres = ", ".join(f"{share:g} % {path_name(path)}" for path, share in shares)
@@ -135,11 +139,15 @@ class IdeationDemo(PipelineDemo):
     def job_input(self) -> Mapping[str, Any]:
         return self._input.model_dump(mode="json", exclude_none=True)
 
+    @property
+    def body(self) -> Mapping[str, Any]:
+        return self.job_input
+
     def create(self, client: JobsClient) -> RunAccepted:
-        return client.open_run(self.job_input)
+        return client.runs(PATH, RunDetail).create(self.job_input)
 
     def preview(self, text: str) -> list[Paragraph]:
-        """A line of the text is an idea; the last may be half written."""
+        """Read each line of the text as an idea; the last line may be incomplete."""
         return [each for number, line in enumerate(text.split("\n"), start=1) for each in _paragraphs(number, line)]
 
     def cards(self, result: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -172,3 +180,6 @@ def _line(idea: Idea) -> Text:
     return Text.assemble(
         (printable(f"{idea.number:2}  {idea.title}"), "bold"), "\n", printable(f"    {idea.logline}"), overflow="fold"
     )
+
+
+DEMOS: Final = (IdeationDemo,)

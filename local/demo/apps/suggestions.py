@@ -1,9 +1,9 @@
-"""What the demo shows of a feature suggestion job: what it asks for, the text while it comes, the result as cards."""
+"""What the demo shows of the application `suggestions`: the suggestions while they are written, and as cards."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import from_json
 from rich import box
@@ -23,7 +23,7 @@ _LABELS = {"rationale": "why", "description": "what", "implementationConsiderati
 class SuggestionDemo(PipelineDemo):
     """Three features for a checkout page."""
 
-    pipeline = PIPELINE.name
+    pipeline = PIPELINE
 
     def __init__(self, directive: str | None = None) -> None:
         self._input = SuggestionInput(
@@ -35,7 +35,7 @@ class SuggestionDemo(PipelineDemo):
         )
 
     @property
-    def wish(self) -> str:
+    def summary(self) -> str:
         asked = self._input
         return f"{asked.feature_type} for “{asked.page_or_component}”, priority {asked.priority_level}"
 
@@ -44,12 +44,12 @@ class SuggestionDemo(PipelineDemo):
         return self._input.model_dump(mode="json", exclude_none=True)
 
     def preview(self, text: str) -> list[Paragraph]:
-        """The answer so far as prose: JSON that has not ended yet is read as far as it goes."""
+        """Read the JSON as far as it was streamed."""
         try:
             suggestions = from_json(text, allow_partial="trailing-strings")["suggestions"]
             return [each for number, one in enumerate(suggestions, start=1) for each in _paragraphs(number, one)]
         except (ValueError, TypeError, KeyError, AttributeError):
-            # Not (yet) what was asked for: shown as it is.
+            # The text does not fit the schema, or not yet: show it unchanged.
             return [("", Text(printable(text)))]
 
     def cards(self, result: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -58,7 +58,7 @@ class SuggestionDemo(PipelineDemo):
 
 
 def _paragraphs(number: int, suggestion: Mapping[str, Any]) -> Iterator[Paragraph]:
-    """In the order they come in, so that one that is followed by another never changes."""
+    """Yield paragraphs in the order of the stream: so only the last one changes later."""
     for name, value in suggestion.items():
         for each in value if isinstance(value, list) else [value]:
             if name == "title":
@@ -85,3 +85,6 @@ def _bullets(points: Sequence[str]) -> RenderableType:
     for point in points:
         grid.add_row("·", Text(printable(point)))
     return Group(grid)
+
+
+DEMOS: Final = (SuggestionDemo,)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.api.client import JobsClient, Refused
+from shared.apps.ideation.web import RunDetail
 from shared.jobs.job import JobStatus
 from shared.log.transcript import Transcript
 from shared.runs.run import TransformStatus
@@ -40,17 +41,18 @@ def test_a_job_is_followed_through_its_failure_and_its_resumption(client: JobsCl
 
 
 def test_a_run_is_opened_found_again_and_deleted(client: JobsClient) -> None:
-    run = client.open_run({**WISH, "ideaCount": 2, "requirements": f"[[script: {AT_ONCE}]]"})
+    runs = client.runs("/ideations", RunDetail)
+    run = runs.create({**WISH, "ideaCount": 2, "requirements": f"[[script: {AT_ONCE}]]"})
     for _ in client.follow(run.stream_url):
         pass
 
-    assert client.run(run.run_id).status is TransformStatus.COMPLETED
-    assert client.active_job(run.run_id).job is None
-    assert [each.ref for each in client.lineage(run.run_id).artefacts] == ["ideas.v1", "parameters.v1"]
-    assert [each.run_id for each in client.runs(status="completed").runs] == [run.run_id]
-    assert client.delete_run(run.run_id).run_id == run.run_id
+    assert runs.get(run.run_id).status is TransformStatus.COMPLETED
+    assert runs.active_job(run.run_id).job is None
+    assert [each.ref for each in runs.lineage(run.run_id).artefacts] == ["ideas.v1", "parameters.v1"]
+    assert [each.run_id for each in runs.list(status="completed").runs] == [run.run_id]
+    assert runs.delete(run.run_id).run_id == run.run_id
     with pytest.raises(Refused) as refused:
-        client.run(run.run_id)
+        runs.get(run.run_id)
     assert refused.value.status == 404
 
 

@@ -10,7 +10,7 @@ import time
 from local.model.control import ModelControl
 from tests.integration.local.command import Command
 
-DEMO = [sys.executable, "-m", "local.demo"]
+DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "suggestion"]
 CONTROL_CHARACTERS = re.compile(r"[^\n -~\u00a0-\U0010ffff]")
 
 
@@ -19,7 +19,7 @@ def test_shows_the_suggestions_and_what_they_cost_and_leaves_nothing_behind() ->
         output = demo.run()
         assert demo.status == 0, output
         assert "scripted local model" in output
-        assert re.search(r"202 +job_\w+ answered in \d+ ms", output)
+        assert re.search(r"202 +job_\w+ accepted in \d+ ms", output)
         assert re.search(
             r"stage +1 of 2: generate suggestions\n(.*%.*\n)+.*stage +2 of 2: validate suggestions", output
         )
@@ -33,16 +33,16 @@ def test_shows_the_suggestions_and_what_they_cost_and_leaves_nothing_behind() ->
 
 
 def test_shows_a_brainstorming_run_from_two_processes_and_comes_back_to_it_when_its_job_is_gone() -> None:
-    with Command([*DEMO, "--pipeline", "ideation", "--script", "first_token_ms=0, token_ms=1"]) as demo:
+    with Command([*DEMO[:-1], "ideation", "--script", "first_token_ms=0, token_ms=1"]) as demo:
         output = demo.run()
         assert demo.status == 0, output
         assert re.findall(r"idea +(\d+) of 10: Cozy", output) == [str(number) for number in range(1, 11)]
         assert re.search(r"10 of 10: Cozy 5/5, Oceans 3/3, History 2/2", output)
-        assert re.search(r"joined +a second process begins to watch, 5 ideas late", output)
+        assert re.search(r"joined +a second process begins to watch after 5 ideas", output)
         told = " ".join(output.split())
-        assert re.search(r"saw the same \d+ events in the same order: \d+ caught up on, [1-9]\d* live", told)
+        assert re.search(r"received the same \d+ events in the same order: \d+ stored, [1-9]\d* live", told)
         assert re.search(r"run http://\S+/ideations/run_\w+ its job has expired", told)
-        assert "the run is completed for good, with 10 ideas: Cozy 5, Oceans 3, History 2" in told
+        assert "the run stays completed, with 10 ideas: Cozy 5, Oceans 3, History 2" in told
         assert CONTROL_CHARACTERS.findall(output) == []
         assert demo.processes() == []
 
@@ -87,5 +87,5 @@ def test_uses_the_endpoint_that_the_environment_names() -> None:
             output = demo.run()
             assert demo.status == 0, output
             assert f"my-model at {url.removeprefix('http://')}, without a key" in output.replace("\n            ", " ")
-            assert "price unknown of my-model" in output
+            assert "unknown for my-model" in output
             assert [request["model"] for request in model.requests()] == ["my-model"]

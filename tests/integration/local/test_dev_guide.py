@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.demo.dev_guide import Endpoints, script
+from local.demo.pipeline import demos
 from tests.integration.local.command import ROOT, Command
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the guide's commands need curl")
@@ -23,18 +24,20 @@ EXPECTED = {
     "status": ["200"],
     "list": ["200", "200"],
     "ticket": ["201", "200"],
-    "somebody else's job": ["403"],
+    "another user's job": ["403"],
     "six streams": ["202", "200", "200", "200", "200", "200", "429"],
     "cancel": ["200"],
     "eleven creations": ["202"] * 10 + ["429"],
-    "the model breaks off once": ["202", "200"],
+    "the model disconnects once": ["202", "200"],
     "the same without a prompt": ["200", "200", "200"],
 }
 
 
 @pytest.fixture(scope="module")
 def dev() -> Iterator[Command]:
-    with Command([sys.executable, "-m", "local", "--env", "STREAM_WINDOW_SECONDS=30"]) as command:
+    with Command(
+        [sys.executable, "-m", "local", "--pipeline", "suggestion", "--env", "STREAM_WINDOW_SECONDS=30"]
+    ) as command:
         command.read_until("Ctrl-C here")
         yield command
 
@@ -77,8 +80,9 @@ def test_every_line_that_is_printed_is_bash(printed: str) -> None:
     assert "\x1b" not in printed
 
 
+@pytest.mark.parametrize("pipeline", sorted(demos()))
 @pytest.mark.parametrize("model_url", [None, "http://127.0.0.1:3"])
-def test_the_guide_of_a_stack_with_processes_is_bash_and_lets_one_be_killed(model_url: str | None) -> None:
+def test_the_guide_of_a_stack_with_processes_is_bash_and_kills_stages(model_url: str | None, pipeline: str) -> None:
     at = Endpoints(
         api_url="http://127.0.0.1:1",
         stream_url="http://127.0.0.1:2",
@@ -89,9 +93,12 @@ def test_the_guide_of_a_stack_with_processes_is_bash_and_lets_one_be_killed(mode
         state_machine_arn="arn",
         processes=True,
     )
-    lines = "\n".join(script(at))
+    demo = demos()[pipeline]
+    lines = "\n".join(script(at, demo))
     assert subprocess.run(["bash", "-n"], input=lines, text=True, check=False).returncode == 0
     assert "kill -9 $(curl" in lines
+    assert all(stage in lines for stage in demo.pipeline.stages)
+    assert f'"$API{demo.path}"' in lines
     assert ("/_script" in lines) == (model_url is not None)
 
 
@@ -106,8 +113,8 @@ def test_ctrl_c_ends_the_stack_with_status_0_and_leaves_nothing_behind() -> None
     with Command([sys.executable, "-m", "local"]) as own:
         own.read_until("Ctrl-C here")
         own.interrupt()
-        own.run(timeout=10)
-        assert own.status == 0
+        output = own.run()
+        assert own.status == 0, output
         assert own.processes() == []
 
 

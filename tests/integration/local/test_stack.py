@@ -116,13 +116,15 @@ def test_processes_that_were_down_are_back_on_their_ports_and_take_the_tokens_of
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_parent_that_is_ended_takes_everything_with_it(number: signal.Signals, tmp_path: Path) -> None:
     program = f"""
-import sys, threading
+import signal, sys, time
 from pathlib import Path
 from local.stack import LocalStack
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a command in the background inherits that it is ignored
 with LocalStack("processes", template=Path({str(SMALL)!r})) as stack:
     stack.client("lambda").invoke(FunctionName="millrace-work")
     print(*stack.pids().values(), *stack.processes()["work"], flush=True)
-    threading.Event().wait()
+    while True:
+        time.sleep(0.1)
 """
     parent = subprocess.Popen(
         [sys.executable, "-c", program],
@@ -133,11 +135,14 @@ with LocalStack("processes", template=Path({str(SMALL)!r})) as stack:
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     with parent:
-        assert parent.stdout is not None
-        pids = [int(pid) for pid in parent.stdout.readline().split()]
-        assert len(pids) == 5
-        parent.send_signal(number)
-        parent.wait(10)
+        try:
+            assert parent.stdout is not None
+            pids = [int(pid) for pid in parent.stdout.readline().split()]
+            assert len(pids) == 5
+            parent.send_signal(number)
+            parent.wait(30)
+        finally:
+            parent.kill()
     eventually(lambda: not any(alive(pid) for pid in pids))
     eventually(lambda: list(tmp_path.iterdir()) == [])
 
