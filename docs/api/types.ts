@@ -10,29 +10,29 @@ export interface Envelope<T> {
 /** Every answer of a function is one of the two; `success` tells which. */
 export type Answer<T> = Envelope<T> | ErrorEnvelope;
 
-/** What is under way in a run, to be watched from `job.lastEventId` on; nulls when nothing is. */
+/** The live job of a run and its transform; both are null if no job is live. To watch the job, open its stream with `job.lastEventId` as `Last-Event-ID`. */
 export interface ActiveJob {
   transform: TransformDetail | null;
   job: JobDetail | null;
 }
 
-/** What to change about an agent: fields that are left out stay, null resets one to what it is without. */
+/** The body of `PATCH /agents/{agentId}`. Omit a field to keep it; send null to reset it to its default. */
 export interface AgentChanges {
   name?: string;
   instructions?: string;
   model?: string | null;
   temperature?: number | null;
   maxOutputTokens?: number | null;
-  /** the version the changes were made to: refused when there is a later one by now */
+  /** the version that the changes are based on; a conflict if the agent has a newer one */
   version?: number | null;
 }
 
-/** The agent is deleted. */
+/** The id of the agent that was deleted. */
 export interface AgentDeleted {
   agentId: string;
 }
 
-/** One version of an agent; `createdAt` is the agent's, `updatedAt` the version's. */
+/** One version of an agent. `createdAt` is when the agent was created, `updatedAt` when this version was. */
 export interface AgentDetail {
   /** for people; need not be unique */
   name: string;
@@ -50,7 +50,7 @@ export interface AgentDetail {
   updatedAt: string;
 }
 
-/** One page of latest versions, newest agent first; `cursor` asks for the next one, null on the last page. */
+/** One page of the owner's agents in their latest versions, newest agent first. Send `cursor` to get the next page. It is null on the last page. */
 export interface AgentList {
   agents: AgentDetail[];
   cursor: string | null;
@@ -67,7 +67,7 @@ export type Arrangement =
   | "rank"
   | "group";
 
-/** One version of one thing; it never changes. `madeBy` is the transform whose output it is. */
+/** One version of one role in a run; it never changes. `madeBy` is the transform that wrote it. */
 export interface ArtefactDetail {
   ref: string;
   role: string;
@@ -119,6 +119,7 @@ export type Entity =
   | "agent_list"
   | "none";
 
+/** An error: `code` for programs, `message` for people. If `retryable`, the same request may succeed later. */
 export interface ErrorBody {
   code: ErrorCode;
   message: string;
@@ -156,13 +157,14 @@ export type ErrorCode =
   | "WORKER_LOST"
   | "INTERNAL_ERROR";
 
+/** What a client needs to correct the request or to repeat it; a null or an empty list does not apply. */
 export interface ErrorDetails {
   fields: FieldError[];
   jobId: string | null;
   retryAfterSeconds: number | null;
 }
 
-/** A refusal or a failure. */
+/** The response to a request that was refused or failed. */
 export interface ErrorEnvelope {
   success: false;
   error: ErrorBody;
@@ -201,7 +203,7 @@ export type FeatureType =
   | "ui-improvement"
   | "integration";
 
-/** One broken rule: `field` as the client wrote it, `rule` what would be right. */
+/** One field that is not valid: `field` is its path as the client wrote it, `rule` is the rule that it breaks. */
 export interface FieldError {
   field: string;
   rule: string;
@@ -266,11 +268,11 @@ export interface IdeationInput {
   arrangement?: Arrangement;
 }
 
-/** A job of the `ideation` pipeline. */
+/** A request for a job of the `ideation` pipeline. */
 export interface IdeationJobRequest {
   pipeline: "ideation";
   input: IdeationInput;
-  /** what the job belongs to, in your own ids */
+  /** your own ids of what the job belongs to */
   links?: JobLinksRequest;
 }
 
@@ -297,7 +299,7 @@ export interface Item {
   textLength: number;
 }
 
-/** The job is stored and started. */
+/** A job that was stored and started, and the URLs at which to follow it. */
 export interface JobAccepted {
   jobId: string;
   status: JobStatus;
@@ -305,7 +307,7 @@ export interface JobAccepted {
   streamUrl: string;
 }
 
-/** Everything a client needs that joins in the middle: follow the stream from `lastEventId`. */
+/** A job with its output so far. To watch the rest, open the stream with `lastEventId` as `Last-Event-ID`. */
 export interface JobDetail {
   jobId: string;
   pipeline: string;
@@ -318,7 +320,7 @@ export interface JobDetail {
   lastFault: Fault | null;
   failure: Fault | null;
   model: string;
-  /** the version of an agent that the job was made with */
+  /** the agent version that the job uses */
   agent: AgentRef | null;
   usage: TokenUsage;
   links: JobLinks;
@@ -333,13 +335,13 @@ export interface JobDetail {
   statusUrl: string;
   streamUrl: string;
   input: Record<string, unknown>;
-  /** what has been streamed so far */
+  /** the text that was streamed so far */
   text: string;
-  /** the finished items of long stages, in the order they came */
+  /** the finished items of long stages, in the order in which they were stored */
   items: Item[];
-  /** the last event `text`, `items` and `progress` include */
+  /** the last event that `text`, `items` and `progress` include */
   lastEventId: number;
-  /** the pipeline's result, once the job is completed */
+  /** the pipeline's result; null until the job is completed */
   result: Record<string, unknown> | null;
 }
 
@@ -357,7 +359,7 @@ export interface JobLinksRequest {
   projectId?: string | null;
 }
 
-/** One page, newest first; `cursor` asks for the next one, null on the last page. */
+/** One page of the owner's jobs, newest first. Send `cursor` to get the next page; it is null on the last page. */
 export interface JobList {
   jobs: JobSummary[];
   cursor: string | null;
@@ -370,7 +372,7 @@ export type JobStatus =
   | "failed"
   | "cancelled";
 
-/** A job as its owner sees it. */
+/** A job without its input, output and result, as in a list. */
 export interface JobSummary {
   jobId: string;
   pipeline: string;
@@ -383,7 +385,7 @@ export interface JobSummary {
   lastFault: Fault | null;
   failure: Fault | null;
   model: string;
-  /** the version of an agent that the job was made with */
+  /** the agent version that the job uses */
   agent: AgentRef | null;
   usage: TokenUsage;
   links: JobLinks;
@@ -399,14 +401,14 @@ export interface JobSummary {
   streamUrl: string;
 }
 
-/** Where everything in a run comes from: transforms by time, artefacts by role and version. */
+/** How everything in a run came about: transforms in order of time, artefacts by role and version. */
 export interface LineageDetail {
   run: RunSummary;
   transforms: TransformDetail[];
   artefacts: ArtefactDetail[];
 }
 
-/** About the answer: `durationMs` is the function's own time, `traceId` where it was recorded how that was spent. */
+/** Facts about the response: `durationMs` is the function's time, `traceId` the X-Ray trace of the request. */
 export interface Meta {
   requestId: string;
   traceId: string | null;
@@ -416,7 +418,7 @@ export interface Meta {
   entity: Entity;
 }
 
-/** An agent to be made. */
+/** The body of `POST /agents`: the settings of a new agent. */
 export interface NewAgent {
   /** for people; need not be unique */
   name: string;
@@ -508,7 +510,7 @@ export interface Reset {
   retryCount: number;
 }
 
-/** The run is stored and its job is started; `runUrl` is where it stays. */
+/** A run that was stored and whose job was started. Keep `runUrl`: the job expires, the run does not. */
 export interface RunAccepted {
   runId: string;
   jobId: string;
@@ -519,7 +521,7 @@ export interface RunAccepted {
   streamUrl: string;
 }
 
-/** The run is deleted, with everything it was made of and has led to. */
+/** The id of the run that was deleted, with all its transforms and artefacts. */
 export interface RunDeleted {
   runId: string;
 }
@@ -541,13 +543,13 @@ export interface RunDetail {
   transform: TransformDetail | null;
 }
 
-/** One page, newest first; `cursor` asks for the next one, null on the last page. */
+/** One page of the owner's runs, newest first. Send `cursor` to get the next page; it is null on the last page. */
 export interface RunList {
   runs: RunSummary[];
   cursor: string | null;
 }
 
-/** A run as its owner sees it in a list. */
+/** A run without its artefacts, as in a list. */
 export interface RunSummary {
   runId: string;
   title: string;
@@ -588,7 +590,7 @@ export type StreamEvent =
   | Failed
   | Cancelled;
 
-/** Opens the job's stream without a header until `expiresAt`. */
+/** A ticket that opens the job's stream without a header, until `expiresAt`. */
 export interface StreamTicket {
   ticket: string;
   expiresAt: string;
@@ -620,11 +622,11 @@ export interface SuggestionInput {
   additionalContext?: string | null;
 }
 
-/** A job of the `suggestion` pipeline. */
+/** A request for a job of the `suggestion` pipeline. */
 export interface SuggestionJobRequest {
   pipeline: "suggestion";
   input: SuggestionInput;
-  /** what the job belongs to, in your own ids */
+  /** your own ids of what the job belongs to */
   links?: JobLinksRequest;
 }
 
@@ -648,7 +650,7 @@ export interface Tool {
   detail: Record<string, unknown>;
 }
 
-/** One piece of work in a run; inputs and outputs name artefacts by role. */
+/** One piece of work in a run. `inputs` and `outputs` name artefacts by their role. */
 export interface TransformDetail {
   transformId: string;
   kind: string;

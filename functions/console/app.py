@@ -14,7 +14,7 @@ app = create_app(Operation.CONSOLE)
 async def config(exchange: CurrentExchange, response: Response) -> Envelope[ConsoleConfig]:
     """Where to sign in, and which models there are."""
     response.headers["Cache-Control"] = "no-cache"
-    return exchange.answer(console_config(), Entity.CONSOLE_CONFIG)
+    return exchange.success(console_config(), Entity.CONSOLE_CONFIG)
 
 
 @app.get("/console/static/{path:path}", include_in_schema=False)

@@ -1,1 +1,1 @@
-"""HTTP: the app factory, the envelope, authentication, and the SSE stream."""
+"""Serve HTTP: the app factory, the envelope, authentication, the API's wire models and the SSE stream."""

@@ -1,4 +1,4 @@
-"""The agents API on the wire: requests, answers, and how agents turn into them."""
+"""Define the wire models of the agents API, and convert agents to them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from shared.agents.agent import Agent, AgentName, AgentSettings, Instructions, M
 from shared.agents.store import AgentPage
 from shared.schema import Schema
 
-AgentId = Annotated[str, Path(alias="agentId", description="the id that creating the agent answered", max_length=64)]
+AgentId = Annotated[
+    str, Path(alias="agentId", description="the agent's id, from the response that created it", max_length=64)
+]
 
 
 class NewAgent(AgentSettings):
-    """An agent to be made."""
+    """The body of `POST /agents`: the settings of a new agent."""
 
-    # Our own code may say `max_output_tokens`; a client may not.
+    # Clients send the API's names only. Other schemas also accept Python's names, such as `max_output_tokens`.
     model_config = ConfigDict(validate_by_name=False, defer_build=False)
 
 
 class AgentChanges(Schema):
-    """What to change about an agent: fields that are left out stay, null resets one to what it is without."""
+    """The body of `PATCH /agents/{agentId}`. Omit a field to keep it; send null to reset it to its default."""
 
     model_config = ConfigDict(validate_by_name=False, defer_build=False)
 
@@ -36,12 +38,12 @@ class AgentChanges(Schema):
         default=None,
         ge=1,
         le=2**31 - 1,
-        description="the version the changes were made to: refused when there is a later one by now",
+        description="the version that the changes are based on; a conflict if the agent has a newer one",
     )
 
 
 class AgentDetail(AgentSettings):
-    """One version of an agent; `createdAt` is the agent's, `updatedAt` the version's."""
+    """One version of an agent. `createdAt` is when the agent was created, `updatedAt` when this version was."""
 
     agent_id: str
     version: int
@@ -50,22 +52,27 @@ class AgentDetail(AgentSettings):
 
 
 class AgentList(Schema):
-    """One page of latest versions, newest agent first; `cursor` asks for the next one, null on the last page."""
+    """One page of the owner's agents in their latest versions, newest agent first.
+
+    Send `cursor` to get the next page. It is null on the last page.
+    """
 
     agents: tuple[AgentDetail, ...]
     cursor: str | None
 
 
 class AgentDeleted(Schema):
-    """The agent is deleted."""
+    """The id of the agent that was deleted."""
 
     agent_id: str
 
 
 def detail(agent: Agent) -> AgentDetail:
+    """Return the wire model of one version of an agent."""
     shown = AgentDetail.model_fields.keys() & Agent.model_fields.keys()
     return AgentDetail(agent_id=agent.id, **{name: getattr(agent, name) for name in shown})
 
 
 def page(found: AgentPage) -> AgentList:
+    """Return the wire model of one page of agents."""
     return AgentList(agents=tuple(detail(agent) for agent in found.agents), cursor=found.cursor)

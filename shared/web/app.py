@@ -1,4 +1,4 @@
-"""The app factory: every HTTP operation is one small FastAPI app, and all of them behave alike."""
+"""Create the FastAPI app of each HTTP operation, so that all operations treat requests and errors in the same way."""
 
 from __future__ import annotations
 
@@ -30,14 +30,17 @@ if TYPE_CHECKING:
 
 _REQUEST_ID = re.compile(r"[\w=+/-]{1,64}", re.ASCII)
 MAX_BODY_BYTES = 64 * 1024
-"""More than any job's input may need; what is larger is refused before it is read as JSON."""
+"""The largest request body. No job's input needs more; a larger body is refused before it is parsed."""
 
 
 def create_app(operation: str, *, union_branches: frozenset[str] = frozenset()) -> FastAPI:
-    """A FastAPI app for one operation: envelope, error answers, request ids, body limit and metrics built in.
+    """Create the app of one operation, with the envelope, error responses, request ids, body limit and metrics.
 
-    Behind API Gateway its endpoints are coroutines that block: a process has one request at a time there, and a worker
-    thread would cost the first of them 20 ms of CPU. The stream's, which has many, must not.
+    `union_branches` are the tags that `install` leaves out of field paths.
+
+    Behind API Gateway, write endpoints as coroutines that block. A process serves one request at a time there, and to
+    start a worker thread would cost its first request 20 ms of CPU. The stream's process serves many requests at once,
+    so its endpoint must not block.
     """
     app = FastAPI(
         title="Millrace",
@@ -45,7 +48,7 @@ def create_app(operation: str, *, union_branches: frozenset[str] = frozenset()) 
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # what is told of a request is told below
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ExchangeMiddleware does all three
     )
     install(app, union_branches=union_branches)
     app.add_middleware(ExchangeMiddleware, operation=operation)
@@ -53,13 +56,16 @@ def create_app(operation: str, *, union_branches: frozenset[str] = frozenset()) 
 
 
 def lambda_handler(app: FastAPI, ready: Callable[[], object]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """What API Gateway invokes. `ready` makes what the requests need; a snapshot is taken after it."""
+    """Return the handler that Lambda calls for API Gateway's requests.
+
+    `ready` creates the services that requests need. With SnapStart, it runs before Lambda takes the SnapStart snapshot.
+    """
 
     @functools.cache
     def adapter() -> Mangum:
-        from mangum import Mangum  # noqa: PLC0415 - the stream needs none
+        from mangum import Mangum  # noqa: PLC0415 - the stream does not use it
 
-        return Mangum(app, lifespan="off")  # opens an event loop, which importing a function must not do
+        return Mangum(app, lifespan="off")  # it opens an event loop, and importing a function must not open one
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         try:
@@ -69,7 +75,7 @@ def lambda_handler(app: FastAPI, ready: Callable[[], object]) -> Callable[[dict[
 
     def prepare() -> None:
         ready()
-        with contextlib.redirect_stdout(io.StringIO()):  # nobody's request: not to be counted in the metrics
+        with contextlib.redirect_stdout(io.StringIO()):  # no client sent this request, so drop its metrics and logs
             handler(_warm_up_event(app), None)
 
     snapstart.install(prepare)
@@ -77,7 +83,10 @@ def lambda_handler(app: FastAPI, ready: Callable[[], object]) -> Callable[[dict[
 
 
 def _warm_up_event(app: FastAPI) -> dict[str, Any]:
-    """An event without a user for the app's first route: on its way to a refusal it loads what every request needs."""
+    """Return a request without a user for the app's first route.
+
+    The app refuses it, and in doing so loads the code that every request needs.
+    """
     route = next(each for each in app.routes if isinstance(each, APIRoute))
     [method] = route.methods or {"GET"}
     return {
@@ -92,6 +101,7 @@ def _warm_up_event(app: FastAPI) -> dict[str, Any]:
 
 
 async def current_exchange(request: Request) -> Exchange:
+    """Return the exchange that ExchangeMiddleware created for this request."""
     exchange: Exchange = request.scope["exchange"]
     return exchange
 
@@ -99,12 +109,12 @@ async def current_exchange(request: Request) -> Exchange:
 CurrentExchange = Annotated[Exchange, Depends(current_exchange)]
 
 
-class AnswerBroken(Exception):
-    """A defect after the answer had begun; the log says which."""
+class ResponseInterrupted(Exception):
+    """An error that occurred after the response had started. The log holds the original error."""
 
 
 class ExchangeMiddleware:
-    """Gives every request its Exchange and its span, checks its body, and lets no exception out."""
+    """Create the Exchange and the span of every request, check its body, and turn exceptions into error responses."""
 
     def __init__(self, app: ASGIApp, *, operation: str) -> None:
         self._app = app
@@ -115,24 +125,24 @@ class ExchangeMiddleware:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        place = tracing.of_invocation(headers.get(b"x-amzn-trace-id", b"").decode("latin-1"))
-        exchange = self._exchange(scope, headers, place)
+        trace = tracing.of_invocation(headers.get(b"x-amzn-trace-id", b"").decode("latin-1"))
+        exchange = self._exchange(scope, headers, trace)
         scope["exchange"] = exchange
-        with log.about(**exchange.ids), tracing.span(self._operation, at=place, request_id=exchange.request_id) as span:
+        with log.about(**exchange.ids), tracing.span(self._operation, at=trace, request_id=exchange.request_id) as span:
             try:
-                await self._answer(exchange, span, scope, receive, send)
+                await self._respond(exchange, span, scope, receive, send)
             finally:
                 if error_reports.pending():
                     await asyncio.to_thread(error_reports.flush)
 
-    async def _answer(self, exchange: Exchange, span: Span, scope: Scope, receive: Receive, send: Send) -> None:
-        answered = False
+    async def _respond(self, exchange: Exchange, span: Span, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal answered
+            nonlocal started
             if message["type"] == "http.response.start":
-                answered = True
-                # Here and not at the end: a stream's length is not how long its caller waited for an answer.
+                started = True
+                # At the start, because a stream's client waits for the first byte, not for the last one.
                 metrics.answered(exchange.operation, message["status"], exchange.milliseconds)
                 span.answered(message["status"])
                 message["headers"] = [*message["headers"], (b"x-request-id", exchange.request_id.encode())]
@@ -141,29 +151,30 @@ class ExchangeMiddleware:
         try:
             body = await _checked_body(scope, receive) if scope["method"] in {"POST", "PUT", "PATCH"} else receive
             await self._app(scope, body, send_with_id)
-        except Exception as error:  # noqa: BLE001 - whatever it is, its text is for nobody
-            if answered:
-                log.defect("answer broke off", error, operation=exchange.operation)
+        except Exception as error:  # noqa: BLE001 - no exception's text may reach the client
+            if started:
+                log.defect("response interrupted", error, operation=exchange.operation)
                 span.failed(error)
-                # In place of an error whose text, which the server logs, may quote a prompt.
-                raise AnswerBroken from None
-            answer: JSONResponse = (
+                # The server logs what is raised here, and the text of the original error may quote a prompt.
+                raise ResponseInterrupted from None
+            response: JSONResponse = (
                 refuse(exchange, error) if isinstance(error, MillraceError) else defect(exchange, error)
             )
-            await answer(scope, receive, send_with_id)
+            await response(scope, receive, send_with_id)
 
-    def _exchange(self, scope: Scope, headers: Mapping[bytes, bytes], place: TraceHeader) -> Exchange:
+    def _exchange(self, scope: Scope, headers: Mapping[bytes, bytes], trace: TraceHeader) -> Exchange:
         event: Mapping[str, Any] = scope.get("aws.event") or {}
-        exchange = Exchange(self._operation, trace_id=place.trace_id)
-        given = event.get("requestContext", {}).get("requestId") or _id_given_by_adapter(headers)
+        exchange = Exchange(self._operation, trace_id=trace.trace_id)
+        given = event.get("requestContext", {}).get("requestId") or _request_id_from_adapter(headers)
         exchange.request_id = given or exchange.request_id
         return exchange
 
 
-def _id_given_by_adapter(headers: Mapping[bytes, bytes]) -> str | None:
-    """The function URL's request id, the one in Lambda's own log lines: Lambda Web Adapter sends it as a header.
+def _request_id_from_adapter(headers: Mapping[bytes, bytes]) -> str | None:
+    """Return the function URL's request id, which Lambda writes in its own log lines too; None if there is none.
 
-    It replaces one that the caller has sent; where no adapter stands in front, anybody may have written it.
+    Lambda Web Adapter sends it in a header, and overwrites a header of that name that a client sent. Without the
+    adapter the header is the client's, so it is checked before it is used.
     """
     try:
         request_id = json.loads(headers.get(b"x-amzn-request-context", b"null"))["requestId"]
@@ -173,7 +184,10 @@ def _id_given_by_adapter(headers: Mapping[bytes, bytes]) -> str | None:
 
 
 async def _checked_body(scope: Scope, receive: Receive) -> Receive:
-    """Read the body within its limit and hand it on. Raises PayloadTooLarge, UnsupportedMediaType."""
+    """Read the body up to its limit, and return a `receive` that replays it.
+
+    Raises: PayloadTooLarge, UnsupportedMediaType.
+    """
     body = b""
     more = True
     while more:
@@ -183,10 +197,10 @@ async def _checked_body(scope: Scope, receive: Receive) -> Receive:
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > MAX_BODY_BYTES:
-            raise PayloadTooLarge(f"the body may have {MAX_BODY_BYTES} bytes at most")
+            raise PayloadTooLarge(f"the body is too large; send at most {MAX_BODY_BYTES} bytes")
     media_type = dict(scope["headers"]).get(b"content-type", b"").split(b";")[0].strip().lower()
     if body and media_type != b"application/json":
-        raise UnsupportedMediaType("send the body as JSON, with Content-Type: application/json")
+        raise UnsupportedMediaType("the body is not sent as JSON; send it with Content-Type: application/json")
 
     async def replay() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}

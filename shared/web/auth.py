@@ -1,4 +1,4 @@
-"""Who is asking: the authorizer's claims where API Gateway has checked the token, our own check where it has not."""
+"""Identify a request's user by API Gateway's authorizer, or by a token or ticket that the function checks itself."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from shared.errors import ErrorCode, TransientFault, Unauthenticated
 from shared.web.tickets import StreamTickets
 
 LEEWAY_SECONDS = 5
+"""Clock difference to the token's issuer that is tolerated when a token's times are checked."""
 
 
 async def current_user(request: Request) -> str:
-    """The caller's `sub`, from the JWT authorizer. Raises Unauthenticated when no authorizer has spoken."""
+    """Return the user's `sub`, which API Gateway's JWT authorizer read from the token.
+
+    Raises: Unauthenticated, if the request did not pass an authorizer.
+    """
     event: dict[str, Any] = request.scope.get("aws.event") or {}
     authorizer = event.get("requestContext", {}).get("authorizer") or {}
     subject = (authorizer.get("jwt") or {}).get("claims", {}).get("sub")
     if not subject:
-        raise Unauthenticated("a bearer token is required")
+        raise Unauthenticated("the request has no token; send one in the Authorization header, as Bearer")
     return str(subject)
 
 
@@ -29,7 +33,7 @@ CurrentUser = Annotated[str, Depends(current_user)]
 
 
 class TokenVerifier:
-    """Checks RS256 tokens of one issuer for one audience, with the keys the issuer publishes."""
+    """Verifies RS256 tokens of one issuer for one audience, with the keys that the issuer publishes."""
 
     def __init__(self, issuer: str, audience: str, *, jwks_url: Callable[[], str]) -> None:
         self._issuer = issuer
@@ -37,12 +41,12 @@ class TokenVerifier:
         self._jwks_url = jwks_url
 
     def subject_of(self, token: str) -> str:
-        """The token's `sub`.
+        """Return the token's `sub`.
 
-        Raises Unauthenticated, saying what is wrong with the token, and TransientFault when the issuer's keys cannot be
-        fetched.
+        Raises: Unauthenticated, which says what is wrong with the token; TransientFault, if the issuer's keys could not
+        be fetched.
         """
-        import jwt  # noqa: PLC0415 - a tenth of a second that a stream opened with a ticket need not pay
+        import jwt  # noqa: PLC0415 - it costs 0.1 s, and a stream that is opened with a ticket does not need it
 
         try:
             key = self._keys.get_signing_key_from_jwt(token)
@@ -56,53 +60,59 @@ class TokenVerifier:
             )
         except (jwt.PyJWKClientConnectionError, OSError):
             raise TransientFault(
-                "the identity provider's keys could not be fetched", code=ErrorCode.IDENTITY_UNAVAILABLE
+                "the identity provider's keys could not be fetched; try again", code=ErrorCode.IDENTITY_UNAVAILABLE
             ) from None
         except jwt.ExpiredSignatureError:
-            raise Unauthenticated("the token has expired") from None
+            raise Unauthenticated("the token has expired; get a new one") from None
         except jwt.PyJWTError:
-            raise Unauthenticated("the token is not valid here") from None
-        # API Gateway does the same: Cognito's access tokens carry `client_id` in place of `aud`.
+            raise Unauthenticated("the token is not valid; get a new one") from None
+        # Cognito's access tokens have `client_id` instead of `aud`. API Gateway accepts either claim, and so do we.
         audience = claims.get("aud", claims.get("client_id"))
         if self._audience not in (audience if isinstance(audience, list) else [audience]):
-            raise Unauthenticated("the token is for another audience")
+            raise Unauthenticated("the token is for another audience; get one for this API")
         return str(claims["sub"])
 
     @functools.cached_property
     def _keys(self) -> Any:
         from jwt import PyJWKClient  # noqa: PLC0415 - as above
 
-        # Only the whole set is cached: a cache by key would trust a withdrawn key for the life of the process.
+        # Cache the whole key set only. A cache of single keys would trust a withdrawn key until the process ends.
         return PyJWKClient(self._jwks_url(), lifespan=600, timeout=5)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamGate:
-    """Who may watch a job: the bearer of a token, or of a ticket for that job. Checkers are made when needed."""
+    """Authenticates watchers by a token, or by a ticket for the job. `tokens` and `tickets` are called when needed."""
 
     tokens: Callable[[], TokenVerifier]
     tickets: Callable[[], StreamTickets]
 
     def owner(self, token: str | None, ticket: str | None, job_id: str) -> str:
-        """Raises Unauthenticated, and Forbidden for another job's ticket."""
+        """Return the user whom the token or the ticket names; the token has precedence.
+
+        Raises: Unauthenticated; Forbidden, if the ticket is for another job.
+        """
         if token is not None:
             return self.tokens().subject_of(token)
         if ticket is not None:
             return self.tickets().check(ticket, job_id).owner
-        raise Unauthenticated("a bearer token, or a ticket in the query, is required")
+        raise Unauthenticated(
+            "the request has no token and no ticket; send a token in the Authorization header, as Bearer, "
+            "or a ticket in the query"
+        )
 
 
 def discover_jwks_url(issuer: str) -> str:
-    """The issuer's `jwks_uri` by OpenID Connect discovery."""
+    """Return the issuer's `jwks_uri`, found by OpenID Connect discovery."""
     import json  # noqa: PLC0415
     from urllib.request import urlopen  # noqa: PLC0415
 
     url = issuer.rstrip("/") + "/.well-known/openid-configuration"
-    with urlopen(url, timeout=5) as answer:  # noqa: S310 - the issuer is a deploy parameter
-        return str(json.load(answer)["jwks_uri"])
+    with urlopen(url, timeout=5) as response:  # noqa: S310 - the issuer is a deploy parameter
+        return str(json.load(response)["jwks_uri"])
 
 
 def bearer_token(request: Request) -> str | None:
-    """The token of the Authorization header, if there is one."""
+    """Return the bearer token of the Authorization header; None if there is none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None

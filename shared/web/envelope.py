@@ -1,4 +1,4 @@
-"""The one envelope of every HTTP answer."""
+"""Define the envelope of every HTTP response."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Operation(StrEnum):
-    """The operations of the core: one per HTTP function. Each application declares its own in its `web.py`."""
+    """The operations of the core, one per HTTP function. Each application declares its own in its `web.py`."""
 
     CREATE_JOB = "create_job"
     GET_JOB = "get_job"
@@ -38,7 +38,7 @@ class Operation(StrEnum):
 
 
 class Entity(StrEnum):
-    """What a response's `data` is. An application may declare more in its `web.py`."""
+    """The kinds of `data` in a response. An application may declare more in its `web.py`."""
 
     JOB = "job"
     JOB_LIST = "job_list"
@@ -54,7 +54,7 @@ class Entity(StrEnum):
 
 
 class Meta(Schema):
-    """About the answer: `durationMs` is the function's own time, `traceId` where it was recorded how that was spent."""
+    """Facts about the response: `durationMs` is the function's time, `traceId` the X-Ray trace of the request."""
 
     request_id: str
     trace_id: str | None
@@ -65,19 +65,23 @@ class Meta(Schema):
 
 
 class FieldError(Schema):
-    """One broken rule: `field` as the client wrote it, `rule` what would be right."""
+    """One field that is not valid: `field` is its path as the client wrote it, `rule` is the rule that it breaks."""
 
     field: str
     rule: str
 
 
 class ErrorDetails(Schema):
+    """What a client needs to correct the request or to repeat it; a null or an empty list does not apply."""
+
     fields: tuple[FieldError, ...] = ()
     job_id: str | None = None
     retry_after_seconds: int | None = None
 
 
 class ErrorBody(Schema):
+    """An error: `code` for programs, `message` for people. If `retryable`, the same request may succeed later."""
+
     code: ErrorCode
     message: str
     details: ErrorDetails = ErrorDetails()
@@ -85,7 +89,7 @@ class ErrorBody(Schema):
 
 
 class Envelope(Schema, Generic[T]):
-    """A successful answer."""
+    """The response to a request that succeeded."""
 
     model_config = ConfigDict(defer_build=False)
 
@@ -95,7 +99,7 @@ class Envelope(Schema, Generic[T]):
 
 
 class ErrorEnvelope(Schema):
-    """A refusal or a failure."""
+    """The response to a request that was refused or failed."""
 
     success: Literal[False] = False
     error: ErrorBody
@@ -104,7 +108,7 @@ class ErrorEnvelope(Schema):
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer: what `meta` is made of."""
+    """One request and its response: the source of the response's `meta`."""
 
     operation: str
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -113,14 +117,16 @@ class Exchange:
 
     @property
     def milliseconds(self) -> float:
+        """The time since the request arrived."""
         return round((time.perf_counter() - self.began) * 1000, 2)
 
     @property
     def ids(self) -> dict[str, str | None]:
-        """What every line of the log about this request carries."""
+        """The ids that every log line about this request carries."""
         return {"request_id": self.request_id, "trace_id": self.trace_id}
 
     def meta(self, entity: str) -> Meta:
+        """Return the `meta` of a response whose `data` is of this kind."""
         return Meta(
             request_id=self.request_id,
             trace_id=self.trace_id,
@@ -130,15 +136,17 @@ class Exchange:
             entity=entity,
         )
 
-    def answer(self, data: T, entity: str) -> Envelope[T]:
-        # Already built and checked: validating the data a second time would only cost.
+    def success(self, data: T, entity: str) -> Envelope[T]:
+        """Return the envelope of a successful response."""
+        # The data is a valid model already, so do not validate it again.
         return Envelope[T].model_construct(success=True, data=data, meta=self.meta(entity))
 
     def refusal(self, error: ErrorBody) -> ErrorEnvelope:
+        """Return the envelope of an error response."""
         return ErrorEnvelope(error=error, meta=self.meta(Entity.NONE))
 
 
 def error_body(code: ErrorCode, message: str, *, request_id: str, trace_id: str | None = None) -> dict[str, Any]:
-    """The JSON of a refusal made before any function was asked."""
+    """Return the JSON of an error response to a request that did not reach a function."""
     exchange = Exchange(Operation.UNKNOWN, request_id=request_id, trace_id=trace_id)
     return exchange.refusal(ErrorBody(code=code, message=message)).model_dump(mode="json")

@@ -1,7 +1,8 @@
-"""From the error tree to HTTP: the one table, and the handlers that apply it."""
+"""Map the error tree to HTTP responses: one table of statuses, and the exception handlers that use it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,29 +33,34 @@ STATUS: dict[type[MillraceError], int] = {
     NotStarted: 503,
     MillraceError: 500,
 }
-"""The status of each class; a class that is not named has its nearest ancestor's."""
+"""HTTP status of each error class. A class that is missing here has the status of its nearest ancestor."""
+
+_SHOULD = re.compile(r"^\w+ should ")
+"""How pydantic begins a rule: `Input should …`, `String should …`."""
 
 Refusals = tuple[type[MillraceError], ...]
+"""The error classes that an operation may respond with, for its OpenAPI description."""
 
 AUTHENTICATED: Refusals = (errors.Unauthenticated, errors.InvalidInput, errors.TransientFault)
-"""The refusals of every operation that asks who is calling."""
+"""The refusals of every operation that authenticates its user."""
 
 OWNED: Refusals = (*AUTHENTICATED, errors.Forbidden, errors.NotFound)
-"""Those of an operation on one thing, which has to be the caller's."""
+"""The refusals of an operation on one job, run or agent, which must be the user's own."""
 
 BODY: Refusals = (errors.PayloadTooLarge, errors.UnsupportedMediaType)
-"""Those of a request with a body, besides the above; also where nobody reads it."""
+"""The further refusals of an operation that may receive a body, even if it ignores the body."""
 
 JSON_BODY: Refusals = (*BODY, errors.MalformedRequest)
-"""Those of a request whose body is read."""
+"""The further refusals of an operation that reads its body as JSON."""
 
 
 def status_of(error: MillraceError) -> int:
+    """Return the HTTP status of an error."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 def refuse(exchange: Exchange, error: MillraceError) -> JSONResponse:
-    """The answer to a request that ended in this error."""
+    """Return the response to a request that ended in this error, and count it."""
     status = status_of(error)
     metrics.refused(exchange.operation, error.code)
     details = ErrorDetails(
@@ -72,16 +78,23 @@ def refuse(exchange: Exchange, error: MillraceError) -> JSONResponse:
 
 
 def defect(exchange: Exchange, error: Exception) -> JSONResponse:
-    """The answer when a request met a defect of ours: nothing about it but where to find it in the log."""
+    """Return the response to a request that met a defect, and log the defect.
+
+    The response says nothing about the defect: `meta.requestId` leads to its log line.
+    """
     log.defect("request broke", error, operation=exchange.operation, **exchange.ids)
-    body = ErrorBody(code=ErrorCode.INTERNAL_ERROR, message="something went wrong on our side", retryable=True)
+    message = "an internal error occurred; try again, and report the requestId if it occurs again"
+    body = ErrorBody(code=ErrorCode.INTERNAL_ERROR, message=message, retryable=True)
     return JSONResponse(exchange.refusal(body).model_dump(mode="json"), 500)
 
 
 def refusals(*kinds: type[MillraceError]) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI description of these refusals, and of the defect that every operation may meet."""
+    """Return the OpenAPI responses for these refusals, and for the defect that every operation may meet."""
     described: dict[int | str, dict[str, Any]] = {
-        500: {"model": ErrorEnvelope, "description": "A defect on our side; the log tells more under `meta.requestId`."}
+        500: {
+            "model": ErrorEnvelope,
+            "description": "An internal error. Try again, and report `meta.requestId` if it occurs again.",
+        }
     }
     for kind in kinds:
         status = next(STATUS[each] for each in kind.__mro__ if each in STATUS)
@@ -91,7 +104,10 @@ def refusals(*kinds: type[MillraceError]) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI, *, union_branches: frozenset[str]) -> None:
-    """Make the app answer every error with the envelope; `union_branches` are tags to leave out of field paths."""
+    """Register handlers that turn every error into an envelope.
+
+    `union_branches` are tags that pydantic adds to field paths and that the client did not write: leave them out.
+    """
     app.state.union_branches = union_branches
     app.add_exception_handler(MillraceError, _millrace_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -114,21 +130,20 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     for each in found:
         if each["type"] == "json_invalid":
             reason = each.get("ctx", {}).get("error", "not JSON")
-            place = each["loc"][-1] if isinstance(each["loc"][-1], int) else 0
-            return refuse(
-                _exchange(request), errors.MalformedRequest(f"the body must be JSON: {reason} at character {place}")
-            )
+            position = each["loc"][-1] if isinstance(each["loc"][-1], int) else 0
+            message = f"the body is not valid JSON: {reason} at character {position}"
+            return refuse(_exchange(request), errors.MalformedRequest(message))
     return refuse(_exchange(request), errors.InvalidInput(list(_issues(found, request.app.state.union_branches))))
 
 
 def _issues(found: Iterable[Any], branches: frozenset[str]) -> Iterable[FieldIssue]:
     for each in found:
-        source, *where = each["loc"]
-        if where and where[0] in branches:
-            del where[0]  # pydantic names the branch of a tagged union; the client never wrote that
+        source, *path = each["loc"]
+        if path and path[0] in branches:
+            del path[0]
         if each["type"] in {"union_tag_not_found", "union_tag_invalid"}:
-            where.append(each["ctx"]["discriminator"].strip("'"))
-        yield FieldIssue(".".join(str(part) for part in where) or str(source), _rule(each))
+            path.append(each["ctx"]["discriminator"].strip("'"))
+        yield FieldIssue(".".join(str(part) for part in path) or str(source), _rule(each))
 
 
 def _rule(each: Any) -> str:
@@ -139,21 +154,20 @@ def _rule(each: Any) -> str:
         case "missing" | "union_tag_not_found":
             return "is required"
         case "model_type" | "model_attributes_type" | "dict_type":
-            return "should be an object"
-        case "too_short" | "too_long":
-            return message.removeprefix(f"{each['ctx']['field_type']} ").replace(" after validation", "")
+            return "must be an object"
         case "union_tag_invalid":
-            return f"should be one of: {each['ctx']['expected_tags']}"
+            return f"must be one of: {each['ctx']['expected_tags']}"
         case _:
-            return message[:1].lower() + message[1:]
+            rule = _SHOULD.sub("must ", message).replace(" after validation", "")
+            return rule[:1].lower() + rule[1:]
 
 
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
     known = {
-        404: (ErrorCode.NOT_FOUND, "there is no such route"),
-        405: (ErrorCode.METHOD_NOT_ALLOWED, "this route does not take this method"),
-        400: (ErrorCode.MALFORMED_REQUEST, "the request cannot be read"),
+        404: (ErrorCode.NOT_FOUND, "the path was not found"),
+        405: (ErrorCode.METHOD_NOT_ALLOWED, "the path does not support this method"),
+        400: (ErrorCode.MALFORMED_REQUEST, "the request could not be read"),
     }
     code, message = known.get(error.status_code, (ErrorCode.INTERNAL_ERROR, "the request failed"))
     exchange = _exchange(request)

@@ -1,4 +1,4 @@
-"""The jobs API on the wire: requests, answers, and how jobs turn into them."""
+"""Define the wire models of the jobs API, and convert jobs to them."""
 
 from __future__ import annotations
 
@@ -21,34 +21,41 @@ from shared.log.events import Item
 from shared.log.usage import TokenUsage
 from shared.schema import Schema
 
-JobId = Annotated[str, Path(alias="jobId", description="the id that creating the job answered", max_length=64)]
+JobId = Annotated[
+    str, Path(alias="jobId", description="the job's id, from the response that created it", max_length=64)
+]
 
 IdempotencyKey = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", min_length=1, max_length=255, description="a repeat gets the first one's answer"),
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="a repeat of the request with the same key gets the first response and creates no second job",
+    ),
 ]
 
 
 class JobRequest(Schema):
-    """What all requests for a job have in common; each pipeline's variant narrows `pipeline` and `input`."""
+    """The body of `POST /jobs`. Each pipeline has a variant that narrows `pipeline` and `input`."""
 
     model_config = ConfigDict(defer_build=False)
 
     pipeline: str
     input: JobInput
-    links: JobLinks = Field(default=JobLinks(), description="what the job belongs to, in your own ids")
+    links: JobLinks = Field(default=JobLinks(), description="your own ids of what the job belongs to")
 
 
 def job_request_type(pipelines: Mapping[str, Pipeline]) -> Any:
-    """The type of `POST /jobs` bodies: one JobRequest variant per pipeline, told apart by `pipeline`."""
-    variants = [_by_the_names_of_the_api(_variant(pipeline)) for pipeline in pipelines.values()]
+    """Return the type of `POST /jobs` bodies: a union of one JobRequest variant per pipeline, tagged by `pipeline`."""
+    variants = [_by_alias_only(_variant(pipeline)) for pipeline in pipelines.values()]
     if len(variants) == 1:
         return variants[0]
     return Annotated[functools.reduce(operator.or_, variants), Field(discriminator="pipeline")]
 
 
-def _by_the_names_of_the_api(variant: type[JobRequest]) -> Any:
-    """Our own code may say `page_or_component`; a client may not."""
+def _by_alias_only(variant: type[JobRequest]) -> Any:
+    """Return the variant such that clients send the API's names only, and not Python's, such as `page_or_component`."""
 
     def validate(body: Any, _: ValidatorFunctionWrapHandler) -> JobRequest:
         return variant.model_validate(body, by_alias=True, by_name=False)
@@ -57,7 +64,7 @@ def _by_the_names_of_the_api(variant: type[JobRequest]) -> Any:
 
 
 def union_branches(pipelines: Mapping[str, Pipeline]) -> frozenset[str]:
-    """The tags pydantic puts into the field paths of `job_request_type`: none while there is one variant only."""
+    """Return the tags that pydantic adds to the field paths of `job_request_type`; it adds none to a single variant."""
     return frozenset(pipelines) if len(pipelines) > 1 else frozenset()
 
 
@@ -65,14 +72,14 @@ def _variant(pipeline: Pipeline) -> type[JobRequest]:
     return create_model(
         f"{pipeline.name.title().replace('-', '')}JobRequest",
         __base__=JobRequest,
-        __doc__=f"A job of the `{pipeline.name}` pipeline.",
-        pipeline=(Literal[pipeline.name], ...),  # type: ignore[arg-type]  # a Literal made at run time
+        __doc__=f"A request for a job of the `{pipeline.name}` pipeline.",
+        pipeline=(Literal[pipeline.name], ...),  # type: ignore[arg-type]  # a Literal that is built at run time
         input=(pipeline.input_model, ...),
     )
 
 
 class JobAccepted(Schema):
-    """The job is stored and started."""
+    """A job that was stored and started, and the URLs at which to follow it."""
 
     job_id: str
     status: JobStatus
@@ -81,7 +88,7 @@ class JobAccepted(Schema):
 
 
 class JobSummary(Schema):
-    """A job as its owner sees it."""
+    """A job without its input, output and result, as in a list."""
 
     job_id: str
     pipeline: str
@@ -94,7 +101,7 @@ class JobSummary(Schema):
     last_fault: Fault | None
     failure: Fault | None
     model: str
-    agent: AgentRef | None = Field(description="the version of an agent that the job was made with")
+    agent: AgentRef | None = Field(description="the agent version that the job uses")
     usage: TokenUsage
     links: JobLinks
     trace_id: str | None
@@ -110,24 +117,26 @@ class JobSummary(Schema):
 
 
 class JobDetail(JobSummary):
-    """Everything a client needs that joins in the middle: follow the stream from `lastEventId`."""
+    """A job with its output so far. To watch the rest, open the stream with `lastEventId` as `Last-Event-ID`."""
 
     input: dict[str, Any]
-    text: str = Field(description="what has been streamed so far")
-    items: tuple[Item, ...] = Field(description="the finished items of long stages, in the order they came")
-    last_event_id: int = Field(description="the last event `text`, `items` and `progress` include")
-    result: dict[str, Any] | None = Field(description="the pipeline's result, once the job is completed")
+    text: str = Field(description="the text that was streamed so far")
+    items: tuple[Item, ...] = Field(
+        description="the finished items of long stages, in the order in which they were stored"
+    )
+    last_event_id: int = Field(description="the last event that `text`, `items` and `progress` include")
+    result: dict[str, Any] | None = Field(description="the pipeline's result; null until the job is completed")
 
 
 class JobList(Schema):
-    """One page, newest first; `cursor` asks for the next one, null on the last page."""
+    """One page of the owner's jobs, newest first. Send `cursor` to get the next page; it is null on the last page."""
 
     jobs: tuple[JobSummary, ...]
     cursor: str | None
 
 
 class StreamTicket(Schema):
-    """Opens the job's stream without a header until `expiresAt`."""
+    """A ticket that opens the job's stream without a header, until `expiresAt`."""
 
     ticket: str
     expires_at: datetime
@@ -135,16 +144,18 @@ class StreamTicket(Schema):
 
 
 class Urls:
-    """Where a job's status and stream are found."""
+    """Builds the URLs of a job: those of the API, and that of its stream, which has its own origin."""
 
     def __init__(self, request: Request, stream_url: str) -> None:
         self._api = str(request.base_url).rstrip("/")
         self._stream = stream_url.rstrip("/")
 
     def status(self, job_id: str) -> str:
+        """Return the URL of the job."""
         return self.api(f"/jobs/{job_id}")
 
     def stream(self, job_id: str) -> str:
+        """Return the URL of the job's stream."""
         return f"{self._stream}/jobs/{job_id}/stream"
 
     def api(self, path: str) -> str:
@@ -153,12 +164,12 @@ class Urls:
 
 
 INPUT_FIELDS = frozenset(field.alias or name for name, field in JobInput.model_fields.items())
-"""The fields of a job's input that the core checks, by their names in the API."""
+"""API names of the fields of a job's input that the core checks itself."""
 
 
 @contextmanager
 def input_fields_under(name: str) -> Iterator[None]:
-    """Report the input's fields where the client wrote them: a pipeline's input is under `name` in this body."""
+    """Prefix the input's fields with `name` in InvalidInput errors, because the client wrote them under `name`."""
     try:
         yield
     except InvalidInput as refused:
@@ -170,19 +181,22 @@ def input_fields_under(name: str) -> Iterator[None]:
 
 
 def accepted(job: Job, urls: Urls) -> JobAccepted:
+    """Return the wire model of a new job."""
     return JobAccepted(
         job_id=job.id, status=JobStatus.PENDING, status_url=urls.status(job.id), stream_url=urls.stream(job.id)
     )
 
 
 def summary(job: Job, urls: Urls) -> JobSummary:
+    """Return the wire model of a job for lists, without stack traces."""
     return JobSummary(**_fields(job, urls, show_stack_trace=False))
 
 
 def detail(view: JobView, urls: Urls, *, show_stack_trace: bool) -> JobDetail:
+    """Return the wire model of a job with its output so far."""
     fields = _fields(view.job, urls, show_stack_trace=show_stack_trace)
     if not view.job.status.ended:
-        # The log is ahead of the job item, which only moves when a stage does.
+        # The log is newer than the job item, which is written only when a stage begins or ends.
         fields["progress"] = view.transcript.progress
         fields["stage"] = view.transcript.stage or view.job.stage
     return JobDetail(

@@ -1,4 +1,4 @@
-"""Runs on the wire: requests and responses that are the same for runs of every kind."""
+"""Define the wire models that runs of every kind share, and convert runs to them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,25 @@ from shared.schema import Schema
 from shared.web.jobs import JobDetail, Urls
 from shared.web.jobs import detail as job_detail
 
-RunId = Annotated[str, Path(alias="runId", description="the id that creating the run answered", max_length=64)]
+RunId = Annotated[
+    str, Path(alias="runId", description="the run's id, from the response that created it", max_length=64)
+]
 
 
 class RunUrls(Urls):
-    """Where the runs of one kind are found: `collection` is their path, such as `/ideations`."""
+    """Builds the URLs of runs of one kind; `collection` is their path, such as `/ideations`."""
 
     def __init__(self, request: Request, stream_url: str, *, collection: str) -> None:
         super().__init__(request, stream_url)
         self._collection = collection
 
     def run(self, run_id: str) -> str:
+        """Return the URL of the run."""
         return self.api(f"{self._collection}/{run_id}")
 
 
 class RunAccepted(Schema):
-    """The run is stored and its job is started; `runUrl` is where it stays."""
+    """A run that was stored and whose job was started. Keep `runUrl`: the job expires, the run does not."""
 
     run_id: str
     job_id: str
@@ -44,7 +47,7 @@ class RunAccepted(Schema):
 
 
 class RunSummary(Schema):
-    """A run as its owner sees it in a list."""
+    """A run without its artefacts, as in a list."""
 
     run_id: str
     title: str
@@ -55,14 +58,14 @@ class RunSummary(Schema):
 
 
 class RunList(Schema):
-    """One page, newest first; `cursor` asks for the next one, null on the last page."""
+    """One page of the owner's runs, newest first. Send `cursor` to get the next page; it is null on the last page."""
 
     runs: tuple[RunSummary, ...]
     cursor: str | None
 
 
 class TransformDetail(Schema):
-    """One piece of work in a run; inputs and outputs name artefacts by role."""
+    """One piece of work in a run. `inputs` and `outputs` name artefacts by their role."""
 
     transform_id: str
     kind: str
@@ -80,7 +83,7 @@ class TransformDetail(Schema):
 
 
 class ArtefactDetail(Schema):
-    """One version of one thing; it never changes. `madeBy` is the transform whose output it is."""
+    """One version of one role in a run; it never changes. `madeBy` is the transform that wrote it."""
 
     ref: str
     role: str
@@ -91,7 +94,7 @@ class ArtefactDetail(Schema):
 
 
 class LineageDetail(Schema):
-    """Where everything in a run comes from: transforms by time, artefacts by role and version."""
+    """How everything in a run came about: transforms in order of time, artefacts by role and version."""
 
     run: RunSummary
     transforms: tuple[TransformDetail, ...]
@@ -99,19 +102,23 @@ class LineageDetail(Schema):
 
 
 class ActiveJob(Schema):
-    """What is under way in a run, to be watched from `job.lastEventId` on; nulls when nothing is."""
+    """The live job of a run and its transform; both are null if no job is live.
+
+    To watch the job, open its stream with `job.lastEventId` as `Last-Event-ID`.
+    """
 
     transform: TransformDetail | None
     job: JobDetail | None
 
 
 class RunDeleted(Schema):
-    """The run is deleted, with everything it was made of and has led to."""
+    """The id of the run that was deleted, with all its transforms and artefacts."""
 
     run_id: str
 
 
 def accepted(job: Job, urls: RunUrls) -> RunAccepted:
+    """Return the wire model of a new run, from the job that its creation started."""
     run_id = str(job.links.run_id)
     return RunAccepted(
         run_id=run_id,
@@ -125,14 +132,17 @@ def accepted(job: Job, urls: RunUrls) -> RunAccepted:
 
 
 def summary(run: Run, urls: RunUrls) -> RunSummary:
+    """Return the wire model of a run for lists."""
     return RunSummary(**run_fields(run, urls))
 
 
 def page(found: RunPage, urls: RunUrls) -> RunList:
+    """Return the wire model of one page of runs."""
     return RunList(runs=tuple(summary(run, urls) for run in found.runs), cursor=found.cursor)
 
 
 def lineage_detail(lineage: Lineage, urls: RunUrls) -> LineageDetail:
+    """Return the wire model of a lineage."""
     return LineageDetail(
         run=summary(lineage.run, urls),
         transforms=tuple(map(transform_detail, lineage.transforms)),
@@ -141,12 +151,14 @@ def lineage_detail(lineage: Lineage, urls: RunUrls) -> LineageDetail:
 
 
 def active_job(view: RunView, urls: RunUrls) -> ActiveJob:
+    """Return the wire model of a run's live job."""
     if view.job is None or view.transform is None:
         return ActiveJob(transform=None, job=None)
     return ActiveJob(transform=transform_detail(view.transform), job=job_detail(view.job, urls, show_stack_trace=False))
 
 
 def transform_detail(transform: Transform) -> TransformDetail:
+    """Return the wire model of a transform."""
     shown = TransformDetail.model_fields.keys() & Transform.model_fields.keys()
     return TransformDetail(transform_id=transform.id, **{name: getattr(transform, name) for name in shown})
 
@@ -158,12 +170,12 @@ def _artefact_detail(artefact: Artefact) -> ArtefactDetail:
 
 
 def run_fields(run: Run, urls: RunUrls) -> dict[str, Any]:
-    """Return the values of RunSummary's fields."""
+    """Return the values of RunSummary's fields, by their Python names."""
     shown = RunSummary.model_fields.keys() & Run.model_fields.keys()
     return {"run_id": run.id, "run_url": urls.run(run.id), **{name: getattr(run, name) for name in shown}}
 
 
 def latest_content(lineage: Lineage, role: str) -> dict[str, Any]:
-    """Return the content of the role's newest artefact; empty when the run has none."""
+    """Return the content of the role's newest artefact; empty if the run has none."""
     artefact = lineage.latest(role)
     return {} if artefact is None else artefact.content

@@ -1,7 +1,7 @@
-"""What run.sh starts behind Lambda Web Adapter: uvicorn, with app.py of the working directory.
+"""Serve app.py of the working directory with uvicorn; run.sh starts this module behind Lambda Web Adapter.
 
-A module of ours and not uvicorn's own command, so that the garbage collector is out of the way before uvicorn and
-FastAPI are imported (shared/runtime/startup.py).
+It replaces uvicorn's own command, because `shared` pauses the garbage collector before uvicorn and FastAPI are imported
+(shared/runtime/startup.py).
 """
 
 from __future__ import annotations

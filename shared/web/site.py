@@ -1,4 +1,4 @@
-"""A page and its files, read once from a function's folder, with the headers that keep a browser strict and fast."""
+"""Serve the console's page and its files from memory, with security, caching and compression headers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,17 @@ from shared.errors import NotFound
 from shared.schema import Schema
 
 PAGE: Final = "index.html"
+"""The file that is served as the page."""
+
 FILES_AT: Final = "/console/static/"
-FOR_EVER: Final = "public, max-age=31536000, immutable"
+"""The path under which the files are served."""
+
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+"""`Cache-Control` of a file whose path contains its version: browsers may keep it for a year."""
+
 REVALIDATED: Final = "no-cache"
+"""`Cache-Control` of the page and of paths without a version: browsers ask whether their copy is still valid."""
+
 MEDIA_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -28,11 +36,11 @@ MEDIA_TYPES: Final = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
-"""By suffix; a file of another kind has no business here."""
+"""Media types by file suffix. A file with another suffix stops the function from starting."""
 
 
 class ConsoleConfig(Schema):
-    """What the page has to know of the deployment it belongs to."""
+    """The settings of the deployment that the page needs to sign users in and to call the API."""
 
     issuer: str
     client_id: str
@@ -43,7 +51,7 @@ class ConsoleConfig(Schema):
 
 @dataclass(frozen=True, slots=True)
 class SiteFile:
-    """One file as it is sent: as it is, or compressed for whoever takes that."""
+    """The bytes of one file, plain and compressed; `etag` is a digest of the plain bytes."""
 
     media_type: str
     etag: str
@@ -52,19 +60,20 @@ class SiteFile:
 
     @classmethod
     def of(cls, media_type: str, body: bytes) -> SiteFile:
-        # Without a date in it: the same file is the same bytes in every process.
+        """Compress a file and compute its `etag`."""
+        # Without the time of compression, the same file gives the same bytes in every process.
         compressed = gzip.compress(body, mtime=0)
         return cls(media_type, hashlib.sha256(body).hexdigest()[:20], body, compressed)
 
 
 class Site:
-    """The files of a folder under `FILES_AT`, and its `index.html` as the page of every other path.
+    """The files of a folder, which are served under `FILES_AT`, and its page, which is served at every other path.
 
-    `connects_to`: origins that the page may call besides its own.
+    `connects_to` are the origins that the page may call besides its own. `version` is a digest of all files.
     """
 
     def __init__(self, folder: Path, *, connects_to: Sequence[str]) -> None:
-        # glob follows links to folders, which Path.rglob does not: in the repository the client is one.
+        # Unlike Path.rglob, glob follows links to folders. In the repository, the folder of the client is such a link.
         found = [folder / name for name in sorted(glob("**", root_dir=folder, recursive=True))]
         files = {
             path.relative_to(folder).as_posix(): SiteFile.of(MEDIA_TYPES[path.suffix], path.read_bytes())
@@ -78,26 +87,29 @@ class Site:
         self._page_headers = _page_headers(connects_to)
 
     def page(self, request: Request) -> Response:
-        """The page; which one it shows is for its script to read from the path."""
+        """Return the page. It is the same for every path: its script reads the path and shows what belongs there."""
         return _send(self._page, request, {"Cache-Control": REVALIDATED, **self._page_headers})
 
     def file(self, path: str, request: Request) -> Response:
-        """A file by its name, or by the version and its name, and then for ever. Raises NotFound."""
+        """Return a file by its name, or by `<version>/<name>`, which browsers may cache as immutable.
+
+        Raises: NotFound.
+        """
         name = path.removeprefix(f"{self.version}/")
         file = self._files.get(name)
         if file is None:
-            raise NotFound("there is no such file")
-        return _send(file, request, {"Cache-Control": REVALIDATED if name == path else FOR_EVER})
+            raise NotFound("the file was not found")
+        return _send(file, request, {"Cache-Control": REVALIDATED if name == path else IMMUTABLE})
 
     def _with_versions(self, page: str) -> str:
-        """Put the version into the addresses of files, and link to the files that the page does not name itself.
+        """Add the version to the paths of files, and link the applications' style sheets and every module.
 
-        Those are the applications' style sheets, and every module: the browser then requests all modules at once,
-        instead of one import after the other.
+        With a link to each module, the browser requests all modules at once. Without, it finds one import after the
+        other.
         """
-        addresses = [f"{FILES_AT}{name}" for name in self._files]
-        sheets = [each for each in addresses if each.endswith(".css") and f'"{each}"' not in page]
-        modules = [each for each in addresses if each.endswith(".js")]
+        paths = [f"{FILES_AT}{name}" for name in self._files]
+        sheets = [each for each in paths if each.endswith(".css") and f'"{each}"' not in page]
+        modules = [each for each in paths if each.endswith(".js")]
         links = [
             *(f'<link rel="stylesheet" href="{sheet}">\n' for sheet in sheets),
             *(f'<link rel="modulepreload" href="{module}">\n' for module in modules),
@@ -107,7 +119,7 @@ class Site:
 
 
 def origin_of(url: str) -> str:
-    """`https://host:port`, as a content security policy names it."""
+    """Return the URL's origin, `https://host:port`, as a content security policy names it."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -116,8 +128,8 @@ def _send(file: SiteFile, request: Request, headers: Mapping[str, str]) -> Respo
     compressed = "gzip" in request.headers.get("accept-encoding", "")
     etag = f'"{file.etag}-gzip"' if compressed else f'"{file.etag}"'
     sent = {**headers, "ETag": etag, "Vary": "Accept-Encoding", "X-Content-Type-Options": "nosniff"}
-    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
-    if etag in known:
+    cached = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if etag in cached:
         return Response(status_code=304, headers=sent)
     if compressed:
         sent["Content-Encoding"] = "gzip"
@@ -125,7 +137,7 @@ def _send(file: SiteFile, request: Request, headers: Mapping[str, str]) -> Respo
 
 
 def _page_headers(connects_to: Sequence[str]) -> dict[str, str]:
-    """No script, style or frame but our own files, and connections only to where the page has business."""
+    """Return headers that allow scripts and styles from our own files only, and connections to known origins only."""
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -135,7 +147,7 @@ def _page_headers(connects_to: Sequence[str]) -> dict[str, str]:
         "form-action": "'self'",
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
-        # Text from a model can only become text: nothing may be parsed as HTML or run.
+        # The browser refuses to parse text as HTML or to run it, so a model's output stays text.
         "require-trusted-types-for": "'script'",
         "trusted-types": "'none'",
     }

@@ -1,4 +1,4 @@
-"""Server-sent events on the wire (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+"""Encode server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
 from __future__ import annotations
 
@@ -11,26 +11,37 @@ HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
 }
+"""Headers of a stream: proxies must neither cache, nor transform, nor buffer it."""
+
 RETRY_MILLISECONDS = 1000
+"""How long a client waits before it reconnects."""
+
 HEARTBEAT = b": heartbeat\n"
-"""A comment and no blank line: a blank line would end an event, and `httpx-sse` takes it for an empty one."""
+"""A comment line without a blank line after it, because `httpx-sse` would report the blank line as an empty event."""
 
 
 def encode_connected(event: Connected) -> bytes:
-    """The first event of a connection; no `id:`, so that the client keeps the one it has."""
+    """Return the bytes of a connection's first event. It has no `id:`, so that the client keeps its last event id."""
     return f"retry: {RETRY_MILLISECONDS}\nevent: connected\ndata: {event.model_dump_json()}\n\n".encode()
 
 
 def encode_frame(frame: Frame) -> bytes:
-    """JSON has no raw line breaks, so one `data:` line always does."""
+    """Return the bytes of one event. One `data:` line is enough, because JSON contains no raw line breaks."""
     return f"id: {frame.id}\nevent: {frame.event.type}\ndata: {frame.event.model_dump_json()}\n\n".encode()
 
 
 def last_event_id(header: str | None, query: str | None) -> int:
-    """Where the client left off; the header, which a reconnecting `EventSource` sets, counts more than the query."""
+    """Return the sequence number after which the client wants events; 0 if it names none.
+
+    The header has precedence over the query, because `EventSource` sets the header when it reconnects.
+
+    Raises: InvalidInput.
+    """
     text = header if header not in {None, ""} else query
     if text in {None, ""}:
         return 0
     if not (text and text.isascii() and text.isdecimal() and len(text) <= 10):
-        raise InvalidInput([FieldIssue("Last-Event-ID", "must be the id of an event of this stream, a whole number")])
+        raise InvalidInput(
+            [FieldIssue("Last-Event-ID", "must be the id of an event of this stream, which is a whole number")]
+        )
     return int(text)

@@ -1,4 +1,4 @@
-"""The SSE answer: a job's events as they come, within one connection's window and one stream slot."""
+"""Serve a job's events as SSE, for one connection's window and while the connection holds a stream slot."""
 
 from __future__ import annotations
 
@@ -21,40 +21,41 @@ from shared.observability.metrics import metrics
 from shared.runtime import startup
 from shared.web.sse import HEARTBEAT, encode_connected, encode_frame
 
-RETURN_GRACE_SECONDS = 5
-"""How long a slot is kept for the tab that was told to come back."""
+RECONNECT_GRACE_SECONDS = 5
+"""How long a slot is kept for its tab after the window of a connection has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One connection of one tab: `holder` tells it from the tab's other ones.
+    """One connection of one tab.
 
-    `returns`: the client gave the tab's id, so that its next connection is known to be the same tab's.
+    `holder` identifies the connection among those of its tab. `after` is the sequence number after which events are
+    sent. `tab_is_named` is true if the client sent the tab's id, so that its next connection can take the slot over.
     """
 
     owner: str
     tab: str
     holder: str
     after: int
-    returns: bool
+    tab_is_named: bool
 
     @classmethod
     def of_tab(cls, owner: str, tab: str | None, *, after: int) -> Connection:
-        """A new connection; a client that does not name its tab is a tab of its own each time."""
+        """Return a new connection. Each connection of a client that does not name its tab counts as a separate tab."""
         holder = secrets.token_hex(8)
-        return cls(owner, tab or holder, holder, after, returns=tab is not None)
+        return cls(owner, tab or holder, holder, after, tab_is_named=tab is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamTimes:
-    """Seconds: how long a connection lasts, and between heartbeats in silence."""
+    """Times in seconds: the longest duration of a connection, and the longest time without an event or a heartbeat."""
 
     window: float
     heartbeat: float
 
 
 class JobStream:
-    """Serves a job's events on a connection whose slot has been taken."""
+    """Serves a job's events on connections that hold a slot."""
 
     def __init__(self, watcher: JobWatcher, slots: StreamSlots, times: StreamTimes) -> None:
         self._watcher = watcher
@@ -62,11 +63,14 @@ class JobStream:
         self._times = times
 
     async def serve(self, job: Job, connection: Connection) -> AsyncIterator[bytes]:
-        """SSE bytes. Ends after the terminal event, at the end of the window, or when the slot is lost."""
-        began = spoke = renewed = time.monotonic()
+        """Yield SSE bytes until the terminal event, the end of the window, or the loss of the slot.
+
+        A transient fault of the storage ends the connection, too: the client reconnects and continues.
+        """
+        began = last_sent = renewed = time.monotonic()
         end = "disconnected"
         waiting_for_delta = connection.after == 0
-        # In the trace of the job, while the request it came by is in one of its own.
+        # The stream belongs to the job's trace; the request that opened it has its own trace.
         span = tracing.begin("stream", at=tracing.header_for(job.trace_id), **ids_of(job))
         try:
             yield encode_connected(Connected(job_id=job.id, pipeline=job.pipeline, last_event_id=connection.after))
@@ -77,10 +81,10 @@ class JobStream:
                         waiting_for_delta = False
                         metrics.first_delta(now - began, pipeline=job.pipeline)
                     yield encode_frame(frame)
-                    spoke = now
-                elif now - spoke >= self._times.heartbeat:
+                    last_sent = now
+                elif now - last_sent >= self._times.heartbeat:
                     yield HEARTBEAT
-                    spoke = now
+                    last_sent = now
                 if now - began >= self._times.window:
                     end = "window"
                     return
@@ -91,22 +95,24 @@ class JobStream:
                         return
             end = "finished"
         except TransientFault as fault:
-            # The status line is long gone: ending here makes the client come back to where it was.
+            # The status is sent already, so end the connection: the client reconnects with its last event id.
             end = "unavailable"
             span.failed(fault)
             log.warning("stream interrupted", **ids_of(job), code=fault.code)
         finally:
-            # The client may be gone and this task cancelled: the slot is given back all the same.
+            # If the client has disconnected, this task is cancelled. The shield lets it release the slot before.
             with anyio.CancelScope(shield=True):
-                kept = end == "window" and connection.returns
-                await self._release(connection, RETURN_GRACE_SECONDS if kept else 0)
+                reconnects = end == "window" and connection.tab_is_named
+                await self._release(connection, RECONNECT_GRACE_SECONDS if reconnects else 0)
             metrics.stream_ended(time.monotonic() - began, pipeline=job.pipeline, reason=end)
             span.annotate(reason=end)
             span.end()
             startup.over()
 
-    async def _renew(self, at: Connection) -> bool:
-        return await asyncio.to_thread(self._slots.renew, at.owner, at.tab, at.holder)
+    async def _renew(self, connection: Connection) -> bool:
+        return await asyncio.to_thread(self._slots.renew, connection.owner, connection.tab, connection.holder)
 
-    async def _release(self, at: Connection, grace_seconds: float) -> None:
-        await asyncio.to_thread(self._slots.release, at.owner, at.tab, at.holder, grace_seconds=grace_seconds)
+    async def _release(self, connection: Connection, grace_seconds: float) -> None:
+        await asyncio.to_thread(
+            self._slots.release, connection.owner, connection.tab, connection.holder, grace_seconds=grace_seconds
+        )

@@ -1,4 +1,4 @@
-"""Stream tickets: short-lived proof, for clients that cannot send headers, that their bearer may watch one job."""
+"""Issue and check stream tickets, with which clients that cannot send headers may watch one job for a few minutes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from shared.clock import Clock
 from shared.errors import Forbidden, Unauthenticated
 
 TICKET_SECONDS = 300
-"""How long a ticket opens streams: some windows' worth, because `EventSource` reconnects to the URL it was given."""
+"""How long a ticket is valid: several windows, because `EventSource` reconnects with the same URL after each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """`owner` may watch `job_id` until `expires_at` (Unix seconds)."""
+    """The right of `owner` to watch job `job_id` until `expires_at` (Unix seconds)."""
 
     owner: str
     job_id: str
@@ -25,32 +25,36 @@ class Ticket:
 
 
 class StreamTickets:
-    """Issues tickets and checks them: `base64url(JSON).base64url(HMAC-SHA256)`."""
+    """Issues and checks tickets of the form `base64url(JSON).base64url(HMAC-SHA256)`."""
 
     def __init__(self, secret: bytes, *, clock: Clock) -> None:
         self._secret = secret
         self._clock = clock
 
     def issue(self, owner: str, job_id: str) -> tuple[str, Ticket]:
+        """Return the text of a new ticket, and what it says."""
         ticket = Ticket(owner, job_id, int(self._clock().timestamp()) + TICKET_SECONDS)
         claims = {"sub": ticket.owner, "job": ticket.job_id, "exp": ticket.expires_at}
         body = _encode(json.dumps(claims, separators=(",", ":")).encode())
         return f"{body}.{_encode(self._sign(body))}", ticket
 
     def check(self, text: str, job_id: str) -> Ticket:
-        """Raises Unauthenticated for a ticket that is not ours or past its time, Forbidden for another job's."""
+        """Return what the ticket says.
+
+        Raises: Unauthenticated, if it is not ours or has expired; Forbidden, if it is for another job.
+        """
         body, _, signature = text.partition(".")
         try:
             if not hmac.compare_digest(_decode(signature), self._sign(body)):
-                raise Unauthenticated("the ticket is not valid")
+                raise Unauthenticated("the ticket is not valid; ask for a new one")
             claims = json.loads(_decode(body))
         except ValueError:
-            raise Unauthenticated("the ticket is not valid") from None
+            raise Unauthenticated("the ticket is not valid; ask for a new one") from None
         ticket = Ticket(claims["sub"], claims["job"], claims["exp"])
         if ticket.expires_at <= self._clock().timestamp():
             raise Unauthenticated("the ticket has expired; ask for a new one")
         if ticket.job_id != job_id:
-            raise Forbidden("the ticket is for another job")
+            raise Forbidden("the ticket is for another job; ask for one for this job")
         return ticket
 
     def _sign(self, body: str) -> bytes:

@@ -18,7 +18,7 @@ app = create_app(Operation.CREATE_AGENT)
 )
 async def create_agent(body: NewAgent, user: CurrentUser, exchange: CurrentExchange) -> Envelope[AgentDetail]:
     """Make an agent, to be named as `input.agentId` of jobs."""
-    return exchange.answer(detail(core().agent_service.create(user, body)), Entity.AGENT)
+    return exchange.success(detail(core().agent_service.create(user, body)), Entity.AGENT)
 
 
 handler = lambda_handler(app, lambda: core().agent_service)

@@ -14,7 +14,7 @@ app = create_app(Operation.DELETE_AGENT)
 async def delete_agent(agent_id: AgentId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[AgentDeleted]:
     """Delete the agent with all its versions; deleting it again answers the same."""
     core().agent_service.delete(user, agent_id)
-    return exchange.answer(AgentDeleted(agent_id=agent_id), Entity.AGENT)
+    return exchange.success(AgentDeleted(agent_id=agent_id), Entity.AGENT)
 
 
 handler = lambda_handler(app, lambda: core().agent_service)

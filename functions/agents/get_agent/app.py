@@ -20,7 +20,7 @@ async def get_agent(
     agent_id: AgentId, user: CurrentUser, exchange: CurrentExchange, version: Version = None
 ) -> Envelope[AgentDetail]:
     """The agent, or one of its earlier versions."""
-    return exchange.answer(detail(core().agent_service.get(user, agent_id, version=version)), Entity.AGENT)
+    return exchange.success(detail(core().agent_service.get(user, agent_id, version=version)), Entity.AGENT)
 
 
 handler = lambda_handler(app, lambda: core().agent_service)

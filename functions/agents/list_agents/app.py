@@ -23,7 +23,7 @@ async def list_agents(
 ) -> Envelope[AgentList]:
     """Own agents, each in its latest version."""
     found = core().agent_service.list_agents(user, limit=limit, cursor=cursor)
-    return exchange.answer(page(found), Entity.AGENT_LIST)
+    return exchange.success(page(found), Entity.AGENT_LIST)
 
 
 handler = lambda_handler(app, lambda: core().agent_service)

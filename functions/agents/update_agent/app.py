@@ -21,7 +21,7 @@ async def update_agent(
     """Change some fields of the agent, which makes its next version."""
     changes = body.model_dump(by_alias=False, exclude={"version"})
     changed = core().agent_service.change(user, agent_id, changes, seen=body.version)
-    return exchange.answer(detail(changed), Entity.AGENT)
+    return exchange.success(detail(changed), Entity.AGENT)
 
 
 handler = lambda_handler(app, lambda: core().agent_service)

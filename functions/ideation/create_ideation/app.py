@@ -35,7 +35,7 @@ async def create_ideation(
     job = core().job_creation.create(user, new, idempotency_key=idempotency_key)
     answer = accepted(job, ideation_urls(request))
     response.headers["Location"] = answer.run_url
-    return exchange.answer(answer, Entity.RUN)
+    return exchange.success(answer, Entity.RUN)
 
 
 handler = lambda_handler(app, lambda: core().job_creation)

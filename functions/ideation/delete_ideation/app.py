@@ -15,7 +15,7 @@ app = create_app(Operation.DELETE_IDEATION)
 async def delete_ideation(run_id: RunId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[RunDeleted]:
     """Delete the run for good."""
     run_deletion().delete(user, run_id)
-    return exchange.answer(RunDeleted(run_id=run_id), Entity.RUN)
+    return exchange.success(RunDeleted(run_id=run_id), Entity.RUN)
 
 
 handler = lambda_handler(app, run_deletion)

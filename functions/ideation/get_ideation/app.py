@@ -19,7 +19,7 @@ async def get_ideation(
 ) -> Envelope[RunDetail]:
     """The run as it is now; also long after its job has expired."""
     view = run_queries().view(user, run_id)
-    return exchange.answer(detail(view, ideation_urls(request)), Entity.RUN)
+    return exchange.success(detail(view, ideation_urls(request)), Entity.RUN)
 
 
 handler = lambda_handler(app, run_queries)

@@ -19,7 +19,7 @@ async def get_ideation_job(
 ) -> Envelope[ActiveJob]:
     """The running transform and its job; its stream goes on after `job.lastEventId`."""
     view = run_queries().view(user, run_id)
-    return exchange.answer(active_job(view, ideation_urls(request)), Entity.ACTIVE_JOB)
+    return exchange.success(active_job(view, ideation_urls(request)), Entity.ACTIVE_JOB)
 
 
 handler = lambda_handler(app, run_queries)

@@ -19,7 +19,7 @@ async def get_ideation_lineage(
 ) -> Envelope[LineageDetail]:
     """All transforms and artefacts of the run."""
     lineage = run_queries().lineage(user, run_id)
-    return exchange.answer(lineage_detail(lineage, ideation_urls(request)), Entity.LINEAGE)
+    return exchange.success(lineage_detail(lineage, ideation_urls(request)), Entity.LINEAGE)
 
 
 handler = lambda_handler(app, run_queries)

@@ -27,7 +27,7 @@ async def list_ideations(
 ) -> Envelope[RunList]:
     """Own runs; they do not expire."""
     found = run_queries().list_runs(user, status=status, limit=limit, cursor=cursor)
-    return exchange.answer(page(found, ideation_urls(request)), Entity.RUN_LIST)
+    return exchange.success(page(found, ideation_urls(request)), Entity.RUN_LIST)
 
 
 handler = lambda_handler(app, run_queries)

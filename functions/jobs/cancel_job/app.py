@@ -20,7 +20,7 @@ async def cancel_job(
 ) -> Envelope[JobSummary]:
     """Cancel the job; cancelling it again answers the same."""
     job = core().job_cancellation.cancel(user, job_id)
-    return exchange.answer(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)
+    return exchange.success(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)
 
 
 handler = lambda_handler(app, lambda: core().job_cancellation)

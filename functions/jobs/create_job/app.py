@@ -49,7 +49,7 @@ async def create_job(
         job = core().job_creation.create(user, new, idempotency_key=idempotency_key)
     answer = accepted(job, Urls(request, StreamSettings.read().stream_url))
     response.headers["Location"] = answer.status_url
-    return exchange.answer(answer, Entity.JOB)
+    return exchange.success(answer, Entity.JOB)
 
 
 handler = lambda_handler(app, lambda: core().job_creation)

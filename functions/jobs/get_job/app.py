@@ -25,7 +25,7 @@ async def get_job(
     """The job as it is now; its stream goes on after `lastEventId`."""
     view = core().job_queries.view(user, job_id)
     answer = detail(view, Urls(request, StreamSettings.read().stream_url), show_stack_trace=include == "stackTrace")
-    return exchange.answer(answer, Entity.JOB)
+    return exchange.success(answer, Entity.JOB)
 
 
 handler = lambda_handler(app, lambda: core().job_queries)

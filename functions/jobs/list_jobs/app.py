@@ -35,7 +35,7 @@ async def list_jobs(
     page = core().job_queries.list_jobs(user, where=where, limit=limit, cursor=cursor)
     urls = Urls(request, StreamSettings.read().stream_url)
     jobs = tuple(summary(job, urls) for job in page.jobs)
-    return exchange.answer(JobList(jobs=jobs, cursor=page.cursor), Entity.JOB_LIST)
+    return exchange.success(JobList(jobs=jobs, cursor=page.cursor), Entity.JOB_LIST)
 
 
 handler = lambda_handler(app, lambda: core().job_queries)

@@ -24,7 +24,7 @@ async def resume_job(
 ) -> Envelope[JobSummary]:
     """Restart the job; its stream goes on in the same log."""
     job = core().job_resumption.resume(user, job_id, trace_id=exchange.trace_id, request_id=exchange.request_id)
-    return exchange.answer(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)
+    return exchange.success(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)
 
 
 handler = lambda_handler(app, lambda: core().job_resumption)

@@ -25,7 +25,7 @@ async def create_stream_ticket(
     stream_url = f"{Urls(request, StreamSettings.read().stream_url).stream(job.id)}?ticket={text}"
     expires_at = datetime.fromtimestamp(ticket.expires_at, UTC)
     answer = StreamTicket(ticket=text, expires_at=expires_at, stream_url=stream_url)
-    return exchange.answer(answer, Entity.STREAM_TICKET)
+    return exchange.success(answer, Entity.STREAM_TICKET)
 
 
 handler = lambda_handler(app, lambda: core().job_queries)

@@ -28,45 +28,45 @@ def _without_absent(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not ABSENT}
 
 
-TOO_LONG = "should have at most {} characters"
-FEATURE_TYPES = "input should be 'enhancement', 'new-capability', 'optimization', 'ui-improvement' or 'integration'"
-PRIORITIES = "input should be 'low', 'medium', 'high' or 'critical'"
+TOO_LONG = "must have at most {} characters"
+FEATURE_TYPES = "must be 'enhancement', 'new-capability', 'optimization', 'ui-improvement' or 'integration'"
+PRIORITIES = "must be 'low', 'medium', 'high' or 'critical'"
 
 
 @pytest.mark.parametrize(
     ("sent", "field", "rule"),
     [
         (body(input={"pageOrComponent": ABSENT}), "input.pageOrComponent", "is required"),
-        (body(input={"pageOrComponent": ""}), "input.pageOrComponent", "should have at least 1 character"),
-        (body(input={"pageOrComponent": " \t\n "}), "input.pageOrComponent", "should have at least 1 character"),
+        (body(input={"pageOrComponent": ""}), "input.pageOrComponent", "must have at least 1 character"),
+        (body(input={"pageOrComponent": " \t\n "}), "input.pageOrComponent", "must have at least 1 character"),
         (body(input={"pageOrComponent": "x" * 201}), "input.pageOrComponent", TOO_LONG.format(200)),
         (body(input={"pageOrComponent": EMOJI * 201}), "input.pageOrComponent", TOO_LONG.format(200)),
-        (body(input={"pageOrComponent": None}), "input.pageOrComponent", "should be a valid string"),
-        (body(input={"pageOrComponent": 7}), "input.pageOrComponent", "should be a valid string"),
+        (body(input={"pageOrComponent": None}), "input.pageOrComponent", "must be a valid string"),
+        (body(input={"pageOrComponent": 7}), "input.pageOrComponent", "must be a valid string"),
         (body(input={"featureType": ABSENT}), "input.featureType", "is required"),
         (body(input={"featureType": "novelty"}), "input.featureType", FEATURE_TYPES),
         (body(input={"featureType": "Enhancement"}), "input.featureType", FEATURE_TYPES),
         (body(input={"priorityLevel": ABSENT}), "input.priorityLevel", "is required"),
         (body(input={"priorityLevel": "urgent"}), "input.priorityLevel", PRIORITIES),
         (body(input={"additionalContext": "x" * 1001}), "input.additionalContext", TOO_LONG.format(1000)),
-        (body(input={"additionalContext": ["x"]}), "input.additionalContext", "should be a valid string"),
+        (body(input={"additionalContext": ["x"]}), "input.additionalContext", "must be a valid string"),
         (body(input={"customModel": "gpt-imaginary"}), "input.customModel", "must be one of: "),
-        (body(input={"customModel": ""}), "input.customModel", "should have at least 1 character"),
+        (body(input={"customModel": ""}), "input.customModel", "must have at least 1 character"),
         (body(input={"agentId": "agent-7"}), "input.agentId", "must be one of your agents"),
         (body(input={"foo": 1}), "input.foo", "is not a known field"),
         (body(input={"page_or_component": "again"}), "input.page_or_component", "is not a known field"),
         (body(links={"session_id": "s"}), "links.session_id", "is not a known field"),
         (body(foo=1), "foo", "is not a known field"),
         (body(suggestion=1), "suggestion", "is not a known field"),
-        (body(pipeline="opera"), "pipeline", "should be one of: 'ideation', 'suggestion'"),
+        (body(pipeline="opera"), "pipeline", "must be one of: 'ideation', 'suggestion'"),
         (body(pipeline=ABSENT), "pipeline", "is required"),
         ({"pipeline": "suggestion"}, "input", "is required"),
-        ({"pipeline": "suggestion", "input": "Checkout"}, "input", "should be an object"),
-        (body(links={"sessionId": ""}), "links.sessionId", "should have at least 1 character"),
+        ({"pipeline": "suggestion", "input": "Checkout"}, "input", "must be an object"),
+        (body(links={"sessionId": ""}), "links.sessionId", "must have at least 1 character"),
         (body(links={"projectId": "x" * 129}), "links.projectId", TOO_LONG.format(128)),
         (body(links={"owner": "me"}), "links.owner", "is not a known field"),
-        ([], "body", "should be an object"),
-        (None, "body", "should be an object"),
+        ([], "body", "must be an object"),
+        (None, "body", "must be an object"),
     ],
 )
 def test_a_broken_rule_is_answered_with_the_field_and_the_rule(user: ApiUser, sent: Any, field: str, rule: str) -> None:

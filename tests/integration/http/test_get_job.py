@@ -54,7 +54,7 @@ def test_nobody_sees_somebody_elses_job(new_user: Callable[[], ApiUser]) -> None
 def test_only_a_stack_trace_can_be_included(user: ApiUser) -> None:
     answer = user.api.get(f"/jobs/{user.new_job()}", params={"include": "everything"})
 
-    assert broken_rules(answer) == {"include": "input should be 'stackTrace'"}
+    assert broken_rules(answer) == {"include": "must be 'stackTrace'"}
 
 
 def test_an_expired_job_is_gone_everywhere(hurried_user: ApiUser) -> None:

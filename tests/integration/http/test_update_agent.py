@@ -71,12 +71,12 @@ def test_a_change_of_nothing_is_refused_and_makes_no_version(
 @pytest.mark.parametrize(
     ("body", "field", "rule"),
     [
-        ({"name": None}, "name", "should be a valid string"),
-        ({"instructions": None}, "instructions", "should be a valid string"),
-        ({"name": " "}, "name", "should have at least 1 character"),
+        ({"name": None}, "name", "must be a valid string"),
+        ({"instructions": None}, "instructions", "must be a valid string"),
+        ({"name": " "}, "name", "must have at least 1 character"),
         ({"model": "?"}, "model", "must be one of: "),
         ({"temperature": 3}, "temperature", "less than or equal to 2"),
-        ({"maxOutputTokens": True}, "maxOutputTokens", "should be a valid integer"),
+        ({"maxOutputTokens": True}, "maxOutputTokens", "must be a valid integer"),
         ({"name": "x", "version": 0}, "version", "greater than or equal to 1"),
         ({"max_output_tokens": 5}, "max_output_tokens", "is not a known field"),
         ({"agentId": "x"}, "agentId", "is not a known field"),

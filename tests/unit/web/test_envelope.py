@@ -13,7 +13,7 @@ from shared.web.jobs import JobList
 def test_a_success_holds_its_data_and_says_what_it_is() -> None:
     exchange = Exchange(Operation.LIST_JOBS, request_id="r-1")
 
-    envelope = exchange.answer(JobList(jobs=(), cursor=None), Entity.JOB_LIST).model_dump(mode="json")
+    envelope = exchange.success(JobList(jobs=(), cursor=None), Entity.JOB_LIST).model_dump(mode="json")
 
     meta = envelope.pop("meta")
     assert envelope == {"success": True, "data": {"jobs": [], "cursor": None}}

@@ -67,7 +67,7 @@ def test_the_pipeline_decides_about_the_input(pipelines: tuple[Pipeline, ...]) -
         (
             {"pipeline": "song", "input": {"firstLine": ""}},
             "input.firstLine",
-            "string should have at least 1 character",
+            "must have at least 1 character",
         ),
         (
             {"pipeline": "song", "input": {"firstLine": "la", "first_line": "la"}},
@@ -77,12 +77,12 @@ def test_the_pipeline_decides_about_the_input(pipelines: tuple[Pipeline, ...]) -
         (
             {"pipeline": "song", "input": {"firstLine": "la", "verses": ["a", "b", "c"]}},
             "input.verses",
-            "should have at most 2 items, not 3",
+            "must have at most 2 items, not 3",
         ),
         ({"pipeline": "song", "input": {"firstLine": "la"}, "song": 1}, "song", "is not a known field"),
-        ({"pipeline": "opera", "input": {}}, "pipeline", "should be one of: 'song', 'suggestion'"),
+        ({"pipeline": "opera", "input": {}}, "pipeline", "must be one of: 'song', 'suggestion'"),
         ({"input": {}}, "pipeline", "is required"),
-        ([], "body", "should be an object"),
+        ([], "body", "must be an object"),
     ],
 )
 def test_with_several_pipelines_fields_are_named_as_the_client_wrote_them(body: Any, field: str, rule: str) -> None:
