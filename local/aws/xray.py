@@ -77,12 +77,12 @@ def service_segment(name: str, origin: str, received: str | None) -> Iterator[Se
     before = TraceHeader.parse(received) or TraceHeader.new()
     sampled = "Sampled=0" not in (received or "")
     place = TraceHeader(before.trace_id, before.parent_id, sampled)
-    segment = ServiceSegment(tracing.begin(name, at=place, origin=origin))
+    segment = ServiceSegment(tracing.start_span(name, at=place, origin=origin))
     try:
         yield segment
     finally:
         if segment.fault:
-            segment.span.answered(500)
+            segment.span.responded(500)
         segment.span.end()
 
 

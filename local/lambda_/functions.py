@@ -210,7 +210,7 @@ class ThreadHost(FunctionHost):
             traceback.print_exc()
             message = f"Unable to import module '{function.handler.rpartition('.')[0]}': {error}"
             return failed(request_id, "Runtime.ImportModuleError", message, [])
-        token = tracing.given.set(invocation.trace_id)
+        token = tracing.invocation_header.set(invocation.trace_id)
         context = Context(
             aws_request_id=request_id,
             function_name=function.name,
@@ -227,7 +227,7 @@ class ThreadHost(FunctionHost):
             print(f"[ERROR] {type(error).__name__}: {error}\n{''.join(stack)}", file=sys.stderr, flush=True)
             return failed(request_id, type(error).__name__, str(error), stack)
         finally:
-            tracing.given.reset(token)
+            tracing.invocation_header.reset(token)
         try:
             return Outcome(200, json.dumps(result, ensure_ascii=False).encode(), request_id)
         except (TypeError, ValueError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.agents.agent import AGENT_ID, Agent, AgentSettings, new_agent_id
-from shared.agents.store import AgentMoved, AgentPage, AgentsFull, AgentStore
+from shared.agents.store import AgentChanged, AgentLimitReached, AgentPage, AgentStore
 from shared.clock import Clock
 from shared.errors import Conflict, FieldIssue, Forbidden, InvalidInput, NotFound
 from shared.observability.log import log
@@ -39,7 +39,7 @@ class AgentService:
         )
         try:
             self._agents.put_new(agent, limit=AGENTS_PER_OWNER)
-        except AgentsFull:
+        except AgentLimitReached:
             raise Conflict(f"you have {AGENTS_PER_OWNER} agents, which is the limit; delete one first") from None
         log.info("agent created", agent_id=agent.id)
         return agent
@@ -61,25 +61,34 @@ class AgentService:
         except ValueError:
             raise InvalidInput([FieldIssue("cursor", "must be the `cursor` of an earlier page")]) from None
 
-    def change(self, owner: str, agent_id: str, changes: Mapping[str, Any], *, seen: int | None = None) -> Agent:
-        """Store the next version, with `changes` to fields of AgentSettings.
+    def update(
+        self, owner: str, agent_id: str, changes: Mapping[str, Any], *, expected_version: int | None = None
+    ) -> Agent:
+        """Store the next version with `changes`, which sets fields of AgentSettings by name, and return it.
 
-        `seen` is the version they were made to. Raises NotFound, Forbidden, InvalidInput, and Conflict when there is a
-        later one than that.
+        With `expected_version`, store it only if that is still the latest version.
+
+        Raises:
+            NotFound: the agent does not exist or was deleted.
+            Forbidden: the agent has another owner.
+            InvalidInput: `changes` is empty, or its model is not available.
+            Conflict: `expected_version` is not the latest version.
         """
         if not changes:
             raise InvalidInput([FieldIssue("body", f"must change at least one of: {', '.join(FIELDS)}")])
         self._check_model(changes.get("model"))
         while True:
             latest = self._owned(owner, agent_id)
-            if seen is not None and seen != latest.version:
-                raise Conflict(f"the agent is at version {latest.version}, not {seen}; get it and change that")
+            if expected_version is not None and expected_version != latest.version:
+                raise Conflict(
+                    f"the agent is at version {latest.version}, not {expected_version}; get it and change that"
+                )
             changed = latest.model_copy(
                 update={**changes, "version": latest.version + 1, "updated_at": self._clock()},
             )
             try:
                 self._agents.replace(changed)
-            except AgentMoved:
+            except AgentChanged:
                 continue  # whoever was quicker has got on, so somebody always does
             log.info("agent changed", agent_id=agent_id, version=changed.version)
             return changed

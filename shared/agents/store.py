@@ -9,11 +9,11 @@ from typing import Protocol
 from shared.agents.agent import Agent
 
 
-class AgentMoved(Exception):
+class AgentChanged(Exception):
     """The agent has another version than the write was made for, or is deleted."""
 
 
-class AgentsFull(Exception):
+class AgentLimitReached(Exception):
     """The owner has as many agents as there may be."""
 
 
@@ -36,13 +36,13 @@ class AgentStore(AgentVersions, Protocol):
     """Agents with all their versions. Each write happens once, however often the same one is repeated."""
 
     def put_new(self, agent: Agent, *, limit: int) -> None:
-        """Store a first version. Raises AgentsFull when its owner has `limit` agents that are not deleted."""
+        """Store a first version. Raises AgentLimitReached when its owner has `limit` agents that are not deleted."""
 
     def get(self, agent_id: str) -> Agent | None:
         """The latest version; a deleted agent is there, and says so, until it expires."""
 
     def replace(self, agent: Agent) -> None:
-        """Store the successor of version `agent.version - 1`. Raises AgentMoved when that is not the latest."""
+        """Store the successor of version `agent.version - 1`. Raises AgentChanged when that is not the latest."""
 
     def remove(self, agent: Agent, *, expires_at: int) -> None:
         """Delete the agent. What becomes of its versions: they are there until `expires_at` (Unix seconds)."""

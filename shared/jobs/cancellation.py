@@ -37,7 +37,7 @@ class JobCancellation:
         log.info("job cancelled", job_id=job_id)
         return cancelled
 
-    def forget(self, owner: str, job_id: str) -> None:
+    def cancel_and_hide(self, owner: str, job_id: str) -> None:
         """End the job if it is live, and show it to nobody any more; nothing happens where there is none."""
         try:
             self.cancel(owner, job_id)

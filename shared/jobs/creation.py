@@ -107,8 +107,8 @@ class JobCreation:
             raise
 
     def _create(self, job: Job) -> Job:
-        self._creations.take(job.owner)
-        self._jobs.put_new(job, alongside=self._side_writes.on_creation(job))
+        self._creations.count_creation(job.owner)
+        self._jobs.put_new(job, side_writes=self._side_writes.on_creation(job))
         log.info("job created", **ids_of(job), pipeline=job.pipeline)
         metrics.job_created(pipeline=job.pipeline)
         return self._starter.start(job)

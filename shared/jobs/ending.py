@@ -21,7 +21,7 @@ from shared.log.events import Cancelled, Complete, Failed, Progress, StoredEvent
 from shared.log.fence import Fence
 from shared.observability.metrics import metrics
 
-OUTSIDE = 999
+ENDING_STAGE_INDEX = 999
 """The stage number of whoever ends a job from outside its stages: above every stage."""
 
 
@@ -68,7 +68,7 @@ def ensure_terminal_event(log: EventLog, job: Job, *, clock: Clock) -> None:
     Whoever moves a job to its end calls this, and so does whoever finds an ended job without its terminal event because
     the mover died in between: a watcher always learns how a job ended.
     """
-    fence = Fence.of_attempt(generation=job.generation, stage=OUTSIDE, retry=0)
+    fence = Fence.of_attempt(generation=job.generation, stage=ENDING_STAGE_INDEX, retry=0)
     events = terminal_events(job)
     latest = latest_checkpoint(job)
     try:

@@ -72,7 +72,7 @@ class Pipeline:
             if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
                 raise ValueError(f"{self.name}: {name} must be from 1 to {LONGEST_SECONDS}")
 
-    def place_of(self, stage: str) -> int:
+    def index_of(self, stage: str) -> int:
         return self.stages.index(stage)
 
 

@@ -11,7 +11,7 @@ from shared.jobs.ids import JOB_ID
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.store import JobFilter, JobPage, JobStore
 from shared.log.event_log import EventLog
-from shared.log.reader import transcript_of
+from shared.log.reader import read_transcript
 from shared.log.transcript import Transcript
 
 
@@ -35,7 +35,7 @@ class JobQueries:
     def view(self, owner: str, job_id: str) -> JobView:
         """The job, its text, stage and progress so far, and its result. Raises NotFound, Forbidden."""
         job = self.owned(owner, job_id)
-        return JobView(job, transcript_of(self._log, job_id), self.result(job))
+        return JobView(job, read_transcript(self._log, job_id), self.result(job))
 
     def result(self, job: Job) -> dict[str, Any] | None:
         """The result of a completed job: the output of the stage that finished last."""

@@ -23,7 +23,7 @@ from shared.log.claim import Opening, claim
 from shared.log.event_log import EventLog, LogTail
 from shared.log.events import Delta, Reset
 from shared.log.fence import Fence
-from shared.log.reader import transcript_of
+from shared.log.reader import read_transcript
 from shared.log.writer import MAX_DELTA_CHARS
 from shared.observability.log import log
 
@@ -70,7 +70,7 @@ class JobResumption:
         if job.status not in RESUMABLE:
             raise Conflict(f"the job is {job.status}; only a failed or cancelled job can be resumed")
         standing = self._standing(job)
-        self._creations.take(owner)
+        self._creations.count_creation(owner)
         resumed = self._next_generation(job, {"trace_id": trace_id, "request_id": request_id})
         self._announce(resumed, standing)
         log.info("job resumed", **ids_of(resumed), generation=resumed.generation)
@@ -152,5 +152,5 @@ class JobResumption:
         stages = self._pipelines[job.pipeline].stages
         if len(job.checkpoints) == len(stages):
             return None
-        transcript = transcript_of(self._log, job.id, consistent=True)
-        return transcript.standing_text(stages[len(job.checkpoints)])
+        transcript = read_transcript(self._log, job.id, consistent=True)
+        return transcript.text_up_to_last_item(stages[len(job.checkpoints)])

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from shared.errors import StorageThrottled
 from shared.jobs.job import Job
-from shared.jobs.store import Alongside, AlongsideRefused, JobGuard, JobStore, StaleWrite
+from shared.jobs.store import JobGuard, JobStore, PreparedWrites, SideWriteConflict, StaleWrite
 
 MAX_ATTEMPTS = 5
 """Maximum attempts when the job or its run changes between reading it and committing the transaction."""
@@ -17,10 +17,10 @@ MAX_ATTEMPTS = 5
 class SideWrites(Protocol):
     """Prepare the writes that go into a job's own transaction. None means: there is nothing to write."""
 
-    def on_creation(self, job: Job) -> Alongside | None:
+    def on_creation(self, job: Job) -> PreparedWrites | None:
         """Prepare the writes that go with a new job."""
 
-    def on_transition(self, job: Job) -> Alongside | None:
+    def on_transition(self, job: Job) -> PreparedWrites | None:
         """Prepare the writes that go with a job's end or resumption; `job` is the job after it.
 
         For a job that has already ended, return the writes that are still missing.
@@ -42,12 +42,12 @@ def update_together(
     for _ in range(MAX_ATTEMPTS):
         if not when.holds(job):
             raise StaleWrite(job)
-        alongside = side_writes.on_transition(job.model_copy(update=dict(changes)))
-        if alongside is None:
+        prepared = side_writes.on_transition(job.model_copy(update=dict(changes)))
+        if prepared is None:
             return jobs.update(job.id, changes, when=when)
         try:
-            return jobs.update(job.id, changes, when=replace(when, updated_at=job.updated_at), alongside=alongside)
-        except AlongsideRefused:
+            return jobs.update(job.id, changes, when=replace(when, updated_at=job.updated_at), side_writes=prepared)
+        except SideWriteConflict:
             continue
         except StaleWrite as stale:
             if stale.current is None:

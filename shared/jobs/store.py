@@ -39,13 +39,13 @@ class StaleWrite(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Alongside:
+class PreparedWrites:
     """Writes to be made together with a job's, or not at all; what is in them is between the stores of one database."""
 
     writes: tuple[Any, ...]
 
 
-class AlongsideRefused(Exception):
+class SideWriteConflict(Exception):
     """What was to be written alongside no longer fits; nothing was changed. It has to be prepared anew."""
 
 
@@ -80,20 +80,20 @@ class JobPage:
 class JobStore(Protocol):
     """Where jobs are kept. No method ever shows an expired job."""
 
-    def put_new(self, job: Job, *, alongside: Alongside | None = None) -> None:
+    def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
         """Store a job under a new id; raises ValueError when another job has it. Storing the same job twice is once.
 
-        Raises AlongsideRefused when the id is free, but what goes with the job does not fit.
+        Raises SideWriteConflict when the id is free, but what goes with the job does not fit.
         """
 
     def get(self, job_id: str) -> Job | None: ...
 
     def update(
-        self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, alongside: Alongside | None = None
+        self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, side_writes: PreparedWrites | None = None
     ) -> Job:
         """Set the named fields if the guard holds and answer the whole job; raise StaleWrite otherwise.
 
-        Raises AlongsideRefused when the guard holds, but what goes with it does not fit.
+        Raises SideWriteConflict when the guard holds, but what goes with it does not fit.
         """
 
     def live(self) -> Iterable[Job]:

@@ -15,7 +15,7 @@ from shared.observability.log import log
 from shared.observability.metrics import metrics
 from shared.schema import Schema
 
-SETTLED_SECONDS = 60
+MIN_IDLE_SECONDS = 60
 """A job that moved within this time is left alone: whoever moved it may be about to move it again."""
 
 
@@ -50,7 +50,7 @@ class StuckJobSweep:
     def run(self) -> SweepReport:
         """Look at every live job that has not moved for a minute. Safe to run at any time, and twice at once."""
         now = self._clock()
-        settled = now - timedelta(seconds=SETTLED_SECONDS)
+        settled = now - timedelta(seconds=MIN_IDLE_SECONDS)
         looked_at, ended, oldest_pending = 0, [], 0.0
         broken: Exception | None = None
         for job in self._jobs.live():

@@ -38,7 +38,7 @@ class JobWatcher:
         self._result_of = result_of
         self._clock = clock
 
-    def has_seen_the_end(self, job_id: str, *, after: int) -> bool:
+    def has_seen_terminal_event(self, job_id: str, *, after: int) -> bool:
         """Whether nothing will follow event `after`. Raises InvalidInput when there is no such event."""
         if after == 0:
             return False
@@ -59,7 +59,7 @@ class JobWatcher:
         while True:
             asked_at = time.monotonic()
             frames = await asyncio.to_thread(reader.poll)
-            pace.looked(frames, asked_at, reader.written_at)
+            pace.record_poll(frames, asked_at, reader.written_at)
             for frame in frames:
                 yield await self._complete(job_id, frame)
             if frames and frames[-1].terminal:
@@ -70,7 +70,7 @@ class JobWatcher:
                     return
             if not frames:
                 yield None
-            await asyncio.sleep(pace.wait())
+            await asyncio.sleep(pace.next_wait())
 
     async def _complete(self, job_id: str, frame: Frame) -> Frame:
         if not isinstance(frame.event, Complete):

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from shared.clock import Clock
 from shared.errors import RateLimitExceeded
-from shared.limits.records import RecordStore, swap_until_stored
+from shared.limits.records import RecordStore, update_record
 from shared.schema import Schema
 
 WINDOW_SECONDS = 60.0
@@ -31,7 +31,7 @@ class CreationLimit:
         self._limit = limit
         self._clock = clock
 
-    def take(self, owner: str) -> None:
+    def count_creation(self, owner: str) -> None:
         """Count one creation now, or raise RateLimitExceeded with the seconds until one leaves the window."""
 
         def decide(stored: Creations, now: float) -> Creations:
@@ -43,4 +43,4 @@ class CreationLimit:
                 )
             return Creations(times=(*recent, now))
 
-        swap_until_stored(self._records, owner, "creations", CREATIONS, decide, self._clock, kept=WINDOW_SECONDS)
+        update_record(self._records, owner, "creations", CREATIONS, decide, self._clock, kept=WINDOW_SECONDS)

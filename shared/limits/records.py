@@ -17,7 +17,7 @@ from shared.schema import Schema
 R = TypeVar("R", bound=Schema)
 
 
-class VersionLost(Exception):
+class VersionConflict(Exception):
     """Somebody else stored the record first."""
 
 
@@ -35,10 +35,13 @@ class RecordStore(Protocol):
     def load(self, owner: str, name: str) -> Versioned: ...
 
     def swap(self, owner: str, name: str, record: Versioned, *, expires_at: int) -> None:
-        """Store `record` as the successor of its version; raise VersionLost when that version is not the stored one."""
+        """Store `record` as the next version.
+
+        Raises VersionConflict if the stored version is not `record.version`.
+        """
 
 
-def swap_until_stored(
+def update_record(
     records: RecordStore,
     owner: str,
     name: str,
@@ -59,6 +62,6 @@ def swap_until_stored(
         text = decided.model_dump_json()
         try:
             records.swap(owner, name, Versioned(found.version, text), expires_at=int(now + kept) + 1)
-        except VersionLost:
+        except VersionConflict:
             continue
         return

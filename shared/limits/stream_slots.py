@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from shared.clock import Clock
 from shared.errors import StreamLimitExceeded
-from shared.limits.records import RecordStore, swap_until_stored
+from shared.limits.records import RecordStore, update_record
 from shared.schema import Schema
 
 
@@ -86,4 +86,4 @@ class StreamSlots:
         self._swap(owner, decide)
 
     def _swap(self, owner: str, decide: Callable[[Leases, float], Leases]) -> None:
-        swap_until_stored(self._records, owner, "streams", LEASES, decide, self._clock, kept=self.lease_seconds)
+        update_record(self._records, owner, "streams", LEASES, decide, self._clock, kept=self.lease_seconds)

@@ -24,7 +24,7 @@ class Opening:
 Events: TypeAlias = tuple[StoredEvent, ...]
 
 
-def refuse_if_beaten(tail: LogTail, fence: Fence) -> None:
+def raise_if_stopped(tail: LogTail, fence: Fence) -> None:
     """Raise AttemptStopped if the end of the log shows that `fence` may not write any more."""
     if tail.fence is None:
         return
@@ -68,14 +68,14 @@ def claim(
         return _append_after(log, job_id, fence, _opening_at(expected, opening), expected, at=at)
     while True:
         tail = log.tail(job_id)
-        refuse_if_beaten(tail, fence)
+        raise_if_stopped(tail, fence)
         claimed = _append_after(log, job_id, fence, _opening_at(tail, opening), tail, at=at)
         if claimed is None:
             continue
         end = log.tail(job_id)
         if end.seq > claimed.seq:
             # Compaction had removed the batch at this number after the first read, so the append did not collide.
-            refuse_if_beaten(end, fence)
+            raise_if_stopped(end, fence)
             raise AttemptSuperseded("another attempt has appended in the meantime")
         return claimed
 
@@ -88,7 +88,7 @@ def _append_after(
     log: EventLog, job_id: str, fence: Fence, opening: Opening, tail: LogTail, *, at: Clock
 ) -> LogTail | None:
     """Append behind `tail`; return None if another batch already has the next number."""
-    refuse_if_beaten(tail, fence)
+    raise_if_stopped(tail, fence)
     events = opening.events
     batch = Batch(tail.seq + 1, events, fence, at(), tail.log_bytes + text_bytes(events), opening.cursor)
     try:

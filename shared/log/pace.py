@@ -11,10 +11,10 @@ from shared.log.writer import COALESCE_SECONDS
 
 SHORTEST_WAIT = 0.025
 LONGEST_WAIT = 0.25
-EARLY_LOOK = 0.002
+EARLY_POLL_SECONDS = 0.002
 """Seconds before a delta is due at which it is first looked for."""
 
-CLOSE_LOOK = 0.006
+REPEAT_POLL_SECONDS = 0.006
 """Seconds between two looks from then on."""
 
 
@@ -42,7 +42,7 @@ class Pace:
         """Seconds since something was found."""
         return self._monotonic() - self._found_at
 
-    def looked(self, frames: list[Frame], asked_at: float, written_at: float = 0.0) -> None:
+    def record_poll(self, frames: list[Frame], asked_at: float, written_at: float = 0.0) -> None:
         """Take in what a look that began at `asked_at` has found, and how long it took.
 
         `written_at` is the time of the newest append that was found, on any clock that runs as fast as ours.
@@ -59,7 +59,7 @@ class Pace:
             self._delta_due = None
             return
         visible_after = self._estimate(asked_at - written_at, waited)
-        self._delta_due = written_at + COALESCE_SECONDS + visible_after - EARLY_LOOK
+        self._delta_due = written_at + COALESCE_SECONDS + visible_after - EARLY_POLL_SECONDS
 
     def _estimate(self, seen_after: float, waited: float) -> float:
         """From an append to where it can be seen, on our two clocks: what it took this time, if that was not late."""
@@ -69,12 +69,12 @@ class Pace:
             self._visible_after = seen_after - self._uncertain
         else:
             # Once late is chance; late again and again is a writer with another clock.
-            most = self._visible_after + max(CLOSE_LOOK, self._uncertain)
+            most = self._visible_after + max(REPEAT_POLL_SECONDS, self._uncertain)
             self._uncertain = 2 * (most - self._visible_after) if seen_after > most else 0.0
             self._visible_after = min(seen_after, most)
         return self._visible_after
 
-    def wait(self) -> float:
+    def next_wait(self) -> float:
         """Seconds until the next look."""
         if self._delta_due is not None:
             until_due = self._delta_due - self._monotonic()
@@ -82,5 +82,5 @@ class Pace:
                 return until_due
             if self.silence < 1.5 * COALESCE_SECONDS:
                 # A database that takes its time is busy: asking faster than it answers would only keep it so.
-                return max(CLOSE_LOOK, self._look_seconds)
+                return max(REPEAT_POLL_SECONDS, self._look_seconds)
         return min(LONGEST_WAIT, max(SHORTEST_WAIT, self.silence / 10))

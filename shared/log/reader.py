@@ -53,7 +53,7 @@ class LogReader:
         if snapshot is None or snapshot.seq <= self.position:
             return []
         self.position = snapshot.seq
-        whole = Transcript.of_snapshot(snapshot).whole()
+        whole = Transcript.of_snapshot(snapshot).as_snapshot()
         return [Frame(snapshot.seq, whole)]
 
 
@@ -65,10 +65,10 @@ def _without_earlier_ends(frames: list[Frame]) -> list[Frame]:
     transcript = Transcript()
     for frame in frames[: ends[-1] + 1]:
         transcript.apply(frame.id, frame.event)
-    return [Frame(transcript.seq, transcript.whole()), *frames[ends[-1] + 1 :]]
+    return [Frame(transcript.seq, transcript.as_snapshot()), *frames[ends[-1] + 1 :]]
 
 
-def transcript_of(log: EventLog, job_id: str, *, consistent: bool = False) -> Transcript:
+def read_transcript(log: EventLog, job_id: str, *, consistent: bool = False) -> Transcript:
     """What the job's log adds up to."""
     transcript = Transcript()
     for frame in LogReader(log, job_id, consistent=consistent).poll():

@@ -30,15 +30,15 @@ class Transcript:
             self._parts = ["".join(self._parts)]
         return self._parts[0] if self._parts else ""
 
-    def whole(self) -> Snapshot:
+    def as_snapshot(self) -> Snapshot:
         """Everything so far as one event."""
         return Snapshot(text=self.text, items=tuple(self.items.values()), stage=self.stage, progress=self.progress)
 
-    def kept_by(self, stage: str) -> dict[str, Item]:
+    def items_of(self, stage: str) -> dict[str, Item]:
         """The items of one stage, in the order they came."""
         return {key: item for key, item in self.items.items() if item.stage == stage}
 
-    def standing_text(self, stage: str) -> str | None:
+    def text_up_to_last_item(self, stage: str) -> str | None:
         """The text that stands with the stage's items; None when it has none."""
         last = next((item for item in reversed(self.items.values()) if item.stage == stage), None)
         return None if last is None else self.text[: last.text_length]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from shared.clock import Clock
 from shared.errors import AttemptStopped, StorageUnavailable
-from shared.log.claim import refuse_if_beaten
+from shared.log.claim import raise_if_stopped
 from shared.log.compaction import compact
 from shared.log.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogSnapshot, LogTail, SequenceTaken, text_bytes
 from shared.log.events import Delta, Item, Progress, Reset, StoredEvent
@@ -18,7 +18,7 @@ from shared.log.fence import Fence
 COALESCE_SECONDS = 0.1
 """At most one write of deltas per this long (row C6)."""
 
-WATCH_SECONDS = 0.5
+STOP_CHECK_SECONDS = 0.5
 """How long an attempt may stay unaware, while it has nothing to write, that it has been stopped."""
 
 MAX_DELTA_CHARS = 48_000
@@ -34,7 +34,7 @@ class LogWriter:
     """One attempt's pen: text is buffered and written at most every 100 ms, the first and the last piece at once.
 
     Only the holder of the end of the log can write: the first append that finds its place taken raises AttemptStopped,
-    out of whatever the attempt is doing (`run`). `still_ours` is asked while there is nothing to write.
+    out of whatever the attempt is doing (`run`). `check_job` is asked while there is nothing to write.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class LogWriter:
         progress: float,
         clock: Clock,
         bounds: LogBounds,
-        still_ours: Callable[[], None],
+        check_job: Callable[[], None],
     ) -> None:
         self._log = log
         self._job_id = job_id
@@ -56,7 +56,7 @@ class LogWriter:
         self._tail = tail
         self._clock = clock
         self._bounds = bounds
-        self._still_ours = still_ours
+        self._check_job = check_job
         self._compacted: LogSnapshot | None = None
         self._standing = [text]
         self._buffered: list[str] = []
@@ -88,14 +88,14 @@ class LogWriter:
             self._buffered.append(text)
             self._wake.set()
 
-    async def note_cursor(self, cursor: str) -> None:
+    async def store_cursor(self, cursor: str) -> None:
         """Store where the model's response stands, at once: it goes on even if this attempt does not."""
         self._cursor = cursor
         async with self._writing:
             self._written_cursor = cursor
             await self._append((self._moved(),))
 
-    def report(self, progress: float) -> None:
+    def report_progress(self, progress: float) -> None:
         """Set the job's progress (0–100); travels with the next write, and never falls."""
         self._progress = max(self._progress, round(min(100.0, progress), 1))
 
@@ -107,7 +107,7 @@ class LogWriter:
                 await self._append(events[begin : begin + MAX_BATCH])
             await self._keep_bounded()
 
-    async def keep(self, stage: str, key: str, data: dict[str, Any]) -> None:
+    async def append_item(self, stage: str, key: str, data: dict[str, Any]) -> None:
         """Write what is buffered and an item that stands with it, in one append. Raises ValueError when too large."""
         item = Item(stage=stage, key=key, data=data, text_length=len(self.text))
         if text_bytes((item,)) > MAX_ITEM_BYTES:
@@ -165,10 +165,10 @@ class LogWriter:
         while True:
             try:
                 # Not `wait_for`: before Python 3.12 it can swallow the cancellation that ends this task.
-                async with asyncio.timeout(WATCH_SECONDS):
+                async with asyncio.timeout(STOP_CHECK_SECONDS):
                     await self._wake.wait()
             except TimeoutError:
-                await asyncio.to_thread(self._still_ours)
+                await asyncio.to_thread(self._check_job)
                 continue
             self._wake.clear()
             began = time.monotonic()
@@ -203,7 +203,7 @@ class LogWriter:
         try:
             await asyncio.to_thread(self._log.append, self._job_id, batch)
         except SequenceTaken:
-            refuse_if_beaten(await asyncio.to_thread(self._log.tail, self._job_id), self._fence)
+            raise_if_stopped(await asyncio.to_thread(self._log.tail, self._job_id), self._fence)
             # Our own append, whose answer was lost: what it held is in the log, but this writer has lost its place.
             raise StorageUnavailable("the end of the log was lost") from None
         self._tail = LogTail(batch.last, size, self._fence)
@@ -220,5 +220,5 @@ class LogWriter:
             return
         # Only who holds the job compacts: a successor between its look at the log's end and its first append must find
         # that place as it is.
-        await asyncio.to_thread(self._still_ours)
+        await asyncio.to_thread(self._check_job)
         self._compacted = await asyncio.to_thread(compact, self._log, self._job_id, self._tail.log_bytes)

@@ -55,18 +55,18 @@ class TraceHeader:
         return f"Root={self.trace_id}{parent};Sampled={int(self.sampled)}"
 
 
-given: ContextVar[str | None] = ContextVar("given", default=None)
+invocation_header: ContextVar[str | None] = ContextVar("invocation_header", default=None)
 """The header of this invocation where the environment cannot say it, because several share a process: locally."""
 
 _current: ContextVar[Span | None] = ContextVar("current", default=None)
 
 
-def of_invocation(received: str | None = None) -> TraceHeader:
+def header_of_invocation(received: str | None = None) -> TraceHeader:
     """Where this invocation stands: by Lambda's word, else by the header `received` with a request, else nowhere yet.
 
     Lambda's comes first, because it is also what every call to an AWS service is recorded under.
     """
-    for text in (given.get(), os.environ.get("_X_AMZN_TRACE_ID"), received):
+    for text in (invocation_header.get(), os.environ.get("_X_AMZN_TRACE_ID"), received):
         found = TraceHeader.parse(text)
         if found is not None:
             return found
@@ -101,7 +101,7 @@ class Span:
         code = getattr(error, "code", None)
         self.annotate(error_code=None if code is None else str(code))
 
-    def answered(self, status: int) -> None:
+    def responded(self, status: int) -> None:
         """The HTTP status this request was answered with."""
         self._status = status
 
@@ -137,12 +137,12 @@ class Span:
         return {kind: True, "cause": cause}
 
 
-def begin(
+def start_span(
     name: str, *, at: TraceHeader | None = None, namespace: str | None = None, **about: Annotation | None
 ) -> Span:
     """A span for its maker to end, part of what is going on; or `at` another place: the trace of a job, for one."""
     now = _current.get()
-    place = at or (now.header if now is not None else of_invocation())
+    place = at or (now.header if now is not None else header_of_invocation())
     made = Span(name, place, time.time(), namespace)
     made.annotate(**about)
     return made
@@ -153,7 +153,7 @@ def span(
     name: str, *, at: TraceHeader | None = None, namespace: str | None = None, **about: Annotation | None
 ) -> Iterator[Span]:
     """A span around the block, of which whatever begins there is a part; an exception marks it."""
-    made = begin(name, at=at, namespace=namespace, **about)
+    made = start_span(name, at=at, namespace=namespace, **about)
     token = _current.set(made)
     try:
         yield made

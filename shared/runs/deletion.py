@@ -31,6 +31,6 @@ class RunDeletion(RunQueries):
         lineage = self._runs.lineage(run_id)
         for transform in lineage.transforms if lineage else ():
             if transform.job_id is not None:
-                self._cancellation.forget(owner, transform.job_id)
+                self._cancellation.cancel_and_hide(owner, transform.job_id)
         self._runs.remove(run_id)
         log.info("run deleted", run_id=run_id)

@@ -8,9 +8,9 @@ from typing import Any
 from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.pipeline import Pipeline, RunRecording
-from shared.jobs.store import Alongside
+from shared.jobs.store import PreparedWrites
 from shared.log.event_log import EventLog
-from shared.log.reader import transcript_of
+from shared.log.reader import read_transcript
 from shared.runs.run import PARAMETERS, Artefact, Run, Transform, TransformStatus, artefact_ref
 from shared.runs.store import RunStore
 
@@ -39,7 +39,7 @@ class RunRecorder:
         self._log = event_log
         self._pipelines = pipelines
 
-    def on_creation(self, job: Job) -> Alongside | None:
+    def on_creation(self, job: Job) -> PreparedWrites | None:
         """The run of a new job, with its first transform and the artefact of what was asked for."""
         recording = self._recording(job)
         if recording is None:
@@ -65,9 +65,9 @@ class RunRecorder:
             updated_at=job.created_at,
         )
         transform = _transform(job, inputs={PARAMETERS: parameters.ref}, outputs={})
-        return self._runs.opening(run, transform, (parameters,))
+        return self._runs.prepare_creation(run, transform, (parameters,))
 
-    def on_transition(self, job: Job) -> Alongside | None:
+    def on_transition(self, job: Job) -> PreparedWrites | None:
         """The run of a job that ends or runs anew, `job` being as it will be then.
 
         None when the run knows all that already, was deleted, or is none of this job's.
@@ -93,7 +93,7 @@ class RunRecorder:
                 "updated_at": job.updated_at,
             }
         )
-        return self._runs.moving(moved, transform, artefacts)
+        return self._runs.prepare_revision(moved, transform, artefacts)
 
     def _recording(self, job: Job) -> RunRecording | None:
         pipeline = self._pipelines.get(job.pipeline)
@@ -104,7 +104,7 @@ class RunRecorder:
         latest = latest_checkpoint(job)
         if job.status is JobStatus.COMPLETED and latest is not None:
             return recording.outputs(job, self._checkpoints.get(job.id, *latest).output, ())
-        items = transcript_of(self._log, job.id, consistent=True).items
+        items = read_transcript(self._log, job.id, consistent=True).items
         return recording.outputs(job, None, tuple(items.values()))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.jobs.store import Alongside
+from shared.jobs.store import PreparedWrites
 from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
 
 
@@ -32,10 +32,10 @@ class RunStore(Protocol):
     ) -> RunPage:
         """None of those being deleted. Raises ValueError for a cursor this store did not issue."""
 
-    def opening(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> Alongside:
+    def prepare_creation(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> PreparedWrites:
         """The write of a new run, its transform and its first artefacts, to be made together with a job's."""
 
-    def moving(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> Alongside:
+    def prepare_revision(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> PreparedWrites:
         """The write of a run's next revision, of its transform and of new artefacts, to be made together with a job's.
 
         It is refused when the stored run is not of the revision before, is being deleted, or is gone.

@@ -18,7 +18,7 @@ def observed(handler: Handler) -> Handler:
 
     @functools.wraps(handler)
     def observing(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        place = tracing.of_invocation()
+        place = tracing.header_of_invocation()
         ids = {"request_id": context.aws_request_id, "trace_id": place.trace_id}
         if "jobId" in event:
             ids["job_id"] = str(event["jobId"])
@@ -28,6 +28,6 @@ def observed(handler: Handler) -> Handler:
                 return handler(event, context)
         finally:
             error_reports.flush()
-            startup.over()
+            startup.finish()
 
     return observing

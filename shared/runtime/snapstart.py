@@ -31,7 +31,7 @@ def before_snapshot(prepare: Callable[[], object]) -> None:
     aws.make_clients()
     prepare()
     schema.build_all()
-    startup.over()
+    startup.finish()
 
 
 def after_restore() -> None:

@@ -24,7 +24,7 @@ def begin() -> None:
 
 
 @functools.cache
-def over() -> None:
+def finish() -> None:
     """The first answer is given, or the snapshot is about to be taken: collect from now on, but not what is there."""
     gc.freeze()
     gc.set_threshold(*_USUAL)

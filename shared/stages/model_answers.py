@@ -67,11 +67,11 @@ def _instructed(messages: tuple[Message, ...], instructions: str) -> tuple[Messa
     return Message("system", INSTRUCTED.format(system=system.content, instructions=instructions)), *others
 
 
-async def pieces(model: ChatModel, context: StageContext, request: ModelRequest) -> AsyncGenerator[Piece, None]:
+async def call_model(model: ChatModel, context: StageContext, request: ModelRequest) -> AsyncGenerator[Piece, None]:
     """One model call, as `ChatModel.stream` gives it. Its tokens are counted, and it is ended if the job is."""
     if request.resume_from is not None:
         context.release = functools.partial(model.cancel, request.resume_from)
-    span = tracing.begin("model", namespace="remote", model=request.model, resumed=request.resume_from is not None)
+    span = tracing.start_span("model", namespace="remote", model=request.model, resumed=request.resume_from is not None)
     try:
         async with aclosing(model.stream(request)) as answer:
             async for piece in answer:
@@ -79,7 +79,7 @@ async def pieces(model: ChatModel, context: StageContext, request: ModelRequest)
                     context.release = functools.partial(model.cancel, piece.cursor)
                 elif isinstance(piece, Finished):
                     context.release = None
-                    context.spent(piece.usage)
+                    context.add_usage(piece.usage)
                     span.annotate(input_tokens=piece.usage.input_tokens, output_tokens=piece.usage.output_tokens)
                 yield piece
     except Exception as error:
@@ -89,7 +89,7 @@ async def pieces(model: ChatModel, context: StageContext, request: ModelRequest)
         span.end()
 
 
-async def stream_answer(
+async def stream_output(
     model: ChatModel,
     context: StageContext,
     messages: tuple[Message, ...],
@@ -102,7 +102,7 @@ async def stream_answer(
     A call that an earlier attempt has left running is gone on with. Where that turns out to be impossible, the text so
     far is dropped and the model asked anew.
     """
-    request = model_request(context, messages, output_schema, resume_from=context.resume_from)
+    request = model_request(context, messages, output_schema, resume_from=context.response_cursor)
     try:
         return await _write_answer(model, context, request, progress_of)
     except (ResponseGone, ModelTimeout) as error:
@@ -110,11 +110,11 @@ async def stream_answer(
             raise
         log.info("response not resumed", stage=context.job.stage, reason=type(error).__name__)
         await model.cancel(request.resume_from)  # one that hangs would hang again
-        await start_over(context, "RESTARTED", "the model's answer was lost and is asked for again")
+        await reset_text(context, "RESTARTED", "the model's answer was lost and is asked for again")
         return await _write_answer(model, context, replace(request, resume_from=None), progress_of)
 
 
-async def start_over(
+async def reset_text(
     context: StageContext, reason: Literal["REPAIR", "RESTARTED"], message: str, *, text: str = "", progress: float = 0
 ) -> None:
     """Replace the stream's text by `text`, for another answer to go on from."""
@@ -129,14 +129,14 @@ async def _write_answer(
 ) -> Finished:
     length = len(context.output.text)
     finished = Finished(TokenUsage())
-    async with aclosing(pieces(model, context, request)) as answer:
+    async with aclosing(call_model(model, context, request)) as answer:
         async for piece in answer:
             match piece:
                 case Started(cursor=cursor):
-                    await context.output.note_cursor(cursor)
+                    await context.output.store_cursor(cursor)
                 case TextDelta(text=text, cursor=cursor):
                     length += len(text)
-                    context.output.report(progress_of(length))
+                    context.output.report_progress(progress_of(length))
                     context.output.write(text, cursor=cursor)
                 case Finished():
                     finished = piece
@@ -161,7 +161,7 @@ def _strict(schema: Any, *, names: bool = False) -> Any:
     }
 
 
-def complaint(error: ValidationError) -> str:
+def describe_errors(error: ValidationError) -> str:
     """What is wrong with an answer, in field paths and rules; never the model's own words."""
     issues = error.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(f"{_place(each)}: {each['msg']}" for each in issues[:10])

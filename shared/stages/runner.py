@@ -27,7 +27,7 @@ from shared.log.claim import Opening, claim
 from shared.log.event_log import EventLog, LogBounds, LogTail
 from shared.log.events import Reset, StageStarted
 from shared.log.fence import Fence
-from shared.log.reader import transcript_of
+from shared.log.reader import read_transcript
 from shared.log.writer import MAX_DELTA_CHARS, LogWriter
 from shared.observability import tracing
 from shared.observability.log import log
@@ -90,7 +90,7 @@ class StageRunner:
         return done
 
     async def _claim_job(self, pipeline: Pipeline, stage: str, invocation: StageInvocation) -> tuple[Job, Fence]:
-        place = pipeline.place_of(stage)
+        place = pipeline.index_of(stage)
         fence = Fence.of_attempt(generation=invocation.generation, stage=place, retry=invocation.retry)
         now = self._clock()
         changes: dict[str, Any] = {
@@ -123,7 +123,7 @@ class StageRunner:
         previous, reached = await self._left_by_earlier_stages(pipeline, stage.name, job)
         started = StageStarted(
             stage=stage.name,
-            index=pipeline.place_of(stage.name) + 1,
+            index=pipeline.index_of(stage.name) + 1,
             of=len(pipeline.stages),
             attempt=invocation.retry + 1,
         )
@@ -138,12 +138,14 @@ class StageRunner:
             progress=job.progress,
             clock=self._clock,
             bounds=self._bounds,
-            still_ours=lambda: self._refuse_if_stopped(job.id, fence),
+            check_job=lambda: self._refuse_if_stopped(job.id, fence),
         )
         if left.unwritten:
             stream.write(left.unwritten, cursor=left.cursor)
         job_input = pipeline.input_model.model_validate(job.input)
-        context = StageContext(job, job_input, previous, stream, resume_from=left.cursor, items=left.items, agent=agent)
+        context = StageContext(
+            job, job_input, previous, stream, response_cursor=left.cursor, items=left.items, agent=agent
+        )
         try:
             output = await stream.write_while(stage.run(context))
         except (JobEnded, PermanentFault):
@@ -189,12 +191,12 @@ class StageRunner:
         """All their text where the model's response can be gone on with, otherwise the text up to their last item."""
         if tail.fence is None:
             return None
-        transcript = transcript_of(self._log, job.id, consistent=True)
+        transcript = read_transcript(self._log, job.id, consistent=True)
         stage = str(job.stage)
-        items = {key: item.data for key, item in transcript.kept_by(stage).items()}
+        items = {key: item.data for key, item in transcript.items_of(stage).items()}
         if tail.cursor is not None and (tail.fence.generation, tail.fence.stage) == (fence.generation, fence.stage):
             return StartingPoint(transcript.text, items, tail.cursor)
-        standing = transcript.standing_text(stage)
+        standing = transcript.text_up_to_last_item(stage)
         return None if standing is None else StartingPoint(standing, items)
 
     async def _agent_of(self, job: Job) -> Agent | None:
@@ -210,7 +212,7 @@ class StageRunner:
         self, pipeline: Pipeline, stage: str, job: Job
     ) -> tuple[StageOutput | None, LogTail]:
         """The output of the stage before, and where it left the log."""
-        place = pipeline.place_of(stage)
+        place = pipeline.index_of(stage)
         if place == 0:
             return None, LogTail()
         before = pipeline.stages[place - 1]

@@ -28,21 +28,21 @@ class StageContext:
     input: JobInput
     previous: StageOutput | None
     output: LogWriter
-    resume_from: str | None = None
+    response_cursor: str | None = None
     release: Callable[[], Awaitable[None]] | None = None
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
     agent: Agent | None = None
     usage: TokenUsage = field(default_factory=TokenUsage)
 
-    async def keep(self, key: str, data: dict[str, Any]) -> None:
+    async def add_item(self, key: str, data: dict[str, Any]) -> None:
         """Checkpoint one finished item, with all text so far: a retried attempt finds it in `items`, and begins there.
 
         `data` is JSON of at most 64 kB. The item is an event of the job's stream, too.
         """
-        await self.output.keep(str(self.job.stage), key, data)
+        await self.output.append_item(str(self.job.stage), key, data)
         self.items[key] = data
 
-    def spent(self, usage: TokenUsage) -> None:
+    def add_usage(self, usage: TokenUsage) -> None:
         """Count model tokens; they are on the job once the stage is done."""
         self.usage = self.usage + usage
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.agents.agent import AGENT_ID, Agent
-from shared.agents.store import AgentMoved, AgentPage, AgentsFull
+from shared.agents.store import AgentChanged, AgentLimitReached, AgentPage
 from shared.clock import Clock
 from shared.storage import keys
 from shared.storage.attributes import Item, from_item, to_attribute, to_item
@@ -42,7 +42,7 @@ class DynamoAgentStore:
             write_together([self._put(head, "attribute_not_exists(PK)"), {"Update": counted}, self._put_version(agent)])
         except ConditionsRefused as refused:
             if 0 not in refused.existing:
-                raise AgentsFull from None
+                raise AgentLimitReached from None
             self._expect_repetition(refused, agent)
 
     def get(self, agent_id: str) -> Agent | None:
@@ -113,10 +113,10 @@ class DynamoAgentStore:
         return {"Put": {"TableName": self._table, "Item": to_item(item)}}
 
     def _expect_repetition(self, refused: ConditionsRefused, agent: Agent) -> None:
-        """A write whose answer was lost is repeated, and finds itself. Raises AgentMoved when it finds another."""
+        """A write whose answer was lost is repeated, and finds itself. Raises AgentChanged when it finds another."""
         standing = refused.existing.get(0)
         if not standing or _agent(standing) != agent:
-            raise AgentMoved from None
+            raise AgentChanged from None
 
     def _expire_versions(self, agent_id: str, expires_at: int) -> None:
         batch: list[Mapping[str, Any]] = []

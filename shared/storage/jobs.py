@@ -10,7 +10,7 @@ from shared.clock import Clock
 from shared.errors import StorageThrottled
 from shared.jobs.ids import JOB_ID
 from shared.jobs.job import Job
-from shared.jobs.store import Alongside, AlongsideRefused, JobFilter, JobGuard, JobPage, StaleWrite
+from shared.jobs.store import JobFilter, JobGuard, JobPage, PreparedWrites, SideWriteConflict, StaleWrite
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition
@@ -34,7 +34,7 @@ class DynamoJobStore:
         self._clock = clock
         self._owned = Owned(table, "job_", JOB_ID, _place, self._shown, consistent=False)
 
-    def put_new(self, job: Job, *, alongside: Alongside | None = None) -> None:
+    def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
         values = job.model_dump(mode="json", exclude_none=True)
         # The index sorts by id, which begins with the time of creation.
         item = to_item(
@@ -53,14 +53,14 @@ class DynamoJobStore:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         try:
-            if alongside is None:
+            if side_writes is None:
                 with refused_condition(lambda existing: ConditionsRefused({0: existing})):
                     dynamodb().put_item(**put)
             else:
-                write_together([{"Put": put}, *alongside.writes])
+                write_together([{"Put": put}, *side_writes.writes])
         except ConditionsRefused as refused:
             if 0 not in refused.existing:
-                raise AlongsideRefused from refused
+                raise SideWriteConflict from refused
             # A write whose answer was lost is repeated by botocore and finds itself.
             existing = refused.existing[0]
             if not existing or from_item(existing) != from_item(item):
@@ -70,15 +70,17 @@ class DynamoJobStore:
         return self._shown(read_item(self._table, _place(job_id)))
 
     def update(
-        self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, alongside: Alongside | None = None
+        self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, side_writes: PreparedWrites | None = None
     ) -> Job:
-        if alongside is not None:
-            return self._update_together(job_id, changes, when, alongside)
+        if side_writes is not None:
+            return self._update_together(job_id, changes, when, side_writes)
         with refused_condition(lambda item: StaleWrite(self._shown(item))):
             updated = dynamodb().update_item(**self._update(job_id, changes, when), ReturnValues="ALL_NEW")
         return _job(updated["Attributes"])
 
-    def _update_together(self, job_id: str, changes: Mapping[str, Any], when: JobGuard, alongside: Alongside) -> Job:
+    def _update_together(
+        self, job_id: str, changes: Mapping[str, Any], when: JobGuard, side_writes: PreparedWrites
+    ) -> Job:
         """A transaction answers nothing: what the job is now follows from what it was, if nobody else moved it."""
         after: Job | None = None
         for _ in range(ATTEMPTS):
@@ -90,10 +92,10 @@ class DynamoJobStore:
             after = before.model_copy(update=dict(changes))
             update = self._update(job_id, changes, replace(when, updated_at=before.updated_at))
             try:
-                write_together([{"Update": update}, *alongside.writes])
+                write_together([{"Update": update}, *side_writes.writes])
             except ConditionsRefused as refused:
                 if 0 not in refused.existing:
-                    raise AlongsideRefused from refused
+                    raise SideWriteConflict from refused
                 continue
             return after
         raise StorageThrottled("the job is being moved by others")

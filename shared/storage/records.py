@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.jobs.idempotency import KeyClaim, KeyTaken
-from shared.limits.records import Versioned, VersionLost
+from shared.limits.records import VersionConflict, Versioned
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_item
 from shared.storage.aws import dynamodb, refused_condition
@@ -39,7 +39,7 @@ class DynamoRecordStore:
             if record.version
             else {}
         )
-        with refused_condition(lambda _: VersionLost()):
+        with refused_condition(lambda _: VersionConflict()):
             dynamodb().put_item(TableName=self._table, Item=to_item(values), ConditionExpression=unchanged, **expected)
 
 

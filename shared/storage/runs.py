@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.jobs.ids import RUN_ID
-from shared.jobs.store import Alongside
+from shared.jobs.store import PreparedWrites
 from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
 from shared.runs.store import RunPage
 from shared.storage import keys
@@ -64,10 +64,10 @@ class DynamoRunStore:
 
         return RunPage(*self._owned.page(owner, matches=matches, limit=limit, cursor=cursor))
 
-    def opening(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> Alongside:
-        return self._alongside(run, transform, artefacts, ConditionExpression="attribute_not_exists(PK)")
+    def prepare_creation(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> PreparedWrites:
+        return self._prepare(run, transform, artefacts, ConditionExpression="attribute_not_exists(PK)")
 
-    def moving(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> Alongside:
+    def prepare_revision(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> PreparedWrites:
         # Runs made before there were revisions have none.
         unmoved: dict[str, Any] = (
             {"ConditionExpression": f"{STANDING} AND attribute_not_exists(revision)"}
@@ -77,7 +77,7 @@ class DynamoRunStore:
                 "ExpressionAttributeValues": {":before": to_attribute(run.revision - 1)},
             }
         )
-        return self._alongside(run, transform, artefacts, **unmoved)
+        return self._prepare(run, transform, artefacts, **unmoved)
 
     def hide(self, run_id: str) -> None:
         with contextlib.suppress(RunGone), refused_condition(lambda _: RunGone()):
@@ -97,14 +97,16 @@ class DynamoRunStore:
         # Last: whoever repeats this finds it by the run.
         self._remove(to_item(keys.run(run_id)))
 
-    def _alongside(self, run: Run, transform: Transform, artefacts: Sequence[Artefact], **condition: Any) -> Alongside:
+    def _prepare(
+        self, run: Run, transform: Transform, artefacts: Sequence[Artefact], **condition: Any
+    ) -> PreparedWrites:
         run_item = {**keys.run(run.id), "ownerSort": run.id, **_dump(run)}
         puts = [
             {"Item": to_item(run_item), **condition},
             {"Item": to_item({**keys.transform(run.id, transform.id), **_dump(transform)})},
             *({"Item": self._item_of(each), "ConditionExpression": "attribute_not_exists(PK)"} for each in artefacts),
         ]
-        return Alongside(tuple({"Put": {"TableName": self._table, **put}} for put in puts))
+        return PreparedWrites(tuple({"Put": {"TableName": self._table, **put}} for put in puts))
 
     def _item_of(self, artefact: Artefact) -> Item:
         # Two who prepare the same version must not write over each other's text: only one of them will be the version.

@@ -71,7 +71,7 @@ def lambda_handler(app: FastAPI, ready: Callable[[], object]) -> Callable[[dict[
         try:
             return adapter()(event, context)
         finally:
-            startup.over()
+            startup.finish()
 
     def prepare() -> None:
         ready()
@@ -125,7 +125,7 @@ class ExchangeMiddleware:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        trace = tracing.of_invocation(headers.get(b"x-amzn-trace-id", b"").decode("latin-1"))
+        trace = tracing.header_of_invocation(headers.get(b"x-amzn-trace-id", b"").decode("latin-1"))
         exchange = self._exchange(scope, headers, trace)
         scope["exchange"] = exchange
         with log.about(**exchange.ids), tracing.span(self._operation, at=trace, request_id=exchange.request_id) as span:
@@ -144,7 +144,7 @@ class ExchangeMiddleware:
                 started = True
                 # At the start, because a stream's client waits for the first byte, not for the last one.
                 metrics.answered(exchange.operation, message["status"], exchange.milliseconds)
-                span.answered(message["status"])
+                span.responded(message["status"])
                 message["headers"] = [*message["headers"], (b"x-request-id", exchange.request_id.encode())]
             await send(message)
 

@@ -71,7 +71,7 @@ class JobStream:
         end = "disconnected"
         waiting_for_delta = connection.after == 0
         # The stream belongs to the job's trace; the request that opened it has its own trace.
-        span = tracing.begin("stream", at=tracing.header_for(job.trace_id), **ids_of(job))
+        span = tracing.start_span("stream", at=tracing.header_for(job.trace_id), **ids_of(job))
         try:
             yield encode_connected(Connected(job_id=job.id, pipeline=job.pipeline, last_event_id=connection.after))
             async for frame in self._watcher.follow(job.id, after=connection.after):
@@ -107,7 +107,7 @@ class JobStream:
             metrics.stream_ended(time.monotonic() - began, pipeline=job.pipeline, reason=end)
             span.annotate(reason=end)
             span.end()
-            startup.over()
+            startup.finish()
 
     async def _renew(self, connection: Connection) -> bool:
         return await asyncio.to_thread(self._slots.renew, connection.owner, connection.tab, connection.holder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from shared.agents.agent import AGENT_ID, Agent
-from shared.agents.store import AgentMoved, AgentPage, AgentsFull
+from shared.agents.store import AgentChanged, AgentLimitReached, AgentPage
 from shared.clock import Clock
 
 
@@ -23,7 +23,7 @@ class FakeAgentStore:
             if self._latest.get(agent.id) == agent.model_dump_json():
                 return
             if len(self._in_use(agent.owner)) >= limit:
-                raise AgentsFull
+                raise AgentLimitReached
             self._store(agent)
 
     def get(self, agent_id: str) -> Agent | None:
@@ -40,7 +40,7 @@ class FakeAgentStore:
             if latest == agent:
                 return
             if latest is None or latest.deleted or latest.version != agent.version - 1:
-                raise AgentMoved
+                raise AgentChanged
             self._store(agent)
 
     def remove(self, agent: Agent, *, expires_at: int) -> None:

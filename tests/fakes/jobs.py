@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.jobs.job import Job
-from shared.jobs.store import Alongside, AlongsideRefused, JobFilter, JobGuard, JobPage, StaleWrite
+from shared.jobs.store import JobFilter, JobGuard, JobPage, PreparedWrites, SideWriteConflict, StaleWrite
 
 
 class FakeJobStore:
@@ -19,7 +19,7 @@ class FakeJobStore:
         self._lock = threading.Lock()
         self._stored: dict[str, str] = {}
 
-    def put_new(self, job: Job, *, alongside: Alongside | None = None) -> None:
+    def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
         with self._lock:
             text = job.model_dump_json()
             standing = self._stored.get(job.id)
@@ -27,7 +27,7 @@ class FakeJobStore:
                 return
             if standing is not None:
                 raise ValueError(f"{job.id} is stored already")
-            _write(alongside)
+            _write(side_writes)
             self._stored[job.id] = text
 
     def get(self, job_id: str) -> Job | None:
@@ -35,13 +35,13 @@ class FakeJobStore:
             return self._shown(job_id)
 
     def update(
-        self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, alongside: Alongside | None = None
+        self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, side_writes: PreparedWrites | None = None
     ) -> Job:
         with self._lock:
             job = self._shown(job_id)
             if job is None or not when.holds(job):
                 raise StaleWrite(job)
-            _write(alongside)
+            _write(side_writes)
             text = job.model_copy(update=dict(changes)).model_dump_json()
             self._stored[job_id] = text
             return Job.model_validate_json(text)
@@ -68,9 +68,9 @@ class FakeJobStore:
         return None if job.expired(self._clock()) else job
 
 
-def _write(alongside: Alongside | None) -> None:
+def _write(side_writes: PreparedWrites | None) -> None:
     """One write at most, or else a refused one could leave another one made."""
-    if alongside is not None:
-        (write,) = alongside.writes
+    if side_writes is not None:
+        (write,) = side_writes.writes
         if not write():
-            raise AlongsideRefused
+            raise SideWriteConflict

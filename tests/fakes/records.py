@@ -6,7 +6,7 @@ import threading
 
 from shared.clock import Clock
 from shared.jobs.idempotency import KeyClaim, KeyTaken
-from shared.limits.records import Versioned, VersionLost
+from shared.limits.records import VersionConflict, Versioned
 
 
 class FakeRecordStore:
@@ -25,7 +25,7 @@ class FakeRecordStore:
         with self._lock:
             standing = self._stored.get((owner, name), Versioned(0, "{}"))
             if standing.version != record.version:
-                raise VersionLost
+                raise VersionConflict
             self._stored[owner, name] = Versioned(record.version + 1, record.text)
             self.swaps += 1
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from shared.jobs.ids import RUN_ID
-from shared.jobs.store import Alongside
+from shared.jobs.store import PreparedWrites
 from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
 from shared.runs.store import RunPage
 
@@ -52,10 +52,10 @@ class FakeRunStore:
             found = [run for run in runs if (run.owner, run.kind) == (owner, kind) and status in {None, run.status}]
             return RunPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
-    def opening(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> Alongside:
+    def prepare_creation(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> PreparedWrites:
         return self._writing(lambda: run.id not in self._runs, run, transform, artefacts)
 
-    def moving(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> Alongside:
+    def prepare_revision(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> PreparedWrites:
         def fits() -> bool:
             standing = self._run(run.id)
             return standing is not None and not standing.deleting and standing.revision == run.revision - 1
@@ -76,7 +76,7 @@ class FakeRunStore:
 
     def _writing(
         self, fits: Callable[[], bool], run: Run, transform: Transform, artefacts: Sequence[Artefact]
-    ) -> Alongside:
+    ) -> PreparedWrites:
         """One write: FakeJobStore calls it together with its own, and it answers whether it was made."""
 
         def write() -> bool:
@@ -90,7 +90,7 @@ class FakeRunStore:
                 self._artefacts.setdefault(run.id, {}).update(new)
                 return True
 
-        return Alongside((write,))
+        return PreparedWrites((write,))
 
     def _run(self, run_id: str) -> Run | None:
         text = self._runs.get(run_id)

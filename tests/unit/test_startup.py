@@ -15,11 +15,11 @@ from shared.runtime import startup
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     threshold = gc.get_threshold()
-    startup.over.cache_clear()
+    startup.finish.cache_clear()
     yield
     gc.unfreeze()
     gc.set_threshold(*threshold)
-    startup.over.cache_clear()
+    startup.finish.cache_clear()
 
 
 def test_while_a_function_starts_the_collector_has_as_good_as_nothing_to_do() -> None:
@@ -31,7 +31,7 @@ def test_while_a_function_starts_the_collector_has_as_good_as_nothing_to_do() ->
 
 def test_after_the_first_answer_the_collector_is_as_python_has_it_and_leaves_alone_what_was_made() -> None:
     startup.begin()
-    startup.over()
+    startup.finish()
 
     assert gc.get_threshold()[0] < 500_000
     assert gc.get_freeze_count() > 10_000

@@ -20,7 +20,7 @@ async def update_agent(
 ) -> Envelope[AgentDetail]:
     """Change some fields of the agent, which makes its next version."""
     changes = body.model_dump(by_alias=False, exclude={"version"})
-    changed = core().agent_service.change(user, agent_id, changes, seen=body.version)
+    changed = core().agent_service.update(user, agent_id, changes, expected_version=body.version)
     return exchange.success(detail(changed), Entity.AGENT)
 
 

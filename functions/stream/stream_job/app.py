@@ -47,7 +47,7 @@ async def stream_job(
     owner = await asyncio.to_thread(stream_gate().owner, bearer_token(request), ticket, job_id)
     after = last_event_id(resume_header, resume_query)
     job = await asyncio.to_thread(core().job_queries.owned, owner, job_id)
-    if await asyncio.to_thread(core().job_watcher.has_seen_the_end, job_id, after=after):
+    if await asyncio.to_thread(core().job_watcher.has_seen_terminal_event, job_id, after=after):
         return Response(status_code=204)
     connection = Connection.of_tab(owner, tab, after=after)
     await asyncio.to_thread(core().stream_slots.take, owner, connection.tab, connection.holder)

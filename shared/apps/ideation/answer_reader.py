@@ -9,7 +9,7 @@ from shared.apps.ideation.collection import IdeaCollection, NotAnIdea
 from shared.apps.ideation.scanner import ElementPart, ElementScanner
 from shared.llm.model import Piece, ResponseGone, Started, TextDelta
 from shared.observability.log import log
-from shared.stages.model_answers import start_over
+from shared.stages.model_answers import reset_text
 from shared.stages.stage import StageContext
 
 PREPARED = 5.0
@@ -64,7 +64,7 @@ class AnswerReader:
         match piece:
             case Started(cursor=cursor):
                 self._cursor = cursor
-                await self._context.output.note_cursor(str(ReadingPlace(cursor, 0, self._scanner.state)))
+                await self._context.output.store_cursor(str(ReadingPlace(cursor, 0, self._scanner.state)))
             case TextDelta(text=text, cursor=cursor):
                 known = min(self._ahead, len(text))
                 for part in self._scanner.scan(text[known:]):
@@ -99,14 +99,14 @@ class AnswerReader:
         self._ideas.add(idea)
         self._report(0)
         self._write(part.text + "\n", ahead)
-        await self._context.keep(f"idea-{idea.number}", idea.model_dump(mode="json"))
+        await self._context.add_item(f"idea-{idea.number}", idea.model_dump(mode="json"))
 
     def _write(self, text: str, ahead: int) -> None:
         place = None if self._cursor is None else str(ReadingPlace(self._cursor, ahead, self._scanner.state))
         self._context.output.write(text, cursor=place)
 
     def _report(self, length: int) -> None:
-        self._context.output.report(progress_of(len(self._ideas.ideas), length, self._ideas.count))
+        self._context.output.report_progress(progress_of(len(self._ideas.ideas), length, self._ideas.count))
 
 
 def standing_text(text: str, ideas: IdeaCollection) -> str:
@@ -118,4 +118,4 @@ async def take_back(context: StageContext, ideas: IdeaCollection, why: str, *, r
     """Tell the watchers that only the ideas there are stand."""
     progress = progress_of(len(ideas.ideas), 0, ideas.count)
     text = standing_text(context.output.text, ideas)
-    await start_over(context, "RESTARTED" if restarted else "REPAIR", why, text=text, progress=progress)
+    await reset_text(context, "RESTARTED" if restarted else "REPAIR", why, text=text, progress=progress)

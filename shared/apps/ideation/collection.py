@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from shared.apps.ideation.models import Draft, Idea, IdeationInput
 from shared.apps.ideation.prompts import list_name
-from shared.stages.model_answers import complaint
+from shared.stages.model_answers import describe_errors
 
 
 class NotAnIdea(Exception):
@@ -55,7 +55,7 @@ class IdeaCollection:
         try:
             draft = Draft.model_validate_json(text)
         except ValidationError as error:
-            raise NotAnIdea(complaint(error)) from None
+            raise NotAnIdea(describe_errors(error)) from None
         if _folded(draft.title) in map(_folded, self.titles):
             raise NotAnIdea("title: there is an idea with this title already")
         return Idea(

@@ -24,7 +24,7 @@ from shared.apps.ideation.prompts import (
 from shared.errors import InvalidModelOutput, ModelTimeout
 from shared.llm.model import ChatModel, Message, ModelRequest, OutputSchema, ResponseGone, Started, TextDelta
 from shared.observability.log import log
-from shared.stages.model_answers import complaint, model_request, pieces
+from shared.stages.model_answers import call_model, describe_errors, model_request
 from shared.stages.stage import StageContext
 
 MOST_BARREN_ANSWERS = 3
@@ -46,7 +46,7 @@ class PrepareIdeas:
 
     async def run(self, context: StageContext) -> dict[str, Any]:
         wanted = _wanted(context)
-        context.output.report(PREPARED)
+        context.output.report_progress(PREPARED)
         return {"planned": planned_counts(wanted.genre_proportions, wanted.idea_count)}
 
 
@@ -61,9 +61,9 @@ class GenerateIdeas:
     async def run(self, context: StageContext) -> dict[str, Any]:
         planned = _output_before(context)["planned"]
         ideas = IdeaCollection(_wanted(context), planned, map(Idea.model_validate, context.items.values()))
-        context.output.report(progress_of(len(ideas.ideas), 0, ideas.count))
-        if context.resume_from is not None:
-            await self._go_on(context, ideas, ReadingPlace.parse(context.resume_from))
+        context.output.report_progress(progress_of(len(ideas.ideas), 0, ideas.count))
+        if context.response_cursor is not None:
+            await self._go_on(context, ideas, ReadingPlace.parse(context.response_cursor))
         barren = 0
         while ideas.missing:
             before = len(ideas.ideas)
@@ -92,7 +92,7 @@ class GenerateIdeas:
         messages = ideas_messages(_wanted(context), ideas.missing, ideas.titles)
         schema = ideas_schema(_wanted(context), ideas.missing)
         request = model_request(context, messages, schema, resume_from=resume_from)
-        async with aclosing(pieces(self._model, context, request)) as answer:
+        async with aclosing(call_model(self._model, context, request)) as answer:
             async for piece in answer:
                 await reader.read(piece)
         await reader.end()
@@ -120,7 +120,7 @@ class ArrangeIdeas:
                 groups = (await self._arranged(context, Groups, count, asked, groups_schema(count))).groups
             case Arrangement.NONE:
                 pass
-        context.output.report(ARRANGED)
+        context.output.report_progress(ARRANGED)
         shares = tuple(genre_shares(wanted, ideas))
         return Ideation(ideas=ideas, genres=shares, ranking=ranking, groups=groups).model_dump(mode="json")
 
@@ -129,7 +129,7 @@ class ArrangeIdeas:
     ) -> Arranged:
         """What the model answers, repaired once where it does not fit."""
         answer = await self._first_answer(
-            context, count, model_request(context, asked, schema, resume_from=context.resume_from)
+            context, count, model_request(context, asked, schema, resume_from=context.response_cursor)
         )
         found = _read(kind, answer, count)
         if isinstance(found, str):
@@ -153,15 +153,15 @@ class ArrangeIdeas:
 
     async def _answer(self, context: StageContext, count: int, request: ModelRequest) -> str:
         answer = ""
-        async with aclosing(pieces(self._model, context, request)) as said:
+        async with aclosing(call_model(self._model, context, request)) as said:
             async for piece in said:
                 match piece:
                     case Started(cursor=cursor):
-                        await context.output.note_cursor(cursor)
+                        await context.output.store_cursor(cursor)
                     case TextDelta(text=text):
                         answer += text
                         share = min(1, len(answer) / (EXPECTED_CHARS_PER_IDEA * count))
-                        context.output.report(GENERATED + (ARRANGED - GENERATED) * share)
+                        context.output.report_progress(GENERATED + (ARRANGED - GENERATED) * share)
                     case _:
                         pass
         return answer
@@ -172,7 +172,7 @@ def _read(kind: type[Arranged], answer: str, count: int) -> Arranged | str:
     try:
         found = kind.model_validate_json(answer)
     except ValidationError as error:
-        return complaint(error)
+        return describe_errors(error)
     return found.misfit(count) or found
 
 

@@ -10,7 +10,7 @@ from shared.apps.suggestions.models import SuggestionInput, Suggestions
 from shared.apps.suggestions.prompts import output_schema, repair_messages, request_messages
 from shared.errors import InvalidModelOutput
 from shared.llm.model import ChatModel, Finished, Message
-from shared.stages.model_answers import complaint, start_over, stream_answer
+from shared.stages.model_answers import describe_errors, reset_text, stream_output
 from shared.stages.stage import StageContext
 
 EXPECTED_CHARS = 2000
@@ -50,23 +50,23 @@ class ValidateSuggestions:
         try:
             found = Suggestions.model_validate_json(answer)
         except ValidationError as error:
-            found = await self._repaired(context, answer, complaint(error))
-        context.output.report(MOST_BEFORE_COMPLETION)
+            found = await self._repaired(context, answer, describe_errors(error))
+        context.output.report_progress(MOST_BEFORE_COMPLETION)
         return found.model_dump(mode="json")
 
     async def _repaired(self, context: StageContext, answer: str, wrong: str) -> Suggestions:
-        if context.resume_from is None:
-            await start_over(context, "REPAIR", "the answer did not fit its schema and is being repaired")
+        if context.response_cursor is None:
+            await reset_text(context, "REPAIR", "the answer did not fit its schema and is being repaired")
         repaired = await _stream_suggestions(self._model, context, repair_messages(_wanted(context), answer, wrong))
         try:
             return Suggestions.model_validate_json(context.output.text)
         except ValidationError as error:
-            reason = "it was cut off at its output limit" if repaired.truncated else complaint(error)
+            reason = "it was cut off at its output limit" if repaired.truncated else describe_errors(error)
             raise InvalidModelOutput(f"the model's answer does not fit, also after repair: {reason}") from None
 
 
 async def _stream_suggestions(model: ChatModel, context: StageContext, messages: tuple[Message, ...]) -> Finished:
-    return await stream_answer(model, context, messages, output_schema(), progress_of=progress_of)
+    return await stream_output(model, context, messages, output_schema(), progress_of=progress_of)
 
 
 def _wanted(context: StageContext) -> SuggestionInput:

@@ -11,7 +11,7 @@ import pytest
 
 from shared.agents.agent import Agent, new_agent_id
 from shared.agents.service import AgentService
-from shared.agents.store import AgentMoved, AgentsFull
+from shared.agents.store import AgentChanged, AgentLimitReached
 from shared.storage import agents as adapter
 from tests.fakes.clock import NOON
 from tests.integration.storage.at_once import CALLERS, at_once
@@ -79,21 +79,21 @@ class TestVersions:
     def test_only_the_latest_version_has_a_successor(self, ports: Ports, agent: Agent, version: int) -> None:
         latest = successor(agent)
         ports.agents.replace(latest)
-        with pytest.raises(AgentMoved):
+        with pytest.raises(AgentChanged):
             ports.agents.replace(an_agent(agent.owner, id=agent.id, version=version, name="Lost"))
         assert ports.agents.get(agent.id) == latest
         assert ports.agents.version(agent.id, 2) == latest
         assert ports.agents.version(agent.id, 4) is None
 
     def test_an_agent_nobody_stored_has_no_successor(self, ports: Ports, owner: str) -> None:
-        with pytest.raises(AgentMoved):
+        with pytest.raises(AgentChanged):
             ports.agents.replace(an_agent(owner, version=2))
 
     def test_of_twenty_successors_at_once_exactly_one_is_stored(self, ports: Ports, agent: Agent) -> None:
         def replace(number: int) -> bool:
             try:
                 ports.agents.replace(successor(agent, name=f"by {number}"))
-            except AgentMoved:
+            except AgentChanged:
                 return False
             return True
 
@@ -106,7 +106,7 @@ class TestVersions:
 
     def test_twenty_changes_at_once_are_twenty_versions(self, ports: Ports, agent: Agent) -> None:
         service = AgentService(agents=ports.agents, allowed_models=(), clock=ports.clock)
-        at_once(lambda number: service.change(agent.owner, agent.id, {"name": f"by {number}"}))
+        at_once(lambda number: service.update(agent.owner, agent.id, {"name": f"by {number}"}))
         versions = [ports.agents.version(agent.id, number + 2) for number in range(CALLERS)]
         assert {each.name for each in versions if each} == {f"by {number}" for number in range(CALLERS)}
         assert ports.agents.get(agent.id) == versions[-1]
@@ -120,7 +120,7 @@ class TestRepetition:
         for _ in range(3):
             ports.agents.put_new(agent, limit=2)
         ports.agents.put_new(an_agent(owner), limit=2)
-        with pytest.raises(AgentsFull):
+        with pytest.raises(AgentLimitReached):
             ports.agents.put_new(an_agent(owner), limit=2)
 
     def test_storing_a_version_again_is_nothing(self, ports: Ports, agent: Agent) -> None:
@@ -134,7 +134,7 @@ class TestRepetition:
         for _ in range(2):
             ports.agents.remove(agent, expires_at=WEEK_LATER)
         ports.agents.put_new(an_agent(owner), limit=2)
-        with pytest.raises(AgentsFull):
+        with pytest.raises(AgentLimitReached):
             ports.agents.put_new(an_agent(owner), limit=2)
 
 
@@ -144,7 +144,7 @@ class TestRemoval:
         stored = ports.agents.get(agent.id)
         assert stored is not None
         assert (stored.deleted, stored.expires_at) == (True, WEEK_LATER)
-        with pytest.raises(AgentMoved):
+        with pytest.raises(AgentChanged):
             ports.agents.replace(successor(agent))
 
     def test_its_versions_are_there_until_they_expire(self, ports: Ports, agent: Agent) -> None:
@@ -164,7 +164,7 @@ class TestRemoval:
             if number % 2:
                 ports.agents.remove(agent, expires_at=WEEK_LATER)
                 return
-            with contextlib.suppress(AgentMoved):
+            with contextlib.suppress(AgentChanged):
                 ports.agents.replace(successor(agent, name=f"by {number}"))
 
         at_once(act)
@@ -227,7 +227,7 @@ class TestLimit:
         def put(number: int) -> bool:
             try:
                 ports.agents.put_new(an_agent(owner), limit=7)
-            except AgentsFull:
+            except AgentLimitReached:
                 return False
             return True
 

@@ -13,7 +13,7 @@ from shared.errors import StorageThrottled, StorageUnavailable, TransientFault
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.idempotency import KeyClaim
 from shared.jobs.job import CheckpointRef
-from shared.jobs.store import Alongside, JobFilter, JobGuard
+from shared.jobs.store import JobFilter, JobGuard, PreparedWrites
 from shared.limits.records import Versioned
 from shared.log.event_log import Batch, LogSnapshot
 from shared.log.events import Delta
@@ -61,7 +61,7 @@ CALLS: dict[str, tuple[str, Callable[[Ports], object]]] = {
     ),
     "hide a run": ("update_item", lambda ports: ports.runs.hide("run_1")),
     "remove a run": ("query", lambda ports: ports.runs.remove("run_1")),
-    "open a run": ("transact_write_items", lambda ports: ports.jobs.put_new(JOB, alongside=Alongside(()))),
+    "open a run": ("transact_write_items", lambda ports: ports.jobs.put_new(JOB, side_writes=PreparedWrites(()))),
 }
 
 

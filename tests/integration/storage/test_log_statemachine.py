@@ -28,7 +28,7 @@ from shared.log.claim import Opening, claim
 from shared.log.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogEntry, LogSnapshot, LogTail
 from shared.log.events import TERMINAL, Item, Reset, Snapshot, StageStarted, StoredEvent
 from shared.log.fence import Fence
-from shared.log.reader import LogReader, transcript_of
+from shared.log.reader import LogReader, read_transcript
 from shared.log.transcript import Transcript
 from shared.log.writer import LogWriter
 from tests.fakes.clock import SettableClock
@@ -188,8 +188,8 @@ class LogMachine(RuleBasedStateMachine):
 
     def take_the_log(self, claimant: Claimant) -> None:
         fence = claimant.fence
-        found = transcript_of(self.log, self.job.id, consistent=True)
-        text = found.standing_text(stage_of(fence)) or ""
+        found = read_transcript(self.log, self.job.id, consistent=True)
+        text = found.text_up_to_last_item(stage_of(fence)) or ""
         reset = Reset(text=text, progress=0, reason="RESUMED", message="again", attempt=1, retry_count=0)
         started = StageStarted(stage=stage_of(fence), index=1, of=3)
         try:
@@ -210,7 +210,7 @@ class LogMachine(RuleBasedStateMachine):
             progress=0,
             clock=self.clock,
             bounds=BOUNDS,
-            still_ours=lambda: self.refuse_if_stopped(fence),
+            check_job=lambda: self.refuse_if_stopped(fence),
         )
         self.pens.append(pen)
 
@@ -221,7 +221,7 @@ class LogMachine(RuleBasedStateMachine):
         assert list(found.items.values()) == kept
         own = [place for place, event in enumerate(history) if isinstance(event, Item) and event.stage == stage]
         if own and not any(isinstance(event, Reset) for event in history[own[-1] :]):
-            assert found.standing_text(stage) == folded(history[: own[-1] + 1])[1]
+            assert found.text_up_to_last_item(stage) == folded(history[: own[-1] + 1])[1]
 
     @precondition(lambda self: self.pens)
     @rule(which=WHICH, text=st.text("ab é", max_size=3), lag=LAG, loses=LOSSES)
@@ -232,7 +232,7 @@ class LogMachine(RuleBasedStateMachine):
         async def act(pen: LogWriter) -> None:
             assert pen.tail.fence is not None
             pen.write(text)
-            await pen.keep(stage_of(pen.tail.fence), f"item-{number}", {"number": number})
+            await pen.append_item(stage_of(pen.tail.fence), f"item-{number}", {"number": number})
 
         self.use_pen(which, lag, loses, act)
 
@@ -257,7 +257,7 @@ class LogMachine(RuleBasedStateMachine):
     async def write_each(pen: LogWriter, texts: list[str], progress: int) -> None:
         for text in texts:
             pen.write(text)
-            pen.report(progress)
+            pen.report_progress(progress)
             await pen.flush()
         await pen.append()  # looks after the bound, as the pump does
 
@@ -339,8 +339,8 @@ class LogMachine(RuleBasedStateMachine):
 
         def opening(_: LogTail) -> Opening:
             nonlocal found
-            found = transcript_of(self.log, self.job.id, consistent=True)
-            text = found.standing_text(f"stage {which}") or ""
+            found = read_transcript(self.log, self.job.id, consistent=True)
+            text = found.text_up_to_last_item(f"stage {which}") or ""
             return Opening((Reset(text=text, progress=0, reason="RESUMED", message="", attempt=1, retry_count=0),))
 
         try:

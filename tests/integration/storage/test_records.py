@@ -7,7 +7,7 @@ import pytest
 from shared.errors import RateLimitExceeded, StreamLimitExceeded
 from shared.jobs.idempotency import KeyClaim, KeyTaken
 from shared.limits.creations import CreationLimit
-from shared.limits.records import Versioned, VersionLost
+from shared.limits.records import VersionConflict, Versioned
 from shared.limits.stream_slots import StreamSlots
 from tests.fakes.clock import NOON
 from tests.integration.storage.at_once import at_once
@@ -30,7 +30,7 @@ class TestRecords:
     def test_a_version_that_is_not_the_stored_one_is_lost(self, ports: Ports, owner: str, version: int) -> None:
         for number in range(2):
             ports.records.swap(owner, "creations", Versioned(number, "stands"), expires_at=LATER)
-        with pytest.raises(VersionLost):
+        with pytest.raises(VersionConflict):
             ports.records.swap(owner, "creations", Versioned(version, "lost"), expires_at=LATER)
         assert ports.records.load(owner, "creations") == Versioned(2, "stands")
 
@@ -43,7 +43,7 @@ class TestRecords:
         self, server: AwsServer, owner: str
     ) -> None:
         ports = adapters(server)
-        CreationLimit(ports.records, limit=10, clock=ports.clock).take(owner)
+        CreationLimit(ports.records, limit=10, clock=ports.clock).count_creation(owner)
         key = {"PK": {"S": f"USER#{owner}"}, "SK": {"S": "LIMIT#creations"}}
         item = server.dynamodb.get_item(TableName=server.table, Key=key)["Item"]
         assert int(item["expiresAt"]["N"]) == int(NOON.timestamp()) + 61
@@ -55,14 +55,14 @@ class TestUnderConcurrency:
 
         def take(number: int) -> int:
             try:
-                limit.take(owner)
+                limit.count_creation(owner)
             except RateLimitExceeded as refusal:
                 return refusal.retry_after
             return 0
 
         assert sorted(at_once(take)) == [0] * 10 + [60] * 10
         ports.clock.advance(60)
-        limit.take(owner)
+        limit.count_creation(owner)
 
     def test_of_twenty_streams_at_once_exactly_five_get_a_slot(self, ports: Ports, owner: str) -> None:
         slots = StreamSlots(ports.records, limit=5, lease_seconds=30, clock=ports.clock)

@@ -15,7 +15,7 @@ from shared.agents.agent import AgentRef
 from shared.errors import ErrorCode, StorageThrottled
 from shared.jobs.ids import new_job_id, new_run_id
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
-from shared.jobs.store import Alongside, AlongsideRefused, JobGuard, StaleWrite
+from shared.jobs.store import JobGuard, PreparedWrites, SideWriteConflict, StaleWrite
 from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
 from shared.storage import transactions
 from tests.fakes.clock import NOON
@@ -68,22 +68,22 @@ def an_artefact(run: Run, role: str = "parameters", version: int = 1, **fields: 
     return Artefact(**{"content": {"role": role, "version": version}, **values, **fields})
 
 
-def opening(ports: Ports, run: Run, *artefacts: Artefact) -> Alongside:
-    return ports.runs.opening(run, a_transform(run), artefacts or (an_artefact(run),))
+def opening(ports: Ports, run: Run, *artefacts: Artefact) -> PreparedWrites:
+    return ports.runs.prepare_creation(run, a_transform(run), artefacts or (an_artefact(run),))
 
 
-def cancelling(ports: Ports, run: Run, *artefacts: Artefact, **fields: Any) -> Alongside:
+def cancelling(ports: Ports, run: Run, *artefacts: Artefact, **fields: Any) -> PreparedWrites:
     """The run's next revision: it is cancelled."""
     ended = {"status": TransformStatus.CANCELLED, "revision": run.revision + 1, "updated_at": LATER}
     moved = run.model_copy(update={**ended, **fields})
-    return ports.runs.moving(moved, a_transform(moved, ended_at=LATER), artefacts)
+    return ports.runs.prepare_revision(moved, a_transform(moved, ended_at=LATER), artefacts)
 
 
 def opened(ports: Ports, owner: str = "ada", *artefacts: Artefact, **fields: Any) -> tuple[Job, Run]:
     """A job and the run it has opened."""
     run = a_run(owner, **fields)
     job = a_job(owner=owner, links=JobLinks(run_id=run.id))
-    ports.jobs.put_new(job, alongside=opening(ports, run, *artefacts))
+    ports.jobs.put_new(job, side_writes=opening(ports, run, *artefacts))
     return job, run
 
 
@@ -99,7 +99,7 @@ class TestOpening:
         fault = Fault(code=ErrorCode.MODEL_TIMEOUT, message="too slow – ⏳", stage="draft", retryable=True)
         transform = a_transform(run, failure=fault, retry_count=2, max_retries=5, ended_at=LATER)
         parameters = an_artefact(run, content={"nested": [1, 2.5, None, True, "ü\x00"], "empty": {}, "small": 1e-200})
-        ports.jobs.put_new(a_job(), alongside=ports.runs.opening(run, transform, (parameters,)))
+        ports.jobs.put_new(a_job(), side_writes=ports.runs.prepare_creation(run, transform, (parameters,)))
         assert ports.runs.get(run.id) == run
         assert ports.runs.transform(run.id, transform.id) == transform
         assert lineage(ports, run) == Lineage(run, [transform], [parameters])
@@ -114,8 +114,8 @@ class TestOpening:
     def test_a_run_id_that_is_taken_leaves_no_job(self, ports: Ports) -> None:
         _, run = opened(ports)
         job, other = a_job(), run.model_copy(update={"title": "another"})
-        with pytest.raises(AlongsideRefused):
-            ports.jobs.put_new(job, alongside=opening(ports, other))
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.put_new(job, side_writes=opening(ports, other))
         assert ports.jobs.get(job.id) is None
         assert ports.runs.get(run.id) == run
 
@@ -123,13 +123,13 @@ class TestOpening:
         job, run = a_job(), a_run()
         ports.jobs.put_new(job)
         with pytest.raises(ValueError, match=job.id):
-            ports.jobs.put_new(job.model_copy(update={"owner": "bob"}), alongside=opening(ports, run))
+            ports.jobs.put_new(job.model_copy(update={"owner": "bob"}), side_writes=opening(ports, run))
         assert ports.runs.lineage(run.id) is None
         assert ports.jobs.get(job.id) == job
 
     def test_opening_the_same_once_more_is_opening_it_once(self, ports: Ports) -> None:
         job, run = opened(ports)
-        ports.jobs.put_new(job, alongside=opening(ports, run))
+        ports.jobs.put_new(job, side_writes=opening(ports, run))
         assert ports.runs.get(run.id) == run
 
     def test_of_twenty_jobs_that_open_the_same_run_one_is_stored(self, ports: Ports) -> None:
@@ -137,8 +137,8 @@ class TestOpening:
 
         def open_it(number: int) -> bool:
             try:
-                ports.jobs.put_new(jobs[number], alongside=opening(ports, run))
-            except (AlongsideRefused, StorageThrottled):
+                ports.jobs.put_new(jobs[number], side_writes=opening(ports, run))
+            except (SideWriteConflict, StorageThrottled):
                 return False
             return True
 
@@ -150,7 +150,7 @@ class TestMoving:
     def test_the_job_and_its_run_move_together(self, ports: Ports) -> None:
         job, run = opened(ports)
         ideas = an_artefact(run, "ideas")
-        moved = ports.jobs.update(job.id, CANCELLED, when=PENDING, alongside=cancelling(ports, run, ideas))
+        moved = ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, run, ideas))
         assert moved == job.model_copy(update=CANCELLED) == ports.jobs.get(job.id)
         found = lineage(ports, run)
         assert (found.run.status, found.run.revision, found.run.updated_at) == (TransformStatus.CANCELLED, 2, LATER)
@@ -162,8 +162,8 @@ class TestMoving:
     def test_a_run_of_another_revision_leaves_the_job_as_it_was(self, ports: Ports, revision: int) -> None:
         job, run = opened(ports, revision=3)
         stale = cancelling(ports, run.model_copy(update={"revision": run.revision + revision}))
-        with pytest.raises(AlongsideRefused):
-            ports.jobs.update(job.id, CANCELLED, when=PENDING, alongside=stale)
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=stale)
         assert ports.jobs.get(job.id) == job
         assert ports.runs.get(run.id) == run
 
@@ -172,7 +172,10 @@ class TestMoving:
         before = lineage(ports, run)
         with pytest.raises(StaleWrite) as stale:
             ports.jobs.update(
-                job.id, CANCELLED, when=JobGuard(generation=2), alongside=cancelling(ports, run, an_artefact(run, "i"))
+                job.id,
+                CANCELLED,
+                when=JobGuard(generation=2),
+                side_writes=cancelling(ports, run, an_artefact(run, "i")),
             )
         assert stale.value.current == job == ports.jobs.get(job.id)
         assert lineage(ports, run) == before
@@ -181,7 +184,7 @@ class TestMoving:
         job, run = opened(ports)
         stale_run = cancelling(ports, run.model_copy(update={"revision": 7}))
         with pytest.raises(StaleWrite):
-            ports.jobs.update(job.id, CANCELLED, when=JobGuard(generation=2), alongside=stale_run)
+            ports.jobs.update(job.id, CANCELLED, when=JobGuard(generation=2), side_writes=stale_run)
         assert ports.jobs.get(job.id) == job
         assert ports.runs.get(run.id) == run
 
@@ -189,23 +192,23 @@ class TestMoving:
         job, run = opened(ports)
         ports.clock.advance(7200)
         with pytest.raises(StaleWrite) as stale:
-            ports.jobs.update(job.id, CANCELLED, when=PENDING, alongside=cancelling(ports, run))
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, run))
         assert stale.value.current is None
         assert ports.runs.get(run.id) == run
 
     def test_a_version_that_is_there_already_is_never_written_over(self, ports: Ports) -> None:
         job, run = opened(ports)
         changed = an_artefact(run, content={"changed": True})
-        with pytest.raises(AlongsideRefused):
-            ports.jobs.update(job.id, CANCELLED, when=PENDING, alongside=cancelling(ports, run, changed))
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, run, changed))
         assert lineage(ports, run).artefacts == [an_artefact(run)]
         assert ports.jobs.get(job.id) == job
 
     def test_a_run_that_was_never_opened_cannot_be_moved(self, ports: Ports) -> None:
         job = a_job()
         ports.jobs.put_new(job)
-        with pytest.raises(AlongsideRefused):
-            ports.jobs.update(job.id, CANCELLED, when=PENDING, alongside=cancelling(ports, a_run()))
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, a_run()))
         assert ports.jobs.get(job.id) == job
 
     def test_of_twenty_who_end_a_job_at_once_one_does_and_its_words_are_the_runs(self, ports: Ports) -> None:
@@ -213,12 +216,12 @@ class TestMoving:
 
         def cancel(number: int) -> Job | Exception:
             ideas = an_artefact(run, "ideas", content={"by": number, **LARGE})
-            alongside = cancelling(ports, run, ideas, title=f"by {number}")
+            side_writes = cancelling(ports, run, ideas, title=f"by {number}")
             try:
                 return ports.jobs.update(
-                    job.id, {**CANCELLED, "stage": f"by {number}"}, when=PENDING, alongside=alongside
+                    job.id, {**CANCELLED, "stage": f"by {number}"}, when=PENDING, side_writes=side_writes
                 )
-            except (AlongsideRefused, StaleWrite, StorageThrottled) as refusal:
+            except (SideWriteConflict, StaleWrite, StorageThrottled) as refusal:
                 return refusal
 
         answers = at_once(cancel)
@@ -238,10 +241,10 @@ class TestMoving:
             ports.jobs.put_new(job)
 
         def move(number: int) -> bool:
-            alongside = cancelling(ports, run, title=f"by {number}")
+            side_writes = cancelling(ports, run, title=f"by {number}")
             try:
-                ports.jobs.update(jobs[number].id, CANCELLED, when=PENDING, alongside=alongside)
-            except (AlongsideRefused, StorageThrottled):
+                ports.jobs.update(jobs[number].id, CANCELLED, when=PENDING, side_writes=side_writes)
+            except (SideWriteConflict, StorageThrottled):
                 return False
             return True
 
@@ -258,7 +261,7 @@ class TestLineage:
     def test_transforms_are_in_the_order_of_time_and_artefacts_in_that_of_role_and_version(self, ports: Ports) -> None:
         run = a_run()
         artefacts = [an_artefact(run, role, version) for role in ("b", "a") for version in (12, 2, 1, 10)]
-        ports.jobs.put_new(a_job(), alongside=ports.runs.opening(run, a_transform(run), artefacts))
+        ports.jobs.put_new(a_job(), side_writes=ports.runs.prepare_creation(run, a_transform(run), artefacts))
         job = a_job()
         ports.jobs.put_new(job)
         earlier, later = (f"tfm_{new_run_id(milliseconds).removeprefix('run_')}" for milliseconds in (1, 2))
@@ -266,8 +269,8 @@ class TestLineage:
             current = ports.runs.get(run.id)
             assert current is not None
             moved = current.model_copy(update={"revision": current.revision + 1, "transform_id": transform_id})
-            alongside = ports.runs.moving(moved, a_transform(moved), ())
-            ports.jobs.update(job.id, {"stage": transform_id}, when=JobGuard(), alongside=alongside)
+            side_writes = ports.runs.prepare_revision(moved, a_transform(moved), ())
+            ports.jobs.update(job.id, {"stage": transform_id}, when=JobGuard(), side_writes=side_writes)
         found = lineage(ports, run)
         assert [each.id for each in found.transforms] == [earlier, later, "tfm_1"]
         assert found.latest_transform == found.transforms[0]
@@ -281,7 +284,7 @@ class TestLineage:
     def test_a_run_of_several_megabytes_is_read_whole(self, ports: Ports) -> None:
         run = a_run()
         artefacts = [an_artefact(run, "text", number, content={"text": "x" * 95_000}) for number in range(1, 26)]
-        ports.jobs.put_new(a_job(), alongside=ports.runs.opening(run, a_transform(run), artefacts))
+        ports.jobs.put_new(a_job(), side_writes=ports.runs.prepare_creation(run, a_transform(run), artefacts))
         assert lineage(ports, run) == Lineage(
             run, [a_transform(run, job_id=lineage(ports, run).transforms[0].job_id)], artefacts
         )
@@ -291,7 +294,7 @@ class TestLargeContents:
     def test_what_is_too_large_for_an_item_is_in_the_bucket_and_comes_back(self, server: AwsServer) -> None:
         ports, run = adapters(server), a_run()
         large = an_artefact(run, content=LARGE)
-        ports.jobs.put_new(a_job(), alongside=opening(ports, run, large))
+        ports.jobs.put_new(a_job(), side_writes=opening(ports, run, large))
         assert lineage(ports, run).artefacts == [large]
         (key,) = objects_of(server, run)
         stored = {item["SK"]["S"]: item for item in items_of(server, run)}
@@ -304,7 +307,7 @@ class TestLargeContents:
         winner, loser = (an_artefact(run, "ideas", content={"by": who, **LARGE}) for who in ("one", "another"))
         first = cancelling(ports, run, winner)
         cancelling(ports, run, loser)
-        ports.jobs.update(job.id, CANCELLED, when=PENDING, alongside=first)
+        ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=first)
         assert lineage(ports, run).latest("ideas") == winner
         assert len(objects_of(server, run)) == 2
 
@@ -373,8 +376,8 @@ class TestDeletion:
         ports.runs.hide(run.id)
         assert ports.runs.list_owned(owner, kind="ideation", status=None, limit=5, cursor=None).runs == []
         assert ports.runs.get(run.id) == run.model_copy(update={"deleting": True})
-        with pytest.raises(AlongsideRefused):
-            ports.jobs.update(job.id, CANCELLED, when=PENDING, alongside=cancelling(ports, run))
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, run))
         assert ports.jobs.get(job.id) == job
 
     def test_hiding_can_be_repeated_and_hides_nothing_that_is_not_there(self, ports: Ports) -> None:
@@ -392,8 +395,8 @@ class TestDeletion:
         ports.runs.remove(run.id)
         ports.runs.remove(run.id)
         assert ports.runs.lineage(run.id) is None
-        with pytest.raises(AlongsideRefused):
-            ports.jobs.update(job.id, CANCELLED, when=PENDING, alongside=prepared)
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=prepared)
         assert ports.runs.lineage(run.id) is None
         assert ports.jobs.get(job.id) == job
 
@@ -402,10 +405,10 @@ class TestDeletion:
         run = a_run()
         large, small = an_artefact(run, content=LARGE), an_artefact(run, "small")
         job = a_job()
-        ports.jobs.put_new(job, alongside=opening(ports, run, large, small))
+        ports.jobs.put_new(job, side_writes=opening(ports, run, large, small))
         cancelling(ports, run, an_artefact(run, "never written", content=LARGE))
         other = a_run()
-        ports.jobs.put_new(a_job(), alongside=opening(ports, other, an_artefact(other, content=LARGE)))
+        ports.jobs.put_new(a_job(), side_writes=opening(ports, other, an_artefact(other, content=LARGE)))
         ports.runs.hide(run.id)
         ports.runs.remove(run.id)
         assert items_of(server, run) == []
@@ -416,7 +419,7 @@ class TestDeletion:
         ports = adapters(server)
         run = a_run()
         ports.jobs.put_new(
-            a_job(), alongside=opening(ports, run, an_artefact(run, content=LARGE), an_artefact(run, "b"))
+            a_job(), side_writes=opening(ports, run, an_artefact(run, content=LARGE), an_artefact(run, "b"))
         )
         ports.runs.hide(run.id)
         whole: Any = server.dynamodb.delete_item
@@ -446,9 +449,12 @@ class TestDeletion:
                 return
             try:
                 ports.jobs.update(
-                    job.id, CANCELLED, when=PENDING, alongside=cancelling(ports, run, an_artefact(run, f"by {number}"))
+                    job.id,
+                    CANCELLED,
+                    when=PENDING,
+                    side_writes=cancelling(ports, run, an_artefact(run, f"by {number}")),
                 )
-            except (AlongsideRefused, StaleWrite, StorageThrottled):
+            except (SideWriteConflict, StaleWrite, StorageThrottled):
                 return
 
         try:
@@ -501,12 +507,15 @@ class TestRunsOfBefore:
         for revision, made in ((1, "ideas"), (2, "ranking")):
             moved = run.model_copy(update={"revision": revision, "transform_id": "tfm_new"})
             ideas = an_artefact(moved, made, version=2)
-            alongside = ports.runs.moving(moved, a_transform(moved), (ideas,))
+            side_writes = ports.runs.prepare_revision(moved, a_transform(moved), (ideas,))
             with_it = {"stage": made}
-            ports.jobs.update(job.id, with_it, when=PENDING, alongside=alongside)
-            with pytest.raises(AlongsideRefused):
+            ports.jobs.update(job.id, with_it, when=PENDING, side_writes=side_writes)
+            with pytest.raises(SideWriteConflict):
                 ports.jobs.update(
-                    job.id, with_it, when=PENDING, alongside=ports.runs.moving(moved, a_transform(moved), ())
+                    job.id,
+                    with_it,
+                    when=PENDING,
+                    side_writes=ports.runs.prepare_revision(moved, a_transform(moved), ()),
                 )
         found = lineage(ports, run)
         assert (found.run.revision, len(found.transforms)) == (2, 2)
@@ -523,8 +532,8 @@ class TestRunsOfBefore:
 
 class TestFaults:
     def move(self, ports: Ports, job: Job, run: Run) -> Job:
-        alongside = cancelling(ports, run, an_artefact(run, "ideas"))
-        return ports.jobs.update(job.id, CANCELLED, when=PENDING, alongside=alongside)
+        side_writes = cancelling(ports, run, an_artefact(run, "ideas"))
+        return ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=side_writes)
 
     @pytest.mark.parametrize("reason", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
     def test_a_transaction_that_stays_busy_is_throttled_and_changes_nothing(

@@ -48,7 +48,7 @@ class Overtaken:
     def replace(self, agent: Agent) -> None:
         if self.times:
             self.times -= 1
-            self._desk.service.change(agent.owner, agent.id, {"temperature": 1.5})
+            self._desk.service.update(agent.owner, agent.id, {"temperature": 1.5})
         self._desk.store.replace(agent)
 
 
@@ -120,7 +120,7 @@ class TestChanging:
         desk = Desk()
         agent = desk.new(model="scripted-2", temperature=0.5)
         desk.clock.advance(5)
-        changed = desk.service.change("ada", agent.id, {"temperature": None, "name": "Chatty"})
+        changed = desk.service.update("ada", agent.id, {"temperature": None, "name": "Chatty"})
         assert (changed.version, changed.name, changed.temperature) == (2, "Chatty", None)
         assert (changed.model, changed.instructions) == (agent.model, agent.instructions)
         assert (changed.created_at, changed.updated_at) == (agent.created_at, desk.clock())
@@ -128,7 +128,7 @@ class TestChanging:
     def test_every_version_can_be_looked_up(self) -> None:
         desk = Desk()
         agent = desk.new()
-        changed = desk.service.change("ada", agent.id, {"name": "Chatty"})
+        changed = desk.service.update("ada", agent.id, {"name": "Chatty"})
         assert desk.service.get("ada", agent.id) == changed
         assert desk.service.get("ada", agent.id, version=1) == agent
         with pytest.raises(NotFound, match="has no version 3; the latest is 2"):
@@ -137,9 +137,9 @@ class TestChanging:
     def test_a_change_to_a_version_that_has_been_followed_is_a_conflict(self) -> None:
         desk = Desk()
         agent = desk.new()
-        desk.service.change("ada", agent.id, {"name": "First"}, seen=1)
+        desk.service.update("ada", agent.id, {"name": "First"}, expected_version=1)
         with pytest.raises(Conflict, match="at version 2, not 1"):
-            desk.service.change("ada", agent.id, {"name": "Second"}, seen=1)
+            desk.service.update("ada", agent.id, {"name": "Second"}, expected_version=1)
         assert desk.service.get("ada", agent.id).name == "First"
 
     def test_two_changes_at_once_are_two_versions_unless_one_says_what_it_saw(self) -> None:
@@ -148,17 +148,17 @@ class TestChanging:
         overtaken = Overtaken(desk)
         service = AgentService(agents=overtaken, allowed_models=MODELS, clock=desk.clock)
         overtaken.times = 1
-        both = service.change("ada", agent.id, {"name": "Chatty"})
+        both = service.update("ada", agent.id, {"name": "Chatty"})
         assert (both.version, both.name, both.temperature) == (3, "Chatty", 1.5)
 
         overtaken.times = 1
         with pytest.raises(Conflict, match="at version 4, not 3"):
-            service.change("ada", agent.id, {"name": "Silent"}, seen=3)
+            service.update("ada", agent.id, {"name": "Silent"}, expected_version=3)
 
     def test_a_change_of_nothing_is_refused_and_names_what_could_be(self) -> None:
         desk = Desk()
         with pytest.raises(InvalidInput) as refusal:
-            desk.service.change("ada", desk.new().id, {})
+            desk.service.update("ada", desk.new().id, {})
         (issue,) = refusal.value.issues
         assert issue.field == "body"
         assert issue.rule.endswith("name, instructions, model, temperature, maxOutputTokens")
@@ -167,9 +167,9 @@ class TestChanging:
         desk = Desk()
         agent = desk.new(model="scripted-2")
         desk.service = AgentService(agents=desk.store, allowed_models=("scripted-1",), clock=desk.clock)
-        assert desk.service.change("ada", agent.id, {"name": "Chatty"}).model == "scripted-2"
+        assert desk.service.update("ada", agent.id, {"name": "Chatty"}).model == "scripted-2"
         with pytest.raises(InvalidInput):
-            desk.service.change("ada", agent.id, {"model": "scripted-2"})
+            desk.service.update("ada", agent.id, {"model": "scripted-2"})
 
 
 class TestDeleting:
@@ -182,7 +182,7 @@ class TestDeleting:
             with pytest.raises(NotFound):
                 desk.service.get("ada", agent.id, version=version)
         with pytest.raises(NotFound):
-            desk.service.change("ada", agent.id, {"name": "Chatty"})
+            desk.service.update("ada", agent.id, {"name": "Chatty"})
         assert desk.service.list_agents("ada", limit=20, cursor=None).agents == []
         assert desk.service.find("ada", agent.id) is None
 
@@ -205,7 +205,7 @@ class TestBelonging:
         with pytest.raises(Forbidden):
             desk.service.get("ada", agent.id)
         with pytest.raises(Forbidden):
-            desk.service.change("ada", agent.id, {"name": "Mine"})
+            desk.service.update("ada", agent.id, {"name": "Mine"})
         with pytest.raises(Forbidden):
             desk.service.delete("ada", agent.id)
         assert desk.service.find("ada", agent.id) is None

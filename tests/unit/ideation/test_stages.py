@@ -333,5 +333,5 @@ class TestArranging:
 
 
 def test_the_pipeline_runs_its_stages_in_order() -> None:
-    assert [PIPELINE.place_of(stage.name) for stage in (PrepareIdeas, GenerateIdeas, ArrangeIdeas)] == [0, 1, 2]
+    assert [PIPELINE.index_of(stage.name) for stage in (PrepareIdeas, GenerateIdeas, ArrangeIdeas)] == [0, 1, 2]
     assert PIPELINE.result_model is Ideation

@@ -37,7 +37,7 @@ class TestCreating:
     def test_a_job_records_which_version_it_was_made_with_and_nothing_else_of_it(self) -> None:
         core = FakeCore()
         agent = new_agent(core)
-        core.agent_service.change("ada", agent.id, {"name": "Chatty"})
+        core.agent_service.update("ada", agent.id, {"name": "Chatty"})
         job = new_job(core, agent)
         assert job.agent == AgentRef(agent_id=agent.id, version=2)
         assert core.job(job.id) == job
@@ -103,7 +103,7 @@ class TestRunning:
         core = FakeCore()
         agent = new_agent(core)
         job = new_job(core, agent)
-        core.agent_service.change("ada", agent.id, {"instructions": "Two lines."})
+        core.agent_service.update("ada", agent.id, {"instructions": "Two lines."})
         onlooker = Onlooker()
         core.run(ScriptedStage("draft", onlooker), job)
         core.agent_service.delete("ada", agent.id)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.jobs.ending import OUTSIDE
+from shared.jobs.ending import ENDING_STAGE_INDEX
 from shared.log.fence import Fence
 
 NONCES = st.integers(0, 2**32 - 1).map(lambda number: f"{number:08x}")
@@ -26,7 +26,7 @@ def test_a_fence_is_read_back_from_its_text(fence: Fence) -> None:
 
 
 def test_a_later_execution_outranks_a_later_stage_and_that_a_later_retry() -> None:
-    ranks = [(1, 0, 0), (1, 0, 1), (1, 1, 0), (1, OUTSIDE, 0), (2, 0, 0)]
+    ranks = [(1, 0, 0), (1, 0, 1), (1, 1, 0), (1, ENDING_STAGE_INDEX, 0), (2, 0, 0)]
     fences = [Fence.of_attempt(generation=g, stage=s, retry=r) for g, s, r in ranks]
     assert all(lower < higher for lower, higher in pairwise(fences))
 

@@ -29,7 +29,7 @@ def verses(*numbers: int, broken_by: Exception | None = None, found: list[Any] |
             found.append((dict(context.items), context.output.text))
         for number in numbers:
             context.output.write(f"verse {number};")
-            await context.keep(f"verse-{number}", {"number": number})
+            await context.add_item(f"verse-{number}", {"number": number})
         if broken_by is not None:
             context.output.write("half a ver")
             raise broken_by
@@ -53,9 +53,9 @@ class TestKeeping:
         job = core.new_job()
 
         async def script(context: StageContext) -> dict[str, Any]:
-            context.output.report(10)
+            context.output.report_progress(10)
             context.output.write("verse 1;")
-            await context.keep("verse-1", {"number": 1})
+            await context.add_item("verse-1", {"number": 1})
             return {}
 
         core.run(ScriptedStage("draft", script), job)
@@ -71,7 +71,7 @@ class TestKeeping:
         job = core.new_job()
 
         async def script(context: StageContext) -> dict[str, Any]:
-            await context.keep("verse-1", {"number": 1})
+            await context.add_item("verse-1", {"number": 1})
             return {}
 
         core.run(ScriptedStage("draft", script), job)
@@ -85,7 +85,7 @@ class TestKeeping:
             context.output.write("verse 1;", cursor="before its end")
             await context.output.flush()
             context.output.write("", cursor="behind its end")
-            await context.keep("verse-1", {"number": 1})
+            await context.add_item("verse-1", {"number": 1})
             return {}
 
         core.run(ScriptedStage("draft", script), job)
@@ -96,7 +96,7 @@ class TestKeeping:
         job = core.new_job()
 
         async def script(context: StageContext) -> dict[str, Any]:
-            await context.keep("verse-1", {"text": "x" * MAX_ITEM_BYTES})
+            await context.add_item("verse-1", {"text": "x" * MAX_ITEM_BYTES})
             return {}
 
         with pytest.raises(InternalFault):
@@ -144,10 +144,10 @@ class TestGoingOn:
         job = core.new_job()
 
         async def straggle(context: StageContext) -> dict[str, Any]:
-            await context.keep("verse-1", {"number": 1})
+            await context.add_item("verse-1", {"number": 1})
             retry = StageInvocation(job_id=job.id, generation=1, retry=1)
             await core.runner.run(POEM, ScriptedStage("draft", verses(2)), retry)
-            await context.keep("verse-3", {"number": 3})
+            await context.add_item("verse-3", {"number": 3})
             return {}
 
         with pytest.raises(AttemptSuperseded):
@@ -194,7 +194,7 @@ class TestGoingOn:
 
         async def dies(context: StageContext) -> dict[str, Any]:
             context.output.write("verse 1;", cursor="at 1")
-            await context.keep("verse-1", {"number": 1})
+            await context.add_item("verse-1", {"number": 1})
             context.output.write("half a ver", cursor="at half")
             await context.output.flush()
             raise ModelUnavailable("down")
@@ -205,7 +205,7 @@ class TestGoingOn:
 
         async def goes_on(context: StageContext) -> dict[str, Any]:
             seen.append(context)
-            assert (context.output.text, context.resume_from) == ("verse 1;half a ver", "at half")
+            assert (context.output.text, context.response_cursor) == ("verse 1;half a ver", "at half")
             return {}
 
         core.run(ScriptedStage("draft", goes_on), job, retry=1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.errors import RateLimitExceeded, StreamLimitExceeded
 from shared.limits.creations import CreationLimit
-from shared.limits.records import Versioned, VersionLost
+from shared.limits.records import VersionConflict, Versioned
 from shared.limits.stream_slots import StreamSlots
 from tests.fakes.clock import SettableClock
 from tests.fakes.records import FakeRecordStore
@@ -29,7 +29,7 @@ class TestCreations:
             now = clock().timestamp()
             allowed = sum(time > now - 60 for time in admitted) < 10
             try:
-                limit.take("ada")
+                limit.count_creation("ada")
             except RateLimitExceeded:
                 assert not allowed
             else:
@@ -43,45 +43,45 @@ class TestCreations:
         taken = []
         for pause in pauses_ms:
             clock.advance(pause / 1000)
-            limit.take("ada")
+            limit.count_creation("ada")
             taken.append(clock().timestamp())
         clock.advance(wait_ms / 1000)
         free_in = taken[0] + 60 - clock().timestamp()
         if free_in <= 0:
             return
         with pytest.raises(RateLimitExceeded) as refusal:
-            limit.take("ada")
+            limit.count_creation("ada")
         assert free_in <= refusal.value.retry_after < free_in + 1.001
         clock.advance(refusal.value.retry_after)
-        limit.take("ada")
+        limit.count_creation("ada")
 
     def test_the_eleventh_within_a_minute_is_refused_and_costs_no_write(self) -> None:
         clock, records = SettableClock(), FakeRecordStore()
         limit = creations(clock, records)
         for _ in range(10):
-            limit.take("ada")
+            limit.count_creation("ada")
         with pytest.raises(RateLimitExceeded) as refusal:
-            limit.take("ada")
+            limit.count_creation("ada")
         assert refusal.value.retry_after == 60
         assert records.swaps == 10
 
     def test_one_users_creations_do_not_count_against_another(self) -> None:
         limit = creations(SettableClock())
         for _ in range(10):
-            limit.take("ada")
-        limit.take("bob")
+            limit.count_creation("ada")
+        limit.count_creation("bob")
 
     def test_a_creation_leaves_the_window_to_the_moment(self) -> None:
         clock = SettableClock()
         limit = creations(clock)
         for _ in range(10):
-            limit.take("ada")
+            limit.count_creation("ada")
         clock.advance(59.999)
         with pytest.raises(RateLimitExceeded) as refusal:
-            limit.take("ada")
+            limit.count_creation("ada")
         assert refusal.value.retry_after == 1
         clock.advance(0.001)
-        limit.take("ada")
+        limit.count_creation("ada")
 
     def test_a_creation_counted_by_somebody_else_in_between_is_counted(self) -> None:
         clock = SettableClock()
@@ -93,13 +93,13 @@ class TestCreations:
                 if self.rivals:
                     self.rivals -= 1
                     super().swap(owner, name, record, expires_at=expires_at)
-                    raise VersionLost
+                    raise VersionConflict
                 super().swap(owner, name, record, expires_at=expires_at)
 
         limit = creations(clock, Contended())
-        limit.take("ada")  # nine rivals, then this one
+        limit.count_creation("ada")  # nine rivals, then this one
         with pytest.raises(RateLimitExceeded):
-            limit.take("ada")
+            limit.count_creation("ada")
 
 
 class TestSlots:

@@ -8,7 +8,7 @@ import statistics
 import pytest
 
 from shared.log.events import Delta, Progress
-from shared.log.pace import CLOSE_LOOK, LONGEST_WAIT, SHORTEST_WAIT, Pace
+from shared.log.pace import LONGEST_WAIT, REPEAT_POLL_SECONDS, SHORTEST_WAIT, Pace
 from shared.log.reader import Frame
 from shared.log.writer import COALESCE_SECONDS
 
@@ -38,8 +38,8 @@ def watch(
         looks += 1
         found = [at for at in arrivals[len(delays) :] if at <= time.now]
         delays += [time.now - at for at in found]
-        pace.looked(TEXT if found else [], time.now, CLOCKS_APART + written[len(delays) - 1])
-        time.now += pace.wait()
+        pace.record_poll(TEXT if found else [], time.now, CLOCKS_APART + written[len(delays) - 1])
+        time.now += pace.next_wait()
     return looks, delays
 
 
@@ -54,7 +54,7 @@ def test_flowing_deltas_cost_one_and_a_half_looks_each_and_are_seen_within_a_clo
     looks, delays = watch(arrivals, arrivals[-1] + 0.02)
     assert len(delays) == 200
     assert looks / 200 < 1.7
-    assert max(delays[4:]) <= CLOSE_LOOK + 1e-9  # once the rhythm is found
+    assert max(delays[4:]) <= REPEAT_POLL_SECONDS + 1e-9  # once the rhythm is found
     assert statistics.mean(delays[4:]) < 0.004
 
 
@@ -71,7 +71,7 @@ def test_who_joins_in_the_middle_is_in_step_with_the_next_delta(phase: int) -> N
     arrivals = beat(20, seed=phase)
     looks, delays = watch(arrivals, arrivals[-1] + 0.02, since=arrivals[5] + phase / 1000)
     assert len(delays) == 20
-    assert max(delays[7:]) <= 2 * CLOSE_LOOK
+    assert max(delays[7:]) <= 2 * REPEAT_POLL_SECONDS
     assert looks < 45
 
 
@@ -81,7 +81,7 @@ def test_a_delta_that_was_late_does_not_delay_those_behind_it() -> None:
     _, delays = watch(late, late[-1] + 0.02, written=written)
     assert len(delays) == 40
     behind = [delays[number] for number in range(10, 40) if number % 10 == 6]
-    assert max(behind) <= 2 * CLOSE_LOOK
+    assert max(behind) <= 2 * REPEAT_POLL_SECONDS
 
 
 @pytest.mark.parametrize("seconds", [-2.0, -0.3, 0.3, 2.0])
@@ -90,7 +90,7 @@ def test_a_successor_with_another_clock_is_soon_in_step(seconds: float) -> None:
     written = [at + (seconds if number >= 20 else 0) for number, at in enumerate(arrivals)]
     looks, delays = watch(arrivals, arrivals[-1] + 0.02, written=written)
     assert len(delays) == 60
-    assert max(delays[30:]) <= 2 * CLOSE_LOOK
+    assert max(delays[30:]) <= 2 * REPEAT_POLL_SECONDS
     assert looks / 60 < 4
 
 
@@ -99,7 +99,7 @@ def test_silence_eases_the_pace_to_the_longest_wait() -> None:
     pace = Pace(time)
     waits = []
     for _ in range(60):
-        waits.append(pace.wait())
+        waits.append(pace.next_wait())
         time.now += waits[-1]
     assert waits[0] == SHORTEST_WAIT
     assert waits == sorted(waits)
@@ -120,16 +120,16 @@ def test_a_delta_that_does_not_come_when_due_is_looked_for_closely_only_for_a_wh
 def test_progress_behind_a_delta_counts_as_flowing_text() -> None:
     time = Stopwatch()
     pace = Pace(time)
-    pace.looked([*TEXT, Frame(2, Progress(progress=5))], 0.0)
-    assert pace.wait() == CLOSE_LOOK  # we have only just come: the next may be due at any time
-    pace.looked([Frame(3, Progress(progress=6))], 0.0)
-    assert pace.wait() == SHORTEST_WAIT
+    pace.record_poll([*TEXT, Frame(2, Progress(progress=5))], 0.0)
+    assert pace.next_wait() == REPEAT_POLL_SECONDS  # we have only just come: the next may be due at any time
+    pace.record_poll([Frame(3, Progress(progress=6))], 0.0)
+    assert pace.next_wait() == SHORTEST_WAIT
 
 
 def test_a_slow_database_is_not_asked_faster_than_it_answers() -> None:
     time = Stopwatch()
     pace = Pace(time)
-    pace.looked(TEXT, 0.0)
+    pace.record_poll(TEXT, 0.0)
     time.now = COALESCE_SECONDS
-    pace.looked([], time.now - 0.04)
-    assert pace.wait() == pytest.approx(0.04)
+    pace.record_poll([], time.now - 0.04)
+    assert pace.next_wait() == pytest.approx(0.04)

@@ -140,16 +140,16 @@ class TestFollowing:
         append(core.log, Progress(progress=50), Cancelled(), job_id=job.id)
         frames = asyncio.run(collect(core, job.id))
         assert [frame.id for frame in frames] == [1, 2, 3]
-        assert core.job_watcher.has_seen_the_end(job.id, after=3)
-        assert not core.job_watcher.has_seen_the_end(job.id, after=2)
+        assert core.job_watcher.has_seen_terminal_event(job.id, after=3)
+        assert not core.job_watcher.has_seen_terminal_event(job.id, after=2)
 
     def test_a_place_beyond_the_end_of_the_log_is_refused(self) -> None:
         core = FakeCore()
         job = core.new_job()
         append(core.log, Delta(text="x"), job_id=job.id)
-        assert not core.job_watcher.has_seen_the_end(job.id, after=1)
+        assert not core.job_watcher.has_seen_terminal_event(job.id, after=1)
         with pytest.raises(InvalidInput, match="Last-Event-ID: must be at most 1"):
-            core.job_watcher.has_seen_the_end(job.id, after=2)
+            core.job_watcher.has_seen_terminal_event(job.id, after=2)
 
     def test_a_terminal_event_that_others_follow_does_not_end_it(self) -> None:
         core = FakeCore()

@@ -52,10 +52,10 @@ class TestOneAttempt:
         async def script(context: StageContext) -> dict[str, Any]:
             assert context.input == PoemInput(topic="rivers")
             assert context.previous is None
-            context.output.report(40)
+            context.output.report_progress(40)
             context.output.write("a river")
-            context.spent(TokenUsage(input_tokens=3, output_tokens=4, cost_usd=0.5))
-            context.spent(TokenUsage(input_tokens=1))
+            context.add_usage(TokenUsage(input_tokens=3, output_tokens=4, cost_usd=0.5))
+            context.add_usage(TokenUsage(input_tokens=1))
             return {"lines": 1}
 
         done = core.run(draft(script), job)
@@ -82,7 +82,7 @@ class TestOneAttempt:
         async def script(context: StageContext) -> dict[str, Any]:
             seen.append(context)
             context.output.write(" bends")
-            context.spent(TokenUsage(output_tokens=1))
+            context.add_usage(TokenUsage(output_tokens=1))
             return {}
 
         core.run(polish(script), job)
@@ -263,7 +263,7 @@ class TestBeingStopped:
     def test_a_stage_that_is_silent_ends_soon_after_its_job_was_cancelled(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(writing, "WATCH_SECONDS", 0.01)
+        monkeypatch.setattr(writing, "STOP_CHECK_SECONDS", 0.01)
         core = FakeCore()
         job = core.new_job()
         ended: list[str] = []
@@ -282,7 +282,7 @@ class TestBeingStopped:
         assert core.job(job.id).last_fault is None
 
     def test_a_stage_that_lost_its_job_to_a_successor_ends_while_silent(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(writing, "WATCH_SECONDS", 0.01)
+        monkeypatch.setattr(writing, "STOP_CHECK_SECONDS", 0.01)
         core = FakeCore()
         job = core.new_job()
 

@@ -7,7 +7,7 @@ import pytest
 from shared.errors import ErrorCode
 from shared.jobs.executions import ExecutionState
 from shared.jobs.job import JobStatus
-from shared.jobs.sweep import SETTLED_SECONDS
+from shared.jobs.sweep import MIN_IDLE_SECONDS
 from shared.log.events import Failed
 from shared.observability.metrics import metrics
 from tests.fakes.core import FakeCore, ScriptedStage, a_request, says
@@ -24,7 +24,7 @@ def test_a_job_whose_execution_is_gone_is_failed_with_the_reason(state: Executio
     core = FakeCore()
     job = core.job_creation.create("ada", a_request())
     core.executions.states[job.id] = state
-    core.clock.advance(SETTLED_SECONDS + 1)
+    core.clock.advance(MIN_IDLE_SECONDS + 1)
     assert core.job_sweep.run().ended == (job.id,)
     failed = core.job(job.id)
     assert failed.status is JobStatus.FAILED
@@ -38,7 +38,7 @@ def test_a_job_whose_execution_is_gone_is_failed_with_the_reason(state: Executio
 def test_a_running_execution_is_left_to_its_own_limits() -> None:
     core = FakeCore()
     core.job_creation.create("ada", a_request())
-    core.clock.advance(SETTLED_SECONDS + 1)
+    core.clock.advance(MIN_IDLE_SECONDS + 1)
     report = core.job_sweep.run()
     assert (report.looked_at, report.ended) == (1, ())
 
@@ -47,7 +47,7 @@ def test_a_job_that_moved_a_moment_ago_is_left_alone() -> None:
     core = FakeCore()
     job = core.job_creation.create("ada", a_request())
     core.executions.states[job.id] = ExecutionState.ENDED
-    core.clock.advance(SETTLED_SECONDS + 1)
+    core.clock.advance(MIN_IDLE_SECONDS + 1)
     core.run(ScriptedStage("draft", says("x")), job)
     assert core.job_sweep.run().looked_at == 0
 
@@ -55,7 +55,7 @@ def test_a_job_that_moved_a_moment_ago_is_left_alone() -> None:
 def test_a_job_that_ends_while_it_is_looked_at_keeps_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     core = FakeCore()
     job = core.job_creation.create("ada", a_request())
-    core.clock.advance(SETTLED_SECONDS + 1)
+    core.clock.advance(MIN_IDLE_SECONDS + 1)
 
     def cancelled_meanwhile(_job: object) -> ExecutionState:
         core.job_cancellation.cancel("ada", job.id)

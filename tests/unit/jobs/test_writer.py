@@ -36,7 +36,7 @@ def pen(
     *,
     tail: LogTail | None = None,
     bounds: LogBounds | None = None,
-    still_ours: Callable[[], None] = lambda: None,
+    check_job: Callable[[], None] = lambda: None,
 ) -> LogWriter:
     return LogWriter(
         log,
@@ -47,7 +47,7 @@ def pen(
         progress=0,
         clock=SettableClock(),
         bounds=bounds or LogBounds(),
-        still_ours=still_ours,
+        check_job=check_job,
     )
 
 
@@ -194,7 +194,7 @@ class TestSizes:
         stream = pen(log)
 
         async def work() -> None:
-            stream.report(50)
+            stream.report_progress(50)
             stream.write("0123456789abcdefghijKLMNO")
 
         run(stream, work)
@@ -237,7 +237,7 @@ class TestProgress:
 
         async def work() -> None:
             for percent, text in ((10, "a"), (5, "b"), (20, "c"), (20, "d"), (400, "e")):
-                stream.report(percent)
+                stream.report_progress(percent)
                 stream.write(text)
                 await stream.flush()
 
@@ -251,7 +251,7 @@ class TestProgress:
         stream = pen(log)
 
         async def work() -> None:
-            stream.report(95)
+            stream.report_progress(95)
 
         run(stream, work)
         assert written(log) == [Progress(progress=95)]
@@ -261,12 +261,12 @@ class TestProgress:
         stream = pen(log)
 
         async def work() -> None:
-            stream.report(60)
+            stream.report_progress(60)
             stream.write("wrong")
             await stream.flush()
             stream.write("dropped")
             await stream.reset(reset("right", 30))
-            stream.report(20)
+            stream.report_progress(20)
             stream.write("!")
 
         run(stream, work)
@@ -278,7 +278,7 @@ class TestProgress:
         stream = pen(log)
 
         async def work() -> None:
-            stream.report(50)
+            stream.report_progress(50)
             stream.write("a")
             with pytest.raises(StorageThrottled):
                 await stream.flush()
@@ -323,15 +323,15 @@ class TestFencing:
         assert written(log) == [Cancelled()]
 
     def test_a_silent_writer_notices_that_its_job_was_cancelled(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(writing, "WATCH_SECONDS", 0.01)
+        monkeypatch.setattr(writing, "STOP_CHECK_SECONDS", 0.01)
         looks: list[int] = []
 
-        def still_ours() -> None:
+        def check_job() -> None:
             looks.append(1)
             if len(looks) == 3:
                 raise JobEnded("cancelled")
 
-        stream = pen(FakeEventLog(), still_ours=still_ours)
+        stream = pen(FakeEventLog(), check_job=check_job)
         stopped: list[str] = []
 
         async def work() -> None:
@@ -460,16 +460,16 @@ class TestLostAppends:
     def test_an_attempt_ends_when_it_cannot_be_known_whether_it_may_go_on(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(writing, "WATCH_SECONDS", 0.01)
+        monkeypatch.setattr(writing, "STOP_CHECK_SECONDS", 0.01)
 
-        def still_ours() -> None:
+        def check_job() -> None:
             raise StorageUnavailable("no answer")
 
         async def work() -> None:
             await asyncio.Event().wait()
 
         with pytest.raises(StorageUnavailable):
-            run(pen(FakeEventLog(), still_ours=still_ours), work)
+            run(pen(FakeEventLog(), check_job=check_job), work)
 
 
 class TestBound:
@@ -539,10 +539,10 @@ class TestBound:
     def test_a_writer_that_no_longer_holds_the_job_compacts_nothing(self) -> None:
         log = FakeEventLog()
 
-        def still_ours() -> None:
+        def check_job() -> None:
             raise AttemptSuperseded("a newer attempt has claimed the job")
 
-        stream = pen(log, bounds=LogBounds(max_events=3), still_ours=still_ours)
+        stream = pen(log, bounds=LogBounds(max_events=3), check_job=check_job)
 
         async def work() -> None:
             for _ in range(10):

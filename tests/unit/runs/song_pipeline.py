@@ -22,7 +22,7 @@ def sings(*lines: str, broken_by: Exception | None = None) -> Script:
     async def script(context: StageContext) -> dict[str, Any]:
         for line in lines:
             context.output.write(f"{line}\n")
-            await context.keep(f"line-{len(context.items) + 1}", {"line": line})
+            await context.add_item(f"line-{len(context.items) + 1}", {"line": line})
         if broken_by is not None:
             raise broken_by
         return {"lines": [item["line"] for item in context.items.values()]}

@@ -13,7 +13,7 @@ from shared.jobs.job import Job, JobLinks, JobStatus
 from shared.jobs.side_writes import MAX_ATTEMPTS
 from shared.jobs.start import NotStarted
 from shared.jobs.store import JobGuard
-from shared.jobs.sweep import SETTLED_SECONDS
+from shared.jobs.sweep import MIN_IDLE_SECONDS
 from shared.log.event_log import Batch, LogTail
 from shared.log.events import TERMINAL, Item
 from shared.log.fence import Fence
@@ -128,7 +128,7 @@ class TestEnding:
         job = core.new_song()
         break_off(core, job, "one")
         core.executions.states[job.id] = state
-        core.clock.advance(SETTLED_SECONDS + 1)
+        core.clock.advance(MIN_IDLE_SECONDS + 1)
         assert core.job_sweep.run().ended == (job.id,)
         assert lineage(core, job).run.status is TransformStatus.FAILED
         assert songs(core, job) == [["one"]]
@@ -208,7 +208,7 @@ def moved_by_another(core: FakeCore, job: Job) -> None:
     """The run's next revision, beside which no job moves."""
     found = lineage(core, job)
     run = found.run.model_copy(update={"revision": found.run.revision + 1, "title": f"move {found.run.revision}"})
-    (write,) = core.runs.moving(run, found.transforms[0], ()).writes
+    (write,) = core.runs.prepare_revision(run, found.transforms[0], ()).writes
     assert write()
 
 
@@ -319,7 +319,7 @@ class TestSweeping:
         core = FakeCore(runs=runs)
         jobs = [core.new_song() for _ in range(3)]
         core.executions.states = {}
-        core.clock.advance(SETTLED_SECONDS + 1)
+        core.clock.advance(MIN_IDLE_SECONDS + 1)
 
         def breaks() -> None:
             raise StorageThrottled("busy")

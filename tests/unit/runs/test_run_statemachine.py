@@ -17,11 +17,11 @@ from shared.errors import MillraceError, ModelUnavailable
 from shared.jobs.executions import ExecutionState, execution_name
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.store import JobFilter, JobGuard
-from shared.jobs.sweep import SETTLED_SECONDS
+from shared.jobs.sweep import MIN_IDLE_SECONDS
 from shared.log.event_log import Batch, LogTail
 from shared.log.events import Item
 from shared.log.fence import Fence
-from shared.log.reader import transcript_of
+from shared.log.reader import read_transcript
 from shared.runs.recorder import STATUS
 from shared.runs.run import Lineage, Run
 from tests.fakes.core import SONG, FakeCore, ScriptedStage
@@ -73,7 +73,7 @@ class LogWithLateLines(FakeEventLog):
         late, self.late = self.late, False
         if not late or end.fence is None or end.terminal or end.fence.stage >= len(SONG.stages):
             return end
-        key = f"line-{len(transcript_of(self, job_id).items) + 1}"
+        key = f"line-{len(read_transcript(self, job_id).items) + 1}"
         item = Item(stage=SONG.stages[end.fence.stage], key=key, data={"line": "late"}, text_length=0)
         last = self.appends[-1]
         super().append(job_id, Batch(end.seq + 1, (item,), end.fence, last.at))
@@ -185,7 +185,7 @@ class RunMachine(RuleBasedStateMachine):
         job = self.now(which)
         if job is not None:
             self.core.executions.states[execution_name(job)] = ExecutionState.ENDED
-            self.core.clock.advance(SETTLED_SECONDS + 1)
+            self.core.clock.advance(MIN_IDLE_SECONDS + 1)
             self.act(self.core.job_sweep.run, job, between, late)
 
     @precondition(lambda self: self.jobs)
@@ -214,7 +214,7 @@ class RunMachine(RuleBasedStateMachine):
                 found = self.runs.lineage(run_id)
                 if found is not None:
                     run = found.run.model_copy(update={"revision": found.run.revision + 1, "title": "moved"})
-                    (write,) = self.runs.moving(run, found.transforms[0], ()).writes
+                    (write,) = self.runs.prepare_revision(run, found.transforms[0], ()).writes
                     if write():
                         self.look_at(run)
             case "the job is retried":
@@ -252,7 +252,7 @@ class RunMachine(RuleBasedStateMachine):
 
     def what_was_made_is_kept(self, job: Job, found: Lineage) -> None:
         result = self.core.job_queries.result(job)
-        items = transcript_of(self.log, job.id).items.values()
+        items = read_transcript(self.log, job.id).items.values()
         lines = [item.data["line"] for item in items] if result is None else result["lines"]
         latest = found.latest("song")
         if lines:

@@ -174,7 +174,7 @@ class TestDeleting:
         core = FakeCore()
         job = core.new_song()
         with monkeypatch.context() as broken:
-            broken.setattr(core.job_cancellation, "forget", lambda *_: BreaksInRemoval.breaks())
+            broken.setattr(core.job_cancellation, "cancel_and_hide", lambda *_: BreaksInRemoval.breaks())
             with pytest.raises(ConnectionError):
                 core.songs.delete("ada", run_id_of(job))
         assert core.job(job.id).status is JobStatus.PENDING

@@ -18,7 +18,7 @@ from shared.errors import ErrorCode, InvalidModelOutput, ModelDisconnected
 from shared.jobs.job import Job
 from shared.jobs.pipeline import Pipelines
 from shared.log.events import Progress, Reset
-from shared.stages.model_answers import complaint
+from shared.stages.model_answers import describe_errors
 from tests.fakes.core import FakeCore
 from tests.fakes.model import USAGE, ScriptedModel
 
@@ -172,7 +172,7 @@ class TestComplaints:
     def complain(self, text: str) -> str:
         with pytest.raises(ValidationError) as error:
             Suggestions.model_validate_json(text)
-        return complaint(error.value)
+        return describe_errors(error.value)
 
     def test_a_complaint_names_fields_and_rules(self) -> None:
         assert self.complain(answer(title="")).startswith("suggestions.0.title: String should have at least 1")
@@ -213,5 +213,5 @@ def test_input_at_its_limits_is_taken() -> None:
 
 
 def test_the_pipeline_runs_its_stages_in_order() -> None:
-    assert [PIPELINE.place_of(stage.name) for stage in (GenerateSuggestions, ValidateSuggestions)] == [0, 1]
+    assert [PIPELINE.index_of(stage.name) for stage in (GenerateSuggestions, ValidateSuggestions)] == [0, 1]
     assert PIPELINE.result_model is Suggestions

@@ -60,7 +60,7 @@ def test_a_span_within_a_span_is_its_part(sent: list[dict[str, Any]]) -> None:
 
 def test_a_span_in_the_trace_of_another_has_no_parent_there(sent: list[dict[str, Any]]) -> None:
     with tracing.span("request", at=TraceHeader("1-5759e988-" + "0" * 24, PARENT, sampled=True)):
-        tracing.begin("stream", at=tracing.header_for(ROOT)).end()
+        tracing.start_span("stream", at=tracing.header_for(ROOT)).end()
 
     assert (sent[0]["trace_id"], "parent_id" in sent[0], "type" in sent[0]) == (ROOT, False, False)
 
@@ -90,7 +90,7 @@ def test_an_exception_marks_the_span_by_its_type_and_not_by_its_text(
 @pytest.mark.parametrize(("status", "marks"), [(202, set()), (404, {"error"}), (500, {"fault"})])
 def test_a_status_marks_the_span(sent: list[dict[str, Any]], status: int, marks: set[str]) -> None:
     with tracing.span("request", at=PLACE) as span:
-        span.answered(status)
+        span.responded(status)
 
     assert {"error", "fault"} & sent[0].keys() == marks
 
@@ -98,7 +98,7 @@ def test_a_status_marks_the_span(sent: list[dict[str, Any]], status: int, marks:
 def test_what_is_not_sampled_is_not_sent_and_says_so_to_others(sent: list[dict[str, Any]]) -> None:
     with tracing.span("request", at=TraceHeader(ROOT, PARENT)):
         assert tracing.header_for(ROOT) == TraceHeader(ROOT, PARENT)
-        tracing.begin("part").end()
+        tracing.start_span("part").end()
 
     assert sent == []
 
