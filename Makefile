@@ -86,11 +86,13 @@ screenshots: .venv-browser/.synced ## take the README's pictures of the console,
 	@$(BROWSER_BIN)/python -m tests.browser.pictures
 
 .PHONY: check
-check: .venv/.synced ## run linters, types and the rules of imports
+check: .venv/.synced ## run linters, types, the rules of imports, and the checks of links and words
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m tools.check_links
+	@$(BIN)/python -m tools.check_prose
 
 .PHONY: gate
 gate: ## run what CI runs: check, validate, test and test-browser, one after the other
