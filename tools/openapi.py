@@ -1,7 +1,7 @@
-"""Merges what every HTTP function's app says of itself into one OpenAPI document: docs/api/openapi.json.
+"""Merge the OpenAPI descriptions of all HTTP functions into one document: docs/api/openapi.json.
 
-python -m tools.openapi            write it
-python -m tools.openapi --check    fail when the committed one differs
+python -m tools.openapi            write the document
+python -m tools.openapi --check    fail if the committed document differs
 """
 
 from __future__ import annotations
@@ -27,49 +27,60 @@ from shared.schema import Schema
 from shared.web import envelope
 
 ROOT = Path(__file__).resolve().parent.parent
+"""The repository."""
+
 DOCUMENT = ROOT / "docs/api/openapi.json"
+"""The file that this module writes."""
+
 REF = "#/components/schemas/"
+"""The prefix of references to schemas."""
+
 STREAM_PATH = "/jobs/{jobId}/stream"
+"""The only path that is not behind API Gateway."""
+
 GATEWAY_MESSAGE = "GatewayMessage"
+"""The name of the schema of API Gateway's own responses."""
 
 DESCRIPTION = """\
-Long LLM jobs: create one, watch it as it streams, read its result.
+Long LLM jobs: create a job, watch its stream, read its result.
 
-Every answer of a function is an envelope: `success`, `data` or `error`, and `meta`. What API Gateway answers by itself,
-before a function is asked, is a `GatewayMessage`; statuses that either may give name both.
+Every response of a function is an envelope with `success`, `data` or `error`, and `meta`. If API Gateway responds
+itself, before a function is called, the body is a `GatewayMessage`. A status that both may send lists both bodies.
 """
 
 DESCRIPTIONS = {
-    400: "The body cannot be read as JSON.",
-    401: "No token or ticket, or not a valid one.",
-    403: "Somebody else's job or agent.",
-    404: "There is no such job or agent: it never was, has expired or is deleted.",
-    409: "Not possible in the present state of things, or the first request with this `Idempotency-Key` is under way.",
-    413: "The body is over 64 KiB.",
-    415: "The body is not sent as `application/json`.",
-    422: "A field breaks its rule; `error.details.fields` names each field and what would be right.",
-    503: "Worth another try in a moment; `error.code` tells what was out of reach.",
+    400: "The body is not valid JSON. Correct it and send it again.",
+    401: "The request has no valid token or ticket. Get a new one.",
+    403: "The job, run or agent belongs to another user.",
+    404: "The job, run or agent was not found, has expired or was deleted.",
+    409: "The request conflicts with the current state, or the first with its `Idempotency-Key` is not done yet.",
+    413: "The body is larger than 64 KiB.",
+    415: "The body is not sent as JSON. Send it with `Content-Type: application/json`.",
+    422: "A field is not valid. `error.details.fields` names each such field and its rule.",
+    503: "A service that the function needs is unavailable; `error.code` says which. Try again later.",
 }
+"""Descriptions of error responses by status."""
 
-GATEWAY_ANSWERS = {
+GATEWAY_RESPONSES = {
     401: "Unauthorized",
     413: "Request Entity Too Large",
     429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
-"""What API Gateway may answer by itself, and in which words."""
-GATEWAY_ANSWERS_ALL = frozenset({401, 429, 500, 503})
-"""Those of them that any operation may meet."""
+"""The statuses that API Gateway may send itself, with the message of each."""
+GATEWAY_STATUSES_ALWAYS = frozenset({401, 429, 500, 503})
+"""Those of them that any operation may respond with."""
 
 STREAM_DESCRIPTION = """\
-Server-sent events. `event` is the type, `data` the JSON of a `StreamEvent`, `id` its number in the job's log (the first
-on every connection, `connected`, has none). Ends after `complete`, `error` or `cancelled`; when it ends without one,
-come back with `Last-Event-ID`. Comments (`: heartbeat`) mean nothing but that the connection lives.
+Server-sent events. `event` is the event's type, `data` is the JSON of a `StreamEvent`, and `id` is its sequence number
+in the job's log. The first event of every connection, `connected`, has no `id`. The stream ends after `complete`,
+`error` or `cancelled`. If the connection ends before, reconnect with `Last-Event-ID`. Comments (`: heartbeat`) only
+show that the connection is open.
 """
 
 RETRY_AFTER = {
-    "description": "Whole seconds until it is worth trying again; API Gateway's own throttling does not send it.",
+    "description": "Whole seconds to wait before the request is sent again. API Gateway's throttling does not send it.",
     "schema": {"type": "integer", "minimum": 1},
 }
 WWW_AUTHENTICATE = {"description": "How to authenticate.", "schema": {"type": "string"}}
@@ -79,12 +90,12 @@ LOCATION = {"description": "The job's status URL.", "schema": {"type": "string",
 SERVERS = {
     "api": {
         "url": "https://{apiId}.execute-api.{region}.amazonaws.com",
-        "description": "The HTTP API; output `ApiUrl` of the stack.",
+        "description": "The HTTP API: output `ApiUrl` of the stack.",
         "variables": {"apiId": {"default": "api"}, "region": {"default": "eu-central-1"}},
     },
     "stream": {
         "url": "https://{urlId}.lambda-url.{region}.on.aws",
-        "description": "Streams have an origin of their own; every job names it in `streamUrl`.",
+        "description": "The streams, which have their own origin. Every job names it in `streamUrl`.",
         "variables": {"urlId": {"default": "stream"}, "region": {"default": "eu-central-1"}},
     },
 }
@@ -105,20 +116,21 @@ SECURITY_SCHEMES = {
 }
 
 UNITED = {
-    "Operation": "What was asked for: one per HTTP function.",
-    "Entity": "What the answer's `data` is.",
+    "Operation": "The operation that responded: one per HTTP function.",
+    "Entity": "The kind of `data` in the response.",
 }
+"""Descriptions of the enums that unite the values of the core and of the applications."""
 
 
 def http_apps() -> list[FastAPI]:
-    """The app of every function that has one, in the order of their folders."""
+    """Return the app of every function that has one, in the order of the functions' names."""
     files = sorted((ROOT / "functions").rglob("app.py"), key=lambda file: file.parent.name)
     modules = (importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts)) for file in files)
     return [module.app for module in modules if isinstance(getattr(module, "app", None), FastAPI)]
 
 
 def openapi() -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole document."""
     routes = [route for app in http_apps() for route in app.routes]
     document = get_openapi(title="Millrace", version="1", description=DESCRIPTION, routes=routes)
     document["servers"] = [SERVERS["api"]]
@@ -126,7 +138,7 @@ def openapi() -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     schemas[GATEWAY_MESSAGE] = {
         "type": "object",
-        "description": "API Gateway's own answer.",
+        "description": "A response of API Gateway itself.",
         "properties": {"message": {"type": "string"}},
         "required": ["message"],
     }
@@ -153,18 +165,18 @@ def _add_models(schemas: dict[str, Any], name: str, adapter: TypeAdapter[Any]) -
 
 
 def _finish(operation: dict[str, Any], route: APIRoute) -> None:
-    """What FastAPI cannot know: names, credentials, headers, and what the gateway answers."""
-    # The function's name, which is also the answer's `meta.operation`.
+    """Add what FastAPI does not know: the name, the credentials, the headers and the gateway's responses."""
+    # The function's name is also the response's `meta.operation`.
     operation["operationId"] = route.name
     operation["summary"] = route.name.replace("_", " ").capitalize()
     operation["security"] = [{"bearer": []}]
     behind_gateway = route.path_format != STREAM_PATH
     responses = operation["responses"]
-    for status in GATEWAY_ANSWERS_ALL if behind_gateway else ():
+    for status in GATEWAY_STATUSES_ALWAYS if behind_gateway else ():
         responses.setdefault(str(status), {"description": "", "content": {"application/json": {}}})
     for status, response in responses.items():
         response["description"] = _description(int(status), response["description"])
-        from_gateway = behind_gateway and int(status) in GATEWAY_ANSWERS
+        from_gateway = behind_gateway and int(status) in GATEWAY_RESPONSES
         if from_gateway:
             content = response["content"]["application/json"]
             own = [content["schema"]] if "schema" in content else []
@@ -176,7 +188,7 @@ def _finish(operation: dict[str, Any], route: APIRoute) -> None:
 def _description(status: int, own: str) -> str:
     if status in DESCRIPTIONS:
         return DESCRIPTIONS[status]
-    return own or f"{GATEWAY_ANSWERS[status]}: API Gateway's own throttling."
+    return own or f"{GATEWAY_RESPONSES[status]}: API Gateway throttles requests. Wait a moment and try again."
 
 
 def _headers(status: int, *, from_gateway: bool) -> dict[str, Any]:
@@ -194,10 +206,10 @@ def _describe_stream(path: dict[str, Any], events: dict[str, Any]) -> None:
     path["servers"] = [SERVERS["stream"]]
     operation = path["get"]
     operation["security"] = [{"bearer": []}, {"ticket": []}]
-    # Described once, as the security scheme that it is.
+    # The ticket is described as a security scheme already.
     operation["parameters"] = [each for each in operation["parameters"] if each["name"] != "ticket"]
     operation["responses"]["200"]["content"]["text/event-stream"] = {
-        # Each event, as OpenAPI before 3.2 and its `itemSchema` has it.
+        # OpenAPI 3.1 has no `itemSchema`, which came with 3.2, so the schema describes one event.
         "schema": {
             "type": "object",
             "description": STREAM_DESCRIPTION,
@@ -223,7 +235,7 @@ def _describe_creation(operation: dict[str, Any]) -> None:
 
 
 def _application_modules() -> list[ModuleType]:
-    """The `web.py` of every application that has one."""
+    """Return the `web.py` of every application that has one."""
     found = (application_module(name, "web") for name in application_names())
     return [module for module in found if module is not None]
 
@@ -235,7 +247,7 @@ def _job_examples() -> dict[str, Any]:
 
 
 def _unite_operations_and_entities(schemas: dict[str, Any]) -> None:
-    """The values of `meta.operation` and `meta.entity`: the core's, and those that each application declares."""
+    """Unite the values of `meta.operation` and `meta.entity`: those of the core, and those of each application."""
     for name in ("Operation", "Entity"):
         enums = [getattr(module, name) for module in (envelope, *_application_modules()) if hasattr(module, name)]
         values = [each.value for enum in enums for each in enum]
@@ -244,7 +256,7 @@ def _unite_operations_and_entities(schemas: dict[str, Any]) -> None:
 
 
 def _name_pipeline_results(schemas: dict[str, Any]) -> None:
-    """Which result a completed job of which pipeline has, as an object type from pipeline to result."""
+    """Add a schema with one property per pipeline, whose type is that pipeline's result."""
     results = {
         pipeline.name: {"$ref": REF + _name(pipeline.result_model)} for pipeline in RegisteredPipelines().values()
     }
@@ -262,7 +274,10 @@ def _name(model: type[Schema]) -> str:
 
 
 def _without_titles(schema: Any, *, names: bool = False) -> Any:
-    """Without the titles pydantic derives from names; `names`: the keys here are properties' names, not keywords."""
+    """Return the schema without the titles that pydantic derives from names.
+
+    `names` is true if the keys of this level are names of properties or schemas, and not keywords.
+    """
     if isinstance(schema, list):
         return [_without_titles(each) for each in schema]
     if not isinstance(schema, dict):
@@ -282,7 +297,7 @@ _NAMES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
 
 
 def _rename(document: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI's names for generic models and for the two sides of a model, as a person would write them."""
+    """Replace FastAPI's names of generic models, and of input and output variants, by names that read well."""
     schemas = document["components"]["schemas"]
     names = dict(_renamings(schemas))
     text = json.dumps(document, ensure_ascii=False)
@@ -305,11 +320,12 @@ def _renamings(schemas: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def text() -> str:
+    """Return the document as JSON, as it is committed."""
     return json.dumps(openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m tools.openapi [--check]`."""
+    """Run `python -m tools.openapi [--check]`; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.openapi", description=__doc__)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args(arguments)
@@ -317,14 +333,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def write_or_check(path: Path, wanted: str, *, check: bool) -> int:
-    """Exit status: 1 when `check` and the file is not what it should be."""
+    """Write the file, or only compare it if `check`; return the exit status, which is 1 if the file differs."""
     if not check:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(wanted)
         return 0
     if path.exists() and path.read_text() == wanted:
         return 0
-    print(f"{path.relative_to(ROOT)} is not what the models say; run `make openapi` and commit it", file=sys.stderr)
+    print(f"{path.relative_to(ROOT)} does not match the models; run `make openapi` and commit it", file=sys.stderr)
     return 1
 
 

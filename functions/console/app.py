@@ -1,4 +1,4 @@
-"""GET / and everything under /console: the page, its files and its configuration. Knows no user and reads no data."""
+"""GET / and /console: return the console's page, files and configuration; without a user, and without reading data."""
 
 from shared.bootstrap import console_config, console_site
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -12,14 +12,14 @@ app = create_app(Operation.CONSOLE)
 
 @app.get("/console/config.json", include_in_schema=False)
 async def config(exchange: CurrentExchange, response: Response) -> Envelope[ConsoleConfig]:
-    """Where to sign in, and which models there are."""
+    """Return where to sign in, where streams are, and which models are available."""
     response.headers["Cache-Control"] = "no-cache"
     return exchange.success(console_config(), Entity.CONSOLE_CONFIG)
 
 
 @app.get("/console/static/{path:path}", include_in_schema=False)
 async def file(path: str, request: Request) -> Response:
-    """A file of the page; the client `millrace.js` among them, for any other page."""
+    """Return a file of the page. One of them is the client `millrace.js`, which other pages may import too."""
     return console_site(__file__).file(path, request)
 
 
@@ -27,7 +27,7 @@ async def file(path: str, request: Request) -> Response:
 @app.get("/console", include_in_schema=False)
 @app.get("/console/{path:path}", include_in_schema=False)
 async def page(request: Request) -> Response:
-    """The page, for every address it knows: they survive a reload."""
+    """Return the page for each of its addresses, so that a reload works at every one."""
     return console_site(__file__).page(request)
 
 

@@ -1,4 +1,4 @@
-"""POST /agents: stores the first version of an agent of the caller's."""
+"""POST /agents: store the first version of an agent of the owner."""
 
 from shared.bootstrap import core
 from shared.errors import Conflict
@@ -17,7 +17,7 @@ app = create_app(Operation.CREATE_AGENT)
     responses=refusals(*AUTHENTICATED, *JSON_BODY, Conflict),
 )
 async def create_agent(body: NewAgent, user: CurrentUser, exchange: CurrentExchange) -> Envelope[AgentDetail]:
-    """Make an agent, to be named as `input.agentId` of jobs."""
+    """Create an agent. Jobs use it when their input names its id as `agentId`."""
     return exchange.success(detail(core().agent_service.create(user, body)), Entity.AGENT)
 
 

@@ -1,4 +1,4 @@
-"""DELETE /agents/{agentId}: takes an agent out of use; running jobs keep the version they were made with."""
+"""DELETE /agents/{agentId}: delete an agent; live jobs keep the version that they use."""
 
 from shared.bootstrap import core
 from shared.web.agents import AgentDeleted, AgentId
@@ -12,7 +12,7 @@ app = create_app(Operation.DELETE_AGENT)
 
 @app.delete("/agents/{agentId}", responses=refusals(*OWNED))
 async def delete_agent(agent_id: AgentId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[AgentDeleted]:
-    """Delete the agent with all its versions; deleting it again answers the same."""
+    """Delete the agent with all its versions. A repeat gets the same response."""
     core().agent_service.delete(user, agent_id)
     return exchange.success(AgentDeleted(agent_id=agent_id), Entity.AGENT)
 

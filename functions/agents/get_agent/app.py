@@ -1,4 +1,4 @@
-"""GET /agents/{agentId}: one version of an agent, the latest unless another is asked for."""
+"""GET /agents/{agentId}: return one version of an agent, by default the latest."""
 
 from typing import Annotated
 
@@ -12,14 +12,14 @@ from shared.web.errors import OWNED, refusals
 from fastapi import Query
 
 app = create_app(Operation.GET_AGENT)
-Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="which version; the latest when it is left out")]
+Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="the agent's version; omit it to get the latest")]
 
 
 @app.get("/agents/{agentId}", responses=refusals(*OWNED))
 async def get_agent(
     agent_id: AgentId, user: CurrentUser, exchange: CurrentExchange, version: Version = None
 ) -> Envelope[AgentDetail]:
-    """The agent, or one of its earlier versions."""
+    """Return the agent in its latest version, or in the version that `version` names."""
     return exchange.success(detail(core().agent_service.get(user, agent_id, version=version)), Entity.AGENT)
 
 

@@ -1,4 +1,4 @@
-"""GET /agents: the caller's agents, newest first, in pages."""
+"""GET /agents: return the owner's agents, newest first, in pages."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ async def list_agents(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(min_length=1, max_length=512)] = None,
 ) -> Envelope[AgentList]:
-    """Own agents, each in its latest version."""
+    """Return your agents, newest first, each in its latest version."""
     found = core().agent_service.list_agents(user, limit=limit, cursor=cursor)
     return exchange.success(page(found), Entity.AGENT_LIST)
 

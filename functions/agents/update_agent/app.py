@@ -1,4 +1,4 @@
-"""PATCH /agents/{agentId}: the next version of an agent; jobs that are made already keep theirs."""
+"""PATCH /agents/{agentId}: store the next version of an agent; existing jobs keep the version that they use."""
 
 from shared.bootstrap import core
 from shared.errors import Conflict
@@ -18,7 +18,7 @@ app = create_app(Operation.UPDATE_AGENT)
 async def update_agent(
     agent_id: AgentId, body: AgentChanges, user: CurrentUser, exchange: CurrentExchange
 ) -> Envelope[AgentDetail]:
-    """Change some fields of the agent, which makes its next version."""
+    """Change fields of the agent. This creates its next version; existing jobs keep the version that they use."""
     changes = body.model_dump(by_alias=False, exclude={"version"})
     changed = core().agent_service.update(user, agent_id, changes, expected_version=body.version)
     return exchange.success(detail(changed), Entity.AGENT)

@@ -1,4 +1,4 @@
-"""State ArrangeIdeas: has the model rank or group the ideas where that is wished for."""
+"""State ArrangeIdeas: let the model rank or group the ideas, if the job's input asks for it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""POST /ideations: opens a run, stores what was asked for, starts its job, answers 202. Never calls a model."""
+"""POST /ideations: store a run with its parameters, start its job and respond with 202. Calls no model."""
 
 from shared.apps.ideation.web import NewIdeation, Operation, ideation_urls
 from shared.bootstrap import core
@@ -30,12 +30,12 @@ async def create_ideation(
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> Envelope[RunAccepted]:
-    """Open a brainstorming run and answer its id at once."""
+    """Create a brainstorming run and start its job. The response does not wait for the job."""
     new = NewJob("ideation", body, JobLinks(), exchange.trace_id, exchange.request_id)
     job = core().job_creation.create(user, new, idempotency_key=idempotency_key)
-    answer = accepted(job, ideation_urls(request))
-    response.headers["Location"] = answer.run_url
-    return exchange.success(answer, Entity.RUN)
+    run = accepted(job, ideation_urls(request))
+    response.headers["Location"] = run.run_url
+    return exchange.success(run, Entity.RUN)
 
 
 handler = lambda_handler(app, lambda: core().job_creation)

@@ -1,4 +1,4 @@
-"""DELETE /ideations/{runId}: removes the run with everything in it, and cancels its job if that is under way."""
+"""DELETE /ideations/{runId}: delete a run with everything in it, and cancel its job if the job is live."""
 
 from shared.apps.ideation.bootstrap import run_deletion
 from shared.apps.ideation.web import Operation
@@ -13,7 +13,7 @@ app = create_app(Operation.DELETE_IDEATION)
 
 @app.delete("/ideations/{runId}", responses=refusals(*OWNED))
 async def delete_ideation(run_id: RunId, user: CurrentUser, exchange: CurrentExchange) -> Envelope[RunDeleted]:
-    """Delete the run for good."""
+    """Delete the run permanently, and cancel its job if the job is live."""
     run_deletion().delete(user, run_id)
     return exchange.success(RunDeleted(run_id=run_id), Entity.RUN)
 

@@ -1,4 +1,4 @@
-"""State GenerateIdeas: has the model write the ideas that are missing."""
+"""State GenerateIdeas: let the model write the missing ideas."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""GET /ideations/{runId}: the run from its artefacts, and from its job while that is under way."""
+"""GET /ideations/{runId}: return a run from its artefacts, and from its job while the job is live."""
 
 from shared.apps.ideation.bootstrap import run_queries
 from shared.apps.ideation.web import Operation, RunDetail, detail, ideation_urls
@@ -17,7 +17,7 @@ app = create_app(Operation.GET_IDEATION)
 async def get_ideation(
     run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[RunDetail]:
-    """The run as it is now; also long after its job has expired."""
+    """Return the run as it is now. This also works after its job has expired."""
     view = run_queries().view(user, run_id)
     return exchange.success(detail(view, ideation_urls(request)), Entity.RUN)
 

@@ -1,4 +1,4 @@
-"""GET /ideations/{runId}/active-job: what is under way in the run, to reconnect to."""
+"""GET /ideations/{runId}/active-job: return the run's live job, for a client that wants to watch it."""
 
 from shared.apps.ideation.bootstrap import run_queries
 from shared.apps.ideation.web import Operation, ideation_urls
@@ -17,7 +17,7 @@ app = create_app(Operation.GET_IDEATION_JOB)
 async def get_ideation_job(
     run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[ActiveJob]:
-    """The running transform and its job; its stream goes on after `job.lastEventId`."""
+    """Return the run's live job and its transform. The job's stream continues after `job.lastEventId`."""
     view = run_queries().view(user, run_id)
     return exchange.success(active_job(view, ideation_urls(request)), Entity.ACTIVE_JOB)
 

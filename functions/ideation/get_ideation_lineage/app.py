@@ -1,4 +1,4 @@
-"""GET /ideations/{runId}/lineage: what everything in the run was made from, and by what."""
+"""GET /ideations/{runId}/lineage: return what everything in a run was made from, and by which transform."""
 
 from shared.apps.ideation.bootstrap import run_queries
 from shared.apps.ideation.web import Operation, ideation_urls
@@ -17,7 +17,7 @@ app = create_app(Operation.GET_IDEATION_LINEAGE)
 async def get_ideation_lineage(
     run_id: RunId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[LineageDetail]:
-    """All transforms and artefacts of the run."""
+    """Return all transforms and artefacts of the run."""
     lineage = run_queries().lineage(user, run_id)
     return exchange.success(lineage_detail(lineage, ideation_urls(request)), Entity.LINEAGE)
 

@@ -1,4 +1,4 @@
-"""GET /ideations: the caller's brainstorming runs, newest first, in pages."""
+"""GET /ideations: return the owner's brainstorming runs, newest first, in pages."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ async def list_ideations(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(min_length=1, max_length=512)] = None,
 ) -> Envelope[RunList]:
-    """Own runs; they do not expire."""
+    """Return your brainstorming runs, newest first. Runs do not expire."""
     found = run_queries().list_runs(user, status=status, limit=limit, cursor=cursor)
     return exchange.success(page(found, ideation_urls(request)), Entity.RUN_LIST)
 

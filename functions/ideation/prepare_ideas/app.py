@@ -1,4 +1,4 @@
-"""State PrepareIdeas: shares the ideas out among the genres."""
+"""State PrepareIdeas: decide how many ideas each genre gets."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""POST /jobs/{jobId}/cancel: ends a live job, its execution and its model call."""
+"""POST /jobs/{jobId}/cancel: end a live job, its execution and its model call."""
 
 from shared.bootstrap import core
 from shared.errors import Conflict
@@ -18,7 +18,7 @@ app = create_app(Operation.CANCEL_JOB)
 async def cancel_job(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[JobSummary]:
-    """Cancel the job; cancelling it again answers the same."""
+    """Cancel a live job. A repeat gets the same response."""
     job = core().job_cancellation.cancel(user, job_id)
     return exchange.success(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)
 

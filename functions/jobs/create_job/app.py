@@ -1,4 +1,4 @@
-"""POST /jobs: checks the input, stores the job, starts its execution, answers 202. Never calls a model."""
+"""POST /jobs: check the input, store a job, start its execution and respond with 202. Calls no model."""
 
 from typing import TYPE_CHECKING
 
@@ -43,13 +43,13 @@ async def create_job(
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> Envelope[JobAccepted]:
-    """Create a job and answer its id at once."""
+    """Create a job and start it. The response does not wait for the job."""
     new = NewJob(body.pipeline, body.input, body.links, exchange.trace_id, exchange.request_id)
     with input_fields_under("input"):
         job = core().job_creation.create(user, new, idempotency_key=idempotency_key)
-    answer = accepted(job, Urls(request, StreamSettings.read().stream_url))
-    response.headers["Location"] = answer.status_url
-    return exchange.success(answer, Entity.JOB)
+    created = accepted(job, Urls(request, StreamSettings.read().stream_url))
+    response.headers["Location"] = created.status_url
+    return exchange.success(created, Entity.JOB)
 
 
 handler = lambda_handler(app, lambda: core().job_creation)

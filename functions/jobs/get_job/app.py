@@ -1,4 +1,4 @@
-"""GET /jobs/{jobId}: status, live text and result in one answer."""
+"""GET /jobs/{jobId}: return a job's status, its output so far and its result in one response."""
 
 from typing import Annotated, Literal
 
@@ -14,7 +14,8 @@ from fastapi import Query, Request
 
 app = create_app(Operation.GET_JOB)
 Include = Annotated[
-    Literal["stackTrace"] | None, Query(description="`stackTrace` adds the stack trace of a failed job")
+    Literal["stackTrace"] | None,
+    Query(description="`stackTrace` adds the stack trace to the `failure` of a failed job"),
 ]
 
 
@@ -22,10 +23,10 @@ Include = Annotated[
 async def get_job(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request, include: Include = None
 ) -> Envelope[JobDetail]:
-    """The job as it is now; its stream goes on after `lastEventId`."""
+    """Return the job as it is now. Its stream continues after `lastEventId`."""
     view = core().job_queries.view(user, job_id)
-    answer = detail(view, Urls(request, StreamSettings.read().stream_url), show_stack_trace=include == "stackTrace")
-    return exchange.success(answer, Entity.JOB)
+    job = detail(view, Urls(request, StreamSettings.read().stream_url), show_stack_trace=include == "stackTrace")
+    return exchange.success(job, Entity.JOB)
 
 
 handler = lambda_handler(app, lambda: core().job_queries)

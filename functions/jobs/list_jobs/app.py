@@ -1,4 +1,4 @@
-"""GET /jobs: the caller's jobs, newest first, in pages."""
+"""GET /jobs: return the owner's jobs, newest first, in pages."""
 
 from typing import Annotated
 
@@ -30,7 +30,7 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(min_length=1, max_length=512)] = None,
 ) -> Envelope[JobList]:
-    """Own jobs that have not expired."""
+    """Return your jobs that have not expired, newest first."""
     where = JobFilter(pipeline, status, session_id, run_id, project_id)
     page = core().job_queries.list_jobs(user, where=where, limit=limit, cursor=cursor)
     urls = Urls(request, StreamSettings.read().stream_url)

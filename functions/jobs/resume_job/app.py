@@ -1,4 +1,4 @@
-"""POST /jobs/{jobId}/resume: restarts a failed or cancelled job from its last checkpoint."""
+"""POST /jobs/{jobId}/resume: start a new execution of a failed or cancelled job at its last checkpoint."""
 
 from shared.bootstrap import core
 from shared.errors import CheckpointUnfit, Conflict, RateLimitExceeded
@@ -22,7 +22,7 @@ app = create_app(Operation.RESUME_JOB)
 async def resume_job(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[JobSummary]:
-    """Restart the job; its stream goes on in the same log."""
+    """Resume a failed or cancelled job at its last checkpoint. Its stream continues in the same log."""
     job = core().job_resumption.resume(user, job_id, trace_id=exchange.trace_id, request_id=exchange.request_id)
     return exchange.success(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)
 

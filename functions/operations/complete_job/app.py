@@ -1,4 +1,4 @@
-"""State CompleteJob of every pipeline: the job is completed, its watchers are told."""
+"""State CompleteJob of every pipeline: mark the job as completed, and append the event that tells its watchers."""
 
 from typing import Any
 

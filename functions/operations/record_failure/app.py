@@ -1,4 +1,4 @@
-"""State RecordFailure of every pipeline: the job has failed, its owner and watchers are told why."""
+"""State RecordFailure of every pipeline: mark the job as failed, and append the event that tells its watchers why."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Every few minutes: ends jobs whose execution is gone, with a reason."""
+"""Schedule SweepJobs, every few minutes: end the live jobs whose execution has ended or never started."""
 
 from typing import Any
 

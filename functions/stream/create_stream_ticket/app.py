@@ -1,4 +1,4 @@
-"""POST /jobs/{jobId}/stream-tickets: a short-lived ticket for clients that cannot send headers (`EventSource`)."""
+"""POST /jobs/{jobId}/stream-tickets: return a ticket for clients that cannot send headers, such as `EventSource`."""
 
 from datetime import UTC, datetime
 
@@ -19,13 +19,13 @@ app = create_app(Operation.CREATE_STREAM_TICKET)
 async def create_stream_ticket(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[StreamTicket]:
-    """A ticket bound to the caller and this job."""
+    """Create a ticket that lets its holder watch this job for five minutes."""
     job = core().job_queries.owned(user, job_id)
     text, ticket = stream_tickets().issue(user, job.id)
     stream_url = f"{Urls(request, StreamSettings.read().stream_url).stream(job.id)}?ticket={text}"
     expires_at = datetime.fromtimestamp(ticket.expires_at, UTC)
-    answer = StreamTicket(ticket=text, expires_at=expires_at, stream_url=stream_url)
-    return exchange.success(answer, Entity.STREAM_TICKET)
+    created = StreamTicket(ticket=text, expires_at=expires_at, stream_url=stream_url)
+    return exchange.success(created, Entity.STREAM_TICKET)
 
 
 handler = lambda_handler(app, lambda: core().job_queries)

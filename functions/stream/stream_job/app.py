@@ -1,4 +1,4 @@
-"""GET /jobs/{jobId}/stream: a job's events as SSE; plain ASGI, run by uvicorn behind Lambda Web Adapter."""
+"""GET /jobs/{jobId}/stream: send a job's events as SSE; plain ASGI, run by uvicorn behind Lambda Web Adapter."""
 
 import asyncio
 from typing import Annotated, Any
@@ -17,23 +17,26 @@ from fastapi import Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 app = create_app(Operation.STREAM_JOB)
-Tab = Annotated[str | None, Query(min_length=1, max_length=64, description="the tab's id, by which it keeps its slot")]
-ANSWERS: dict[int | str, dict[str, Any]] = {
+Tab = Annotated[
+    str | None,
+    Query(min_length=1, max_length=64, description="the tab's id; the tab's next connection takes its slot over"),
+]
+RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The job's events."},
-    204: {"description": "The job has ended and the client has seen it all: do not reconnect."},
+    204: {"description": "The job has ended and the client has all its events. Do not reconnect."},
 }
 
 
 @app.get("/healthz", include_in_schema=False)
 def healthz() -> PlainTextResponse:
-    """The adapter's readiness check."""
+    """Tell Lambda Web Adapter that the server is ready."""
     return PlainTextResponse("ok")
 
 
 @app.get(
     "/jobs/{jobId}/stream",
     response_class=StreamingResponse,
-    responses=ANSWERS | refusals(*OWNED, StreamLimitExceeded),
+    responses=RESPONSES | refusals(*OWNED, StreamLimitExceeded),
 )
 async def stream_job(
     request: Request,
@@ -43,7 +46,7 @@ async def stream_job(
     resume_header: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
     resume_query: Annotated[str | None, Query(alias="lastEventId")] = None,
 ) -> Response:
-    """The job's events after `Last-Event-ID`, to the last one."""
+    """Send the job's events after `Last-Event-ID`, until the last one or until the connection's window ends."""
     owner = await asyncio.to_thread(stream_gate().owner, bearer_token(request), ticket, job_id)
     after = last_event_id(resume_header, resume_query)
     job = await asyncio.to_thread(core().job_queries.owned, owner, job_id)

@@ -1,4 +1,4 @@
-"""State GenerateSuggestions: asks the model and streams its answer."""
+"""State GenerateSuggestions: let the model write suggestions, and stream its output."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""State ValidateSuggestions: checks the answer, and lets the model repair it once."""
+"""State ValidateSuggestions: check the model's output, and let the model repair it once if it is not valid."""
 
 from typing import Any
 
