@@ -20,8 +20,8 @@ from shared.jobs.job import JobStatus
 from shared.jobs.store import JobGuard
 from shared.llm.model import Finished, ModelRequest, TextDelta
 from shared.log.events import Progress, Reset
+from tests.apps.ideation.unit.ideation_driver import TEN, Desk, answer, draft, drafts
 from tests.fakes.model import USAGE, ScriptedModel
-from tests.unit.ideation.ideation_driver import TEN, Desk, answer, draft, drafts
 
 TITLES = ["M1", "M2", "M3", "M4", "M5", "S1", "S2", "S3", "B1", "B2"]
 AFTER_THREE = TEN.index(', {"title": "M4"') + 25

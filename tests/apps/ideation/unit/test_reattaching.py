@@ -15,9 +15,9 @@ from shared.jobs.job import JobStatus
 from shared.jobs.store import JobGuard
 from shared.log.event_log import Batch
 from shared.log.events import Item
+from tests.apps.ideation.unit.ideation_driver import Desk, answer, draft
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.model import USAGE, ResumableModel
-from tests.unit.ideation.ideation_driver import Desk, answer, draft
 
 SMALL: dict[str, Any] = {"ideaCount": 3, "genreProportions": [60, 40, 0]}
 ANSWER = answer(g1=[draft("M1"), draft("M2")], g2=[draft("S1")])

@@ -19,7 +19,7 @@ from shared.apps.ideation.prompts import (
     repair_messages,
 )
 from shared.llm.model import OutputSchema
-from tests.unit.suggestions.test_prompts import ACCEPTED, keywords, objects
+from tests.apps.suggestions.unit.test_prompts import ACCEPTED, keywords, objects
 
 WANTED = IdeationInput(
     platform="mobile game",
