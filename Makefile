@@ -156,7 +156,7 @@ $(DYNAMODB_LOCAL): tests/dynamodb_local/pom.xml
 .PHONY: parity
 parity: .venv/.synced ## run the storage tests on DynamoDB Local, AWS's own engine
 	@if [ "$${CI:-}" = true ] || { command -v java && command -v mvn; } >/dev/null; then $(MAKE) --no-print-directory $(DYNAMODB_LOCAL); fi
-	@$(BIN)/python -m pytest tests/integration/storage -k dynamodb_local -rs $(ARGS)
+	@$(BIN)/python -m pytest tests/storage -k dynamodb_local -rs $(ARGS)
 
 # AWS's adapter is a layer on AWS and a crate here; docs/decisions/0012 says why this version can replace the layer's. It is
 # built once per version, without optimisation at link time, which would make it smaller but take longer.

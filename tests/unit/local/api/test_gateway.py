@@ -17,7 +17,7 @@ from local.api.issuer import Issuer
 from local.lambda_.functions import Outcome
 from local.template.template import Function, Template
 
-SMALL = Path(__file__).resolve().parents[4] / "tests/integration/local/stack/template.yaml"
+SMALL = Path(__file__).resolve().parents[4] / "tests/local/stack/template.yaml"
 ISSUER = Issuer("http://issuer", "audience")
 TEMPLATE = Template(
     SMALL,

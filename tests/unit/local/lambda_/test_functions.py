@@ -13,7 +13,7 @@ import pytest
 from local.deployment import Deployment
 from local.lambda_.functions import Outcome, ThreadHost
 
-SMALL = Path(__file__).resolve().parents[4] / "tests/integration/local/stack/template.yaml"
+SMALL = Path(__file__).resolve().parents[4] / "tests/local/stack/template.yaml"
 PARAMETERS = {"OidcIssuer": "http://issuer", "OidcAudience": "audience"}
 
 

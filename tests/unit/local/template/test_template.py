@@ -10,7 +10,7 @@ import pytest
 from local.template.template import Route, Template, TemplateError
 
 REPOSITORY = Path(__file__).resolve().parents[4]
-SMALL = REPOSITORY / "tests/integration/local/stack/template.yaml"
+SMALL = REPOSITORY / "tests/local/stack/template.yaml"
 VALUES = {"OidcIssuer": "http://issuer", "OidcAudience": "audience"}
 STREAM = {"WatchFunctionUrl.FunctionUrl": "http://stream"}
 

@@ -1,0 +1,197 @@
+"""The HTTP functions on the events of `events/`, which are also for `sam local invoke`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from local.stack import LocalStack
+from shared.agents.agent import Agent
+from shared.jobs.job import Job, JobStatus
+from shared.storage.agents import DynamoAgentStore
+from shared.storage.jobs import DynamoJobStore
+from tests.handlers.conftest import AGENT_ID, JOB_ID, OWNER, load_event
+
+Handle = Callable[..., Any]
+
+
+def envelope(answer: dict[str, Any], status: int) -> dict[str, Any]:
+    assert answer["statusCode"] == status, answer["body"]
+    assert answer["isBase64Encoded"] is False
+    read: dict[str, Any] = json.loads(answer["body"])
+    assert answer["headers"]["x-request-id"] == read["meta"]["requestId"]
+    return read
+
+
+def test_a_good_request_stores_the_job_of_its_caller_and_names_it(handle: Handle, jobs: DynamoJobStore) -> None:
+    event = load_event("create_job.valid")
+
+    answer = handle("create_job.valid")
+
+    read = envelope(answer, 202)
+    assert read["meta"]["requestId"] == event["requestContext"]["requestId"]
+    job = jobs.get(read["data"]["jobId"])
+    assert job is not None
+    assert (job.owner, job.pipeline, job.status) == (OWNER, "suggestion", JobStatus.PENDING)
+    assert job.input == json.loads(event["body"])["input"]
+    assert f"Root={job.trace_id}" == event["headers"]["x-amzn-trace-id"]
+    assert answer["headers"]["location"] == f"https://{event['headers']['host']}/jobs/{job.id}"
+    assert envelope(handle("create_job.valid"), 202)["data"]["jobId"] == job.id  # the event has an Idempotency-Key
+
+
+def test_a_field_that_breaks_its_rule_is_named(handle: Handle) -> None:
+    read = envelope(handle("create_job.invalid_field"), 422)
+
+    assert [each["field"] for each in read["error"]["details"]["fields"]] == ["input.featureType"]
+
+
+def test_a_body_that_is_not_json_is_malformed(handle: Handle) -> None:
+    assert envelope(handle("create_job.malformed_json"), 400)["error"]["code"] == "MALFORMED_REQUEST"
+
+
+def test_a_job_is_shown_to_its_owner(handle: Handle, put_job: Callable[..., Job]) -> None:
+    job = put_job()
+
+    read = envelope(handle("get_job.valid"), 200)
+
+    assert read["data"]["jobId"] == JOB_ID
+    assert read["data"]["input"] == job.input
+
+
+def test_own_jobs_are_listed(handle: Handle, put_job: Callable[..., Job]) -> None:
+    put_job()
+
+    read = envelope(handle("list_jobs.valid"), 200)
+
+    assert [job["jobId"] for job in read["data"]["jobs"]] == [JOB_ID]
+
+
+def test_a_live_job_is_cancelled(handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore) -> None:
+    put_job()
+
+    read = envelope(handle("cancel_job.valid"), 200)
+
+    assert read["data"]["status"] == "cancelled"
+    stored = jobs.get(JOB_ID)
+    assert stored is not None
+    assert stored.status is JobStatus.CANCELLED
+
+
+def test_a_cancelled_job_is_resumed(handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore) -> None:
+    put_job()
+    handle("cancel_job.valid")
+
+    read = envelope(handle("resume_job.valid"), 202)
+
+    assert read["data"]["jobId"] == JOB_ID
+    stored = jobs.get(JOB_ID)
+    assert stored is not None
+    assert (stored.generation, stored.status.ended) == (2, False)
+
+
+def test_a_ticket_is_issued(handle: Handle, put_job: Callable[..., Job]) -> None:
+    put_job()
+
+    read = envelope(handle("create_stream_ticket.valid"), 201)
+
+    assert read["data"]["streamUrl"].endswith(f"/jobs/{JOB_ID}/stream?ticket={read['data']['ticket']}")
+
+
+def test_an_agent_is_stored_as_its_callers(handle: Handle, agents: DynamoAgentStore) -> None:
+    read = envelope(handle("create_agent.valid"), 201)
+
+    stored = agents.get(read["data"]["agentId"])
+    assert stored is not None
+    sent = json.loads(load_event("create_agent.valid")["body"])
+    assert (stored.owner, stored.version) == (OWNER, 1)
+    assert (stored.name, stored.instructions, stored.temperature) == tuple(sent.values())
+
+
+def test_an_agent_is_shown_to_its_owner_and_listed(handle: Handle, agent: Agent) -> None:
+    shown = envelope(handle("get_agent.valid"), 200)["data"]
+    listed = envelope(handle("list_agents.valid"), 200)["data"]
+
+    assert shown["agentId"] == agent.id
+    assert listed["agents"] == [shown]
+
+
+def test_a_change_is_an_agents_next_version(handle: Handle, agent: Agent, agents: DynamoAgentStore) -> None:
+    read = envelope(handle("update_agent.valid"), 200)
+
+    assert (read["data"]["version"], read["data"]["temperature"]) == (2, None)
+    assert agents.version(AGENT_ID, 1) == agent
+    assert envelope(handle("update_agent.valid"), 409)["error"]["code"] == "CONFLICT"  # it names version 1
+
+
+def test_a_deleted_agent_is_gone(handle: Handle, agent: Agent) -> None:
+    assert envelope(handle("delete_agent.valid"), 200)["data"] == {"agentId": agent.id}
+
+    envelope(handle("get_agent.valid"), 404)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "get_job.valid",
+        "cancel_job.valid",
+        "resume_job.valid",
+        "create_stream_ticket.valid",
+        "get_agent.valid",
+        "update_agent.valid",
+        "delete_agent.valid",
+    ],
+)
+def test_what_is_not_there_is_not_found(handle: Handle, name: str) -> None:
+    assert envelope(handle(name), 404)["error"]["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "create_job.valid",
+        "list_jobs.valid",
+        "get_job.valid",
+        "cancel_job.valid",
+        "create_stream_ticket.valid",
+        "create_agent.valid",
+        "list_agents.valid",
+        "get_agent.valid",
+        "update_agent.valid",
+        "delete_agent.valid",
+    ],
+)
+def test_a_call_that_came_past_the_authorizer_is_nobodys(handle: Handle, name: str) -> None:
+    event = load_event(name)
+    del event["requestContext"]["authorizer"]
+
+    answer = handle(name, requestContext=event["requestContext"])
+
+    assert envelope(answer, 401)["error"]["code"] == "UNAUTHENTICATED"
+
+
+def test_the_stream_answers_its_event_with_the_jobs_story(
+    stack: LocalStack, handle: Handle, put_job: Callable[..., Job]
+) -> None:
+    from functions.stream.stream_job.app import app  # noqa: PLC0415 - after the environment is set
+
+    put_job()
+    handle("cancel_job.valid")
+    event = load_event("stream_job.valid")
+    headers = {**event["headers"], "authorization": f"Bearer {stack.token(OWNER)}"}
+
+    async def request() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://stream") as client:
+            return await client.request(event["requestContext"]["http"]["method"], event["rawPath"], headers=headers)
+
+    answer = asyncio.run(request())
+
+    assert answer.status_code == 200
+    assert [line for line in answer.text.splitlines() if line.startswith("event: ")] == [
+        "event: connected",
+        "event: cancelled",
+    ]

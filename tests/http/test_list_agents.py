@@ -1,0 +1,58 @@
+"""GET /agents: own agents, newest first, by page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.api_user import ApiUser, broken_rules, data_of
+from tests.http.test_list_jobs import BROKEN_CURSORS
+
+
+def test_own_agents_are_listed_newest_first_in_their_latest_versions(new_user: Callable[[], ApiUser]) -> None:
+    user, other = new_user(), new_user()
+    first, _foreign, second = user.new_agent(), other.new_agent(), user.new_agent()
+    changed = data_of(user.api.patch(f"/agents/{first}", json={"name": "Chatty"}))
+
+    answer = user.api.get("/agents")
+
+    listed = data_of(answer)
+    assert answer.json()["meta"]["entity"] == "agent_list"
+    assert listed == {"agents": [data_of(user.api.get(f"/agents/{second}")), changed], "cursor": None}
+
+
+def test_pages_hold_every_agent_once(user: ApiUser) -> None:
+    made = [user.new_agent() for _ in range(5)]
+
+    seen: list[str] = []
+    parameters = {"limit": "2"}
+    while True:
+        page = data_of(user.api.get("/agents", params=parameters))
+        assert len(page["agents"]) <= 2
+        seen += [agent["agentId"] for agent in page["agents"]]
+        if page["cursor"] is None:
+            break
+        parameters["cursor"] = page["cursor"]
+
+    assert seen == made[::-1]
+
+
+def test_a_cursor_is_good_for_its_own_list_only(user: ApiUser) -> None:
+    for _ in range(2):
+        user.new_agent()
+        user.new_job()
+    of_jobs, of_agents = (data_of(user.api.get(path, params={"limit": 1}))["cursor"] for path in ("/jobs", "/agents"))
+
+    assert broken_rules(user.api.get("/agents", params={"cursor": of_jobs})).keys() == {"cursor"}
+    assert broken_rules(user.api.get("/jobs", params={"cursor": of_agents})).keys() == {"cursor"}
+
+
+@pytest.mark.parametrize("cursor", BROKEN_CURSORS)
+def test_a_cursor_that_is_not_ours_is_refused(user: ApiUser, cursor: str) -> None:
+    assert broken_rules(user.api.get("/agents", params={"cursor": cursor})).keys() == {"cursor"}
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "x"])
+def test_a_page_has_1_to_100_agents(user: ApiUser, limit: str) -> None:
+    assert broken_rules(user.api.get("/agents", params={"limit": limit})).keys() == {"limit"}

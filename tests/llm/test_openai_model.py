@@ -1,0 +1,192 @@
+"""The adapter for chat completions, against the scripted model and servers that misbehave worse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+import traceback
+from typing import Any
+
+import pytest
+
+from local.model.control import ModelControl
+from shared.errors import (
+    MillraceError,
+    ModelDisconnected,
+    ModelTimeout,
+)
+from shared.llm.model import ChatModel, Finished, ResponseGone
+from shared.llm.openai.chat import OpenAIChatModel
+from shared.log.usage import TokenUsage
+from tests.llm.model_calls import (
+    HEAD,
+    KEY,
+    PROMPT,
+    AdapterFor,
+    Converse,
+    collect,
+    fault,
+    raw_server,
+    request,
+)
+
+SAYS_X = b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'
+STOPS = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+
+
+@pytest.fixture
+def model_class() -> type[OpenAIChatModel]:
+    return OpenAIChatModel
+
+
+def test_there_is_nothing_to_resume(scripted: ModelControl, model: ChatModel) -> None:
+    async def run() -> None:
+        await model.cancel("resp_of_another_api:3:7")
+        await collect(model, request(resume_from="resp_of_another_api:3:7"))
+
+    with pytest.raises(ResponseGone):
+        asyncio.run(run())
+    assert scripted.requests() == []
+
+
+@pytest.mark.parametrize("behaviour", [{"hang_after": 0}, {"hang_after": 2}, {"first_token_ms": 60_000}])
+def test_silence_is_a_timeout(
+    scripted: ModelControl, scripted_model_url: str, adapter_for: AdapterFor, behaviour: Any
+) -> None:
+    scripted.script(**behaviour)
+    assert isinstance(fault(adapter_for(scripted_model_url, token_timeout=0.2)), ModelTimeout)
+    scripted.wait_for_request(lambda record: record["ended"] == "client_disconnected")
+
+
+@pytest.mark.parametrize("leave", ["close", "cancel", "cancel before the first token"])
+def test_leaving_early_ends_the_call_at_the_provider(scripted: ModelControl, model: ChatModel, leave: str) -> None:
+    waiting = leave == "cancel before the first token"
+    scripted.script(tokens=10_000, token_ms=5, first_token_ms=60_000 if waiting else 1)
+
+    async def read_for_ever(first: asyncio.Event) -> None:
+        async with contextlib.aclosing(model.stream(request())) as parts:
+            async for _ in parts:
+                first.set()
+
+    async def run() -> float:
+        if leave == "close":
+            parts = model.stream(request())
+            await anext(parts)
+            left_at = time.time()
+            await parts.aclose()
+        else:
+            first = asyncio.Event()
+            reading = asyncio.create_task(read_for_ever(first))
+            if waiting:
+                await asyncio.to_thread(scripted.wait_for_request, lambda record: record["ended"] is None)
+            else:
+                await first.wait()
+            left_at = time.time()
+            reading.cancel()
+            await asyncio.wait([reading])
+            assert reading.cancelled()
+        return left_at
+
+    left_at = asyncio.run(run())
+
+    record = scripted.wait_for_request(lambda record: record["ended"] is not None)
+    assert record["ended"] == "client_disconnected"
+    assert record["ended_at"] - left_at < 1.0
+
+
+def ask_raw(adapter_for: AdapterFor, converse: Converse, *, token_timeout: float = 2.0) -> tuple[str, Finished]:
+    async def run() -> tuple[str, Finished]:
+        async with raw_server(converse, []) as url:
+            return await collect(adapter_for(url, token_timeout=token_timeout), request())
+
+    return asyncio.run(run())
+
+
+def saying(data: bytes) -> Converse:
+    async def converse(writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        await writer.drain()
+
+    return converse
+
+
+def test_a_connection_that_closes_before_answering_is_disconnected(adapter_for: AdapterFor) -> None:
+    with pytest.raises(ModelDisconnected):
+        ask_raw(adapter_for, saying(b""))
+
+
+def test_an_answer_that_is_not_a_stream_is_disconnected(adapter_for: AdapterFor) -> None:
+    with pytest.raises(ModelDisconnected):
+        ask_raw(adapter_for, saying(HEAD + b"<html>Welcome</html>"))
+
+
+def test_a_finished_answer_stands_although_its_connection_then_breaks(adapter_for: AdapterFor) -> None:
+    chunked = HEAD.replace(b"connection: close", b"transfer-encoding: chunked")
+    body = SAYS_X + STOPS
+    text, finished = ask_raw(adapter_for, saying(chunked + b"%x\r\n%b\r\n" % (len(body), body) + b"ff\r\ndata: {"))
+    assert text == "x"
+    assert finished == Finished(usage=TokenUsage())
+
+
+def test_a_finished_answer_stands_without_done(adapter_for: AdapterFor) -> None:
+    assert ask_raw(adapter_for, saying(HEAD + SAYS_X + STOPS))[0] == "x"
+
+
+def test_a_provider_that_goes_on_after_done_is_not_waited_for(adapter_for: AdapterFor) -> None:
+    async def converse(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + SAYS_X + STOPS + b"data: [DONE]\n\n")
+        await writer.drain()
+        await asyncio.sleep(60)
+
+    async def run() -> str:
+        async with raw_server(converse, []) as url:
+            text, _ = await asyncio.wait_for(collect(adapter_for(url), request()), timeout=5)
+            return text
+
+    assert asyncio.run(run()) == "x"
+
+
+def test_keep_alive_comments_are_not_tokens(adapter_for: AdapterFor) -> None:
+    async def converse(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + SAYS_X)
+        while True:
+            writer.write(b": still here\n\n")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    with pytest.raises(ModelTimeout):
+        ask_raw(adapter_for, converse, token_timeout=0.3)
+
+
+def test_a_rotated_key_is_used_by_the_next_call() -> None:
+    keys = iter(["sk-old", "sk-new"])
+    heads: list[bytes] = []
+
+    async def run() -> None:
+        async with raw_server(saying(HEAD + SAYS_X + STOPS), heads) as url:
+            model = OpenAIChatModel(base_url=url, api_key=lambda: next(keys), prices={})
+            await collect(model, request())
+            await collect(model, request())
+
+    asyncio.run(run())
+
+    assert [b"sk-old" in head for head in heads] == [True, False]
+    assert [b"sk-new" in head for head in heads] == [False, True]
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "500 Oops", "200 OK"])
+def test_a_provider_that_quotes_prompt_and_key_is_not_quoted(adapter_for: AdapterFor, status: str) -> None:
+    error = json.dumps(
+        {"error": {"message": f"{KEY} may not ask {PROMPT}", "type": PROMPT, "code": KEY, "param": PROMPT}}
+    )
+    body = f"data: {error}\n\n" if status == "200 OK" else error
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+
+    with pytest.raises(MillraceError) as raised:
+        ask_raw(adapter_for, saying(f"{head}{body}".encode()))
+
+    shown = "".join(traceback.format_exception(raised.value))
+    assert PROMPT not in shown
+    assert KEY not in shown

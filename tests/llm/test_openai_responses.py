@@ -1,0 +1,421 @@
+"""The adapter for the Responses API: one response at the provider, however often its connection is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import random
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from local.model.control import ModelControl
+from shared.errors import (
+    MillraceError,
+    ModelDisconnected,
+    ModelRateLimited,
+    ModelRefused,
+    ModelRejectedRequest,
+    ModelTimeout,
+    ModelUnavailable,
+)
+from shared.llm.model import ChatModel, Finished, Message, ModelRequest, OutputSchema, Piece, ResponseGone, Started
+from shared.llm.model import TextDelta as Delta
+from shared.llm.openai import responses
+from shared.llm.openai.responses import OpenAIResponsesModel
+from tests.llm.model_calls import (
+    HEAD,
+    KEY,
+    PROMPT,
+    AdapterFor,
+    answer,
+    collect,
+    fault,
+    raw_server,
+    request,
+    text_of,
+)
+
+RESUMABLE = (Started, Delta)
+
+
+@pytest.fixture
+def model_class() -> type[OpenAIResponsesModel]:
+    return OpenAIResponsesModel
+
+
+@pytest.fixture(autouse=True)
+def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(responses, "_POLL_SECONDS", 0.02)
+
+
+def last_cursor(pieces: list[Piece]) -> str:
+    cursor = [piece for piece in pieces if isinstance(piece, RESUMABLE)][-1].cursor
+    assert cursor is not None
+    return cursor
+
+
+async def begin(model: ChatModel, count: int = 1) -> list[Piece]:
+    """The first pieces of a call that is then left."""
+    async with contextlib.aclosing(model.stream(request())) as pieces:
+        return [await anext(pieces) for _ in range(count)]
+
+
+def document_of(url: str, scripted: ModelControl) -> dict[str, Any]:
+    """The one response, as the server stores it."""
+    (record,) = scripted.requests()
+    stored: dict[str, Any] = httpx.get(
+        f"{url}/responses/{record['id']}", headers={"authorization": f"Bearer {KEY}"}
+    ).json()
+    return stored
+
+
+def stored_text(url: str, scripted: ModelControl) -> str:
+    text: str = document_of(url, scripted)["output"][0]["content"][0]["text"]
+    return text
+
+
+@contextlib.asynccontextmanager
+async def cutting(url: str, bytes_until_cut: list[int]) -> AsyncIterator[str]:
+    """A wire to `url` that cuts each connection after so many bytes of answer; the last ones it leaves alone."""
+    target = httpx.URL(url)
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        carriers.append(asyncio.current_task())
+        left = bytes_until_cut.pop(0) if bytes_until_cut else 10**9
+        there, back = await asyncio.open_connection(target.host, target.port)
+
+        async def ask() -> None:
+            while data := await reader.read(65536):
+                back.write(data)
+
+        asking = asyncio.create_task(ask())
+        try:
+            while left and (data := await there.read(min(left, 4096))):
+                writer.write(data)
+                await writer.drain()
+                left -= len(data)
+        except ConnectionError:
+            pass  # the adapter has gone
+        finally:
+            asking.cancel()
+            for each in (writer, back):
+                each.close()
+
+    carriers: list[Any] = []
+    server = await asyncio.start_server(carry, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        for carrier in carriers:
+            carrier.cancel()
+        await asyncio.gather(*carriers, return_exceptions=True)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_however_its_connections_are_cut_one_response_is_asked_for_and_read_once(
+    scripted: ModelControl, scripted_model_url: str, adapter_for: AdapterFor, seed: int
+) -> None:
+    chance = random.Random(seed)
+    scripted.script(tokens=120, token_ms=chance.choice([0, 0, 2]), first_token_ms=chance.choice([0, 20]))
+    # The first is long enough for the response's id to arrive; the others may even cut the head of an answer.
+    cuts = [chance.randint(2500, 6000), *(chance.randint(0, 12000) for _ in range(chance.randint(1, 6)))]
+    pieces: list[Piece] = []
+
+    async def run() -> int:
+        async with cutting(scripted_model_url, list(cuts)) as url:
+            model = adapter_for(url)
+            for connections in itertools.count(1):
+                cursor = last_cursor(pieces) if pieces else None
+                with contextlib.suppress(ModelDisconnected):
+                    await collect(model, request(resume_from=cursor), pieces)
+                    return connections
+        raise AssertionError
+
+    assert asyncio.run(run()) > 1, "nothing was cut"
+    assert text_of(pieces) == stored_text(scripted_model_url, scripted)
+    (end,) = [piece for piece in pieces if isinstance(piece, Finished)]
+    assert end.usage.output_tokens == 120
+    assert len([piece for piece in pieces if isinstance(piece, Started)]) == 1
+
+
+@pytest.mark.parametrize("after", [0, 1, 7, 20])
+@pytest.mark.parametrize("how", ["disconnect_after", "clean_end_after"])
+def test_a_provider_that_drops_the_connection_goes_on_with_the_response(
+    scripted: ModelControl, model: ChatModel, scripted_model_url: str, how: str, after: int
+) -> None:
+    behaviour: dict[str, Any] = {how: after}
+    scripted.script(tokens=20, token_ms=2, **behaviour)
+    pieces: list[Piece] = []
+
+    assert isinstance(fault(model, into=pieces), ModelDisconnected)
+    cursor = last_cursor(pieces)
+    asyncio.run(collect(model, request(resume_from=cursor), pieces))
+
+    assert text_of(pieces) == stored_text(scripted_model_url, scripted)
+    (record,) = scripted.requests()
+    number = int(cursor.split(":")[1])
+    assert [watcher["after"] for watcher in record["watchers"]] == [None, number]
+
+
+def test_its_place_is_known_before_its_first_token(scripted: ModelControl, model: ChatModel) -> None:
+    scripted.script(text="one two", first_token_ms=400)
+
+    (started,) = asyncio.run(begin(model))
+
+    assert isinstance(started, Started)
+    assert scripted.requests()[0]["first_token_at"] is None
+    assert answer(model, request(resume_from=started.cursor))[0] == "one two"
+    assert len(scripted.requests()) == 1
+
+
+def test_leaving_only_detaches(scripted: ModelControl, model: ChatModel) -> None:
+    scripted.script(tokens=100, token_ms=3)
+
+    pieces = asyncio.run(begin(model, count=5))
+
+    record = scripted.wait_for_request(lambda record: record["watchers"][0]["left_at"] is not None)
+    assert record["ended"] is None
+    assert text_of(pieces)
+    record = scripted.wait_for_request(lambda record: record["ended"] is not None)
+    assert (record["ended"], record["tokens_sent"]) == ("finished", 100)
+
+
+def test_an_answer_that_ended_meanwhile_is_delivered_to_its_end(
+    scripted: ModelControl, model: ChatModel, scripted_model_url: str
+) -> None:
+    scripted.script(tokens=10)
+    pieces = asyncio.run(begin(model, count=2))
+    scripted.wait_for_request(lambda record: record["ended"] == "finished")
+
+    rest, finished = answer(model, request(resume_from=last_cursor(pieces)))
+
+    assert text_of(pieces) + rest == stored_text(scripted_model_url, scripted)
+    assert finished.usage.output_tokens == 10
+
+
+def test_after_the_last_word_only_the_end_is_left(scripted: ModelControl, model: ChatModel) -> None:
+    scripted.script(text="one two")
+    pieces: list[Piece] = []
+    _, finished = asyncio.run(collect(model, request(), pieces))
+    assert answer(model, request(resume_from=last_cursor(pieces))) == ("", finished)
+
+
+def test_the_request_is_made_as_the_provider_expects_it(
+    scripted: ModelControl, model: ChatModel, scripted_model_url: str
+) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    answer(model, request(output_schema=OutputSchema("numbers", schema), temperature=0.5, max_output_tokens=50))
+
+    sent = document_of(scripted_model_url, scripted)
+
+    assert sent["background"] is True
+    assert sent["instructions"] == "Be brief."
+    assert (sent["temperature"], sent["max_output_tokens"]) == (0.5, 50)
+    assert sent["text"]["format"] == {"type": "json_schema", "name": "numbers", "schema": schema, "strict": True}
+
+
+def test_a_conversation_keeps_its_order(scripted: ModelControl, model: ChatModel) -> None:
+    said = [("system", "a"), ("system", "b"), ("user", "c"), ("assistant", "d"), ("system", "e"), ("user", "f")]
+    answer(model, ModelRequest("m", tuple(Message(role, text) for role, text in said)))  # type: ignore[arg-type]
+    answer(model, ModelRequest("m", (Message("system", "alone"),)))
+
+    first, second = scripted.requests()
+
+    assert [message["content"] for message in first["messages"]] == ["a\n\nb", "c", "d", "e", "f"]
+    assert second["messages"] == [{"role": "system", "content": "alone"}]
+
+
+# --- ending it --------------------------------------------------------------------------------------------------------
+
+
+def test_cancel_ends_it_there_within_a_second(scripted: ModelControl, model: ChatModel) -> None:
+    scripted.script(tokens=10_000, token_ms=5)
+    cursor = last_cursor(asyncio.run(begin(model, count=3)))
+
+    asked_at = time.time()
+    asyncio.run(model.cancel(cursor))
+
+    record = scripted.wait_for_request(lambda record: record["ended_at"] is not None)
+    assert record["ended"] == "cancelled"
+    assert record["ended_at"] - asked_at < 1.0
+    asyncio.run(model.cancel(cursor))
+    with pytest.raises(ResponseGone, match="cancelled"):
+        answer(model, request(resume_from=cursor))
+
+
+def test_whoever_still_watches_a_cancelled_response_is_disconnected(scripted: ModelControl, model: ChatModel) -> None:
+    scripted.script(tokens=10_000, token_ms=5)
+
+    async def run() -> None:
+        async with contextlib.aclosing(model.stream(request())) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Started):
+                    await model.cancel(piece.cursor)
+
+    with pytest.raises(ModelDisconnected):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize("cursor", ["resp_unknown:3:4", "nonsense", ""])
+def test_cancel_of_what_is_not_there_is_nothing(scripted: ModelControl, model: ChatModel, cursor: str) -> None:
+    asyncio.run(model.cancel(cursor))
+
+
+def test_cancel_of_an_ended_response_is_nothing(scripted: ModelControl, model: ChatModel) -> None:
+    pieces: list[Piece] = []
+    asyncio.run(collect(model, request(), pieces))
+    asyncio.run(model.cancel(last_cursor(pieces)))
+    assert scripted.requests()[0]["ended"] == "finished"
+
+
+def test_a_cancel_that_reaches_nobody_is_said(adapter_for: AdapterFor, unused_port: int) -> None:
+    with pytest.raises(ModelUnavailable):
+        asyncio.run(adapter_for(f"http://127.0.0.1:{unused_port}/v1").cancel("resp_1:2:3"))
+
+
+def test_a_cancel_that_is_not_heard_is_said(adapter_for: AdapterFor) -> None:
+    async def converse(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    async def run() -> None:
+        async with raw_server(converse, []) as url:
+            await adapter_for(url).cancel("resp_1:2:3")
+
+    with pytest.raises(ModelUnavailable):
+        asyncio.run(run())
+
+
+# --- nothing to go on with --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cursor", ["resp_unknown:3:4", "resp_unknown::4", "nonsense", ""])
+def test_an_unknown_response_is_gone(scripted: ModelControl, model: ChatModel, cursor: str) -> None:
+    with pytest.raises(ResponseGone):
+        answer(model, request(resume_from=cursor))
+    assert scripted.requests() == []
+
+
+def test_a_deleted_response_is_gone(scripted: ModelControl, model: ChatModel, scripted_model_url: str) -> None:
+    scripted.script(tokens=1000, token_ms=5)
+    cursor = last_cursor(asyncio.run(begin(model, count=2)))
+    key = {"authorization": f"Bearer {KEY}"}
+    httpx.delete(f"{scripted_model_url}/responses/{cursor.split(':')[0]}", headers=key).raise_for_status()
+    with pytest.raises(ResponseGone, match="does not know"):
+        answer(model, request(resume_from=cursor))
+
+
+def test_a_failed_response_is_a_fault_once_and_then_gone(scripted: ModelControl, model: ChatModel) -> None:
+    scripted.script(tokens=10, error_after=4)
+    pieces: list[Piece] = []
+    assert isinstance(fault(model, into=pieces), ModelUnavailable)
+    with pytest.raises(ResponseGone, match="failed"):
+        answer(model, request(resume_from=last_cursor(pieces)))
+
+
+@pytest.mark.parametrize("behaviour", [{"refusal": True}, {"content_filter": True, "tokens": 6, "token_ms": 20}])
+def test_a_refusal_stays_one_for_who_comes_back(scripted: ModelControl, model: ChatModel, behaviour: Any) -> None:
+    scripted.script(**behaviour)
+    cursor = last_cursor(asyncio.run(begin(model)))
+    assert isinstance(fault(model, request(resume_from=cursor)), ModelRefused)
+
+
+# --- the stream is over, the response is not --------------------------------------------------------------------------
+
+
+def test_what_is_no_longer_streamed_is_waited_for_and_taken_from_the_store(
+    scripted: ModelControl, model: ChatModel, scripted_model_url: str
+) -> None:
+    # OpenAI answers so when a response is five minutes old: github.com/openai/openai-python/issues/2828
+    scripted.script(tokens=60, token_ms=5, resume_status=400)
+    pieces = asyncio.run(begin(model, count=4))
+    begun = len(pieces)
+
+    asyncio.run(collect(model, request(resume_from=last_cursor(pieces)), pieces))
+
+    assert [type(piece) for piece in pieces[begun:]] == [Delta, Finished]
+    assert text_of(pieces) == stored_text(scripted_model_url, scripted)
+    assert answer(model, request(resume_from=last_cursor(pieces))) == ("", pieces[-1])
+    assert len(scripted.requests()) == 1
+
+
+def test_an_end_that_the_stream_did_not_tell_is_looked_up(
+    scripted: ModelControl, model: ChatModel, scripted_model_url: str
+) -> None:
+    scripted.script(tokens=6, omit_finish_reason=True)
+    pieces: list[Piece] = []
+    assert isinstance(fault(model, into=pieces), ModelDisconnected)
+
+    _, finished = asyncio.run(collect(model, request(resume_from=last_cursor(pieces)), pieces))
+
+    assert finished.usage.output_tokens == 6
+    assert text_of(pieces) == stored_text(scripted_model_url, scripted)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(401, ModelRejectedRequest), (429, ModelRateLimited), (500, ModelUnavailable), (504, ModelTimeout)],
+)
+def test_a_provider_that_cannot_be_asked_for_the_rest_is_a_fault(
+    scripted: ModelControl, model: ChatModel, status: int, expected: type[MillraceError]
+) -> None:
+    scripted.script(tokens=3, resume_status=status)
+    cursor = last_cursor(asyncio.run(begin(model)))
+    assert type(fault(model, request(resume_from=cursor))) is expected
+
+
+@pytest.mark.parametrize("behaviour", [{"hang_after": 0}, {"hang_after": 2}, {"first_token_ms": 60_000}])
+def test_silence_is_a_timeout_each_time_and_the_response_waits(
+    scripted: ModelControl, scripted_model_url: str, adapter_for: AdapterFor, behaviour: Any
+) -> None:
+    scripted.script(**behaviour)
+    impatient = adapter_for(scripted_model_url, token_timeout=0.2)
+    pieces: list[Piece] = []
+    assert isinstance(fault(impatient, into=pieces), ModelTimeout)
+    assert isinstance(fault(impatient, request(resume_from=last_cursor(pieces)), pieces), ModelTimeout)
+    assert scripted.requests()[0]["ended"] is None
+    asyncio.run(impatient.cancel(last_cursor(pieces)))
+    scripted.wait_for_request(lambda record: record["ended"] == "cancelled")
+
+
+def test_keep_alive_events_are_not_tokens(adapter_for: AdapterFor) -> None:
+    async def converse(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD)
+        for number in itertools.count():
+            writer.write(b'data: {"type": "keepalive", "sequence_number": %d}\n\n' % number)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    async def run() -> None:
+        async with raw_server(converse, []) as url:
+            await asyncio.wait_for(collect(adapter_for(url, token_timeout=0.3), request()), timeout=5)
+
+    with pytest.raises(ModelTimeout):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize("resume_from", [None, "resp_1:2:3", "resp_1::3"])
+@pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found", "500 Oops", "200 OK"])
+def test_a_provider_that_quotes_prompt_and_key_is_not_quoted(
+    adapter_for: AdapterFor, status: str, resume_from: str | None
+) -> None:
+    body = f'data: {{"type": "error", "message": "{KEY} may not ask {PROMPT}", "code": "{KEY}", "param": "{PROMPT}"}}'
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+
+    async def converse(writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{head}{body}".encode())
+        await writer.drain()
+
+    async def run() -> None:
+        async with raw_server(converse, []) as url:
+            await asyncio.wait_for(collect(adapter_for(url), request(resume_from=resume_from)), timeout=5)
+
+    with pytest.raises((MillraceError, ResponseGone)) as raised:
+        asyncio.run(run())
+    shown = "".join(map(str, (raised.value, raised.value.__cause__, raised.value.__suppress_context__)))
+    assert PROMPT not in shown
+    assert KEY not in shown

@@ -1,0 +1,37 @@
+"""`make cost` as a newcomer runs it, with two jobs of each pipeline."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from tests.local.command import Command
+
+COST = [sys.executable, "-m", "tools.cost", "--jobs", "2", "--first-token-ms", "50", "--token-ms", "2"]
+
+
+@pytest.mark.timeout(300)
+def test_counts_and_prices_two_jobs_of_each_pipeline() -> None:
+    with Command([*COST, "--json", "--factor", "2"]) as cost:
+        output = cost.run(timeout=280)
+        assert cost.status == 0, output
+        document = json.loads(output)
+        suggestion, ideation = (document["measured"]["pipelines"][name] for name in ("suggestion", "ideation"))
+        assert [suggestion["transitions"], ideation["transitions"]] == [3, 4]
+        assert {name: each["times"] for name, each in suggestion["functions"].items()} == dict.fromkeys(
+            ["create_job", "generate_suggestions", "validate_suggestions", "complete_job", "stream_job"], 1
+        )
+        # A watcher is connected for as long as the job runs, but for its creation.
+        assert suggestion["functions"]["stream_job"]["milliseconds"] > 0.5 * suggestion["seconds"] * 1000
+        assert suggestion["tables"]["JobsTable"]["index_units"] == {"ByOwner": 1, "LiveJobs": 2}
+        assert suggestion["tables"]["JobsTable"]["kept_bytes"] == 0
+        assert ideation["tables"]["DurableTable"]["kept_bytes"] > 1000
+        assert suggestion["streamed_bytes"] > 1000
+        bill = document["pipelines"]["suggestion"]
+        assert bill["usdPer1000Jobs"] == pytest.approx(sum(line["usd"] for line in bill["per1000Jobs"]))
+        [transitions] = [line for line in bill["per1000Jobs"] if "transitions" in line["what"]]
+        assert transitions["usd"] == pytest.approx(0.075)
+        assert document["idleMonth"]["usd"] > 0
+        assert cost.processes() == []

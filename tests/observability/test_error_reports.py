@@ -1,0 +1,204 @@
+"""Reports to Sentry: real envelopes over HTTP, with what finds the fault in them, without what was being worked on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.model.control import ModelControl
+from shared.observability import error_reports
+from shared.observability import log as logging
+from shared.observability.log import log
+from tests.api_user import ApiUser, data_of, wait_until
+from tests.observability.conftest import WatchedStack
+from tests.observability.sentry_ingest import HANGS_FOR, SentryIngest
+
+SECRET = "the plan to teach giraffes chess"
+
+
+def break_with(secret: str) -> None:
+    """Fails with the secret in its locals, its error's text, and the error that caused it."""
+    held = {"prompt": secret}
+    try:
+        int(held["prompt"])
+    except ValueError as cause:
+        raise LookupError(f"cannot find {secret}") from cause
+
+
+@pytest.fixture
+def ingest(monkeypatch: pytest.MonkeyPatch) -> Iterator[SentryIngest]:
+    monkeypatch.setattr(error_reports, "_traffic", error_reports._Traffic())
+    with SentryIngest() as ingest:
+        monkeypatch.setenv("SENTRY_DSN", ingest.dsn)
+        monkeypatch.setenv("SENTRY_ENVIRONMENT", "staging")
+        monkeypatch.setenv("SENTRY_RELEASE", "abc123")
+        yield ingest
+
+
+def report_defect(**fields: Any) -> None:
+    try:
+        break_with(SECRET)
+    except LookupError as error:
+        log.defect("stage broke", error, job_id="job_1", **fields)
+
+
+def test_a_defect_is_reported_with_where_it_broke_and_for_whom(ingest: SentryIngest) -> None:
+    with log.about(request_id="request-1", trace_id="1-5759e988-bd862e3fe1be46a994272793"):
+        report_defect(stage="generate_suggestions", prompt=SECRET)
+    error_reports.flush()
+
+    (event,) = wait_until(lambda: ingest.events)
+    assert (event["release"], event["environment"], event["level"]) == ("abc123", "staging", "error")
+    assert event["tags"] == {
+        "job_id": "job_1",
+        "request_id": "request-1",
+        "trace_id": "1-5759e988-bd862e3fe1be46a994272793",
+        "stage": "generate_suggestions",
+    }
+    (exception,) = event["exception"]["values"]
+    assert (exception["type"], exception["value"]) == ("LookupError", "stage broke")
+    assert [frame["function"] for frame in exception["stacktrace"]["frames"]] == ["report_defect", "break_with"]
+
+
+def test_a_failed_job_is_reported_by_its_code(ingest: SentryIngest) -> None:
+    log.error("job failed", job_id="job_1", code="MODEL_REJECTED_REQUEST", stage="generate_suggestions", error="x")
+    error_reports.flush()
+
+    (event,) = wait_until(lambda: ingest.events)
+    assert event["logentry"]["message"] == "job failed"
+    assert event["tags"] == {"job_id": "job_1", "code": "MODEL_REJECTED_REQUEST", "stage": "generate_suggestions"}
+
+
+def test_nothing_of_a_prompt_is_in_a_report(ingest: SentryIngest) -> None:
+    report_defect(input={"additionalContext": SECRET}, message_of_model=SECRET)
+    error_reports.flush()
+
+    (envelope,) = ingest.envelopes
+    assert "job_1" in envelope
+    for word in (SECRET, "giraffes", "/test_error_reports", "/work", "vars", "server_name", "sys.argv", "modules"):
+        assert word not in envelope.partition("\n\n")[2], word
+
+
+def test_whatever_is_added_to_an_event_is_taken_out_again() -> None:
+    frame = {"function": "f", "lineno": 3, "vars": {"p": SECRET}, "context_line": SECRET, "pre_context": [SECRET]}
+    event: Any = {
+        "event_id": "1",
+        "request": {"data": SECRET},
+        "extra": {"input": SECRET},
+        "contexts": {"c": {"v": SECRET}},
+        "breadcrumbs": {"values": [{"message": SECRET}]},
+        "user": {"id": SECRET},
+        "tags": {"job_id": "job_1", "prompt": SECRET},
+        "exception": {"values": [{"type": "T", "value": "ours", "stacktrace": {"frames": [frame]}}]},
+    }
+    assert error_reports.scrub(event, {}) == {
+        "event_id": "1",
+        "tags": {"job_id": "job_1"},
+        "exception": {
+            "values": [{"type": "T", "value": "ours", "stacktrace": {"frames": [{"function": "f", "lineno": 3}]}}]
+        },
+    }
+
+
+def test_without_a_dsn_nothing_is_reported_nor_imported(ingest: SentryIngest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTRY_DSN", "")
+    monkeypatch.setattr(error_reports, "_client", lambda _: pytest.fail("a client was made"))
+    report_defect()
+
+    assert not error_reports.pending()
+    error_reports.flush()
+    assert ingest.envelopes == []
+
+
+@pytest.mark.parametrize("dsn", ["not a dsn", "http://nokey/1", "https://key@host"])
+def test_a_wrong_dsn_breaks_nothing_and_is_told_in_the_log(
+    ingest: SentryIngest, monkeypatch: pytest.MonkeyPatch, dsn: str
+) -> None:
+    told: list[str] = []
+    monkeypatch.setenv("SENTRY_DSN", dsn)
+    monkeypatch.setattr(logging._logger(), "warning", lambda message, extra: told.append(extra["reason"]))
+    report_defect()
+
+    assert told == ["BadDsn"]
+    assert not error_reports.pending()
+
+
+@pytest.mark.parametrize("how", ["refuses", "gone"])
+def test_a_sentry_that_refuses_or_is_gone_keeps_nobody_waiting(
+    ingest: SentryIngest, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    if how == "gone":
+        monkeypatch.setenv("SENTRY_DSN", "http://key@127.0.0.1:9/1")
+    ingest.how = "refuses"
+    report_defect()
+    began = time.monotonic()
+    error_reports.flush()
+
+    assert time.monotonic() - began < HANGS_FOR / 2
+    assert ingest.envelopes == []
+
+
+def test_a_sentry_that_hangs_is_waited_for_once_and_then_left_alone(
+    ingest: SentryIngest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest.how = "hangs"
+    report_defect()
+    began = time.monotonic()
+    error_reports.flush()
+    first = time.monotonic() - began
+
+    assert error_reports.FLUSH_SECONDS <= first < HANGS_FOR / 2
+    report_defect()
+    monkeypatch.setattr(error_reports, "_client", lambda _: pytest.fail("it was waited for again"))
+    error_reports.flush()
+
+
+# ---- a whole stack -------------------------------------------------------------------------------------------------
+
+
+def broken_job(watched: WatchedStack, user: ApiUser) -> dict[str, Any]:
+    """A job that meets what nobody has foreseen: an answer of the database that there is no name for."""
+    with ModelControl(watched.stack.model_url) as model:
+        asked = user.create(additionalContext=f"{SECRET} [[script: first_token_ms=1500, token_ms=0]]")
+        job_id = str(data_of(asked, 202)["jobId"])
+        model.wait_for_request(lambda request: SECRET in str(request["messages"]))
+        watched.stack.inject_fault("PutItem", error="ValidationException", count=3, job_id=job_id)
+    return user.ended(job_id)
+
+
+def test_a_job_that_breaks_is_reported_before_its_function_freezes(
+    watched: WatchedStack, watched_user: ApiUser
+) -> None:
+    watched.sentry.how = "takes"
+    job = broken_job(watched, watched_user)
+    assert (job["status"], job["failure"]["code"]) == ("failed", "INTERNAL_ERROR")
+
+    broke, *others = wait_until(lambda: of_job(watched, job["jobId"]))
+    assert broke["exception"]["values"][0]["value"] == "stage broke"
+    assert any(
+        "shared/log/writer.py" in str(frame) for frame in broke["exception"]["values"][0]["stacktrace"]["frames"]
+    )
+    for event in (broke, *others):
+        assert event["release"] == "release-7"
+        assert event["environment"] == "millrace"
+        assert event["tags"]["trace_id"] == job["traceId"]
+        assert event["tags"]["request_id"]
+    assert SECRET not in "".join(watched.sentry.envelopes)
+
+
+def of_job(watched: WatchedStack, job_id: str) -> list[dict[str, Any]]:
+    return [event for event in watched.sentry.events if event["tags"].get("job_id") == job_id]
+
+
+def test_a_broken_sentry_neither_breaks_nor_delays_a_job(watched: WatchedStack, watched_user: ApiUser) -> None:
+    watched.sentry.how = "hangs"
+    began = time.monotonic()
+    job = broken_job(watched, watched_user)
+    took = time.monotonic() - began
+
+    assert (job["status"], job["failure"]["code"]) == ("failed", "INTERNAL_ERROR")
+    assert took < HANGS_FOR / 2
+    assert watched_user.ended(watched_user.new_job())["status"] == "completed"

@@ -1,0 +1,134 @@
+"""Whole jobs, and all that the functions say on the way: every line can be found by its job, and none quotes a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.api_user import WISH, ApiUser, Event, data_of, refusal, wait_until
+from tests.contract.emitted import measurements_in
+from tests.observability.conftest import WatchedStack
+
+PAGE = "Quagga enclosure page"
+CONTEXT = "zanzibar cloves by moonlight"
+INSTRUCTIONS = "Mention the okapi of Ituri in passing"
+REFUSED = "an aardvark that nobody asked for"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """All the words that were said, and the ids of the jobs."""
+
+    words: set[str]
+    jobs: list[str]
+
+
+def shown(events: Iterable[Event]) -> str:
+    """All text that a watcher was shown, also what was dropped again."""
+    return "".join(event.data.get("text", "") for event in events)
+
+
+def pieces_of(document: Any) -> set[str]:
+    """Every piece of a document's text that is long enough to be told from chance."""
+    if isinstance(document, str):
+        return {piece.strip() for piece in re.split(r'\\n|["\n]', document) if len(piece.strip()) >= 16}
+    values = document.values() if isinstance(document, dict) else document if isinstance(document, list) else ()
+    return {piece for value in values for piece in pieces_of(value)}
+
+
+def a_day_of(user: ApiUser) -> Day:
+    """Whatever a user can say to the product and it to them."""
+    words = {PAGE, CONTEXT, INSTRUCTIONS, REFUSED}
+    agent_id = user.new_agent(name="Zookeeper", instructions=INSTRUCTIONS)
+    jobs = []
+    for script in (
+        "token_ms=0, first_token_ms=0",
+        "token_ms=0, disconnect_after=40, times=1",  # an attempt that fails half-way
+        "token_ms=0, invalid_json, times=1",  # a repair
+        "refusal",
+    ):
+        created = user.create(
+            pageOrComponent=PAGE, additionalContext=f"{CONTEXT} [[script: {script}]]", agentId=agent_id
+        )
+        job_id = str(data_of(created, 202)["jobId"])
+        events = user.watch(job_id)
+        words |= pieces_of(shown(events)) | pieces_of(user.ended(job_id)["result"])
+        jobs.append(job_id)
+    asked = {**WISH, "requirements": f"{CONTEXT} [[script: token_ms=0, disconnect_after=60, times=1]]"}
+    run = data_of(user.api.post("/ideations", json={**asked, "agentId": agent_id, "arrangement": "rank"}), 202)
+    words |= pieces_of(shown(user.watch(run["jobId"]))) | pieces_of(user.ended(run["jobId"])["result"])
+    jobs.append(run["jobId"])
+    refusal(user.create(priorityLevel=REFUSED), 422, "VALIDATION_FAILED")
+    broken = user.api.post("/jobs", content=f'{{"x": "{REFUSED}', headers={"Content-Type": "application/json"})
+    refusal(broken, 400, "MALFORMED_REQUEST")
+    stranger = user.streams.get("/jobs/job_unknown/stream", params={"ticket": REFUSED}, headers={"Authorization": ""})
+    refusal(stranger, 401, "UNAUTHENTICATED")
+    return Day(words, jobs)
+
+
+@pytest.fixture(scope="module")
+def day(watched: WatchedStack) -> Day:
+    user = ApiUser(watched.stack)
+    try:
+        return a_day_of(user)
+    finally:
+        user.close()
+
+
+def test_no_word_of_a_prompt_or_an_answer_leaves(watched: WatchedStack, day: Day) -> None:
+    words, jobs = day.words, day.jobs
+    wait_until(lambda: all(job_id in watched.stack.xray.text() for job_id in jobs))
+    everything = watched.everything()
+
+    assert len(words) > 60  # the test has something to look for
+    assert [word for word in words if word in everything] == []
+    assert all(job_id in everything for job_id in jobs)  # and looks where something is
+
+
+def test_every_line_about_a_job_names_the_job_its_request_and_its_trace(watched: WatchedStack, day: Day) -> None:
+    jobs = day.jobs
+    about = [line for line in watched.lines() if any(job_id in str(line) for job_id in jobs)]
+
+    assert {line["message"] for line in about} >= {"job created", "attempt failed", "job failed"}
+    for line in about:
+        assert line["job_id"] in jobs, line
+        assert re.fullmatch(r"[0-9a-f-]{36}", line["request_id"]), line
+        assert re.fullmatch(r"1-[0-9a-f]{8}-[0-9a-f]{24}", line["trace_id"]), line
+    traces = {(line["job_id"], line["trace_id"], line["request_id"]) for line in about}
+    assert len(traces) == len({line["job_id"] for line in about})  # one request and one trace for each job
+
+
+def test_what_a_function_writes_itself_is_json(watched: WatchedStack, day: Day) -> None:
+    for name in ("api", "stream"):
+        lines = (watched.log_dir / f"{name}.log").read_text().splitlines()
+        # The runtime's words when a handler raises, as on AWS, and warnings of libraries as they are imported.
+        ours = [line for line in lines if line and not line.startswith(("[ERROR] ", "  ")) and "Warning: " not in line]
+        assert len(ours) > 3
+        assert [line for line in ours if not line.startswith("{")] == []
+
+
+def test_a_day_is_measured(watched: WatchedStack, day: Day) -> None:
+    found = measurements_in(watched.logs().splitlines())
+
+    def total(name: str, **dimensions: str) -> float:
+        wanted = dimensions.items()
+        return sum(each.value for each in found if each.name == name and wanted <= dict(each.dimensions).items())
+
+    assert total("JobsCreated", pipeline="suggestion") == 4
+    assert total("JobsCompleted", pipeline="suggestion") == 3
+    assert total("JobsFailed", pipeline="suggestion") == total("FailedShare") == 1
+    assert total("JobsCompleted", pipeline="ideation") == 1
+    assert total("AttemptsFailed", code="MODEL_DISCONNECTED", stage="generate_suggestions") == 1
+    assert total("AttemptsFailed", code="MODEL_DISCONNECTED", stage="generate_ideas") == 1
+    assert total("Refusals", operation="create_job", code="VALIDATION_FAILED") == 1
+    assert total("Refusals", operation="stream_job", code="UNAUTHENTICATED") == 1
+    assert total("Requests", operation="create_job", status="2xx") == 4
+    for name in ("RequestMilliseconds", "SecondsToFirstDelta", "StreamSeconds", "JobSeconds", "StagesFinished"):
+        assert total(name) > 0, name
+    for name in ("InputTokens", "OutputTokens"):
+        assert total(name, stage="generate_suggestions") > 0, name
+        assert total(name, stage="generate_ideas") > 0, name

@@ -1,0 +1,93 @@
+"""The servers and every implementation of the ports, as fixtures."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from local.aws.credentials import aws_environment, without_real_credentials
+from local.stack import unmeasured
+from shared.storage import aws
+from tests.dynamodb_local.engine import DynamoDbLocal, missing
+from tests.storage.ports import ROOT, AwsServer, Ports, adapters, create_resources, create_tables, fakes
+
+ENGINES = ["moto"] if missing() else ["moto", "dynamodb_local"]
+"""What the adapters run on here; `test_dynamodb_local.py` says why the second is left out."""
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[AwsServer]:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    environment = unmeasured({**without_real_credentials(os.environ), **aws_environment(url)})
+    with listener:
+        command = [sys.executable, "-m", "local.aws.server", "--fd", str(listener.fileno())]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[listener.fileno()])
+    try:
+        # The socket listens already: the request waits until the server takes it up.
+        urllib.request.urlopen(f"{url}/_millrace/healthz", timeout=60).close()
+        with pytest.MonkeyPatch.context() as variables:
+            for name, value in aws_environment(url).items():
+                variables.setenv(name, value)
+            server = AwsServer(url)
+            create_resources(server)
+            server.client("secretsmanager")  # the last one: the variables are gone when the tests run
+        yield server
+        for client in server.clients.values():
+            client.close()
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local_server(moto_server: AwsServer) -> Iterator[AwsServer]:
+    """DynamoDB from AWS's own engine, all else from moto."""
+    with DynamoDbLocal() as engine:
+        with pytest.MonkeyPatch.context() as variables:
+            for name, value in aws_environment(engine.url).items():
+                variables.setenv(name, value)
+            dynamodb = aws.client.__wrapped__("dynamodb")
+        create_tables(dynamodb)
+        yield replace(moto_server, clients={**moto_server.clients, "dynamodb": dynamodb})
+        dynamodb.close()
+
+
+@pytest.fixture
+def moto(moto_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AwsServer:
+    """Moto, with the product's adapters pointed at it for the length of one test."""
+    monkeypatch.setattr(aws, "client", moto_server.client)
+    return moto_server
+
+
+@pytest.fixture
+def dynamodb_local(dynamodb_local_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AwsServer:
+    """The same with DynamoDB Local."""
+    monkeypatch.setattr(aws, "client", dynamodb_local_server.client)
+    return dynamodb_local_server
+
+
+@pytest.fixture(params=ENGINES)
+def server(request: pytest.FixtureRequest) -> AwsServer:
+    """For tests that look at what adapters leave in the table: it has to be right on both."""
+    found: AwsServer = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=["fakes", *ENGINES])
+def ports(request: pytest.FixtureRequest) -> Ports:
+    """Every test that asks for this runs over all: a fake that behaves otherwise than its adapter is found out."""
+    return fakes() if request.param == "fakes" else adapters(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def owner(request: pytest.FixtureRequest) -> str:
+    """A user of this test alone: the table is shared."""
+    return f"ada of {request.node.name}"

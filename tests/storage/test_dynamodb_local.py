@@ -1,0 +1,121 @@
+"""DynamoDB Local as the tests run it; what runs on it is every test here whose id names it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from local.stack import LocalStack
+from local.template.intrinsics import REGION
+from local.template.template import Template
+from shared.storage.jobs import DynamoJobStore
+from tests.api_user import ApiUser
+from tests.dynamodb_local import engine
+from tests.dynamodb_local.engine import DynamoDbLocal, EngineError, missing
+from tests.fakes.clock import SettableClock
+from tests.fakes.core import a_job
+from tests.storage.ports import ROOT, AwsServer
+
+
+@pytest.fixture
+def fetched() -> None:
+    """The one test that is skipped for all when it is not there."""
+    reason = missing()
+    if reason is None:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.mark.usefixtures("fetched")
+def test_it_ends_with_whoever_started_it_also_when_that_one_was_killed() -> None:
+    code = """
+import sys, time
+from tests.dynamodb_local.engine import DynamoDbLocal
+with DynamoDbLocal() as engine:
+    print(engine.url, flush=True)
+    time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        url = owner.stdout.readline().strip()
+        assert answers(url)
+        owner.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while answers(url):
+        assert time.monotonic() < deadline, "it runs on"
+        time.sleep(0.05)
+
+
+def answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=10).close()
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+        return True  # it knows POST only
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.usefixtures("fetched")
+def test_the_local_stack_runs_on_it_with_the_same_bill_and_the_same_faults(stack: LocalStack, user: ApiUser) -> None:
+    with DynamoDbLocal() as started, LocalStack(dynamodb_url=started.url) as on_it:
+        its_user = ApiUser(on_it)
+        on_it.inject_fault("PutItem", count=1)
+        job_id = its_user.new_job()
+        assert [event.type for event in its_user.watch(job_id)][-1] == "complete"
+        assert its_user.jobs() == [job_id]
+        assert dynamodb_tables(started.url) == {table.name for table in Template(ROOT / "template.yaml").tables}
+        elsewhere = on_it.capacity(job_id)
+        its_user.close()
+    job_id = user.new_job()
+    user.watch(job_id)
+    here = stack.capacity(job_id)
+    assert elsewhere["writeUnits"] == pytest.approx(here["writeUnits"], abs=4)  # events may share an append or not
+
+
+def dynamodb_tables(url: str) -> set[str]:
+    client = boto3.client(
+        "dynamodb", endpoint_url=url, region_name=REGION, aws_access_key_id="local", aws_secret_access_key="local"
+    )
+    names = set(client.list_tables()["TableNames"])
+    client.close()
+    return names
+
+
+def test_an_engine_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\necho this Java is too old\nexit 3\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(EngineError, match=r"exit status 3[^$]*this Java is too old"), DynamoDbLocal():
+        pass
+
+
+def test_what_is_missing_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(engine, "JARS", tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/java")
+    assert "make parity" in (missing() or "")
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert "no java" in (missing() or "")
+
+
+def test_a_table_that_is_not_there_is_a_mistake_of_ours_on_both(server: AwsServer) -> None:
+    store = DynamoJobStore("no-such-table", clock=SettableClock())
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        store.put_new(a_job())
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        store.get(a_job().id)

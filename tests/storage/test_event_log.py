@@ -1,0 +1,222 @@
+"""The EventLog, in memory and on DynamoDB."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.errors import AttemptSuperseded, ErrorCode
+from shared.jobs.ids import new_job_id
+from shared.log.claim import claim
+from shared.log.compaction import compact
+from shared.log.event_log import Batch, LogSnapshot, LogTail, SequenceTaken
+from shared.log.events import Cancelled, Complete, Delta, Failed, Progress, Reset, StageStarted, StoredEvent, Tool
+from shared.log.fence import Fence
+from shared.log.reader import LogReader
+from shared.log.transcript import Transcript
+from shared.log.usage import TokenUsage
+from tests.fakes.clock import NOON
+from tests.storage.at_once import CALLERS, at_once
+from tests.storage.ports import AwsServer, Ports, adapters
+
+FENCE = Fence(1, 0, 0, "aaaaaaaa")
+NEXT = Fence(1, 0, 1, "bbbbbbbb")
+
+
+@pytest.fixture
+def job_id() -> str:
+    return new_job_id(0)
+
+
+def batch(first: int, *texts: str, fence: Fence = FENCE) -> Batch:
+    return Batch(first, tuple(Delta(text=text) for text in texts), fence, NOON, log_bytes=first)
+
+
+def fill(ports: Ports, job_id: str, count: int, *, text: str = "x", fence: Fence = FENCE) -> None:
+    for _ in range(count):
+        claim(ports.log, job_id, fence, (Delta(text=text),), at=ports.clock)
+
+
+class TestAppending:
+    def test_every_kind_of_event_comes_back_as_it_was_appended(self, ports: Ports, job_id: str) -> None:
+        events: list[StoredEvent] = [
+            StageStarted(stage="draft", index=1, of=2, attempt=3),
+            Progress(progress=33.3),
+            Delta(text='quotes " and \n lines – ⏳ \x00'),
+            Tool(name="search", status="finished", detail={"found": [1, 2.5, {"deep": True}], "by": "ü"}),
+            Reset(text="t", progress=5, reason="REPAIR", message="m", attempt=1, retry_count=0),
+            Complete(usage=TokenUsage(input_tokens=1, cost_usd=0.25)),
+            Failed(code=ErrorCode.MODEL_REFUSED, message="m", attempt=1, retry_count=2, retryable=False),
+            Cancelled(stage="draft"),
+        ]
+        for seq, event in enumerate(events, 1):
+            ports.log.append(job_id, Batch(seq, (event,), FENCE, NOON, 7))
+        found = ports.log.read(job_id, after=0)
+        assert [entry.event for entry in found] == events
+        assert [(entry.seq, entry.first, entry.at) for entry in found] == [(seq, seq, NOON) for seq in range(1, 9)]
+
+    def test_a_place_is_taken_once(self, ports: Ports, job_id: str) -> None:
+        ports.log.append(job_id, batch(1, "mine"))
+        with pytest.raises(SequenceTaken):
+            ports.log.append(job_id, batch(1, "theirs", fence=NEXT))
+        assert [entry.event for entry in ports.log.read(job_id, after=0)] == [Delta(text="mine")]
+
+    def test_an_append_whose_answer_was_lost_finds_itself(self, ports: Ports, job_id: str) -> None:
+        ports.log.append(job_id, batch(1, "once"))
+        ports.log.append(job_id, batch(1, "once"))
+        assert len(ports.log.read(job_id, after=0)) == 1
+
+    @pytest.mark.parametrize("other", [batch(1, "other"), batch(1, "once", fence=NEXT), batch(1, "once", "more")])
+    def test_only_the_same_events_of_the_same_attempt_are_taken_for_itself(
+        self, ports: Ports, job_id: str, other: Batch
+    ) -> None:
+        ports.log.append(job_id, batch(1, "once"))
+        with pytest.raises(SequenceTaken):
+            ports.log.append(job_id, other)
+
+    def test_of_twenty_who_append_at_the_same_place_exactly_one_succeeds(self, ports: Ports, job_id: str) -> None:
+        def append(number: int) -> int | None:
+            try:
+                ports.log.append(job_id, batch(1, f"{number}", fence=Fence(1, 0, number, "aaaaaaaa")))
+            except SequenceTaken:
+                return None
+            return number
+
+        (winner,) = [number for number in at_once(append) if number is not None]
+        assert [entry.event for entry in ports.log.read(job_id, after=0)] == [Delta(text=f"{winner}")]
+
+    def test_twenty_claims_at_once_leave_a_log_without_gaps_in_the_order_of_their_rank(
+        self, ports: Ports, job_id: str
+    ) -> None:
+        def take(number: int) -> str | None:
+            fence, text = Fence(1, 0, number, "aaaaaaaa"), f"{number:02} "
+            try:
+                claim(ports.log, job_id, fence, (Delta(text=text), Progress(progress=1)), at=ports.clock)
+            except AttemptSuperseded:
+                return None  # before its append, or already after it
+            return text
+
+        holders = {text for text in at_once(take) if text is not None}
+        entries = ports.log.read(job_id, after=0)
+        assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+        texts = [entry.event.text for entry in entries if isinstance(entry.event, Delta)]
+        assert texts == sorted(texts)
+        assert holders <= set(texts)
+        assert texts[-1] == f"{CALLERS - 1:02} "
+        assert texts[-1] in holders
+
+
+class TestReading:
+    def test_an_unknown_log_is_empty(self, ports: Ports, job_id: str) -> None:
+        assert ports.log.read(job_id, after=0) == []
+        assert ports.log.tail(job_id) == LogTail()
+        assert ports.log.snapshot(job_id) is None
+
+    @pytest.mark.parametrize("after", [*range(10), 500, 9_999_999_999])
+    def test_reading_begins_right_after_any_place_also_within_a_batch(
+        self, ports: Ports, job_id: str, after: int
+    ) -> None:
+        for first in (1, 5):
+            ports.log.append(job_id, batch(first, *(f"{seq}" for seq in range(first, first + 4))))
+        found = ports.log.read(job_id, after=after)
+        assert [entry.seq for entry in found] == list(range(after + 1, 9))
+
+    def test_the_tail_says_where_the_log_ends_and_by_whom(self, ports: Ports, job_id: str) -> None:
+        ports.log.append(job_id, batch(1, "a", "b", "c"))
+        assert ports.log.tail(job_id) == LogTail(seq=3, log_bytes=1, fence=FENCE, terminal=False)
+        ports.log.append(job_id, Batch(4, (Progress(progress=100), Cancelled()), NEXT, NOON, 9))
+        assert ports.log.tail(job_id) == LogTail(seq=5, log_bytes=9, fence=NEXT, terminal=True)
+
+    def test_logs_of_different_jobs_do_not_mix(self, ports: Ports, job_id: str) -> None:
+        other = new_job_id(1)
+        ports.log.append(job_id, batch(1, "mine"))
+        ports.log.append(other, batch(1, "theirs"))
+        assert [entry.event for entry in ports.log.read(job_id, after=0)] == [Delta(text="mine")]
+
+    def test_a_log_of_more_than_one_answers_size_is_read_whole(self, ports: Ports, job_id: str) -> None:
+        for seq in range(1, 15):
+            ports.log.append(job_id, batch(seq, "x" * 100_000))
+        assert [entry.seq for entry in ports.log.read(job_id, after=0)] == list(range(1, 15))
+        compact(ports.log, job_id, 0)
+        assert [entry.seq for entry in ports.log.read(job_id, after=0)] == [1, 14]
+
+
+class TestCompacting:
+    def test_what_a_snapshot_covers_is_dropped_but_for_the_newest_batch_and_each_attempts_first(
+        self, ports: Ports, job_id: str
+    ) -> None:
+        fill(ports, job_id, 5)
+        fill(ports, job_id, 5, fence=NEXT)
+        ports.log.compact(job_id, LogSnapshot(10, "x" * 10, None, 0))
+        assert [entry.seq for entry in ports.log.read(job_id, after=0)] == [1, 6, 10]
+        assert ports.log.tail(job_id).seq == 10
+
+    def test_the_log_goes_on_after_everything_was_covered(self, ports: Ports, job_id: str) -> None:
+        fill(ports, job_id, 3)
+        ports.log.compact(job_id, LogSnapshot(3, "xxx", None, 0))
+        fill(ports, job_id, 1)
+        assert ports.log.tail(job_id).seq == 4
+
+    def test_an_empty_log_can_be_compacted(self, ports: Ports, job_id: str) -> None:
+        ports.log.compact(job_id, LogSnapshot(0, "", None, 0))
+        assert ports.log.tail(job_id) == LogTail()
+
+    def test_a_slow_writers_place_stays_taken_however_far_the_log_has_gone_on(self, ports: Ports, job_id: str) -> None:
+        fill(ports, job_id, 2)
+        fill(ports, job_id, 30, fence=NEXT)
+        compact(ports.log, job_id, 0)
+        fill(ports, job_id, 30, fence=NEXT)
+        compact(ports.log, job_id, 0)
+        with pytest.raises(SequenceTaken):
+            ports.log.append(job_id, batch(3, "late"))
+
+    def test_the_newest_snapshot_stands(self, ports: Ports, job_id: str) -> None:
+        fill(ports, job_id, 9)
+        newer, older = LogSnapshot(8, "x" * 8, "draft", 12.5, 800), LogSnapshot(4, "xxxx", None, 0, 400)
+        ports.log.compact(job_id, newer)
+        ports.log.compact(job_id, older)
+        assert ports.log.snapshot(job_id) == newer
+
+    def test_folding_again_and_again_loses_no_character(self, ports: Ports, job_id: str) -> None:
+        text = ""
+        for number in range(6):
+            fill(ports, job_id, 4, text=f"{number}é ")
+            text += f"{number}é " * 4
+            compact(ports.log, job_id, 0)
+        reader, transcript = LogReader(ports.log, job_id), Transcript()
+        for frame in reader.poll():
+            transcript.apply(frame.id, frame.event)
+        assert (transcript.seq, transcript.text) == (24, text)
+
+    def test_a_snapshot_too_large_for_an_item_is_kept_all_the_same(self, ports: Ports, job_id: str) -> None:
+        fill(ports, job_id, 3)
+        large = LogSnapshot(2, "é" * 300_000, "draft", 50, 600_000)
+        ports.log.compact(job_id, large)
+        assert ports.log.snapshot(job_id) == large
+
+
+class TestInTheTable:
+    def test_the_item_of_a_large_snapshot_holds_a_reference_to_the_bucket(self, server: AwsServer, job_id: str) -> None:
+        ports = adapters(server)
+        fill(ports, job_id, 3)
+        ports.log.compact(job_id, LogSnapshot(2, "x" * 200_000, None, 0))
+        item = self.items(server, job_id)["SNAP"]
+        assert item["text"] == {"S": f"s3:jobs/{job_id}/snapshot-2"}
+
+    def test_every_item_of_a_log_may_be_deleted_some_days_later(self, server: AwsServer, job_id: str) -> None:
+        ports = adapters(server)
+        fill(ports, job_id, 3)
+        compact(ports.log, job_id, 0)
+        items = self.items(server, job_id)
+        assert set(items) == {"EVT#0000000001", "EVT#0000000003", "SNAP"}
+        for item in items.values():
+            assert int(item["expiresAt"]["N"]) > NOON.timestamp() + 86_400
+
+    def items(self, server: AwsServer, job_id: str) -> dict[str, dict[str, Any]]:
+        found = server.dynamodb.query(
+            TableName=server.table,
+            KeyConditionExpression="PK = :pk",
+            ExpressionAttributeValues={":pk": {"S": f"JOB#{job_id}"}},
+        )
+        return {item["SK"]["S"]: dict(item) for item in found["Items"]}

@@ -1,0 +1,228 @@
+"""The JobStore, in memory and on DynamoDB."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.errors import ErrorCode
+from shared.jobs.ids import new_job_id
+from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobLinks, JobStatus
+from shared.jobs.store import JobFilter, JobGuard, StaleWrite
+from shared.log.fence import Fence
+from shared.log.usage import TokenUsage
+from shared.storage.jobs import DynamoJobStore
+from tests.fakes.clock import SettableClock
+from tests.fakes.core import a_job
+from tests.storage.at_once import CALLERS, at_once
+from tests.storage.ports import AwsServer, Ports
+
+PENDING = JobGuard(status_in=frozenset({JobStatus.PENDING}))
+
+
+class TestOneJob:
+    def test_a_job_comes_back_as_it_was_stored(self, ports: Ports) -> None:
+        fault = Fault(code=ErrorCode.MODEL_TIMEOUT, message="too slow – ⏳", stage="draft", retryable=True)
+        job = a_job(
+            input={"topic": "rivers", "nested": {"list": [1, 2.5, None, True, "ü"], "empty": {}}},
+            links=JobLinks(run_id="run"),
+            last_fault=fault,
+            usage=TokenUsage(input_tokens=7, cost_usd=0.1 + 0.2),
+            progress=33.3,
+            checkpoints={"draft": CheckpointRef(seq=3, log_bytes=9, fence="00001.000.000.aaaaaaaa")},
+            trace_id="trace",
+        )
+        ports.jobs.put_new(job)
+        assert ports.jobs.get(job.id) == job
+
+    def test_an_unknown_job_is_none(self, ports: Ports) -> None:
+        assert ports.jobs.get(new_job_id(0)) is None
+
+    def test_storing_the_same_job_again_is_storing_it_once(self, ports: Ports) -> None:
+        job = a_job(progress=12.5)
+        ports.jobs.put_new(job)
+        ports.jobs.put_new(job)
+        assert ports.jobs.get(job.id) == job
+
+    def test_another_job_under_the_same_id_is_refused(self, ports: Ports) -> None:
+        job = a_job()
+        ports.jobs.put_new(job)
+        with pytest.raises(ValueError, match=job.id):
+            ports.jobs.put_new(job.model_copy(update={"owner": "bob"}))
+        assert ports.jobs.get(job.id) == job
+
+    def test_an_update_sets_what_it_names_and_answers_the_whole_job(self, ports: Ports) -> None:
+        job = a_job()
+        ports.jobs.put_new(job)
+        changes: dict[str, Any] = {
+            "status": JobStatus.FAILED,
+            "failure": Fault(code=ErrorCode.MODEL_REFUSED, message="no"),
+            "ended_at": ports.clock(),
+            "stage": None,
+            "usage": TokenUsage(output_tokens=3),
+            "checkpoints": {"draft": CheckpointRef(seq=1, fence="f")},
+        }
+        updated = ports.jobs.update(job.id, changes, when=PENDING)
+        assert updated == job.model_copy(update=changes) == ports.jobs.get(job.id)
+
+    @pytest.mark.parametrize(
+        "guard",
+        [
+            JobGuard(status_in=frozenset({JobStatus.COMPLETED, JobStatus.FAILED})),
+            JobGuard(generation=2),
+            JobGuard(fence_up_to="00001.000.000.aaaaaaaa"),
+            JobGuard(fence_is="00001.000.000.aaaaaaaa"),
+            JobGuard(status_in=LIVE, generation=1, fence_is="00001.001.000.bbbbbbb0"),
+        ],
+    )
+    def test_an_update_whose_guard_does_not_hold_changes_nothing_and_says_so(
+        self, ports: Ports, guard: JobGuard
+    ) -> None:
+        job = a_job(fence="00001.001.000.bbbbbbbb")
+        ports.jobs.put_new(job)
+        assert not guard.holds(job)
+        with pytest.raises(StaleWrite) as stale:
+            ports.jobs.update(job.id, {"stage": "polish"}, when=guard)
+        assert stale.value.current == job == ports.jobs.get(job.id)
+
+    @pytest.mark.parametrize(
+        "guard",
+        [
+            JobGuard(),
+            JobGuard(status_in=LIVE, generation=1),
+            JobGuard(fence_up_to="00001.001.000.bbbbbbbb", fence_is="00001.001.000.bbbbbbbb"),
+            JobGuard(fence_up_to="00001.001.001.00000000"),
+        ],
+    )
+    def test_an_update_whose_guard_holds_is_made(self, ports: Ports, guard: JobGuard) -> None:
+        job = a_job(fence="00001.001.000.bbbbbbbb")
+        ports.jobs.put_new(job)
+        assert guard.holds(job)
+        assert ports.jobs.update(job.id, {"stage": "polish"}, when=guard).stage == "polish"
+
+    def test_an_unknown_job_cannot_be_updated(self, ports: Ports) -> None:
+        with pytest.raises(StaleWrite) as stale:
+            ports.jobs.update(new_job_id(0), {"stage": "polish"}, when=JobGuard())
+        assert stale.value.current is None
+
+    def test_of_twenty_who_make_the_same_move_exactly_one_succeeds(self, ports: Ports) -> None:
+        job = a_job()
+        ports.jobs.put_new(job)
+
+        def move(number: int) -> Job | StaleWrite:
+            changes = {"status": JobStatus.IN_PROGRESS, "stage": f"by {number}"}
+            try:
+                return ports.jobs.update(job.id, changes, when=PENDING)
+            except StaleWrite as stale:
+                return stale
+
+        answers = at_once(move)
+        (moved,) = [answer for answer in answers if isinstance(answer, Job)]
+        assert moved.stage == f"by {answers.index(moved)}"
+        assert [answer.current for answer in answers if isinstance(answer, StaleWrite)] == [moved] * (CALLERS - 1)
+        assert ports.jobs.get(job.id) == moved
+
+    def test_whatever_the_order_of_twenty_claims_the_highest_fence_holds_the_job(self, ports: Ports) -> None:
+        job = a_job()
+        ports.jobs.put_new(job)
+        fences = [str(Fence(1, 0, number, "aaaaaaaa")) for number in range(CALLERS)]
+
+        def claim(number: int) -> bool:
+            guard = JobGuard(status_in=LIVE, fence_up_to=fences[number])
+            try:
+                ports.jobs.update(job.id, {"fence": fences[number]}, when=guard)
+            except StaleWrite:
+                return False
+            return True
+
+        assert at_once(claim)[-1]
+        found = ports.jobs.get(job.id)
+        assert found is not None
+        assert found.fence == fences[-1]
+
+
+class TestExpiry:
+    def test_a_job_is_gone_from_the_second_it_expires(self, ports: Ports, owner: str) -> None:
+        job = a_job(owner=owner)
+        ports.jobs.put_new(job)
+        ports.clock.advance(7199.999)
+        assert ports.jobs.get(job.id) == job
+        assert len(ports.jobs.list_owned(owner, where=JobFilter(), limit=5, cursor=None).jobs) == 1
+        ports.clock.advance(0.001)
+        assert ports.jobs.get(job.id) is None
+        assert ports.jobs.list_owned(owner, where=JobFilter(), limit=5, cursor=None).jobs == []
+        with pytest.raises(StaleWrite) as stale:
+            ports.jobs.update(job.id, {"expires_at": 2**33}, when=JobGuard())
+        assert stale.value.current is None
+
+    def test_it_is_gone_although_the_database_still_holds_it(self, server: AwsServer) -> None:
+        clock = SettableClock()
+        store = DynamoJobStore(server.table, clock=clock)
+        job = a_job()
+        store.put_new(job)
+        clock.advance(7200)
+        assert store.get(job.id) is None
+        key = {"PK": {"S": f"JOB#{job.id}"}, "SK": {"S": "JOB"}}
+        stored = server.dynamodb.get_item(TableName=server.table, Key=key)["Item"]
+        assert stored["expiresAt"] == {"N": str(job.expires_at)}
+
+
+class TestListing:
+    def pages(self, ports: Ports, owner: str, limit: int, where: JobFilter | None = None) -> list[list[str]]:
+        pages: list[list[str]] = []
+        cursor: str | None = None
+        while True:
+            page = ports.jobs.list_owned(owner, where=where or JobFilter(), limit=limit, cursor=cursor)
+            pages.append([job.id for job in page.jobs])
+            assert len(page.jobs) <= limit
+            cursor = page.cursor
+            if cursor is None:
+                return pages
+
+    def store(self, ports: Ports, owner: str, count: int, **fields: Any) -> list[str]:
+        """Ids, newest first."""
+        made = [a_job(new_job_id(1000 + number), owner=owner, **fields) for number in range(count)]
+        for job in made:
+            ports.jobs.put_new(job)
+        return [job.id for job in reversed(made)]
+
+    @pytest.mark.parametrize("limit", [1, 3, 7, 8])
+    def test_pages_hold_every_job_once_newest_first(self, ports: Ports, owner: str, limit: int) -> None:
+        made = self.store(ports, owner, 7)
+        self.store(ports, f"another than {owner}", 2)
+        pages = self.pages(ports, owner, limit)
+        assert [job_id for page in pages for job_id in page] == made
+        assert len(pages) == -(-7 // limit)
+
+    def test_filters_are_applied_before_pages_are_cut(self, ports: Ports, owner: str) -> None:
+        self.store(ports, owner, 30, status=JobStatus.COMPLETED)
+        wanted = self.store(ports, owner, 3, links=JobLinks(run_id="run"))
+        pages = self.pages(ports, owner, 2, JobFilter(run_id="run"))
+        assert [job_id for page in pages for job_id in page] == wanted
+
+    @pytest.mark.parametrize(
+        ("where", "count"),
+        [
+            (JobFilter(status=JobStatus.PENDING), 1),
+            (JobFilter(pipeline="brief"), 1),
+            (JobFilter(session_id="s"), 1),
+            (JobFilter(project_id="p"), 1),
+            (JobFilter(run_id="nobody's"), 0),
+            (JobFilter(status=JobStatus.FAILED, pipeline="poem"), 2),
+        ],
+    )
+    def test_each_filter_narrows_the_list(self, ports: Ports, owner: str, where: JobFilter, count: int) -> None:
+        self.store(ports, owner, 1, status=JobStatus.FAILED, links=JobLinks(session_id="s"))
+        self.store(ports, owner, 1, status=JobStatus.FAILED, links=JobLinks(project_id="p"))
+        self.store(ports, owner, 1, pipeline="brief")
+        assert sum(map(len, self.pages(ports, owner, 5, where))) == count
+
+    def test_a_hundred_and_more_fit_one_page(self, ports: Ports, owner: str) -> None:
+        made = self.store(ports, owner, 110)
+        assert self.pages(ports, owner, 105) == [made[:105], made[105:]]
+
+    def test_a_cursor_leads_nobody_into_another_owners_jobs(self, ports: Ports, owner: str) -> None:
+        self.store(ports, owner, 3)
+        cursor = ports.jobs.list_owned(owner, where=JobFilter(), limit=1, cursor=None).cursor
+        assert ports.jobs.list_owned("a stranger", where=JobFilter(), limit=5, cursor=cursor).jobs == []

@@ -1,0 +1,458 @@
+"""Writers, superseded writers, cancellers, compaction and readers in every order hypothesis can think of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from shared.errors import AttemptStopped, AttemptSuperseded, JobEnded, StorageUnavailable
+from shared.jobs.ending import ensure_terminal_event
+from shared.jobs.ids import new_job_id
+from shared.jobs.job import LIVE, Job, JobStatus
+from shared.jobs.store import JobGuard, StaleWrite
+from shared.log.claim import Opening, claim
+from shared.log.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogEntry, LogSnapshot, LogTail
+from shared.log.events import TERMINAL, Item, Reset, Snapshot, StageStarted, StoredEvent
+from shared.log.fence import Fence
+from shared.log.reader import LogReader, read_transcript
+from shared.log.transcript import Transcript
+from shared.log.writer import LogWriter
+from tests.fakes.clock import SettableClock
+from tests.fakes.core import a_job
+from tests.fakes.event_log import FakeEventLog
+from tests.fakes.jobs import FakeJobStore
+from tests.storage.ports import AwsServer, adapters
+
+BOUNDS = LogBounds(max_events=4)
+WHICH = st.integers(0, 11)
+TEXTS = st.lists(st.text("ab é", min_size=1, max_size=3), min_size=1, max_size=8)
+LAG = st.frozensets(st.integers(0, 5), max_size=2)
+"""Which batches, counted from the newest, a read does not show yet."""
+
+LOSSES = st.sampled_from([None, None, None, None, "request", "answer"])
+"""What is lost of the next append."""
+
+NONCES = iter(f"{number:08x}" for number in range(10**9))
+
+
+class WatchedLog:
+    """The log under test, watched: knows the whole history, checks each append, loses answers, lags in reads."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self.history: list[StoredEvent] = []
+        self.fences: list[Fence] = []
+        self.loses: str | None = None
+        self.lag: frozenset[int] = frozenset()
+
+    def append(self, job_id: str, batch: Batch) -> None:
+        lost, self.loses = self.loses, None
+        if lost == "request":
+            raise StorageUnavailable("the request was lost")
+        self._log.append(job_id, batch)
+        if not self._is_repeat(batch):
+            self._check(batch)
+            self.history += batch.events
+            self.fences += [batch.fence] * len(batch.events)
+        if lost == "answer":
+            raise StorageUnavailable("the answer was lost")
+
+    def _is_repeat(self, batch: Batch) -> bool:
+        place = slice(batch.first - 1, batch.last)
+        return self.history[place] == list(batch.events) and set(self.fences[place]) == {batch.fence}
+
+    def _check(self, batch: Batch) -> None:
+        assert batch.first == len(self.history) + 1, "appended elsewhere than at the end"
+        assert not self.fences or self.fences[-1] <= batch.fence, "a superseded attempt has appended"
+        for event, fence in zip(self.history, self.fences, strict=True):
+            if event.type in TERMINAL:
+                assert fence.generation < batch.fence.generation, "appended after the end"
+
+    def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+        entries = self._log.read(job_id, after=after, consistent=consistent)
+        if consistent:
+            return entries
+        newest_first = sorted({entry.first for entry in entries}, reverse=True)
+        hidden = {first for place, first in enumerate(newest_first) if place in self.lag}
+        return [entry for entry in entries if entry.first not in hidden]
+
+    def tail(self, job_id: str) -> LogTail:
+        return self._log.tail(job_id)
+
+    def snapshot(self, job_id: str) -> LogSnapshot | None:
+        return self._log.snapshot(job_id)
+
+    def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
+        self._log.compact(job_id, snapshot)
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """An attempt that holds the job and has looked at where the log ends, but has not written yet."""
+
+    fence: Fence
+    seen: LogTail
+
+
+@dataclass(eq=False)
+class Watcher:
+    """A client: what it has folded so far, and the reader of its present connection."""
+
+    reader: LogReader
+    transcript: Transcript = field(default_factory=Transcript)
+
+
+def folded(events: Sequence[StoredEvent]) -> tuple[object, ...]:
+    transcript = Transcript()
+    for seq, event in enumerate(events, 1):
+        transcript.apply(seq, event)
+    return shown(transcript)
+
+
+def stage_of(fence: Fence) -> str:
+    return f"stage {fence.stage}"
+
+
+def shown(transcript: Transcript) -> tuple[object, ...]:
+    return transcript.seq, transcript.text, transcript.stage, transcript.progress, list(transcript.items.values())
+
+
+class LogMachine(RuleBasedStateMachine):
+    """One job's log and everybody who has to do with it."""
+
+    make_log: ClassVar[Callable[[], EventLog]]
+
+    @initialize()
+    def begin(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.clock = SettableClock()
+        self.jobs = FakeJobStore(clock=self.clock)
+        self.job = a_job(new_job_id(0))
+        self.jobs.put_new(self.job)
+        self.log = WatchedLog(type(self).make_log())
+        self.rank = 0
+        self.claims = 0
+        self.claimants: list[Claimant] = []
+        self.pens: list[LogWriter] = []
+        self.ended: list[Job] = []
+        self.watchers: list[Watcher] = []
+        self.kept = 0
+        self.announced: set[int] = set()
+
+    # ---- attempts --------------------------------------------------------------------------------------------------
+
+    @rule(step=st.sampled_from([-1, 0, 1, 1]), behind=st.sampled_from([0, 0, 0, 1]), pauses=st.booleans())
+    def claim(self, step: int, behind: int, pauses: bool) -> None:
+        """An attempt claims the job; it may come late, with a rank or a generation that is over."""
+        current = self.current()
+        self.rank = max(0, self.rank + step)
+        fence = Fence(max(1, current.generation - behind), self.rank // 4, self.rank % 4, next(NONCES))
+        guard = JobGuard(status_in=LIVE, generation=fence.generation, fence_up_to=str(fence))
+        try:
+            self.jobs.update(current.id, {"fence": str(fence), "status": JobStatus.IN_PROGRESS}, when=guard)
+        except StaleWrite:
+            return
+        claimant = Claimant(fence, self.log.tail(self.job.id))
+        if pauses:
+            self.claimants.append(claimant)
+        else:
+            self.take_the_log(claimant)
+
+    @precondition(lambda self: self.claimants)
+    @rule(which=WHICH)
+    def go_on_with_a_claim(self, which: int) -> None:
+        """An attempt that paused between its look at the log's end and its first append.
+
+        Not longer than until a later attempt has compacted the log beyond that look: then nothing marks the place as
+        taken. In life that would be a stall of a whole compaction's length between two calls to DynamoDB.
+        """
+        claimant = self.claimants.pop(which % len(self.claimants))
+        snapshot, tail = self.log.snapshot(self.job.id), self.log.tail(self.job.id)
+        overtaken = tail.fence is not None and tail.fence > claimant.fence
+        if not (overtaken and snapshot is not None and snapshot.seq > claimant.seen.seq):
+            self.take_the_log(claimant)
+
+    def take_the_log(self, claimant: Claimant) -> None:
+        fence = claimant.fence
+        found = read_transcript(self.log, self.job.id, consistent=True)
+        text = found.text_up_to_last_item(stage_of(fence)) or ""
+        reset = Reset(text=text, progress=0, reason="RESUMED", message="again", attempt=1, retry_count=0)
+        started = StageStarted(stage=stage_of(fence), index=1, of=3)
+        try:
+            tail = claim(self.log, self.job.id, fence, (reset, started), at=self.clock, expected=claimant.seen)
+        except (AttemptStopped, StorageUnavailable):
+            return
+        if tail is None:
+            self.claimants.append(Claimant(fence, self.log.tail(self.job.id)))
+            return
+        self.claims += 1
+        self.check_what_is_left(found, stage_of(fence), before=tail.seq - 2)
+        pen = LogWriter(
+            self.log,
+            self.job.id,
+            fence,
+            tail=tail,
+            text=text,
+            progress=0,
+            clock=self.clock,
+            bounds=BOUNDS,
+            check_job=lambda: self.refuse_if_stopped(fence),
+        )
+        self.pens.append(pen)
+
+    def check_what_is_left(self, found: Transcript, stage: str, *, before: int) -> None:
+        """A new attempt has looked at the log before it claimed its end, and nothing came in between."""
+        history = self.log.history[:before]
+        kept = [event for event in history if isinstance(event, Item)]
+        assert list(found.items.values()) == kept
+        own = [place for place, event in enumerate(history) if isinstance(event, Item) and event.stage == stage]
+        if own and not any(isinstance(event, Reset) for event in history[own[-1] :]):
+            assert found.text_up_to_last_item(stage) == folded(history[: own[-1] + 1])[1]
+
+    @precondition(lambda self: self.pens)
+    @rule(which=WHICH, text=st.text("ab é", max_size=3), lag=LAG, loses=LOSSES)
+    def keep(self, which: int, text: str, lag: frozenset[int], loses: str | None) -> None:
+        self.kept += 1
+        number = self.kept
+
+        async def act(pen: LogWriter) -> None:
+            assert pen.tail.fence is not None
+            pen.write(text)
+            await pen.append_item(stage_of(pen.tail.fence), f"item-{number}", {"number": number})
+
+        self.use_pen(which, lag, loses, act)
+
+    @precondition(lambda self: self.pens)
+    @rule(which=WHICH, texts=TEXTS, progress=st.integers(0, 100), lag=LAG, loses=LOSSES)
+    def write(self, which: int, texts: list[str], progress: int, lag: frozenset[int], loses: str | None) -> None:
+        self.use_pen(which, lag, loses, lambda pen: self.write_each(pen, texts, progress))
+
+    @precondition(lambda self: self.pens)
+    @rule(which=WHICH, count=st.integers(1, 9), lag=LAG, loses=LOSSES)
+    def append(self, which: int, count: int, lag: frozenset[int], loses: str | None) -> None:
+        events = [StageStarted(stage=f"part {number}", index=1, of=1) for number in range(count)]
+        self.use_pen(which, lag, loses, lambda pen: pen.append(*events))
+
+    @precondition(lambda self: self.pens)
+    @rule(which=WHICH, text=st.text("xyz", max_size=5), progress=st.integers(0, 100))
+    def start_over(self, which: int, text: str, progress: int) -> None:
+        event = Reset(text=text, progress=progress, reason="REPAIR", message="again", attempt=1, retry_count=0)
+        self.use_pen(which, frozenset(), None, lambda pen: pen.reset(event))
+
+    @staticmethod
+    async def write_each(pen: LogWriter, texts: list[str], progress: int) -> None:
+        for text in texts:
+            pen.write(text)
+            pen.report_progress(progress)
+            await pen.flush()
+        await pen.append()  # looks after the bound, as the pump does
+
+    def use_pen(
+        self, which: int, lag: frozenset[int], loses: str | None, act: Callable[[LogWriter], Awaitable[None]]
+    ) -> None:
+        pen = self.pens[which % len(self.pens)]
+        self.log.lag, self.log.loses = lag, loses
+        try:
+            self.loop.run_until_complete(act(pen))
+        except AttemptStopped:
+            self.pens.remove(pen)
+        except StorageUnavailable:
+            self.flush_once_more(pen)
+            self.pens.remove(pen)
+        else:
+            text = folded(self.log.history)[1]
+            assert pen.text == text
+        finally:
+            self.log.lag, self.log.loses = frozenset(), None
+
+    def flush_once_more(self, pen: LogWriter) -> None:
+        """As `LogWriter.run` does when the work has failed."""
+        try:
+            self.loop.run_until_complete(pen.flush())
+        except (AttemptStopped, StorageUnavailable):
+            return
+        if pen.tail.fence == self.log.fences[-1]:
+            assert pen.text == folded(self.log.history)[1]
+
+    def refuse_if_stopped(self, fence: Fence) -> None:
+        current = self.current()
+        if current.status.ended:
+            raise JobEnded("ended")
+        if current.fence != str(fence):
+            raise AttemptSuperseded("superseded")
+
+    # ---- the job's ends --------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.log.history) > 20)
+    @rule(says_so=st.booleans())
+    def cancel(self, says_so: bool) -> None:
+        """The move on the job; its event may follow much later, or never."""
+        try:
+            job = self.jobs.update(self.job.id, {"status": JobStatus.CANCELLED}, when=JobGuard(status_in=LIVE))
+        except StaleWrite:
+            return
+        self.ended.append(job)
+        if says_so:
+            ensure_terminal_event(self.log, job, clock=self.clock)
+
+    @precondition(lambda self: self.ended)
+    @rule(which=WHICH, loses=LOSSES)
+    def say_how_it_ended(self, which: int, loses: str | None) -> None:
+        self.log.loses = loses
+        try:
+            ensure_terminal_event(self.log, self.ended[which % len(self.ended)], clock=self.clock)
+        except StorageUnavailable:
+            return
+        finally:
+            self.log.loses = None
+
+    @precondition(lambda self: self.current().status.ended)
+    @rule()
+    def resume(self) -> None:
+        current = self.current()
+        changes = {"status": JobStatus.PENDING, "generation": current.generation + 1}
+        self.jobs.update(current.id, changes, when=JobGuard())
+
+    @precondition(lambda self: self.current().generation > 1)
+    @rule(which=st.integers(0, 2))
+    def announce(self, which: int) -> None:
+        """Whoever has resumed the job takes its log over, with the text that stands; once a generation."""
+        generation = self.current().generation
+        if generation in self.announced:
+            return
+        self.announced.add(generation)
+        found = Transcript()
+
+        def opening(_: LogTail) -> Opening:
+            nonlocal found
+            found = read_transcript(self.log, self.job.id, consistent=True)
+            text = found.text_up_to_last_item(f"stage {which}") or ""
+            return Opening((Reset(text=text, progress=0, reason="RESUMED", message="", attempt=1, retry_count=0),))
+
+        try:
+            tail = claim(self.log, self.job.id, Fence.of_resumption(generation), opening, at=self.clock)
+        except (AttemptStopped, StorageUnavailable):
+            return
+        self.claims += 1
+        self.check_what_is_left(found, f"stage {which}", before=tail.seq - 1)
+
+    def current(self) -> Job:
+        job = self.jobs.get(self.job.id)
+        assert job is not None
+        return job
+
+    # ---- watchers --------------------------------------------------------------------------------------------------
+
+    @rule()
+    def connect(self) -> None:
+        self.watchers.append(Watcher(LogReader(self.log, self.job.id)))
+
+    @precondition(lambda self: self.watchers)
+    @rule(which=WHICH, lag=LAG)
+    def look(self, which: int, lag: frozenset[int]) -> None:
+        self.log.lag = lag
+        try:
+            self.take_in(self.watchers[which % len(self.watchers)])
+        finally:
+            self.log.lag = frozenset()
+
+    @precondition(lambda self: self.watchers)
+    @rule(which=WHICH)
+    def reconnect(self, which: int) -> None:
+        watcher = self.watchers[which % len(self.watchers)]
+        watcher.reader = LogReader(self.log, self.job.id, after=watcher.transcript.seq)
+
+    def take_in(self, watcher: Watcher) -> None:
+        for frame in watcher.reader.poll():
+            assert frame.id > watcher.transcript.seq, "seen twice"
+            if isinstance(frame.event, Snapshot):
+                _, text, _, _, items = folded(self.log.history[: frame.id])
+                assert (frame.event.text, list(frame.event.items)) == (text, items)
+            else:
+                assert frame.id == watcher.transcript.seq + 1, "an event was left out"
+                assert frame.event == self.log.history[frame.id - 1]
+            watcher.transcript.apply(frame.id, frame.event)
+        assert shown(watcher.transcript) == folded(self.log.history[: watcher.transcript.seq])
+
+    # ---- what always holds -----------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_log_ends_where_its_history_does(self) -> None:
+        assert self.log.tail(self.job.id).seq == len(self.log.history)
+
+    @invariant()
+    def the_log_is_bounded(self) -> None:
+        # Over the bound: what a compaction that saw little left, each attempt's first batch, and the ends.
+        kept = len(self.log.read(self.job.id, after=0))
+        assert kept <= 40 + (self.claims + self.current().generation) * MAX_BATCH
+
+    def teardown(self) -> None:
+        if not hasattr(self, "loop"):
+            return
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()
+        late = Watcher(LogReader(self.log, self.job.id))
+        for watcher in (late, *self.watchers):
+            self.take_in(watcher)
+            assert shown(watcher.transcript) == folded(self.log.history)
+
+
+def check(
+    make_log: Callable[[], EventLog], *, examples: int, steps: int, phases: Sequence[Phase] = tuple(Phase)
+) -> None:
+    machine = type("LogMachine", (LogMachine,), {"make_log": staticmethod(make_log)})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            phases=phases,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_no_interleaving_breaks_the_log_in_memory() -> None:
+    check(FakeEventLog, examples=120, steps=60)
+
+
+@pytest.mark.timeout(60)
+def test_no_interleaving_breaks_the_log_on_dynamodb(server: AwsServer) -> None:
+    class FreshLog:
+        """The adapter under a partition of its own for each example."""
+
+        def __init__(self) -> None:
+            self._log, self._job_id = adapters(server).log, new_job_id(0)
+
+        def append(self, job_id: str, batch: Batch) -> None:
+            self._log.append(self._job_id, batch)
+
+        def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+            return self._log.read(self._job_id, after=after, consistent=consistent)
+
+        def tail(self, job_id: str) -> LogTail:
+            return self._log.tail(self._job_id)
+
+        def snapshot(self, job_id: str) -> LogSnapshot | None:
+            return self._log.snapshot(self._job_id)
+
+        def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
+            self._log.compact(self._job_id, snapshot)
+
+    # Without shrinking, which would take minutes here: what breaks both is shrunk in memory.
+    check(FreshLog, examples=12, steps=40, phases=[Phase.explicit, Phase.reuse, Phase.generate])

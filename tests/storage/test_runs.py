@@ -1,0 +1,633 @@
+"""The RunStore, in memory and on DynamoDB: written together with jobs or not at all, and read for good."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from shared.agents.agent import AgentRef
+from shared.errors import ErrorCode, StorageThrottled
+from shared.jobs.ids import new_job_id, new_run_id
+from shared.jobs.job import Fault, Job, JobLinks, JobStatus
+from shared.jobs.store import JobGuard, PreparedWrites, SideWriteConflict, StaleWrite
+from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
+from shared.storage import transactions
+from tests.fakes.clock import NOON
+from tests.fakes.core import a_job
+from tests.storage.at_once import CALLERS, at_once
+from tests.storage.ports import AwsServer, Ports, adapters
+from tests.storage.test_agents import an_agent
+
+LATER = NOON + timedelta(seconds=90)
+PENDING = JobGuard(status_in=frozenset({JobStatus.PENDING}))
+CANCELLED = {"status": JobStatus.CANCELLED, "ended_at": LATER, "updated_at": LATER}
+LARGE = {"text": "ü" * 60_000}
+"""Over what is kept in an item."""
+
+
+def a_run(owner: str = "ada", run_id: str | None = None, **fields: Any) -> Run:
+    values: dict[str, Any] = {
+        "id": run_id or new_run_id(int(NOON.timestamp() * 1000)),
+        "owner": owner,
+        "kind": "ideation",
+        "title": "a title – 💡",
+        "status": TransformStatus.RUNNING,
+        "transform_id": "tfm_1",
+        "versions": {"parameters": 1},
+        "digests": {"parameters": "d"},
+        "revision": 1,
+        "created_at": NOON,
+        "updated_at": NOON,
+    }
+    return Run(**{**values, **fields})
+
+
+def a_transform(run: Run, **fields: Any) -> Transform:
+    values: dict[str, Any] = {
+        "id": run.transform_id,
+        "run_id": run.id,
+        "kind": run.kind,
+        "status": run.status,
+        "job_id": new_job_id(0),
+        "model": "scripted-1",
+        "agent": AgentRef(agent_id="agt_1", version=3),
+        "inputs": {"parameters": "parameters.v1"},
+        "created_at": NOON,
+    }
+    return Transform(**{**values, **fields})
+
+
+def an_artefact(run: Run, role: str = "parameters", version: int = 1, **fields: Any) -> Artefact:
+    values: dict[str, Any] = {"run_id": run.id, "role": role, "version": version, "created_at": NOON}
+    return Artefact(**{"content": {"role": role, "version": version}, **values, **fields})
+
+
+def opening(ports: Ports, run: Run, *artefacts: Artefact) -> PreparedWrites:
+    return ports.runs.prepare_creation(run, a_transform(run), artefacts or (an_artefact(run),))
+
+
+def cancelling(ports: Ports, run: Run, *artefacts: Artefact, **fields: Any) -> PreparedWrites:
+    """The run's next revision: it is cancelled."""
+    ended = {"status": TransformStatus.CANCELLED, "revision": run.revision + 1, "updated_at": LATER}
+    moved = run.model_copy(update={**ended, **fields})
+    return ports.runs.prepare_revision(moved, a_transform(moved, ended_at=LATER), artefacts)
+
+
+def opened(ports: Ports, owner: str = "ada", *artefacts: Artefact, **fields: Any) -> tuple[Job, Run]:
+    """A job and the run it has opened."""
+    run = a_run(owner, **fields)
+    job = a_job(owner=owner, links=JobLinks(run_id=run.id))
+    ports.jobs.put_new(job, side_writes=opening(ports, run, *artefacts))
+    return job, run
+
+
+def lineage(ports: Ports, run: Run) -> Lineage:
+    found = ports.runs.lineage(run.id)
+    assert found is not None
+    return found
+
+
+class TestOpening:
+    def test_a_run_comes_back_as_it_was_opened(self, ports: Ports) -> None:
+        run = a_run(title="")
+        fault = Fault(code=ErrorCode.MODEL_TIMEOUT, message="too slow – ⏳", stage="draft", retryable=True)
+        transform = a_transform(run, failure=fault, retry_count=2, max_retries=5, ended_at=LATER)
+        parameters = an_artefact(run, content={"nested": [1, 2.5, None, True, "ü\x00"], "empty": {}, "small": 1e-200})
+        ports.jobs.put_new(a_job(), side_writes=ports.runs.prepare_creation(run, transform, (parameters,)))
+        assert ports.runs.get(run.id) == run
+        assert ports.runs.transform(run.id, transform.id) == transform
+        assert lineage(ports, run) == Lineage(run, [transform], [parameters])
+
+    def test_what_nobody_opened_is_not_there(self, ports: Ports) -> None:
+        _, run = opened(ports)
+        unknown = new_run_id(0)
+        assert ports.runs.get(unknown) is None
+        assert ports.runs.lineage(unknown) is None
+        assert ports.runs.transform(run.id, "tfm_2") is None
+
+    def test_a_run_id_that_is_taken_leaves_no_job(self, ports: Ports) -> None:
+        _, run = opened(ports)
+        job, other = a_job(), run.model_copy(update={"title": "another"})
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.put_new(job, side_writes=opening(ports, other))
+        assert ports.jobs.get(job.id) is None
+        assert ports.runs.get(run.id) == run
+
+    def test_a_job_id_that_is_taken_leaves_no_run(self, ports: Ports) -> None:
+        job, run = a_job(), a_run()
+        ports.jobs.put_new(job)
+        with pytest.raises(ValueError, match=job.id):
+            ports.jobs.put_new(job.model_copy(update={"owner": "bob"}), side_writes=opening(ports, run))
+        assert ports.runs.lineage(run.id) is None
+        assert ports.jobs.get(job.id) == job
+
+    def test_opening_the_same_once_more_is_opening_it_once(self, ports: Ports) -> None:
+        job, run = opened(ports)
+        ports.jobs.put_new(job, side_writes=opening(ports, run))
+        assert ports.runs.get(run.id) == run
+
+    def test_of_twenty_jobs_that_open_the_same_run_one_is_stored(self, ports: Ports) -> None:
+        run, jobs = a_run(), [a_job() for _ in range(CALLERS)]
+
+        def open_it(number: int) -> bool:
+            try:
+                ports.jobs.put_new(jobs[number], side_writes=opening(ports, run))
+            except (SideWriteConflict, StorageThrottled):
+                return False
+            return True
+
+        assert at_once(open_it).count(True) == 1
+        assert sum(ports.jobs.get(job.id) is not None for job in jobs) == 1
+
+
+class TestMoving:
+    def test_the_job_and_its_run_move_together(self, ports: Ports) -> None:
+        job, run = opened(ports)
+        ideas = an_artefact(run, "ideas")
+        moved = ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, run, ideas))
+        assert moved == job.model_copy(update=CANCELLED) == ports.jobs.get(job.id)
+        found = lineage(ports, run)
+        assert (found.run.status, found.run.revision, found.run.updated_at) == (TransformStatus.CANCELLED, 2, LATER)
+        assert [each.ended_at for each in found.transforms] == [LATER]
+        assert found.artefacts == [ideas, an_artefact(run)]
+        assert moved.id not in {each.id for each in ports.jobs.live()}
+
+    @pytest.mark.parametrize("revision", [-1, 1, 5])
+    def test_a_run_of_another_revision_leaves_the_job_as_it_was(self, ports: Ports, revision: int) -> None:
+        job, run = opened(ports, revision=3)
+        stale = cancelling(ports, run.model_copy(update={"revision": run.revision + revision}))
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=stale)
+        assert ports.jobs.get(job.id) == job
+        assert ports.runs.get(run.id) == run
+
+    def test_a_guard_that_does_not_hold_leaves_the_run_as_it_was(self, ports: Ports) -> None:
+        job, run = opened(ports)
+        before = lineage(ports, run)
+        with pytest.raises(StaleWrite) as stale:
+            ports.jobs.update(
+                job.id,
+                CANCELLED,
+                when=JobGuard(generation=2),
+                side_writes=cancelling(ports, run, an_artefact(run, "i")),
+            )
+        assert stale.value.current == job == ports.jobs.get(job.id)
+        assert lineage(ports, run) == before
+
+    def test_where_neither_fits_the_guard_is_what_counts(self, ports: Ports) -> None:
+        job, run = opened(ports)
+        stale_run = cancelling(ports, run.model_copy(update={"revision": 7}))
+        with pytest.raises(StaleWrite):
+            ports.jobs.update(job.id, CANCELLED, when=JobGuard(generation=2), side_writes=stale_run)
+        assert ports.jobs.get(job.id) == job
+        assert ports.runs.get(run.id) == run
+
+    def test_a_job_that_is_gone_moves_no_run(self, ports: Ports) -> None:
+        job, run = opened(ports)
+        ports.clock.advance(7200)
+        with pytest.raises(StaleWrite) as stale:
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, run))
+        assert stale.value.current is None
+        assert ports.runs.get(run.id) == run
+
+    def test_a_version_that_is_there_already_is_never_written_over(self, ports: Ports) -> None:
+        job, run = opened(ports)
+        changed = an_artefact(run, content={"changed": True})
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, run, changed))
+        assert lineage(ports, run).artefacts == [an_artefact(run)]
+        assert ports.jobs.get(job.id) == job
+
+    def test_a_run_that_was_never_opened_cannot_be_moved(self, ports: Ports) -> None:
+        job = a_job()
+        ports.jobs.put_new(job)
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, a_run()))
+        assert ports.jobs.get(job.id) == job
+
+    def test_of_twenty_who_end_a_job_at_once_one_does_and_its_words_are_the_runs(self, ports: Ports) -> None:
+        job, run = opened(ports)
+
+        def cancel(number: int) -> Job | Exception:
+            ideas = an_artefact(run, "ideas", content={"by": number, **LARGE})
+            side_writes = cancelling(ports, run, ideas, title=f"by {number}")
+            try:
+                return ports.jobs.update(
+                    job.id, {**CANCELLED, "stage": f"by {number}"}, when=PENDING, side_writes=side_writes
+                )
+            except (SideWriteConflict, StaleWrite, StorageThrottled) as refusal:
+                return refusal
+
+        answers = at_once(cancel)
+        (moved,) = [answer for answer in answers if isinstance(answer, Job)]
+        winner = answers.index(moved)
+        assert ports.jobs.get(job.id) == moved
+        found = lineage(ports, run)
+        assert (moved.stage, found.run.title, found.run.revision) == (f"by {winner}", f"by {winner}", 2)
+        ideas = found.latest("ideas")
+        assert ideas is not None
+        assert ideas.content == {"by": winner, **LARGE}
+
+    def test_of_twenty_jobs_that_move_one_run_at_once_one_does_and_the_others_stay(self, ports: Ports) -> None:
+        _, run = opened(ports)
+        jobs = [a_job() for _ in range(CALLERS)]
+        for job in jobs:
+            ports.jobs.put_new(job)
+
+        def move(number: int) -> bool:
+            side_writes = cancelling(ports, run, title=f"by {number}")
+            try:
+                ports.jobs.update(jobs[number].id, CANCELLED, when=PENDING, side_writes=side_writes)
+            except (SideWriteConflict, StorageThrottled):
+                return False
+            return True
+
+        moved = at_once(move)
+        assert moved.count(True) == 1
+        statuses = [found.status for found in (ports.jobs.get(job.id) for job in jobs) if found]
+        assert [status is JobStatus.CANCELLED for status in statuses] == moved
+        found = ports.runs.get(run.id)
+        assert found is not None
+        assert (found.title, found.revision) == (f"by {moved.index(True)}", 2)
+
+
+class TestLineage:
+    def test_transforms_are_in_the_order_of_time_and_artefacts_in_that_of_role_and_version(self, ports: Ports) -> None:
+        run = a_run()
+        artefacts = [an_artefact(run, role, version) for role in ("b", "a") for version in (12, 2, 1, 10)]
+        ports.jobs.put_new(a_job(), side_writes=ports.runs.prepare_creation(run, a_transform(run), artefacts))
+        job = a_job()
+        ports.jobs.put_new(job)
+        earlier, later = (f"tfm_{new_run_id(milliseconds).removeprefix('run_')}" for milliseconds in (1, 2))
+        for transform_id in (later, earlier):
+            current = ports.runs.get(run.id)
+            assert current is not None
+            moved = current.model_copy(update={"revision": current.revision + 1, "transform_id": transform_id})
+            side_writes = ports.runs.prepare_revision(moved, a_transform(moved), ())
+            ports.jobs.update(job.id, {"stage": transform_id}, when=JobGuard(), side_writes=side_writes)
+        found = lineage(ports, run)
+        assert [each.id for each in found.transforms] == [earlier, later, "tfm_1"]
+        assert found.latest_transform == found.transforms[0]
+        assert [each.ref for each in found.artefacts] == [
+            f"{role}.v{version}" for role in ("a", "b") for version in (1, 2, 10, 12)
+        ]
+        latest = found.latest("b")
+        assert latest is not None
+        assert latest.version == 12
+
+    def test_a_run_of_several_megabytes_is_read_whole(self, ports: Ports) -> None:
+        run = a_run()
+        artefacts = [an_artefact(run, "text", number, content={"text": "x" * 95_000}) for number in range(1, 26)]
+        ports.jobs.put_new(a_job(), side_writes=ports.runs.prepare_creation(run, a_transform(run), artefacts))
+        assert lineage(ports, run) == Lineage(
+            run, [a_transform(run, job_id=lineage(ports, run).transforms[0].job_id)], artefacts
+        )
+
+
+class TestLargeContents:
+    def test_what_is_too_large_for_an_item_is_in_the_bucket_and_comes_back(self, server: AwsServer) -> None:
+        ports, run = adapters(server), a_run()
+        large = an_artefact(run, content=LARGE)
+        ports.jobs.put_new(a_job(), side_writes=opening(ports, run, large))
+        assert lineage(ports, run).artefacts == [large]
+        (key,) = objects_of(server, run)
+        stored = {item["SK"]["S"]: item for item in items_of(server, run)}
+        assert stored["ARTEFACT#parameters#000001"]["content"] == {"S": f"s3:{key}"}
+        assert key.startswith(f"runs/{run.id}/parameters.v1-")
+
+    def test_two_who_prepare_the_same_version_do_not_write_over_each_other(self, server: AwsServer) -> None:
+        ports = adapters(server)
+        job, run = opened(ports)
+        winner, loser = (an_artefact(run, "ideas", content={"by": who, **LARGE}) for who in ("one", "another"))
+        first = cancelling(ports, run, winner)
+        cancelling(ports, run, loser)
+        ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=first)
+        assert lineage(ports, run).latest("ideas") == winner
+        assert len(objects_of(server, run)) == 2
+
+
+class TestListing:
+    def listed(self, ports: Ports, owner: str, limit: int, status: TransformStatus | None = None) -> list[list[str]]:
+        pages: list[list[str]] = []
+        cursor: str | None = None
+        while True:
+            page = ports.runs.list_owned(owner, kind="ideation", status=status, limit=limit, cursor=cursor)
+            pages.append([run.id for run in page.runs])
+            assert len(page.runs) <= limit
+            cursor = page.cursor
+            if cursor is None:
+                return pages
+
+    def store(self, ports: Ports, owner: str, count: int, **fields: Any) -> list[str]:
+        """Ids, newest first."""
+        made = [opened(ports, owner, run_id=new_run_id(1000 + number), **fields)[1].id for number in range(count)]
+        return made[::-1]
+
+    @pytest.mark.parametrize("limit", [1, 3, 7, 8])
+    def test_pages_hold_every_run_once_newest_first_and_nothing_else_of_the_owner(
+        self, ports: Ports, owner: str, limit: int
+    ) -> None:
+        made = self.store(ports, owner, 7)
+        self.store(ports, owner, 2, kind="video")
+        self.store(ports, f"another than {owner}", 2)
+        for _ in range(3):
+            ports.agents.put_new(an_agent(owner), limit=100)
+        pages = self.listed(ports, owner, limit)
+        assert [run_id for page in pages for run_id in page] == made
+        agents = ports.agents.list_owned(owner, limit=100, cursor=None)
+        assert len(agents.agents) == 3
+
+    def test_a_filter_is_applied_before_pages_are_cut(self, ports: Ports, owner: str) -> None:
+        self.store(ports, owner, 30, status=TransformStatus.COMPLETED)
+        wanted = self.store(ports, owner, 3, status=TransformStatus.FAILED)
+        pages = self.listed(ports, owner, 2, TransformStatus.FAILED)
+        assert [run_id for page in pages for run_id in page] == wanted
+        assert self.listed(ports, owner, 5, TransformStatus.CANCELLED) == [[]]
+
+    def test_a_list_goes_on_behind_a_run_that_is_deleted_meanwhile(self, ports: Ports, owner: str) -> None:
+        made = self.store(ports, owner, 3)
+        page = ports.runs.list_owned(owner, kind="ideation", status=None, limit=1, cursor=None)
+        ports.runs.hide(made[0])
+        ports.runs.remove(made[0])
+        rest = ports.runs.list_owned(owner, kind="ideation", status=None, limit=5, cursor=page.cursor)
+        assert [run.id for run in rest.runs] == made[1:]
+
+    @pytest.mark.parametrize("cursor", ["", "x", "not a cursor", "YWd0XzE="])
+    def test_a_cursor_of_another_list_is_refused(self, ports: Ports, owner: str, cursor: str) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011 - the port promises no more
+            ports.runs.list_owned(owner, kind="ideation", status=None, limit=5, cursor=cursor)
+
+    def test_a_cursor_leads_nobody_into_another_owners_runs(self, ports: Ports, owner: str) -> None:
+        self.store(ports, owner, 3)
+        cursor = ports.runs.list_owned(owner, kind="ideation", status=None, limit=1, cursor=None).cursor
+        stranger = ports.runs.list_owned("a stranger", kind="ideation", status=None, limit=5, cursor=cursor)
+        assert stranger.runs == []
+
+
+class TestDeletion:
+    def test_a_hidden_run_is_in_no_list_and_does_not_move(self, ports: Ports, owner: str) -> None:
+        job, run = opened(ports, owner)
+        ports.runs.hide(run.id)
+        assert ports.runs.list_owned(owner, kind="ideation", status=None, limit=5, cursor=None).runs == []
+        assert ports.runs.get(run.id) == run.model_copy(update={"deleting": True})
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, run))
+        assert ports.jobs.get(job.id) == job
+
+    def test_hiding_can_be_repeated_and_hides_nothing_that_is_not_there(self, ports: Ports) -> None:
+        _, run = opened(ports)
+        ports.runs.hide(run.id)
+        ports.runs.hide(run.id)
+        ports.runs.remove(run.id)
+        ports.runs.hide(run.id)
+        assert ports.runs.get(run.id) is None
+
+    def test_a_removed_run_is_gone_and_its_id_is_not_moved_again(self, ports: Ports) -> None:
+        job, run = opened(ports)
+        prepared = cancelling(ports, run)
+        ports.runs.hide(run.id)
+        ports.runs.remove(run.id)
+        ports.runs.remove(run.id)
+        assert ports.runs.lineage(run.id) is None
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=prepared)
+        assert ports.runs.lineage(run.id) is None
+        assert ports.jobs.get(job.id) == job
+
+    def test_nothing_is_left_in_the_table_or_in_the_bucket(self, server: AwsServer) -> None:
+        ports = adapters(server)
+        run = a_run()
+        large, small = an_artefact(run, content=LARGE), an_artefact(run, "small")
+        job = a_job()
+        ports.jobs.put_new(job, side_writes=opening(ports, run, large, small))
+        cancelling(ports, run, an_artefact(run, "never written", content=LARGE))
+        other = a_run()
+        ports.jobs.put_new(a_job(), side_writes=opening(ports, other, an_artefact(other, content=LARGE)))
+        ports.runs.hide(run.id)
+        ports.runs.remove(run.id)
+        assert items_of(server, run) == []
+        assert objects_of(server, run) == []
+        assert len(objects_of(server, other)) == 1
+
+    def test_a_removal_that_broke_off_is_gone_on_with(self, server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        ports = adapters(server)
+        run = a_run()
+        ports.jobs.put_new(
+            a_job(), side_writes=opening(ports, run, an_artefact(run, content=LARGE), an_artefact(run, "b"))
+        )
+        ports.runs.hide(run.id)
+        whole: Any = server.dynamodb.delete_item
+        calls: list[int] = []
+
+        def breaks_at_the_second(**request: Any) -> Any:
+            calls.append(1)
+            if len(calls) == 2:
+                raise ConnectionError("the process died")
+            return whole(**request)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(server.dynamodb, "delete_item", breaks_at_the_second)
+            with pytest.raises(ConnectionError):
+                ports.runs.remove(run.id)
+        assert ports.runs.get(run.id) is not None
+        ports.runs.remove(run.id)
+        assert items_of(server, run) == []
+
+    def test_whoever_moves_a_run_while_it_is_deleted_does_not_bring_it_back(self, ports: Ports) -> None:
+        job, run = opened(ports)
+
+        def act(number: int) -> None:
+            if number == 0:
+                ports.runs.hide(run.id)
+                ports.runs.remove(run.id)
+                return
+            try:
+                ports.jobs.update(
+                    job.id,
+                    CANCELLED,
+                    when=PENDING,
+                    side_writes=cancelling(ports, run, an_artefact(run, f"by {number}")),
+                )
+            except (SideWriteConflict, StaleWrite, StorageThrottled):
+                return
+
+        try:
+            at_once(act)
+        except StorageThrottled:  # hiding met a move under way: whoever deletes tries again
+            ports.runs.hide(run.id)
+            ports.runs.remove(run.id)
+        assert ports.runs.lineage(run.id) is None
+
+
+class TestRunsOfBefore:
+    """Row B6: what was written before runs had statuses."""
+
+    @pytest.fixture
+    def legacy(self, server: AwsServer) -> str:
+        """The id of a run of that time."""
+        run_id = new_run_id(0)
+        text = (Path(__file__).parent / "legacy_run.json").read_text()
+        items = json.loads(text.replace("run_01hv6k3m2p4q5r6s7t8v9w0xyz", run_id))
+        assert not {"status", "revision", "versions", "digests", "transformId"} & items[0].keys()
+        assert not {"status", "jobId", "retryCount", "maxRetries"} & items[1].keys()
+        for item in items:
+            server.dynamodb.put_item(TableName=server.durable_table, Item=item)
+        return run_id
+
+    def test_it_reads_as_completed(self, server: AwsServer, legacy: str) -> None:
+        found = adapters(server).runs.lineage(legacy)
+        assert found is not None
+        assert found.run.status is TransformStatus.COMPLETED
+        (transform,) = found.transforms
+        assert (transform.status, transform.job_id, transform.retry_count) == (TransformStatus.COMPLETED, None, 0)
+        assert found.latest_transform == transform
+        ideas = found.latest("ideas")
+        assert ideas is not None
+        assert ideas.content["ideas"][0]["title"] == "The Tenth Key"
+        assert [each.ref for each in found.artefacts] == ["ideas.v1", "parameters.v1"]
+
+    def test_it_is_listed_with_the_others_as_completed(self, server: AwsServer, legacy: str) -> None:
+        runs = adapters(server).runs
+        page = runs.list_owned("ada", kind="ideation", status=TransformStatus.COMPLETED, limit=100, cursor=None)
+        assert legacy in {run.id for run in page.runs}
+        page = runs.list_owned("ada", kind="ideation", status=TransformStatus.FAILED, limit=100, cursor=None)
+        assert legacy not in {run.id for run in page.runs}
+
+    def test_it_can_be_moved_on_once_per_revision(self, server: AwsServer, legacy: str) -> None:
+        ports, job = adapters(server), a_job()
+        ports.jobs.put_new(job)
+        run = ports.runs.get(legacy)
+        assert run is not None
+        for revision, made in ((1, "ideas"), (2, "ranking")):
+            moved = run.model_copy(update={"revision": revision, "transform_id": "tfm_new"})
+            ideas = an_artefact(moved, made, version=2)
+            side_writes = ports.runs.prepare_revision(moved, a_transform(moved), (ideas,))
+            with_it = {"stage": made}
+            ports.jobs.update(job.id, with_it, when=PENDING, side_writes=side_writes)
+            with pytest.raises(SideWriteConflict):
+                ports.jobs.update(
+                    job.id,
+                    with_it,
+                    when=PENDING,
+                    side_writes=ports.runs.prepare_revision(moved, a_transform(moved), ()),
+                )
+        found = lineage(ports, run)
+        assert (found.run.revision, len(found.transforms)) == (2, 2)
+        assert [each.ref for each in found.artefacts] == ["ideas.v1", "ideas.v2", "parameters.v1", "ranking.v2"]
+
+    def test_it_can_be_deleted(self, server: AwsServer, legacy: str) -> None:
+        runs = adapters(server).runs
+        runs.hide(legacy)
+        page = runs.list_owned("ada", kind="ideation", status=None, limit=100, cursor=None)
+        assert legacy not in {run.id for run in page.runs}
+        runs.remove(legacy)
+        assert runs.lineage(legacy) is None
+
+
+class TestFaults:
+    def move(self, ports: Ports, job: Job, run: Run) -> Job:
+        side_writes = cancelling(ports, run, an_artefact(run, "ideas"))
+        return ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=side_writes)
+
+    @pytest.mark.parametrize("reason", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
+    def test_a_transaction_that_stays_busy_is_throttled_and_changes_nothing(
+        self, moto: AwsServer, monkeypatch: pytest.MonkeyPatch, reason: str
+    ) -> None:
+        ports = adapters(moto)
+        job, run = opened(ports)
+        monkeypatch.setattr(transactions, "PAUSE_SECONDS", 0)
+        with monkeypatch.context() as busy:
+            busy.setattr(moto.dynamodb, "transact_write_items", refusing(reason))
+            with pytest.raises(StorageThrottled):
+                self.move(ports, job, run)
+            with pytest.raises(StorageThrottled):
+                opened(ports)
+        assert (ports.jobs.get(job.id), ports.runs.get(run.id)) == (job, run)
+        self.move(ports, job, run)
+
+    def test_a_transaction_that_is_throttled_whole_is_a_transient_fault(self, moto: AwsServer) -> None:
+        ports = adapters(moto)
+        job, run = opened(ports)
+        moto.fail_next("TransactWriteItems", count=3)
+        with pytest.raises(StorageThrottled):
+            self.move(ports, job, run)
+        assert ports.jobs.get(job.id) == job
+
+    @pytest.mark.parametrize("again", ["by botocore", "by us"])
+    def test_a_transaction_whose_answer_was_lost_is_no_error(
+        self, server: AwsServer, monkeypatch: pytest.MonkeyPatch, again: str
+    ) -> None:
+        ports = adapters(server)
+        whole: Any = server.dynamodb.transact_write_items
+        lost: list[int] = []
+
+        def answer_lost(**request: Any) -> Any:
+            if again == "by botocore":
+                token = uuid.uuid4().hex
+                whole(**request, ClientRequestToken=token)
+                return whole(**request, ClientRequestToken=token)
+            answer = whole(**request)
+            lost.append(1)
+            if len(lost) % 2:
+                raise client_error("TransactionInProgressException")
+            return answer
+
+        monkeypatch.setattr(transactions, "PAUSE_SECONDS", 0)
+        monkeypatch.setattr(server.dynamodb, "transact_write_items", answer_lost)
+        job, run = opened(ports)
+        assert ports.jobs.get(job.id) == job
+        lost.clear()
+        moved = self.move(ports, job, run)
+        assert moved == job.model_copy(update=CANCELLED) == ports.jobs.get(job.id)
+        found = lineage(ports, run)
+        assert (found.run.revision, len(found.artefacts)) == (2, 2)
+
+    def test_a_plain_write_that_meets_a_transaction_is_a_transient_fault(
+        self, moto: AwsServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ports = adapters(moto)
+        job, run = opened(ports)
+
+        def conflict(**_: Any) -> None:
+            raise client_error("TransactionConflictException")
+
+        monkeypatch.setattr(moto.dynamodb, "update_item", conflict)
+        with pytest.raises(StorageThrottled):
+            ports.jobs.update(job.id, {"stage": "s"}, when=PENDING)
+        with pytest.raises(StorageThrottled):
+            ports.runs.hide(run.id)
+
+
+def refusing(reason: str) -> Any:
+    def refuse(*, TransactItems: list[Any]) -> None:  # noqa: N803 - boto3's name
+        error = client_error("TransactionCanceledException")
+        reasons: Any = [{"Code": reason}, *({"Code": "None"} for _ in TransactItems[1:])]
+        error.response["CancellationReasons"] = reasons
+        raise error
+
+    return refuse
+
+
+def client_error(code: str) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    return ClientError(answer, "TransactWriteItems")
+
+
+def items_of(server: AwsServer, run: Run) -> list[dict[str, Any]]:
+    found: Any = server.dynamodb.query(
+        TableName=server.durable_table,
+        KeyConditionExpression="PK = :run",
+        ExpressionAttributeValues={":run": {"S": f"RUN#{run.id}"}},
+    )
+    return list(found["Items"])
+
+
+def objects_of(server: AwsServer, run: Run) -> list[str]:
+    found = server.s3.list_objects_v2(Bucket=server.bucket, Prefix=f"runs/{run.id}/")
+    return [each["Key"] for each in found.get("Contents", ())]
