@@ -11,6 +11,8 @@ from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import ApiUser
 
+pytest_plugins = ["tests.fixtures.unit", "tests.fixtures.functions", "tests.fixtures.invocations"]
+
 # How long an example takes tells of what else the machine is doing, such as the other worker.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

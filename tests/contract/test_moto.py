@@ -21,7 +21,7 @@ from local.aws import moto_dynamodb, moto_stepfunctions
 from local.aws.server import Aws
 from local.stack import LocalStack
 
-SMALL = Path(__file__).resolve().parents[1] / "integration/local/stack/template.yaml"
+SMALL = Path(__file__).resolve().parents[1] / "local/stack/template.yaml"
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from shared.agents.agent import Agent
 from shared.jobs.job import Job, JobStatus
 from shared.storage.agents import DynamoAgentStore
 from shared.storage.jobs import DynamoJobStore
-from tests.handlers.conftest import AGENT_ID, JOB_ID, OWNER, load_event
+from tests.fixtures.functions import AGENT_ID, JOB_ID, OWNER, load_event
 
 Handle = Callable[..., Any]
 

@@ -10,7 +10,7 @@ import pytest
 from shared.errors import ErrorCode, JobEnded, ModelRateLimited
 from shared.jobs.job import Job, JobStatus
 from shared.storage.jobs import DynamoJobStore
-from tests.handlers.conftest import JOB_ID
+from tests.fixtures.functions import JOB_ID
 
 Handle = Callable[..., Any]
 STAGES = ["generate_suggestions", "validate_suggestions"]

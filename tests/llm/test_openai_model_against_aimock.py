@@ -26,7 +26,7 @@ from shared.llm.openai.chat import OpenAIChatModel
 from shared.llm.openai.responses import OpenAIResponsesModel
 from shared.llm.prices import ModelPrice
 
-ORACLE = Path(__file__).parents[2] / "model_oracle"
+ORACLE = Path(__file__).parents[1] / "model_oracle"
 SERVER = ORACLE / "node_modules/@copilotkit/aimock/dist/cli.js"
 SCHEMA = {
     "type": "object",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tests.api_user import AT_ONCE, ApiUser
-from tests.operations.conftest import Invoke
+from tests.fixtures.invocations import Invoke
 
 
 def test_completing_a_completed_job_again_changes_nothing(user: ApiUser, invoke: Invoke) -> None:
     job_id = user.new_job(AT_ONCE)
-    completed = user.ended(job_id)
-    seen = user.watch(job_id)
+    seen = user.watch(job_id)  # to its last event, which is appended after the job has ended
+    completed = user.job(job_id)
     answer = invoke("complete_job", jobId=job_id, generation=1, retry=1)
     assert answer == {"jobId": job_id, "stage": "complete_job", "status": "done"}
     assert user.job(job_id) == completed

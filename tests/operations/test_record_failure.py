@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.api_user import AT_ONCE, ApiUser
-from tests.operations.conftest import Invoke
+from tests.fixtures.invocations import Invoke
 
 
 def test_a_failure_is_recorded_once_with_its_stack_trace_kept_apart(user: ApiUser, invoke: Invoke) -> None:

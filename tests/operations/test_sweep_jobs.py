@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from local.stack import LocalStack
 from tests.api_user import AT_ONCE, ApiUser, wait_until
-from tests.operations.conftest import Invoke
+from tests.fixtures.invocations import Invoke
 
 
 def _moved_long_ago(stack: LocalStack, job_id: str, execution_arn: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.handlers.conftest import OWNER, load_event
+from tests.fixtures.functions import OWNER, load_event
 from tests.handlers.test_http_events import Handle, envelope
 
 RUN_ID = "run_01jd8x2v5n7k3q9w4t6y8z0abc"

@@ -9,7 +9,7 @@ from typing import Any
 from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import ApiUser, Event, fold, wait_until
-from tests.operations.conftest import watch_and_kill
+from tests.fixtures.invocations import watch_and_kill
 
 
 def items_of(events: list[Event]) -> list[dict[str, Any]]:

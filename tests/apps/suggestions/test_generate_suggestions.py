@@ -5,7 +5,7 @@ from __future__ import annotations
 from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import ApiUser, fold, wait_until
-from tests.operations.conftest import Invoke, watch_and_kill
+from tests.fixtures.invocations import Invoke, watch_and_kill
 
 UNKNOWN = "job_" + "0" * 26
 

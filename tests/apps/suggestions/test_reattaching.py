@@ -5,7 +5,7 @@ from __future__ import annotations
 from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import ApiUser, fold, wait_until
-from tests.operations.conftest import watch_and_kill
+from tests.fixtures.invocations import watch_and_kill
 
 
 def test_a_killed_stage_goes_on_with_the_answer_that_is_running() -> None:

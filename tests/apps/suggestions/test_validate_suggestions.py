@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.api_user import ApiUser, wait_until
-from tests.operations.conftest import Invoke
+from tests.fixtures.invocations import Invoke
 
 
 def test_it_makes_the_answer_into_suggestions(user: ApiUser) -> None:
