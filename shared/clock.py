@@ -1,4 +1,4 @@
-"""The time of day, passed in so that tests can set it."""
+"""The clock that services get as a parameter, so that tests can set the time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
+"""A function that returns the current time, with a time zone."""
 
 
 def utc_now() -> datetime:
+    """Return the current time in UTC."""
     return datetime.now(UTC)

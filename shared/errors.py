@@ -1,34 +1,34 @@
-"""The error tree: one class per outcome a caller can act on; a class name is also what Step Functions sees.
+"""The error tree: one class for each outcome that a caller can act on. Step Functions sees the class name.
 
 MillraceError
-├── RequestRefused            the caller's request cannot be served; mapped to HTTP in `shared/web/errors.py`
+├── RequestRefused            the request cannot be served; `shared/web/errors.py` maps it to HTTP
 │   ├── MalformedRequest      the request cannot be read at all (broken JSON, bad header)
 │   ├── InvalidInput          a field breaks its rule; `issues` names each field and rule
 │   ├── Unauthenticated       no token or ticket, or not a valid one
-│   ├── Forbidden             somebody else's job or agent
-│   ├── NotFound              unknown, expired or deleted
-│   ├── Conflict              not possible in the present state of things
-│   ├── CheckpointUnfit       the job's checkpoints no longer fit; a new job has to be made
-│   ├── PayloadTooLarge       the body is over the limit
+│   ├── Forbidden             the job, run or agent belongs to another user
+│   ├── NotFound              it does not exist, has expired or was deleted
+│   ├── Conflict              the present state does not allow it
+│   ├── CheckpointUnfit       the job cannot resume from its checkpoints; create a new job
+│   ├── PayloadTooLarge       the body is larger than the limit
 │   ├── UnsupportedMediaType  the body is not sent as JSON
-│   └── LimitExceeded         too many; `retry_after` says when it is worth trying again
+│   └── LimitExceeded         a limit is reached; `retry_after` says when to send the request again
 │       ├── RateLimitExceeded     job creations per minute
 │       └── StreamLimitExceeded   concurrent streams
-├── TransientFault            worth another attempt: Step Functions retries these and nothing else
+├── TransientFault            another attempt may succeed: Step Functions retries these and no other fault
 │   ├── ModelRateLimited
 │   ├── ModelTimeout
 │   ├── ModelUnavailable
 │   ├── ModelDisconnected
 │   ├── StorageThrottled
 │   └── StorageUnavailable
-├── PermanentFault            another attempt would end the same way: the job fails at once
-│   ├── ModelRefused          the provider declined to answer (content policy)
+├── PermanentFault            another attempt would fail in the same way: the job fails at once
+│   ├── ModelRefused          the provider declined the request (content policy)
 │   ├── ModelRejectedRequest  the provider says the request is wrong (model, key, size)
-│   ├── InvalidModelOutput    the answer does not fit its schema, also after repair
-│   └── InternalFault         a defect of ours; details only in the log
-└── AttemptStopped            this attempt may write nothing any more; nobody's fault
-    ├── AttemptSuperseded     a newer attempt has taken over
-    └── JobEnded              the job was cancelled, failed or completed meanwhile
+│   ├── InvalidModelOutput    the output does not fit its schema, even after a repair
+│   └── InternalFault         a defect in Millrace; only the log lines have the details
+└── AttemptStopped            this attempt may no longer write; it has not failed
+    ├── AttemptSuperseded     a newer attempt has claimed the job
+    └── JobEnded              the job has completed, failed or been cancelled
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """Machine-readable reason of an error, in HTTP answers, on failed jobs and in `error` events."""
+    """The machine-readable reason of an error: in HTTP responses, on failed jobs and in `error` events."""
 
     MALFORMED_REQUEST = "MALFORMED_REQUEST"
     VALIDATION_FAILED = "VALIDATION_FAILED"
@@ -72,14 +72,18 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldIssue:
-    """One broken rule: `field` is the dotted path as the client wrote it, `rule` says what would be right."""
+    """One broken rule: `field` is the dotted path as the client wrote it, `rule` says what the field must be."""
 
     field: str
     rule: str
 
 
 class MillraceError(Exception):
-    """Base of everything Millrace raises on purpose. `message` is safe to show to the job's owner."""
+    """The base of all errors that Millrace raises on purpose. `message` is safe to show to the job's owner.
+
+    The first line of a class's docstring is public too: the API's description of the error, and the message on a failed
+    job if the attempt could not store its own message.
+    """
 
     code: ErrorCode = ErrorCode.INTERNAL_ERROR
     retryable: bool = False
@@ -92,7 +96,7 @@ class MillraceError(Exception):
 
 
 class RequestRefused(MillraceError):
-    """The caller's request cannot be served."""
+    """The request cannot be served."""
 
 
 class MalformedRequest(RequestRefused):
@@ -118,31 +122,31 @@ class Unauthenticated(RequestRefused):
 
 
 class Forbidden(RequestRefused):
-    """Somebody else's job or agent."""
+    """The job, run or agent belongs to another user."""
 
     code = ErrorCode.FORBIDDEN
 
 
 class NotFound(RequestRefused):
-    """Unknown, expired or deleted."""
+    """The job, run or agent does not exist, has expired or was deleted."""
 
     code = ErrorCode.NOT_FOUND
 
 
 class Conflict(RequestRefused):
-    """Not possible in the present state of things."""
+    """The present state does not allow the request."""
 
     code = ErrorCode.CONFLICT
 
 
 class CheckpointUnfit(RequestRefused):
-    """The job's checkpoints no longer fit what the pipeline or the project is now; make a new job."""
+    """The job cannot resume, because its pipeline, model or agent no longer fits its checkpoints; create a new job."""
 
     code = ErrorCode.CHECKPOINT_UNFIT
 
 
 class PayloadTooLarge(RequestRefused):
-    """The body is over the limit."""
+    """The body is larger than the limit."""
 
     code = ErrorCode.PAYLOAD_TOO_LARGE
 
@@ -154,7 +158,7 @@ class UnsupportedMediaType(RequestRefused):
 
 
 class LimitExceeded(RequestRefused):
-    """Too many; `retry_after` is in whole seconds, at least 1."""
+    """A limit is reached; after `retry_after` whole seconds, at least 1, the request may succeed."""
 
     retryable = True
 
@@ -164,19 +168,22 @@ class LimitExceeded(RequestRefused):
 
 
 class RateLimitExceeded(LimitExceeded):
-    """Too many job creations; `Retry-After` says when the next is possible."""
+    """The user has created too many jobs; `Retry-After` says when the next creation is possible."""
 
     code = ErrorCode.RATE_LIMIT_EXCEEDED
 
 
 class StreamLimitExceeded(LimitExceeded):
-    """Too many concurrent streams; `Retry-After` says when a slot may be free."""
+    """The user has too many open streams; `Retry-After` says when a slot may be free."""
 
     code = ErrorCode.STREAM_LIMIT_EXCEEDED
 
 
 class TransientFault(MillraceError):
-    """Worth another attempt; Step Functions retries it by class name."""
+    """A service is temporarily unavailable; another attempt may succeed.
+
+    Step Functions retries these faults by their class names.
+    """
 
     retryable = True
 
@@ -188,7 +195,7 @@ class ModelRateLimited(TransientFault):
 
 
 class ModelTimeout(TransientFault):
-    """The model took too long."""
+    """The model did not respond in time."""
 
     code = ErrorCode.MODEL_TIMEOUT
 
@@ -200,13 +207,13 @@ class ModelUnavailable(TransientFault):
 
 
 class ModelDisconnected(TransientFault):
-    """The model broke off in the middle of its answer."""
+    """The connection to the model broke before the output was complete."""
 
     code = ErrorCode.MODEL_DISCONNECTED
 
 
 class StorageThrottled(TransientFault):
-    """The database is throttling."""
+    """The database throttled a request."""
 
     code = ErrorCode.STORAGE_THROTTLED
 
@@ -218,11 +225,11 @@ class StorageUnavailable(TransientFault):
 
 
 class PermanentFault(MillraceError):
-    """Another attempt would end the same way."""
+    """Another attempt would fail in the same way."""
 
 
 class ModelRefused(PermanentFault):
-    """The model declined to answer."""
+    """The model declined the request."""
 
     code = ErrorCode.MODEL_REFUSED
 
@@ -234,26 +241,26 @@ class ModelRejectedRequest(PermanentFault):
 
 
 class InvalidModelOutput(PermanentFault):
-    """The model's answer does not fit, also after repair."""
+    """The model's output does not fit its schema, even after a repair."""
 
     code = ErrorCode.INVALID_MODEL_OUTPUT
 
 
 class InternalFault(PermanentFault):
-    """A defect on our side."""
+    """An internal error occurred."""
 
     code = ErrorCode.INTERNAL_ERROR
 
 
 class AttemptStopped(MillraceError):
-    """This attempt may write nothing any more."""
+    """This attempt may no longer write."""
 
     code = ErrorCode.CONFLICT
 
 
 class AttemptSuperseded(AttemptStopped):
-    """A newer attempt has taken over."""
+    """A newer attempt has claimed the job."""
 
 
 class JobEnded(AttemptStopped):
-    """The job reached its end meanwhile."""
+    """The job has ended."""

@@ -1,4 +1,4 @@
-"""The base of every model: one set of names, camelCase outside and snake_case inside, nothing unknown let in."""
+"""The base of all data models: camelCase names outside, snake_case names inside, unknown fields refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 
 class Schema(BaseModel):
-    """Stored attributes, API fields, events and the generated TypeScript types all take their names from subclasses."""
+    """The base class of stored items, API bodies and events; the TypeScript types are generated from its subclasses."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -19,10 +19,10 @@ class Schema(BaseModel):
         serialize_by_alias=True,
         extra="forbid",
         frozen=True,
-        # A function validates few of the models that it imports. Bodies of requests and envelopes are not to wait for a
-        # first request, though: shared/web says so of them.
+        # A function uses few of the models that it imports, so build each model when it is first used. shared/web
+        # builds request bodies and envelopes at start-up, so that the first request does not wait for them.
         defer_build=True,
-        # Answers and events are written out whole, and their schemas promise it.
+        # Responses and events contain every field, also those with a default, so their JSON Schema requires them.
         json_schema_serialization_defaults_required=True,
     )
 
@@ -31,21 +31,21 @@ _ADAPTERS: list[TypeAdapter[Any]] = []
 
 
 def adapter_of(kind: Any) -> TypeAdapter[Any]:
-    """A TypeAdapter for the life of the process, built when it is first used."""
-    made = TypeAdapter[Any](kind, config=ConfigDict(defer_build=True))
-    _ADAPTERS.append(made)
-    return made
+    """Return a new TypeAdapter that is built when it is first used. Call this once per type, at module level."""
+    adapter = TypeAdapter[Any](kind, config=ConfigDict(defer_build=True))
+    _ADAPTERS.append(adapter)
+    return adapter
 
 
 def build_all() -> None:
-    """Build every model and adapter there is, before anybody uses it."""
-    for model in _under(Schema):
+    """Build every Schema subclass and every adapter of `adapter_of` now, instead of at first use."""
+    for model in _subclasses(Schema):
         model.model_rebuild()
     for adapter in _ADAPTERS:
         adapter.rebuild()
 
 
-def _under(model: type[Schema]) -> Iterator[type[Schema]]:
-    for each in model.__subclasses__():
-        yield each
-        yield from _under(each)
+def _subclasses(model: type[Schema]) -> Iterator[type[Schema]]:
+    for subclass in model.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)

@@ -77,29 +77,29 @@ export interface ArtefactDetail {
   createdAt: string;
 }
 
-/** The owner cancelled the job; what was checkpointed is kept. */
+/** The owner has cancelled the job. Its checkpoints and items are kept. */
 export interface Cancelled {
   type: "cancelled";
   stage: string | null;
 }
 
-/** The job has its result; `result` is filled in from the last checkpoint when the event is read. */
+/** The job is completed. `result` is not stored: it is read from the last checkpoint when the event is sent. */
 export interface Complete {
   type: "complete";
   result: Record<string, unknown> | null;
   usage: TokenUsage;
 }
 
-/** First on every connection, never stored, no id: who is served, and where the stream begins. */
+/** The first event of every connection: the job, and where the stream begins. It has no id and is not stored. */
 export interface Connected {
   type: "connected";
   jobId: string;
   pipeline: string;
-  /** events after this one follow */
+  /** the stream sends the events after this id */
   lastEventId: number;
 }
 
-/** Text to add at the end of the text so far. */
+/** Text to append to the text so far. */
 export interface Delta {
   type: "delta";
   text: string;
@@ -127,7 +127,7 @@ export interface ErrorBody {
   retryable: boolean;
 }
 
-/** Machine-readable reason of an error, in HTTP answers, on failed jobs and in `error` events. */
+/** The machine-readable reason of an error: in HTTP responses, on failed jobs and in `error` events. */
 export type ErrorCode =
   | "MALFORMED_REQUEST"
   | "VALIDATION_FAILED"
@@ -171,7 +171,7 @@ export interface ErrorEnvelope {
   meta: Meta;
 }
 
-/** The job failed for good. */
+/** The job has failed: the error, and the ids to quote when you report it. */
 export interface Failed {
   type: "error";
   code: ErrorCode;
@@ -289,13 +289,13 @@ export interface IdeationParameters {
   agentId: string | null;
 }
 
-/** One piece of a long stage's work is finished and stands: a checkpoint inside the stage. Items are told apart by `key` and outlive retries, resets and resumption. A retried attempt goes on from `textLength`: that much of the text belongs to this item and those before it. */
+/** One finished piece of a long stage's work: a checkpoint inside the stage. `key` identifies the item. No retry, reset or resumption removes it. A retried attempt continues after the first `textLength` characters of the text, which belong to this item and the items before it. */
 export interface Item {
   type: "item";
   stage: string;
   key: string;
   data: Record<string, unknown>;
-  /** characters of the text so far that stand with this item */
+  /** how many characters of the text so far are kept with this item */
   textLength: number;
 }
 
@@ -487,7 +487,7 @@ export type PriorityLevel =
   | "high"
   | "critical";
 
-/** How far the whole job is, 0–100; never falls but by a `reset`. */
+/** The progress of the whole job, 0–100. It never falls, except by a `reset`. */
 export interface Progress {
   type: "progress";
   progress: number;
@@ -499,7 +499,7 @@ export interface Ranked {
   reason: string;
 }
 
-/** The text so far is replaced by `text`: a new attempt begins, or the answer is being repaired. */
+/** `text` replaces the text so far, because a new attempt begins or the output is repaired. */
 export interface Reset {
   type: "reset";
   text: string;
@@ -559,7 +559,7 @@ export interface RunSummary {
   runUrl: string;
 }
 
-/** Everything up to this event's id at once, for a watcher who comes later than the log reaches back. */
+/** Everything up to this event's id in one event, for a watcher that needs events that the log no longer has. */
 export interface Snapshot {
   type: "snapshot";
   text: string;
@@ -568,7 +568,7 @@ export interface Snapshot {
   progress: number;
 }
 
-/** A stage begins: `index` of `of`, counted from 1. */
+/** An attempt of a stage begins: stage `index` of `of`, counted from 1. */
 export interface StageStarted {
   type: "stage";
   stage: string;
@@ -635,14 +635,14 @@ export interface Suggestions {
   suggestions: Suggestion[];
 }
 
-/** Model tokens; `cost_usd` is None when the model's price is not known. */
+/** Model tokens and their cost; the cost is null if the price of the model is not known. */
 export interface TokenUsage {
   inputTokens: number;
   outputTokens: number;
   costUsd: number | null;
 }
 
-/** A tool was called by the model, or has answered. */
+/** The model has called a tool, or the tool has finished or failed. */
 export interface Tool {
   type: "tool";
   name: string;

@@ -95,12 +95,18 @@ RETRYABLE = frozenset(
 def _known(error: str) -> tuple[ErrorCode, str] | None:
     kind = getattr(errors, error, None)
     if isinstance(kind, type) and issubclass(kind, MillraceError):
-        return kind.code, (kind.__doc__ or error).splitlines()[0].rstrip(".")
+        return kind.code, _message(kind.__doc__ or error)
     if error == "States.Timeout":
         return ErrorCode.STAGE_TIMEOUT, "the stage took longer than it may"
     if error.startswith(("Lambda.", "Runtime.", "Sandbox.")):
         return ErrorCode.WORKER_LOST, "the worker was lost"
     return None
+
+
+def _message(docstring: str) -> str:
+    """Return the first line of a docstring in the form of a message: lower-case, without a final stop."""
+    first = docstring.splitlines()[0].rstrip(".")
+    return first[0].lower() + first[1:]
 
 
 def _stack_trace(cause: str) -> str | None:

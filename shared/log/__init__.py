@@ -1,1 +1,1 @@
-"""The event log: append events once and in order, read them back without gaps. It knows nothing of jobs."""
+"""The event log: append events once and in order, and read them without gaps. It does not know jobs."""

@@ -1,4 +1,4 @@
-"""Claim the end of a log: the compare-and-append that makes one attempt the writer and stops every earlier one."""
+"""Claim the end of a log: a compare-and-append makes one attempt the writer and stops every earlier attempt."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Events: TypeAlias = tuple[StoredEvent, ...]
 
 
 def raise_if_stopped(tail: LogTail, fence: Fence) -> None:
-    """Raise AttemptStopped if the end of the log shows that `fence` may not write any more."""
+    """Raise AttemptStopped if the end of the log shows that the attempt with `fence` may no longer write."""
     if tail.fence is None:
         return
     if tail.terminal and tail.fence.generation >= fence.generation:
         raise JobEnded("the job has ended")
     if tail.fence > fence:
-        raise AttemptSuperseded("a newer attempt has taken over")
+        raise AttemptSuperseded("a newer attempt has claimed the job")
 
 
 @overload
@@ -57,12 +57,12 @@ def claim(
 ) -> LogTail | None:
     """Append `opening` at the end of the log and return the new end.
 
-    After this append, the next append of every earlier attempt fails. `opening` may be a function of the log's end; it
-    is called again if the log has grown before the append. With `expected`, append only if the log still ends there,
-    and return None if it does not: this saves the read of the end.
+    After this append, the next append of every earlier attempt fails. `opening` can be a function of the log's end:
+    `claim` calls it again if the log grows before the append. With `expected`, append only if the log still ends there,
+    and return None otherwise; this saves reading the end.
 
     Raises:
-        AttemptStopped: `fence` may not write at the end of the log.
+        AttemptStopped: the attempt with `fence` may no longer write.
     """
     if expected is not None:
         return _append_after(log, job_id, fence, _opening_at(expected, opening), expected, at=at)
@@ -74,7 +74,7 @@ def claim(
             continue
         end = log.tail(job_id)
         if end.seq > claimed.seq:
-            # Compaction had removed the batch at this number after the first read, so the append did not collide.
+            # After the first read, another attempt appended, and compaction deleted that batch: no collision.
             raise_if_stopped(end, fence)
             raise AttemptSuperseded("another attempt has appended in the meantime")
         return claimed
@@ -87,7 +87,7 @@ def _opening_at(tail: LogTail, opening: Events | Callable[[LogTail], Opening]) -
 def _append_after(
     log: EventLog, job_id: str, fence: Fence, opening: Opening, tail: LogTail, *, at: Clock
 ) -> LogTail | None:
-    """Append behind `tail`; return None if another batch already has the next number."""
+    """Append after `tail` and return the new end; return None if another batch already has the next number."""
     raise_if_stopped(tail, fence)
     events = opening.events
     batch = Batch(tail.seq + 1, events, fence, at(), tail.log_bytes + text_bytes(events), opening.cursor)

@@ -1,4 +1,4 @@
-"""Keep a log bounded: fold its older events into a snapshot and drop them."""
+"""Keep a log bounded: store a snapshot of its older events and delete those events."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from shared.log.transcript import Transcript
 
 
 def compact(log: EventLog, job_id: str, log_bytes: int) -> LogSnapshot | None:
-    """Fold all but the newest batch into a snapshot, drop what it covers, and answer it.
+    """Store a snapshot of all events except the newest batch, delete those events, and return the snapshot.
 
-    Folding a prefix of the log gives the same snapshot whoever does it, and however often.
+    Return the stored snapshot, or None, if there is nothing to add to it. `log_bytes` is the size of the log's text.
+    The snapshot is a function of the events, so attempts that compact the same log store the same snapshot.
     """
-    standing = log.snapshot(job_id)
+    stored = log.snapshot(job_id)
     transcript = Transcript()
-    if standing is not None:
-        transcript = Transcript.of_snapshot(standing)
+    if stored is not None:
+        transcript = Transcript.of_snapshot(stored)
     entries = log.read(job_id, after=transcript.seq)
     for entry in entries:
         if entry.seq != transcript.seq + 1 or entry.first == entries[-1].first:
             break
         transcript.apply(entry.seq, entry.event)
-    if transcript.seq == (standing.seq if standing else 0):
-        return standing
+    if transcript.seq == (stored.seq if stored else 0):
+        return stored
     items = tuple(transcript.items.values())
     snapshot = LogSnapshot(transcript.seq, transcript.text, transcript.stage, transcript.progress, log_bytes, items)
     log.compact(job_id, snapshot)

@@ -1,8 +1,9 @@
-"""The event log of a job: appended in order, without gaps, by whoever may still write.
+"""The event log of a job: attempts append events in order and without gaps, and only the newest attempt may write.
 
-An append names the sequence number it expects to be next (*compare and append*). Losing that race is how an attempt
-learns that another has taken over or that the job has ended; there are no locks. Several events can share one append:
-they become one item, keyed by its first number, so two writers who agree on where the log ends always collide.
+An append names the sequence number that it expects to be next (*compare and append*). If that number is taken, the
+attempt knows that another attempt has superseded it or that the job has ended; there are no locks. One append can hold
+several events: they become one DynamoDB item, whose key is the first number, so two writers that expect the same end of
+the log always collide.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from shared.log.events import TERMINAL, Delta, Item, Reset, StoredEvent
 from shared.log.fence import Fence
 
 MAX_BATCH = 4
-"""The most events one append may hold: how far before a given number its item can begin."""
+"""Maximum events in one append. A reader that needs event n looks for batches from n - MAX_BATCH + 1 on."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """An event at its place: `seq` counts from 1; `first` is where its batch begins; `at` is the time of the append."""
+    """A stored event: its sequence number `seq`, from 1; the `first` number of its batch; the time of its append."""
 
     seq: int
     first: int
@@ -31,15 +32,18 @@ class LogEntry:
 
     @property
     def terminal(self) -> bool:
+        """Whether the event ends a generation of the job."""
         return self.event.type in TERMINAL
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One append: `events` take the numbers from `first` on. `log_bytes` is the size of the log's text with them.
+    """One append: `events` get the sequence numbers from `first` on.
 
-    `cursor` is where the model's running response stands after this text, if that can be resumed: stored with the text
-    it belongs to, so that the two cannot disagree.
+    `log_bytes` is the number of bytes of text and items in the log after this append.
+
+    `cursor` is the position in the model's running response after this text, or None if an attempt cannot re-attach to
+    the response. The batch stores it together with the text, so that the two always agree.
     """
 
     first: int
@@ -55,12 +59,13 @@ class Batch:
 
     @property
     def last(self) -> int:
+        """Return the sequence number of the last event."""
         return self.first + len(self.events) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class LogTail:
-    """Where the log ends. An empty log ends at 0, written by nobody."""
+    """The end of a log: its last sequence number, and the fields of its last batch. An empty log ends at 0."""
 
     seq: int = 0
     log_bytes: int = 0
@@ -71,7 +76,7 @@ class LogTail:
 
 @dataclass(frozen=True, slots=True)
 class LogSnapshot:
-    """Everything up to and including `seq`, folded."""
+    """Everything up to and including event `seq` in one record. `log_bytes` is the log's size when it was compacted."""
 
     seq: int
     text: str
@@ -83,36 +88,41 @@ class LogSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class LogBounds:
-    """How much of a log is kept as single events before the older ones are folded into a snapshot."""
+    """How many events, and bytes of text and items, a log may gain after a snapshot before it is compacted again."""
 
     max_events: int = 1000
     max_bytes: int = 262_144
 
 
 class SequenceTaken(Exception):
-    """Another append already holds this place."""
+    """Another batch already has this sequence number."""
 
 
 class EventLog(Protocol):
-    """Where logs are kept. Nothing here judges who may write: `LogWriter` does."""
+    """Store the logs of all jobs. `LogWriter` decides whether an attempt may write; this port does not."""
 
     def append(self, job_id: str, batch: Batch) -> None:
-        """Store the batch; raise SequenceTaken when its first number is taken by another batch."""
+        """Store the batch. Raises SequenceTaken if another batch has its first sequence number."""
 
     def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
-        """The stored entries beyond `after`, in order; may start beyond a gap, and lags unless it is `consistent`."""
+        """Return the stored entries after number `after`, in order.
+
+        The first entry may have a higher number than `after + 1`, because compaction has deleted events. Without
+        `consistent`, the newest entries may be missing.
+        """
 
     def tail(self, job_id: str) -> LogTail:
-        """Where the log ends, as of now."""
+        """Return the end of the log, strongly consistent."""
 
     def snapshot(self, job_id: str) -> LogSnapshot | None:
-        """The newest snapshot, as of now."""
+        """Return the newest snapshot, strongly consistent; None if there is none."""
 
     def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
-        """Store the snapshot unless a newer one stands, then drop what it covers.
+        """Store the snapshot unless a newer one is stored, then delete the batches that it covers.
 
-        Kept are the newest batch, where the log ends, and the first batch of every fence: it holds the place at which
-        whoever wrote before would go on, so that however late it tries, it finds its place taken.
+        Two kinds of batches stay. The newest batch is the end of the log. The first batch of every fence has the
+        sequence number at which the attempt before it would append next: however late that attempt appends, the number
+        is taken.
         """
 
 

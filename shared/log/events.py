@@ -1,4 +1,4 @@
-"""The events of a job: what the log stores and what the stream sends."""
+"""The events of a job: those that the log stores and those that the stream sends."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from shared.schema import Schema, adapter_of
 
 
 class Connected(Schema):
-    """First on every connection, never stored, no id: who is served, and where the stream begins."""
+    """The first event of every connection: the job, and where the stream begins. It has no id and is not stored."""
 
     type: Literal["connected"] = "connected"
     job_id: str
     pipeline: str
-    last_event_id: int = Field(description="events after this one follow")
+    last_event_id: int = Field(description="the stream sends the events after this id")
 
 
 class StageStarted(Schema):
-    """A stage begins: `index` of `of`, counted from 1."""
+    """An attempt of a stage begins: stage `index` of `of`, counted from 1."""
 
     type: Literal["stage"] = "stage"
     stage: str
@@ -31,21 +31,21 @@ class StageStarted(Schema):
 
 
 class Progress(Schema):
-    """How far the whole job is, 0–100; never falls but by a `reset`."""
+    """The progress of the whole job, 0–100. It never falls, except by a `reset`."""
 
     type: Literal["progress"] = "progress"
     progress: float = Field(ge=0, le=100)
 
 
 class Delta(Schema):
-    """Text to add at the end of the text so far."""
+    """Text to append to the text so far."""
 
     type: Literal["delta"] = "delta"
     text: str
 
 
 class Tool(Schema):
-    """A tool was called by the model, or has answered."""
+    """The model has called a tool, or the tool has finished or failed."""
 
     type: Literal["tool"] = "tool"
     name: str
@@ -54,21 +54,21 @@ class Tool(Schema):
 
 
 class Item(Schema):
-    """One piece of a long stage's work is finished and stands: a checkpoint inside the stage.
+    """One finished piece of a long stage's work: a checkpoint inside the stage.
 
-    Items are told apart by `key` and outlive retries, resets and resumption. A retried attempt goes on from
-    `textLength`: that much of the text belongs to this item and those before it.
+    `key` identifies the item. No retry, reset or resumption removes it. A retried attempt continues after the first
+    `textLength` characters of the text, which belong to this item and the items before it.
     """
 
     type: Literal["item"] = "item"
     stage: str
     key: str
     data: dict[str, Any]
-    text_length: int = Field(ge=0, description="characters of the text so far that stand with this item")
+    text_length: int = Field(ge=0, description="how many characters of the text so far are kept with this item")
 
 
 class Reset(Schema):
-    """The text so far is replaced by `text`: a new attempt begins, or the answer is being repaired."""
+    """`text` replaces the text so far, because a new attempt begins or the output is repaired."""
 
     type: Literal["reset"] = "reset"
     text: str
@@ -80,7 +80,7 @@ class Reset(Schema):
 
 
 class Snapshot(Schema):
-    """Everything up to this event's id at once, for a watcher who comes later than the log reaches back."""
+    """Everything up to this event's id in one event, for a watcher that needs events that the log no longer has."""
 
     type: Literal["snapshot"] = "snapshot"
     text: str
@@ -90,7 +90,7 @@ class Snapshot(Schema):
 
 
 class Complete(Schema):
-    """The job has its result; `result` is filled in from the last checkpoint when the event is read."""
+    """The job is completed. `result` is not stored: it is read from the last checkpoint when the event is sent."""
 
     type: Literal["complete"] = "complete"
     result: dict[str, Any] | None = None
@@ -98,7 +98,7 @@ class Complete(Schema):
 
 
 class Failed(Schema):
-    """The job failed for good."""
+    """The job has failed: the error, and the ids to quote when you report it."""
 
     type: Literal["error"] = "error"
     code: ErrorCode
@@ -112,7 +112,7 @@ class Failed(Schema):
 
 
 class Cancelled(Schema):
-    """The owner cancelled the job; what was checkpointed is kept."""
+    """The owner has cancelled the job. Its checkpoints and items are kept."""
 
     type: Literal["cancelled"] = "cancelled"
     stage: str | None = None
@@ -121,11 +121,16 @@ class Cancelled(Schema):
 StoredEvent = Annotated[
     StageStarted | Progress | Delta | Tool | Item | Reset | Complete | Failed | Cancelled, Field(discriminator="type")
 ]
+"""An event that the log stores."""
+
 StreamEvent = Annotated[
     Connected | StageStarted | Progress | Delta | Tool | Item | Reset | Snapshot | Complete | Failed | Cancelled,
     Field(discriminator="type"),
 ]
+"""An event that the stream sends."""
+
 TERMINAL = frozenset({"complete", "error", "cancelled"})
+"""The types of terminal events: each ends a generation of the job."""
 
 STORED_EVENTS: TypeAdapter[tuple[StoredEvent, ...]] = adapter_of(tuple[StoredEvent, ...])
 STREAM_EVENT: TypeAdapter[StreamEvent] = adapter_of(StreamEvent)

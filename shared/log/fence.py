@@ -1,4 +1,4 @@
-"""Fencing tokens: which of two attempts at a job may still write."""
+"""Fencing tokens: decide which of two attempts at a job may write."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fence:
-    """The rank of one attempt; a later one compares greater.
+    """The rank of one attempt: the fence of a later attempt compares greater.
 
-    Step Functions hands every attempt its own `generation` (execution of the job), `stage` (place of the state in the
-    pipeline, from 0) and `retry` (of that state), so an attempt that starts late still carries the rank it was given
-    and cannot overtake its successor. `nonce` tells a repeat of the same write from another attempt of the same rank.
+    Step Functions gives every attempt its `generation` (execution of the job, from 1), `stage` (index of the stage in
+    the pipeline, from 0) and `retry` (of the stage, from 0). An attempt that starts late still has the rank it was
+    given, so it cannot supersede its successor. `nonce` is random: it distinguishes a repeat of the same write from a
+    write of another attempt with the same rank.
     """
 
     generation: int
@@ -22,22 +23,25 @@ class Fence:
 
     @classmethod
     def of_attempt(cls, *, generation: int, stage: int, retry: int) -> Fence:
+        """Return the fence of one attempt, with a new nonce."""
         return cls(generation, stage, retry, secrets.token_hex(4))
 
     @classmethod
     def of_resumption(cls, generation: int) -> Fence:
-        """Above the generation before, below every attempt of this one."""
+        """Return the fence of a resumption: above the generation before, below every attempt of `generation`."""
         return cls(generation, 0, 0, "")
 
     @property
     def is_resumption(self) -> bool:
+        """Whether a resumption has this fence, not an attempt."""
         return not self.nonce
 
     @classmethod
     def parse(cls, text: str) -> Fence:
+        """Return the fence that `str(fence)` wrote."""
         generation, stage, retry, nonce = text.split(".")
         return cls(int(generation), int(stage), int(retry), nonce)
 
     def __str__(self) -> str:
-        """Sorts as text exactly as the fence sorts: DynamoDB conditions compare strings."""
+        """Return a text that sorts in the same order as the fence, because DynamoDB conditions compare strings."""
         return f"{self.generation:05d}.{self.stage:03d}.{self.retry:03d}.{self.nonce}"

@@ -1,4 +1,4 @@
-"""Decide when a reader polls the log again: few polls, and little delay."""
+"""Decide when a reader polls the log again: with few polls and little delay."""
 
 from __future__ import annotations
 
@@ -10,77 +10,87 @@ from shared.log.reader import Frame
 from shared.log.writer import COALESCE_SECONDS
 
 SHORTEST_WAIT = 0.025
+"""Shortest wait, in seconds, when no delta is due."""
+
 LONGEST_WAIT = 0.25
+"""Longest wait, in seconds, when no delta is due."""
+
 EARLY_POLL_SECONDS = 0.002
-"""Seconds before a delta is due at which it is first looked for."""
+"""Poll this long before a delta is due, so that the estimate of its delay can fall."""
 
 REPEAT_POLL_SECONDS = 0.006
-"""Seconds between two looks from then on."""
+"""Poll again after this long if a delta that is due is not visible yet."""
 
 
 class Pace:
-    """When to look again.
+    """Compute the time until the next poll from what the earlier polls found.
 
-    The writer appends one coalescing interval apart and says when, so the next delta is due an interval after that, as
-    much later as deltas are visible at the soonest. The first look for it is a little early: the estimate moves down to
-    the truth, until a look is too early and is repeated 6 ms later. That is one and a half looks per delta, each seen
-    3 ms late on average, and what came late once does not delay what follows. In silence, a tenth of its length so
-    far: a watcher who has waited a second is told at most a tenth of a second late.
+    While text flows, the writer appends a delta every COALESCE_SECONDS, and each entry has the time of its append. So
+    the next delta is due one interval after the newest append, plus the shortest observed time from an append until it
+    is visible. The first poll is 2 ms early: the estimate falls until a poll finds nothing, and then polls repeat every
+    6 ms. This makes one and a half polls per delta and sees each delta 3 ms late on average. One late delta does not
+    delay the deltas after it.
+
+    While no text flows, the wait is a tenth of the time since the last event: after one second of silence, a watcher
+    gets the next event at most a tenth of a second late.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._found_at = monotonic()
-        self._asked_at: float | None = None
+        self._polled_at: float | None = None
         self._delta_due: float | None = None
         self._visible_after: float | None = None
-        self._uncertain = 0.0
-        self._look_seconds = 0.0
+        self._uncertainty = 0.0
+        self._poll_seconds = 0.0
 
     @property
     def silence(self) -> float:
-        """Seconds since something was found."""
+        """Return the seconds since a poll last found an event."""
         return self._monotonic() - self._found_at
 
-    def record_poll(self, frames: list[Frame], asked_at: float, written_at: float = 0.0) -> None:
-        """Take in what a look that began at `asked_at` has found, and how long it took.
+    def record_poll(self, frames: list[Frame], polled_at: float, written_at: float = 0.0) -> None:
+        """Record a poll that began at `polled_at` (monotonic seconds), has just returned, and found `frames`.
 
-        `written_at` is the time of the newest append that was found, on any clock that runs as fast as ours.
+        `written_at` is the time of the newest append among them, in seconds of any clock that runs as fast as ours.
         """
         now = self._monotonic()
-        self._look_seconds = now - asked_at
-        waited = COALESCE_SECONDS if self._asked_at is None else asked_at - self._asked_at
-        self._asked_at = asked_at
+        self._poll_seconds = now - polled_at
+        waited = COALESCE_SECONDS if self._polled_at is None else polled_at - self._polled_at
+        self._polled_at = polled_at
         if not frames:
             return
         self._found_at = now
-        flowing = isinstance(frames[-1].event, Delta) or (len(frames) > 1 and isinstance(frames[-2].event, Delta))
-        if not flowing:
+        text_flows = isinstance(frames[-1].event, Delta) or (len(frames) > 1 and isinstance(frames[-2].event, Delta))
+        if not text_flows:
             self._delta_due = None
             return
-        visible_after = self._estimate(asked_at - written_at, waited)
+        visible_after = self._estimate(polled_at - written_at, waited)
         self._delta_due = written_at + COALESCE_SECONDS + visible_after - EARLY_POLL_SECONDS
 
     def _estimate(self, seen_after: float, waited: float) -> float:
-        """From an append to where it can be seen, on our two clocks: what it took this time, if that was not late."""
+        """Return the estimated time from an append on the writer's clock until it is visible on ours.
+
+        `seen_after` is that time for the newest append, plus the time until this poll found it.
+        """
         if self._visible_after is None:
-            # It came at some time in the wait before this look, or before we came.
-            self._uncertain = min(waited, COALESCE_SECONDS)
-            self._visible_after = seen_after - self._uncertain
+            # The delta became visible at an unknown time between the two polls, or before the first poll.
+            self._uncertainty = min(waited, COALESCE_SECONDS)
+            self._visible_after = seen_after - self._uncertainty
         else:
-            # Once late is chance; late again and again is a writer with another clock.
-            most = self._visible_after + max(REPEAT_POLL_SECONDS, self._uncertain)
-            self._uncertain = 2 * (most - self._visible_after) if seen_after > most else 0.0
-            self._visible_after = min(seen_after, most)
+            # One late delta is chance. Several in a row mean another writer, whose clock differs: raise the limit.
+            limit = self._visible_after + max(REPEAT_POLL_SECONDS, self._uncertainty)
+            self._uncertainty = 2 * (limit - self._visible_after) if seen_after > limit else 0.0
+            self._visible_after = min(seen_after, limit)
         return self._visible_after
 
     def next_wait(self) -> float:
-        """Seconds until the next look."""
+        """Return the seconds to wait before the next poll."""
         if self._delta_due is not None:
             until_due = self._delta_due - self._monotonic()
             if until_due > 0:
                 return until_due
             if self.silence < 1.5 * COALESCE_SECONDS:
-                # A database that takes its time is busy: asking faster than it answers would only keep it so.
-                return max(REPEAT_POLL_SECONDS, self._look_seconds)
+                # A slow poll means a busy database. Polling faster than it responds would keep it busy.
+                return max(REPEAT_POLL_SECONDS, self._poll_seconds)
         return min(LONGEST_WAIT, max(SHORTEST_WAIT, self.silence / 10))

@@ -11,65 +11,73 @@ from shared.log.transcript import Transcript
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event for a watcher; `id` is its number in the log."""
+    """One event for a watcher; `id` is its sequence number."""
 
     id: int
     event: StreamEvent
 
     @property
     def terminal(self) -> bool:
+        """Whether the event ends a generation of the job."""
         return self.event.type in TERMINAL
 
 
 class LogReader:
-    """A place in one job's log. Hands out every event beyond it once, in order, or a snapshot of what is gone."""
+    """Read one job's log after a sequence number: each event once and in order.
+
+    If compaction has deleted the next events, the reader returns the snapshot that covers them.
+    """
 
     def __init__(self, log: EventLog, job_id: str, *, after: int = 0, consistent: bool = False) -> None:
         self._log = log
         self._job_id = job_id
         self._consistent = consistent
         self.position = after
+        """The sequence number of the last event that was returned."""
         self.written_at = 0.0
-        """When the newest append that was handed out was made, in Unix seconds by its writer's clock."""
+        """The time of the newest append that was returned, in Unix seconds of the writer's clock."""
 
     def poll(self) -> list[Frame]:
-        """What has come since the last call."""
+        """Return the events that are new since the last call.
+
+        The first poll of a resumed job's log from the start returns one snapshot for all earlier generations.
+        """
         from_the_start = self.position == 0
         frames: list[Frame] = []
         for entry in self._log.read(self._job_id, after=self.position, consistent=self._consistent):
             if entry.seq > self.position + 1:
-                frames.extend(self._across_gap())
+                frames.extend(self._snapshot_over_gap())
             if entry.seq == self.position + 1:
                 self.position = entry.seq
                 self.written_at = entry.at.timestamp()
                 frames.append(Frame(entry.seq, entry.event))
             elif entry.seq > self.position:
-                break  # a read that lags may show a gap; the next one fills it
-        return _without_earlier_ends(frames) if from_the_start else frames
+                break  # an eventually consistent read can miss events; the next poll finds them
+        return _merge_earlier_generations(frames) if from_the_start else frames
 
-    def _across_gap(self) -> list[Frame]:
-        """What covers the missing events, if anything does."""
+    def _snapshot_over_gap(self) -> list[Frame]:
+        """Return the snapshot that covers the missing events, or nothing if there is none."""
         snapshot = self._log.snapshot(self._job_id)
         if snapshot is None or snapshot.seq <= self.position:
             return []
         self.position = snapshot.seq
-        whole = Transcript.of_snapshot(snapshot).as_snapshot()
-        return [Frame(snapshot.seq, whole)]
+        return [Frame(snapshot.seq, Transcript.of_snapshot(snapshot).as_snapshot())]
 
 
-def _without_earlier_ends(frames: list[Frame]) -> list[Frame]:
-    """For a newcomer to a resumed job: one snapshot in place of everything up to the end it was resumed from."""
-    ends = [place for place, frame in enumerate(frames[:-1]) if frame.terminal]
-    if not ends:
+def _merge_earlier_generations(frames: list[Frame]) -> list[Frame]:
+    """Replace everything up to the terminal event before the last resumption by one snapshot."""
+    terminal_indexes = [index for index, frame in enumerate(frames[:-1]) if frame.terminal]
+    if not terminal_indexes:
         return frames
+    start = terminal_indexes[-1] + 1
     transcript = Transcript()
-    for frame in frames[: ends[-1] + 1]:
+    for frame in frames[:start]:
         transcript.apply(frame.id, frame.event)
-    return [Frame(transcript.seq, transcript.as_snapshot()), *frames[ends[-1] + 1 :]]
+    return [Frame(transcript.seq, transcript.as_snapshot()), *frames[start:]]
 
 
 def read_transcript(log: EventLog, job_id: str, *, consistent: bool = False) -> Transcript:
-    """What the job's log adds up to."""
+    """Read the job's whole log and return its transcript."""
     transcript = Transcript()
     for frame in LogReader(log, job_id, consistent=consistent).poll():
         transcript.apply(frame.id, frame.event)

@@ -1,4 +1,4 @@
-"""What the events of a job add up to: the text, stage and progress a watcher should see."""
+"""Compute what the events of a log amount to: text, items, stage and progress."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from shared.log.events import TERMINAL, Delta, Item, Progress, Reset, Snapshot, 
 
 @dataclass(slots=True)
 class Transcript:
-    """The fold over a job's events; `seq` is the last one folded in (0 before the first)."""
+    """The state after the events up to `seq`, which is 0 before the first event.
+
+    `ended` is the terminal event if it is the last event; a resumption clears it.
+    """
 
     seq: int = 0
     stage: str | None = None
@@ -22,29 +25,31 @@ class Transcript:
 
     @classmethod
     def of_snapshot(cls, snapshot: LogSnapshot) -> Transcript:
+        """Return the transcript that a snapshot stores."""
         return cls(snapshot.seq, snapshot.stage, snapshot.progress, None, _by_key(snapshot.items), [snapshot.text])
 
     @property
     def text(self) -> str:
+        """Return the text so far."""
         if len(self._parts) > 1:
             self._parts = ["".join(self._parts)]
         return self._parts[0] if self._parts else ""
 
     def as_snapshot(self) -> Snapshot:
-        """Everything so far as one event."""
+        """Return everything so far as one event."""
         return Snapshot(text=self.text, items=tuple(self.items.values()), stage=self.stage, progress=self.progress)
 
     def items_of(self, stage: str) -> dict[str, Item]:
-        """The items of one stage, in the order they came."""
+        """Return the items of one stage by key, in log order."""
         return {key: item for key, item in self.items.items() if item.stage == stage}
 
     def text_up_to_last_item(self, stage: str) -> str | None:
-        """The text that stands with the stage's items; None when it has none."""
+        """Return the text that belongs to the stage's items, or None if the stage has no item."""
         last = next((item for item in reversed(self.items.values()) if item.stage == stage), None)
         return None if last is None else self.text[: last.text_length]
 
     def apply(self, seq: int, event: StreamEvent) -> None:
-        """Fold in the event at `seq`. Events at or before the last one folded are ignored: seen is seen."""
+        """Apply the event with number `seq`. Ignore it if it was applied before."""
         if seq <= self.seq:
             return
         self.seq = seq

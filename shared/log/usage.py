@@ -1,4 +1,4 @@
-"""What a job used: model tokens and what they cost."""
+"""Count the model tokens that a job uses, and their cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared.schema import Schema
 
 
 class TokenUsage(Schema):
-    """Model tokens; `cost_usd` is None when the model's price is not known."""
+    """Model tokens and their cost; the cost is null if the price of the model is not known."""
 
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
@@ -16,9 +16,11 @@ class TokenUsage(Schema):
 
     @property
     def total_tokens(self) -> int:
+        """Return the sum of input and output tokens."""
         return self.input_tokens + self.output_tokens
 
     def __add__(self, other: TokenUsage) -> TokenUsage:
+        """Return the sum; its cost adds the known costs and is None if neither is known."""
         costs = [usage.cost_usd for usage in (self, other) if usage.cost_usd is not None]
         return TokenUsage(
             input_tokens=self.input_tokens + other.input_tokens,

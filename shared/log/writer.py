@@ -1,4 +1,4 @@
-"""Writing to a job's log: one attempt's claim on it, its coalesced deltas, and its bound."""
+"""Write to a job's log for one attempt: collect text, append it at most every 100 ms, compact the log."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from shared.log.events import Delta, Item, Progress, Reset, StoredEvent
 from shared.log.fence import Fence
 
 COALESCE_SECONDS = 0.1
-"""At most one write of deltas per this long (row C6)."""
+"""Shortest time between two appends of text, in seconds."""
 
 STOP_CHECK_SECONDS = 0.5
-"""How long an attempt may stay unaware, while it has nothing to write, that it has been stopped."""
+"""Seconds without new text after which the writer checks whether its attempt was stopped."""
 
 MAX_DELTA_CHARS = 48_000
-"""Longest text of one event: still fits an item when every character takes six bytes."""
+"""Longest text of one event: with six bytes per character it still fits into one DynamoDB item of 400 kB."""
 
 MAX_ITEM_BYTES = 64_000
-"""Largest item: fits beside the longest delta. What is larger belongs into the bucket, and its key into the item."""
+"""Largest item: it fits beside the longest delta. Store larger data in the bucket and put its key into the item."""
 
 T = TypeVar("T")
 
 
 class LogWriter:
-    """One attempt's pen: text is buffered and written at most every 100 ms, the first and the last piece at once.
+    """Buffer one attempt's text and append it to the log at most every 100 ms; the first and last text at once.
 
-    Only the holder of the end of the log can write: the first append that finds its place taken raises AttemptStopped,
-    out of whatever the attempt is doing (`run`). `check_job` is asked while there is nothing to write.
+    If a newer attempt has claimed the log, the next append finds its sequence number taken: it raises AttemptStopped,
+    and `write_while` cancels the attempt's work. The writer calls `check_job` before it compacts the log and while it
+    has nothing to append. `check_job` raises AttemptStopped if the job has ended or a newer attempt has claimed it.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class LogWriter:
         self._bounds = bounds
         self._check_job = check_job
         self._compacted: LogSnapshot | None = None
-        self._standing = [text]
+        self._written = [text]
         self._buffered: list[str] = []
         self._cursor = self._written_cursor = tail.cursor
         self._progress = self._written_progress = progress
@@ -67,21 +68,23 @@ class LogWriter:
 
     @property
     def tail(self) -> LogTail:
+        """Return the end of the log after this writer's last append."""
         return self._tail
 
     @property
     def text(self) -> str:
-        """The stream's text with everything given so far."""
-        return "".join((*self._standing, *self._buffered))
+        """Return the log's text, with the text that is not appended yet."""
+        return "".join((*self._written, *self._buffered))
 
     @property
     def progress(self) -> float:
+        """Return the job's progress (0–100), also if it is not appended yet."""
         return self._progress
 
     def write(self, text: str, *, cursor: str | None = None) -> None:
-        """Add text to the stream; it is on its way within 100 ms.
+        """Buffer text, to be appended within 100 ms.
 
-        `cursor`: where the model's response stands after this text, stored with it; see `Batch`.
+        `cursor` is the position in the model's response after this text; it is stored with the text (see `Batch`).
         """
         self._cursor = cursor
         if text:
@@ -89,112 +92,119 @@ class LogWriter:
             self._wake.set()
 
     async def store_cursor(self, cursor: str) -> None:
-        """Store where the model's response stands, at once: it goes on even if this attempt does not."""
+        """Append the position in the model's response at once.
+
+        The provider continues the response even if this attempt fails, and the next attempt needs the cursor to
+        re-attach.
+        """
         self._cursor = cursor
         async with self._writing:
             self._written_cursor = cursor
-            await self._append((self._moved(),))
+            await self._append((self._progress_event(),))
 
     def report_progress(self, progress: float) -> None:
-        """Set the job's progress (0–100); travels with the next write, and never falls."""
+        """Set the job's progress (0–100), to be appended with the next text. A lower value changes nothing."""
         self._progress = max(self._progress, round(min(100.0, progress), 1))
 
     async def append(self, *events: StoredEvent) -> None:
-        """Write what is buffered and then these events, at once."""
+        """Append the buffered text and then these events, at once."""
         async with self._writing:
-            await self._write_buffered()
-            for begin in range(0, len(events), MAX_BATCH):
-                await self._append(events[begin : begin + MAX_BATCH])
-            await self._keep_bounded()
+            await self._append_buffered()
+            for start in range(0, len(events), MAX_BATCH):
+                await self._append(events[start : start + MAX_BATCH])
+            await self._compact_if_needed()
 
     async def append_item(self, stage: str, key: str, data: dict[str, Any]) -> None:
-        """Write what is buffered and an item that stands with it, in one append. Raises ValueError when too large."""
+        """Append the buffered text together with an item. Raises ValueError if it is larger than MAX_ITEM_BYTES."""
         item = Item(stage=stage, key=key, data=data, text_length=len(self.text))
         if text_bytes((item,)) > MAX_ITEM_BYTES:
-            raise ValueError(f"an item may have {MAX_ITEM_BYTES} bytes at most")
+            raise ValueError(f"the item is too large; an item may have at most {MAX_ITEM_BYTES} bytes")
         async with self._writing:
-            await self._write_buffered(item)
-            await self._keep_bounded()
+            await self._append_buffered(item)
+            await self._compact_if_needed()
 
     async def reset(self, event: Reset) -> None:
-        """Replace the stream's text, dropping what is buffered."""
+        """Append `event`, which replaces the log's text, and discard the text that is buffered now."""
         async with self._writing:
             head, rest = event.text[:MAX_DELTA_CHARS], event.text[MAX_DELTA_CHARS:]
-            dropped = len(self._buffered)
+            discarded = len(self._buffered)
             self._written_cursor = None
             await self._append((event.model_copy(update={"text": head}),))
-            del self._buffered[:dropped]
+            del self._buffered[:discarded]
             self._cursor = self._written_cursor = None
-            self._standing = [head]
+            self._written = [head]
             self._progress = self._written_progress = event.progress
             self.write(rest)
 
     async def flush(self) -> None:
-        """Write what is buffered, and the progress if it has moved."""
+        """Append the buffered text, and the progress if it has changed."""
         async with self._writing:
-            await self._write_buffered()
+            await self._append_buffered()
             if self._progress != self._written_progress:
-                await self._append((self._moved(),))
+                await self._append((self._progress_event(),))
 
     async def write_while(self, work: Awaitable[T]) -> T:
-        """Do the work while its text is being written; end it as soon as this attempt may write no more."""
+        """Run `work`, append the text that it writes meanwhile, and return its result.
+
+        Raises AttemptStopped, and cancels `work`, as soon as the attempt may no longer write.
+        """
         worker = asyncio.ensure_future(work)
-        pump = asyncio.create_task(self._pump())
+        appender = asyncio.create_task(self._append_in_background())
         try:
-            await asyncio.wait({worker, pump}, return_when=asyncio.FIRST_COMPLETED)
-            if pump.done():
-                pump.result()
+            await asyncio.wait({worker, appender}, return_when=asyncio.FIRST_COMPLETED)
+            if appender.done():
+                appender.result()
             result = await worker
             await self.flush()
         except AttemptStopped:
             raise
         except Exception:
-            # What the model said before it failed has been paid for: the watcher may see it, the retry resets it.
+            # The model's output so far is paid for, so show it to watchers. The retry resets it.
             await self.flush()
             raise
         else:
             return result
         finally:
-            # A cancelled append would still reach the log, unknown to this writer: wait for the one under way.
+            # A cancelled append would still reach the log, but the writer would not know it. So wait for it first.
             async with self._writing:
-                pump.cancel()
+                appender.cancel()
             worker.cancel()
-            await asyncio.gather(pump, worker, return_exceptions=True)
+            await asyncio.gather(appender, worker, return_exceptions=True)
 
-    async def _pump(self) -> None:
+    async def _append_in_background(self) -> None:
         while True:
             try:
-                # Not `wait_for`: before Python 3.12 it can swallow the cancellation that ends this task.
+                # Not asyncio.wait_for: before Python 3.12 it can swallow the cancellation that ends this task.
                 async with asyncio.timeout(STOP_CHECK_SECONDS):
                     await self._wake.wait()
             except TimeoutError:
                 await asyncio.to_thread(self._check_job)
                 continue
             self._wake.clear()
-            began = time.monotonic()
+            started_at = time.monotonic()
             async with self._writing:
-                await self._write_buffered()
-                await self._keep_bounded()
-            await asyncio.sleep(max(0.0, began + COALESCE_SECONDS - time.monotonic()))
+                await self._append_buffered()
+                await self._compact_if_needed()
+            await asyncio.sleep(max(0.0, started_at + COALESCE_SECONDS - time.monotonic()))
 
-    async def _write_buffered(self, *item: Item) -> None:
-        # What is added while this is being written waits for the next time; what could not be written stays buffered.
+    async def _append_buffered(self, *item: Item) -> None:
+        # Text that arrives during an append waits for the next one. Text whose append fails stays buffered.
         text = "".join(self._buffered)
-        parts = [text[begin : begin + MAX_DELTA_CHARS] for begin in range(0, len(text), MAX_DELTA_CHARS)]
+        parts = [text[start : start + MAX_DELTA_CHARS] for start in range(0, len(text), MAX_DELTA_CHARS)]
         self._buffered[:] = parts
         cursor = self._cursor
-        for place, part in enumerate(parts):
-            # Only behind its last piece is the text as far as the cursor says.
-            self._written_cursor = cursor if place == len(parts) - 1 else None
-            moved = (self._moved(),) if self._progress != self._written_progress else ()
-            last = item if place == len(parts) - 1 else ()
-            await self._append((Delta(text=part), *moved, *last))
-            self._standing.append(self._buffered.pop(0))
+        for index, part in enumerate(parts):
+            # The cursor is valid only after the last part, so store it with that part only.
+            self._written_cursor = cursor if index == len(parts) - 1 else None
+            progress = (self._progress_event(),) if self._progress != self._written_progress else ()
+            last = item if index == len(parts) - 1 else ()
+            await self._append((Delta(text=part), *progress, *last))
+            self._written.append(self._buffered.pop(0))
         if item and not parts:
             self._written_cursor = cursor
             await self._append(item)
 
-    def _moved(self) -> Progress:
+    def _progress_event(self) -> Progress:
         return Progress(progress=self._progress)
 
     async def _append(self, events: tuple[StoredEvent, ...]) -> None:
@@ -204,21 +214,21 @@ class LogWriter:
             await asyncio.to_thread(self._log.append, self._job_id, batch)
         except SequenceTaken:
             raise_if_stopped(await asyncio.to_thread(self._log.tail, self._job_id), self._fence)
-            # Our own append, whose answer was lost: what it held is in the log, but this writer has lost its place.
-            raise StorageUnavailable("the end of the log was lost") from None
+            # The batch there is this writer's own: an append succeeded, but its response was lost.
+            raise StorageUnavailable("the response to an append was lost") from None
         self._tail = LogTail(batch.last, size, self._fence)
         self._written_progress = next(
             (event.progress for event in events if isinstance(event, Progress)), self._written_progress
         )
 
-    async def _keep_bounded(self) -> None:
+    async def _compact_if_needed(self) -> None:
         covered = self._compacted or LogSnapshot(0, "", None, 0)
         if (
             self._tail.seq - covered.seq < self._bounds.max_events
             and self._tail.log_bytes - covered.log_bytes < self._bounds.max_bytes
         ):
             return
-        # Only who holds the job compacts: a successor between its look at the log's end and its first append must find
-        # that place as it is.
+        # A newer attempt may have read the end of the log and not appended yet. Compacting now could delete the batch
+        # that its append must collide with, so compact only if no newer attempt has claimed the job.
         await asyncio.to_thread(self._check_job)
         self._compacted = await asyncio.to_thread(compact, self._log, self._job_id, self._tail.log_bytes)

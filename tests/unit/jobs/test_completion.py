@@ -186,7 +186,7 @@ class TestClassifying:
     def test_what_another_attempt_noted_is_not_taken_for_the_reason(self, change: dict[str, Any]) -> None:
         noted = Fault(code=ErrorCode.MODEL_REFUSED, message="refused: violence", stage="draft", attempt=2)
         job = a_job(**{"stage": "draft", "attempt": 2, "last_fault": noted, **change})
-        assert fault_of(job, caught("ModelRefused")).message == "The model declined to answer"
+        assert fault_of(job, caught("ModelRefused")).message == "the model declined the request"
 
     def test_the_stack_trace_is_kept_apart_from_the_message(self) -> None:
         cause = caught("KeyError", errorType="KeyError", errorMessage="secret", stackTrace=["frame 1\n", "frame 2\n"])

@@ -453,7 +453,7 @@ class TestLostAppends:
             stream.write("mine and more")
             await asyncio.Event().wait()
 
-        with pytest.raises(StorageUnavailable, match="the end of the log was lost"):
+        with pytest.raises(StorageUnavailable, match="the response to an append was lost"):
             run(stream, work)
         assert text_of(log) == "mine"
 
