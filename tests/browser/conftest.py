@@ -51,7 +51,7 @@ def new_tab(browser: Browser) -> Iterator[Callable[[], Tab]]:
 
     yield open_tab
     context.close()
-    found = [said for tab in tabs for said in [*tab.unexpected(), *tab.flaws]]
+    found = [each for tab in tabs for each in [*tab.unexpected(), *tab.flaws]]
     assert not found, "\n".join(found)
 
 

@@ -37,7 +37,7 @@ class Tab:
 
     def unexpected(self) -> list[str]:
         """Return the complaints that the test does not expect."""
-        return [said for said in self.complaints if not any(each.search(said) for each in self._expected)]
+        return [found for found in self.complaints if not any(each.search(found) for each in self._expected)]
 
     def picture(self, name: str) -> None:
         """Save a screenshot of the whole page."""

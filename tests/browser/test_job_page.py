@@ -153,12 +153,12 @@ def test_a_job_of_an_unknown_pipeline_has_its_own_name_and_its_result_as_json(co
     user.ended(job_id)
     result = {"lines": ["An old silent pond"]}
 
-    def answer(route: Route) -> None:
+    def respond(route: Route) -> None:
         envelope = route.fetch().json()
         envelope["data"] |= {"pipeline": "haiku", "input": {"topic": "ponds"}, "result": result}
         route.fulfill(json=envelope)
 
-    console.page.route(f"{user.stack.api_url}/jobs/{job_id}", answer)
+    console.page.route(f"{user.stack.api_url}/jobs/{job_id}", respond)
     console.job(job_id)
     expect(console.page.get_by_role("heading", level=1)).to_have_text("Haiku")
     shown = console.page.get_by_role("region", name="Result as JSON")

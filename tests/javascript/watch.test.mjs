@@ -336,10 +336,10 @@ test("the watch fetches the end of a job that ended while it was disconnected", 
 });
 
 test("only events during the watch have a time, and the first stage has the job's start", async () => {
-  const begun = (id, stage, index) => frame(id, { type: "stage", stage, index, of: 2, attempt: 1 });
+  const started = (id, stage, index) => frame(id, { type: "stage", stage, index, of: 2, attempt: 1 });
   const { watch } = watching([
     success({ ...DETAIL, lastEventId: 3, startedAt: "2026-01-01T00:00:00Z" }),
-    stream([CONNECTED, begun(1, "one", 1), delta(2, "a"), begun(3, "two", 2), begun(4, "three", 3), complete(5)]),
+    stream([CONNECTED, started(1, "one", 1), delta(2, "a"), started(3, "two", 2), started(4, "three", 3), complete(5)]),
   ]);
 
   await watch.connect("job_1");
@@ -367,8 +367,8 @@ test("cancelling calls the API, and the stream reports the end", async () => {
 });
 
 test("cancelling while the job is being created cancels it as soon as it has an id", async () => {
-  let answer;
-  const created = new Promise((resolve) => (answer = resolve));
+  let respond;
+  const created = new Promise((resolve) => (respond = resolve));
   const { watch, requests, millrace } = watching([
     () => created,
     success({ ...JOB, status: "cancelled" }),
@@ -378,7 +378,7 @@ test("cancelling while the job is being created cancels it as soon as it has an 
   await watch.cancel();
   assert.equal(watch.state, "creating");
 
-  answer(success(JOB, 202));
+  respond(success(JOB, 202));
   await ended;
 
   assert.equal(watch.state, "cancelled");
