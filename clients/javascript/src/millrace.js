@@ -24,6 +24,7 @@ export { LIVE } from "./millrace/states.js";
 export { EMPTY_VIEW, fold, viewOf } from "./millrace/view.js";
 export { problemOf } from "./millrace/watch.js";
 
+// As `export { Watch } from`, TypeScript's compiler would drop the import from the declarations, which use its type.
 export { Watch };
 
 /**
