@@ -1,1 +1,1 @@
-"""Chat models: the port, and the adapter for OpenAI-compatible endpoints."""
+"""Call chat models: the port, and the adapters for OpenAI-compatible endpoints."""

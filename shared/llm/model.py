@@ -1,4 +1,4 @@
-"""The port to a chat model: a request in, text deltas and one finish out."""
+"""Define the port to a chat model: a request goes in; text deltas and one finish come out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from shared.log.usage import TokenUsage
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """One message of a prompt."""
+
     role: Literal["system", "user", "assistant"]
     content: str
 
 
 @dataclass(frozen=True, slots=True)
 class OutputSchema:
-    """The JSON Schema the answer has to fit; `name` is what the provider calls it."""
+    """The JSON Schema that the output must match; `name` is the schema's name in the request to the provider."""
 
     name: str
     schema: dict[str, Any]
@@ -25,10 +27,13 @@ class OutputSchema:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One call. `model` is the provider's id; `temperature` 0–2; `max_output_tokens` None leaves it to the provider.
+    """One call of a model.
 
-    `resume_from` is a cursor that an earlier call for the same request gave: no new response is started, the running
-    (or ended) one goes on after that place.
+    `model` is the provider's id of the model. `temperature` is from 0 to 2. If `temperature` or `max_output_tokens` is
+    None, the provider's default applies.
+
+    `resume_from` is a cursor from an earlier call with the same request. If it is set, no new response is started: the
+    call re-attaches to the earlier response, running or ended, and reads what follows the cursor.
     """
 
     model: str
@@ -41,10 +46,10 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The provider has accepted the response and goes on with it alone; `cursor` is the place before any text.
+    """The provider has started a response and continues it even if the connection ends.
 
-    Comes first, before the model has said anything, and only where a response can be resumed; a resumed one does not
-    start again.
+    `cursor` is the position before any text. `Started` is the first piece, before any output, and is only yielded for a
+    response that a later call can re-attach to. A call that re-attaches does not yield it.
     """
 
     cursor: str
@@ -52,7 +57,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A piece of the answer. `cursor`: the place after it, opaque; None where a response cannot be resumed."""
+    """A part of the output. `cursor` is the position after it; None if no later call can re-attach to the response."""
 
     text: str
     cursor: str | None = None
@@ -60,40 +65,41 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of an answer. `truncated`: the provider stopped at its output limit."""
+    """The end of the output. `truncated` is true if the provider stopped at the output limit."""
 
     usage: TokenUsage
     truncated: bool = False
 
 
 Piece = Started | TextDelta | Finished
+"""What `ChatModel.stream` yields."""
 
 
 class ResponseGone(Exception):
-    """There is nothing to go on with at `resume_from`; the text says whether it is unknown, failed or was cancelled.
+    """The response at `resume_from` cannot be read any further: it is unknown, failed or was cancelled.
 
-    Outside the tree of `shared/errors.py`, because it is for the caller alone: that drops the cursor and the text it
-    has, and asks again without one. Neither Step Functions nor an owner should ever see it.
+    The stage catches it, drops the cursor and the text so far, and calls the model again. It is not in the tree of
+    `shared/errors.py`, because neither Step Functions nor an owner may see it.
     """
 
 
 class ChatModel(Protocol):
-    """A streaming chat model.
+    """A chat model that streams its output."""
 
-    `stream` yields `Started` where the response can be resumed, `TextDelta`s as they come, and exactly one `Finished`
-    last. It raises the model faults of `shared/errors.py` (ModelRateLimited, ModelTimeout, ModelUnavailable,
-    ModelDisconnected, ModelRefused, ModelRejectedRequest), ResponseGone when the request has a `resume_from`, and
-    nothing else.
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
+        """Yield `Started` if later calls can re-attach to the response, then `TextDelta`s, and one `Finished` at last.
 
-    Closing the iterator leaves the call. Without cursors that ends it at the provider too. A response with cursors
-    goes on there, and is paid for: after leaving, failing or crashing, either resume it or `cancel` it.
-    """
+        Closing the iterator ends the call. A response without cursors then ends at the provider, too. A response with
+        cursors continues there and is billed, so either re-attach to it or `cancel` it.
 
-    def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]: ...
+        Raises: ModelRateLimited, ModelTimeout, ModelUnavailable, ModelDisconnected, ModelRefused, ModelRejectedRequest;
+        ResponseGone, if the request has a `resume_from`. Nothing else.
+        """
+        ...
 
     async def cancel(self, cursor: str) -> None:
-        """End the response that `cursor` belongs to at the provider; nothing happens if it has ended or is unknown.
+        """End the response of `cursor` at the provider. Do nothing if the response has ended or is unknown.
 
-        Raises the transient model faults when the provider cannot be asked, and ModelRejectedRequest.
+        Raises: the transient model faults, if the provider does not respond; ModelRejectedRequest.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a model's tokens cost, as the deployment states it in `MODEL_PRICES`."""
+"""Read what a model's tokens cost from the setting `MODEL_PRICES`."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ _TOKENS_PER_PRICE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class ModelPrice:
-    """USD per million tokens."""
+    """The price of a model's input and output, in USD per million tokens."""
 
     input: float
     output: float
 
     def cost_usd(self, *, input_tokens: int, output_tokens: int) -> float:
+        """Return the price of these tokens in USD."""
         return (input_tokens * self.input + output_tokens * self.output) / _TOKENS_PER_PRICE
 
 
 def parse_model_prices(text: str) -> dict[str, ModelPrice]:
-    """Read `{"<model>": {"input": USD per million tokens, "output": …}}`; blank means no prices are known.
+    """Parse `{"<model>": {"input": <USD per million tokens>, "output": …}}`; return no prices if the text is blank.
 
-    Raises ValueError, naming the model and the field that is wrong.
+    Raises: ValueError, which names the model and the field that is not valid.
     """
     if not text.strip():
         return {}
     try:
         prices = json.loads(text)
     except ValueError as error:
-        raise ValueError(f"MODEL_PRICES is not JSON: {error}") from error
+        raise ValueError(f"MODEL_PRICES is not valid JSON: {error}") from error
     if not isinstance(prices, dict):
         raise ValueError("MODEL_PRICES must be a JSON object of model names")  # noqa: TRY004 - settings report ValueError
     return {model: _parse_price(model, price) for model, price in prices.items()}

@@ -1,4 +1,4 @@
-"""A provider's server-sent events, decoded from bytes as they arrive, whatever they mean."""
+"""Decode a provider's server-sent events from bytes as they arrive, without knowledge of what the events mean."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from shared.llm.model import ResponseGone
 
 
 class EventDecoder(ABC):
-    """Feed it bytes as they arrive; it does no I/O. Subclasses know what the events say.
+    """Decodes the bytes that `feed` receives; it does no I/O. A subclass knows the events of one API.
 
-    Plain `json.loads` on each event instead of the SDK's models: see docs/decisions/0003-openai-raw-stream.md.
+    Each event is read with `json.loads` instead of the SDK's models: see docs/decisions/0003-openai-raw-stream.md.
+    `events` counts the events so far, `done` is true after the last one, and `fault` is set after an error event.
     """
 
     def __init__(self) -> None:
@@ -29,20 +30,20 @@ class EventDecoder(ABC):
 
     @property
     @abstractmethod
-    def whole(self) -> bool:
-        """The provider has declared the answer finished: it stands, however its connection then ends."""
+    def complete(self) -> bool:
+        """Whether the provider has declared the output finished. If so, it is valid however the connection ends."""
 
     @property
     @abstractmethod
     def truncated(self) -> bool:
-        """The provider stopped at its output limit."""
+        """Whether the provider stopped at the output limit."""
 
     @abstractmethod
     def _take(self, event: dict[str, Any]) -> None:
-        """Take one event. What is not of the shape it must have fails here, where it counts as damage."""
+        """Read one event. An exception for an unexpected shape is allowed: the caller turns it into a fault."""
 
     def feed(self, data: bytes) -> str:
-        """Decode one read and return the text in it; after an error event `fault` is set and the rest is ignored."""
+        """Decode the bytes of one read, and return the text in them. Drop bytes after the last event or a fault."""
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
@@ -52,7 +53,7 @@ class EventDecoder(ABC):
         return self._new_text()
 
     def end(self) -> str:
-        """The connection has ended: decode what came without a final line break or blank line."""
+        """Decode an event that the end of the connection left without its blank line, and return the text in it."""
         return self.feed(b"\n\n")
 
     def _new_text(self) -> str:
@@ -82,11 +83,11 @@ class EventDecoder(ABC):
             if isinstance(document, dict):
                 take(document)
         except (ValueError, TypeError, AttributeError, LookupError):
-            # Not JSON, or not of the shape it must have: looking is cheaper than checking every level of every event.
-            self.fault = ModelDisconnected("The model's stream is damaged.")
+            # Not JSON, or not the expected shape. To catch this is cheaper than to check every level of every event.
+            self.fault = ModelDisconnected("the model's stream could not be decoded")
 
 
 def count_of(usage: Any, field: str) -> int:
-    """A number of tokens as a provider reports it; what makes no sense counts as 0."""
+    """Return a number of tokens that the provider reports; 0 if it is missing or not a positive integer."""
     value = usage.get(field) if isinstance(usage, Mapping) else None
     return value if isinstance(value, int) and value > 0 else 0

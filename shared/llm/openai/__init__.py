@@ -1,1 +1,1 @@
-"""Adapters for endpoints that speak OpenAI's protocol: chat completions and responses."""
+"""Call endpoints that speak OpenAI's protocol, by the Chat Completions API or the Responses API."""

@@ -1,4 +1,4 @@
-"""The chat model over any OpenAI-compatible endpoint's chat completions, streamed through the openai SDK's client."""
+"""Call a chat model by the Chat Completions API of any OpenAI-compatible endpoint, with the openai SDK's client."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from shared.llm.model import ChatModel, Finished, ModelRequest, ResponseGone, TextDelta
-from shared.llm.openai.chat_stream import AnswerDecoder
+from shared.llm.openai.chat_stream import ChatDecoder
 from shared.llm.openai.endpoint import OpenAIEndpoint, schema_parameters
 
 
 class OpenAIChatModel(OpenAIEndpoint, ChatModel):
-    """Close the iterator of `stream` (`contextlib.aclosing`) when leaving early: that ends the call at the provider.
+    """The ChatModel on the Chat Completions API.
 
-    A chat completion lives and dies with its connection: its pieces carry no cursor, and there is nothing to resume.
+    A chat completion ends with its connection, so its pieces have no cursor and no later call can re-attach. To end the
+    call early, close the iterator of `stream` (`contextlib.aclosing`).
     """
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | Finished, None]:
         if request.resume_from is not None:
-            raise ResponseGone("A chat completion does not outlive its connection.")
-        decoder = AnswerDecoder()
+            raise ResponseGone("a chat completion ends with its connection")
+        decoder = ChatDecoder()
         parameters = _parameters(request)
         async with contextlib.aclosing(
             self._read(
@@ -34,7 +35,7 @@ class OpenAIChatModel(OpenAIEndpoint, ChatModel):
         yield self._finished(request.model, decoder)
 
     async def cancel(self, cursor: str) -> None:
-        """Nothing to do: closing the iterator has ended the call."""
+        """Do nothing, because closing the iterator has ended the call already."""
 
 
 def _parameters(request: ModelRequest) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def _parameters(request: ModelRequest) -> dict[str, Any]:
     if request.temperature is not None:
         parameters["temperature"] = request.temperature
     if request.max_output_tokens is not None:
-        # Not `max_tokens`: OpenAI's reasoning models reject it.
+        # OpenAI's reasoning models reject `max_tokens`.
         parameters["max_completion_tokens"] = request.max_output_tokens
     if request.output_schema is not None:
         parameters["response_format"] = {

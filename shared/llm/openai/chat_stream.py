@@ -1,4 +1,4 @@
-"""The bytes of a streamed chat completion, decoded: text, usage, and how the answer ended."""
+"""Decode the bytes of a streamed chat completion: its text, its usage and how it ended."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from shared.llm.openai.faults import fault_in_stream, refusal
 from shared.llm.sse_decoder import EventDecoder, count_of
 
 
-class AnswerDecoder(EventDecoder):
-    """Of one chat completion. Its last event is `[DONE]`; only `finish_reason` makes it whole."""
+class ChatDecoder(EventDecoder):
+    """Decodes one chat completion. It is complete only after a `finish_reason`; `[DONE]` alone is not enough."""
 
     def __init__(self) -> None:
         super().__init__()
         self.finish_reason: str | None = None
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         return self.finish_reason is not None
 
     @property
@@ -29,7 +29,7 @@ class AnswerDecoder(EventDecoder):
             return
         usage = event.get("usage")
         if usage:
-            # Some servers count up in every chunk: the last one stands.
+            # Some servers send a running total with every chunk, so the last one counts.
             self.input_tokens = count_of(usage, "prompt_tokens")
             self.output_tokens = count_of(usage, "completion_tokens")
         choices = event.get("choices")
@@ -40,7 +40,7 @@ class AnswerDecoder(EventDecoder):
         delta = choice.get("delta") or {}
         content = delta.get("content")
         if content:
-            self._text.append("" + content)  # what is not text fails here, where it counts as damage
+            self._text.append("" + content)  # a TypeError if it is not text, which becomes a fault
         reason = choice.get("finish_reason")
         if reason:
             self.finish_reason = reason

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint as both of its APIs are called: the client, its timeouts, the reading, the faults."""
+"""Call an OpenAI-compatible endpoint: the client, timeouts, reading and faults that both of its APIs share."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from shared.log.usage import TokenUsage
 if TYPE_CHECKING:
     import openai
 
-# Named here so that OPENAI_BASE_URL reaches a call through settings only, not behind their back through the SDK.
+# The SDK would read OPENAI_BASE_URL itself if no URL were passed. Only the settings may decide on the URL.
 _OPENAI: Final = "https://api.openai.com/v1"
 
-_NO_CONNECTION: Final = "The model provider did not accept the connection in time."
-_NO_TOKEN: Final = "The model sent no token in time."  # noqa: S105 - not that kind of token
-_MISCONFIGURED: Final = "The model client is not configured correctly: check its base URL and key."
+_NO_CONNECTION: Final = "the model provider did not accept the connection in time"
+_NO_TOKEN: Final = "the model sent no token in time"  # noqa: S105 - a token of a model's output, not a credential
+_MISCONFIGURED: Final = "the model client is not configured correctly; check its base URL and its key"
 
 Opening = Callable[["openai.AsyncOpenAI"], contextlib.AbstractAsyncContextManager[Any]]
-"""Asks the client for a raw streaming response."""
+"""A function that sends a request with the client and opens the raw streaming response."""
 
 
 class OpenAIEndpoint:
-    """One per process. It may be used from several threads and, one after another, from several event loops.
+    """One endpoint, for the life of the process. Threads may share it, and event loops may use it one after another.
 
-    `base_url` None means OpenAI itself. `api_key` is asked before every call, so a rotated key is picked up; what it
-    raises passes through unchanged. Timeouts are in seconds; `token_timeout` bounds the wait for the first token and
-    between two tokens. Nothing is retried here: Step Functions owns retries.
+    If `base_url` is None, the endpoint is OpenAI's. `api_key` is called before every model call, so that a rotated key
+    is used at once; its exceptions are not caught. Timeouts are in seconds: `token_timeout` limits the wait for the
+    first token and between two tokens. Nothing is retried here, because Step Functions retries.
     """
 
     def __init__(
@@ -60,11 +60,13 @@ class OpenAIEndpoint:
         self._tls: ssl.SSLContext | None = None
 
     async def _read(self, opening: Opening, decoder: EventDecoder) -> AsyncGenerator[str, None]:
-        """One call, read into `decoder`: yields the text of each read, which may be empty.
+        """Make one call, feed its bytes to `decoder`, and yield the text of each read, which may be empty.
 
-        It ends with the connection, with the answer, or with `decoder.fault`; raises the faults of the connection.
+        It ends when the connection ends, when the output is complete, or when `decoder.fault` is set.
+
+        Raises: the faults of the connection (`provider_faults`).
         """
-        silence = _Silence(limit=self._token_timeout)
+        watchdog = _TokenWatchdog(timeout=self._token_timeout)
         with provider_faults(decoder):
             async with (
                 self._client_for_call() as client,
@@ -75,27 +77,30 @@ class OpenAIEndpoint:
                     yield decoder.feed(data)
                     if decoder.done or decoder.fault is not None:
                         break
-                    silence.check(decoder.events)
-        if not decoder.whole and decoder.fault is None:
+                    watchdog.check(decoder.events)
+        if not decoder.complete and decoder.fault is None:
             yield decoder.end()
 
     def _finished(self, model: str, decoder: EventDecoder) -> Finished:
-        """How an answer ended that is whole. Raises what `decoder` found instead, or ModelDisconnected."""
+        """Return the last piece of a complete output.
+
+        Raises: the fault that `decoder` found; ModelDisconnected, if the output is not complete.
+        """
         if decoder.fault is not None:
             raise decoder.fault
-        # A clean end of the connection is not success: only the provider's own word is.
-        if not decoder.whole:
-            raise ModelDisconnected("The model's stream ended before the answer was complete.")
+        # The end of the connection does not prove that the output is complete. Only the provider's event does.
+        if not decoder.complete:
+            raise ModelDisconnected("the model's stream ended before the output was complete")
         return Finished(usage=self._usage(model, decoder), truncated=decoder.truncated)
 
     @contextlib.asynccontextmanager
     async def _client_for_call(self) -> AsyncIterator[openai.AsyncOpenAI]:
-        """The process's client with a connection of its own for this call.
+        """Yield the process's client with a new connection for this call.
 
-        A pooled connection belongs to the event loop that made it, and dies while Lambda freezes the process between
-        invocations; the next call would take its corpse for a provider's failure.
+        A connection belongs to the event loop that opened it, and it breaks while Lambda freezes the process between
+        invocations. If it were used again, its error would look like a fault of the provider.
         """
-        import httpx2  # noqa: PLC0415 - the two cost half a second of CPU: paid on the first call, not on import
+        import httpx2  # noqa: PLC0415 - the two cost 0.5 s of CPU, which the first call pays and the import does not
         import openai  # noqa: PLC0415
 
         api_key = self._api_key()
@@ -117,11 +122,11 @@ class OpenAIEndpoint:
         )
 
 
-class _Silence:
-    """Notices a provider that sends keep-alive comments and no tokens: those hold the read timeout off for ever."""
+class _TokenWatchdog:
+    """Raises ModelTimeout if a provider sends keep-alive comments but no tokens, which never reach the read timeout."""
 
-    def __init__(self, *, limit: float) -> None:
-        self._limit = limit
+    def __init__(self, *, timeout: float) -> None:
+        self._timeout = timeout
         self._events = 0
         self._since = time.monotonic()
 
@@ -129,21 +134,21 @@ class _Silence:
         now = time.monotonic()
         if events > self._events:
             self._events, self._since = events, now
-        elif now - self._since > self._limit:
+        elif now - self._since > self._timeout:
             raise ModelTimeout(_NO_TOKEN)
 
 
 def schema_parameters(wanted: OutputSchema) -> dict[str, Any]:
-    """What both APIs call a strict JSON Schema; only where they put it differs."""
+    """Return the parameters of a strict JSON Schema, which are the same in both APIs."""
     return {"name": wanted.name, "schema": wanted.schema, "strict": True}
 
 
 @contextlib.contextmanager
 def provider_faults(decoder: EventDecoder | None = None) -> Iterator[None]:
-    """Map what the SDK and its HTTP client raise.
+    """Turn the exceptions of the SDK and of its HTTP client into model faults.
 
-    `from None`, against our habit: the SDK's messages quote the provider's body, and the HTTP client's quote headers;
-    in a logged traceback that would be the prompt or the key.
+    The faults are raised `from None`: the SDK's messages quote the provider's body and the HTTP client's messages quote
+    headers, so a logged traceback would show the prompt or the key.
     """
     import anyio  # noqa: PLC0415 - see _client_for_call
     import httpx2  # noqa: PLC0415
@@ -159,9 +164,9 @@ def provider_faults(decoder: EventDecoder | None = None) -> Iterator[None]:
     except openai.APIConnectionError as error:
         raise _connection_fault(error.__cause__) from None
     except (httpx2.RequestError, ssl.SSLError, anyio.EndOfStream):
-        # What the provider declared finished is whole, however the connection then ended.
-        if decoder is None or not decoder.whole:
-            raise ModelDisconnected("The connection to the model broke off in the middle of the answer.") from None
+        # An output that the provider declared finished is valid, however the connection ended afterwards.
+        if decoder is None or not decoder.complete:
+            raise ModelDisconnected("the connection to the model ended before the output was complete") from None
     except (openai.OpenAIError, httpx2.InvalidURL):
         raise ModelRejectedRequest(_MISCONFIGURED) from None
 
@@ -172,5 +177,5 @@ def _connection_fault(cause: BaseException | None) -> ModelDisconnected | ModelR
     if isinstance(cause, httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):
         return ModelRejectedRequest(_MISCONFIGURED)
     if isinstance(cause, httpx2.ReadError | httpx2.WriteError | httpx2.RemoteProtocolError):
-        return ModelDisconnected("The connection to the model broke off before the answer began.")
-    return ModelUnavailable("The model provider cannot be reached.")
+        return ModelDisconnected("the connection to the model ended before the output began")
+    return ModelUnavailable("the model provider could not be reached")

@@ -1,7 +1,7 @@
-"""What an error of an OpenAI-compatible provider means to us: its status and code in, one fault of our tree out.
+"""Map an error of an OpenAI-compatible provider, by its status and code, to a fault of `shared/errors.py`.
 
-A provider's own words may quote the prompt or the key, so none of them reach a message: it is built from the status and
-from codes known here.
+A provider's message may quote the prompt or the key, so it is never used. Our messages are built from the status and
+from the codes that this module knows.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from shared.errors import (
     ModelUnavailable,
 )
 
-# Content policy: OpenAI ("content_policy_violation", "invalid_prompt", and `openai.types.responses.ResponseError` for
-# its Responses API), Azure ("content_filter"), gateways.
+# Codes of content policies: of OpenAI ("content_policy_violation", "invalid_prompt", and those of
+# `openai.types.responses.ResponseError` in its Responses API), of Azure ("content_filter") and of gateways.
 _REFUSAL_CODES: Final = frozenset({
     "bio_policy",
     "content_filter",
@@ -31,17 +31,17 @@ _REFUSAL_CODES: Final = frozenset({
     "ResponsibleAIPolicyViolation",
 })  # fmt: skip
 
-# Sent as 429, but waiting does not help: https://platform.openai.com/docs/guides/error-codes
+# Codes that come with 429 although a retry cannot help: https://platform.openai.com/docs/guides/error-codes
 _QUOTA_CODES: Final = frozenset({"billing_hard_limit_reached", "billing_not_active", "insufficient_quota"})
 
 _REASONS: Final[Mapping[str, str]] = {
-    "billing_hard_limit_reached": "the account's spending limit is reached",
+    "billing_hard_limit_reached": "the account has reached its spending limit",
     "billing_not_active": "the account's billing is not active",
-    "data_residency_mismatch": "the model may not be used where this account keeps its data",
+    "data_residency_mismatch": "the model is not available in the region where this account keeps its data",
     "context_length_exceeded": "the request is longer than the model accepts",
     "insufficient_quota": "the account's quota is used up",
     "invalid_api_key": "the API key is not accepted",
-    "model_not_found": "the model is unknown or not open to this account",
+    "model_not_found": "the model is unknown or not available to this account",
     "string_above_max_length": "the request is longer than the model accepts",
     "unsupported_parameter": "the model does not support a parameter",
     "unsupported_value": "the model does not support a parameter's value",
@@ -50,12 +50,12 @@ _REASONS: Final[Mapping[str, str]] = {
 _STATUS_REASONS: Final[Mapping[int, str]] = {
     401: "the API key is not accepted",
     402: "the account cannot pay",
-    403: "the account may not do this",
+    403: "the account has no permission for this request",
     404: "the model or the endpoint is unknown",
     413: "the request is too large",
 }
 
-# Fragments of `code` and `type` of errors inside a stream, where no status comes along; the first that fits decides.
+# Parts of the `code` or `type` of an error inside a stream, where errors have no status. The first match decides.
 _FRAGMENTS: Final[tuple[tuple[str, int], ...]] = (
     ("rate_limit", 429),
     ("too_many_requests", 429),
@@ -70,34 +70,35 @@ _FRAGMENTS: Final[tuple[tuple[str, int], ...]] = (
 
 
 def fault_of_status(status: int, error: object = None) -> MillraceError:
-    """Map an HTTP error answer; `error` is the provider's error object when it sent one."""
+    """Return the fault for an HTTP error response; `error` is the provider's error object, if it sent one."""
     code = _code_of(error)
     if code in _REFUSAL_CODES and status < 500:
         return refusal()
     if code in _QUOTA_CODES:
         return _rejection(status, code)
     if status == 429:
-        return ModelRateLimited("The model provider limits the rate of requests (HTTP 429).")
+        return ModelRateLimited("the model provider limits the rate of requests (HTTP 429)")
     if status in {408, 504}:
-        return ModelTimeout(f"The model provider timed out (HTTP {status}).")
-    # 409 is a conflict between concurrent requests at the provider; the SDK's own retries treat it as transient too.
+        return ModelTimeout(f"the model provider timed out (HTTP {status})")
+    # 409 is a conflict between concurrent requests at the provider. The SDK's own retries treat it as transient, too.
     if status >= 500 or status == 409:
-        return ModelUnavailable(f"The model provider is unavailable (HTTP {status}).")
+        return ModelUnavailable(f"the model provider is unavailable (HTTP {status})")
     return _rejection(status, code)
 
 
 def fault_in_stream(error: object) -> MillraceError:
-    """Map an error object that came inside a stream which had begun with 200; unknown ones count as transient."""
+    """Return the fault for an error object inside a stream whose status was 200. An unknown error is transient."""
     return fault_of_status(_status_of(error), error)
 
 
 def refusal() -> ModelRefused:
-    return ModelRefused("The model declined to answer because of its content policy.")
+    """Return the fault for a request that the provider's content policy forbids."""
+    return ModelRefused("the model refused the request because of its content policy; change the input")
 
 
 def _rejection(status: int, code: str) -> ModelRejectedRequest:
     reason = _REASONS.get(code) or _STATUS_REASONS.get(status) or "the request is not valid"
-    return ModelRejectedRequest(f"The model provider rejected the request: {reason} (HTTP {status}).")
+    return ModelRejectedRequest(f"the model provider rejected the request: {reason} (HTTP {status})")
 
 
 def _code_of(error: object) -> str:
@@ -118,7 +119,7 @@ def _status_of(error: object) -> int:
         return 500
     for field in ("status", "status_code", "code"):
         value = error.get(field)
-        # OpenRouter and LiteLLM put the upstream's status into `code`, as a number or as digits.
+        # OpenRouter and LiteLLM send the status of their own provider in `code`, as a number or as digits.
         if isinstance(value, str) and value.isdecimal():
             value = int(value)
         if isinstance(value, int) and 400 <= value <= 599:

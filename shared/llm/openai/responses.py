@@ -1,4 +1,4 @@
-"""The chat model over OpenAI's Responses API in background mode: a response outlives its connection."""
+"""Call a chat model by OpenAI's Responses API in background mode, in which a response outlives its connection."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ from typing import TYPE_CHECKING, Any, Final
 from shared.errors import TransientFault
 from shared.llm.model import ChatModel, Message, ModelRequest, Piece, ResponseGone, Started, TextDelta
 from shared.llm.openai.endpoint import OpenAIEndpoint, provider_faults, schema_parameters
-from shared.llm.openai.responses_stream import Place, ResponseDecoder
+from shared.llm.openai.responses_stream import ResponseDecoder, ResponsePosition
 
 if TYPE_CHECKING:
     import openai
 
-# https://developers.openai.com/api/docs/guides/background polls as often.
+# The interval in the examples of https://developers.openai.com/api/docs/guides/background.
 _POLL_SECONDS: Final = 2.0
 
 _UNKNOWN: Final = frozenset({404, 410})
 
-# Ended already: OpenAI answers 400 where the response is completed (github.com/BerriAI/litellm/pull/39617).
+# The response has ended already: for a completed one OpenAI sends 400 (github.com/BerriAI/litellm/pull/39617).
 _NOTHING_TO_CANCEL: Final = _UNKNOWN | {400, 409}
 
 
 class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
-    """Closing the iterator of `stream` only detaches: the provider goes on until the answer is whole, or `cancel`.
+    """The ChatModel on the Responses API.
 
-    Cursors are `<response id>:<sequence number>:<characters of text so far>`. Where the provider no longer streams a
-    response but still stores it (OpenAI after five minutes), resuming waits for its end and delivers the rest in one
-    piece. See docs/decisions/0007-re-attaching-to-a-running-response.md.
+    If the iterator of `stream` is closed, the provider continues the response until it is complete or cancelled.
+    A cursor is `<response id>:<sequence number>:<characters of text so far>`. If the provider still stores a response
+    but no longer streams it (OpenAI: after five minutes), a call that re-attaches waits until the response has ended
+    and yields the rest as one delta. See docs/decisions/0007-re-attaching-to-a-running-response.md.
     """
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
         if request.resume_from is None:
             decoder = ResponseDecoder()
-            pieces = self._begin(request, decoder)
+            pieces = self._start(request, decoder)
         else:
-            place = Place.parse(request.resume_from)
-            if place is None:
-                raise ResponseGone("The place to go on from is not one of this provider's.")
-            decoder = ResponseDecoder(place)
-            pieces = self._go_on(place, decoder)
+            position = ResponsePosition.parse(request.resume_from)
+            if position is None:
+                raise ResponseGone("the cursor is not one of this provider")
+            decoder = ResponseDecoder(position)
+            pieces = self._reattach(position, decoder)
         async with contextlib.aclosing(pieces):
             async for piece in pieces:
                 yield piece
@@ -51,84 +52,91 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
     async def cancel(self, cursor: str) -> None:
         import openai  # noqa: PLC0415 - see OpenAIEndpoint._client_for_call
 
-        place = Place.parse(cursor)
-        if place is None:
+        position = ResponsePosition.parse(cursor)
+        if position is None:
             return
         with provider_faults():
             async with self._client_for_call() as client:
                 try:
-                    # Nobody waits for tokens here, so the patience for tokens would be too much.
-                    await client.responses.with_raw_response.cancel(place.response_id, timeout=self._connect_timeout)
+                    # This response has no tokens to wait for, so the longer token timeout does not apply.
+                    await client.responses.with_raw_response.cancel(position.response_id, timeout=self._connect_timeout)
                 except openai.APIStatusError as error:
                     if error.status_code not in _NOTHING_TO_CANCEL:
                         raise
 
-    async def _begin(self, request: ModelRequest, decoder: ResponseDecoder) -> AsyncGenerator[Piece, None]:
+    async def _start(self, request: ModelRequest, decoder: ResponseDecoder) -> AsyncGenerator[Piece, None]:
         parameters = _parameters(request)
         started = False
         async with contextlib.aclosing(
             self._read(lambda client: client.responses.with_streaming_response.create(**parameters), decoder)
         ) as texts:
             async for text in texts:
-                if not started and decoder.accepted is not None:
+                if not started and decoder.first_cursor is not None:
                     started = True
-                    yield Started(decoder.accepted)
+                    yield Started(decoder.first_cursor)
                 if text:
                     yield TextDelta(text, decoder.cursor)
 
-    async def _go_on(self, place: Place, decoder: ResponseDecoder) -> AsyncGenerator[Piece, None]:
-        streamed = place.sequence_number is not None
+    async def _reattach(self, position: ResponsePosition, decoder: ResponseDecoder) -> AsyncGenerator[Piece, None]:
+        streamed = position.sequence_number is not None
         try:
-            async with contextlib.aclosing(self._read(lambda client: _attached(client, place), decoder)) as texts:
+            async with contextlib.aclosing(self._read(lambda client: _attached(client, position), decoder)) as texts:
                 async for text in texts:
                     if text:
                         yield TextDelta(text, decoder.cursor)
         except _NotStreamed:
             streamed = False
-        # An end without the provider's word for it is looked up: a cancelled response ends so, and always will.
-        if not decoder.whole and (decoder.fault is None or isinstance(decoder.fault, TransientFault)):
-            text = await self._stored_rest(place.response_id, decoder, wait=not streamed)
+        # The stream of a cancelled response ends without a final event, on every try. So read how it ended.
+        if not decoder.complete and (decoder.fault is None or isinstance(decoder.fault, TransientFault)):
+            text = await self._stored_rest(position.response_id, decoder, wait=not streamed)
             if text:
                 yield TextDelta(text, decoder.cursor)
 
     async def _stored_rest(self, response_id: str, decoder: ResponseDecoder, *, wait: bool) -> str:
-        """The text of an ended response that was not delivered yet; with `wait`, its end is waited for.
+        """Return the text of an ended response that the stream did not deliver; if `wait`, wait until it has ended.
 
-        The wait has no limit of its own: the provider ends a response, and the stage's timeout ends the stage.
+        The wait needs no timeout, because the provider ends every response and the stage's timeout ends the stage.
         """
         with provider_faults():
             async with self._client_for_call() as client:
                 while True:
-                    async with _known(), client.responses.with_streaming_response.retrieve(response_id) as response:
-                        text = decoder.take_stored(await response.read())
-                    if not wait or decoder.whole or decoder.fault is not None:
+                    async with (
+                        _unknown_as_gone(),
+                        client.responses.with_streaming_response.retrieve(response_id) as found,
+                    ):
+                        text = decoder.read_stored(await found.read())
+                    if not wait or decoder.complete or decoder.fault is not None:
                         return text
                     await asyncio.sleep(_POLL_SECONDS)
 
 
 class _NotStreamed(Exception):
-    """The provider does not stream this response (any more); it may still store it."""
+    """The provider does not stream the response, or no longer; it may still store it."""
 
 
 @contextlib.asynccontextmanager
-async def _attached(client: openai.AsyncOpenAI, place: Place) -> AsyncIterator[Any]:
-    """The raw stream of a response after `place`. Raises ResponseGone and _NotStreamed."""
+async def _attached(client: openai.AsyncOpenAI, position: ResponsePosition) -> AsyncIterator[Any]:
+    """Yield the raw stream of a response after `position`.
+
+    Raises: ResponseGone, _NotStreamed.
+    """
     import openai  # noqa: PLC0415 - see OpenAIEndpoint._client_for_call
 
-    if place.sequence_number is None:
-        raise _NotStreamed("This place is not in the stream.")
+    if position.sequence_number is None:
+        raise _NotStreamed("the position is not in the stream")
     attaching = client.responses.with_streaming_response.retrieve(
-        place.response_id, stream=True, starting_after=place.sequence_number
+        position.response_id, stream=True, starting_after=position.sequence_number
     )
     try:
-        async with _known(), attaching as response:
+        async with _unknown_as_gone(), attaching as response:
             yield response
     except openai.BadRequestError:
-        raise _NotStreamed("The provider does not stream this response any more.") from None
+        raise _NotStreamed("the provider no longer streams the response") from None
 
 
 @contextlib.asynccontextmanager
-async def _known() -> AsyncIterator[None]:
+async def _unknown_as_gone() -> AsyncIterator[None]:
+    """Raise ResponseGone if the provider does not know the response."""
     import openai  # noqa: PLC0415 - see OpenAIEndpoint._client_for_call
 
     try:
@@ -136,7 +144,7 @@ async def _known() -> AsyncIterator[None]:
     except openai.APIStatusError as error:
         if error.status_code not in _UNKNOWN:
             raise
-        raise ResponseGone("The provider does not know the response any more.") from None
+        raise ResponseGone("the provider does not know the response") from None
 
 
 def _parameters(request: ModelRequest) -> dict[str, Any]:
@@ -145,7 +153,7 @@ def _parameters(request: ModelRequest) -> dict[str, Any]:
         **_prompt(request.messages),
         "stream": True,
         "background": True,
-        # Background mode keeps a response for about ten minutes; stored, it can be resumed for as long as a job lives.
+        # Without `store`, a background response is kept for about ten minutes. Stored, it is kept longer than any job.
         "store": True,
     }
     if request.temperature is not None:
@@ -158,7 +166,7 @@ def _parameters(request: ModelRequest) -> dict[str, Any]:
 
 
 def _prompt(messages: tuple[Message, ...]) -> dict[str, Any]:
-    """The system messages at the front are the instructions; what stands between others keeps its place."""
+    """Send the system messages before the first other message as `instructions`, and the rest, in order, as `input`."""
     system = list(itertools.takewhile(lambda message: message.role == "system", messages))
     others = messages[len(system) :]
     if not (system and others):

@@ -1,4 +1,4 @@
-"""The bytes of a streamed response of OpenAI's Responses API, decoded: text, usage, its place, and how it ended."""
+"""Decode the bytes of a streamed response of OpenAI's Responses API: text, usage, position and how it ended."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from shared.llm.sse_decoder import EventDecoder, count_of
 
 _ENDED: Final = frozenset({"completed", "incomplete", "failed", "cancelled"})
 
-# They say that the connection lives, not that the model does. OpenAI sends them also before a response has its id.
+# Events that show that the connection is open, not that the model works. OpenAI sends them even before a response has
+# its id.
 _KEEP_ALIVE: Final = frozenset({"keepalive", "ping"})
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place in a response: after event `sequence_number`, with `length` characters of its text delivered.
+class ResponsePosition:
+    """A position in a response: after event `sequence_number` and after `length` characters of its text.
 
-    The number is what the provider resumes by. The length is for what it no longer streams but still stores; a place
-    whose number is None was taken from there and can only be gone on from there.
+    The stream continues after the sequence number. The length is for a response that the provider still stores but no
+    longer streams: `sequence_number` is None if the text was read from there, and then the stream has no such position.
     """
 
     response_id: str
@@ -34,7 +35,7 @@ class Place:
 
     @classmethod
     def parse(cls, cursor: str) -> Self | None:
-        """None for what is not a place."""
+        """Return the position of a cursor; None if the text is not a cursor of this API."""
         identity, _, numbers = cursor.partition(":")
         number, _, length = numbers.partition(":")
         if not (identity and length.isdecimal() and (number.isdecimal() or not number)):
@@ -43,27 +44,27 @@ class Place:
 
 
 class ResponseDecoder(EventDecoder):
-    """Of one response, from its beginning or, with `resumed_from`, from that place on."""
+    """Decodes one response, from its beginning or after the position at which a call re-attaches."""
 
-    def __init__(self, resumed_from: Place | None = None) -> None:
+    def __init__(self, reattached_at: ResponsePosition | None = None) -> None:
         super().__init__()
-        self.accepted: str | None = None
-        """The cursor before any text, once the provider has given the response its id."""
-        self._resumed = resumed_from is not None
-        self._whole = False
+        self.first_cursor: str | None = None
+        """The cursor before any text; None until the provider has sent the response's id."""
+        self._reattached = reattached_at is not None
+        self._complete = False
         self._truncated = False
         self._id: str | None = None
         self._number: int | None = None
         self._length = 0
         self._seen_before = -1
-        if resumed_from is not None:
-            self._id, self._number = resumed_from.response_id, resumed_from.sequence_number
-            self._length = resumed_from.length
+        if reattached_at is not None:
+            self._id, self._number = reattached_at.response_id, reattached_at.sequence_number
+            self._length = reattached_at.length
             self._seen_before = -1 if self._number is None else self._number
 
     @property
-    def whole(self) -> bool:
-        return self._whole
+    def complete(self) -> bool:
+        return self._complete
 
     @property
     def truncated(self) -> bool:
@@ -71,16 +72,16 @@ class ResponseDecoder(EventDecoder):
 
     @property
     def cursor(self) -> str | None:
-        """The place after everything taken so far; None from a server that does not number its events."""
-        if self._id is None or (self._number is None and not self._whole):
+        """The position after everything that was read so far; None if the server does not number its events."""
+        if self._id is None or (self._number is None and not self._complete):
             return None
-        return str(Place(self._id, self._number, self._length))
+        return str(ResponsePosition(self._id, self._number, self._length))
 
-    def take_stored(self, payload: bytes) -> str:
-        """Take the response as the provider stores it, and return the text not seen yet once it has ended.
+    def read_stored(self, payload: bytes) -> str:
+        """Read the response as the provider stores it, and return the text that was not read before.
 
-        That it has ended shows in `whole` or `fault`; while it has not, nothing changes: what it holds then has no
-        place in the stream.
+        If the response has ended, `complete` or `fault` is set. If not, nothing is read, because the text of a running
+        response has no position in its stream.
         """
         self._take_json(payload, self._take_stored)
         return self._new_text()
@@ -91,7 +92,7 @@ class ResponseDecoder(EventDecoder):
             return
         self.fault = None
         if status in {"completed", "incomplete"} and len(_text_of(response)) < self._length:
-            self.fault = ResponseGone("The provider does not keep the response's text.")
+            self.fault = ResponseGone("the provider does not keep the response's text")
             return
         self._number = None
         self._end(status, response)
@@ -107,14 +108,14 @@ class ResponseDecoder(EventDecoder):
         number = event.get("sequence_number")
         if isinstance(number, int):
             if number <= self._seen_before:
-                return  # a server that replays from the start
+                return  # the server sends all events again, from the start
             self._number = number
         self._take_new(str(kind), event)
 
     def _take_new(self, kind: str, event: dict[str, Any]) -> None:
         match kind:
             case "response.output_text.delta":
-                text = "" + event["delta"]  # what is not text fails here, where it counts as damage
+                text = "" + event["delta"]  # a TypeError if it is not text, which becomes a fault
                 self._text.append(text)
                 self._length += len(text)
             case "response.created" | "response.queued" | "response.in_progress":
@@ -127,32 +128,32 @@ class ResponseDecoder(EventDecoder):
     def _accept(self, response: dict[str, Any]) -> None:
         if self._id is None:
             self._id = "" + response["id"]
-            self.accepted = self.cursor
+            self.first_cursor = self.cursor
 
     def _end(self, status: str, response: dict[str, Any]) -> None:
         usage = response.get("usage")
         self.input_tokens, self.output_tokens = count_of(usage, "input_tokens"), count_of(usage, "output_tokens")
         if status == "failed":
             fault = fault_in_stream(response.get("error"))
-            # Re-attaching shows the same failure again: what is worth another attempt is worth it from the start.
-            self.fault = _gone("failed") if self._resumed and fault.retryable else fault
+            # To re-attach again would show the same failure again, so a retry must start a new response.
+            self.fault = _gone("failed") if self._reattached and fault.retryable else fault
         elif status == "cancelled":
             self.fault = (
-                _gone("was cancelled") if self._resumed else ModelDisconnected("The model's response was cancelled.")
+                _gone("was cancelled") if self._reattached else ModelDisconnected("the model's response was cancelled")
             )
         elif _is_refusal(response):
             self.fault = refusal()
         else:
-            # What the stream left out, or had sent before we came.
+            # The text that the stream did not deliver.
             rest = _text_of(response)[self._length :]
             self._text.append(rest)
             self._length += len(rest)
-            self._whole = self.done = True
+            self._complete = self.done = True
             self._truncated = status == "incomplete"
 
 
 def _gone(how: str) -> ResponseGone:
-    return ResponseGone(f"The response to go on with {how} at the provider.")
+    return ResponseGone(f"the response {how} at the provider")
 
 
 def _contents(response: dict[str, Any]) -> list[dict[str, Any]]:

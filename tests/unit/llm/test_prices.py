@@ -22,7 +22,7 @@ def test_no_prices_at_all_are_fine(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("{", "MODEL_PRICES is not JSON"),
+        ("{", "MODEL_PRICES is not valid JSON"),
         ("[]", "MODEL_PRICES must be a JSON object"),
         ('{"m": 3}', "m must be"),
         ('{"m": {"input": 1}}', "m must be"),
