@@ -13,29 +13,12 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent, connect_sse
 
 from local.stack import LocalStack
+from tests.apps.suggestions.requests import FIELDS
 
 T = TypeVar("T")
 TERMINAL = {"complete", "error", "cancelled"}
-FIELDS = {"pageOrComponent": "Checkout page", "featureType": "enhancement", "priorityLevel": "high"}
-WISH: dict[str, Any] = {
-    "platform": "mobile game",
-    "genrePaths": [["Puzzle"], ["Fiction", "Mystery", "Cozy"]],
-    "genreProportions": [30, 70],
-    "ideaCount": 10,
-}
-"""Three puzzles and seven cozy mysteries."""
 AT_ONCE = "token_ms=0, first_token_ms=0"
 """Script of a model that loses no time."""
-
-
-def brainstorming(script: str = AT_ONCE) -> dict[str, Any]:
-    """The input of a job about ten ideas, whose model behaves as scripted; no two have the same prompt."""
-    return {
-        "platform": f"mobile game {uuid.uuid4().hex}",
-        "genrePaths": [["Fiction", "Mystery"], ["Sport"], ["Music"]],
-        "genreProportions": [50, 30, 20],
-        "requirements": f"Playable in two minutes. [[script: {script}]]",
-    }
 
 
 def wait_until(condition: Callable[[], T], *, timeout: float = 15) -> T:
@@ -136,25 +119,6 @@ class ApiUser:
         page = f"Page {uuid.uuid4().hex}"
         answer = self.create(pageOrComponent=page, additionalContext=f"[[script: {script}]]")
         return str(data_of(answer, 202)["jobId"])
-
-    def new_run(self, script: str = AT_ONCE, **fields: Any) -> dict[str, Any]:
-        """What `POST /ideations` answers for a run whose model behaves as scripted."""
-        asked = f"For {uuid.uuid4().hex} [[script: {script}]]"
-        return data_of(self.api.post("/ideations", json={**WISH, "requirements": asked, **fields}), 202)
-
-    def run(self, run_id: str) -> dict[str, Any]:
-        return data_of(self.api.get(f"/ideations/{run_id}"))
-
-    def finished_run(self, script: str = AT_ONCE, **fields: Any) -> dict[str, Any]:
-        """The run, once its job has ended."""
-        created = self.new_run(script, **fields)
-        self.ended(created["jobId"])
-        return self.run(created["runId"])
-
-    def new_ideation(self, script: str = AT_ONCE, **fields: Any) -> str:
-        """The id of a brainstorming job whose model behaves as scripted."""
-        body = {"pipeline": "ideation", "input": {**brainstorming(script), **fields}}
-        return str(data_of(self.api.post("/jobs", json=body), 202)["jobId"])
 
     def job(self, job_id: str) -> dict[str, Any]:
         return data_of(self.api.get(f"/jobs/{job_id}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
 import time
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.stack import LocalStack
+from tests.apps.suggestions.requests import output_of
 from tests.bench.watched_job import BEHAVIOUR, TOKENS, WatchedJob, percentile, watch_job
 
 WATCHERS = 2
@@ -23,33 +23,6 @@ PEERS_CHARACTERS = TOKENS * 21
 
 TOKEN_BYTES, TOKEN_MS = 25, 5
 """Five kilobytes a second, so that a longer output takes as much longer as it is."""
-
-
-def answer_of(kilobytes: int) -> str:
-    """Valid suggestions of about this size."""
-    room = kilobytes * 1000 - 200
-    considerations = ["x" * min(3900, room)]
-    suggestions = []
-    while True:
-        prose = "".join(considerations)
-        suggestions.append(
-            {
-                "title": "Load",
-                "rationale": "load",
-                "description": "load",
-                "implementationConsiderations": [prose],
-            }
-        )
-        room -= len(prose)
-        if room < 500 or len(suggestions) == 10:
-            break
-        considerations = ["x" * min(3900, room)]
-    while room > 500:
-        extra = "x" * min(3900, room)
-        room -= len(extra)
-        fewest = min(suggestions, key=lambda each: len(each["implementationConsiderations"]))
-        fewest["implementationConsiderations"].append(extra)  # type: ignore[attr-defined]
-    return json.dumps({"suggestions": suggestions})
 
 
 async def at_once(stack: LocalStack, jobs: int) -> list[WatchedJob]:
@@ -95,7 +68,7 @@ def main() -> None:
             done = asyncio.run(at_once(stack, jobs))
             row(table, f"{jobs} jobs at once", stack, done, time.monotonic() - began, PEERS_CHARACTERS)
         for kilobytes in OUTPUT_KB:
-            text = answer_of(kilobytes)
+            text = output_of(kilobytes)
             tokens = max(1, len(text) // TOKEN_BYTES)
             script(stack, {"text": text, "tokens": tokens, "token_ms": TOKEN_MS})
             began = time.monotonic()

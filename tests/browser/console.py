@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, expect
 from playwright.sync_api import TimeoutError as NotInTime
 
 from tests.api_user import ApiUser
+from tests.apps.ideation.requests import get_run
 from tests.browser.tab import Tab
 
 expect.set_options(timeout=15_000)
@@ -137,7 +138,7 @@ class RunPage(LivePage):
     def is_complete(self) -> dict[str, Any]:
         """Wait until the page shows the complete run, every idea once and as arranged. Return the run from the API."""
         expect(self.status).to_have_text("Completed")
-        run = self.console.user.run(self.id)
+        run = get_run(self.console.user, self.id)
         title = {idea["number"]: idea["title"] for idea in run["ideas"]}
         order = list(title)
         if run["ranking"] is not None:

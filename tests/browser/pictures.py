@@ -9,7 +9,8 @@ from playwright.sync_api import BrowserContext, expect, sync_playwright
 
 from local.model.control import ModelControl
 from local.stack import ROOT, LocalStack
-from tests.api_user import WISH, ApiUser, data_of
+from tests.api_user import ApiUser, data_of
+from tests.apps.ideation.requests import RUN
 from tests.browser import chromium
 from tests.browser.console import Console
 from tests.browser.tab import Tab
@@ -61,7 +62,7 @@ def _job(context: BrowserContext, user: ApiUser, model: ModelControl) -> Path:
 def _run(context: BrowserContext, user: ApiUser, model: ModelControl) -> Path:
     """A complete run with ranked ideas."""
     model.script(match="mobile game", token_ms=0, first_token_ms=0)
-    created = data_of(user.api.post("/ideations", json={**WISH, "arrangement": "rank"}), 202)
+    created = data_of(user.api.post("/ideations", json={**RUN, "arrangement": "rank"}), 202)
     user.ended(created["jobId"])
     run = Console(Tab(context.new_page()), user).run(created["runId"])
     run.is_complete()

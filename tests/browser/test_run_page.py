@@ -7,6 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.api_user import ApiUser, wait_until
+from tests.apps.ideation.requests import finished_run, get_run, new_run
 from tests.browser.audit import audit
 from tests.browser.console import Console, RunPage
 from tests.browser.tab import Tab
@@ -37,11 +38,11 @@ def test_a_run_is_created_with_the_form_and_ends_with_ranked_ideas(console: Cons
 
 
 def test_ideas_appear_one_by_one_and_a_reload_keeps_them(console: Console, user: ApiUser) -> None:
-    created = user.new_run(HANGS)
+    created = new_run(user, HANGS)
     run = console.run(created["runId"])
     run.until_ideas(3)
     audit(console.tab, "run-live")
-    kept = wait_until(lambda: user.run(run.id)["ideas"])
+    kept = wait_until(lambda: get_run(user, run.id)["ideas"])
     console.page.reload()
     run.until_ideas(len(kept))
     expect(run.titles.and_(console.page.locator("h3"))).to_contain_text([idea["title"] for idea in kept])
@@ -49,7 +50,7 @@ def test_ideas_appear_one_by_one_and_a_reload_keeps_them(console: Console, user:
 
 
 def test_two_tabs_show_the_same_run(console: Console, user: ApiUser, new_tab: Callable[[], Tab]) -> None:
-    created = user.new_run("token_ms=2, first_token_ms=0")
+    created = new_run(user, "token_ms=2, first_token_ms=0")
     tabs = [console.run(created["runId"]), Console(new_tab(), user).run(created["runId"])]
     for run in tabs:
         run.until_ideas(2)
@@ -58,7 +59,7 @@ def test_two_tabs_show_the_same_run(console: Console, user: ApiUser, new_tab: Ca
 
 
 def test_a_retry_keeps_the_finished_ideas_and_shows_none_twice(console: Console, user: ApiUser) -> None:
-    created = user.new_run("token_ms=2, first_token_ms=0, disconnect_after=300, times=1")
+    created = new_run(user, "token_ms=2, first_token_ms=0, disconnect_after=300, times=1")
     run = console.run(created["runId"])
     expect(run.happened).to_contain_text(["The connection to the model broke"])
     made = run.is_complete()
@@ -67,7 +68,7 @@ def test_a_retry_keeps_the_finished_ideas_and_shows_none_twice(console: Console,
 
 
 def test_a_run_is_cancelled_resumed_and_completes(console: Console, user: ApiUser) -> None:
-    created = user.new_run(f"{HANGS}, times=1", arrangement="group")
+    created = new_run(user, f"{HANGS}, times=1", arrangement="group")
     run = console.run(created["runId"])
     run.until_ideas(2)
     run.button("Cancel").click()
@@ -79,7 +80,7 @@ def test_a_run_is_cancelled_resumed_and_completes(console: Console, user: ApiUse
 
 
 def test_a_failed_run_shows_why_and_can_be_resumed(console: Console, user: ApiUser) -> None:
-    created = user.new_run("refusal, times=1", ideaCount=2)
+    created = new_run(user, "refusal, times=1", ideaCount=2)
     user.ended(created["jobId"])
     run = console.run(created["runId"])
     expect(run.problem).to_contain_text("MODEL_REFUSED")
@@ -89,7 +90,7 @@ def test_a_failed_run_shows_why_and_can_be_resumed(console: Console, user: ApiUs
 
 
 def test_a_run_is_complete_after_its_job_has_expired(tab: Tab, hurried_user: ApiUser) -> None:
-    created = hurried_user.new_run("token_ms=1, first_token_ms=0", arrangement="rank")
+    created = new_run(hurried_user, "token_ms=1, first_token_ms=0", arrangement="rank")
     run = Console(tab, hurried_user).run(created["runId"])
     run.until_ideas(1)
     watched = run.is_complete()
@@ -103,7 +104,7 @@ def test_a_run_is_complete_after_its_job_has_expired(tab: Tab, hurried_user: Api
 
 
 def test_a_run_is_deleted_after_a_confirmation(console: Console, user: ApiUser) -> None:
-    created = user.finished_run(ideaCount=1)
+    created = finished_run(user, ideaCount=1)
     console.open("/console/ideations")
     listed = console.page.get_by_role("table").get_by_role("row").filter(has_text=created["runId"])
     audit(console.tab, "runs")
@@ -122,7 +123,7 @@ def test_a_run_is_deleted_after_a_confirmation(console: Console, user: ApiUser) 
 
 
 def test_a_new_run_can_start_with_the_parameters_of_another(console: Console, user: ApiUser) -> None:
-    old = user.finished_run(ideaCount=2, arrangement="rank")
+    old = finished_run(user, ideaCount=2, arrangement="rank")
     run = console.run(old["runId"])
     run.button("Start over").click()
     expect(console.page.get_by_label("How many ideas")).to_have_value("2")

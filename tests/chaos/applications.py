@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.api_user import FIELDS
+from tests.apps.suggestions.requests import FIELDS
 
 IDEAS = 8
 """How many a brainstorming job is to find."""

@@ -25,6 +25,7 @@ from local.model.control import ModelControl
 from local.stack import LocalStack
 from shared.log.events import STREAM_EVENT
 from tests.api_user import ApiUser
+from tests.apps.ideation.requests import finished_run, new_run
 from tools.openapi import DOCUMENT, STREAM_PATH
 
 load_all_checks()
@@ -104,7 +105,7 @@ def agent_ids(stack: LocalStack, caller: ApiUser) -> Iterator[dict[str, str]]:
 def run_ids(stack: LocalStack, caller: ApiUser) -> Iterator[dict[str, str]]:
     """New for each test, because one of them deletes them."""
     stranger = ApiUser(stack)
-    yield {REAL: caller.finished_run(ideaCount=1)["runId"], FOREIGN: stranger.new_run(ideaCount=1)["runId"]}
+    yield {REAL: finished_run(caller, ideaCount=1)["runId"], FOREIGN: new_run(stranger, ideaCount=1)["runId"]}
     stranger.close()
 
 

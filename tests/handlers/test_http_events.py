@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
@@ -15,17 +14,7 @@ from shared.agents.agent import Agent
 from shared.jobs.job import Job, JobStatus
 from shared.storage.agents import DynamoAgentStore
 from shared.storage.jobs import DynamoJobStore
-from tests.fixtures.functions import AGENT_ID, JOB_ID, OWNER, load_event
-
-Handle = Callable[..., Any]
-
-
-def envelope(answer: dict[str, Any], status: int) -> dict[str, Any]:
-    assert answer["statusCode"] == status, answer["body"]
-    assert answer["isBase64Encoded"] is False
-    read: dict[str, Any] = json.loads(answer["body"])
-    assert answer["headers"]["x-request-id"] == read["meta"]["requestId"]
-    return read
+from tests.fixtures.functions import AGENT_ID, JOB_ID, OWNER, Handle, envelope, load_event
 
 
 def test_a_good_request_stores_the_job_of_its_caller_and_names_it(handle: Handle, jobs: DynamoJobStore) -> None:

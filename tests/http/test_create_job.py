@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from local.stack import LocalStack
-from tests.api_user import FIELDS, ApiUser, broken_rules, data_of, refusal
+from tests.api_user import ApiUser, broken_rules, data_of, refusal
+from tests.apps.suggestions.requests import FIELDS
 
 ABSENT = object()
 EMOJI = "\N{PERSON IN LOTUS POSITION}"  # outside the basic plane: two UTF-16 units, one character

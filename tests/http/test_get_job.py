@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.api_user import FIELDS, ApiUser, broken_rules, data_of, refusal, wait_until
+from tests.api_user import ApiUser, broken_rules, data_of, refusal, wait_until
+from tests.apps.suggestions.requests import FIELDS
 
 
 def test_a_job_is_shown_with_what_was_asked_and_what_came_of_it(user: ApiUser) -> None:

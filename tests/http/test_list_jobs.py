@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.api_user import FIELDS, ApiUser, broken_rules, data_of
+from tests.api_user import ApiUser, broken_rules, data_of
+from tests.apps.suggestions.requests import FIELDS
 
 BROKEN_CURSORS = [
     "x",

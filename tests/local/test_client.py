@@ -11,7 +11,9 @@ from shared.apps.ideation.web import RunDetail
 from shared.jobs.job import JobStatus
 from shared.log.transcript import Transcript
 from shared.runs.run import TransformStatus
-from tests.api_user import AT_ONCE, FIELDS, WISH, ApiUser
+from tests.api_user import AT_ONCE, ApiUser
+from tests.apps.ideation.requests import RUN
+from tests.apps.suggestions.requests import FIELDS
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def test_a_job_is_followed_through_its_failure_and_its_resumption(client: JobsCl
 
 def test_a_run_is_opened_found_again_and_deleted(client: JobsClient) -> None:
     runs = client.runs("/ideations", RunDetail)
-    run = runs.create({**WISH, "ideaCount": 2, "requirements": f"[[script: {AT_ONCE}]]"})
+    run = runs.create({**RUN, "ideaCount": 2, "requirements": f"[[script: {AT_ONCE}]]"})
     for _ in client.follow(run.stream_url):
         pass
 

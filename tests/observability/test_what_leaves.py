@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.api_user import WISH, ApiUser, Event, data_of, refusal, wait_until
+from tests.api_user import ApiUser, Event, data_of, refusal, wait_until
+from tests.apps.ideation.requests import RUN
 from tests.contract.emitted import measurements_in
 from tests.observability.conftest import WatchedStack
 
@@ -58,7 +59,7 @@ def a_day_of(user: ApiUser) -> Day:
         events = user.watch(job_id)
         words |= pieces_of(shown(events)) | pieces_of(user.ended(job_id)["result"])
         jobs.append(job_id)
-    asked = {**WISH, "requirements": f"{CONTEXT} [[script: token_ms=0, disconnect_after=60, times=1]]"}
+    asked = {**RUN, "requirements": f"{CONTEXT} [[script: token_ms=0, disconnect_after=60, times=1]]"}
     run = data_of(user.api.post("/ideations", json={**asked, "agentId": agent_id, "arrangement": "rank"}), 202)
     words |= pieces_of(shown(user.watch(run["jobId"]))) | pieces_of(user.ended(run["jobId"])["result"])
     jobs.append(run["jobId"])

@@ -15,7 +15,9 @@ from local.model.control import ModelControl
 from local.model.tokens import split_tokens
 from local.stack import ROOT, LocalStack
 from local.template.template import Template
-from tests.api_user import FIELDS, WISH, ApiUser, data_of, refusal, wait_until
+from tests.api_user import ApiUser, data_of, refusal, wait_until
+from tests.apps.ideation.requests import RUN, get_run
+from tests.apps.suggestions.requests import FIELDS
 
 ENVIRONMENT = {
     "JOB_CREATIONS_PER_MINUTE": "1000",
@@ -85,14 +87,14 @@ class Scenario:
         refusal(self._ideate(agentId=nobodys["agentId"]), 422, "VALIDATION_FAILED")
         with self._without_state_machines():
             refusal(self._create("suggestion", FIELDS), 503, "EXECUTION_NOT_STARTED")
-            refusal(self._create("ideation", WISH), 503, "EXECUTION_NOT_STARTED")
+            refusal(self._create("ideation", RUN), 503, "EXECUTION_NOT_STARTED")
             refusal(self._ideate(), 503, "EXECUTION_NOT_STARTED")
 
     def _create(self, pipeline: str, job_input: dict[str, Any]) -> Any:
         return self._user.api.post("/jobs", json={"pipeline": pipeline, "input": job_input}, headers=_once())
 
     def _ideate(self, **fields: Any) -> Any:
-        body = {**WISH, "ideaCount": IDEAS, "genreProportions": [25, 75], **fields}
+        body = {**RUN, "ideaCount": IDEAS, "genreProportions": [25, 75], **fields}
         return self._user.api.post("/ideations", json=body, headers=_once())
 
     # ---- suggestions ---------------------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ class Scenario:
         created = data_of(self._ideate(requirements=wish, agentId=agent_id, arrangement="rank"), 202)
         assert self._user.ended(created["jobId"], timeout=60)["status"] == "completed"
         run_id = str(created["runId"])
-        assert self._user.run(run_id)["status"] == "completed"
+        assert get_run(self._user, run_id)["status"] == "completed"
         self._get(f"/ideations/{run_id}/lineage")
         assert self._user.api.get(f"/ideations/{run_id}/active-job").status_code in {200, 404}
         self._get("/ideations")
@@ -181,7 +183,7 @@ class Scenario:
         run_id, job_id = str(created["runId"]), str(created["jobId"])
         self._invoke("prepare_ideas", jobId=job_id, generation=1, retry=1)
         self._stack.client("dynamodb").delete_item(TableName=self._jobs_table, Key=_key(job_id))
-        assert self._user.run(run_id)["status"] == "failed"
+        assert get_run(self._user, run_id)["status"] == "failed"
         self._user.api.get(f"/ideations/{run_id}/active-job")
 
     def _deletions(self, kept: str, agent_id: str) -> None:

@@ -6,11 +6,12 @@ import pytest
 
 from local.model.control import ModelControl
 from tests.api_user import ApiUser
+from tests.apps.ideation.requests import new_job
 
 
 @pytest.mark.parametrize("arrangement", ["rank", "group"])
 def test_ideas_are_arranged_as_asked_for_and_stay_on_the_stream(user: ApiUser, arrangement: str) -> None:
-    job = user.ended(user.new_ideation(arrangement=arrangement))
+    job = user.ended(new_job(user, arrangement=arrangement))
 
     result = job["result"]
     ranking, groups = result["ranking"] or [], result["groups"] or []
@@ -24,7 +25,7 @@ def test_an_arrangement_that_never_fits_fails_the_job_and_the_ideas_stay(user: A
     for message in ("Rank all of these ideas", "every idea has to be named once"):
         model.script(match=message, times=1, text='{"ranking": []}')
 
-    job = user.ended(user.new_ideation(arrangement="rank"))
+    job = user.ended(new_job(user, arrangement="rank"))
 
     assert (job["status"], job["failure"]["code"]) == ("failed", "INVALID_MODEL_OUTPUT")
     assert "every idea has to be named once" in job["failure"]["message"]

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from local.stack import LocalStack
-from tests.api_user import AT_ONCE, WISH, ApiUser, broken_rules, data_of, refusal
+from tests.api_user import AT_ONCE, ApiUser, broken_rules, data_of, refusal
+from tests.apps.ideation.requests import RUN, get_run
 
 
 def test_a_run_is_opened_and_says_where_it_and_its_job_are(user: ApiUser) -> None:
-    answer = user.api.post("/ideations", json={**WISH, "requirements": f"[[script: {AT_ONCE}]]"})
+    answer = user.api.post("/ideations", json={**RUN, "requirements": f"[[script: {AT_ONCE}]]"})
 
     run = data_of(answer, 202)
     assert run == {
@@ -32,7 +33,7 @@ def test_a_run_is_opened_and_says_where_it_and_its_job_are(user: ApiUser) -> Non
 
 def test_a_repeat_with_the_same_key_answers_the_same_run(user: ApiUser) -> None:
     headers = {"Idempotency-Key": uuid.uuid4().hex}
-    body = {**WISH, "requirements": f"[[script: {AT_ONCE}]]"}
+    body = {**RUN, "requirements": f"[[script: {AT_ONCE}]]"}
 
     first, second = (data_of(user.api.post("/ideations", json=body, headers=headers), 202) for _ in range(2))
 
@@ -63,24 +64,24 @@ def test_a_repeat_with_the_same_key_answers_the_same_run(user: ApiUser) -> None:
     ],
 )
 def test_a_field_that_breaks_its_rule_is_named(user: ApiUser, fields: dict[str, Any], rules: dict[str, str]) -> None:
-    assert broken_rules(user.api.post("/ideations", json={**WISH, **fields})) == rules
+    assert broken_rules(user.api.post("/ideations", json={**RUN, **fields})) == rules
 
 
 def test_a_model_that_is_not_offered_is_refused_with_those_that_are(user: ApiUser) -> None:
-    rules = broken_rules(user.api.post("/ideations", json={**WISH, "customModel": "other-9"}))
+    rules = broken_rules(user.api.post("/ideations", json={**RUN, "customModel": "other-9"}))
     assert rules["customModel"].startswith("must be one of: ")
 
 
 def test_nothing_is_kept_of_a_refused_request(user: ApiUser) -> None:
-    broken_rules(user.api.post("/ideations", json={**WISH, "genreProportions": [1, 2]}))
+    broken_rules(user.api.post("/ideations", json={**RUN, "genreProportions": [1, 2]}))
     assert data_of(user.api.get("/ideations"))["runs"] == []
 
 
 def test_a_job_of_the_jobs_api_opens_a_run_too_and_may_not_name_one(user: ApiUser) -> None:
-    body: dict[str, Any] = {"pipeline": "ideation", "input": {**WISH, "requirements": f"[[script: {AT_ONCE}]]"}}
+    body: dict[str, Any] = {"pipeline": "ideation", "input": {**RUN, "requirements": f"[[script: {AT_ONCE}]]"}}
     job_id = data_of(user.api.post("/jobs", json=body), 202)["jobId"]
     run_id = user.ended(job_id)["links"]["runId"]
-    assert len(user.run(run_id)["ideas"]) == 10
+    assert len(get_run(user, run_id)["ideas"]) == 10
 
     named = user.api.post("/jobs", json={**body, "links": {"runId": run_id}})
     assert broken_rules(named) == {"links.runId": "must be left out: these jobs open runs of their own"}
@@ -88,7 +89,7 @@ def test_a_job_of_the_jobs_api_opens_a_run_too_and_may_not_name_one(user: ApiUse
 
 def test_runs_count_as_creations(new_hurried_user: Callable[[], ApiUser]) -> None:
     user = new_hurried_user()
-    body = {**WISH, "ideaCount": 1, "requirements": f"[[script: {AT_ONCE}]]"}
+    body = {**RUN, "ideaCount": 1, "requirements": f"[[script: {AT_ONCE}]]"}
     for _ in range(10):
         data_of(user.api.post("/ideations", json=body), 202)
     error = refusal(user.api.post("/ideations", json=body), 429, "RATE_LIMIT_EXCEEDED")
@@ -96,4 +97,4 @@ def test_runs_count_as_creations(new_hurried_user: Callable[[], ApiUser]) -> Non
 
 
 def test_without_a_token_nobody_gets_in(stack: LocalStack, user: ApiUser) -> None:
-    refusal(user.api.post("/ideations", json=WISH, headers={"Authorization": ""}), 401, "UNAUTHENTICATED")
+    refusal(user.api.post("/ideations", json=RUN, headers={"Authorization": ""}), 401, "UNAUTHENTICATED")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from local.model.control import ModelControl
 from tests.api_user import ApiUser, data_of, refusal, wait_until
+from tests.apps.ideation.requests import finished_run, new_run
 
 
 def test_a_deleted_run_is_gone_with_its_job(user: ApiUser) -> None:
-    run = user.finished_run()
+    run = finished_run(user)
     job_id = run["transform"]["jobId"]
 
     assert data_of(user.api.delete(f"/ideations/{run['runId']}")) == {"runId": run["runId"]}
@@ -26,7 +27,7 @@ def test_a_deleted_run_is_gone_with_its_job(user: ApiUser) -> None:
 
 
 def test_a_run_under_way_is_stopped_and_its_model_call_ended(user: ApiUser, model: ModelControl) -> None:
-    created = user.new_run("token_ms=5, hang_after=100", ideaCount=1)
+    created = new_run(user, "token_ms=5, hang_after=100", ideaCount=1)
     marker = created["runId"]
     job = wait_until(lambda: (found := user.job(created["jobId"]))["text"] and found)
 

@@ -9,6 +9,7 @@ from typing import Any
 from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import ApiUser, Event, fold, wait_until
+from tests.apps.ideation.requests import new_job
 from tests.fixtures.invocations import watch_and_kill
 
 
@@ -28,7 +29,7 @@ def requests_of(model: ModelControl, job: dict[str, Any]) -> list[dict[str, Any]
 
 
 def test_ten_ideas_stream_in_one_by_one_by_proportion(user: ApiUser, model: ModelControl) -> None:
-    events = user.watch(user.new_ideation())
+    events = user.watch(new_job(user))
     job = user.job(str(events[0].data["jobId"]))
     ideas = job["result"]["ideas"]
 
@@ -42,7 +43,7 @@ def test_ten_ideas_stream_in_one_by_one_by_proportion(user: ApiUser, model: Mode
 
 
 def test_after_a_broken_connection_only_the_missing_ideas_are_asked_for(user: ApiUser, model: ModelControl) -> None:
-    events = user.watch(user.new_ideation("disconnect_after=330, times=1, token_ms=0, first_token_ms=0"))
+    events = user.watch(new_job(user, "disconnect_after=330, times=1, token_ms=0, first_token_ms=0"))
     job = user.job(str(events[0].data["jobId"]))
     first, retried = requests_of(model, job)
 
@@ -64,7 +65,7 @@ def test_a_killed_process_goes_on_with_its_answer_in_the_middle_of_an_idea() -> 
         ModelControl(stack.model_url) as model,
     ):
         user = ApiUser(stack)
-        job_id = user.new_ideation("first_token_ms=0, token_ms=4")
+        job_id = new_job(user, "first_token_ms=0, token_ms=4")
         events = watch_and_kill(stack, user, job_id, function="generate_ideas", after_deltas=9)
         job = user.job(job_id)
         user.close()
@@ -80,7 +81,7 @@ def test_a_killed_process_goes_on_with_its_answer_in_the_middle_of_an_idea() -> 
 def test_a_cancelled_job_keeps_the_ideas_it_has_and_goes_on_behind_them_when_resumed(
     user: ApiUser, model: ModelControl
 ) -> None:
-    job_id = user.new_ideation("hang_after=330, times=1, token_ms=0, first_token_ms=0")
+    job_id = new_job(user, "hang_after=330, times=1, token_ms=0, first_token_ms=0")
     wait_until(lambda: user.job(job_id)["items"])
     assert user.cancel(job_id).status_code == 200
     cancelled = user.job(job_id)

@@ -7,15 +7,16 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.api_user import WISH, ApiUser, refusal, wait_until
+from tests.api_user import ApiUser, refusal, wait_until
+from tests.apps.ideation.requests import RUN, finished_run, get_run, new_run
 
 
 def test_a_finished_run_is_shown_in_full(user: ApiUser) -> None:
-    run = user.finished_run(arrangement="rank")
+    run = finished_run(user, arrangement="rank")
 
     assert run["status"] == run["transform"]["status"] == "completed"
     assert run["title"] == "mobile game: Puzzle, Fiction > Mystery > Cozy"
-    assert {name: run["parameters"][name] for name in WISH} == WISH
+    assert {name: run["parameters"][name] for name in RUN} == RUN
     assert run["parameters"]["requestedAt"] == run["createdAt"]
     assert [idea["number"] for idea in run["ideas"]] == list(range(1, 11))
     assert Counter(tuple(idea["genrePath"]) for idea in run["ideas"]) == {
@@ -30,15 +31,15 @@ def test_a_finished_run_is_shown_in_full(user: ApiUser) -> None:
 
 
 def test_ideas_are_grouped_where_that_is_asked_for(user: ApiUser) -> None:
-    run = user.finished_run(arrangement="group")
+    run = finished_run(user, arrangement="group")
     assert sorted(number for group in run["groups"] for number in group["numbers"]) == list(range(1, 11))
     assert run["ranking"] is None
 
 
 def test_a_run_under_way_shows_the_ideas_so_far(user: ApiUser) -> None:
-    created = user.new_run("token_ms=2, hang_after=200")
+    created = new_run(user, "token_ms=2, hang_after=200")
 
-    run = wait_until(lambda: (found := user.run(created["runId"]))["ideas"] and found)
+    run = wait_until(lambda: (found := get_run(user, created["runId"]))["ideas"] and found)
 
     assert run["status"] == "running"
     assert sum(share["found"] for share in run["genres"]) == len(run["ideas"])
@@ -46,38 +47,38 @@ def test_a_run_under_way_shows_the_ideas_so_far(user: ApiUser) -> None:
 
 
 def test_a_run_answers_in_full_after_its_job_has_expired(hurried_user: ApiUser) -> None:
-    created = hurried_user.new_run()
+    created = new_run(hurried_user)
     before = hurried_user.ended(created["jobId"])["result"]["ideas"]
     wait_until(lambda: hurried_user.api.get(f"/jobs/{created['jobId']}").status_code == 404)
 
-    run = hurried_user.run(created["runId"])
+    run = get_run(hurried_user, created["runId"])
 
     assert run["status"] == "completed"
     assert run["ideas"] == before
 
 
 def test_what_a_cancelled_run_has_is_kept(user: ApiUser) -> None:
-    created = user.new_run("token_ms=1, hang_after=250")
-    so_far = wait_until(lambda: user.run(created["runId"])["ideas"])
+    created = new_run(user, "token_ms=1, hang_after=250")
+    so_far = wait_until(lambda: get_run(user, created["runId"])["ideas"])
     user.cancel(created["jobId"])
 
-    run = user.run(created["runId"])
+    run = get_run(user, created["runId"])
 
     assert run["status"] == "cancelled"
     assert run["ideas"][: len(so_far)] == so_far
 
 
 def test_a_failed_run_says_why_and_a_resumed_one_goes_on(user: ApiUser) -> None:
-    created = user.new_run("refusal, times=1", ideaCount=2)
+    created = new_run(user, "refusal, times=1", ideaCount=2)
     failed = user.ended(created["jobId"])
-    run = user.run(created["runId"])
+    run = get_run(user, created["runId"])
     assert run["status"] == "failed"
     assert run["transform"]["failure"]["code"] == failed["failure"]["code"] == "MODEL_REFUSED"
 
     user.api.post(f"/jobs/{created['jobId']}/resume")
-    assert user.run(created["runId"])["status"] == "running"
+    assert get_run(user, created["runId"])["status"] == "running"
     user.ended(created["jobId"])
-    run = user.run(created["runId"])
+    run = get_run(user, created["runId"])
     assert run["status"] == "completed"
     assert len(run["ideas"]) == 2
     assert run["transform"]["failure"] is None
@@ -91,7 +92,7 @@ def test_an_unknown_run_is_not_found(user: ApiUser, run_id: str) -> None:
 
 
 def test_nobody_sees_somebody_elses_run(new_user: Callable[[], ApiUser]) -> None:
-    run = new_user().new_run()
+    run = new_run(new_user())
     other = new_user()
     for path in ("", "/active-job", "/lineage"):
         refusal(other.api.get(f"/ideations/{run['runId']}{path}"), 403, "FORBIDDEN")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tests.api_user import ApiUser, Event, data_of, wait_until
+from tests.apps.ideation.requests import finished_run, new_run
 
 
 def test_a_run_under_way_tells_its_transform_and_the_job_to_go_on_watching(user: ApiUser) -> None:
-    created = user.new_run("token_ms=3")
+    created = new_run(user, "token_ms=3")
     wait_until(lambda: user.job(created["jobId"])["items"])
 
     active = data_of(user.api.get(f"/ideations/{created['runId']}/active-job"))
@@ -20,7 +21,7 @@ def test_a_run_under_way_tells_its_transform_and_the_job_to_go_on_watching(user:
 
 
 def test_a_finished_run_has_nothing_under_way(user: ApiUser) -> None:
-    run = user.finished_run()
+    run = finished_run(user)
     assert data_of(user.api.get(f"/ideations/{run['runId']}/active-job")) == {"transform": None, "job": None}
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tests.api_user import ApiUser, data_of
+from tests.apps.ideation.requests import finished_run, new_run
 
 
 def test_the_lineage_links_what_was_asked_for_to_what_came_of_it(user: ApiUser) -> None:
-    run = user.finished_run(arrangement="group")
+    run = finished_run(user, arrangement="group")
 
     lineage = data_of(user.api.get(f"/ideations/{run['runId']}/lineage"))
 
@@ -28,7 +29,7 @@ def test_the_lineage_links_what_was_asked_for_to_what_came_of_it(user: ApiUser) 
 
 
 def test_what_an_earlier_end_left_stays_beside_what_came_later(user: ApiUser) -> None:
-    created = user.new_run("first_token_ms=0, token_ms=0, error_after=200, times=3", ideaCount=20)
+    created = new_run(user, "first_token_ms=0, token_ms=0, error_after=200, times=3", ideaCount=20)
     failed = user.ended(created["jobId"])
     assert failed["status"] == "failed"
     kept = [item["data"] for item in failed["items"]]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.api_user import ApiUser, broken_rules, data_of
+from tests.apps.ideation.requests import finished_run, new_run
 
 
 def runs(user: ApiUser, **parameters: Any) -> dict[str, Any]:
@@ -14,8 +15,8 @@ def runs(user: ApiUser, **parameters: Any) -> dict[str, Any]:
 
 def test_own_runs_are_listed_newest_first_in_pages(new_user: Callable[[], ApiUser]) -> None:
     user, other = new_user(), new_user()
-    mine = [user.new_run(ideaCount=1)["runId"] for _ in range(3)]
-    other.new_run(ideaCount=1)
+    mine = [new_run(user, ideaCount=1)["runId"] for _ in range(3)]
+    new_run(other, ideaCount=1)
     user.new_job()
 
     first = runs(user, limit=2)
@@ -28,14 +29,14 @@ def test_own_runs_are_listed_newest_first_in_pages(new_user: Callable[[], ApiUse
 
 def test_runs_do_not_stand_between_jobs(user: ApiUser) -> None:
     job_id = user.new_job()
-    run = user.new_run(ideaCount=1)
+    run = new_run(user, ideaCount=1)
     assert user.jobs() == [run["jobId"], job_id]
     assert user.jobs(runId=run["runId"]) == [run["jobId"]]
 
 
 def test_runs_are_filtered_by_status(user: ApiUser) -> None:
-    done = user.finished_run(ideaCount=1)["runId"]
-    hanging = user.new_run("hang_after=0", ideaCount=1)
+    done = finished_run(user, ideaCount=1)["runId"]
+    hanging = new_run(user, "hang_after=0", ideaCount=1)
     assert [run["runId"] for run in runs(user, status="completed")["runs"]] == [done]
     assert [run["runId"] for run in runs(user, status="running")["runs"]] == [hanging["runId"]]
     user.cancel(hanging["jobId"])

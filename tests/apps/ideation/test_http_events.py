@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.functions import OWNER, load_event
-from tests.handlers.test_http_events import Handle, envelope
+from tests.fixtures.functions import OWNER, Handle, envelope, load_event
 
 RUN_ID = "run_01jd8x2v5n7k3q9w4t6y8z0abc"
 """The run the events are about."""

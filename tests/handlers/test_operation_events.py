@@ -1,0 +1,51 @@
+"""The functions that end jobs and sweep them, on the events of `events/operations/`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shared.errors import ErrorCode, JobEnded
+from shared.jobs.job import Job, JobStatus
+from shared.storage.jobs import DynamoJobStore
+from tests.fixtures.functions import Handle, done, stored
+
+
+@pytest.mark.parametrize(
+    ("event", "code", "retryable"),
+    [
+        ("record_failure.model_rate_limited", ErrorCode.MODEL_RATE_LIMITED, True),
+        ("record_failure.invalid_model_output", ErrorCode.INVALID_MODEL_OUTPUT, False),
+        ("record_failure.stage_timeout", ErrorCode.STAGE_TIMEOUT, True),
+    ],
+)
+def test_a_failure_that_was_caught_is_recorded_by_its_name(
+    handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore, event: str, code: ErrorCode, retryable: bool
+) -> None:
+    put_job()
+
+    assert handle(event) == done("record_failure")
+
+    job = stored(jobs)
+    assert job.status is JobStatus.FAILED
+    assert job.failure is not None
+    assert (job.failure.code, job.failure.retryable) == (code, retryable)
+
+
+@pytest.mark.parametrize(
+    "event", ["generate_suggestions.first_attempt", "complete_job.first_attempt", "record_failure.stage_timeout"]
+)
+def test_a_job_that_is_not_there_is_nobodys_work(handle: Handle, event: str) -> None:
+    with pytest.raises(JobEnded):
+        handle(event)
+
+
+def test_the_sweep_leaves_a_job_alone_that_has_only_just_begun(
+    handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore
+) -> None:
+    put_job()
+
+    handle("sweep_jobs.scheduled")
+
+    assert stored(jobs).status is JobStatus.PENDING
