@@ -17,6 +17,7 @@ from rich.text import Text
 from local.demo.dev_guide import Endpoints, script
 from local.demo.pipeline import PipelineDemo, demos
 from local.demo.screen import BAD, MUTED, terminal_console
+from local.loopback import proxied
 from local.model.choice import ModelChoice
 from local.stack import LocalStack, StackError
 from local.template.intrinsics import ACCOUNT, REGION
@@ -85,6 +86,7 @@ def _print_guide(
         bob=stack.token("bob", expires_in=_TOKEN_SECONDS),
         state_machine_arn=f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:millrace-{demo.pipeline.name}",
         processes=processes,
+        no_proxy=os.environ["NO_PROXY"] if proxied(os.environ) else None,
     )
     lines = ["# Millrace is running. Paste these lines into another terminal (bash), one by one or all at once."]
     lines += [f"# {name:<8}{value}" for name, value in facts.items()]

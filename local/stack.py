@@ -31,6 +31,7 @@ from local.aws.iam import role_of
 from local.aws.xray import XRayDaemon
 from local.child import RUN_DIRECTORY
 from local.deployment import Deployment
+from local.loopback import direct_to_loopback, is_loopback, without_proxies
 from local.model.requests import MODEL as SCRIPTED_MODEL
 from local.template.intrinsics import ACCOUNT, REGION
 from local.template.template import Template
@@ -122,8 +123,12 @@ class LocalStack:
         self.stop()
 
     def start(self) -> None:
-        """Start everything and return when all of it answers; StackError when something does not."""
+        """Start everything and return when all of it responds. Raises StackError.
+
+        From then on this process connects to this machine without a proxy, whichever client the caller uses.
+        """
         self._stop_on_sigterm()
+        os.environ.update(direct_to_loopback(os.environ))
         try:
             self._start()
         except BaseException:
@@ -142,7 +147,7 @@ class LocalStack:
             )
             self.issuer_url = f"{self.api_url}{PREFIX}"
             self._xray = XRayDaemon()
-            base = without_real_credentials(os.environ) | {
+            base = self._inherited_environment() | {
                 "AWS_XRAY_DAEMON_ADDRESS": self._xray.address,
                 "PYTHONPATH": os.pathsep.join(dict.fromkeys([str(ROOT), str(self._template_file.parent)])),
                 "PYTHONUNBUFFERED": "1",
@@ -167,6 +172,12 @@ class LocalStack:
                 self._spawn("stream", listeners["stream"], ["local.api.stream", *arguments], base | aws, log_dir)
         self._create_resources(deployment.template)
         self.wait_ready()
+
+    def _inherited_environment(self) -> dict[str, str]:
+        """Return what the stack's processes take from this one: only calls to a real model may use a proxy."""
+        own = without_real_credentials(os.environ)
+        real = self._given_model_url is not None and not is_loopback(self._given_model_url)
+        return direct_to_loopback(own) if real else without_proxies(own)
 
     def _describe(self, log_dir: Path) -> Deployment:
         wanted = {

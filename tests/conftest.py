@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from local.loopback import PROXY_VARIABLES
 from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import ApiUser
 
 pytest_plugins = ["tests.fixtures.unit", "tests.fixtures.functions", "tests.fixtures.invocations"]
+
+# No test leaves this machine, so none needs the proxies of the environment that it runs in.
+for name in PROXY_VARIABLES:
+    os.environ.pop(name, None)
 
 # How long an example takes tells of what else the machine is doing, such as the other worker.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

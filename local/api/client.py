@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 from httpx_sse import EventSource, SSEError, connect_sse
 from pydantic import ValidationError
 
+from local.loopback import is_loopback
 from shared.log.events import STREAM_EVENT, TERMINAL, Connected, Snapshot, StreamEvent
 from shared.schema import Schema
 from shared.web.agents import AgentDeleted, AgentDetail, AgentList
@@ -114,12 +114,10 @@ class JobsClient:
         self._api = api_url.rstrip("/")
         self._patience = patience
         self._sleep = sleep
-        # A proxy that the environment names does not lead to this machine's own ports.
-        local = urlsplit(api_url).hostname in {"127.0.0.1", "localhost", "::1"}
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(30, connect=5),
-            trust_env=not local,
+            trust_env=not is_loopback(api_url),  # a proxy does not reach the ports of this machine
             transport=transport,
         )
 

@@ -18,7 +18,10 @@ _JSON: Final = "-H 'Content-Type: application/json'"
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The URLs of a running stack, and the tokens of two users; `model_url` is None if the model is a real one."""
+    """The URLs of a running stack, and the tokens of two users; `model_url` is None if the model is a real one.
+
+    `no_proxy`: the value of NO_PROXY that curl needs where the environment names a proxy.
+    """
 
     api_url: str
     stream_url: str
@@ -28,6 +31,7 @@ class Endpoints:
     bob: str
     state_machine_arn: str
     processes: bool
+    no_proxy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,9 @@ def _exports(at: Endpoints) -> tuple[str, ...]:
     values = {"API": at.api_url, "STREAM": at.stream_url, "TOKEN": at.alice, "BOB": at.bob}
     if at.model_url is not None:
         values["MODEL"] = at.model_url
-    return tuple(f"export {name}={value}" for name, value in values.items())
+    if at.no_proxy is not None:
+        values |= {"no_proxy": at.no_proxy, "NO_PROXY": at.no_proxy}
+    return tuple(f"export {name}={shlex.quote(value)}" for name, value in values.items())
 
 
 def _operations(demo: type[PipelineDemo]) -> Iterator[Section]:

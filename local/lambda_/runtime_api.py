@@ -25,6 +25,7 @@ from local.aws.http_server import Environ, StartResponse, serve, status_line
 from local.aws.iam import role_of
 from local.deployment import Deployment
 from local.lambda_.functions import FunctionHost, Invocation, Outcome, failed, refused
+from local.loopback import PROXY_VARIABLES
 from local.template.intrinsics import REGION
 from local.template.template import Function
 
@@ -34,7 +35,7 @@ _LONGEST_INIT = 30.0  # seconds; Lambda allows 10 on hardware of its own
 _RECORDS_KEPT = 5000
 
 # What a sandbox gets of our own environment: nothing that would make a function behave otherwise than deployed.
-_INHERITED = (
+_INHERITED = PROXY_VARIABLES | {
     "AWS_XRAY_DAEMON_ADDRESS",
     "HOME",
     "LANG",
@@ -43,7 +44,7 @@ _INHERITED = (
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
     "TMPDIR",
-)
+}
 
 
 @dataclass(slots=True)

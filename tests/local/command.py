@@ -1,4 +1,4 @@
-"""A command of the product run as a process with an environment of its own, all of whose processes can be found."""
+"""Runs a command of the product as a separate process with its own environment, and finds all of its processes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,22 @@ from typing import Self
 ROOT = Path(__file__).resolve().parents[2]
 _MARK = "MILLRACE_TEST_MARK"
 
+DEAD_PROXIES = dict.fromkeys(
+    ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9"
+)
+"""An environment with a proxy that refuses every connection."""
+
 
 class Command:
-    """Knows PATH and HOME only, and what `environment` adds; a context manager that leaves no process behind."""
+    """Runs with PATH, HOME and `environment` only; a context manager that leaves no process behind.
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        self._arguments = arguments
+    `background`: ignores SIGINT at first, as a command that a shell starts with `&`.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], environment: Mapping[str, str] | None = None, *, background: bool = False
+    ) -> None:
+        self._arguments = ["sh", "-c", 'trap "" INT; exec "$0" "$@"', *arguments] if background else arguments
         self._mark = secrets.token_hex(8)
         known = {name: os.environ[name] for name in ("PATH", "HOME")}
         self._environment = {**known, _MARK: self._mark, **(environment or {})}
@@ -52,19 +62,19 @@ class Command:
         return self._process.poll()
 
     def interrupt(self) -> None:
-        """What Ctrl-C does."""
+        """Send the signal of Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
 
-    def read_until(self, text: str, *, timeout: float = 30) -> str:
-        """Everything written so far, once `text` is in it. Raises TimeoutError."""
+    def read_until(self, text: str, *, timeout: float = 60) -> str:
+        """Return everything that was written so far, as soon as `text` is in it. Raises TimeoutError."""
         deadline = time.monotonic() + timeout
         while text.encode() not in self._output:
             if not self._read(deadline - time.monotonic()):
                 raise TimeoutError(f"no {text!r} within {timeout} s in:\n{self._output.decode()}")
         return self._output.decode()
 
-    def run(self, *, timeout: float = 30) -> str:
-        """Everything it wrote, once it has ended. Raises TimeoutError."""
+    def run(self, *, timeout: float = 60) -> str:
+        """Wait for the end, and return everything that was written. Raises TimeoutError."""
         deadline = time.monotonic() + timeout
         while self._read(deadline - time.monotonic()):
             pass
@@ -77,7 +87,7 @@ class Command:
         return self._output.decode()
 
     def processes(self) -> list[int]:
-        """Those that still run of the command and all it started: a child inherits the mark."""
+        """Return the ids of those processes that still run: the command and its descendants, which inherit the mark."""
         mark = f"{_MARK}={self._mark}".encode()
         found = []
         for environ in Path("/proc").glob("[0-9]*/environ"):
@@ -85,11 +95,11 @@ class Command:
                 if mark in environ.read_bytes().split(b"\0"):
                     found.append(int(environ.parent.name))
             except OSError:
-                continue  # gone meanwhile, or somebody else's
+                continue  # it has ended meanwhile, or belongs to another user
         return found
 
     def _read(self, timeout: float) -> bool:
-        """False at the end of the output, or when nothing came in time."""
+        """Return False at the end of the output, or if nothing arrives in time."""
         stdout = self._process.stdout
         if stdout is None or stdout.closed or not select.select([stdout], [], [], max(0, timeout))[0]:
             return False

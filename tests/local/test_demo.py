@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import signal
 import sys
-import time
+
+import pytest
 
 from local.model.control import ModelControl
-from tests.local.command import Command
+from tests.local.command import DEAD_PROXIES, Command
+from tests.local.http_proxy import HttpProxy
 
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "suggestion"]
+MODEL = [sys.executable, "-m", "local.model.server", "--port", "0"]
 CONTROL_CHARACTERS = re.compile(r"[^\n -~\u00a0-\U0010ffff]")
 
 
@@ -47,6 +50,14 @@ def test_shows_a_brainstorming_run_from_two_processes_and_comes_back_to_it_when_
         assert demo.processes() == []
 
 
+def test_needs_no_proxy_to_reach_this_machine() -> None:
+    with Command([*DEMO[:-1], "ideation", "--script", "first_token_ms=0, token_ms=1"], DEAD_PROXIES) as demo:
+        output = demo.run()
+        assert demo.status == 0, output
+        assert "10 ideas" in output
+        assert demo.processes() == []
+
+
 def test_shows_a_retry_in_plain_ascii_without_control_characters_whatever_the_environment_says_of_colours() -> None:
     command = [*DEMO, "--script", "disconnect_after=60, times=1"]
     with Command(command, {"FORCE_COLOR": "1", "TERM": "dumb", "PYTHONIOENCODING": "ascii"}) as demo:
@@ -67,21 +78,21 @@ def test_says_what_failed_and_what_to_try() -> None:
         assert demo.processes() == []
 
 
-def test_ctrl_c_cancels_the_job_and_stops_everything() -> None:
-    with Command([*DEMO, "--script", "token_ms=500"]) as demo:
+@pytest.mark.parametrize("background", [False, True])
+def test_ctrl_c_cancels_the_job_and_stops_everything(background: bool) -> None:
+    with Command([*DEMO, "--script", "token_ms=500"], background=background) as demo:
         demo.read_until("stage  ")
         assert len(demo.processes()) >= 5
-        began = time.monotonic()
         demo.interrupt()
         output = demo.run()
         assert demo.status == 128 + signal.SIGINT, output
         assert re.search(r"cancelled +job_\w+", output)
-        assert time.monotonic() - began < 5
+        assert "stage  2" not in output, "the job did not run to its end"
         assert demo.processes() == []
 
 
 def test_uses_the_endpoint_that_the_environment_names() -> None:
-    with Command([sys.executable, "-m", "local.model.server", "--port", "0"]) as server:
+    with Command(MODEL) as server:
         url = re.findall(r'"url": "([^"]+)"', server.read_until("model"))[0]
         with Command(DEMO, {"OPENAI_BASE_URL": url, "OPENAI_MODEL": "my-model"}) as demo, ModelControl(url) as model:
             output = demo.run()
@@ -89,3 +100,14 @@ def test_uses_the_endpoint_that_the_environment_names() -> None:
             assert f"my-model at {url.removeprefix('http://')}, without a key" in output.replace("\n            ", " ")
             assert "unknown for my-model" in output
             assert [request["model"] for request in model.requests()] == ["my-model"]
+
+
+def test_reaches_a_real_model_through_the_proxy_that_the_environment_names() -> None:
+    with Command(MODEL) as server:
+        url = re.findall(r'"url": "([^"]+)"', server.read_until("model"))[0]
+        with HttpProxy({"model.example": url}) as proxy:
+            environment = {"OPENAI_BASE_URL": "http://model.example/v1", "http_proxy": proxy.url}
+            with Command(DEMO, environment) as demo:
+                output = demo.run()
+        assert demo.status == 0, output
+        assert proxy.requests == ["POST http://model.example/v1/chat/completions"]

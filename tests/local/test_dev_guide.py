@@ -1,7 +1,8 @@
-"""`make dev` prints commands: they are taken from what it prints and run in bash, as a reader would."""
+"""`make dev` prints commands: these tests run them in bash, as a reader does, where the environment names a proxy."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from local.demo.dev_guide import Endpoints, script
 from local.demo.pipeline import demos
-from tests.local.command import ROOT, Command
+from tests.local.command import DEAD_PROXIES, ROOT, Command
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the guide's commands need curl")
 
@@ -35,9 +36,8 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def dev() -> Iterator[Command]:
-    with Command(
-        [sys.executable, "-m", "local", "--pipeline", "suggestion", "--env", "STREAM_WINDOW_SECONDS=30"]
-    ) as command:
+    arguments = ["--pipeline", "suggestion", "--env", "STREAM_WINDOW_SECONDS=30"]
+    with Command([sys.executable, "-m", "local", *arguments], DEAD_PROXIES) as command:
         command.read_until("Ctrl-C here")
         yield command
 
@@ -49,18 +49,19 @@ def printed(dev: Command) -> str:
 
 @pytest.fixture(scope="module")
 def statuses(printed: str) -> dict[str, list[str]]:
-    """Heading of each section that EXPECTED names → the HTTP statuses its commands showed, sorted within a loop."""
+    """Title of each section that EXPECTED names → the HTTP statuses that its commands printed."""
     sections = re.findall(r"^# ---- (.*)\n((?:.+\n)*)", printed, re.MULTILINE)
     wanted = [(key, commands) for title, commands in sections if (key := _key(title)) is not None]
     bash = "".join(f"echo '== {key.replace(chr(39), '')}' >&2\n{commands}" for key, commands in wanted)
     ran = subprocess.run(
         ["bash", "-c", bash],
         cwd=ROOT,
+        env={**os.environ, **DEAD_PROXIES},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=60,
+        timeout=110,
     )
     shown = dict(re.findall(r"^== (.*)\n((?:(?!== ).*\n)*)", ran.stdout, re.MULTILINE))
     return {key: re.findall(r"^(?:\w+ \d+: )?(\d{3})$", shown[key.replace("'", "")], re.MULTILINE) for key, _ in wanted}

@@ -16,6 +16,7 @@ import pytest
 
 from local.stack import LocalStack
 
+DEAD_PROXY = "http://127.0.0.1:9"
 SMALL = Path(__file__).parent / "stack/template.yaml"
 
 
@@ -52,6 +53,21 @@ def test_each_function_has_the_environment_lambda_would_give_it_and_no_other(sta
     assert work["streamUrl"] is None
     _, echo = invoke(stack, {"queryStringParameters": {"as": "environment"}}, "echo")
     assert echo == {"streamUrl": stack.stream_url, "greeting": "from the test"}
+
+
+@pytest.mark.parametrize(
+    ("model_url", "expected"),
+    [(None, {}), ("http://model.example/v1", {"HTTP_PROXY": DEAD_PROXY, "NO_PROXY": "127.0.0.1,localhost,::1"})],
+    ids=["scripted model", "real model"],
+)
+def test_a_function_may_use_a_proxy_for_a_real_model_only(
+    model_url: str | None, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", DEAD_PROXY)
+    with LocalStack("processes", template=SMALL, model_url=model_url) as stack:
+        _, work = invoke(stack, {})
+    assert {name: work["environment"].get(name) for name in expected} == expected
+    assert ("HTTP_PROXY" in work["environment"]) == ("HTTP_PROXY" in expected)
 
 
 def test_an_exception_keeps_its_class_name_and_the_process_its_life(stack: LocalStack) -> None:

@@ -39,7 +39,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "memory": context.memory_limit_in_mb,
         "remaining": context.get_remaining_time_in_millis(),
         "environment": {
-            name: value for name, value in os.environ.items() if name.startswith(("AWS_LAMBDA", "LAMBDA_"))
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(("AWS_LAMBDA", "LAMBDA_")) or "PROXY" in name
         },
         "streamUrl": os.environ.get("STREAM_URL"),
     }
