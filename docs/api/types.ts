@@ -185,7 +185,7 @@ export interface Failed {
   traceId: string | null;
 }
 
-/** One thing that went wrong, safe to show to the owner; `stack_trace` only on request. */
+/** An error that ended an attempt or the job. It is safe to show to the owner, the stack trace only on request. */
 export interface Fault {
   code: ErrorCode;
   message: string;
@@ -250,9 +250,9 @@ export interface Ideation {
 
 /** What to brainstorm about (row B2). */
 export interface IdeationInput {
-  /** a model of the allow-list, instead of the default one */
+  /** an allowed model, to use instead of the agent's or the default model */
   customModel?: string | null;
-  /** a stored agent of the caller's */
+  /** the id of one of your agents */
   agentId?: string | null;
   /** what the ideas are for, such as `mobile game` or `podcast series` */
   platform: string;
@@ -345,14 +345,14 @@ export interface JobDetail {
   result: Record<string, unknown> | null;
 }
 
-/** What the job belongs to, in the caller's own ids. */
+/** What the job belongs to, in the client's own ids. */
 export interface JobLinks {
   sessionId: string | null;
   runId: string | null;
   projectId: string | null;
 }
 
-/** What the job belongs to, in the caller's own ids. */
+/** What the job belongs to, in the client's own ids. */
 export interface JobLinksRequest {
   sessionId?: string | null;
   runId?: string | null;
@@ -365,6 +365,7 @@ export interface JobList {
   cursor: string | null;
 }
 
+/** The status of a job: `pending` and `in_progress` are live, the other three have ended. */
 export type JobStatus =
   | "pending"
   | "in_progress"
@@ -434,9 +435,9 @@ export interface NewAgent {
 
 /** A brainstorming run to be opened. */
 export interface NewIdeation {
-  /** a model of the allow-list, instead of the default one */
+  /** an allowed model, to use instead of the agent's or the default model */
   customModel?: string | null;
-  /** a stored agent of the caller's */
+  /** the id of one of your agents */
   agentId?: string | null;
   /** what the ideas are for, such as `mobile game` or `podcast series` */
   platform: string;
@@ -611,9 +612,9 @@ export interface Suggestion {
 
 /** What to suggest features for (row F1). */
 export interface SuggestionInput {
-  /** a model of the allow-list, instead of the default one */
+  /** an allowed model, to use instead of the agent's or the default model */
   customModel?: string | null;
-  /** a stored agent of the caller's */
+  /** the id of one of your agents */
   agentId?: string | null;
   /** the page or component the suggestions are for */
   pageOrComponent: string;

@@ -1,4 +1,4 @@
-"""Cancelling jobs, and letting them go with what they were part of."""
+"""Cancel jobs, and hide the jobs of a deleted run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.observability.log import log
 
 
 class JobCancellation:
-    """Ends jobs because their owner says so. Every method takes the owner who asks, and touches nobody else's job."""
+    """Cancel jobs at their owner's request. `owner` is the authenticated user, who can cancel only their own jobs."""
 
     def __init__(self, *, jobs: JobStore, executions: Executions, ender: JobEnder, clock: Clock) -> None:
         self._jobs = jobs
@@ -24,27 +24,38 @@ class JobCancellation:
         self._clock = clock
 
     def cancel(self, owner: str, job_id: str) -> Job:
-        """End the job where it stands; a cancelled one stays as it is. Raises NotFound, Forbidden, Conflict."""
+        """Cancel a live job and return it. Return an already cancelled job unchanged.
+
+        Raises:
+            NotFound: the job does not exist or has expired.
+            Forbidden: the job has another owner.
+            Conflict: the job has completed or failed.
+        """
         job = owned_job(self._jobs, owner, job_id)
         try:
-            # The log learns of it before the execution does: that is what stops a stage in the middle of a model call.
+            # End the log before the execution: only the log stops a stage in the middle of a model call.
             cancelled = self._ender.end(job, JobStatus.CANCELLED)
         except StaleWrite as stale:
             if stale.current is None:
                 raise unknown_job(job_id) from stale
-            raise Conflict(f"the job is {stale.current.status}; only a live job can be cancelled") from stale
+            raise Conflict(
+                f"the job is {stale.current.status}; only a pending or in_progress job can be cancelled"
+            ) from stale
         self._executions.stop(cancelled)
         log.info("job cancelled", job_id=job_id)
         return cancelled
 
     def cancel_and_hide(self, owner: str, job_id: str) -> None:
-        """End the job if it is live, and show it to nobody any more; nothing happens where there is none."""
+        """Cancel the job if it is live, and let it expire now. Do nothing if it does not exist.
+
+        Raises Forbidden if the job has another owner.
+        """
         try:
             self.cancel(owner, job_id)
         except NotFound:
             return
         except Conflict:
-            pass  # it has ended by itself
+            pass  # it has already ended
         with contextlib.suppress(StaleWrite):
-            gone = {"expires_at": int(self._clock().timestamp()), "updated_at": self._clock()}
-            self._jobs.update(job_id, gone, when=JobGuard())
+            changes = {"expires_at": int(self._clock().timestamp()), "updated_at": self._clock()}
+            self._jobs.update(job_id, changes, when=JobGuard())

@@ -1,4 +1,4 @@
-"""Checkpoints: what a finished stage hands to the next one and to every later attempt."""
+"""Checkpoints: the output of each finished stage, for the next stage and for later attempts."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from shared.schema import Schema
 
 
 class StageOutput(Schema):
-    """`output` is the stage's answer; `text` is the stream's text as it stood when the stage ended."""
+    """What a stage returned (`output`), and the text of the job's log when the stage finished."""
 
     output: dict[str, Any]
     text: str
 
 
 class CheckpointStore(Protocol):
-    """Keeps outputs per attempt; which attempt's output counts is decided on the job (`Job.checkpoints`)."""
+    """Store the output of every attempt. `Job.checkpoints` says which attempt's output is valid."""
 
-    def put(self, job: Job, stage: str, fence: str, output: StageOutput) -> None: ...
+    def put(self, job: Job, stage: str, fence: str, output: StageOutput) -> None:
+        """Store the output of the attempt with this fence."""
 
-    def get(self, job_id: str, stage: str, ref: CheckpointRef) -> StageOutput: ...
+    def get(self, job_id: str, stage: str, ref: CheckpointRef) -> StageOutput:
+        """Return the output that `ref` names."""
 
 
 def latest_checkpoint(job: Job) -> tuple[str, CheckpointRef] | None:
-    """The stage that finished last, and where its output is."""
+    """Return the stage that finished last and the reference to its output; None if no stage has finished."""
     return max(job.checkpoints.items(), key=lambda item: item[1].fence, default=None)

@@ -1,4 +1,4 @@
-"""The two ends a state machine gives a job: completed, or failed."""
+"""End a job as its state machine ends: completed or failed."""
 
 from __future__ import annotations
 
@@ -15,24 +15,30 @@ from shared.observability import tracing
 from shared.observability.log import log
 
 STACK_TRACE_CHARS = 4000
-"""How much of a stack trace is kept on the job: its end, where the fault is."""
+"""Maximum length of a stack trace on the job. Its end is kept, because the fault is there."""
 
 
 class JobCompletion:
-    """Moves jobs to `completed` and `failed`. Both calls can be repeated: the second finds the work done."""
+    """Complete and fail jobs. Both methods can be repeated: the second call changes nothing."""
 
     def __init__(self, *, jobs: JobStore, ender: JobEnder) -> None:
         self._jobs = jobs
         self._ender = ender
 
     def complete(self, invocation: StageInvocation) -> StageDone:
-        """`in_progress → completed`. Raises AttemptStopped when the job has ended otherwise or runs anew."""
+        """Change the job from `in_progress` to `completed`.
+
+        Raises AttemptStopped if the job has ended with another status or was resumed.
+        """
         job = self._current(invocation.job_id, invocation.generation)
         self._end(job, JobStatus.COMPLETED, frozenset({JobStatus.IN_PROGRESS}), {"progress": 100.0})
         return StageDone(job_id=job.id, stage="complete_job")
 
     def record_failure(self, invocation: FailureInvocation) -> StageDone:
-        """`→ failed`, with the reason. Raises AttemptStopped when the job has ended otherwise or runs anew."""
+        """Change a live job to `failed` and store the reason.
+
+        Raises AttemptStopped if the job has ended with another status or was resumed.
+        """
         job = self._current(invocation.job_id, invocation.generation)
         failure = fault_of(job, invocation.failure)
         self._end(job, JobStatus.FAILED, LIVE, {"failure": failure})
@@ -42,10 +48,10 @@ class JobCompletion:
     def _current(self, job_id: str, generation: int) -> Job:
         job = self._jobs.get(job_id)
         if job is None:
-            raise JobEnded("the job is unknown or has expired")
+            raise JobEnded("the job was not found or has expired")
         tracing.annotate(**ids_of(job))
         if job.generation != generation:
-            raise AttemptSuperseded("the job runs anew")
+            raise AttemptSuperseded("the job was resumed")
         return job
 
     def _end(self, job: Job, to: JobStatus, status_in: frozenset[JobStatus], details: dict[str, Any]) -> None:
@@ -56,15 +62,16 @@ class JobCompletion:
 
 
 def fault_of(job: Job, caught: CaughtError) -> Fault:
-    """What to tell the owner about an error the state machine caught.
+    """Return the fault to show to the owner for an error that the state machine caught.
 
-    The failing attempt has noted its fault on the job when it could; an attempt that was killed or timed out could not.
+    The message is the one that the failing attempt stored on the job. If Lambda killed the attempt, or it reached its
+    time limit, it stored none: then the message follows from the error's name.
     """
-    code, message = _known(caught.error) or (ErrorCode.INTERNAL_ERROR, "the job met an unforeseen error")
+    code, message = _known(caught.error) or (ErrorCode.INTERNAL_ERROR, "an internal error occurred")
     kind = getattr(errors, caught.error, None)
-    noted = job.last_fault
-    if noted and kind and noted.code == code and noted.stage == job.stage and noted.attempt == job.attempt:
-        message = noted.message
+    stored = job.last_fault
+    if stored and kind and stored.code == code and stored.stage == job.stage and stored.attempt == job.attempt:
+        message = stored.message
     return Fault(
         code=code,
         message=message,
@@ -89,7 +96,7 @@ RETRYABLE = frozenset(
         ErrorCode.WORKER_LOST,
     }
 )
-"""The reasons after which the same request may well succeed later."""
+"""The error codes after which the same request may succeed later."""
 
 
 def _known(error: str) -> tuple[ErrorCode, str] | None:
@@ -97,9 +104,9 @@ def _known(error: str) -> tuple[ErrorCode, str] | None:
     if isinstance(kind, type) and issubclass(kind, MillraceError):
         return kind.code, _message(kind.__doc__ or error)
     if error == "States.Timeout":
-        return ErrorCode.STAGE_TIMEOUT, "the stage took longer than it may"
+        return ErrorCode.STAGE_TIMEOUT, "the stage reached its time limit"
     if error.startswith(("Lambda.", "Runtime.", "Sandbox.")):
-        return ErrorCode.WORKER_LOST, "the worker was lost"
+        return ErrorCode.WORKER_LOST, "the stage's function was terminated before the stage finished"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Creating jobs: one for each request, however often it is repeated with its key."""
+"""Create jobs: one for each request, even if a client repeats it with its idempotency key."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from shared.observability.log import log
 from shared.observability.metrics import metrics
 
 IDEMPOTENCY_SECONDS = 24 * 3600
-"""How long a key is remembered."""
+"""How long an idempotency key is stored."""
 
 CLAIM_SECONDS = 10.0
-"""After this long a key whose job was never stored is taken to belong to a request that died."""
+"""A key's request must store its job within this time. After it, a repeat may claim the key and create the job."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A request for a job, checked as far as its fields go."""
+    """A request for a job, whose fields are valid."""
 
     pipeline: str
     input: JobInput
@@ -47,7 +47,7 @@ class NewJob:
 
 
 class JobCreation:
-    """Stores jobs and starts their executions."""
+    """Store jobs and start their executions."""
 
     def __init__(
         self,
@@ -77,32 +77,36 @@ class JobCreation:
         self._clock = clock
 
     def create(self, owner: str, request: NewJob, *, idempotency_key: str | None = None) -> Job:
-        """Store the job and start its execution; a repeat with the same key answers the first job.
+        """Store the job, start its execution and return the job. For a repeat with the same key, return the first job.
 
-        Raises InvalidInput, RateLimitExceeded, Conflict (the first request with this key is still under way) and
-        NotStarted (the job is stored as failed).
+        Raises:
+            InvalidInput: the model or agent is not available, the input has a run id that it must not have, or the key
+                was used with a different request body.
+            RateLimitExceeded: the owner has created too many jobs in the last minute.
+            Conflict: the first request with this key is still in progress.
+            NotStarted: the execution could not be started; the job is stored as failed.
         """
         now = self._clock().timestamp()
         job_id = new_job_id(int(now * 1000))
         if idempotency_key is None:
             return self._create(self._new_job(owner, request, job_id))
-        claim = KeyClaim(job_id=job_id, request_hash=hash_of_request(_meaning(request)), claimed_at=now)
+        claim = KeyClaim(job_id=job_id, request_hash=hash_of_request(_hashed_fields(request)), claimed_at=now)
         expires_at = int(claim.claimed_at) + IDEMPOTENCY_SECONDS
         try:
             self._keys.claim(owner, idempotency_key, claim, expires_at=expires_at)
         except KeyTaken as taken:
-            first = self._first_answer(claim, taken.claim)
+            first = self._first_job(claim, taken.claim)
             if first is not None:
                 return first
             try:
                 self._keys.claim(owner, idempotency_key, claim, expires_at=expires_at, replaces=taken.claim)
             except KeyTaken:
-                raise _under_way() from None
+                raise _in_progress() from None
         try:
-            # Not before: a repeat gets the first one's answer, also when its agent is deleted meanwhile.
+            # Check the agent only now: a repeat returns the first job, also if the agent was deleted in the meantime.
             return self._create(self._new_job(owner, request, job_id))
         except MillraceError:
-            # Also after NotStarted: the repeat it asks for is to make another job.
+            # Free the key after NotStarted too: its message asks for a repeat, which must create another job.
             self._keys.release(owner, idempotency_key, claim)
             raise
 
@@ -113,20 +117,24 @@ class JobCreation:
         metrics.job_created(pipeline=job.pipeline)
         return self._starter.start(job)
 
-    def _first_answer(self, repeat: KeyClaim, first: KeyClaim) -> Job | None:
-        """The job an earlier request with this key made; None when that request died before it stored one."""
+    def _first_job(self, repeat: KeyClaim, first: KeyClaim) -> Job | None:
+        """Return the job of the first request with this key; None if that request died before it stored the job."""
         if first.request_hash != repeat.request_hash:
             raise InvalidInput(
-                [FieldIssue("Idempotency-Key", "must be a new one for a different request body")],
+                [
+                    FieldIssue(
+                        "Idempotency-Key", "must be a new key, because this key was used with a different request body"
+                    )
+                ],
                 code=ErrorCode.IDEMPOTENCY_KEY_REUSED,
             )
         job = self._jobs.get(first.job_id)
         if job is None:
             if repeat.claimed_at - first.claimed_at < CLAIM_SECONDS:
-                raise _under_way()
+                raise _in_progress()
             return None
         if job.status is JobStatus.PENDING:
-            # The first request may have died between storing and starting; starting twice starts once.
+            # The first request may have died after it stored the job. Starting an execution twice starts it once.
             return self._starter.start(job)
         return job
 
@@ -137,7 +145,9 @@ class JobCreation:
         links = request.links
         if pipeline.recording is not None:
             if links.run_id is not None:
-                raise InvalidInput([FieldIssue("links.runId", "must be left out: these jobs open runs of their own")])
+                raise InvalidInput(
+                    [FieldIssue("links.runId", "must be omitted, because each job of this pipeline gets a new run")]
+                )
             links = links.model_copy(update={"run_id": new_run_id(int(now.timestamp() * 1000))})
         job = Job(
             id=job_id,
@@ -161,7 +171,9 @@ class JobCreation:
             return None
         agent = self._agents.find(owner, job_input.agent_id)
         if agent is None:
-            raise InvalidInput([FieldIssue("agentId", "must be one of your agents; there is none with this id")])
+            raise InvalidInput(
+                [FieldIssue("agentId", "must be the id of one of your agents; you have no agent with this id")]
+            )
         return agent
 
     def _model_for(self, job_input: JobInput, agent: Agent | None) -> str:
@@ -173,16 +185,16 @@ class JobCreation:
         if agent is None or agent.model is None:
             return self._default_model
         if agent.model not in self._allowed_models:
-            rule = f"must be an agent whose model is offered; its {agent.model} is none of: {allowed}"
+            rule = f"agent uses model {agent.model}, which is not available; available models: {allowed}"
             raise InvalidInput([FieldIssue("agentId", rule)])
         return agent.model
 
 
-def _under_way() -> Conflict:
-    return Conflict("a request with this Idempotency-Key is still under way; repeat it in a moment")
+def _in_progress() -> Conflict:
+    return Conflict("the first request with this Idempotency-Key is still in progress; try again in a few seconds")
 
 
-def _meaning(request: NewJob) -> dict[str, Any]:
+def _hashed_fields(request: NewJob) -> dict[str, Any]:
     return {
         "pipeline": request.pipeline,
         "input": request.input.model_dump(mode="json"),

@@ -1,4 +1,4 @@
-"""How a job ends: the move on the job decides, then the terminal event follows from it."""
+"""End a job: first write its final status, then append the terminal event that follows from it."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ from shared.log.fence import Fence
 from shared.observability.metrics import metrics
 
 ENDING_STAGE_INDEX = 999
-"""The stage number of whoever ends a job from outside its stages: above every stage."""
+"""The stage index in the fence of a terminal event. It is above every stage, so it stops the running attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Seconds an ended job is kept (failed and cancelled ones for debugging), unless its pipeline says otherwise."""
+    """How many seconds an ended job is kept if its pipeline sets no other time. `failed` is for cancelled jobs too."""
 
     completed: int = 600
     failed: int = 3600
 
     def of(self, pipeline: Pipeline, status: JobStatus) -> int:
+        """Return how many seconds a job of the pipeline is kept after it ended with `status`."""
         if status is JobStatus.COMPLETED:
             return self.completed if pipeline.retention_seconds is None else pipeline.retention_seconds
         return self.failed if pipeline.failed_retention_seconds is None else pipeline.failed_retention_seconds
 
 
 def terminal_events(job: Job) -> tuple[StoredEvent, ...]:
-    """What the log of an ended job has to end with; a function of the job alone, so anyone can supply it."""
+    """Return the last events of an ended job's log. They follow from the job alone, so any process can append them."""
     match job.status:
         case JobStatus.COMPLETED:
             return (Progress(progress=100), Complete(usage=job.usage))
@@ -63,20 +64,20 @@ def terminal_events(job: Job) -> tuple[StoredEvent, ...]:
 
 
 def ensure_terminal_event(log: EventLog, job: Job, *, clock: Clock) -> None:
-    """Append the ended job's terminal event unless it is there, or the job runs anew meanwhile.
+    """Append the ended job's terminal event, unless the log has it or the job was resumed in the meantime.
 
-    Whoever moves a job to its end calls this, and so does whoever finds an ended job without its terminal event because
-    the mover died in between: a watcher always learns how a job ended.
+    A process that ends a job calls this. If it dies before, the next watcher or repeat that finds the ended job calls
+    it. So every watcher gets a terminal event.
     """
     fence = Fence.of_attempt(generation=job.generation, stage=ENDING_STAGE_INDEX, retry=0)
     events = terminal_events(job)
     latest = latest_checkpoint(job)
     try:
         if job.status is JobStatus.COMPLETED and latest is not None:
-            # Nothing follows the last checkpoint but this: no need to ask where the log ends.
+            # The terminal event follows the last checkpoint directly, so the end of the log is already known.
             _, ref = latest
-            reached = LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence))
-            if claim(log, job.id, fence, events, at=clock, expected=reached) is not None:
+            expected = LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence))
+            if claim(log, job.id, fence, events, at=clock, expected=expected) is not None:
                 return
         claim(log, job.id, fence, events, at=clock)
     except AttemptStopped:
@@ -84,7 +85,7 @@ def ensure_terminal_event(log: EventLog, job: Job, *, clock: Clock) -> None:
 
 
 class JobEnder:
-    """Moves live jobs to their ends."""
+    """End live jobs."""
 
     def __init__(
         self,
@@ -111,9 +112,12 @@ class JobEnder:
         status_in: frozenset[JobStatus] = LIVE,
         details: Mapping[str, Any] | None = None,
     ) -> Job:
-        """End this generation of the job and tell its watchers. An end that stands already is only told again.
+        """End this generation of the job with status `to`, append the terminal event, and return the job.
 
-        Raises StaleWrite when the job has ended otherwise, runs anew, or is gone.
+        `status_in` are the statuses that the job may have before; `details` are further fields to set. If this
+        generation has already ended with status `to`, only append the terminal event if it is missing.
+
+        Raises StaleWrite if the job has ended with another status, was resumed, or has expired.
         """
         now = self._clock()
         kept = timedelta(seconds=self._retention.of(self._pipelines[job.pipeline], to))
@@ -133,13 +137,13 @@ class JobEnder:
                 raise
             ended = stale.current
         ensure_terminal_event(self._log, ended, clock=self._clock)
-        self._keep_what_came_meanwhile(ended)
+        self._record_late_items(ended)
         return ended
 
-    def _keep_what_came_meanwhile(self, ended: Job) -> None:
-        """A stage can keep items until the log has its end; those that came after the look at them are missing yet."""
+    def _record_late_items(self, ended: Job) -> None:
+        """Record the items that a stage appended after the side writes were prepared and before the terminal event."""
         if ended.status is JobStatus.COMPLETED or self._side_writes.on_transition(ended) is None:
             return
         guard = JobGuard(status_in=frozenset({ended.status}), generation=ended.generation)
-        with contextlib.suppress(StaleWrite):  # it runs anew, and the items will be in what it comes to
+        with contextlib.suppress(StaleWrite):  # the job was resumed: its next end records these items
             update_together(self._side_writes, self._jobs, ended, {"updated_at": self._clock()}, when=guard)

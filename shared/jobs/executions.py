@@ -1,4 +1,4 @@
-"""The port to the workflow engine: starting and stopping a job's execution."""
+"""The port to Step Functions: start, stop and check a job's execution."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.jobs.job import Job
 
 
 class ExecutionState(StrEnum):
-    """As far as anybody outside can tell."""
+    """The state of an execution; UNKNOWN means that no such execution exists."""
 
     RUNNING = "running"
     ENDED = "ended"
@@ -17,23 +17,25 @@ class ExecutionState(StrEnum):
 
 
 class ExecutionNotStarted(Exception):
-    """The engine refused or could not be reached; `reason` is for the log."""
+    """Step Functions refused the start, or could not be reached. The text is for log lines, not for clients."""
 
 
 class Executions(Protocol):
-    """One execution per generation of a job, named after the job: starting the same one twice starts it once."""
+    """Manage executions: one for each generation of a job. Its name follows from the job, so it starts only once."""
 
-    def arn_of(self, job: Job) -> str: ...
+    def arn_of(self, job: Job) -> str:
+        """Return the ARN of the execution of the job's generation, started or not."""
 
-    def state_of(self, job: Job) -> ExecutionState: ...
+    def state_of(self, job: Job) -> ExecutionState:
+        """Return the state of the execution."""
 
     def start(self, job: Job) -> None:
-        """Raises ExecutionNotStarted."""
+        """Start the execution, unless it was started before. Raises ExecutionNotStarted."""
 
     def stop(self, job: Job) -> None:
-        """Stop the job's execution if it runs. Never fails: a stopped job's execution comes to nothing anyway."""
+        """Stop the execution if it runs. Raise nothing: the job has ended, so its execution cannot write any more."""
 
 
 def execution_name(job: Job) -> str:
-    """The job's id, with the generation from the second on."""
+    """Return the name of the execution: the job's id, then `-2`, `-3` … from the second generation on."""
     return job.id if job.generation == 1 else f"{job.id}-{job.generation}"

@@ -1,4 +1,4 @@
-"""Idempotency keys: a repeated request gets the first one's job."""
+"""Idempotency keys: a repeated request returns the job of the first request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.schema import Schema
 
 
 class KeyClaim(Schema):
-    """A key in use: by the job it made (or is making since `claimed_at`, Unix seconds), for one request body."""
+    """The use of a key: the job that its request creates, the hash of that request, and when (Unix seconds)."""
 
     job_id: str
     request_hash: str
@@ -18,25 +18,28 @@ class KeyClaim(Schema):
 
 
 class KeyTaken(Exception):
-    """The key is in use by `claim`."""
+    """Another request has claimed the key; `claim` is its claim."""
 
     def __init__(self, claim: KeyClaim) -> None:
-        super().__init__("idempotency key in use")
+        super().__init__("the idempotency key is in use")
         self.claim = claim
 
 
 class IdempotencyKeys(Protocol):
-    """Keys per owner."""
+    """Store the idempotency keys of each owner."""
 
     def claim(
         self, owner: str, key: str, claim: KeyClaim, *, expires_at: int, replaces: KeyClaim | None = None
     ) -> None:
-        """Take a free or expired key (or the one held by `replaces`); raise KeyTaken otherwise."""
+        """Claim the key until `expires_at` (Unix seconds), if it is free, has expired or has the claim `replaces`.
+
+        Raises KeyTaken if another claim holds the key.
+        """
 
     def release(self, owner: str, key: str, claim: KeyClaim) -> None:
-        """Free the key if it is still held by `claim`."""
+        """Free the key if `claim` still holds it."""
 
 
 def hash_of_request(request: dict[str, Any]) -> str:
-    """Equal for requests that mean the same."""
+    """Return a hash that is equal for requests with equal fields, in any order."""
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What the state machine passes to a function, and what the function returns to it."""
+"""The payloads that a state machine passes to a function, and the result that the function returns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared.schema import Schema
 
 
 class StageInvocation(Schema):
-    """What the state machine hands to a stage function."""
+    """The payload of a stage: the job, its generation, and the retry count of the state (0 for the first attempt)."""
 
     job_id: str
     generation: int = Field(ge=1)
@@ -16,7 +16,7 @@ class StageInvocation(Schema):
 
 
 class StageDone(Schema):
-    """What a stage function answers; the state machine does not look inside."""
+    """The result of a stage function. The state machine does not use its content."""
 
     job_id: str
     stage: str
@@ -24,14 +24,14 @@ class StageDone(Schema):
 
 
 class CaughtError(Schema):
-    """What a `Catch` of the state machine puts into the state: an error's name, and its cause as text."""
+    """An error that a `Catch` of the state machine caught: the name, and the cause as text."""
 
     error: str = Field(alias="Error")
     cause: str = Field(default="", alias="Cause")
 
 
 class FailureInvocation(Schema):
-    """What the state machine hands to record_failure."""
+    """The payload of record_failure."""
 
     job_id: str
     generation: int = Field(ge=1)

@@ -1,4 +1,4 @@
-"""The job: what is known about it, and which moves between its states are legal."""
+"""The job: its stored fields, its statuses, and the faults and links that it refers to."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from shared.schema import Schema
 
 
 class JobStatus(StrEnum):
+    """The status of a job: `pending` and `in_progress` are live, the other three have ended."""
+
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"
@@ -23,15 +25,16 @@ class JobStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
+        """Return whether the job has completed, failed or been cancelled."""
         return self not in LIVE
 
 
 LIVE = frozenset({JobStatus.PENDING, JobStatus.IN_PROGRESS})
-"""The states a job can still move on from without being resumed."""
+"""The statuses that can still change without a resumption."""
 
 
 class JobLinks(Schema):
-    """What the job belongs to, in the caller's own ids."""
+    """What the job belongs to, in the client's own ids."""
 
     session_id: str | None = Field(default=None, min_length=1, max_length=128)
     run_id: str | None = Field(default=None, min_length=1, max_length=128)
@@ -39,7 +42,7 @@ class JobLinks(Schema):
 
 
 class Fault(Schema):
-    """One thing that went wrong, safe to show to the owner; `stack_trace` only on request."""
+    """An error that ended an attempt or the job. It is safe to show to the owner, the stack trace only on request."""
 
     code: ErrorCode
     message: str
@@ -51,7 +54,7 @@ class Fault(Schema):
 
 
 class CheckpointRef(Schema):
-    """Where a finished stage left the log (`seq`, `log_bytes`), and which attempt's output counts (`fence`)."""
+    """The end of the log when a stage finished, and the fence of the attempt whose output is valid."""
 
     seq: int = Field(ge=0)
     log_bytes: int = Field(default=0, ge=0)
@@ -59,7 +62,7 @@ class CheckpointRef(Schema):
 
 
 class Job(Schema):
-    """Everything stored about a job but its events and its stages' outputs."""
+    """A stored job, without its events and its stages' outputs."""
 
     id: str
     owner: str
@@ -87,12 +90,13 @@ class Job(Schema):
     updated_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    expires_at: int = Field(description="Unix seconds; the job is not shown from then on")
+    expires_at: int = Field(description="Unix seconds; from then on the job no longer exists")
 
     def expired(self, now: datetime) -> bool:
+        """Return whether the job has expired at `now`."""
         return self.expires_at <= now.timestamp()
 
 
 def ids_of(job: Job) -> dict[str, str | None]:
-    """Return the ids that every log line about the job carries: the job, the request that started it, their trace."""
+    """Return the ids that every log line about the job has: its own, and its request's and trace's."""
     return {"job_id": job.id, "request_id": job.request_id, "trace_id": job.trace_id}

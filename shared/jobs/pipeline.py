@@ -1,4 +1,4 @@
-"""Pipelines: what a job can be asked to do, and in which stages."""
+"""Pipelines: the kinds of jobs, each with its input, its stages in order and its result."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ if TYPE_CHECKING:
 
 
 class JobInput(Schema):
-    """What every pipeline's input can name besides its own fields."""
+    """The fields that every pipeline's input has besides its own."""
 
     custom_model: str | None = Field(
-        default=None, min_length=1, max_length=128, description="a model of the allow-list, instead of the default one"
+        default=None,
+        min_length=1,
+        max_length=128,
+        description="an allowed model, to use instead of the agent's or the default model",
     )
-    agent_id: str | None = Field(
-        default=None, min_length=1, max_length=64, description="a stored agent of the caller's"
-    )
+    agent_id: str | None = Field(default=None, min_length=1, max_length=64, description="the id of one of your agents")
 
 
 LONGEST_SECONDS = 86_400
-"""The most that a job may run, and the most that it may be kept: its events and checkpoints are stored for two days."""
+"""Longest time that a job may run, and that it may be kept afterwards: its events are stored for two days."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecording:
-    """What of a pipeline's jobs is kept for good, as a run of its own (`shared/runs`).
+    """How a pipeline's jobs are recorded as runs, which do not expire (`shared/runs`).
 
-    `title` and `parameters` are made of a new job. `outputs` is asked when a job ends, with its result if it completed
-    and with the items it has kept if it did not: it answers contents by role, which become artefacts.
+    `title` and `parameters` compute the run's title and its first artefact from a new job. `outputs` computes the
+    artefacts of an ended job, as content by role: from its result if it has completed, otherwise from its items.
     """
 
     title: Callable[[Job], str]
@@ -48,11 +49,11 @@ class RunRecording:
 class Pipeline:
     """One kind of job.
 
-    `stages` are the names of its stage functions in order, `run_seconds` the state machine's own time limit,
-    `max_retries` how often it retries a state after a fault. Retentions (seconds after the end) fall back to the
-    settings when None. `refuse_resume` looks at a job's input and at the outputs of its finished stages, and answers
-    why they no longer fit what they are about as it is now, or None. `recording` is what of a job
-    outlives it, if anything.
+    `stages` are the names of its stage functions in order. `run_seconds` is the time limit of its state machine, and
+    `max_retries` is how often the state machine retries a state. The retentions are seconds after the job ended; None
+    means the default of the settings. `refuse_resume` gets a job's input and the outputs of its finished stages by
+    stage; it returns the reason why the job cannot resume from them, or None. `recording` is None if the pipeline
+    records no runs.
     """
 
     name: str
@@ -73,11 +74,12 @@ class Pipeline:
                 raise ValueError(f"{self.name}: {name} must be from 1 to {LONGEST_SECONDS}")
 
     def index_of(self, stage: str) -> int:
+        """Return the index of a stage, from 0."""
         return self.stages.index(stage)
 
 
 class Pipelines(Mapping[str, Pipeline]):
-    """All pipelines by name."""
+    """Some pipelines by name, in alphabetical order."""
 
     def __init__(self, *pipelines: Pipeline) -> None:
         self._by_name = {pipeline.name: pipeline for pipeline in sorted(pipelines, key=lambda each: each.name)}

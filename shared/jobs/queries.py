@@ -1,4 +1,4 @@
-"""What can be read of jobs over HTTP: one, many, what it has come to."""
+"""Read jobs for their owner: one with its text and result, or a page of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.log.transcript import Transcript
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job with what its log adds up to so far, and its result once it has one."""
+    """A job with its transcript so far, and its result if it has completed."""
 
     job: Job
     transcript: Transcript
@@ -25,7 +25,7 @@ class JobView:
 
 
 class JobQueries:
-    """Reads jobs. Every method takes the owner who asks, and shows nobody somebody else's job."""
+    """Read jobs. `owner` is the authenticated user, who sees only their own jobs."""
 
     def __init__(self, *, jobs: JobStore, event_log: EventLog, checkpoints: CheckpointStore) -> None:
         self._jobs = jobs
@@ -33,23 +33,23 @@ class JobQueries:
         self._checkpoints = checkpoints
 
     def view(self, owner: str, job_id: str) -> JobView:
-        """The job, its text, stage and progress so far, and its result. Raises NotFound, Forbidden."""
+        """Return the job with its transcript and result. Raises NotFound and Forbidden, as `owned` does."""
         job = self.owned(owner, job_id)
         return JobView(job, read_transcript(self._log, job_id), self.result(job))
 
     def result(self, job: Job) -> dict[str, Any] | None:
-        """The result of a completed job: the output of the stage that finished last."""
+        """Return the result of a completed job, which is the output of its last stage; None for any other job."""
         latest = latest_checkpoint(job)
         if job.status is not JobStatus.COMPLETED or latest is None:
             return None
         return self._checkpoints.get(job.id, *latest).output
 
     def owned(self, owner: str, job_id: str) -> Job:
-        """Raises NotFound for an unknown or expired job, Forbidden for somebody else's."""
+        """Return the owner's job, as `owned_job` does."""
         return owned_job(self._jobs, owner, job_id)
 
     def list_jobs(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """Newest first. Raises InvalidInput for a cursor that is not ours."""
+        """Return a page of the owner's jobs, newest first. Raises InvalidInput for a cursor of no earlier page."""
         try:
             return self._jobs.list_owned(owner, where=where, limit=limit, cursor=cursor)
         except ValueError:
@@ -57,14 +57,20 @@ class JobQueries:
 
 
 def owned_job(jobs: JobStore, owner: str, job_id: str) -> Job:
-    """Raises NotFound for an unknown or expired job, Forbidden for somebody else's."""
+    """Return the owner's job.
+
+    Raises:
+        NotFound: the job does not exist or has expired.
+        Forbidden: the job has another owner.
+    """
     job = jobs.get(job_id) if JOB_ID.fullmatch(job_id) else None
     if job is None:
         raise unknown_job(job_id)
     if job.owner != owner:
-        raise Forbidden("this job belongs to somebody else")
+        raise Forbidden("this job belongs to another user")
     return job
 
 
 def unknown_job(job_id: str) -> NotFound:
-    return NotFound(f"there is no job {job_id[:64]}: it never was, or has expired")
+    """Return the error for a job that does not exist; it shows at most 64 characters of the client's id."""
+    return NotFound(f"job {job_id[:64]} was not found or has expired")

@@ -1,4 +1,4 @@
-"""Resuming a failed or cancelled job from its last checkpoint, if that still fits."""
+"""Resume a failed or cancelled job from its last checkpoint, if the checkpoint still fits."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ from shared.log.writer import MAX_DELTA_CHARS
 from shared.observability.log import log
 
 RESUMABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
+"""The statuses of jobs that can be resumed."""
 
 
 class JobResumption:
-    """Starts the next generation of an ended job. Its log goes on, its finished stages stay finished."""
+    """Start the next generation of an ended job. It keeps the log and the checkpoints of the finished stages."""
 
     def __init__(
         self,
@@ -61,42 +62,51 @@ class JobResumption:
         self._clock = clock
 
     def resume(self, owner: str, job_id: str, *, trace_id: str | None = None, request_id: str | None = None) -> Job:
-        """Restart the job; its watchers see `reset` with the text that stands. From here on this request is its origin.
+        """Start the next generation and return the job. Watchers get a `reset` with the text that is kept.
 
-        Raises NotFound, Forbidden, Conflict (the job has not failed or been cancelled), CheckpointUnfit,
-        RateLimitExceeded (a resumed job counts as a new one) and NotStarted.
+        `trace_id` and `request_id` replace the job's own, because this request causes the new execution.
+
+        Raises:
+            NotFound: the job does not exist or has expired.
+            Forbidden: the job has another owner.
+            Conflict: the job has neither failed nor been cancelled.
+            CheckpointUnfit: the pipeline, the model or the agent no longer fits the checkpoints.
+            RateLimitExceeded: the owner has created or resumed too many jobs in the last minute.
+            NotStarted: the execution could not be started; the job is stored as failed.
         """
         job = owned_job(self._jobs, owner, job_id)
         if job.status not in RESUMABLE:
             raise Conflict(f"the job is {job.status}; only a failed or cancelled job can be resumed")
-        standing = self._standing(job)
+        checkpoint = self._last_checkpoint(job)
         self._creations.count_creation(owner)
         resumed = self._next_generation(job, {"trace_id": trace_id, "request_id": request_id})
-        self._announce(resumed, standing)
+        self._append_reset(resumed, checkpoint)
         log.info("job resumed", **ids_of(resumed), generation=resumed.generation)
         return self._starter.start(resumed)
 
-    def _standing(self, job: Job) -> StageOutput | None:
-        """What the last finished stage left. Raises CheckpointUnfit."""
+    def _last_checkpoint(self, job: Job) -> StageOutput | None:
+        """Return the output of the last finished stage; None if no stage has finished. Raises CheckpointUnfit."""
         pipeline = self._pipelines.get(job.pipeline)
         if pipeline is None:
-            raise CheckpointUnfit(f"there is no pipeline {job.pipeline} any more")
-        done = pipeline.stages[: len(job.checkpoints)]
-        if set(done) != job.checkpoints.keys():
-            raise CheckpointUnfit("the pipeline has other stages than when the job ran")
+            raise CheckpointUnfit(f"pipeline {job.pipeline} no longer exists; create a new job")
+        finished = pipeline.stages[: len(job.checkpoints)]
+        if set(finished) != job.checkpoints.keys():
+            raise CheckpointUnfit("the pipeline's stages have changed since the job ran; create a new job")
         try:
             job_input = pipeline.input_model.model_validate(job.input)
         except ValidationError:
-            raise CheckpointUnfit("the pipeline takes other input than when the job was made") from None
+            raise CheckpointUnfit(
+                "the pipeline's input has changed since the job was created; create a new job"
+            ) from None
         if job.model not in self._allowed_models:
-            raise CheckpointUnfit(f"the model {job.model} is not offered any more")
+            raise CheckpointUnfit(f"model {job.model} is no longer available; create a new job with another model")
         if job.agent is not None and self._agents.version(job.agent.agent_id, job.agent.version) is None:
-            raise CheckpointUnfit(f"the agent {job.agent.agent_id} was deleted")
-        outputs = {stage: self._checkpoints.get(job.id, stage, job.checkpoints[stage]) for stage in done}
+            raise CheckpointUnfit(f"agent {job.agent.agent_id} was deleted; create a new job")
+        outputs = {stage: self._checkpoints.get(job.id, stage, job.checkpoints[stage]) for stage in finished}
         reason = pipeline.refuse_resume(job_input, outputs) if pipeline.refuse_resume else None
         if reason is not None:
             raise CheckpointUnfit(reason)
-        return outputs[done[-1]] if done else None
+        return outputs[finished[-1]] if finished else None
 
     def _next_generation(self, job: Job, origin: Mapping[str, str | None]) -> Job:
         now = self._clock()
@@ -117,22 +127,23 @@ class JobResumption:
             guard = JobGuard(status_in=RESUMABLE, generation=job.generation)
             return update_together(self._side_writes, self._jobs, job, changes, when=guard)
         except StaleWrite as stale:
-            now_is = stale.current.status if stale.current else "gone"
-            raise Conflict(f"the job is {now_is}; somebody else has resumed it, or it has expired") from stale
+            if stale.current is None:
+                raise Conflict("the job has expired; create a new job") from stale
+            raise Conflict(f"the job is {stale.current.status}; another request has resumed it") from stale
 
-    def _announce(self, job: Job, standing: StageOutput | None) -> None:
-        """Take the log over at once, so that it no longer ends with the generation before."""
+    def _append_reset(self, job: Job, checkpoint: StageOutput | None) -> None:
+        """Claim the log at once with a `reset`, so that it no longer ends with a terminal event."""
         parts: list[str] = []
 
         def opening(_: LogTail) -> Opening:
             nonlocal parts
-            text = self._text_of_interrupted_stage(job) or (standing.text if standing else "")
-            parts = [text[begin : begin + MAX_DELTA_CHARS] for begin in range(0, len(text), MAX_DELTA_CHARS)] or [""]
+            text = self._text_of_interrupted_stage(job) or (checkpoint.text if checkpoint else "")
+            parts = [text[start : start + MAX_DELTA_CHARS] for start in range(0, len(text), MAX_DELTA_CHARS)] or [""]
             reset = Reset(
                 text=parts[0],
                 progress=job.progress,
                 reason="RESUMED",
-                message="the job goes on from its last checkpoint",
+                message="the job resumes from its last checkpoint",
                 attempt=1,
                 retry_count=job.retry_count,
             )
@@ -145,10 +156,10 @@ class JobResumption:
                 if tail is not None:
                     tail = claim(self._log, job.id, fence, (Delta(text=part),), at=self._clock, expected=tail)
         except AttemptStopped:
-            return  # cancelled again meanwhile: whoever did that has the log
+            return  # the owner has cancelled the job again, so its terminal event is the end of the log
 
     def _text_of_interrupted_stage(self, job: Job) -> str | None:
-        """The text up to its last item; None when it has kept none, or every stage is done."""
+        """Return the stage's text up to its last item; None if it has no item, or if every stage has finished."""
         stages = self._pipelines[job.pipeline].stages
         if len(job.checkpoints) == len(stages):
             return None

@@ -1,4 +1,4 @@
-"""Write a job's transition and what belongs with it, such as its run, in one DynamoDB transaction: both or neither."""
+"""Write a job's transition and its run's record in one DynamoDB transaction: both succeed or both fail."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ MAX_ATTEMPTS = 5
 
 
 class SideWrites(Protocol):
-    """Prepare the writes that go into a job's own transaction. None means: there is nothing to write."""
+    """Prepare the side writes of a job's transitions. None means that there is nothing to write."""
 
     def on_creation(self, job: Job) -> PreparedWrites | None:
-        """Prepare the writes that go with a new job."""
+        """Prepare the side writes of a new job."""
 
     def on_transition(self, job: Job) -> PreparedWrites | None:
-        """Prepare the writes that go with a job's end or resumption; `job` is the job after it.
+        """Prepare the side writes of an end or a resumption. `job` is the job after the transition.
 
-        For a job that has already ended, return the writes that are still missing.
+        For a job that has already ended, prepare the side writes that are still missing.
         """
 
 
 def update_together(
     side_writes: SideWrites, jobs: JobStore, job: Job, changes: Mapping[str, Any], *, when: JobGuard
 ) -> Job:
-    """Update the job with `JobStore.update`, together with its side writes, and return the new job.
+    """Update the job together with its side writes, and return the updated job.
 
-    `job` is the caller's copy. The side writes depend on the whole job, so this function prepares them again if the
-    job has changed in the meantime and the guard still holds.
+    `job` is the job as the caller has read it. The side writes depend on all of its fields. So if another process
+    changes the job or the run first and the guard still holds, prepare them again, at most MAX_ATTEMPTS times.
 
     Raises:
         StaleWrite: the guard does not hold.
-        StorageThrottled: the job or its run changed on every attempt.
+        StorageThrottled: the job or its run has changed before every attempt.
     """
     for _ in range(MAX_ATTEMPTS):
         if not when.holds(job):
@@ -53,4 +53,4 @@ def update_together(
             if stale.current is None:
                 raise
             job = stale.current
-    raise StorageThrottled("the job and its run are being changed by others")
+    raise StorageThrottled("other requests are changing the job and its run; try again")

@@ -1,4 +1,4 @@
-"""Starting a stored job's execution; a job that cannot be started is failed and says so."""
+"""Start a stored job's execution, or fail the job if it cannot be started."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from shared.observability.log import log
 
 
 class NotStarted(MillraceError):
-    """The job was stored, but its execution could not be started: it is marked failed."""
+    """The job is stored as failed, because its execution could not be started."""
 
     code = ErrorCode.EXECUTION_NOT_STARTED
     retryable = True
 
     def __init__(self, job: Job) -> None:
-        super().__init__("the job could not be started and is marked failed; send the request again")
+        super().__init__("the job's execution could not be started, so the job has failed; send the request again")
         self.job = job
 
 
 class JobStarter:
-    """Starts executions of pending jobs."""
+    """Start the executions of pending jobs."""
 
     def __init__(
         self,
@@ -39,28 +39,31 @@ class JobStarter:
         self._retention = retention
 
     def expiry_of_live(self, pipeline: Pipeline, now: datetime) -> int:
-        """When a job that starts now is gone, in Unix seconds, should nobody ever end it."""
+        """Return when a job that starts at `now` expires if it never ends, in Unix seconds."""
         longest = pipeline.run_seconds + self._retention.of(pipeline, JobStatus.FAILED)
         return int((now + timedelta(seconds=longest)).timestamp())
 
     def start(self, job: Job) -> Job:
-        """Start the execution of the job's generation; starting twice starts once. Raises NotStarted."""
+        """Start the execution of the job's generation, unless it was started before, and return the job.
+
+        Raises NotStarted if the execution could not be started; the job is then stored as failed.
+        """
         try:
             self._executions.start(job)
-        except ExecutionNotStarted as refusal:
-            log.error("execution not started", **ids_of(job), reason=str(refusal))
-            return self._unstarted(job, refusal)
+        except ExecutionNotStarted as error:
+            log.error("execution not started", **ids_of(job), reason=str(error))
+            return self._fail_unless_started(job, error)
         return job
 
-    def _unstarted(self, job: Job, refusal: ExecutionNotStarted) -> Job:
-        """Raises NotStarted unless the job has moved on: it was started after all, and only the answer was lost."""
+    def _fail_unless_started(self, job: Job, error: ExecutionNotStarted) -> Job:
+        """Fail the job and raise NotStarted. If the job is no longer pending, only the response was lost: return it."""
         try:
             failed = self._fail(job)
         except StaleWrite as stale:
             if stale.current is not None:
                 return stale.current
             failed = job
-        raise NotStarted(failed) from refusal
+        raise NotStarted(failed) from error
 
     def _fail(self, job: Job) -> Job:
         failure = Fault(

@@ -1,4 +1,4 @@
-"""The port to stored jobs: every move is one conditional write."""
+"""The port to stored jobs: each transition is one conditional write."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from shared.jobs.job import Job, JobStatus
 
 @dataclass(frozen=True, slots=True)
 class JobGuard:
-    """What has to hold for a write to happen; an expired job holds nothing."""
+    """The conditions of a write; None sets no condition. No guard holds for an expired job.
+
+    `fence_up_to` is the highest fence that the job may have, `fence_is` the one that it must have.
+    """
 
     status_in: frozenset[JobStatus] | None = None
     generation: int | None = None
@@ -21,6 +24,7 @@ class JobGuard:
     updated_at: datetime | None = None
 
     def holds(self, job: Job) -> bool:
+        """Return whether the job meets the conditions; its expiry is not checked here."""
         return (
             (self.status_in is None or job.status in self.status_in)
             and (self.generation is None or job.generation == self.generation)
@@ -31,27 +35,27 @@ class JobGuard:
 
 
 class StaleWrite(Exception):
-    """The guard did not hold; nothing was changed. `current` is the job as it is, None when there is none."""
+    """The guard did not hold, and nothing was written. `current` is the stored job, None if there is none."""
 
     def __init__(self, current: Job | None) -> None:
-        super().__init__(f"job is {current.status if current else 'gone'}")
+        super().__init__(f"the job is {current.status}" if current else "the job has expired")
         self.current = current
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedWrites:
-    """Writes to be made together with a job's, or not at all; what is in them is between the stores of one database."""
+    """Side writes for a job's transaction. Only the stores of one database know the form of `writes`."""
 
     writes: tuple[Any, ...]
 
 
 class SideWriteConflict(Exception):
-    """What was to be written alongside no longer fits; nothing was changed. It has to be prepared anew."""
+    """A condition of the side writes did not hold, and nothing was written. Prepare the side writes again."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which of an owner's jobs to list; None does not filter."""
+    """Which of an owner's jobs to list; None matches every job."""
 
     pipeline: str | None = None
     status: JobStatus | None = None
@@ -60,6 +64,7 @@ class JobFilter:
     project_id: str | None = None
 
     def matches(self, job: Job) -> bool:
+        """Return whether the job passes the filter."""
         return (
             (self.pipeline is None or job.pipeline == self.pipeline)
             and (self.status is None or job.status == self.status)
@@ -78,26 +83,31 @@ class JobPage:
 
 
 class JobStore(Protocol):
-    """Where jobs are kept. No method ever shows an expired job."""
+    """Store jobs. For every method, an expired job does not exist."""
 
     def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
-        """Store a job under a new id; raises ValueError when another job has it. Storing the same job twice is once.
+        """Store a new job together with its side writes. Storing the same job again changes nothing.
 
-        Raises SideWriteConflict when the id is free, but what goes with the job does not fit.
+        Raises:
+            ValueError: another job has this id.
+            SideWriteConflict: the id is free, but a condition of the side writes does not hold.
         """
 
-    def get(self, job_id: str) -> Job | None: ...
+    def get(self, job_id: str) -> Job | None:
+        """Return the job, strongly consistent; None if there is none."""
 
     def update(
         self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, side_writes: PreparedWrites | None = None
     ) -> Job:
-        """Set the named fields if the guard holds and answer the whole job; raise StaleWrite otherwise.
+        """Set the fields of `changes`, together with the side writes, and return the updated job.
 
-        Raises SideWriteConflict when the guard holds, but what goes with it does not fit.
+        Raises:
+            StaleWrite: the guard does not hold.
+            SideWriteConflict: the guard holds, but a condition of the side writes does not.
         """
 
     def live(self) -> Iterable[Job]:
-        """Every job that is pending or in progress, in any order; may lag behind the latest moves."""
+        """Return every pending or in_progress job, in any order; the latest transitions may be missing."""
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """Raises ValueError for a cursor this store did not issue."""
+        """Return a page of the owner's jobs, newest first. Raises ValueError if this store did not issue the cursor."""

@@ -1,4 +1,4 @@
-"""The sweep: jobs whose execution is gone are ended with a reason, instead of being watched for ever."""
+"""The sweep: fail live jobs whose execution has ended or never started, so that no watcher waits forever."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ from shared.observability.metrics import metrics
 from shared.schema import Schema
 
 MIN_IDLE_SECONDS = 60
-"""A job that moved within this time is left alone: whoever moved it may be about to move it again."""
+"""The sweep skips a job that has changed within this time, because the next transition may be about to follow."""
 
 
 class SweepReport(Schema):
-    """What one sweep found: live jobs looked at, and the ids of those it ended."""
+    """The result of one sweep: how many jobs it checked, and the ids of the jobs that it ended."""
 
     looked_at: int
     ended: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Reason:
     code: ErrorCode
     message: str
 
 
 REASONS = {
-    ExecutionState.UNKNOWN: _Verdict(ErrorCode.EXECUTION_NOT_STARTED, "the job was stored, but never started"),
-    ExecutionState.ENDED: _Verdict(ErrorCode.WORKER_LOST, "the job's execution ended without ending the job"),
+    ExecutionState.UNKNOWN: _Reason(ErrorCode.EXECUTION_NOT_STARTED, "the job's execution was never started"),
+    ExecutionState.ENDED: _Reason(ErrorCode.WORKER_LOST, "the job's execution ended before the job did"),
 }
+"""Why a live job is stuck, by the state of its execution. A running execution is no reason."""
 
 
 class StuckJobSweep:
-    """Ends live jobs nobody works on any more. A running execution is left to its own time limits."""
+    """End stuck jobs: live jobs whose execution has ended or never started. Running executions have time limits."""
 
     def __init__(self, *, jobs: JobStore, executions: Executions, ender: JobEnder, clock: Clock) -> None:
         self._jobs = jobs
@@ -48,16 +49,19 @@ class StuckJobSweep:
         self._clock = clock
 
     def run(self) -> SweepReport:
-        """Look at every live job that has not moved for a minute. Safe to run at any time, and twice at once."""
+        """Check every live job that has not changed for a minute. Safe at any time, also for two sweeps at once.
+
+        If a job cannot be ended, check the others first and then raise its error.
+        """
         now = self._clock()
-        settled = now - timedelta(seconds=MIN_IDLE_SECONDS)
+        idle_since = now - timedelta(seconds=MIN_IDLE_SECONDS)
         looked_at, ended, oldest_pending = 0, [], 0.0
-        broken: Exception | None = None
+        failure: Exception | None = None
         for job in self._jobs.live():
             if job.status is JobStatus.PENDING:
-                # Since it became pending: a resumed job was made long before.
+                # Not since its creation: a resumed job was created long before it became pending again.
                 oldest_pending = max(oldest_pending, (now - job.updated_at).total_seconds())
-            if job.updated_at > settled:
+            if job.updated_at > idle_since:
                 continue
             looked_at += 1
             reason = REASONS.get(self._executions.state_of(job))
@@ -65,16 +69,16 @@ class StuckJobSweep:
                 if reason is not None and self._fail(job, reason):
                     ended.append(job.id)
             except Exception as error:  # noqa: BLE001 - raised below
-                # One job that cannot be ended must not keep the others.
+                # One job that cannot be ended must not stop the sweep of the others.
                 log.defect("stuck job not ended", error, **ids_of(job))
-                broken = error
+                failure = error
         log.info("swept", looked_at=looked_at, ended=len(ended))
         metrics.swept(ended=len(ended), oldest_pending=oldest_pending)
-        if broken is not None:
-            raise broken
+        if failure is not None:
+            raise failure
         return SweepReport(looked_at=looked_at, ended=tuple(ended))
 
-    def _fail(self, job: Job, reason: _Verdict) -> bool:
+    def _fail(self, job: Job, reason: _Reason) -> bool:
         failure = Fault(
             code=reason.code,
             message=reason.message,
@@ -86,6 +90,6 @@ class StuckJobSweep:
         try:
             self._ender.end(job, JobStatus.FAILED, details={"failure": failure})
         except StaleWrite:
-            return False  # it ended, or was resumed, while we looked
+            return False  # the job ended or was resumed in the meantime
         log.warning("stuck job ended", **ids_of(job), code=reason.code, stage=job.stage)
         return True

@@ -19,11 +19,11 @@ from shared.log.pace import Pace
 from shared.log.reader import Frame, LogReader
 
 JOB_CHECK_SECONDS = 1.0
-"""After this long without an event the job itself is looked at: it may have ended or expired."""
+"""After this many seconds without an event, check the job itself: it may have ended or expired."""
 
 
 class JobWatcher:
-    """Follows jobs for watchers."""
+    """Follow the logs of jobs for watchers."""
 
     def __init__(
         self,
@@ -39,7 +39,10 @@ class JobWatcher:
         self._clock = clock
 
     def has_seen_terminal_event(self, job_id: str, *, after: int) -> bool:
-        """Whether nothing will follow event `after`. Raises InvalidInput when there is no such event."""
+        """Return whether event `after` is the terminal event, so that nothing follows it.
+
+        Raises InvalidInput if the log has no event with this number.
+        """
         if after == 0:
             return False
         tail = self._log.tail(job_id)
@@ -48,38 +51,39 @@ class JobWatcher:
         return tail.terminal and after == tail.seq
 
     async def follow(self, job_id: str, *, after: int) -> AsyncIterator[Frame | None]:
-        """The job's events beyond `after`, as they come, to the terminal one; None whenever there was nothing to see.
+        """Yield the job's events after number `after` up to the terminal event, and None after each empty poll.
 
-        Ends without a terminal event only when the job has expired. A job found ended without its terminal event (the
-        process that ended it died in between) gets it here.
+        End without a terminal event only if the job has expired. If the process that ended the job died before it
+        appended the terminal event, append it here.
         """
         reader = LogReader(self._log, job_id, after=after)
         pace = Pace()
         checked_at = time.monotonic()
         while True:
-            asked_at = time.monotonic()
+            polled_at = time.monotonic()
             frames = await asyncio.to_thread(reader.poll)
-            pace.record_poll(frames, asked_at, reader.written_at)
+            pace.record_poll(frames, polled_at, reader.written_at)
             for frame in frames:
-                yield await self._complete(job_id, frame)
+                yield await self._with_result(job_id, frame)
             if frames and frames[-1].terminal:
                 return
             if pace.silence >= JOB_CHECK_SECONDS and time.monotonic() - checked_at >= JOB_CHECK_SECONDS:
                 checked_at = time.monotonic()
-                if not await asyncio.to_thread(self._still_there, job_id):
+                if not await asyncio.to_thread(self._check_job, job_id):
                     return
             if not frames:
                 yield None
             await asyncio.sleep(pace.next_wait())
 
-    async def _complete(self, job_id: str, frame: Frame) -> Frame:
+    async def _with_result(self, job_id: str, frame: Frame) -> Frame:
         if not isinstance(frame.event, Complete):
             return frame
         job = await asyncio.to_thread(self._jobs.get, job_id)
         result = await asyncio.to_thread(self._result_of, job) if job else None
         return replace(frame, event=frame.event.model_copy(update={"result": result}))
 
-    def _still_there(self, job_id: str) -> bool:
+    def _check_job(self, job_id: str) -> bool:
+        """Return whether the job still exists; append its terminal event if that is missing."""
         job = self._jobs.get(job_id)
         if job is not None and job.status.ended:
             ensure_terminal_event(self._log, job, clock=self._clock)

@@ -1,1 +1,1 @@
-"""Limits per user: job creations in a sliding minute, and concurrent streams as leases."""
+"""Limits per user: job creations in a sliding window, and concurrent streams as leases."""

@@ -1,6 +1,6 @@
-"""Small records per user, changed by compare-and-swap on their version.
+"""Update small records per user by compare-and-swap on their version.
 
-A limit is a pure function over one record. It is correct under any concurrency, and a refusal writes nothing.
+A limit is a pure function of one record. So it is correct under any concurrency, and a refusal writes nothing.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ R = TypeVar("R", bound=Schema)
 
 
 class VersionConflict(Exception):
-    """Somebody else stored the record first."""
+    """Another writer has stored the record first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Versioned:
-    """A stored record as JSON text; version 0 means there is none."""
+    """A record as JSON text, with its version; version 0 means that no record is stored."""
 
     version: int
     text: str
 
 
 class RecordStore(Protocol):
-    """Small records with a version, one per user and purpose."""
+    """Store small records with a version, one per owner and name."""
 
-    def load(self, owner: str, name: str) -> Versioned: ...
+    def load(self, owner: str, name: str) -> Versioned:
+        """Return the stored record; if there is none, version 0 and an empty JSON object."""
 
     def swap(self, owner: str, name: str, record: Versioned, *, expires_at: int) -> None:
-        """Store `record` as the next version.
+        """Store `record.text` as version `record.version + 1`, to expire at `expires_at` (Unix seconds).
 
         Raises VersionConflict if the stored version is not `record.version`.
         """
@@ -51,17 +52,21 @@ def update_record(
     *,
     kept: float,
 ) -> None:
-    """Load, decide, store; again whenever somebody else stored first (so somebody always gets on)."""
+    """Load the record, call `decide(record, now)` and store what it returns, to expire `kept` seconds from now.
+
+    Store nothing if `decide` returns the record unchanged. If another writer has stored the record first, start again;
+    one of the writers always succeeds.
+    """
     while True:
-        found = records.load(owner, name)
+        loaded = records.load(owner, name)
         now = clock().timestamp()
-        stored = adapter.validate_json(found.text)
+        stored = adapter.validate_json(loaded.text)
         decided = decide(stored, now)
         if decided is stored:
             return
         text = decided.model_dump_json()
         try:
-            records.swap(owner, name, Versioned(found.version, text), expires_at=int(now + kept) + 1)
+            records.swap(owner, name, Versioned(loaded.version, text), expires_at=int(now + kept) + 1)
         except VersionConflict:
             continue
         return

@@ -1,4 +1,4 @@
-"""The limit on concurrent streams per user, held as leases by tab."""
+"""Limit the concurrent streams of each user: one lease per tab."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from shared.schema import Schema
 
 
 class Lease(Schema):
-    """A stream's slot: held by connection `holder` of a tab until `until` (Unix seconds)."""
+    """One slot: connection `holder` holds it until `until` (Unix seconds)."""
 
     holder: str
     until: float
 
 
 class Leases(Schema):
-    """A user's stream slots by tab id."""
+    """The slots of one user, by tab."""
 
     by_tab: dict[str, Lease] = Field(default_factory=dict)
 
 
 LEASES = TypeAdapter(Leases)
+"""Reads and writes Leases as JSON."""
 
 
 class StreamSlots:
-    """At most `limit` concurrent streams per user.
+    """Allow at most `limit` concurrent streams per user.
 
-    A slot belongs to a tab: the tab's next connection takes it over, and the connection that lost it finds out when it
-    renews. A slot nobody renews (its function died) is free `lease_seconds` later.
+    A slot belongs to a tab. The tab's next connection takes the slot over, and the earlier connection sees that at its
+    next renewal. If a function dies, nothing renews its slot, and the slot is free after `lease_seconds`.
     """
 
     def __init__(self, records: RecordStore, *, limit: int, lease_seconds: float, clock: Clock) -> None:
@@ -43,45 +44,50 @@ class StreamSlots:
         self._clock = clock
 
     def take(self, owner: str, tab: str, holder: str) -> None:
-        """Take the tab's slot, or raise StreamLimitExceeded with the seconds until the first lease runs out."""
+        """Take the tab's slot for connection `holder`.
+
+        Raises StreamLimitExceeded, with the seconds until the next lease ends, if other tabs hold all slots.
+        """
 
         def decide(stored: Leases, now: float) -> Leases:
             live = {key: lease for key, lease in stored.by_tab.items() if lease.until > now}
             if tab not in live and len(live) >= self._limit:
-                free_in = min(lease.until for lease in live.values()) - now
-                raise StreamLimitExceeded(
-                    f"at most {self._limit} streams may be open at once", retry_after=math.ceil(free_in)
-                )
+                free_in = math.ceil(min(lease.until for lease in live.values()) - now)
+                message = f"you may have at most {self._limit} streams open; close one, or try again in {free_in} s"
+                raise StreamLimitExceeded(message, retry_after=free_in)
             return Leases(by_tab={**live, tab: Lease(holder=holder, until=now + self.lease_seconds)})
 
         self._swap(owner, decide)
 
     def renew(self, owner: str, tab: str, holder: str) -> bool:
-        """Extend the lease; False when it is lost: to the tab's next connection, or it ran out."""
-        kept = True
+        """Extend the lease by `lease_seconds` and return True.
+
+        Return False if the tab's next connection holds the slot, or if the lease has ended and no slot is free.
+        """
+        renewed = True
 
         def decide(stored: Leases, now: float) -> Leases:
-            nonlocal kept
+            nonlocal renewed
             live = {key: lease for key, lease in stored.by_tab.items() if lease.until > now}
-            kept = live[tab].holder == holder if tab in live else len(live) < self._limit
-            if not kept:
+            renewed = live[tab].holder == holder if tab in live else len(live) < self._limit
+            if not renewed:
                 return stored
             return Leases(by_tab={**live, tab: Lease(holder=holder, until=now + self.lease_seconds)})
 
         self._swap(owner, decide)
-        return kept
+        return renewed
 
     def release(self, owner: str, tab: str, holder: str, *, grace_seconds: float = 0) -> None:
-        """Give the slot back, after `grace_seconds` in which only the tab itself can take it again."""
+        """Free the slot if `holder` still holds it; for `grace_seconds` more, only the same tab can take it."""
 
         def decide(stored: Leases, now: float) -> Leases:
             lease = stored.by_tab.get(tab)
             if lease is None or lease.holder != holder:
                 return stored
-            others = {key: each for key, each in stored.by_tab.items() if key != tab}
+            by_tab = {key: each for key, each in stored.by_tab.items() if key != tab}
             if grace_seconds:
-                others[tab] = Lease(holder=holder, until=now + grace_seconds)
-            return Leases(by_tab=others)
+                by_tab[tab] = Lease(holder=holder, until=now + grace_seconds)
+            return Leases(by_tab=by_tab)
 
         self._swap(owner, decide)
 

@@ -32,7 +32,7 @@ class LogEntry:
 
     @property
     def terminal(self) -> bool:
-        """Whether the event ends a generation of the job."""
+        """Return whether the event ends a generation of the job."""
         return self.event.type in TERMINAL
 
 

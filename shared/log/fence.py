@@ -33,7 +33,7 @@ class Fence:
 
     @property
     def is_resumption(self) -> bool:
-        """Whether a resumption has this fence, not an attempt."""
+        """Return whether a resumption has this fence, not an attempt."""
         return not self.nonce
 
     @classmethod

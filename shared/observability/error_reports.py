@@ -34,7 +34,7 @@ _KEPT_OF_FRAME = frozenset({"filename", "function", "module", "lineno", "in_app"
 
 
 class _Traffic:
-    """Whether something is on its way to Sentry, and until when nobody waits for that."""
+    """Return whether something is on its way to Sentry, and until when nobody waits for that."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -59,7 +59,7 @@ def report(message: str, about: Mapping[str, Any], error: BaseException | None =
 
 
 def pending() -> bool:
-    """Whether there is anything to flush."""
+    """Return whether there is anything to flush."""
     return _traffic.reported
 
 

@@ -99,5 +99,5 @@ def test_what_is_not_ones_own_agent_is_refused_in_the_same_words(new_user: Calla
     answers = [user.create(agentId=agent_id) for agent_id in (foreign, "agt_01jd8x2v5n7k3q9w4t6y8z0abc", "x")]
 
     rules = [broken_rules(answer) for answer in answers]
-    assert rules == [{"input.agentId": "must be one of your agents; there is none with this id"}] * 3
+    assert rules == [{"input.agentId": "must be the id of one of your agents; you have no agent with this id"}] * 3
     assert user.jobs() == []

@@ -58,7 +58,10 @@ def test_a_repeat_with_the_same_key_answers_the_same_run(user: ApiUser) -> None:
             {"genrePaths": [["Puzzle"], [" puzzle "]]},
             {"genrePaths": "must not have a path twice: there are two of `puzzle`"},
         ),
-        ({"agentId": "agt_unknown"}, {"agentId": "must be one of your agents; there is none with this id"}),
+        (
+            {"agentId": "agt_unknown"},
+            {"agentId": "must be the id of one of your agents; you have no agent with this id"},
+        ),
         ({"links": {"runId": "mine"}}, {"links": "is not a known field"}),
         ({"genre_paths": [["A"]]}, {"genre_paths": "is not a known field"}),
     ],
@@ -84,7 +87,7 @@ def test_a_job_of_the_jobs_api_opens_a_run_too_and_may_not_name_one(user: ApiUse
     assert len(get_run(user, run_id)["ideas"]) == 10
 
     named = user.api.post("/jobs", json={**body, "links": {"runId": run_id}})
-    assert broken_rules(named) == {"links.runId": "must be left out: these jobs open runs of their own"}
+    assert broken_rules(named) == {"links.runId": "must be omitted, because each job of this pipeline gets a new run"}
 
 
 def test_runs_count_as_creations(new_hurried_user: Callable[[], ApiUser]) -> None:

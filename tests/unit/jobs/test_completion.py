@@ -128,7 +128,7 @@ class TestFailing:
             return found
 
         monkeypatch.setattr(core.jobs, "get", expire_after)
-        with pytest.raises(JobEnded, match="gone"):
+        with pytest.raises(JobEnded, match="has expired"):
             record(core, job, caught("ModelRefused"))
 
     def test_an_execution_of_an_earlier_generation_fails_nothing(self) -> None:

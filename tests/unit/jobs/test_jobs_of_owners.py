@@ -170,7 +170,7 @@ class TestIdempotencyKeys:
         core = FakeCore()
         self.under_way(core)
         core.clock.advance(CLAIM_SECONDS - 0.1)
-        with pytest.raises(Conflict, match="under way"):
+        with pytest.raises(Conflict, match="still in progress"):
             core.job_creation.create("ada", a_request(), idempotency_key="k")
         assert core.executions.started == set()
 
@@ -195,7 +195,7 @@ class TestIdempotencyKeys:
             take(owner, key, claim, **given)  # type: ignore[arg-type]
 
         monkeypatch.setattr(core.keys, "claim", lose_to_rival)
-        with pytest.raises(Conflict, match="under way"):
+        with pytest.raises(Conflict, match="still in progress"):
             core.job_creation.create("ada", a_request(), idempotency_key="k")
 
     def test_a_repeat_starts_the_execution_a_dead_request_had_only_stored_the_job_for(self) -> None:

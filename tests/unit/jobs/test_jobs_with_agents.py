@@ -83,7 +83,7 @@ class TestCreating:
             new_job(core, agent)
         (issue,) = refusal.value.issues
         assert issue.field == "agentId"
-        assert "scripted-0 is none of: scripted-1, scripted-2" in issue.rule
+        assert "model scripted-0, which is not available; available models: scripted-1, scripted-2" in issue.rule
         assert new_job(core, agent, custom_model="scripted-1").agent == agent.ref
 
     def test_a_repeat_answers_the_first_job_also_when_the_agent_is_deleted_meanwhile(self) -> None:
@@ -144,5 +144,5 @@ class TestResuming:
         job = core.new_job(status=JobStatus.CANCELLED, agent=agent.ref, expires_at=2**33)
         core.agent_service.delete("ada", agent.id)
         core.clock.advance(KEPT_SECONDS)
-        with pytest.raises(CheckpointUnfit, match=f"the agent {agent.id} was deleted"):
+        with pytest.raises(CheckpointUnfit, match=f"agent {agent.id} was deleted"):
             core.job_resumption.resume("ada", job.id)

@@ -143,9 +143,9 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("changes", "reason"),
         [
-            ({"pipeline": "gone"}, "no pipeline gone"),
-            ({"pipeline": "brief"}, "other stages"),
-            ({"input": {"theme": "rivers"}}, "other input"),
+            ({"pipeline": "gone"}, "pipeline gone no longer exists"),
+            ({"pipeline": "brief"}, "stages have changed"),
+            ({"input": {"theme": "rivers"}}, "input has changed"),
             ({"model": "retired"}, "model retired"),
         ],
     )
