@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Header, Path, Request
+from fastapi import Header, Path
 from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator, create_model
 
 from shared.agents.agent import AgentRef
@@ -20,6 +20,7 @@ from shared.jobs.queries import JobView
 from shared.log.events import Item
 from shared.log.usage import TokenUsage
 from shared.schema import Schema
+from shared.web.urls import Urls
 
 JobId = Annotated[
     str, Path(alias="jobId", description="the job's id, from the response that created it", max_length=64)
@@ -141,26 +142,6 @@ class StreamTicket(Schema):
     ticket: str
     expires_at: datetime
     stream_url: str = Field(description="the stream's URL with the ticket in it")
-
-
-class Urls:
-    """Builds the URLs of a job: those of the API, and that of its stream, which has its own origin."""
-
-    def __init__(self, request: Request, stream_url: str) -> None:
-        self._api = str(request.base_url).rstrip("/")
-        self._stream = stream_url.rstrip("/")
-
-    def status(self, job_id: str) -> str:
-        """Return the URL of the job."""
-        return self.api(f"/jobs/{job_id}")
-
-    def stream(self, job_id: str) -> str:
-        """Return the URL of the job's stream."""
-        return f"{self._stream}/jobs/{job_id}/stream"
-
-    def api(self, path: str) -> str:
-        """Return the URL of a path of the API, which begins with a slash."""
-        return f"{self._api}{path}"
 
 
 INPUT_FIELDS = frozenset(field.alias or name for name, field in JobInput.model_fields.items())

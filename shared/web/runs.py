@@ -14,8 +14,9 @@ from shared.runs.recorder import STATUS
 from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
 from shared.runs.store import RunPage
 from shared.schema import Schema
-from shared.web.jobs import JobDetail, Urls
+from shared.web.jobs import JobDetail
 from shared.web.jobs import detail as job_detail
+from shared.web.urls import Urls
 
 RunId = Annotated[
     str, Path(alias="runId", description="the run's id, from the response that created it", max_length=64)

@@ -7,7 +7,8 @@ from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import BODY, OWNED, refusals
-from shared.web.jobs import JobId, JobSummary, Urls, summary
+from shared.web.jobs import JobId, JobSummary, summary
+from shared.web.urls import Urls
 
 from fastapi import Request
 

@@ -10,15 +10,8 @@ from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import AUTHENTICATED, JSON_BODY, refusals
-from shared.web.jobs import (
-    IdempotencyKey,
-    JobAccepted,
-    Urls,
-    accepted,
-    input_fields_under,
-    job_request_type,
-    union_branches,
-)
+from shared.web.jobs import IdempotencyKey, JobAccepted, accepted, input_fields_under, job_request_type, union_branches
+from shared.web.urls import Urls
 
 from fastapi import Request, Response
 

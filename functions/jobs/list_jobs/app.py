@@ -10,7 +10,8 @@ from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import AUTHENTICATED, refusals
-from shared.web.jobs import JobList, Urls, summary
+from shared.web.jobs import JobList, summary
+from shared.web.urls import Urls
 
 from fastapi import Query, Request
 

@@ -19,7 +19,8 @@ from shared.log.transcript import Transcript
 from shared.schema import Schema
 from shared.web.app import create_app
 from shared.web.envelope import Operation
-from shared.web.jobs import Urls, detail, job_request_type, summary, union_branches
+from shared.web.jobs import detail, job_request_type, summary, union_branches
+from shared.web.urls import Urls
 from tests.unit.web.test_errors import a_job
 
 
