@@ -24,6 +24,7 @@ ALLOWED: Final = {
         ("haiku", "the page's own example, written by a test that follows the page"),
         ("DEMOS", "a name of the example"),
     ),
+    "docs/troubleshooting.md": (("socksio", "a package of PyPI"),),
     "docs/decisions/0007-re-attaching-to-a-running-response.md": (
         ("resources/responses/responses.py", "a file of the openai package"),
         ("types/responses/", "a folder of the openai package"),
