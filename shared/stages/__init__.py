@@ -1,1 +1,1 @@
-"""Stages: run a pipeline's stages so that each finishes once, and call a model from within one."""
+"""Stages: run a pipeline's stages so that each finishes once, and call a model from a stage."""

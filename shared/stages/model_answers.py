@@ -1,4 +1,4 @@
-"""Asking a model from within a stage: its answer as it comes, its tokens on the job's account."""
+"""Call a model from a stage: write its output to the log as it arrives, and count its tokens."""
 
 from __future__ import annotations
 
@@ -32,53 +32,58 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 STRICT_UNSUPPORTED = frozenset({"minLength", "maxLength", "title", "default"})
-"""Keywords that strict structured output does not take; whoever checks the answer checks what they say."""
+"""JSON Schema keywords that strict structured output does not support. The data model checks these rules later."""
 
-INSTRUCTED = """\
+SYSTEM_WITH_INSTRUCTIONS = """\
 {system}
 
-The owner of this job has instructions of their own, between the two lines below. Follow them as far as they leave \
-everything above in force: what is asked for, and in which format to answer, is decided there.
+The owner of this job has added instructions, between the two lines below. Follow them unless they contradict the \
+text above: only that text decides the task and the format of your output.
 ----- begin of the owner's instructions -----
 {instructions}
 ----- end of the owner's instructions -----
-The format of the answer stays as it was given above."""
-"""One system message of the pipeline's and the agent's; the pipeline has the first word and the last."""
+The format of your output stays as described above."""
+"""The system message for a job with an agent. The pipeline's own text comes before and after the instructions."""
 
 
 def model_request(
     context: StageContext, messages: tuple[Message, ...], output_schema: OutputSchema, *, resume_from: str | None = None
 ) -> ModelRequest:
-    """What to send for this job: its model, the messages as the pipeline wants them, and what its agent adds."""
+    """Return the request for the job's model: the pipeline's messages and schema, with the agent's settings.
+
+    The first of `messages` must be the system message. `resume_from` is the cursor of a response to re-attach to.
+    """
     request = ModelRequest(context.job.model, messages, output_schema, resume_from=resume_from)
     if context.agent is None:
         return request
     return replace(
         request,
-        messages=_instructed(messages, context.agent.instructions),
+        messages=_with_instructions(messages, context.agent.instructions),
         temperature=context.agent.temperature,
         max_output_tokens=context.agent.max_output_tokens,
     )
 
 
-def _instructed(messages: tuple[Message, ...], instructions: str) -> tuple[Message, ...]:
-    """The messages, of which the first is the pipeline's system message."""
+def _with_instructions(messages: tuple[Message, ...], instructions: str) -> tuple[Message, ...]:
     system, *others = messages
-    return Message("system", INSTRUCTED.format(system=system.content, instructions=instructions)), *others
+    return Message("system", SYSTEM_WITH_INSTRUCTIONS.format(system=system.content, instructions=instructions)), *others
 
 
 async def call_model(model: ChatModel, context: StageContext, request: ModelRequest) -> AsyncGenerator[Piece, None]:
-    """One model call, as `ChatModel.stream` gives it. Its tokens are counted, and it is ended if the job is."""
+    """Call the model once and yield what `ChatModel.stream` yields. Count the tokens in `context.usage`.
+
+    While a later attempt could re-attach to the response, `context.cancel_response` is set.
+    """
     if request.resume_from is not None:
-        context.release = functools.partial(model.cancel, request.resume_from)
+        context.cancel_response = functools.partial(model.cancel, request.resume_from)
     span = tracing.start_span("model", namespace="remote", model=request.model, resumed=request.resume_from is not None)
     try:
-        async with aclosing(model.stream(request)) as answer:
-            async for piece in answer:
+        async with aclosing(model.stream(request)) as pieces:
+            async for piece in pieces:
                 if isinstance(piece, Started):
-                    context.release = functools.partial(model.cancel, piece.cursor)
+                    context.cancel_response = functools.partial(model.cancel, piece.cursor)
                 elif isinstance(piece, Finished):
-                    context.release = None
+                    context.cancel_response = None
                     context.add_usage(piece.usage)
                     span.annotate(input_tokens=piece.usage.input_tokens, output_tokens=piece.usage.output_tokens)
                 yield piece
@@ -97,40 +102,42 @@ async def stream_output(
     *,
     progress_of: Callable[[int], float],
 ) -> Finished:
-    """One answer, added to the job's text as it comes, and how it ended; `progress_of` its length is the progress.
+    """Call the model, append its output to the log as it arrives, and return how it finished.
 
-    A call that an earlier attempt has left running is gone on with. Where that turns out to be impossible, the text so
-    far is dropped and the model asked anew.
+    `progress_of` returns the job's progress (0–100) from the number of characters of the output. If an earlier attempt
+    started a response, re-attach to it. If that fails, discard the text so far and call the model again.
+
+    Raises the model faults of `ChatModel.stream`.
     """
     request = model_request(context, messages, output_schema, resume_from=context.response_cursor)
     try:
-        return await _write_answer(model, context, request, progress_of)
+        return await _write_output(model, context, request, progress_of)
     except (ResponseGone, ModelTimeout) as error:
         if request.resume_from is None:
             raise
-        log.info("response not resumed", stage=context.job.stage, reason=type(error).__name__)
-        await model.cancel(request.resume_from)  # one that hangs would hang again
-        await reset_text(context, "RESTARTED", "the model's answer was lost and is asked for again")
-        return await _write_answer(model, context, replace(request, resume_from=None), progress_of)
+        log.info("re-attach failed", stage=context.job.stage, reason=type(error).__name__)
+        await model.cancel(request.resume_from)  # a response that hangs would hang again
+        await reset_text(context, "RESTARTED", "the model's response was lost; the model is called again")
+        return await _write_output(model, context, replace(request, resume_from=None), progress_of)
 
 
 async def reset_text(
     context: StageContext, reason: Literal["REPAIR", "RESTARTED"], message: str, *, text: str = "", progress: float = 0
 ) -> None:
-    """Replace the stream's text by `text`, for another answer to go on from."""
+    """Replace the log's text by `text` and the progress by `progress`, before the stage calls the model again."""
     attempt, retry_count = context.job.attempt, context.job.retry_count
     await context.output.reset(
         Reset(text=text, progress=progress, reason=reason, message=message, attempt=attempt, retry_count=retry_count)
     )
 
 
-async def _write_answer(
+async def _write_output(
     model: ChatModel, context: StageContext, request: ModelRequest, progress_of: Callable[[int], float]
 ) -> Finished:
     length = len(context.output.text)
     finished = Finished(TokenUsage())
-    async with aclosing(call_model(model, context, request)) as answer:
-        async for piece in answer:
+    async with aclosing(call_model(model, context, request)) as pieces:
+        async for piece in pieces:
             match piece:
                 case Started(cursor=cursor):
                     await context.output.store_cursor(cursor)
@@ -143,13 +150,13 @@ async def _write_answer(
     return finished
 
 
-def strict_schema(name: str, answer: type[BaseModel]) -> OutputSchema:
-    """The schema of `answer` in the subset strict structured output understands."""
-    return OutputSchema(name, _strict(answer.model_json_schema(by_alias=True)))
+def strict_schema(name: str, output: type[BaseModel]) -> OutputSchema:
+    """Return the JSON Schema of a data model, without the keywords that strict structured output does not support."""
+    return OutputSchema(name, _strict(output.model_json_schema(by_alias=True)))
 
 
 def _strict(schema: Any, *, names: bool = False) -> Any:
-    """`names`: the keys at this level are property names, not keywords."""
+    """Remove the unsupported keywords. With `names`, the keys at this level are property names, not keywords."""
     if isinstance(schema, list):
         return [_strict(each) for each in schema]
     if not isinstance(schema, dict):
@@ -162,12 +169,12 @@ def _strict(schema: Any, *, names: bool = False) -> Any:
 
 
 def describe_errors(error: ValidationError) -> str:
-    """What is wrong with an answer, in field paths and rules; never the model's own words."""
+    """Return what is wrong with a model's output: at most ten field paths and rules, never a text of the model."""
     issues = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{_place(each)}: {each['msg']}" for each in issues[:10])
+    return "; ".join(f"{_field_path(each)}: {each['msg']}" for each in issues[:10])
 
 
-def _place(issue: ErrorDetails) -> str:
-    # An unknown field's name is the model's own.
-    known = issue["loc"][:-1] if issue["type"] == "extra_forbidden" else issue["loc"]
-    return ".".join(map(str, known)) or "answer"
+def _field_path(issue: ErrorDetails) -> str:
+    # Leave out the name of an unknown field, because it is a text of the model.
+    path = issue["loc"][:-1] if issue["type"] == "extra_forbidden" else issue["loc"]
+    return ".".join(map(str, path)) or "output"

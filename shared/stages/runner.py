@@ -1,4 +1,4 @@
-"""Running a stage: claim, work, checkpoint; and what becomes of whatever goes wrong meanwhile."""
+"""Run one attempt of a stage: claim the job and the log, do the work, store the checkpoint or the fault."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from shared.stages.starting_point import StartingPoint
 
 
 class StageRunner:
-    """Runs stages so that each finishes once, however many attempts Step Functions makes."""
+    """Run stages so that each finishes once, although Step Functions may start several attempts of it."""
 
     def __init__(
         self,
@@ -57,10 +57,14 @@ class StageRunner:
         self._bounds = bounds
 
     async def run(self, pipeline: Pipeline, stage: Stage, invocation: StageInvocation) -> StageDone:
-        """Run one attempt of the stage.
+        """Run one attempt of the stage. Do nothing if an earlier attempt has finished the stage.
 
-        Raises AttemptStopped when another attempt or the job's end has taken the right to write, and the stage's own
-        fault, noted on the job, when the attempt fails. Anything unforeseen becomes an InternalFault.
+        A fault that ends the attempt is stored on the job as `last_fault`.
+
+        Raises:
+            AttemptStopped: the job has ended, or a newer attempt has claimed it.
+            TransientFault: Step Functions retries the stage.
+            PermanentFault: the job fails. An exception that is not a MillraceError is raised as InternalFault.
         """
         job, fence = await self._claim_job(pipeline, stage.name, invocation)
         tracing.annotate(**ids_of(job), stage=stage.name, attempt=job.attempt)
@@ -72,7 +76,7 @@ class StageRunner:
     ) -> StageDone:
         done = StageDone(job_id=job.id, stage=stage.name)
         if stage.name in job.checkpoints:
-            log.info("stage was finished by an earlier attempt", stage=stage.name)
+            log.info("stage already finished by an earlier attempt", stage=stage.name)
             return done
         try:
             await self._attempt(pipeline, stage, job, fence, invocation)
@@ -80,18 +84,18 @@ class StageRunner:
             log.info("attempt stopped", stage=stage.name, reason=type(stopped).__name__)
             raise
         except MillraceError as fault:
-            await self._note_fault(job, fence, fault)
+            await self._store_fault(job, fence, fault)
             raise
         except Exception as error:
             log.defect("stage broke", error, stage=stage.name)
-            internal = InternalFault(f"the stage {stage.name} met an unforeseen {type(error).__name__}")
-            await self._note_fault(job, fence, internal)
+            internal = InternalFault(f"an internal error occurred in stage {stage.name} ({type(error).__name__})")
+            await self._store_fault(job, fence, internal)
             raise internal from error
         return done
 
     async def _claim_job(self, pipeline: Pipeline, stage: str, invocation: StageInvocation) -> tuple[Job, Fence]:
-        place = pipeline.index_of(stage)
-        fence = Fence.of_attempt(generation=invocation.generation, stage=place, retry=invocation.retry)
+        index = pipeline.index_of(stage)
+        fence = Fence.of_attempt(generation=invocation.generation, stage=index, retry=invocation.retry)
         now = self._clock()
         changes: dict[str, Any] = {
             "status": JobStatus.IN_PROGRESS,
@@ -102,7 +106,7 @@ class StageRunner:
         }
         if invocation.retry:
             changes["retry_count"] = await self._retries_so_far(invocation.job_id) + 1
-        elif place == 0 and invocation.generation == 1:
+        elif index == 0 and invocation.generation == 1:
             changes["started_at"] = now
         guard = JobGuard(status_in=LIVE, generation=invocation.generation, fence_up_to=str(fence))
         try:
@@ -120,75 +124,83 @@ class StageRunner:
         self, pipeline: Pipeline, stage: Stage, job: Job, fence: Fence, invocation: StageInvocation
     ) -> None:
         agent = await self._agent_of(job)
-        previous, reached = await self._left_by_earlier_stages(pipeline, stage.name, job)
+        previous, expected_end = await self._previous_stage(pipeline, stage.name, job)
         started = StageStarted(
             stage=stage.name,
             index=pipeline.index_of(stage.name) + 1,
             of=len(pipeline.stages),
             attempt=invocation.retry + 1,
         )
-        earlier = StartingPoint(previous.text if previous else "")
-        tail, left = await asyncio.to_thread(self._begin, job, fence, started, reached, earlier)
-        stream = LogWriter(
+        default = StartingPoint(previous.text if previous else "")
+        tail, start = await asyncio.to_thread(self._claim_log, job, fence, started, expected_end, default)
+        writer = LogWriter(
             self._log,
             job.id,
             fence,
             tail=tail,
-            text=left.text,
+            text=start.text,
             progress=job.progress,
             clock=self._clock,
             bounds=self._bounds,
-            check_job=lambda: self._refuse_if_stopped(job.id, fence),
+            check_job=lambda: self._raise_if_stopped(job.id, fence),
         )
-        if left.unwritten:
-            stream.write(left.unwritten, cursor=left.cursor)
+        if start.unwritten:
+            writer.write(start.unwritten, cursor=start.cursor)
         job_input = pipeline.input_model.model_validate(job.input)
         context = StageContext(
-            job, job_input, previous, stream, response_cursor=left.cursor, items=left.items, agent=agent
+            job, job_input, previous, writer, response_cursor=start.cursor, items=start.items, agent=agent
         )
         try:
-            output = await stream.write_while(stage.run(context))
+            output = await writer.write_while(stage.run(context))
         except (JobEnded, PermanentFault):
-            await _release(context)
+            await _cancel_response(context)
             raise
-        await self._finish(stage.name, job, fence, context, StageOutput(output=output, text=stream.text))
+        await self._finish(stage.name, job, fence, context, StageOutput(output=output, text=writer.text))
 
-    def _begin(
-        self, job: Job, fence: Fence, started: StageStarted, reached: LogTail, earlier: StartingPoint
+    def _claim_log(
+        self, job: Job, fence: Fence, started: StageStarted, expected_end: LogTail, default: StartingPoint
     ) -> tuple[LogTail, StartingPoint]:
-        """Claim the log. A first attempt expects it to end where the stage before left it, a retry expects nothing."""
-        if fence.retry:
-            return self._take_over(job, fence, started, earlier)
-        left = earlier
-        if job.generation > 1:
-            reached, left = self._after_resumption(job, reached, earlier)
-        tail = claim(self._log, job.id, fence, (started,), at=self._clock, expected=reached)
-        return (tail, left) if tail is not None else self._take_over(job, fence, started, earlier)
+        """Claim the log and return its end and the starting point, which is `default` if the log has no other.
 
-    def _after_resumption(self, job: Job, reached: LogTail, earlier: StartingPoint) -> tuple[LogTail, StartingPoint]:
-        """From the end of the log, if it is the resumption's `reset`: what that says need not be said again."""
+        A first attempt expects the log to end where the stage before finished. A retry has no expectation.
+        """
+        if fence.retry:
+            return self._claim_any_end(job, fence, started, default)
+        start = default
+        if job.generation > 1:
+            expected_end, start = self._after_resumption(job, expected_end, default)
+        tail = claim(self._log, job.id, fence, (started,), at=self._clock, expected=expected_end)
+        return (tail, start) if tail is not None else self._claim_any_end(job, fence, started, default)
+
+    def _after_resumption(
+        self, job: Job, expected_end: LogTail, default: StartingPoint
+    ) -> tuple[LogTail, StartingPoint]:
+        """If the log ends with the resumption's `reset`, return that end: the attempt needs no second `reset`."""
         tail = self._log.tail(job.id)
         if tail.fence is None or not tail.fence.is_resumption or tail.fence.generation != job.generation:
-            return reached, earlier
-        return tail, self._left_by_earlier_attempts(job, tail.fence, tail) or earlier
+            return expected_end, default
+        return tail, self._start_after_earlier_attempts(job, tail.fence, tail) or default
 
-    def _take_over(
-        self, job: Job, fence: Fence, started: StageStarted, earlier: StartingPoint
+    def _claim_any_end(
+        self, job: Job, fence: Fence, started: StageStarted, default: StartingPoint
     ) -> tuple[LogTail, StartingPoint]:
-        """Claim the log wherever it ends, and go on from what of earlier attempts stands there."""
-        left = earlier
+        """Claim the log, wherever it ends, with a `reset` to what is kept of earlier attempts."""
+        start = default
 
         def opening(tail: LogTail) -> Opening:
-            nonlocal left
-            found = self._left_by_earlier_attempts(job, fence, tail) or earlier
-            left = replace(found, text=found.text[:MAX_DELTA_CHARS], unwritten=found.text[MAX_DELTA_CHARS:])
-            return Opening((self._reset(job, left.text), started), None if left.unwritten else left.cursor)
+            nonlocal start
+            kept = self._start_after_earlier_attempts(job, fence, tail) or default
+            start = replace(kept, text=kept.text[:MAX_DELTA_CHARS], unwritten=kept.text[MAX_DELTA_CHARS:])
+            return Opening((self._reset(job, start.text), started), None if start.unwritten else start.cursor)
 
         tail = claim(self._log, job.id, fence, opening, at=self._clock)
-        return tail, left
+        return tail, start
 
-    def _left_by_earlier_attempts(self, job: Job, fence: Fence, tail: LogTail) -> StartingPoint | None:
-        """All their text where the model's response can be gone on with, otherwise the text up to their last item."""
+    def _start_after_earlier_attempts(self, job: Job, fence: Fence, tail: LogTail) -> StartingPoint | None:
+        """Return what is kept of earlier attempts at this stage, or None if nothing is.
+
+        That is all their text if the attempt can re-attach to the model response, else the text up to the last item.
+        """
         if tail.fence is None:
             return None
         transcript = read_transcript(self._log, job.id, consistent=True)
@@ -196,26 +208,24 @@ class StageRunner:
         items = {key: item.data for key, item in transcript.items_of(stage).items()}
         if tail.cursor is not None and (tail.fence.generation, tail.fence.stage) == (fence.generation, fence.stage):
             return StartingPoint(transcript.text, items, tail.cursor)
-        standing = transcript.text_up_to_last_item(stage)
-        return None if standing is None else StartingPoint(standing, items)
+        text = transcript.text_up_to_last_item(stage)
+        return None if text is None else StartingPoint(text, items)
 
     async def _agent_of(self, job: Job) -> Agent | None:
         if job.agent is None:
             return None
         agent = await asyncio.to_thread(self._agents.version, job.agent.agent_id, job.agent.version)
         if agent is None:
-            # A deleted agent's versions outlive every job that was made with them.
-            raise InternalFault("the job's agent is gone")
+            # A deleted agent's versions are stored for longer than any job that uses them.
+            raise InternalFault("the job's agent no longer exists")
         return agent
 
-    async def _left_by_earlier_stages(
-        self, pipeline: Pipeline, stage: str, job: Job
-    ) -> tuple[StageOutput | None, LogTail]:
-        """The output of the stage before, and where it left the log."""
-        place = pipeline.index_of(stage)
-        if place == 0:
+    async def _previous_stage(self, pipeline: Pipeline, stage: str, job: Job) -> tuple[StageOutput | None, LogTail]:
+        """Return the output of the stage before, and the end of the log when it finished."""
+        index = pipeline.index_of(stage)
+        if index == 0:
             return None, LogTail()
-        before = pipeline.stages[place - 1]
+        before = pipeline.stages[index - 1]
         ref = job.checkpoints[before]
         output = await asyncio.to_thread(self._checkpoints.get, job.id, before, ref)
         return output, LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence))
@@ -231,8 +241,8 @@ class StageRunner:
             "updated_at": self._clock(),
         }
         try:
-            # One conditional write makes this attempt's output the stage's: a superseded attempt comes too late here.
-            await asyncio.to_thread(self._jobs.update, job.id, changes, when=_held_by(fence))
+            # This conditional write makes the attempt's output valid. It fails if the attempt was superseded.
+            await asyncio.to_thread(self._jobs.update, job.id, changes, when=_guard_of(fence))
         except StaleWrite as stale:
             raise _stopped(stale.current) from stale
         metrics.stage_finished(
@@ -245,7 +255,11 @@ class StageRunner:
     def _reset(self, job: Job, text: str) -> Reset:
         fault = job.last_fault
         if fault is None or fault.stage != job.stage or fault.attempt != job.attempt - 1:
-            fault = Fault(code=ErrorCode.WORKER_LOST, message="the worker was lost", retryable=True)
+            fault = Fault(
+                code=ErrorCode.WORKER_LOST,
+                message="the stage's function was terminated before the stage finished",
+                retryable=True,
+            )
         return Reset(
             text=text,
             progress=job.progress,
@@ -255,13 +269,13 @@ class StageRunner:
             retry_count=job.retry_count,
         )
 
-    def _refuse_if_stopped(self, job_id: str, fence: Fence) -> None:
+    def _raise_if_stopped(self, job_id: str, fence: Fence) -> None:
         job = self._jobs.get(job_id)
-        if job is None or not _held_by(fence).holds(job):
+        if job is None or not _guard_of(fence).holds(job):
             raise _stopped(job)
 
-    async def _note_fault(self, job: Job, fence: Fence, fault: MillraceError) -> None:
-        note = Fault(
+    async def _store_fault(self, job: Job, fence: Fence, fault: MillraceError) -> None:
+        stored = Fault(
             code=fault.code,
             message=fault.message,
             stage=job.stage,
@@ -275,27 +289,27 @@ class StageRunner:
             await asyncio.to_thread(
                 self._jobs.update,
                 job.id,
-                {"last_fault": note, "updated_at": self._clock()},
-                when=_held_by(fence),
+                {"last_fault": stored, "updated_at": self._clock()},
+                when=_guard_of(fence),
             )
         except (StaleWrite, MillraceError):
-            log.warning("the fault could not be noted on the job", code=fault.code)
+            log.warning("fault not stored on the job", code=fault.code)
 
 
-async def _release(context: StageContext) -> None:
-    if context.release is None:
+async def _cancel_response(context: StageContext) -> None:
+    if context.cancel_response is None:
         return
     try:
-        await context.release()
+        await context.cancel_response()
     except MillraceError as fault:
-        log.warning("the model's response could not be ended", code=fault.code)
+        log.warning("model response not cancelled", code=fault.code)
 
 
-def _held_by(fence: Fence) -> JobGuard:
+def _guard_of(fence: Fence) -> JobGuard:
     return JobGuard(status_in=frozenset({JobStatus.IN_PROGRESS}), fence_is=str(fence))
 
 
 def _stopped(current: Job | None) -> AttemptStopped:
     if current is None or current.status.ended:
         return JobEnded("the job has ended")
-    return AttemptSuperseded("a newer attempt has taken over")
+    return AttemptSuperseded("a newer attempt has claimed the job")

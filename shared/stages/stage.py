@@ -1,4 +1,4 @@
-"""A stage of a pipeline, and the context it runs in: all of the core that an application's stage touches."""
+"""A stage of a pipeline and the context that it runs in: the only part of the core that an application's stage uses."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from shared.log.writer import LogWriter
 
 @dataclass(slots=True)
 class StageContext:
-    """What a stage works with: the job and its checked input, what earlier stages left, and the stream to write to.
+    """What one attempt of a stage works with: the job, its valid input, and the writer for its output.
 
-    `resume_from`: the stream's text ends in a model response that is still to be had and goes on at this cursor. A
-    stage sets `release` while such a response runs for it: called when the job has ended and nobody will resume it.
-    `agent` is the job's agent as it was when the job was made.
-    `items` are what this stage has kept so far, by key, in this attempt and in those before it.
+    `previous` is the output of the stage before; None in the first stage.
+    `response_cursor` is set if an earlier attempt started a model response that this attempt can re-attach to: the
+    position in the response at the end of the log's text.
+    `cancel_response` is set while a model response runs that a later attempt could re-attach to. The runner calls it if
+    the job ends, because then no attempt will.
+    `items` are the items of this stage by key, from this attempt and from earlier ones.
+    `agent` is the version of the agent that was the latest when the job was created; None if the job has no agent.
+    `usage` is the number of model tokens that this attempt has used.
     """
 
     job: Job
@@ -29,28 +33,34 @@ class StageContext:
     previous: StageOutput | None
     output: LogWriter
     response_cursor: str | None = None
-    release: Callable[[], Awaitable[None]] | None = None
+    cancel_response: Callable[[], Awaitable[None]] | None = None
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
     agent: Agent | None = None
     usage: TokenUsage = field(default_factory=TokenUsage)
 
     async def add_item(self, key: str, data: dict[str, Any]) -> None:
-        """Checkpoint one finished item, with all text so far: a retried attempt finds it in `items`, and begins there.
+        """Append one finished item and the text so far. A retried attempt finds it in `items` and continues after it.
 
-        `data` is JSON of at most 64 kB. The item is an event of the job's stream, too.
+        `data` is JSON of at most 64 kB. Watchers get the item as an event of the stream. Raises ValueError if `data` is
+        larger.
         """
         await self.output.append_item(str(self.job.stage), key, data)
         self.items[key] = data
 
     def add_usage(self, usage: TokenUsage) -> None:
-        """Count model tokens; they are on the job once the stage is done."""
+        """Count model tokens. They are added to the job when the stage finishes."""
         self.usage = self.usage + usage
 
 
 class Stage(Protocol):
-    """A stage of a pipeline. `name` is its function's name; `run` answers what the next stage needs."""
+    """A stage of a pipeline. `name` is the name of its function."""
 
     name: str
 
     async def run(self, context: StageContext) -> dict[str, Any]:
-        """Raises the faults of `shared/errors.py`: a TransientFault is tried again, a PermanentFault fails the job."""
+        """Run one attempt and return the stage's output, which the next stage gets as `context.previous`.
+
+        Raises:
+            TransientFault: Step Functions retries the stage.
+            PermanentFault: the job fails.
+        """

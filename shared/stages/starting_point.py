@@ -1,4 +1,4 @@
-"""Where an attempt starts: what earlier stages and earlier attempts have left in the log."""
+"""Where an attempt starts: the text and items that earlier stages and attempts have left in the log."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class StartingPoint:
-    """What an attempt begins with: the text and items that stand, and where a model's response goes on from there.
+    """The text and the items that an attempt starts with.
 
-    `unwritten` is further text that stands, but is not in the log anew yet.
+    `items` are the stage's items by key. `cursor` is the position in a model response at the end of the text; None if
+    the attempt cannot re-attach to a response. `unwritten` is the rest of a text that does not fit into one `reset`
+    event: the attempt appends it next.
     """
 
     text: str

@@ -80,7 +80,7 @@ class GenerateIdeas:
         try:
             await self._ask(context, ideas, AnswerReader(context, ideas, place), resume_from=place.cursor)
         except (ResponseGone, ModelTimeout) as error:
-            log.info("response not resumed", stage=self.name, reason=type(error).__name__)
+            log.info("re-attach failed", stage=self.name, reason=type(error).__name__)
             await self._model.cancel(place.cursor)  # one that hangs would hang again
             await take_back(
                 context, ideas, "the model's answer was lost; what it lacks is asked for again", restarted=True
@@ -147,7 +147,7 @@ class ArrangeIdeas:
         except (ResponseGone, ModelTimeout) as error:
             if request.resume_from is None:
                 raise
-            log.info("response not resumed", stage=self.name, reason=type(error).__name__)
+            log.info("re-attach failed", stage=self.name, reason=type(error).__name__)
             await self._model.cancel(request.resume_from)
             return await self._answer(context, count, replace(request, resume_from=None))
 

@@ -123,7 +123,7 @@ class TestRunning:
             core.run(ScriptedStage("draft", Onlooker()), job)
         fault = core.job(job.id).last_fault
         assert fault is not None
-        assert fault.message == "the job's agent is gone"
+        assert fault.message == "the job's agent no longer exists"
 
 
 class TestResuming:

@@ -55,7 +55,7 @@ def test_the_agents_instructions_stand_inside_the_pipelines_one_system_message()
     assert end
     assert before.startswith(MESSAGES[0].content)
     assert inside == instructions
-    assert "format of the answer stays" in after
+    assert "format of your output stays" in after
 
 
 def test_the_agents_settings_are_the_requests() -> None:

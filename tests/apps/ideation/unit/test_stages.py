@@ -167,7 +167,7 @@ class TestLeavingOut:
         [
             (draft("M2", logline=""), "logline: String should have at least 1 character"),
             (draft("M2", logline="x" * 401), "logline: String should have at most 400 characters"),
-            (draft("M2", mood="dark"), "answer: Extra inputs are not permitted"),
+            (draft("M2", mood="dark"), "output: Extra inputs are not permitted"),
             ({"title": "M2"}, "logline: Field required; description: Field required"),
             (draft(" m1 "), "title: there is an idea with this title already"),
         ],
@@ -282,7 +282,7 @@ class TestArranging:
     @pytest.mark.parametrize(
         ("arrangement", "wrong", "why"),
         [
-            ("rank", "nonsense", "answer: Invalid JSON"),
+            ("rank", "nonsense", "output: Invalid JSON"),
             ("rank", RANKING.replace('"number": 3', '"number": 2'), "missing: 3; named more than once: 2"),
             ("rank", RANKING.replace('"number": 3', '"number": 4'), "missing: 3; unknown: 4"),
             ("rank", RANKING.replace("because of 3", " "), "ranking.1.reason: String should have at least 1 character"),
@@ -308,7 +308,7 @@ class TestArranging:
 
     def test_an_arrangement_that_does_not_fit_after_repair_fails_the_job_and_the_ideas_stay(self) -> None:
         desk = arranging("rank", "nonsense", "nonsense again")
-        with pytest.raises(InvalidModelOutput, match="also after repair: answer: Invalid JSON"):
+        with pytest.raises(InvalidModelOutput, match="also after repair: output: Invalid JSON"):
             desk.arrange()
         assert len(desk.model.requests) == 3
         assert desk.lines == desk.kept == ["M1", "M2", "S1"]

@@ -176,7 +176,7 @@ class TestComplaints:
 
     def test_a_complaint_names_fields_and_rules(self) -> None:
         assert self.complain(answer(title="")).startswith("suggestions.0.title: String should have at least 1")
-        assert self.complain("nonsense").startswith("answer: Invalid JSON")
+        assert self.complain("nonsense").startswith("output: Invalid JSON")
 
     @pytest.mark.parametrize("text", [answer(Confidential=1), answer(title={"Confidential": 1}), '"Confidential"'])
     def test_a_complaint_never_repeats_the_models_words(self, text: str) -> None:
