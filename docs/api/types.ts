@@ -34,15 +34,15 @@ export interface AgentDeleted {
 
 /** One version of an agent. `createdAt` is when the agent was created, `updatedAt` when this version was. */
 export interface AgentDetail {
-  /** for people; need not be unique */
+  /** a name for people; several agents may have the same name */
   name: string;
-  /** added to what the pipeline tells the model, which goes first */
+  /** added to the pipeline's own instructions, which the model gets first */
   instructions: string;
-  /** of the allow-list; null: the default model */
+  /** an allowed model; null for the default model */
   model: string | null;
-  /** null: the provider's default */
+  /** 0 to 2; null for the provider's default */
   temperature: number | null;
-  /** of one answer; null: the provider's default. An answer that is cut off fails */
+  /** the most tokens of one output; null for the provider's default. An output that is cut off is invalid */
   maxOutputTokens: number | null;
   agentId: string;
   version: number;
@@ -421,15 +421,15 @@ export interface Meta {
 
 /** The body of `POST /agents`: the settings of a new agent. */
 export interface NewAgent {
-  /** for people; need not be unique */
+  /** a name for people; several agents may have the same name */
   name: string;
-  /** added to what the pipeline tells the model, which goes first */
+  /** added to the pipeline's own instructions, which the model gets first */
   instructions: string;
-  /** of the allow-list; null: the default model */
+  /** an allowed model; null for the default model */
   model?: string | null;
-  /** null: the provider's default */
+  /** 0 to 2; null for the provider's default */
   temperature?: number | null;
-  /** of one answer; null: the provider's default. An answer that is cut off fails */
+  /** the most tokens of one output; null for the provider's default. An output that is cut off is invalid */
   maxOutputTokens?: number | null;
 }
 
@@ -668,6 +668,7 @@ export interface TransformDetail {
   endedAt: string | null;
 }
 
+/** The status of a transform: `running` while its job is live, then the status with which the job ended. */
 export type TransformStatus =
   | "running"
   | "completed"

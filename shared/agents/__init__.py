@@ -1,1 +1,1 @@
-"""Agents: models with instructions and settings of a user's own, for jobs to be done by."""
+"""Agents: a user's own instructions, model and settings, which jobs can use."""

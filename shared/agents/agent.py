@@ -1,4 +1,4 @@
-"""The agent: how a model shall do its owner's jobs, in numbered versions that never change."""
+"""The agent: its owner's settings for a model, in numbered versions that never change."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from shared.schema import Schema
 from shared.ulid import ALPHABET, new_ulid
 
 AGENT_ID = re.compile(rf"agt_[{ALPHABET}]{{26}}")
+"""Matches a whole agent id."""
 
 AgentName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Instructions = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8000)]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-# Strict: "0.5" and true are not numbers.
+# Strict, because pydantic would otherwise accept "0.5" and true as numbers.
 Temperature = Annotated[float, Strict(), Field(ge=0, le=2, allow_inf_nan=False)]
 MaxOutputTokens = Annotated[int, Strict(), Field(ge=1, le=100_000)]
 
 
 def new_agent_id(milliseconds: int) -> str:
+    """Return a new agent id; `milliseconds` is the Unix time of its creation."""
     return f"agt_{new_ulid(milliseconds)}"
 
 
@@ -33,31 +35,38 @@ class AgentRef(Schema):
 
 
 class AgentSettings(Schema):
-    """What an owner decides about an agent; what is null is left to the job and to the model's provider."""
+    """The settings that an owner chooses for an agent. For a null, the default applies."""
 
-    name: AgentName = Field(description="for people; need not be unique")
-    instructions: Instructions = Field(description="added to what the pipeline tells the model, which goes first")
-    model: ModelName | None = Field(default=None, description="of the allow-list; null: the default model")
-    temperature: Temperature | None = Field(default=None, description="null: the provider's default")
+    name: AgentName = Field(description="a name for people; several agents may have the same name")
+    instructions: Instructions = Field(
+        description="added to the pipeline's own instructions, which the model gets first"
+    )
+    model: ModelName | None = Field(default=None, description="an allowed model; null for the default model")
+    temperature: Temperature | None = Field(default=None, description="0 to 2; null for the provider's default")
     max_output_tokens: MaxOutputTokens | None = Field(
-        default=None, description="of one answer; null: the provider's default. An answer that is cut off fails"
+        default=None,
+        description="the most tokens of one output; null for the provider's default. An output that is cut off is invalid",
     )
 
 
 class Agent(AgentSettings):
-    """One version of an agent, with whom it belongs to."""
+    """One version of an agent, with its owner."""
 
     id: str
     owner: str
     version: int = Field(ge=1)
     created_at: datetime
     updated_at: datetime
-    expires_at: int | None = Field(default=None, description="Unix seconds; a deleted agent is gone from then on")
+    expires_at: int | None = Field(
+        default=None, description="Unix seconds, only of a deleted agent; from then on it no longer exists"
+    )
 
     @property
     def ref(self) -> AgentRef:
+        """Return the reference to this version."""
         return AgentRef(agent_id=self.id, version=self.version)
 
     @property
     def deleted(self) -> bool:
+        """Return whether the owner has deleted the agent."""
         return self.expires_at is not None

@@ -1,4 +1,4 @@
-"""What jobs know of agents: which one a user means."""
+"""The port through which a new job finds its agent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared.agents.agent import Agent
 
 
 class AgentDirectory(Protocol):
-    """Finds agents for jobs that are being made."""
+    """Find agents for new jobs."""
 
     def find(self, owner: str, agent_id: str) -> Agent | None:
-        """The latest version of an agent; None when there is none, it is deleted, or it is somebody else's."""
+        """Return the agent's latest version; None if it does not exist, is deleted or has another owner."""

@@ -1,4 +1,4 @@
-"""What can be done with agents over HTTP, and finding them for jobs."""
+"""Create, read, update and delete agents for their owner, and find them for new jobs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from shared.errors import Conflict, FieldIssue, Forbidden, InvalidInput, NotFoun
 from shared.observability.log import log
 
 FIELDS = tuple(str(field.alias) for field in AgentSettings.model_fields.values())
+"""The names of the settings, as clients write them."""
+
 AGENTS_PER_OWNER = 100
+"""Maximum number of agents of one owner; deleted agents do not count."""
+
 KEPT_SECONDS = 7 * 24 * 3600
-"""How long a deleted agent's versions stay for the jobs that were made with them."""
+"""How long a deleted agent's versions are stored for the jobs that use them: longer than any job can run."""
 
 
 class AgentService:
-    """The agents API. Every method takes the owner who asks, and shows nobody somebody else's agent."""
+    """Manage agents. `owner` is the authenticated user, who can use only their own agents."""
 
     def __init__(self, *, agents: AgentStore, allowed_models: Sequence[str], clock: Clock) -> None:
         self._agents = agents
@@ -26,7 +30,12 @@ class AgentService:
         self._clock = clock
 
     def create(self, owner: str, settings: AgentSettings) -> Agent:
-        """Store the first version. Raises InvalidInput, and Conflict when the owner has too many agents."""
+        """Store a new agent and return its first version.
+
+        Raises:
+            InvalidInput: the model is not available.
+            Conflict: the owner has AGENTS_PER_OWNER agents.
+        """
         self._check_model(settings.model)
         now = self._clock()
         agent = Agent(
@@ -45,7 +54,12 @@ class AgentService:
         return agent
 
     def get(self, owner: str, agent_id: str, *, version: int | None = None) -> Agent:
-        """The latest version, or the one asked for. Raises NotFound, Forbidden."""
+        """Return the latest version, or the version with this number.
+
+        Raises:
+            NotFound: the agent or the version does not exist, or the agent was deleted.
+            Forbidden: the agent has another owner.
+        """
         latest = self._owned(owner, agent_id)
         if version is None or version == latest.version:
             return latest
@@ -55,7 +69,7 @@ class AgentService:
         return found
 
     def list_agents(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
-        """Newest first. Raises InvalidInput for a cursor that is not ours."""
+        """Return a page of the owner's agents, newest first. Raises InvalidInput for a cursor of no earlier page."""
         try:
             return self._agents.list_owned(owner, limit=limit, cursor=cursor)
         except ValueError:
@@ -89,19 +103,24 @@ class AgentService:
             try:
                 self._agents.replace(changed)
             except AgentChanged:
-                continue  # whoever was quicker has got on, so somebody always does
+                continue  # another request has stored a version first: try again with that version
             log.info("agent changed", agent_id=agent_id, version=changed.version)
             return changed
 
     def delete(self, owner: str, agent_id: str) -> None:
-        """Delete the agent, but for the jobs made with it. Deleting it again is nothing. Raises NotFound, Forbidden."""
+        """Delete the agent. Jobs that use it keep their version. Deleting it again changes nothing.
+
+        Raises:
+            NotFound: the agent does not exist.
+            Forbidden: the agent has another owner.
+        """
         agent = self._stored(owner, agent_id)
-        # Also when it is deleted already: a deletion that was broken off is finished by its repetition.
+        # Remove a deleted agent again too, because its first deletion may have failed halfway.
         self._agents.remove(agent, expires_at=int(self._clock().timestamp()) + KEPT_SECONDS)
         log.info("agent deleted", agent_id=agent_id)
 
     def find(self, owner: str, agent_id: str) -> Agent | None:
-        """The latest version, as AgentDirectory has it."""
+        """Return the agent's latest version; None if it does not exist, is deleted or has another owner."""
         agent = self._agents.get(agent_id) if AGENT_ID.fullmatch(agent_id) else None
         return None if agent is None or agent.deleted or agent.owner != owner else agent
 
@@ -116,7 +135,7 @@ class AgentService:
         if agent is None:
             raise _unknown(agent_id)
         if agent.owner != owner:
-            raise Forbidden("this agent belongs to somebody else")
+            raise Forbidden("this agent belongs to another user")
         return agent
 
     def _check_model(self, model: str | None) -> None:
@@ -125,4 +144,4 @@ class AgentService:
 
 
 def _unknown(agent_id: str) -> NotFound:
-    return NotFound(f"there is no agent {agent_id[:64]}: it never was, or is deleted")
+    return NotFound(f"agent {agent_id[:64]} was not found or is deleted")

@@ -1,4 +1,4 @@
-"""The port to where agents are kept."""
+"""The port to stored agents."""
 
 from __future__ import annotations
 
@@ -10,42 +10,45 @@ from shared.agents.agent import Agent
 
 
 class AgentChanged(Exception):
-    """The agent has another version than the write was made for, or is deleted."""
+    """The write was for another version than the latest one, or the agent is deleted."""
 
 
 class AgentLimitReached(Exception):
-    """The owner has as many agents as there may be."""
+    """The owner has reached the maximum number of agents."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentPage:
-    """Newest first; `cursor` asks for what follows."""
+    """One page of agents, newest first; `cursor` is None on the last page."""
 
     agents: Sequence[Agent]
     cursor: str | None
 
 
 class AgentVersions(Protocol):
-    """Where a job finds what its agent said when the job was made."""
+    """Read the agent version that a job uses."""
 
     def version(self, agent_id: str, version: int) -> Agent | None:
-        """One version as it was stored; None when there is none, or the agent was deleted long enough ago."""
+        """Return one version; None if it does not exist or has expired after the agent was deleted."""
 
 
 class AgentStore(AgentVersions, Protocol):
-    """Agents with all their versions. Each write happens once, however often the same one is repeated."""
+    """Store agents with all their versions. Repeating a write changes nothing."""
 
     def put_new(self, agent: Agent, *, limit: int) -> None:
-        """Store a first version. Raises AgentLimitReached when its owner has `limit` agents that are not deleted."""
+        """Store the first version. Raises AgentLimitReached if the owner has `limit` agents that are not deleted."""
 
     def get(self, agent_id: str) -> Agent | None:
-        """The latest version; a deleted agent is there, and says so, until it expires."""
+        """Return the latest version, also of a deleted agent until it expires; None if there is none."""
 
     def replace(self, agent: Agent) -> None:
-        """Store the successor of version `agent.version - 1`. Raises AgentChanged when that is not the latest."""
+        """Store the next version. Raises AgentChanged if the latest version is not `agent.version - 1`."""
 
     def remove(self, agent: Agent, *, expires_at: int) -> None:
-        """Delete the agent. What becomes of its versions: they are there until `expires_at` (Unix seconds)."""
+        """Delete the agent, and let its versions expire at `expires_at` (Unix seconds)."""
 
     def list_owned(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
-        """The latest versions of agents that are not deleted. Raises ValueError for a cursor that is not its own."""
+        """Return a page of the owner's agents that are not deleted.
+
+        Raises ValueError if this store did not issue the cursor.
+        """

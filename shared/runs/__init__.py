@@ -1,1 +1,1 @@
-"""Runs: what outlives the jobs that made it, with its lineage."""
+"""Runs: what an owner keeps of jobs after they expire, with its lineage."""

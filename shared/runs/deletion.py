@@ -1,4 +1,4 @@
-"""What can be done with runs over HTTP: delete, besides reading them."""
+"""Delete runs together with their jobs."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from shared.runs.store import RunStore
 
 
 class RunDeletion(RunQueries):
-    """The runs of one kind. Every method takes the owner who asks, and touches nobody else's run."""
+    """Read and delete the runs of one kind. `owner` is the authenticated user, who can use only their own runs."""
 
     def __init__(self, *, kind: str, runs: RunStore, jobs: JobQueries, cancellation: JobCancellation) -> None:
         super().__init__(kind=kind, runs=runs, jobs=jobs)
         self._cancellation = cancellation
 
     def delete(self, owner: str, run_id: str) -> None:
-        """Remove the run for good, and its jobs with it: one that is under way is cancelled.
+        """Delete the run permanently. Cancel its live job, and let all of its jobs expire now.
 
-        A deletion that broke off is gone on with. Raises NotFound, Forbidden.
+        If a deletion failed halfway, call this again: it completes the deletion.
+
+        Raises:
+            NotFound: the run does not exist or has another kind.
+            Forbidden: the run has another owner.
         """
         run = self._runs.get(run_id) if RUN_ID.fullmatch(run_id) else None
         if run is None:
             raise unknown_run(run_id)
         self._refuse_unless_owned(run, owner)
-        # What names the jobs goes last, so that whoever repeats this finds those that are still to be ended.
+        # Remove the lineage last: it names the jobs, so a repeated deletion still finds the jobs to end.
         self._runs.hide(run_id)
         lineage = self._runs.lineage(run_id)
         for transform in lineage.transforms if lineage else ():

@@ -1,4 +1,4 @@
-"""Runs follow their jobs: every move of a job that counts for its run is one write with the run's."""
+"""Record jobs in their runs: prepare the run's writes for the transaction of each transition that changes the run."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ STATUS = {
     JobStatus.FAILED: TransformStatus.FAILED,
     JobStatus.CANCELLED: TransformStatus.CANCELLED,
 }
+"""The status of a transform for each status of its job."""
 
 
 class RunRecorder:
-    """Prepare the writes to runs that go with a job's own writes, for pipelines that record runs."""
+    """Prepare the side writes of jobs whose pipeline records runs."""
 
     def __init__(
         self,
@@ -40,7 +41,10 @@ class RunRecorder:
         self._pipelines = pipelines
 
     def on_creation(self, job: Job) -> PreparedWrites | None:
-        """The run of a new job, with its first transform and the artefact of what was asked for."""
+        """Prepare the writes of a new run, with its first transform and its parameters.
+
+        Return None if the pipeline records no runs.
+        """
         recording = self._recording(job)
         if recording is None:
             return None
@@ -68,22 +72,22 @@ class RunRecorder:
         return self._runs.prepare_creation(run, transform, (parameters,))
 
     def on_transition(self, job: Job) -> PreparedWrites | None:
-        """The run of a job that ends or runs anew, `job` being as it will be then.
+        """Prepare the writes that record an end or a resumption. `job` is the job after the transition.
 
-        None when the run knows all that already, was deleted, or is none of this job's.
+        Return None if the pipeline records no runs, the run was deleted, or the run already records this state.
         """
         recording = self._recording(job)
         run = self._runs.get(_run_of(job)) if recording else None
         before = self._runs.transform(run.id, transform_id_of(job)) if run else None
         if recording is None or run is None or before is None or run.deleting:
             return None
-        made = self._made(recording, job) if job.status.ended else {}
-        artefacts = tuple(_new_versions(run, before, job, made))
+        contents = self._contents(recording, job) if job.status.ended else {}
+        artefacts = tuple(_new_versions(run, before, job, contents))
         outputs = {**before.outputs, **{each.role: each.ref for each in artefacts}}
         transform = _transform(job, inputs=before.inputs, outputs=outputs)
         if transform == before and not artefacts:
             return None
-        moved = run.model_copy(
+        revised = run.model_copy(
             update={
                 "status": transform.status,
                 "transform_id": transform.id,
@@ -93,14 +97,15 @@ class RunRecorder:
                 "updated_at": job.updated_at,
             }
         )
-        return self._runs.prepare_revision(moved, transform, artefacts)
+        return self._runs.prepare_revision(revised, transform, artefacts)
 
     def _recording(self, job: Job) -> RunRecording | None:
         pipeline = self._pipelines.get(job.pipeline)
-        # Jobs made before their pipeline kept runs have none.
+        # A job from before its pipeline recorded runs has no run id.
         return pipeline.recording if pipeline is not None and job.links.run_id is not None else None
 
-    def _made(self, recording: RunRecording, job: Job) -> Mapping[str, Mapping[str, Any]]:
+    def _contents(self, recording: RunRecording, job: Job) -> Mapping[str, Mapping[str, Any]]:
+        """Return the contents of the ended job's artefacts by role."""
         latest = latest_checkpoint(job)
         if job.status is JobStatus.COMPLETED and latest is not None:
             return recording.outputs(job, self._checkpoints.get(job.id, *latest).output, ())
@@ -109,13 +114,15 @@ class RunRecorder:
 
 
 def transform_id_of(job: Job) -> str:
-    """One transform a job, however often the job is resumed."""
+    """Return the id of a job's transform: one per job, also if the job is resumed."""
     return f"tfm_{job.id.removeprefix('job_')}"
 
 
-def _new_versions(run: Run, before: Transform, job: Job, made: Mapping[str, Mapping[str, Any]]) -> Iterator[Artefact]:
-    """What the job has made beyond what it had made by its last end."""
-    for role, content in made.items():
+def _new_versions(
+    run: Run, before: Transform, job: Job, contents: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Artefact]:
+    """Yield an artefact for each content that the job's last end did not record."""
+    for role, content in contents.items():
         version = run.versions.get(role, 0)
         artefact = Artefact(
             run_id=run.id,
@@ -125,8 +132,8 @@ def _new_versions(run: Run, before: Transform, job: Job, made: Mapping[str, Mapp
             content=dict(content),
             created_at=job.updated_at,
         )
-        made_before = before.outputs.get(role) == artefact_ref(role, version)
-        if not (made_before and run.digests.get(role) == artefact.digest):
+        recorded = before.outputs.get(role) == artefact_ref(role, version)
+        if not (recorded and run.digests.get(role) == artefact.digest):
             yield artefact
 
 

@@ -1,4 +1,4 @@
-"""Runs, the transforms that happened in them, and the artefacts these took in and left."""
+"""Runs, their transforms, and the artefacts that the transforms take and make."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from shared.jobs.job import Fault
 from shared.schema import Schema
 
 PARAMETERS = "parameters"
-"""The role of the artefact a run begins with: what was asked for."""
+"""The role of a run's first artefact: the parameters of its first job."""
 
 
 class TransformStatus(StrEnum):
+    """The status of a transform: `running` while its job is live, then the status with which the job ended."""
+
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
@@ -28,15 +30,15 @@ class TransformStatus(StrEnum):
 
 
 class Run(Schema):
-    """Something a user keeps and comes back to.
+    """What an owner keeps of an application's jobs.
 
-    `status` is its latest transform's; runs made before there were statuses are completed. `versions` counts the
-    artefacts of each role, `digests` are those of the newest ones; `revision` counts the writes.
+    `status` is the status of the latest transform; a run from before runs had a status is completed. `versions` is the
+    number of artefacts by role, `digests` are the digests of the newest ones by role. `revision` counts the writes.
     """
 
     id: str
     owner: str
-    kind: str = Field(description="the pipeline whose jobs the run keeps")
+    kind: str = Field(description="the name of the pipeline whose jobs the run records")
     title: str = ""
     status: TransformStatus = TransformStatus.COMPLETED
     transform_id: str | None = None
@@ -49,7 +51,7 @@ class Run(Schema):
 
 
 class Transform(Schema):
-    """One piece of work in a run: artefacts in, artefacts out, by role (`role` → `<role>.v<version>`)."""
+    """The work of one job in a run. `inputs` and `outputs` name artefacts by role, as `<role>.v<version>`."""
 
     id: str
     run_id: str
@@ -68,37 +70,41 @@ class Transform(Schema):
 
 
 class Artefact(Schema):
-    """Immutable: whoever changes something makes the next version of its role."""
+    """One immutable version of a role's content. A change makes the next version."""
 
     run_id: str
     role: str
     version: int = Field(ge=1)
-    transform_id: str | None = Field(default=None, description="what made it; null for what came from outside")
+    transform_id: str | None = Field(
+        default=None, description="the transform that made it; null for parameters, which the client sent"
+    )
     content: dict[str, Any]
     created_at: datetime
 
     @property
     def ref(self) -> str:
+        """Return the name of the artefact in its run."""
         return artefact_ref(self.role, self.version)
 
     @property
     def text(self) -> str:
-        """The content as JSON."""
+        """Return the content as JSON."""
         return json.dumps(self.content)
 
     @property
     def digest(self) -> str:
-        """Tells contents apart without reading them."""
+        """Return a digest of the content, so that contents can be compared without reading them."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:32]
 
 
 def artefact_ref(role: str, version: int) -> str:
+    """Return the name of an artefact in its run, such as `ideas.v1`."""
     return f"{role}.v{version}"
 
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """All there is of a run: transforms by time, artefacts by role and version."""
+    """A run with all of its transforms, oldest first, and its artefacts, by role and version."""
 
     run: Run
     transforms: Sequence[Transform]
@@ -106,14 +112,15 @@ class Lineage:
 
     @property
     def latest_transform(self) -> Transform | None:
-        """What is under way, or has happened last."""
+        """Return the running transform, or else the last one; None if there is none."""
         return self.transform(self.run.transform_id) or next(reversed(self.transforms), None)
 
     def transform(self, transform_id: str | None) -> Transform | None:
+        """Return the transform with this id."""
         return next((each for each in self.transforms if each.id == transform_id), None)
 
     def latest(self, role: str) -> Artefact | None:
-        """The newest artefact of the role."""
+        """Return the newest artefact of the role."""
         return _newest(each for each in self.artefacts if each.role == role)
 
 

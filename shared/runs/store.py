@@ -19,30 +19,36 @@ class RunPage:
 
 
 class RunStore(Protocol):
-    """Where runs are kept, for good."""
+    """Store runs, which do not expire. All reads except the list are strongly consistent."""
 
-    def get(self, run_id: str) -> Run | None: ...
+    def get(self, run_id: str) -> Run | None:
+        """Return the run."""
 
-    def transform(self, run_id: str, transform_id: str) -> Transform | None: ...
+    def transform(self, run_id: str, transform_id: str) -> Transform | None:
+        """Return one transform of the run."""
 
-    def lineage(self, run_id: str) -> Lineage | None: ...
+    def lineage(self, run_id: str) -> Lineage | None:
+        """Return the run with all of its transforms and artefacts."""
 
     def list_owned(
         self, owner: str, *, kind: str, status: TransformStatus | None, limit: int, cursor: str | None
     ) -> RunPage:
-        """None of those being deleted. Raises ValueError for a cursor this store did not issue."""
+        """Return a page of the owner's runs, newest first, without those that are being deleted.
+
+        Raises ValueError if this store did not issue the cursor.
+        """
 
     def prepare_creation(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> PreparedWrites:
-        """The write of a new run, its transform and its first artefacts, to be made together with a job's."""
+        """Prepare the writes of a new run, its transform and its first artefacts, for the job's transaction."""
 
     def prepare_revision(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> PreparedWrites:
-        """The write of a run's next revision, of its transform and of new artefacts, to be made together with a job's.
+        """Prepare the writes of the run's next revision, its transform and new artefacts, for the job's transaction.
 
-        It is refused when the stored run is not of the revision before, is being deleted, or is gone.
+        Their condition: the run is stored with revision `run.revision - 1` and is not being deleted.
         """
 
     def hide(self, run_id: str) -> None:
-        """Take the run out of every list, and let no move fit it any more; it is `deleting` from now on."""
+        """Mark the run as `deleting`: no list shows it any more, and no job can change it."""
 
     def remove(self, run_id: str) -> None:
-        """Remove all there is of a hidden run. Can be repeated until it gets through."""
+        """Remove a hidden run with all of its transforms and artefacts. It can be repeated if it fails."""
