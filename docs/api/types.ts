@@ -42,7 +42,7 @@ export interface AgentDetail {
   model: string | null;
   /** 0 to 2; null for the provider's default */
   temperature: number | null;
-  /** the most tokens of one output; null for the provider's default. An output that is cut off is invalid */
+  /** most tokens of one output; null for the provider's default. An output that is cut off is invalid */
   maxOutputTokens: number | null;
   agentId: string;
   version: number;
@@ -429,7 +429,7 @@ export interface NewAgent {
   model?: string | null;
   /** 0 to 2; null for the provider's default */
   temperature?: number | null;
-  /** the most tokens of one output; null for the provider's default. An output that is cut off is invalid */
+  /** most tokens of one output; null for the provider's default. An output that is cut off is invalid */
   maxOutputTokens?: number | null;
 }
 

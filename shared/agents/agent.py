@@ -45,7 +45,7 @@ class AgentSettings(Schema):
     temperature: Temperature | None = Field(default=None, description="0 to 2; null for the provider's default")
     max_output_tokens: MaxOutputTokens | None = Field(
         default=None,
-        description="the most tokens of one output; null for the provider's default. An output that is cut off is invalid",
+        description="most tokens of one output; null for the provider's default. An output that is cut off is invalid",
     )
 
 
