@@ -19,7 +19,7 @@ from local.demo.pipeline import PipelineDemo, demos
 from local.demo.screen import BAD, MUTED, terminal_console
 from local.loopback import proxied
 from local.model.choice import ModelChoice
-from local.stack import LocalStack, StackError
+from local.stack import ROOT, LocalStack, StackError
 from local.template.intrinsics import ACCOUNT, REGION
 
 _TOKEN_SECONDS = 7 * 24 * 3600
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     # A shell that starts a command in the background lets it ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     console = terminal_console()
-    choice = ModelChoice.of_environment(os.environ)
+    choice = ModelChoice.of_environment(os.environ, ROOT / "template.yaml")
     stack = LocalStack(
         options.functions,
         model_url=choice.url,

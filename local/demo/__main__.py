@@ -22,7 +22,7 @@ from local.api.client import ClientError, JobsClient, Refused
 from local.demo.pipeline import Accepted, PipelineDemo, demos
 from local.demo.screen import ACCENT, BAD, GOOD, WARNING, Screen, numbered, screen_for, terminal_console
 from local.model.choice import ModelChoice
-from local.stack import LocalStack, StackError
+from local.stack import ROOT, LocalStack, StackError
 from shared.errors import ErrorCode
 from shared.log.events import Cancelled, Complete, Connected, Delta, Failed, Progress, Reset, Snapshot, StageStarted
 from shared.log.transcript import Transcript
@@ -175,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
     # A shell that starts a command in the background lets it ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     console = terminal_console()
-    choice = ModelChoice.of_environment(os.environ)
+    choice = ModelChoice.of_environment(os.environ, ROOT / "template.yaml")
     demo = demos()[options.pipeline](options.script)
     screen = screen_for(console, demo.preview)
     try:

@@ -1,4 +1,4 @@
-"""Which model a local stack uses: the one that the environment names, or the scripted one."""
+"""Chooses the model of a local stack: the model that the environment names, or the scripted one."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from local.stack import ROOT
 from local.template.template import Template
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """`url` None: the scripted model. `name` None: the template's default."""
+    """A model; without a `url` the scripted one. Without a `name` the template's default applies."""
 
     url: str | None = None
     api_key: str | None = None
     name: str | None = None
 
     @classmethod
-    def of_environment(cls, environment: Mapping[str, str], template: Path = ROOT / "template.yaml") -> Self:
-        """From OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL; a key alone means OpenAI's own endpoint."""
+    def of_environment(cls, environment: Mapping[str, str], template: Path) -> Self:
+        """Read OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL. A key without a URL means OpenAI's own endpoint."""
         url, key, name = (environment.get(f"OPENAI_{what}", "").strip() for what in ("BASE_URL", "API_KEY", "MODEL"))
         if not (url or key):
             return cls()
@@ -36,7 +35,7 @@ class ModelChoice:
 
     @property
     def label(self) -> str:
-        """Who answers, for a person to read; never the key."""
+        """The model for a person to read, without the key."""
         if self.url is None:
             return "scripted local model, not an AI (set OPENAI_API_KEY or OPENAI_BASE_URL for a real one)"
         key = "with your key" if self.api_key else "without a key"

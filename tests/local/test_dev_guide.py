@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -105,7 +106,7 @@ def test_the_guide_of_a_stack_with_processes_is_bash_and_kills_stages(model_url:
 
 def test_boto3_finds_the_executions_with_the_variables_it_prints(printed: str, statuses: dict[str, list[str]]) -> None:
     commands = re.findall(r"^(?:export AWS_.*|\.venv/bin/python .*)$", printed, re.MULTILINE)
-    bash = "\n".join(commands).replace(".venv/bin/python", sys.executable)
+    bash = "\n".join(commands).replace(".venv/bin/python", shlex.quote(sys.executable))
     ran = subprocess.run(["bash", "-c", bash], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "'SUCCEEDED'" in ran.stdout
 
