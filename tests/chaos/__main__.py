@@ -21,7 +21,8 @@ from rich.console import Console
 from local.stack import LocalStack
 from tests.chaos import report
 from tests.chaos.plan import Plan, make_plan
-from tests.chaos.run import AT_ONCE, ENVIRONMENT, ChaosRun, JobStory
+from tests.chaos.run import AT_ONCE, ENVIRONMENT, ChaosRun
+from tests.chaos.story import JobStory
 from tests.chaos.verdict import violations
 
 _TOLD_IN_FULL = 5

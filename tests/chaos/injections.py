@@ -13,12 +13,10 @@ from typing import Any
 import httpx
 
 from local.stack import LocalStack
-from tests.chaos.applications import APPLICATIONS, Application
+from tests.chaos.application import Application, states
 from tests.chaos.plan import Action, Cancel, Kill, LateStart, Moment, Straggle, Throttle
 from tests.chaos.watcher import Sights
 
-STAGES = frozenset(stage for each in APPLICATIONS.values() for stage in each.stages)
-STATES = STAGES | {"complete_job", "record_failure"}
 _LONGEST_PAUSE = 20.0
 """Seconds: a successor that does not come must not keep a process standing for ever."""
 
@@ -129,7 +127,7 @@ class Injector:
         deadline = time.monotonic() + patience
         while True:
             records = await asyncio.to_thread(self.stack.invocations, f'"{self.job_id}"')
-            running = [each for each in records if each["function"] in STATES and not each["ended"]]
+            running = [each for each in records if each["function"] in states() and not each["ended"]]
             running = [each for each in running if not each["abandoned"]]
             if running or time.monotonic() >= deadline:
                 return running[-1] if running else None

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from tests.chaos.application import applications
+
 Sight = Literal["created", "attempt", "delta", "whole", "reset", "last", "end"]
 """What a moment is told by.
 
@@ -128,20 +130,18 @@ class Plan:
 
 Scenario = Callable[[random.Random], Trouble]
 
-IDEATIONS = 0.35
-"""The share of brainstorming jobs among all."""
-
 
 def make_plan(seed: int, jobs: int) -> Plan:
     """The same seed and number of jobs give the same plan. Every scenario comes up before one comes up again."""
     chance, kinds = random.Random(seed), random.Random(f"applications of {seed}")
+    shares = {name: each.share for name, each in applications().items()}
     deck: list[str] = []
     made = []
     for number in range(jobs):
         if not deck:
             deck = list(SCENARIOS)
             chance.shuffle(deck)
-        application = "ideation" if kinds.random() < IDEATIONS else "suggestion"
+        (application,) = kinds.choices([*shares], [*shares.values()])
         made.append(_job(chance, number, deck.pop(), application))
     return Plan(seed, tuple(made))
 

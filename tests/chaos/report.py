@@ -10,15 +10,14 @@ from datetime import UTC, datetime
 from rich.table import Table
 
 from tests.chaos.plan import Plan
-from tests.chaos.run import JobStory
-from tests.chaos.verdict import stored_log
+from tests.chaos.story import JobStory, stored_log
 
 
 def planned(plan: Plan) -> str:
     """How many actions of each kind the plan holds."""
     counts = Counter(type(action).__name__.lower() for job in plan.jobs for action in job.trouble.actions)
     counts["model fault"] = sum(bool(job.trouble.rules) for job in plan.jobs)
-    counts["brainstorming job"] = sum(job.application == "ideation" for job in plan.jobs)
+    counts.update(f"{job.application} job" for job in plan.jobs)
     counts["dropped connection"] = sum(len(job.steady.drops) + len(job.dropping.drops) for job in plan.jobs)
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
 
@@ -107,10 +106,9 @@ def whole_story(story: JobStory, found: Sequence[str]) -> str:
         f"  stored    {event.id} {_time(event.at)} {event.fence} {event.type} {str(event.data)[:140]}"
         for event in stored_log(story)
     ]
-    lines += [
-        f"  model     {_time(call.arrived_at)} missing {call.missing}, known {call.known}" for call in story.model_calls
-    ]
-    return "\n".join([*lines, f"  GET       {story.shown}", f"  run       {story.run}", f"  lineage   {story.lineage}"])
+    lines += [f"  model     {_time(call.arrived_at)} {call.prompt[-300:]!r}" for call in story.model_calls]
+    lines += [f"  {name:9} {shown}" for name, shown in {"GET": story.shown, **story.also}.items()]
+    return "\n".join(lines)
 
 
 def _resets_of_whole_text(story: JobStory) -> int:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -19,9 +17,10 @@ from local.template.template import Template
 from shared.storage import keys
 from shared.storage.attributes import from_item
 from tests.api_user import data_of
-from tests.chaos.applications import APPLICATIONS, Application
-from tests.chaos.injections import STATES, Injected, Injector
+from tests.chaos.application import applications, states
+from tests.chaos.injections import Injector
 from tests.chaos.plan import JobPlan, Plan
+from tests.chaos.story import JobStory, ModelCall
 from tests.chaos.watcher import Sights, Watcher
 
 ENVIRONMENT = {
@@ -41,8 +40,6 @@ AT_ONCE = 8
 
 _JOBS_PER_USER = 2  # each with two watchers, under the limit of five streams
 _SETTLING = 60.0
-_PAGE = re.compile(r"Page \d+ [0-9a-f]{32}")
-_LIST = re.compile(r"^- g\d+: (\d+) for ", re.MULTILINE)
 _NOT_SHOWN: dict[str, Any] = {
     "status": "not to be shown",
     "text": "",
@@ -52,62 +49,6 @@ _NOT_SHOWN: dict[str, Any] = {
     "result": None,
     "failure": None,
 }
-
-
-@dataclass(slots=True)
-class ModelCall:
-    """One request the model got; `repair`: for another answer than the first.
-
-    `missing` is how many ideas it asks for, None when for something else; `known` the titles it names as there already.
-    """
-
-    page: str
-    arrived_at: float
-    repair: bool
-    missing: int | None = None
-    known: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, record: dict[str, Any]) -> ModelCall:
-        asked = "\n".join(each["content"] for each in record["messages"] if each["role"] == "user")
-        page = _PAGE.search(asked)
-        wanted, _, known = asked.partition("These ideas exist already; do not repeat them:\n")
-        counts = [int(count) for count in _LIST.findall(wanted)]
-        return cls(
-            page=page.group() if page else "",
-            arrived_at=record["arrived_at"],
-            repair=any(each["role"] == "assistant" for each in record["messages"]),
-            missing=sum(counts) if counts else None,
-            known=tuple(line.removeprefix("- ") for line in known.splitlines()),
-        )
-
-
-@dataclass(slots=True)
-class JobStory:
-    """All that is known of one job at the end of the run; `stored` are the items of its partition by sort key.
-
-    `run` and `lineage` are those of the run that the job keeps, if it keeps one.
-    """
-
-    plan: JobPlan
-    job_id: str
-    run_id: str | None
-    page: str
-    created_at: float
-    watchers: list[Watcher]
-    injected: list[Injected]
-    problems: list[str]
-    took: float = 0
-    shown: dict[str, Any] = field(default_factory=dict)
-    run: dict[str, Any] | None = None
-    lineage: dict[str, Any] | None = None
-    stored: dict[str, dict[str, Any]] = field(default_factory=dict)
-    invocations: list[dict[str, Any]] = field(default_factory=list)
-    model_calls: list[ModelCall] = field(default_factory=list)
-
-    @property
-    def application(self) -> Application:
-        return APPLICATIONS[self.plan.application]
 
 
 class _Calls:
@@ -154,7 +95,7 @@ class ChaosRun:
         self._control.close()
         for story in stories:
             await asyncio.to_thread(self._read_stored, story)
-            story.model_calls = [call for call in calls.calls.values() if call.page == story.page]
+            story.model_calls = [call for call in calls.calls.values() if story.page in call.prompt]
         return sorted(stories, key=lambda story: story.plan.number)
 
     async def _lane(self, owner: str, waiting: deque[JobPlan], stories: list[JobStory]) -> None:
@@ -164,22 +105,20 @@ class ChaosRun:
             base_url=self._stack.api_url, headers=headers, timeout=60, limits=limits, trust_env=False
         ) as api:
             while waiting:
-                story = await self._job(api, waiting.popleft())
+                story, paths = await self._job(api, waiting.popleft())
                 stories.append(story)
                 story.shown = await self._show(api, f"/jobs/{story.job_id}") or _NOT_SHOWN
                 self._tell(story)
                 # Kept for the last look: what stragglers have done since must not show.
                 story.problems += await self._changed_later(api, story)
-                if story.run_id is not None:
-                    story.run = await self._show(api, f"/ideations/{story.run_id}")
-                    story.lineage = await self._show(api, f"/ideations/{story.run_id}/lineage")
+                story.also = {name: await self._show(api, path) for name, path in paths.items()}
 
     async def _changed_later(self, api: httpx.AsyncClient, story: JobStory) -> list[str]:
         """What is wrong once every attempt of the job has ended, the lost ones too."""
         deadline = time.monotonic() + _SETTLING
         while time.monotonic() < deadline:
             records = await asyncio.to_thread(self._stack.invocations, f'"{story.job_id}"')
-            story.invocations = [each for each in records if each["function"] in STATES]
+            story.invocations = [each for each in records if each["function"] in states()]
             if all(each["ended"] for each in story.invocations):
                 break
             await asyncio.sleep(0.2)
@@ -191,11 +130,12 @@ class ChaosRun:
         differing = [name for name in again if again[name] != story.shown[name]]
         return [f"changed after the end: {name}" for name in differing]
 
-    async def _job(self, api: httpx.AsyncClient, plan: JobPlan) -> JobStory:
+    async def _job(self, api: httpx.AsyncClient, plan: JobPlan) -> tuple[JobStory, dict[str, str]]:
+        """Run one job to its end; return its story and the paths of what else shows it."""
         page = f"Page {plan.number} {uuid.uuid4().hex}"
         for rule in plan.trouble.rules:
             self._control.script(match=page, times=rule.times, **rule.behaviour)
-        application = APPLICATIONS[plan.application]
+        application = applications()[plan.application]
         sights = Sights(application.is_whole)
         async with self._creating:
             path, body = application.request(page, plan.script)
@@ -208,8 +148,7 @@ class ChaosRun:
             for kind, watched in (("steady", plan.steady), ("dropping", plan.dropping))
         ]
         injector = Injector(self._stack, application, api, job_id, sights)
-        run_id = created.get("runId")
-        story = JobStory(plan, job_id, run_id, page, created_at, watchers, injector.done, injector.problems)
+        story = JobStory(plan, job_id, page, created_at, watchers, injector.done, injector.problems)
         sights.saw("created")
         actions = [asyncio.create_task(injector.carry_out(action)) for action in plan.trouble.actions]
         try:
@@ -220,7 +159,7 @@ class ChaosRun:
         story.took = time.time() - created_at
         sights.saw("end")
         await asyncio.gather(*actions)
-        return story
+        return story, application.also_shown(created)
 
     async def _show(self, api: httpx.AsyncClient, path: str) -> dict[str, Any] | None:
         answer = await api.get(path)

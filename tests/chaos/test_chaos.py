@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -13,8 +12,9 @@ from rich.console import Console
 from tests.api_user import Event
 from tests.chaos import report
 from tests.chaos.__main__ import run_on_a_stack
+from tests.chaos.application import Application, Broken, applications
 from tests.chaos.plan import SCENARIOS, make_plan
-from tests.chaos.run import JobStory
+from tests.chaos.story import JobStory
 from tests.chaos.verdict import violations
 
 SEED = 541
@@ -70,21 +70,14 @@ def _still_running(story: JobStory) -> None:
     story.shown["status"] = "in_progress"
 
 
-def _with_another_result(story: JobStory) -> None:
-    story.shown["result"]["suggestions"][0]["title"] += "!"
-
-
 def _written_by_a_superseded_attempt(story: JobStory) -> None:
     last = max(sort for sort in story.stored if sort.startswith("EVT#"))
     story.stored[last]["fence"] = "00001.000.000.00000000"
 
 
 def _checkpointed_by_a_superseded_attempt(story: JobStory) -> None:
-    story.stored["JOB"]["checkpoints"]["generate_suggestions"]["fence"] = "00001.000.000.00000000"
-
-
-def _asking_the_model_again(story: JobStory) -> None:
-    story.model_calls += [replace(story.model_calls[0], arrived_at=story.model_calls[0].arrived_at + 60)]
+    first = story.application.stages[0]
+    story.stored["JOB"]["checkpoints"][first]["fence"] = "00001.000.000.00000000"
 
 
 def _counting_retries_wrongly(story: JobStory) -> None:
@@ -96,53 +89,6 @@ def _running_a_finished_stage_again(story: JobStory) -> None:
     events.insert(-1, replace(next(each for each in events if each.type == "stage"), id=events[-1].id))
 
 
-# ---- and of one to a brainstorming job ----
-
-
-def _without_an_idea(story: JobStory) -> None:
-    assert story.run is not None
-    del story.run["ideas"][2]
-
-
-def _with_an_idea_twice(story: JobStory) -> None:
-    story.shown["items"][3]["data"] = story.shown["items"][2]["data"]
-
-
-def _with_an_item_seen_twice(story: JobStory) -> None:
-    events = story.watchers[0].events
-    place, item = next((place, each) for place, each in enumerate(events) if each.type == "item")
-    events.insert(place + 1, item)
-
-
-def _with_a_run_that_goes_on(story: JobStory) -> None:
-    assert story.run is not None
-    story.run["status"] = "running"
-
-
-def _with_a_version_missing(story: JobStory) -> None:
-    assert story.lineage is not None
-    for artefact in story.lineage["artefacts"]:
-        artefact["version"] += 1
-
-
-def _asking_for_ideas_again(story: JobStory) -> None:
-    first = next(call for call in story.model_calls if call.missing is not None)
-    story.model_calls += [replace(first, arrived_at=first.arrived_at + 60)]
-
-
-def _asking_for_too_few_ideas(story: JobStory) -> None:
-    place, call = next((place, call) for place, call in enumerate(story.model_calls) if call.missing is not None)
-    story.model_calls[place] = replace(call, missing=(call.missing or 0) - 1)
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A way to break a story, and a word of what has to be said about it."""
-
-    how: Callable[[JobStory], None]
-    complaint: str
-
-
 @pytest.mark.parametrize(
     "broken",
     [
@@ -151,10 +97,8 @@ class Broken:
         Broken(_with_another_text, "folded to"),
         Broken(_with_two_ends, "saw the ends"),
         Broken(_still_running, "does not end"),
-        Broken(_with_another_result, "is not what the text says"),
         Broken(_written_by_a_superseded_attempt, "stands behind its successor's"),
         Broken(_checkpointed_by_a_superseded_attempt, "the checkpoint of"),
-        Broken(_asking_the_model_again, "model calls for"),
         Broken(_counting_retries_wrongly, "retries counted"),
         Broken(_running_a_finished_stage_again, "ran again"),
     ],
@@ -165,28 +109,24 @@ def test_a_broken_promise_is_found(stories: list[JobStory], broken: Broken) -> N
 
 
 @pytest.mark.parametrize(
-    "broken",
+    ("application", "broken"),
     [
-        Broken(_without_an_idea, "the run has 7 ideas"),
-        Broken(_with_an_idea_twice, "an idea came twice"),
-        Broken(_with_an_item_seen_twice, "saw an idea twice"),
-        Broken(_with_a_run_that_goes_on, "the run is running"),
-        Broken(_with_a_version_missing, "have the versions"),
-        Broken(_asking_for_ideas_again, "asked for ideas that were there"),
-        Broken(_asking_for_too_few_ideas, "ideas were asked for beside"),
+        pytest.param(each, broken, id=f"{name}-{broken.how.__name__.strip('_')}")
+        for name, each in applications().items()
+        for broken in each.broken
     ],
-    ids=lambda broken: broken.how.__name__.strip("_"),
 )
-def test_a_broken_promise_to_a_brainstorming_job_is_found(stories: list[JobStory], broken: Broken) -> None:
-    kept = [story for story in stories if story.run_id is not None and story.shown["status"] == "completed"]
-    check_that_it_is_found(next(story for story in kept if not any(e["abandoned"] for e in story.invocations)), broken)
+def test_a_broken_promise_of_an_application_is_found(
+    stories: list[JobStory], application: Application, broken: Broken
+) -> None:
+    own = [each for each in stories if each.application == application and each.shown["status"] == "completed"]
+    check_that_it_is_found(next(story for story in own if not story.abandoned), broken)
 
 
 def check_that_it_is_found(whole: JobStory, broken: Broken) -> None:
     story = copy.copy(whole)
     story.watchers = [replace(watcher, events=copy.deepcopy(watcher.events)) for watcher in story.watchers]
     story.model_calls = [*story.model_calls]
-    story.shown, story.stored = copy.deepcopy((story.shown, story.stored))
-    story.run, story.lineage = copy.deepcopy((story.run, story.lineage))
+    story.shown, story.stored, story.also = copy.deepcopy((story.shown, story.stored, story.also))
     broken.how(story)
     assert any(broken.complaint in found for found in violations(story)), violations(story)

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from pydantic import ValidationError
-
-from shared.apps.suggestions.models import Suggestions
 from shared.log.fence import Fence
 from shared.storage import keys
 from tests.api_user import TERMINAL, Event, fold
-from tests.chaos.applications import IDEAS
-from tests.chaos.run import JobStory
+from tests.chaos.story import JobStory, Stored, items_of, stored_log, without_nulls
 from tests.chaos.watcher import Watcher
 
 _ENDED_AS = {"completed": "complete", "failed": "error", "cancelled": "cancelled"}
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One event of the stored log; `at` in Unix seconds."""
-
-    id: int
-    type: str
-    data: dict[str, Any]
-    fence: Fence
-    at: float
 
 
 def violations(story: JobStory) -> list[str]:
@@ -45,20 +27,8 @@ def violations(story: JobStory) -> list[str]:
     found += _of_end(story)
     found += _of_log(log, story)
     found += _of_stages(story)
-    if story.run_id is not None:
-        found += _of_ideas(story)
-        found += _of_run(story)
+    found += story.application.violations(story)
     return found
-
-
-def stored_log(story: JobStory) -> list[Stored]:
-    """The stored log as far back as it reaches."""
-    items = [item for sort, item in sorted(story.stored.items()) if sort.startswith(keys.EVENT_PREFIX)]
-    return [
-        Stored(item["seq"] + place, event["type"], event, Fence.parse(item["fence"]), item["at"] / 1000)
-        for item in items
-        for place, event in enumerate(json.loads(item["events"]))
-    ]
 
 
 def _of_watcher(watcher: Watcher, story: JobStory, log: Sequence[Stored], ended: bool) -> Iterator[str]:
@@ -73,8 +43,8 @@ def _of_watcher(watcher: Watcher, story: JobStory, log: Sequence[Stored], ended:
         return
     if fold(events) != story.shown["text"]:
         yield f"folded to {fold(events)!r}, GET shows {story.shown['text']!r}"
-    items = _items(events)
-    if list(items.values()) != [_said(item) for item in story.shown["items"]]:
+    items = items_of(events)
+    if list(items.values()) != [without_nulls(item) for item in story.shown["items"]]:
         yield f"folded to the items {list(items)}, GET shows {[item['key'] for item in story.shown['items']]}"
     terminal = [event.type for event in events if event.type in TERMINAL]
     if terminal != [_ENDED_AS[story.shown["status"]]] or events[-1].type not in TERMINAL:
@@ -97,33 +67,16 @@ def _of_ids(events: Sequence[Event]) -> Iterator[str]:
 
 def _same(event: Event, kept: Stored) -> bool:
     """The stored event leaves out what is None; `complete` gets its result when it is read."""
-    return bool(_said({**event.data, "result": None}) == _said(kept.data))
-
-
-def _said(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _said(each) for name, each in value.items() if each is not None}
-    return value
+    return bool(without_nulls({**event.data, "result": None}) == without_nulls(kept.data))
 
 
 def _of_end(story: JobStory) -> Iterator[str]:
     shown = story.shown
     match shown["status"]:
-        case "completed" if story.run_id is None and _read(shown["text"]) != Suggestions.model_validate(
-            shown["result"]
-        ):
-            yield f"the result {shown['result']} is not what the text says: {shown['text']!r}"
         case "failed" if not (shown["failure"] or {}).get("code"):
             yield "it failed without a reason"
         case "cancelled" if not any(each.what == "cancel" for each in story.injected):
             yield "it was cancelled by nobody"
-
-
-def _read(text: str) -> Suggestions | None:
-    try:
-        return Suggestions.model_validate_json(text)
-    except ValidationError:
-        return None
 
 
 def _of_log(log: Sequence[Stored], story: JobStory) -> Iterator[str]:
@@ -154,7 +107,6 @@ def _of_stages(story: JobStory) -> Iterator[str]:
         yield from _of_outcomes(story, name, attempts)
         yield from _of_checkpoint(story, name)
     yield from _of_retries(story, events)
-    yield from _of_asking(story) if story.run_id else _of_model_calls(story, begun)
 
 
 def _of_outcomes(story: JobStory, stage: str, attempts: Sequence[int]) -> Iterator[str]:
@@ -194,92 +146,6 @@ def _of_retries(story: JobStory, events: Sequence[Event]) -> Iterator[str]:
             event.data["attempt"],
         ):
             yield f"reset {event.id} of attempt {event.data['attempt']} is followed by {_brief(following)}"
-
-
-def _of_model_calls(story: JobStory, begun: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """One call per attempt that began, and none for a stage that is finished."""
-    compacted = any(event.type == "snapshot" for event in story.watchers[0].events)
-    first_calls = [call for call in story.model_calls if not call.repair]
-    attempts = [stage for stage in begun if stage["index"] == 1]
-    if not compacted and len(first_calls) > len(attempts):
-        yield f"{len(first_calls)} model calls for {len(attempts)} attempts"
-    validating = [event.at for event in stored_log(story) if event.type == "stage" and event.data["index"] == 2]
-    late = [call for call in first_calls if validating and call.arrived_at > min(validating)]
-    # An attempt that was lost between its claim and its call may still make the call; it cannot know yet.
-    lost = sum(each["abandoned"] for each in story.invocations)
-    if len(late) > lost:
-        yield f"{len(late)} model calls for a stage that was finished"
-
-
-# ---- ideas: none is lost, none comes twice, none that is there is asked for again ------------------------------------
-
-
-def _items(events: Sequence[Event]) -> dict[str, Any]:
-    """The items a client shows after these events, by key."""
-    items: dict[str, Any] = {}
-    for event in events:
-        match event.type:
-            case "item":
-                items[event.data["key"]] = _said(event.data)
-            case "snapshot":
-                items = {item["key"]: _said(item) for item in event.data["items"]}
-    return items
-
-
-def _of_ideas(story: JobStory) -> Iterator[str]:
-    ideas = [item["data"] for item in story.shown["items"]]
-    if [idea["number"] for idea in ideas] != list(range(1, len(ideas) + 1)):
-        yield f"the ideas are numbered {[idea['number'] for idea in ideas]}"
-    if len({idea["title"] for idea in ideas}) < len(ideas):
-        yield f"an idea came twice: {[idea['title'] for idea in ideas]}"
-    for watcher in story.watchers:
-        keys_seen = [event.data["key"] for event in watcher.events if event.type == "item"]
-        if len(set(keys_seen)) < len(keys_seen):
-            yield f"a watcher saw an idea twice: {keys_seen}"
-    if story.shown["status"] != "completed":
-        return
-    if story.shown["result"]["ideas"] != ideas or len(ideas) != IDEAS:
-        yield f"the result has {len(story.shown['result']['ideas'])} ideas, {len(ideas)} were kept"
-    lines = [json.loads(line)["title"] for line in story.shown["text"].splitlines()]
-    if lines != [idea["title"] for idea in ideas]:
-        yield f"the text has the ideas {lines}"
-
-
-def _of_run(story: JobStory) -> Iterator[str]:
-    if story.run is None or story.lineage is None:
-        yield "the run is not to be shown"
-        return
-    ideas = [item["data"] for item in story.shown["items"]]
-    transform = story.run["transform"]
-    if not story.run["status"] == transform["status"] == story.shown["status"]:
-        yield f"the run is {story.run['status']}, its transform {transform['status']}, the job {story.shown['status']}"
-    if transform["retryCount"] != story.shown["retryCount"]:
-        yield f"the transform counts {transform['retryCount']} retries, the job {story.shown['retryCount']}"
-    if story.run["ideas"] != ideas:
-        yield f"the run has {len(story.run['ideas'])} ideas, the job {len(ideas)}"
-    versions = [each["version"] for each in story.lineage["artefacts"] if each["role"] == "ideas"]
-    if versions != list(range(1, len(versions) + 1)):
-        yield f"the ideas have the versions {versions}"
-
-
-def _of_asking(story: JobStory) -> Iterator[str]:
-    """Every request names what is there and asks for the rest; an attempt knows what those before it have kept."""
-    titles = [item["data"]["title"] for item in story.shown["items"]]
-    began = [event for event in stored_log(story) if event.type == "stage"]
-    last = [event.at for event in began if event.data["index"] == event.data["of"]]
-    generating = [event for event in began if event.data["stage"] == story.application.stages[1]]
-    outdated = 0
-    for call in story.model_calls:
-        if call.missing is None:
-            continue
-        if call.missing + len(call.known) != IDEAS or titles[: len(call.known)] != list(call.known):
-            yield f"{call.missing} ideas were asked for beside {call.known}, which is not as it was kept: {titles}"
-        due = max((event.id for event in generating if event.at < call.arrived_at), default=0)
-        kept = len(_items([event for event in story.watchers[0].events if (event.id or 0) <= due]))
-        outdated += len(call.known) < kept or bool(last and call.arrived_at > min(last))
-    # An attempt that was lost between its claim and its call may still make the call; it cannot know yet.
-    if outdated > sum(each["abandoned"] for each in story.invocations):
-        yield f"{outdated} requests asked for ideas that were there"
 
 
 def _brief(event: Event) -> str:

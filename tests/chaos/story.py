@@ -1,0 +1,105 @@
+"""All that is known of one job at the end of a run, and the stored log in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.log.fence import Fence
+from shared.storage import keys
+from tests.api_user import Event
+from tests.chaos.application import Application, applications
+from tests.chaos.injections import Injected
+from tests.chaos.plan import JobPlan
+from tests.chaos.watcher import Watcher
+
+
+@dataclass(slots=True)
+class ModelCall:
+    """One request to the model: what its user messages say, and whether it repairs an earlier output."""
+
+    prompt: str
+    arrived_at: float
+    repair: bool
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> ModelCall:
+        return cls(
+            prompt="\n".join(each["content"] for each in record["messages"] if each["role"] == "user"),
+            arrived_at=record["arrived_at"],
+            repair=any(each["role"] == "assistant" for each in record["messages"]),
+        )
+
+
+@dataclass(slots=True)
+class JobStory:
+    """One job: its plan, what was done to it, what watchers saw, what is stored and what is shown.
+
+    `stored` are the items of its partition by sort key. `also` is what shows the job besides itself, by the names of
+    `Application.also_shown`; None where it was not shown.
+    """
+
+    plan: JobPlan
+    job_id: str
+    page: str
+    created_at: float
+    watchers: list[Watcher]
+    injected: list[Injected]
+    problems: list[str]
+    took: float = 0
+    shown: dict[str, Any] = field(default_factory=dict)
+    also: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    stored: dict[str, dict[str, Any]] = field(default_factory=dict)
+    invocations: list[dict[str, Any]] = field(default_factory=list)
+    model_calls: list[ModelCall] = field(default_factory=list)
+
+    @property
+    def application(self) -> Application:
+        return applications()[self.plan.application]
+
+    @property
+    def abandoned(self) -> int:
+        """The number of attempts that Step Functions lost and that ran on."""
+        return sum(each["abandoned"] for each in self.invocations)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One event of the stored log; `at` in Unix seconds."""
+
+    id: int
+    type: str
+    data: dict[str, Any]
+    fence: Fence
+    at: float
+
+
+def stored_log(story: JobStory) -> list[Stored]:
+    """Return the stored log as far back as it reaches."""
+    items = [item for sort, item in sorted(story.stored.items()) if sort.startswith(keys.EVENT_PREFIX)]
+    return [
+        Stored(item["seq"] + position, event["type"], event, Fence.parse(item["fence"]), item["at"] / 1000)
+        for item in items
+        for position, event in enumerate(json.loads(item["events"]))
+    ]
+
+
+def items_of(events: Sequence[Event]) -> dict[str, Any]:
+    """Return the items that a client shows after these events, by key."""
+    items: dict[str, Any] = {}
+    for event in events:
+        match event.type:
+            case "item":
+                items[event.data["key"]] = without_nulls(event.data)
+            case "snapshot":
+                items = {item["key"]: without_nulls(item) for item in event.data["items"]}
+    return items
+
+
+def without_nulls(value: Any) -> Any:
+    """Leave out fields without a value, as the stored log does."""
+    if isinstance(value, dict):
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+    return value
