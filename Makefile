@@ -182,7 +182,7 @@ web-adapter: ## build AWS's Lambda Web Adapter from its crate, if there is cargo
 
 .PHONY: test-artefacts
 test-artefacts: .venv/.synced .venv-sam/.synced web-adapter ## test what `make build` built: every function under Lambda's emulator, stream_job under its adapter
-	@ARTEFACTS_REQUIRED=true $(BIN)/python -m pytest tests/contract/test_artefacts.py tests/contract/test_stream_artefact.py -rs $(ARGS)
+	@ARTEFACTS_REQUIRED=true $(BIN)/python -m pytest tests/contract/test_artefacts.py tests/contract/test_stream_artefact.py $(wildcard tests/apps/*/test_artefacts.py) -rs $(ARGS)
 
 # Install what the optional lanes need: Node for the independent model server and the type check, Python 3.13 for built
 # functions, Java and Maven for DynamoDB Local, Rust for Lambda Web Adapter.

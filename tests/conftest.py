@@ -13,7 +13,12 @@ from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import ApiUser
 
-pytest_plugins = ["tests.fixtures.unit", "tests.fixtures.functions", "tests.fixtures.invocations"]
+pytest_plugins = [
+    "tests.fixtures.unit",
+    "tests.fixtures.functions",
+    "tests.fixtures.invocations",
+    "tests.fixtures.artefacts",
+]
 
 # No test leaves this machine, so none needs the proxies of the environment that it runs in.
 for name in PROXY_VARIABLES:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import json
 import uuid
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from tests.applications import modules
 from tests.contract.build_output import event
 from tests.layout import ROOT
 
 JOB = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
-RUN = "run_01jd8x2v5n7k3q9w4t6y8z0abc"
 AGENT = "agt_01jd8x2v5n7k3q9w4t6y8z0abc"
 AT_ONCE = "[[script: token_ms=0, first_token_ms=0]]"
 
@@ -51,16 +52,6 @@ def a_cancelled_job(invoker: Invoker) -> Place:
 
 def a_job_after(*stages: str) -> Callable[[Invoker], Place]:
     return lambda invoker: after(invoker, a_job(invoker), stages)
-
-
-def a_brainstorming_job_after(*stages: str) -> Callable[[Invoker], Place]:
-    return lambda invoker: after(invoker, a_run(invoker), stages)
-
-
-def a_run(invoker: Invoker) -> Place:
-    """With its job."""
-    created = create(invoker, "create_ideation.valid")
-    return {RUN: created["runId"], JOB: created["jobId"]}
 
 
 def an_agent(invoker: Invoker) -> Place:
@@ -108,6 +99,8 @@ def data(answer: Any, status: int = 200) -> Any:
 # ---- what has to be answered -----------------------------------------------------------------------------------------
 
 Check = Callable[[Any, Place], None]
+Answers = dict[str, tuple[Callable[[Invoker], Place], Check]]
+"""Event → what it needs and what is answered; an application has its own in `tests/apps/<app>/artefacts.py`."""
 
 
 def shows(field: str, wanted: str, status: int = 200) -> Check:
@@ -171,7 +164,7 @@ def says_what_was_swept(answer: Any, _: Place) -> None:
     assert answer.keys() == {"lookedAt", "ended"}, answer
 
 
-ANSWERS: dict[str, tuple[Callable[[Invoker], Place], Check]] = {
+_OF_THE_CORE: Answers = {
     "create_job.valid": (nothing, names("jobId", 202)),
     "create_job.invalid_field": (nothing, refuses(422, "VALIDATION_FAILED")),
     "create_job.malformed_json": (nothing, refuses(400, "MALFORMED_REQUEST")),
@@ -180,12 +173,6 @@ ANSWERS: dict[str, tuple[Callable[[Invoker], Place], Check]] = {
     "cancel_job.valid": (a_job, has("status", "cancelled")),
     "resume_job.valid": (a_cancelled_job, shows("jobId", JOB, 202)),
     "create_stream_ticket.valid": (a_job, names("ticket", 201)),
-    "create_ideation.valid": (nothing, names("runId", 202)),
-    "list_ideations.valid": (a_run, lists("runs", "runId", RUN)),
-    "get_ideation.valid": (a_run, shows("runId", RUN)),
-    "get_ideation_job.valid": (a_run, names("job")),
-    "get_ideation_lineage.valid": (a_run, names("artefacts")),
-    "delete_ideation.valid": (a_run, shows("runId", RUN)),
     "create_agent.valid": (nothing, names("agentId", 201)),
     "list_agents.valid": (an_agent, lists("agents", "agentId", AGENT)),
     "get_agent.valid": (an_agent, shows("agentId", AGENT)),
@@ -195,19 +182,6 @@ ANSWERS: dict[str, tuple[Callable[[Invoker], Place], Check]] = {
     "console.page": (nothing, is_the_page),
     "console.file": (nothing, is_the_client),
     "console.config": (nothing, names("issuer")),
-    "generate_suggestions.first_attempt": (a_job, done("generate_suggestions")),
-    "generate_suggestions.retry": (a_job, done("generate_suggestions")),
-    "validate_suggestions.first_attempt": (a_job_after("generate_suggestions"), done("validate_suggestions")),
-    "validate_suggestions.retry": (a_job_after("generate_suggestions"), done("validate_suggestions")),
-    "prepare_ideas.first_attempt": (a_run, done("prepare_ideas")),
-    "prepare_ideas.retry": (a_run, done("prepare_ideas")),
-    "generate_ideas.first_attempt": (a_brainstorming_job_after("prepare_ideas"), done("generate_ideas")),
-    "generate_ideas.retry": (a_brainstorming_job_after("prepare_ideas"), done("generate_ideas")),
-    "arrange_ideas.first_attempt": (
-        a_brainstorming_job_after("prepare_ideas", "generate_ideas"),
-        done("arrange_ideas"),
-    ),
-    "arrange_ideas.retry": (a_brainstorming_job_after("prepare_ideas", "generate_ideas"), done("arrange_ideas")),
     "complete_job.first_attempt": (
         a_job_after("generate_suggestions", "validate_suggestions"),
         done("complete_job"),
@@ -217,4 +191,12 @@ ANSWERS: dict[str, tuple[Callable[[Invoker], Place], Check]] = {
     "record_failure.stage_timeout": (a_job, done("record_failure")),
     "sweep_jobs.scheduled": (nothing, says_what_was_swept),
 }
-"""Event → what it needs, and what its answer has to be."""
+
+
+@functools.cache
+def answers() -> Answers:
+    """Return what every event needs and has to be answered, the applications' events included."""
+    found = dict(_OF_THE_CORE)
+    for module in modules("artefacts"):
+        found |= module.ANSWERS
+    return found

@@ -11,29 +11,23 @@ from typing import Any
 
 import pytest
 
-from local.stack import LocalStack
 from local.template.template import Template
 from tests import layout
-from tests.contract import build_output
 from tests.contract.answers import (
     AGENT,
-    ANSWERS,
     JOB,
-    RUN,
     Place,
     a_job,
-    a_job_after,
-    a_run,
     after,
     an_agent,
+    answers,
     ask,
     create,
     data,
-    done,
     function_of,
 )
 from tests.contract.build_output import BUILD, LAYERS
-from tests.contract.emulator import Emulator, executions_waiting
+from tests.contract.emulator import Emulator
 from tests.layout import ROOT
 
 UNZIPPED_LIMIT = 250 * 1024 * 1024  # bytes of a function and its layers; Lambda's quota
@@ -51,32 +45,24 @@ FUNCTIONS = [function.folder for function in TEMPLATE.functions if not function.
 EVENTS = [name for name in layout.EVENT_FILES if function_of(name) in FUNCTIONS]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def built() -> None:
-    build_output.require(build_output.missing(), wanted=build_output.WANTED)
-
-
-@pytest.fixture(scope="module")
-def emulator(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    before = stack.accesses()["refused"]
-    with executions_waiting(stack), Emulator(stack, tmp_path_factory.mktemp("emulator")) as started:
-        yield started
-    assert [access for access in stack.accesses()["refused"] if access not in before] == []
+pytestmark = pytest.mark.usefixtures("built")
 
 
 def answered(emulator: Emulator, name: str) -> tuple[Any, Place]:
-    place = ANSWERS[name][0](emulator)
+    place = answers()[name][0](emulator)
     return ask(emulator, name, place), place
 
 
 @pytest.fixture(scope="module")
-def answers(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[dict[str, Future[tuple[Any, Place]]]]:
+def answered_events(
+    emulator: Emulator, request: pytest.FixtureRequest
+) -> Iterator[dict[str, Future[tuple[Any, Place]]]]:
     """What this run's events are answered, a few at a time."""
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
     wanted = {
         item.callspec.params["name"]
         for item in items
-        if item.function is test_the_built_function_answers_its_event and item.callspec.params["name"] in ANSWERS
+        if item.function is test_the_built_function_answers_its_event and item.callspec.params["name"] in answers()
     }
     with ThreadPoolExecutor(ABREAST) as pool:
         yield {name: pool.submit(answered, emulator, name) for name in sorted(wanted)}
@@ -84,52 +70,20 @@ def answers(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[dict
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_the_built_function_answers_its_event(answers: dict[str, Future[tuple[Any, Place]]], name: str) -> None:
-    assert name in ANSWERS, f"say in ANSWERS what {name}.json needs and what is to be answered"
+def test_the_built_function_answers_its_event(answered_events: dict[str, Future[tuple[Any, Place]]], name: str) -> None:
+    assert name in answers(), f"say in ANSWERS of tests/apps/<app>/artefacts.py what {name}.json needs and gets"
 
-    answer, place = answers[name].result()
+    answer, place = answered_events[name].result()
 
-    ANSWERS[name][1](answer, place)
+    answers()[name][1](answer, place)
 
 
 def test_every_function_has_an_event_and_no_answer_is_for_an_event_that_is_gone() -> None:
     assert {function_of(name) for name in EVENTS} == set(FUNCTIONS)
-    assert ANSWERS.keys() <= set(EVENTS)
+    assert answers().keys() <= set(EVENTS)
 
 
 # ---- from creation to completion -------------------------------------------------------------------------------------
-
-
-def test_a_job_goes_from_creation_to_its_result_through_built_artefacts(emulator: Emulator) -> None:
-    place = a_job_after("generate_suggestions", "validate_suggestions", "complete_job")(emulator)
-
-    job = data(ask(emulator, "get_job.valid", place))
-
-    assert job["status"] == "completed"
-    assert job["result"]["suggestions"]
-
-
-@pytest.mark.parametrize("arrangement", ["none", "rank", "group"])
-def test_a_run_goes_from_creation_to_its_ideas_through_built_artefacts(emulator: Emulator, arrangement: str) -> None:
-    created = create(emulator, "create_ideation.valid", arrangement=arrangement)
-    place = {RUN: created["runId"], JOB: created["jobId"]}
-    after(emulator, place, ("prepare_ideas", "generate_ideas", "arrange_ideas", "complete_job"))
-
-    run = data(ask(emulator, "get_ideation.valid", place))
-
-    assert run["status"] == "completed"
-    assert len(run["ideas"]) == 3
-
-
-def test_a_run_whose_job_fails_or_is_cancelled_says_so(emulator: Emulator) -> None:
-    failed, cancelled = a_run(emulator), a_run(emulator)
-
-    done("record_failure")(ask(emulator, "record_failure.stage_timeout", failed), failed)
-    data(ask(emulator, "cancel_job.valid", cancelled))
-
-    assert data(ask(emulator, "get_ideation.valid", failed))["status"] == "failed"
-    assert data(ask(emulator, "get_ideation.valid", cancelled))["status"] == "cancelled"
-    assert data(ask(emulator, "resume_job.valid", failed), 202)["jobId"] == failed[JOB]
 
 
 def test_a_job_is_done_by_the_version_of_its_agent_that_it_was_made_with(emulator: Emulator) -> None:

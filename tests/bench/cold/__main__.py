@@ -33,7 +33,7 @@ from local.aws.credentials import aws_environment
 from local.aws.iam import role_of
 from local.stack import LocalStack
 from local.template.template import Function, Template
-from tests.contract.answers import ANSWERS, JOB, Place, a_job_after, function_of, payload
+from tests.contract.answers import JOB, Place, a_job_after, answers, function_of, payload
 from tests.contract.build_output import BUILD, LAYERS, RUNTIME, lambda_environment, missing
 from tests.contract.emulator import executions_waiting, template_of
 from tests.contract.function_kinds import Kind, kind_of
@@ -122,8 +122,8 @@ class Bench:
         return self._first_invocation(function, restored=True)[1]
 
     def _first_invocation(self, function: Function, *, restored: bool) -> tuple[float, float]:
-        name = next(each for each in ANSWERS if function_of(each) == function.folder)
-        prepare, check = ANSWERS[name]
+        name = next(each for each in answers() if function_of(each) == function.folder)
+        prepare, check = answers()[name]
         caller = Caller(self._stack, self.functions)
         place: Place = prepare(caller)
         context = {

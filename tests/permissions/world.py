@@ -1,0 +1,97 @@
+"""A user, a stack and its model, and what the scenario of permissions does to them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from local.model.control import ModelControl
+from local.stack import LocalStack
+from tests.api_user import ApiUser, data_of, wait_until
+
+LONG_AGO = "2026-01-01T00:00:00Z"
+JOBS_TABLE = "millrace-JobsTable"
+
+
+def wide(characters: int) -> str:
+    """Return prose of three bytes a character that the scripted model sends in two tokens: ideographic spaces."""
+    return "x" + "\u3000" * (characters - 2) + "x"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One user on one stack whose functions run in processes of their own, so that they share no cached data."""
+
+    stack: LocalStack
+    user: ApiUser
+    model: ModelControl
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Send a request with a new idempotency key, and return the response."""
+        return self.user.api.post(path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+
+    def create(self, pipeline: str, job_input: dict[str, Any]) -> Any:
+        """Ask for a job of the pipeline, and return the response."""
+        return self.post("/jobs", {"pipeline": pipeline, "input": job_input})
+
+    def says(self, match: str, **behaviour: Any) -> None:
+        """Script the model's next answer to a request that contains `match` and that no earlier rule is for."""
+        self.model.script(match=match, times=1, **{"token_ms": 0, "first_token_ms": 0, **behaviour})
+
+    def get(self, path: str) -> Any:
+        """Return the data of a response that has to be a success."""
+        return data_of(self.user.api.get(path), 200)
+
+    def wait_for_start(self, job_id: str) -> None:
+        """Wait until the job is in progress."""
+        wait_until(lambda: self.user.job(job_id)["status"] == "in_progress")
+
+    def invoke(self, function: str, **payload: Any) -> Any:
+        """Invoke the function, which must not fail, and return its response."""
+        client = self.stack.client("lambda")
+        answer = client.invoke(FunctionName=f"millrace-{function}", Payload=json.dumps(payload).encode())
+        said = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, said
+        return said
+
+    def date_back(self, job_id: str, execution_arn: str) -> None:
+        """Store that the job last changed long ago and that this is its execution, for the sweep."""
+        self.stack.client("dynamodb").update_item(
+            TableName=JOBS_TABLE,
+            Key=key_of(job_id),
+            UpdateExpression="SET updatedAt = :then, executionArn = :arn",
+            ExpressionAttributeValues={":then": {"S": LONG_AGO}, ":arn": {"S": execution_arn}},
+        )
+
+    @contextlib.contextmanager
+    def without_state_machines(self, definition: dict[str, Any] | None = None) -> Iterator[None]:
+        """Delete the state machines for the length of the block, or replace their definitions."""
+        states = self.stack.client("stepfunctions")
+        arns = [each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"]]
+        machines = [states.describe_state_machine(stateMachineArn=arn) for arn in arns]
+        for machine in machines:
+            states.delete_state_machine(stateMachineArn=machine["stateMachineArn"])
+            if definition is not None:
+                states.create_state_machine(**_made_of(machine) | {"definition": json.dumps(definition)})
+        yield
+        for machine in machines:
+            if definition is not None:
+                states.delete_state_machine(stateMachineArn=machine["stateMachineArn"])
+            states.create_state_machine(**_made_of(machine))
+
+    def idle_state_machines(self) -> contextlib.AbstractContextManager[None]:
+        """Replace the state machines, for the length of the block, by one that only waits."""
+        waiting = {"Type": "Wait", "Seconds": 600, "End": True}
+        return self.without_state_machines({"StartAt": "WaitLong", "States": {"WaitLong": waiting}})
+
+
+def _made_of(machine: dict[str, Any]) -> dict[str, Any]:
+    return {name: machine[name] for name in ("name", "definition", "roleArn")}
+
+
+def key_of(job_id: str) -> dict[str, Any]:
+    return {"PK": {"S": f"JOB#{job_id}"}, "SK": {"S": "JOB"}}
