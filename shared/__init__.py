@@ -1,4 +1,4 @@
-"""Millrace: long LLM jobs that start at once, survive anything, and stream to whoever is watching."""
+"""Millrace: long LLM jobs that start at once, survive faults, and stream to their watchers."""
 
 from shared.runtime import startup
 

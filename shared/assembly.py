@@ -1,7 +1,6 @@
-"""Put the services of the core together over their ports: written once, for AWS and for the tests' fakes.
+"""Build the services of the core on their ports: written once, for AWS and for the fakes of the tests.
 
-Every service is made when it is first used, and its module is imported then: a Lambda function starts with the parts
-that it uses.
+A service is built, and its module imported, when it is first used. So a Lambda function loads only what it uses.
 """
 
 # ruff: noqa: PLC0415
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class Ports(Protocol):
-    """What the core needs from outside: its stores, the executions, the clock, the pipelines and the settings."""
+    """The dependencies of the core: stores, executions, clock, pipelines and settings."""
 
     @property
     def clock(self) -> Clock: ...
@@ -98,7 +97,7 @@ class Ports(Protocol):
 
 
 class Core:
-    """The services of the core, each made once."""
+    """The services of the core. Each is built once."""
 
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
@@ -212,7 +211,7 @@ class Core:
             bounds=self.ports.log_bounds,
         )
 
-    # ---- what jobs belong to -----------------------------------------------------------------------------------------
+    # ---- runs --------------------------------------------------------------------------------------------------------
 
     @cached_property
     def side_writes(self) -> RunRecorder:

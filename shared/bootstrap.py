@@ -1,6 +1,6 @@
-"""Choose the adapters: the core's ports on AWS, and what only functions need. All is made on first use and kept.
+"""Choose the adapters on AWS: for the core's ports, and for the objects that only functions need.
 
-Each function here imports what it makes: a Lambda function starts with the parts that it uses.
+Each object is built, and its module imported, when it is first used. So a Lambda function loads only what it uses.
 """
 
 # ruff: noqa: PLC0415
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 class AwsPorts:
-    """The core's ports on AWS, set up by the function's environment."""
+    """The core's ports on AWS, configured by environment variables."""
 
     clock = staticmethod(utc_now)
 
@@ -159,7 +159,7 @@ def core() -> Core:
 
 
 def run_stage(pipeline: Pipeline, stage: Stage, invocation: StageInvocation) -> StageDone:
-    """Run one attempt of the pipeline's stage; see StageRunner.run for what it raises."""
+    """Run one attempt of the pipeline's stage, as `StageRunner.run` does, and return its result."""
     from shared.runtime import event_loop
 
     return event_loop.run(core().stage_runner.run(pipeline, stage, invocation))
@@ -167,7 +167,7 @@ def run_stage(pipeline: Pipeline, stage: Stage, invocation: StageInvocation) -> 
 
 @functools.cache
 def chat_model() -> ChatModel:
-    """Return the adapter for the configured API: the Responses API can be re-attached to, chat completions cannot."""
+    """Return the adapter for the configured API. Only with the Responses API can an attempt re-attach."""
     from shared.llm.openai.chat import OpenAIChatModel
     from shared.llm.openai.responses import OpenAIResponsesModel
     from shared.llm.prices import parse_model_prices
@@ -188,6 +188,7 @@ def chat_model() -> ChatModel:
 
 @functools.cache
 def job_stream() -> JobStream:
+    """Return the service that streams jobs to watchers."""
     from shared.web.stream import JobStream, StreamTimes
 
     settings = StreamSettings.read()
@@ -197,6 +198,7 @@ def job_stream() -> JobStream:
 
 @functools.cache
 def stream_tickets() -> StreamTickets:
+    """Return the service that signs and checks tickets."""
     from shared.storage.secrets import secret
     from shared.web.tickets import StreamTickets
 
@@ -205,6 +207,7 @@ def stream_tickets() -> StreamTickets:
 
 @functools.cache
 def stream_gate() -> StreamGate:
+    """Return the authentication of the stream: by token or by ticket."""
     from shared.web.auth import StreamGate
 
     return StreamGate(tokens=_token_verifier, tickets=stream_tickets)
@@ -227,6 +230,7 @@ def _token_verifier() -> TokenVerifier:
 
 @functools.cache
 def console_config() -> ConsoleConfig:
+    """Return the configuration that the console's page reads."""
     from shared.web.site import ConsoleConfig
 
     identity, models = ConsoleSettings.read(), ModelSettings.read()
@@ -241,7 +245,7 @@ def console_config() -> ConsoleConfig:
 
 @functools.cache
 def console_site(app_file: str) -> Site:
-    """Return the files in `static/` beside the function's own file."""
+    """Return the site of the files in `static/`, beside the function's file `app_file`."""
     from shared.web.site import Site, origin_of
 
     identity = ConsoleSettings.read()

@@ -1,1 +1,1 @@
-"""What leaves a function besides its answers: log lines, metrics, traces and error reports."""
+"""What a function emits besides its results: log lines, metrics, traces and error reports."""

@@ -1,6 +1,6 @@
-"""Errors reported to Sentry where SENTRY_DSN names one: what broke and where in our code, never what it was working on.
+"""Report errors to Sentry if SENTRY_DSN is set: what failed and where in our code, never a prompt or an output.
 
-The client is imported and made with the first report, so that it costs nothing where nothing breaks.
+The first report imports the SDK and makes its client, so that a process without errors does not pay for them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
 TAGS = ("job_id", "request_id", "trace_id", "stage", "operation", "code", "error_type")
-"""What of a log line's fields goes along: ids and names out of our own code."""
+"""The fields of a log line that become tags of a report: only ids, and names from our own code."""
 
 FLUSH_SECONDS = 1.0
-"""How long the end of an invocation that has reported something may wait for Sentry to take it."""
+"""Longest time that an invocation waits at its end until its reports are sent."""
 
-PATIENCE_SECONDS = 60.0
-"""After Sentry has kept one waiting for all of that, nobody waits for it for as long as this."""
+BACKOFF_SECONDS = 60.0
+"""If Sentry does not accept the reports within FLUSH_SECONDS, no invocation waits for it for this long."""
 
 _KEPT_OF_EVENT = frozenset(
     {"event_id", "timestamp", "level", "platform", "release", "environment", "tags", "exception", "logentry", "sdk"}
@@ -33,59 +33,65 @@ _KEPT_OF_EVENT = frozenset(
 _KEPT_OF_FRAME = frozenset({"filename", "function", "module", "lineno", "in_app"})
 
 
-class _Traffic:
-    """Return whether something is on its way to Sentry, and until when nobody waits for that."""
+class _State:
+    """Whether there are reports to flush, and until which monotonic time to skip the wait for them."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.reported = False
-        self.unattended_until = 0.0
+        self.skip_wait_until = 0.0
 
 
-_traffic = _Traffic()
+_state = _State()
 
 
 def report(message: str, about: Mapping[str, Any], error: BaseException | None = None) -> str | None:
-    """Report it in the background; answers why that was impossible, and raises nothing."""
+    """Send a report in the background. Return None, or the reason if that failed; raise nothing.
+
+    `about` are the fields of the log line.
+    """
     dsn = os.environ.get("SENTRY_DSN")
     if not dsn:
         return None
     try:
         _client(dsn).capture_event(_event(message, about, error))
-    except Exception as broken:  # noqa: BLE001 - what is wrong with Sentry must not become wrong with a job
-        return type(broken).__name__
-    _traffic.reported = True
+    except Exception as failure:  # noqa: BLE001 - a failure of Sentry must not fail a job
+        return type(failure).__name__
+    _state.reported = True
     return None
 
 
 def pending() -> bool:
-    """Return whether there is anything to flush."""
-    return _traffic.reported
+    """Return whether there are reports to flush."""
+    return _state.reported
 
 
 def flush() -> None:
-    """Wait until what was reported has been sent: Lambda freezes a function when it has answered. Raises nothing."""
-    with _traffic.lock:
-        if not _traffic.reported:
+    """Wait, at most FLUSH_SECONDS, until all reports are sent, because Lambda freezes the process after its response.
+
+    Raises nothing.
+    """
+    with _state.lock:
+        if not _state.reported:
             return
-        _traffic.reported = False
-        began = time.monotonic()
-        if began < _traffic.unattended_until:
+        _state.reported = False
+        started_at = time.monotonic()
+        if started_at < _state.skip_wait_until:
             return
         with contextlib.suppress(Exception):
             _client(os.environ["SENTRY_DSN"]).flush(timeout=FLUSH_SECONDS)
-        if time.monotonic() - began >= FLUSH_SECONDS:
-            _traffic.unattended_until = time.monotonic() + PATIENCE_SECONDS
+        if time.monotonic() - started_at >= FLUSH_SECONDS:
+            _state.skip_wait_until = time.monotonic() + BACKOFF_SECONDS
 
 
 @functools.lru_cache(maxsize=1)
 def _client(dsn: str) -> Client:
-    """A client of its own, and not the SDK's global one: nothing is patched, nothing else is ever recorded."""
-    from sentry_sdk import Client  # noqa: PLC0415 - an eighth of a second
+    """Return a separate client, not the SDK's global one, so that the SDK patches and records nothing else."""
+    from sentry_sdk import Client  # noqa: PLC0415 - takes an eighth of a second
 
     return Client(
         dsn=dsn,
-        release=os.environ.get("SENTRY_RELEASE") or "unreleased",  # the SDK would ask git
+        release=os.environ.get("SENTRY_RELEASE") or "unreleased",  # without it, the SDK runs git
         environment=os.environ.get("SENTRY_ENVIRONMENT") or "production",
         default_integrations=False,
         auto_enabling_integrations=False,
@@ -110,30 +116,30 @@ def _event(message: str, about: Mapping[str, Any], error: BaseException | None) 
     if error is None:
         event["logentry"] = {"message": message}
         return event
-    # The exception's own text is left out: it may quote a prompt. Ours says what was being done.
+    # Leave out the exception's own text, because it may quote a prompt. Our message says what failed.
     frames = [
         {"filename": _short(frame.filename), "function": frame.name, "lineno": frame.lineno, "in_app": _ours(frame)}
         for frame in traceback.extract_tb(error.__traceback__)
     ]
-    broken = {"type": type(error).__name__, "value": message, "stacktrace": {"frames": frames}}
-    event["exception"] = {"values": [broken]}
+    exception = {"type": type(error).__name__, "value": message, "stacktrace": {"frames": frames}}
+    event["exception"] = {"values": [exception]}
     return event
 
 
 def scrub(event: Event, _hint: Hint) -> Event:
-    """Keep what is known to hold no user's words, whatever the SDK has added: the last gate before the network."""
+    """Keep only fields that cannot contain a user's text. This is the last step before the SDK sends the event."""
     kept: Any = {name: value for name, value in event.items() if name in _KEPT_OF_EVENT}
     kept["tags"] = {name: value for name, value in (kept.get("tags") or {}).items() if name in TAGS}
-    for broken in (kept.get("exception") or {}).get("values", ()):
-        frames = (broken.get("stacktrace") or {}).get("frames", ())
+    for exception in (kept.get("exception") or {}).get("values", ()):
+        frames = (exception.get("stacktrace") or {}).get("frames", ())
         shortened = [{name: value for name, value in frame.items() if name in _KEPT_OF_FRAME} for frame in frames]
-        broken["stacktrace"] = {"frames": shortened}
+        exception["stacktrace"] = {"frames": shortened}
     scrubbed: Event = kept
     return scrubbed
 
 
 def _short(filename: str) -> str:
-    """Without the folders above ours: they name a machine."""
+    """Return the file name without the folders above ours, because they describe a machine."""
     for root in ("/shared/", "/functions/", "/site-packages/"):
         if root in filename:
             return (root + filename.rpartition(root)[2]).lstrip("/")

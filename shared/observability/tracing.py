@@ -1,8 +1,8 @@
-"""Traces as AWS X-Ray draws them: what a request or an attempt did and for how long, under the trace id of its job.
+"""Record spans for AWS X-Ray: what a request or an attempt did, for how long, in the trace of its job.
 
-Lambda and Step Functions record their own parts; the spans made here say what went on inside, and join the stream to
-the trace of the job it shows. A span carries names, ids, codes and counts, never a word of a prompt or an answer.
-docs/decisions/0011-tracing.md says why this is the standard library and X-Ray's documented wire format.
+Lambda and Step Functions record their own parts of a trace. The spans recorded here add what happens inside a function,
+and put a stream into the trace of its job. A span contains names, ids, codes and counts, never a text of a prompt or an
+output. docs/decisions/0011-tracing.md explains why this uses the standard library and X-Ray's documented format.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ _PREAMBLE = b'{"format":"json","version":1}\n'
 _NOT_IN_A_NAME = re.compile(r"[^\w\s.:/%&#=+\\\-@]")
 
 Annotation = str | int | float | bool
+"""A value that X-Ray can find a trace by."""
 
 
 @dataclass(frozen=True, slots=True)
 class TraceHeader:
-    """A place in a trace, as services tell each other: `Root=1-…;Parent=…;Sampled=1`."""
+    """A position in a trace, in the form that services send to each other: `Root=1-…;Parent=…;Sampled=1`."""
 
     trace_id: str
     parent_id: str | None = None
@@ -38,7 +39,7 @@ class TraceHeader:
 
     @staticmethod
     def parse(text: str | None) -> TraceHeader | None:
-        """None for what is no trace header; whoever sends a request may write anything there."""
+        """Return the header, or None if `text` is not a trace header: a client may send any text."""
         parts = dict(part.strip().partition("=")[::2] for part in (text or "")[:512].split(";"))
         root, parent = parts.get("Root", ""), parts.get("Parent", "")
         if not _TRACE_ID.fullmatch(root):
@@ -47,7 +48,7 @@ class TraceHeader:
 
     @staticmethod
     def new() -> TraceHeader:
-        """The beginning of a trace that nobody else records."""
+        """Return the start of a new trace, which is not sampled."""
         return TraceHeader(f"1-{int(time.time()):08x}-{secrets.token_hex(12)}")
 
     def __str__(self) -> str:
@@ -56,30 +57,30 @@ class TraceHeader:
 
 
 invocation_header: ContextVar[str | None] = ContextVar("invocation_header", default=None)
-"""The header of this invocation where the environment cannot say it, because several share a process: locally."""
+"""The trace header of this invocation, for the local stack: there, several invocations share one environment."""
 
 _current: ContextVar[Span | None] = ContextVar("current", default=None)
 
 
 def header_of_invocation(received: str | None = None) -> TraceHeader:
-    """Where this invocation stands: by Lambda's word, else by the header `received` with a request, else nowhere yet.
+    """Return the position of this invocation: from Lambda, else from the `received` header, else in a new trace.
 
-    Lambda's comes first, because it is also what every call to an AWS service is recorded under.
+    Lambda's header comes first, because X-Ray records the calls to AWS services under it.
     """
     for text in (invocation_header.get(), os.environ.get("_X_AMZN_TRACE_ID"), received):
-        found = TraceHeader.parse(text)
-        if found is not None:
-            return found
+        header = TraceHeader.parse(text)
+        if header is not None:
+            return header
     return TraceHeader.new()
 
 
 @dataclass(slots=True)
 class Span:
-    """Something that takes time. Nothing is sent before it has ended, and nothing that is not sampled."""
+    """A timed part of a trace, sent when it ends if it is sampled. `at` is the position of its parent."""
 
     name: str
     at: TraceHeader
-    began: float
+    started_at: float
     namespace: str | None = None
     annotations: dict[str, Annotation] = field(default_factory=dict)
     id: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -88,34 +89,35 @@ class Span:
 
     @property
     def header(self) -> TraceHeader:
-        """What to hand on to whoever does a part of this."""
+        """Return the position of this span's children."""
         return TraceHeader(self.at.trace_id, self.id if self.at.sampled else self.at.parent_id, self.at.sampled)
 
     def annotate(self, **annotations: Annotation | None) -> None:
-        """What the trace can be found by; None is left out."""
+        """Add values to find the trace by. None values are left out."""
         self.annotations |= {name: value for name, value in annotations.items() if value is not None}
 
     def failed(self, error: BaseException) -> None:
-        """Mark the span; of the error only its type and code are kept, its text may quote a prompt."""
+        """Mark the span as failed. Keep only the type and code of the error, because its text may quote a prompt."""
         self._error = error
         code = getattr(error, "code", None)
         self.annotate(error_code=None if code is None else str(code))
 
     def responded(self, status: int) -> None:
-        """The HTTP status this request was answered with."""
+        """Set the HTTP status of the response to this request."""
         self._status = status
 
     def end(self) -> None:
+        """End the span and send it."""
         if self.at.sampled:
             _send(self._document(time.time()))
 
     def _document(self, ended: float) -> dict[str, object]:
-        """https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html"""
+        """Return the segment document: https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html"""
         document: dict[str, object] = {
             "name": _NOT_IN_A_NAME.sub("_", self.name)[:200],
             "id": self.id,
             "trace_id": self.at.trace_id,
-            "start_time": self.began,
+            "start_time": self.started_at,
             "end_time": ended,
             "annotations": self.annotations,
         }
@@ -128,7 +130,7 @@ class Span:
         return document | self._outcome()
 
     def _outcome(self) -> dict[str, object]:
-        """`error`: whoever asked is to blame, or nobody; `fault`: we are."""
+        """Return `error` for a refusal or a stopped attempt, `fault` for a failure of ours; empty after success."""
         status = self._status or 0
         if self._error is None:
             return {"fault": True} if status >= 500 else {"error": True} if status >= 400 else {}
@@ -138,51 +140,57 @@ class Span:
 
 
 def start_span(
-    name: str, *, at: TraceHeader | None = None, namespace: str | None = None, **about: Annotation | None
+    name: str, *, at: TraceHeader | None = None, namespace: str | None = None, **annotations: Annotation | None
 ) -> Span:
-    """A span for its maker to end, part of what is going on; or `at` another place: the trace of a job, for one."""
-    now = _current.get()
-    place = at or (now.header if now is not None else header_of_invocation())
-    made = Span(name, place, time.time(), namespace)
-    made.annotate(**about)
-    return made
+    """Start a span, which the caller has to end.
+
+    Its parent is `at`, else the current span, else the invocation. `annotations` are values to find the trace by.
+    """
+    current = _current.get()
+    parent = at or (current.header if current is not None else header_of_invocation())
+    started = Span(name, parent, time.time(), namespace)
+    started.annotate(**annotations)
+    return started
 
 
 @contextlib.contextmanager
 def span(
-    name: str, *, at: TraceHeader | None = None, namespace: str | None = None, **about: Annotation | None
+    name: str, *, at: TraceHeader | None = None, namespace: str | None = None, **annotations: Annotation | None
 ) -> Iterator[Span]:
-    """A span around the block, of which whatever begins there is a part; an exception marks it."""
-    made = start_span(name, at=at, namespace=namespace, **about)
-    token = _current.set(made)
+    """Run the block in a new current span. An exception marks the span as failed."""
+    started = start_span(name, at=at, namespace=namespace, **annotations)
+    token = _current.set(started)
     try:
-        yield made
+        yield started
     except BaseException as error:
-        made.failed(error)
+        started.failed(error)
         raise
     finally:
         _current.reset(token)
-        made.end()
+        started.end()
 
 
 def annotate(**annotations: Annotation | None) -> None:
-    """Annotate what is going on, if anything is."""
-    now = _current.get()
-    if now is not None:
-        now.annotate(**annotations)
+    """Annotate the current span, if there is one."""
+    current = _current.get()
+    if current is not None:
+        current.annotate(**annotations)
 
 
 def header_for(trace_id: str | None) -> TraceHeader | None:
-    """A place in this trace: where we are if we are in it, else its root; None for what is no trace id."""
-    now = _current.get()
-    if now is not None and now.at.trace_id == trace_id:
-        return now.header
-    found = TraceHeader.parse(f"Root={trace_id}")
-    return None if found is None else TraceHeader(found.trace_id, None, now is None or now.at.sampled)
+    """Return a position in the trace with this id, or None if it is not a trace id.
+
+    That is the current span if it belongs to the trace, else the root of the trace.
+    """
+    current = _current.get()
+    if current is not None and current.at.trace_id == trace_id:
+        return current.header
+    root = TraceHeader.parse(f"Root={trace_id}")
+    return None if root is None else TraceHeader(root.trace_id, None, current is None or current.at.sampled)
 
 
 def _send(document: dict[str, object]) -> None:
-    """One datagram to the X-Ray daemon that Lambda runs beside each function; whether it arrives is not our concern."""
+    """Send one datagram to the X-Ray daemon that Lambda runs beside each function. Ignore a failure."""
     host, _, port = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "").rpartition(":")
     if not host:
         return

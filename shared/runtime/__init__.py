@@ -1,1 +1,1 @@
-"""The process a function runs in: its settings, its start, its snapshot, its invocations and its event loop."""
+"""The process of a function: its settings, start, SnapStart snapshot, invocations and event loop."""

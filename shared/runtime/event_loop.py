@@ -1,7 +1,7 @@
-"""One event loop per process, for code that Lambda calls synchronously.
+"""Keep one event loop per process, for handlers that Lambda calls synchronously.
 
-A loop that outlives the invocation keeps the model client's connections; where several invocations share a process (the
-local function host) it also runs their stages side by side.
+The loop stays between invocations, so that the model client keeps its connections. In the local stack, several
+invocations share a process, and the loop runs their stages concurrently.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 STORAGE_THREADS = 32
+"""Number of threads for synchronous calls to AWS."""
 
 
 @functools.cache
@@ -26,5 +27,5 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run the coroutine to its end and answer its result; its exceptions are raised here."""
+    """Run the coroutine and return its result, or raise its exception."""
     return asyncio.run_coroutine_threadsafe(coroutine, _loop()).result()

@@ -1,4 +1,4 @@
-"""What surrounds every invocation that is not an HTTP request: its log lines' ids, its span, its error reports."""
+"""Wrap every handler that serves no HTTP request: ids for its log lines, a span, its error reports."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from shared.observability.log import log
 from shared.runtime import startup
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+"""A Lambda handler: gets the invocation event and the context, and returns the result."""
 
 
 def observed(handler: Handler) -> Handler:
-    """The handler as Lambda is to call it. Its exceptions stay what they are: Step Functions goes by their names."""
+    """Return the handler that Lambda calls. It raises the same exceptions, because Step Functions needs their names."""
 
     @functools.wraps(handler)
     def observing(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        place = tracing.header_of_invocation()
-        ids = {"request_id": context.aws_request_id, "trace_id": place.trace_id}
+        header = tracing.header_of_invocation()
+        ids = {"request_id": context.aws_request_id, "trace_id": header.trace_id}
         if "jobId" in event:
             ids["job_id"] = str(event["jobId"])
         name = str(context.function_name).rpartition("-")[2]
         try:
-            with log.about(**ids), tracing.span(name, at=place):
+            with log.about(**ids), tracing.span(name, at=header):
                 return handler(event, context)
         finally:
             error_reports.flush()

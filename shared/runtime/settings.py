@@ -1,4 +1,4 @@
-"""What functions read from their environment, when they first need it; docs/architecture.md lists every variable."""
+"""Read settings from environment variables when they are first needed; docs/architecture.md lists all of them."""
 
 from __future__ import annotations
 
@@ -9,42 +9,44 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Settings(BaseModel):
-    """Base: names are the variables' names in lower case; an empty variable counts as unset.
+    """Base of all settings. A field has the name of its variable in lower case; an empty variable counts as unset.
 
-    Read here and not by pydantic-settings, which takes a tenth of a cold start to be able to read much else.
+    This class replaces pydantic-settings, whose import takes a tenth of a cold start.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     @classmethod
     def read(cls) -> Self:
-        """Raises pydantic's ValidationError, which names the variable."""
+        """Return the settings from the environment. Raises pydantic's ValidationError, which names the variable."""
         variables = {name: os.environ.get(name.upper()) for name in cls.model_fields}
         return cls.model_validate({name: value for name, value in variables.items() if value})
 
 
 class StorageSettings(Settings):
+    """The tables, and the bucket for large texts."""
+
     table_name: str
     durable_table_name: str
     artefact_bucket: str
 
 
 class RetentionSettings(Settings):
-    """Seconds an ended job is kept; its events and checkpoints are stored for two days."""
+    """How many seconds an ended job is kept, one day at most: its events and checkpoints are stored for two days."""
 
     job_retention_seconds: int = Field(default=600, ge=1, le=86_400)
     failed_job_retention_seconds: int = Field(default=3600, ge=1, le=86_400)
 
 
 class LogSettings(Settings):
-    """How much of an event log is kept as single events."""
+    """The size of an event log at which it is compacted (see `LogBounds`)."""
 
     log_max_events: int = 1000
     log_max_bytes: int = 262_144
 
 
 class ModelSettings(Settings):
-    """Which models may be named, and where they are."""
+    """The available models, their provider and their prices."""
 
     default_model: str = ""
     allowed_models: tuple[str, ...] = ()
@@ -61,15 +63,19 @@ class ModelSettings(Settings):
 
 
 class ExecutionSettings(Settings):
+    """The ARNs of the state machines: the prefix, which the name of the pipeline completes."""
+
     state_machine_arn_prefix: str = ""
 
 
 class CreationSettings(Settings):
+    """The limit on job creations of each user."""
+
     job_creations_per_minute: int = 10
 
 
 class StreamSettings(Settings):
-    """Where streams are served, and how many of them for how long."""
+    """The address of the streaming endpoint, the streams of each user, and the times of a connection in seconds."""
 
     stream_url: str = ""
     streams_per_user: int = 5
@@ -79,11 +85,13 @@ class StreamSettings(Settings):
 
 
 class TicketSettings(Settings):
+    """The secret that signs tickets."""
+
     ticket_secret_arn: str
 
 
 class IdentitySettings(Settings):
-    """Whose tokens are accepted where no authorizer stands in front."""
+    """The issuer and audience of accepted tokens, for functions without an authorizer."""
 
     oidc_issuer: str
     oidc_audience: str
@@ -91,7 +99,7 @@ class IdentitySettings(Settings):
 
 
 class ConsoleSettings(Settings):
-    """Where the console's page signs its users in: the client is the audience where it has no id of its own."""
+    """How the console signs its users in. Without `console_client_id`, its client id is `oidc_audience`."""
 
     oidc_issuer: str
     oidc_audience: str

@@ -1,8 +1,8 @@
-"""SnapStart: what a first request needs is made before the snapshot, what has to be unique after it.
+"""Prepare a SnapStart snapshot: build what the first request needs before it, replace what must be unique after it.
 
-A snapshot is restored any number of times, hours or weeks later. So it may hold modules, settings, schemas and clients,
-and no connection, no credential and no random state; request ids and job ids are the kernel's random numbers, which
-Lambda makes anew. https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
+Lambda can restore a SnapStart snapshot any number of times, hours or weeks later. So the snapshot may contain modules,
+settings, schemas and AWS clients, but no connection, credential or random state. Ids come from the kernel's random
+numbers, which differ after each restore: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shared.storage import aws
 
 
 def install(prepare: Callable[[], object]) -> None:
-    """Have Lambda's runtime call `prepare` before it takes a snapshot; elsewhere, do nothing."""
+    """Register both hooks with Lambda's runtime, with `prepare` for the first one. Elsewhere, do nothing."""
     try:
         runtime = importlib.import_module("snapshot_restore_py")
     except ImportError:
@@ -27,7 +27,7 @@ def install(prepare: Callable[[], object]) -> None:
 
 
 def before_snapshot(prepare: Callable[[], object]) -> None:
-    """Make all that a request would make, and call nobody."""
+    """Build everything that a request needs, without any network call."""
     aws.make_clients()
     prepare()
     schema.build_all()
@@ -35,6 +35,6 @@ def before_snapshot(prepare: Callable[[], object]) -> None:
 
 
 def after_restore() -> None:
-    """Make this process another one than all that come of the same snapshot."""
+    """Replace the random state and the connections that all processes of one SnapStart snapshot share."""
     random.seed()
     aws.forget_connections()

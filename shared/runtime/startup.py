@@ -1,8 +1,8 @@
-"""Keeps out of a cold start what nobody needs by then: collecting garbage, and building models that are not used.
+"""Keep two things out of a cold start: garbage collection, and building models that the function does not use.
 
-What a start makes, modules, clients and schemas, stays for the life of the process: a hundred and fifty thousand
-objects, in which the collector would look for garbage again and again, for a seventh of the start's CPU. And FastAPI
-brings some forty models that describe OpenAPI, which no function does: building them is a tenth.
+A start makes about 150,000 objects (modules, clients, schemas) that stay for the life of the process. The garbage
+collector searches them again and again, which takes a seventh of the start's CPU time. FastAPI defines about forty
+models for OpenAPI descriptions, which no function writes; building them takes a tenth.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ import gc
 
 from pydantic import BaseModel
 
-_USUAL = gc.get_threshold()
-_OUT_OF_REACH = 500_000  # objects, more than any start makes; a bound all the same where nobody says `over`
+_NORMAL_THRESHOLD = gc.get_threshold()
+_START_THRESHOLD = 500_000  # objects: more than a start makes, and still a limit if `finish` is never called
 
 
 def begin() -> None:
-    """To be called before FastAPI is imported."""
-    gc.set_threshold(_OUT_OF_REACH, *_USUAL[1:])
-    # What all models inherit, unless they say otherwise.
+    """Raise the garbage collector's threshold and defer the building of models. Call this before importing FastAPI."""
+    gc.set_threshold(_START_THRESHOLD, *_NORMAL_THRESHOLD[1:])
+    # All models inherit this, unless they set it themselves.
     BaseModel.model_config["defer_build"] = True
 
 
 @functools.cache
 def finish() -> None:
-    """The first answer is given, or the snapshot is about to be taken: collect from now on, but not what is there."""
+    """Resume garbage collection, without the objects that exist now.
+
+    Call this after the first response, or before a SnapStart snapshot is taken.
+    """
     gc.freeze()
-    gc.set_threshold(*_USUAL)
+    gc.set_threshold(*_NORMAL_THRESHOLD)

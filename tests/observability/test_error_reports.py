@@ -30,7 +30,7 @@ def break_with(secret: str) -> None:
 
 @pytest.fixture
 def ingest(monkeypatch: pytest.MonkeyPatch) -> Iterator[SentryIngest]:
-    monkeypatch.setattr(error_reports, "_traffic", error_reports._Traffic())
+    monkeypatch.setattr(error_reports, "_state", error_reports._State())
     with SentryIngest() as ingest:
         monkeypatch.setenv("SENTRY_DSN", ingest.dsn)
         monkeypatch.setenv("SENTRY_ENVIRONMENT", "staging")
