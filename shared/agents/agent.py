@@ -35,7 +35,7 @@ class AgentRef(Schema):
 
 
 class AgentSettings(Schema):
-    """The settings that an owner chooses for an agent. For a null, the default applies."""
+    """The settings that an owner chooses for an agent. A null setting has its default."""
 
     name: AgentName = Field(description="a name for people; several agents may have the same name")
     instructions: Instructions = Field(

@@ -69,7 +69,7 @@ class AgentService:
         return found
 
     def list_agents(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
-        """Return a page of the owner's agents, newest first. Raises InvalidInput for a cursor of no earlier page."""
+        """Return a page of the owner's agents, newest first. Raises InvalidInput for an invalid cursor."""
         try:
             return self._agents.list_owned(owner, limit=limit, cursor=cursor)
         except ValueError:

@@ -50,5 +50,5 @@ class AgentStore(AgentVersions, Protocol):
     def list_owned(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
         """Return a page of the owner's agents that are not deleted.
 
-        Raises ValueError if this store did not issue the cursor.
+        Raises ValueError for an invalid cursor.
         """

@@ -1,1 +1,1 @@
-"""Jobs: their life, their event log, their checkpoints and limits."""
+"""Jobs: their statuses, transitions, executions and checkpoints."""

@@ -49,7 +49,7 @@ class JobQueries:
         return owned_job(self._jobs, owner, job_id)
 
     def list_jobs(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """Return a page of the owner's jobs, newest first. Raises InvalidInput for a cursor of no earlier page."""
+        """Return a page of the owner's jobs, newest first. Raises InvalidInput for an invalid cursor."""
         try:
             return self._jobs.list_owned(owner, where=where, limit=limit, cursor=cursor)
         except ValueError:

@@ -110,4 +110,4 @@ class JobStore(Protocol):
         """Return every pending or in_progress job, in any order; the latest transitions may be missing."""
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """Return a page of the owner's jobs, newest first. Raises ValueError if this store did not issue the cursor."""
+        """Return a page of the owner's jobs, newest first. Raises ValueError for an invalid cursor."""

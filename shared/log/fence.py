@@ -33,7 +33,7 @@ class Fence:
 
     @property
     def is_resumption(self) -> bool:
-        """Return whether a resumption has this fence, not an attempt."""
+        """Return whether this is the fence of a resumption."""
         return not self.nonce
 
     @classmethod

@@ -27,9 +27,9 @@ class Pace:
 
     While text flows, the writer appends a delta every COALESCE_SECONDS, and each entry has the time of its append. So
     the next delta is due one interval after the newest append, plus the shortest observed time from an append until it
-    is visible. The first poll is 2 ms early: the estimate falls until a poll finds nothing, and then polls repeat every
-    6 ms. This makes one and a half polls per delta and sees each delta 3 ms late on average. One late delta does not
-    delay the deltas after it.
+    is visible. The first poll for a delta is 2 ms early, which lets the estimate fall to the true time. A poll that
+    finds nothing is repeated after 6 ms. This makes one and a half polls per delta, and a watcher gets each delta 3 ms
+    late on average. One late delta does not delay the deltas after it.
 
     While no text flows, the wait is a tenth of the time since the last event: after one second of silence, a watcher
     gets the next event at most a tenth of a second late.

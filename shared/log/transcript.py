@@ -11,7 +11,7 @@ from shared.log.events import TERMINAL, Delta, Item, Progress, Reset, Snapshot, 
 
 @dataclass(slots=True)
 class Transcript:
-    """The state after the events up to `seq`, which is 0 before the first event.
+    """The text, items, stage and progress after all events up to `seq`, which is 0 before the first event.
 
     `ended` is the terminal event if it is the last event; a resumption clears it.
     """

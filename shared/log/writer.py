@@ -148,13 +148,13 @@ class LogWriter:
 
         Raises AttemptStopped, and cancels `work`, as soon as the attempt may no longer write.
         """
-        worker = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(work)
         appender = asyncio.create_task(self._append_in_background())
         try:
-            await asyncio.wait({worker, appender}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, appender}, return_when=asyncio.FIRST_COMPLETED)
             if appender.done():
                 appender.result()
-            result = await worker
+            result = await task
             await self.flush()
         except AttemptStopped:
             raise
@@ -168,8 +168,8 @@ class LogWriter:
             # A cancelled append would still reach the log, but the writer would not know it. So wait for it first.
             async with self._writing:
                 appender.cancel()
-            worker.cancel()
-            await asyncio.gather(appender, worker, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(appender, task, return_exceptions=True)
 
     async def _append_in_background(self) -> None:
         while True:

@@ -66,7 +66,7 @@ class RunQueries:
         return lineage
 
     def list_runs(self, owner: str, *, status: TransformStatus | None, limit: int, cursor: str | None) -> RunPage:
-        """Return a page of the owner's runs, newest first. Raises InvalidInput for a cursor of no earlier page."""
+        """Return a page of the owner's runs, newest first. Raises InvalidInput for an invalid cursor."""
         try:
             return self._runs.list_owned(owner, kind=self._kind, status=status, limit=limit, cursor=cursor)
         except ValueError:

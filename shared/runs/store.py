@@ -35,7 +35,7 @@ class RunStore(Protocol):
     ) -> RunPage:
         """Return a page of the owner's runs, newest first, without those that are being deleted.
 
-        Raises ValueError if this store did not issue the cursor.
+        Raises ValueError for an invalid cursor.
         """
 
     def prepare_creation(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> PreparedWrites:

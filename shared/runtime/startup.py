@@ -25,7 +25,7 @@ def begin() -> None:
 
 @functools.cache
 def finish() -> None:
-    """Resume garbage collection, without the objects that exist now.
+    """Start garbage collection again, only for objects that are made from now on.
 
     Call this after the first response, or before a SnapStart snapshot is taken.
     """
