@@ -62,6 +62,7 @@ export interface AgentRef {
   version: number;
 }
 
+/** How the ideas are arranged at the end. */
 export type Arrangement =
   | "none"
   | "rank"
@@ -196,6 +197,7 @@ export interface Fault {
   stackTrace: string | null;
 }
 
+/** The kinds of feature that a job can suggest. */
 export type FeatureType =
   | "enhancement"
   | "new-capability"
@@ -214,7 +216,7 @@ export interface GatewayMessage {
   message: string;
 }
 
-/** How many of the ideas are this genre's: by its proportion, and in fact. */
+/** How many ideas of one genre path were planned, and how many were found. */
 export interface GenreShare {
   genrePath: string[];
   proportion: number;
@@ -229,7 +231,7 @@ export interface Group {
   numbers: number[];
 }
 
-/** One idea; `number` counts from 1 in the order in which they came. */
+/** One idea; `number` counts from 1, in the order in which the ideas were written. */
 export interface Idea {
   title: string;
   /** the idea in one sentence */
@@ -240,7 +242,7 @@ export interface Idea {
   genrePath: string[];
 }
 
-/** The result of a brainstorming job; `ranking` is best first. Both are null unless they were asked for. */
+/** The result of a brainstorming job. `ranking`, the best idea first, and `groups` are null unless requested. */
 export interface Ideation {
   ideas: Idea[];
   genres: GenreShare[];
@@ -248,7 +250,7 @@ export interface Ideation {
   groups: Group[] | null;
 }
 
-/** What to brainstorm about (row B2). */
+/** The input of a brainstorming job: what to invent ideas for. */
 export interface IdeationInput {
   /** an allowed model, to use instead of the agent's or the default model */
   customModel?: string | null;
@@ -256,15 +258,15 @@ export interface IdeationInput {
   agentId?: string | null;
   /** what the ideas are for, such as `mobile game` or `podcast series` */
   platform: string;
-  /** each from the widest genre to the narrowest, such as `Fiction`, `Mystery`, `Cozy` */
+  /** each path from the widest genre to the narrowest, such as `Fiction`, `Mystery`, `Cozy` */
   genrePaths: string[][];
-  /** percent of the ideas for each of the genre paths, in their order; 100 in all */
+  /** the percentage of ideas for each genre path, in the same order; the sum must be 100 */
   genreProportions: number[];
   requirements?: string | null;
-  /** when the ideas were asked for */
+  /** when the ideas were requested; by default, when the job is created */
   requestedAt?: string | null;
   ideaCount?: number;
-  /** what is done with the ideas at the end */
+  /** whether the ideas are ranked or grouped at the end */
   arrangement?: Arrangement;
 }
 
@@ -276,7 +278,7 @@ export interface IdeationJobRequest {
   links?: JobLinksRequest;
 }
 
-/** What was asked for, as it was stored then: by the rules of that day. */
+/** The parameters of a run, as they were stored: later versions of the API may have other rules for a new run. */
 export interface IdeationParameters {
   platform: string;
   genrePaths: string[][];
@@ -433,7 +435,7 @@ export interface NewAgent {
   maxOutputTokens?: number | null;
 }
 
-/** A brainstorming run to be opened. */
+/** The body of `POST /ideations`: the parameters of a new brainstorming run. */
 export interface NewIdeation {
   /** an allowed model, to use instead of the agent's or the default model */
   customModel?: string | null;
@@ -441,15 +443,15 @@ export interface NewIdeation {
   agentId?: string | null;
   /** what the ideas are for, such as `mobile game` or `podcast series` */
   platform: string;
-  /** each from the widest genre to the narrowest, such as `Fiction`, `Mystery`, `Cozy` */
+  /** each path from the widest genre to the narrowest, such as `Fiction`, `Mystery`, `Cozy` */
   genrePaths: string[][];
-  /** percent of the ideas for each of the genre paths, in their order; 100 in all */
+  /** the percentage of ideas for each genre path, in the same order; the sum must be 100 */
   genreProportions: number[];
   requirements?: string | null;
-  /** when the ideas were asked for */
+  /** when the ideas were requested; by default, when the job is created */
   requestedAt?: string | null;
   ideaCount?: number;
-  /** what is done with the ideas at the end */
+  /** whether the ideas are ranked or grouped at the end */
   arrangement?: Arrangement;
 }
 
@@ -482,6 +484,7 @@ export interface PipelineResults {
   suggestion: Suggestions;
 }
 
+/** How urgently the features are needed. */
 export type PriorityLevel =
   | "low"
   | "medium"
@@ -527,7 +530,7 @@ export interface RunDeleted {
   runId: string;
 }
 
-/** A run with all there is of it: while it is running, the ideas so far. */
+/** A run with its parameters and its ideas. While the run's job is live, these are the ideas so far. */
 export interface RunDetail {
   runId: string;
   title: string;
@@ -537,7 +540,7 @@ export interface RunDetail {
   runUrl: string;
   parameters: IdeationParameters;
   ideas: Idea[];
-  /** how many ideas each genre path was to get, and has */
+  /** the planned and the found count of ideas for each genre path */
   genres: GenreShare[];
   ranking: Ranked[] | null;
   groups: Group[] | null;
@@ -599,7 +602,7 @@ export interface StreamTicket {
   streamUrl: string;
 }
 
-/** One suggested feature (row F2). */
+/** One suggested feature. */
 export interface Suggestion {
   title: string;
   /** why it is worth doing */
@@ -610,13 +613,13 @@ export interface Suggestion {
   implementationConsiderations: string[];
 }
 
-/** What to suggest features for (row F1). */
+/** The input of a suggestion job: what to suggest features for. */
 export interface SuggestionInput {
   /** an allowed model, to use instead of the agent's or the default model */
   customModel?: string | null;
   /** the id of one of your agents */
   agentId?: string | null;
-  /** the page or component the suggestions are for */
+  /** the page or component that the suggestions are for */
   pageOrComponent: string;
   featureType: FeatureType;
   priorityLevel: PriorityLevel;

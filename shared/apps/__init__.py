@@ -1,1 +1,1 @@
-"""Applications: one package each, independent of each other; the core imports none of them."""
+"""Hold the applications, one package each: they are independent of each other, and the core imports none of them."""

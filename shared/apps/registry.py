@@ -1,7 +1,7 @@
-"""Find pipelines by name, and import only the application whose pipeline is asked for.
+"""Find pipelines by name, and import only the application whose pipeline is requested.
 
 Every package in `shared/apps/` names its pipelines in its `__init__.py`, as `PIPELINES`, and defines each in its
-`pipeline.py`. So adding an application changes nothing here.
+`pipeline.py`. So a new application changes nothing here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def application_module(application: str, module: str) -> ModuleType | None:
 
 
 class RegisteredPipelines(Mapping[str, Pipeline]):
-    """All applications' pipelines by name, sorted; reading one imports its application only."""
+    """The pipelines of all applications by name, sorted. To read one imports its application only."""
 
     def __init__(self) -> None:
         self._applications = dict(sorted(_applications_by_pipeline()))
@@ -57,7 +57,10 @@ def _applications_by_pipeline() -> Iterator[tuple[str, str]]:
 
 @functools.cache
 def _pipeline(application: str, name: str) -> Pipeline:
-    """Raises LookupError if the application's `pipeline.py` does not define the pipeline that it declares."""
+    """Return the pipeline.
+
+    Raises: LookupError, if the application declares the pipeline but does not define it in its `pipeline.py`.
+    """
     module = application_module(application, "pipeline")
     found = [each for each in vars(module).values() if isinstance(each, Pipeline) and each.name == name]
     if len(found) != 1:

@@ -92,7 +92,7 @@ def test_a_rule_of_the_server_is_shown_at_its_field(console: Console) -> None:
     page.get_by_label("Genre 2", exact=True).fill(" puzzle ")
     page.get_by_role("button", name="Share evenly").click()
     page.get_by_role("button", name="Start brainstorming").click()
-    expect(page.get_by_role("group", name="Genres")).to_contain_text("Must not have a path twice")
+    expect(page.get_by_role("group", name="Genres")).to_contain_text("Must contain each path once")
     audit(console.tab, "brainstorm-refused")
     page.get_by_label("Genre 2", exact=True).fill("Sport")
     page.get_by_label("Requirements").fill(f"[[script: {AT_ONCE}]]")

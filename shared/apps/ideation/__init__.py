@@ -1,3 +1,4 @@
-"""Brainstorming: a platform, genres and their proportions in; that many ideas out, ranked or grouped on request."""
+"""Brainstorm ideas for a platform, in genres and their proportions; rank or group the ideas on request."""
 
 PIPELINES = ("ideation",)
+"""The names of the application's pipelines."""

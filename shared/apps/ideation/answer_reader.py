@@ -1,11 +1,11 @@
-"""Reading an answer while it comes: its ideas onto the job's stream as they grow, and kept as they end."""
+"""Read the model's output while it arrives: stream each idea as it grows, and store it when it is finished."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 
-from shared.apps.ideation.collection import IdeaCollection, NotAnIdea
+from shared.apps.ideation.collection import IdeaCollection, InvalidIdea
 from shared.apps.ideation.scanner import ElementPart, ElementScanner
 from shared.llm.model import Piece, ResponseGone, Started, TextDelta
 from shared.observability.log import log
@@ -13,109 +13,117 @@ from shared.stages.model_answers import reset_text
 from shared.stages.stage import StageContext
 
 PREPARED = 5.0
-"""Progress in percent when the first idea is asked for."""
+"""Progress in percent before the first idea."""
 
 GENERATED = 90.0
-"""Progress in percent when the last idea is there."""
+"""Progress in percent after the last idea."""
 
 EXPECTED_CHARS = 600
-"""Length of a usual idea, which its share of the progress is measured by."""
+"""The usual length of an idea in characters, from which the progress within an idea is estimated."""
 
 
-def progress_of(kept: int, length: int, count: int) -> float:
-    """With `kept` of `count` ideas and `length` characters of the next one; less than that one's end would give."""
-    return PREPARED + (GENERATED - PREPARED) * (kept + min(0.99, length / EXPECTED_CHARS)) / count
+def progress_of(stored: int, length: int, count: int) -> float:
+    """Return the progress in percent after `stored` of `count` ideas and `length` characters of the next idea.
+
+    An unfinished idea counts at most 0.99 of a finished one.
+    """
+    return PREPARED + (GENERATED - PREPARED) * (stored + min(0.99, length / EXPECTED_CHARS)) / count
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingPlace:
-    """How far an answer has been read: `ahead` characters beyond the response's `cursor`, the scanner in its `state`.
+class ReadPosition:
+    """How far an output was read: `offset` characters after the response's `cursor`, with the scanner in its `state`.
 
-    A response has cursors between its deltas only, and an idea may end in the middle of one.
+    The offset is needed because a response has cursors only between deltas, and an idea may end inside a delta.
     """
 
     cursor: str
-    ahead: int
+    offset: int
     state: str
 
     def __str__(self) -> str:
-        return json.dumps([self.cursor, self.ahead, self.state])
+        return json.dumps([self.cursor, self.offset, self.state])
 
     @classmethod
-    def parse(cls, text: str) -> ReadingPlace:
+    def parse(cls, text: str) -> ReadPosition:
+        """Return the position that `str` wrote."""
         return cls(*json.loads(text))
 
 
 class AnswerReader:
-    """Reads one answer. The stream's text is the JSON of each idea on a line of its own."""
+    """Reads one output of the model. It writes each idea to the stream as JSON, one per line, and stores it."""
 
-    def __init__(self, context: StageContext, ideas: IdeaCollection, place: ReadingPlace | None = None) -> None:
-        """`place`: where another reader has left off. Raises ResponseGone if the stream's text is not from there."""
-        if place is not None and context.output.text.count("\n") != len(ideas.ideas):
-            raise ResponseGone("the text does not end where the ideas do")
+    def __init__(self, context: StageContext, ideas: IdeaCollection, position: ReadPosition | None = None) -> None:
+        """Begin with a new output, or at the position up to which an earlier attempt has read its output.
+
+        Raises: ResponseGone, if the stream's text does not match the position.
+        """
+        if position is not None and context.output.text.count("\n") != len(ideas.ideas):
+            raise ResponseGone("the stream's text and the stored ideas differ")
         self._context = context
         self._ideas = ideas
-        self._scanner = ElementScanner(place.state if place else None)
-        self._cursor = place.cursor if place else None
-        self._ahead = place.ahead if place else 0
-        self._idea = context.output.text.rpartition("\n")[2] if place else ""
+        self._scanner = ElementScanner(position.state if position else None)
+        self._cursor = position.cursor if position else None
+        self._offset = position.offset if position else 0
+        self._idea = context.output.text.rpartition("\n")[2] if position else ""
 
     async def read(self, piece: Piece) -> None:
+        """Read the next piece of the response."""
         match piece:
             case Started(cursor=cursor):
                 self._cursor = cursor
-                await self._context.output.store_cursor(str(ReadingPlace(cursor, 0, self._scanner.state)))
+                await self._context.output.store_cursor(str(ReadPosition(cursor, 0, self._scanner.state)))
             case TextDelta(text=text, cursor=cursor):
-                known = min(self._ahead, len(text))
-                for part in self._scanner.scan(text[known:]):
-                    await self._take(part, known + part.end)
-                self._cursor, self._ahead = cursor, self._ahead - known
+                skipped = min(self._offset, len(text))
+                for part in self._scanner.scan(text[skipped:]):
+                    await self._read_part(part, skipped + part.end)
+                self._cursor, self._offset = cursor, self._offset - skipped
             case _:
                 pass
 
     async def end(self) -> None:
-        """The answer is over: what there is of an idea that has not ended is taken out again."""
+        """Finish the output: if it ended inside an idea, remove the unfinished idea from the stream's text."""
         if self._idea:
-            await take_back(self._context, self._ideas, "the answer ended in the middle of an idea")
+            message = "the model's output ended inside an idea; the unfinished idea is dropped"
+            await reset_to_stored_ideas(self._context, self._ideas, message)
 
-    async def _take(self, part: ElementPart, ahead: int) -> None:
-        if not self._ideas.wants(part.key):
+    async def _read_part(self, part: ElementPart, offset: int) -> None:
+        if not self._ideas.lacks(part.key):
             return
         self._idea += part.text
         if part.ends:
-            await self._finish(part, ahead)
+            await self._finish_idea(part, offset)
         else:
-            self._report(len(self._idea))
-            self._write(part.text, ahead)
+            self._report_progress(len(self._idea))
+            self._write(part.text, offset)
 
-    async def _finish(self, part: ElementPart, ahead: int) -> None:
+    async def _finish_idea(self, part: ElementPart, offset: int) -> None:
         text, self._idea = self._idea, ""
         try:
             idea = self._ideas.next_idea(part.key, text)
-        except NotAnIdea as why:
-            log.info("idea left out", reason=str(why))
-            await take_back(self._context, self._ideas, f"an idea did not fit and is left out: {why}")
+        except InvalidIdea as invalid:
+            log.info("idea dropped", reason=str(invalid))
+            message = f"an idea is not valid and is dropped: {invalid}"
+            await reset_to_stored_ideas(self._context, self._ideas, message)
             return
         self._ideas.add(idea)
-        self._report(0)
-        self._write(part.text + "\n", ahead)
+        self._report_progress(0)
+        self._write(part.text + "\n", offset)
         await self._context.add_item(f"idea-{idea.number}", idea.model_dump(mode="json"))
 
-    def _write(self, text: str, ahead: int) -> None:
-        place = None if self._cursor is None else str(ReadingPlace(self._cursor, ahead, self._scanner.state))
-        self._context.output.write(text, cursor=place)
+    def _write(self, text: str, offset: int) -> None:
+        position = None if self._cursor is None else str(ReadPosition(self._cursor, offset, self._scanner.state))
+        self._context.output.write(text, cursor=position)
 
-    def _report(self, length: int) -> None:
+    def _report_progress(self, length: int) -> None:
         self._context.output.report_progress(progress_of(len(self._ideas.ideas), length, self._ideas.count))
 
 
-def standing_text(text: str, ideas: IdeaCollection) -> str:
-    """The lines of the ideas there are."""
-    return "".join(f"{line}\n" for line in text.split("\n")[:-1][: len(ideas.ideas)])
-
-
-async def take_back(context: StageContext, ideas: IdeaCollection, why: str, *, restarted: bool = False) -> None:
-    """Tell the watchers that only the ideas there are stand."""
+async def reset_to_stored_ideas(
+    context: StageContext, ideas: IdeaCollection, message: str, *, restarted: bool = False
+) -> None:
+    """Replace the watchers' text by the stored ideas; `message` says why, `restarted` that the model starts again."""
     progress = progress_of(len(ideas.ideas), 0, ideas.count)
-    text = standing_text(context.output.text, ideas)
-    await reset_text(context, "RESTARTED" if restarted else "REPAIR", why, text=text, progress=progress)
+    finished_lines = context.output.text.split("\n")[:-1]
+    text = "".join(f"{line}\n" for line in finished_lines[: len(ideas.ideas)])
+    await reset_text(context, "RESTARTED" if restarted else "REPAIR", message, text=text, progress=progress)

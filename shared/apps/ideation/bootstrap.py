@@ -1,4 +1,4 @@
-"""The services of brainstorming, over the core's."""
+"""Provide the services of brainstorming on AWS, built from those of the core."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from shared.runs.queries import RunQueries
 
 KIND = "ideation"
-"""The kind of runs that this application keeps: the name of its pipeline."""
+"""The kind of this application's runs, which is the name of its pipeline."""
 
 
 def run_queries() -> RunQueries:
+    """Return the service that reads brainstorming runs."""
     return core().run_queries(KIND)
 
 
 def run_deletion() -> RunDeletion:
+    """Return the service that deletes brainstorming runs."""
     return core().run_deletion(KIND)

@@ -1,4 +1,4 @@
-"""What goes into a brainstorming job, and what comes out."""
+"""Define the input and the result of a brainstorming job."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from shared.jobs.pipeline import JobInput
 from shared.schema import Schema
 
 SUM_TOLERANCE = 0.01
-"""How far from 100 proportions may add up to: a third is written 33.33."""
+"""By how much the sum of all proportions may differ from 100, because a third is written as 33.33."""
 
 DECIMALS = 6
-"""Proportions are kept to so many: beyond any use, and within what every store keeps exactly."""
+"""Decimals to which proportions are rounded: more than any use needs, and few enough to be stored exactly."""
 
 Genre = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
-# Lists, not tuples: of a tuple with a bad item pydantic also says that it is too short.
+# A list and not a tuple: for a tuple with an item that is not valid, pydantic also reports that it is too short.
 GenrePath = Annotated[list[Genre], Field(min_length=1, max_length=6)]
 Proportion = Annotated[
     float,
@@ -34,32 +34,38 @@ Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 def path_name(path: Sequence[str]) -> str:
-    """`Fiction > Mystery > Cozy`."""
+    """Return a genre path as text, such as `Fiction > Mystery > Cozy`."""
     return " > ".join(path)
 
 
 class Arrangement(StrEnum):
+    """How the ideas are arranged at the end."""
+
     NONE = "none"
     RANK = "rank"
     GROUP = "group"
 
 
 class IdeationInput(JobInput):
-    """What to brainstorm about (row B2)."""
+    """The input of a brainstorming job: what to invent ideas for."""
 
     platform: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] = Field(
         description="what the ideas are for, such as `mobile game` or `podcast series`"
     )
     genre_paths: Annotated[list[GenrePath], Field(min_length=1, max_length=20)] = Field(
-        description="each from the widest genre to the narrowest, such as `Fiction`, `Mystery`, `Cozy`"
+        description="each path from the widest genre to the narrowest, such as `Fiction`, `Mystery`, `Cozy`"
     )
     genre_proportions: list[Proportion] = Field(
-        description="percent of the ideas for each of the genre paths, in their order; 100 in all"
+        description="the percentage of ideas for each genre path, in the same order; the sum must be 100"
     )
     requirements: str | None = Field(default=None, max_length=2000)
-    requested_at: AwareDatetime | None = Field(default=None, description="when the ideas were asked for")
+    requested_at: AwareDatetime | None = Field(
+        default=None, description="when the ideas were requested; by default, when the job is created"
+    )
     idea_count: int = Field(default=10, strict=True, ge=1, le=50)
-    arrangement: Arrangement = Field(default=Arrangement.NONE, description="what is done with the ideas at the end")
+    arrangement: Arrangement = Field(
+        default=Arrangement.NONE, description="whether the ideas are ranked or grouped at the end"
+    )
 
     @field_validator("genre_paths")
     @classmethod
@@ -68,7 +74,7 @@ class IdeationInput(JobInput):
         for path in paths:
             folded = tuple(genre.casefold() for genre in path)
             if folded in known:
-                raise _broken(f"must not have a path twice: there are two of `{path_name(path)}`")
+                raise _broken(f"must contain each path once; `{path_name(path)}` is repeated")
             known.add(folded)
         return paths
 
@@ -79,12 +85,12 @@ class IdeationInput(JobInput):
         if paths is None or len(paths) == len(proportions):
             return proportions
         rule = (
-            "must have one entry per genre path: "
+            "must have one entry per genre path; "
             f"there are {_counted(len(paths), 'path')} and {_counted(len(proportions), 'proportion')}"
         )
-        bare = [f"`{path_name(path)}`" for path in paths[len(proportions) :]]
-        if bare:
-            rule += f"; {', '.join(bare)} {'has' if len(bare) == 1 else 'have'} none"
+        without = [f"`{path_name(path)}`" for path in paths[len(proportions) :]]
+        if without:
+            rule += f"; {', '.join(without)} {'has' if len(without) == 1 else 'have'} none"
         raise _broken(rule)
 
     @field_validator("genre_proportions")
@@ -115,14 +121,14 @@ class Draft(Schema):
 
 
 class Idea(Draft):
-    """One idea; `number` counts from 1 in the order in which they came."""
+    """One idea; `number` counts from 1, in the order in which the ideas were written."""
 
     number: int = Field(ge=1)
     genre_path: GenrePath
 
 
 class GenreShare(Schema):
-    """How many of the ideas are this genre's: by its proportion, and in fact."""
+    """How many ideas of one genre path were planned, and how many were found."""
 
     genre_path: GenrePath
     proportion: Proportion
@@ -151,7 +157,7 @@ class Ranking(Schema):
     ranking: tuple[Ranked, ...]
 
     def misfit(self, count: int) -> str | None:
-        """Why this is no ranking of the ideas 1 to `count`; None when it is."""
+        """Return why this is not a ranking of the ideas 1 to `count`; None if it is one."""
         return _not_each_once([each.number for each in self.ranking], count)
 
 
@@ -162,11 +168,11 @@ class Groups(Schema):
 
     @staticmethod
     def bounds(count: int) -> tuple[int, int]:
-        """The fewest and the most groups for so many ideas."""
+        """Return the least and the greatest number of groups for `count` ideas."""
         return min(2, count), min(6, count)
 
     def misfit(self, count: int) -> str | None:
-        """Why these are no groups of the ideas 1 to `count`; None when they are."""
+        """Return why these are not groups of the ideas 1 to `count`; None if they are."""
         fewest, most = self.bounds(count)
         if not fewest <= len(self.groups) <= most:
             return f"there are {_counted(len(self.groups), 'group')} instead of {fewest} to {most}"
@@ -186,7 +192,7 @@ def _not_each_once(numbers: Sequence[int], count: int) -> str | None:
 
 
 class Ideation(Schema):
-    """The result of a brainstorming job; `ranking` is best first. Both are null unless they were asked for."""
+    """The result of a brainstorming job. `ranking`, the best idea first, and `groups` are null unless requested."""
 
     ideas: tuple[Idea, ...]
     genres: tuple[GenreShare, ...]

@@ -1,4 +1,4 @@
-"""The `ideation` pipeline; its state machine is statemachines/ideation.asl.yaml."""
+"""Define the `ideation` pipeline; its state machine is statemachines/ideation.asl.yaml."""
 
 from __future__ import annotations
 
@@ -15,3 +15,4 @@ PIPELINE = Pipeline(
     max_retries=2,
     recording=RECORDING,
 )
+"""From genres and their proportions to ideas, ranked or grouped on request."""

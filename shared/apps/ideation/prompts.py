@@ -1,4 +1,4 @@
-"""What the model is told, and the schemas its answers have to fit."""
+"""Write the prompts of a brainstorming job, and the schemas that the model's outputs must match."""
 
 from __future__ import annotations
 
@@ -9,44 +9,47 @@ from shared.apps.ideation.models import Draft, Groups, Idea, IdeationInput, Rank
 from shared.llm.model import Message, OutputSchema
 from shared.stages.model_answers import strict_schema
 
-BRAINSTORMING = (
+_BRAINSTORMING = (
     "You brainstorm with a creative team. Invent ideas for the platform and in the genres the user names, each unlike "
     "the others. Give each list of the schema exactly as many as it asks for. Of each idea write a title, a logline of "
     "one sentence, and a description of a few sentences. Answer with JSON that fits the given schema and nothing else."
 )
-EDITING = (
+_EDITING = (
     "You are the editor of a creative team. Judge the ideas by what was asked for, give each reason in one sentence, "
     "and leave no idea out. Answer with JSON that fits the given schema and nothing else."
 )
 
 
-def list_name(place: int) -> str:
-    """The property that holds the ideas of the genre path at `place`."""
-    return f"g{place + 1}"
+def list_name(index: int) -> str:
+    """Return the name of the list to which the model writes the ideas of the genre path at `index`."""
+    return f"g{index + 1}"
 
 
 def ideas_messages(
-    wanted: IdeationInput, missing: Mapping[int, int], known_titles: Sequence[str]
+    job_input: IdeationInput, missing: Mapping[int, int], known_titles: Sequence[str]
 ) -> tuple[Message, ...]:
-    """`missing`: how many ideas to give for the genre path at each place."""
-    lines = [*_request(wanted), "Ideas to give, by list:"]
-    lines += [f"- {list_name(place)}: {count} for {_genre(wanted, place)}" for place, count in missing.items()]
+    """Return the prompt for the missing ideas; `missing` is their count by the index of the genre path."""
+    lines = [*_request(job_input), "Ideas to give, by list:"]
+    lines += [f"- {list_name(index)}: {count} for {_genre(job_input, index)}" for index, count in missing.items()]
     if known_titles:
         lines += ["These ideas exist already; do not repeat them:", *(f"- {title}" for title in known_titles)]
-    return Message("system", BRAINSTORMING), Message("user", "\n".join(lines))
+    return Message("system", _BRAINSTORMING), Message("user", "\n".join(lines))
 
 
-def ideas_schema(wanted: IdeationInput, missing: Mapping[int, int]) -> OutputSchema:
-    """For each genre that misses ideas a list of just so many: the schema holds the model to the proportions."""
+def ideas_schema(job_input: IdeationInput, missing: Mapping[int, int]) -> OutputSchema:
+    """Return a schema with one list per incomplete genre path, of exactly the missing length.
+
+    So the provider enforces the proportions.
+    """
     lists = {
-        list_name(place): {
+        list_name(index): {
             "type": "array",
-            "description": f"ideas for {_genre(wanted, place)}",
+            "description": f"ideas for {_genre(job_input, index)}",
             "items": {"$ref": "#/$defs/Draft"},
             "minItems": count,
             "maxItems": count,
         }
-        for place, count in missing.items()
+        for index, count in missing.items()
     }
     schema = {
         "type": "object",
@@ -58,25 +61,29 @@ def ideas_schema(wanted: IdeationInput, missing: Mapping[int, int]) -> OutputSch
     return OutputSchema("ideas", schema)
 
 
-def ranking_messages(wanted: IdeationInput, ideas: Sequence[Idea]) -> tuple[Message, ...]:
+def ranking_messages(job_input: IdeationInput, ideas: Sequence[Idea]) -> tuple[Message, ...]:
+    """Return the prompt that asks for a ranking of the ideas."""
     task = "Rank all of these ideas, the best first."
-    return Message("system", EDITING), Message("user", "\n".join([*_request(wanted), task, *_listed(ideas)]))
+    return Message("system", _EDITING), Message("user", "\n".join([*_request(job_input), task, *_listed(ideas)]))
 
 
 def ranking_schema(count: int) -> OutputSchema:
+    """Return the schema of a ranking of the ideas 1 to `count`."""
     schema = strict_schema("ranking", Ranking)
     schema.schema["properties"]["ranking"] |= {"minItems": count, "maxItems": count}
     schema.schema["$defs"]["Ranked"]["properties"]["number"] = _a_number(count)
     return schema
 
 
-def groups_messages(wanted: IdeationInput, ideas: Sequence[Idea]) -> tuple[Message, ...]:
+def groups_messages(job_input: IdeationInput, ideas: Sequence[Idea]) -> tuple[Message, ...]:
+    """Return the prompt that asks for groups of the ideas."""
     fewest, most = Groups.bounds(len(ideas))
     task = f"Sort all of these ideas into {fewest} to {most} named groups; each idea belongs to one."
-    return Message("system", EDITING), Message("user", "\n".join([*_request(wanted), task, *_listed(ideas)]))
+    return Message("system", _EDITING), Message("user", "\n".join([*_request(job_input), task, *_listed(ideas)]))
 
 
 def groups_schema(count: int) -> OutputSchema:
+    """Return the schema of groups of the ideas 1 to `count`."""
     schema = strict_schema("groups", Groups)
     fewest, most = Groups.bounds(count)
     schema.schema["properties"]["groups"] |= {"minItems": fewest, "maxItems": most}
@@ -84,24 +91,24 @@ def groups_schema(count: int) -> OutputSchema:
     return schema
 
 
-def repair_messages(asked: tuple[Message, ...], answer: str, complaint: str) -> tuple[Message, ...]:
-    """The same request again, with the answer that did not fit and what is wrong with it."""
+def repair_messages(prompt: tuple[Message, ...], output: str, errors: str) -> tuple[Message, ...]:
+    """Return the prompt again, with the output that was not valid and its errors."""
     return (
-        *asked,
-        Message("assistant", answer),
-        Message("user", f"This does not fit: {complaint}\nAnswer again, with JSON that does."),
+        *prompt,
+        Message("assistant", output),
+        Message("user", f"This does not fit: {errors}\nAnswer again, with JSON that does."),
     )
 
 
-def _request(wanted: IdeationInput) -> list[str]:
-    lines = [f"Platform: {wanted.platform}"]
-    if wanted.requirements:
-        lines.append(f"Requirements: {wanted.requirements}")
+def _request(job_input: IdeationInput) -> list[str]:
+    lines = [f"Platform: {job_input.platform}"]
+    if job_input.requirements:
+        lines.append(f"Requirements: {job_input.requirements}")
     return lines
 
 
-def _genre(wanted: IdeationInput, place: int) -> str:
-    return path_name(wanted.genre_paths[place])
+def _genre(job_input: IdeationInput, index: int) -> str:
+    return path_name(job_input.genre_paths[index])
 
 
 def _listed(ideas: Sequence[Idea]) -> list[str]:

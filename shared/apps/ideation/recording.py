@@ -1,4 +1,4 @@
-"""What of a brainstorming job is kept for good: its parameters, and the ideas however far it got."""
+"""Choose what a run keeps of a brainstorming job: its parameters, and its ideas even if the job did not complete."""
 
 from __future__ import annotations
 
@@ -11,24 +11,31 @@ from shared.jobs.pipeline import RunRecording
 from shared.log.events import Item
 
 IDEAS = "ideas"
+"""The role of the ideas among a run's artefacts."""
+
 RANKING = "ranking"
+"""The role of the ranking."""
+
 GROUPS = "groups"
+"""The role of the groups."""
+
 LONGEST_TITLE = 200
+"""Characters of a run's title; a longer one is cut."""
 
 
 def title_of(job: Job) -> str:
-    """`mobile game: Puzzle, Fiction > Mystery`."""
+    """Return the title of a job's run, such as `mobile game: Puzzle, Fiction > Mystery`."""
     title = f"{job.input['platform']}: {', '.join(map(path_name, job.input['genrePaths']))}"
     return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"
 
 
 def parameters_of(job: Job) -> Mapping[str, Any]:
-    """The job's input; asked for when the job was made, unless the client says when."""
+    """Return the job's input. If it has no `requestedAt`, the time at which the job was created is used."""
     return {"requestedAt": job.created_at.isoformat(), **job.input}
 
 
 def outputs_of(_: Job, result: Mapping[str, Any] | None, items: Sequence[Item]) -> Mapping[str, Mapping[str, Any]]:
-    """A role for the ideas, and one for what was made of them."""
+    """Return the run's artefacts by role: the ideas so far, and the ranking or the groups of a completed job."""
     if result is None:
         return {IDEAS: {IDEAS: [item.data for item in items]}} if items else {}
     made = {role: {role: result[role]} for role in (RANKING, GROUPS) if result.get(role) is not None}
@@ -36,3 +43,4 @@ def outputs_of(_: Job, result: Mapping[str, Any] | None, items: Sequence[Item]) 
 
 
 RECORDING = RunRecording(title=title_of, parameters=parameters_of, outputs=outputs_of)
+"""What a run keeps of an `ideation` job."""

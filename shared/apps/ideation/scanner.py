@@ -1,4 +1,4 @@
-"""Reads a model's answer while it is being written: the objects in its lists, one by one, as they grow."""
+"""Find the objects in the lists of a JSON document while the model is still writing it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 
 LONGEST_KEY = 200
-"""Characters of a property's name, as it is written, that are kept; a longer one is nobody's."""
+"""Characters of a property's name that are kept, as it is written in JSON. No list of our schemas has a longer name."""
 
 _IN_DOCUMENT, _IN_LIST, _IN_ELEMENT = 1, 2, 3
-# Between tokens JSON allows line breaks and tabs, inside strings none of them: as spaces an element is always one line.
+# JSON allows control characters such as line breaks only between tokens. As spaces, they leave an element on one line.
 _ON_ONE_LINE = dict.fromkeys(range(32), " ")
 
 
 @dataclass(frozen=True, slots=True)
 class ElementPart:
-    """More of an element in the list of the property `key`. `ends`: it is all there.
+    """The next part of an element in the list `key`; `ends` is true for the element's last part.
 
-    `end` counts the characters of the scanned piece up to the end of this part.
+    `end` is the number of characters of the scanned text up to the end of this part.
     """
 
     key: str
@@ -28,11 +28,11 @@ class ElementPart:
 
 
 @dataclass(slots=True)
-class _Place:
-    """Where in the answer a scanner stands.
+class _Position:
+    """The scanner's position in the document.
 
-    `depth` counts the containers around it. `name` is the last string of the outermost object: where a list begins,
-    that is the list's name.
+    `depth` counts the objects and lists around it. `name` is the last string of the outermost object; when a list
+    begins, it is the list's name.
     """
 
     depth: int = 0
@@ -44,78 +44,78 @@ class _Place:
 
 
 class ElementScanner:
-    """Takes an answer in pieces of any size and gives the objects in the lists of its outermost object.
+    """Scans a JSON document in texts of any length, and finds the objects in the lists of its outermost object.
 
-    Of `{"a": [{…}, {…}], "b": [{…}]}` these are three. Everything else is passed over: text around the document,
-    properties that are not lists, items that are not objects. An element is what stands between matching braces;
-    whether that is JSON is for others to say.
+    In `{"a": [{…}, {…}], "b": [{…}]}` it finds three. It ignores everything else: text around the document, properties
+    that are not lists, and items that are not objects. An element is the text between matching braces; whether it is
+    valid JSON is not checked.
     """
 
     def __init__(self, state: str | None = None) -> None:
-        """`state`: another scanner's, to go on where that one stands."""
-        self._at = _Place(*json.loads(state)) if state else _Place()
+        """Begin a document, or continue it at the `state` of another scanner."""
+        self._position = _Position(*json.loads(state)) if state else _Position()
 
     @property
     def state(self) -> str:
-        """Where the scanner stands, in a few hundred characters at most: what it has given is not kept."""
-        return json.dumps(astuple(self._at), separators=(",", ":"))
+        """The scanner's position as text, of a few hundred characters at most. It does not contain elements."""
+        return json.dumps(astuple(self._position), separators=(",", ":"))
 
-    def scan(self, piece: str) -> Iterator[ElementPart]:
-        """What the piece holds of elements. While a part is being looked at, `state` is the one after that part."""
-        at = self._at
+    def scan(self, text: str) -> Iterator[ElementPart]:
+        """Yield the parts of elements in the next text. When a part is yielded, `state` is the position after it."""
+        position = self._position
         begin = 0
-        for place, char in enumerate(piece):
-            was_in_element = at.in_element
+        for index, char in enumerate(text):
+            was_in_element = position.in_element
             self._step(char)
-            if at.in_element and not was_in_element:
-                begin = place
-            elif was_in_element and not at.in_element:
-                yield self._part(piece, begin, place + 1, ends=True)
-        if at.in_element and piece:
-            yield self._part(piece, begin, len(piece), ends=False)
+            if position.in_element and not was_in_element:
+                begin = index
+            elif was_in_element and not position.in_element:
+                yield self._part(text, begin, index + 1, ends=True)
+        if position.in_element and text:
+            yield self._part(text, begin, len(text), ends=False)
 
-    def _part(self, piece: str, begin: int, end: int, *, ends: bool) -> ElementPart:
-        return ElementPart(self._key(), piece[begin:end].translate(_ON_ONE_LINE), ends, end)
+    def _part(self, text: str, begin: int, end: int, *, ends: bool) -> ElementPart:
+        return ElementPart(self._key(), text[begin:end].translate(_ON_ONE_LINE), ends, end)
 
     def _key(self) -> str:
         try:
-            return str(json.loads(f'"{self._at.name}"'))
+            return str(json.loads(f'"{self._position.name}"'))
         except ValueError:
-            return self._at.name
+            return self._position.name
 
     def _step(self, char: str) -> None:
-        at = self._at
-        if at.in_string:
+        position = self._position
+        if position.in_string:
             self._step_in_string(char)
         elif char == '"':
-            at.in_string = at.depth > 0
-            if at.depth == _IN_DOCUMENT:
-                at.name = ""
+            position.in_string = position.depth > 0
+            if position.depth == _IN_DOCUMENT:
+                position.name = ""
         elif char in "{[":
             self._open(char)
         elif char in "]}":
             self._close()
 
     def _step_in_string(self, char: str) -> None:
-        at = self._at
-        if char == '"' and not at.escaped:
-            at.in_string = False
+        position = self._position
+        if char == '"' and not position.escaped:
+            position.in_string = False
             return
-        at.escaped = char == "\\" and not at.escaped
-        if at.depth == _IN_DOCUMENT and len(at.name) < LONGEST_KEY:
-            at.name += char
+        position.escaped = char == "\\" and not position.escaped
+        if position.depth == _IN_DOCUMENT and len(position.name) < LONGEST_KEY:
+            position.name += char
 
     def _open(self, bracket: str) -> None:
-        at = self._at
-        if at.depth == 0 and bracket == "[":
+        position = self._position
+        if position.depth == 0 and bracket == "[":
             return
-        at.depth += 1
-        if at.depth == _IN_LIST:
-            at.in_list = bracket == "["
-        elif at.depth == _IN_ELEMENT:
-            at.in_element = at.in_list and bracket == "{"
+        position.depth += 1
+        if position.depth == _IN_LIST:
+            position.in_list = bracket == "["
+        elif position.depth == _IN_ELEMENT:
+            position.in_element = position.in_list and bracket == "{"
 
     def _close(self) -> None:
-        at = self._at
-        at.depth = max(0, at.depth - 1)
-        at.in_element = at.in_element and at.depth >= _IN_ELEMENT
+        position = self._position
+        position.depth = max(0, position.depth - 1)
+        position.in_element = position.in_element and position.depth >= _IN_ELEMENT

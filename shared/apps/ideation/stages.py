@@ -1,4 +1,4 @@
-"""The stages of the `ideation` pipeline."""
+"""Run the stages of the `ideation` pipeline."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from shared.apps.ideation.answer_reader import GENERATED, PREPARED, AnswerReader, ReadingPlace, progress_of, take_back
+from shared.apps.ideation.answer_reader import (
+    GENERATED,
+    PREPARED,
+    AnswerReader,
+    ReadPosition,
+    progress_of,
+    reset_to_stored_ideas,
+)
 from shared.apps.ideation.collection import IdeaCollection
 from shared.apps.ideation.models import Arrangement, Groups, Idea, Ideation, IdeationInput, Ranking
 from shared.apps.ideation.plan import genre_shares, planned_counts
@@ -27,31 +34,32 @@ from shared.observability.log import log
 from shared.stages.model_answers import call_model, describe_errors, model_request
 from shared.stages.stage import StageContext
 
-MOST_BARREN_ANSWERS = 3
-"""So many answers in a row without a new idea are taken to mean that there will be none."""
+MAX_CALLS_WITHOUT_IDEA = 3
+"""Model calls in a row without a new idea after which the stage fails."""
 
 ARRANGED = 99.0
-"""Progress in percent when the arrangement is there."""
+"""Progress in percent after the arrangement."""
 
 EXPECTED_CHARS_PER_IDEA = 80
-"""Length of what an arrangement usually says about one idea."""
+"""The usual length of an arrangement in characters per idea, from which its progress is estimated."""
 
 Arranged = TypeVar("Arranged", Ranking, Groups)
 
 
 class PrepareIdeas:
-    """Plans how many ideas each genre gets."""
+    """Decides how many ideas each genre gets."""
 
     name = "prepare_ideas"
 
     async def run(self, context: StageContext) -> dict[str, Any]:
-        wanted = _wanted(context)
+        """Return the planned count of each genre path, in the order of the paths."""
+        job_input = _input_of(context)
         context.output.report_progress(PREPARED)
-        return {"planned": planned_counts(wanted.genre_proportions, wanted.idea_count)}
+        return {"planned": planned_counts(job_input.genre_proportions, job_input.idea_count)}
 
 
 class GenerateIdeas:
-    """Has the model write the ideas that are missing, until none is; every idea is kept as soon as it is there."""
+    """Lets the model write the missing ideas until none is missing, and stores every idea when it is finished."""
 
     name = "generate_ideas"
 
@@ -59,47 +67,52 @@ class GenerateIdeas:
         self._model = model
 
     async def run(self, context: StageContext) -> dict[str, Any]:
-        planned = _output_before(context)["planned"]
-        ideas = IdeaCollection(_wanted(context), planned, map(Idea.model_validate, context.items.values()))
+        """Return all ideas.
+
+        Raises: InvalidModelOutput, if `MAX_CALLS_WITHOUT_IDEA` calls in a row bring no valid idea; the model faults.
+        """
+        planned = _previous_output(context)["planned"]
+        ideas = IdeaCollection(_input_of(context), planned, map(Idea.model_validate, context.items.values()))
         context.output.report_progress(progress_of(len(ideas.ideas), 0, ideas.count))
         if context.response_cursor is not None:
-            await self._go_on(context, ideas, ReadingPlace.parse(context.response_cursor))
-        barren = 0
+            await self._reattach(context, ideas, ReadPosition.parse(context.response_cursor))
+        calls_without_idea = 0
         while ideas.missing:
             before = len(ideas.ideas)
-            await self._ask(context, ideas, AnswerReader(context, ideas))
-            barren = barren + 1 if len(ideas.ideas) == before else 0
-            if barren == MOST_BARREN_ANSWERS:
+            await self._read_response(context, ideas, AnswerReader(context, ideas))
+            calls_without_idea = calls_without_idea + 1 if len(ideas.ideas) == before else 0
+            if calls_without_idea == MAX_CALLS_WITHOUT_IDEA:
                 raise InvalidModelOutput(
-                    f"the model gave {before} of {ideas.count} ideas, and {barren} times no further one that fits"
+                    f"the model wrote {before} of {ideas.count} ideas, and no further valid one in "
+                    f"{calls_without_idea} calls; resume the job to continue"
                 )
         return {"ideas": [idea.model_dump(mode="json") for idea in ideas.ideas]}
 
-    async def _go_on(self, context: StageContext, ideas: IdeaCollection, place: ReadingPlace) -> None:
-        """Read the answer that an earlier attempt has left running, as far as it is still to be had."""
+    async def _reattach(self, context: StageContext, ideas: IdeaCollection, position: ReadPosition) -> None:
+        """Read the rest of a response that an earlier attempt started. If it is gone, reset to the stored ideas."""
         try:
-            await self._ask(context, ideas, AnswerReader(context, ideas, place), resume_from=place.cursor)
+            reader = AnswerReader(context, ideas, position)
+            await self._read_response(context, ideas, reader, resume_from=position.cursor)
         except (ResponseGone, ModelTimeout) as error:
             log.info("re-attach failed", stage=self.name, reason=type(error).__name__)
-            await self._model.cancel(place.cursor)  # one that hangs would hang again
-            await take_back(
-                context, ideas, "the model's answer was lost; what it lacks is asked for again", restarted=True
-            )
+            await self._model.cancel(position.cursor)  # a response that hangs would hang the next attempt, too
+            message = "the model's output was lost; the missing ideas are requested again"
+            await reset_to_stored_ideas(context, ideas, message, restarted=True)
 
-    async def _ask(
+    async def _read_response(
         self, context: StageContext, ideas: IdeaCollection, reader: AnswerReader, *, resume_from: str | None = None
     ) -> None:
-        messages = ideas_messages(_wanted(context), ideas.missing, ideas.titles)
-        schema = ideas_schema(_wanted(context), ideas.missing)
+        messages = ideas_messages(_input_of(context), ideas.missing, ideas.titles)
+        schema = ideas_schema(_input_of(context), ideas.missing)
         request = model_request(context, messages, schema, resume_from=resume_from)
-        async with aclosing(call_model(self._model, context, request)) as answer:
-            async for piece in answer:
+        async with aclosing(call_model(self._model, context, request)) as pieces:
+            async for piece in pieces:
                 await reader.read(piece)
         await reader.end()
 
 
 class ArrangeIdeas:
-    """Has the model rank or group the ideas where that is wished for; the stream's text stays as it is."""
+    """Lets the model rank or group the ideas if the job's input asks for it. It does not change the stream's text."""
 
     name = "arrange_ideas"
 
@@ -107,80 +120,88 @@ class ArrangeIdeas:
         self._model = model
 
     async def run(self, context: StageContext) -> dict[str, Any]:
-        wanted = _wanted(context)
-        ideas = tuple(map(Idea.model_validate, _output_before(context)["ideas"]))
+        """Return the job's result.
+
+        Raises: InvalidModelOutput, if the arrangement is not valid even after a repair; the model faults.
+        """
+        job_input = _input_of(context)
+        ideas = tuple(map(Idea.model_validate, _previous_output(context)["ideas"]))
         count = len(ideas)
         ranking, groups = None, None
-        match wanted.arrangement:
+        match job_input.arrangement:
             case Arrangement.RANK:
-                asked = ranking_messages(wanted, ideas)
-                ranking = (await self._arranged(context, Ranking, count, asked, ranking_schema(count))).ranking
+                prompt = ranking_messages(job_input, ideas)
+                ranking = (await self._arrange(context, Ranking, count, prompt, ranking_schema(count))).ranking
             case Arrangement.GROUP:
-                asked = groups_messages(wanted, ideas)
-                groups = (await self._arranged(context, Groups, count, asked, groups_schema(count))).groups
+                prompt = groups_messages(job_input, ideas)
+                groups = (await self._arrange(context, Groups, count, prompt, groups_schema(count))).groups
             case Arrangement.NONE:
                 pass
         context.output.report_progress(ARRANGED)
-        shares = tuple(genre_shares(wanted, ideas))
+        shares = tuple(genre_shares(job_input, ideas))
         return Ideation(ideas=ideas, genres=shares, ranking=ranking, groups=groups).model_dump(mode="json")
 
-    async def _arranged(
-        self, context: StageContext, kind: type[Arranged], count: int, asked: tuple[Message, ...], schema: OutputSchema
+    async def _arrange(
+        self, context: StageContext, kind: type[Arranged], count: int, prompt: tuple[Message, ...], schema: OutputSchema
     ) -> Arranged:
-        """What the model answers, repaired once where it does not fit."""
-        answer = await self._first_answer(
-            context, count, model_request(context, asked, schema, resume_from=context.response_cursor)
+        """Return the arrangement that the model writes. If it is not valid, let the model repair it once."""
+        output = await self._first_output(
+            context, count, model_request(context, prompt, schema, resume_from=context.response_cursor)
         )
-        found = _read(kind, answer, count)
+        found = _parse(kind, output, count)
         if isinstance(found, str):
             log.info("arrangement to be repaired", reason=found)
-            repair = model_request(context, repair_messages(asked, answer, found), schema)
-            found = _read(kind, await self._answer(context, count, repair), count)
+            repair = model_request(context, repair_messages(prompt, output, found), schema)
+            found = _parse(kind, await self._read_output(context, count, repair), count)
         if isinstance(found, str):
-            raise InvalidModelOutput(f"the model's answer does not fit, also after repair: {found}")
+            raise InvalidModelOutput(f"the model's output is not valid, even after a repair: {found}")
         return found
 
-    async def _first_answer(self, context: StageContext, count: int, request: ModelRequest) -> str:
-        """Where an earlier attempt has left its last answer to be had, that one, from its beginning."""
+    async def _first_output(self, context: StageContext, count: int, request: ModelRequest) -> str:
+        """Return the output of the response that an earlier attempt started; if it is gone, of a new one."""
         try:
-            return await self._answer(context, count, request)
+            return await self._read_output(context, count, request)
         except (ResponseGone, ModelTimeout) as error:
             if request.resume_from is None:
                 raise
             log.info("re-attach failed", stage=self.name, reason=type(error).__name__)
             await self._model.cancel(request.resume_from)
-            return await self._answer(context, count, replace(request, resume_from=None))
+            return await self._read_output(context, count, replace(request, resume_from=None))
 
-    async def _answer(self, context: StageContext, count: int, request: ModelRequest) -> str:
-        answer = ""
-        async with aclosing(call_model(self._model, context, request)) as said:
-            async for piece in said:
+    async def _read_output(self, context: StageContext, count: int, request: ModelRequest) -> str:
+        """Call the model and return its whole output.
+
+        Only the cursor before any text is stored, so an attempt that re-attaches reads the output from its beginning.
+        """
+        output = ""
+        async with aclosing(call_model(self._model, context, request)) as pieces:
+            async for piece in pieces:
                 match piece:
                     case Started(cursor=cursor):
                         await context.output.store_cursor(cursor)
                     case TextDelta(text=text):
-                        answer += text
-                        share = min(1, len(answer) / (EXPECTED_CHARS_PER_IDEA * count))
+                        output += text
+                        share = min(1, len(output) / (EXPECTED_CHARS_PER_IDEA * count))
                         context.output.report_progress(GENERATED + (ARRANGED - GENERATED) * share)
                     case _:
                         pass
-        return answer
+        return output
 
 
-def _read(kind: type[Arranged], answer: str, count: int) -> Arranged | str:
-    """The arrangement of `count` ideas that the answer is, or what is wrong with it."""
+def _parse(kind: type[Arranged], output: str, count: int) -> Arranged | str:
+    """Return the arrangement of `count` ideas in the output; if it is not valid, return its errors as text."""
     try:
-        found = kind.model_validate_json(answer)
+        found = kind.model_validate_json(output)
     except ValidationError as error:
         return describe_errors(error)
     return found.misfit(count) or found
 
 
-def _wanted(context: StageContext) -> IdeationInput:
+def _input_of(context: StageContext) -> IdeationInput:
     assert isinstance(context.input, IdeationInput)  # noqa: S101 - the pipeline's input model
     return context.input
 
 
-def _output_before(context: StageContext) -> dict[str, Any]:
+def _previous_output(context: StageContext) -> dict[str, Any]:
     assert context.previous is not None  # noqa: S101 - not the first stage
     return context.previous.output

@@ -1,4 +1,4 @@
-"""Brainstorming on the wire: its operations, and what of a run is its own."""
+"""Define the operations and the wire models of brainstorming, and convert its runs to them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shared.web.runs import RunSummary, RunUrls, TransformDetail, latest_content
 
 
 class Operation(StrEnum):
-    """The operations of this application: one per HTTP function."""
+    """The operations of this application, one per HTTP function."""
 
     CREATE_IDEATION = "create_ideation"
     LIST_IDEATIONS = "list_ideations"
@@ -46,18 +46,18 @@ JOB_EXAMPLES: dict[str, Any] = {
         },
     },
 }
-"""Request bodies of `POST /jobs` that the OpenAPI document shows, by name."""
+"""Examples of `POST /jobs` bodies in the OpenAPI document, by name."""
 
 
 class NewIdeation(IdeationInput):
-    """A brainstorming run to be opened."""
+    """The body of `POST /ideations`: the parameters of a new brainstorming run."""
 
-    # Our own code may say `genre_paths`; a client may not.
+    # Clients send the API's names only. Other schemas also accept Python's names, such as `genre_paths`.
     model_config = ConfigDict(validate_by_name=False, defer_build=False)
 
 
 class IdeationParameters(Schema):
-    """What was asked for, as it was stored then: by the rules of that day."""
+    """The parameters of a run, as they were stored: later versions of the API may have other rules for a new run."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -73,21 +73,23 @@ class IdeationParameters(Schema):
 
 
 class RunDetail(RunSummary):
-    """A run with all there is of it: while it is running, the ideas so far."""
+    """A run with its parameters and its ideas. While the run's job is live, these are the ideas so far."""
 
     parameters: IdeationParameters
     ideas: tuple[Idea, ...]
-    genres: tuple[GenreShare, ...] = Field(description="how many ideas each genre path was to get, and has")
+    genres: tuple[GenreShare, ...] = Field(description="the planned and the found count of ideas for each genre path")
     ranking: tuple[Ranked, ...] | None
     groups: tuple[Group, ...] | None
     transform: TransformDetail | None
 
 
 def ideation_urls(request: Request) -> RunUrls:
+    """Return the builder of the URLs of brainstorming runs."""
     return RunUrls(request, StreamSettings.read().stream_url, collection="/ideations")
 
 
 def detail(view: RunView, urls: RunUrls) -> RunDetail:
+    """Return the wire model of a run with its ideas."""
     parameters = IdeationParameters.model_validate(latest_content(view.lineage, PARAMETERS))
     ideas = _ideas(view)
     return RunDetail(

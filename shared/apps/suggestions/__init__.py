@@ -1,3 +1,4 @@
-"""Feature suggestions: a described page or component in, validated suggestions out."""
+"""Suggest features for a page or component that the owner describes."""
 
 PIPELINES = ("suggestion",)
+"""The names of the application's pipelines."""

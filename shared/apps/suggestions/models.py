@@ -1,4 +1,4 @@
-"""What goes into a feature suggestion job, and what comes out."""
+"""Define the input and the result of a suggestion job."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 class FeatureType(StrEnum):
+    """The kinds of feature that a job can suggest."""
+
     ENHANCEMENT = "enhancement"
     NEW_CAPABILITY = "new-capability"
     OPTIMIZATION = "optimization"
@@ -23,6 +25,8 @@ class FeatureType(StrEnum):
 
 
 class PriorityLevel(StrEnum):
+    """How urgently the features are needed."""
+
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"
@@ -30,10 +34,10 @@ class PriorityLevel(StrEnum):
 
 
 class SuggestionInput(JobInput):
-    """What to suggest features for (row F1)."""
+    """The input of a suggestion job: what to suggest features for."""
 
     page_or_component: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
-        description="the page or component the suggestions are for"
+        description="the page or component that the suggestions are for"
     )
     feature_type: FeatureType
     priority_level: PriorityLevel
@@ -41,7 +45,7 @@ class SuggestionInput(JobInput):
 
 
 class Suggestion(Schema):
-    """One suggested feature (row F2)."""
+    """One suggested feature."""
 
     title: Title
     rationale: Prose = Field(description="why it is worth doing")

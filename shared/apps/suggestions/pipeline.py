@@ -1,4 +1,4 @@
-"""The `suggestion` pipeline; its state machine is statemachines/suggestion.asl.yaml."""
+"""Define the `suggestion` pipeline; its state machine is statemachines/suggestion.asl.yaml."""
 
 from __future__ import annotations
 
@@ -12,3 +12,4 @@ PIPELINE = Pipeline(
     stages=("generate_suggestions", "validate_suggestions"),
     run_seconds=3600,
 )
+"""From the description of a page or component to valid suggestions."""

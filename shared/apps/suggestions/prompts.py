@@ -1,4 +1,4 @@
-"""What the model is told."""
+"""Write the prompts of a suggestion job."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ SYSTEM = (
 )
 
 
-def request_messages(wanted: SuggestionInput) -> tuple[Message, ...]:
+def request_messages(job_input: SuggestionInput) -> tuple[Message, ...]:
+    """Return the prompt that asks for suggestions."""
     lines = [
-        f"Page or component: {wanted.page_or_component}",
-        f"Kind of feature: {wanted.feature_type}",
-        f"Priority: {wanted.priority_level}",
+        f"Page or component: {job_input.page_or_component}",
+        f"Kind of feature: {job_input.feature_type}",
+        f"Priority: {job_input.priority_level}",
         "Give three suggestions.",
     ]
-    if wanted.additional_context:
-        lines.append(f"Context: {wanted.additional_context}")
+    if job_input.additional_context:
+        lines.append(f"Context: {job_input.additional_context}")
     return Message("system", SYSTEM), Message("user", "\n".join(lines))
 
 
-def repair_messages(wanted: SuggestionInput, answer: str, complaint: str) -> tuple[Message, ...]:
-    """The same request again, with the answer that did not fit and what is wrong with it."""
+def repair_messages(job_input: SuggestionInput, output: str, errors: str) -> tuple[Message, ...]:
+    """Return the prompt that asks again, with the output that was not valid and its errors."""
     return (
-        *request_messages(wanted),
-        Message("assistant", answer),
-        Message("user", f"This does not fit the schema: {complaint}\nAnswer again, with JSON that does."),
+        *request_messages(job_input),
+        Message("assistant", output),
+        Message("user", f"This does not fit the schema: {errors}\nAnswer again, with JSON that does."),
     )
 
 
 def output_schema() -> OutputSchema:
+    """Return the schema that the model's output must match."""
     return strict_schema("suggestions", Suggestions)

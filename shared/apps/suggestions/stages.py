@@ -1,4 +1,4 @@
-"""The stages of the `suggestion` pipeline."""
+"""Run the stages of the `suggestion` pipeline."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from shared.stages.model_answers import describe_errors, reset_text, stream_outp
 from shared.stages.stage import StageContext
 
 EXPECTED_CHARS = 2000
-"""Length of a usual answer, which progress is measured by (row F3)."""
+"""The usual length of an output in characters, from which progress is estimated."""
 
-MOST_BEFORE_COMPLETION = 95.0
+MAX_PROGRESS = 95.0
+"""The highest progress in percent before the job is completed."""
 
 
 def progress_of(length: int) -> float:
-    """`min(95, length / 2000 · 100)`, in percent."""
-    return min(MOST_BEFORE_COMPLETION, length / EXPECTED_CHARS * 100)
+    """Return the progress in percent for an output of `length` characters: `min(95, length / 2000 · 100)`."""
+    return min(MAX_PROGRESS, length / EXPECTED_CHARS * 100)
 
 
 class GenerateSuggestions:
-    """Asks the model and streams its answer."""
+    """Lets the model write suggestions, and streams its output."""
 
     name = "generate_suggestions"
 
@@ -33,12 +34,13 @@ class GenerateSuggestions:
         self._model = model
 
     async def run(self, context: StageContext) -> dict[str, Any]:
-        await _stream_suggestions(self._model, context, request_messages(_wanted(context)))
+        """Return nothing: the output is the job's text."""
+        await _stream_suggestions(self._model, context, request_messages(_input_of(context)))
         return {}
 
 
 class ValidateSuggestions:
-    """Checks the answer against its schema; lets the model repair it once."""
+    """Checks the job's text against the schema, and lets the model repair it once."""
 
     name = "validate_suggestions"
 
@@ -46,29 +48,34 @@ class ValidateSuggestions:
         self._model = model
 
     async def run(self, context: StageContext) -> dict[str, Any]:
-        answer = context.previous.text if context.previous else ""
-        try:
-            found = Suggestions.model_validate_json(answer)
-        except ValidationError as error:
-            found = await self._repaired(context, answer, describe_errors(error))
-        context.output.report_progress(MOST_BEFORE_COMPLETION)
-        return found.model_dump(mode="json")
+        """Return the job's result.
 
-    async def _repaired(self, context: StageContext, answer: str, wrong: str) -> Suggestions:
+        Raises: InvalidModelOutput, if the text is not valid even after the repair; the model faults of the repair.
+        """
+        output = context.previous.text if context.previous else ""
+        try:
+            suggestions = Suggestions.model_validate_json(output)
+        except ValidationError as error:
+            suggestions = await self._repair(context, output, describe_errors(error))
+        context.output.report_progress(MAX_PROGRESS)
+        return suggestions.model_dump(mode="json")
+
+    async def _repair(self, context: StageContext, output: str, errors: str) -> Suggestions:
+        # With a cursor, an earlier attempt has reset the text already, and this one re-attaches to its repair.
         if context.response_cursor is None:
-            await reset_text(context, "REPAIR", "the answer did not fit its schema and is being repaired")
-        repaired = await _stream_suggestions(self._model, context, repair_messages(_wanted(context), answer, wrong))
+            await reset_text(context, "REPAIR", "the model's output is not valid and is being repaired")
+        repair = await _stream_suggestions(self._model, context, repair_messages(_input_of(context), output, errors))
         try:
             return Suggestions.model_validate_json(context.output.text)
         except ValidationError as error:
-            reason = "it was cut off at its output limit" if repaired.truncated else describe_errors(error)
-            raise InvalidModelOutput(f"the model's answer does not fit, also after repair: {reason}") from None
+            reason = "it was cut off at the output limit" if repair.truncated else describe_errors(error)
+            raise InvalidModelOutput(f"the model's output is not valid, even after a repair: {reason}") from None
 
 
 async def _stream_suggestions(model: ChatModel, context: StageContext, messages: tuple[Message, ...]) -> Finished:
     return await stream_output(model, context, messages, output_schema(), progress_of=progress_of)
 
 
-def _wanted(context: StageContext) -> SuggestionInput:
+def _input_of(context: StageContext) -> SuggestionInput:
     assert isinstance(context.input, SuggestionInput)  # noqa: S101 - the pipeline's input model
     return context.input

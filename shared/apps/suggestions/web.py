@@ -1,4 +1,4 @@
-"""Feature suggestions on the wire: they have no operations besides the jobs API's."""
+"""Give the OpenAPI document examples of suggestion jobs; the application has no operations besides the jobs API."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ JOB_EXAMPLES: dict[str, Any] = {
         },
     },
 }
-"""Request bodies of `POST /jobs` that the OpenAPI document shows, by name."""
+"""Examples of `POST /jobs` bodies in the OpenAPI document, by name."""

@@ -50,13 +50,13 @@ def test_a_repeat_with_the_same_key_answers_the_same_run(user: ApiUser) -> None:
         (
             {"genreProportions": [100]},
             {
-                "genreProportions": "must have one entry per genre path: there are 2 paths and 1 proportion; "
+                "genreProportions": "must have one entry per genre path; there are 2 paths and 1 proportion; "
                 "`Fiction > Mystery > Cozy` has none"
             },
         ),
         (
             {"genrePaths": [["Puzzle"], [" puzzle "]]},
-            {"genrePaths": "must not have a path twice: there are two of `puzzle`"},
+            {"genrePaths": "must contain each path once; `puzzle` is repeated"},
         ),
         (
             {"agentId": "agt_unknown"},

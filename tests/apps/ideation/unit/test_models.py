@@ -14,7 +14,7 @@ INPUT: dict[str, Any] = {
     "genrePaths": [["Fiction", "Mystery"], ["Sport"], ["Music"]],
     "genreProportions": [50, 30, 20],
 }
-ONE_EACH = "must have one entry per genre path: there are "
+ONE_EACH = "must have one entry per genre path; there are "
 TOO_LONG = "String should have at most {} characters"
 
 
@@ -37,7 +37,7 @@ TOO_LONG = "String should have at most {} characters"
         (
             {"genrePaths": [["A", "b"], ["a", "B "], ["A"]]},
             "genrePaths",
-            "must not have a path twice: there are two of `a > B`",
+            "must contain each path once; `a > B` is repeated",
         ),
         (
             {"genreProportions": [50, 50]},

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.apps.ideation.answer_reader import ReadingPlace
+from shared.apps.ideation.answer_reader import ReadPosition
 from shared.errors import ErrorCode, JobEnded, ModelDisconnected, ModelTimeout, StorageUnavailable
 from shared.jobs.job import JobStatus
 from shared.jobs.store import JobGuard
@@ -72,8 +72,8 @@ def test_an_attempt_that_dies_as_an_idea_ends_in_the_middle_of_a_delta_leaves_a_
         desk.generate()
     tail = desk.core.log.tail(desk.job.id)
     assert tail.cursor is not None
-    place = ReadingPlace.parse(tail.cursor)
-    assert int(place.cursor) + place.ahead == FIRST_ENDS + beyond
+    position = ReadPosition.parse(tail.cursor)
+    assert int(position.cursor) + position.offset == FIRST_ENDS + beyond
     assert desk.kept == ["M1"]
     desk.generate(retry=1)
     assert desk.model.responses == 1

@@ -169,7 +169,7 @@ class TestLeavingOut:
             (draft("M2", logline="x" * 401), "logline: String should have at most 400 characters"),
             (draft("M2", mood="dark"), "output: Extra inputs are not permitted"),
             ({"title": "M2"}, "logline: Field required; description: Field required"),
-            (draft(" m1 "), "title: there is an idea with this title already"),
+            (draft(" m1 "), "title: another idea has this title already"),
         ],
     )
     def test_an_idea_that_does_not_fit_is_taken_out_and_asked_for_again(
@@ -178,7 +178,7 @@ class TestLeavingOut:
         desk = self.generated(answer(g1=[draft("M1")], g2=[element]), answer(g2=[draft("S1")]))
         (reset,) = desk.resets
         assert (reset.reason, reset.text) == ("REPAIR", json.dumps(draft("M1")) + "\n")
-        assert reset.message == f"an idea did not fit and is left out: {why}"
+        assert reset.message == f"an idea is not valid and is dropped: {why}"
         assert reset.progress == 47.5
         assert wanted_of(desk.model.requests[1]) == {"g2": 1}
         assert desk.lines == desk.kept == ["M1", "S1"]
@@ -207,7 +207,7 @@ class TestLeavingOut:
 
     def test_three_answers_in_a_row_without_a_new_idea_fail_the_job(self) -> None:
         desk = Desk(ScriptedModel(answer(g1=drafts("M", 5)), "nothing", answer(g2=[draft("M1")]), "{}", TEN))
-        with pytest.raises(InvalidModelOutput, match="gave 5 of 10 ideas, and 3 times no further one that fits"):
+        with pytest.raises(InvalidModelOutput, match="wrote 5 of 10 ideas, and no further valid one in 3 calls"):
             desk.generate()
         assert len(desk.model.requests) == 4
         assert desk.kept == ["M1", "M2", "M3", "M4", "M5"]
@@ -308,7 +308,7 @@ class TestArranging:
 
     def test_an_arrangement_that_does_not_fit_after_repair_fails_the_job_and_the_ideas_stay(self) -> None:
         desk = arranging("rank", "nonsense", "nonsense again")
-        with pytest.raises(InvalidModelOutput, match="also after repair: output: Invalid JSON"):
+        with pytest.raises(InvalidModelOutput, match="even after a repair: output: Invalid JSON"):
             desk.arrange()
         assert len(desk.model.requests) == 3
         assert desk.lines == desk.kept == ["M1", "M2", "S1"]

@@ -131,7 +131,7 @@ class TestValidating:
     def test_an_answer_that_is_cut_off_again_says_that_it_was(self) -> None:
         desk = Desk(answer()[:-20], answer()[:-20], truncated=True)
         desk.generate()
-        with pytest.raises(InvalidModelOutput, match="cut off at its output limit"):
+        with pytest.raises(InvalidModelOutput, match="cut off at the output limit"):
             desk.validate()
 
     def test_a_truncated_answer_is_repaired_like_any_other_that_does_not_fit(self) -> None:
