@@ -21,7 +21,7 @@ AT_ONCE = "token_ms=0, first_token_ms=0"
 """Script of a model that loses no time."""
 
 
-def wait_until(condition: Callable[[], T], *, timeout: float = 15) -> T:
+def wait_until(condition: Callable[[], T], *, timeout: float = 60) -> T:
     """What `condition` answers once that is true; AssertionError when it is not within `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
@@ -135,7 +135,7 @@ class ApiUser:
     def cancel(self, job_id: str) -> httpx.Response:
         return self.api.post(f"/jobs/{job_id}/cancel")
 
-    def ended(self, job_id: str, *, timeout: float = 25) -> dict[str, Any]:
+    def ended(self, job_id: str, *, timeout: float = 120) -> dict[str, Any]:
         """The job, once it has ended."""
 
         def found() -> dict[str, Any] | None:

@@ -47,7 +47,7 @@ class ModelControl:
         records: list[dict[str, Any]] = self._http.get("/_requests").raise_for_status().json()["requests"]
         return records
 
-    def wait_for_request(self, fits: Callable[[dict[str, Any]], bool], *, timeout: float = 5) -> dict[str, Any]:
+    def wait_for_request(self, fits: Callable[[dict[str, Any]], bool], *, timeout: float = 60) -> dict[str, Any]:
         """The first request that fits, waited for at most `timeout` seconds. Raises TimeoutError."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:

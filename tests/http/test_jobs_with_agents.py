@@ -13,7 +13,7 @@ from local.model.control import ModelControl
 from tests.api_user import AT_ONCE, ApiUser, broken_rules, data_of
 
 INSTRUCTIONS = "Write like {a sailor},\nnever more than a line."
-BREAKS_ONCE_AND_LATE = "first_token_ms=1500, disconnect_after=3, token_ms=0, times=1"
+BREAKS_ONCE_AND_LATE = "first_token_ms=3000, disconnect_after=3, token_ms=0, times=1"
 """Time enough to change the agent while its first request is under way."""
 
 

@@ -160,6 +160,6 @@ def test_it_runs_as_a_program_that_stops_on_request() -> None:
             assert httpx.post(f"{url}/chat/completions", json=HELLO, headers={"authorization": "Bearer x"}).is_success
         finally:
             process.send_signal(signal.SIGINT)
-            _, complaints = process.communicate(timeout=10)
+            _, complaints = process.communicate(timeout=60)
     assert process.returncode == 0
     assert complaints == ""

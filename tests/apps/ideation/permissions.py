@@ -54,7 +54,7 @@ def _large_run(world: World, agent_id: str) -> str:
     world.says(requirements, token_ms=0)
     world.says(requirements, status=429)
     created = data_of(_create(world, requirements=requirements, agentId=agent_id, arrangement="rank"), 202)
-    assert world.user.ended(created["jobId"], timeout=60)["status"] == "completed"
+    assert world.user.ended(created["jobId"])["status"] == "completed"
     run_id = str(created["runId"])
     assert get_run(world.user, run_id)["status"] == "completed"
     world.get(f"/ideations/{run_id}/lineage")
@@ -71,7 +71,7 @@ def _running_run(world: World) -> tuple[str, str]:
     created = data_of(_create(world, requirements=requirements), 202)
     job_id = str(created["jobId"])
     # The last one's end is in the token that does not come.
-    wait_until(lambda: len(world.user.job(job_id)["items"]) == MOST - 1, timeout=60)
+    wait_until(lambda: len(world.user.job(job_id)["items"]) == MOST - 1)
     return str(created["runId"]), job_id
 
 
@@ -89,7 +89,7 @@ def _failed_run(world: World) -> None:
     world.says(requirements, text=_output_over_100_kb(MOST))
     world.says(requirements, content_filter=True)
     created = data_of(_create(world, requirements=requirements), 202)
-    assert world.user.ended(created["jobId"], timeout=60)["status"] == "failed"
+    assert world.user.ended(created["jobId"])["status"] == "failed"
 
 
 def _swept_run(world: World) -> None:

@@ -28,5 +28,5 @@ def test_a_killed_stage_goes_on_with_the_answer_that_is_running() -> None:
         hanging = user.new_job("hang_after=3, first_token_ms=0, token_ms=0")
         wait_until(lambda: user.job(hanging)["text"])
         assert user.cancel(hanging).status_code == 200
-        wait_until(lambda: model.requests()[-1]["ended"] == "cancelled", timeout=5)
+        wait_until(lambda: model.requests()[-1]["ended"] == "cancelled")
         user.close()
