@@ -53,7 +53,7 @@ DESCRIPTIONS = {
     401: "The request has no valid token or ticket. Get a new one.",
     403: "The job, run or agent belongs to another user.",
     404: "The job, run or agent was not found, has expired or was deleted.",
-    409: "The request conflicts with the current state, or the first with its `Idempotency-Key` is not done yet.",
+    409: "The request conflicts with the current state, or repeats a request that is still being processed.",
     413: "The body is larger than 64 KiB.",
     415: "The body is not sent as JSON. Send it with `Content-Type: application/json`.",
     422: "A field is not valid. `error.details.fields` names each such field and its rule.",

@@ -59,7 +59,7 @@ def _applications_by_pipeline() -> Iterator[tuple[str, str]]:
 def _pipeline(application: str, name: str) -> Pipeline:
     """Return the pipeline.
 
-    Raises: LookupError, if the application declares the pipeline but does not define it in its `pipeline.py`.
+    Raises LookupError if the application declares the pipeline but does not define it in its `pipeline.py`.
     """
     module = application_module(application, "pipeline")
     found = [each for each in vars(module).values() if isinstance(each, Pipeline) and each.name == name]

@@ -92,14 +92,18 @@ class ChatModel(Protocol):
         Closing the iterator ends the call. A response without cursors then ends at the provider, too. A response with
         cursors continues there and is billed, so either re-attach to it or `cancel` it.
 
-        Raises: ModelRateLimited, ModelTimeout, ModelUnavailable, ModelDisconnected, ModelRefused, ModelRejectedRequest;
-        ResponseGone, if the request has a `resume_from`. Nothing else.
+        Raises:
+            ModelRateLimited, ModelTimeout, ModelUnavailable, ModelDisconnected: a retry may succeed.
+            ModelRefused, ModelRejectedRequest: a retry would fail, too.
+            ResponseGone: the response at the request's `resume_from` cannot be read any further.
         """
         ...
 
     async def cancel(self, cursor: str) -> None:
         """End the response of `cursor` at the provider. Do nothing if the response has ended or is unknown.
 
-        Raises: the transient model faults, if the provider does not respond; ModelRejectedRequest.
+        Raises:
+            ModelRateLimited, ModelTimeout, ModelUnavailable, ModelDisconnected: a retry may succeed.
+            ModelRejectedRequest: a retry would fail, too.
         """
         ...

@@ -25,7 +25,7 @@ class ModelPrice:
 def parse_model_prices(text: str) -> dict[str, ModelPrice]:
     """Parse `{"<model>": {"input": <USD per million tokens>, "output": …}}`; return no prices if the text is blank.
 
-    Raises: ValueError, which names the model and the field that is not valid.
+    Raises ValueError, which names the model and the field that is not valid.
     """
     if not text.strip():
         return {}

@@ -1,1 +1,1 @@
-"""Adapters to DynamoDB, S3, Step Functions and Secrets Manager: the only code that knows boto3."""
+"""Implement the ports on DynamoDB, S3, Step Functions and Secrets Manager; no other package imports boto3."""

@@ -1,4 +1,4 @@
-"""Agents in DynamoDB: one item for the latest version, which moves, and one for each version, which never does."""
+"""Store agents in DynamoDB: one item for the latest version, which is replaced, and one item for each version."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from shared.clock import Clock
 from shared.storage import keys
 from shared.storage.attributes import Item, from_item, to_attribute, to_item
 from shared.storage.items import query_items, read_item
-from shared.storage.owner_index import Owned
-from shared.storage.transactions import ConditionsRefused, write_together
+from shared.storage.owner_index import OwnerIndex
+from shared.storage.transactions import ConditionsRefused, write_transaction
 
-OWN_ATTRIBUTES = ("PK", "SK", "ownerSort")
-EXPIRED_TOGETHER = 50
-"""Versions in one transaction: of the largest, these are 1.6 MB of the 4 MB that fit."""
+KEY_ATTRIBUTES = ("PK", "SK", "ownerSort")
+"""Attributes of an item that are not fields of an agent."""
+
+EXPIRY_BATCH = 50
+"""Versions in one transaction. Versions of the largest size are 1.6 MB then; DynamoDB accepts 4 MB."""
 
 
 class DynamoAgentStore:
-    """The AgentStore on a DynamoDB table."""
+    """The AgentStore on a DynamoDB table; the port describes the methods."""
 
     def __init__(self, table: str, *, clock: Clock) -> None:
         self._table = table
-        self._owned = Owned(table, "agt_", AGENT_ID, keys.agent, _in_use)
+        self._index = OwnerIndex(table, "agt_", AGENT_ID, keys.agent, _visible)
         self._clock = clock
 
     def put_new(self, agent: Agent, *, limit: int) -> None:
-        head = {**_head(agent), "ownerSort": agent.id}
-        counted = {
+        latest = {**_latest(agent), "ownerSort": agent.id}
+        count = {
             "TableName": self._table,
             "Key": to_item(keys.agent_count(agent.owner)),
             "UpdateExpression": "ADD #count :one",
@@ -39,11 +41,13 @@ class DynamoAgentStore:
             "ExpressionAttributeValues": {":one": to_attribute(1), ":limit": to_attribute(limit)},
         }
         try:
-            write_together([self._put(head, "attribute_not_exists(PK)"), {"Update": counted}, self._put_version(agent)])
+            write_transaction(
+                [self._put(latest, "attribute_not_exists(PK)"), {"Update": count}, self._put_version(agent)]
+            )
         except ConditionsRefused as refused:
             if 0 not in refused.existing:
                 raise AgentLimitReached from None
-            self._expect_repetition(refused, agent)
+            self._check_own_write(refused, agent)
 
     def get(self, agent_id: str) -> Agent | None:
         return self._read(keys.agent(agent_id))
@@ -52,45 +56,45 @@ class DynamoAgentStore:
         return self._read(keys.agent_version(agent_id, version))
 
     def replace(self, agent: Agent) -> None:
-        head = {**_head(agent), "ownerSort": agent.id}
+        latest = {**_latest(agent), "ownerSort": agent.id}
         condition = "#version = :before AND attribute_not_exists(expiresAt)"
         put = self._put(
-            head,
+            latest,
             condition,
             ExpressionAttributeNames={"#version": "version"},
             ExpressionAttributeValues={":before": to_attribute(agent.version - 1)},
         )
         try:
-            write_together([put, self._put_version(agent)])
+            write_transaction([put, self._put_version(agent)])
         except ConditionsRefused as refused:
-            self._expect_repetition(refused, agent)
+            self._check_own_write(refused, agent)
 
     def remove(self, agent: Agent, *, expires_at: int) -> None:
-        deleted = {
+        deletion = {
             "TableName": self._table,
             "Key": to_item(keys.agent(agent.id)),
             "UpdateExpression": "SET expiresAt = :expiresAt REMOVE ownerSort",
             "ConditionExpression": "attribute_exists(PK) AND attribute_not_exists(expiresAt)",
             "ExpressionAttributeValues": {":expiresAt": to_attribute(expires_at)},
         }
-        counted = {
+        count = {
             "TableName": self._table,
             "Key": to_item(keys.agent_count(agent.owner)),
             "UpdateExpression": "ADD #count :less",
             "ExpressionAttributeNames": {"#count": "count"},
             "ExpressionAttributeValues": {":less": to_attribute(-1)},
         }
-        # Refused: it is deleted already, maybe by a call that got no further than that.
+        # If the condition is refused, an earlier call deleted the agent, but may have failed before the next step.
         with contextlib.suppress(ConditionsRefused):
-            write_together([{"Update": deleted}, {"Update": counted}])
-        # From here on no version can be added.
+            write_transaction([{"Update": deletion}, {"Update": count}])
+        # No version can be added to a deleted agent, so the query below finds all of them.
         self._expire_versions(agent.id, expires_at)
 
     def list_owned(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
-        return AgentPage(*self._owned.page(owner, matches=lambda _: True, limit=limit, cursor=cursor))
+        return AgentPage(*self._index.page(owner, matches=lambda _: True, limit=limit, cursor=cursor))
 
     def _read(self, key: Mapping[str, str]) -> Agent | None:
-        """DynamoDB deletes expired items some time later; nobody sees them from the moment they expire."""
+        """Return the agent; None if it has expired, because DynamoDB deletes expired items only some time later."""
         item = read_item(self._table, key)
         agent = _agent(item) if item is not None else None
         if agent is None or (agent.expires_at is not None and agent.expires_at <= self._clock().timestamp()):
@@ -112,15 +116,18 @@ class DynamoAgentStore:
         item = {**keys.agent_version(agent.id, agent.version), **_attributes(agent)}
         return {"Put": {"TableName": self._table, "Item": to_item(item)}}
 
-    def _expect_repetition(self, refused: ConditionsRefused, agent: Agent) -> None:
-        """A write whose answer was lost is repeated, and finds itself. Raises AgentChanged when it finds another."""
-        standing = refused.existing.get(0)
-        if not standing or _agent(standing) != agent:
+    def _check_own_write(self, refused: ConditionsRefused, agent: Agent) -> None:
+        """Do nothing if the stored agent is the one that we write: botocore retries a write whose response was lost.
+
+        Raises AgentChanged if another agent or version is stored.
+        """
+        stored = refused.existing.get(0)
+        if not stored or _agent(stored) != agent:
             raise AgentChanged from None
 
     def _expire_versions(self, agent_id: str, expires_at: int) -> None:
         batch: list[Mapping[str, Any]] = []
-        for key in self._lasting_versions(agent_id):
+        for key in self._versions_without_expiry(agent_id):
             expiry = {
                 "TableName": self._table,
                 "Key": key,
@@ -128,14 +135,14 @@ class DynamoAgentStore:
                 "ExpressionAttributeValues": {":expiresAt": to_attribute(expires_at)},
             }
             batch.append({"Update": expiry})
-            if len(batch) == EXPIRED_TOGETHER:
-                write_together(batch)
+            if len(batch) == EXPIRY_BATCH:
+                write_transaction(batch)
                 batch = []
         if batch:
-            write_together(batch)
+            write_transaction(batch)
 
-    def _lasting_versions(self, agent_id: str) -> Iterator[Item]:
-        """The keys of its versions that have no end yet."""
+    def _versions_without_expiry(self, agent_id: str) -> Iterator[Item]:
+        """Return the keys of the agent's versions that have no `expiresAt`."""
         return query_items(
             self._table,
             "PK = :partition AND begins_with(SK, :versions)",
@@ -146,7 +153,7 @@ class DynamoAgentStore:
         )
 
 
-def _head(agent: Agent) -> dict[str, Any]:
+def _latest(agent: Agent) -> dict[str, Any]:
     return {**keys.agent(agent.id), **_attributes(agent)}
 
 
@@ -155,10 +162,10 @@ def _attributes(agent: Agent) -> dict[str, Any]:
 
 
 def _agent(item: Mapping[str, Any]) -> Agent:
-    values = {name: value for name, value in from_item(item).items() if name not in OWN_ATTRIBUTES}
+    values = {name: value for name, value in from_item(item).items() if name not in KEY_ATTRIBUTES}
     return Agent.model_validate(values)
 
 
-def _in_use(item: Mapping[str, Any]) -> Agent | None:
+def _visible(item: Mapping[str, Any]) -> Agent | None:
     agent = _agent(item)
     return None if agent.deleted else agent

@@ -1,4 +1,4 @@
-"""Between models and DynamoDB attribute values."""
+"""Convert JSON-like values to DynamoDB's attribute values, and back."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from decimal import Decimal
 from typing import Any
 
 Item = dict[str, Any]
+"""A DynamoDB item: attribute values by name."""
 
 SMALLEST = 1e-130
-"""DynamoDB takes no number nearer to zero, other than zero.
+"""The smallest positive number that DynamoDB accepts.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 """
 
 
 def to_attribute(value: Any) -> dict[str, Any]:
-    """One JSON-like value as an attribute value; None is stored as NULL."""
+    """Return the attribute value of a JSON-like value; None becomes NULL. Raises TypeError for other types."""
     match value:
         case None:
             return {"NULL": True}
@@ -38,12 +39,12 @@ def _number(value: float | Decimal) -> str:
 
 
 def to_item(values: Mapping[str, Any]) -> Item:
-    """A whole item; None values are left out."""
+    """Return the item of these values, without those that are None."""
     return {key: to_attribute(value) for key, value in values.items() if value is not None}
 
 
 def from_attribute(attribute: Mapping[str, Any]) -> Any:
-    """The JSON-like value of an attribute: numbers come back as int where they are whole, else float."""
+    """Return the JSON-like value of an attribute value. A number becomes an int if it is whole, otherwise a float."""
     ((kind, value),) = attribute.items()
     match kind:
         case "S" | "BOOL":
@@ -62,4 +63,5 @@ def from_attribute(attribute: Mapping[str, Any]) -> Any:
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON-like values of an item."""
     return {key: from_attribute(value) for key, value in item.items()}

@@ -1,4 +1,4 @@
-"""Checkpoints in DynamoDB: one item per attempt that finished a stage."""
+"""Store checkpoints in DynamoDB: one item per attempt that finished a stage."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from shared.storage.items import read_item
 from shared.storage.large_texts import LargeTexts
 
 KEPT = timedelta(days=2)
+"""The time after which DynamoDB may delete a checkpoint: a job runs for at most a day and is kept for at most a day."""
 
 
 class DynamoCheckpointStore:
-    """The CheckpointStore on a DynamoDB table, with outputs over the inline size in S3."""
+    """The CheckpointStore on a DynamoDB table, with large outputs in S3; the port describes the methods."""
 
-    def __init__(self, table: str, artefacts: LargeTexts, *, clock: Clock) -> None:
+    def __init__(self, table: str, large_texts: LargeTexts, *, clock: Clock) -> None:
         self._table = table
-        self._artefacts = artefacts
+        self._large_texts = large_texts
         self._clock = clock
 
     def put(self, job: Job, stage: str, fence: str, output: StageOutput) -> None:
-        stored = self._artefacts.keep(job.id, f"checkpoint-{stage}-{fence}", output.model_dump_json())
+        stored = self._large_texts.keep(job.id, f"checkpoint-{stage}-{fence}", output.model_dump_json())
         expires_at = int((self._clock() + KEPT).timestamp())
         with storage_faults():
             dynamodb().put_item(
@@ -37,7 +38,7 @@ class DynamoCheckpointStore:
         item = read_item(self._table, _key(job_id, stage, ref.fence))
         if item is None:
             raise KeyError(f"{job_id} has no checkpoint {ref.fence} of {stage}")
-        return StageOutput.model_validate_json(self._artefacts.resolve(item["output"]["S"]))
+        return StageOutput.model_validate_json(self._large_texts.resolve(item["output"]["S"]))
 
 
 def _key(job_id: str, stage: str, fence: str) -> dict[str, str]:

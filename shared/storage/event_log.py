@@ -1,4 +1,4 @@
-"""The event log in DynamoDB: one item per append, `JOB#<id> / EVT#<first seq>`, and one snapshot item."""
+"""Store event logs in DynamoDB: one item per batch, `JOB#<id> / EVT#<first seq>`, and one snapshot item per log."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from shared.storage.items import query_items, read_item
 from shared.storage.large_texts import LargeTexts
 
 KEPT = timedelta(days=2)
-"""When DynamoDB may delete an event. Whether it is shown is decided by its job; this only has to be later."""
+"""The time after which DynamoDB may delete an event: a job runs for at most a day and is kept for at most a day."""
 
 
 ITEMS: TypeAdapter[tuple[Item, ...]] = adapter_of(tuple[Item, ...])
+"""Reads and writes the items of a snapshot."""
 
 
 class StoredBatch(Schema):
-    """The item of one append; `at` is in Unix milliseconds, `events` a JSON list."""
+    """The DynamoDB item of one batch; `at` is in Unix milliseconds, `events` is a JSON list."""
 
     seq: int
     events: str
@@ -39,7 +40,7 @@ class StoredBatch(Schema):
 
 
 class StoredSnapshot(Schema):
-    """The snapshot item; `text`, and `items` as a JSON list, are themselves or references (see `artefacts`)."""
+    """The DynamoDB item of a snapshot; `text` and `items`, a JSON list, are stored as LargeTexts returns them."""
 
     seq: int
     text: str
@@ -51,11 +52,11 @@ class StoredSnapshot(Schema):
 
 
 class DynamoEventLog:
-    """The EventLog on a DynamoDB table."""
+    """The EventLog on a DynamoDB table; the port describes the methods."""
 
-    def __init__(self, table: str, artefacts: LargeTexts, *, clock: Clock) -> None:
+    def __init__(self, table: str, large_texts: LargeTexts, *, clock: Clock) -> None:
         self._table = table
-        self._artefacts = artefacts
+        self._large_texts = large_texts
         self._clock = clock
 
     def append(self, job_id: str, batch: Batch) -> None:
@@ -71,21 +72,22 @@ class DynamoEventLog:
         item = to_item({**_key(job_id, keys.event(batch.first)), **stored.model_dump()})
 
         try:
-            with refused_condition(_Existing):
+            with refused_condition(_ItemExists):
                 dynamodb().put_item(
                     TableName=self._table,
                     Item=item,
                     ConditionExpression="attribute_not_exists(PK)",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
-        except _Existing as existing:
-            # A write whose answer was lost is repeated by botocore and finds itself.
-            if existing.item and (existing.item["fence"], existing.item["events"]) == (item["fence"], item["events"]):
+        except _ItemExists as exists:
+            # botocore retries a write whose response was lost. If the stored item has the same fence and events, the
+            # first try succeeded.
+            if exists.item and (exists.item["fence"], exists.item["events"]) == (item["fence"], item["events"]):
                 return
-            raise SequenceTaken from existing
+            raise SequenceTaken from exists
 
     def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
-        # The item that holds the next event may begin up to a batch's length before it.
+        # The batch that contains the next event may begin up to MAX_BATCH - 1 events before it.
         begin = keys.event(max(1, after + 2 - MAX_BATCH))
         return [
             entry
@@ -113,34 +115,35 @@ class DynamoEventLog:
         if item is None:
             return None
         stored = StoredSnapshot.model_validate(_own(item))
-        text = self._artefacts.resolve(stored.text)
-        items = ITEMS.validate_json(self._artefacts.resolve(stored.items)) if stored.items else ()
+        text = self._large_texts.resolve(stored.text)
+        items = ITEMS.validate_json(self._large_texts.resolve(stored.items)) if stored.items else ()
         return LogSnapshot(stored.seq, text, stored.stage, stored.progress, stored.log_bytes, items)
 
     def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
         items = ITEMS.dump_json(snapshot.items).decode()
         stored = StoredSnapshot(
             seq=snapshot.seq,
-            text=self._artefacts.keep(job_id, f"snapshot-{snapshot.seq}", snapshot.text),
-            items=self._artefacts.keep(job_id, f"snapshot-{snapshot.seq}-items", items) if snapshot.items else None,
+            text=self._large_texts.keep(job_id, f"snapshot-{snapshot.seq}", snapshot.text),
+            items=self._large_texts.keep(job_id, f"snapshot-{snapshot.seq}-items", items) if snapshot.items else None,
             stage=snapshot.stage,
             progress=snapshot.progress,
             log_bytes=snapshot.log_bytes,
             expires_at=self._expiry(),
         )
         try:
-            with refused_condition(_Existing):
+            with refused_condition(_ItemExists):
                 dynamodb().put_item(
                     TableName=self._table,
                     Item=to_item({**_key(job_id, keys.SNAPSHOT), **stored.model_dump()}),
                     ConditionExpression="attribute_not_exists(PK) OR seq < :seq",
                     ExpressionAttributeValues={":seq": {"N": str(snapshot.seq)}},
                 )
-        except _Existing:
+        except _ItemExists:
             return
-        self._drop(job_id, snapshot.seq)
+        self._delete_covered(job_id, snapshot.seq)
 
-    def _drop(self, job_id: str, up_to: int) -> None:
+    def _delete_covered(self, job_id: str, up_to: int) -> None:
+        """Delete the batches that the snapshot covers, except the two kinds that `EventLog.compact` keeps."""
         older = list(self._query(job_id, keys.event(0), consistent=True))[:-1]
         first_of_fence = {item["fence"]["S"]: item["SK"]["S"] for item in reversed(older)}
         covered = [
@@ -157,23 +160,23 @@ class DynamoEventLog:
     def _query(
         self, job_id: str, begin: str, *, consistent: bool, newest_first: bool = False
     ) -> Iterator[Mapping[str, Any]]:
-        only_one: dict[str, Any] = {"Limit": 1} if newest_first else {}
+        limit: dict[str, Any] = {"Limit": 1} if newest_first else {}
         return query_items(
             self._table,
             "PK = :pk AND SK BETWEEN :begin AND :end",
             {":pk": keys.job_partition(job_id), ":begin": begin, ":end": keys.event(9_999_999_999)},
             ConsistentRead=consistent,
             ScanIndexForward=not newest_first,
-            **only_one,
+            **limit,
         )
 
     def _expiry(self) -> int:
         return int((self._clock() + KEPT).timestamp())
 
 
-class _Existing(Exception):
+class _ItemExists(Exception):
     def __init__(self, item: Mapping[str, Any] | None) -> None:
-        super().__init__("exists")
+        super().__init__("the item exists")
         self.item = item
 
 
@@ -193,7 +196,7 @@ def _entries(item: Mapping[str, Any]) -> list[LogEntry]:
     stored = _batch(item)
     at = _time(stored.at)
     events = STORED_EVENTS.validate_json(stored.events)
-    return [LogEntry(stored.seq + place, stored.seq, at, event) for place, event in enumerate(events)]
+    return [LogEntry(stored.seq + index, stored.seq, at, event) for index, event in enumerate(events)]
 
 
 def _time(milliseconds: int) -> datetime:

@@ -1,4 +1,4 @@
-"""Executions on AWS Step Functions."""
+"""Start and stop executions in AWS Step Functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from shared.storage.aws import stepfunctions, storage_faults
 
 
 class StepFunctionsExecutions:
-    """Executions by naming convention: state machine `<prefix><pipeline>`, execution named after the job."""
+    """The Executions on Step Functions; the port describes the methods.
+
+    The state machine of a pipeline is `<prefix><pipeline>`, and an execution is named by `execution_name`.
+    """
 
     def __init__(self, state_machine_arn_prefix: str) -> None:
         self._prefix = state_machine_arn_prefix
@@ -36,8 +39,8 @@ class StepFunctionsExecutions:
     def start(self, job: Job) -> None:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see storage/aws.py
 
-        place = tracing.header_for(job.trace_id)
-        trace = {} if place is None else {"traceHeader": str(place)}
+        header = tracing.header_for(job.trace_id)
+        trace = {} if header is None else {"traceHeader": str(header)}
         try:
             stepfunctions().start_execution(
                 stateMachineArn=self._prefix + job.pipeline,
@@ -58,7 +61,7 @@ class StepFunctionsExecutions:
                 executionArn=str(job.execution_arn), error="JobCancelled", cause="cancelled by its owner"
             )
         except (BotoCoreError, ClientError) as error:
-            # The log has stopped the stages already; an execution left to itself ends by itself.
+            # Not an error: the attempt can no longer append to the log, so the execution ends by itself.
             log.warning("execution not stopped", job_id=job.id, reason=_code(error) or type(error).__name__)
 
 

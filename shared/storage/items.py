@@ -1,4 +1,4 @@
-"""Reads of a table: one item by its key, or all that a query finds."""
+"""Read a table: one item by its key, or all items that a query finds."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from shared.storage.aws import dynamodb, storage_faults
 
 
 def read_item(table: str, key: Mapping[str, str]) -> Item | None:
-    """The item with every write that was answered before. Raises StorageThrottled, StorageUnavailable."""
+    """Return the item, strongly consistent; None if there is none. Raises the faults of `storage_faults`."""
     with storage_faults():
         found = dynamodb().get_item(TableName=table, Key=to_item(key), ConsistentRead=True)
     return found.get("Item")
 
 
 def query_items(table: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[Item]:
-    """The items of `query_pages`, one by one."""
+    """Yield the items of `query_pages` one by one."""
     for page in query_pages(table, condition, values, **options):
         yield from page
 
 
 def query_pages(table: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[Sequence[Item]]:
-    """Whatever meets the key condition, as DynamoDB pages it; a page is asked for when the one before is used up.
+    """Yield the items that meet the key condition, in DynamoDB's pages. Each page is queried when it is needed.
 
-    `options` are Query's own. Raises StorageThrottled, StorageUnavailable.
+    `options` are further parameters of Query. Raises the faults of `storage_faults`.
     """
     start: dict[str, Any] = {}
     while True:

@@ -1,4 +1,4 @@
-"""Jobs in DynamoDB: one item each, moved by conditional updates."""
+"""Store jobs in DynamoDB: one item per job, which conditional updates change."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition
 from shared.storage.items import query_pages, read_item
-from shared.storage.owner_index import Owned
-from shared.storage.transactions import ATTEMPTS, ConditionsRefused, write_together
+from shared.storage.owner_index import OwnerIndex
+from shared.storage.transactions import MAX_ATTEMPTS, ConditionsRefused, write_transaction
 from shared.ulid import ALPHABET
 
 LIVE_JOBS = "LiveJobs"
+"""The index of live jobs."""
+
 LIVE_SHARDS = 8
-"""Partitions of the index of live jobs: a thousand new jobs a second would be too many for one."""
+"""Partitions of the index of live jobs. One partition could not take a thousand new jobs per second."""
 
 INDEX_ATTRIBUTES = ("ownerSort", "live")
+"""Attributes of a job's item that only the indexes use."""
 
 
 class DynamoJobStore:
-    """The JobStore on a DynamoDB table."""
+    """The JobStore on a DynamoDB table; the port describes the methods."""
 
     def __init__(self, table: str, *, clock: Clock) -> None:
         self._table = table
         self._clock = clock
-        self._owned = Owned(table, "job_", JOB_ID, _place, self._shown, consistent=False)
+        self._index = OwnerIndex(table, "job_", JOB_ID, _key, self._visible, consistent=False)
 
     def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
         values = job.model_dump(mode="json", exclude_none=True)
-        # The index sorts by id, which begins with the time of creation.
+        # The index sorts by the id, which begins with the time of creation.
         item = to_item(
             {
                 "PK": keys.job_partition(job.id),
@@ -57,62 +60,66 @@ class DynamoJobStore:
                 with refused_condition(lambda existing: ConditionsRefused({0: existing})):
                     dynamodb().put_item(**put)
             else:
-                write_together([{"Put": put}, *side_writes.writes])
+                write_transaction([{"Put": put}, *side_writes.writes])
         except ConditionsRefused as refused:
             if 0 not in refused.existing:
                 raise SideWriteConflict from refused
-            # A write whose answer was lost is repeated by botocore and finds itself.
+            # botocore retries a write whose response was lost. If the stored job is the same, the first try succeeded.
             existing = refused.existing[0]
             if not existing or from_item(existing) != from_item(item):
-                raise ValueError(f"{job.id} is stored already") from refused
+                raise ValueError(f"another job has the id {job.id}") from refused
 
     def get(self, job_id: str) -> Job | None:
-        return self._shown(read_item(self._table, _place(job_id)))
+        return self._visible(read_item(self._table, _key(job_id)))
 
     def update(
         self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, side_writes: PreparedWrites | None = None
     ) -> Job:
         if side_writes is not None:
-            return self._update_together(job_id, changes, when, side_writes)
-        with refused_condition(lambda item: StaleWrite(self._shown(item))):
+            return self._update_with_side_writes(job_id, changes, when, side_writes)
+        with refused_condition(lambda item: StaleWrite(self._visible(item))):
             updated = dynamodb().update_item(**self._update(job_id, changes, when), ReturnValues="ALL_NEW")
         return _job(updated["Attributes"])
 
-    def _update_together(
+    def _update_with_side_writes(
         self, job_id: str, changes: Mapping[str, Any], when: JobGuard, side_writes: PreparedWrites
     ) -> Job:
-        """A transaction answers nothing: what the job is now follows from what it was, if nobody else moved it."""
+        """Update the job in a transaction.
+
+        A transaction does not return the updated item. So read the job first, and make its `updatedAt` a condition of
+        the transaction: the updated job is then the job that was read, with the changes.
+        """
         after: Job | None = None
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             before = self.get(job_id)
             if before is not None and before == after:
-                return before  # refused by our own write, whose answer was lost
+                return before  # an earlier try succeeded, although its response was lost
             if before is None or not when.holds(before):
                 raise StaleWrite(before)
             after = before.model_copy(update=dict(changes))
             update = self._update(job_id, changes, replace(when, updated_at=before.updated_at))
             try:
-                write_together([{"Update": update}, *side_writes.writes])
+                write_transaction([{"Update": update}, *side_writes.writes])
             except ConditionsRefused as refused:
                 if 0 not in refused.existing:
                     raise SideWriteConflict from refused
                 continue
             return after
-        raise StorageThrottled("the job is being moved by others")
+        raise StorageThrottled("the job is being changed by other requests; try again")
 
     def _update(self, job_id: str, changes: Mapping[str, Any], when: JobGuard) -> dict[str, Any]:
-        """The request of a conditional update, as UpdateItem and a transaction's Update take it."""
+        """Return the parameters of a conditional update, for UpdateItem or for the Update of a transaction."""
         values = _attributes(changes)
         now = int(self._clock().timestamp())
         names, attributes = {"#expiresAt": "expiresAt"}, {":now": to_attribute(now)}
         assignments = []
-        for place, (name, value) in enumerate(values.items()):
-            names[f"#s{place}"] = name
-            attributes[f":s{place}"] = to_attribute(value)
-            assignments.append(f"#s{place} = :s{place}")
+        for index, (name, value) in enumerate(values.items()):
+            names[f"#s{index}"] = name
+            attributes[f":s{index}"] = to_attribute(value)
+            assignments.append(f"#s{index} = :s{index}")
         expression = "SET " + ", ".join(assignments)
         if "status" in changes:
-            # In the index of live jobs exactly while it is one.
+            # Only items with the attribute `live` are in the index of live jobs.
             names["#live"] = "live"
             if changes["status"].ended:
                 expression += " REMOVE #live"
@@ -122,7 +129,7 @@ class DynamoJobStore:
         conditions = ["#expiresAt > :now", *_conditions(when, names, attributes)]
         return {
             "TableName": self._table,
-            "Key": to_item(_place(job_id)),
+            "Key": to_item(_key(job_id)),
             "UpdateExpression": expression,
             "ConditionExpression": " AND ".join(conditions),
             "ExpressionAttributeNames": names,
@@ -140,14 +147,14 @@ class DynamoJobStore:
                 ExpressionAttributeNames={"#live": "live"},
             )
             for page in pages:
-                found = self._owned.load_all([item["ownerSort"]["S"] for item in page])
+                found = self._index.load_all([item["ownerSort"]["S"] for item in page])
                 yield from (job for job in found.values() if not job.status.ended)
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        return JobPage(*self._owned.page(owner, matches=where.matches, limit=limit, cursor=cursor))
+        return JobPage(*self._index.page(owner, matches=where.matches, limit=limit, cursor=cursor))
 
-    def _shown(self, item: Mapping[str, Any] | None) -> Job | None:
-        """DynamoDB deletes expired items some time later; nobody sees them from the moment they expire."""
+    def _visible(self, item: Mapping[str, Any] | None) -> Job | None:
+        """Return the job; None if it has expired, because DynamoDB deletes expired items only some time later."""
         if not item:
             return None
         job = _job(item)
@@ -158,7 +165,7 @@ def _conditions(when: JobGuard, names: dict[str, str], attributes: dict[str, Any
     conditions = []
     if when.status_in is not None:
         names["#status"] = "status"
-        allowed = {f":status{place}": to_attribute(status) for place, status in enumerate(sorted(when.status_in))}
+        allowed = {f":status{index}": to_attribute(status) for index, status in enumerate(sorted(when.status_in))}
         attributes.update(allowed)
         conditions.append(f"#status IN ({', '.join(allowed)})")
     if when.generation is not None:
@@ -178,7 +185,7 @@ def _conditions(when: JobGuard, names: dict[str, str], attributes: dict[str, Any
 
 
 def _attributes(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Some fields of a job as they are stored."""
+    """Return these fields of a job as they are stored."""
     return Job.model_construct(**changes).model_dump(mode="json", include=set(changes), warnings=False)
 
 
@@ -186,7 +193,7 @@ def _live_shard(job_id: str) -> str:
     return f"LIVE#{ALPHABET.index(job_id[-1]) % LIVE_SHARDS}"
 
 
-def _place(job_id: str) -> dict[str, str]:
+def _key(job_id: str) -> dict[str, str]:
     return {"PK": keys.job_partition(job_id), "SK": keys.JOB}
 
 

@@ -1,62 +1,84 @@
-"""The keys of both tables; docs/data-model.md lists who reads what by them."""
+"""Build the keys of both tables; docs/data-model.md lists which code reads what by them."""
 
 from __future__ import annotations
 
 JOB = "JOB"
+"""Sort key of a job."""
+
 SNAPSHOT = "SNAP"
+"""Sort key of a log's snapshot."""
+
 EVENT_PREFIX = "EVT#"
+"""Prefix of the sort keys of event batches."""
+
 RUN = "RUN"
+"""Sort key of a run."""
+
 TRANSFORM = "TRANSFORM"
+"""First part of the sort keys of transforms."""
+
 ARTEFACT = "ARTEFACT"
+"""First part of the sort keys of artefacts."""
+
 VERSION_PREFIX = "V#"
+"""Prefix of the sort keys of agent versions."""
 
 
 def job_partition(job_id: str) -> str:
+    """Return the partition key of a job, its log and its checkpoints."""
     return f"JOB#{job_id}"
 
 
 def user_partition(owner: str) -> str:
+    """Return the partition key of an owner's limits, idempotency keys and counts."""
     return f"USER#{owner}"
 
 
 def event(seq: int) -> str:
-    """Zero-padded, so that items sort as their numbers do."""
+    """Return the sort key of a batch by its first sequence number, padded with zeros so that batches sort in order."""
     return f"{EVENT_PREFIX}{seq:010d}"
 
 
 def checkpoint(stage: str, fence: str) -> str:
+    """Return the sort key of the checkpoint that the attempt with this fence wrote for the stage."""
     return f"CKPT#{stage}#{fence}"
 
 
 def record(name: str) -> str:
+    """Return the sort key of a limit's record."""
     return f"LIMIT#{name}"
 
 
 def idempotency(key_hash: str) -> str:
+    """Return the sort key of a hashed idempotency key."""
     return f"IDEM#{key_hash}"
 
 
 def run(run_id: str) -> dict[str, str]:
+    """Return the key of a run."""
     return {"PK": f"RUN#{run_id}", "SK": RUN}
 
 
 def transform(run_id: str, transform_id: str) -> dict[str, str]:
-    """Sorts by time, as transform ids do."""
+    """Return the key of a transform. Transforms sort by time, because their ids do."""
     return {"PK": f"RUN#{run_id}", "SK": f"{TRANSFORM}#{transform_id}"}
 
 
 def artefact(run_id: str, role: str, version: int) -> dict[str, str]:
+    """Return the key of an artefact, which is one version of a role."""
     return {"PK": f"RUN#{run_id}", "SK": f"{ARTEFACT}#{role}#{version:06d}"}
 
 
 def agent(agent_id: str) -> dict[str, str]:
-    """Of an agent's latest version."""
+    """Return the key of an agent's latest version."""
     return {"PK": f"AGENT#{agent_id}", "SK": "AGENT"}
 
 
 def agent_version(agent_id: str, version: int) -> dict[str, str]:
+    """Return the key of one version of an agent."""
     return {"PK": f"AGENT#{agent_id}", "SK": f"{VERSION_PREFIX}{version:010d}"}
 
 
 def agent_count(owner: str) -> dict[str, str]:
+    """Return the key of the number of agents that an owner has."""
     return {"PK": user_partition(owner), "SK": "COUNT#agents"}

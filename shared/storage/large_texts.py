@@ -1,17 +1,20 @@
-"""Texts too large for an item: kept in S3, a reference in their place."""
+"""Store texts that are too large for a DynamoDB item in S3, with a reference in the item."""
 
 from __future__ import annotations
 
 from shared.storage.aws import s3, storage_faults
 
 REFERENCE = "s3:"
+"""Prefix of a reference to a text in the bucket."""
+
 INLINE = "text:"
+"""Prefix of a text that is stored in the item itself."""
 
 
 class LargeTexts:
-    """Keeps texts inline up to `inline_bytes` and in the bucket beyond (row C9: large artefacts by reference).
+    """Stores texts of up to `inline_bytes` in their DynamoDB item, and longer ones in the bucket under `folder`.
 
-    What is under `jobs/` expires by the bucket's lifecycle.
+    Texts under `jobs/` expire by the bucket's lifecycle rule.
     """
 
     def __init__(self, bucket: str, *, folder: str = "jobs", inline_bytes: int = 100_000) -> None:
@@ -20,7 +23,7 @@ class LargeTexts:
         self._inline_bytes = inline_bytes
 
     def keep(self, owner_id: str, name: str, text: str) -> str:
-        """What to store in the item of the job or run: the text, marked, or a reference to it."""
+        """Store the text of a job or run, and return the value for its item: the text with a prefix, or a reference."""
         data = text.encode()
         if len(data) <= self._inline_bytes:
             return INLINE + text
@@ -30,7 +33,7 @@ class LargeTexts:
         return REFERENCE + key
 
     def resolve(self, stored: str) -> str:
-        """The text that `keep` was given."""
+        """Return the text for which `keep` returned this value."""
         if stored.startswith(INLINE):
             return stored[len(INLINE) :]
         with storage_faults():
@@ -38,7 +41,7 @@ class LargeTexts:
             return found["Body"].read().decode()
 
     def drop_all(self, owner_id: str) -> None:
-        """Delete every text of the job or run that is in the bucket, also those no item ever came to refer to."""
+        """Delete every text of the job or run from the bucket, even those to which no item refers."""
         pages = s3().get_paginator("list_objects_v2")
         with storage_faults():
             for page in pages.paginate(Bucket=self._bucket, Prefix=f"{self._folder}/{owner_id}/"):

@@ -1,4 +1,4 @@
-"""Lists of what a user owns, by the index `ByOwner`: keys only there, so the things themselves are read in batches."""
+"""List what an owner has by the index `ByOwner`. It holds keys only, so the items are read in batches."""
 
 from __future__ import annotations
 
@@ -14,30 +14,35 @@ from shared.storage.cursors import decode_cursor, encode_cursor
 T = TypeVar("T")
 
 BY_OWNER = "ByOwner"
+"""The name of the index."""
+
 BATCH = 100
-"""The most keys one BatchGetItem takes."""
+"""The largest number of keys that BatchGetItem accepts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Owned(Generic[T]):
-    """One kind of thing in one table. `ids` begin with `prefix`, `key_of` an id is its item's key.
+class OwnerIndex(Generic[T]):
+    """The index of one kind of entity in one table, such as jobs or runs.
 
-    `shown` reads an item, and answers None where there is nothing to show. `consistent`: also of what was written or
-    deleted a moment ago, at twice the price.
+    Its ids match `ids` and begin with `prefix`; `key_of` returns the key of an id's item. `visible` returns the entity
+    of an item, or None if the owner must not see it. `consistent` reads include the latest writes, at twice the price.
     """
 
     table: str
     prefix: str
     ids: re.Pattern[str]
     key_of: Callable[[str], Mapping[str, str]]
-    shown: Callable[[Mapping[str, Any]], T | None]
+    visible: Callable[[Mapping[str, Any]], T | None]
     consistent: bool = True
 
     def page(
         self, owner: str, *, matches: Callable[[T], bool], limit: int, cursor: str | None
     ) -> tuple[Sequence[T], str | None]:
-        """Newest first, and the cursor of the next page. Raises ValueError for a cursor this list did not issue."""
-        start = self._place(owner, decode_cursor(cursor, self.ids)) if cursor is not None else None
+        """Return up to `limit` entities that match, newest first, and the cursor of the next page; None on the last.
+
+        Raises ValueError for an invalid cursor.
+        """
+        start = self._start_key(owner, decode_cursor(cursor, self.ids)) if cursor is not None else None
         found: list[T] = []
         while True:
             more: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
@@ -53,35 +58,35 @@ class Owned(Generic[T]):
                     **more,
                 )
             ids = [item["ownerSort"]["S"] for item in page["Items"]]
-            things = self.load_all(ids)
-            for place, each in enumerate(ids, start=1):
-                thing = things.get(each)
-                if thing is None or not matches(thing):
+            entities = self.load_all(ids)
+            for count, each in enumerate(ids, start=1):
+                entity = entities.get(each)
+                if entity is None or not matches(entity):
                     continue
-                found.append(thing)
+                found.append(entity)
                 if len(found) == limit:
-                    more_to_come = place < len(ids) or "LastEvaluatedKey" in page
+                    more_to_come = count < len(ids) or "LastEvaluatedKey" in page
                     return found, encode_cursor(each) if more_to_come else None
             start = page.get("LastEvaluatedKey")
             if start is None:
                 return found, None
 
     def load_all(self, ids: Sequence[str]) -> dict[str, T]:
-        """The shown ones among these, by id."""
-        things: dict[str, T] = {}
+        """Return the visible entities among these ids, by id."""
+        entities: dict[str, T] = {}
         for begin in range(0, len(ids), BATCH):
             by_partition = {self.key_of(each)["PK"]: each for each in ids[begin : begin + BATCH]}
             keys = [to_item(self.key_of(each)) for each in by_partition.values()]
             wanted: Any = {self.table: {"Keys": keys, "ConsistentRead": self.consistent}}
             while wanted:
                 with storage_faults():
-                    answer = dynamodb().batch_get_item(RequestItems=wanted)
-                for item in answer["Responses"].get(self.table, []):
-                    thing = self.shown(item)
-                    if thing is not None:
-                        things[by_partition[item["PK"]["S"]]] = thing
-                wanted = answer.get("UnprocessedKeys")
-        return things
+                    response = dynamodb().batch_get_item(RequestItems=wanted)
+                for item in response["Responses"].get(self.table, []):
+                    entity = self.visible(item)
+                    if entity is not None:
+                        entities[by_partition[item["PK"]["S"]]] = entity
+                wanted = response.get("UnprocessedKeys")
+        return entities
 
-    def _place(self, owner: str, last_id: str) -> dict[str, Any]:
+    def _start_key(self, owner: str, last_id: str) -> dict[str, Any]:
         return to_item({"owner": owner, "ownerSort": last_id, **self.key_of(last_id)})

@@ -1,4 +1,4 @@
-"""Limits and idempotency keys in DynamoDB: small items per user, written by compare-and-swap."""
+"""Store limits and idempotency keys in DynamoDB: small items per owner, which are written by compare-and-swap."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.storage.items import read_item
 
 
 class DynamoRecordStore:
-    """The RecordStore on a DynamoDB table."""
+    """The RecordStore on a DynamoDB table; the port describes the methods."""
 
     def __init__(self, table: str) -> None:
         self._table = table
@@ -44,7 +44,10 @@ class DynamoRecordStore:
 
 
 class DynamoIdempotencyKeys:
-    """The IdempotencyKeys on a DynamoDB table; keys are stored hashed, being the client's words."""
+    """The IdempotencyKeys on a DynamoDB table; the port describes the methods.
+
+    Keys are stored as hashes, because a client may choose any text as a key.
+    """
 
     def __init__(self, table: str, *, clock: Clock) -> None:
         self._table = table
@@ -53,7 +56,7 @@ class DynamoIdempotencyKeys:
     def claim(
         self, owner: str, key: str, claim: KeyClaim, *, expires_at: int, replaces: KeyClaim | None = None
     ) -> None:
-        # A write whose answer was lost is repeated by botocore and finds its own claim.
+        # botocore retries a write whose response was lost. The retry must succeed, so our own claim counts as free.
         free = "attribute_not_exists(PK) OR expiresAt <= :now OR jobId IN (:mine, :replaced)"
         values: dict[str, Any] = {
             ":now": {"N": str(int(self._clock().timestamp()))},
@@ -83,7 +86,7 @@ class DynamoIdempotencyKeys:
 
 
 class _NotHeld(Exception):
-    """The key is free or somebody else's by now."""
+    """The claim does not hold the key, or no longer."""
 
 
 def _taken(item: Mapping[str, Any] | None) -> KeyTaken:

@@ -1,4 +1,4 @@
-"""Runs in DynamoDB: a run, its transforms and its artefacts are one partition, so that a lineage is one query."""
+"""Store runs in DynamoDB: a run, its transforms and its artefacts in one partition, so that a lineage is one query."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from shared.storage.attributes import Item, from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.items import query_items, read_item
 from shared.storage.large_texts import LargeTexts
-from shared.storage.owner_index import Owned
+from shared.storage.owner_index import OwnerIndex
 
-STANDING = "attribute_exists(PK) AND attribute_not_exists(deleting)"
-"""The condition that a run is there and stays."""
+EXISTS = "attribute_exists(PK) AND attribute_not_exists(deleting)"
+"""The condition that a run is stored and is not being deleted."""
 
-OWN_ATTRIBUTES = frozenset({"PK", "SK", "ownerSort"})
+KEY_ATTRIBUTES = frozenset({"PK", "SK", "ownerSort"})
+"""Attributes of an item that are not fields of a run, transform or artefact."""
 
 
 class DynamoRunStore:
-    """The RunStore on a DynamoDB table, with contents over the inline size in S3."""
+    """The RunStore on a DynamoDB table, with large contents in S3; the port describes the methods."""
 
-    def __init__(self, table: str, artefacts: LargeTexts) -> None:
+    def __init__(self, table: str, large_texts: LargeTexts) -> None:
         self._table = table
-        self._artefacts = artefacts
-        self._owned = Owned(table, "run_", RUN_ID, keys.run, _listed)
+        self._large_texts = large_texts
+        self._index = OwnerIndex(table, "run_", RUN_ID, keys.run, _visible)
 
     def get(self, run_id: str) -> Run | None:
         item = read_item(self._table, keys.run(run_id))
@@ -50,7 +51,7 @@ class DynamoRunStore:
             if kind == keys.TRANSFORM:
                 transforms.append(Transform.model_validate(values))
             elif kind == keys.ARTEFACT:
-                content = json.loads(self._artefacts.resolve(values["content"]))
+                content = json.loads(self._large_texts.resolve(values["content"]))
                 artefacts.append(Artefact.model_validate({**values, "content": content}))
             else:
                 run = _run(item)
@@ -62,25 +63,25 @@ class DynamoRunStore:
         def matches(run: Run) -> bool:
             return run.kind == kind and status in {None, run.status}
 
-        return RunPage(*self._owned.page(owner, matches=matches, limit=limit, cursor=cursor))
+        return RunPage(*self._index.page(owner, matches=matches, limit=limit, cursor=cursor))
 
     def prepare_creation(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> PreparedWrites:
         return self._prepare(run, transform, artefacts, ConditionExpression="attribute_not_exists(PK)")
 
     def prepare_revision(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> PreparedWrites:
-        # Runs made before there were revisions have none.
-        unmoved: dict[str, Any] = (
-            {"ConditionExpression": f"{STANDING} AND attribute_not_exists(revision)"}
+        # Runs that were created before revisions existed have no revision.
+        unchanged: dict[str, Any] = (
+            {"ConditionExpression": f"{EXISTS} AND attribute_not_exists(revision)"}
             if run.revision == 1
             else {
-                "ConditionExpression": f"{STANDING} AND revision = :before",
+                "ConditionExpression": f"{EXISTS} AND revision = :before",
                 "ExpressionAttributeValues": {":before": to_attribute(run.revision - 1)},
             }
         )
-        return self._prepare(run, transform, artefacts, **unmoved)
+        return self._prepare(run, transform, artefacts, **unchanged)
 
     def hide(self, run_id: str) -> None:
-        with contextlib.suppress(RunGone), refused_condition(lambda _: RunGone()):
+        with contextlib.suppress(RunMissing), refused_condition(lambda _: RunMissing()):
             dynamodb().update_item(
                 TableName=self._table,
                 Key=to_item(keys.run(run_id)),
@@ -90,11 +91,11 @@ class DynamoRunStore:
             )
 
     def remove(self, run_id: str) -> None:
-        self._artefacts.drop_all(run_id)
+        self._large_texts.drop_all(run_id)
         for item in self._partition(run_id):
             if item["SK"]["S"] != keys.RUN:
                 self._remove({"PK": item["PK"], "SK": item["SK"]})
-        # Last: whoever repeats this finds it by the run.
+        # Delete the run last, so that a deletion that failed can be repeated.
         self._remove(to_item(keys.run(run_id)))
 
     def _prepare(
@@ -109,8 +110,9 @@ class DynamoRunStore:
         return PreparedWrites(tuple({"Put": {"TableName": self._table, **put}} for put in puts))
 
     def _item_of(self, artefact: Artefact) -> Item:
-        # Two who prepare the same version must not write over each other's text: only one of them will be the version.
-        content = self._artefacts.keep(artefact.run_id, f"{artefact.ref}-{artefact.digest}", artefact.text)
+        # Two requests may prepare the same version, of which one is stored. With the digest in its name, neither text
+        # overwrites the other.
+        content = self._large_texts.keep(artefact.run_id, f"{artefact.ref}-{artefact.digest}", artefact.text)
         own = {**_dump(artefact), "content": content}
         return to_item({**keys.artefact(artefact.run_id, artefact.role, artefact.version), **own})
 
@@ -122,11 +124,11 @@ class DynamoRunStore:
         return query_items(self._table, "PK = :run", {":run": keys.run(run_id)["PK"]}, ConsistentRead=True)
 
 
-class RunGone(Exception):
-    """There is nothing left of it."""
+class RunMissing(Exception):
+    """No item of the run is stored any more."""
 
 
-def _listed(item: Mapping[str, Any]) -> Run | None:
+def _visible(item: Mapping[str, Any]) -> Run | None:
     run = _run(item)
     return None if run.deleting else run
 
@@ -140,4 +142,4 @@ def _dump(model: Run | Transform | Artefact) -> dict[str, Any]:
 
 
 def _values(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in from_item(item).items() if name not in OWN_ATTRIBUTES}
+    return {name: value for name, value in from_item(item).items() if name not in KEY_ATTRIBUTES}

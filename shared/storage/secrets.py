@@ -1,4 +1,4 @@
-"""Secrets from Secrets Manager, fetched once per process."""
+"""Fetch secrets from Secrets Manager, once per process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from shared.storage.aws import secretsmanager, storage_faults
 
 @functools.cache
 def secret(arn: str) -> str:
-    """The secret's text. Raises StorageUnavailable when it cannot be fetched."""
+    """Return the secret's text. Raises the faults of `storage_faults`."""
     with storage_faults():
         return secretsmanager().get_secret_value(SecretId=arn)["SecretString"]

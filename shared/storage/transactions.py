@@ -1,4 +1,4 @@
-"""Writes to DynamoDB that happen together or not at all."""
+"""Write several items to DynamoDB in one transaction: all writes succeed or all fail."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from typing import Any
 from shared.errors import StorageThrottled
 from shared.storage.aws import dynamodb, storage_faults
 
-ATTEMPTS = 8
+MAX_ATTEMPTS = 8
+"""Attempts before a transaction that meets other writers fails."""
+
 PAUSE_SECONDS = 0.01
-"""Before the second attempt; twice as long, at most, before each further one."""
+"""Half of the longest pause before the second attempt. The longest pause doubles with every further attempt."""
 
 BUSY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""Why DynamoDB cancels what would have been fine a moment later."""
+"""Codes with which DynamoDB cancels a transaction that may succeed a moment later."""
 
 
 class ConditionsRefused(Exception):
-    """At least one write's condition did not hold, so none was made.
+    """The condition of at least one write did not hold, so nothing was written.
 
-    `existing` has for each write whose condition was refused, by its place, the item that stands in its way, as far as
-    ReturnValuesOnConditionCheckFailure asked for it; None where there is none.
+    `existing` has an entry for each write whose condition did not hold, by the write's index. The entry is the stored
+    item if the write requested it by ReturnValuesOnConditionCheckFailure and the item exists, otherwise None.
     """
 
     def __init__(self, existing: Mapping[int, Mapping[str, Any] | None]) -> None:
@@ -30,37 +32,41 @@ class ConditionsRefused(Exception):
         self.existing = existing
 
 
-def write_together(writes: Sequence[Mapping[str, Any]]) -> None:
-    """Make all these writes (TransactItems: at most 100, of 4 MB together), or none.
+def write_transaction(writes: Sequence[Mapping[str, Any]]) -> None:
+    """Make all of these writes or none: at most 100 TransactItems, of at most 4 MB together.
 
-    Whoever writes to the same items at the same moment makes DynamoDB cancel one of the two, which is then tried again.
-    Raises ConditionsRefused, StorageThrottled, StorageUnavailable.
+    If another request writes to the same items at the same moment, DynamoDB cancels one of the two. Try again then.
+
+    Raises:
+        ConditionsRefused: a condition does not hold.
+        StorageThrottled: every attempt met another writer, or DynamoDB throttles.
+        StorageUnavailable: DynamoDB could not be reached.
     """
-    for attempt in range(ATTEMPTS):
+    for attempt in range(MAX_ATTEMPTS):
         if attempt:
             time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - not a secret
-        reasons = _cancellation(writes)
+        reasons = _cancellation_reasons(writes)
         if reasons is None:
             return
         refused = {
-            place: reason.get("Item")
-            for place, reason in enumerate(reasons)
+            index: reason.get("Item")
+            for index, reason in enumerate(reasons)
             if _code(reason) == "ConditionalCheckFailed"
         }
         if refused:
             raise ConditionsRefused(refused)
-    raise StorageThrottled("the database is busy with the same items")
+    raise StorageThrottled("the database is busy with other writes to the same items; try again")
 
 
-def _cancellation(writes: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]] | None:
-    """Why DynamoDB cancelled the transaction, write by write; None when it went through."""
+def _cancellation_reasons(writes: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]] | None:
+    """Make the writes; return None if they succeeded, or DynamoDB's reason for each write if it cancelled them."""
     from botocore.exceptions import ClientError  # noqa: PLC0415 - as in shared/storage/aws.py
 
     try:
         with storage_faults():
-            dynamodb().transact_write_items(TransactItems=writes)  # type: ignore[arg-type]  # built by callers
+            dynamodb().transact_write_items(TransactItems=writes)  # type: ignore[arg-type]  # built as plain dicts
     except ClientError as error:
-        # Botocore repeats a call whose answer was lost with the same token, and may meet the first one under way.
+        # botocore retries a call whose response was lost with the same token, while the first call may still run.
         if error.response["Error"]["Code"] == "TransactionInProgressException":
             return ()
         reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", ())

@@ -186,7 +186,9 @@ def _request_id_from_adapter(headers: Mapping[bytes, bytes]) -> str | None:
 async def _checked_body(scope: Scope, receive: Receive) -> Receive:
     """Read the body up to its limit, and return a `receive` that replays it.
 
-    Raises: PayloadTooLarge, UnsupportedMediaType.
+    Raises:
+        PayloadTooLarge: the body has more than MAX_BODY_BYTES.
+        UnsupportedMediaType: the body is not sent as JSON.
     """
     body = b""
     more = True

@@ -19,7 +19,7 @@ LEEWAY_SECONDS = 5
 async def current_user(request: Request) -> str:
     """Return the user's `sub`, which API Gateway's JWT authorizer read from the token.
 
-    Raises: Unauthenticated, if the request did not pass an authorizer.
+    Raises Unauthenticated if the request did not pass an authorizer.
     """
     event: dict[str, Any] = request.scope.get("aws.event") or {}
     authorizer = event.get("requestContext", {}).get("authorizer") or {}
@@ -43,8 +43,9 @@ class TokenVerifier:
     def subject_of(self, token: str) -> str:
         """Return the token's `sub`.
 
-        Raises: Unauthenticated, which says what is wrong with the token; TransientFault, if the issuer's keys could not
-        be fetched.
+        Raises:
+            Unauthenticated: the token is not valid; the message says why.
+            TransientFault: the issuer's keys could not be fetched.
         """
         import jwt  # noqa: PLC0415 - it costs 0.1 s, and a stream that is opened with a ticket does not need it
 
@@ -90,7 +91,10 @@ class StreamGate:
     def owner(self, token: str | None, ticket: str | None, job_id: str) -> str:
         """Return the user whom the token or the ticket names; the token has precedence.
 
-        Raises: Unauthenticated; Forbidden, if the ticket is for another job.
+        Raises:
+            Unauthenticated: there is neither a token nor a ticket, or it is not valid.
+            Forbidden: the ticket is for another job.
+            TransientFault: the issuer's keys could not be fetched.
         """
         if token is not None:
             return self.tokens().subject_of(token)

@@ -93,7 +93,7 @@ class Site:
     def file(self, path: str, request: Request) -> Response:
         """Return a file by its name, or by `<version>/<name>`, which browsers may cache as immutable.
 
-        Raises: NotFound.
+        Raises NotFound if the folder has no such file.
         """
         name = path.removeprefix(f"{self.version}/")
         file = self._files.get(name)

@@ -35,7 +35,7 @@ def last_event_id(header: str | None, query: str | None) -> int:
 
     The header has precedence over the query, because `EventSource` sets the header when it reconnects.
 
-    Raises: InvalidInput.
+    Raises InvalidInput if it is not a number of at most 10 digits.
     """
     text = header if header not in {None, ""} else query
     if text in {None, ""}:

@@ -41,7 +41,9 @@ class StreamTickets:
     def check(self, text: str, job_id: str) -> Ticket:
         """Return what the ticket says.
 
-        Raises: Unauthenticated, if it is not ours or has expired; Forbidden, if it is for another job.
+        Raises:
+            Unauthenticated: the ticket was not issued here, or it has expired.
+            Forbidden: the ticket is for another job.
         """
         body, _, signature = text.partition(".")
         try:

@@ -26,7 +26,7 @@ class FakeJobStore:
             if standing == text:
                 return
             if standing is not None:
-                raise ValueError(f"{job.id} is stored already")
+                raise ValueError(f"another job has the id {job.id}")
             _write(side_writes)
             self._stored[job.id] = text
 

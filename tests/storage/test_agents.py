@@ -206,7 +206,7 @@ class TestRemoval:
     def test_more_versions_than_one_transaction_takes_expire_all(
         self, server: AwsServer, owner: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(adapter, "EXPIRED_TOGETHER", 3)
+        monkeypatch.setattr(adapter, "EXPIRY_BATCH", 3)
         ports = adapters(server)
         latest = an_agent(owner)
         ports.agents.put_new(latest, limit=100)

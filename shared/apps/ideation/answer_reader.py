@@ -56,7 +56,7 @@ class AnswerReader:
     def __init__(self, context: StageContext, ideas: IdeaCollection, position: ReadPosition | None = None) -> None:
         """Begin with a new output, or at the position up to which an earlier attempt has read its output.
 
-        Raises: ResponseGone, if the stream's text does not match the position.
+        Raises ResponseGone if the stream's text does not match the position.
         """
         if position is not None and context.output.text.count("\n") != len(ideas.ideas):
             raise ResponseGone("the stream's text and the stored ideas differ")

@@ -51,7 +51,7 @@ class IdeaCollection:
     def next_idea(self, name: str, text: str) -> Idea:
         """Return the idea whose JSON the model wrote to its list of this name. The idea is not added yet.
 
-        Raises: InvalidIdea.
+        Raises InvalidIdea if the JSON is not valid, its title exists already, or no idea of the list is missing.
         """
         index = self._index_of(name)
         if index is None:

@@ -69,7 +69,7 @@ class GenerateIdeas:
     async def run(self, context: StageContext) -> dict[str, Any]:
         """Return all ideas.
 
-        Raises: InvalidModelOutput, if `MAX_CALLS_WITHOUT_IDEA` calls in a row bring no valid idea; the model faults.
+        Raises InvalidModelOutput if MAX_CALLS_WITHOUT_IDEA calls in a row bring no valid idea, and the model faults.
         """
         planned = _previous_output(context)["planned"]
         ideas = IdeaCollection(_input_of(context), planned, map(Idea.model_validate, context.items.values()))
@@ -122,7 +122,7 @@ class ArrangeIdeas:
     async def run(self, context: StageContext) -> dict[str, Any]:
         """Return the job's result.
 
-        Raises: InvalidModelOutput, if the arrangement is not valid even after a repair; the model faults.
+        Raises InvalidModelOutput if the arrangement is not valid even after a repair, and the model faults.
         """
         job_input = _input_of(context)
         ideas = tuple(map(Idea.model_validate, _previous_output(context)["ideas"]))

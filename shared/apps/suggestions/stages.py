@@ -50,7 +50,7 @@ class ValidateSuggestions:
     async def run(self, context: StageContext) -> dict[str, Any]:
         """Return the job's result.
 
-        Raises: InvalidModelOutput, if the text is not valid even after the repair; the model faults of the repair.
+        Raises InvalidModelOutput if the text is not valid even after the repair, and the model faults of the repair.
         """
         output = context.previous.text if context.previous else ""
         try:

@@ -64,7 +64,7 @@ class OpenAIEndpoint:
 
         It ends when the connection ends, when the output is complete, or when `decoder.fault` is set.
 
-        Raises: the faults of the connection (`provider_faults`).
+        Raises the faults of the connection, as `provider_faults` does.
         """
         watchdog = _TokenWatchdog(timeout=self._token_timeout)
         with provider_faults(decoder):
@@ -84,7 +84,7 @@ class OpenAIEndpoint:
     def _finished(self, model: str, decoder: EventDecoder) -> Finished:
         """Return the last piece of a complete output.
 
-        Raises: the fault that `decoder` found; ModelDisconnected, if the output is not complete.
+        Raises the fault that `decoder` found, or ModelDisconnected if the output is not complete.
         """
         if decoder.fault is not None:
             raise decoder.fault

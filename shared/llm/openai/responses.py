@@ -118,7 +118,9 @@ class _NotStreamed(Exception):
 async def _attached(client: openai.AsyncOpenAI, position: ResponsePosition) -> AsyncIterator[Any]:
     """Yield the raw stream of a response after `position`.
 
-    Raises: ResponseGone, _NotStreamed.
+    Raises:
+        ResponseGone: the provider does not know the response.
+        _NotStreamed: the provider does not stream the response, or no longer.
     """
     import openai  # noqa: PLC0415 - see OpenAIEndpoint._client_for_call
 

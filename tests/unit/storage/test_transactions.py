@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from shared.errors import StorageThrottled
 from shared.storage import transactions
-from shared.storage.transactions import ATTEMPTS, ConditionsRefused, write_together
+from shared.storage.transactions import MAX_ATTEMPTS, ConditionsRefused, write_transaction
 
 FINE = {"Code": "None"}
 CONFLICT = {"Code": "TransactionConflict"}
@@ -72,21 +72,21 @@ def test_what_is_busy_is_tried_again_after_a_pause(
     monkeypatch: pytest.MonkeyPatch, pauses: list[float], busy: ClientError
 ) -> None:
     dynamo = meet(monkeypatch, busy, busy, None)
-    write_together([{}])
+    write_transaction([{}])
     assert (dynamo.calls, len(pauses)) == (3, 2)
 
 
 def test_what_stays_busy_is_throttled(monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
-    meet(monkeypatch, *[cancelled(CONFLICT)] * ATTEMPTS)
+    meet(monkeypatch, *[cancelled(CONFLICT)] * MAX_ATTEMPTS)
     with pytest.raises(StorageThrottled):
-        write_together([{}])
+        write_transaction([{}])
     assert sum(pauses) < 3
 
 
 def test_refused_conditions_are_told_by_place_and_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     dynamo = meet(monkeypatch, cancelled(FINE, REFUSED, CONFLICT, REFUSED_NOTHING_THERE))
     with pytest.raises(ConditionsRefused) as refusal:
-        write_together([{}])
+        write_transaction([{}])
     assert refusal.value.existing == {1: {"PK": {"S": "stands"}}, 3: None}
     assert dynamo.calls == 1
 
@@ -95,10 +95,10 @@ def test_refused_conditions_are_told_by_place_and_not_tried_again(monkeypatch: p
 def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch, mistake: ClientError) -> None:
     meet(monkeypatch, mistake)
     with pytest.raises(ClientError):
-        write_together([{}])
+        write_transaction([{}])
 
 
 def test_a_throttled_call_is_what_it_is_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     meet(monkeypatch, refused_as("ThrottlingException"))
     with pytest.raises(StorageThrottled):
-        write_together([{}])
+        write_transaction([{}])
