@@ -1,4 +1,4 @@
-"""The two ends a state machine gives a job."""
+"""Completing a job and recording its failure, which are a state machine's last steps."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def record(core: FakeCore, job: Job, error: CaughtError, generation: int = 1) ->
     return core.job(job.id)
 
 
-class TestCompleting:
-    def test_a_job_in_progress_becomes_completed_and_its_log_says_so(self) -> None:
+class TestCompletion:
+    def test_a_job_in_progress_becomes_completed_and_its_log_gets_the_terminal_event(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, usage=TokenUsage(input_tokens=3), progress=95)
         assert core.complete(job).stage == "complete_job"
@@ -39,7 +39,7 @@ class TestCompleting:
         assert done.expires_at == int(core.clock().timestamp()) + 600
         assert core.events(job) == [Progress(progress=100), Complete(usage=TokenUsage(input_tokens=3))]
 
-    def test_completing_again_finds_the_work_done(self) -> None:
+    def test_completing_a_job_again_changes_nothing(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS)
         core.complete(job)
@@ -48,13 +48,13 @@ class TestCompleting:
         core.complete(job)
         assert (core.job(job.id), core.events(job)) == (done, events)
 
-    def test_completing_again_supplies_the_event_an_attempt_that_died_left_out(self) -> None:
+    def test_completing_a_job_again_adds_a_missing_terminal_event(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.COMPLETED)
         core.complete(job)
         assert core.events(job)[-1] == Complete(usage=TokenUsage())
 
-    def test_a_pipelines_own_retention_counts(self) -> None:
+    def test_the_job_expires_after_its_pipelines_retention(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, pipeline="brief")
         core.complete(job)
@@ -68,20 +68,20 @@ class TestCompleting:
             core.complete(job)
         assert (core.job(job.id), core.events(job)) == (job, [])
 
-    def test_an_execution_of_an_earlier_generation_completes_nothing(self) -> None:
+    def test_an_earlier_execution_cannot_complete_the_job(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, generation=2)
         with pytest.raises(AttemptSuperseded):
             core.complete(job)
         assert core.job(job.id) == job
 
-    def test_a_job_that_is_gone_cannot_be_completed(self) -> None:
+    def test_an_unknown_job_cannot_be_completed(self) -> None:
         with pytest.raises(JobEnded):
             FakeCore().job_completion.complete(StageInvocation(job_id=GONE, generation=1, retry=0))
 
 
-class TestFailing:
-    def test_a_failed_job_says_what_where_and_whether_to_try_again(self) -> None:
+class TestFailure:
+    def test_the_error_event_has_code_stage_attempt_and_retryable(self) -> None:
         core = FakeCore()
         job = core.new_job(
             status=JobStatus.IN_PROGRESS, stage="draft", attempt=4, retry_count=3, trace_id="t", request_id="r"
@@ -103,21 +103,21 @@ class TestFailing:
             )
         ]
 
-    def test_recording_again_finds_the_work_done(self) -> None:
+    def test_recording_a_failure_again_changes_nothing(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS)
         failed = record(core, job, caught("ModelRefused"))
         assert record(core, job, caught("ModelTimeout")) == failed
         assert len(core.events(job)) == 1
 
-    def test_a_job_that_was_cancelled_meanwhile_stays_cancelled(self) -> None:
+    def test_a_cancelled_job_stays_cancelled(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.CANCELLED)
         with pytest.raises(JobEnded, match="cancelled"):
             record(core, job, caught("ModelRefused"))
         assert core.job(job.id) == job
 
-    def test_a_job_that_expires_while_its_failure_is_recorded_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_recording_reports_a_job_that_expires_meanwhile(self, monkeypatch: pytest.MonkeyPatch) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS)
         get = core.jobs.get
@@ -131,23 +131,23 @@ class TestFailing:
         with pytest.raises(JobEnded, match="has expired"):
             record(core, job, caught("ModelRefused"))
 
-    def test_an_execution_of_an_earlier_generation_fails_nothing(self) -> None:
+    def test_an_earlier_execution_cannot_fail_the_job(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, generation=2)
         with pytest.raises(AttemptSuperseded):
             record(core, job, caught("ModelRefused"))
 
-    def test_a_pipelines_own_retention_counts(self) -> None:
+    def test_the_job_expires_after_its_pipelines_retention(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, pipeline="brief")
         assert record(core, job, caught("ModelRefused")).expires_at == int(core.clock().timestamp()) + 7
 
-    def test_what_step_functions_caught_is_read_as_it_is_written(self) -> None:
+    def test_a_failure_invocation_has_the_error_names_of_step_functions(self) -> None:
         state = {"jobId": "job_1", "generation": 1, "failure": {"Error": "States.Timeout"}}
         assert FailureInvocation.model_validate(state).failure == CaughtError(error="States.Timeout", cause="")
 
 
-class TestClassifying:
+class TestFaults:
     @pytest.mark.parametrize(
         ("error", "code", "retryable"),
         [
@@ -168,7 +168,7 @@ class TestClassifying:
             ("Sandbox.Timedout", ErrorCode.WORKER_LOST, True),
             ("States.Runtime", ErrorCode.INTERNAL_ERROR, False),
             ("KeyError", ErrorCode.INTERNAL_ERROR, False),
-            ("dataclass", ErrorCode.INTERNAL_ERROR, False),  # a name the error module happens to hold
+            ("dataclass", ErrorCode.INTERNAL_ERROR, False),  # an imported name in the error module
             ("", ErrorCode.INTERNAL_ERROR, False),
         ],
     )
@@ -177,35 +177,35 @@ class TestClassifying:
         assert (fault.code, fault.retryable) == (code, retryable)
         assert fault.message
 
-    def test_the_message_is_the_one_the_failing_attempt_noted(self) -> None:
+    def test_the_message_is_that_of_the_failing_attempts_fault(self) -> None:
         noted = Fault(code=ErrorCode.MODEL_REFUSED, message="refused: violence", stage="draft", attempt=2)
         job = a_job(stage="draft", attempt=2, last_fault=noted)
         assert fault_of(job, caught("ModelRefused")).message == "refused: violence"
 
     @pytest.mark.parametrize("change", [{"attempt": 3}, {"stage": "polish"}])
-    def test_what_another_attempt_noted_is_not_taken_for_the_reason(self, change: dict[str, Any]) -> None:
+    def test_a_fault_of_another_attempt_is_not_the_reason(self, change: dict[str, Any]) -> None:
         noted = Fault(code=ErrorCode.MODEL_REFUSED, message="refused: violence", stage="draft", attempt=2)
         job = a_job(**{"stage": "draft", "attempt": 2, "last_fault": noted, **change})
         assert fault_of(job, caught("ModelRefused")).message == "the model declined the request"
 
-    def test_the_stack_trace_is_kept_apart_from_the_message(self) -> None:
+    def test_the_message_does_not_contain_the_stack_trace(self) -> None:
         cause = caught("KeyError", errorType="KeyError", errorMessage="secret", stackTrace=["frame 1\n", "frame 2\n"])
         fault = fault_of(a_job(), cause)
         assert fault.stack_trace == "frame 1\nframe 2\n"
         assert "frame" not in fault.message
         assert "secret" not in fault.message
 
-    def test_of_a_long_stack_trace_the_end_is_kept(self) -> None:
+    def test_a_long_stack_trace_keeps_its_end(self) -> None:
         fault = fault_of(a_job(), caught("KeyError", stackTrace=["x" * 5000, "the fault\n"]))
         assert fault.stack_trace is not None
         assert len(fault.stack_trace) == STACK_TRACE_CHARS
         assert fault.stack_trace.endswith("the fault\n")
 
     @pytest.mark.parametrize("cause", ["", "not JSON", "[]", "{}", '{"stackTrace": null}', '{"stackTrace": []}', "7"])
-    def test_a_cause_without_a_stack_trace_gives_none(self, cause: str) -> None:
+    def test_a_cause_can_have_no_stack_trace(self, cause: str) -> None:
         assert fault_of(a_job(), CaughtError(error="KeyError", cause=cause)).stack_trace is None
 
-    def test_the_stack_trace_does_not_travel_in_the_event(self) -> None:
+    def test_the_event_does_not_contain_the_stack_trace(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS)
         failed = record(core, job, caught("KeyError", stackTrace=["frame 1\n"]))
@@ -215,7 +215,7 @@ class TestClassifying:
 
 
 class TestTerminalEvents:
-    def test_a_job_has_one_terminal_event_however_often_it_is_supplied(self) -> None:
+    def test_adding_the_terminal_event_again_changes_nothing(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.CANCELLED, stage="draft")
         for _ in range(3):
@@ -223,11 +223,11 @@ class TestTerminalEvents:
         assert core.events(job) == [Cancelled(stage="draft")]
 
     @pytest.mark.parametrize("status", [JobStatus.PENDING, JobStatus.IN_PROGRESS, JobStatus.FAILED])
-    def test_a_job_that_has_not_ended_for_a_reason_has_none(self, status: JobStatus) -> None:
+    def test_a_job_that_is_not_completed_or_cancelled_has_no_terminal_events(self, status: JobStatus) -> None:
         with pytest.raises(ValueError, match=status):
             terminal_events(a_job(status=status))
 
-    def test_the_end_of_a_later_execution_is_written_after_that_of_an_earlier_one(self) -> None:
+    def test_each_generation_has_its_own_terminal_event(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.CANCELLED)
         ensure_terminal_event(core.log, job, clock=core.clock)

@@ -1,4 +1,4 @@
-"""Job ids."""
+"""Job ids and execution names."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def test_ids_sort_by_their_time_of_creation(one: int, other: int) -> None:
 
 
 @given(MOMENTS)
-def test_an_id_has_the_form_that_is_looked_for(moment: int) -> None:
+def test_a_new_id_matches_the_pattern_of_job_ids(moment: int) -> None:
     assert JOB_ID.fullmatch(new_job_id(moment))
 
 
-def test_ids_of_one_millisecond_differ() -> None:
+def test_ids_from_the_same_millisecond_differ() -> None:
     assert len({new_job_id(0) for _ in range(1000)}) == 1000
 
 
-def test_each_execution_of_a_job_has_a_name_step_functions_takes() -> None:
+def test_each_execution_of_a_job_has_a_name_that_step_functions_accepts() -> None:
     job = a_job()
     again = job.model_copy(update={"generation": 2})
     assert execution_name(job) == job.id

@@ -1,4 +1,4 @@
-"""Jobs as their owners see them: create, look up, list, cancel; and idempotency keys."""
+"""What an owner does with jobs: create, view, list and cancel them, with idempotency keys."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from tests.fakes.executions import FakeExecutions
 ANY = JobFilter()
 
 
-class TestCreating:
-    def test_a_job_is_stored_and_its_execution_started(self) -> None:
+class TestCreation:
+    def test_creation_stores_the_job_and_starts_its_execution(self) -> None:
         core = FakeCore()
         job = core.job_creation.create("ada", a_request(links=JobLinks(run_id="run"), trace_id="t", request_id="r"))
         assert core.job(job.id) == job
@@ -43,12 +43,12 @@ class TestCreating:
         assert (job.links.run_id, job.trace_id, job.request_id) == ("run", "t", "r")
         assert job.execution_arn == core.executions.arn_of(job)
 
-    def test_a_job_outlives_the_longest_run_and_the_time_its_failure_is_kept(self) -> None:
+    def test_a_live_job_expires_after_its_longest_execution_and_the_retention_of_failed_jobs(self) -> None:
         core = FakeCore()
         job = core.job_creation.create("ada", a_request())
         assert job.expires_at == int(core.clock().timestamp()) + PIPELINES["poem"].run_seconds + 3600
 
-    def test_an_allowed_model_is_taken_and_another_refused_by_field(self) -> None:
+    def test_an_allowed_model_is_used_and_another_is_refused_with_its_field(self) -> None:
         core = FakeCore()
         chosen = a_request(input=PoemInput(custom_model="scripted-2"))
         assert core.job_creation.create("ada", chosen).model == "scripted-2"
@@ -57,12 +57,12 @@ class TestCreating:
         assert [issue.field for issue in refusal.value.issues] == ["customModel"]
         assert "scripted-2" in refusal.value.message
 
-    def test_an_agent_nobody_has_is_refused_by_field(self) -> None:
+    def test_an_unknown_agent_is_refused_with_its_field(self) -> None:
         with pytest.raises(InvalidInput) as refusal:
             FakeCore().job_creation.create("ada", a_request(input=PoemInput(agent_id="agent-7")))
         assert [issue.field for issue in refusal.value.issues] == ["agentId"]
 
-    def test_the_eleventh_job_within_a_minute_is_refused_and_leaves_nothing(self) -> None:
+    def test_the_eleventh_job_within_a_minute_is_refused_and_not_stored(self) -> None:
         core = FakeCore()
         for _ in range(10):
             core.job_creation.create("ada", a_request())
@@ -72,8 +72,8 @@ class TestCreating:
         assert len(core.job_queries.list_jobs("ada", where=ANY, limit=50, cursor=None).jobs) == 10
 
 
-class LosesTheAnswer(FakeExecutions):
-    """Starts the execution, which gets as far as `reached`, and then cannot be heard."""
+class LosesTheResponse(FakeExecutions):
+    """Starts the execution, which brings the job to `reached`, but the response is lost."""
 
     def __init__(self, core: FakeCore, reached: JobStatus) -> None:
         super().__init__()
@@ -83,11 +83,11 @@ class LosesTheAnswer(FakeExecutions):
     def start(self, job: Job) -> None:
         fault = Fault(code=ErrorCode.WORKER_LOST, message="lost") if self._reached is JobStatus.FAILED else None
         self._core.jobs.update(job.id, {"status": self._reached, "failure": fault}, when=JobGuard())
-        raise ExecutionNotStarted("no answer")
+        raise ExecutionNotStarted("no response")
 
 
 class TestExecutionsThatDoNotStart:
-    def test_the_job_is_marked_failed_and_says_so_everywhere(self) -> None:
+    def test_the_job_its_log_and_the_refusal_have_the_reason(self) -> None:
         core = FakeCore()
         core.executions.refusal = "StateMachineDoesNotExist"
         with pytest.raises(NotStarted) as refusal:
@@ -106,35 +106,35 @@ class TestExecutionsThatDoNotStart:
         assert job.expires_at == int(core.clock().timestamp()) + 3600
         assert "StateMachineDoesNotExist" not in job.model_dump_json() + refusal.value.message
 
-    def test_an_execution_that_started_although_its_answer_was_lost_is_a_job_like_any_other(self) -> None:
+    def test_a_job_whose_execution_started_is_in_progress_although_the_response_was_lost(self) -> None:
         core = FakeCore()
-        core.job_starter._executions = LosesTheAnswer(core, JobStatus.IN_PROGRESS)
+        core.job_starter._executions = LosesTheResponse(core, JobStatus.IN_PROGRESS)
         job = core.job_creation.create("ada", a_request())
         assert job.status is JobStatus.IN_PROGRESS
         assert core.events(job) == []
 
-    def test_a_job_that_was_found_failed_already_stays_so(self) -> None:
+    def test_a_job_that_failed_meanwhile_stays_failed(self) -> None:
         core = FakeCore()
-        core.job_starter._executions = LosesTheAnswer(core, JobStatus.FAILED)
+        core.job_starter._executions = LosesTheResponse(core, JobStatus.FAILED)
         with pytest.raises(NotStarted):
             core.job_creation.create("ada", a_request())
 
 
 class TestIdempotencyKeys:
-    def test_a_repeat_answers_the_first_job_and_counts_against_no_limit(self) -> None:
+    def test_a_repeat_returns_the_first_job_and_does_not_count_against_the_limit(self) -> None:
         core = FakeCore()
         first = core.job_creation.create("ada", a_request(), idempotency_key="k")
         for _ in range(20):
             assert core.job_creation.create("ada", a_request(), idempotency_key="k").id == first.id
         assert core.executions.started == {first.id}
 
-    def test_a_repeat_answers_the_job_as_it_is_by_now(self) -> None:
+    def test_a_repeat_returns_the_current_state_of_the_job(self) -> None:
         core = FakeCore()
         first = core.job_creation.create("ada", a_request(), idempotency_key="k")
         core.job_cancellation.cancel("ada", first.id)
         assert core.job_creation.create("ada", a_request(), idempotency_key="k").status is JobStatus.CANCELLED
 
-    def test_a_key_is_its_owners_own(self) -> None:
+    def test_two_owners_can_use_the_same_key(self) -> None:
         core = FakeCore()
         first = core.job_creation.create("ada", a_request(), idempotency_key="k")
         assert core.job_creation.create("bob", a_request(), idempotency_key="k").id != first.id
@@ -147,14 +147,14 @@ class TestIdempotencyKeys:
         assert refusal.value.code is ErrorCode.IDEMPOTENCY_KEY_REUSED
         assert [issue.field for issue in refusal.value.issues] == ["Idempotency-Key"]
 
-    def test_a_key_is_forgotten_after_a_day(self) -> None:
+    def test_a_key_expires_after_a_day(self) -> None:
         core = FakeCore()
         first = core.job_creation.create("ada", a_request(), idempotency_key="k")
         core.clock.advance(24 * 3600 + 1)
         assert core.job_creation.create("ada", a_request("hills"), idempotency_key="k").id != first.id
 
-    def under_way(self, core: FakeCore) -> KeyClaim:
-        """A request that has taken its key and not yet stored its job."""
+    def claim_key(self, core: FakeCore) -> KeyClaim:
+        """Claim the key for a request that has not stored its job yet."""
         request = a_request()
         meaning = {
             "pipeline": request.pipeline,
@@ -162,50 +162,52 @@ class TestIdempotencyKeys:
             "links": request.links.model_dump(mode="json"),
         }
         now = core.clock().timestamp()
-        taken = KeyClaim(job_id=new_job_id(0), request_hash=hash_of_request(meaning), claimed_at=now)
-        core.keys.claim("ada", "k", taken, expires_at=int(now) + 86_400)
-        return taken
+        claimed = KeyClaim(job_id=new_job_id(0), request_hash=hash_of_request(meaning), claimed_at=now)
+        core.keys.claim("ada", "k", claimed, expires_at=int(now) + 86_400)
+        return claimed
 
-    def test_a_repeat_of_a_request_still_under_way_is_told_to_wait(self) -> None:
+    def test_a_repeat_is_refused_while_the_first_request_is_in_progress(self) -> None:
         core = FakeCore()
-        self.under_way(core)
+        self.claim_key(core)
         core.clock.advance(CLAIM_SECONDS - 0.1)
         with pytest.raises(Conflict, match="still in progress"):
             core.job_creation.create("ada", a_request(), idempotency_key="k")
         assert core.executions.started == set()
 
-    def test_a_repeat_of_a_request_that_died_makes_the_job(self) -> None:
+    def test_a_repeat_of_a_request_that_crashed_creates_the_job(self) -> None:
         core = FakeCore()
-        dead = self.under_way(core)
+        crashed = self.claim_key(core)
         core.clock.advance(CLAIM_SECONDS)
         job = core.job_creation.create("ada", a_request(), idempotency_key="k")
-        assert job.id != dead.job_id
+        assert job.id != crashed.job_id
         assert core.job_creation.create("ada", a_request(), idempotency_key="k").id == job.id
 
-    def test_of_two_repeats_of_a_request_that_died_one_makes_the_job(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_of_two_repeats_of_a_request_that_crashed_creates_the_job(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         core = FakeCore()
-        dead = self.under_way(core)
+        crashed = self.claim_key(core)
         core.clock.advance(CLAIM_SECONDS)
-        rival = dead.model_copy(update={"job_id": new_job_id(1)})
+        rival = crashed.model_copy(update={"job_id": new_job_id(1)})
         take = core.keys.claim
 
         def lose_to_rival(owner: str, key: str, claim: KeyClaim, **given: object) -> None:
-            if given.get("replaces") == dead:
-                take(owner, key, rival, expires_at=2**40, replaces=dead)
+            if given.get("replaces") == crashed:
+                take(owner, key, rival, expires_at=2**40, replaces=crashed)
             take(owner, key, claim, **given)  # type: ignore[arg-type]
 
         monkeypatch.setattr(core.keys, "claim", lose_to_rival)
         with pytest.raises(Conflict, match="still in progress"):
             core.job_creation.create("ada", a_request(), idempotency_key="k")
 
-    def test_a_repeat_starts_the_execution_a_dead_request_had_only_stored_the_job_for(self) -> None:
+    def test_a_repeat_starts_the_execution_of_a_job_that_a_crashed_request_only_stored(self) -> None:
         core = FakeCore()
-        dead = self.under_way(core)
-        core.new_job(job_id=dead.job_id)
-        assert core.job_creation.create("ada", a_request(), idempotency_key="k").id == dead.job_id
-        assert core.executions.started == {dead.job_id}
+        crashed = self.claim_key(core)
+        core.new_job(job_id=crashed.job_id)
+        assert core.job_creation.create("ada", a_request(), idempotency_key="k").id == crashed.job_id
+        assert core.executions.started == {crashed.job_id}
 
-    def test_a_refused_request_gives_its_key_back(self) -> None:
+    def test_a_refused_request_releases_its_key(self) -> None:
         core = FakeCore()
         for _ in range(10):
             core.job_creation.create("ada", a_request())
@@ -214,32 +216,32 @@ class TestIdempotencyKeys:
         core.clock.advance(60)
         assert core.job_creation.create("ada", a_request(), idempotency_key="k").status is JobStatus.PENDING
 
-    def test_a_request_whose_job_could_not_be_stored_gives_its_key_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_request_whose_job_could_not_be_stored_releases_its_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
         core = FakeCore()
 
-        def out_of_reach(job: Job, **_: object) -> None:
-            raise StorageUnavailable("no answer")
+        def unavailable(job: Job, **_: object) -> None:
+            raise StorageUnavailable("no response")
 
         with monkeypatch.context() as broken:
-            broken.setattr(core.jobs, "put_new", out_of_reach)
+            broken.setattr(core.jobs, "put_new", unavailable)
             with pytest.raises(StorageUnavailable):
                 core.job_creation.create("ada", a_request(), idempotency_key="k")
         assert core.job_creation.create("ada", a_request(), idempotency_key="k").status is JobStatus.PENDING
 
-    def test_the_order_of_a_requests_fields_does_not_matter(self) -> None:
+    def test_the_hash_of_a_request_does_not_depend_on_the_order_of_its_fields(self) -> None:
         assert hash_of_request({"a": 1, "b": [1, 2]}) == hash_of_request({"b": [1, 2], "a": 1})
         assert hash_of_request({"a": 1, "b": [1, 2]}) != hash_of_request({"a": 1, "b": [2, 1]})
 
 
-class TestLookingUp:
+class TestViewing:
     @pytest.mark.parametrize(
         "job_id", ["job_" + "0" * 26, "job_", "", "../jobs", "JOB#1", "job_" + "u" * 26, "x" * 9000]
     )
-    def test_an_unknown_job_is_not_found_whatever_its_id_looks_like(self, job_id: str) -> None:
+    def test_an_unknown_job_is_not_found_with_any_form_of_id(self, job_id: str) -> None:
         with pytest.raises(NotFound):
             FakeCore().job_queries.view("ada", job_id)
 
-    def test_another_owners_job_is_forbidden_in_every_way(self) -> None:
+    def test_another_owners_job_cannot_be_viewed_or_cancelled(self) -> None:
         core = FakeCore()
         job = core.new_job()
         for act in (core.job_queries.view, core.job_queries.owned, core.job_cancellation.cancel):
@@ -256,7 +258,7 @@ class TestLookingUp:
         with pytest.raises(NotFound):
             core.job_queries.view("ada", job.id)
 
-    def test_a_client_that_joins_late_sees_the_whole_text_also_of_a_compacted_log(self) -> None:
+    def test_the_view_has_the_whole_text_of_a_compacted_log(self) -> None:
         core = FakeCore()
         job = core.new_job()
         for number in range(20):
@@ -266,27 +268,27 @@ class TestLookingUp:
         assert view.transcript.text == "".join(f"{number} " for number in range(20))
         assert (view.transcript.seq, view.result) == (20, None)
 
-    @pytest.mark.parametrize("look", ["read", "snapshot"])
-    def test_a_log_compacted_while_it_is_looked_at_is_seen_whole(
-        self, look: str, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("method", ["read", "snapshot"])
+    def test_the_view_has_the_whole_text_of_a_log_that_is_compacted_during_the_read(
+        self, method: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         core = FakeCore()
         job = core.new_job()
         for number in range(20):
             claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text=f"{number} "),), at=core.clock)
-        original = getattr(core.log, look)
+        original = getattr(core.log, method)
 
         def compacted_right_after(*args: Any, **given: Any) -> Any:
-            answer = original(*args, **given)
+            found = original(*args, **given)
             monkeypatch.undo()
             compact(core.log, job.id, 0)
-            return answer
+            return found
 
-        monkeypatch.setattr(core.log, look, compacted_right_after)
+        monkeypatch.setattr(core.log, method, compacted_right_after)
         text = core.job_queries.view("ada", job.id).transcript.text
         assert text == "".join(f"{number} " for number in range(20))
 
-    def test_only_a_completed_job_has_a_result_and_it_is_the_last_stages(self) -> None:
+    def test_only_a_completed_job_has_a_result_which_is_its_last_stages_output(self) -> None:
         core = FakeCore()
         job = core.new_job()
         outputs = {"draft": (1, {"lines": ["rough"]}), "polish": (2, {"lines": ["fine"]})}
@@ -303,7 +305,7 @@ class TestLookingUp:
 
 
 class TestListing:
-    def test_own_jobs_come_newest_first_in_pages(self) -> None:
+    def test_an_owners_jobs_are_listed_newest_first_in_pages(self) -> None:
         core = FakeCore()
         made = [core.new_job(job_id=new_job_id(number)).id for number in range(5)]
         core.new_job(job_id=new_job_id(9), owner="bob")
@@ -312,14 +314,14 @@ class TestListing:
         assert [job.id for job in (*first.jobs, *second.jobs)] == made[::-1]
         assert second.cursor is None
 
-    def test_a_cursor_that_is_not_ours_is_refused_by_field(self) -> None:
+    def test_an_invalid_cursor_is_refused_with_its_field(self) -> None:
         with pytest.raises(InvalidInput) as refusal:
             FakeCore().job_queries.list_jobs("ada", where=ANY, limit=3, cursor="nonsense")
         assert [issue.field for issue in refusal.value.issues] == ["cursor"]
 
 
-class TestCancelling:
-    def test_a_live_job_ends_with_its_log_and_its_execution(self) -> None:
+class TestCancellation:
+    def test_cancelling_a_live_job_ends_its_log_and_stops_its_execution(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, stage="draft")
         cancelled = core.job_cancellation.cancel("ada", job.id)
@@ -338,19 +340,19 @@ class TestCancelling:
         assert core.events(job) == [Cancelled()]
 
     @pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED])
-    def test_a_job_that_has_ended_otherwise_stays_as_it_is(self, status: JobStatus) -> None:
+    def test_a_completed_or_failed_job_cannot_be_cancelled(self, status: JobStatus) -> None:
         core = FakeCore()
         job = core.new_job(status=status)
         with pytest.raises(Conflict, match=status):
             core.job_cancellation.cancel("ada", job.id)
         assert core.job(job.id) == job
 
-    def test_a_pipelines_own_retention_counts(self) -> None:
+    def test_a_cancelled_job_expires_after_its_pipelines_retention(self) -> None:
         core = FakeCore()
         job = core.new_job(pipeline="brief")
         assert core.job_cancellation.cancel("ada", job.id).expires_at == int(core.clock().timestamp()) + 7
 
-    def test_a_job_that_expires_in_between_is_not_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_job_that_expires_during_its_cancellation_is_not_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
         core = FakeCore()
         job = core.new_job()
         get = core.jobs.get
@@ -364,18 +366,16 @@ class TestCancelling:
         with pytest.raises(NotFound):
             core.job_cancellation.cancel("ada", job.id)
 
-    def test_a_job_that_runs_anew_by_the_time_its_cancellation_is_written_up_is_left_alone(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_cancelling_adds_no_event_to_a_job_that_is_resumed_meanwhile(self, monkeypatch: pytest.MonkeyPatch) -> None:
         core = FakeCore()
         job = core.new_job()
         tail = core.log.tail
 
         def resumed_before(job_id: str) -> object:
             monkeypatch.setattr(core.log, "tail", tail)
-            claim(core.log, job_id, Fence(2, 0, 0, "aaaaaaaa"), (Delta(text="anew"),), at=core.clock)
+            claim(core.log, job_id, Fence(2, 0, 0, "aaaaaaaa"), (Delta(text="again"),), at=core.clock)
             return tail(job_id)
 
         monkeypatch.setattr(core.log, "tail", resumed_before)
         core.job_cancellation.cancel("ada", job.id)
-        assert core.events(job) == [Delta(text="anew")]
+        assert core.events(job) == [Delta(text="again")]

@@ -1,4 +1,4 @@
-"""Jobs made with an agent: which model and version they get, what their stages see, whether they can be resumed."""
+"""Jobs with an agent: their model, their version of the agent, and their resumption."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def new_job(core: FakeCore, agent: Agent, **fields: Any) -> Job:
     return core.job_creation.create("ada", a_request(input=PoemInput(agent_id=agent.id, **fields)))
 
 
-class Onlooker:
-    """A stage that remembers the agents it was run with."""
+class RecordAgents:
+    """A stage script that records the agents it runs with."""
 
     def __init__(self) -> None:
         self.seen: list[Agent | None] = []
@@ -33,8 +33,8 @@ class Onlooker:
         return {}
 
 
-class TestCreating:
-    def test_a_job_records_which_version_it_was_made_with_and_nothing_else_of_it(self) -> None:
+class TestCreation:
+    def test_a_job_stores_the_version_of_its_agent_but_not_the_instructions(self) -> None:
         core = FakeCore()
         agent = new_agent(core)
         core.agent_service.update("ada", agent.id, {"name": "Chatty"})
@@ -55,13 +55,13 @@ class TestCreating:
             ("scripted-2", None, "scripted-2"),
         ],
     )
-    def test_the_jobs_own_model_goes_before_the_agents_and_that_before_the_default(
+    def test_the_model_is_the_jobs_or_else_the_agents_or_else_the_default(
         self, custom: str | None, agents: str | None, model: str
     ) -> None:
         core = FakeCore()
         assert new_job(core, new_agent(core, model=agents), custom_model=custom).model == model
 
-    def test_unknown_deleted_and_somebody_elses_agents_are_refused_in_the_same_words(self) -> None:
+    def test_unknown_deleted_and_other_owners_agents_are_refused_with_the_same_message(self) -> None:
         core = FakeCore()
         deleted = new_agent(core)
         core.agent_service.delete("ada", deleted.id)
@@ -75,7 +75,7 @@ class TestCreating:
         assert len(set(refusals)) == 1
         assert core.executions.started == set()
 
-    def test_an_agent_whose_model_is_not_offered_any_more_is_refused_unless_the_job_names_another(self) -> None:
+    def test_an_agent_whose_model_is_no_longer_available_needs_a_job_with_its_own_model(self) -> None:
         core = FakeCore()
         gone = AgentService(agents=core.agent_store, allowed_models=("scripted-0",), clock=core.clock)
         agent = gone.create("ada", AgentSettings(name="Old", instructions="One line.", model="scripted-0"))
@@ -86,7 +86,7 @@ class TestCreating:
         assert "model scripted-0, which is not available; available models: scripted-1, scripted-2" in issue.rule
         assert new_job(core, agent, custom_model="scripted-1").agent == agent.ref
 
-    def test_a_repeat_answers_the_first_job_also_when_the_agent_is_deleted_meanwhile(self) -> None:
+    def test_a_repeat_returns_the_first_job_after_its_agent_was_deleted(self) -> None:
         core = FakeCore()
         agent = new_agent(core)
         request = a_request(input=PoemInput(agent_id=agent.id))
@@ -99,46 +99,46 @@ class TestCreating:
 
 
 class TestRunning:
-    def test_a_stage_works_with_the_agent_as_it_was_when_the_job_was_made(self) -> None:
+    def test_a_stage_uses_the_version_of_the_agent_that_the_job_was_created_with(self) -> None:
         core = FakeCore()
         agent = new_agent(core)
         job = new_job(core, agent)
         core.agent_service.update("ada", agent.id, {"instructions": "Two lines."})
-        onlooker = Onlooker()
-        core.run(ScriptedStage("draft", onlooker), job)
+        recorded = RecordAgents()
+        core.run(ScriptedStage("draft", recorded), job)
         core.agent_service.delete("ada", agent.id)
-        core.run(ScriptedStage("polish", onlooker), job)
-        assert [(each.version, each.instructions) for each in onlooker.seen if each] == [(1, "One line.")] * 2
+        core.run(ScriptedStage("polish", recorded), job)
+        assert [(each.version, each.instructions) for each in recorded.seen if each] == [(1, "One line.")] * 2
 
     def test_a_job_without_an_agent_runs_without_one(self) -> None:
         core = FakeCore()
-        onlooker = Onlooker()
-        core.run(ScriptedStage("draft", onlooker), core.job_creation.create("ada", a_request()))
-        assert onlooker.seen == [None]
+        recorded = RecordAgents()
+        core.run(ScriptedStage("draft", recorded), core.job_creation.create("ada", a_request()))
+        assert recorded.seen == [None]
 
-    def test_a_job_whose_agent_is_gone_for_good_fails(self) -> None:
+    def test_a_job_whose_agent_no_longer_exists_fails(self) -> None:
         core = FakeCore()
         job = core.new_job(agent=AgentRef(agent_id="agt_01jd8x2v5n7k3q9w4t6y8z0abc", version=1))
         with pytest.raises(InternalFault):
-            core.run(ScriptedStage("draft", Onlooker()), job)
+            core.run(ScriptedStage("draft", RecordAgents()), job)
         fault = core.job(job.id).last_fault
         assert fault is not None
         assert fault.message == "the job's agent no longer exists"
 
 
-class TestResuming:
-    def test_a_job_goes_on_with_its_version_of_a_deleted_agent(self) -> None:
+class TestResumption:
+    def test_a_resumed_job_uses_its_version_of_a_deleted_agent(self) -> None:
         core = FakeCore()
         agent = new_agent(core)
         job = new_job(core, agent)
         core.job_cancellation.cancel("ada", job.id)
         core.agent_service.delete("ada", agent.id)
         resumed = core.job_resumption.resume("ada", job.id)
-        onlooker = Onlooker()
-        core.run(ScriptedStage("draft", onlooker), resumed, generation=2)
-        assert [each.version for each in onlooker.seen if each] == [1]
+        recorded = RecordAgents()
+        core.run(ScriptedStage("draft", recorded), resumed, generation=2)
+        assert [each.version for each in recorded.seen if each] == [1]
 
-    def test_a_job_whose_agent_is_gone_for_good_cannot_be_resumed(self) -> None:
+    def test_a_job_whose_agent_no_longer_exists_cannot_be_resumed(self) -> None:
         core = FakeCore()
         agent = new_agent(core)
         job = core.new_job(status=JobStatus.CANCELLED, agent=agent.ref, expires_at=2**33)

@@ -18,7 +18,7 @@ from tests.fakes.core import FakeCore, ScriptedStage, a_request, fails, says
 
 
 def failed_at_polish(core: FakeCore, draft: str = "a draft") -> Job:
-    """A job whose first stage is done and whose second one failed."""
+    """Return a job whose first stage finished and whose second stage failed."""
     job = core.job_creation.create("ada", a_request())
     core.run(ScriptedStage("draft", says(draft)), job)
     with pytest.raises(ModelUnavailable):
@@ -28,12 +28,12 @@ def failed_at_polish(core: FakeCore, draft: str = "a draft") -> Job:
     return core.job(job.id)
 
 
-def seen_by_newcomer(core: FakeCore, job: Job) -> list[str]:
+def events_for_a_new_watcher(core: FakeCore, job: Job) -> list[str]:
     return [frame.event.type for frame in LogReader(core.log, job.id).poll()]
 
 
 class TestResuming:
-    def test_a_failed_job_goes_on_from_its_last_checkpoint_in_the_same_log(self) -> None:
+    def test_a_failed_job_resumes_from_its_last_checkpoint_in_the_same_log(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
         resumed = core.job_resumption.resume("ada", job.id)
@@ -57,20 +57,20 @@ class TestResuming:
         job = core.job_creation.create("ada", a_request())
         core.job_cancellation.cancel("ada", job.id)
         resumed = core.job_resumption.resume("ada", job.id)
-        core.run(ScriptedStage("draft", says("anew")), resumed, generation=2)
+        core.run(ScriptedStage("draft", says("again")), resumed, generation=2)
         assert [type(event) for event in core.events(job)] == [Cancelled, Reset, StageStarted, Delta]
 
-    def test_a_newcomer_to_a_resumed_job_does_not_take_the_earlier_end_for_the_end(self) -> None:
+    def test_a_new_watcher_of_a_resumed_job_reads_past_the_earlier_terminal_event(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
-        assert seen_by_newcomer(core, job)[-1] == "error"
+        assert events_for_a_new_watcher(core, job)[-1] == "error"
         core.job_resumption.resume("ada", job.id)
         frames = LogReader(core.log, job.id).poll()
         assert [type(frame.event) for frame in frames] == [Snapshot, Reset]
         ids = [entry.seq for entry in core.log.read(job.id, after=0) if isinstance(entry.event, Failed)]
         assert [frames[0].id] == ids
 
-    def test_who_was_there_before_sees_the_reset_next(self) -> None:
+    def test_an_earlier_watcher_gets_the_reset_next(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
         reader = LogReader(core.log, job.id)
@@ -78,7 +78,7 @@ class TestResuming:
         core.job_resumption.resume("ada", job.id)
         assert [type(frame.event) for frame in reader.poll()] == [Reset]
 
-    def test_an_attempt_of_the_generation_before_can_write_nothing(self) -> None:
+    def test_an_attempt_of_an_earlier_generation_cannot_write(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
         core.job_resumption.resume("ada", job.id)
@@ -87,14 +87,14 @@ class TestResuming:
             core.run(ScriptedStage("polish", says("late")), job, retry=1)
         assert core.events(job) == before
 
-    def test_a_long_text_stands_whole(self) -> None:
+    def test_a_resumption_keeps_a_long_text_complete(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core, draft="x" * (2 * MAX_DELTA_CHARS + 5))
         resumed = core.job_resumption.resume("ada", job.id)
         core.run(ScriptedStage("polish", says("!")), resumed, generation=2)
         assert core.job_queries.view("ada", job.id).transcript.text == "x" * (2 * MAX_DELTA_CHARS + 5) + "!"
 
-    def test_a_resumed_job_counts_against_the_limit_of_creations(self) -> None:
+    def test_a_resumption_counts_against_the_creation_limit(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
         for _ in range(9):
@@ -103,7 +103,7 @@ class TestResuming:
             core.job_resumption.resume("ada", job.id)
         assert core.job(job.id).status is JobStatus.FAILED
 
-    def test_a_resumed_job_that_cannot_be_started_is_failed_again(self) -> None:
+    def test_a_resumed_job_that_cannot_start_fails_again(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
         core.executions.refusal = "throttled"
@@ -112,7 +112,7 @@ class TestResuming:
         assert core.job(job.id).status is JobStatus.FAILED
         assert isinstance(core.events(job)[-1], Failed)
 
-    def test_of_many_who_resume_at_once_one_does(self) -> None:
+    def test_one_of_several_concurrent_resumptions_succeeds(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
 
@@ -120,19 +120,19 @@ class TestResuming:
             calls = (asyncio.to_thread(core.job_resumption.resume, "ada", job.id) for _ in range(5))
             return list(await asyncio.gather(*calls, return_exceptions=True))
 
-        answers = asyncio.run(all_at_once())
-        assert sum(isinstance(answer, Job) for answer in answers) == 1
-        assert all(isinstance(answer, Job | Conflict) for answer in answers)
+        outcomes = asyncio.run(all_at_once())
+        assert sum(isinstance(outcome, Job) for outcome in outcomes) == 1
+        assert all(isinstance(outcome, Job | Conflict) for outcome in outcomes)
 
 
 class TestRefusals:
-    def test_only_ended_jobs_that_have_no_result_are_resumed(self) -> None:
+    def test_only_a_failed_or_cancelled_job_can_be_resumed(self) -> None:
         core = FakeCore()
         job = core.job_creation.create("ada", a_request())
         with pytest.raises(Conflict, match="only a failed or cancelled job"):
             core.job_resumption.resume("ada", job.id)
 
-    def test_somebody_elses_and_unknown_jobs_are_refused(self) -> None:
+    def test_another_owners_job_and_an_unknown_job_are_refused(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
         with pytest.raises(Forbidden):
@@ -149,7 +149,7 @@ class TestRefusals:
             ({"model": "retired"}, "model retired"),
         ],
     )
-    def test_a_checkpoint_that_no_longer_fits_is_refused_with_a_reason(
+    def test_a_job_that_no_longer_fits_its_pipeline_is_refused_with_a_reason(
         self, changes: dict[str, object], reason: str
     ) -> None:
         core = FakeCore()
@@ -158,7 +158,7 @@ class TestRefusals:
         with pytest.raises(CheckpointUnfit, match=reason):
             core.job_resumption.resume("ada", job.id)
 
-    def test_a_pipeline_can_refuse_what_no_longer_fits_its_project(self) -> None:
+    def test_a_pipeline_can_refuse_to_resume_a_job(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
         core.jobs.update(job.id, {"input": {"topic": "moved"}}, when=JobGuard())

@@ -1,4 +1,4 @@
-"""The sweep for jobs nobody works on any more."""
+"""The sweep, which ends jobs whose execution has ended or never started."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from tests.fakes.core import FakeCore, ScriptedStage, a_request, says
         (ExecutionState.ENDED, ErrorCode.WORKER_LOST),
     ],
 )
-def test_a_job_whose_execution_is_gone_is_failed_with_the_reason(state: ExecutionState, code: ErrorCode) -> None:
+def test_the_sweep_fails_a_job_without_a_running_execution_with_the_reason(
+    state: ExecutionState, code: ErrorCode
+) -> None:
     core = FakeCore()
     job = core.job_creation.create("ada", a_request())
     core.executions.states[job.id] = state
@@ -35,7 +37,7 @@ def test_a_job_whose_execution_is_gone_is_failed_with_the_reason(state: Executio
     assert core.job_sweep.run().looked_at == 0
 
 
-def test_a_running_execution_is_left_to_its_own_limits() -> None:
+def test_the_sweep_does_not_end_a_job_with_a_running_execution() -> None:
     core = FakeCore()
     core.job_creation.create("ada", a_request())
     core.clock.advance(MIN_IDLE_SECONDS + 1)
@@ -43,7 +45,7 @@ def test_a_running_execution_is_left_to_its_own_limits() -> None:
     assert (report.looked_at, report.ended) == (1, ())
 
 
-def test_a_job_that_moved_a_moment_ago_is_left_alone() -> None:
+def test_the_sweep_skips_a_job_that_changed_a_moment_ago() -> None:
     core = FakeCore()
     job = core.job_creation.create("ada", a_request())
     core.executions.states[job.id] = ExecutionState.ENDED
@@ -52,7 +54,7 @@ def test_a_job_that_moved_a_moment_ago_is_left_alone() -> None:
     assert core.job_sweep.run().looked_at == 0
 
 
-def test_a_job_that_ends_while_it_is_looked_at_keeps_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_ends_during_the_sweep_keeps_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
     core = FakeCore()
     job = core.job_creation.create("ada", a_request())
     core.clock.advance(MIN_IDLE_SECONDS + 1)
@@ -66,7 +68,7 @@ def test_a_job_that_ends_while_it_is_looked_at_keeps_its_end(monkeypatch: pytest
     assert core.job(job.id).status is JobStatus.CANCELLED
 
 
-def test_the_age_of_the_job_that_waits_longest_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sweep_measures_the_age_of_the_oldest_pending_job(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[float] = []
     monkeypatch.setattr(metrics, "swept", lambda *, ended, oldest_pending: measured.append(oldest_pending))
     core = FakeCore()
@@ -82,7 +84,7 @@ def test_the_age_of_the_job_that_waits_longest_is_measured(monkeypatch: pytest.M
     assert measured == [0, 40, 10]
 
 
-def test_a_resumed_job_waits_from_its_resumption_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_waiting_time_of_a_resumed_job_begins_at_its_resumption(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[float] = []
     core = FakeCore()
     job = core.job_creation.create("ada", a_request())

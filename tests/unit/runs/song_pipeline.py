@@ -1,4 +1,4 @@
-"""Songs: jobs whose pipeline keeps runs, and what becomes of them."""
+"""Helpers for jobs of the song pipeline, which keeps runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Script = Callable[[StageContext], Awaitable[dict[str, Any]]]
 
 
 def sings(*lines: str, broken_by: Exception | None = None) -> Script:
-    """Keeps each line as an item; its output are all lines kept so far, in this attempt or before."""
+    """Return a script that adds each line as an item; its output is all items' lines, those of earlier attempts too."""
 
     async def script(context: StageContext) -> dict[str, Any]:
         for line in lines:
@@ -35,14 +35,14 @@ def compose(core: FakeCore, job: Job, *lines: str, generation: int = 1, retry: i
 
 
 def break_off(core: FakeCore, job: Job, *lines: str, generation: int = 1, retry: int = 0) -> None:
-    """An attempt at the first stage that fails after these lines."""
+    """Run an attempt of the first stage that fails after these lines."""
     stage = ScriptedStage("compose", sings(*lines, broken_by=ModelUnavailable("down")))
     with pytest.raises(ModelUnavailable):
         core.run(stage, job, generation=generation, retry=retry)
 
 
 def finish(core: FakeCore, job: Job, *lines: str, generation: int = 1) -> None:
-    """The last stage and the end."""
+    """Run the last stage and complete the job."""
     core.run(ScriptedStage("arrange", says("", lines=list(lines))), job, generation=generation)
     core.complete(job, generation=generation)
 
@@ -54,5 +54,5 @@ def lineage(core: FakeCore, job: Job) -> Lineage:
 
 
 def songs(core: FakeCore, job: Job) -> list[list[str]]:
-    """The lines of each version there is of the song."""
+    """Return the lines of each version of the song."""
     return [each.content["lines"] for each in lineage(core, job).artefacts if each.role == "song"]

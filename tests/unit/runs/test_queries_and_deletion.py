@@ -1,4 +1,4 @@
-"""What can be done with runs, and what is seen of them meanwhile."""
+"""Viewing, listing and deleting runs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TestViewing:
         assert view.transform is not None
         assert (view.transform.status, view.transform.retry_count) == (TransformStatus.RUNNING, 1)
 
-    def test_a_finished_run_answers_from_its_artefacts_when_its_job_has_expired(self) -> None:
+    def test_a_completed_run_keeps_its_artefacts_after_its_job_has_expired(self) -> None:
         core = FakeCore()
         job = core.new_song()
         compose(core, job, "one")
@@ -45,7 +45,7 @@ class TestViewing:
         assert song is not None
         assert song.content == {"lines": ["one"]}
 
-    def test_a_run_whose_job_was_lost_without_an_end_is_shown_as_failed(self) -> None:
+    def test_a_run_whose_job_expired_before_it_ended_is_shown_as_failed(self) -> None:
         core = FakeCore()
         job = core.new_song()
         core.clock.advance(8 * 3600)
@@ -57,8 +57,8 @@ class TestViewing:
         assert view.transform.failure.code is ErrorCode.WORKER_LOST
         assert view.lineage.run == view.run
 
-    def test_a_job_that_ends_while_its_run_is_looked_at_is_shown_ended_not_lost(self) -> None:
-        runs = EndsInBetween()
+    def test_a_run_whose_job_ends_during_the_view_is_shown_with_its_final_status(self) -> None:
+        runs = InterruptedRuns()
         core = FakeCore(runs=runs)
         job = core.new_song()
         break_off(core, job, "one")
@@ -67,8 +67,8 @@ class TestViewing:
         assert (view.run.status, view.job) == (TransformStatus.CANCELLED, None)
         assert view.lineage.latest("song") is not None
 
-    def test_a_job_that_ends_and_runs_anew_while_its_run_is_looked_at_is_shown_running(self) -> None:
-        runs = EndsInBetween()
+    def test_a_run_whose_job_ends_and_resumes_during_the_view_is_shown_as_running(self) -> None:
+        runs = InterruptedRuns()
         core = FakeCore(runs=runs)
         job = core.new_song()
 
@@ -83,7 +83,7 @@ class TestViewing:
         assert view.job.job.generation == 2
 
     @pytest.mark.parametrize("look", [RunDeletion.view, RunDeletion.lineage, RunDeletion.delete])
-    def test_nobody_gets_at_somebody_elses_run(self, look: Callable[[RunDeletion, str, str], object]) -> None:
+    def test_another_owners_run_is_forbidden(self, look: Callable[[RunDeletion, str, str], object]) -> None:
         core = FakeCore()
         job = core.new_song()
         with pytest.raises(Forbidden):
@@ -132,7 +132,7 @@ class TestListing:
 
 
 class TestDeleting:
-    def test_a_deleted_run_is_gone_and_its_running_job_is_cancelled_and_gone(self) -> None:
+    def test_deleting_a_run_also_cancels_and_hides_its_running_job(self) -> None:
         core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
@@ -144,7 +144,7 @@ class TestDeleting:
         assert core.executions.stopped == [job.id]
         assert core.songs.list_runs("ada", status=None, limit=5, cursor=None).runs == []
 
-    def test_a_run_can_be_deleted_when_its_job_has_long_expired(self) -> None:
+    def test_a_run_can_be_deleted_after_its_job_has_expired(self) -> None:
         core = FakeCore()
         job = core.new_song()
         compose(core, job, "one")
@@ -154,8 +154,8 @@ class TestDeleting:
         assert core.runs.lineage(run_id_of(job)) is None
         assert core.executions.stopped == []
 
-    def test_a_deletion_that_broke_off_is_gone_on_with_and_its_job_is_ended_by_then(self) -> None:
-        runs = BreaksInRemoval()
+    def test_a_repeat_finishes_an_interrupted_deletion_whose_job_has_ended(self) -> None:
+        runs = FirstRemovalFails()
         core = FakeCore(runs=runs)
         job = core.new_song()
         with pytest.raises(ConnectionError):
@@ -168,13 +168,13 @@ class TestDeleting:
         with pytest.raises(NotFound):
             core.songs.delete("ada", run_id_of(job))
 
-    def test_a_deletion_that_broke_off_before_the_job_was_ended_ends_it_when_it_is_repeated(
+    def test_a_repeat_of_an_interrupted_deletion_also_ends_a_job_that_is_still_live(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         core = FakeCore()
         job = core.new_song()
         with monkeypatch.context() as broken:
-            broken.setattr(core.job_cancellation, "cancel_and_hide", lambda *_: BreaksInRemoval.breaks())
+            broken.setattr(core.job_cancellation, "cancel_and_hide", lambda *_: FirstRemovalFails.breaks())
             with pytest.raises(ConnectionError):
                 core.songs.delete("ada", run_id_of(job))
         assert core.job(job.id).status is JobStatus.PENDING
@@ -182,7 +182,7 @@ class TestDeleting:
         assert core.jobs.get(job.id) is None
         assert core.runs.get(run_id_of(job)) is None
 
-    def test_deleting_one_run_leaves_the_others(self) -> None:
+    def test_deleting_a_run_does_not_change_other_runs(self) -> None:
         core = FakeCore()
         kept, deleted = core.new_song(), core.new_song()
         break_off(core, kept, "one")
@@ -192,8 +192,8 @@ class TestDeleting:
         assert core.job(kept.id).status is JobStatus.CANCELLED
 
 
-class EndsInBetween(FakeRunStore):
-    """Something happens right after the next look at the whole run, or before the next one at its head."""
+class InterruptedRuns(FakeRunStore):
+    """A run store that calls `meanwhile` right after the next lineage, and `then` right before the next get."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -212,8 +212,8 @@ class EndsInBetween(FakeRunStore):
         return super().get(run_id)
 
 
-class BreaksInRemoval(FakeRunStore):
-    """The first removal breaks off before anything is removed."""
+class FirstRemovalFails(FakeRunStore):
+    """A run store whose first removal fails before it removes anything."""
 
     def __init__(self) -> None:
         super().__init__()

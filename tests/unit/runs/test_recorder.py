@@ -1,4 +1,4 @@
-"""Runs follow their jobs: whatever happens to a job, its run says the same, and keeps what was made."""
+"""The recorder: each transition of a job changes its run too, and the run keeps the job's result or items."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tests.fakes.runs import FakeRunStore
 from tests.unit.runs.song_pipeline import break_off, compose, finish, lineage, songs
 
 
-class TestOpening:
-    def test_a_job_opens_its_run_with_what_was_asked_for(self) -> None:
+class TestCreation:
+    def test_a_new_job_creates_its_run_with_the_input_as_an_artefact(self) -> None:
         core = FakeCore()
         job = core.new_song(topic="rain")
         found = lineage(core, job)
@@ -48,7 +48,7 @@ class TestOpening:
             None,
         )
 
-    def test_a_request_repeated_with_its_key_opens_one_run(self) -> None:
+    def test_a_repeat_with_the_same_key_creates_one_run(self) -> None:
         core = FakeCore()
         first, again = (
             core.job_creation.create("ada", a_request(pipeline="song"), idempotency_key="k") for _ in range(2)
@@ -57,13 +57,13 @@ class TestOpening:
         page = core.songs.list_runs("ada", status=None, limit=5, cursor=None)
         assert [run.id for run in page.runs] == [first.links.run_id]
 
-    def test_a_pipeline_that_keeps_nothing_opens_nothing(self) -> None:
+    def test_a_pipeline_without_runs_creates_none(self) -> None:
         core = FakeCore()
         job = core.job_creation.create("ada", a_request(links=JobLinks(run_id="the client's own")))
         core.job_cancellation.cancel("ada", job.id)
         assert core.runs.lineage("the client's own") is None
 
-    def test_a_job_whose_execution_is_not_started_fails_with_its_run(self) -> None:
+    def test_a_job_and_its_run_fail_if_the_execution_does_not_start(self) -> None:
         core = FakeCore()
         core.executions.refusal = "no capacity"
         with pytest.raises(NotStarted) as refusal:
@@ -76,7 +76,7 @@ class TestOpening:
 
 
 class TestEnding:
-    def test_a_completed_job_leaves_its_result_as_an_artefact(self) -> None:
+    def test_a_completed_jobs_result_becomes_an_artefact(self) -> None:
         core = FakeCore()
         job = core.new_song()
         compose(core, job, "one", "two")
@@ -92,7 +92,7 @@ class TestEnding:
         assert song is not None
         assert (song.content, song.transform_id) == ({"lines": ["two", "one"]}, transform.id)
 
-    def test_a_failed_job_leaves_the_items_it_has_kept_and_its_reason(self) -> None:
+    def test_a_failed_jobs_run_has_its_items_and_the_reason(self) -> None:
         core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one", "two")
@@ -105,7 +105,7 @@ class TestEnding:
         assert (transform.failure.code, transform.failure.stack_trace) == (ErrorCode.MODEL_UNAVAILABLE, None)
         assert songs(core, job) == [["one", "two"]]
 
-    def test_a_job_that_fails_before_it_has_kept_anything_leaves_nothing(self) -> None:
+    def test_a_job_that_fails_without_items_makes_no_artefact(self) -> None:
         core = FakeCore()
         job = core.new_song()
         break_off(core, job)
@@ -114,7 +114,7 @@ class TestEnding:
         assert (found.run.status, songs(core, job)) == (TransformStatus.FAILED, [])
         assert found.transforms[0].outputs == {}
 
-    def test_a_cancelled_job_leaves_the_items_it_has_kept(self) -> None:
+    def test_a_cancelled_jobs_run_has_its_items(self) -> None:
         core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
@@ -123,7 +123,7 @@ class TestEnding:
         assert songs(core, job) == [["one"]]
 
     @pytest.mark.parametrize("state", [ExecutionState.UNKNOWN, ExecutionState.ENDED])
-    def test_a_job_that_is_swept_fails_with_its_run(self, state: ExecutionState) -> None:
+    def test_the_sweep_fails_a_job_and_its_run(self, state: ExecutionState) -> None:
         core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
@@ -133,7 +133,7 @@ class TestEnding:
         assert lineage(core, job).run.status is TransformStatus.FAILED
         assert songs(core, job) == [["one"]]
 
-    def test_an_end_that_is_repeated_changes_nothing_any_more(self) -> None:
+    def test_recording_a_failure_again_does_not_change_the_run(self) -> None:
         core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
@@ -143,7 +143,7 @@ class TestEnding:
         core.record_failure(job)
         assert lineage(core, job) == before
 
-    def test_the_run_has_the_retries_of_the_job_as_it_ends_not_as_it_was_seen_before(self) -> None:
+    def test_the_run_gets_the_retry_count_that_the_job_has_at_its_end(self) -> None:
         core = FakeCore()
         seen = core.new_song()
         core.clock.advance(1)
@@ -155,7 +155,7 @@ class TestEnding:
 
 
 class TestResuming:
-    def test_a_resumed_job_runs_anew_in_the_same_transform_and_makes_the_next_version(self) -> None:
+    def test_a_resumed_job_uses_the_same_transform_and_makes_the_next_version(self) -> None:
         core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
@@ -174,7 +174,7 @@ class TestResuming:
         assert [each.outputs for each in found.transforms] == [{"song": "song.v2"}]
         assert songs(core, job) == [["one"], ["one", "two"]]
 
-    def test_what_is_not_new_is_not_stored_anew(self) -> None:
+    def test_an_unchanged_artefact_is_not_stored_again(self) -> None:
         core = FakeCore()
         job = core.new_song()
         break_off(core, job, "one")
@@ -188,8 +188,8 @@ class TestResuming:
         assert [each.outputs for each in found.transforms] == [{"song": "song.v1"}]
 
 
-class Interrupted(FakeRunStore):
-    """Something happens right after the run has been looked at, for the first so many times."""
+class InterruptedRuns(FakeRunStore):
+    """A run store that calls `meanwhile` right after each of the first `times` reads of a run."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -204,31 +204,31 @@ class Interrupted(FakeRunStore):
         return found
 
 
-def moved_by_another(core: FakeCore, job: Job) -> None:
-    """The run's next revision, beside which no job moves."""
+def change_run(core: FakeCore, job: Job) -> None:
+    """Write the run's next revision, as another job's transition does."""
     found = lineage(core, job)
-    run = found.run.model_copy(update={"revision": found.run.revision + 1, "title": f"move {found.run.revision}"})
+    run = found.run.model_copy(update={"revision": found.run.revision + 1, "title": f"change {found.run.revision}"})
     (write,) = core.runs.prepare_revision(run, found.transforms[0], ()).writes
     assert write()
 
 
-class TestMeetingOthers:
-    def test_a_move_of_the_run_in_between_makes_it_prepared_anew(self) -> None:
-        runs = Interrupted()
+class TestConcurrentWrites:
+    def test_the_recorder_prepares_its_write_again_when_the_run_changed_meanwhile(self) -> None:
+        runs = InterruptedRuns()
         core = FakeCore(runs=runs)
         job = core.new_song()
         break_off(core, job, "one")
-        runs.times, runs.meanwhile = 2, lambda: moved_by_another(core, job)
+        runs.times, runs.meanwhile = 2, lambda: change_run(core, job)
         core.job_cancellation.cancel("ada", job.id)
         found = lineage(core, job)
-        assert (found.run.status, found.run.revision, found.run.title) == (TransformStatus.CANCELLED, 4, "move 2")
+        assert (found.run.status, found.run.revision, found.run.title) == (TransformStatus.CANCELLED, 4, "change 2")
         assert songs(core, job) == [["one"]]
 
-    def test_a_run_that_never_stands_still_is_a_transient_fault_and_the_job_lives_on(self) -> None:
-        runs = Interrupted()
+    def test_a_run_that_always_changes_is_a_transient_fault_and_the_job_stays_live(self) -> None:
+        runs = InterruptedRuns()
         core = FakeCore(runs=runs)
         job = core.new_song()
-        runs.times, runs.meanwhile = MAX_ATTEMPTS, lambda: moved_by_another(core, job)
+        runs.times, runs.meanwhile = MAX_ATTEMPTS, lambda: change_run(core, job)
         with pytest.raises(StorageThrottled):
             core.job_cancellation.cancel("ada", job.id)
         assert core.job(job.id).status is JobStatus.PENDING
@@ -236,7 +236,7 @@ class TestMeetingOthers:
         core.job_cancellation.cancel("ada", job.id)
         assert lineage(core, job).run.status is TransformStatus.CANCELLED
 
-    def test_a_run_that_is_deleted_while_its_job_runs_stays_deleted_and_the_job_ends(self) -> None:
+    def test_a_run_that_is_deleted_during_its_job_stays_deleted_and_the_job_ends(self) -> None:
         core = FakeCore()
         job = core.new_song()
         compose(core, job, "one")
@@ -246,8 +246,8 @@ class TestMeetingOthers:
         assert core.job(job.id).status is JobStatus.COMPLETED
         assert core.runs.lineage(str(job.links.run_id)) is None
 
-    def test_a_run_that_is_hidden_while_its_job_ends_is_left_as_it_is(self) -> None:
-        runs = Interrupted()
+    def test_a_run_that_is_hidden_while_its_job_ends_does_not_change(self) -> None:
+        runs = InterruptedRuns()
         core = FakeCore(runs=runs)
         job = core.new_song()
         break_off(core, job, "one")
@@ -256,8 +256,8 @@ class TestMeetingOthers:
         assert core.job(job.id).status is JobStatus.CANCELLED
         assert (lineage(core, job).run.status, songs(core, job)) == (TransformStatus.RUNNING, [])
 
-    def test_an_item_that_is_kept_while_the_job_is_being_cancelled_is_in_the_run_too(self) -> None:
-        log = KeepsOneMore()
+    def test_the_run_has_an_item_that_is_added_during_the_cancellation(self) -> None:
+        log = LogWithLateItem()
         core = FakeCore(event_log=log)
         job = core.new_song()
         break_off(core, job, "one")
@@ -268,8 +268,8 @@ class TestMeetingOthers:
         assert lineage(core, job).run.status is TransformStatus.CANCELLED
         assert lineage(core, job).transforms[0].outputs == {"song": f"song.v{len(songs(core, job))}"}
 
-    def test_a_job_resumed_right_after_its_end_keeps_its_run_running(self) -> None:
-        log = KeepsOneMore()
+    def test_the_run_of_a_job_that_is_resumed_right_after_its_end_is_running(self) -> None:
+        log = LogWithLateItem()
         core = FakeCore(event_log=log)
         job = core.new_song()
         break_off(core, job, "one")
@@ -279,19 +279,19 @@ class TestMeetingOthers:
         assert core.job(job.id).generation == 2
         assert lineage(core, job).run.status is TransformStatus.RUNNING
 
-    def test_a_run_somebody_has_linked_to_another_job_is_none_of_that_jobs(self) -> None:
-        """As one could before a pipeline opened runs of its own."""
+    def test_a_job_that_is_linked_to_another_jobs_run_does_not_change_it(self) -> None:
+        """Clients could send such links before pipelines created their own runs."""
         core = FakeCore()
         ballad = core.new_song()
-        stranger = core.new_job(pipeline="song", owner="bob", links=ballad.links)
-        core.job_cancellation.cancel("bob", stranger.id)
+        linked = core.new_job(pipeline="song", owner="bob", links=ballad.links)
+        core.job_cancellation.cancel("bob", linked.id)
         assert lineage(core, ballad).run.status is TransformStatus.RUNNING
         unknown = a_job(pipeline="song", links=JobLinks(run_id=new_run_id(0)))
         assert core.side_writes.on_transition(unknown) is None
 
 
-class KeepsOneMore(FakeEventLog):
-    """A stage keeps another item after the job was moved to its end, and before the log has its end."""
+class LogWithLateItem(FakeEventLog):
+    """An event log in which a stage adds an item after the job has ended and before the terminal event."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -313,27 +313,27 @@ class KeepsOneMore(FakeEventLog):
             then()
 
 
-class TestSweeping:
-    def test_a_job_that_cannot_be_ended_does_not_keep_the_others_and_the_sweep_fails(self) -> None:
-        runs = Interrupted()
+class TestSweep:
+    def test_the_sweep_ends_the_other_jobs_when_one_cannot_be_ended_and_then_fails(self) -> None:
+        runs = InterruptedRuns()
         core = FakeCore(runs=runs)
         jobs = [core.new_song() for _ in range(3)]
         core.executions.states = {}
         core.clock.advance(MIN_IDLE_SECONDS + 1)
 
-        def breaks() -> None:
+        def fails_once() -> None:
             raise StorageThrottled("busy")
 
-        runs.times, runs.meanwhile = 1, breaks
+        runs.times, runs.meanwhile = 1, fails_once
         with pytest.raises(MillraceError):
             core.job_sweep.run()
         assert sorted(core.job(job.id).status for job in jobs) == ["failed", "failed", "pending"]
         assert len(core.job_sweep.run().ended) == 1
 
 
-def test_a_job_that_moves_on_while_it_is_ended_is_ended_as_it_is_then() -> None:
-    """A stage is done between the look at the job and its end: the guard still holds, what goes with it does not."""
-    runs = Interrupted()
+def test_a_job_that_changes_while_it_ends_is_recorded_with_its_newest_state() -> None:
+    """A retry between the read of the job and its end: the guard still holds, but the side write is out of date."""
+    runs = InterruptedRuns()
     core = FakeCore(runs=runs)
     job = core.new_song()
     compose(core, job, "one")

@@ -1,4 +1,4 @@
-"""Jobs that keep runs, driven through every order of moves hypothesis can think of, with others in between."""
+"""Jobs and their runs, tested with random sequences of transitions and concurrent writes."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ BETWEEN = st.sampled_from(
     [
         None,
         None,
-        "another moves the run",
-        "another moves the run",
-        "the job is retried",
-        "it is cancelled",
-        "it is deleted",
+        "another writer changes the run",
+        "another writer changes the run",
+        "an attempt is retried",
+        "the owner cancels",
+        "the owner deletes the run",
     ]
 )
-"""What happens right after the next look at a run."""
+"""What another writer does right after the next read of a run."""
 
 LATE_LINE = st.sampled_from([False, False, True])
-"""Whether an attempt keeps one more line before the end of its log is looked at next."""
+"""Whether an attempt adds one more line right after the next read of the log's tail."""
 
 
 class InterruptedRuns(FakeRunStore):
-    """Something happens right after the next look at a run."""
+    """A run store that calls `meanwhile` right after the next read of a run."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class InterruptedRuns(FakeRunStore):
 
 
 class LogWithLateLines(FakeEventLog):
-    """Whoever has written last keeps one more item, if the log has no end yet."""
+    """An event log in which the last attempt adds one more item, if the log has no terminal event yet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,8 +80,8 @@ class LogWithLateLines(FakeEventLog):
         return super().tail(job_id)
 
 
-class Drawn:
-    """In place of the module `secrets`: hypothesis has seeded `random`, so that an example can be repeated."""
+class SeededSecrets:
+    """Replaces the module `secrets`: hypothesis seeds `random`, so that it can repeat an example."""
 
     randbits = staticmethod(random.getrandbits)
 
@@ -91,11 +91,11 @@ class Drawn:
 
 
 class RunMachine(RuleBasedStateMachine):
-    """A few songs at a time, and everybody who has to do with them."""
+    """A few songs at a time, with their owners, attempts, sweeps and deletions."""
 
     @initialize()
     def begin(self) -> None:
-        self.patches = [patch("shared.log.fence.secrets", Drawn), patch("shared.ulid.secrets", Drawn)]
+        self.patches = [patch("shared.log.fence.secrets", SeededSecrets), patch("shared.ulid.secrets", SeededSecrets)]
         for each in self.patches:
             each.start()
         self.runs, self.log = InterruptedRuns(), LogWithLateLines()
@@ -109,7 +109,7 @@ class RunMachine(RuleBasedStateMachine):
         for each in self.patches:
             each.stop()
 
-    # ---- what happens to jobs ----------------------------------------------------------------------------------------
+    # ---- transitions -------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.jobs) < 3)
     @rule(starts=st.sampled_from([True, True, False]))
@@ -132,14 +132,14 @@ class RunMachine(RuleBasedStateMachine):
         breaks=st.booleans(),
     )
     def attempt(self, which: int, behind: int, step: int, lines: int, breaks: bool) -> None:
-        """At the stage that is due; it may come late, and may fail after its lines."""
+        """Run the next stage; the attempt may belong to an earlier generation, and may fail after its lines."""
         job = self.now(which)
         if job is None:
             return
-        place = min(len(job.checkpoints), 1)
-        stage, retry = SONG.stages[place], 0
+        index = min(len(job.checkpoints), 1)
+        stage, retry = SONG.stages[index], 0
         held = Fence.parse(job.fence) if job.fence else None
-        if held is not None and (held.generation, held.stage) == (job.generation, place):
+        if held is not None and (held.generation, held.stage) == (job.generation, index):
             retry = held.retry + step
         fault = ModelUnavailable("down") if breaks else None
         script = sings(*(f"{stage} {number}" for number in range(lines)), broken_by=fault)
@@ -152,7 +152,7 @@ class RunMachine(RuleBasedStateMachine):
         job = self.now(which)
         unfinished = job is not None and len(job.checkpoints) < len(SONG.stages)
         if job is None or (job.status is JobStatus.IN_PROGRESS and unfinished):
-            return  # no state machine does that
+            return  # a state machine completes a job after its last stage only
         generation = max(1, job.generation - behind)
         self.act(lambda: self.core.complete(job, generation=generation), job, between, late)
 
@@ -210,22 +210,22 @@ class RunMachine(RuleBasedStateMachine):
     def interrupt(self, between: str, run_id: str, job: Job) -> None:
         self.core.clock.advance(0.01)
         match between:
-            case "another moves the run":
+            case "another writer changes the run":
                 found = self.runs.lineage(run_id)
                 if found is not None:
                     run = found.run.model_copy(update={"revision": found.run.revision + 1, "title": "moved"})
                     (write,) = self.runs.prepare_revision(run, found.transforms[0], ()).writes
                     if write():
-                        self.look_at(run)
-            case "the job is retried":
+                        self.check_revision(run)
+            case "an attempt is retried":
                 current = self.core.jobs.get(job.id)
                 if current is not None and not current.status.ended:
                     changes = {"retry_count": current.retry_count + 1, "updated_at": self.core.clock()}
                     self.core.jobs.update(job.id, changes, when=JobGuard())
-            case "it is cancelled":
+            case "the owner cancels":
                 with contextlib.suppress(MillraceError):
                     self.core.job_cancellation.cancel("ada", job.id)
-            case "it is deleted":
+            case "the owner deletes the run":
                 self.deleted.add(run_id)
                 with contextlib.suppress(MillraceError):
                     self.core.songs.delete("ada", run_id)
@@ -233,11 +233,11 @@ class RunMachine(RuleBasedStateMachine):
     def now(self, which: int) -> Job | None:
         return self.core.jobs.get(self.jobs[which % len(self.jobs)].id)
 
-    # ---- what always holds -------------------------------------------------------------------------------------------
+    # ---- invariants --------------------------------------------------------------------------------------------------
 
     @invariant()
-    def every_run_says_what_its_job_says(self) -> None:
-        for job, found in self.known():
+    def every_run_has_the_status_of_its_job(self) -> None:
+        for job, found in self.jobs_with_runs():
             current = self.core.jobs.get(job.id)
             (transform,) = found.transforms
             assert found.run.status is transform.status
@@ -248,9 +248,9 @@ class RunMachine(RuleBasedStateMachine):
                 assert transform.retry_count == current.retry_count
                 assert transform.ended_at == current.ended_at
                 assert (transform.failure and transform.failure.code) == (current.failure and current.failure.code)
-                self.what_was_made_is_kept(current, found)
+                self.check_artefact_of_result(current, found)
 
-    def what_was_made_is_kept(self, job: Job, found: Lineage) -> None:
+    def check_artefact_of_result(self, job: Job, found: Lineage) -> None:
         result = self.core.job_queries.result(job)
         items = read_transcript(self.log, job.id).items.values()
         lines = [item.data["line"] for item in items] if result is None else result["lines"]
@@ -262,7 +262,7 @@ class RunMachine(RuleBasedStateMachine):
 
     @invariant()
     def artefacts_never_change_and_their_versions_have_no_gaps(self) -> None:
-        for job, found in self.known():
+        for job, found in self.jobs_with_runs():
             stored = {(run_id_of(job), each.ref): each.content for each in found.artefacts}
             before = {key: content for key, content in self.contents.items() if key[0] == run_id_of(job)}
             assert before.items() <= stored.items()
@@ -274,22 +274,22 @@ class RunMachine(RuleBasedStateMachine):
                 assert latest is not None
                 assert found.run.digests[role] == latest.digest
             assert {each.role for each in found.artefacts} == found.run.versions.keys()
-            self.look_at(found.run)
+            self.check_revision(found.run)
 
-    def look_at(self, run: Run) -> None:
-        """No two writes make the same revision, and none is lost."""
+    def check_revision(self, run: Run) -> None:
+        """Check that no two writes make the same revision, and that no revision is lost."""
         assert self.revisions.setdefault((run.id, run.revision), run) == run
         assert run.revision == max(revision for run_id, revision in self.revisions if run_id == run.id)
 
     @invariant()
-    def a_deleted_run_stays_away_and_so_does_its_job(self) -> None:
+    def a_deleted_run_does_not_return(self) -> None:
         for job in getattr(self, "jobs", []):
             if run_id_of(job) in self.deleted:
                 found = self.runs.lineage(run_id_of(job))
                 assert found is None or found.run.deleting
 
-    def known(self) -> list[tuple[Job, Lineage]]:
-        """The jobs whose runs are there, with these."""
+    def jobs_with_runs(self) -> list[tuple[Job, Lineage]]:
+        """Return the jobs whose runs exist and are not being deleted, each with its lineage."""
         found = [(job, self.runs.lineage(run_id_of(job))) for job in getattr(self, "jobs", [])]
         return [(job, lineage) for job, lineage in found if lineage is not None and not lineage.run.deleting]
 

@@ -1,4 +1,4 @@
-"""Checkpoints inside a stage: what is kept stands, and a further attempt goes on behind it."""
+"""Items inside a stage: the log keeps each one, and the next attempt continues after the last one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Script = Callable[[StageContext], Awaitable[dict[str, Any]]]
 
 
 def verses(*numbers: int, broken_by: Exception | None = None, found: list[Any] | None = None) -> Script:
-    """Writes and keeps these verses, and half of a further one before it fails; notes what it began with."""
+    """Return a script that adds these verses as items; `found` collects the items and the text at its start."""
 
     async def script(context: StageContext) -> dict[str, Any]:
         if found is not None:
@@ -42,12 +42,12 @@ def items_of(core: FakeCore, job: Job) -> list[int]:
     return [event.data["number"] for event in core.events(job) if isinstance(event, Item)]
 
 
-def interrupted(core: FakeCore, job: Job, *numbers: int) -> None:
+def run_draft_until_it_fails(core: FakeCore, job: Job, *numbers: int) -> None:
     with pytest.raises(ModelUnavailable):
         core.run(ScriptedStage("draft", verses(*numbers, broken_by=ModelUnavailable("down"))), job)
 
 
-class TestKeeping:
+class TestAddingItems:
     def test_an_item_is_stored_with_its_text_in_one_append(self) -> None:
         core = FakeCore()
         job = core.new_job()
@@ -66,7 +66,7 @@ class TestKeeping:
         ]
         assert core.transcript(job).items == {"verse-1": kept}
 
-    def test_an_item_without_text_is_an_append_of_its_own(self) -> None:
+    def test_an_item_without_text_has_its_own_append(self) -> None:
         core = FakeCore()
         job = core.new_job()
 
@@ -77,21 +77,21 @@ class TestKeeping:
         core.run(ScriptedStage("draft", script), job)
         assert items_of(core, job) == [1]
 
-    def test_an_item_without_text_is_stored_with_where_the_response_stands_by_then(self) -> None:
+    def test_an_item_without_text_is_stored_with_the_newest_response_cursor(self) -> None:
         core = FakeCore()
         job = core.new_job()
 
         async def script(context: StageContext) -> dict[str, Any]:
             context.output.write("verse 1;", cursor="before its end")
             await context.output.flush()
-            context.output.write("", cursor="behind its end")
+            context.output.write("", cursor="after its end")
             await context.add_item("verse-1", {"number": 1})
             return {}
 
         core.run(ScriptedStage("draft", script), job)
-        assert core.log.tail(job.id).cursor == "behind its end"
+        assert core.log.tail(job.id).cursor == "after its end"
 
-    def test_an_item_that_is_too_large_is_a_defect_and_is_not_kept(self) -> None:
+    def test_an_item_that_is_too_large_is_a_defect_and_is_not_stored(self) -> None:
         core = FakeCore()
         job = core.new_job()
 
@@ -103,7 +103,7 @@ class TestKeeping:
             core.run(ScriptedStage("draft", script), job)
         assert items_of(core, job) == []
 
-    def test_compaction_keeps_the_items_for_whoever_comes_later(self) -> None:
+    def test_compaction_keeps_the_items_for_a_later_reader(self) -> None:
         core = FakeCore(bounds=LogBounds(max_events=6))
         job = core.new_job()
         core.run(ScriptedStage("draft", verses(*range(20))), job)
@@ -114,11 +114,11 @@ class TestKeeping:
         assert [item.data["number"] for item in snapshot.items] == list(range(len(snapshot.items)))
 
 
-class TestGoingOn:
-    def test_a_retried_attempt_finds_the_items_and_the_text_up_to_the_last_one(self) -> None:
+class TestItemsOfEarlierAttempts:
+    def test_a_retry_finds_the_items_and_the_text_up_to_the_last_item(self) -> None:
         core = FakeCore()
         job = core.new_job()
-        interrupted(core, job, 1, 2, 3)
+        run_draft_until_it_fails(core, job, 1, 2, 3)
         found: list[Any] = []
         core.run(ScriptedStage("draft", verses(4, 5, found=found)), job, retry=1)
         assert found == [({f"verse-{number}": {"number": number} for number in (1, 2, 3)}, "verse 1;verse 2;verse 3;")]
@@ -129,21 +129,21 @@ class TestGoingOn:
         ref = core.job(job.id).checkpoints["draft"]
         assert core.checkpoints.get(job.id, "draft", ref).output == {"verses": [f"verse-{n}" for n in range(1, 6)]}
 
-    def test_items_stand_also_when_compaction_has_folded_them(self) -> None:
+    def test_a_retry_finds_items_that_compaction_moved_into_a_snapshot(self) -> None:
         core = FakeCore(bounds=LogBounds(max_events=6))
         job = core.new_job()
-        interrupted(core, job, *range(20))
+        run_draft_until_it_fails(core, job, *range(20))
         found: list[Any] = []
         core.run(ScriptedStage("draft", verses(found=found)), job, retry=1)
         items, text = found[0]
         assert list(items) == [f"verse-{number}" for number in range(20)]
         assert text == "".join(f"verse {number};" for number in range(20))
 
-    def test_a_superseded_attempt_can_keep_nothing_any_more(self) -> None:
+    def test_a_superseded_attempt_can_add_no_item(self) -> None:
         core = FakeCore()
         job = core.new_job()
 
-        async def straggle(context: StageContext) -> dict[str, Any]:
+        async def superseded(context: StageContext) -> dict[str, Any]:
             await context.add_item("verse-1", {"number": 1})
             retry = StageInvocation(job_id=job.id, generation=1, retry=1)
             await core.runner.run(POEM, ScriptedStage("draft", verses(2)), retry)
@@ -151,22 +151,22 @@ class TestGoingOn:
             return {}
 
         with pytest.raises(AttemptSuperseded):
-            core.run(ScriptedStage("draft", straggle), job)
+            core.run(ScriptedStage("draft", superseded), job)
         assert items_of(core, job) == [1, 2]
 
-    def test_an_item_kept_while_the_next_attempt_takes_over_is_not_overlooked(self) -> None:
+    def test_the_next_attempt_finds_an_item_that_is_added_during_its_claim(self) -> None:
         log = LateItem()
         core = FakeCore(event_log=log)
         job = core.new_job()
-        log.once_looked_at_again = lambda: log.append_late(job.id)
-        interrupted(core, job, 1)
+        log.after_next_tail = lambda: log.append_late(job.id)
+        run_draft_until_it_fails(core, job, 1)
         log.armed = True
         found: list[Any] = []
         core.run(ScriptedStage("draft", verses(3, found=found)), job, retry=1)
         assert sorted(found[0][0]) == ["verse-1", "verse-2"]
         assert items_of(core, job) == [1, 2, 3]
 
-    def test_a_resumed_job_goes_on_behind_the_last_item(self) -> None:
+    def test_a_resumed_job_continues_after_the_last_item(self) -> None:
         core = FakeCore()
         job = core.job_creation.create("ada", a_request())
         core.run(ScriptedStage("draft", says("title;")), job)
@@ -188,11 +188,11 @@ class TestGoingOn:
         resets = [event for event in core.events(job) if isinstance(event, Reset)]
         assert [(reset.reason, reset.text) for reset in resets] == [("RESUMED", "title;verse 1;verse 2;")]
 
-    def test_an_attempt_that_goes_on_with_a_running_response_finds_all_text_and_the_items(self) -> None:
+    def test_an_attempt_that_re_attaches_finds_all_text_and_the_items(self) -> None:
         core = FakeCore()
         job = core.new_job()
 
-        async def dies(context: StageContext) -> dict[str, Any]:
+        async def fails_half_way(context: StageContext) -> dict[str, Any]:
             context.output.write("verse 1;", cursor="at 1")
             await context.add_item("verse-1", {"number": 1})
             context.output.write("half a ver", cursor="at half")
@@ -200,31 +200,31 @@ class TestGoingOn:
             raise ModelUnavailable("down")
 
         with pytest.raises(ModelUnavailable):
-            core.run(ScriptedStage("draft", dies), job)
+            core.run(ScriptedStage("draft", fails_half_way), job)
         seen: list[StageContext] = []
 
-        async def goes_on(context: StageContext) -> dict[str, Any]:
+        async def re_attaches(context: StageContext) -> dict[str, Any]:
             seen.append(context)
             assert (context.output.text, context.response_cursor) == ("verse 1;half a ver", "at half")
             return {}
 
-        core.run(ScriptedStage("draft", goes_on), job, retry=1)
+        core.run(ScriptedStage("draft", re_attaches), job, retry=1)
         assert seen[0].items == {"verse-1": {"number": 1}}
 
 
 class LateItem(FakeEventLog):
-    """Somebody keeps verse 2 right after the end of the log has been looked at."""
+    """An event log in which another attempt adds verse 2 right after a read of the log's tail."""
 
     def __init__(self) -> None:
         super().__init__()
         self.armed = False
-        self.once_looked_at_again: Callable[[], None] = lambda: None
+        self.after_next_tail: Callable[[], None] = lambda: None
 
     def tail(self, job_id: str) -> LogTail:
         tail = super().tail(job_id)
         if self.armed:
             self.armed = False
-            self.once_looked_at_again()
+            self.after_next_tail()
         return tail
 
     def append_late(self, job_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What a stage asks a model, with and without an agent."""
+"""The request that a stage sends to a model, with and without an agent."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ MESSAGES = (
 SCHEMA = OutputSchema("poem", {"type": "object"})
 
 
-def asked(core: FakeCore, job: Job) -> ModelRequest:
-    """The request a stage of the job makes of MESSAGES."""
+def request_of(core: FakeCore, job: Job) -> ModelRequest:
+    """Return the model request that a stage of the job makes from MESSAGES."""
     requests: list[ModelRequest] = []
 
     async def script(context: StageContext) -> dict[str, Any]:
@@ -37,16 +37,16 @@ def job_with_agent(core: FakeCore, **settings: Any) -> Job:
     return core.job_creation.create("ada", a_request(input=PoemInput(agent_id=agent.id)))
 
 
-def test_without_an_agent_the_request_is_the_pipelines() -> None:
+def test_a_request_without_an_agent_has_the_pipelines_model_and_messages() -> None:
     core = FakeCore()
-    request = asked(core, core.job_creation.create("ada", a_request()))
+    request = request_of(core, core.job_creation.create("ada", a_request()))
     assert request == ModelRequest("scripted-1", MESSAGES, SCHEMA, resume_from="cursor")
 
 
-def test_the_agents_instructions_stand_inside_the_pipelines_one_system_message() -> None:
+def test_the_pipelines_system_message_contains_the_agents_instructions() -> None:
     core = FakeCore()
     instructions = "Say {nothing} but\n%s of rivers."
-    system, *others = asked(core, job_with_agent(core, instructions=instructions)).messages
+    system, *others = request_of(core, job_with_agent(core, instructions=instructions)).messages
     assert tuple(others) == MESSAGES[1:]
     assert system.role == "system"
     before, begin, rest = system.content.partition("\n----- begin of the owner's instructions -----\n")
@@ -58,14 +58,14 @@ def test_the_agents_instructions_stand_inside_the_pipelines_one_system_message()
     assert "format of your output stays" in after
 
 
-def test_the_agents_settings_are_the_requests() -> None:
+def test_the_request_uses_the_agents_settings() -> None:
     core = FakeCore()
-    request = asked(core, job_with_agent(core, model="scripted-2", temperature=0.0, max_output_tokens=70))
+    request = request_of(core, job_with_agent(core, model="scripted-2", temperature=0.0, max_output_tokens=70))
     assert (request.model, request.temperature, request.max_output_tokens) == ("scripted-2", 0.0, 70)
     assert (request.output_schema, request.resume_from) == (SCHEMA, "cursor")
 
 
-def test_settings_the_agent_leaves_open_stay_open() -> None:
+def test_the_request_leaves_out_settings_that_the_agent_does_not_have() -> None:
     core = FakeCore()
-    request = asked(core, job_with_agent(core))
+    request = request_of(core, job_with_agent(core))
     assert (request.model, request.temperature, request.max_output_tokens) == ("scripted-1", None, None)

@@ -1,4 +1,4 @@
-"""Running stages: each finishes once, however many attempts there are."""
+"""The stage runner: each stage finishes once, whatever its number of attempts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def resets(core: FakeCore, job: Job) -> list[Reset]:
 
 
 class TestOneAttempt:
-    def test_a_stage_streams_leaves_a_checkpoint_and_moves_the_job(self) -> None:
+    def test_a_stage_writes_its_text_a_checkpoint_and_the_jobs_progress(self) -> None:
         core = FakeCore()
         job = core.new_job()
 
@@ -73,7 +73,7 @@ class TestOneAttempt:
         assert (kept.output, kept.text) == ({"lines": 1}, "a river")
         assert now.checkpoints["draft"].seq == core.log.tail(job.id).seq
 
-    def test_the_next_stage_gets_what_the_one_before_left_and_writes_on(self) -> None:
+    def test_the_next_stage_gets_the_previous_output_and_appends_to_its_text(self) -> None:
         core = FakeCore()
         job = core.new_job()
         core.run(draft(says("a river", lines=1)), job)
@@ -92,13 +92,13 @@ class TestOneAttempt:
         assert resets(core, job) == []
         assert set(core.job(job.id).checkpoints) == {"draft", "polish"}
 
-    def test_a_stage_without_the_one_before_it_is_a_defect(self) -> None:
+    def test_a_stage_that_starts_before_the_previous_one_finished_is_a_defect(self) -> None:
         core = FakeCore()
         job = core.new_job()
         with pytest.raises(InternalFault):
             core.run(polish(says("too early")), job)
 
-    def test_the_bound_of_the_log_holds_while_a_stage_streams(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_log_stays_within_its_bound_while_a_stage_streams(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writing, "COALESCE_SECONDS", 0.0)
         core = FakeCore(bounds=LogBounds(max_events=10))
         job = core.new_job()
@@ -146,7 +146,7 @@ class TestRetries:
         )
         assert (core.job(job.id).attempt, core.job(job.id).retry_count) == (2, 1)
 
-    def test_a_retry_of_a_later_stage_resets_to_the_text_that_stands(self) -> None:
+    def test_a_retry_of_a_later_stage_resets_to_the_text_of_the_last_checkpoint(self) -> None:
         core = FakeCore()
         job = core.new_job()
         core.run(draft(says("a river")), job)
@@ -157,7 +157,7 @@ class TestRetries:
         assert core.transcript(job).text == "a river bends"
         assert [reset.text for reset in resets(core, job)] == ["a river"]
 
-    def test_standing_text_too_long_for_one_event_is_reset_in_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_reset_to_a_long_text_is_written_in_several_events(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writing, "MAX_DELTA_CHARS", 10)
         monkeypatch.setattr(running, "MAX_DELTA_CHARS", 10)
         core = FakeCore()
@@ -172,13 +172,13 @@ class TestRetries:
         ref = core.job(job.id).checkpoints["polish"]
         assert core.checkpoints.get(job.id, "polish", ref).text == "0123456789" * 3 + "!"
 
-    def test_a_retry_after_a_killed_attempt_says_that_the_worker_was_lost(self) -> None:
+    def test_a_retry_after_a_killed_attempt_has_the_reason_worker_lost(self) -> None:
         core = FakeCore()
         job = core.new_job()
         core.run(draft(says("a river")), job, retry=2)
         assert [reset.reason for reset in resets(core, job)] == [ErrorCode.WORKER_LOST]
 
-    def test_the_fault_of_an_earlier_stage_is_not_taken_for_the_reason(self) -> None:
+    def test_the_fault_of_an_earlier_stage_is_not_the_reason_of_a_reset(self) -> None:
         core = FakeCore()
         job = core.new_job()
         stage = draft(fails(ModelRateLimited("slow down")), says("a river"))
@@ -189,10 +189,8 @@ class TestRetries:
         assert [reset.reason for reset in resets(core, job)] == [ErrorCode.MODEL_RATE_LIMITED, ErrorCode.WORKER_LOST]
         assert core.job(job.id).retry_count == 2
 
-    def test_a_second_attempt_of_the_same_rank_resets_what_the_first_one_wrote(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # Lambda may be called twice for one retry: both carry the same count, and the nonce decides who outranks whom.
+    def test_a_second_attempt_of_one_retry_resets_the_text_of_the_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Lambda may run twice for one retry: both attempts have the same count, so the nonces decide which fence is higher.
         nonces = iter(("00000002", "00000001", "00000003"))
         monkeypatch.setattr("shared.log.fence.secrets.token_hex", lambda _: next(nonces))
         core = FakeCore()
@@ -207,12 +205,12 @@ class TestRetries:
 
         assert core.transcript(job).text == "a river"
 
-    def test_an_early_retry_of_a_job_unknown_by_now_ends(self) -> None:
+    def test_a_retry_of_an_unknown_job_ends(self) -> None:
         with pytest.raises(JobEnded):
             asyncio.run(FakeCore().runner.run(POEM, draft(), StageInvocation(job_id=GONE, generation=1, retry=1)))
 
 
-class TestBeingStopped:
+class TestStopping:
     def test_a_superseded_attempt_cannot_finish(self) -> None:
         core = FakeCore()
         job = core.new_job()
@@ -229,7 +227,7 @@ class TestBeingStopped:
         assert core.checkpoints.get(job.id, "draft", now.checkpoints["draft"]).text == "the retry's"
         assert core.transcript(job).text == "the retry's"
 
-    def test_an_attempt_that_starts_after_its_successor_does_nothing(self) -> None:
+    def test_an_attempt_that_starts_after_a_newer_one_does_nothing(self) -> None:
         core = FakeCore()
         job = core.new_job()
         core.run(draft(says("a river")), job, retry=1)
@@ -242,7 +240,7 @@ class TestBeingStopped:
         assert late.runs == 0
 
     @pytest.mark.parametrize("status", [JobStatus.CANCELLED, JobStatus.FAILED, JobStatus.COMPLETED])
-    def test_a_job_that_has_ended_runs_no_stage(self, status: JobStatus) -> None:
+    def test_an_ended_job_runs_no_stage(self, status: JobStatus) -> None:
         core = FakeCore()
         job = core.new_job(status=status)
         stage = draft(says("late"))
@@ -250,7 +248,7 @@ class TestBeingStopped:
             core.run(stage, job)
         assert (stage.runs, core.events(job)) == (0, [])
 
-    def test_an_execution_of_an_earlier_generation_runs_no_stage(self) -> None:
+    def test_an_earlier_execution_runs_no_stage(self) -> None:
         core = FakeCore()
         job = core.new_job(generation=2)
         with pytest.raises(AttemptSuperseded):
@@ -260,9 +258,7 @@ class TestBeingStopped:
         with pytest.raises(JobEnded):
             asyncio.run(FakeCore().runner.run(POEM, draft(), StageInvocation(job_id=GONE, generation=1, retry=0)))
 
-    def test_a_stage_that_is_silent_ends_soon_after_its_job_was_cancelled(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_silent_stage_ends_soon_after_its_job_is_cancelled(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writing, "STOP_CHECK_SECONDS", 0.01)
         core = FakeCore()
         job = core.new_job()
@@ -281,7 +277,7 @@ class TestBeingStopped:
         assert ended == ["model call"]
         assert core.job(job.id).last_fault is None
 
-    def test_a_stage_that_lost_its_job_to_a_successor_ends_while_silent(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_silent_stage_ends_soon_after_it_is_superseded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writing, "STOP_CHECK_SECONDS", 0.01)
         core = FakeCore()
         job = core.new_job()
@@ -296,7 +292,7 @@ class TestBeingStopped:
 
 
 class TestFaults:
-    def test_the_fault_of_an_attempt_is_noted_on_the_job(self) -> None:
+    def test_the_job_stores_the_fault_of_its_attempt(self) -> None:
         core = FakeCore()
         job = core.new_job(trace_id="trace")
         with pytest.raises(ModelRefused):
@@ -310,9 +306,9 @@ class TestFaults:
             2,
         )
         assert (noted.retryable, noted.trace_id) == (False, "trace")
-        assert core.job(job.id).status is JobStatus.IN_PROGRESS  # the state machine decides what becomes of it
+        assert core.job(job.id).status is JobStatus.IN_PROGRESS  # the state machine decides whether to retry
 
-    def test_the_unforeseen_becomes_an_internal_fault_and_its_text_is_logged_nowhere(
+    def test_an_unexpected_exception_becomes_an_internal_fault_and_its_text_is_not_logged(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from aws_lambda_powertools import Logger  # noqa: PLC0415 - as in shared/observability/log.py
@@ -330,7 +326,7 @@ class TestFaults:
         assert "secret plan" not in logged + fault.value.message + core.job(job.id).model_dump_json()
         assert "ZeroDivisionError" in fault.value.message
 
-    def test_a_fault_that_cannot_be_noted_is_raised_all_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_fault_that_cannot_be_stored_is_still_raised(self, monkeypatch: pytest.MonkeyPatch) -> None:
         core = FakeCore()
         job = core.new_job()
 
@@ -344,6 +340,6 @@ class TestFaults:
 
 
 @pytest.mark.parametrize("bad", [{"generation": 0}, {"retry": -1}, {"extra": 1}])
-def test_an_invocation_that_is_not_one_is_refused(bad: dict[str, int]) -> None:
+def test_an_invalid_invocation_is_refused(bad: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         StageInvocation.model_validate({"jobId": "job_1", "generation": 1, "retry": 0, **bad})
