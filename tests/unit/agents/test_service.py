@@ -1,4 +1,4 @@
-"""Agents as their owners see them: make, look up, list, change, delete; and as jobs find them."""
+"""What owners do with agents: create, read, list, update and delete them; and how jobs find them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def settings(**fields: Any) -> AgentSettings:
     return AgentSettings(**{"name": "Terse", "instructions": "One sentence per text.", **fields})
 
 
-class Desk:
-    """The service over fakes."""
+class Agents:
+    """The agent service on fakes."""
 
     def __init__(self) -> None:
         self.clock = SettableClock()
@@ -33,23 +33,23 @@ class Desk:
         return self.service.create(owner, settings(**fields))
 
 
-class Overtaken:
-    """A desk's store, but somebody else changes the agent right before the next `times` changes get there."""
+class ConcurrentUpdates:
+    """The agents' store, in which another client updates the agent right before the next `times` replacements."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, agents: Agents) -> None:
+        self._agents = agents
         self.times = 0
-        self.put_new = desk.store.put_new
-        self.get = desk.store.get
-        self.version = desk.store.version
-        self.remove = desk.store.remove
-        self.list_owned = desk.store.list_owned
+        self.put_new = agents.store.put_new
+        self.get = agents.store.get
+        self.version = agents.store.version
+        self.remove = agents.store.remove
+        self.list_owned = agents.store.list_owned
 
     def replace(self, agent: Agent) -> None:
         if self.times:
             self.times -= 1
-            self._desk.service.update(agent.owner, agent.id, {"temperature": 1.5})
-        self._desk.store.replace(agent)
+            self._agents.service.update(agent.owner, agent.id, {"temperature": 1.5})
+        self._agents.store.replace(agent)
 
 
 class TestSettings:
@@ -74,12 +74,12 @@ class TestSettings:
             ("max_output_tokens", 0.5),
         ],
     )
-    def test_a_value_beyond_its_bounds_is_refused(self, field: str, value: Any) -> None:
+    def test_a_value_outside_its_bounds_is_refused(self, field: str, value: Any) -> None:
         with pytest.raises(ValidationError) as refusal:
             settings(**{field: value})
         assert len(refusal.value.errors()) == 1
 
-    def test_texts_are_stripped_and_bounds_are_inside(self) -> None:
+    def test_texts_are_stripped_and_bounds_are_inclusive(self) -> None:
         made = settings(
             name=f" {'x' * 100} ", instructions=f"\n{'y' * 8000}\n", temperature=2, max_output_tokens=100_000
         )
@@ -87,138 +87,138 @@ class TestSettings:
         assert (made.temperature, made.max_output_tokens) == (2.0, 100_000)
 
 
-class TestCreating:
+class TestCreation:
     def test_an_agent_begins_with_version_1(self) -> None:
-        desk = Desk()
-        agent = desk.new(model="scripted-2", temperature=0.5, max_output_tokens=9)
-        assert (agent.version, agent.owner, agent.created_at, agent.updated_at) == (1, "ada", *[desk.clock()] * 2)
+        agents = Agents()
+        agent = agents.new(model="scripted-2", temperature=0.5, max_output_tokens=9)
+        assert (agent.version, agent.owner, agent.created_at, agent.updated_at) == (1, "ada", *[agents.clock()] * 2)
         assert (agent.model, agent.temperature, agent.max_output_tokens) == ("scripted-2", 0.5, 9)
-        assert desk.service.get("ada", agent.id) == agent
+        assert agents.service.get("ada", agent.id) == agent
 
-    def test_two_agents_may_have_one_name(self) -> None:
-        desk = Desk()
-        assert desk.new().id != desk.new().id
+    def test_two_agents_may_have_the_same_name(self) -> None:
+        agents = Agents()
+        assert agents.new().id != agents.new().id
 
-    def test_a_model_that_is_not_offered_is_refused_with_those_that_are(self) -> None:
+    def test_a_model_that_is_not_available_is_refused_with_the_available_ones(self) -> None:
         with pytest.raises(InvalidInput) as refusal:
-            Desk().new(model="gpt-imaginary")
+            Agents().new(model="gpt-imaginary")
         (issue,) = refusal.value.issues
         assert (issue.field, issue.rule) == ("model", "must be one of: scripted-1, scripted-2")
 
-    def test_no_owner_has_more_than_the_limit_and_a_deleted_one_makes_room(self) -> None:
-        desk = Desk()
-        agents = [desk.new() for _ in range(AGENTS_PER_OWNER)]
+    def test_an_owner_at_the_limit_must_delete_an_agent_to_create_one(self) -> None:
+        agents = Agents()
+        created = [agents.new() for _ in range(AGENTS_PER_OWNER)]
         with pytest.raises(Conflict, match="you have 100 agents"):
-            desk.new()
-        desk.new("bob")
-        desk.service.delete("ada", agents[7].id)
-        desk.new()
+            agents.new()
+        agents.new("bob")
+        agents.service.delete("ada", created[7].id)
+        agents.new()
 
 
-class TestChanging:
-    def test_what_is_named_changes_and_all_else_stays(self) -> None:
-        desk = Desk()
-        agent = desk.new(model="scripted-2", temperature=0.5)
-        desk.clock.advance(5)
-        changed = desk.service.update("ada", agent.id, {"temperature": None, "name": "Chatty"})
+class TestUpdate:
+    def test_an_update_changes_only_the_given_fields(self) -> None:
+        agents = Agents()
+        agent = agents.new(model="scripted-2", temperature=0.5)
+        agents.clock.advance(5)
+        changed = agents.service.update("ada", agent.id, {"temperature": None, "name": "Chatty"})
         assert (changed.version, changed.name, changed.temperature) == (2, "Chatty", None)
         assert (changed.model, changed.instructions) == (agent.model, agent.instructions)
-        assert (changed.created_at, changed.updated_at) == (agent.created_at, desk.clock())
+        assert (changed.created_at, changed.updated_at) == (agent.created_at, agents.clock())
 
-    def test_every_version_can_be_looked_up(self) -> None:
-        desk = Desk()
-        agent = desk.new()
-        changed = desk.service.update("ada", agent.id, {"name": "Chatty"})
-        assert desk.service.get("ada", agent.id) == changed
-        assert desk.service.get("ada", agent.id, version=1) == agent
+    def test_every_version_can_be_read(self) -> None:
+        agents = Agents()
+        agent = agents.new()
+        changed = agents.service.update("ada", agent.id, {"name": "Chatty"})
+        assert agents.service.get("ada", agent.id) == changed
+        assert agents.service.get("ada", agent.id, version=1) == agent
         with pytest.raises(NotFound, match="has no version 3; the latest is 2"):
-            desk.service.get("ada", agent.id, version=3)
+            agents.service.get("ada", agent.id, version=3)
 
-    def test_a_change_to_a_version_that_has_been_followed_is_a_conflict(self) -> None:
-        desk = Desk()
-        agent = desk.new()
-        desk.service.update("ada", agent.id, {"name": "First"}, expected_version=1)
+    def test_an_update_of_an_old_version_is_a_conflict(self) -> None:
+        agents = Agents()
+        agent = agents.new()
+        agents.service.update("ada", agent.id, {"name": "First"}, expected_version=1)
         with pytest.raises(Conflict, match="at version 2, not 1"):
-            desk.service.update("ada", agent.id, {"name": "Second"}, expected_version=1)
-        assert desk.service.get("ada", agent.id).name == "First"
+            agents.service.update("ada", agent.id, {"name": "Second"}, expected_version=1)
+        assert agents.service.get("ada", agent.id).name == "First"
 
-    def test_two_changes_at_once_are_two_versions_unless_one_says_what_it_saw(self) -> None:
-        desk = Desk()
-        agent = desk.new()
-        overtaken = Overtaken(desk)
-        service = AgentService(agents=overtaken, allowed_models=MODELS, clock=desk.clock)
-        overtaken.times = 1
+    def test_concurrent_updates_make_two_versions_unless_one_expects_a_version(self) -> None:
+        agents = Agents()
+        agent = agents.new()
+        store = ConcurrentUpdates(agents)
+        service = AgentService(agents=store, allowed_models=MODELS, clock=agents.clock)
+        store.times = 1
         both = service.update("ada", agent.id, {"name": "Chatty"})
         assert (both.version, both.name, both.temperature) == (3, "Chatty", 1.5)
 
-        overtaken.times = 1
+        store.times = 1
         with pytest.raises(Conflict, match="at version 4, not 3"):
             service.update("ada", agent.id, {"name": "Silent"}, expected_version=3)
 
-    def test_a_change_of_nothing_is_refused_and_names_what_could_be(self) -> None:
-        desk = Desk()
+    def test_an_empty_update_is_refused_with_the_possible_fields(self) -> None:
+        agents = Agents()
         with pytest.raises(InvalidInput) as refusal:
-            desk.service.update("ada", desk.new().id, {})
+            agents.service.update("ada", agents.new().id, {})
         (issue,) = refusal.value.issues
         assert issue.field == "body"
         assert issue.rule.endswith("name, instructions, model, temperature, maxOutputTokens")
 
-    def test_a_model_that_is_not_offered_any_more_stops_no_other_change(self) -> None:
-        desk = Desk()
-        agent = desk.new(model="scripted-2")
-        desk.service = AgentService(agents=desk.store, allowed_models=("scripted-1",), clock=desk.clock)
-        assert desk.service.update("ada", agent.id, {"name": "Chatty"}).model == "scripted-2"
+    def test_an_agent_whose_model_is_no_longer_available_can_be_updated(self) -> None:
+        agents = Agents()
+        agent = agents.new(model="scripted-2")
+        agents.service = AgentService(agents=agents.store, allowed_models=("scripted-1",), clock=agents.clock)
+        assert agents.service.update("ada", agent.id, {"name": "Chatty"}).model == "scripted-2"
         with pytest.raises(InvalidInput):
-            desk.service.update("ada", agent.id, {"model": "scripted-2"})
+            agents.service.update("ada", agent.id, {"model": "scripted-2"})
 
 
-class TestDeleting:
-    def test_a_deleted_agent_is_gone_for_its_owner_and_for_new_jobs(self) -> None:
-        desk = Desk()
-        agent = desk.new()
+class TestDeletion:
+    def test_its_owner_and_new_jobs_cannot_find_a_deleted_agent(self) -> None:
+        agents = Agents()
+        agent = agents.new()
         for _ in range(2):
-            desk.service.delete("ada", agent.id)
+            agents.service.delete("ada", agent.id)
         for version in (None, 1):
             with pytest.raises(NotFound):
-                desk.service.get("ada", agent.id, version=version)
+                agents.service.get("ada", agent.id, version=version)
         with pytest.raises(NotFound):
-            desk.service.update("ada", agent.id, {"name": "Chatty"})
-        assert desk.service.list_agents("ada", limit=20, cursor=None).agents == []
-        assert desk.service.find("ada", agent.id) is None
+            agents.service.update("ada", agent.id, {"name": "Chatty"})
+        assert agents.service.list_agents("ada", limit=20, cursor=None).agents == []
+        assert agents.service.find("ada", agent.id) is None
 
-    def test_jobs_that_were_made_with_it_find_its_version_for_a_week(self) -> None:
-        desk = Desk()
-        agent = desk.new()
-        desk.service.delete("ada", agent.id)
-        desk.clock.advance(KEPT_SECONDS - 1)
-        assert desk.store.version(agent.id, 1) is not None
-        desk.clock.advance(1)
-        assert desk.store.version(agent.id, 1) is None
+    def test_existing_jobs_find_the_version_of_a_deleted_agent_for_a_week(self) -> None:
+        agents = Agents()
+        agent = agents.new()
+        agents.service.delete("ada", agent.id)
+        agents.clock.advance(KEPT_SECONDS - 1)
+        assert agents.store.version(agent.id, 1) is not None
+        agents.clock.advance(1)
+        assert agents.store.version(agent.id, 1) is None
         with pytest.raises(NotFound):
-            desk.service.delete("ada", agent.id)
+            agents.service.delete("ada", agent.id)
 
 
-class TestBelonging:
-    def test_somebody_elses_agent_is_shown_and_lent_to_nobody(self) -> None:
-        desk = Desk()
-        agent = desk.new("bob")
+class TestOwnership:
+    def test_another_owners_agent_cannot_be_read_changed_or_used(self) -> None:
+        agents = Agents()
+        agent = agents.new("bob")
         with pytest.raises(Forbidden):
-            desk.service.get("ada", agent.id)
+            agents.service.get("ada", agent.id)
         with pytest.raises(Forbidden):
-            desk.service.update("ada", agent.id, {"name": "Mine"})
+            agents.service.update("ada", agent.id, {"name": "Mine"})
         with pytest.raises(Forbidden):
-            desk.service.delete("ada", agent.id)
-        assert desk.service.find("ada", agent.id) is None
-        assert desk.service.find("bob", agent.id) == agent
+            agents.service.delete("ada", agent.id)
+        assert agents.service.find("ada", agent.id) is None
+        assert agents.service.find("bob", agent.id) == agent
 
     @pytest.mark.parametrize("agent_id", [UNKNOWN, "agt_x", "job_01jd8x2v5n7k3q9w4t6y8z0abc", ""])
-    def test_what_nobody_has_is_not_found(self, agent_id: str) -> None:
-        desk = Desk()
+    def test_an_unknown_agent_is_not_found(self, agent_id: str) -> None:
+        agents = Agents()
         with pytest.raises(NotFound):
-            desk.service.get("ada", agent_id)
-        assert desk.service.find("ada", agent_id) is None
+            agents.service.get("ada", agent_id)
+        assert agents.service.find("ada", agent_id) is None
 
-    def test_a_cursor_of_another_kind_is_refused_by_field(self) -> None:
+    def test_an_invalid_cursor_is_refused_with_its_field(self) -> None:
         with pytest.raises(InvalidInput) as refusal:
-            Desk().service.list_agents("ada", limit=20, cursor="x")
+            Agents().service.list_agents("ada", limit=20, cursor="x")
         assert [issue.field for issue in refusal.value.issues] == ["cursor"]

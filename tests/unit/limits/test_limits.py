@@ -1,4 +1,4 @@
-"""The sliding minute of creations, and stream slots as leases."""
+"""The limit of creations in a sliding window, and stream slots with leases."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def creations(clock: SettableClock, records: FakeRecordStore | None = None) -> C
 
 class TestCreations:
     @given(st.lists(st.integers(0, 20_000), min_size=1, max_size=80))
-    def test_in_any_sixty_seconds_exactly_ten_get_in(self, pauses_ms: list[int]) -> None:
+    def test_exactly_ten_creations_are_allowed_in_any_sixty_seconds(self, pauses_ms: list[int]) -> None:
         clock = SettableClock()
         limit = creations(clock)
         admitted: list[float] = []
@@ -37,7 +37,7 @@ class TestCreations:
                 admitted.append(now)
 
     @given(st.lists(st.integers(0, 9_000), min_size=10, max_size=10), st.integers(0, 5_000))
-    def test_retry_after_tells_the_truth(self, pauses_ms: list[int], wait_ms: int) -> None:
+    def test_a_creation_succeeds_after_the_retry_after_time(self, pauses_ms: list[int], wait_ms: int) -> None:
         clock = SettableClock()
         limit = creations(clock)
         taken = []
@@ -55,7 +55,7 @@ class TestCreations:
         clock.advance(refusal.value.retry_after)
         limit.count_creation("ada")
 
-    def test_the_eleventh_within_a_minute_is_refused_and_costs_no_write(self) -> None:
+    def test_the_eleventh_creation_within_a_minute_is_refused_without_a_write(self) -> None:
         clock, records = SettableClock(), FakeRecordStore()
         limit = creations(clock, records)
         for _ in range(10):
@@ -65,13 +65,13 @@ class TestCreations:
         assert refusal.value.retry_after == 60
         assert records.swaps == 10
 
-    def test_one_users_creations_do_not_count_against_another(self) -> None:
+    def test_another_owners_creations_do_not_count(self) -> None:
         limit = creations(SettableClock())
         for _ in range(10):
             limit.count_creation("ada")
         limit.count_creation("bob")
 
-    def test_a_creation_leaves_the_window_to_the_moment(self) -> None:
+    def test_a_creation_leaves_the_window_after_exactly_sixty_seconds(self) -> None:
         clock = SettableClock()
         limit = creations(clock)
         for _ in range(10):
@@ -83,7 +83,7 @@ class TestCreations:
         clock.advance(0.001)
         limit.count_creation("ada")
 
-    def test_a_creation_counted_by_somebody_else_in_between_is_counted(self) -> None:
+    def test_a_concurrent_creation_is_counted(self) -> None:
         clock = SettableClock()
 
         class Contended(FakeRecordStore):
@@ -113,7 +113,7 @@ class TestSlots:
             clock.advance(1)
         return slots
 
-    def test_the_sixth_stream_is_refused_and_told_when_the_first_lease_runs_out(self) -> None:
+    def test_the_sixth_stream_is_refused_until_the_first_lease_expires(self) -> None:
         clock = SettableClock()
         slots = self.full(clock)
         with pytest.raises(StreamLimitExceeded) as refusal:
@@ -125,17 +125,17 @@ class TestSlots:
         clock.advance(0.1)
         slots.take("ada", "tab5", "holder5")
 
-    def test_another_users_streams_do_not_count(self) -> None:
+    def test_another_owners_streams_do_not_count(self) -> None:
         self.full(clock := SettableClock()).take("bob", "tab", "holder")
         assert clock
 
-    def test_a_tab_that_comes_back_takes_its_own_slot_over_and_the_connection_that_lost_it_is_told(self) -> None:
+    def test_a_tabs_next_connection_takes_its_slot_and_the_earlier_one_cannot_renew_it(self) -> None:
         slots = self.full(SettableClock())
         slots.take("ada", "tab2", "holder2 again")
         assert not slots.renew("ada", "tab2", "holder2")
         assert slots.renew("ada", "tab2", "holder2 again")
 
-    def test_the_connection_that_lost_its_slot_does_not_give_it_away(self) -> None:
+    def test_a_connection_that_lost_its_slot_cannot_release_it(self) -> None:
         slots = self.full(SettableClock())
         slots.take("ada", "tab2", "holder2 again")
         slots.release("ada", "tab2", "holder2")
@@ -147,7 +147,7 @@ class TestSlots:
         slots.release("ada", "tab2", "holder2")
         slots.take("ada", "tab5", "holder5")
 
-    def test_a_slot_released_with_grace_is_kept_for_its_tab_alone(self) -> None:
+    def test_a_slot_released_with_grace_is_reserved_for_its_tab(self) -> None:
         clock = SettableClock()
         slots = self.full(clock)
         slots.release("ada", "tab2", "holder2", grace_seconds=5)
@@ -156,20 +156,20 @@ class TestSlots:
         assert refusal.value.retry_after == 5
         slots.take("ada", "tab2", "holder2 again")
 
-    def test_a_grace_nobody_used_ends(self) -> None:
+    def test_a_reserved_slot_is_free_after_its_grace(self) -> None:
         clock = SettableClock()
         slots = self.full(clock)
         slots.release("ada", "tab2", "holder2", grace_seconds=5)
         clock.advance(5)
         slots.take("ada", "tab5", "holder5")
 
-    def test_releasing_what_is_not_held_changes_nothing(self) -> None:
+    def test_releasing_a_slot_that_is_not_held_writes_nothing(self) -> None:
         records = FakeRecordStore()
         slots = self.slots(SettableClock(), records)
         slots.release("ada", "tab", "holder")
         assert records.swaps == 0
 
-    def test_renewing_keeps_a_lease_beyond_its_first_term(self) -> None:
+    def test_a_renewed_lease_does_not_expire(self) -> None:
         clock = SettableClock()
         slots = self.slots(clock)
         slots.take("ada", "tab", "holder")
@@ -177,7 +177,7 @@ class TestSlots:
             clock.advance(29)
             assert slots.renew("ada", "tab", "holder")
 
-    def test_a_lease_that_ran_out_is_renewed_only_while_there_is_room(self) -> None:
+    def test_an_expired_lease_is_renewed_only_while_a_slot_is_free(self) -> None:
         clock = SettableClock()
         slots = self.slots(clock)
         slots.take("ada", "late", "holder")

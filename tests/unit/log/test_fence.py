@@ -1,4 +1,4 @@
-"""Fences: DynamoDB compares them as text, so text and rank must agree."""
+"""Fences: DynamoDB compares them as text, so their text must sort in the same order."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ FENCES = st.builds(Fence, st.integers(1, 99_999), st.integers(0, 999), st.intege
 
 
 @given(FENCES, FENCES)
-def test_fences_sort_as_text_exactly_as_they_rank(one: Fence, other: Fence) -> None:
+def test_fences_and_their_texts_sort_in_the_same_order(one: Fence, other: Fence) -> None:
     assert (str(one) < str(other)) == (one < other)
     assert (str(one) == str(other)) == (one == other)
 
 
 @given(FENCES)
-def test_a_fence_is_read_back_from_its_text(fence: Fence) -> None:
+def test_parsing_a_fences_text_returns_the_fence(fence: Fence) -> None:
     assert Fence.parse(str(fence)) == fence
 
 
-def test_a_later_execution_outranks_a_later_stage_and_that_a_later_retry() -> None:
+def test_a_fence_compares_generation_then_stage_then_retry() -> None:
     ranks = [(1, 0, 0), (1, 0, 1), (1, 1, 0), (1, ENDING_STAGE_INDEX, 0), (2, 0, 0)]
     fences = [Fence.of_attempt(generation=g, stage=s, retry=r) for g, s, r in ranks]
     assert all(lower < higher for lower, higher in pairwise(fences))
 
 
-def test_two_attempts_of_one_rank_are_told_apart() -> None:
+def test_two_attempts_of_one_retry_have_different_fences() -> None:
     assert Fence.of_attempt(generation=1, stage=0, retry=0) != Fence.of_attempt(generation=1, stage=0, retry=0)
 
 
-def test_any_fence_outranks_that_of_a_job_nobody_has_claimed() -> None:
+def test_any_fence_is_higher_than_that_of_a_job_without_a_claim() -> None:
     assert str(Fence(1, 0, 0, "00000000")) > ""

@@ -1,4 +1,4 @@
-"""Reading a log from any place, and following a job to its end."""
+"""Reading a log from any sequence number, and following a job to its end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def deltas(frames: Sequence[Frame]) -> list[tuple[int, str]]:
 
 
 def long_log(count: int = 10) -> FakeEventLog:
-    """One delta `<seq> ` per batch."""
+    """Return a log with one delta `<seq> ` per batch."""
     log = FakeEventLog()
     for seq in range(1, count + 1):
         append(log, Delta(text=f"{seq} "))
@@ -44,7 +44,7 @@ def long_log(count: int = 10) -> FakeEventLog:
 
 
 class ScriptedReads(FakeEventLog):
-    """Answers reads with these sequence numbers, as an eventually consistent store may, before it is up to date."""
+    """Returns only these sequence numbers from its first reads, as an eventually consistent store may."""
 
     def __init__(self, *reads: Sequence[int]) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class ScriptedReads(FakeEventLog):
 
 
 class TestReading:
-    def test_every_event_is_handed_out_once_and_in_order(self) -> None:
+    def test_every_event_is_returned_once_and_in_order(self) -> None:
         log = long_log(3)
         reader = LogReader(log, JOB)
         assert deltas(reader.poll()) == [(1, "1 "), (2, "2 "), (3, "3 ")]
@@ -75,7 +75,7 @@ class TestReading:
         found = deltas(LogReader(log, JOB, after=after).poll())
         assert found == [(seq, f"{seq} ") for seq in range(after + 1, 9)]
 
-    def test_what_is_gone_is_covered_by_the_snapshot(self) -> None:
+    def test_the_snapshot_replaces_compacted_events(self) -> None:
         log = long_log(10)
         compact(log, JOB, 0)
         reader = LogReader(log, JOB, after=3)
@@ -83,12 +83,12 @@ class TestReading:
         assert first == Frame(9, Snapshot(text="1 2 3 4 5 6 7 8 9 ", stage=None, progress=0))
         assert deltas(rest) == [(10, "10 ")]
 
-    def test_a_reader_beyond_the_snapshot_is_not_given_it(self) -> None:
+    def test_a_reader_after_the_snapshot_does_not_get_it(self) -> None:
         log = long_log(10)
         compact(log, JOB, 0)
         assert LogReader(log, JOB, after=9).poll() == [Frame(10, Delta(text="10 "))]
 
-    def test_a_gap_behind_what_compaction_has_left_standing_is_crossed_in_the_same_look(self) -> None:
+    def test_one_poll_crosses_a_gap_between_events_that_compaction_kept(self) -> None:
         log = long_log(4)
         append(log, StageStarted(stage="polish", index=2, of=2), fence=Fence(1, 1, 0, "bbbbbbbb"))
         append(log, Delta(text="6 "), fence=Fence(1, 1, 0, "bbbbbbbb"))
@@ -99,7 +99,7 @@ class TestReading:
         assert [frame.id for frame in frames] == [1, 6, 7]
         assert frames[1].event == Snapshot(text="1 2 3 4 6 ", stage="polish", progress=0)
 
-    def test_a_read_that_skips_an_event_is_not_believed(self) -> None:
+    def test_a_poll_ends_before_a_skipped_event(self) -> None:
         log = ScriptedReads([1, 3], [1, 2, 3])
         for seq in (1, 2, 3):
             append(log, Delta(text=f"{seq} "))
@@ -107,18 +107,18 @@ class TestReading:
         assert deltas(reader.poll()) == [(1, "1 ")]
         assert deltas(reader.poll()) == [(2, "2 "), (3, "3 ")]
 
-    def test_a_read_that_begins_beyond_the_next_event_waits_unless_a_snapshot_covers_the_gap(self) -> None:
+    def test_a_poll_that_misses_the_next_event_returns_nothing_until_a_snapshot_covers_the_gap(self) -> None:
         log = ScriptedReads([5, 6], [5, 6], [5, 6])
         for seq in range(1, 7):
             append(log, Delta(text=f"{seq} "))
         reader = LogReader(log, JOB, after=2)
         assert reader.poll() == []
         log.compact(JOB, LogSnapshot(2, "1 2 ", None, 0))
-        assert reader.poll() == []  # a snapshot of what was seen anyway
+        assert reader.poll() == []  # the snapshot covers only events that the reader has returned
         log.compact(JOB, LogSnapshot(4, "1 2 3 4 ", None, 0))
         assert [frame.id for frame in reader.poll()] == [4, 5, 6]
 
-    def test_frames_know_whether_they_end_the_job(self) -> None:
+    def test_a_frame_with_a_terminal_event_is_terminal(self) -> None:
         assert Frame(1, Cancelled()).terminal
         assert not Frame(1, Delta(text="x")).terminal
 
@@ -130,7 +130,7 @@ async def collect(core: FakeCore, job_id: str, after: int = 0) -> list[Frame]:
 
 class TestFollowing:
     @pytest.fixture(autouse=True)
-    def _look_at_the_job_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _check_the_job_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(watching, "JOB_CHECK_SECONDS", 0.02)
 
     def test_following_ends_with_the_terminal_event(self) -> None:
@@ -143,7 +143,7 @@ class TestFollowing:
         assert core.job_watcher.has_seen_terminal_event(job.id, after=3)
         assert not core.job_watcher.has_seen_terminal_event(job.id, after=2)
 
-    def test_a_place_beyond_the_end_of_the_log_is_refused(self) -> None:
+    def test_a_last_event_id_after_the_end_of_the_log_is_refused(self) -> None:
         core = FakeCore()
         job = core.new_job()
         append(core.log, Delta(text="x"), job_id=job.id)
@@ -151,15 +151,15 @@ class TestFollowing:
         with pytest.raises(InvalidInput, match="Last-Event-ID: must be at most 1"):
             core.job_watcher.has_seen_terminal_event(job.id, after=2)
 
-    def test_a_terminal_event_that_others_follow_does_not_end_it(self) -> None:
+    def test_following_continues_after_a_terminal_event_of_an_earlier_generation(self) -> None:
         core = FakeCore()
         job = core.new_job()
         append(core.log, Cancelled(), job_id=job.id)
-        append(core.log, Delta(text="anew"), fence=Fence(2, 0, 0, "bbbbbbbb"), job_id=job.id)
+        append(core.log, Delta(text="again"), fence=Fence(2, 0, 0, "bbbbbbbb"), job_id=job.id)
         append(core.log, Cancelled(), fence=Fence(2, 1, 0, "bbbbbbbb"), job_id=job.id)
         assert [frame.id for frame in asyncio.run(collect(core, job.id))] == [1, 2, 3]
 
-    def test_events_arrive_while_they_are_written_and_silence_is_told(self) -> None:
+    def test_following_yields_new_events_and_none_during_silence(self) -> None:
         core = FakeCore()
         job = core.new_job()
 
@@ -178,7 +178,7 @@ class TestFollowing:
         assert seen[0] is None
         assert [frame.id for frame in seen if frame] == [1, 2]
 
-    def test_the_result_is_filled_into_the_complete_event(self) -> None:
+    def test_the_complete_event_has_the_result(self) -> None:
         core = FakeCore()
         job = core.new_job()
         core.checkpoints.put(job, "polish", str(FENCE), StageOutput(output={"lines": ["a"]}, text="a"))
@@ -190,14 +190,14 @@ class TestFollowing:
         assert isinstance(frame.event, Complete)
         assert frame.event.result == {"lines": ["a"]}
 
-    def test_a_complete_event_of_a_job_that_has_expired_meanwhile_has_no_result(self) -> None:
+    def test_the_complete_event_of_an_expired_job_has_no_result(self) -> None:
         core = FakeCore()
         append(core.log, Complete(usage=TokenUsage()))
         (frame,) = asyncio.run(collect(core, JOB))
         assert isinstance(frame.event, Complete)
         assert frame.event.result is None
 
-    def test_a_job_found_ended_without_its_terminal_event_gets_it(self) -> None:
+    def test_following_adds_the_missing_terminal_event_of_an_ended_job(self) -> None:
         core = FakeCore()
         job = core.new_job(stage="draft")
         append(core.log, Delta(text="x"), job_id=job.id)
@@ -212,17 +212,17 @@ class TestFollowing:
         core.clock.advance(7200)
         assert deltas(asyncio.run(collect(core, job.id))) == [(1, "x")]
 
-    def test_a_live_job_in_silence_is_followed_on(self) -> None:
+    def test_following_a_silent_live_job_continues(self) -> None:
         core = FakeCore()
         job = core.new_job()
 
         async def main() -> list[Frame]:
-            looks = 0
+            rounds = 0
             frames: list[Frame] = []
             async with asyncio.timeout(10):
                 async for frame in core.job_watcher.follow(job.id, after=0):
-                    looks += 1
-                    if looks == 4:
+                    rounds += 1
+                    if rounds == 4:
                         append(core.log, Cancelled(), job_id=job.id)
                     if frame is not None:
                         frames.append(frame)
@@ -231,7 +231,7 @@ class TestFollowing:
         assert [frame.event for frame in asyncio.run(main())] == [Cancelled()]
 
 
-def test_entries_carry_when_they_were_appended() -> None:
+def test_an_entry_has_the_time_of_its_append() -> None:
     log = FakeEventLog()
     log.append(JOB, Batch(1, (Delta(text="x"), Cancelled()), FENCE, NOON))
     first, last = log.read(JOB, after=0)

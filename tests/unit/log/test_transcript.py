@@ -1,4 +1,4 @@
-"""Folding events into what a watcher sees."""
+"""The transcript, computed from a log's events."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ EVENTS: st.SearchStrategy[StoredEvent] = st.one_of(
 )
 
 
-def fold(events: list[StoredEvent], begin: Transcript | None = None) -> Transcript:
+def transcript_of(events: list[StoredEvent], begin: Transcript | None = None) -> Transcript:
     transcript = begin or Transcript()
     for seq, event in enumerate(events, transcript.seq + 1):
         transcript.apply(seq, event)
     return transcript
 
 
-def seen(transcript: Transcript) -> tuple[object, ...]:
+def values(transcript: Transcript) -> tuple[object, ...]:
     return transcript.seq, transcript.text, transcript.stage, transcript.progress, transcript.ended
 
 
 @given(st.lists(EVENTS), st.lists(EVENTS, min_size=1))
-def test_a_snapshot_and_what_follows_fold_to_what_the_whole_log_folds_to(
+def test_a_snapshot_and_the_events_after_it_have_the_transcript_of_the_whole_log(
     before: list[StoredEvent], after: list[StoredEvent]
 ) -> None:
-    half = fold(before)
+    half = transcript_of(before)
     snapshot = LogSnapshot(half.seq, half.text, half.stage, half.progress)
-    assert seen(fold(after, Transcript.of_snapshot(snapshot))) == seen(fold([*before, *after]))
+    assert values(transcript_of(after, Transcript.of_snapshot(snapshot))) == values(transcript_of([*before, *after]))
 
 
 @given(st.lists(EVENTS, min_size=1))
-def test_events_that_were_folded_in_before_change_nothing(events: list[StoredEvent]) -> None:
-    transcript = fold(events)
-    once = seen(transcript)
+def test_applying_events_again_changes_nothing(events: list[StoredEvent]) -> None:
+    transcript = transcript_of(events)
+    once = values(transcript)
     for seq, event in enumerate(events, 1):
         transcript.apply(seq, event)
-    assert seen(transcript) == once
+    assert values(transcript) == once
 
 
-def test_text_grows_by_deltas_and_is_replaced_by_resets_and_snapshots() -> None:
-    transcript = fold([Delta(text="one "), Delta(text="two")])
+def test_deltas_append_text_and_resets_and_snapshots_replace_it() -> None:
+    transcript = transcript_of([Delta(text="one "), Delta(text="two")])
     assert transcript.text == "one two"
     transcript.apply(3, reset("one ", 40))
     assert (transcript.text, transcript.progress) == ("one ", 40)
@@ -65,9 +65,9 @@ def test_text_grows_by_deltas_and_is_replaced_by_resets_and_snapshots() -> None:
     assert (transcript.seq, transcript.text, transcript.stage, transcript.progress) == (9, "whole", "polish", 60)
 
 
-def test_a_terminal_event_ends_the_transcript_until_something_follows_it() -> None:
+def test_an_event_after_a_terminal_event_continues_the_transcript() -> None:
     end = Complete(usage=TokenUsage())
-    transcript = fold([Delta(text="done"), end])
+    transcript = transcript_of([Delta(text="done"), end])
     assert transcript.ended == end
     transcript.apply(3, StageStarted(stage="draft", index=1, of=2))
-    assert seen(transcript) == (3, "done", "draft", 0, None)
+    assert values(transcript) == (3, "done", "draft", 0, None)

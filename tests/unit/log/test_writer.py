@@ -1,4 +1,4 @@
-"""The writer: coalescing, fencing, what becomes of lost appends, and the log's bound."""
+"""The writer: coalescing, fencing, lost appends and the bound of the log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SECOND = Fence(1, 0, 1, "bbbbbbbb")
 T = TypeVar("T")
 
 
-def pen(
+def new_writer(
     log: FakeEventLog,
     fence: Fence = FIRST,
     *,
@@ -51,9 +51,9 @@ def pen(
     )
 
 
-def run(stream: LogWriter, work: Callable[[], Awaitable[T]]) -> T:
+def run(writer: LogWriter, work: Callable[[], Awaitable[T]]) -> T:
     async def main() -> T:
-        return await stream.write_while(work())
+        return await writer.write_while(work())
 
     return asyncio.run(main())
 
@@ -67,7 +67,7 @@ def written(log: FakeEventLog) -> list[StoredEvent]:
 
 
 def text_of(log: FakeEventLog) -> str:
-    """What a watcher from the beginning reads."""
+    """Return the text that a reader gets from the beginning of the log."""
     transcript = Transcript()
     for frame in LogReader(log, JOB).poll():
         transcript.apply(frame.id, frame.event)
@@ -75,263 +75,263 @@ def text_of(log: FakeEventLog) -> str:
 
 
 @pytest.fixture
-def slow_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interval no test waits for: what is written before its end was written at once."""
+def long_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set an interval that no test waits for, so each append before its end was made at once."""
     monkeypatch.setattr(writing, "COALESCE_SECONDS", 3600.0)
 
 
 @pytest.fixture
-def no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "COALESCE_SECONDS", 0.0)
 
 
 class TestCoalescing:
-    @pytest.mark.usefixtures("slow_pace")
-    def test_the_first_delta_goes_out_at_once_and_the_rest_of_the_interval_in_one_write(self) -> None:
+    @pytest.mark.usefixtures("long_interval")
+    def test_the_first_delta_is_appended_at_once_and_the_rest_of_the_interval_in_one_append(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> str:
-            stream.write("a")
+            writer.write("a")
             await until(lambda: log.appends)
             for piece in "bcd":
-                stream.write(piece)
+                writer.write(piece)
                 await asyncio.sleep(0)
             return "done"
 
-        assert run(stream, work) == "done"
+        assert run(writer, work) == "done"
         assert written(log) == [Delta(text="a"), Delta(text="bcd")]
 
-    def test_a_stream_of_tokens_costs_one_write_per_interval(self) -> None:
+    def test_a_stream_of_tokens_costs_one_append_per_interval(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
             while len(log.appends) < 4:
-                stream.write("x")
+                writer.write("x")
                 await asyncio.sleep(0.001)
 
         began = time.monotonic()
-        run(stream, work)
+        run(writer, work)
         intervals = (time.monotonic() - began) / writing.COALESCE_SECONDS
-        # The first at once, one for each interval that has passed, and the last.
+        # The first append at once, one for each interval, and the last one.
         assert 4 <= len(log.appends) <= intervals + 2
-        assert text_of(log) == stream.text
+        assert text_of(log) == writer.text
 
-    @pytest.mark.usefixtures("slow_pace")
-    def test_the_last_delta_is_written_before_the_work_counts_as_done(self) -> None:
+    @pytest.mark.usefixtures("long_interval")
+    def test_write_while_appends_the_last_delta_before_it_returns(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
-            stream.write("first")
+            writer.write("first")
             await until(lambda: log.appends)
-            stream.write(", last")
+            writer.write(", last")
 
-        run(stream, work)
-        assert text_of(log) == stream.text == "first, last"
-        assert stream.tail == log.tail(JOB)
+        run(writer, work)
+        assert text_of(log) == writer.text == "first, last"
+        assert writer.tail == log.tail(JOB)
 
-    @pytest.mark.usefixtures("slow_pace")
-    def test_what_a_failing_attempt_said_last_is_still_written(self) -> None:
+    @pytest.mark.usefixtures("long_interval")
+    def test_the_last_text_of_a_failing_attempt_is_appended(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
-            stream.write("first")
+            writer.write("first")
             await until(lambda: log.appends)
-            stream.write(", last")
+            writer.write(", last")
             raise ConnectionError
 
         with pytest.raises(ConnectionError):
-            run(stream, work)
+            run(writer, work)
         assert text_of(log) == "first, last"
 
-    def test_writing_nothing_writes_nothing(self) -> None:
+    def test_an_empty_text_is_not_appended(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
-            stream.write("")
+            writer.write("")
 
-        run(stream, work)
+        run(writer, work)
         assert log.appends == []
 
-    def test_an_explicit_event_comes_after_the_text_before_it(self) -> None:
+    def test_an_appended_event_comes_after_the_text_written_before_it(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
-            stream.write("calling ")
-            await stream.append(Tool(name="search", status="started"))
-            stream.write("called")
+            writer.write("calling ")
+            await writer.append(Tool(name="search", status="started"))
+            writer.write("called")
 
-        run(stream, work)
+        run(writer, work)
         assert written(log) == [Delta(text="calling "), Tool(name="search", status="started"), Delta(text="called")]
 
-    def test_more_events_than_a_batch_holds_become_several_batches(self) -> None:
+    def test_events_beyond_one_batch_become_several_batches(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
         events = tuple(Tool(name=f"tool {number}", status="started") for number in range(2 * MAX_BATCH + 1))
 
         async def work() -> None:
-            await stream.append(*events)
+            await writer.append(*events)
 
-        run(stream, work)
+        run(writer, work)
         assert written(log) == list(events)
         assert [len(batch.events) for batch in log.appends] == [MAX_BATCH, MAX_BATCH, 1]
 
     @pytest.mark.parametrize("count", [0, MAX_BATCH + 1])
-    def test_a_batch_that_a_reader_could_miss_cannot_be_made(self, count: int) -> None:
+    def test_a_batch_has_one_to_four_events(self, count: int) -> None:
         with pytest.raises(ValueError, match="a batch holds 1 to 4 events"):
             Batch(1, (Delta(text="x"),) * count, FIRST, NOON)
 
 
 class TestSizes:
-    def test_an_oversize_delta_is_split(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_delta_that_is_too_large_is_split(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writing, "MAX_DELTA_CHARS", 10)
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
-            stream.report_progress(50)
-            stream.write("0123456789abcdefghijKLMNO")
+            writer.report_progress(50)
+            writer.write("0123456789abcdefghijKLMNO")
 
-        run(stream, work)
+        run(writer, work)
         texts = [event.text for event in written(log) if isinstance(event, Delta)]
         assert texts == ["0123456789", "abcdefghij", "KLMNO"]
         assert [event for event in written(log) if isinstance(event, Progress)] == [Progress(progress=50)]
-        assert text_of(log) == stream.text
+        assert text_of(log) == writer.text
 
-    def test_an_oversize_reset_is_split(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_reset_that_is_too_large_is_split(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writing, "MAX_DELTA_CHARS", 10)
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
-            stream.write("wrong")
-            await stream.reset(reset("0123456789abc"))
-            stream.write("def")
+            writer.write("wrong")
+            await writer.reset(reset("0123456789abc"))
+            writer.write("def")
 
-        run(stream, work)
-        assert text_of(log) == stream.text == "0123456789abcdef"
+        run(writer, work)
+        assert text_of(log) == writer.text == "0123456789abcdef"
         assert all(len(event.text) <= 10 for event in written(log) if isinstance(event, Delta | Reset))
 
-    def test_log_bytes_count_the_text_as_it_is_stored(self) -> None:
+    def test_log_bytes_count_the_text_in_utf_8(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
-            stream.write("é")
-            await stream.flush()
-            await stream.reset(reset("übrig"))
+            writer.write("é")
+            await writer.flush()
+            await writer.reset(reset("übrig"))
 
-        run(stream, work)
-        assert log.tail(JOB).log_bytes == stream.tail.log_bytes == 2 + 6
+        run(writer, work)
+        assert log.tail(JOB).log_bytes == writer.tail.log_bytes == 2 + 6
 
 
 class TestProgress:
-    def test_progress_travels_with_the_next_delta_and_never_falls(self) -> None:
+    def test_progress_is_appended_with_the_next_delta_and_never_decreases(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
             for percent, text in ((10, "a"), (5, "b"), (20, "c"), (20, "d"), (400, "e")):
-                stream.report_progress(percent)
-                stream.write(text)
-                await stream.flush()
+                writer.report_progress(percent)
+                writer.write(text)
+                await writer.flush()
 
-        run(stream, work)
+        run(writer, work)
         assert [event.progress for event in written(log) if isinstance(event, Progress)] == [10, 20, 100]
-        assert stream.progress == 100
-        assert len(log.appends) == 5  # none of them for progress alone
+        assert writer.progress == 100
+        assert len(log.appends) == 5  # no append has progress alone
 
-    def test_progress_that_moved_after_the_last_delta_is_written_at_the_end(self) -> None:
+    def test_progress_after_the_last_delta_is_appended_at_the_end(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
-            stream.report_progress(95)
+            writer.report_progress(95)
 
-        run(stream, work)
+        run(writer, work)
         assert written(log) == [Progress(progress=95)]
 
-    def test_only_a_reset_lets_progress_fall(self) -> None:
+    def test_only_a_reset_decreases_progress(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
-            stream.report_progress(60)
-            stream.write("wrong")
-            await stream.flush()
-            stream.write("dropped")
-            await stream.reset(reset("right", 30))
-            stream.report_progress(20)
-            stream.write("!")
+            writer.report_progress(60)
+            writer.write("wrong")
+            await writer.flush()
+            writer.write("dropped")
+            await writer.reset(reset("right", 30))
+            writer.report_progress(20)
+            writer.write("!")
 
-        run(stream, work)
-        assert (text_of(log), stream.text, stream.progress) == ("right!", "right!", 30)
+        run(writer, work)
+        assert (text_of(log), writer.text, writer.progress) == ("right!", "right!", 30)
         assert written(log)[-2:] == [reset("right", 30), Delta(text="!")]
 
-    def test_progress_whose_write_failed_is_written_with_the_next(self) -> None:
+    def test_progress_of_a_failed_append_is_in_the_next_append(self) -> None:
         log = FaultyLog(StorageThrottled("busy"))
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
-            stream.report_progress(50)
-            stream.write("a")
+            writer.report_progress(50)
+            writer.write("a")
             with pytest.raises(StorageThrottled):
-                await stream.flush()
-            await stream.flush()
+                await writer.flush()
+            await writer.flush()
 
-        run(stream, work)
+        run(writer, work)
         assert written(log) == [Delta(text="a"), Progress(progress=50)]
 
 
 class TestFencing:
-    def test_a_superseded_writer_stops_at_its_next_write_and_leaves_nothing(self) -> None:
+    def test_a_superseded_writer_stops_at_its_next_append_and_stores_nothing(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
         stopped: list[str] = []
 
         async def work() -> None:
-            stream.write("mine")
+            writer.write("mine")
             await until(lambda: log.appends)
             claim(log, JOB, SECOND, (reset(""),), at=SettableClock())
-            stream.write("too late")
+            writer.write("too late")
             try:
                 await asyncio.Event().wait()
             finally:
                 stopped.append("model call")
 
         with pytest.raises(AttemptSuperseded):
-            run(stream, work)
+            run(writer, work)
         assert written(log) == [Delta(text="mine"), reset("")]
         assert stopped == ["model call"]
 
-    def test_a_writer_whose_job_was_cancelled_stops_at_its_next_write(self) -> None:
+    def test_a_writer_of_a_cancelled_job_stops_at_its_next_append(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
             claim(log, JOB, Fence(1, 999, 0, "cccccccc"), (Cancelled(),), at=SettableClock())
-            stream.write("too late")
+            writer.write("too late")
             await asyncio.Event().wait()
 
         with pytest.raises(JobEnded):
-            run(stream, work)
+            run(writer, work)
         assert written(log) == [Cancelled()]
 
-    def test_a_silent_writer_notices_that_its_job_was_cancelled(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_silent_writer_stops_after_its_job_is_cancelled(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writing, "STOP_CHECK_SECONDS", 0.01)
-        looks: list[int] = []
+        checks: list[int] = []
 
         def check_job() -> None:
-            looks.append(1)
-            if len(looks) == 3:
+            checks.append(1)
+            if len(checks) == 3:
                 raise JobEnded("cancelled")
 
-        stream = pen(FakeEventLog(), check_job=check_job)
+        writer = new_writer(FakeEventLog(), check_job=check_job)
         stopped: list[str] = []
 
         async def work() -> None:
@@ -341,26 +341,26 @@ class TestFencing:
                 stopped.append("model call")
 
         with pytest.raises(JobEnded):
-            run(stream, work)
-        assert len(looks) == 3
+            run(writer, work)
+        assert len(checks) == 3
         assert stopped == ["model call"]
 
-    def test_a_writer_that_finishes_after_it_was_superseded_is_told(self) -> None:
+    def test_a_superseded_writer_cannot_finish(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> str:
             claim(log, JOB, SECOND, (reset(""),), at=SettableClock())
-            stream.write("too late")
-            return "a result nobody must take"
+            writer.write("too late")
+            return "a result that must not be used"
 
         with pytest.raises(AttemptSuperseded):
-            run(stream, work)
+            run(writer, work)
         assert text_of(log) == ""
 
-    def test_a_writer_stays_fenced_off_when_its_place_has_been_compacted_away(self) -> None:
+    def test_a_superseded_writer_cannot_append_after_its_events_were_compacted(self) -> None:
         log = FakeEventLog()
-        slow, quick = pen(log), pen(log, SECOND, bounds=LogBounds(max_events=5))
+        slow, quick = new_writer(log), new_writer(log, SECOND, bounds=LogBounds(max_events=5))
 
         async def work() -> None:
             slow.write("slow")
@@ -377,7 +377,7 @@ class TestFencing:
         assert len(log.read(JOB, after=0)) < 15
         assert text_of(log) == "quick " * 20
 
-    def test_a_claim_of_lower_rank_is_refused_and_one_after_the_end_as_well(self) -> None:
+    def test_a_claim_with_a_lower_fence_or_after_the_terminal_event_is_refused(self) -> None:
         log = FakeEventLog()
         claim(log, JOB, SECOND, (Delta(text="second"),), at=SettableClock())
         with pytest.raises(AttemptSuperseded):
@@ -387,13 +387,13 @@ class TestFencing:
             claim(log, JOB, Fence(1, 999, 9, "dddddddd"), (Cancelled(),), at=SettableClock())
         assert len(log.appends) == 2
 
-    def test_the_next_execution_may_write_after_the_end_of_the_one_before(self) -> None:
+    def test_the_next_generation_may_append_after_a_terminal_event(self) -> None:
         log = FakeEventLog()
         claim(log, JOB, Fence(1, 999, 0, "cccccccc"), (Cancelled(),), at=SettableClock())
         tail = claim(log, JOB, Fence(2, 0, 0, "dddddddd"), (reset(""),), at=SettableClock())
         assert (tail.seq, tail.terminal) == (2, False)
 
-    def test_a_claim_at_a_place_somebody_has_taken_says_so(self) -> None:
+    def test_a_claim_returns_none_when_the_tail_is_not_the_expected_one(self) -> None:
         log = FakeEventLog()
         claim(log, JOB, FIRST, (Delta(text="first"),), at=SettableClock())
         assert claim(log, JOB, SECOND, (Delta(text="x"),), at=SettableClock(), expected=LogTail()) is None
@@ -401,7 +401,7 @@ class TestFencing:
 
 
 class FaultyLog(FakeEventLog):
-    """Fails the first appends with these faults; `stored`: only the answer is lost."""
+    """Fails the first appends with these faults; if `stored`, the append succeeds and only the response is lost."""
 
     def __init__(self, *faults: MillraceError, stored: bool = False) -> None:
         super().__init__()
@@ -417,142 +417,140 @@ class FaultyLog(FakeEventLog):
 
 
 class TestLostAppends:
-    def test_a_failing_log_ends_the_attempt_and_leaves_no_hole_in_the_text(self) -> None:
+    def test_a_failing_append_ends_the_attempt_and_leaves_no_gap_in_the_text(self) -> None:
         log = FaultyLog(StorageThrottled("busy"))
-        stream = pen(log)
+        writer = new_writer(log)
 
         async def work() -> None:
-            stream.write("one ")
+            writer.write("one ")
             while True:
                 await asyncio.sleep(0.001)
-                stream.write("two ")
+                writer.write("two ")
 
         with pytest.raises(StorageThrottled):
-            run(stream, work)
+            run(writer, work)
         assert text_of(log).startswith("one ")
-        assert stream.text.startswith(text_of(log))
+        assert writer.text.startswith(text_of(log))
 
-    def test_what_an_append_held_whose_answer_was_lost_is_in_the_log_once(self) -> None:
-        log = FaultyLog(StorageUnavailable("no answer"), stored=True)
-        stream = pen(log)
+    def test_an_append_whose_response_was_lost_is_in_the_log_once(self) -> None:
+        log = FaultyLog(StorageUnavailable("no response"), stored=True)
+        writer = new_writer(log)
 
         async def work() -> None:
-            stream.write("once")
+            writer.write("once")
             await asyncio.Event().wait()
 
         with pytest.raises(StorageUnavailable):
-            run(stream, work)
+            run(writer, work)
         assert written(log) == [Delta(text="once")]
 
-    def test_a_writer_that_has_lost_its_own_place_says_that_storage_failed_not_that_it_was_superseded(self) -> None:
+    def test_a_writer_that_finds_its_own_append_reports_a_storage_fault(self) -> None:
         log = FakeEventLog()
-        stream = pen(log)
+        writer = new_writer(log)
         log.append(JOB, Batch(1, (Delta(text="mine"),), FIRST, NOON))
 
         async def work() -> None:
-            stream.write("mine and more")
+            writer.write("mine and more")
             await asyncio.Event().wait()
 
         with pytest.raises(StorageUnavailable, match="the response to an append was lost"):
-            run(stream, work)
+            run(writer, work)
         assert text_of(log) == "mine"
 
-    def test_an_attempt_ends_when_it_cannot_be_known_whether_it_may_go_on(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_an_attempt_ends_when_its_job_cannot_be_checked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writing, "STOP_CHECK_SECONDS", 0.01)
 
         def check_job() -> None:
-            raise StorageUnavailable("no answer")
+            raise StorageUnavailable("no response")
 
         async def work() -> None:
             await asyncio.Event().wait()
 
         with pytest.raises(StorageUnavailable):
-            run(pen(FakeEventLog(), check_job=check_job), work)
+            run(new_writer(FakeEventLog(), check_job=check_job), work)
 
 
 class TestBound:
-    def test_compaction_keeps_the_log_within_its_count_of_events(self) -> None:
+    def test_compaction_keeps_the_log_within_its_number_of_events(self) -> None:
         log = FakeEventLog()
-        stream = pen(log, bounds=LogBounds(max_events=10))
+        writer = new_writer(log, bounds=LogBounds(max_events=10))
         longest = 0
 
         async def work() -> None:
             nonlocal longest
             for number in range(60):
-                await stream.append(Delta(text=f"{number} "))
+                await writer.append(Delta(text=f"{number} "))
                 longest = max(longest, len(log.read(JOB, after=0)))
 
-        run(stream, work)
+        run(writer, work)
         assert 10 <= longest <= 13
         assert text_of(log) == "".join(f"{number} " for number in range(60))
         assert len(log.appends) == 60
 
     def test_compaction_keeps_the_log_within_its_bytes(self) -> None:
         log = FakeEventLog()
-        stream = pen(log, bounds=LogBounds(max_bytes=1000))
+        writer = new_writer(log, bounds=LogBounds(max_bytes=1000))
         most = 0
 
         async def work() -> None:
             nonlocal most
             for _ in range(60):
-                await stream.append(Delta(text="x" * 100))
+                await writer.append(Delta(text="x" * 100))
                 deltas = [event for event in written(log) if isinstance(event, Delta)]
                 most = max(most, sum(len(event.text) for event in deltas))
 
-        run(stream, work)
+        run(writer, work)
         assert 1000 <= most <= 1300
         assert text_of(log) == "x" * 6000
 
-    @pytest.mark.usefixtures("no_pace")
+    @pytest.mark.usefixtures("no_interval")
     def test_deltas_are_compacted_too(self) -> None:
         log = FakeEventLog()
-        stream = pen(log, bounds=LogBounds(max_events=10))
+        writer = new_writer(log, bounds=LogBounds(max_events=10))
 
         def is_longer_than(count: int) -> bool:
             return len(log.appends) > count
 
         async def work() -> None:
             for number in range(30):
-                stream.write("x")
+                writer.write("x")
                 await until(partial(is_longer_than, number))
 
-        run(stream, work)
+        run(writer, work)
         assert len(log.read(JOB, after=0)) < 14
         assert text_of(log) == "x" * 30
 
-    def test_a_log_that_earlier_stages_filled_is_compacted_by_the_next(self) -> None:
+    def test_a_writer_compacts_a_log_that_earlier_stages_filled(self) -> None:
         log = FakeEventLog()
         tail = LogTail()
         for _ in range(30):
             tail = claim(log, JOB, FIRST, (Delta(text="x"),), at=SettableClock())
-        stream = pen(log, SECOND, tail=tail, bounds=LogBounds(max_events=20))
+        writer = new_writer(log, SECOND, tail=tail, bounds=LogBounds(max_events=20))
 
         async def work() -> None:
-            await stream.append(Delta(text="y"))
+            await writer.append(Delta(text="y"))
 
-        run(stream, work)
-        assert len(log.read(JOB, after=0)) == 2  # the first of the first attempt, and the newest
+        run(writer, work)
+        assert len(log.read(JOB, after=0)) == 2  # the first attempt's first event, and the newest
         assert text_of(log) == "x" * 30 + "y"
 
-    def test_a_writer_that_no_longer_holds_the_job_compacts_nothing(self) -> None:
+    def test_a_superseded_writer_compacts_nothing(self) -> None:
         log = FakeEventLog()
 
         def check_job() -> None:
             raise AttemptSuperseded("a newer attempt has claimed the job")
 
-        stream = pen(log, bounds=LogBounds(max_events=3), check_job=check_job)
+        writer = new_writer(log, bounds=LogBounds(max_events=3), check_job=check_job)
 
         async def work() -> None:
             for _ in range(10):
-                await stream.append(Delta(text="x"))
+                await writer.append(Delta(text="x"))
 
         with pytest.raises(AttemptSuperseded):
-            run(stream, work)
+            run(writer, work)
         assert log.snapshot(JOB) is None
 
-    def test_compacting_again_with_nothing_to_fold_changes_nothing(self) -> None:
+    def test_compacting_without_older_events_changes_nothing(self) -> None:
         log = FakeEventLog()
         assert compact(log, JOB, 0) is None
         for text in "abc":

@@ -1,4 +1,4 @@
-"""Places in a trace, and the documents that spans become."""
+"""Trace headers, and the documents that spans send."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.observability.tracing import TraceHeader
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 PARENT = "53995c3f42cd8ad8"
-PLACE = TraceHeader(ROOT, PARENT, sampled=True)
+HEADER = TraceHeader(ROOT, PARENT, sampled=True)
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "header"),
     [
-        (f"Root={ROOT};Parent={PARENT};Sampled=1", PLACE),
-        (f"Root={ROOT}; Parent={PARENT}; Sampled=1;Lineage=1:a87bd80c:1", PLACE),
+        (f"Root={ROOT};Parent={PARENT};Sampled=1", HEADER),
+        (f"Root={ROOT}; Parent={PARENT}; Sampled=1;Lineage=1:a87bd80c:1", HEADER),
         (f"Self=1-67891234-12456789abcdef012345678;Root={ROOT}", TraceHeader(ROOT)),
         (f"Root={ROOT};Parent=short;Sampled=?", TraceHeader(ROOT)),
         (f"Sampled=0;Root={ROOT}", TraceHeader(ROOT)),
@@ -38,17 +38,17 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         (" " * 600 + f"Root={ROOT}", None),
     ],
 )
-def test_a_header_is_read_or_refused(text: str | None, place: TraceHeader | None) -> None:
-    assert TraceHeader.parse(text) == place
+def test_a_header_is_parsed_or_ignored(text: str | None, header: TraceHeader | None) -> None:
+    assert TraceHeader.parse(text) == header
 
 
-@pytest.mark.parametrize("place", [PLACE, TraceHeader(ROOT), TraceHeader.new()])
-def test_a_header_that_is_written_reads_the_same(place: TraceHeader) -> None:
-    assert TraceHeader.parse(str(place)) == place
+@pytest.mark.parametrize("header", [HEADER, TraceHeader(ROOT), TraceHeader.new()])
+def test_a_written_header_parses_to_the_same_header(header: TraceHeader) -> None:
+    assert TraceHeader.parse(str(header)) == header
 
 
-def test_a_span_within_a_span_is_its_part(sent: list[dict[str, Any]]) -> None:
-    with tracing.span("outer", at=PLACE) as outer, tracing.span("inner"):
+def test_a_span_inside_another_is_its_child(sent: list[dict[str, Any]]) -> None:
+    with tracing.span("outer", at=HEADER) as outer, tracing.span("inner"):
         assert tracing.header_for(ROOT) != outer.header
     inner_document, outer_document = sent
     assert outer_document["parent_id"] == PARENT
@@ -58,7 +58,7 @@ def test_a_span_within_a_span_is_its_part(sent: list[dict[str, Any]]) -> None:
     assert outer_document["start_time"] <= inner_document["start_time"] <= inner_document["end_time"]
 
 
-def test_a_span_in_the_trace_of_another_has_no_parent_there(sent: list[dict[str, Any]]) -> None:
+def test_a_span_in_another_trace_has_no_parent(sent: list[dict[str, Any]]) -> None:
     with tracing.span("request", at=TraceHeader("1-5759e988-" + "0" * 24, PARENT, sampled=True)):
         tracing.start_span("stream", at=tracing.header_for(ROOT)).end()
 
@@ -74,10 +74,10 @@ def test_a_span_in_the_trace_of_another_has_no_parent_there(sent: list[dict[str,
         (AttemptSuperseded("quagga"), "error"),
     ],
 )
-def test_an_exception_marks_the_span_by_its_type_and_not_by_its_text(
+def test_a_span_has_the_type_of_its_exception_but_not_the_text(
     sent: list[dict[str, Any]], error: Exception, mark: str
 ) -> None:
-    with pytest.raises(type(error)), tracing.span("stage", at=PLACE):
+    with pytest.raises(type(error)), tracing.span("stage", at=HEADER):
         raise error
 
     (document,) = sent
@@ -88,14 +88,14 @@ def test_an_exception_marks_the_span_by_its_type_and_not_by_its_text(
 
 
 @pytest.mark.parametrize(("status", "marks"), [(202, set()), (404, {"error"}), (500, {"fault"})])
-def test_a_status_marks_the_span(sent: list[dict[str, Any]], status: int, marks: set[str]) -> None:
-    with tracing.span("request", at=PLACE) as span:
+def test_an_error_status_marks_the_span(sent: list[dict[str, Any]], status: int, marks: set[str]) -> None:
+    with tracing.span("request", at=HEADER) as span:
         span.responded(status)
 
     assert {"error", "fault"} & sent[0].keys() == marks
 
 
-def test_what_is_not_sampled_is_not_sent_and_says_so_to_others(sent: list[dict[str, Any]]) -> None:
+def test_a_span_that_is_not_sampled_is_not_sent_and_passes_that_on(sent: list[dict[str, Any]]) -> None:
     with tracing.span("request", at=TraceHeader(ROOT, PARENT)):
         assert tracing.header_for(ROOT) == TraceHeader(ROOT, PARENT)
         tracing.start_span("part").end()
@@ -103,7 +103,7 @@ def test_what_is_not_sampled_is_not_sent_and_says_so_to_others(sent: list[dict[s
     assert sent == []
 
 
-def test_outside_of_any_span_there_is_nothing_to_annotate() -> None:
+def test_annotating_outside_a_span_does_nothing() -> None:
     tracing.annotate(job_id="job_1")
 
     assert tracing.header_for(None) is None

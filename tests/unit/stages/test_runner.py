@@ -190,7 +190,7 @@ class TestRetries:
         assert core.job(job.id).retry_count == 2
 
     def test_a_second_attempt_of_one_retry_resets_the_text_of_the_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        # Lambda may run twice for one retry: both attempts have the same count, so the nonces decide which fence is higher.
+        # Lambda may run one retry twice: both attempts have the same count, so the nonce decides which fence is higher.
         nonces = iter(("00000002", "00000001", "00000003"))
         monkeypatch.setattr("shared.log.fence.secrets.token_hex", lambda _: next(nonces))
         core = FakeCore()
