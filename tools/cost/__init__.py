@@ -1,1 +1,1 @@
-"""What jobs cost on AWS, and which quota they meet first: from counts of the local stack and list prices."""
+"""Compute what jobs cost on AWS, and which quota they reach first, from counts of the local stack and list prices."""

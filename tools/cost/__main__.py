@@ -1,6 +1,6 @@
-"""`make cost`: jobs on the local stack, what they use of AWS, and what 1,000 of them and an idle month cost.
+"""Run `make cost`: run jobs on the local stack, count what they use of AWS, and price 1,000 jobs and an idle month.
 
-Exit status: 0; 1 when what was counted cannot be all there was; 2 for options that make no sense.
+Exit status: 0; 1 if the counts are not complete; 2 if an option is not valid.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ from tools.cost.report import ModelPrice, Report
 from tools.cost.tables import TextTable, idle_table, in_use_table, pipeline_table, summary_table
 
 TEMPLATE = ROOT / "template.yaml"
+"""The template whose resources are priced."""
 
 
 def report_of(measured: Measured, factor: float = 1.0) -> Report:
-    """The reckoning with the template and the prices as they are now."""
+    """Return the report of a measurement, with the current template and prices."""
     template = resolved(TEMPLATE)
     prices = {name: ModelPrice.of(template, counts.model) for name, counts in measured.pipelines.items()}
     return Report(measured, Deployed.of(TEMPLATE), PriceList.load(), prices, factor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status."""
+    """Measure or load, price and print; return the exit status."""
     options = _options(arguments)
     try:
         measured = Measured.load() if options.as_measured else _measure(options)
@@ -81,20 +82,20 @@ def _show(report: Report) -> None:
     console = Console(width=max(110, Console().width))
     for pipeline in report.measured.pipelines:
         console.print(_rich(f"{pipeline}: what a job uses", pipeline_table(report, pipeline)))
-    console.print(_rich("a month in which nothing happens", idle_table(report)))
-    console.print(_rich("on top of it, if every hour has jobs", in_use_table(report)))
+    console.print(_rich("a month without requests", idle_table(report)))
+    console.print(_rich("in addition, if every hour has jobs", in_use_table(report)))
     console.print(_rich("in short", summary_table(report)))
     console.print(
         f"List prices of {report.prices.region}, checked on {report.prices.checked.isoformat()} "
-        "(tools/cost/prices.toml), without free tiers. Local milliseconds stand for Lambda's: --factor scales them."
+        "(tools/cost/prices.toml), without free tiers. A duration on Lambda is the local one, times --factor."
     )
 
 
 def _rich(title: str, table: TextTable) -> Table:
     shown = Table(title=title, title_justify="left")
     first = len(table.headings) - table.right
-    for place, heading in enumerate(table.headings):
-        shown.add_column(heading, justify="left" if place < first else "right")
+    for index, heading in enumerate(table.headings):
+        shown.add_column(heading, justify="left" if index < first else "right")
     for row in table.rows:
         shown.add_row(*(cell.replace("**", "") for cell in row))
     return shown
@@ -102,17 +103,19 @@ def _rich(title: str, table: TextTable) -> Table:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make cost", description=__doc__)
-    parser.add_argument("--jobs", type=_positive, default=20, help="of each pipeline (20)")
-    parser.add_argument("--together", type=_positive, default=4, help="jobs at a time (4)")
-    parser.add_argument("--first-token-ms", type=float, default=500, help="the model's first token (500)")
-    parser.add_argument("--token-ms", type=float, default=20, help="the model's every further token (20)")
-    parser.add_argument("--functions", choices=["threads", "processes"], default="threads")
-    parser.add_argument("--factor", type=float, default=1.0, help="how long a local millisecond is on Lambda (1)")
-    parser.add_argument("--json", action="store_true", help="everything, for machines")
+    parser.add_argument("--jobs", type=_positive, default=20, help="jobs of each pipeline (20)")
+    parser.add_argument("--together", type=_positive, default=4, help="jobs that run at the same time (4)")
     parser.add_argument(
-        "--write", action="store_true", help="into docs/cost.md, docs/scaling.md and tools/cost/measured.json"
+        "--first-token-ms", type=float, default=500, help="milliseconds until the model's first token (500)"
     )
-    parser.add_argument("--as-measured", action="store_true", help="price tools/cost/measured.json anew; run nothing")
+    parser.add_argument("--token-ms", type=float, default=20, help="milliseconds for each further token (20)")
+    parser.add_argument("--functions", choices=["threads", "processes"], default="threads")
+    parser.add_argument("--factor", type=float, default=1.0, help="milliseconds on Lambda for each local one (1)")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument(
+        "--write", action="store_true", help="update docs/cost.md, docs/scaling.md and tools/cost/measured.json"
+    )
+    parser.add_argument("--as-measured", action="store_true", help="price tools/cost/measured.json again; run no jobs")
     return parser.parse_args(arguments)
 
 

@@ -1,4 +1,4 @@
-"""What jobs cost, line by line, from counts and prices."""
+"""Price what jobs use, line by line."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from tools.cost.counts import GB, Counts
 from tools.cost.prices import Price, PriceList
 
 JOBS = 1000
+"""The number of jobs that a bill is for."""
 
 COLD_SHARE = 0.01
-"""The part of invocations that find no warm environment: assumed, as only production can tell."""
+"""The share of invocations that start a new environment. It is assumed, because only production can show it."""
 
-FREE_OF_A_STREAM = 6 * 1024**2
-"""Bytes of a streamed response that Lambda does not charge for."""
+FREE_STREAM_BYTES = 6 * 1024**2
+"""Bytes of a streamed response for which Lambda charges nothing."""
 
 LOG_MONTHS = 14 / 30
-"""LogRetentionDays of the template."""
+"""Months for which log lines are kept: LogRetentionDays of the template."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a bill: how many units a job uses (or a month has), and at what price."""
+    """One line of a bill: the units per job or per month, and their price. `factor` is the number of jobs or months."""
 
     what: str
     count: float
@@ -31,15 +32,17 @@ class Line:
 
     @property
     def usd(self) -> float:
+        """The price of the line in US dollars."""
         return self.price.of(self.count * self.factor)
 
 
 def bill_for_jobs(
     counts: Counts, prices: PriceList, *, snapshot_gb: Mapping[str, float], factor: float = 1.0
 ) -> list[Line]:
-    """Dollars for 1,000 jobs. `snapshot_gb`: GB of memory of the functions with SnapStart, by name.
+    """Return the bill for 1,000 jobs, without the model's tokens.
 
-    `factor`: how long a local millisecond is on AWS. The model's tokens are not in it.
+    `snapshot_gb` is the memory in GB of each function with SnapStart, by the function's name. `factor` is the duration
+    of a local millisecond on AWS, in milliseconds.
     """
     return [Line(what, count, prices[price], JOBS) for what, count, price in _uses(counts, factor, snapshot_gb)]
 
@@ -52,7 +55,7 @@ def _uses(counts: Counts, factor: float, snapshot_gb: Mapping[str, float]) -> It
         yield what, invoked.gb_seconds(factor), "lambda_gb_second"
     restorable = sum(invoked.times * snapshot_gb.get(name, 0.0) for name, invoked in counts.functions.items())
     yield f"SnapStart restores, {COLD_SHARE:.0%} of starts", restorable * COLD_SHARE, "snapstart_restore"
-    yield "Lambda streaming", max(0.0, counts.streamed_bytes - FREE_OF_A_STREAM) / GB, "lambda_streamed"
+    yield "Lambda streaming", max(0.0, counts.streamed_bytes - FREE_STREAM_BYTES) / GB, "lambda_streamed"
     yield "Step Functions transitions", counts.transitions, "state_transition"
     for name, use in counts.tables.items():
         yield f"DynamoDB {name} writes", use.write_units, "dynamodb_write"
@@ -60,16 +63,16 @@ def _uses(counts: Counts, factor: float, snapshot_gb: Mapping[str, float]) -> It
     expiring = sum(use.expiring_byte_months for use in counts.tables.values())
     kept = sum(use.kept_bytes for use in counts.tables.values())
     yield "DynamoDB storage until expiry", expiring / GB, "dynamodb_storage"
-    yield "DynamoDB storage of what stays, a month", kept / GB, "dynamodb_storage"
+    yield "DynamoDB storage that does not expire, a month", kept / GB, "dynamodb_storage"
     yield "point-in-time recovery, a month", (expiring + kept) / GB, "dynamodb_recovery"
     yield "S3 objects", counts.objects, "s3_put"
     yield "S3 storage, a month", counts.object_bytes / GB, "s3_storage"
     yield "CloudWatch Logs", counts.all_log_bytes / GB, "logs_ingested"
     yield "CloudWatch Logs kept for two weeks", counts.all_log_bytes / GB * LOG_MONTHS, "logs_stored"
     yield "X-Ray traces, all of them sampled", counts.traces, "trace"
-    yield "data transfer to the internet", (counts.streamed_bytes + counts.answered_bytes) / GB, "transfer_out"
+    yield "data transfer to the internet", (counts.streamed_bytes + counts.response_bytes) / GB, "transfer_out"
 
 
 def total(lines: list[Line]) -> float:
-    """US dollars."""
+    """Return the sum of the lines in US dollars."""
     return sum(line.usd for line in lines)

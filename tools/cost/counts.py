@@ -1,4 +1,4 @@
-"""What one job of a pipeline uses of each service, on average."""
+"""Hold what one job of a pipeline uses of each AWS service, on average."""
 
 from __future__ import annotations
 
@@ -8,45 +8,50 @@ from dataclasses import dataclass, field
 from typing import Any
 
 GB = 1024**3
+"""Bytes of a gigabyte, as AWS bills it."""
+
 MONTH_HOURS = 730
+"""Hours of a month, as AWS bills it."""
+
 MONTH_SECONDS = MONTH_HOURS * 3600
+"""Seconds of a month, as AWS bills it."""
 
 PLATFORM_LOG_BYTES = 500
-"""What Lambda itself writes of an invocation: START, END and REPORT with the trace's id, and 26 bytes for each line."""
+"""Log bytes that Lambda writes per invocation: START, END and REPORT with the trace id, and 26 bytes for each line."""
 
 ACCESS_LOG_BYTES = 350
-"""One line of the HTTP API's access log in the template's format."""
+"""Bytes of one line of the HTTP API's access log, in the template's format."""
 
 LOG_LINE_BYTES = 26
-"""What CloudWatch Logs adds to each event.
+"""Bytes that CloudWatch Logs adds to each log event.
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 """
 
 ITEM_BYTES = 100
-"""What DynamoDB's storage adds to each item and to each index entry.
+"""Bytes that DynamoDB's storage adds to each item and to each index entry.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Invoked:
-    """One function's part in a job: how often it runs, for how many billed milliseconds in all, with how many MB."""
+    """The invocations of one function per job: their number, their billed milliseconds in total, and their memory."""
 
     times: float
     milliseconds: float
     megabytes: int
 
     def gb_seconds(self, factor: float = 1.0) -> float:
-        """`factor`: how long a local millisecond is on AWS."""
+        """Return the GB-seconds; `factor` is the duration of a local millisecond on AWS, in milliseconds."""
         return self.milliseconds * factor / 1000 * self.megabytes / 1024
 
 
 @dataclass(frozen=True, slots=True)
 class TableUse:
-    """One table's part in a job.
+    """What one job uses of one table.
 
-    `index_units` are in `write_units`. `expiring_byte_months`: bytes times the part of a month for which they are kept;
-    `kept_bytes` are kept until somebody deletes them.
+    `write_units` include `index_units`, which are by index. `expiring_byte_months` are bytes times the months until
+    they expire. `kept_bytes` do not expire.
     """
 
     write_units: float
@@ -58,9 +63,11 @@ class TableUse:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Averages over `jobs` jobs with one watcher each, but for `metrics`: the names of the custom metrics written.
+    """What one job with one watcher uses: averages over `jobs` jobs.
 
-    `seconds`: from asking for the job to its last event. `routes`: the HTTP API's routes that were asked.
+    `seconds` is the time from the request for the job to its last event. `response_bytes` are those of the HTTP API,
+    `streamed_bytes` those of the stream. `metrics` are the names of the custom metrics that were written, `routes` the
+    routes of the HTTP API that were called.
     """
 
     pipeline: str
@@ -68,7 +75,7 @@ class Counts:
     seconds: float
     functions: Mapping[str, Invoked]
     http_requests: float
-    answered_bytes: float
+    response_bytes: float
     streamed_bytes: float
     transitions: float
     tables: Mapping[str, TableUse]
@@ -84,11 +91,12 @@ class Counts:
 
     @property
     def invocations(self) -> float:
+        """The invocations of all functions."""
         return sum(each.times for each in self.functions.values())
 
     @property
     def all_log_bytes(self) -> float:
-        """The functions' own lines and what Lambda and the HTTP API write besides."""
+        """The log bytes of the functions, of Lambda itself and of the HTTP API."""
         return self.log_bytes + self.invocations * PLATFORM_LOG_BYTES + self.http_requests * ACCESS_LOG_BYTES
 
     def as_json(self) -> dict[str, Any]:
@@ -109,7 +117,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class SweepCounts:
-    """One run of the sweep that finds nothing to do."""
+    """What one invocation of the sweep uses if it finds no live job."""
 
     milliseconds: float
     read_units: float
@@ -125,7 +133,7 @@ class SweepCounts:
 
 
 def item_bytes(item: Mapping[str, Mapping[str, Any]]) -> int:
-    """The size of an item in DynamoDB's JSON, names included.
+    """Return the billed size in bytes of an item in DynamoDB's JSON, including the names of attributes.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
     """

@@ -1,4 +1,4 @@
-"""What the template sets up, as far as it is paid for."""
+"""Read from template.yaml which resources cost money even if they are not used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.cost.counts import MONTH_SECONDS
 
 
 def resolved(path: Path) -> Template:
-    """The template with stand-ins for what only a deployment knows."""
+    """Return the template, with placeholders for the values that only a deployment knows."""
     issuer = {"OidcIssuer": "https://issuer.example", "OidcAudience": "millrace"}
     bare = Template(path, parameters=issuer)
     urls = {f"{resource}.FunctionUrl": "https://stream.example" for resource in bare.function_urls}
@@ -22,7 +22,12 @@ def resolved(path: Path) -> Template:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What the template sets up that is paid for whether or not it is used. Gigabytes are of memory."""
+    """The resources of a deployment that determine an idle month's bill.
+
+    `alarm_metrics` is the number of metrics of all alarms. `snapshot_gb` is the memory in GB of each function with
+    SnapStart. `sweeps` is the number of sweeps per month, `sweep_gb` the sweep's memory in GB. `request_rate` is the
+    HTTP API's throttling limit in requests per second.
+    """
 
     alarm_metrics: int
     dashboards: int
@@ -36,7 +41,7 @@ class Deployed:
 
     @staticmethod
     def of(path: Path) -> Deployed:
-        """Read it from template.yaml."""
+        """Return the resources of a template."""
         template, document = resolved(path), parse_yaml(path.read_text())
         resources: dict[str, Any] = document["Resources"]
         alarms = [_properties(each) for each in resources.values() if each["Type"] == "AWS::CloudWatch::Alarm"]
@@ -61,12 +66,12 @@ def _properties(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _metrics_of(alarm: Mapping[str, Any]) -> int:
-    """An alarm on an expression is billed for each metric in it."""
+    """Return the number of metrics that are billed for an alarm, which is several if it uses an expression."""
     return sum("MetricStat" in entry for entry in alarm["Metrics"]) if "Metrics" in alarm else 1
 
 
 def _snapshots(template: Template, document: Mapping[str, Any]) -> dict[str, float]:
-    """As it is deployed where nobody says otherwise."""
+    """Return the memory in GB of each function with SnapStart; none if the template's default is without SnapStart."""
     if document["Parameters"]["SnapStart"]["Default"] != "PublishedVersions":
         return {}
     return {

@@ -1,4 +1,4 @@
-"""What a month costs in which nobody asks for anything, and what its first job of an hour adds."""
+"""Price a month without requests, and what is added if every hour has jobs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from tools.cost.deployed import Deployed
 from tools.cost.prices import PriceList
 
 ROUTE_METRICS = 6
-"""Metrics per route of an HTTP API with detailed metrics.
+"""Metrics that an HTTP API with detailed metrics writes for each route.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
 """
 
 
 def bill_for_an_idle_month(deployed: Deployed, sweep: SweepCounts, prices: PriceList) -> list[Line]:
-    """Line by line. The sweep is the only thing that runs."""
+    """Return the bill for a month in which only the sweep runs."""
     sweeps, gb = deployed.sweeps, deployed.sweep_gb
     log_gb = (sweep.log_bytes + PLATFORM_LOG_BYTES) / GB
     cached = sum(deployed.snapshot_gb.values())
-    named = f"SnapStart snapshots of {len(deployed.snapshot_gb)} functions, {cached:g} GB"
+    snapshots = f"SnapStart snapshots of {len(deployed.snapshot_gb)} functions, {cached:g} GB"
     uses = [
-        (named, cached * MONTH_SECONDS, "snapstart_cache"),
+        (snapshots, cached * MONTH_SECONDS, "snapstart_cache"),
         ("alarms", deployed.alarm_metrics, "alarm"),
         ("dashboards", deployed.dashboards, "dashboard"),
         ("secrets", deployed.secrets, "secret"),
@@ -45,7 +45,7 @@ def bill_for_an_idle_month(deployed: Deployed, sweep: SweepCounts, prices: Price
 def bill_for_a_month_in_use(
     deployed: Deployed, sweep: SweepCounts, metrics: Sequence[str], routes: Sequence[str], prices: PriceList
 ) -> list[Line]:
-    """What comes on top of idling once every hour has seen each pipeline: metrics, which are billed by the hour."""
+    """Return what is added to the idle month if each pipeline runs in every hour: metrics, which are billed by hour."""
     own = len(set(metrics) - set(sweep.metrics))
     return [Line(what, count, prices["custom_metric"], 1) for what, count in _metrics_in_use(deployed, own, routes)]
 

@@ -1,4 +1,4 @@
-"""Runs jobs on the local stack, one watcher each, and counts what they use."""
+"""Run jobs on the local stack, with one watcher each, and count what they use."""
 
 from __future__ import annotations
 
@@ -35,17 +35,21 @@ from tools.cost.counts import (
 from tools.cost.deployed import resolved
 
 WARM_UP = 2
+"""Jobs that run before the measurement and are not counted."""
+
 SWEEPS = 5
+"""Sweeps that are counted."""
+
 _ARRIVED_WITHIN = 20.0
 
 
 class CountingFailed(Exception):
-    """What was counted cannot be all there was."""
+    """The counts are not complete, or a job did not complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How the scripted model answers, in milliseconds: as a small model of a provider does, by default."""
+    """The speed of the scripted model in milliseconds; the default is that of a provider's small model."""
 
     first_token_ms: float = 500
     token_ms: float = 20
@@ -53,7 +57,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """One job as its only client saw it."""
+    """What the only watcher of one job has seen."""
 
     seconds: float
     end: Complete
@@ -61,14 +65,14 @@ class _Watched:
 
 @dataclass(slots=True)
 class _Traffic:
-    """Bytes of bodies received, and requests by method and path, of one origin."""
+    """The response bytes and the number of requests of one origin."""
 
     received: int = 0
     requests: int = 0
 
 
 class _CountingTransport(httpx.HTTPTransport):
-    """Adds up what goes over the wire, per origin."""
+    """Counts requests and response bytes per origin."""
 
     def __init__(self, traffic: dict[str, _Traffic], lock: threading.Lock) -> None:
         super().__init__()
@@ -102,7 +106,7 @@ class _CountedStream(httpx.SyncByteStream):
 
 
 class Measurement:
-    """Counts on a stack of its own, so that nothing else is in the figures; a context manager."""
+    """Counts on a separate local stack, so that the figures contain nothing else. A context manager."""
 
     def __init__(
         self,
@@ -134,19 +138,24 @@ class Measurement:
     # ---- jobs ----------------------------------------------------------------------------------------------------
 
     def of_jobs(self, pipeline: str, jobs: int) -> Counts:
-        """Averages over `jobs` jobs. Raises CountingFailed, ClientError."""
+        """Run jobs of a pipeline, and return what one of them uses on average.
+
+        Raises:
+            CountingFailed: a job did not complete, or the counts are not complete.
+            ClientError: the API refused a request.
+        """
         with ModelControl(self._stack.model_url) as model:
             model.clear()
             model.script(first_token_ms=self.pace.first_token_ms, token_ms=self.pace.token_ms)
         streams = self._so_far().streams
         self._run(pipeline, WARM_UP)
         before = self._so_far(at_least_streams=streams + WARM_UP)
-        earlier = self._transitions()
+        transitions_before = self._transitions()
         self._traffic.clear()
         watched = self._run(pipeline, jobs)
         spent = self._so_far(at_least_streams=before.streams + jobs).since(before)
         api, stream = self._traffic[self._stack.api_url], self._traffic[self._stack.stream_url]
-        transitions = self._transitions() - earlier
+        transitions = self._transitions() - transitions_before
         self._jobs_so_far += jobs + WARM_UP
         self._check(spent, jobs, api.requests, transitions)
         usage = [each.end.usage for each in watched]
@@ -166,7 +175,7 @@ class Measurement:
                 if function.name in spent.milliseconds and not self._is_scheduled(function)
             },
             http_requests=api.requests / jobs,
-            answered_bytes=api.received / jobs,
+            response_bytes=api.received / jobs,
             streamed_bytes=stream.received / jobs,
             transitions=transitions / jobs,
             tables=tables,
@@ -202,7 +211,7 @@ class Measurement:
         job: Accepted = demos()[pipeline]().create(client)
         end = [received.event for received in client.follow(job.stream_url)][-1]
         if not isinstance(end, Complete):
-            raise CountingFailed(f"job {job.job_id} ended otherwise: {end.type}")
+            raise CountingFailed(f"job {job.job_id} did not complete; its last event is {end.type}")
         return _Watched(time.monotonic() - began, end)
 
     def _is_scheduled(self, function: Function) -> bool:
@@ -211,7 +220,10 @@ class Measurement:
     # ---- the sweep -----------------------------------------------------------------------------------------------
 
     def of_the_sweep(self) -> SweepCounts:
-        """A sweep over a table without live jobs, the first of several left out."""
+        """Return what one sweep uses if there is no live job. A first sweep is not counted.
+
+        Raises CountingFailed if a sweep fails.
+        """
         [schedule] = self._template.schedules
         name = schedule.function.name
         self._invoke(name)
@@ -226,22 +238,25 @@ class Measurement:
         )
 
     def _invoke(self, name: str) -> None:
-        answer = self._stack.client("lambda").invoke(FunctionName=name, Payload=b"{}")
-        if "FunctionError" in answer:
-            raise CountingFailed(f"{name}: {answer['Payload'].read().decode()}")
+        response = self._stack.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+        if "FunctionError" in response:
+            raise CountingFailed(f"{name}: {response['Payload'].read().decode()}")
 
-    # ---- what has been used so far ---------------------------------------------------------------------------------
+    # ---- totals ------------------------------------------------------------------------------------------------------
 
-    def _so_far(self, *, at_least_streams: int = 0) -> _SoFar:
-        """A stream's end is recorded just after its client has heard it."""
+    def _so_far(self, *, at_least_streams: int = 0) -> _Totals:
+        """Return the totals so far, once they include this number of streams.
+
+        The end of a stream is recorded a moment after its watcher has received it.
+        """
         [streaming] = [function.name for function in self._template.functions if function.has_url]
 
-        def taken() -> _SoFar:
+        def read() -> _Totals:
             segments = _segments(self._stack.xray.text())
             tables = httpx.get(f"{self._stack.aws_url}/_millrace/capacity/tables", trust_env=False).json()
-            return _SoFar.of(segments, tables, sorted(self._log_dir.glob("*.log")), streaming)
+            return _Totals.of(segments, tables, sorted(self._log_dir.glob("*.log")), streaming)
 
-        return _until(taken, lambda now: now.streams >= at_least_streams)
+        return _until(read, lambda totals: totals.streams >= at_least_streams)
 
     def _transitions(self) -> int:
         machines = [machine.arn for machine in self._template.state_machines]
@@ -251,28 +266,28 @@ class Measurement:
         ]
         return sum(self._stack.transitions(each["executionArn"]) for page in pages for each in page["executions"])
 
-    def _check(self, spent: _SoFar, jobs: int, requests: int, transitions: int) -> None:
-        """Nothing fails and nothing is retried here, so every count can be held against another one."""
+    def _check(self, spent: _Totals, jobs: int, requests: int, transitions: int) -> None:
+        """Compare the counts with each other: they must match, because nothing fails and nothing is retried here."""
         by_route = {route.function for route in self._template.routes}
-        asked = stages = 0
+        called = stages = 0
         for function in self._template.functions:
             times = len(spent.milliseconds.get(function.name, ()))
             if function.logical_id in by_route:
-                asked += times
+                called += times
             elif not function.has_url and not self._is_scheduled(function):
                 stages += times
-        if asked != requests or stages != transitions or spent.streams != jobs:
+        if called != requests or stages != transitions or spent.streams != jobs:
             raise CountingFailed(
-                f"{requests} requests ran {asked} functions, {transitions} transitions ran {stages}, "
-                f"{jobs} watchers {spent.streams}: not every invocation was counted"
+                f"{requests} requests called {called} functions, {transitions} transitions called {stages}, "
+                f"and {jobs} watchers called {spent.streams}; not every invocation was counted"
             )
 
-    def _routes(self, spent: _SoFar) -> tuple[str, ...]:
+    def _routes(self, spent: _Totals) -> tuple[str, ...]:
         names = {function.logical_id: function.name for function in self._template.functions}
-        asked = [route for route in self._template.routes if names[route.function] in spent.milliseconds]
-        return tuple(sorted(f"{route.method} {route.path}" for route in asked))
+        called = [route for route in self._template.routes if names[route.function] in spent.milliseconds]
+        return tuple(sorted(f"{route.method} {route.path}" for route in called))
 
-    def _tables(self, spent: _SoFar, jobs: int) -> dict[str, TableUse]:
+    def _tables(self, spent: _Totals, jobs: int) -> dict[str, TableUse]:
         return {
             table.logical_id: TableUse(
                 write_units=spent.tables[table.name]["writeUnits"] / jobs,
@@ -285,7 +300,7 @@ class Measurement:
         }
 
     def _stored(self, table: str, indexes: Sequence[str]) -> dict[str, float]:
-        """What a job has left behind, by how long it stays."""
+        """Return the bytes that one job has stored: those that expire, times their months, and those that do not."""
         client, now = self._stack.client("dynamodb"), time.time()
         expiring = kept = 0.0
         for index in (None, *indexes):
@@ -310,8 +325,12 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
-class _SoFar:
-    """Sums; `milliseconds` by the function's name, each invocation as Lambda bills it; `metrics`: how often written."""
+class _Totals:
+    """What was used up to a moment.
+
+    `milliseconds` are the billed durations of all invocations, by the function's name. `metrics` is how often each
+    custom metric was written.
+    """
 
     milliseconds: Mapping[str, Sequence[int]]
     trace_ids: frozenset[str]
@@ -327,13 +346,14 @@ class _SoFar:
     @staticmethod
     def of(
         segments: Sequence[Mapping[str, Any]], tables: Mapping[str, Any], logs: Sequence[Path], streaming: str
-    ) -> _SoFar:
+    ) -> _Totals:
+        """Read the totals from trace segments, table capacities and log files."""
         milliseconds: dict[str, list[int]] = defaultdict(list)
         for segment in segments:
             lasted = math.ceil((segment["end_time"] - segment["start_time"]) * 1000)
             milliseconds[segment["name"]].append(lasted)
         lines = [line for log in logs if log.name not in _NOT_DEPLOYED for line in log.read_bytes().splitlines()]
-        return _SoFar(
+        return _Totals(
             milliseconds=milliseconds,
             trace_ids=frozenset(segment["trace_id"] for segment in segments),
             streams=len(milliseconds.get(streaming, ())),
@@ -342,8 +362,9 @@ class _SoFar:
             metrics=Counter(name for line in lines for name in metrics_in(line)),
         )
 
-    def since(self, before: _SoFar) -> _SoFar:
-        return _SoFar(
+    def since(self, before: _Totals) -> _Totals:
+        """Return what was used after an earlier moment."""
+        return _Totals(
             milliseconds={
                 name: list(each)[len(before.milliseconds.get(name, ())) :]
                 for name, each in self.milliseconds.items()
@@ -369,13 +390,13 @@ def _difference(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, 
 
 
 def _segments(text: str) -> list[dict[str, Any]]:
-    """Those of functions, in the order in which they ended."""
+    """Return the segments of functions, in the order in which they ended."""
     documents = [json.loads(line) for line in text.splitlines()]
     return [each for each in documents if each.get("annotations", {}).get("origin") == "AWS::Lambda::Function"]
 
 
 def metrics_in(line: bytes) -> Iterator[str]:
-    """The metrics that a line of the embedded metric format writes: a name for each combination of dimensions.
+    """Yield the metrics that a line of the embedded metric format writes: one name for each combination of dimensions.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
@@ -389,10 +410,10 @@ def metrics_in(line: bytes) -> Iterator[str]:
                 yield f"{directive['Namespace']}/{metric['Name']}{{{values}}}"
 
 
-def _until(taken: Callable[[], _SoFar], enough: Callable[[_SoFar], bool]) -> _SoFar:
+def _until(read: Callable[[], _Totals], complete: Callable[[_Totals], bool]) -> _Totals:
     deadline = time.monotonic() + _ARRIVED_WITHIN
     while True:
-        now = taken()
-        if enough(now) or time.monotonic() > deadline:
-            return now
+        totals = read()
+        if complete(totals) or time.monotonic() > deadline:
+            return totals
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/cost.md and docs/scaling.md between their markers."""
+"""Write the tables of docs/cost.md and docs/scaling.md between their markers."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ from tools.cost.tables import (
 )
 
 PAGES = (ROOT / "docs" / "cost.md", ROOT / "docs" / "scaling.md")
+"""The pages with tables of this package."""
+
 _BLOCK = re.compile(r"(<!-- make cost: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def blocks(report: Report) -> dict[str, str]:
-    """What stands between the markers of each name."""
+    """Return the text between the markers, by the name in the markers."""
     for_jobs, for_a_month = savings_tables(report)
     measured = report.measured
     jobs = " and ".join(f"{counts.jobs} {name} jobs" for name, counts in measured.pipelines.items())
     made = (
         f"Measured on {measured.day}: {jobs}, one watcher each; the model's first token after "
         f"{measured.first_token_ms:g} ms, then one every {measured.token_ms:g} ms. "
-        f"A local millisecond counts as {report.factor:g} of Lambda's. "
+        f"A local millisecond counts as {report.factor:g} on Lambda. "
         f"Prices of {report.prices.region}, checked on {report.prices.checked.isoformat()}."
     )
     tables = {
@@ -50,12 +52,13 @@ def blocks(report: Report) -> dict[str, str]:
     return {"measured": made, **{name: table.as_markdown() for name, table in tables.items()}}
 
 
-def rewritten(text: str, now: Mapping[str, str]) -> str:
-    """The page with every block as it is now. Raises KeyError for a name that there is no block of."""
-    return _BLOCK.sub(lambda found: f"{found[1]}\n{now[found['name']]}\n\n{found[3]}", text)
+def rewritten(text: str, current: Mapping[str, str]) -> str:
+    """Return a page with its current blocks. Raises KeyError if a marker names no block."""
+    return _BLOCK.sub(lambda found: f"{found[1]}\n{current[found['name']]}\n\n{found[3]}", text)
 
 
 def write(report: Report, pages: tuple[Path, ...] = PAGES) -> None:
-    now = blocks(report)
+    """Write the current blocks to the pages."""
+    current = blocks(report)
     for page in pages:
-        page.write_text(rewritten(page.read_text(), now))
+        page.write_text(rewritten(page.read_text(), current))

@@ -1,4 +1,4 @@
-"""The price list, with where each price was found and when."""
+"""Read the price list, which says where and when each price was found."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from datetime import date
 from pathlib import Path
 
 PRICES_FILE = Path(__file__).with_name("prices.toml")
+"""The price list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """`usd` for `per` units; `published` says what the figure was read from, `unsure` why not to rely on it."""
+    """A price of `usd` US dollars for `per` units.
+
+    `published` names the document from which it was read. `unsure` says why it may be wrong, if it may.
+    """
 
     usd: float
     per: int
@@ -23,13 +27,13 @@ class Price:
     unsure: str | None = None
 
     def of(self, units: float) -> float:
-        """US dollars."""
+        """Return the price of this number of units in US dollars."""
         return self.usd * units / self.per
 
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """Prices by name, for one region, as of one day."""
+    """The prices of one region by name, as they were on the day `checked`."""
 
     checked: date
     region: str
@@ -40,6 +44,7 @@ class PriceList:
 
     @staticmethod
     def load(path: Path = PRICES_FILE) -> PriceList:
+        """Return the price list of a TOML file."""
         document = tomllib.loads(path.read_text())
         checked, region = document.pop("checked"), document.pop("region")
         return PriceList(checked, region, {name: Price(**entry) for name, entry in document.items()})

@@ -1,4 +1,4 @@
-"""The whole reckoning: bills, totals and what a further second of a model costs."""
+"""Compute all figures of a report: bills, totals, and the cost of a further second of model output."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from tools.cost.prices import PriceList
 
 @dataclass(frozen=True, slots=True)
 class ModelPrice:
-    """US dollars per million tokens, as the template has them for its default model."""
+    """The price of a model's tokens in US dollars per million, as the template sets it."""
 
     input: float
     output: float
 
     @staticmethod
     def of(template: Template, model: str) -> ModelPrice:
-        """Raises KeyError for a model without a price."""
+        """Return the price of a model. Raises KeyError if the template sets none."""
         prices = next(f.environment["MODEL_PRICES"] for f in template.functions if "MODEL_PRICES" in f.environment)
         return ModelPrice(**json.loads(prices)[model])
 
     def for_jobs(self, counts: Counts) -> float:
-        """US dollars for 1,000 jobs."""
+        """Return the price of the tokens of 1,000 jobs in US dollars."""
         return (counts.input_tokens * self.input + counts.output_tokens * self.output) / 1e6 * JOBS
 
 
 @dataclass(frozen=True)
 class Report:
-    """Bills from one measurement. `factor`: how long a local millisecond is on AWS."""
+    """The bills of one measurement; `factor` is the duration of a local millisecond on AWS, in milliseconds."""
 
     measured: Measured
     deployed: Deployed
@@ -45,30 +45,30 @@ class Report:
     factor: float = 1.0
 
     def bill(self, pipeline: str) -> list[Line]:
-        """For 1,000 jobs."""
+        """Return the bill for 1,000 jobs of a pipeline."""
         return self._bill(self.measured.pipelines[pipeline])
 
     def _bill(self, counts: Counts) -> list[Line]:
         return bill_for_jobs(counts, self.prices, snapshot_gb=self.deployed.snapshot_gb, factor=self.factor)
 
     def further_second(self, pipeline: str) -> float:
-        """US dollars for 1,000 jobs whose model writes as much in a second more."""
+        """Return what 1,000 jobs cost more, in US dollars, if the model takes one second longer for the same output."""
         quick, slow = self.measured.pipelines[pipeline], self.measured.slower[pipeline]
         return (total(self._bill(slow)) - total(self._bill(quick))) / (slow.seconds - quick.seconds)
 
     @property
     def idle(self) -> list[Line]:
-        """For a month."""
+        """The bill for a month without requests."""
         return bill_for_an_idle_month(self.deployed, self.measured.sweep, self.prices)
 
     @property
     def in_use(self) -> list[Line]:
-        """For a month, on top of idling."""
+        """What is added to the idle month if every hour has jobs."""
         measured = self.measured
         return bill_for_a_month_in_use(self.deployed, measured.sweep, measured.metrics, measured.routes, self.prices)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, for machines; money in US dollars."""
+        """Return all figures as JSON-like values; money is in US dollars."""
         return {
             "region": self.prices.region,
             "pricesChecked": self.prices.checked.isoformat(),

@@ -1,4 +1,4 @@
-"""What would make jobs or idling cheaper, and by how much."""
+"""List what would make jobs or an idle month cheaper, and by how much."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from tools.cost.idle import ROUTE_METRICS
 from tools.cost.prices import PriceList
 
 DEFAULT_SAMPLING = 0.05
-"""Of traces beyond one a second.
+"""The share of traces that X-Ray's default rule samples, beyond one trace per second.
 https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """`usd` for 1,000 jobs of each pipeline, or for a month."""
+    """One possible saving, its drawback, and the US dollars that it saves for 1,000 jobs or for a month."""
 
     what: str
-    price: str
+    drawback: str
     usd: float
 
 
 def for_a_month(deployed: Deployed, routes: int, prices: PriceList) -> Iterator[Saving]:
-    """Dollars a month."""
+    """Yield savings of an idle month, in US dollars per month."""
     cached = sum(deployed.snapshot_gb.values())
     month = prices["snapstart_cache"].of(MONTH_SECONDS)
-    yield Saving("no SnapStart (parameter `SnapStart=None`)", "a second or so for a first call", cached * month)
-    yield Saving("512 MB for functions with SnapStart", "half the CPU for whoever waits", cached / 2 * month)
+    yield Saving(
+        "no SnapStart (parameter `SnapStart=None`)", "a first call takes about a second longer", cached * month
+    )
+    yield Saving("512 MB for functions with SnapStart", "requests get half the CPU", cached / 2 * month)
     if deployed.routes_have_metrics:
         what = "no detailed metrics of routes (`DetailedMetricsEnabled`)"
         usd = prices["custom_metric"].of(routes * ROUTE_METRICS)
@@ -39,12 +41,11 @@ def for_a_month(deployed: Deployed, routes: int, prices: PriceList) -> Iterator[
 
 
 def for_jobs(pipelines: Mapping[str, Counts], prices: PriceList, factor: float) -> Iterator[tuple[Saving, ...]]:
-    """Dollars for 1,000 jobs, a row of savings by the same means, one for each pipeline."""
-    by_means = zip(*(tuple(_of_one(counts, prices, factor)) for counts in pipelines.values()), strict=True)
-    yield from by_means
+    """Yield savings for 1,000 jobs in US dollars: for each measure, one saving per pipeline."""
+    yield from zip(*(tuple(_for_pipeline(counts, prices, factor)) for counts in pipelines.values()), strict=True)
 
 
-def _of_one(counts: Counts, prices: PriceList, factor: float) -> Iterator[Saving]:
+def _for_pipeline(counts: Counts, prices: PriceList, factor: float) -> Iterator[Saving]:
     def of(name: str, units: float) -> float:
         return prices[name].of(units * JOBS)
 
@@ -57,7 +58,7 @@ def _of_one(counts: Counts, prices: PriceList, factor: float) -> Iterator[Saving
     yield Saving("512 MB for `generate_…`", "to be measured: 0.29 vCPU", of("lambda_gb_second", generating / 2))
     yield Saving("arm64 for everything", "another adapter layer; wheels", of("lambda_gb_second", every * 0.2))
     milliseconds = sum(each.milliseconds for name, each in counts.functions.items() if name.startswith("generate_"))
-    # One at every tenth of a second of generating, and of one unit each: no model writes a kilobyte in that time.
+    # One append of one write unit per 100 ms: no model writes more than a unit's kilobyte in that time.
     appends = min(milliseconds / 100, sum(use.write_units for use in counts.tables.values()))
     yield Saving("appends 200 ms apart instead of 100", "text comes in larger steps", of("dynamodb_write", appends / 2))
     yield Saving(

@@ -1,4 +1,4 @@
-"""How many jobs a second each quota lets through, from what a job was counted to use."""
+"""Compute how many jobs per second each quota allows, from the counts of one job."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from tools.cost.counts import Counts
 from tools.cost.deployed import Deployed
 
 LIMITS_FILE = Path(__file__).with_name("limits.toml")
+"""AWS's quotas."""
+
 GOAL = 1000
-"""Jobs a second."""
+"""The goal in jobs per second."""
 
 PARTITION_WRITES, PARTITION_READS = 1000, 3000
-"""Units a second of one DynamoDB partition.
+"""Units per second of one DynamoDB partition.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`value` of something a second (or at a time), of which a job uses what `need` names."""
+    """A limit of `value` units per second, or at the same time; `need` names what a job uses of it (`needs_of`)."""
 
     what: str
     value: float
@@ -34,13 +36,13 @@ class Limit:
     raised_by: str
 
     def jobs_per_second(self, needs: Mapping[str, float]) -> float | None:
-        """None when a job uses nothing of it."""
+        """Return the jobs per second at which the limit is reached; None if a job uses nothing of it."""
         need = needs[self.need]
         return self.value / need if need else None
 
 
 def limits(deployed: Deployed, path: Path = LIMITS_FILE) -> list[Limit]:
-    """AWS's and our own."""
+    """Return AWS's quotas and the limit that the template sets itself."""
     document = tomllib.loads(path.read_text())
     del document["checked"]
     own = Limit(
@@ -49,17 +51,17 @@ def limits(deployed: Deployed, path: Path = LIMITS_FILE) -> list[Limit]:
         "requests/s",
         "http_requests",
         "../template.yaml",
-        "a number in the template: it bounds what a flood can cost",
+        "a number in the template, which limits what a flood of requests can cost",
     )
-    theirs = []
+    quotas = []
     for entry in document.values():
         shards = LIVE_SHARDS if entry.pop("shards", False) else 1
-        theirs.append(Limit(**{**entry, "value": float(entry["value"] * shards)}))
-    return [own, *theirs]
+        quotas.append(Limit(**{**entry, "value": float(entry["value"] * shards)}))
+    return [own, *quotas]
 
 
 def needs_of(counts: Counts) -> dict[str, float]:
-    """What one job with one watcher uses, by the names that limits have for it."""
+    """Return what one job with one watcher uses, by the names in `Limit.need`."""
     nothing: Mapping[str, float] = {}
     jobs, durable = counts.tables.get("JobsTable"), counts.tables.get("DurableTable")
     indexes = nothing if jobs is None else jobs.index_units

@@ -1,4 +1,4 @@
-"""The report as rows of text, the same for a terminal and for a page."""
+"""Format a report as tables of text, which the terminal and the pages share."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from tools.cost.scaling import GOAL, PARTITION_READS, PARTITION_WRITES, Limit, l
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """Rows of cells under headings; `right`: how many of the last columns are numbers."""
+    """Rows of cells under headings. The last `right` columns are numbers."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     right: int = 0
 
     def as_markdown(self) -> str:
+        """Return the table in Markdown."""
         first = len(self.headings) - self.right
         rule = ["---" if number < first else "---:" for number in range(len(self.headings))]
         return "\n".join(f"| {' | '.join(row)} |" for row in (self.headings, rule, *self.rows))
 
 
 def money(usd: float) -> str:
-    """Three significant digits, but never less than a hundredth of a cent."""
+    """Return dollars with about three significant digits, to a hundredth of a cent at most."""
     if usd == 0:
         return "0"
     return f"{usd:,.2f}" if abs(usd) >= 1 else f"{usd:.3f}" if abs(usd) >= 0.1 else f"{usd:.4f}"
 
 
 def number(value: float) -> str:
-    """Three significant digits, or all of a whole number."""
+    """Return a number with about three significant digits, or all digits of a whole number."""
     if value == 0:
         return "0"
     if value >= 100:
@@ -47,7 +48,7 @@ def number(value: float) -> str:
 
 
 def bill_table(lines: Sequence[Line], count: str, usd: str) -> TextTable:
-    """Lines without a count are left out; the dearest come first."""
+    """Return a bill as a table, the most expensive line first, without lines whose count is 0."""
     ordered = sorted((line for line in lines if line.count), key=lambda line: -line.usd)
     rows = [(line.what, number(line.count), _price(line), money(line.usd)) for line in ordered]
     rows.append(("**total**", "", "", f"**{money(total(list(lines)))}**"))
@@ -56,47 +57,50 @@ def bill_table(lines: Sequence[Line], count: str, usd: str) -> TextTable:
 
 def _price(line: Line) -> str:
     price = line.price
-    many = {1: "", 1000: "1,000 ", 1_000_000: "million "}[price.per]
-    return f"{price.usd:.10g} / {many}{price.unit.partition(',')[0].partition(' of ')[0].partition(' beyond')[0]}"
+    quantity = {1: "", 1000: "1,000 ", 1_000_000: "million "}[price.per]
+    return f"{price.usd:.10g} / {quantity}{price.unit.partition(',')[0].partition(' of ')[0].partition(' beyond')[0]}"
 
 
 def pipeline_table(report: Report, pipeline: str) -> TextTable:
+    """Return the bill for 1,000 jobs of a pipeline."""
     return bill_table(report.bill(pipeline), "count per job", f"USD per {JOBS:,} jobs")
 
 
 def idle_table(report: Report) -> TextTable:
+    """Return the bill for a month without requests."""
     return bill_table(report.idle, "count per month", "USD per month")
 
 
 def in_use_table(report: Report) -> TextTable:
+    """Return what is added to the idle month if every hour has jobs."""
     return bill_table(report.in_use, "count per month", "USD per month")
 
 
 def summary_table(report: Report) -> TextTable:
-    """One column for each pipeline."""
+    """Return the most important figures, with one column for each pipeline."""
     pipelines = report.measured.pipelines
 
-    def shared(names: tuple[str, ...], pipeline: str) -> str:
+    def share(names: tuple[str, ...], pipeline: str) -> str:
         lines = report.bill(pipeline)
         return f"{sum(line.usd for line in lines if line.what.startswith(names)) / total(lines):.0%}"
 
     rows = [
         (f"**USD per {JOBS:,} jobs**", *(f"**{money(total(report.bill(name)))}**" for name in pipelines)),
-        ("of it Step Functions", *(shared(("Step Functions",), name) for name in pipelines)),
-        ("of it Lambda", *(shared(("Lambda", "SnapStart"), name) for name in pipelines)),
-        ("of it DynamoDB", *(shared(("DynamoDB", "point-in-time"), name) for name in pipelines)),
+        ("share of Step Functions", *(share(("Step Functions",), name) for name in pipelines)),
+        ("share of Lambda", *(share(("Lambda", "SnapStart"), name) for name in pipelines)),
+        ("share of DynamoDB", *(share(("DynamoDB", "point-in-time"), name) for name in pipelines)),
         (
-            "each further second of the model's writing, one watcher",
+            "each further second of model output, one watcher",
             *(money(report.further_second(n)) for n in pipelines),
         ),
-        ("each further watcher, with the model as fast as this", *(money(_watcher(report, n)) for n in pipelines)),
-        ("seconds from asking to the last event", *(number(counts.seconds) for counts in pipelines.values())),
+        ("each further watcher, at this speed of the model", *(money(_watcher(report, n)) for n in pipelines)),
+        ("seconds from the request to the last event", *(number(counts.seconds) for counts in pipelines.values())),
         (
-            f"model tokens, apart: {next(iter(pipelines.values())).model}, in and out per job",
+            f"model tokens, not included: {next(iter(pipelines.values())).model}, input and output per job",
             *(f"{number(c.input_tokens)}, {number(c.output_tokens)}" for c in pipelines.values()),
         ),
         (
-            f"model tokens, apart: USD per {JOBS:,} jobs",
+            f"model tokens, not included: USD per {JOBS:,} jobs",
             *(money(report.model_prices[name].for_jobs(counts)) for name, counts in pipelines.items()),
         ),
     ]
@@ -104,7 +108,7 @@ def summary_table(report: Report) -> TextTable:
 
 
 def _watcher(report: Report, pipeline: str) -> float:
-    """Lambda's part; reads, logs and a trace come to a tenth of it."""
+    """Return the price of one watcher on Lambda; its reads, logs and trace add about a tenth."""
     counts = report.measured.pipelines[pipeline]
     stream = counts.functions["stream_job"]
     gb_seconds, times = stream.gb_seconds(report.factor), stream.times
@@ -112,26 +116,26 @@ def _watcher(report: Report, pipeline: str) -> float:
 
 
 def savings_tables(report: Report) -> tuple[TextTable, TextTable]:
-    """By the thousand jobs, and by the month."""
+    """Return two tables of savings: for 1,000 jobs, and for a month."""
     pipelines = report.measured.pipelines
     jobs = [
-        (row[0].what, row[0].price, *(money(saving.usd) for saving in row))
+        (row[0].what, row[0].drawback, *(money(saving.usd) for saving in row))
         for row in for_jobs(pipelines, report.prices, report.factor)
     ]
     month = [
-        (saving.what, saving.price, money(saving.usd))
+        (saving.what, saving.drawback, money(saving.usd))
         for saving in for_a_month(report.deployed, len(report.measured.routes), report.prices)
     ]
     return (
         TextTable(
-            ("what", "its price", *(f"{name}, USD per {JOBS:,}" for name in pipelines)), tuple(jobs), len(pipelines)
+            ("saving", "drawback", *(f"{name}, USD per {JOBS:,}" for name in pipelines)), tuple(jobs), len(pipelines)
         ),
-        TextTable(("what", "its price", "USD per month"), tuple(month), 1),
+        TextTable(("saving", "drawback", "USD per month"), tuple(month), 1),
     )
 
 
 def comparison_table(report: Report) -> TextTable:
-    """In kind: what a month costs at some numbers of jobs, without the model."""
+    """Return what a month costs for some numbers of jobs here and elsewhere, without the model."""
     prices = report.prices
     hours = MONTH_HOURS
     tasks = 2 * (prices["fargate_vcpu_hour"].of(0.5 * hours) + prices["fargate_gb_hour"].of(hours))
@@ -146,36 +150,43 @@ def comparison_table(report: Report) -> TextTable:
 
 
 def limits_table(report: Report) -> TextTable:
-    """Every limit with what a job uses of it and the jobs a second at which it is met, the lowest first."""
+    """Return every limit, what a job uses of it, and the jobs per second at which it is reached; the lowest first."""
     pipelines = report.measured.pipelines
     needs = {name: needs_of(counts) for name, counts in pipelines.items()}
 
     def lowest(limit: Limit) -> float:
-        met = [limit.jobs_per_second(each) for each in needs.values()]
-        return min((each for each in met if each is not None), default=float("inf"))
+        reached = [limit.jobs_per_second(each) for each in needs.values()]
+        return min((each for each in reached if each is not None), default=float("inf"))
 
     rows = [
         (
             f"[{limit.what}]({limit.source})",
             f"{number(limit.value)} {limit.unit}",
             " / ".join(number(each[limit.need]) for each in needs.values()),
-            " / ".join(_met(limit.jobs_per_second(each)) for each in needs.values()),
+            " / ".join(_jobs_per_second(limit.jobs_per_second(each)) for each in needs.values()),
             f"{number(GOAL / lowest(limit))} times" if lowest(limit) < GOAL else "enough",
             limit.raised_by,
         )
         for limit in sorted(limits(report.deployed), key=lowest)
     ]
     names = " / ".join(pipelines)
-    headings = ("limit", "default", f"a job uses ({names})", "met at jobs/s", f"for {GOAL:,} jobs/s", "what raises it")
+    headings = (
+        "limit",
+        "default",
+        f"a job uses ({names})",
+        "reached at jobs/s",
+        f"for {GOAL:,} jobs/s",
+        "what raises it",
+    )
     return TextTable(headings, tuple(rows))
 
 
-def _met(jobs: float | None) -> str:
+def _jobs_per_second(jobs: float | None) -> str:
     return "–" if jobs is None else number(jobs)
 
 
 def partition_table(report: Report) -> TextTable:
-    """What one job asks of the partition it has for itself."""
+    """Return what one job uses of its DynamoDB partition, which it shares with no other job."""
     rows = []
     for name, counts in report.measured.pipelines.items():
         use = counts.tables["JobsTable"]
@@ -194,7 +205,7 @@ def partition_table(report: Report) -> TextTable:
 
 
 def goal_table(report: Report) -> TextTable:
-    """What the goal means, and costs."""
+    """Return what the goal requires of AWS and of the model, and what it costs."""
     pipelines = report.measured.pipelines
     needs = {name: needs_of(counts) for name, counts in pipelines.items()}
     month = GOAL * MONTH_HOURS * 3600 / JOBS

@@ -18,7 +18,7 @@ COUNTS = Counts(
     seconds=10.0,
     functions={"create_job": Invoked(1, 100, 1024), "stream_job": Invoked(2, 20_000, 512)},
     http_requests=2,
-    answered_bytes=0.25 * GB / 1000,
+    response_bytes=0.25 * GB / 1000,
     streamed_bytes=0.75 * GB / 1000,
     transitions=3,
     tables={"JobsTable": TableUse(40, 20, {"LiveJobs": 2}, expiring_byte_months=0.01 * GB / 1000)},
