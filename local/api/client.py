@@ -1,9 +1,9 @@
-"""A client of the API, as an application would write one: every operation, and following a job to its end.
+"""A client of the API, as an application would write one: it has every operation, and follows a job to its end.
 
 ClientError
-├── Refused      the API answered no, and says why; asking again is pointless but for `retry_after`
-├── Unreachable  the network or the service failed, and went on failing for as long as the client is patient
-└── Unreadable   the answer is not one of this API: another server, or a newer one
+├── Refused      the API refused the request with a code; a repeat is useless, except after `retry_after`
+├── Unreachable  the network or the service failed, in as many connections in a row as the client's patience allows
+└── Unreadable   the response is not one of this API: another server sent it, or a newer version
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from shared.web.jobs import JobAccepted, JobDetail, JobList, JobSummary, StreamT
 from shared.web.runs import ActiveJob, LineageDetail, RunAccepted, RunDeleted, RunList
 
 FIRST_WAIT: Final = 1.0
-"""Seconds before coming back, until the server's `retry:` says otherwise."""
+"""Seconds before the next connection, until the server sends `retry:`."""
 
 LONGEST_WAIT: Final = 15.0
 SILENCE: Final = 45.0
-"""Seconds without a byte after which a stream counts as lost; the server's heartbeats come every 15."""
+"""Seconds without a byte after which the client drops a connection; the server sends a heartbeat every 15."""
 
 T = TypeVar("T", bound=Schema)
 D = TypeVar("D", bound=Schema)
 
 
 class ClientError(Exception):
-    """Base of everything the client raises."""
+    """Base class of all errors of the client."""
 
 
 class Refused(ClientError):
-    """The API said no. `retry_after` in seconds, when it says when to come back."""
+    """The API refused the request. `retry_after`: seconds to wait before a repeat, if the response says so."""
 
     def __init__(self, status: int, error: ErrorBody, retry_after: int | None) -> None:
         super().__init__(f"{status} {error.code}: {error.message}")
@@ -54,52 +54,52 @@ class Refused(ClientError):
 
 
 class Unreachable(ClientError):
-    """No answer came, or none but server errors."""
+    """There was no response, or only server errors."""
 
 
 class Unreadable(ClientError):
-    """What came is not an answer of this API."""
+    """The response does not fit this API."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One event; `id` is None for `connected`, which says that a (further) connection has begun."""
+    """One event; `id` is None for `connected`, the first event of each connection."""
 
     id: int | None
     event: StreamEvent
 
 
 class _Lost(Exception):
-    """A connection ended in a fault that another one may not meet."""
+    """A connection failed; the next one may succeed."""
 
 
 @dataclass(slots=True)
-class _Returns:
-    """When to come back: the server's `retry:`, doubled for each connection in a row that ended in a fault."""
+class _Reconnection:
+    """Decides when to connect again: after the server's `retry:`, doubled for each failed connection in a row."""
 
     patience: int
     base: float = FIRST_WAIT
     faults: int = 0
 
-    def worked(self) -> None:
+    def succeeded(self) -> None:
         self.faults = 0
 
     def failed(self, fault: Exception) -> None:
         self.faults += 1
         if self.faults > self.patience:
-            raise Unreachable(f"gave up after {self.faults} connections in a row: {fault}") from fault
+            raise Unreachable(f"{self.faults} connections in a row failed: {fault}") from fault
 
     def wait(self) -> float:
-        """Seconds, with up to a fifth more, so that watchers of one server that fell do not return as one."""
+        """Return the seconds to wait, with up to 20 % added at random, so that clients do not reconnect all at once."""
         longest = max(LONGEST_WAIT, self.base)
         return min(longest, self.base * 2.0 ** max(0, self.faults - 1)) * random.uniform(1, 1.2)  # noqa: S311
 
 
 class JobsClient:
-    """Calls the API at `api_url` with a bearer token; a context manager. May be used by several threads.
+    """Calls the API at `api_url` with a bearer token; a context manager. Thread-safe.
 
-    `patience`: how many connections in a row may fail before a stream is given up. `sleep` takes seconds.
-    `transport` takes the place of the network.
+    `patience`: the number of connections in a row that may fail before `follow` raises Unreachable.
+    `sleep`: waits that many seconds. `transport`: replaces the network in tests.
     """
 
     def __init__(
@@ -135,28 +135,28 @@ class JobsClient:
     # ---- operations ----------------------------------------------------------------------------------------------
 
     def create(self, pipeline: str, job_input: Mapping[str, Any], *, idempotency_key: str | None = None) -> JobAccepted:
-        """Raises Refused, Unreachable."""
+        """Create a job. Raises Refused, Unreachable."""
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         body = {"pipeline": pipeline, "input": dict(job_input)}
         return self._call(JobAccepted, "POST", "/jobs", json=body, headers=headers)
 
     def runs(self, path: str, detail: type[D]) -> RunsClient[D]:
-        """Return a client for the runs of one application: `path` is that of its list, `detail` what one run is."""
+        """Return a client for the runs of one application: `path` is that of its list, `detail` the data of one run."""
         return RunsClient(self._call, path, detail)
 
     def new_agent(self, settings: Mapping[str, Any]) -> AgentDetail:
-        """`settings` are the fields of `POST /agents`."""
+        """Create an agent; `settings` are the fields of `POST /agents`."""
         return self._call(AgentDetail, "POST", "/agents", json=dict(settings))
 
     def agents(self, **filters: str | int) -> AgentList:
         return self._call(AgentList, "GET", "/agents", params=filters)
 
     def agent(self, agent_id: str, **parameters: int) -> AgentDetail:
-        """The latest version, or `version=` one."""
+        """Return the latest version, or the one of `version=`."""
         return self._call(AgentDetail, "GET", f"/agents/{agent_id}", params=parameters)
 
     def change_agent(self, agent_id: str, changes: Mapping[str, Any]) -> AgentDetail:
-        """`changes` are the fields of `PATCH /agents/{agentId}`; answers the next version."""
+        """Store and return the next version; `changes` are the fields of `PATCH /agents/{agentId}`."""
         return self._call(AgentDetail, "PATCH", f"/agents/{agent_id}", json=dict(changes))
 
     def delete_agent(self, agent_id: str) -> AgentDeleted:
@@ -166,61 +166,61 @@ class JobsClient:
         return self._call(JobDetail, "GET", f"/jobs/{job_id}")
 
     def list(self, **filters: str | int) -> JobList:
-        """Filters are the query parameters of `GET /jobs`."""
+        """Return one page of jobs; `filters` are the query parameters of `GET /jobs`."""
         return self._call(JobList, "GET", "/jobs", params=filters)
 
     def cancel(self, job_id: str) -> JobSummary:
         return self._call(JobSummary, "POST", f"/jobs/{job_id}/cancel")
 
     def resume(self, job_id: str) -> JobSummary:
-        """Restart a failed or cancelled job; its stream goes on after the last event seen."""
+        """Resume a failed or cancelled job; its stream continues after the last event."""
         return self._call(JobSummary, "POST", f"/jobs/{job_id}/resume")
 
     def ticket(self, job_id: str) -> StreamTicket:
         return self._call(StreamTicket, "POST", f"/jobs/{job_id}/stream-tickets")
 
-    def _call(self, answer: type[T], method: str, path: str, **request: Any) -> T:
+    def _call(self, data: type[T], method: str, path: str, **request: Any) -> T:
         try:
             response = self._http.request(method, f"{self._api}{path}", **request)
         except httpx.TransportError as error:
             raise Unreachable(f"{method} {path}: {_name(error)}") from error
         if response.is_error:
             raise _refusal(response)
-        return _data(answer, response)
+        return _data(data, response)
 
     # ---- the stream ----------------------------------------------------------------------------------------------
 
     def follow(self, stream_url: str, *, after: int = 0) -> Iterator[Received]:
-        """Every event beyond `after`, once and in order, to the terminal one, over as many connections as it takes.
+        """Yield every event after `after`, once and in order, up to the terminal event, over one or more connections.
 
-        Ends after the terminal event, or at once when `after` already was that one. A connection that ends without it
-        (its window is over, or the network broke) is followed by another. Raises Refused, Unreachable, Unreadable.
+        If a connection ends before the terminal event, because its window is over or the network failed, the client
+        connects again. If `after` is the terminal event, there are no events. Raises Refused, Unreachable, Unreadable.
         """
         last = after
-        returns = _Returns(self._patience)
-        tab = secrets.token_hex(8)  # by which we keep our slot from one connection to the next
+        reconnection = _Reconnection(self._patience)
+        tab = secrets.token_hex(8)  # keeps the slot from one connection to the next
         while True:
-            heard = False
+            received_any = False
             try:
-                for received in self._connection(stream_url, tab, last, returns):
+                for received in self._connection(stream_url, tab, last, reconnection):
                     if received.id is not None:
                         last = received.id
-                        returns.worked()
-                    heard = True
+                        reconnection.succeeded()
+                    received_any = True
                     yield received
                     if received.event.type in TERMINAL:
                         return
-                if not heard:
-                    raise _Lost("a connection ended before it began")  # noqa: TRY301 - one path for all faults
-                returns.worked()
+                if not received_any:
+                    raise _Lost("a connection ended before its first event")  # noqa: TRY301 - one path for all faults
+                reconnection.succeeded()
             except _Ended:
                 return
             except _Lost as fault:
-                returns.failed(fault)
-            self._sleep(returns.wait())
+                reconnection.failed(fault)
+            self._sleep(reconnection.wait())
 
-    def _connection(self, url: str, tab: str, last: int, returns: _Returns) -> Iterator[Received]:
-        """One connection's events. Raises _Lost, and _Ended when there is nothing beyond `last` and never will be."""
+    def _connection(self, url: str, tab: str, last: int, reconnection: _Reconnection) -> Iterator[Received]:
+        """Yield one connection's events. Raises _Lost, and _Ended if no event will ever follow `last`."""
         headers = {"Last-Event-ID": str(last)} if last else {}
         timeout = httpx.Timeout(SILENCE, connect=5)
         try:
@@ -228,7 +228,7 @@ class JobsClient:
                 self._http, "GET", url, params=_with_tab(url, tab), headers=headers, timeout=timeout
             ) as source:
                 _check(source.response)
-                for received in _events(source, returns):
+                for received in _events(source, reconnection):
                     if received.id is not None:
                         if received.id <= last:
                             continue
@@ -278,7 +278,7 @@ class RunsClient(Generic[D]):
 
 
 class _Ended(Exception):
-    """204: the job has ended and everything about it was received."""
+    """204: the job has ended, and the client has received all of its events."""
 
 
 def _check(response: httpx.Response) -> None:
@@ -290,49 +290,49 @@ def _check(response: httpx.Response) -> None:
         raise _Lost(str(refusal)) if isinstance(refusal, Unreachable) else refusal
 
 
-def _events(source: EventSource, returns: _Returns) -> Iterator[Received]:
+def _events(source: EventSource, reconnection: _Reconnection) -> Iterator[Received]:
     try:
         for sent in source.iter_sse():
             if sent.retry is not None:
-                returns.base = sent.retry / 1000
+                reconnection.base = sent.retry / 1000
             if not sent.data:
                 continue  # a heartbeat
             event = STREAM_EVENT.validate_json(sent.data)
-            # The decoder keeps the last id for events that have none of their own; `connected` is the one without.
+            # For an event without an id the decoder repeats the last one; only `connected` has no id.
             yield Received(None if isinstance(event, Connected) else int(sent.id), event)
     except (SSEError, ValueError) as error:
         raise Unreadable(f"{source.response.url.path}: {error}") from error
 
 
 def _with_tab(url: str, tab: str) -> httpx.QueryParams:
-    """The query of `url` (a ticket, perhaps) with the tab in it: given `params` replace what a URL has."""
+    """Return the query of the URL, such as a ticket, with the tab added: httpx's `params` replace the whole query."""
     return httpx.URL(url).params.set("tab", tab)
 
 
 def _refusal(response: httpx.Response) -> Refused | Unreachable | Unreadable:
-    """A 5xx is a fault like one of the network: the service could not say whether it would refuse."""
+    """Return the error for an error response. A 5xx counts as a fault of the network: a repeat may succeed."""
     status = f"{response.url.path}: status {response.status_code}"
     try:
         error = ErrorEnvelope.model_validate_json(response.content).error
     except ValidationError:
-        return (Unreachable if response.status_code >= 500 else Unreadable)(f"{status}, without this API's envelope")
+        return (Unreachable if response.status_code >= 500 else Unreadable)(f"{status}, without an error envelope")
     if response.status_code >= 500:
         return Unreachable(f"{status}, {error.message}")
     header = response.headers.get("Retry-After", "")
     return Refused(response.status_code, error, int(header) if header.isdecimal() else None)
 
 
-class _Answer(Schema):
-    """Any successful answer, its data still unread."""
+class _Envelope(Schema):
+    """A successful response with data of any kind."""
 
     success: bool
     data: Any
     meta: Meta
 
 
-def _data(answer: type[T], response: httpx.Response) -> T:
+def _data(data: type[T], response: httpx.Response) -> T:
     try:
-        return answer.model_validate(_Answer.model_validate_json(response.content).data)
+        return data.model_validate(_Envelope.model_validate_json(response.content).data)
     except ValidationError as error:
         raise Unreadable(f"{response.url.path}: {error}") from error
 

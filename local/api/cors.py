@@ -1,4 +1,4 @@
-"""CORS as API Gateway and function URLs do it for the function behind them, from the template's configuration."""
+"""Adds the CORS headers that API Gateway and function URLs add when deployed, as the template configures them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from local.template.template import Cors
 
 
-def answer_headers(cors: Cors, origin: str | None) -> list[tuple[bytes, bytes]]:
-    """What an answer to a request from `origin` carries."""
+def response_headers(cors: Cors, origin: str | None) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a response to a request from `origin`."""
     headers = _origin_headers(cors, origin)
     if headers and cors.expose_headers:
         headers.append((b"access-control-expose-headers", ",".join(cors.expose_headers).encode()))
@@ -16,7 +16,7 @@ def answer_headers(cors: Cors, origin: str | None) -> list[tuple[bytes, bytes]]:
 
 
 def preflight_headers(cors: Cors, origin: str | None) -> list[tuple[bytes, bytes]]:
-    """What the answer to an OPTIONS request carries; nothing for an origin that is not allowed."""
+    """Return the headers of the response to an OPTIONS request; none if the origin is not allowed."""
     headers = _origin_headers(cors, origin)
     if not headers:
         return []
@@ -44,7 +44,7 @@ def _origin_headers(cors: Cors, origin: str | None) -> list[tuple[bytes, bytes]]
 
 
 class CorsMiddleware:
-    """Stands before an ASGI app where, deployed, a gateway or function URL stands; replaces the app's own CORS."""
+    """Wraps an ASGI app as a gateway or function URL does when deployed, and replaces the app's own CORS headers."""
 
     def __init__(self, app: ASGIApp, cors: Cors | None) -> None:
         self._app = app
@@ -65,7 +65,7 @@ class CorsMiddleware:
         async def send_with_cors(message: Message) -> None:
             if message["type"] == "http.response.start":
                 kept = [item for item in message["headers"] if not item[0].startswith(b"access-control-")]
-                message = {**message, "headers": kept + answer_headers(cors, origin)}
+                message = {**message, "headers": kept + response_headers(cors, origin)}
             await send(message)
 
         await self._app(scope, receive, send_with_cors)

@@ -1,7 +1,7 @@
 """API Gateway's HTTP API for the local stack: routes, JWT authorizer and payload format 2.0, as the template declares.
 
-It differs from the real one where a client would otherwise meet a body that is not Millrace's: 401, 404, 413, 500 and
-503 carry the error envelope instead of `{"message": ...}`, and a known path with another method is 405 instead of 404.
+It differs from AWS's, which sends `{"message": ...}`: here 401, 404, 413, 500 and 503 have the API's error envelope,
+and a known path with another method is 405 instead of 404.
 """
 
 from __future__ import annotations
@@ -31,14 +31,17 @@ from shared.errors import ErrorCode
 LARGEST_BODY = 10 * 1024 * 1024
 INTEGRATION_TIMEOUT = 30.0
 _DISCARDED_AT_MOST = 64 * 1024 * 1024
+_TOO_LARGE = f"the request is too large; send at most {LARGEST_BODY} bytes"
 
+_WITHOUT_CREDENTIALS = "the request has no token; send one in the Authorization header, as Bearer"
+_BAD_CREDENTIALS = "the token is not valid or has expired; get a new one"
 _TEXT = re.compile(r"^(text/|application/(json|javascript|xml|x-www-form-urlencoded)|application/[^;]+\+(json|xml))")
 
 Invoke = Callable[[Function, bytes, str], Awaitable[Outcome]]
 
 
 class Refusal(Exception):
-    """An answer that the gateway gives itself."""
+    """An error response of the gateway itself."""
 
     def __init__(self, status: int, code: ErrorCode, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -49,8 +52,8 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes back to the client; header names in lower case, one entry for each cookie."""
+class Response:
+    """A response to the client: header names in lower case, one entry for each cookie."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -58,7 +61,7 @@ class Answer:
 
 
 class _Pattern:
-    """One path of the template as a regular expression; more literal segments win, `{proxy+}` loses to all."""
+    """One path of the template as a regular expression; the path with the lowest `rank` wins, `{proxy+}` last."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -97,17 +100,17 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = str(uuid.uuid4())
         try:
-            answer = await self._serve(scope, receive, request_id)
+            response = await self._serve(scope, receive, request_id)
         except Refusal as refusal:
-            answer = _refuse(refusal, request_id)
-        headers = [*answer.headers, ("apigw-requestid", request_id)]
+            response = _refuse(refusal, request_id)
+        headers = [*response.headers, ("apigw-requestid", request_id)]
         if not any(name == "content-length" for name, _ in headers):
-            headers.append(("content-length", str(len(answer.body))))
+            headers.append(("content-length", str(len(response.body))))
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+        await send({"type": "http.response.start", "status": response.status, "headers": raw})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else response.body})
 
-    async def _serve(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
+    async def _serve(self, scope: Scope, receive: Receive, request_id: str) -> Response:
         raw_path = scope["raw_path"].decode("latin-1")
         route, parameters = self._route(scope["method"], raw_path)
         headers = _joined_headers(scope)
@@ -118,13 +121,13 @@ class Gateway:
             _event(scope, route, parameters, headers=headers, claims=claims, body=body, request_id=request_id)
         ).encode()
         if len(event) > LARGEST_PAYLOAD:
-            raise Refusal(413, ErrorCode.PAYLOAD_TOO_LARGE, "the request is too large")
+            raise Refusal(413, ErrorCode.PAYLOAD_TOO_LARGE, _TOO_LARGE)
         try:
             invocation = asyncio.ensure_future(self._invoke(self._functions[route.function], event, trace_id))
             outcome = await asyncio.wait_for(asyncio.shield(invocation), INTEGRATION_TIMEOUT)
         except TimeoutError as error:
-            raise Refusal(503, ErrorCode.INTERNAL_ERROR, "the service did not answer in time") from error
-        return _answer(outcome)
+            raise Refusal(503, ErrorCode.INTERNAL_ERROR, "the service did not respond in time") from error
+        return _response(outcome)
 
     def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         for pattern, methods in self._paths:
@@ -133,35 +136,40 @@ class Gateway:
                 continue
             if method not in methods:
                 allowed = {"allow": ", ".join(sorted(methods))}
-                raise Refusal(405, ErrorCode.METHOD_NOT_ALLOWED, f"{method} is not possible here", allowed)
+                raise Refusal(405, ErrorCode.METHOD_NOT_ALLOWED, f"the path does not support {method}", allowed)
             return methods[method], parameters
-        raise Refusal(404, ErrorCode.NOT_FOUND, "no such resource")
+        raise Refusal(404, ErrorCode.NOT_FOUND, "the path was not found")
 
     def _authorize(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """The token's claims as the authorizer passes them on: every value as text."""
+        """Return the token's claims as API Gateway's authorizer does, every value as text."""
         token = headers.get("authorization", "").removeprefix("Bearer ").strip()
         if not token:
-            raise Refusal(401, ErrorCode.UNAUTHENTICATED, "a bearer token is needed", {"www-authenticate": "Bearer"})
+            raise Refusal(
+                401,
+                ErrorCode.UNAUTHENTICATED,
+                _WITHOUT_CREDENTIALS,
+                {"www-authenticate": "Bearer"},
+            )
         if self._authorizer is None:
             raise Refusal(500, ErrorCode.INTERNAL_ERROR, "the template has no authorizer")
         try:
             claims = self._verified(token, self._authorizer)
         except jwt.PyJWTError as error:
             challenge = {"www-authenticate": 'Bearer error="invalid_token"'}
-            raise Refusal(401, ErrorCode.UNAUTHENTICATED, "the bearer token is not valid", challenge) from error
+            raise Refusal(401, ErrorCode.UNAUTHENTICATED, _BAD_CREDENTIALS, challenge) from error
         return {name: _claim(value) for name, value in claims.items()}
 
     def _verified(self, token: str, authorizer: Authorizer) -> dict[str, Any]:
         if jwt.get_unverified_header(token).get("kid") != self._issuer.key_id:
-            raise jwt.InvalidTokenError("signed with a key that is not the issuer's")
+            raise jwt.InvalidTokenError("the key of the signature is not the issuer's")
         options: Any = {"require": ["exp", "iss"], "verify_aud": False}
         key = self._issuer.public_key
         claims: dict[str, Any] = jwt.decode(token, key, ["RS256"], options, issuer=authorizer.issuer)
-        # Cognito's access tokens have `client_id` in place of `aud`, and the authorizer takes either.
+        # Cognito's access tokens have `client_id` instead of `aud`, and the authorizer accepts both.
         named = claims.get("aud", claims.get("client_id"))
         audiences = {named} if isinstance(named, str) else set(named or ())
         if not audiences & set(authorizer.audiences):
-            raise jwt.InvalidAudienceError("meant for another audience")
+            raise jwt.InvalidAudienceError("the token is for another audience")
         return claims
 
 
@@ -174,20 +182,20 @@ def _claim(value: Any) -> str:
 
 
 def _joined_headers(scope: Scope) -> dict[str, str]:
-    """Names in lower case, repeated ones joined by commas."""
+    """Return the headers with names in lower case, and the values of a repeated name joined by commas."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        if name != "connection":  # concerns this connection only
+        if name != "connection":  # it is about this connection only
             headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers
 
 
 async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes:
-    """The whole body. One that is too large is read to its end nevertheless, so that the client hears the refusal."""
+    """Return the whole body. Read one that is too large to its end as well, so that the client receives the refusal."""
     declared = headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > _DISCARDED_AT_MOST:
-        raise Refusal(413, ErrorCode.PAYLOAD_TOO_LARGE, "the request is too large", {"connection": "close"})
+        raise Refusal(413, ErrorCode.PAYLOAD_TOO_LARGE, _TOO_LARGE, {"connection": "close"})
     chunks, size, more = [], 0, True
     while more:
         message = await receive()
@@ -198,7 +206,7 @@ async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes:
             chunks.append(message.get("body", b""))
         more = message.get("more_body", False) and size <= _DISCARDED_AT_MOST
     if size > LARGEST_BODY:
-        raise Refusal(413, ErrorCode.PAYLOAD_TOO_LARGE, "the request is too large")
+        raise Refusal(413, ErrorCode.PAYLOAD_TOO_LARGE, _TOO_LARGE)
     return b"".join(chunks)
 
 
@@ -212,14 +220,17 @@ def _event(
     body: bytes,
     request_id: str,
 ) -> dict[str, Any]:
-    """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html"""
+    """Return the event in payload format 2.0.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+    """
     path = scope["raw_path"].decode("latin-1")
     query = scope["query_string"].decode("latin-1")
     host, port = scope.get("server") or ("127.0.0.1", None)
     client = (scope.get("client") or ("127.0.0.1", 0))[0]
     now = time.time()
     cookies = [cookie.strip() for cookie in headers.pop("cookie", "").split(";") if cookie.strip()]
-    passed_on = {
+    forwarded = {
         **headers,
         "x-forwarded-for": ",".join(filter(None, [headers.get("x-forwarded-for"), client])),
         "x-forwarded-port": str(port or 80),
@@ -230,7 +241,7 @@ def _event(
         "routeKey": f"{route.method} {route.path}",
         "rawPath": path,
         "rawQueryString": query,
-        "headers": passed_on,
+        "headers": forwarded,
         "requestContext": {
             "accountId": ACCOUNT,
             "apiId": "local",
@@ -272,39 +283,44 @@ def _encoded(body: bytes, content_type: str) -> tuple[str, bool]:
         try:
             return body.decode(), False
         except UnicodeDecodeError:
-            pass  # the function shall see the bytes as they came
+            pass  # the function receives the bytes unchanged
     return base64.b64encode(body).decode(), True
 
 
-def _answer(outcome: Outcome) -> Answer:
-    """Lambda's answer as HTTP, in format 2.0 or its short form (anything without statusCode is a JSON body)."""
+def _response(outcome: Outcome) -> Response:
+    """Return a function's result as HTTP: format 2.0, or its short form, in which the whole result is the body."""
     if outcome.status == 429:
-        raise Refusal(503, ErrorCode.INTERNAL_ERROR, "the service is busy", {"retry-after": "1"})
-    failure = Refusal(500, ErrorCode.INTERNAL_ERROR, "something went wrong on our side")
+        raise Refusal(
+            503,
+            ErrorCode.INTERNAL_ERROR,
+            "the service is busy; wait for Retry-After",
+            {"retry-after": "1"},
+        )
+    failure = Refusal(500, ErrorCode.INTERNAL_ERROR, "the request failed")
     if outcome.status != 200 or outcome.function_error is not None:
         raise failure
     result = json.loads(outcome.payload)
     if not isinstance(result, dict) or "statusCode" not in result:
         body = result if isinstance(result, str) else json.dumps(result)
-        return Answer(200, [("content-type", "application/json")], body.encode())
+        return Response(200, [("content-type", "application/json")], body.encode())
     try:
         headers = [(name.lower(), _claim(value)) for name, value in (result.get("headers") or {}).items()]
         headers += [("set-cookie", cookie) for cookie in result.get("cookies") or []]
         if not any(name == "content-type" for name, _ in headers):
             headers.append(("content-type", "text/plain;charset=UTF-8"))
-        # Ours is computed from the body that is really sent.
+        # The gateway computes the length of the body that it sends.
         headers = [item for item in headers if item[0] not in {"content-length", "connection", "transfer-encoding"}]
         text: str = result.get("body") or ""
         raw = base64.b64decode(text) if result.get("isBase64Encoded") else text.encode()
-        return Answer(int(result["statusCode"]), headers, raw)
+        return Response(int(result["statusCode"]), headers, raw)
     except (AttributeError, TypeError, ValueError) as error:
         raise failure from error
 
 
-def _refuse(refusal: Refusal, request_id: str) -> Answer:
-    # Imported here: the envelope belongs to the web layer, whose imports the first request can wait for.
+def _refuse(refusal: Refusal, request_id: str) -> Response:
+    # Imported here, because the web layer takes long to import and only a refusal needs it.
     from shared.web.envelope import error_body  # noqa: PLC0415
 
     body = error_body(refusal.code, refusal.message, request_id=request_id)
     headers = [("content-type", "application/json"), *refusal.headers.items()]
-    return Answer(refusal.status, headers, json.dumps(body).encode())
+    return Response(refusal.status, headers, json.dumps(body).encode())

@@ -1,4 +1,4 @@
-"""A local OIDC issuer: signs RS256 tokens with a key of its own and publishes it as JWKS."""
+"""A local OIDC issuer: signs RS256 tokens with its own key, and publishes the key as JWKS."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ PREFIX = "/_issuer"
 
 
 class Issuer:
-    """Tokens of one issuer for one audience, for local use only.
+    """Signs tokens for one audience; for local use only.
 
-    The key is made anew, or kept in `key_file`: then tokens stay valid when the process is started again.
+    With a `key_file` the key is stored there, so tokens stay valid when the process is started again.
     """
 
     def __init__(self, url: str, audience: str, *, key_file: Path | None = None) -> None:
         self.url = url
         self.audience = audience
-        self._key = _new_key() if key_file is None else _kept_key(key_file)
+        self._key = _new_key() if key_file is None else _stored_key(key_file)
         self.public_key = self._key.public_key()
         self.key_id = hashlib.sha256(self.public_key.public_numbers().n.to_bytes(256)).hexdigest()[:32]
 
     def token(self, subject: str, *, expires_in: int = 3600, claims: Mapping[str, Any] | None = None) -> str:
-        """A signed token; a claim given as None is left out, which is how a test gets a token without `exp`."""
+        """Return a signed token. A claim that is None is left out: so a test gets a token without `exp`."""
         now = int(time.time())
         complete = {
             "iss": self.url,
@@ -56,7 +56,7 @@ class Issuer:
         return jwt.encode(kept, self._key, algorithm="RS256", headers={"kid": self.key_id})
 
     def application(self) -> Starlette:
-        """Discovery, keys, signing in, and `/token`, which gives anybody's token without asking."""
+        """Return the app: discovery, keys, sign-in, and `/token`, which returns a token for any subject."""
         key = json.loads(RSAAlgorithm.to_jwk(self.public_key))
         jwks = {"keys": [{**key, "kid": self.key_id, "use": "sig", "alg": "RS256"}]}
 
@@ -82,11 +82,11 @@ class Issuer:
             return JSONResponse(jwks)
 
         async def token(request: Request) -> JSONResponse:
-            wish = await request.json()
-            subject, expires_in = wish.pop("sub"), int(wish.pop("expiresIn", 3600))
+            claims = await request.json()
+            subject, expires_in = claims.pop("sub"), int(claims.pop("expiresIn", 3600))
             return JSONResponse(
                 {
-                    "access_token": self.token(subject, expires_in=expires_in, claims=wish),
+                    "access_token": self.token(subject, expires_in=expires_in, claims=claims),
                     "token_type": "Bearer",
                     "expires_in": expires_in,
                 },
@@ -100,17 +100,17 @@ class Issuer:
                 Route(f"{PREFIX}/token", token, methods=["POST"]),
                 *SignIn(PREFIX, self.audience, self._granted).routes(),
             ],
-            # Pages of other origins sign in here too, as `localhost` is another origin than `127.0.0.1`.
+            # Pages of other origins sign in here too: `localhost` and `127.0.0.1` are two origins.
             middleware=[Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"])],
         )
 
     def _granted(self, subject: str, nonce: str | None) -> dict[str, object]:
-        lasting = 3600
+        seconds = 3600
         return {
-            "access_token": self.token(subject, expires_in=lasting),
-            "id_token": self.token(subject, expires_in=lasting, claims={"nonce": nonce, "token_use": "id"}),
+            "access_token": self.token(subject, expires_in=seconds),
+            "id_token": self.token(subject, expires_in=seconds, claims={"nonce": nonce, "token_use": "id"}),
             "token_type": "Bearer",
-            "expires_in": lasting,
+            "expires_in": seconds,
         }
 
 
@@ -118,7 +118,7 @@ def _new_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def _kept_key(file: Path) -> rsa.RSAPrivateKey:
+def _stored_key(file: Path) -> rsa.RSAPrivateKey:
     if not file.exists():
         pem = _new_key().private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -127,5 +127,5 @@ def _kept_key(file: Path) -> rsa.RSAPrivateKey:
         file.write_bytes(pem)
     key = serialization.load_pem_private_key(file.read_bytes(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError(f"{file} holds no RSA key")
+        raise TypeError(f"{file} must contain an RSA key")
     return key

@@ -1,4 +1,4 @@
-"""The process of the function host: invocations, the HTTP API in front of the functions, and the token issuer."""
+"""The process of the function host: serves invocations, the HTTP API of the functions, and the token issuer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _INVOCATIONS = "/2015-03-31/functions/"
 
 
 class Application:
-    """Sends a request to the part it is for, by its path."""
+    """Passes each request to the part that serves its path."""
 
     def __init__(self, host: FunctionHost, gateway: ASGIApp, issuer: ASGIApp, threads: ThreadPoolExecutor) -> None:
         self._host = host
@@ -85,7 +85,7 @@ async def _send(send: Send, status: int, headers: list[tuple[str, str]], body: b
 
 
 def _give_event_loop() -> None:
-    """Lambda calls handlers on a main thread, where Mangum finds an event loop; these threads need one each."""
+    """Give the thread an event loop, which Mangum needs: on Lambda a handler runs on the main thread, which has one."""
     asyncio.set_event_loop(asyncio.new_event_loop())
 
 
@@ -98,7 +98,7 @@ def _invoker(host: FunctionHost, threads: ThreadPoolExecutor) -> Callable[[Funct
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m local.api.server --deployment FILE --fd N`; the descriptor is a socket that already listens."""
+    """`python -m local.api.server --deployment FILE --fd N`; `--fd` is the descriptor of a listening socket."""
     parser = argparse.ArgumentParser(prog="python -m local.api.server", description=__doc__)
     parser.add_argument("--deployment", type=Path, required=True)
     parser.add_argument("--fd", type=int, required=True)
@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
         access_log=False,
         log_level="warning",
         lifespan="off",
-        # Moto keeps its connections; one that we close while it is idle would cost it a retry.
+        # Moto keeps connections open. If this server closed an idle one, moto would have to repeat a request.
         timeout_keep_alive=3600,
         timeout_graceful_shutdown=1,
     )

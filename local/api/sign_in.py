@@ -1,4 +1,4 @@
-"""Signing in at the local issuer: an authorization code with PKCE (OpenID Connect), for a form that asks for a name."""
+"""Sign-in at the local issuer: an authorization code with PKCE (OpenID Connect), after a form that asks for a name."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from local.loopback import is_loopback
+
 _CODE_SECONDS: Final = 60
 _SESSION: Final = "millrace_local_user"
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _NO_STORE: Final = {"Cache-Control": "no-store"}
-_PASSED_ON: Final = ("client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "nonce")
+_HIDDEN_FIELDS: Final = ("client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "nonce")
 
 Grant = Callable[[str, str | None], dict[str, object]]
-"""The token endpoint's answer for a subject, with the nonce its sign-in named."""
+"""Returns the token response for a subject, with the nonce of its sign-in."""
 
 
 class BadRequest(Exception):
-    """An error of RFC 6749, by its code; `description` says what would be right."""
+    """An error of RFC 6749, with its code and a description."""
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(description)
@@ -38,7 +39,7 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What an authorization code stands for, until it is used or `until` (Unix seconds)."""
+    """The request of an authorization code, valid for one use and until `until` (Unix seconds)."""
 
     subject: str
     redirect_uri: str
@@ -48,7 +49,7 @@ class Code:
 
 
 class SignIn:
-    """The three endpoints, under `prefix`; whoever signs in is who they say, so it is for local use only."""
+    """The endpoints under `prefix`. They accept any name without a password, so they are for local use only."""
 
     def __init__(self, prefix: str, client_id: str, grant: Grant) -> None:
         self._prefix = prefix
@@ -59,27 +60,27 @@ class SignIn:
 
     def routes(self) -> list[Route]:
         return [
-            Route(f"{self._prefix}/authorize", self._ask, methods=["GET"]),
-            Route(f"{self._prefix}/authorize", self._answer, methods=["POST"]),
+            Route(f"{self._prefix}/authorize", self._show_form, methods=["GET"]),
+            Route(f"{self._prefix}/authorize", self._submit_form, methods=["POST"]),
             Route(f"{self._prefix}/oauth2/token", self._tokens, methods=["POST"]),
             Route(f"{self._prefix}/logout", self._sign_out, methods=["GET"]),
         ]
 
     # ---- the authorization endpoint ------------------------------------------------------------------------------
 
-    async def _ask(self, request: Request) -> Response:
-        """The form; or straight back with a code, for a browser that has signed in before."""
-        wish = dict(request.query_params)
+    async def _show_form(self, request: Request) -> Response:
+        """Return the form; redirect a browser that has signed in before, with a code."""
+        parameters = dict(request.query_params)
         try:
-            self._check(wish)
+            self._check(parameters)
         except BadRequest as error:
             return _refuse(error)
         known = request.cookies.get(_SESSION)
-        if known and wish.get("prompt") != "login":
-            return self._back(wish, known)
-        return HTMLResponse(_form(wish), headers=_NO_STORE)
+        if known and parameters.get("prompt") != "login":
+            return self._redirect(parameters, known)
+        return HTMLResponse(_form(parameters), headers=_NO_STORE)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _submit_form(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
         subject = form.pop("subject", "").strip()
         try:
@@ -88,27 +89,29 @@ class SignIn:
             return _refuse(error)
         if not subject:
             return HTMLResponse(_form(form), 400, headers=_NO_STORE)
-        return self._back(form, subject)
+        return self._redirect(form, subject)
 
-    def _check(self, wish: Mapping[str, str]) -> None:
-        # Only this machine's own pages: a code must not be carried elsewhere, even from a stack that is for trying out.
-        if urlsplit(wish.get("redirect_uri", "")).hostname not in _LOOPBACK:
-            raise BadRequest("invalid_request", "redirect_uri has to be a page of this machine")
-        if wish.get("client_id") != self._client_id:
-            raise BadRequest("invalid_client", f"client_id has to be {self._client_id}")
-        if wish.get("response_type") != "code":
-            raise BadRequest("unsupported_response_type", "response_type has to be code")
-        if wish.get("code_challenge_method", "S256") != "S256" or not wish.get("code_challenge"):
-            raise BadRequest("invalid_request", "a code_challenge is needed, made by S256")
+    def _check(self, parameters: Mapping[str, str]) -> None:
+        # A code must not leave this machine, although the stack is for development only.
+        if not is_loopback(parameters.get("redirect_uri", "")):
+            raise BadRequest("invalid_request", "redirect_uri must be a page of this machine")
+        if parameters.get("client_id") != self._client_id:
+            raise BadRequest("invalid_client", f"client_id must be {self._client_id}")
+        if parameters.get("response_type") != "code":
+            raise BadRequest("unsupported_response_type", "response_type must be code")
+        if parameters.get("code_challenge_method", "S256") != "S256" or not parameters.get("code_challenge"):
+            raise BadRequest("invalid_request", "code_challenge is required, with the method S256")
 
-    def _back(self, wish: Mapping[str, str], subject: str) -> Response:
+    def _redirect(self, parameters: Mapping[str, str], subject: str) -> Response:
         code = secrets.token_urlsafe(24)
         until = time.time() + _CODE_SECONDS
-        self._codes[code] = Code(subject, wish["redirect_uri"], wish["code_challenge"], wish.get("nonce"), until)
-        query = urlencode({"code": code, **({"state": wish["state"]} if "state" in wish else {})})
-        answer = RedirectResponse(f"{wish['redirect_uri']}?{query}", 303, headers=_NO_STORE)
-        answer.set_cookie(_SESSION, subject, path=self._prefix, httponly=True, samesite="lax")
-        return answer
+        self._codes[code] = Code(
+            subject, parameters["redirect_uri"], parameters["code_challenge"], parameters.get("nonce"), until
+        )
+        query = urlencode({"code": code, **({"state": parameters["state"]} if "state" in parameters else {})})
+        response = RedirectResponse(f"{parameters['redirect_uri']}?{query}", 303, headers=_NO_STORE)
+        response.set_cookie(_SESSION, subject, path=self._prefix, httponly=True, samesite="lax")
+        return response
 
     # ---- the token endpoint --------------------------------------------------------------------------------------
 
@@ -123,39 +126,39 @@ class SignIn:
         return JSONResponse({**self._grant(subject, nonce), "refresh_token": refresh}, headers=_NO_STORE)
 
     def _granted(self, form: Mapping[str, str]) -> tuple[str, str | None]:
-        """The subject and nonce that the form has a right to; a code or a refresh token counts once."""
+        """Return subject and nonce for a code or a refresh token; each is valid once. Raises BadRequest."""
         if form.get("client_id") != self._client_id:
-            raise BadRequest("invalid_client", f"client_id has to be {self._client_id}")
+            raise BadRequest("invalid_client", f"client_id must be {self._client_id}")
         match form.get("grant_type"):
             case "refresh_token":
                 subject = self._refreshes.pop(form.get("refresh_token", ""), None)
                 if subject is None:
-                    raise BadRequest("invalid_grant", "the refresh token is not known, or was used")
+                    raise BadRequest("invalid_grant", "the refresh token is unknown or used; sign in again")
                 return subject, None
             case "authorization_code":
                 code = self._codes.pop(form.get("code", ""), None)
                 if code is None or code.until < time.time():
-                    raise BadRequest("invalid_grant", "the code is not known, was used, or is too old")
+                    raise BadRequest("invalid_grant", "the code is unknown, used or expired; sign in again")
                 if code.redirect_uri != form.get("redirect_uri"):
-                    raise BadRequest("invalid_grant", "redirect_uri is not the one the code was made for")
+                    raise BadRequest("invalid_grant", "redirect_uri must be the one of the authorization request")
                 if not hmac.compare_digest(code.challenge, challenge_of(form.get("code_verifier", ""))):
-                    raise BadRequest("invalid_grant", "code_verifier is not what code_challenge was made of")
+                    raise BadRequest("invalid_grant", "code_verifier does not match code_challenge")
                 return code.subject, code.nonce
-        raise BadRequest("unsupported_grant_type", "grant_type has to be authorization_code or refresh_token")
+        raise BadRequest("unsupported_grant_type", "grant_type must be authorization_code or refresh_token")
 
-    # ---- the end -------------------------------------------------------------------------------------------------
+    # ---- the logout endpoint -----------------------------------------------------------------------------------------
 
     async def _sign_out(self, request: Request) -> Response:
         to = request.query_params.get("post_logout_redirect_uri", "")
-        if urlsplit(to).hostname not in _LOOPBACK:
-            return _refuse(BadRequest("invalid_request", "post_logout_redirect_uri has to be a page of this machine"))
-        answer = RedirectResponse(to, 303, headers=_NO_STORE)
-        answer.delete_cookie(_SESSION, path=self._prefix)
-        return answer
+        if not is_loopback(to):
+            return _refuse(BadRequest("invalid_request", "post_logout_redirect_uri must be a page of this machine"))
+        response = RedirectResponse(to, 303, headers=_NO_STORE)
+        response.delete_cookie(_SESSION, path=self._prefix)
+        return response
 
 
 def challenge_of(verifier: str) -> str:
-    """RFC 7636's S256."""
+    """Return the code challenge of a verifier, by the method S256 of RFC 7636."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
@@ -163,9 +166,11 @@ def _refuse(error: BadRequest) -> Response:
     return JSONResponse({"error": error.code, "error_description": error.description}, 400, headers=_NO_STORE)
 
 
-def _form(wish: Mapping[str, str]) -> str:
-    kept = "".join(
-        f'<input type="hidden" name="{name}" value="{html.escape(wish[name])}">' for name in _PASSED_ON if name in wish
+def _form(parameters: Mapping[str, str]) -> str:
+    hidden = "".join(
+        f'<input type="hidden" name="{name}" value="{html.escape(parameters[name])}">'
+        for name in _HIDDEN_FIELDS
+        if name in parameters
     )
     return f"""<!doctype html>
 <html lang="en">
@@ -186,12 +191,12 @@ def _form(wish: Mapping[str, str]) -> str:
 <main>
   <h1>Sign in to the local stack</h1>
   <form method="post">
-    {kept}
+    {hidden}
     <label for="subject">Who are you?</label>
     <input id="subject" name="subject" value="alice" autocomplete="username" required maxlength="100" autofocus>
     <button>Sign in</button>
   </form>
-  <p>Any name will do and no password is asked for: this issuer runs on this machine, for trying things out.</p>
+  <p>Enter any name; there is no password. This issuer runs on this machine, for development only.</p>
 </main>
 </html>
 """

@@ -1,4 +1,4 @@
-"""The process of the streaming function: its app under uvicorn, behind the CORS that its function URL would add."""
+"""The process of the streaming function: runs its app under uvicorn, with the CORS headers of its function URL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from local.lambda_ import lazy_imports
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m local.api.stream --deployment FILE --fd N`; the descriptor is a socket that already listens."""
+    """`python -m local.api.stream --deployment FILE --fd N`; `--fd` is the descriptor of a listening socket."""
     parser = argparse.ArgumentParser(prog="python -m local.api.stream", description=__doc__)
     parser.add_argument("--deployment", type=Path, required=True)
     parser.add_argument("--fd", type=int, required=True)

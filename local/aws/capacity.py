@@ -1,7 +1,7 @@
-"""Counts DynamoDB capacity units per partition and per table, by AWS's documentation for on-demand tables.
+"""Counts DynamoDB capacity units for each partition and each table, as AWS bills on-demand tables.
 
-Writes cost one unit per started KB of the larger of the item before and after, reads half a unit (eventually
-consistent) or one (strongly) per started 4 KB; twice that in transactions.
+A write costs one unit per started kB of the larger of the item before and after it. A read costs one unit (strongly
+consistent) or half a unit (eventually consistent) per started 4 kB. A transaction costs twice as much.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/capacity-mode.html
 """
 
@@ -14,10 +14,10 @@ from typing import Any
 
 @dataclass(slots=True)
 class Consumed:
-    """What one partition, or one table, has cost so far.
+    """The capacity that one partition or one table has consumed so far.
 
-    `requests` counts API calls, a batch once for each partition in it. `index_units` is the part of `write_units` that
-    each secondary index has cost.
+    `requests` counts API calls, and a batch once for each partition in it. `index_units` is the share of each secondary
+    index in `write_units`.
     """
 
     write_units: float = 0.0
@@ -37,7 +37,7 @@ class Consumed:
 
 @dataclass(frozen=True, slots=True)
 class ItemFootprint:
-    """An item as the meter sees it: its size in bytes, and for each index it appears in: key, content, size there."""
+    """The size of an item in bytes, and for each index that contains it: key, content and size in the index."""
 
     size: int
     indexed: dict[str, tuple[str, str, int]]
@@ -47,12 +47,12 @@ ABSENT = ItemFootprint(0, {})
 
 
 def write_units(before: ItemFootprint, after: ItemFootprint) -> int:
-    """Units of one write, the secondary indexes it touches included; at least 1."""
+    """Return the units of one write, including the secondary indexes that it changes; at least 1."""
     return _per_kilobyte(max(before.size, after.size)) + sum(index_units(before, after).values())
 
 
 def index_units(before: ItemFootprint, after: ItemFootprint) -> dict[str, int]:
-    """Units of one write in each secondary index that it touches."""
+    """Return the units of one write in each secondary index that it changes."""
     units = {}
     for index in before.indexed.keys() | after.indexed.keys():
         old, new = before.indexed.get(index), after.indexed.get(index)
@@ -60,13 +60,13 @@ def index_units(before: ItemFootprint, after: ItemFootprint) -> dict[str, int]:
             continue
         if old and new and old[0] == new[0]:
             units[index] = _per_kilobyte(max(old[2], new[2]))
-        else:  # moved to another key: the entry is deleted and put anew
+        else:  # another key: the entry is deleted and a new one is put
             units[index] = sum(_per_kilobyte(entry[2]) for entry in (old, new) if entry)
     return units
 
 
 def read_units(size: int, *, consistent: bool) -> float:
-    """Units of reading `size` bytes; finding nothing costs the same as 4 KB."""
+    """Return the units of reading `size` bytes. Reading an absent item costs as much as 4 kB."""
     return max(1, -(-size // 4096)) * (1.0 if consistent else 0.5)
 
 
@@ -75,7 +75,7 @@ def _per_kilobyte(size: int) -> int:
 
 
 class CapacityMeter:
-    """Sums per partition key value, and per table. Not thread-safe: DynamoDB's lock is around every call."""
+    """Sums for each partition key and each table. Not thread-safe: the caller holds DynamoDB's lock."""
 
     def __init__(self) -> None:
         self._partitions: dict[str, Consumed] = {}
@@ -89,14 +89,14 @@ class CapacityMeter:
         return self._partitions.setdefault(partition, Consumed())
 
     def total(self) -> Consumed:
-        """All partitions together."""
+        """Return the sum over all partitions."""
         total = Consumed()
         for consumed in self._partitions.values():
             total.add(consumed)
         return total
 
     def tables_as_json(self) -> dict[str, dict[str, Any]]:
-        """Table name → what it has cost, and of its write units those of each index."""
+        """Return what each table has consumed, with the write units of each index."""
         return {
             name: {**consumed.as_json(), "indexUnits": dict(consumed.index_units)}
             for name, consumed in self._tables.items()

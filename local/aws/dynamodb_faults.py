@@ -1,4 +1,4 @@
-"""Faults that the local DynamoDB is told to answer with, once or a few times."""
+"""Faults that the local DynamoDB returns on request, once or several times."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 
 class InjectedFaults:
-    """What is still to be answered; safe to use from every thread."""
+    """The faults that are still to be returned. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[dict[str, Any]] = []
 
     def add(self, fault: dict[str, Any]) -> None:
-        """Answer the next `count` calls of `operation` with `error`; `partition` narrows it to one partition key."""
+        """Return `error` for the next `count` calls of `operation`; if `partition` is given, only for its calls."""
         with self._lock:
             self._faults.append({"count": 1, "error": "ProvisionedThroughputExceededException", **fault})
 
     def take(self, operation: str, payload: bytes) -> tuple[int, bytes] | None:
-        """Status and JSON body to answer this call with, if it is to fail."""
+        """Return the status and the JSON body of the fault for this call, or None if the call may succeed."""
         with self._lock:
             for fault in self._faults:
                 if fault.get("operation", operation) != operation:
@@ -30,6 +30,6 @@ class InjectedFaults:
                 fault["count"] -= 1
                 if fault["count"] <= 0:
                     self._faults.remove(fault)
-                answer = {"__type": f"com.amazonaws.dynamodb.v20120810#{fault['error']}", "message": "injected"}
-                return int(fault.get("status", 400)), json.dumps(answer).encode()
+                body = {"__type": f"com.amazonaws.dynamodb.v20120810#{fault['error']}", "message": "injected"}
+                return int(fault.get("status", 400)), json.dumps(body).encode()
         return None

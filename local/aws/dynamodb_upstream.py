@@ -1,4 +1,4 @@
-"""DynamoDB from another server, DynamoDB Local for one: forwarded, with the same faults and meter as moto's."""
+"""Uses another server's DynamoDB, such as DynamoDB Local, with the same faults and the same meter as moto's."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _METERED_READS = {"GetItem", "Query", "BatchGetItem"}
 
 
 class UpstreamDynamoDb:
-    """Forwards operations and meters what the server says they consumed.
+    """Forwards operations and meters the capacity that the server reports.
 
-    What the meter does not know exactly: a write refused by its condition counts as one unit whatever the size of the
-    item, and a batch's units are shared evenly among the partitions in it. Transactions are not metered.
+    The meter is not exact in two cases: a write whose condition failed counts as one unit for every item size, and the
+    units of a batch are divided equally among its partitions. Transactions are not metered.
     """
 
     def __init__(self, url: str) -> None:
@@ -29,7 +29,7 @@ class UpstreamDynamoDb:
         self._server = Upstream(url)
 
     def call(self, operation: str, payload: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        """Status and JSON body of any operation."""
+        """Run any operation; return the status and the JSON body of its response."""
         fault = self.faults.take(operation, payload)
         if fault is not None:
             return fault
@@ -37,13 +37,13 @@ class UpstreamDynamoDb:
         body: dict[str, Any] = json.loads(payload)
         if metered:
             payload = json.dumps({**body, "ReturnConsumedCapacity": "TOTAL"}).encode()
-        status, _, answer = self._server.post("/", payload, headers)
+        status, _, raw = self._server.post("/", payload, headers)
         if not metered:
-            return status, answer
-        answered: dict[str, Any] = json.loads(answer)
-        consumed = answered.pop("ConsumedCapacity", [])
+            return status, raw
+        response: dict[str, Any] = json.loads(raw)
+        consumed = response.pop("ConsumedCapacity", [])
         self._meter(operation, body, status, consumed if isinstance(consumed, list) else [consumed])
-        return status, json.dumps(answered).encode()
+        return status, json.dumps(response).encode()
 
     def _meter(self, operation: str, body: dict[str, Any], status: int, consumed: list[dict[str, Any]]) -> None:
         units = float(sum(each["CapacityUnits"] for each in consumed))
@@ -62,7 +62,7 @@ _EQUALS = re.compile(r"(?<![<>])= *(:\w+)")
 
 
 def _partitions(body: dict[str, Any]) -> list[tuple[str, str]]:
-    """Table and partition of what a call touches; a query's is the first value its key condition compares with `=`."""
+    """Return table and partition of each item; a query's partition is the first value in its key condition with `=`."""
     if "RequestItems" in body:
         return [(table, key["PK"]["S"]) for table, wanted in body["RequestItems"].items() for key in wanted["Keys"]]
     if "KeyConditionExpression" not in body:

@@ -1,7 +1,7 @@
-"""A small threaded WSGI server that keeps connections open, which werkzeug's does not.
+"""A small threaded WSGI server that keeps connections open, unlike werkzeug's.
 
-Every boto3 call of the stack passes through it, so a connection per call and an e-mail parser per header block (what
-`http.server` has) would be most of the cost of a call.
+Every boto3 call of the stack passes through it. With a connection for each call, and with the e-mail parser that
+`http.server` uses for headers, these would be most of the cost of a call.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _UNPREFIXED = {"CONTENT_TYPE", "CONTENT_LENGTH"}
 
 
 def serve(listener: socket.socket, application: Application) -> None:
-    """Answer connections of a listening socket until it is closed, one thread for each."""
+    """Serve the connections of a listening socket until it is closed, each in its own thread."""
     host, port = listener.getsockname()[:2]
     while True:
         try:
@@ -32,22 +32,22 @@ def serve(listener: socket.socket, application: Application) -> None:
         except OSError:
             return
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=_converse, args=(connection, application, host, port), daemon=True).start()
+        threading.Thread(target=_serve_connection, args=(connection, application, host, port), daemon=True).start()
 
 
-def _converse(connection: socket.socket, application: Application, host: str, port: int) -> None:
+def _serve_connection(connection: socket.socket, application: Application, host: str, port: int) -> None:
     with connection, cast("BinaryIO", connection.makefile("rb", 65536)) as stream:
         try:
             while (environ := _read_request(connection, stream, host, port)) is not None:
-                keep = _answer(connection, application, environ)
+                keep = _respond(connection, application, environ)
                 if not keep:
                     return
         except (ConnectionError, TimeoutError):
-            return  # the client went away: nobody is left to tell
+            return  # the client has closed the connection, so nothing can be sent
 
 
 def _read_request(connection: socket.socket, stream: BinaryIO, host: str, port: int) -> Environ | None:
-    """The next request as a WSGI environ; None when the client has closed the connection."""
+    """Return the next request as a WSGI environ, or None if the client has closed the connection."""
     line = stream.readline(_LONGEST_LINE)
     if not line.strip():
         return None
@@ -56,7 +56,7 @@ def _read_request(connection: socket.socket, stream: BinaryIO, host: str, port: 
     environ: Environ = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
-        # WSGI wants bytes disguised as latin-1 (PEP 3333).
+        # WSGI carries bytes as latin-1 text (PEP 3333).
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
         "QUERY_STRING": query,
         "RAW_URI": target,
@@ -103,12 +103,12 @@ def _read_body(stream: BinaryIO, environ: Environ) -> bytes:
 def _read_all(stream: BinaryIO, size: int) -> bytes:
     body = stream.read(size)
     if len(body) < size:
-        raise ConnectionError("the client went away in the middle of its request")
+        raise ConnectionError("the client closed the connection before its request was complete")
     return body
 
 
-def _answer(connection: socket.socket, application: Application, environ: Environ) -> bool:
-    """Run the application and send its answer; whether the connection stays open."""
+def _respond(connection: socket.socket, application: Application, environ: Environ) -> bool:
+    """Run the application and send its response; return whether the connection stays open."""
     head: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
@@ -136,5 +136,5 @@ def _answer(connection: socket.socket, application: Application, environ: Enviro
 
 
 def status_line(code: int) -> str:
-    """The status as WSGI wants it: `404 Not Found`."""
+    """Return the status in WSGI's form, as in `404 Not Found`."""
     return f"{code} {HTTPStatus(code).phrase}"

@@ -1,4 +1,4 @@
-"""What each role of the template may do, asked of every request as IAM would be, and what it has in fact done."""
+"""Decides, as IAM does, what each role of the template may do, and records what it did."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _PREFIX = "s3:prefix"
 
 
 def role_of(logical_id: str) -> str:
-    """The role that SAM makes for a function or a state machine."""
+    """Return the name of the role that SAM creates for a function or a state machine."""
     return f"{logical_id}Role"
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """An action on the resource of an ARN; `prefix` is what a listing of a bucket asks for."""
+    """An action on a resource; `prefix` is the prefix of a listing of a bucket."""
 
     action: str
     arn: str
@@ -31,7 +31,10 @@ class Access:
 
 @dataclass(frozen=True)
 class Grant:
-    """An action on whatever matches an ARN pattern; a listing's prefix has to match `prefixes`, if there are any."""
+    """Allows an action on the resources that match an ARN pattern.
+
+    If there are `prefixes`, the prefix of a listing must match one of them.
+    """
 
     action: str
     pattern: str
@@ -53,9 +56,9 @@ class Grant:
 
 
 def grants_of(template: Template) -> dict[str, tuple[Grant, ...]]:
-    """Role → what its own policies grant. Raises TemplateError for a policy this file does not understand.
+    """Return the grants of each role. Raises TemplateError for a policy that this module does not support.
 
-    What SAM adds of itself (writing logs and traces) is left out: nothing asks for it here.
+    The policies that SAM adds itself, for logs and traces, are left out, because no request here needs them.
     """
     return {
         role_of(logical_id): tuple(_grants(logical_id, statements)) for logical_id, statements in template.policies()
@@ -66,9 +69,7 @@ def _grants(logical_id: str, statements: Sequence[Mapping[str, Any]]) -> Iterabl
     for statement in statements:
         unknown = statement.keys() - {"Effect", "Action", "Resource", "Condition", "Sid"}
         if unknown or statement.get("Effect") != "Allow":
-            raise TemplateError(
-                f"{logical_id}.Policies: the local stack knows statements that allow actions on resources"
-            )
+            raise TemplateError(f"{logical_id}.Policies: only statements that allow actions on resources are supported")
         prefixes = _prefixes(logical_id, statement.get("Condition") or {})
         for action in _as_list(statement["Action"]):
             for resource in _as_list(statement["Resource"]):
@@ -79,12 +80,12 @@ def _prefixes(logical_id: str, condition: Mapping[str, Any]) -> tuple[str, ...]:
     if not condition:
         return ()
     if condition.keys() != {"StringLike"} or condition["StringLike"].keys() != {_PREFIX}:
-        raise TemplateError(f"{logical_id}.Policies: of conditions the local stack knows StringLike on {_PREFIX}")
+        raise TemplateError(f"{logical_id}.Policies: the only supported condition is StringLike on {_PREFIX}")
     return tuple(_as_list(condition["StringLike"][_PREFIX]))
 
 
 def resource_of(arn: str) -> str:
-    """What policies tell apart: for an object its folder in the bucket, for an execution all of its state machine."""
+    """Return the resource that a policy names: an object's folder, or all executions of a state machine."""
     service, own = arn.split(":")[2], arn.split(":", 5)[5]
     if service == "s3" and "/" in own:
         bucket, key = own.split("/", 1)
@@ -96,7 +97,7 @@ def resource_of(arn: str) -> str:
 
 
 def resources_of(template: Template) -> set[str]:
-    """What a policy with a wildcard may cover, as `resource_of` has it; a bucket's folders are known by use alone."""
+    """Return all resources of the template, in the form of `resource_of`, except folders of buckets."""
     tables = {f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table.name}": table for table in template.tables}
     indexes = {
         f"{arn}/index/{index['IndexName']}"
@@ -110,9 +111,9 @@ def resources_of(template: Template) -> set[str]:
 
 
 class AccessControl:
-    """Allows a role what its policies grant, and keeps what was used and what was refused; for many threads at once.
+    """Allows a role what its policies grant, and records what was used and what was refused. Thread-safe.
 
-    Who is no role of the template (the stack itself, a test) may do everything, and is not kept.
+    A caller that is not a role of the template, such as the stack itself or a test, may do everything without a record.
     """
 
     def __init__(self, grants: Mapping[str, Sequence[Grant]]) -> None:
@@ -129,9 +130,9 @@ class AccessControl:
         return role in self._grants
 
     def first_refused(self, role: str, accesses: Iterable[Access]) -> Access | None:
-        """The first of these that the role is not granted; None: it may do all of them."""
+        """Return the first access that the role is not granted, or None if it may do all of them."""
         for access in accesses:
-            if (role, access) in self._used:  # seen before, to the letter
+            if (role, access) in self._used:  # exactly this access was allowed before
                 continue
             allowed = any(grant.allows(access) for grant in self._grants[role])
             with self._lock:
@@ -142,7 +143,7 @@ class AccessControl:
         return None
 
     def as_json(self) -> dict[str, list[list[str]]]:
-        """Role, action and ARN of what was `used`, by resource, and of what was `refused`; in the order they came."""
+        """Return role, action and ARN of what was `used`, by resource, and of what was `refused`, oldest first."""
         with self._lock:
             return {
                 "used": [[role, access.action, access.arn] for role, access in self._used],
@@ -155,7 +156,7 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """IAM knows `*` and `?`, and nothing else."""
+    """Compile an IAM pattern, in which `*` and `?` are the only wildcards."""
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
 

@@ -1,6 +1,6 @@
-"""Moto's DynamoDB called straight, one operation at a time: exact, fast and metered.
+"""Calls moto's DynamoDB directly, one operation at a time, which makes it thread-safe, fast and metered.
 
-Touches moto's internals; `tests/contract/test_moto.py` covers each touch. Moto is pinned exactly.
+It relies on moto's internals: `tests/contract/test_moto.py` tests each place, and moto is pinned exactly.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from local.aws.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, i
 from local.aws.dynamodb_faults import InjectedFaults
 from local.template.intrinsics import ACCOUNT, REGION
 
-# What the event log and the job service do all day; everything else takes moto's own way in.
-CALLED_STRAIGHT = {
+# The frequent operations of the product. All others use moto's own entry point.
+CALLED_DIRECTLY = {
     "PutItem": "put_item",
     "GetItem": "get_item",
     "UpdateItem": "update_item",
@@ -45,16 +45,16 @@ CALLED_STRAIGHT = {
 }
 
 
-# ---- moto as it is, made faster ------------------------------------------------------------------------------------
+# ---- faster versions of moto's functions --------------------------------------------------------------------------
 
 original_query = Table.query
 _queried = threading.local()
 
 
 def query_one_partition(self: Table, hash_key: DynamoType | None, *args: Any, **kwargs: Any) -> Any:
-    """Moto sorts the whole table to find one partition; given a copy of the table with nothing else in it, it need not.
+    """Query a copy of the table that has one partition only, because moto sorts the whole table to find a partition.
 
-    Indexes span partitions, so their queries run on the table itself.
+    A query of an index runs on the table itself, because an index contains all partitions.
     """
     index_name = kwargs.get("index_name") or (args[6] if len(args) > 6 else None)
     table = self
@@ -68,7 +68,7 @@ def query_one_partition(self: Table, hash_key: DynamoType | None, *args: Any, **
 
 
 def _narrow(partition: Any, comparison: str | None = None, bounds: Sequence[DynamoType] = ()) -> Any:
-    """Leave out what a range condition on strings excludes, before moto sorts and compares it item by item."""
+    """Return the items that satisfy a range condition on strings, so that moto sorts and compares only these."""
     if comparison not in _COMPARISONS or any(bound.type != "S" for bound in bounds):
         return partition
     holds = _COMPARISONS[comparison]
@@ -76,7 +76,7 @@ def _narrow(partition: Any, comparison: str | None = None, bounds: Sequence[Dyna
     return {key: item for key, item in partition.items() if key.type == "S" and holds(key.value, *values)}
 
 
-# As moto spells them; UTF-8 order is code point order, so comparing strings is comparing their bytes.
+# Moto's names. UTF-8 sorts as code points do, so comparing strings compares their bytes.
 _COMPARISONS: dict[str | None, Callable[..., bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -89,7 +89,7 @@ _COMPARISONS: dict[str | None, Callable[..., bool]] = {
 
 
 def copy_touched_partitions(self: Table, memo: dict[int, Any]) -> Table:
-    """Moto copies a table to roll a transaction back; only the partitions the transaction names can change."""
+    """Copy only the partitions that the transaction names: moto copies the table in order to roll back."""
     clone = copy.copy(self)
     memo[id(self)] = clone
     touched: set[DynamoType] | None = getattr(_queried, "touched", None)
@@ -105,15 +105,15 @@ _original_make = UpdateExpressionParser.make
 
 @functools.lru_cache(maxsize=128)
 def parse_once(expression: str) -> UpdateExpression:
-    """Moto parses an update's expression twice for every request, of which the product has a handful."""
+    """Parse each update expression once: moto parses it twice for every request, and the product has only a few."""
     return _original_make(expression)
 
 
 def copy_of_parsed(value: Any) -> Any:
-    """Moto's validator works on a copy of the parsed expression; unpickling makes one in a tenth of the time."""
+    """Copy a parsed expression for moto's validator by unpickling, which takes a tenth of the time of deepcopy."""
     if not isinstance(value, UpdateExpression):
         return copy.deepcopy(value)
-    return pickle.loads(_pickled(value))  # noqa: S301 - what was pickled right here
+    return pickle.loads(_pickled(value))  # noqa: S301 - pickled by this process
 
 
 @functools.lru_cache(maxsize=128)
@@ -121,11 +121,11 @@ def _pickled(expression: UpdateExpression) -> bytes:
     return pickle.dumps(expression)
 
 
-_LARGEST_ITEM = 405_000  # bytes, as moto has it
+_LARGEST_ITEM = 405_000  # bytes, moto's limit
 
 
 def set_attribute(attributes: LimitedSizeDict, name: str, value: Any) -> None:
-    """Moto measures the whole item for each attribute it sets; what was set so far bounds that from above."""
+    """Set an attribute and keep an upper bound of the item's size: moto measures the whole item for each attribute."""
     size = _size(name) + _size(value)
     held = vars(attributes).get("held")
     if held is None or held + size > _LARGEST_ITEM:
@@ -147,24 +147,24 @@ SHORTCUTS: tuple[tuple[Any, str, Any], ...] = (
     (validators, "deepcopy", copy_of_parsed),
     (LimitedSizeDict, "__setitem__", set_attribute),
 )
-"""Of what, which attribute, and what it becomes."""
+"""A class or module of moto, the name of its attribute, and the replacement."""
 
 
 def install() -> None:
-    """Apply the shortcuts; idempotent."""
+    """Apply the shortcuts. Calling it again has no effect."""
     for owner, name, shortcut in SHORTCUTS:
         setattr(owner, name, shortcut)
 
 
-# ---- its operations ------------------------------------------------------------------------------------------------
+# ---- operations ----------------------------------------------------------------------------------------------------
 
 
 class DynamoDb:
-    """Runs DynamoDB operations on moto one at a time, straight on its handler, and meters them.
+    """Runs operations one at a time on moto's handler, and meters them.
 
-    Moto's DynamoDB is not thread-safe: without the lock 20 concurrent writers lose half of their puts. What the meter
-    does not know exactly: a query's size is that of the items it returns (not of those a filter dropped), and index
-    writes are counted on the partition of the item.
+    Moto's DynamoDB is not thread-safe: without the lock 20 concurrent writers lose half of their puts. The meter is not
+    exact in two cases: a query counts only the items that it returns, not those that a filter removed, and index writes
+    count for the partition of the item.
     """
 
     def __init__(self) -> None:
@@ -173,7 +173,7 @@ class DynamoDb:
         self.faults = InjectedFaults()
 
     def call(self, operation: str, payload: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        """Status and JSON body of one of the operations in `CALLED_STRAIGHT`."""
+        """Run one of the operations in `CALLED_DIRECTLY`; return the status and the JSON body of its response."""
         fault = self.faults.take(operation, payload)
         if fault is not None:
             return fault
@@ -186,8 +186,8 @@ class DynamoDb:
         handler.response_headers = {}
         handler.body = handler.params = body
         with self.lock:
-            status, answer = self._run(handler, operation, body)
-        return status, answer if isinstance(answer, bytes) else json.dumps(answer, default=_encode_bytes).encode()
+            status, result = self._run(handler, operation, body)
+        return status, result if isinstance(result, bytes) else json.dumps(result, default=_encode_bytes).encode()
 
     def _run(self, handler: DynamoHandler, operation: str, body: dict[str, Any]) -> tuple[int, Any]:
         writes: list[_Write] = []
@@ -195,7 +195,7 @@ class DynamoDb:
             if operation in _WRITES:
                 writes = [_Write(change, factor) for change, factor in _changes(body)]
             _queried.touched = {write.partition for write in writes}
-            result = getattr(handler, CALLED_STRAIGHT[operation])().result
+            result = getattr(handler, CALLED_DIRECTLY[operation])().result
         except ServiceException as error:
             status, _, text = handler.serialized(ActionResult(error))
             self._meter_writes(writes)
@@ -205,7 +205,7 @@ class DynamoDb:
             return error.code or 500, str(error.description).encode()
         finally:
             _queried.touched = None
-        result.pop("ConsumedCapacityUnits", None)  # moto's own, and not of the wire format
+        result.pop("ConsumedCapacityUnits", None)  # added by moto; not part of the wire format
         self._meter_writes(writes)
         self._meter_reads(operation, body)
         return 200, result
@@ -237,14 +237,14 @@ _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
 
 
 def _changes(body: dict[str, Any]) -> Iterable[tuple[dict[str, Any], int]]:
-    """The single writes of a request, each with the factor it is billed at."""
+    """Return the single writes of a request, each with the factor of its price."""
     if "TransactItems" not in body:
         return [(body, 1)]
     return [(next(iter(entry.values())), 2) for entry in body["TransactItems"]]
 
 
 class _Write:
-    """One item about to be written: remembers what it was, to say afterwards what the write cost."""
+    """One item that is about to be written. It keeps the item's footprint, to compute the cost after the write."""
 
     def __init__(self, change: dict[str, Any], factor: int) -> None:
         self.table = change["TableName"]
@@ -272,7 +272,7 @@ class _Write:
 
 
 def _projected(index: SecondaryIndex, item: Item) -> tuple[str, int]:
-    """What of an item an index holds, as text to compare, and its size."""
+    """Return the attributes of an item that the index contains, as text to compare, and their size in bytes."""
     kind = index.projection.get("ProjectionType", "ALL")
     names = {*index.table_key_attrs, *index.schema_key_attrs, *index.projection.get("NonKeyAttributes", [])}
     attributes = {name: value for name, value in item.attrs.items() if kind == "ALL" or name in names}
@@ -293,4 +293,4 @@ def _find(table: Table, key: dict[str, Any]) -> Item | None:
 def _encode_bytes(value: Any) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    raise TypeError(f"{type(value).__name__} in a DynamoDB answer")
+    raise TypeError(f"{type(value).__name__} in a DynamoDB response")

@@ -1,6 +1,6 @@
-"""Moto's Step Functions: state machines executed against the local stack's own server, each as its role.
+"""Changes moto's Step Functions: each state machine calls the local stack's own server as its own role.
 
-Touches moto's internals; `tests/contract/test_moto.py` covers each touch. Moto is pinned exactly.
+It relies on moto's internals: `tests/contract/test_moto.py` tests each place, and moto is pinned exactly.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from moto.core.config import default_user_config
 from local.aws.credentials import DUMMY_CREDENTIALS
 from local.aws.http_server import Environ
 
-_FOREVER = 86_400  # seconds; a state's own TimeoutSeconds ends a wait, not the HTTP client
+_NO_LIMIT = 86_400  # seconds; a state's own TimeoutSeconds ends a wait, not the HTTP client
 
 
 def install(port: int) -> None:
-    """Make moto execute state machines against the server on `port`; idempotent."""
+    """Make moto execute state machines against the server on `port`. Calling it again has no effect."""
     os.environ["MOTO_PORT"] = str(port)
     default_user_config["stepfunctions"]["execute_state_machine"] = True
     _client.cache_clear()
-    install_in_state_language()
+    install_parser_cache()
 
 
 @functools.lru_cache(maxsize=32)
@@ -42,8 +42,8 @@ def _client(region: str, service: str, role: str) -> Any:
         config=Config(
             parameter_validation=False,
             retries={"total_max_attempts": 1},
-            connect_timeout=_FOREVER,
-            read_timeout=_FOREVER,
+            connect_timeout=_NO_LIMIT,
+            read_timeout=_NO_LIMIT,
             max_pool_connections=256,
         ),
     )
@@ -52,14 +52,17 @@ def _client(region: str, service: str, role: str) -> Any:
 
 
 def _shared_client_for(region: str, service: str, state_credentials: Any) -> Any:
-    """Moto makes a boto3 client for every task it runs (10 ms); one for each state machine's role will do."""
+    """Return one client for each state machine's role: moto would create one for every task, in 10 ms."""
     return _client(region, service, state_credentials.role_arn.rpartition("/")[2])
 
 
-def install_in_state_language() -> None:
-    """Moto parses a definition again for every execution (0.1 s); the tree is the same, the program is made anew."""
-    # Importing the interpreter imports AWS Batch for one enumeration, which imports EC2 and its catalogue of instance
-    # types: 1.5 s for nothing. A stand-in serves until the import is done.
+def install_parser_cache() -> None:
+    """Parse each definition once: moto parses it for every execution, in 0.1 s.
+
+    The parse tree is reused; the program, which holds state, is built from it for each execution.
+    """
+    # The interpreter imports AWS Batch for one enumeration, and Batch imports EC2 with its catalogue of instance types,
+    # which takes 1.5 s. A stand-in replaces Batch until the import is done.
     stand_ins = {name: types.ModuleType(name) for name in ("moto.batch", "moto.batch.utils") if name not in sys.modules}
     for stand_in in stand_ins.values():
         vars(stand_in)["JobStatus"] = enum.Enum("JobStatus", ["SUCCEEDED", "FAILED"])
@@ -71,7 +74,7 @@ def install_in_state_language() -> None:
     for name in stand_ins:
         del sys.modules[name]
     vars(lambda_eval_utils)["boto_client_for"] = _shared_client_for
-    _hand_on_traces(lambda_eval_utils)
+    _forward_traces(lambda_eval_utils)
     if hasattr(AmazonStateLanguageParser.parse, "cached"):
         return  # done before
     original = AmazonStateLanguageParser.parse
@@ -90,11 +93,11 @@ def install_in_state_language() -> None:
 
 _invoking = threading.local()
 _traces: dict[str, str] = {}
-"""Execution → the trace header it was started with."""
+"""Execution → the trace header of the request that started it."""
 
 
-def note_trace(environ: Environ) -> None:
-    """From the request's header or body, of which the first counts; a name is used once, its first start is the one."""
+def record_trace(environ: Environ) -> None:
+    """Record the trace of a StartExecution, from its header or else its body. A repeated start does not change it."""
     request = environ["wsgi.input"]
     body = json.loads(request.read())
     request.seek(0)
@@ -104,10 +107,10 @@ def note_trace(environ: Environ) -> None:
         _traces.setdefault(f"{arn}:{body['name']}", trace)
 
 
-def _hand_on_traces(lambda_eval_utils: types.ModuleType) -> None:
-    """Step Functions calls Lambda in the trace that the execution was started in; moto forgets it on the way."""
+def _forward_traces(lambda_eval_utils: types.ModuleType) -> None:
+    """Let an execution call Lambda in the trace that started it, as Step Functions does; moto loses the trace."""
     original = vars(lambda_eval_utils)["execute_lambda_function_integration"]
-    if hasattr(original, "hands_on_traces"):
+    if hasattr(original, "forwards_traces"):
         return  # done before
 
     def execute(env: Any, *args: Any, **kwargs: Any) -> None:
@@ -115,7 +118,7 @@ def _hand_on_traces(lambda_eval_utils: types.ModuleType) -> None:
         _invoking.trace = _traces.get(arn)
         original(env, *args, **kwargs)
 
-    vars(execute)["hands_on_traces"] = True
+    vars(execute)["forwards_traces"] = True
     vars(lambda_eval_utils)["execute_lambda_function_integration"] = execute
 
 

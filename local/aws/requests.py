@@ -1,4 +1,4 @@
-"""Who makes a request to AWS, and which actions on which resources it asks for."""
+"""Reads from a request to AWS the role that signed it, and the actions and resources that it needs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _NAMES = ("stateMachineArn", "executionArn", "SecretId")
 
 
 def role_of_signer(environ: Environ) -> str:
-    """The access key that the request is signed with, which here is the name of the role; empty without one."""
+    """Return the access key of the signature, which is the name of the role here; empty without a signature."""
     signature: str = environ.get("HTTP_AUTHORIZATION", "")
     return signature.partition("Credential=")[2].partition("/")[0]
 
 
 def accesses_of(environ: Environ) -> list[Access]:
-    """What the request has to be allowed; its body is left unread."""
+    """Return the accesses that must be allowed. The body can be read again afterwards."""
     target: str = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         prefix, _, operation = target.partition(".")
@@ -42,7 +42,7 @@ def accesses_of(environ: Environ) -> list[Access]:
 
 def _of_dynamodb(operation: str, request: dict[str, Any]) -> list[Access]:
     if operation in {"TransactWriteItems", "TransactGetItems"}:
-        # There is no action for transactions: what is done in one has to be allowed.
+        # There is no action for a transaction: each of its parts must be allowed.
         parts = [part for item in request["TransactItems"] for part in item.items()]
         return [Access(f"dynamodb:{_part(kind)}", _table(part["TableName"])) for kind, part in parts]
     action = f"dynamodb:{operation}"

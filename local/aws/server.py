@@ -1,6 +1,6 @@
-"""The local stack's AWS: moto's server, with each function and state machine held to its policies.
+"""The local stack's AWS: moto's server, which enforces the policies of each function and state machine.
 
-Invocations of Lambda go on to the function host, DynamoDB is called straight or is another server.
+Lambda invocations are forwarded to the function host. DynamoDB is called directly, or forwarded to another server.
 """
 
 from __future__ import annotations
@@ -37,10 +37,7 @@ _START_EXECUTION = "AWSStepFunctions.StartExecution"
 
 
 class Aws:
-    """The WSGI application: Lambda by the function host, DynamoDB called straight or on another server.
-
-    All else is moto's.
-    """
+    """The WSGI application: the function host runs Lambda, this class calls DynamoDB, and moto does everything else."""
 
     def __init__(
         self,
@@ -67,42 +64,42 @@ class Aws:
         if target.startswith(_DYNAMODB_TARGET):
             operation = target.removeprefix(_DYNAMODB_TARGET)
             began = time.monotonic()
-            answer = self._dynamodb(environ, start_response, operation)
+            response = self._dynamodb(environ, start_response, operation)
             if self._published_latency:
                 time.sleep(max(0.0, began + dynamodb_latency.draw(operation) - time.monotonic()))
-            return answer
+            return response
         if path.startswith(_INVOCATIONS) and path.endswith("/invocations"):
             return self._invoke(environ, start_response)
         if path.startswith("/_millrace/"):
-            return self._own(environ, start_response)
+            return self._millrace(environ, start_response)
         if target == _START_EXECUTION:
-            moto_stepfunctions.note_trace(environ)
+            moto_stepfunctions.record_trace(environ)
         return list(self._moto(environ, start_response))
 
     def _dynamodb(self, environ: Environ, start_response: StartResponse, operation: str) -> Iterable[bytes]:
         payload = environ["wsgi.input"].read()
         headers = {"x-amz-target": environ["HTTP_X_AMZ_TARGET"], "Content-Type": environ.get("CONTENT_TYPE", "")}
         if isinstance(self.dynamodb, UpstreamDynamoDb):
-            # Another key would be another database there.
+            # DynamoDB Local keeps a separate database for each access key.
             signed_by_us = environ.get("HTTP_AUTHORIZATION", "").replace(
                 f"Credential={role_of_signer(environ)}/", f"Credential={DUMMY_CREDENTIALS['aws_access_key_id']}/"
             )
             headers |= {"Authorization": signed_by_us}
-        # Binary values go moto's way, whose parser turns base64 into bytes.
-        elif operation not in moto_dynamodb.CALLED_STRAIGHT or b'"B"' in payload or b'"BS"' in payload:
+        # For binary values use moto's own parser, which turns base64 into bytes.
+        elif operation not in moto_dynamodb.CALLED_DIRECTLY or b'"B"' in payload or b'"BS"' in payload:
             environ["wsgi.input"].seek(0)
             with self.dynamodb.lock:
                 return list(self._moto(environ, start_response))
-        status, answer = self.dynamodb.call(operation, payload, headers)
+        status, body = self.dynamodb.call(operation, payload, headers)
         start_response(
             status_line(status),
             [
                 ("Content-Type", "application/x-amz-json-1.0"),
                 ("x-amzn-RequestId", uuid.uuid4().hex),
-                ("x-amz-crc32", str(zlib.crc32(answer))),
+                ("x-amz-crc32", str(zlib.crc32(body))),
             ],
         )
-        return [answer]
+        return [body]
 
     def _invoke(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         headers = {
@@ -113,37 +110,39 @@ class Aws:
         try:
             if self._functions is None:
                 raise ConnectionRefusedError("no function host was given")
-            status, answered, body = self._functions.post(environ["RAW_URI"], environ["wsgi.input"].read(), headers)
+            status, response_headers, body = self._functions.post(
+                environ["RAW_URI"], environ["wsgi.input"].read(), headers
+            )
         except (OSError, http.client.HTTPException) as error:
             status = 500
-            # Moto's Step Functions quotes the request's id, as AWS's does, and breaks without one.
-            answered = [("x-amzn-ErrorType", "ServiceException"), ("x-amzn-RequestId", str(uuid.uuid4()))]
-            body = json.dumps({"Type": "Service", "Message": f"the function host did not answer: {error}"}).encode()
-        start_response(status_line(status), answered)
+            # Moto's Step Functions quotes the request's id, as AWS does, and fails without one.
+            response_headers = [("x-amzn-ErrorType", "ServiceException"), ("x-amzn-RequestId", str(uuid.uuid4()))]
+            body = json.dumps({"Type": "Service", "Message": f"the function host did not respond: {error}"}).encode()
+        start_response(status_line(status), response_headers)
         return [body]
 
-    def _own(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _millrace(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"].removeprefix("/_millrace/")
-        answer: Any
+        body: Any
         if path == "healthz":
-            status, answer = 200, {"status": "ok"}
+            status, body = 200, {"status": "ok"}
         elif path == "capacity":
             partition = parse_qs(environ["QUERY_STRING"]).get("partition")
             with self.dynamodb.lock:
                 meter = self.dynamodb.meter
-                status, answer = 200, (meter.of(partition[0]) if partition else meter.total()).as_json()
+                status, body = 200, (meter.of(partition[0]) if partition else meter.total()).as_json()
         elif path == "capacity/tables":
             with self.dynamodb.lock:
-                status, answer = 200, self.dynamodb.meter.tables_as_json()
+                status, body = 200, self.dynamodb.meter.tables_as_json()
         elif path == "accesses":
-            status, answer = 200, self._access.as_json()
+            status, body = 200, self._access.as_json()
         elif path == "faults" and environ["REQUEST_METHOD"] == "POST":
             self.dynamodb.faults.add(json.loads(environ["wsgi.input"].read()))
-            status, answer = 204, None
+            status, body = 204, None
         else:
-            status, answer = 404, {"message": "no such page"}
+            status, body = 404, {"message": "there is no such path"}
         start_response(status_line(status), [("Content-Type", "application/json")])
-        return [b"" if answer is None else json.dumps(answer).encode()]
+        return [b"" if body is None else json.dumps(body).encode()]
 
 
 def _access_denied(environ: Environ, start_response: StartResponse, role: str, refused: Access) -> Iterable[bytes]:
@@ -166,15 +165,15 @@ def _access_denied(environ: Environ, start_response: StartResponse, role: str, r
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m local.aws.server --port N | --fd N`, with any of the options below. The socket of `--fd` listens."""
+    """`python -m local.aws.server --port N | --fd N`; `--fd` is the descriptor of a listening socket."""
     parser = argparse.ArgumentParser(prog="python -m local.aws.server", description=__doc__)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--port", type=int)
     where.add_argument("--fd", type=int)
-    parser.add_argument("--function-host", help="where invocations are passed on to, http://host:port")
-    parser.add_argument("--dynamodb", help="where DynamoDB is, if not here: http://host:port")
-    parser.add_argument("--published-latency", action="store_true", help="DynamoDB answers no sooner than on AWS")
-    parser.add_argument("--template", type=Path, help="whose roles may do what their policies allow, and no more")
+    parser.add_argument("--function-host", help="URL of the function host, to which invocations are forwarded")
+    parser.add_argument("--dynamodb", help="URL of a DynamoDB to use instead of moto's")
+    parser.add_argument("--published-latency", action="store_true", help="make DynamoDB respond no sooner than on AWS")
+    parser.add_argument("--template", type=Path, help="enforce the policies of the roles in this template")
     options = parser.parse_args(arguments)
     access = None if options.template is None else AccessControl.of(Template(options.template))
     if options.fd is None:

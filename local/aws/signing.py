@@ -1,4 +1,4 @@
-"""Signs in the name of the function that is running, where functions share a process and so its environment."""
+"""Signs each request with the role of the function that makes it, where functions share one process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROLE: ContextVar[str | None] = ContextVar("role", default=None)
 
 @contextmanager
 def signing_as(role: str) -> Iterator[None]:
-    """Whatever boto3 sends from here, and from the threads and tasks that come of it, is signed by the role."""
+    """Sign with this role all that boto3 sends inside the block, and in threads and tasks that copy its context."""
     token = _ROLE.set(role)
     try:
         yield
@@ -22,7 +22,7 @@ def signing_as(role: str) -> Iterator[None]:
 
 
 def install() -> None:
-    """Make boto3 heed `signing_as`; once per process. Clients are shared, but ask for the key at each request."""
+    """Make boto3 follow `signing_as`. Call it once: clients are shared, but they read the key for each request."""
     frozen_of = Credentials.get_frozen_credentials
 
     def of_the_role(self: Credentials) -> ReadOnlyCredentials:

@@ -1,4 +1,4 @@
-"""X-Ray for the local stack: the daemon that spans are sent to, and the segments that AWS's own services record."""
+"""X-Ray for the local stack: the daemon that receives spans, and the segments that AWS's own services record."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEPT = 50_000
 
 
 class XRayDaemon:
-    """Listens for segment documents on a free loopback port and keeps the latest."""
+    """Receives segment documents on a free loopback port and keeps the latest."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -33,20 +33,20 @@ class XRayDaemon:
         self._thread.start()
 
     def close(self) -> None:
-        # An empty datagram wakes the thread, which closing the socket would not.
+        # An empty datagram wakes the thread; closing the socket would not.
         self._socket.sendto(b"", self._socket.getsockname())
         self._thread.join()
         self._socket.close()
 
     def trace(self, trace_id: str) -> list[dict[str, Any]]:
-        """The trace's segments and subsegments so far, in the order in which they began."""
+        """Return the trace's segments and subsegments so far, in the order of their start."""
         wanted = trace_id.encode()
         documents = [json.loads(each) for each in tuple(self._received) if wanted in each]
         found = (each for each in documents if each["trace_id"] == trace_id)
         return sorted(found, key=lambda each: float(each["start_time"]))
 
     def text(self) -> str:
-        """Everything received, as it came."""
+        """Return all received documents, one in each line."""
         return b"\n".join(tuple(self._received)).decode()
 
     def _listen(self) -> None:
@@ -58,7 +58,7 @@ class XRayDaemon:
 
 @dataclass(slots=True)
 class ServiceSegment:
-    """What a service records of its own part."""
+    """The part of a trace that one service records."""
 
     span: Span
     fault: bool = False
@@ -70,14 +70,14 @@ class ServiceSegment:
 
 @contextlib.contextmanager
 def service_segment(name: str, origin: str, received: str | None) -> Iterator[ServiceSegment]:
-    """The segment of a service around the block, which takes its place in a trace from the header it was called with.
+    """Record the block as a segment of a service, in the trace and under the parent that the received header names.
 
-    Everything is sampled here, unless the header says that it is not to be.
+    Every trace is sampled here, unless the header says `Sampled=0`.
     """
     before = TraceHeader.parse(received) or TraceHeader.new()
     sampled = "Sampled=0" not in (received or "")
-    place = TraceHeader(before.trace_id, before.parent_id, sampled)
-    segment = ServiceSegment(tracing.start_span(name, at=place, origin=origin))
+    at = TraceHeader(before.trace_id, before.parent_id, sampled)
+    segment = ServiceSegment(tracing.start_span(name, at=at, origin=origin))
     try:
         yield segment
     finally:
@@ -87,7 +87,7 @@ def service_segment(name: str, origin: str, received: str | None) -> Iterator[Se
 
 
 class TracedFunction:
-    """The streaming function as Lambda runs it: every request has a trace, and a segment in it."""
+    """Gives each request to the streaming function a trace and a segment, as Lambda does."""
 
     def __init__(self, app: ASGIApp, name: str) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What the demo writes: a live view on a terminal, plain lines of text anywhere else."""
+"""Writes what the demo shows: a live view on a terminal, plain lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -29,33 +29,34 @@ _HANG: Final = 6
 _FRAMES_PER_SECOND: Final = 15
 
 Paragraph = tuple[str, Text]
-"""A short label, empty for a heading, and what stands beside it."""
+"""A short label, empty for a heading, and the text beside it."""
 
 Preview = Callable[[str], list[Paragraph]]
 
 
 def printable(text: str) -> str:
-    """Without anything that would steer a terminal: a model's text is nobody's command."""
+    """Replace control characters by blanks, because a model's text must not control the terminal."""
     return "".join(each if each.isprintable() or each == "\n" else " " for each in text)
 
 
 def terminal_console() -> Console:
-    """Colours and cursor movement for a terminal that can do both; otherwise not one control character."""
+    """Return a console with colours and cursor movement if the terminal has both, else without control characters."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # an ASCII terminal must not end the demo
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # else an ASCII terminal raises
     capable = sys.stdout.isatty() and not Console().is_dumb_terminal
-    # Given either way: FORCE_COLOR and the like would make rich take a pipe for a terminal.
+    # Always set, because variables such as FORCE_COLOR would make rich treat a pipe as a terminal.
     console = Console(force_terminal=capable, highlight=False, color_system="auto" if capable else None)
     console.width = min(console.width, _WIDEST)
     return console
 
 
 def screen_for(console: Console, preview: Preview) -> Screen:
+    """Return the screen for the kind of the console."""
     return (LiveScreen if console.is_terminal else PlainScreen)(console, preview)
 
 
 class Screen(ABC):
-    """Shows one job. Times are counted from `start_clock`; until then lines carry a label in place of a time."""
+    """Shows one job. Times count from `start_clock`; before it, lines have a label instead of a time."""
 
     def __init__(self, console: Console, preview: Preview) -> None:
         self.console = console
@@ -67,15 +68,15 @@ class Screen(ABC):
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the clock was started."""
+        """Seconds since `start_clock`; 0 before it."""
         return 0 if self._began is None else time.monotonic() - self._began
 
     def label(self, name: str, value: str) -> None:
-        """A fact: `name` in its column, `value` beside it."""
+        """Print a fact: `name` in its column, `value` beside it."""
         self._print([(_LABEL, Text(name, MUTED))], Text(printable(value)))
 
     def event(self, kind: str, text: str | Text, style: str = "") -> None:
-        """Something that happened, with the time at which it did."""
+        """Print an event with its time."""
         precision = 2 if self.elapsed < 100 else 1
         clock = Text(f"{self.elapsed:5.{precision}f} s", MUTED)
         whole = Text(printable(text)) if isinstance(text, str) else text
@@ -87,14 +88,14 @@ class Screen(ABC):
             self._print([(16, Text(name, MUTED))], Text(value))
 
     def failure(self, title: str, message: str, advice: str) -> None:
-        """In red, with what the reader can do about it."""
+        """Print a failure in red, with what the reader can do."""
         self.console.print()
         self.console.print(Text(printable(title), style=f"bold {BAD}"))
         self._print([], Text(printable(message), style=BAD))
         self._print([(4, Text("try", "bold"))], Text(printable(advice)))
 
     def _print(self, columns: list[tuple[int, Text]], value: Text) -> None:
-        """Columns of fixed width, and beside them `value` in as many lines as it takes; no blanks at a line's end."""
+        """Print columns of fixed width and `value` beside them, wrapped, without blanks at the end of a line."""
         first = Text()
         for width, cell in columns:
             first.append(cell).append(" " * (width + 2 - len(cell)))
@@ -108,7 +109,7 @@ class Screen(ABC):
         return lines
 
     def _prose(self, text: str, width: int) -> list[Text]:
-        """The preview of `text` in lines: labels on the left, what they label beside them."""
+        """Return the preview of `text` in lines, with labels on the left."""
         prose: list[Text] = []
         for label, body in self._preview(text):
             indent = _HANG if label else 0
@@ -118,27 +119,27 @@ class Screen(ABC):
 
     @abstractmethod
     def waiting(self, what: str) -> AbstractContextManager[object]:
-        """While something takes its time before there is anything to show."""
+        """Show what the demo waits for, until the end of the block."""
 
     @abstractmethod
     def stage(self, name: str, index: int, of: int) -> None:
-        """A stage begins."""
+        """Show the start of a stage."""
 
     @abstractmethod
     def text(self, whole: str, progress: float) -> None:
-        """The text and the progress (0–100) as they now stand."""
+        """Show the complete text so far and the progress (0–100)."""
 
     @abstractmethod
     def restart(self, whole: str, progress: float) -> None:
-        """The text shown so far is void; `whole` stands in its place."""
+        """Replace the text that was shown so far by `whole`."""
 
     @abstractmethod
     def settle(self) -> None:
-        """Nothing more will come: what was shown while waiting may go. Safe to call twice."""
+        """End the live view. Calling it again has no effect."""
 
 
 class PlainScreen(Screen):
-    """Lines that stay, each written once: a line of the text when the next one has begun."""
+    """Writes each line once: a line of the text as soon as the next line begins."""
 
     def __init__(self, console: Console, preview: Preview) -> None:
         super().__init__(console, preview)
@@ -176,7 +177,7 @@ class PlainScreen(Screen):
 
 
 class LiveScreen(Screen):
-    """Events scroll by above; below them the text grows in a pane of fixed height over a progress bar."""
+    """Scrolls the events, and below them shows the end of the text in a pane, with a progress bar."""
 
     def __init__(self, console: Console, preview: Preview) -> None:
         super().__init__(console, preview)
@@ -236,5 +237,5 @@ def _spaced(name: str) -> str:
 
 
 def numbered(count: float, noun: str) -> str:
-    """`1 state`, `2 states`, `2.5 units`."""
+    """Return a number with its noun, as in `1 state`, `2 states`, `2.5 units`."""
     return f"{count:.12g} {noun}{'' if count == 1 else 's'}"

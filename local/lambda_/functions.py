@@ -1,4 +1,4 @@
-"""The function host: runs the template's functions as Lambda would and answers invocations in Lambda's words."""
+"""The function host: runs the template's functions, and returns results and errors in the form of Lambda."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONCURRENT_EXECUTIONS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Lambda's answer to one invocation; `function_error` is the header that marks an error of the function's own."""
+    """Lambda's response to one invocation; `function_error` is the header that marks an error of the function."""
 
     status: int
     payload: bytes
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def failed(request_id: str, error_type: str, message: str, stack: Iterable[str] | None = None) -> Outcome:
-    """An error of the function: 200 with the error as payload."""
+    """Return an error of the function: status 200 with the error as payload."""
     error: dict[str, Any] = {"errorType": error_type, "errorMessage": message}
     if stack is not None:
         error |= {"requestId": request_id, "stackTrace": list(stack)}
@@ -59,14 +59,14 @@ def failed(request_id: str, error_type: str, message: str, stack: Iterable[str] 
 
 
 def refused(status: int, error_type: str, message: str, *, kind: str = "User", reason: str | None = None) -> Outcome:
-    """An error of the service: the function did not run."""
+    """Return an error of Lambda itself: the function did not run."""
     body = {"Type": kind, "Message": message, **({} if reason is None else {"Reason": reason})}
     return Outcome(status, json.dumps(body).encode(), str(uuid.uuid4()), error_type=error_type)
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One event on its way to a function."""
+    """One event for one function."""
 
     function: Function
     payload: bytes
@@ -75,7 +75,7 @@ class Invocation:
 
 
 class FunctionHost(ABC):
-    """Finds functions by name and bounds their concurrency; how they run is for subclasses to say."""
+    """Finds functions by name and limits their concurrency. A subclass runs them."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._functions = {function.name: function for function in deployment.template.functions}
@@ -83,9 +83,9 @@ class FunctionHost(ABC):
         self._running: dict[str, int] = {}
 
     def invoke(self, name: str, payload: bytes, *, trace_id: str | None = None) -> Outcome:
-        """Run the function to its end; `name` is a name, an ARN or a part of one, with or without a qualifier."""
+        """Run the function to its end. `name` is a name or an ARN, complete or partial, with or without a qualifier."""
         function = self._functions.get(_bare_name(name))
-        if function is None or function.handler.endswith(".sh"):  # those are not run by awslambdaric but by an adapter
+        if function is None or function.handler.endswith(".sh"):  # AWS's Lambda Web Adapter runs these
             return refused(404, "ResourceNotFoundException", f"Function not found: {name}")
         if len(payload) > LARGEST_PAYLOAD:
             message = (
@@ -121,37 +121,40 @@ class FunctionHost(ABC):
 
     @abstractmethod
     def processes(self) -> dict[str, list[int]]:
-        """Folder of each function → ids of the processes it runs in."""
+        """Return the ids of the processes of each function, by the function's folder."""
 
     def invocations(self, containing: str) -> list[dict[str, Any]]:  # noqa: ARG002 - ProcessHost uses it
-        """The latest invocations, oldest first, whose payload contains this text; none where nobody keeps them."""
+        """Return the latest invocations whose payload contains this text, oldest first; this host records none."""
         return []
 
     def abandon(self, request_id: str) -> bool:  # noqa: ARG002 - as above
-        """Let the invocation's caller lose it while it runs on; whether it was running where that can be done."""
+        """Return a fault of Lambda to the caller while the invocation continues; False if this is not possible."""
         return False
 
     @abstractmethod
     def close(self) -> None:
-        """End what was started."""
+        """Stop all processes that were started."""
 
     @abstractmethod
     def _run(self, invocation: Invocation) -> Outcome: ...
 
 
 def _bare_name(name: str) -> str:
-    """`arn:aws:lambda:…:function:NAME:live`, `123456789012:function:NAME`, `NAME:live` and `NAME` are all NAME."""
+    """Return NAME for `arn:aws:lambda:…:function:NAME:live`, `123456789012:function:NAME`, `NAME:live` and `NAME`."""
     return unquote(name).rpartition("function:")[2].partition(":")[0]
 
 
 def new_trace_id() -> str:
-    """https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids"""
+    """Return the header value of a new trace.
+
+    https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids
+    """
     return f"Root={tracing.TraceHeader.new().trace_id}"
 
 
 @dataclass(slots=True)
 class Context:
-    """What awslambdaric's LambdaContext says, for a handler that shares its process with others."""
+    """The values of awslambdaric's LambdaContext, for a handler that shares its process with others."""
 
     aws_request_id: str
     function_name: str
@@ -170,9 +173,9 @@ class Context:
 
 
 class ThreadHost(FunctionHost):
-    """Every function in this process, each invocation on the caller's thread: fast, warm, easy to debug.
+    """Runs every function in this process, each invocation on the caller's thread: fast, warm, easy to debug.
 
-    What it cannot do is kill: a function's Timeout shows in its context but is not enforced. `ProcessHost` does both.
+    It cannot kill a function: the Timeout is in the context but is not enforced. `ProcessHost` enforces it.
     """
 
     def __init__(self, deployment: Deployment) -> None:
@@ -181,13 +184,13 @@ class ThreadHost(FunctionHost):
         os.environ.update(_union_of_environments(deployment, self._functions.values()))
 
     def warm(self) -> None:
-        """Import every handler, in the template's order, and what they import later."""
+        """Import every handler in the template's order, and the modules that handlers import later."""
         lazy_imports.import_all()
         for function in self._functions.values():
             if not function.handler.endswith(".sh"):
                 try:
                     self._handler(function)
-                except Exception:  # noqa: BLE001 - told again, and to the caller, when it is invoked
+                except Exception:  # noqa: BLE001 - an invocation returns it to the caller
                     traceback.print_exc()
 
     def processes(self) -> dict[str, list[int]]:
@@ -206,7 +209,7 @@ class ThreadHost(FunctionHost):
         function, request_id = invocation.function, invocation.request_id
         try:
             handler = self._handler(function)
-        except Exception as error:  # noqa: BLE001 - whatever an import raises is the function's failure
+        except Exception as error:  # noqa: BLE001 - any exception of an import is a failure of the function
             traceback.print_exc()
             message = f"Unable to import module '{function.handler.rpartition('.')[0]}': {error}"
             return failed(request_id, "Runtime.ImportModuleError", message, [])
@@ -222,7 +225,7 @@ class ThreadHost(FunctionHost):
         try:
             with signing_as(role_of(function.logical_id)):
                 result = handler(json.loads(invocation.payload), context)
-        except Exception as error:  # noqa: BLE001 - that is what Lambda does with a handler's exceptions
+        except Exception as error:  # noqa: BLE001 - as Lambda does
             stack = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
             print(f"[ERROR] {type(error).__name__}: {error}\n{''.join(stack)}", file=sys.stderr, flush=True)
             return failed(request_id, type(error).__name__, str(error), stack)
@@ -235,12 +238,12 @@ class ThreadHost(FunctionHost):
 
 
 def _union_of_environments(deployment: Deployment, functions: Iterable[Function]) -> dict[str, str]:
-    """All functions' variables in one; two that disagree about a value cannot share a process."""
+    """Merge the variables of all functions. Raises ValueError if two functions have different values for one."""
     union: dict[str, str] = {}
     owner: dict[str, str] = {}
     for function in functions:
         for name, value in deployment.variables(function).items():
             if union.setdefault(name, value) != value:
-                raise ValueError(f"{owner[name]} and {function.logical_id} give {name} different values")
+                raise ValueError(f"{owner[name]} and {function.logical_id} set {name} to different values")
             owner.setdefault(name, function.logical_id)
     return union

@@ -1,7 +1,7 @@
-"""Imports, before anything is served, what the product imports when it first needs it.
+"""Imports before the first request all modules that the product imports on first use.
 
-On Lambda a process has one request at a time. Here it has many, and of two threads that import modules which import
-each other, Python gives one a module that is only half there. Our own modules do not import each other in a circle.
+On Lambda a process serves one request at a time. Here several threads may import modules that import each other, and
+then Python gives one thread a module that is only partly initialised. The product's own modules have no import circle.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BY_THE_PRODUCT: Final = (
     "mangum",
     "openai",
 )
-"""What functions of shared/ import."""
+"""The modules that functions of shared/ import on first use."""
 
 BY_ITS_LIBRARIES: Final = (
     "anyio._backends._asyncio",
@@ -28,9 +28,10 @@ BY_ITS_LIBRARIES: Final = (
     "openai.resources.chat.chat",
     "openai.resources.responses.responses",
 )
-"""What those put off themselves, and modules of shared/ that are imported late: to the first loop, client or call."""
+"""The modules that these libraries import on first use: of an event loop, a client or a call."""
 
 
 def import_all() -> None:
+    """Import all of them."""
     for name in (*BY_THE_PRODUCT, *BY_ITS_LIBRARIES):
         importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""Runs every function in processes of its own under the real awslambdaric, which this file serves Lambda's Runtime API.
+"""Runs every function in its own processes under the real awslambdaric, and serves it Lambda's Runtime API.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -30,11 +30,11 @@ from local.template.intrinsics import REGION
 from local.template.template import Function
 
 _API = "/2018-06-01/runtime/"
-_REPOSITORY = Path(__file__).resolve().parents[2]  # where `local.child` is
-_LONGEST_INIT = 30.0  # seconds; Lambda allows 10 on hardware of its own
+_REPOSITORY = Path(__file__).resolve().parents[2]  # the folder that has `local.child`
+_LONGEST_INIT = 30.0  # seconds; Lambda allows 10, on its own hardware
 _RECORDS_KEPT = 5000
 
-# What a sandbox gets of our own environment: nothing that would make a function behave otherwise than deployed.
+# The variables that a sandbox inherits. None of them makes a function behave differently than when it is deployed.
 _INHERITED = PROXY_VARIABLES | {
     "AWS_XRAY_DAEMON_ADDRESS",
     "HOME",
@@ -49,7 +49,7 @@ _INHERITED = PROXY_VARIABLES | {
 
 @dataclass(slots=True)
 class Record:
-    """One invocation; `outcome` is None while it runs. An abandoned one's caller has long been answered otherwise."""
+    """One invocation; `outcome` is None while it runs. The caller of an abandoned one received a fault of Lambda."""
 
     invocation: Invocation
     sandbox: Sandbox
@@ -57,7 +57,7 @@ class Record:
     outcome: Outcome | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """`errorType` is None for a success, and for what still runs."""
+        """Return the fields; `errorType` is None for a success, and while the invocation runs."""
         failure = self.outcome is not None and self.outcome.function_error is not None
         return {
             "requestId": self.invocation.request_id,
@@ -71,22 +71,22 @@ class Record:
 
 
 class Sandbox:
-    """One process of one function, and the Runtime API only this process talks to.
+    """One process of one function, with a Runtime API for this process only.
 
-    One invocation at a time. The process asks for it (`next`), works, and answers (`response` or `error`); if it ends
-    instead, or takes longer than the function's Timeout, the answer is what Lambda says then.
+    It runs one invocation at a time. The process requests it (`next`), works, and posts its outcome (`response` or
+    `error`). If the process ends before, or exceeds the function's Timeout, the outcome is Lambda's error for that.
     """
 
     def __init__(self, function: Function, environment: dict[str, str], root: Path, log: Path) -> None:
         self._function = function
         self._inbox: queue.SimpleQueue[tuple[Invocation, float]] = queue.SimpleQueue()
-        # None: the process has ended.
+        # None means that the process has ended.
         self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         self._deadline = 0.0
         self._ready = threading.Event()
         self._init_error: bytes | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=serve, args=(self._listener, self._answer), daemon=True).start()
+        threading.Thread(target=serve, args=(self._listener, self._serve), daemon=True).start()
         host, port = self._listener.getsockname()
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -113,7 +113,7 @@ class Sandbox:
         return self._process.poll() is None
 
     def run(self, invocation: Invocation) -> Outcome:
-        """Hand the event over and wait; afterwards the sandbox may be dead (see `alive`)."""
+        """Pass the event to the process and wait for the outcome. After it the process may have ended (see `alive`)."""
         self._ready.wait(_LONGEST_INIT)
         if self._init_error is not None:
             return Outcome(200, self._init_error, invocation.request_id, function_error="Unhandled")
@@ -122,7 +122,7 @@ class Sandbox:
         return self.wait(invocation)
 
     def wait(self, invocation: Invocation) -> Outcome:
-        """What became of the invocation handed over: to be asked again after it was abandoned."""
+        """Wait for the outcome of the invocation; after it was abandoned, call this again for the real outcome."""
         request_id = invocation.request_id
         while True:
             try:
@@ -135,20 +135,20 @@ class Sandbox:
                 )
             if outcome is None:
                 return failed(request_id, "Runtime.ExitError", f"RequestId: {request_id} Error: {self._how_it_ended()}")
-            # One that was abandoned in the moment it ended has left its abandonment behind.
+            # Skip the fault of an earlier invocation that was abandoned at the moment when it ended.
             if outcome.request_id == request_id:
                 return outcome
 
     def abandon(self, lost: Outcome) -> None:
-        """Let whoever waits for the invocation have this answer in place of its own."""
+        """Return this outcome to the caller that waits for the invocation."""
         self._outcomes.put(lost)
 
     def close(self) -> None:
         """Kill the process and close its Runtime API."""
         self._process.kill()
         self._process.wait()
-        # Closing alone would not wake the thread that waits in accept().
-        with contextlib.suppress(OSError):  # closed before
+        # Closing alone does not wake the thread that waits in accept().
+        with contextlib.suppress(OSError):  # already closed
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
@@ -169,7 +169,7 @@ class Sandbox:
 
     # ---- the Runtime API -----------------------------------------------------------------------------------------
 
-    def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _serve(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         call = environ["PATH_INFO"].removeprefix(_API)
         if call == "invocation/next":
             return self._next(start_response)
@@ -201,7 +201,7 @@ class Sandbox:
 
 
 class ProcessHost(FunctionHost):
-    """A sandbox for every concurrent invocation, kept warm for the next."""
+    """Runs every concurrent invocation in its own sandbox, and keeps the sandbox warm for the next invocation."""
 
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(deployment)
@@ -212,7 +212,7 @@ class ProcessHost(FunctionHost):
         self._closed = False
 
     def warm(self) -> None:
-        """Nothing: as on Lambda, the first invocation of each function is a cold start."""
+        """Do nothing: as on Lambda, the first invocation of each function is a cold start."""
 
     def processes(self) -> dict[str, list[int]]:
         with self._lock:
@@ -235,13 +235,13 @@ class ProcessHost(FunctionHost):
         self._records.append(record)
         outcome = sandbox.run(invocation)
         if outcome.error_type is not None:  # abandoned
-            threading.Thread(target=self._outlive, args=(record,), daemon=True).start()
+            threading.Thread(target=self._await_abandoned, args=(record,), daemon=True).start()
         else:
             record.outcome = outcome
             self._give_back(invocation.function, sandbox)
         return outcome
 
-    def _outlive(self, record: Record) -> None:
+    def _await_abandoned(self, record: Record) -> None:
         record.outcome = record.sandbox.wait(record.invocation)
         self._give_back(record.invocation.function, record.sandbox)
 
@@ -285,7 +285,10 @@ class ProcessHost(FunctionHost):
         sandbox.close()
 
     def _environment(self, function: Function) -> dict[str, str]:
-        """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime"""
+        """Return the environment that Lambda gives the function.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+        """
         inherited = {
             name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith("COVERAGE")
         }

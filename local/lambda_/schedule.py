@@ -1,4 +1,4 @@
-"""Invokes scheduled functions as EventBridge Scheduler does; moto knows schedules, but does not act on them."""
+"""Invokes scheduled functions as EventBridge Scheduler does; moto stores schedules but does not run them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Invoke = Callable[[str, bytes], object]
 
 
 def start(schedules: Iterable[Schedule], invoke: Invoke) -> None:
-    """One daemon thread per schedule; the first invocation comes after the first interval, as on AWS."""
+    """Start one daemon thread for each schedule. The first invocation follows the first interval, as on AWS."""
     for schedule in schedules:
         threading.Thread(target=_keep_invoking, args=(schedule, invoke), name="schedule", daemon=True).start()
 

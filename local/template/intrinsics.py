@@ -1,4 +1,4 @@
-"""Resolves CloudFormation's intrinsic functions to plain values, refusing what it does not know by naming the place."""
+"""Resolves CloudFormation's intrinsic functions to plain values; the error for an unsupported one names its path."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 
 
 class TemplateError(Exception):
-    """The template says something that cannot be resolved locally; the message names the place."""
+    """A part of the template cannot be resolved locally; the message names its path."""
 
 
-# libyaml where it was built in: every process of the stack reads the template, and in Python that takes half a second.
+# Every process of the stack reads the template: in half a second by Python's parser, much faster by libyaml's.
 _SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_SafeLoader):  # type: ignore[misc,valid-type]
-    """YAML with CloudFormation's short tags, read as their long forms."""
+    """Reads YAML with CloudFormation's short tags, and turns them into their long forms."""
 
 
 def _short_tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def _short_tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     elif isinstance(node, yaml.MappingNode):
         value = loader.construct_mapping(node, deep=True)
     else:
-        raise TemplateError(f"!{suffix}: a kind of YAML node nobody expected, {node.start_mark}")
+        raise TemplateError(f"!{suffix}: this kind of YAML node is not supported, {node.start_mark}")
     if suffix == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
     return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
@@ -50,17 +50,17 @@ def parse_yaml(text: str) -> Any:
 
 
 class _NoValue:
-    """What `AWS::NoValue` stands for: the property is as if it had not been written."""
+    """The value of `AWS::NoValue`: a property with this value is left out."""
 
 
 NO_VALUE = _NoValue()
 
 
 class Resolver:
-    """Evaluates intrinsics against parameters, conditions and the names and attributes of resources.
+    """Evaluates intrinsics with parameters, conditions, and the names and attributes of resources.
 
-    `reference(logical_id)` answers `Ref`, `attribute(logical_id, name)` answers `GetAtt`; both raise `KeyError` for
-    what they do not know, which becomes a `TemplateError` naming the place.
+    `reference(logical_id)` returns the value of `Ref`, and `attribute(logical_id, name)` that of `GetAtt`. If one of
+    them raises KeyError, the Resolver raises a TemplateError that names the path.
     """
 
     def __init__(
@@ -98,98 +98,98 @@ class Resolver:
             "Fn::Split": self._split,
             "Fn::FindInMap": self._find_in_map,
             "Fn::Equals": self._equals,
-            "Fn::Not": lambda value, place: not self.resolve(value, place)[0],
-            "Fn::And": lambda value, place: all(self.resolve(value, place)),
-            "Fn::Or": lambda value, place: any(self.resolve(value, place)),
+            "Fn::Not": lambda value, path: not self.resolve(value, path)[0],
+            "Fn::And": lambda value, path: all(self.resolve(value, path)),
+            "Fn::Or": lambda value, path: any(self.resolve(value, path)),
         }
 
-    def resolve(self, value: Any, place: str) -> Any:
-        """`value` with every intrinsic replaced; `place` is its path in the template, for messages."""
+    def resolve(self, value: Any, path: str) -> Any:
+        """Return `value` with every intrinsic replaced; `path` is its path in the template, for messages."""
         if isinstance(value, list):
-            items = [self.resolve(item, f"{place}[{index}]") for index, item in enumerate(value)]
+            items = [self.resolve(item, f"{path}[{index}]") for index, item in enumerate(value)]
             return [item for item in items if item is not NO_VALUE]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
             name, argument = next(iter(value.items()))
             if name in self._functions:
-                return self._functions[name](argument, f"{place}.{name}")
+                return self._functions[name](argument, f"{path}.{name}")
             if str(name).startswith("Fn::"):
-                raise TemplateError(f"{place}: {name} is not known to the local stack")
-        resolved = {key: self.resolve(item, f"{place}.{key}") for key, item in value.items()}
+                raise TemplateError(f"{path}: the local stack does not support {name}")
+        resolved = {key: self.resolve(item, f"{path}.{key}") for key, item in value.items()}
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
 
-    def condition(self, name: str, place: str) -> bool:
-        """Whether the condition called `name` holds."""
+    def condition(self, name: str, path: str) -> bool:
+        """Tell whether the condition is true."""
         if name not in self._conditions:
-            raise TemplateError(f"{place}: there is no condition {name}")
+            raise TemplateError(f"{path}: there is no condition {name}")
         return bool(self.resolve(self._conditions[name], f"Conditions.{name}"))
 
-    def _ref(self, name: str, place: str) -> Any:
+    def _ref(self, name: str, path: str) -> Any:
         if name in self._pseudo:
             return self._pseudo[name]
         if name in self._declared:
-            return self._parameter(name, place)
+            return self._parameter(name, path)
         try:
             return self._reference(name)
         except KeyError as error:
-            raise TemplateError(f"{place}: cannot say what {name} refers to") from error
+            raise TemplateError(f"{path}: the local stack does not know the value of Ref {name}") from error
 
-    def _parameter(self, name: str, place: str) -> str | list[str]:
+    def _parameter(self, name: str, path: str) -> str | list[str]:
         declared = self._declared[name]
         if name not in self._parameters and "Default" not in declared:
-            raise TemplateError(f"{place}: parameter {name} has no default and no value was given")
+            raise TemplateError(f"{path}: parameter {name} has no default and no value was given")
         value = _text(self._parameters.get(name, declared.get("Default")))
         if declared.get("Type") in {"CommaDelimitedList", "List<String>"}:
             return [item.strip() for item in value.split(",")]
         return value
 
-    def _get_att(self, argument: Any, place: str) -> Any:
+    def _get_att(self, argument: Any, path: str) -> Any:
         name, attribute = argument
         try:
             return self._attribute(name, attribute)
         except KeyError as error:
-            raise TemplateError(f"{place}: cannot say what {name}.{attribute} is") from error
+            raise TemplateError(f"{path}: the local stack does not know the value of {name}.{attribute}") from error
 
-    def _sub(self, argument: Any, place: str) -> str:
-        text, own = (argument, {}) if isinstance(argument, str) else (argument[0], self.resolve(argument[1], place))
+    def _sub(self, argument: Any, path: str) -> str:
+        text, own = (argument, {}) if isinstance(argument, str) else (argument[0], self.resolve(argument[1], path))
 
         def replace(match: re.Match[str]) -> str:
             name = match.group(1)
-            if name.startswith("!"):  # ${!Literal} is CloudFormation's way to write ${Literal}
+            if name.startswith("!"):  # CloudFormation's escape: ${!Literal} gives ${Literal}
                 return f"${{{name[1:]}}}"
             if name in own:
                 return str(own[name])
             logical_id, dot, attribute = name.partition(".")
-            return str(self._get_att([logical_id, attribute], place) if dot else self._ref(name, place))
+            return str(self._get_att([logical_id, attribute], path) if dot else self._ref(name, path))
 
         return _PLACEHOLDER.sub(replace, text)
 
-    def _if(self, argument: Any, place: str) -> Any:
+    def _if(self, argument: Any, path: str) -> Any:
         name, yes, no = argument
-        return self.resolve(yes if self.condition(name, place) else no, place)
+        return self.resolve(yes if self.condition(name, path) else no, path)
 
-    def _join(self, argument: Any, place: str) -> str:
+    def _join(self, argument: Any, path: str) -> str:
         separator, items = argument
-        return str(separator).join(str(item) for item in self.resolve(items, place))
+        return str(separator).join(str(item) for item in self.resolve(items, path))
 
-    def _select(self, argument: Any, place: str) -> Any:
-        index, items = self.resolve(argument, place)
+    def _select(self, argument: Any, path: str) -> Any:
+        index, items = self.resolve(argument, path)
         return items[int(index)]
 
-    def _split(self, argument: Any, place: str) -> list[str]:
-        separator, text = self.resolve(argument, place)
+    def _split(self, argument: Any, path: str) -> list[str]:
+        separator, text = self.resolve(argument, path)
         return str(text).split(separator)
 
-    def _find_in_map(self, argument: Any, place: str) -> Any:
-        name, first, second = self.resolve(argument, place)
+    def _find_in_map(self, argument: Any, path: str) -> Any:
+        name, first, second = self.resolve(argument, path)
         try:
             return self._mappings[name][first][second]
         except KeyError as error:
-            raise TemplateError(f"{place}: mapping {name} has no {first}.{second}") from error
+            raise TemplateError(f"{path}: mapping {name} has no {first}.{second}") from error
 
-    def _equals(self, argument: Any, place: str) -> bool:
-        left, right = self.resolve(argument, place)
+    def _equals(self, argument: Any, path: str) -> bool:
+        left, right = self.resolve(argument, path)
         return _text(left) == _text(right)
 
 
@@ -197,18 +197,18 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def substitute(value: Any, substitutions: Mapping[str, str], place: str) -> Any:
-    """`value` with `${Name}` replaced in every string, as a state machine's DefinitionSubstitutions do."""
+def substitute(value: Any, substitutions: Mapping[str, str], path: str) -> Any:
+    """Return `value` with `${Name}` replaced in every string, as a state machine's DefinitionSubstitutions do."""
     if isinstance(value, dict):
-        return {key: substitute(item, substitutions, f"{place}.{key}") for key, item in value.items()}
+        return {key: substitute(item, substitutions, f"{path}.{key}") for key, item in value.items()}
     if isinstance(value, list):
-        return [substitute(item, substitutions, f"{place}[{index}]") for index, item in enumerate(value)]
+        return [substitute(item, substitutions, f"{path}[{index}]") for index, item in enumerate(value)]
     if not isinstance(value, str):
         return value
 
     def replace(match: re.Match[str]) -> str:
         if match.group(1) not in substitutions:
-            raise TemplateError(f"{place}: nothing is supplied for {match.group(0)}")
+            raise TemplateError(f"{path}: DefinitionSubstitutions has no value for {match.group(0)}")
         return str(substitutions[match.group(1)])
 
     return _PLACEHOLDER.sub(replace, value)

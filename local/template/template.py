@@ -1,4 +1,4 @@
-"""Reads `template.yaml`: the only list of functions, routes, tables, secrets, buckets and state machines there is."""
+"""Reads the functions, routes, tables, secrets, buckets and state machines of `template.yaml`."""
 
 from __future__ import annotations
 
@@ -12,21 +12,7 @@ from typing import Any
 
 from local.template.intrinsics import ACCOUNT, REGION, Resolver, TemplateError, parse_yaml, substitute
 
-__all__ = [
-    "ACCOUNT",
-    "REGION",
-    "Authorizer",
-    "Cors",
-    "Function",
-    "Route",
-    "Secret",
-    "StateMachine",
-    "Table",
-    "Template",
-    "TemplateError",
-]
-
-# What an AWS::DynamoDB::Table says and CreateTable takes under the same names.
+# The properties of AWS::DynamoDB::Table that CreateTable accepts under the same names.
 _TABLE_PROPERTIES = (
     "AttributeDefinitions",
     "BillingMode",
@@ -34,7 +20,7 @@ _TABLE_PROPERTIES = (
     "KeySchema",
     "StreamSpecification",
 )
-# The property that names a resource of a kind; without it CloudFormation makes a name up, and so do we.
+# The property that names a resource. Without it CloudFormation generates a name, and so does this module.
 _NAME_PROPERTIES = {
     "AWS::Serverless::Function": "FunctionName",
     "AWS::Serverless::StateMachine": "Name",
@@ -83,7 +69,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A function that is invoked every so many seconds."""
+    """A function that is invoked at a fixed interval in seconds."""
 
     function: Function
     every_seconds: int
@@ -91,7 +77,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One HTTP API event; `function` is a logical id, `authorized`: the JWT authorizer stands before it."""
+    """One HTTP API event; `function` is a logical id, and `authorized` tells whether the JWT authorizer checks it."""
 
     method: str
     path: str
@@ -113,7 +99,7 @@ class Authorizer:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A DynamoDB table: `definition` is what CreateTable takes."""
+    """A DynamoDB table: `definition` has the arguments of CreateTable."""
 
     logical_id: str
     name: str
@@ -123,7 +109,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret; `value` is None when the template has it generated or filled in by hand."""
+    """A secret; `value` is None if AWS generates it, or if an operator enters it."""
 
     logical_id: str
     name: str
@@ -133,7 +119,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class StateMachine:
-    """A state machine with its definition as JSON, substitutions made."""
+    """A state machine, with its definition as JSON after substitutions."""
 
     logical_id: str
     name: str
@@ -142,9 +128,10 @@ class StateMachine:
 
 
 class Template:
-    """A template with its intrinsics resolved against given values, each part when it is asked for.
+    """A template whose intrinsics are resolved with the given values, each part when it is read.
 
-    `attributes` answers `GetAtt` for what only exists when deployed: `{"StreamJobFunctionUrl.FunctionUrl": "http://…"}`.
+    `attributes` has the values of `GetAtt` that exist only after a deployment, such as
+    `{"StreamJobFunctionUrl.FunctionUrl": "http://…"}`.
     """
 
     def __init__(
@@ -160,13 +147,13 @@ class Template:
         self._attributes = dict(attributes or {})
         document = parse_yaml(path.read_text())
         if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
-            raise TemplateError(f"{path}: no Resources in it")
+            raise TemplateError(f"{path}: the template has no Resources")
         self._document: dict[str, Any] = document
         self._globals: dict[str, Any] = document.get("Globals") or {}
         declared = document.get("Parameters") or {}
         for name in parameters or {}:
             if name not in declared:
-                raise TemplateError(f"{path}: there is no parameter {name}")
+                raise TemplateError(f"{path}: the template has no parameter {name}")
         self._resolver = Resolver(
             document,
             stack_name=stack_name,
@@ -177,13 +164,13 @@ class Template:
 
     @staticmethod
     def parameter_defaults(path: Path) -> dict[str, str | None]:
-        """The parameters a template declares, with their defaults; None for one that has to be given."""
+        """Return the declared parameters with their defaults; None for a parameter that is required."""
         declared: dict[str, Any] = parse_yaml(path.read_text()).get("Parameters") or {}
         return {
             name: None if (default := each.get("Default")) is None else str(default) for name, each in declared.items()
         }
 
-    # ---- what stands in it ---------------------------------------------------------------------------------------
+    # ---- its resources -------------------------------------------------------------------------------------------
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:
@@ -191,7 +178,7 @@ class Template:
 
     @property
     def function_urls(self) -> tuple[str, ...]:
-        """The resources SAM makes of FunctionUrlConfig, which `GetAtt` asks for their FunctionUrl."""
+        """Return the names of the resources that SAM creates for FunctionUrlConfig, for use with `GetAtt`."""
         functions = self._of_type("AWS::Serverless::Function")
         return tuple(f"{name}Url" for name in functions if "FunctionUrlConfig" in self._properties(name))
 
@@ -203,10 +190,10 @@ class Template:
             for event_name, event in (self._properties(logical_id).get("Events") or {}).items():
                 if event.get("Type") != "HttpApi":
                     continue
-                place = f"{logical_id}.Events.{event_name}"
-                properties = self._resolver.resolve(event.get("Properties") or {}, place)
+                path = f"{logical_id}.Events.{event_name}"
+                properties = self._resolver.resolve(event.get("Properties") or {}, path)
                 if "Path" not in properties or "Method" not in properties:
-                    raise TemplateError(f"{place}: an HttpApi event needs Path and Method here")
+                    raise TemplateError(f"{path}: an HttpApi event must have Path and Method")
                 authorizer = properties.get("Auth", {}).get("Authorizer", default)
                 routes.append(
                     Route(
@@ -217,18 +204,18 @@ class Template:
 
     @cached_property
     def schedules(self) -> tuple[Schedule, ...]:
-        """What EventBridge Scheduler invokes; rates only."""
+        """Return the functions that EventBridge Scheduler invokes. Only rates are supported."""
         schedules = []
         for logical_id in self._of_type("AWS::Serverless::Function"):
             for event_name, event in (self._properties(logical_id).get("Events") or {}).items():
                 if event.get("Type") not in {"Schedule", "ScheduleV2"}:
                     continue
-                place = f"{logical_id}.Events.{event_name}"
-                properties = self._resolver.resolve(event.get("Properties") or {}, place)
+                path = f"{logical_id}.Events.{event_name}"
+                properties = self._resolver.resolve(event.get("Properties") or {}, path)
                 expression = str(properties.get("ScheduleExpression") or properties.get("Schedule"))
                 rate = _RATE.fullmatch(expression)
                 if rate is None:
-                    raise TemplateError(f"{place}: only rate(N minutes|hours|days) is supported, found {expression}")
+                    raise TemplateError(f"{path}: only rate(N minutes|hours|days) is supported, found {expression}")
                 schedules.append(Schedule(self._function(logical_id), int(rate["count"]) * _SECONDS[rate["unit"]]))
         return tuple(schedules)
 
@@ -238,7 +225,7 @@ class Template:
 
     @cached_property
     def authorizer(self) -> Authorizer | None:
-        """The JWT authorizer; one is as many as the local gateway knows."""
+        """Return the JWT authorizer. Only one is supported."""
         declared = self._http_api.get("Auth", {}).get("Authorizers", {})
         if len(declared) > 1:
             raise TemplateError(f"HttpApi.Auth.Authorizers: one is supported, found {', '.join(declared)}")
@@ -246,7 +233,7 @@ class Template:
             jwt = authorizer.get("JwtConfiguration")
             if jwt is None:
                 raise TemplateError(f"HttpApi.Auth.Authorizers.{name}: only JWT authorizers are supported")
-            # SAM documents lower case and passes either on.
+            # SAM documents names in lower case, and accepts both cases.
             lowered = {key.lower(): value for key, value in jwt.items()}
             audience = lowered["audience"]
             return Authorizer(lowered["issuer"], tuple([audience] if isinstance(audience, str) else audience))
@@ -285,10 +272,10 @@ class Template:
         for logical_id in self._of_type("AWS::Serverless::StateMachine"):
             properties = self._resolved(logical_id, ("DefinitionUri", "DefinitionSubstitutions"))
             if "DefinitionUri" not in properties:
-                raise TemplateError(f"{logical_id}: a state machine without DefinitionUri")
+                raise TemplateError(f"{logical_id}: DefinitionUri is required")
             file = self._path.parent / properties["DefinitionUri"]
             if not file.is_file():
-                raise TemplateError(f"{logical_id}.DefinitionUri: there is no {file}")
+                raise TemplateError(f"{logical_id}.DefinitionUri: the file {file} does not exist")
             definition = substitute(
                 parse_yaml(file.read_text()), properties.get("DefinitionSubstitutions", {}), file.name
             )
@@ -298,18 +285,18 @@ class Template:
         return tuple(machines)
 
     def policies(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """The logical id of each function and state machine, with the statements of its own policies."""
+        """Yield the logical id of each function and state machine, with the statements of its policies."""
         for kind in ("AWS::Serverless::Function", "AWS::Serverless::StateMachine"):
             for logical_id in self._of_type(kind):
-                place = f"{logical_id}.Policies"
+                path = f"{logical_id}.Policies"
                 policies = self._properties(logical_id).get("Policies") or []
                 for policy in policies:
                     if not isinstance(policy, dict) or "Statement" not in policy:
-                        raise TemplateError(f"{place}: {policy!r} is not spelled out")
+                        raise TemplateError(f"{path}: {policy!r} has no Statement; policy templates are not supported")
                 statements = [statement for policy in policies for statement in policy["Statement"]]
-                yield logical_id, self._resolver.resolve(statements, place)
+                yield logical_id, self._resolver.resolve(statements, path)
 
-    # ---- how it is read ------------------------------------------------------------------------------------------
+    # ---- reading -------------------------------------------------------------------------------------------------
 
     def _of_type(self, kind: str) -> Iterator[str]:
         for logical_id, resource in self._document["Resources"].items():
@@ -323,7 +310,7 @@ class Template:
         return self._document["Resources"][logical_id].get("Properties") or {}
 
     def _resolved(self, logical_id: str, names: tuple[str, ...]) -> dict[str, Any]:
-        """Only the properties named: the rest may speak of what does not exist locally (alarms, policies)."""
+        """Resolve only the named properties: others may refer to resources that exist only on AWS, such as alarms."""
         wanted = {name: value for name, value in self._properties(logical_id).items() if name in names}
         resolved: dict[str, Any] = self._resolver.resolve(wanted, logical_id)
         return resolved
@@ -390,13 +377,13 @@ class Template:
             "AWS::Serverless::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
             "AWS::Serverless::StateMachine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}",
             "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}",
-            # Without the random suffix: a partial ARN, which Secrets Manager takes as well.
+            # A partial ARN, without the random suffix; Secrets Manager accepts it too.
             "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}",
             "AWS::S3::Bucket": f"arn:aws:s3:::{name}",
         }[kind]
 
     def _reference(self, logical_id: str) -> str:
-        """What `Ref` gives; KeyError for a kind of resource this file does not know."""
+        """Return the value of `Ref`. Raises KeyError for an unsupported kind of resource."""
         if logical_id in self._attributes:
             return self._attributes[logical_id]
         kind = self._document["Resources"][logical_id]["Type"]
@@ -418,7 +405,7 @@ class Template:
 
 
 def _cors(configuration: Any) -> Cors | None:
-    """CORS as SAM writes it, for an HTTP API or a function URL."""
+    """Read the CORS configuration of an HTTP API or a function URL."""
     if configuration is None or configuration is False:
         return None
     if configuration is True:  # SAM's shorthand

@@ -376,7 +376,7 @@ def test_the_same_name_and_input_start_one_execution(stack: LocalStack) -> None:
 
 
 def test_the_interpreter_is_imported_without_ec2() -> None:
-    moto_stepfunctions.install_in_state_language()
+    moto_stepfunctions.install_parser_cache()
     assert "moto.stepfunctions.parser.asl.parse.asl_parser" in sys.modules
     assert not re.search(r"moto\.(ec2|batch)\b", " ".join(sys.modules))
 

@@ -93,7 +93,7 @@ def test_functions_that_disagree_about_a_variable_cannot_share_a_process(tmp_pat
     one = "{Type: AWS::Serverless::Function, Properties: {CodeUri: a, Handler: a.h, Environment: {Variables: {V: %s}}}}"
     file.write_text(f"Resources: {{A: {one % 1}, B: {one % 2}}}")
     settings = Deployment(str(file), "http://aws", "http://api", str(tmp_path))
-    with pytest.raises(ValueError, match="A and B give V different values"):
+    with pytest.raises(ValueError, match="A and B set V to different values"):
         ThreadHost(settings)
 
 

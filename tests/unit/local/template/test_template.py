@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.template.template import Route, Template, TemplateError
+from local.template.intrinsics import TemplateError
+from local.template.template import Route, Template
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 SMALL = REPOSITORY / "tests/local/stack/template.yaml"
