@@ -1,6 +1,6 @@
-"""Runs a module as a child of the stack: it dies with its parent, also when the parent was killed outright.
+"""Runs a module as a child of the stack, which ends when its parent ends, even if the parent is killed.
 
-The parent holds the other end of our standard input and never writes to it; the end of that stream is the parent's.
+The parent holds the other end of the child's standard input and never writes to it, so the input ends with the parent.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import threading
 RUN_DIRECTORY = "MILLRACE_RUN_DIRECTORY"
 
 
-def _die_with_parent() -> None:
+def _exit_with_parent() -> None:
     while os.read(0, 1):
         pass
     run_directory = os.environ.get(RUN_DIRECTORY)
-    if run_directory is not None:  # whose owner can no longer remove it
+    if run_directory is not None:  # the parent can no longer remove it
         shutil.rmtree(run_directory, ignore_errors=True)
     os._exit(1)
 
 
 def main() -> None:
-    """`python -m local.child MODULE ARGUMENTS…`; on SIGUSR1 every thread's stack goes to the log."""
+    """`python -m local.child MODULE ARGUMENTS…`; SIGUSR1 prints the stack of every thread to the log."""
     faulthandler.register(signal.SIGUSR1)
-    threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
+    threading.Thread(target=_exit_with_parent, name="parent-watch", daemon=True).start()
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 

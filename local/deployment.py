@@ -1,4 +1,4 @@
-"""One run of the stack as its processes see it: the template and the values it is resolved against."""
+"""What the processes of one stack share: the template, and the values that resolve it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.template.template import Function, Template
 
 @dataclass(frozen=True)
 class Deployment:
-    """Written to a file by the parent and read by its children; `environment` overrides function variables."""
+    """The parent writes it to a file, and its children read it. `environment` overrides variables of functions."""
 
     template_file: str
     aws_url: str
@@ -31,21 +31,22 @@ class Deployment:
 
     @property
     def root(self) -> Path:
-        """Where `shared` and `functions` are importable from."""
+        """The folder that contains `shared` and `functions`."""
         return Path(self.template_file).parent
 
     def variables(self, function: Function) -> dict[str, str]:
-        """The function's own environment, with those of its variables overridden that this run overrides."""
+        """Return the function's variables, with the overrides of this stack."""
         return {name: self.environment.get(name, value) for name, value in function.environment.items()}
 
     def refuse_unknown_overrides(self) -> None:
-        """ValueError for an override that no function would see: a misspelt name must not pass in silence."""
+        """Raise ValueError for an override of a variable that no function has, because its name may be misspelt."""
         known = {name for function in self.template.functions for name in function.environment}
         unknown = sorted(set(self.environment) - known)
         if unknown:
-            raise ValueError(f"no function of the template has the variable {', '.join(unknown)}")
+            raise ValueError(f"no function of the template has the variable {', '.join(unknown)}; check the spelling")
 
     def save(self, path: Path) -> None:
+        """Write it to a file, for `load`."""
         path.write_text(json.dumps({item.name: getattr(self, item.name) for item in dataclasses.fields(self)}))
 
     @staticmethod

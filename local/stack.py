@@ -1,4 +1,4 @@
-"""Starts and stops the whole local stack: moto, the function host with the API, the streaming function, the model."""
+"""Starts and stops the local stack: moto, the function host with the API, the streaming function, and the model."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ from local.template.template import Template
 
 ROOT = Path(__file__).resolve().parent.parent
 AUDIENCE = "millrace-local"
-_READY_WITHIN = 120.0  # seconds; a first start compiles everything it imports
+_READY_WITHIN = 120.0  # seconds; the first start compiles all modules that it imports
 _STOPPED_WITHIN = 3.0
 
 
 class StackError(Exception):
-    """The stack could not be started; the message ends with what the process in question had to say."""
+    """The stack did not start; the message ends with the last lines of the process in question."""
 
 
 @dataclass(slots=True)
@@ -62,16 +62,16 @@ class _Child:
 
 
 class LocalStack:
-    """The stack as a context manager; every URL is on a free loopback port and has no trailing slash.
+    """The stack as a context manager. Every URL is on a free loopback port, without a slash at the end.
 
-    `functions`: "threads" runs the handlers in one process, "processes" each in processes of its own as Lambda does.
-    `model_url`: an OpenAI-compatible base URL (ending in /v1); without one the scripted model is started.
-    `model`: the default model there, allowed besides the template's; without one the template's default stays.
-    `environment`: overrides of function variables, e.g. `{"JOB_CREATIONS_PER_MINUTE": "1000"}`.
-    `dynamodb_url`: a DynamoDB to use in place of moto's, with none of this stack's tables in it yet: DynamoDB Local.
-    `published_latency`: DynamoDB answers no sooner than it does on AWS (`local/aws/dynamodb_latency.py`).
-    `log_dir`: where the processes' output goes, one file each; a temporary directory by default.
-    `api_port`, `stream_port`: fixed ports in place of free ones.
+    `functions`: "threads" runs all handlers in one process, "processes" each function in its own, as Lambda does.
+    `model_url`: an OpenAI-compatible base URL, which ends in /v1; without it the stack starts the scripted model.
+    `model`: the default model at `model_url`, allowed in addition to the template's; by default the template's.
+    `environment`: overrides of function variables, such as `{"JOB_CREATIONS_PER_MINUTE": "1000"}`.
+    `dynamodb_url`: a DynamoDB to use instead of moto's, such as DynamoDB Local, without tables of this stack.
+    `published_latency`: makes DynamoDB respond no sooner than on AWS (`local/aws/dynamodb_latency.py`).
+    `log_dir`: the folder for the processes' output, one file for each; by default a temporary folder.
+    `api_port`, `stream_port`: fixed ports instead of free ones.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class LocalStack:
         self._mode = functions
         self._ports = {"aws": 0, "api": api_port, "stream": stream_port}
         self._given_model_url = model_url
-        # A job must not look as if a priced model had answered it when the scripted one did.
+        # The scripted model has its own name, so that its jobs have no price of a real model.
         self._model = model or (SCRIPTED_MODEL if model_url is None else None)
         self._model_api_key = model_api_key or "local-model-key"
         self._environment = dict(environment or {})
@@ -139,7 +139,7 @@ class LocalStack:
         self._run_dir = Path(tempfile.mkdtemp(prefix="millrace-"))
         log_dir = self._log_dir or self._run_dir
         log_dir.mkdir(parents=True, exist_ok=True)
-        # Bound here and handed down: nobody can take a port in between, and a connection waits until its child is up.
+        # The children inherit bound sockets: no other program can take the port, and a connection waits for its child.
         with contextlib.ExitStack() as closing:
             listeners = {name: closing.enter_context(_listen(port)) for name, port in self._ports.items()}
             self.aws_url, self.api_url, self.stream_url = (
@@ -204,9 +204,9 @@ class LocalStack:
 
     @contextlib.contextmanager
     def down(self, *names: Literal["api", "stream"]) -> Iterator[None]:
-        """Kill these processes, so that their ports refuse connections; at the end of the block they start again there.
+        """Kill these processes, so that their ports refuse connections. They start again at the end of the block.
 
-        Functions in threads die with the process "api": what they were doing is lost, as with a killed stage.
+        Functions in threads end with the process "api": their work is lost, as when Lambda kills a stage.
         """
         killed = {index: child for index, child in enumerate(self._children) if child.name in names}
         for child in killed.values():
@@ -264,16 +264,16 @@ class LocalStack:
         return f"{url}/v1"
 
     def wait_ready(self) -> None:
-        """Return when every process answers its health check; StackError with the log of one that does not."""
+        """Return when every process passes its health check. Raises StackError with the log of one that does not."""
         deadline = time.monotonic() + _READY_WITHIN
         for child in self._children:
-            while not _answers(child.url + child.health):
+            while not _responds(child.url + child.health):
                 if child.process.poll() is not None or time.monotonic() > deadline:
                     raise StackError(f"did not start: {child.tail()}")
                 time.sleep(0.01)  # a refused connection returns at once
 
     def stop(self) -> None:
-        """Stop every process and remove every file; safe to call twice."""
+        """Stop every process and remove every file. Calling it again has no effect."""
         for child in self._children:
             child.process.terminate()
         deadline = time.monotonic() + _STOPPED_WITHIN
@@ -300,7 +300,7 @@ class LocalStack:
         self._previous_handlers.clear()
 
     def _stop_on_sigterm(self) -> None:
-        """Make SIGTERM unwind the stack of `with` blocks as Ctrl-C does; only the main thread may, and need."""
+        """Make SIGTERM leave the `with` blocks as Ctrl-C does. Python allows this in the main thread only."""
         if threading.current_thread() is not threading.main_thread():
             return
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -311,7 +311,7 @@ class LocalStack:
     def _create_resources(self, template: Template) -> None:
         dynamodb = self.client("dynamodb")
         for table in template.tables:
-            # A slow answer makes boto ask again, and the table that it finds then is its own.
+            # boto3 repeats the request if the response is slow, and then the table exists already.
             with contextlib.suppress(dynamodb.exceptions.ResourceInUseException):
                 dynamodb.create_table(**table.definition)
             if table.ttl_attribute is not None:
@@ -329,10 +329,10 @@ class LocalStack:
                 name=machine.name, definition=machine.definition, roleArn=role
             )
 
-    # ---- using it ------------------------------------------------------------------------------------------------
+    # ---- use -----------------------------------------------------------------------------------------------------
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the stack's AWS, made once."""
+        """Return the boto3 client of the stack's AWS for a service."""
         if service not in self._clients:
             self._clients[service] = boto3.client(
                 service,  # type: ignore[call-overload]
@@ -344,19 +344,19 @@ class LocalStack:
         return self._clients[service]
 
     def token(self, sub: str, *, expires_in: int = 3600, **claims: Any) -> str:
-        """A bearer token for `sub`; further claims override what the issuer would say (aud, iss, exp …)."""
-        answer = _call("POST", f"{self.issuer_url}/token", {"sub": sub, "expiresIn": expires_in, **claims})
-        return str(answer["access_token"])
+        """Return a bearer token for `sub`. Further claims override those of the issuer (aud, iss, exp …)."""
+        response = _call("POST", f"{self.issuer_url}/token", {"sub": sub, "expiresIn": expires_in, **claims})
+        return str(response["access_token"])
 
     def capacity(self, job_id: str) -> dict[str, float]:
-        """What the job's partition has cost so far: writeUnits, readUnits, requests."""
-        answer = _call("GET", f"{self.aws_url}/_millrace/capacity?partition={quote(f'JOB#{job_id}', safe='')}")
-        return dict(answer)
+        """Return what the job's partition has consumed so far: writeUnits, readUnits, requests."""
+        partition = quote(f"JOB#{job_id}", safe="")
+        return dict(_call("GET", f"{self.aws_url}/_millrace/capacity?partition={partition}"))
 
     def inject_fault(
         self, operation: str, *, count: int = 1, error: str | None = None, job_id: str | None = None
     ) -> None:
-        """Let DynamoDB refuse the next `count` calls of `operation` (for one job, if named), throttled by default."""
+        """Make the next `count` calls of `operation` fail, for one job or for all; by default they are throttled."""
         fault: dict[str, Any] = {"operation": operation, "count": count}
         if error is not None:
             fault["error"] = error
@@ -365,28 +365,28 @@ class LocalStack:
         _call("POST", f"{self.aws_url}/_millrace/faults", fault)
 
     def accesses(self) -> dict[str, list[list[str]]]:
-        """What the template's roles have `used` and were `refused` so far: lists of role, action and ARN."""
+        """Return what the template's roles have `used` and were `refused` so far: lists of role, action and ARN."""
         return dict(_call("GET", f"{self.aws_url}/_millrace/accesses"))
 
     def transitions(self, execution_arn: str) -> int:
-        """State transitions as Step Functions Standard bills them: one for each state entered."""
+        """Return the state transitions that Step Functions Standard bills: one for each state that was entered."""
         return sum(event["type"].endswith("StateEntered") for event in self.history(execution_arn))
 
     def history(self, execution_arn: str) -> Iterator[dict[str, Any]]:
-        """The execution's events, oldest first."""
+        """Yield the execution's events, oldest first."""
         pages = self.client("stepfunctions").get_paginator("get_execution_history")
         for page in pages.paginate(executionArn=execution_arn):
             yield from page["events"]
 
     @property
     def xray(self) -> XRayDaemon:
-        """The daemon that holds the traces of this stack. Raises StackError when the stack is not up."""
+        """The daemon that has the traces of this stack. Raises StackError if the stack does not run."""
         if self._xray is None:
-            raise StackError("the stack is not up")
+            raise StackError("the stack does not run; call start() first")
         return self._xray
 
     def processes(self) -> dict[str, list[int]]:
-        """Folder of each function → ids of the processes it runs in."""
+        """Return the ids of the processes of each function, by the function's folder."""
         return dict(_call("GET", f"{self.api_url}/_millrace/processes"))
 
     def invocations(self, containing: str) -> list[dict[str, Any]]:
@@ -397,19 +397,19 @@ class LocalStack:
         return list(_call("GET", f"{self.api_url}/_millrace/invocations?containing={quote(containing, safe='')}"))
 
     def abandon(self, request_id: str) -> bool:
-        """Answer the invocation's caller as Lambda does when it fails itself, while the process works on.
+        """Return a fault of Lambda to the invocation's caller, while the process continues.
 
-        What Step Functions retries then runs beside the attempt it takes for lost. False when it was not running.
+        Step Functions then retries, and the new attempt runs beside the old one. Returns False if it was not running.
         """
         return bool(_call("POST", f"{self.api_url}/_millrace/abandon?requestId={quote(request_id)}"))
 
     def pids(self) -> dict[str, int]:
-        """Name of each of the stack's own processes → its id."""
+        """Return the process id of each of the stack's own processes, by its name."""
         return {child.name: child.process.pid for child in self._children}
 
 
 def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` for a process that runs nothing of what is deployed: tracing all the same would make moto slow."""
+    """Return the environment without coverage, for a process without deployed code: coverage makes moto slow."""
     return {name: value for name, value in environment.items() if not name.startswith("COVERAGE")}
 
 
@@ -417,7 +417,7 @@ def _listen(port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port), backlog=512)
     except OSError as error:
-        raise StackError(f"port {port} is not to be had: {os.strerror(error.errno or 0)}") from error
+        raise StackError(f"port {port} is not available: {os.strerror(error.errno or 0)}") from error
 
 
 def _start_child(
@@ -441,7 +441,7 @@ def _start_child(
             stdout=output,
             stderr=subprocess.STDOUT,
             pass_fds=(descriptor,),
-            # Ctrl-C reaches only us; we stop the children in order.
+            # A separate session, so that Ctrl-C reaches the parent only, which stops the children in order.
             start_new_session=True,
         )
     return _Child(name, url, health, log, command, environment, process)
@@ -451,7 +451,7 @@ def _exit_on_signal(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=0.5)
     try:

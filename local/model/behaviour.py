@@ -1,4 +1,4 @@
-"""How the scripted model is told to behave: by rules posted to it, or by a directive inside a prompt."""
+"""How the scripted model behaves: as a rule says that was posted to it, or a directive inside a prompt."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _SETTING: Final = re.compile(r'(?P<name>\w+)(?:\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P
 
 
 class UnreadableDirective(ValueError):
-    """The prompt holds a `[[script: …]]` that says nothing we know."""
+    """The prompt contains a `[[script: …]]` with an unknown setting or a wrong value."""
 
 
 class Behaviour(BaseModel):
-    """Deviations from answering plausibly at the default pace; counts are of tokens sent before it happens."""
+    """Deviations from a plausible output at the default pace. `…_after` counts the tokens that are sent before it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # Answer with this HTTP status instead of a completion.
+    # Send this HTTP status instead of an output.
     status: int | None = Field(default=None, ge=400, le=599)
-    # Answer with this HTTP status who wants to watch the response again (OpenAI: 400 when it is five minutes old).
+    # Send this HTTP status to a client that reads the response again (OpenAI: 400 after five minutes).
     resume_status: int | None = Field(default=None, ge=400, le=599)
     error_code: str | None = None
     retry_after: int | None = None
@@ -32,15 +32,15 @@ class Behaviour(BaseModel):
     first_token_ms: float | None = Field(default=None, ge=0)
     token_ms: float | None = Field(default=None, ge=0)
 
-    # What is said.
+    # The output.
     text: str | None = None
     tokens: int | None = Field(default=None, ge=1)
     timestamps: bool = False
     invalid_json: bool = False
     off_schema: bool = False
 
-    # How it ends. In the background a response goes on when `disconnect_after` or `clean_end_after` has ended its
-    # connections; a later watcher is spared.
+    # The end. A background response continues after `disconnect_after` or `clean_end_after` has ended its connections,
+    # and later connections are not ended.
     length: bool = False
     refusal: bool = False
     content_filter: bool = False
@@ -53,13 +53,13 @@ class Behaviour(BaseModel):
 
     @property
     def breaks_off_after(self) -> int | None:
-        """The number of tokens after which the answer is cut short, if it is."""
+        """The number of tokens after which the output breaks off; None if it does not."""
         points = (self.disconnect_after, self.clean_end_after, self.hang_after, self.error_after)
         return min((point for point in points if point is not None), default=None)
 
     @property
     def fault(self) -> str | None:
-        """Its name in the request log, for what is not an ordinary answer."""
+        """The name of the fault in the request record; None for an ordinary output."""
         if self.status is not None:
             return f"status {self.status}"
         names = ("disconnect_after", "clean_end_after", "hang_after", "error_after", "refusal", "content_filter")
@@ -79,7 +79,7 @@ class Rule(BaseModel):
 
 
 class Script:
-    """What is to happen next: the oldest rule that fits and is not used up; without one, the prompt's own directive."""
+    """Chooses the behaviour of each request: the oldest fitting rule that is left, else the prompt's directive."""
 
     def __init__(self) -> None:
         self._rules: list[Rule] = []
@@ -93,7 +93,7 @@ class Script:
         self._directive_uses.clear()
 
     def behaviour_for(self, prompt: str) -> Behaviour:
-        """Take the behaviour for one request. Raises UnreadableDirective."""
+        """Return the behaviour for one request, and count it as used. Raises UnreadableDirective."""
         for rule in self._rules:
             if rule.match is None or rule.match in prompt:
                 if rule.times is not None:
@@ -105,8 +105,8 @@ class Script:
         if directive is None:
             return Behaviour()
         directed = _read_directive(directive)
-        # A retry sends the same prompt again, or one that asks for what is still missing and goes on differently: so
-        # `times` counts the uses of the prompt up to its directive.
+        # A retry sends the same prompt again, or one that differs after the directive because it asks only for what is
+        # missing. So `times` counts the prompts that are equal up to the end of the directive.
         beginning = prompt[: directive.end()]
         self._directive_uses[beginning] += 1
         used_up = directed.times is not None and self._directive_uses[beginning] > directed.times

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions, as the scripted model speaks them."""
+"""The scripted model's chat completions, in OpenAI's form."""
 
 from __future__ import annotations
 
@@ -27,16 +27,18 @@ class _Completion:
 
     @property
     def usage(self) -> dict[str, int]:
-        asked, sent = self.output.prompt_tokens, self.record.tokens_sent
-        return {"prompt_tokens": asked, "completion_tokens": sent, "total_tokens": asked + sent}
+        read, sent = self.output.prompt_tokens, self.record.tokens_sent
+        return {"prompt_tokens": read, "completion_tokens": sent, "total_tokens": read + sent}
 
 
 class ChatCompletions:
+    """Serves `/v1/chat/completions`."""
+
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
 
     async def create(self, request: HttpRequest, connection: HttpConnection) -> None:
-        """Raises BadRequest, UnreadableDirective and UnsupportedSchema."""
+        """Write one output. Raises BadRequest, UnreadableDirective and UnsupportedSchema."""
         body = json_body(request.body)
         prompt = _prompt(body)
         record, behaviour = self._requests.take("chat.completions", prompt)
@@ -58,11 +60,11 @@ def _prompt(body: dict[str, Any]) -> Prompt:
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise BadRequest("Invalid 'messages': expected an array with at least one message.")
-    wanted = body.get("response_format") or {}
+    given = body.get("response_format") or {}
     return Prompt.of(
         body,
         messages,
-        {**wanted, **(wanted.get("json_schema") or {})},
+        {**given, **(given.get("json_schema") or {})},
         body.get("max_completion_tokens") or body.get("max_tokens"),
     )
 
@@ -78,11 +80,11 @@ async def _stream(completion: _Completion, connection: HttpConnection) -> None:
         if number == 0:
             record.first_token_at = time.time()
             connection.send(_event(record, {"role": "assistant", "content": "", "refusal": None}))
-        said = with_time(token)
+        text = with_time(token)
         if behaviour.refusal:
-            connection.send(_event(record, {"refusal": said}))
+            connection.send(_event(record, {"refusal": text}))
         else:
-            connection.send(before + json.dumps(said).encode() + after)
+            connection.send(before + json.dumps(text).encode() + after)
         record.tokens_sent += 1
     if behaviour.breaks_off_after is None:
         _end_stream(completion, connection)
@@ -151,7 +153,7 @@ def _event(record: RequestRecord, delta: dict[str, Any], finish_reason: str | No
 
 
 def _frame_around_text(record: RequestRecord) -> tuple[bytes, bytes]:
-    """What stands before and after the JSON string of one token: the rest is the same in every chunk."""
+    """Return the bytes before and after the JSON string of a token, which are the same in every chunk."""
     before, after = _event(record, {"content": STAMP}).split(json.dumps(STAMP).encode())
     return before, after
 

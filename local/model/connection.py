@@ -1,7 +1,7 @@
-"""One HTTP/1.1 connection of the scripted model: requests in, answers or a paced stream out, and the ability to cut it.
+"""One HTTP/1.1 connection of the scripted model: it sends responses or a paced stream, and can close at any byte.
 
-Not Starlette under uvicorn: cutting the TCP connection in mid-answer and noticing at once that the client has gone take
-the transport itself (docs/decisions/0003-openai-raw-stream.md).
+It uses asyncio's transport instead of Starlette under uvicorn, in order to close the TCP connection inside a response
+and to notice at once when the client closes it (docs/decisions/0003-openai-raw-stream.md).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class HttpRequest:
 
 
 class HttpConnection(asyncio.Protocol):
-    """Serves one request after another; `handle` is cancelled when the client goes away before its answer is whole."""
+    """Serves one request after another. `handle` is cancelled if the client closes the connection before the end."""
 
     def __init__(self, handle: Callable[[HttpRequest, HttpConnection], Awaitable[None]]) -> None:
         self._handle = handle
@@ -41,7 +41,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         if self._serving is not None:
             self._serving.cancel()
 
@@ -63,14 +63,14 @@ class HttpConnection(asyncio.Protocol):
         self._transport.write(self._bytes_of(h11.Response(status_code=200, headers=fields)))
 
     def send(self, data: bytes) -> None:
-        # The frame is made here and not by h11: this is the path of every token.
+        # Every token takes this path, so the frame is built here, which is faster than in h11.
         self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
 
     def end_stream(self) -> None:
         self._transport.write(self._bytes_of(h11.EndOfMessage()))
 
     def cut(self) -> None:
-        """Close the TCP connection without ending the answer; what was sent still arrives."""
+        """Close the TCP connection without an end of the response; the bytes that were sent still arrive."""
         self._transport.close()
 
     def _read(self) -> None:
@@ -81,7 +81,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
 
     def _take(self, event: object) -> bool:
-        """Take one event of the request; False when there is nothing more to read now."""
+        """Process one event of the request; return False if there is nothing more to read now."""
         match event:
             case h11.Request():
                 self._head = event
@@ -112,7 +112,7 @@ class HttpConnection(asyncio.Protocol):
         try:
             await self._handle(request, self)
         except Exception:
-            # A defect of the server must look like one to the client, not like a slow answer.
+            # The client must see a defect of this server as an error, not as a slow response.
             self._transport.close()
             raise
         self._serving = None

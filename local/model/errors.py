@@ -1,4 +1,4 @@
-"""Errors of the scripted model, in OpenAI's shape."""
+"""Errors of the scripted model, in OpenAI's form."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _ERRORS: Final[dict[int, tuple[str, str | None]]] = {
 
 
 class BadRequest(Exception):
-    """What the client sent cannot be answered; the text says why."""
+    """The request is not valid; the text says why."""
 
 
 def send_scripted_error(connection: HttpConnection, behaviour: Behaviour, status: int) -> None:
+    """Send the HTTP error that the behaviour describes."""
     retry_after = 1 if behaviour.retry_after is None and status == 429 else behaviour.retry_after
     headers = [] if retry_after is None else [("retry-after", str(retry_after))]
     send_error(connection, status, f"Scripted error {status}.", code=behaviour.error_code, headers=headers)
@@ -35,9 +36,11 @@ def send_error(
     code: str | None = None,
     headers: Sequence[tuple[str, str]] = (),
 ) -> None:
+    """Send an error response."""
     connection.send_json(status, error_document(status, message, code), headers)
 
 
 def error_document(status: int, message: str, code: str | None) -> dict[str, Any]:
+    """Return the body of an error response."""
     kind, usual_code = _ERRORS.get(status, ("server_error", None))
     return {"error": {"message": message, "type": kind, "param": None, "code": code or usual_code}}

@@ -1,4 +1,4 @@
-"""OpenAI's Responses API, as the scripted model speaks it: responses that outlive the connections that watch them."""
+"""The scripted model's Responses API, in OpenAI's form: a background response continues without a connection."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from local.model.tokens import with_time
 _KEPT: Final = 200
 _KEPT_SECONDS: Final = 600.0  # as long as OpenAI: https://developers.openai.com/api/docs/guides/background
 
-# Each event names the one item and the one part that an answer of text has.
-_PLACE: Final = {"output_index": 0, "content_index": 0}
+# A response has one item with one part, and each event names both.
+_PART: Final = {"output_index": 0, "content_index": 0}
 
 
 @dataclass(slots=True)
 class _Response:
-    """Generated at its own pace, whoever watches; its events are kept for those who come back."""
+    """One response. It is written at its own pace, and its events are kept for connections that come later."""
 
     record: RequestRecord
     body: dict[str, Any]
@@ -37,40 +37,43 @@ class _Response:
     background: bool
     status: Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"] = "queued"
     generation: asyncio.Task[None] | None = None
-    _said: list[str] = field(default_factory=list)
+    _texts: list[str] = field(default_factory=list)
     _events: list[bytes] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _broken_off_at: int | None = None
-    _over: bool = False
+    _finished: bool = False
 
     async def generate(self) -> None:
+        """Write all events, and record how the response ended."""
         try:
             with self.record.recording_end(self.behaviour):
-                await self._speak()
+                await self._write()
         finally:
-            self._over = True
+            self._finished = True
             self._announce()
 
     def stop(self, ended: str) -> None:
-        """Ends the generation, if it still runs; `ended` is what the request log says."""
-        if self._over or self.record.ended is not None:
+        """Stop writing, unless the response has finished. `ended` is what the request record says."""
+        if self._finished or self.record.ended is not None:
             return
         self.status, self.record.ended = "cancelled", ended
         if self.generation is not None:
             self.generation.cancel()
 
-    async def over(self) -> None:
-        while not self._over:
+    async def wait_until_finished(self) -> None:
+        while not self._finished:
             await self._changed.wait()
 
     @property
     def cut(self) -> bool:
-        """Its connections were cut, as scripted."""
+        """Whether its connections were closed, as scripted."""
         return self._broken_off_at is not None and self.behaviour.disconnect_after is not None
 
     async def watch(self, connection: HttpConnection, after: int | None) -> None:
-        """Send the events after that sequence number, then those to come. A scripted break happens to a watcher once,
-        and not to one that comes after it."""
+        """Send the events after a sequence number, including future ones, until the response has finished.
+
+        A scripted break ends the connections of that moment, but no later connection.
+        """
         watcher = Watcher(after=after, attached_at=time.time())
         self.record.watchers.append(watcher)
         breakable = self._broken_off_at is None
@@ -87,7 +90,7 @@ class _Response:
                 if breaks and self.behaviour.disconnect_after is not None:
                     connection.cut()
                     return
-                if breaks or self._over:
+                if breaks or self._finished:
                     connection.end_stream()
                     return
                 await changed.wait()
@@ -95,6 +98,7 @@ class _Response:
             watcher.left_at = time.time()
 
     def document(self) -> dict[str, Any]:
+        """Return the response object."""
         failed = self.status == "failed"
         reason = {"length": "max_output_tokens"}.get(self.output.finish_reason, self.output.finish_reason)
         return {
@@ -122,11 +126,11 @@ class _Response:
             "usage": self._usage(),
         }
 
-    async def _speak(self) -> None:
-        self._tell("response.created", response=self.document())
-        self._tell("response.queued", response=self.document())
+    async def _write(self) -> None:
+        self._add_event("response.created", response=self.document())
+        self._add_event("response.queued", response=self.document())
         self.status = "in_progress"
-        self._tell("response.in_progress", response=self.document())
+        self._add_event("response.in_progress", response=self.document())
         kind = "refusal" if self.behaviour.refusal else "output_text"
         for number, token in enumerate(self.output.tokens):
             if number == self.behaviour.breaks_off_after and await self._breaks_off():
@@ -134,35 +138,35 @@ class _Response:
             await self.pace.reach(number)
             if number == 0:
                 self.record.first_token_at = time.time()
-                self._tell("response.output_item.added", output_index=0, item={**self._item(), "content": []})
-                self._tell("response.content_part.added", **_PLACE, item_id=self._item_id, part=self._part())
-            said = with_time(token)
-            self._said.append(said)
+                self._add_event("response.output_item.added", output_index=0, item={**self._item(), "content": []})
+                self._add_event("response.content_part.added", **_PART, item_id=self._item_id, part=self._part())
+            text = with_time(token)
+            self._texts.append(text)
             self.record.tokens_sent += 1
-            self._tell(f"response.{kind}.delta", **_PLACE, item_id=self._item_id, delta=said, logprobs=[])
+            self._add_event(f"response.{kind}.delta", **_PART, item_id=self._item_id, delta=text, logprobs=[])
         self._end(kind)
 
     async def _breaks_off(self) -> bool:
-        """Whether nothing more is generated: a break of the connection does not end a response in the background."""
+        """Perform the scripted break; return whether the response ends here, which a background response does not."""
         at = self.behaviour.breaks_off_after
         if self.behaviour.hang_after == at:
             await asyncio.Event().wait()
         if self.behaviour.error_after == at:
             self.status = "failed"
-            self._tell("response.failed", response=self.document())
+            self._add_event("response.failed", response=self.document())
             return True
         self._broken_off_at = len(self._events)
         self._announce()
         return not self.background
 
     def _end(self, kind: str) -> None:
-        text = self._part()
-        self._tell(f"response.{kind}.done", **_PLACE, item_id=self._item_id, **text)
-        self._tell("response.content_part.done", **_PLACE, item_id=self._item_id, part=text)
+        part = self._part()
+        self._add_event(f"response.{kind}.done", **_PART, item_id=self._item_id, **part)
+        self._add_event("response.content_part.done", **_PART, item_id=self._item_id, part=part)
         self.status = "completed" if self.output.finish_reason == "stop" else "incomplete"
-        self._tell("response.output_item.done", output_index=0, item=self._item())
+        self._add_event("response.output_item.done", output_index=0, item=self._item())
         if not self.behaviour.omit_finish_reason:
-            self._tell(f"response.{self.status}", response=self.document())
+            self._add_event(f"response.{self.status}", response=self.document())
 
     @property
     def _item_id(self) -> str:
@@ -178,7 +182,7 @@ class _Response:
         }
 
     def _part(self) -> dict[str, Any]:
-        text = "".join(self._said)
+        text = "".join(self._texts)
         if self.behaviour.refusal:
             return {"type": "refusal", "refusal": text}
         return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
@@ -186,16 +190,16 @@ class _Response:
     def _usage(self) -> dict[str, Any] | None:
         if self.behaviour.omit_usage or self.status not in {"completed", "incomplete"}:
             return None
-        asked, sent = self.output.prompt_tokens, self.record.tokens_sent
+        read, sent = self.output.prompt_tokens, self.record.tokens_sent
         return {
-            "input_tokens": asked,
+            "input_tokens": read,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": sent,
             "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": asked + sent,
+            "total_tokens": read + sent,
         }
 
-    def _tell(self, kind: str, **fields: Any) -> None:
+    def _add_event(self, kind: str, **fields: Any) -> None:
         event = {**fields, "type": kind, "sequence_number": len(self._events)}
         self._events.append(f"event: {kind}\ndata: {json.dumps(event)}\n\n".encode())
         self._announce()
@@ -206,7 +210,7 @@ class _Response:
 
 
 class Responses:
-    """All of `/v1/responses`. The newest are kept, for a while; one that is forgotten stops being generated."""
+    """Serves `/v1/responses`. It keeps the newest responses for some time; an older one is stopped and deleted."""
 
     def __init__(self, requests: Requests, *, most: int = _KEPT, seconds: float = _KEPT_SECONDS) -> None:
         self._requests = requests
@@ -215,23 +219,23 @@ class Responses:
         self._kept: OrderedDict[str, _Response] = OrderedDict()
 
     async def handle(self, request: HttpRequest, connection: HttpConnection) -> None:
-        """Raises BadRequest, UnreadableDirective and UnsupportedSchema."""
+        """Serve one request. Raises BadRequest, UnreadableDirective and UnsupportedSchema."""
         self._forget()
-        _, _, wanted = request.path.partition("/v1/responses/")
-        identity, _, action = wanted.partition("/")
-        response = self._kept.get(identity)
+        _, _, rest = request.path.partition("/v1/responses/")
+        response_id, _, action = rest.partition("/")
+        response = self._kept.get(response_id)
         match (request.method, action):
-            case ("POST", "") if not identity:
+            case ("POST", "") if not response_id:
                 await self._create(request, connection)
             case ("GET" | "DELETE", "") | ("POST", "cancel") if response is None:
-                send_error(connection, 404, f"Response with id '{identity}' not found.", code="response_not_found")
+                send_error(connection, 404, f"Response with id '{response_id}' not found.", code="response_not_found")
             case ("GET", "") if response is not None:
                 await _retrieve(response, request, connection)
             case ("POST", "cancel") if response is not None:
                 _cancel(response, connection)
             case ("DELETE", "") if response is not None:
-                self._kept.pop(identity).stop("deleted")
-                connection.send_json(200, {"id": identity, "object": "response", "deleted": True})
+                self._kept.pop(response_id).stop("deleted")
+                connection.send_json(200, {"id": response_id, "object": "response", "deleted": True})
             case _:
                 send_error(connection, 404, f"Unknown request URL: {request.method} {request.path}.")
 
@@ -263,10 +267,10 @@ class Responses:
     def _forget(self) -> None:
         oldest = time.time() - self._seconds
         while self._kept:
-            identity, response = next(iter(self._kept.items()))
+            response_id, response = next(iter(self._kept.items()))
             if len(self._kept) <= self._most and response.record.arrived_at >= oldest:
                 return
-            self._kept.pop(identity).stop("forgotten")
+            self._kept.pop(response_id).stop("forgotten")
 
 
 async def _respond(response: _Response, connection: HttpConnection, *, streamed: bool) -> None:
@@ -274,7 +278,7 @@ async def _respond(response: _Response, connection: HttpConnection, *, streamed:
         await response.watch(connection, None)
         return
     if not response.background:
-        await response.over()
+        await response.wait_until_finished()
     if response.cut:
         connection.cut()
     else:
@@ -312,12 +316,12 @@ def _output(record: RequestRecord, prompt: Prompt, behaviour: Behaviour) -> Outp
 
 
 def _prompt(body: dict[str, Any]) -> Prompt:
-    asked = body.get("input")
-    if isinstance(asked, str):
-        asked = [{"role": "user", "content": asked}]
-    if not isinstance(asked, list) or not asked:
+    given = body.get("input")
+    if isinstance(given, str):
+        given = [{"role": "user", "content": given}]
+    if not isinstance(given, list) or not given:
         raise BadRequest("Invalid 'input': expected a string or an array with at least one item.")
     instructions = body.get("instructions")
-    messages = [{"role": "system", "content": instructions}, *asked] if instructions else asked
-    wanted = (body.get("text") or {}).get("format") or {}
-    return Prompt.of(body, messages, wanted, body.get("max_output_tokens"))
+    messages = [{"role": "system", "content": instructions}, *given] if instructions else given
+    response_format = (body.get("text") or {}).get("format") or {}
+    return Prompt.of(body, messages, response_format, body.get("max_output_tokens"))

@@ -1,10 +1,10 @@
-"""A scripted model that speaks OpenAI's wire protocol: answers plausibly without a key, and fails on request.
+"""A scripted model that speaks the OpenAI protocol: it writes plausible outputs, and fails when a script says so.
 
     python -m local.model.server --port 0
 
-prints `{"port": …, "url": …}` first. Besides `/v1/chat/completions`, `/v1/responses`, `/v1/models` and `/healthz` there
-are `POST` and `DELETE /_script` (what is to happen next; see `local/model/behaviour.py`), and `GET` and `DELETE
-/_requests` (what was asked, and how it ended). A prompt may direct too: `[[script: status=429, times=1]]`.
+prints `{"port": …, "url": …}` first. It serves `/v1/chat/completions`, `/v1/responses`, `/v1/models` and `/healthz`;
+`POST` and `DELETE /_script` for rules (see `local/model/behaviour.py`); and `GET` and `DELETE /_requests` for the
+records of its requests. A prompt may contain a directive instead of a rule: `[[script: status=429, times=1]]`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from local.model.responses import Responses
 
 
 class ModelServer:
-    """Serves on a loopback port inside the running event loop. Paces are in milliseconds."""
+    """Serves on a loopback port, in the running event loop. The default pace is in milliseconds."""
 
     def __init__(self, *, first_token_ms: float = 50, token_ms: float = 5) -> None:
         self._requests = Requests(first_token_ms, token_ms)
@@ -40,10 +40,10 @@ class ModelServer:
         self._server: asyncio.Server | None = None
 
     async def start(self, port: int = 0, host: str = "127.0.0.1", *, listener: socket.socket | None = None) -> int:
-        """Returns the port. With `listener`, a socket that already listens, `port` and `host` do not count."""
+        """Start to serve, and return the port. A `listener`, a listening socket, replaces `port` and `host`."""
         loop = asyncio.get_running_loop()
-        where: dict[str, Any] = {"host": host, "port": port} if listener is None else {"sock": listener}
-        self._server = await loop.create_server(lambda: HttpConnection(self._handle), **where)
+        address: dict[str, Any] = {"host": host, "port": port} if listener is None else {"sock": listener}
+        self._server = await loop.create_server(lambda: HttpConnection(self._handle), **address)
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
@@ -80,7 +80,7 @@ class ModelServer:
 
     async def _route_model(self, request: HttpRequest, connection: HttpConnection) -> None:
         if not _authorized(request):
-            send_error(connection, 401, "You didn't provide an API key. The scripted model takes any.")
+            send_error(connection, 401, "You didn't provide an API key. The scripted model accepts any key.")
             return
         match (request.method, request.path):
             case ("POST", "/v1/chat/completions"):
@@ -118,10 +118,10 @@ async def serve(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m local.model.server", description="The scripted local model.")
-    parser.add_argument("--port", type=int, default=0, help="0 (the default) takes any free port")
+    parser = argparse.ArgumentParser(prog="python -m local.model.server", description="Run the scripted model.")
+    parser.add_argument("--port", type=int, default=0, help="default: a free port")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--fd", type=int, help="a socket that already listens, in place of a port")
+    parser.add_argument("--fd", type=int, help="the descriptor of a listening socket, instead of a port")
     parser.add_argument("--first-token-ms", type=float, default=50)
     parser.add_argument("--token-ms", type=float, default=5)
     options = parser.parse_args(arguments)

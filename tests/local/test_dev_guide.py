@@ -120,14 +120,14 @@ def test_ctrl_c_ends_the_stack_with_status_0_and_leaves_nothing_behind() -> None
         assert own.processes() == []
 
 
-def test_a_port_that_is_taken_is_told_in_a_line(printed: str) -> None:
+def test_a_port_in_use_is_an_error_of_one_line(printed: str) -> None:
     port = re.findall(r"export API=http://127.0.0.1:(\d+)", printed)[0]
     with Command([sys.executable, "-m", "local", "--api-port", port]) as second:
-        assert re.fullmatch(rf"port {port} is not to be had: Address already in use\n", second.run())
+        assert re.fullmatch(rf"port {port} is not available: Address already in use\n", second.run())
         assert second.status == 1
 
 
-def test_a_misspelt_variable_is_told() -> None:
+def test_a_misspelt_variable_is_an_error() -> None:
     with Command([sys.executable, "-m", "local", "--env", "JOB_CREATION=3"]) as second:
         assert "no function of the template has the variable JOB_CREATION" in second.run()
         assert second.status == 1

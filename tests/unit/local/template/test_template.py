@@ -111,29 +111,34 @@ def test_a_variable_that_is_no_value_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("expression", "place"),
     [
-        ("!Ref Nothing", "F.Environment.Variables.VALUE.Ref: cannot say what Nothing refers to"),
-        ("!GetAtt Data.Colour", "F.Environment.Variables.VALUE.Fn::GetAtt: cannot say what Data.Colour is"),
-        ("!ImportValue elsewhere", "F.Environment.Variables.VALUE: Fn::ImportValue is not known"),
+        ("!Ref Nothing", "F.Environment.Variables.VALUE.Ref: the local stack does not know the value of Ref Nothing"),
+        (
+            "!GetAtt Data.Colour",
+            "F.Environment.Variables.VALUE.Fn::GetAtt: the local stack does not know the value of Data.Colour",
+        ),
+        ("!ImportValue elsewhere", "F.Environment.Variables.VALUE: the local stack does not support Fn::ImportValue"),
         ("!Ref Required", "parameter Required has no default and no value was given"),
         ("!If [IsNothing, a, b]", "there is no condition IsNothing"),
         ("!FindInMap [Sizes, large, memory]", "mapping Sizes has no large.memory"),
     ],
 )
-def test_what_cannot_be_resolved_is_an_error_that_names_the_place(tmp_path: Path, expression: str, place: str) -> None:
+def test_what_cannot_be_resolved_is_an_error_that_names_its_path(tmp_path: Path, expression: str, place: str) -> None:
     template = written(tmp_path, FUNCTION.format(value=expression), Name="given")
     with pytest.raises(TemplateError, match=place.replace("[", r"\[")):
         _ = template.functions
 
 
 def test_a_parameter_the_template_does_not_have_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TemplateError, match="there is no parameter Misspelt"):
+    with pytest.raises(TemplateError, match="the template has no parameter Misspelt"):
         written(tmp_path, FUNCTION.format(value="x"), Misspelt="x")
 
 
 def test_a_substitution_that_is_not_supplied_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.asl.yaml").write_text("States: {A: {Resource: '${Missing}'}}")
     text = "Resources: {M: {Type: AWS::Serverless::StateMachine, Properties: {DefinitionUri: m.asl.yaml}}}"
-    with pytest.raises(TemplateError, match=r"m.asl.yaml.States.A.Resource: nothing is supplied for \$\{Missing\}"):
+    with pytest.raises(
+        TemplateError, match=r"m.asl.yaml.States.A.Resource: DefinitionSubstitutions has no value for \$\{Missing\}"
+    ):
         _ = written(tmp_path, text).state_machines
 
 
