@@ -1,4 +1,4 @@
-"""Prices of models, as a deployment states them."""
+"""The prices of models in a deployment's settings."""
 
 import re
 
@@ -15,12 +15,12 @@ def test_prices_are_usd_per_million_tokens() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "{}"])
-def test_no_prices_at_all_are_fine(text: str) -> None:
+def test_a_deployment_may_have_no_prices(text: str) -> None:
     assert parse_model_prices(text) == {}
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("{", "MODEL_PRICES is not valid JSON"),
         ("[]", "MODEL_PRICES must be a JSON object"),
@@ -34,6 +34,6 @@ def test_no_prices_at_all_are_fine(text: str) -> None:
         ('{"m": {"input": 1, "output": Infinity}}', "m.output must be USD"),
     ],
 )
-def test_a_wrong_price_is_named(text: str, complaint: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(complaint)):
+def test_an_invalid_price_is_refused_with_its_name(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
         parse_model_prices(text)

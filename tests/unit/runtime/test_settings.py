@@ -1,4 +1,4 @@
-"""Settings, as the environment has them."""
+"""Settings, read from environment variables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from shared.runtime.settings import ModelSettings, RetentionSettings, StorageSettings, StreamSettings
 
 
-def test_variables_are_read_as_what_the_settings_say_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_are_converted_to_the_types_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMS_PER_USER", "7")
     monkeypatch.setenv("STREAM_WINDOW_SECONDS", "0.5")
     monkeypatch.setenv("ALLOWED_MODELS", "one, two,,")
@@ -18,13 +18,13 @@ def test_variables_are_read_as_what_the_settings_say_they_are(monkeypatch: pytes
     assert ModelSettings.read().allowed_models == ("one", "two")
 
 
-def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_has_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMS_PER_USER", "")
 
     assert StreamSettings.read().streams_per_user == 5
 
 
-def test_a_variable_that_is_missing_or_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_or_invalid_variable_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TABLE_NAME", raising=False)
     with pytest.raises(ValidationError, match="table_name"):
         StorageSettings.read()
@@ -35,7 +35,9 @@ def test_a_variable_that_is_missing_or_wrong_is_named(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("variable", ["JOB_RETENTION_SECONDS", "FAILED_JOB_RETENTION_SECONDS"])
 @pytest.mark.parametrize("seconds", ["0", "86401"])
-def test_no_job_is_kept_longer_than_its_events(variable: str, seconds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retention_outside_one_second_to_one_day_is_refused(
+    variable: str, seconds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(variable, seconds)
     with pytest.raises(ValidationError, match=variable.lower()):
         RetentionSettings.read()

@@ -1,4 +1,4 @@
-"""Snapshots: what the hooks are, and what is another in every process that comes of one."""
+"""The SnapStart hooks, and what differs between the processes restored from one snapshot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.storage import aws
 
 
 @pytest.fixture(autouse=True)
-def _own_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _new_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
@@ -30,7 +30,7 @@ def _own_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def runtime(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """In place of the module that Lambda's runtime brings."""
+    """Replaces the module of Lambda's runtime; returns the hooks that were registered."""
     hooks = SimpleNamespace(before=[], after=[])
     module: Any = SimpleNamespace(
         register_before_snapshot=lambda hook, *given: hooks.before.append((hook, given)),
@@ -45,7 +45,7 @@ def run(hooks: list[Any]) -> None:
         hook(*given)
 
 
-def test_the_runtime_is_given_one_hook_for_before_and_one_for_after(runtime: SimpleNamespace) -> None:
+def test_install_registers_one_hook_before_the_snapshot_and_one_after_the_restore(runtime: SimpleNamespace) -> None:
     prepared = []
     snapstart.install(lambda: prepared.append("app"))
     assert prepared == []
@@ -57,13 +57,13 @@ def test_the_runtime_is_given_one_hook_for_before_and_one_for_after(runtime: Sim
     assert (len(runtime.before), len(runtime.after)) == (1, 1)
 
 
-def test_where_there_is_no_such_runtime_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_install_does_nothing_outside_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "snapshot_restore_py", None)
 
     snapstart.install(lambda: pytest.fail("prepared"))
 
 
-def test_a_snapshot_holds_the_clients_of_every_service_and_a_restored_process_has_the_same_ones() -> None:
+def test_a_restored_process_uses_the_clients_of_the_snapshot() -> None:
     snapstart.before_snapshot(lambda: None)
     made = [aws.client(service) for service in aws.SERVICES]
     assert aws.client.cache_info().misses == len(aws.SERVICES)
@@ -74,19 +74,19 @@ def test_a_snapshot_holds_the_clients_of_every_service_and_a_restored_process_ha
     assert aws.client.cache_info().misses == len(aws.SERVICES)
 
 
-def test_processes_that_come_of_one_snapshot_roll_different_dice() -> None:
+def test_restored_processes_draw_different_random_numbers() -> None:
     snapshot = random.getstate()
-    rolls = []
+    numbers = []
     for _ in range(2):
         random.setstate(snapshot)
         snapstart.after_restore()
-        rolls.append(random.random())
+        numbers.append(random.random())
 
-    assert rolls[0] != rolls[1]
+    assert numbers[0] != numbers[1]
 
 
-def test_credentials_of_the_snapshot_are_not_used_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lambda gives functions with SnapStart credentials that are fetched, and have to be fetched again."""
+def test_a_restored_process_fetches_new_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions with SnapStart fetch their credentials, and must fetch them again after a restore."""
     fetched: list[str] = []
 
     def fetch() -> dict[str, str]:

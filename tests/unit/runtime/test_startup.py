@@ -1,4 +1,4 @@
-"""What a start leaves for later."""
+"""The garbage collector and the data models during a function's start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.runtime import startup
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
+def _reset_collector() -> Iterator[None]:
     threshold = gc.get_threshold()
     startup.finish.cache_clear()
     yield
@@ -22,14 +22,14 @@ def _as_before() -> Iterator[None]:
     startup.finish.cache_clear()
 
 
-def test_while_a_function_starts_the_collector_has_as_good_as_nothing_to_do() -> None:
+def test_the_garbage_collector_rarely_runs_during_the_start() -> None:
     startup.begin()
 
     assert gc.isenabled()
     assert gc.get_threshold()[0] == 500_000
 
 
-def test_after_the_first_answer_the_collector_is_as_python_has_it_and_leaves_alone_what_was_made() -> None:
+def test_the_collector_has_its_usual_threshold_after_the_first_response_and_ignores_earlier_objects() -> None:
     startup.begin()
     startup.finish()
 
@@ -37,7 +37,7 @@ def test_after_the_first_answer_the_collector_is_as_python_has_it_and_leaves_alo
     assert gc.get_freeze_count() > 10_000
 
 
-def test_models_that_nobody_has_used_are_not_built() -> None:
+def test_fastapis_unused_data_models_are_not_built() -> None:
     imports = "import functions.jobs.get_job.app; from fastapi.openapi.models import OpenAPI"
     program = f"{imports}; print(OpenAPI.__pydantic_complete__)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Clients."""
+"""The AWS clients: their settings, endpoints and lazy import."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ assert not {"boto3", "botocore"} & set(sys.modules)
 """
 
 
-def test_a_client_is_made_once_gives_up_soon_and_can_serve_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_is_made_once_with_short_timeouts_and_a_large_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
@@ -48,22 +48,22 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 
 
 def sent(session: Session, service: str) -> tuple[str, ...]:
-    """Where the client sends a request, and the scope that it signs for; or why it sends none."""
+    """Return the URL and signing scope of the client's request, or the error if it sends none."""
     seen: list[tuple[str, ...]] = []
 
-    def answer(request: Any, **_: Any) -> Any:
+    def record(request: Any, **_: Any) -> Any:
         authorization = str(request.headers["Authorization"])
         scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")[2:]
         seen.append((request.url, "/".join(scope)))
         return AWSResponse(request.url, 400, HTTPHeaders(), None)
 
     client = session.create_client(service)
-    client.meta.events.register("before-send", answer)
+    client.meta.events.register("before-send", record)
     try:
         CALLS[service](client)
     except BotoCoreError as error:
         seen.append((str(error),))
-    except (ClientError, AttributeError):  # of an empty answer
+    except (ClientError, AttributeError):  # raised for the empty response
         pass
     [first] = seen
     return first
@@ -72,7 +72,7 @@ def sent(session: Session, service: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("service", aws.SERVICES)
 @pytest.mark.parametrize("fips", ["false", "true"])
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"])
-def test_requests_go_where_botocore_itself_sends_them(
+def test_requests_have_the_same_endpoint_and_scope_as_with_botocores_own_session(
     service: str, fips: str, region: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -87,6 +87,6 @@ def test_requests_go_where_botocore_itself_sends_them(
         aws._session.cache_clear()
 
 
-def test_nothing_imports_boto3_before_it_is_needed() -> None:
+def test_boto3_is_imported_at_the_first_client() -> None:
     process = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, timeout=60, check=False)
     assert process.returncode == 0, process.stderr

@@ -1,4 +1,4 @@
-"""Transactions that DynamoDB cancels: what is tried again, and what is not."""
+"""Cancelled DynamoDB transactions: which are tried again, and which are not."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from shared.errors import StorageThrottled
 from shared.storage import transactions
 from shared.storage.transactions import MAX_ATTEMPTS, ConditionsRefused, write_transaction
 
-FINE = {"Code": "None"}
+NO_REASON = {"Code": "None"}
 CONFLICT = {"Code": "TransactionConflict"}
-REFUSED = {"Code": "ConditionalCheckFailed", "Item": {"PK": {"S": "stands"}}}
-REFUSED_NOTHING_THERE = {"Code": "ConditionalCheckFailed"}
+REFUSED = {"Code": "ConditionalCheckFailed", "Item": {"PK": {"S": "stored"}}}
+REFUSED_WITHOUT_ITEM = {"Code": "ConditionalCheckFailed"}
 
 
 def cancelled(*reasons: dict[str, Any]) -> ClientError:
-    answer: Any = {
+    response: Any = {
         "Error": {"Code": "TransactionCanceledException"},
         "CancellationReasons": list(reasons),
         "ResponseMetadata": {"HTTPStatusCode": 400},
     }
-    return ClientError(answer, "TransactWriteItems")
+    return ClientError(response, "TransactWriteItems")
 
 
-def refused_as(code: str) -> ClientError:
-    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
-    return ClientError(answer, "TransactWriteItems")
+def client_error(code: str) -> ClientError:
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    return ClientError(response, "TransactWriteItems")
 
 
 class Dynamo:
-    """Answers each call with the next of these."""
+    """Raises the next of these errors at each call; None succeeds."""
 
-    def __init__(self, *answers: ClientError | None) -> None:
-        self._answers = list(answers)
+    def __init__(self, *outcomes: ClientError | None) -> None:
+        self._outcomes = list(outcomes)
         self.calls = 0
 
     def transact_write_items(self, *, TransactItems: Any) -> None:  # noqa: N803 - boto3's name
         self.calls += 1
-        answer = self._answers.pop(0)
-        if answer is not None:
-            raise answer
+        outcome = self._outcomes.pop(0)
+        if outcome is not None:
+            raise outcome
 
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long was waited, without waiting."""
+    """Record the pauses without waiting."""
     waited: list[float] = []
     monkeypatch.setattr("time.sleep", waited.append)
     return waited
 
 
-def meet(monkeypatch: pytest.MonkeyPatch, *answers: ClientError | None) -> Dynamo:
-    dynamo = Dynamo(*answers)
+def use_dynamo(monkeypatch: pytest.MonkeyPatch, *outcomes: ClientError | None) -> Dynamo:
+    dynamo = Dynamo(*outcomes)
     monkeypatch.setattr(transactions, "dynamodb", lambda: dynamo)
     return dynamo
 
@@ -62,43 +62,45 @@ def meet(monkeypatch: pytest.MonkeyPatch, *answers: ClientError | None) -> Dynam
 @pytest.mark.parametrize(
     "busy",
     [
-        cancelled(FINE, CONFLICT),
-        cancelled({"Code": "ThrottlingError"}, FINE),
+        cancelled(NO_REASON, CONFLICT),
+        cancelled({"Code": "ThrottlingError"}, NO_REASON),
         cancelled({"Code": "ProvisionedThroughputExceeded"}),
-        refused_as("TransactionInProgressException"),
+        client_error("TransactionInProgressException"),
     ],
 )
-def test_what_is_busy_is_tried_again_after_a_pause(
+def test_a_busy_transaction_is_tried_again_after_a_pause(
     monkeypatch: pytest.MonkeyPatch, pauses: list[float], busy: ClientError
 ) -> None:
-    dynamo = meet(monkeypatch, busy, busy, None)
+    dynamo = use_dynamo(monkeypatch, busy, busy, None)
     write_transaction([{}])
     assert (dynamo.calls, len(pauses)) == (3, 2)
 
 
-def test_what_stays_busy_is_throttled(monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
-    meet(monkeypatch, *[cancelled(CONFLICT)] * MAX_ATTEMPTS)
+def test_a_transaction_that_stays_busy_is_throttled(monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
+    use_dynamo(monkeypatch, *[cancelled(CONFLICT)] * MAX_ATTEMPTS)
     with pytest.raises(StorageThrottled):
         write_transaction([{}])
     assert sum(pauses) < 3
 
 
-def test_refused_conditions_are_told_by_place_and_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    dynamo = meet(monkeypatch, cancelled(FINE, REFUSED, CONFLICT, REFUSED_NOTHING_THERE))
+def test_refused_conditions_are_reported_by_index_and_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    dynamo = use_dynamo(monkeypatch, cancelled(NO_REASON, REFUSED, CONFLICT, REFUSED_WITHOUT_ITEM))
     with pytest.raises(ConditionsRefused) as refusal:
         write_transaction([{}])
-    assert refusal.value.existing == {1: {"PK": {"S": "stands"}}, 3: None}
+    assert refusal.value.existing == {1: {"PK": {"S": "stored"}}, 3: None}
     assert dynamo.calls == 1
 
 
-@pytest.mark.parametrize("mistake", [cancelled({"Code": "ValidationError"}), refused_as("ValidationException")])
-def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch, mistake: ClientError) -> None:
-    meet(monkeypatch, mistake)
+@pytest.mark.parametrize("mistake", [cancelled({"Code": "ValidationError"}), client_error("ValidationException")])
+def test_an_invalid_transaction_raises_its_own_error(monkeypatch: pytest.MonkeyPatch, mistake: ClientError) -> None:
+    use_dynamo(monkeypatch, mistake)
     with pytest.raises(ClientError):
         write_transaction([{}])
 
 
-def test_a_throttled_call_is_what_it_is_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    meet(monkeypatch, refused_as("ThrottlingException"))
+def test_a_throttled_transaction_raises_the_same_error_as_other_throttled_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use_dynamo(monkeypatch, client_error("ThrottlingException"))
     with pytest.raises(StorageThrottled):
         write_transaction([{}])

@@ -1,4 +1,4 @@
-"""The app factory: whatever a request meets, the answer is the envelope, with the request's id."""
+"""The app factory: every response is the envelope with the request's id."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRACE = "1-5759e988-bd862e3fe1be46a994272793"
 
 
 class NewLinks(JobLinks):
-    """A body, which does not wait for a first request to be built."""
+    """A request body whose data model is built at once, not at the first request."""
 
     model_config = ConfigDict(defer_build=False)
 
@@ -73,10 +73,10 @@ def call(app: FastAPI) -> Callable[..., httpx.Response]:
     return send
 
 
-def error_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    assert answer.status_code == status
-    envelope = answer.json()
-    assert envelope["meta"]["requestId"] == answer.headers["x-request-id"]
+def error_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    assert response.status_code == status
+    envelope = response.json()
+    assert envelope["meta"]["requestId"] == response.headers["x-request-id"]
     assert envelope["meta"]["operation"] == "get_job"
     assert envelope["error"]["code"] == code
     error: dict[str, Any] = envelope["error"]
@@ -93,33 +93,37 @@ def error_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
         ("DELETE", "/conflict", 405, "METHOD_NOT_ALLOWED"),
     ],
 )
-def test_every_failure_is_answered_with_the_envelope(
+def test_every_error_response_is_the_envelope(
     call: Callable[..., httpx.Response], method: str, path: str, status: int, code: str
 ) -> None:
     error_of(call(method, path), status, code)
 
 
-def test_a_defect_is_not_told(call: Callable[..., httpx.Response], capsys: pytest.CaptureFixture[str]) -> None:
-    answer = call("GET", "/defect")
+def test_the_response_to_a_defect_does_not_contain_its_text(
+    call: Callable[..., httpx.Response], capsys: pytest.CaptureFixture[str]
+) -> None:
+    response = call("GET", "/defect")
 
-    assert "secret" not in answer.text + capsys.readouterr().out
+    assert "secret" not in response.text + capsys.readouterr().out
 
 
-def test_the_gateways_request_id_and_trace_are_the_requests(call: Callable[..., httpx.Response]) -> None:
+def test_a_request_has_the_gateways_request_id_and_trace(call: Callable[..., httpx.Response]) -> None:
     event = {"requestContext": {"requestId": "gateway-1"}}
 
-    answer = call("POST", "/links", json={"sessionId": "s"}, event=event, headers={"X-Amzn-Trace-Id": f"Root={TRACE}"})
+    response = call(
+        "POST", "/links", json={"sessionId": "s"}, event=event, headers={"X-Amzn-Trace-Id": f"Root={TRACE}"}
+    )
 
-    assert answer.json() == {"session": "s", "request": "gateway-1", "trace": TRACE}
-    assert answer.headers["x-request-id"] == "gateway-1"
+    assert response.json() == {"session": "s", "request": "gateway-1", "trace": TRACE}
+    assert response.headers["x-request-id"] == "gateway-1"
 
 
-def test_the_id_that_the_web_adapter_hands_over_is_the_requests(call: Callable[..., httpx.Response]) -> None:
+def test_a_request_has_the_id_from_the_web_adapter(call: Callable[..., httpx.Response]) -> None:
     context = json.dumps({"requestId": "3f2b1c0d-5e6f-4a7b-8c9d-0e1f2a3b4c5d", "stage": "$default"})
 
-    answer = call("POST", "/links", json={}, headers={"X-Amzn-Request-Context": context})
+    response = call("POST", "/links", json={}, headers={"X-Amzn-Request-Context": context})
 
-    assert answer.json()["request"] == answer.headers["x-request-id"] == "3f2b1c0d-5e6f-4a7b-8c9d-0e1f2a3b4c5d"
+    assert response.json()["request"] == response.headers["x-request-id"] == "3f2b1c0d-5e6f-4a7b-8c9d-0e1f2a3b4c5d"
 
 
 @pytest.mark.parametrize(
@@ -129,65 +133,65 @@ def test_the_id_that_the_web_adapter_hands_over_is_the_requests(call: Callable[.
         *(json.dumps({"requestId": given}) for given in (None, ["r"], "", "two words", "r" * 65, "r\r\nx: y")),
     ],
 )
-def test_an_id_that_none_can_be_is_not_taken(call: Callable[..., httpx.Response], context: str) -> None:
-    answer = call("POST", "/links", json={}, headers={"X-Amzn-Request-Context": context})
+def test_an_invalid_request_id_is_replaced(call: Callable[..., httpx.Response], context: str) -> None:
+    response = call("POST", "/links", json={}, headers={"X-Amzn-Request-Context": context})
 
-    assert answer.status_code == 200
-    assert uuid.UUID(answer.headers["x-request-id"])
+    assert response.status_code == 200
+    assert uuid.UUID(response.headers["x-request-id"])
 
 
 @pytest.mark.parametrize("sent", ["R" * 5000, "Root=1-abc", f"Root={TRACE}0", "Root=<script>", ";=;"])
-def test_what_is_no_trace_id_is_replaced_by_one(call: Callable[..., httpx.Response], sent: str) -> None:
-    answer = call("POST", "/links", json={}, headers={"X-Amzn-Trace-Id": sent})
+def test_an_invalid_trace_id_is_replaced(call: Callable[..., httpx.Response], sent: str) -> None:
+    response = call("POST", "/links", json={}, headers={"X-Amzn-Trace-Id": sent})
 
-    assert re.fullmatch(r"1-[0-9a-f]{8}-[0-9a-f]{24}", answer.json()["trace"])
-    assert sent not in answer.text
+    assert re.fullmatch(r"1-[0-9a-f]{8}-[0-9a-f]{24}", response.json()["trace"])
+    assert sent not in response.text
 
 
 @pytest.mark.parametrize("path", ["/conflict", "/storage", "/defect", "/nowhere"])
-def test_every_refusal_names_its_trace(call: Callable[..., httpx.Response], path: str) -> None:
-    answer = call("GET", path, headers={"X-Amzn-Trace-Id": f"Root={TRACE}"})
+def test_every_refusal_has_its_trace_id(call: Callable[..., httpx.Response], path: str) -> None:
+    response = call("GET", path, headers={"X-Amzn-Trace-Id": f"Root={TRACE}"})
 
-    assert answer.json()["meta"]["traceId"] == TRACE
+    assert response.json()["meta"]["traceId"] == TRACE
 
 
-def test_lambdas_own_trace_comes_before_a_callers(
+def test_lambdas_trace_id_takes_precedence_over_the_clients(
     call: Callable[..., httpx.Response], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=1")
-    answer = call("POST", "/links", json={}, headers={"X-Amzn-Trace-Id": f"Root=1-5759e988-{'0' * 24}"})
+    response = call("POST", "/links", json={}, headers={"X-Amzn-Trace-Id": f"Root=1-5759e988-{'0' * 24}"})
 
-    assert answer.json()["trace"] == TRACE
+    assert response.json()["trace"] == TRACE
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "Application/JSON ; charset=utf-8"])
-def test_json_is_read(call: Callable[..., httpx.Response], media_type: str) -> None:
-    answer = call("POST", "/anything", content=b'{"a": 1}', headers={"Content-Type": media_type})
+def test_a_json_body_is_accepted(call: Callable[..., httpx.Response], media_type: str) -> None:
+    response = call("POST", "/anything", content=b'{"a": 1}', headers={"Content-Type": media_type})
 
-    assert answer.json() == {"got": {"a": 1}}
+    assert response.json() == {"got": {"a": 1}}
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "", "application/json-patch+json", "multipart/form-data"])
-def test_what_is_not_sent_as_json_is_not_read(call: Callable[..., httpx.Response], media_type: str) -> None:
-    answer = call("POST", "/anything", content=b"{}", headers={"Content-Type": media_type})
+def test_a_body_with_another_media_type_is_refused(call: Callable[..., httpx.Response], media_type: str) -> None:
+    response = call("POST", "/anything", content=b"{}", headers={"Content-Type": media_type})
 
-    error_of(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+    error_of(response, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-def test_no_body_needs_no_media_type(call: Callable[..., httpx.Response]) -> None:
+def test_a_request_without_a_body_needs_no_media_type(call: Callable[..., httpx.Response]) -> None:
     assert call("POST", "/anything").json() == {"got": None}
 
 
 @pytest.mark.parametrize("extra", [0, 1])
-def test_the_limit_of_a_body_is_exact(call: Callable[..., httpx.Response], extra: int) -> None:
+def test_a_body_of_one_byte_over_the_limit_is_refused(call: Callable[..., httpx.Response], extra: int) -> None:
     content = b'"' + b"x" * (MAX_BODY_BYTES - 2 + extra) + b'"'
 
-    answer = call("POST", "/anything", content=content, headers=JSON)
+    response = call("POST", "/anything", content=content, headers=JSON)
 
-    assert answer.status_code == (413 if extra else 200)
+    assert response.status_code == (413 if extra else 200)
 
 
-def test_a_body_that_never_ends_is_refused_at_the_limit(call: Callable[..., httpx.Response]) -> None:
+def test_an_endless_body_is_refused_at_the_limit(call: Callable[..., httpx.Response]) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -200,15 +204,15 @@ def test_a_body_that_never_ends_is_refused_at_the_limit(call: Callable[..., http
     assert sent <= MAX_BODY_BYTES + 2048
 
 
-def test_a_body_in_pieces_is_put_together(app: FastAPI) -> None:
-    pieces: list[Message] = [
+def test_a_body_in_several_messages_is_joined(app: FastAPI) -> None:
+    parts: list[Message] = [
         {"type": "http.request", "body": b'{"sess', "more_body": True},
         {"type": "http.request", "body": b'ionId": "s"}', "more_body": False},
     ]
     sent: list[Message] = []
 
     async def receive() -> Message:
-        return pieces.pop(0)
+        return parts.pop(0)
 
     async def send(message: Message) -> None:
         sent.append(message)
@@ -226,16 +230,16 @@ def test_a_body_in_pieces_is_put_together(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 30_000, b"9" * 5000])
-def test_what_cannot_be_read_as_json_is_malformed(call: Callable[..., httpx.Response], content: bytes) -> None:
+def test_a_body_that_is_not_valid_json_is_malformed(call: Callable[..., httpx.Response], content: bytes) -> None:
     error_of(call("POST", "/links", content=content, headers=JSON), 400, "MALFORMED_REQUEST")
 
 
-def test_a_lone_surrogate_is_a_broken_rule_and_not_a_defect(call: Callable[..., httpx.Response]) -> None:
+def test_a_lone_surrogate_fails_validation(call: Callable[..., httpx.Response]) -> None:
     for content in (rb'{"\ud800": 1}', rb'{"sessionId": "\ud800"}'):
         error_of(call("POST", "/links", content=content, headers=JSON), 422, "VALIDATION_FAILED")
 
 
-def test_a_streams_answer_is_measured_when_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_streamed_response_is_measured_when_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
     from fastapi.responses import StreamingResponse  # noqa: PLC0415
 
     app = create_app(Operation.STREAM_JOB)

@@ -1,4 +1,4 @@
-"""Who is asking: the authorizer's claims, the header, and a stream's gate."""
+"""The user of a request: the authorizer's claims, the bearer token, and a stream's ticket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def request(event: Any = None, **headers: str) -> Request:
     return Request({"type": "http", "headers": raw, "aws.event": event})
 
 
-def test_behind_the_gateway_the_caller_is_the_authorizers_subject() -> None:
+def test_the_user_is_the_subject_from_the_authorizer() -> None:
     event = {"requestContext": {"authorizer": {"jwt": {"claims": {"sub": "user-1"}}}}}
 
     assert asyncio.run(current_user(request(event))) == "user-1"
@@ -39,9 +39,9 @@ def test_behind_the_gateway_the_caller_is_the_authorizers_subject() -> None:
         {"requestContext": {"authorizer": {"jwt": {"claims": {"sub": ""}}}}},
     ],
 )
-def test_where_no_authorizer_has_spoken_there_is_no_caller(event: Any) -> None:
+def test_a_request_without_the_authorizers_claims_is_unauthenticated(event: Any) -> None:
     with pytest.raises(Unauthenticated):
-        asyncio.run(current_user(request(event, authorization="Bearer a.good.token")))
+        asyncio.run(current_user(request(event, authorization="Bearer a.valid.token")))
 
 
 @pytest.mark.parametrize(
@@ -56,18 +56,18 @@ def test_where_no_authorizer_has_spoken_there_is_no_caller(event: Any) -> None:
         ("", None),
     ],
 )
-def test_a_bearer_token_is_what_stands_behind_the_word(header: str, expected: str | None) -> None:
+def test_the_bearer_token_is_read_from_the_header(header: str, expected: str | None) -> None:
     assert bearer_token(request(authorization=header)) == expected
 
 
 class TokensOfOneUser(TokenVerifier):
-    """Takes one token, without asking anybody."""
+    """Accepts one token, without a request to an issuer."""
 
     def __init__(self) -> None:
         super().__init__("issuer", "audience", jwks_url=str)
 
     def subject_of(self, token: str) -> str:
-        if token != "good":
+        if token != "valid":
             raise Unauthenticated("the token is not valid here")
         return "user-1"
 
@@ -75,22 +75,22 @@ class TokensOfOneUser(TokenVerifier):
 GATE = StreamGate(tokens=TokensOfOneUser, tickets=lambda: TICKETS)
 
 
-def test_a_stream_opens_to_a_token_or_to_a_ticket() -> None:
+def test_a_token_or_a_ticket_identifies_the_owner_of_a_stream() -> None:
     ticket, _ = TICKETS.issue("user-2", "job_1")
 
-    assert GATE.owner("good", None, "job_1") == "user-1"
+    assert GATE.owner("valid", None, "job_1") == "user-1"
     assert GATE.owner(None, ticket, "job_1") == "user-2"
 
 
-def test_a_token_counts_more_than_a_ticket_and_a_bad_one_is_not_made_good_by_it() -> None:
+def test_a_token_takes_precedence_over_a_ticket_even_if_the_token_is_invalid() -> None:
     ticket, _ = TICKETS.issue("user-2", "job_1")
 
-    assert GATE.owner("good", ticket, "job_1") == "user-1"
+    assert GATE.owner("valid", ticket, "job_1") == "user-1"
     with pytest.raises(Unauthenticated):
-        GATE.owner("bad", ticket, "job_1")
+        GATE.owner("invalid", ticket, "job_1")
 
 
-def test_a_stream_stays_shut_without_either_and_with_another_jobs_ticket() -> None:
+def test_a_stream_needs_a_token_or_the_ticket_of_its_job() -> None:
     ticket, _ = TICKETS.issue("user-2", "job_1")
 
     with pytest.raises(Unauthenticated):

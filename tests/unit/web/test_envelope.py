@@ -1,4 +1,4 @@
-"""The one envelope of every answer."""
+"""The envelope of every response."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.web.envelope import Entity, ErrorEnvelope, Exchange, Operation, erro
 from shared.web.jobs import JobList
 
 
-def test_a_success_holds_its_data_and_says_what_it_is() -> None:
+def test_a_success_has_its_data_operation_and_entity() -> None:
     exchange = Exchange(Operation.LIST_JOBS, request_id="r-1")
 
     envelope = exchange.success(JobList(jobs=(), cursor=None), Entity.JOB_LIST).model_dump(mode="json")
@@ -22,13 +22,13 @@ def test_a_success_holds_its_data_and_says_what_it_is() -> None:
     assert abs((datetime.now(UTC) - datetime.fromisoformat(meta["timestamp"])).total_seconds()) < 5
 
 
-def test_every_request_has_an_id_of_its_own() -> None:
+def test_every_request_has_a_different_id() -> None:
     first, second = Exchange(Operation.GET_JOB), Exchange(Operation.GET_JOB)
 
     assert uuid.UUID(first.request_id) != uuid.UUID(second.request_id)
 
 
-def test_a_refusal_made_before_any_function_was_asked_is_a_whole_envelope() -> None:
+def test_a_refusal_without_a_function_is_a_complete_envelope() -> None:
     body = error_body(ErrorCode.NOT_FOUND, "no such resource", request_id="r-2")
 
     read = ErrorEnvelope.model_validate(body)

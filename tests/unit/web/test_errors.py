@@ -1,4 +1,4 @@
-"""From the error tree to HTTP."""
+"""The HTTP responses that our errors become."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def leaves(kind: type[MillraceError]) -> Iterator[type[MillraceError]]:
-    """The classes that are raised: those with no subclass."""
+    """Yield the classes that are raised: those without a subclass."""
     for each in kind.__subclasses__():
         yield from leaves(each) if each.__subclasses__() else (each,)
 
@@ -76,13 +76,13 @@ def a_job() -> Job:
     )
 
 
-def test_every_class_of_the_tree_has_its_status() -> None:
+def test_every_error_class_has_its_status() -> None:
     ours = [kind for kind in leaves(MillraceError) if kind.__module__.startswith("shared.")]
 
     assert {kind.__name__: status_of(an_error(kind)) for kind in ours} == EXPECTED
 
 
-def test_every_refusal_of_a_request_is_named_in_the_table() -> None:
+def test_every_request_refusal_is_in_the_status_table() -> None:
     refused = [
         kind
         for _, kind in inspect.getmembers(errors, inspect.isclass)
@@ -94,26 +94,26 @@ def test_every_refusal_of_a_request_is_named_in_the_table() -> None:
         assert 400 <= status_of(an_error(kind)) < 500
 
 
-def answered(error: MillraceError) -> tuple[int, dict[str, str], dict[str, Any]]:
-    answer = refuse(Exchange(Operation.GET_JOB), error)
-    return answer.status_code, dict(answer.headers), json.loads(bytes(answer.body))
+def response_to(error: MillraceError) -> tuple[int, dict[str, str], dict[str, Any]]:
+    response = refuse(Exchange(Operation.GET_JOB), error)
+    return response.status_code, dict(response.headers), json.loads(bytes(response.body))
 
 
 @pytest.mark.parametrize("kind", list(leaves(MillraceError)), ids=lambda kind: kind.__name__)
-def test_an_error_is_answered_with_its_code_and_message_in_the_envelope(kind: type[MillraceError]) -> None:
+def test_the_envelope_has_the_errors_code_and_message(kind: type[MillraceError]) -> None:
     error = an_error(kind)
 
-    _, _, envelope = answered(error)
+    _, _, envelope = response_to(error)
 
     assert envelope["success"] is False
     body = envelope["error"]
     assert (body["code"], body["message"], body["retryable"]) == (error.code, error.message, error.retryable)
 
 
-def test_broken_rules_are_listed_by_field() -> None:
+def test_validation_issues_are_listed_by_field() -> None:
     error = errors.InvalidInput([FieldIssue("input.a", "is required"), FieldIssue("b", "is not a known field")])
 
-    _, _, envelope = answered(error)
+    _, _, envelope = response_to(error)
 
     assert envelope["error"]["details"]["fields"] == [
         {"field": "input.a", "rule": "is required"},
@@ -121,31 +121,31 @@ def test_broken_rules_are_listed_by_field() -> None:
     ]
 
 
-def test_a_limit_says_when_to_come_back() -> None:
-    status, headers, envelope = answered(errors.RateLimitExceeded("too many", retry_after=7))
+def test_a_limit_response_has_the_time_to_wait() -> None:
+    status, headers, envelope = response_to(errors.RateLimitExceeded("too many", retry_after=7))
 
     assert (status, headers["retry-after"]) == (429, "7")
     assert envelope["error"]["details"]["retryAfterSeconds"] == 7
 
 
-def test_a_401_says_how_to_authenticate_and_nothing_else_does() -> None:
-    assert answered(errors.Unauthenticated("who?"))[1]["www-authenticate"] == "Bearer"
-    assert "www-authenticate" not in answered(errors.Forbidden("not yours"))[1]
+def test_only_a_401_has_a_www_authenticate_header() -> None:
+    assert response_to(errors.Unauthenticated("who?"))[1]["www-authenticate"] == "Bearer"
+    assert "www-authenticate" not in response_to(errors.Forbidden("not yours"))[1]
 
 
-def test_a_job_that_could_not_start_is_named() -> None:
-    assert answered(NotStarted(a_job()))[2]["error"]["details"]["jobId"] == "job_1"
+def test_a_job_that_could_not_start_is_in_the_details() -> None:
+    assert response_to(NotStarted(a_job()))[2]["error"]["details"]["jobId"] == "job_1"
 
 
-def test_a_defect_tells_nothing_but_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_response_to_a_defect_has_only_the_request_id(monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[dict[str, Any]] = []
     monkeypatch.setattr(log, "defect", lambda message, error, **fields: logged.append({"error": error, **fields}))
     exchange = Exchange(Operation.GET_JOB)
 
-    answer = defect(exchange, ValueError("a secret"))
+    response = defect(exchange, ValueError("a secret"))
 
-    envelope = json.loads(bytes(answer.body))
-    assert answer.status_code == 500
+    envelope = json.loads(bytes(response.body))
+    assert response.status_code == 500
     assert envelope["error"]["code"] == "INTERNAL_ERROR"
     assert envelope["meta"]["requestId"] == exchange.request_id
     assert "a secret" not in json.dumps(envelope)
@@ -153,5 +153,5 @@ def test_a_defect_tells_nothing_but_where_to_look(monkeypatch: pytest.MonkeyPatc
     assert isinstance(logged[0]["error"], ValueError)
 
 
-def test_a_described_refusal_always_comes_with_the_defect() -> None:
+def test_described_refusals_always_include_500() -> None:
     assert refusals(errors.NotFound, errors.RateLimitExceeded, NotStarted).keys() == {404, 429, 500, 503}

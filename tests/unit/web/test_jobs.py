@@ -1,4 +1,4 @@
-"""Requests for jobs of several pipelines, and what is shown of a job to whom."""
+"""Requests for jobs of several pipelines, and the responses that show a job."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SongInput(JobInput):
 
 
 SONG = Pipeline("song", SongInput, Schema, ("sing",))
-GOOD = {"pageOrComponent": "Checkout", "featureType": "enhancement", "priorityLevel": "low"}
+VALID_INPUT = {"pageOrComponent": "Checkout", "featureType": "enhancement", "priorityLevel": "low"}
 
 
 def app_for(*several: Pipeline) -> FastAPI:
@@ -55,10 +55,10 @@ def post(app: FastAPI, body: Any) -> httpx.Response:
 
 
 @pytest.mark.parametrize("pipelines", [(PIPELINE,), (PIPELINE, SONG)])
-def test_the_pipeline_decides_about_the_input(pipelines: tuple[Pipeline, ...]) -> None:
-    answer = post(app_for(*pipelines), {"pipeline": "suggestion", "input": GOOD})
+def test_the_pipeline_decides_the_type_of_the_input(pipelines: tuple[Pipeline, ...]) -> None:
+    response = post(app_for(*pipelines), {"pipeline": "suggestion", "input": VALID_INPUT})
 
-    assert answer.json() == {"pipeline": "suggestion", "input": "SuggestionInput"}
+    assert response.json() == {"pipeline": "suggestion", "input": "SuggestionInput"}
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ def test_the_pipeline_decides_about_the_input(pipelines: tuple[Pipeline, ...]) -
         ([], "body", "must be an object"),
     ],
 )
-def test_with_several_pipelines_fields_are_named_as_the_client_wrote_them(body: Any, field: str, rule: str) -> None:
-    answer = post(app_for(PIPELINE, SONG), body)
+def test_issues_name_the_fields_of_the_clients_pipeline(body: Any, field: str, rule: str) -> None:
+    response = post(app_for(PIPELINE, SONG), body)
 
-    assert answer.status_code == 422
-    assert answer.json()["error"]["details"]["fields"] == [{"field": field, "rule": rule}]
+    assert response.status_code == 422
+    assert response.json()["error"]["details"]["fields"] == [{"field": field, "rule": rule}]
 
 
 URLS = Urls(
@@ -103,7 +103,7 @@ def failed_job() -> Job:
     return a_job().model_copy(update={"failure": fault, "status": JobStatus.FAILED})
 
 
-def test_a_stack_trace_is_shown_only_when_asked_for() -> None:
+def test_a_stack_trace_is_shown_only_on_request() -> None:
     view = JobView(failed_job(), Transcript(), None)
 
     hidden, shown = (detail(view, URLS, show_stack_trace=wanted).failure for wanted in (False, True))

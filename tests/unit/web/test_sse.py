@@ -1,4 +1,4 @@
-"""The codec of server-sent events, held against a decoder nobody here wrote."""
+"""The encoder of server-sent events, checked with the decoder of httpx-sse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.log.reader import Frame
 from shared.web.sse import HEARTBEAT, encode_connected, encode_frame, last_event_id
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-NASTY = [
+DIFFICULT = [
     "\n",
     "\r\n",
     "\r",
@@ -31,16 +31,16 @@ NASTY = [
 
 
 def decode(stream: bytes, *, chunk: int) -> list[ServerSentEvent]:
-    """As httpx-sse does it, with the network cutting the stream anywhere."""
+    """Decode the stream with httpx-sse, split into chunks of this size."""
     lines, events = SSELineDecoder(), SSEDecoder()
-    text = [stream.decode()[place : place + chunk] for place in range(0, len(stream), chunk)]
+    text = [stream.decode()[start : start + chunk] for start in range(0, len(stream), chunk)]
     found = [events.decode(line) for piece in text for line in lines.decode(piece)]
     found += [events.decode(line) for line in lines.flush()]
     return [event for event in found if event is not None]
 
 
-@given(st.lists(TEXT | st.sampled_from(NASTY), max_size=5), st.integers(1, 7))
-def test_any_text_survives_the_wire(texts: list[str], chunk: int) -> None:
+@given(st.lists(TEXT | st.sampled_from(DIFFICULT), max_size=5), st.integers(1, 7))
+def test_any_text_is_decoded_unchanged(texts: list[str], chunk: int) -> None:
     frames = [Frame(number, Delta(text=text)) for number, text in enumerate(texts, start=1)]
 
     events = decode(b"".join(encode_frame(frame) for frame in frames), chunk=chunk)
@@ -49,8 +49,8 @@ def test_any_text_survives_the_wire(texts: list[str], chunk: int) -> None:
     assert [STREAM_EVENT.validate_json(event.data) for event in events] == [frame.event for frame in frames]
 
 
-@pytest.mark.parametrize("text", NASTY)
-def test_every_event_is_one_data_line(text: str) -> None:
+@pytest.mark.parametrize("text", DIFFICULT)
+def test_every_event_has_one_data_line(text: str) -> None:
     reset = Reset(text=text, progress=0, reason="REPAIR", message=text, attempt=1, retry_count=0)
 
     lines = encode_frame(Frame(7, reset)).split(b"\n")
@@ -58,7 +58,7 @@ def test_every_event_is_one_data_line(text: str) -> None:
     assert [line.split(b":")[0] for line in lines] == [b"id", b"event", b"data", b"", b""]
 
 
-def test_the_first_event_tells_how_soon_to_come_back_and_moves_no_place() -> None:
+def test_the_connected_event_has_a_retry_time_and_no_id() -> None:
     (event,) = decode(encode_connected(Connected(job_id="j", pipeline="p", last_event_id=4)), chunk=99)
 
     assert (event.event, event.id, event.retry) == ("connected", "", 1000)
@@ -66,7 +66,7 @@ def test_the_first_event_tells_how_soon_to_come_back_and_moves_no_place() -> Non
 
 
 @given(st.lists(st.booleans(), max_size=6))
-def test_heartbeats_are_no_events(beats: list[bool]) -> None:
+def test_heartbeats_are_not_events(beats: list[bool]) -> None:
     stream = b"".join(
         HEARTBEAT if beat else encode_frame(Frame(number, Delta(text="x")))
         for number, beat in enumerate(beats, start=1)
@@ -90,7 +90,7 @@ def test_heartbeats_are_no_events(beats: list[bool]) -> None:
         ("9" * 10, None, 9_999_999_999),
     ],
 )
-def test_the_header_counts_more_than_the_query_and_an_empty_one_not_at_all(
+def test_a_header_that_is_not_empty_takes_precedence_over_the_query(
     header: str | None, query: str | None, expected: int
 ) -> None:
     assert last_event_id(header, query) == expected
@@ -99,7 +99,7 @@ def test_the_header_counts_more_than_the_query_and_an_empty_one_not_at_all(
 @pytest.mark.parametrize(
     "text", ["x", "-1", "+1", "1.0", " 1", "1 ", "1_000", "²", "\N{ARABIC-INDIC DIGIT ONE}", "1" * 11, "1\n", "\x00"]
 )
-def test_what_is_no_id_is_refused_wherever_it_stands(text: str) -> None:
+def test_an_invalid_last_event_id_is_refused_in_header_and_query(text: str) -> None:
     for header, query in ((text, None), (None, text), (text, "5")):
         with pytest.raises(InvalidInput) as refused:
             last_event_id(header, query)
@@ -107,7 +107,7 @@ def test_what_is_no_id_is_refused_wherever_it_stands(text: str) -> None:
 
 
 @given(st.text())
-def test_any_text_is_an_id_or_a_refusal(text: str) -> None:
+def test_any_text_is_accepted_as_an_id_or_refused(text: str) -> None:
     try:
         assert last_event_id(text, None) >= 0
     except InvalidInput:

@@ -34,11 +34,11 @@ WHOLE = b"".join((
 
 
 @given(cuts=st.lists(st.integers(0, len(WHOLE)), max_size=30))
-def test_the_text_does_not_depend_on_where_the_reads_are_cut(cuts: list[int]) -> None:
+def test_the_text_does_not_depend_on_how_the_bytes_are_split(cuts: list[int]) -> None:
     decoder = ChatDecoder()
-    places = [0, *sorted(cuts), len(WHOLE)]
+    positions = [0, *sorted(cuts), len(WHOLE)]
 
-    text = "".join(decoder.feed(WHOLE[start:end]) for start, end in itertools.pairwise(places))
+    text = "".join(decoder.feed(WHOLE[start:end]) for start, end in itertools.pairwise(positions))
 
     assert text == "Grüße, 世界 🌍"
     assert decoder.done
@@ -47,7 +47,7 @@ def test_the_text_does_not_depend_on_where_the_reads_are_cut(cuts: list[int]) ->
     assert decoder.fault is None
 
 
-def test_usage_that_counts_up_in_every_chunk_ends_as_the_last_one() -> None:
+def test_the_usage_of_the_last_chunk_counts() -> None:
     decoder = ChatDecoder()
     for count in (1, 2, 3):
         decoder.feed(event({**delta("x"), "usage": {"prompt_tokens": 5, "completion_tokens": count}}))
@@ -57,26 +57,26 @@ def test_usage_that_counts_up_in_every_chunk_ends_as_the_last_one() -> None:
 @pytest.mark.parametrize(
     "usage", [None, {}, [], "7", {"prompt_tokens": None}, {"prompt_tokens": -1, "completion_tokens": "2"}]
 )
-def test_usage_that_makes_no_sense_counts_as_none(usage: Any) -> None:
+def test_invalid_usage_counts_as_zero(usage: Any) -> None:
     decoder = ChatDecoder()
     decoder.feed(event({"choices": [], "usage": usage}))
     assert (decoder.input_tokens, decoder.output_tokens) == (0, 0)
     assert decoder.fault is None
 
 
-def test_an_event_spread_over_several_data_lines_is_one_event() -> None:
+def test_several_data_lines_are_one_event() -> None:
     decoder = ChatDecoder()
     assert decoder.feed(b'data: {"choices": [\ndata: {"delta": {"content": "x"}}]}\n\n') == "x"
 
 
-def test_the_last_event_counts_without_its_blank_line() -> None:
+def test_the_last_event_needs_no_blank_line() -> None:
     decoder = ChatDecoder()
     assert decoder.feed(event(delta("x", "stop"), end="")) == ""
     assert decoder.end() == "x"
     assert decoder.finish_reason == "stop"
 
 
-def test_text_before_an_error_in_the_same_read_is_not_lost() -> None:
+def test_text_before_an_error_in_the_same_read_is_kept() -> None:
     decoder = ChatDecoder()
     text = decoder.feed(
         event(delta("kept")) + event({"error": {"message": "secret", "type": "server_error"}}) + event(delta("no"))
@@ -85,21 +85,21 @@ def test_text_before_an_error_in_the_same_read_is_not_lost() -> None:
     assert isinstance(decoder.fault, ModelUnavailable)
 
 
-def test_a_damaged_event_is_a_broken_connection() -> None:
+def test_an_event_that_is_not_json_is_a_disconnection() -> None:
     decoder = ChatDecoder()
     decoder.feed(b'data: {"choices": [\n\n')
     assert isinstance(decoder.fault, ModelDisconnected)
 
 
 @pytest.mark.parametrize("last", [delta(None, "content_filter"), delta(None, refusal="I will not")])
-def test_a_refusal_is_recognised(last: dict[str, Any]) -> None:
+def test_a_refusal_is_a_permanent_fault(last: dict[str, Any]) -> None:
     decoder = ChatDecoder()
     decoder.feed(event(delta("some")) + event(last))
     assert isinstance(decoder.fault, ModelRefused)
 
 
 @pytest.mark.parametrize("odd", [[], 3, {"choices": None}, {"choices": [{"delta": None}]}, {"choices": [{"index": 0}]}])
-def test_chunks_that_say_nothing_are_passed_over(odd: Any) -> None:
+def test_chunks_without_text_are_ignored(odd: Any) -> None:
     decoder = ChatDecoder()
     assert decoder.feed(event(odd) + event(delta("x"))) == "x"
     assert decoder.fault is None
@@ -108,7 +108,7 @@ def test_chunks_that_say_nothing_are_passed_over(odd: Any) -> None:
 @pytest.mark.parametrize(
     "odd", [{"choices": [3]}, {"choices": [{"delta": 3}]}, {"choices": {"a": 1}}, delta(3), delta(["x"])]
 )
-def test_chunks_of_a_wrong_shape_are_damage_and_not_a_crash(odd: Any) -> None:
+def test_chunks_of_a_wrong_shape_are_a_disconnection(odd: Any) -> None:
     decoder = ChatDecoder()
     decoder.feed(event(odd))
     assert isinstance(decoder.fault, ModelDisconnected)

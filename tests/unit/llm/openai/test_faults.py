@@ -1,4 +1,4 @@
-"""What a provider's errors mean to us."""
+"""The faults that a provider's errors become."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_status_becomes_one_fault(status: int, code: str | None, expected: typ
 @pytest.mark.parametrize(
     "error", [None, "text", [], {}, {"code": 7}, {"code": SECRET, "type": SECRET, "innererror": SECRET}]
 )
-def test_an_error_object_of_any_shape_is_survived_and_not_quoted(error: Any) -> None:
+def test_the_fault_of_any_error_object_does_not_quote_it(error: Any) -> None:
     for fault in (fault_of_status(400, error), fault_in_stream(error)):
         assert "sk-live" not in fault.message
 
@@ -84,5 +84,7 @@ def test_azures_inner_error_is_a_refusal() -> None:
         ("anything", ModelUnavailable),
     ],
 )
-def test_an_error_inside_a_stream_is_mapped_like_its_status(error: Any, expected: type[MillraceError]) -> None:
+def test_an_error_inside_a_stream_becomes_the_same_fault_as_its_status(
+    error: Any, expected: type[MillraceError]
+) -> None:
     assert type(fault_in_stream(error)) is expected

@@ -1,4 +1,4 @@
-"""Decoding the bytes of a streamed response, and going on in it from any position."""
+"""Decoding the bytes of a streamed response, from its beginning or from any position."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ WHOLE = wire(EVENTS)
 
 
 @given(cuts=st.lists(st.integers(0, len(WHOLE)), max_size=30))
-def test_the_text_does_not_depend_on_where_the_reads_are_cut(cuts: list[int]) -> None:
+def test_the_text_does_not_depend_on_how_the_bytes_are_split(cuts: list[int]) -> None:
     decoder = ResponseDecoder()
-    places = [0, *sorted(cuts), len(WHOLE)]
+    positions = [0, *sorted(cuts), len(WHOLE)]
 
-    text = "".join(decoder.feed(WHOLE[start:end]) for start, end in itertools.pairwise(places))
+    text = "".join(decoder.feed(WHOLE[start:end]) for start, end in itertools.pairwise(positions))
 
     assert text == TEXT
     assert decoder.complete
@@ -74,25 +74,25 @@ def test_the_text_does_not_depend_on_where_the_reads_are_cut(cuts: list[int]) ->
 
 
 @given(cuts=st.lists(st.integers(0, len(WHOLE)), min_size=1, max_size=5), replays=st.booleans())
-def test_connections_cut_anywhere_add_up_to_one_answer(cuts: list[int], replays: bool) -> None:
-    """`replays`: a provider that starts at the beginning, whatever it was asked to start after."""
-    said = ""
+def test_several_interrupted_connections_give_one_complete_text(cuts: list[int], replays: bool) -> None:
+    """If `replays`, the provider always starts at the beginning and ignores the position in the request."""
+    text = ""
     cursor: str | None = None
     for cut in [*cuts, len(WHOLE)]:
         position = ResponsePosition.parse(cursor) if cursor else None
         decoder = ResponseDecoder(position)
         after = -1 if position is None or position.sequence_number is None else position.sequence_number
-        said += decoder.feed(wire(EVENTS, first=0 if replays else after + 1)[:cut])
+        text += decoder.feed(wire(EVENTS, first=0 if replays else after + 1)[:cut])
         cursor = decoder.cursor or cursor
 
-    # An answer whose last event was seen before has nothing more to stream: it is looked up.
-    said += "" if decoder.complete else decoder.read_stored(json.dumps(COMPLETED).encode())
-    assert said == TEXT
+    # A response whose last event was read before has nothing more to stream, so the stored response is read.
+    text += "" if decoder.complete else decoder.read_stored(json.dumps(COMPLETED).encode())
+    assert text == TEXT
     assert decoder.complete
 
 
 @given(length=st.integers(0, len(TEXT)))
-def test_what_is_only_stored_goes_on_where_the_stream_was_left(length: int) -> None:
+def test_a_stored_response_continues_at_the_position_of_the_stream(length: int) -> None:
     decoder = ResponseDecoder(ResponsePosition("resp_1", 4, length))
 
     assert decoder.read_stored(json.dumps(response("in_progress")).encode()) == ""
@@ -102,30 +102,30 @@ def test_what_is_only_stored_goes_on_where_the_stream_was_left(length: int) -> N
     assert decoder.cursor == f"resp_1::{len(TEXT)}", "this position is in no stream"
 
 
-def test_a_response_stored_without_its_text_is_gone() -> None:
+def test_a_stored_response_without_its_text_counts_as_deleted() -> None:
     decoder = ResponseDecoder(ResponsePosition("resp_1", 4, 3))
     assert decoder.read_stored(json.dumps(response("completed")).encode()) == ""
     assert isinstance(decoder.fault, ResponseGone)
     assert not decoder.complete
 
 
-def test_what_the_stream_left_out_comes_with_its_last_event() -> None:
+def test_the_last_event_supplies_text_that_the_stream_left_out() -> None:
     decoder = ResponseDecoder()
     assert decoder.feed(wire([EVENTS[0], EVENTS[-1]])) == TEXT
     assert decoder.complete
 
 
 @pytest.mark.parametrize("cursor", ["", "resp_1", "resp_1:3", ":3:4", "resp_1:x:4", "resp_1:3:", "resp_1:3:-4"])
-def test_what_is_not_a_position_is_recognised(cursor: str) -> None:
+def test_an_invalid_position_is_ignored(cursor: str) -> None:
     assert ResponsePosition.parse(cursor) is None
 
 
 @pytest.mark.parametrize("position", [ResponsePosition("resp_1", 3, 4), ResponsePosition("resp_1", None, 4)])
-def test_a_position_is_read_as_it_was_written(position: ResponsePosition) -> None:
+def test_parsing_a_positions_text_returns_the_position(position: ResponsePosition) -> None:
     assert ResponsePosition.parse(str(position)) == position
 
 
-def test_a_server_that_does_not_number_its_events_gives_no_places() -> None:
+def test_events_without_sequence_numbers_have_no_cursor() -> None:
     decoder = ResponseDecoder()
     text = decoder.feed(b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in EVENTS[:-1]))
     assert (text, decoder.cursor, decoder.first_cursor) == (TEXT, None, None)
@@ -143,7 +143,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("error", "expected"), FAILURES)
-def test_a_failed_response_is_mapped_like_its_status(error: Any, expected: type[MillraceError]) -> None:
+def test_a_failed_response_becomes_the_fault_of_its_error_code(error: Any, expected: type[MillraceError]) -> None:
     decoder = ResponseDecoder()
     decoder.feed(wire([{"type": "response.failed", "response": response("failed", error=error)}]))
     assert type(decoder.fault) is expected
@@ -151,7 +151,7 @@ def test_a_failed_response_is_mapped_like_its_status(error: Any, expected: type[
 
 
 @pytest.mark.parametrize(("error", "usual"), FAILURES)
-def test_a_failure_met_again_is_gone_where_another_attempt_may_help(error: Any, usual: type[MillraceError]) -> None:
+def test_a_stored_failure_counts_as_deleted_if_another_attempt_may_help(error: Any, usual: type[MillraceError]) -> None:
     decoder = ResponseDecoder(ResponsePosition("resp_1", 0, 0))
     decoder.read_stored(json.dumps(response("failed", error=error)).encode())
     assert type(decoder.fault) is (ResponseGone if usual.retryable else usual)
@@ -164,9 +164,9 @@ def test_a_failure_met_again_is_gone_where_another_attempt_may_help(error: Any, 
         {"type": "error", "error": {"code": "rate_limit_exceeded", "message": "secret"}},
     ],
 )
-def test_an_error_event_is_mapped_in_either_shape(event: dict[str, Any]) -> None:
+def test_an_error_event_becomes_a_fault_in_both_shapes(event: dict[str, Any]) -> None:
     decoder = ResponseDecoder()
-    assert decoder.feed(wire([*EVENTS[:4], event])) == TEXTS[0], "what came before it is not lost"
+    assert decoder.feed(wire([*EVENTS[:4], event])) == TEXTS[0], "the text before the error is kept"
     assert isinstance(decoder.fault, ModelRateLimited)
 
 
@@ -181,14 +181,14 @@ def test_an_error_event_is_mapped_in_either_shape(event: dict[str, Any]) -> None
         },
     ],
 )
-def test_a_refusal_is_recognised(event: dict[str, Any]) -> None:
+def test_a_refusal_is_a_permanent_fault(event: dict[str, Any]) -> None:
     decoder = ResponseDecoder()
     decoder.feed(wire([event]))
     assert isinstance(decoder.fault, ModelRefused)
     assert not decoder.complete
 
 
-def test_an_answer_cut_at_the_limit_is_whole_and_truncated() -> None:
+def test_a_response_that_reaches_the_output_limit_is_complete_and_truncated() -> None:
     decoder = ResponseDecoder()
     ended = response("incomplete", incomplete_details={"reason": "max_output_tokens"})
     decoder.feed(wire([*EVENTS[:-1], {"type": "response.incomplete", "response": ended}]))
@@ -198,7 +198,7 @@ def test_an_answer_cut_at_the_limit_is_whole_and_truncated() -> None:
 @pytest.mark.parametrize(
     ("resumed_from", "expected"), [(None, ModelDisconnected), (ResponsePosition("r", 0, 0), ResponseGone)]
 )
-def test_a_cancelled_response_is_no_answer(resumed_from: ResponsePosition | None, expected: type[Exception]) -> None:
+def test_a_cancelled_response_is_a_fault(resumed_from: ResponsePosition | None, expected: type[Exception]) -> None:
     decoder = ResponseDecoder(resumed_from)
     decoder.feed(b'data: {"type": "response.cancelled", "sequence_number": 9, "response": {}}\n\n')
     assert isinstance(decoder.fault, expected)
@@ -214,18 +214,18 @@ def test_a_cancelled_response_is_no_answer(resumed_from: ResponsePosition | None
         {"type": "response.completed", "response": {"output": [3]}},
     ],
 )
-def test_events_of_a_wrong_shape_are_damage_and_not_a_crash(odd: dict[str, Any]) -> None:
+def test_events_of_a_wrong_shape_are_a_disconnection(odd: dict[str, Any]) -> None:
     decoder = ResponseDecoder()
     decoder.feed(wire([odd]))
     assert isinstance(decoder.fault, ModelDisconnected)
 
 
-def test_keep_alives_before_the_first_event_take_no_place() -> None:
+def test_keep_alives_before_the_first_event_do_not_count() -> None:
     decoder = ResponseDecoder()
     text = decoder.feed(b'data: {"type": "keepalive", "sequence_number": 9, "model": "m"}\n\n' + WHOLE)
     assert (text, decoder.first_cursor, decoder.events) == (TEXT, "resp_1:0:0", len(EVENTS))
 
 
-def test_events_of_an_unknown_kind_are_passed_over() -> None:
+def test_events_of_an_unknown_type_are_ignored() -> None:
     decoder = ResponseDecoder()
     assert decoder.feed(wire([{"type": "response.new.thing", "delta": "x"}, *EVENTS[3:5]])) == "".join(TEXTS[:2])
