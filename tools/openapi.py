@@ -47,6 +47,7 @@ Long LLM jobs: create a job, watch its stream, read its result.
 Every response of a function is an envelope with `success`, `data` or `error`, and `meta`. If API Gateway responds
 itself, before a function is called, the body is a `GatewayMessage`. A status that both may send lists both bodies.
 """
+"""The description of the whole API."""
 
 DESCRIPTIONS = {
     400: "The body is not valid JSON. Correct it and send it again.",
@@ -78,14 +79,22 @@ in the job's log. The first event of every connection, `connected`, has no `id`.
 `error` or `cancelled`. If the connection ends before, reconnect with `Last-Event-ID`. Comments (`: heartbeat`) only
 show that the connection is open.
 """
+"""The description of the stream's events."""
 
 RETRY_AFTER = {
     "description": "Whole seconds to wait before the request is sent again. API Gateway's throttling does not send it.",
     "schema": {"type": "integer", "minimum": 1},
 }
+"""The header of a response with status 429."""
+
 WWW_AUTHENTICATE = {"description": "How to authenticate.", "schema": {"type": "string"}}
+"""The header of a response with status 401."""
+
 REQUEST_ID = {"description": "The same as `meta.requestId`.", "schema": {"type": "string"}}
+"""The header of every response of a function."""
+
 LOCATION = {"description": "The job's status URL.", "schema": {"type": "string", "format": "uri"}}
+"""The header of the response that created a job."""
 
 SERVERS = {
     "api": {
@@ -99,6 +108,7 @@ SERVERS = {
         "variables": {"urlId": {"default": "stream"}, "region": {"default": "eu-central-1"}},
     },
 }
+"""The two origins of the API."""
 
 SECURITY_SCHEMES = {
     "bearer": {
@@ -114,6 +124,7 @@ SECURITY_SCHEMES = {
         "description": "A stream ticket, for `EventSource`, which cannot send headers.",
     },
 }
+"""The two kinds of credentials."""
 
 UNITED = {
     "Operation": "The operation that responded: one per HTTP function.",

@@ -39,6 +39,7 @@ export interface Envelope<T> {
 /** The response of a function: one of the two; `success` tells which. */
 export type Answer<T> = Envelope<T> | ErrorEnvelope;
 """
+"""The first lines of the file."""
 
 
 def types() -> str:

@@ -158,7 +158,7 @@ export type ErrorCode =
   | "WORKER_LOST"
   | "INTERNAL_ERROR";
 
-/** What a client needs to correct the request or to repeat it; a null or an empty list does not apply. */
+/** The fields that are not valid, the job that was created nevertheless, and the seconds to wait before a repeat. */
 export interface ErrorDetails {
   fields: FieldError[];
   jobId: string | null;

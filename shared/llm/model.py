@@ -78,7 +78,7 @@ Piece = Started | TextDelta | Finished
 class ResponseGone(Exception):
     """The response at `resume_from` cannot be read any further: it is unknown, failed or was cancelled.
 
-    The stage catches it, drops the cursor and the text so far, and calls the model again. It is not in the tree of
+    The stage catches it, drops what it has read of the response, and calls the model again. It is not in the tree of
     `shared/errors.py`, because neither Step Functions nor an owner may see it.
     """
 

@@ -12,7 +12,7 @@ from shared.llm.model import ResponseGone
 
 
 class EventDecoder(ABC):
-    """Decodes the bytes that `feed` receives; it does no I/O. A subclass knows the events of one API.
+    """Decode the bytes that `feed` receives, without any I/O. A subclass knows the events of one API.
 
     Each event is read with `json.loads` instead of the SDK's models: see docs/decisions/0003-openai-raw-stream.md.
     `events` counts the events so far, `done` is true after the last one, and `fault` is set after an error event.

@@ -26,7 +26,7 @@ class DynamoCheckpointStore:
         self._clock = clock
 
     def put(self, job: Job, stage: str, fence: str, output: StageOutput) -> None:
-        stored = self._large_texts.keep(job.id, f"checkpoint-{stage}-{fence}", output.model_dump_json())
+        stored = self._large_texts.store(job.id, f"checkpoint-{stage}-{fence}", output.model_dump_json())
         expires_at = int((self._clock() + KEPT).timestamp())
         with storage_faults():
             dynamodb().put_item(
@@ -38,7 +38,7 @@ class DynamoCheckpointStore:
         item = read_item(self._table, _key(job_id, stage, ref.fence))
         if item is None:
             raise KeyError(f"{job_id} has no checkpoint {ref.fence} of {stage}")
-        return StageOutput.model_validate_json(self._large_texts.resolve(item["output"]["S"]))
+        return StageOutput.model_validate_json(self._large_texts.load(item["output"]["S"]))
 
 
 def _key(job_id: str, stage: str, fence: str) -> dict[str, str]:

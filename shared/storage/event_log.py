@@ -24,7 +24,7 @@ KEPT = timedelta(days=2)
 
 
 ITEMS: TypeAdapter[tuple[Item, ...]] = adapter_of(tuple[Item, ...])
-"""Reads and writes the items of a snapshot."""
+"""Read and write the items of a snapshot."""
 
 
 class StoredBatch(Schema):
@@ -115,16 +115,16 @@ class DynamoEventLog:
         if item is None:
             return None
         stored = StoredSnapshot.model_validate(_own(item))
-        text = self._large_texts.resolve(stored.text)
-        items = ITEMS.validate_json(self._large_texts.resolve(stored.items)) if stored.items else ()
+        text = self._large_texts.load(stored.text)
+        items = ITEMS.validate_json(self._large_texts.load(stored.items)) if stored.items else ()
         return LogSnapshot(stored.seq, text, stored.stage, stored.progress, stored.log_bytes, items)
 
     def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
         items = ITEMS.dump_json(snapshot.items).decode()
         stored = StoredSnapshot(
             seq=snapshot.seq,
-            text=self._large_texts.keep(job_id, f"snapshot-{snapshot.seq}", snapshot.text),
-            items=self._large_texts.keep(job_id, f"snapshot-{snapshot.seq}-items", items) if snapshot.items else None,
+            text=self._large_texts.store(job_id, f"snapshot-{snapshot.seq}", snapshot.text),
+            items=self._large_texts.store(job_id, f"snapshot-{snapshot.seq}-items", items) if snapshot.items else None,
             stage=snapshot.stage,
             progress=snapshot.progress,
             log_bytes=snapshot.log_bytes,
@@ -175,6 +175,8 @@ class DynamoEventLog:
 
 
 class _ItemExists(Exception):
+    """The condition of a write did not hold; `item` is the stored item."""
+
     def __init__(self, item: Mapping[str, Any] | None) -> None:
         super().__init__("the item exists")
         self.item = item

@@ -12,7 +12,7 @@ INLINE = "text:"
 
 
 class LargeTexts:
-    """Stores texts of up to `inline_bytes` in their DynamoDB item, and longer ones in the bucket under `folder`.
+    """Store texts of up to `inline_bytes` in their DynamoDB item, and longer ones in the bucket under `folder`.
 
     Texts under `jobs/` expire by the bucket's lifecycle rule.
     """
@@ -22,28 +22,28 @@ class LargeTexts:
         self._folder = folder
         self._inline_bytes = inline_bytes
 
-    def keep(self, owner_id: str, name: str, text: str) -> str:
+    def store(self, entity_id: str, name: str, text: str) -> str:
         """Store the text of a job or run, and return the value for its item: the text with a prefix, or a reference."""
         data = text.encode()
         if len(data) <= self._inline_bytes:
             return INLINE + text
-        key = f"{self._folder}/{owner_id}/{name}"
+        key = f"{self._folder}/{entity_id}/{name}"
         with storage_faults():
             s3().put_object(Bucket=self._bucket, Key=key, Body=data, ContentType="text/plain; charset=utf-8")
         return REFERENCE + key
 
-    def resolve(self, stored: str) -> str:
-        """Return the text for which `keep` returned this value."""
+    def load(self, stored: str) -> str:
+        """Return the text for which `store` returned this value."""
         if stored.startswith(INLINE):
             return stored[len(INLINE) :]
         with storage_faults():
             found = s3().get_object(Bucket=self._bucket, Key=stored[len(REFERENCE) :])
             return found["Body"].read().decode()
 
-    def drop_all(self, owner_id: str) -> None:
+    def delete_all(self, entity_id: str) -> None:
         """Delete every text of the job or run from the bucket, even those to which no item refers."""
         pages = s3().get_paginator("list_objects_v2")
         with storage_faults():
-            for page in pages.paginate(Bucket=self._bucket, Prefix=f"{self._folder}/{owner_id}/"):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=f"{self._folder}/{entity_id}/"):
                 for found in page.get("Contents", ()):
                     s3().delete_object(Bucket=self._bucket, Key=found["Key"])

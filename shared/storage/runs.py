@@ -51,7 +51,7 @@ class DynamoRunStore:
             if kind == keys.TRANSFORM:
                 transforms.append(Transform.model_validate(values))
             elif kind == keys.ARTEFACT:
-                content = json.loads(self._large_texts.resolve(values["content"]))
+                content = json.loads(self._large_texts.load(values["content"]))
                 artefacts.append(Artefact.model_validate({**values, "content": content}))
             else:
                 run = _run(item)
@@ -91,7 +91,7 @@ class DynamoRunStore:
             )
 
     def remove(self, run_id: str) -> None:
-        self._large_texts.drop_all(run_id)
+        self._large_texts.delete_all(run_id)
         for item in self._partition(run_id):
             if item["SK"]["S"] != keys.RUN:
                 self._remove({"PK": item["PK"], "SK": item["SK"]})
@@ -112,7 +112,7 @@ class DynamoRunStore:
     def _item_of(self, artefact: Artefact) -> Item:
         # Two requests may prepare the same version, of which one is stored. With the digest in its name, neither text
         # overwrites the other.
-        content = self._large_texts.keep(artefact.run_id, f"{artefact.ref}-{artefact.digest}", artefact.text)
+        content = self._large_texts.store(artefact.run_id, f"{artefact.ref}-{artefact.digest}", artefact.text)
         own = {**_dump(artefact), "content": content}
         return to_item({**keys.artefact(artefact.run_id, artefact.role, artefact.version), **own})
 

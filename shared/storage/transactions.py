@@ -35,7 +35,8 @@ class ConditionsRefused(Exception):
 def write_transaction(writes: Sequence[Mapping[str, Any]]) -> None:
     """Make all of these writes or none: at most 100 TransactItems, of at most 4 MB together.
 
-    If another request writes to the same items at the same moment, DynamoDB cancels one of the two. Try again then.
+    If another request writes to the same items at the same moment, DynamoDB cancels one of the two. This function then
+    makes another attempt, at most MAX_ATTEMPTS in all.
 
     Raises:
         ConditionsRefused: a condition does not hold.

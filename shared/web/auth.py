@@ -13,7 +13,7 @@ from shared.errors import ErrorCode, TransientFault, Unauthenticated
 from shared.web.tickets import StreamTickets
 
 LEEWAY_SECONDS = 5
-"""Clock difference to the token's issuer that is tolerated when a token's times are checked."""
+"""Tolerated difference between the clocks of a token's issuer and of this process."""
 
 
 async def current_user(request: Request) -> str:
@@ -33,7 +33,7 @@ CurrentUser = Annotated[str, Depends(current_user)]
 
 
 class TokenVerifier:
-    """Verifies RS256 tokens of one issuer for one audience, with the keys that the issuer publishes."""
+    """Verify RS256 tokens of one issuer for one audience, with the keys that the issuer publishes."""
 
     def __init__(self, issuer: str, audience: str, *, jwks_url: Callable[[], str]) -> None:
         self._issuer = issuer
@@ -83,7 +83,7 @@ class TokenVerifier:
 
 @dataclass(frozen=True, slots=True)
 class StreamGate:
-    """Authenticates watchers by a token, or by a ticket for the job. `tokens` and `tickets` are called when needed."""
+    """Authenticate watchers by a token, or by a ticket for the job. `tokens` and `tickets` are called when needed."""
 
     tokens: Callable[[], TokenVerifier]
     tickets: Callable[[], StreamTickets]

@@ -72,7 +72,7 @@ class FieldError(Schema):
 
 
 class ErrorDetails(Schema):
-    """What a client needs to correct the request or to repeat it; a null or an empty list does not apply."""
+    """The fields that are not valid, the job that was created nevertheless, and the seconds to wait before a repeat."""
 
     fields: tuple[FieldError, ...] = ()
     job_id: str | None = None
@@ -117,7 +117,7 @@ class Exchange:
 
     @property
     def milliseconds(self) -> float:
-        """The time since the request arrived."""
+        """Milliseconds since the request arrived, to two decimals."""
         return round((time.perf_counter() - self.began) * 1000, 2)
 
     @property

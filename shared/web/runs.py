@@ -24,7 +24,7 @@ RunId = Annotated[
 
 
 class RunUrls(Urls):
-    """Builds the URLs of runs of one kind; `collection` is their path, such as `/ideations`."""
+    """Build the URLs of runs of one kind; `collection` is their path, such as `/ideations`."""
 
     def __init__(self, request: Request, stream_url: str, *, collection: str) -> None:
         super().__init__(request, stream_url)

@@ -1,7 +1,7 @@
 """Serve app.py of the working directory with uvicorn; run.sh starts this module behind Lambda Web Adapter.
 
-It replaces uvicorn's own command, because `shared` pauses the garbage collector before uvicorn and FastAPI are imported
-(shared/runtime/startup.py).
+It replaces uvicorn's own command, because `python -m shared.web.server` imports `shared` first, which postpones garbage
+collection before uvicorn and FastAPI are imported (shared/runtime/startup.py).
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class StreamTimes:
 
 
 class JobStream:
-    """Serves a job's events on connections that hold a slot."""
+    """Serve a job's events on connections that hold a slot."""
 
     def __init__(self, watcher: JobWatcher, slots: StreamSlots, times: StreamTimes) -> None:
         self._watcher = watcher

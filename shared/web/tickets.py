@@ -25,7 +25,7 @@ class Ticket:
 
 
 class StreamTickets:
-    """Issues and checks tickets of the form `base64url(JSON).base64url(HMAC-SHA256)`."""
+    """Issue and check tickets of the form `base64url(JSON).base64url(HMAC-SHA256)`."""
 
     def __init__(self, secret: bytes, *, clock: Clock) -> None:
         self._secret = secret

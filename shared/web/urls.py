@@ -6,7 +6,7 @@ from fastapi import Request
 
 
 class Urls:
-    """Builds the URLs of a job: those of the API, and that of its stream, which has its own origin."""
+    """Build the URLs of a job: those of the API, and that of its stream, which has its own origin."""
 
     def __init__(self, request: Request, stream_url: str) -> None:
         self._api = str(request.base_url).rstrip("/")

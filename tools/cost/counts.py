@@ -100,10 +100,12 @@ class Counts:
         return self.log_bytes + self.invocations * PLATFORM_LOG_BYTES + self.http_requests * ACCESS_LOG_BYTES
 
     def as_json(self) -> dict[str, Any]:
+        """Return the counts as JSON-like values."""
         return dataclasses.asdict(self)
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> Counts:
+        """Return the counts that `as_json` wrote."""
         return Counts(
             **{
                 **document,
@@ -125,10 +127,12 @@ class SweepCounts:
     metrics: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
+        """Return the counts as JSON-like values."""
         return dataclasses.asdict(self)
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> SweepCounts:
+        """Return the counts that `as_json` wrote."""
         return SweepCounts(**{**document, "metrics": tuple(document["metrics"])})
 
 

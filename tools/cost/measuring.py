@@ -72,7 +72,7 @@ class _Traffic:
 
 
 class _CountingTransport(httpx.HTTPTransport):
-    """Counts requests and response bytes per origin."""
+    """Count requests and response bytes per origin."""
 
     def __init__(self, traffic: dict[str, _Traffic], lock: threading.Lock) -> None:
         super().__init__()
@@ -90,6 +90,8 @@ class _CountingTransport(httpx.HTTPTransport):
 
 
 class _CountedStream(httpx.SyncByteStream):
+    """Count the bytes of one response while they are read."""
+
     def __init__(self, stream: httpx.SyncByteStream, counted: _Traffic, lock: threading.Lock) -> None:
         self._stream = stream
         self._counted = counted
@@ -106,7 +108,7 @@ class _CountedStream(httpx.SyncByteStream):
 
 
 class Measurement:
-    """Counts on a separate local stack, so that the figures contain nothing else. A context manager."""
+    """Count on a separate local stack, so that the figures contain nothing else. A context manager."""
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The job's events."},
     204: {"description": "The job has ended and the client has all its events. Do not reconnect."},
 }
+"""The successful responses, for the OpenAPI document."""
 
 
 @app.get("/healthz", include_in_schema=False)

@@ -51,7 +51,7 @@ class ReadPosition:
 
 
 class AnswerReader:
-    """Reads one output of the model. It writes each idea to the stream as JSON, one per line, and stores it."""
+    """Read one output of the model: write each idea to the stream as JSON, one per line, and store it as an item."""
 
     def __init__(self, context: StageContext, ideas: IdeaCollection, position: ReadPosition | None = None) -> None:
         """Begin with a new output, or at the position up to which an earlier attempt has read its output.
@@ -122,7 +122,7 @@ class AnswerReader:
 async def reset_to_stored_ideas(
     context: StageContext, ideas: IdeaCollection, message: str, *, restarted: bool = False
 ) -> None:
-    """Replace the watchers' text by the stored ideas; `message` says why, `restarted` that the model starts again."""
+    """Replace the watchers' text with the stored ideas; `message` says why, `restarted` that the model starts again."""
     progress = progress_of(len(ideas.ideas), 0, ideas.count)
     finished_lines = context.output.text.split("\n")[:-1]
     text = "".join(f"{line}\n" for line in finished_lines[: len(ideas.ideas)])

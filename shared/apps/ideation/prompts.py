@@ -37,7 +37,7 @@ def ideas_messages(
 
 
 def ideas_schema(job_input: IdeationInput, missing: Mapping[int, int]) -> OutputSchema:
-    """Return a schema with one list per incomplete genre path, of exactly the missing length.
+    """Return a schema with one list for each incomplete genre path, whose length is the count of missing ideas.
 
     So the provider enforces the proportions.
     """

@@ -44,11 +44,11 @@ class _Position:
 
 
 class ElementScanner:
-    """Scans a JSON document in texts of any length, and finds the objects in the lists of its outermost object.
+    """Scan a JSON document in texts of any length, and find the objects in the lists of its outermost object.
 
-    In `{"a": [{…}, {…}], "b": [{…}]}` it finds three. It ignores everything else: text around the document, properties
-    that are not lists, and items that are not objects. An element is the text between matching braces; whether it is
-    valid JSON is not checked.
+    In `{"a": [{…}, {…}], "b": [{…}]}` there are three. The scanner ignores everything else: text around the document,
+    properties that are not lists, and items that are not objects. An element is the text between matching braces;
+    whether it is valid JSON is not checked.
     """
 
     def __init__(self, state: str | None = None) -> None:

@@ -47,7 +47,7 @@ Arranged = TypeVar("Arranged", Ranking, Groups)
 
 
 class PrepareIdeas:
-    """Decides how many ideas each genre gets."""
+    """Decide how many ideas each genre gets."""
 
     name = "prepare_ideas"
 
@@ -59,7 +59,7 @@ class PrepareIdeas:
 
 
 class GenerateIdeas:
-    """Lets the model write the missing ideas until none is missing, and stores every idea when it is finished."""
+    """Let the model write the missing ideas until none is missing, and store every idea when it is finished."""
 
     name = "generate_ideas"
 
@@ -112,7 +112,7 @@ class GenerateIdeas:
 
 
 class ArrangeIdeas:
-    """Lets the model rank or group the ideas if the job's input asks for it. It does not change the stream's text."""
+    """Let the model rank or group the ideas if the job's input asks for it. The stream's text does not change."""
 
     name = "arrange_ideas"
 

@@ -6,7 +6,7 @@ from shared.apps.suggestions.models import SuggestionInput, Suggestions
 from shared.llm.model import Message, OutputSchema
 from shared.stages.model_answers import strict_schema
 
-SYSTEM = (
+_SYSTEM = (
     "You are a product engineer. Suggest features for the page or component the user names. Be specific to it, be "
     "practical, and keep every text to a few sentences. Answer with JSON that fits the given schema and nothing else."
 )
@@ -22,7 +22,7 @@ def request_messages(job_input: SuggestionInput) -> tuple[Message, ...]:
     ]
     if job_input.additional_context:
         lines.append(f"Context: {job_input.additional_context}")
-    return Message("system", SYSTEM), Message("user", "\n".join(lines))
+    return Message("system", _SYSTEM), Message("user", "\n".join(lines))
 
 
 def repair_messages(job_input: SuggestionInput, output: str, errors: str) -> tuple[Message, ...]:

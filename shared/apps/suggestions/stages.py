@@ -26,7 +26,7 @@ def progress_of(length: int) -> float:
 
 
 class GenerateSuggestions:
-    """Lets the model write suggestions, and streams its output."""
+    """Let the model write suggestions, and stream its output."""
 
     name = "generate_suggestions"
 
@@ -40,7 +40,7 @@ class GenerateSuggestions:
 
 
 class ValidateSuggestions:
-    """Checks the job's text against the schema, and lets the model repair it once."""
+    """Check the job's text against the schema, and let the model repair it once."""
 
     name = "validate_suggestions"
 

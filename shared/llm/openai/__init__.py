@@ -1,1 +1,1 @@
-"""Call endpoints that speak OpenAI's protocol, by the Chat Completions API or the Responses API."""
+"""Call endpoints that speak OpenAI's protocol, through the Chat Completions API or the Responses API."""

@@ -1,4 +1,4 @@
-"""Call a chat model by the Chat Completions API of any OpenAI-compatible endpoint, with the openai SDK's client."""
+"""Call a chat model through the Chat Completions API of an OpenAI-compatible endpoint, with the openai SDK's client."""
 
 from __future__ import annotations
 

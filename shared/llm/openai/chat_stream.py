@@ -9,7 +9,7 @@ from shared.llm.sse_decoder import EventDecoder, count_of
 
 
 class ChatDecoder(EventDecoder):
-    """Decodes one chat completion. It is complete only after a `finish_reason`; `[DONE]` alone is not enough."""
+    """Decode one chat completion. It is complete only after a `finish_reason`; `[DONE]` alone is not enough."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -123,7 +123,7 @@ class OpenAIEndpoint:
 
 
 class _TokenWatchdog:
-    """Raises ModelTimeout if a provider sends keep-alive comments but no tokens, which never reach the read timeout."""
+    """Raise ModelTimeout if a provider sends keep-alive comments but no tokens, which never reach the read timeout."""
 
     def __init__(self, *, timeout: float) -> None:
         self._timeout = timeout

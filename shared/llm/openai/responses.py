@@ -1,4 +1,4 @@
-"""Call a chat model by OpenAI's Responses API in background mode, in which a response outlives its connection."""
+"""Call a chat model through OpenAI's Responses API in background mode, in which a response outlives its connection."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class ResponsePosition:
 
 
 class ResponseDecoder(EventDecoder):
-    """Decodes one response, from its beginning or after the position at which a call re-attaches."""
+    """Decode one response, from its beginning or after the position at which a call re-attaches."""
 
     def __init__(self, reattached_at: ResponsePosition | None = None) -> None:
         super().__init__()
