@@ -1,4 +1,4 @@
-"""What counts as lost and as repeated in what a watcher was left with."""
+"""The tokens that count as lost or repeated in a watcher's text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.bench.peers.losses import Losses, losses_of
 
 FIRST = [f"{1_700_000_000_000_000_000 + number}" for number in range(5)]
 SECOND = [f"{1_800_000_000_000_000_000 + number}" for number in range(5)]
-"""Two answers of the model, five tokens each."""
+"""The tokens of two model responses, five each."""
 
 
 @pytest.mark.parametrize(
@@ -25,24 +25,24 @@ SECOND = [f"{1_800_000_000_000_000_000 + number}" for number in range(5)]
         (FIRST[:3] + SECOND[3:], 0, 0),
     ],
     ids=[
-        "whole",
+        "complete",
         "nothing seen",
-        "one left out",
+        "one missing",
         "one twice",
         "everything twice",
-        "one left out and another twice",
-        "a second answer in place of the first",
-        "a second answer behind a part of the first",
-        "a second answer that goes on where the first broke off",
+        "one missing and another twice",
+        "a second response instead of the first",
+        "a second response after a part of the first",
+        "a second response that continues where the first ended",
     ],
 )
 def test_losses_are_counted_by_token(shown: list[str], lost: int, repeated: int) -> None:
     assert Losses.of(shown, expected=5) == Losses(lost, repeated)
 
 
-def test_the_tokens_of_a_text_are_its_stamps_whatever_stands_between() -> None:
+def test_only_the_stamps_of_a_text_count_as_tokens() -> None:
     assert losses_of(f'{{"title": "{FIRST[0]} {FIRST[1]} "}}, 12 words', expected=3) == Losses(lost=1)
 
 
-def test_losses_add_up_over_jobs() -> None:
+def test_the_losses_of_jobs_add_up() -> None:
     assert sum([Losses(1, 2), Losses(0, 3)], Losses()) == Losses(1, 5)

@@ -1,4 +1,4 @@
-"""What a watcher's screen holds after dropped connections, resets and ends, whichever system it watches."""
+"""The text that a watcher has after dropped connections, resets and terminal events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STAMPS = [f"{1_700_000_000_000_000_000 + number} " for number in range(6)]
 
 
 class Recorded(System):
-    """Serves the same events to whoever comes, from behind their last id."""
+    """Serves the same events to every watcher, from its last event id on."""
 
     name = "recorded"
 
@@ -40,7 +40,7 @@ class Recorded(System):
     def kill_worker(self) -> None:
         raise NotImplementedError
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def respond(self, request: httpx.Request) -> httpx.Response:
         last = request.headers.get("Last-Event-ID", "0")
         self.asked_for.append(last)
         numbered = list(enumerate(self._events, start=1))[int(last) :]
@@ -54,7 +54,7 @@ async def _streamed(blocks: list[str]) -> AsyncIterator[bytes]:
 
 
 async def seen_of(system: Recorded, *drop_at: int) -> Seen:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(system.answer)) as client:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(system.respond)) as client:
         return await watch(client, system, drop_at=drop_at, patience=5)
 
 
@@ -64,7 +64,7 @@ def anyio_backend() -> str:
 
 
 @pytest.mark.anyio
-async def test_a_dropped_connection_is_taken_up_behind_the_last_event_seen() -> None:
+async def test_a_watcher_reconnects_after_the_last_event_it_received() -> None:
     system = Recorded(*(("text", stamp) for stamp in STAMPS), ("complete", ""))
     seen = await seen_of(system, 2, 4)
     assert system.asked_for == ["0", "2", "4"]
@@ -72,7 +72,7 @@ async def test_a_dropped_connection_is_taken_up_behind_the_last_event_seen() -> 
 
 
 @pytest.mark.anyio
-async def test_a_reset_leaves_what_it_says_and_no_lag() -> None:
+async def test_a_reset_replaces_the_text_and_counts_no_lag() -> None:
     system = Recorded(
         ("text", STAMPS[0]), ("text", STAMPS[1]), ("reset", STAMPS[0]), ("text", STAMPS[2]), ("error", "")
     )

@@ -1,4 +1,4 @@
-"""Proxies and this machine's own addresses."""
+"""Proxy settings and this machine's own addresses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_only_this_machine_is_loopback(url: str, expected: bool) -> None:
     assert is_loopback(url) is expected
 
 
-def test_an_environment_is_proxied_by_either_case_of_the_names() -> None:
+def test_proxy_variables_count_in_upper_and_lower_case() -> None:
     assert [proxied({name: value}) for name, value in PROXIES.items()] == [True, True, True]
     assert not proxied({"NO_PROXY": "example.com", "HTTP_PROXY": ""})
 
@@ -46,14 +46,14 @@ def test_an_environment_without_proxies_keeps_its_other_variables() -> None:
         ({"NO_PROXY": "*"}, "*"),
     ],
 )
-def test_exceptions_from_the_proxy_keep_those_that_were_given(given: dict[str, str], expected: str) -> None:
+def test_loopback_is_added_to_the_existing_proxy_exceptions(given: dict[str, str], expected: str) -> None:
     environment = direct_to_loopback({**PROXIES, **given})
     assert (environment["NO_PROXY"], environment["no_proxy"]) == (expected, expected)
     assert environment["HTTP_PROXY"] == "http://proxy:1"
     assert direct_to_loopback(environment) == environment
 
 
-def test_every_client_that_the_stack_uses_honours_the_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_http_client_of_the_stack_follows_the_proxy_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in direct_to_loopback(PROXIES).items():
         monkeypatch.setenv(name, value)
     assert get_environ_proxies("http://127.0.0.1:1") == {}

@@ -1,4 +1,4 @@
-"""The link check finds references to what does not exist, and takes those to what does."""
+"""The link check, which finds references to files, headings, names and Make targets that do not exist."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def found(root: Path, text: str) -> list[tuple[int, str, str]]:
-    """The line, kind and reference of everything broken in a page docs/page.md with this text."""
+    """Return the line, kind and reference of every broken reference in a page docs/page.md with this text."""
     (root / "docs/page.md").write_text(text)
     subprocess.run(["git", "add", "--all"], cwd=root, check=True)
     return [(each.line, each.kind, each.reference) for each in broken(Repository(root), "docs/page.md")]
@@ -56,7 +56,7 @@ def found(root: Path, text: str) -> list[tuple[int, str, str]]:
         "`POOL` is set.\n\n```sh\nexport POOL=1\n```",
     ],
 )
-def test_what_exists_is_taken(root: Path, text: str) -> None:
+def test_a_reference_to_something_that_exists_is_accepted(root: Path, text: str) -> None:
     assert found(root, text) == []
 
 
@@ -78,19 +78,21 @@ def test_what_exists_is_taken(root: Path, text: str) -> None:
         ("`make bench-cold gone ARGS=1`", "Make target", "gone"),
     ],
 )
-def test_what_does_not_exist_is_found(root: Path, text: str, kind: str, reference: str) -> None:
+def test_a_reference_to_something_that_does_not_exist_is_found(
+    root: Path, text: str, kind: str, reference: str
+) -> None:
     assert found(root, f"A page.\n\n{text}\n") == [(3, kind, reference)]
 
 
-def test_commands_in_a_block_of_code_are_read(root: Path) -> None:
+def test_the_check_reads_commands_in_a_code_block(root: Path) -> None:
     assert found(root, "```sh\nmake build\nmake gone  # not made\n```\n") == [(3, "Make target", "gone")]
 
 
-def test_headings_become_anchors_as_on_github() -> None:
+def test_headings_get_the_anchors_of_github() -> None:
     assert headings("# A page's *name*: `code`, 1\n") == {"a-pages-name-code-1"}
 
 
-def test_a_page_that_code_names_has_to_exist(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_page_that_code_names_must_exist(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "shared/jobs/log.py").write_text('"""See docs/other.md.\n\nAnd docs/gone.md."""\n')
     found(root, "Nothing.\n")
     assert main(root) == 1

@@ -1,4 +1,4 @@
-"""The prose check finds the words of its list where people read them, and nowhere else."""
+"""The prose check, which finds the words of its list in prose and not in code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.check_prose import PLAINER, findings, main
 
 
 def found(path: str, source: str) -> list[tuple[int, str]]:
-    """The line and the words of each finding."""
+    """Return the line and the words of each finding."""
     return [(each.line, each.words) for each in findings(path, source)]
 
 
@@ -28,7 +28,7 @@ def found(path: str, source: str) -> list[tuple[int, str]]:
         ("async def test_a_job_begins_anew() -> None: ...\n", 1),
     ],
 )
-def test_python_is_read_where_it_is_prose(source: str, line: int) -> None:
+def test_the_check_reads_the_prose_of_python_files(source: str, line: int) -> None:
     assert found("module.py", source) == [(line, "anew")]
 
 
@@ -36,11 +36,11 @@ def test_python_is_read_where_it_is_prose(source: str, line: int) -> None:
     "source",
     ['WORDS = ("anew", "so many")\n', "anew = 1\n", "def begin_anew() -> None: ...\n", 'print("anew")\n'],
 )
-def test_python_is_not_read_where_it_is_code(source: str) -> None:
+def test_the_check_does_not_read_python_code(source: str) -> None:
     assert found("module.py", source) == []
 
 
-def test_markdown_is_read_outside_of_code() -> None:
+def test_the_check_reads_markdown_outside_code() -> None:
     page = "Begin anew.\n\n```sh\nanew\n```\n\nThe word `anew` and ``whoever`` are code.\n\nWhoever.\n"
     assert found("page.md", page) == [(9, "whoever"), (1, "anew")]
 
@@ -103,7 +103,7 @@ def test_a_feature_row_fails_every_check(repository: Path) -> None:
     assert main([], root=repository) == 1
 
 
-def test_clean_files_say_nothing(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_check_prints_nothing_for_clean_files(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     track(repository, "page.md", "Begin again.\n")
     assert main(["--strict"], root=repository) == 0
     assert capsys.readouterr().out == ""

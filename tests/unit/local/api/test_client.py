@@ -1,4 +1,4 @@
-"""The client against a scripted API: one job's stream, broken off wherever a network may break it off."""
+"""The Python client against a scripted API, with a stream that is interrupted at any byte."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ RETRY = 1.0
 
 
 def connection(last: int = 0, frames: Iterable[Frame] = FRAMES) -> bytes:
-    """What the server sends to a client that has seen `last`."""
+    """Return what the server sends to a client whose last event id is `last`."""
     head = encode_connected(Connected(job_id="job_1", pipeline="p", last_event_id=last))
     return head + HEARTBEAT + b"".join(encode_frame(frame) + HEARTBEAT for frame in frames if frame.id > last)
 
 
 @dataclass(slots=True)
-class Cut(httpx.SyncByteStream):
-    """Sends `body` in pieces, then ends as a network does (`fault`) or cleanly."""
+class InterruptedBody(httpx.SyncByteStream):
+    """Sends `body` in two parts, then ends with `fault` or cleanly."""
 
     body: bytes
     fault: httpx.TransportError | None = None
@@ -51,23 +51,23 @@ class Cut(httpx.SyncByteStream):
 
 @dataclass(slots=True)
 class Server(httpx.BaseTransport):
-    """Answers connection after connection as `script` says; when that is used up, with all the client has not seen."""
+    """Responds to each connection with the next of `script`; after that, with all events the client has not seen."""
 
     script: list[httpx.Response | Exception] = field(default_factory=list)
-    asked: list[httpx.Request] = field(default_factory=list)
+    requests: list[httpx.Request] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
-        answer = self.script.pop(0) if self.script else stream(connection(self.last_ids[-1]))
-        if isinstance(answer, Exception):
-            raise answer
-        answer.request = request
-        return answer
+        self.requests.append(request)
+        response = self.script.pop(0) if self.script else stream(connection(self.last_ids[-1]))
+        if isinstance(response, Exception):
+            raise response
+        response.request = request
+        return response
 
     @property
     def last_ids(self) -> list[int]:
-        return [int(request.headers.get("Last-Event-ID", 0)) for request in self.asked]
+        return [int(request.headers.get("Last-Event-ID", 0)) for request in self.requests]
 
     def client(self, patience: int = 6) -> JobsClient:
         return JobsClient("http://127.0.0.1:1", "token", patience=patience, sleep=self.slept.append, transport=self)
@@ -78,7 +78,7 @@ class Server(httpx.BaseTransport):
 
 
 def stream(body: bytes, fault: httpx.TransportError | None = None) -> httpx.Response:
-    return httpx.Response(200, headers=HEADERS, stream=Cut(body, fault))
+    return httpx.Response(200, headers=HEADERS, stream=InterruptedBody(body, fault))
 
 
 def refusal(status: int, code: ErrorCode, **headers: str) -> httpx.Response:
@@ -91,7 +91,7 @@ def numbers(received: list[Received]) -> list[int]:
 
 
 @pytest.mark.parametrize("fault", [None, httpx.ReadError("reset"), httpx.ReadTimeout("silence")])
-def test_a_stream_cut_at_any_byte_is_read_to_its_end_with_nothing_lost_and_nothing_twice(
+def test_a_stream_interrupted_at_any_byte_gives_every_event_exactly_once(
     fault: httpx.TransportError | None,
 ) -> None:
     whole = connection()
@@ -107,27 +107,27 @@ def test_a_stream_cut_at_any_byte_is_read_to_its_end_with_nothing_lost_and_nothi
         assert transcript.ended == EVENTS[-1]
 
 
-def test_comes_back_with_the_last_id_and_the_same_tab_after_the_wait_the_server_asks_for() -> None:
+def test_the_client_reconnects_with_its_last_event_id_and_tab_after_the_servers_retry_time() -> None:
     server = Server([stream(connection(frames=FRAMES[:2])), stream(connection(2, FRAMES[:3]))])
     server.follow()
     assert server.last_ids == [0, 2, 3]
-    assert len({request.url.params["tab"] for request in server.asked}) == 1
+    assert len({request.url.params["tab"] for request in server.requests}) == 1
     assert all(RETRY <= slept <= 1.2 * RETRY for slept in server.slept)
 
 
-def test_keeps_the_ticket_of_a_stream_url() -> None:
+def test_the_client_keeps_the_ticket_of_a_stream_url() -> None:
     server = Server()
     with server.client() as client:
         list(client.follow(f"{URL}?ticket=abc"))
-    assert server.asked[0].url.params["ticket"] == "abc"
+    assert server.requests[0].url.params["ticket"] == "abc"
 
 
-def test_events_it_has_seen_are_passed_over() -> None:
+def test_the_client_ignores_events_it_has_seen() -> None:
     server = Server([stream(connection(0, FRAMES))])
     assert numbers(server.follow(after=3)) == [4, 5]
 
 
-def test_a_gap_is_a_fault_of_the_connection_and_a_snapshot_is_none() -> None:
+def test_the_client_reconnects_after_a_gap_but_not_after_a_snapshot() -> None:
     gap = stream(connection(0, (FRAMES[0], FRAMES[3])))
     server = Server([gap])
     assert numbers(server.follow()) == [1, 2, 3, 4, 5]
@@ -136,21 +136,21 @@ def test_a_gap_is_a_fault_of_the_connection_and_a_snapshot_is_none() -> None:
     assert numbers(server.follow()) == [1, 4, 5]
 
 
-def test_waits_twice_as_long_after_each_fault_in_a_row_and_gives_up_at_last() -> None:
+def test_the_client_doubles_its_wait_after_each_fault_and_stops_after_the_last() -> None:
     server = Server([httpx.ConnectError("refused") for _ in range(7)])
     with pytest.raises(Unreachable, match=r"7 connections in a row failed: ConnectError \(refused\)"):
         server.follow(patience=6)
-    assert len(server.asked) == 7
+    assert len(server.requests) == 7
     assert [round(slept / base, 0) for slept, base in zip(server.slept, (1, 2, 4, 8, 15, 15), strict=True)] == [1] * 6
 
 
-def test_an_event_between_two_faults_starts_the_count_anew() -> None:
+def test_an_event_resets_the_number_of_faults() -> None:
     faults: list[httpx.Response | Exception] = [httpx.ConnectError("refused"), httpx.ConnectError("refused")]
     server = Server([*faults, stream(connection(0, FRAMES[:1]), httpx.ReadError("reset")), faults[0]])
     assert numbers(server.follow(patience=2)) == [1, 2, 3, 4, 5]
 
 
-def test_a_server_error_is_a_fault_and_an_empty_answer_too() -> None:
+def test_a_server_error_and_an_empty_response_are_faults() -> None:
     server = Server([httpx.Response(502, text="bad gateway"), refusal(503, ErrorCode.STORAGE_UNAVAILABLE), stream(b"")])
     assert numbers(server.follow()) == [1, 2, 3, 4, 5]
 
@@ -165,21 +165,21 @@ def test_a_server_error_is_a_fault_and_an_empty_answer_too() -> None:
     ],
 )
 @pytest.mark.parametrize("before", [0, 1])
-def test_a_refusal_is_not_asked_again(status: int, code: ErrorCode, before: int) -> None:
+def test_the_client_does_not_repeat_a_refused_request(status: int, code: ErrorCode, before: int) -> None:
     windows: list[httpx.Response | Exception] = [stream(connection(frames=FRAMES[:2])) for _ in range(before)]
     server = Server([*windows, refusal(status, code, **{"Retry-After": "7"})])
     with pytest.raises(Refused) as caught:
         server.follow()
     assert (caught.value.status, caught.value.error.code, caught.value.retry_after) == (status, code, 7)
-    assert len(server.asked) == before + 1
+    assert len(server.requests) == before + 1
 
 
-def test_nothing_follows_the_end_that_was_seen() -> None:
+def test_following_after_the_terminal_event_yields_nothing() -> None:
     assert Server([httpx.Response(204)]).follow(after=5) == []
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         httpx.Response(200, text="<html>", headers={"Content-Type": "text/html"}),
         httpx.Response(403, text="<html>"),
@@ -187,12 +187,12 @@ def test_nothing_follows_the_end_that_was_seen() -> None:
         stream(b'id: x\nevent: delta\ndata: {"type": "delta", "text": ""}\n\n'),
     ],
 )
-def test_what_is_not_this_api_is_said_to_be_unreadable(answer: httpx.Response) -> None:
+def test_a_response_of_another_api_is_unreadable(response: httpx.Response) -> None:
     with pytest.raises(Unreadable):
-        Server([answer]).follow()
+        Server([response]).follow()
 
 
-def test_a_call_tells_a_fault_of_the_network_from_a_refusal() -> None:
+def test_a_call_distinguishes_network_faults_from_refusals() -> None:
     server = Server([httpx.ConnectError("refused"), refusal(503, ErrorCode.STORAGE_UNAVAILABLE)])
     with server.client() as client:
         with pytest.raises(Unreachable, match="ConnectError"):

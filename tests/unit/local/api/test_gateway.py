@@ -1,4 +1,4 @@
-"""API Gateway's HTTP API as the template declares it."""
+"""The local API Gateway, configured from the template."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ok(result: Any) -> Outcome:
 
 
 class Client:
-    """Sends requests to a gateway whose function answers `outcome`, and keeps the events it was given."""
+    """Sends requests to a gateway whose function returns `outcome`, and records the function's events."""
 
     def __init__(self) -> None:
         self.outcome = ok({"statusCode": 200, "body": "done"})
@@ -65,7 +65,7 @@ def call() -> Client:
     return Client()
 
 
-def test_a_request_becomes_an_event_in_payload_format_two(call: Client) -> None:
+def test_a_request_becomes_an_event_in_payload_format_2_0(call: Client) -> None:
     call(
         "POST",
         "/echo?a=1&a=2&b=x%20y",
@@ -91,17 +91,17 @@ def test_a_request_becomes_an_event_in_payload_format_two(call: Client) -> None:
     assert isinstance(claims["exp"], str)
 
 
-def test_a_trace_id_that_is_there_is_passed_on(call: Client) -> None:
+def test_the_gateway_passes_on_an_existing_trace_id(call: Client) -> None:
     call("POST", "/echo", headers={"X-Amzn-Trace-Id": "Root=1-2-3"})
     assert call.event["headers"]["x-amzn-trace-id"] == "Root=1-2-3"
 
 
-def test_binary_bodies_travel_in_base64(call: Client) -> None:
+def test_a_binary_body_is_base64_in_the_event(call: Client) -> None:
     call("POST", "/echo", content=b"\x00\xff", headers={"content-type": "application/octet-stream"})
     assert (call.event["body"], call.event["isBase64Encoded"]) == ("AP8=", True)
 
 
-def test_path_parameters_are_decoded_and_a_literal_path_wins_over_one(call: Client) -> None:
+def test_path_parameters_are_decoded_and_a_literal_path_takes_precedence(call: Client) -> None:
     call("GET", "/things/a%2Fb")
     call("GET", "/things/latest")
     parametrised, literal = call.events
@@ -118,13 +118,15 @@ def test_path_parameters_are_decoded_and_a_literal_path_wins_over_one(call: Clie
         ("text", 200, "application/json", b"text"),
     ],
 )
-def test_an_answer_is_mapped_to_http(call: Client, result: Any, status: int, content_type: str, body: bytes) -> None:
+def test_a_functions_result_becomes_an_http_response(
+    call: Client, result: Any, status: int, content_type: str, body: bytes
+) -> None:
     call.outcome = ok(result)
     response = call("POST", "/echo")
     assert (response.status_code, response.headers["content-type"], response.content) == (status, content_type, body)
 
 
-def test_every_cookie_is_a_header_of_its_own(call: Client) -> None:
+def test_every_cookie_has_its_own_header(call: Client) -> None:
     call.outcome = ok({"statusCode": 200, "cookies": ["a=1", "b=2"]})
     assert call("POST", "/echo").headers.get_list("set-cookie") == ["a=1", "b=2"]
 
@@ -137,7 +139,7 @@ def test_every_cookie_is_a_header_of_its_own(call: Client) -> None:
         (Outcome(429, b"{}", "r", error_type="TooManyRequestsException"), 503),
     ],
 )
-def test_a_function_that_fails_is_answered_in_the_envelope(call: Client, outcome: Outcome, status: int) -> None:
+def test_a_functions_failure_becomes_an_error_envelope(call: Client, outcome: Outcome, status: int) -> None:
     call.outcome = outcome
     response = call("POST", "/echo")
     assert (response.status_code, code_of(response)) == (status, "INTERNAL_ERROR")
@@ -157,14 +159,14 @@ def test_a_function_that_fails_is_answered_in_the_envelope(call: Client, outcome
     ],
     ids=["garbage", "expired", "without exp", "foreign", "without aud", "other issuer", "not yet", "other key"],
 )
-def test_a_bad_token_is_401_with_a_challenge(call: Client, make: Callable[[], str]) -> None:
+def test_an_invalid_token_is_401_with_a_www_authenticate_header(call: Client, make: Callable[[], str]) -> None:
     response = call("POST", "/echo", token=make())
     assert (response.status_code, code_of(response)) == (401, "UNAUTHENTICATED")
     assert response.headers["www-authenticate"].startswith("Bearer")
     assert not call.events
 
 
-def test_no_token_is_401_and_an_open_route_needs_none(call: Client) -> None:
+def test_a_missing_token_is_401_except_on_an_open_route(call: Client) -> None:
     response = call("POST", "/echo", token=None)
     assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
     assert call("GET", "/open", token=None).status_code == 200
@@ -176,7 +178,7 @@ def test_an_unknown_path_is_404(call: Client, path: str) -> None:
     assert (response.status_code, code_of(response)) == (404, "NOT_FOUND")
 
 
-def test_another_method_of_a_known_path_is_405_with_what_is_allowed(call: Client) -> None:
+def test_another_method_of_a_known_path_is_405_with_the_allowed_ones(call: Client) -> None:
     response = call("DELETE", "/echo")
     assert (response.status_code, code_of(response)) == (405, "METHOD_NOT_ALLOWED")
     assert response.headers["allow"] == "POST"
@@ -188,7 +190,7 @@ def test_a_body_over_the_gateways_or_lambdas_limit_is_413(call: Client, size: in
     assert (response.status_code, code_of(response)) == (413, "PAYLOAD_TOO_LARGE")
 
 
-def test_preflight_is_answered_from_the_template(call: Client) -> None:
+def test_a_preflight_response_comes_from_the_template(call: Client) -> None:
     wanted = {"origin": "https://app.example", "access-control-request-method": "POST"}
     response = call("OPTIONS", "/echo", headers=wanted, token=None)
     assert response.status_code == 204
@@ -198,7 +200,7 @@ def test_preflight_is_answered_from_the_template(call: Client) -> None:
     assert response.headers["access-control-max-age"] == "600"
 
 
-def test_only_allowed_origins_are_told_that_they_may_read(call: Client) -> None:
+def test_only_allowed_origins_get_the_cors_headers(call: Client) -> None:
     call.outcome = ok({"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "*"}})
     allowed = call("POST", "/echo", headers={"origin": "https://app.example"})
     assert allowed.headers["access-control-allow-origin"] == "https://app.example"

@@ -13,11 +13,11 @@ from local.api.issuer import PREFIX, Issuer
 from local.api.sign_in import challenge_of
 
 ISSUER = Issuer(f"http://127.0.0.1{PREFIX}", "millrace-local")
-BACK = "http://127.0.0.1:8080/console/signed-in"
-VERIFIER = "a verifier of the page's own making, long enough"
-WISH = {
+REDIRECT = "http://127.0.0.1:8080/console/signed-in"
+VERIFIER = "a verifier that the page made, which is long enough"
+AUTHORIZATION = {
     "client_id": "millrace-local",
-    "redirect_uri": BACK,
+    "redirect_uri": REDIRECT,
     "response_type": "code",
     "scope": "openid",
     "state": "state-1",
@@ -33,29 +33,29 @@ def browser() -> TestClient:
 
 
 def sign_in(browser: TestClient, **changes: str) -> Any:
-    return browser.post(f"{PREFIX}/authorize", data={**WISH, "subject": "alice", **changes})
+    return browser.post(f"{PREFIX}/authorize", data={**AUTHORIZATION, "subject": "alice", **changes})
 
 
-def code_of(answer: Any) -> str:
-    assert answer.status_code == 303, answer.text
-    return str(parse_qs(urlsplit(answer.headers["location"]).query)["code"][0])
+def code_of(response: Any) -> str:
+    assert response.status_code == 303, response.text
+    return str(parse_qs(urlsplit(response.headers["location"]).query)["code"][0])
 
 
 def redeem(browser: TestClient, code: str, **changes: str) -> Any:
     form = {"grant_type": "authorization_code", "client_id": "millrace-local", "code": code}
     return browser.post(
-        f"{PREFIX}/oauth2/token", data={**form, "redirect_uri": BACK, "code_verifier": VERIFIER, **changes}
+        f"{PREFIX}/oauth2/token", data={**form, "redirect_uri": REDIRECT, "code_verifier": VERIFIER, **changes}
     )
 
 
-def test_whoever_names_themselves_comes_back_with_a_code_that_is_worth_their_token(browser: TestClient) -> None:
-    form = browser.get(f"{PREFIX}/authorize", params=WISH)
+def test_a_user_who_gives_a_name_gets_a_code_and_the_client_exchanges_it_for_tokens(browser: TestClient) -> None:
+    form = browser.get(f"{PREFIX}/authorize", params=AUTHORIZATION)
     assert 'name="subject"' in form.text
     assert 'value="state-1"' in form.text
 
     back = sign_in(browser)
 
-    assert back.headers["location"].startswith(f"{BACK}?")
+    assert back.headers["location"].startswith(f"{REDIRECT}?")
     assert parse_qs(urlsplit(back.headers["location"]).query)["state"] == ["state-1"]
     tokens = redeem(browser, code_of(back)).json()
     for name in ("access_token", "id_token"):
@@ -64,7 +64,7 @@ def test_whoever_names_themselves_comes_back_with_a_code_that_is_worth_their_tok
     assert claims["nonce"] == "nonce-1"
 
 
-def test_a_code_counts_once_and_only_for_the_page_it_was_made_for(browser: TestClient) -> None:
+def test_a_code_is_valid_once_and_only_for_its_page(browser: TestClient) -> None:
     code = code_of(sign_in(browser))
     assert redeem(browser, code, code_verifier="guessed").json()["error"] == "invalid_grant"
     assert redeem(browser, code).json()["error"] == "invalid_grant", "a failed attempt uses the code up"
@@ -73,7 +73,7 @@ def test_a_code_counts_once_and_only_for_the_page_it_was_made_for(browser: TestC
     assert other_page.json()["error"] == "invalid_grant"
 
 
-def test_a_refresh_token_is_worth_another_token_and_counts_once(browser: TestClient) -> None:
+def test_a_refresh_token_gives_a_new_token_once(browser: TestClient) -> None:
     refresh = redeem(browser, code_of(sign_in(browser))).json()["refresh_token"]
     form = {"grant_type": "refresh_token", "client_id": "millrace-local", "refresh_token": refresh}
 
@@ -83,15 +83,15 @@ def test_a_refresh_token_is_worth_another_token_and_counts_once(browser: TestCli
     assert browser.post(f"{PREFIX}/oauth2/token", data=form).json()["error"] == "invalid_grant"
 
 
-def test_a_browser_that_has_signed_in_is_not_asked_again_until_it_signs_out(browser: TestClient) -> None:
+def test_a_signed_in_browser_gets_a_code_without_the_form_until_it_signs_out(browser: TestClient) -> None:
     sign_in(browser)
-    assert code_of(browser.get(f"{PREFIX}/authorize", params=WISH))
-    assert browser.get(f"{PREFIX}/authorize", params={**WISH, "prompt": "login"}).status_code == 200
+    assert code_of(browser.get(f"{PREFIX}/authorize", params=AUTHORIZATION))
+    assert browser.get(f"{PREFIX}/authorize", params={**AUTHORIZATION, "prompt": "login"}).status_code == 200
 
     out = browser.get(f"{PREFIX}/logout", params={"post_logout_redirect_uri": "http://127.0.0.1:8080/"})
 
     assert out.headers["location"] == "http://127.0.0.1:8080/"
-    assert browser.get(f"{PREFIX}/authorize", params=WISH).status_code == 200
+    assert browser.get(f"{PREFIX}/authorize", params=AUTHORIZATION).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -106,28 +106,33 @@ def test_a_browser_that_has_signed_in_is_not_asked_again_until_it_signs_out(brow
     ],
     ids=lambda change: " ".join(change.values()) or "no challenge",
 )
-def test_a_wish_that_is_not_safe_is_refused_and_sent_nowhere(browser: TestClient, change: dict[str, str]) -> None:
-    for answer in (browser.get(f"{PREFIX}/authorize", params={**WISH, **change}), sign_in(browser, **change)):
-        assert answer.status_code == 400
-        assert answer.json()["error_description"]
-        assert "location" not in answer.headers
+def test_an_unsafe_authorization_request_is_refused_without_a_redirect(
+    browser: TestClient, change: dict[str, str]
+) -> None:
+    for response in (
+        browser.get(f"{PREFIX}/authorize", params={**AUTHORIZATION, **change}),
+        sign_in(browser, **change),
+    ):
+        assert response.status_code == 400
+        assert response.json()["error_description"]
+        assert "location" not in response.headers
 
 
-def test_a_name_is_needed_and_what_was_asked_is_shown_as_text(browser: TestClient) -> None:
+def test_a_name_is_required_and_the_form_escapes_the_request(browser: TestClient) -> None:
     assert sign_in(browser, subject=" ").status_code == 400
 
-    form = browser.get(f"{PREFIX}/authorize", params={**WISH, "state": '"><script>'})
+    form = browser.get(f"{PREFIX}/authorize", params={**AUTHORIZATION, "state": '"><script>'})
 
     assert "<script>" not in form.text
 
 
-def test_sign_out_leads_to_pages_of_this_machine_only(browser: TestClient) -> None:
-    answer = browser.get(f"{PREFIX}/logout", params={"post_logout_redirect_uri": "https://elsewhere.example/"})
+def test_sign_out_redirects_only_to_pages_on_this_machine(browser: TestClient) -> None:
+    response = browser.get(f"{PREFIX}/logout", params={"post_logout_redirect_uri": "https://elsewhere.example/"})
 
-    assert answer.status_code == 400
+    assert response.status_code == 400
 
 
-def test_pages_of_another_origin_may_read_the_answers(browser: TestClient) -> None:
-    answer = browser.get(f"{PREFIX}/.well-known/openid-configuration", headers={"Origin": "http://localhost:1"})
+def test_pages_of_another_origin_may_read_the_responses(browser: TestClient) -> None:
+    response = browser.get(f"{PREFIX}/.well-known/openid-configuration", headers={"Origin": "http://localhost:1"})
 
-    assert answer.headers["access-control-allow-origin"] == "*"
+    assert response.headers["access-control-allow-origin"] == "*"

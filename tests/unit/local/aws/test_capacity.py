@@ -1,4 +1,4 @@
-"""DynamoDB's price list."""
+"""The capacity units that DynamoDB charges."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_a_write_costs_one_unit_per_started_kilobyte(size: int, units: int) -> N
     assert write_units(ABSENT, ItemFootprint(size, {})) == units
 
 
-def test_shrinking_an_item_costs_what_it_was_before() -> None:
+def test_a_write_that_shrinks_an_item_costs_its_earlier_size() -> None:
     assert write_units(ItemFootprint(3000, {}), ItemFootprint(10, {})) == 3
 
 
@@ -35,14 +35,14 @@ def test_an_index_costs_only_when_its_entry_changes(
 
 
 @pytest.mark.parametrize(("size", "units"), [(0, 0.5), (4096, 0.5), (4097, 1.0)])
-def test_reads_cost_half_a_unit_per_started_four_kilobytes_and_twice_that_when_consistent(
+def test_a_read_costs_half_a_unit_per_started_four_kilobytes_and_twice_that_if_consistent(
     size: int, units: float
 ) -> None:
     assert read_units(size, consistent=False) == units
     assert read_units(size, consistent=True) == 2 * units
 
 
-def test_what_partitions_cost_adds_up_to_what_their_table_costs_index_by_index() -> None:
+def test_the_costs_of_partitions_add_up_to_those_of_tables_and_indexes() -> None:
     meter = CapacityMeter()
     meter.charge("Jobs", "JOB#1", Consumed(3.0, requests=1, index_units=Counter({"ByOwner": 1, "LiveJobs": 1})))
     meter.charge("Jobs", "JOB#2", Consumed(2.0, 0.5, requests=2, index_units=Counter({"LiveJobs": 1})))

@@ -1,4 +1,4 @@
-"""Roles: what their policies grant, and what is told apart."""
+"""Roles: the grants of their policies, and the record of their use."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_role_is_granted_each_action_of_a_statement_on_each_resource(tmp_path:
         "{Effect: Allow, Action: [s3:GetObject], Resource: x, Condition: {Bool: {aws:SecureTransport: true}}}",
     ],
 )
-def test_what_is_not_understood_is_refused_rather_than_ignored(tmp_path: Path, statement: str) -> None:
+def test_an_unsupported_statement_is_refused(tmp_path: Path, statement: str) -> None:
     with pytest.raises(TemplateError, match=r"^Work\.Policies: "):
         grants_of(template(tmp_path, statement))
 
@@ -67,12 +67,12 @@ def test_what_is_not_understood_is_refused_rather_than_ignored(tmp_path: Path, s
         (f"{BUCKET}/[jr]*", f"{BUCKET}/jobs/job_1", False),
     ],
 )
-def test_a_grant_covers_what_its_pattern_does(pattern: str, arn: str, covered: bool) -> None:
+def test_a_grant_covers_the_arns_that_match_its_pattern(pattern: str, arn: str, covered: bool) -> None:
     assert Grant("s3:GetObject", pattern).covers(arn) is covered
 
 
 @pytest.mark.parametrize(("prefix", "allowed"), [("runs/run_1/", True), ("jobs/job_1/", False), ("", False)])
-def test_a_listing_is_held_to_its_prefix(prefix: str, allowed: bool) -> None:
+def test_listing_a_bucket_is_limited_to_the_prefix(prefix: str, allowed: bool) -> None:
     grant = Grant("s3:ListBucket", BUCKET, ("runs/*",))
 
     assert grant.allows(Access("s3:ListBucket", BUCKET, prefix)) is allowed
@@ -91,11 +91,11 @@ def test_a_listing_is_held_to_its_prefix(prefix: str, allowed: bool) -> None:
         ),
     ],
 )
-def test_use_is_kept_by_what_a_policy_can_tell_apart(arn: str, resource: str) -> None:
+def test_use_is_recorded_by_resources_that_a_policy_can_name(arn: str, resource: str) -> None:
     assert resource_of(arn) == resource
 
 
-def test_what_was_used_and_what_was_refused_is_kept_once_each() -> None:
+def test_each_used_and_each_refused_access_is_recorded_once() -> None:
     control = AccessControl({"WorkRole": [Grant("s3:GetObject", f"{BUCKET}/jobs/*")]})
     one, two = (Access("s3:GetObject", f"{BUCKET}/jobs/{name}") for name in ("a/1", "b/2"))
     other = Access("s3:GetObject", f"{BUCKET}/runs/a/1")
@@ -113,7 +113,7 @@ def test_what_was_used_and_what_was_refused_is_kept_once_each() -> None:
     }
 
 
-def test_having_used_a_folder_opens_nothing_else_in_it() -> None:
+def test_an_allowed_access_does_not_allow_another_in_the_same_folder() -> None:
     control = AccessControl({"WorkRole": [Grant("s3:GetObject", f"{BUCKET}/jobs/a*")]})
     inside, outside = (Access("s3:GetObject", f"{BUCKET}/jobs/{name}") for name in ("a/1", "b/2"))
 

@@ -1,4 +1,4 @@
-"""Requests to AWS: the actions and resources they ask for."""
+"""The actions and resources that a request to AWS needs."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def rest(method: str, path: str, query: str = "") -> Environ:
         ("TransactGetItems", {"TransactItems": [{"Get": {"TableName": "jobs"}}]}, [("GetItem", "jobs")]),
     ],
 )
-def test_dynamodb_is_asked_for_tables_indexes_and_the_parts_of_transactions(
+def test_a_dynamodb_request_needs_its_tables_its_indexes_and_the_parts_of_its_transaction(
     operation: str, request_body: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
-    asked = accesses_of(call(f"DynamoDB_20120810.{operation}", **request_body))
+    needed = accesses_of(call(f"DynamoDB_20120810.{operation}", **request_body))
 
-    assert asked == [Access(f"dynamodb:{action}", TABLE + resource) for action, resource in expected]
+    assert needed == [Access(f"dynamodb:{action}", TABLE + resource) for action, resource in expected]
 
 
-def test_the_body_is_left_for_whoever_answers() -> None:
+def test_the_body_can_be_read_again() -> None:
     environ = call("DynamoDB_20120810.GetItem", TableName="jobs")
 
     accesses_of(environ)
@@ -95,7 +95,7 @@ def test_the_body_is_left_for_whoever_answers() -> None:
         (rest("POST", "/2015-03-31/functions/arn:aws:x/invocations"), Access("lambda:InvokeFunction", "arn:aws:x")),
     ],
 )
-def test_the_other_services_are_asked_for_one_thing_at_a_time(environ: Environ, expected: Access) -> None:
+def test_a_request_to_another_service_needs_one_action_and_resource(environ: Environ, expected: Access) -> None:
     assert accesses_of(environ) == [expected]
 
 

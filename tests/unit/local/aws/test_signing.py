@@ -1,4 +1,4 @@
-"""Whose name a request is signed with, where functions share a process."""
+"""The role that signs a request when functions share a process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.aws import signing
 
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the length of a test."""
+    """Install the signing for one test."""
     monkeypatch.setattr(Credentials, "get_frozen_credentials", Credentials.get_frozen_credentials)
     signing.install()
 
@@ -23,7 +23,7 @@ def signer() -> str:
     return str(Credentials("local", "local").get_frozen_credentials().access_key)
 
 
-def test_a_block_signs_as_its_role_and_nothing_after_it_does() -> None:
+def test_the_role_signs_inside_its_block_only() -> None:
     with signing.signing_as("WorkRole"):
         assert signer() == "WorkRole"
         with signing.signing_as("OtherRole"):
@@ -32,7 +32,7 @@ def test_a_block_signs_as_its_role_and_nothing_after_it_does() -> None:
     assert signer() == "local"
 
 
-def test_functions_side_by_side_sign_as_themselves() -> None:
+def test_concurrent_functions_sign_with_their_own_roles() -> None:
     together = threading.Barrier(2, timeout=10)
 
     def run(role: str) -> str:
@@ -44,8 +44,8 @@ def test_functions_side_by_side_sign_as_themselves() -> None:
         assert list(threads.map(run, ["WorkRole", "OtherRole"])) == ["WorkRole", "OtherRole"]
 
 
-def test_what_a_function_hands_to_an_event_loop_and_its_threads_is_signed_as_the_function() -> None:
-    """As shared/runtime/event_loop.py runs stages."""
+def test_work_on_an_event_loop_and_its_threads_is_signed_with_the_functions_role() -> None:
+    """shared/runtime/event_loop.py runs stages in this way."""
     loop = asyncio.new_event_loop()
     running = threading.Thread(target=loop.run_forever)
     running.start()

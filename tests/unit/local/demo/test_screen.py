@@ -1,4 +1,4 @@
-"""What the demo writes, on a terminal and off it."""
+"""The demo's output, on a terminal and in a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from local.demo.apps.suggestions import SuggestionDemo
 from local.demo.screen import Screen, numbered, printable, screen_for
 
-ANSWER = {
+RESULT = {
     "suggestions": [
         {
             "title": f"Idea {number}",
@@ -24,7 +24,7 @@ ANSWER = {
         for number in (1, 2)
     ]
 }
-TEXT = json.dumps(ANSWER)
+TEXT = json.dumps(RESULT)
 
 
 def screen(*, terminal: bool) -> tuple[Screen, io.StringIO]:
@@ -39,7 +39,7 @@ def timeless(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("step", [1, 7, 200])
-def test_plain_lines_are_each_written_once_however_the_text_comes_in(step: int) -> None:
+def test_each_plain_line_is_written_once_for_any_split_of_the_text(step: int) -> None:
     plain, written = screen(terminal=False)
     plain.start_clock()
     for end in range(0, len(TEXT) + step, step):
@@ -61,7 +61,7 @@ def test_plain_lines_are_each_written_once_however_the_text_comes_in(step: int) 
     assert "\x1b" not in written.getvalue()
 
 
-def test_after_a_restart_only_what_is_new_is_written() -> None:
+def test_only_new_text_is_written_after_a_restart() -> None:
     plain, written = screen(terminal=False)
     plain.text("one half of a line", 10)
     plain.restart("", 0)
@@ -76,7 +76,7 @@ def test_after_a_restart_only_what_is_new_is_written() -> None:
     ]
 
 
-def test_a_terminal_keeps_the_events_and_loses_the_live_view() -> None:
+def test_a_terminal_keeps_the_events_and_clears_the_live_view() -> None:
     live, written = screen(terminal=True)
     with live.waiting("starting"):
         pass
@@ -88,10 +88,10 @@ def test_a_terminal_keeps_the_events_and_loses_the_live_view() -> None:
     live.settle()
     live.settle()
     assert "1 of 2: generate it" in written.getvalue()
-    assert written.getvalue().rstrip().endswith("\x1b[2K")  # the last thing that happens to the view
+    assert written.getvalue().rstrip().endswith("\x1b[2K")  # clearing the view comes last
 
 
-def test_a_failure_says_what_to_try() -> None:
+def test_a_failure_names_what_to_try_next() -> None:
     plain, written = screen(terminal=False)
     plain.failure("It failed: CODE", "a \x1b[31mmessage", "another way")
     assert written.getvalue() == "\nIt failed: CODE\na  [31mmessage\ntry   another way\n"
@@ -100,26 +100,26 @@ def test_a_failure_says_what_to_try() -> None:
 @pytest.mark.parametrize(
     "text", ["", "not JSON at all", '{"suggestions": 3}', '{"suggestions": ["x"]}', "[1]", "```json"]
 )
-def test_an_answer_that_is_not_what_was_asked_for_is_shown_as_it_is(text: str) -> None:
+def test_output_that_does_not_fit_its_schema_is_shown_unchanged(text: str) -> None:
     assert [body.plain for _, body in SuggestionDemo().preview(text)] == [text]
 
 
-def test_cards_hold_all_of_a_suggestion() -> None:
+def test_a_card_shows_every_field_of_a_suggestion() -> None:
     console = Console(file=(written := io.StringIO()), width=80)
-    for card in SuggestionDemo().cards(ANSWER):
+    for card in SuggestionDemo().cards(RESULT):
         console.print(card)
     said = " ".join(re.sub(r"[│╭╮╰╯─]", " ", written.getvalue()).split())
-    for suggestion in ANSWER["suggestions"]:
+    for suggestion in RESULT["suggestions"]:
         for value in suggestion.values():
             for each in [value] if isinstance(value, str) else value:
                 assert each in said
 
 
-def test_a_models_text_cannot_steer_the_terminal() -> None:
+def test_control_characters_of_a_models_text_are_removed() -> None:
     assert printable("a\x1b[2Jb\rc\u202ed\ne\x07") == "a [2Jb c d\ne "
 
 
-def test_numbers_agree_with_their_nouns() -> None:
+def test_a_noun_is_singular_only_after_one() -> None:
     assert [numbered(count, "unit") for count in (0, 1, 2.5, 1234567)] == [
         "0 units",
         "1 unit",

@@ -1,4 +1,4 @@
-"""The function host in threads: Lambda's words for what a handler does."""
+"""The host that runs functions in threads, with Lambda's contexts, statuses and errors."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def invoke(host: ThreadHost, event: dict[str, Any], name: str = "millrace-work")
     return outcome, json.loads(outcome.payload)
 
 
-def test_a_handler_gets_its_event_and_a_context_that_looks_like_lambdas(host: ThreadHost) -> None:
-    outcome, answer = invoke(host, {"do": "succeed"})
+def test_a_handler_gets_its_event_and_a_context_like_lambdas(host: ThreadHost) -> None:
+    outcome, result = invoke(host, {"do": "succeed"})
     assert (outcome.status, outcome.function_error) == (200, None)
-    assert answer["functionName"] == "millrace-work"
-    assert answer["requestId"] == outcome.request_id
-    assert answer["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:millrace-work"
-    assert answer["memory"] == "256"
-    assert 0 < answer["remaining"] <= 2000
+    assert result["functionName"] == "millrace-work"
+    assert result["requestId"] == outcome.request_id
+    assert result["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:millrace-work"
+    assert result["memory"] == "256"
+    assert 0 < result["remaining"] <= 2000
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_handler_gets_its_event_and_a_context_that_looks_like_lambdas(host: Th
         "123456789012:function:millrace-work",
     ],
 )
-def test_a_function_is_found_by_every_name_lambda_knows(host: ThreadHost, name: str) -> None:
+def test_a_function_is_found_by_every_form_of_its_name(host: ThreadHost, name: str) -> None:
     assert invoke(host, {}, name)[0].status == 200
 
 
@@ -71,11 +71,11 @@ def test_an_unknown_function_is_resource_not_found(host: ThreadHost) -> None:
     assert (outcome.status, outcome.error_type) == (404, "ResourceNotFoundException")
 
 
-def test_an_exception_is_answered_with_its_class_name(host: ThreadHost) -> None:
-    outcome, answer = invoke(host, {"do": "break"})
+def test_the_result_of_an_exception_has_its_class_name(host: ThreadHost) -> None:
+    outcome, result = invoke(host, {"do": "break"})
     assert (outcome.status, outcome.function_error) == (200, "Unhandled")
-    assert (answer["errorType"], answer["errorMessage"]) == ("Broken", "for good")
-    assert "in handler" in answer["stackTrace"][0]
+    assert (result["errorType"], result["errorMessage"]) == ("Broken", "for good")
+    assert "in handler" in result["stackTrace"][0]
     assert ("X-Amz-Function-Error", "Unhandled") in outcome.headers()
 
 

@@ -1,4 +1,4 @@
-"""What is imported before the first request, so that no two of them import it at once."""
+"""The modules that are imported before the first request, so that no two requests import one at the same time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SOURCES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(file.read_text())
     for file in (ROOT / "shared").rglob("*.py")
 }
-NOT_HERE = {"sentry_sdk"}
-"""Imported only where there is a SENTRY_DSN."""
+NOT_LOCAL = {"sentry_sdk"}
+"""Imported only if SENTRY_DSN is set."""
 
 FIRST_CALLS = """
 import asyncio, importlib, pkgutil, sys
@@ -59,7 +59,7 @@ known = {"shared", "functions", *sys.stdlib_module_names}
 late = sorted(name for name in set(sys.modules) - before if name.partition(".")[0] not in known)
 assert not late, late
 """
-NOWHERE = {
+ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "none",
     "AWS_SECRET_ACCESS_KEY": "none",
     "AWS_DEFAULT_REGION": "eu-west-1",
@@ -77,7 +77,7 @@ def imported(node: ast.AST) -> Iterator[str]:
 
 
 def imported_with(node: ast.AST) -> Iterator[str]:
-    """What importing a module imports: not for type checkers, and not when something of it is called."""
+    """Yield what importing a module imports, without imports for type checkers or inside functions."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
             for each in child.orelse:
@@ -97,15 +97,15 @@ def imported_when_called(module: ast.Module) -> Iterator[str]:
                     yield str(node.module)
 
 
-def test_whatever_the_product_imports_when_it_needs_it_is_imported_before() -> None:
+def test_every_lazy_import_of_the_product_is_in_the_list() -> None:
     late = {name for module in SOURCES.values() for name in imported_when_called(module)}
     others = {name for name in late if name.partition(".")[0] not in {"shared", *sys.stdlib_module_names}}
-    assert others - NOT_HERE == {*lazy_imports.BY_THE_PRODUCT}
+    assert others - NOT_LOCAL == {*lazy_imports.BY_THE_PRODUCT}
 
 
-def test_first_calls_of_a_model_of_aws_and_of_an_operation_import_nothing_of_others() -> None:
+def test_the_first_calls_of_a_model_aws_and_an_operation_import_no_third_party_module() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FIRST_CALLS], check=False, cwd=ROOT, env=NOWHERE, capture_output=True, text=True
+        [sys.executable, "-c", FIRST_CALLS], check=False, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
 

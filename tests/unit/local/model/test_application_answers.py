@@ -1,4 +1,4 @@
-"""Finding the application whose prompt it is."""
+"""Finding the application that a prompt belongs to."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from shared.apps.suggestions.prompts import output_schema
 UNKNOWN: dict[str, Any] = {"type": "object", "properties": {"lines": {"type": "array", "items": {"type": "string"}}}}
 
 
-def asked(name: str | None = None, schema: dict[str, Any] | None = None) -> Prompt:
+def prompt_for(name: str | None = None, schema: dict[str, Any] | None = None) -> Prompt:
     wanted = {} if schema is None else {"type": "json_schema", "name": name, "schema": schema}
     return Prompt("scripted-1", [{"role": "user", "content": "Topic: the sea"}], wanted, most_tokens=None)
 
 
-def test_a_prompt_of_an_application_gets_its_answer() -> None:
+def test_a_prompt_of_an_application_gets_its_output() -> None:
     schema = output_schema()
-    assert list(application_answer(asked(schema.name, schema.schema))) == ["suggestions"]
+    assert list(application_answer(prompt_for(schema.name, schema.schema))) == ["suggestions"]
 
 
 @pytest.mark.parametrize("module", list(modules_of(answers)), ids=lambda module: module.__name__)
 @pytest.mark.parametrize(
     "prompt",
-    [asked(), asked("haiku", UNKNOWN), asked("suggestions", UNKNOWN), asked("ideas", UNKNOWN)],
+    [prompt_for(), prompt_for("haiku", UNKNOWN), prompt_for("suggestions", UNKNOWN), prompt_for("ideas", UNKNOWN)],
     ids=["text", "unknown", "same name", "same name again"],
 )
-def test_an_application_leaves_other_prompts_alone(module: ModuleType, prompt: Prompt) -> None:
+def test_an_application_ignores_other_prompts(module: ModuleType, prompt: Prompt) -> None:
     assert module.answer(prompt) is None
     assert application_answer(prompt) is None

@@ -1,4 +1,4 @@
-"""How the scripted model is told to behave."""
+"""Rules and directives, which tell the scripted model how to behave."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from local.model.behaviour import Behaviour, Rule, Script, UnreadableDirective
 
 
-def test_a_rule_applies_to_the_prompts_it_names_as_often_as_it_says() -> None:
+def test_a_rule_applies_to_its_prompts_and_for_its_number_of_times() -> None:
     script = Script()
     script.add(Rule(match="pear", times=2, behaviour=Behaviour(status=500)))
     script.add(Rule(behaviour=Behaviour(text="always")))
@@ -28,11 +28,11 @@ def test_a_rule_applies_to_the_prompts_it_names_as_often_as_it_says() -> None:
         ('[[script: text="a, b" token_ms=2.5 length]]', Behaviour(text="a, b", token_ms=2.5, length=True)),
     ],
 )
-def test_a_prompt_may_direct(directive: str, expected: Behaviour) -> None:
+def test_a_prompt_may_contain_a_directive(directive: str, expected: Behaviour) -> None:
     assert Script().behaviour_for(f"Please help. {directive} Thank you.") == expected
 
 
-def test_a_directive_with_times_counts_the_uses_of_its_prompt_however_that_goes_on() -> None:
+def test_a_directive_with_times_counts_prompts_with_the_same_beginning() -> None:
     script = Script()
     prompt = "[[script: status=503, times=2]]"
     assert [script.behaviour_for(f"{prompt} {rest}").status for rest in ("all", "the rest", "")] == [503, 503, None]
@@ -42,6 +42,6 @@ def test_a_directive_with_times_counts_the_uses_of_its_prompt_however_that_goes_
 @pytest.mark.parametrize(
     "directive", ["[[script: stauts=429]]", "[[script: status=soon]]", "[[script: times=0, refusal]]"]
 )
-def test_a_directive_with_a_typing_error_is_refused_and_not_ignored(directive: str) -> None:
+def test_a_directive_with_a_typing_error_is_refused(directive: str) -> None:
     with pytest.raises(UnreadableDirective):
         Script().behaviour_for(directive)

@@ -1,4 +1,4 @@
-"""Which model the environment names."""
+"""The choice of the model from the environment."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ TEMPLATE = ROOT / "template.yaml"
 DEFAULTS = Template.parameter_defaults(TEMPLATE)
 
 
-def test_an_empty_environment_means_the_scripted_model_and_says_so() -> None:
+def test_an_empty_environment_chooses_the_scripted_model_and_its_label() -> None:
     choice = ModelChoice.of_environment({"OPENAI_API_KEY": "", "OPENAI_MODEL": "ignored"}, TEMPLATE)
     assert choice == ModelChoice()
     assert choice.scripted
     assert "scripted local model, not an AI" in choice.label
 
 
-def test_a_key_alone_means_openai_and_the_templates_model() -> None:
+def test_a_key_alone_chooses_openai_and_the_templates_model() -> None:
     choice = ModelChoice.of_environment({"OPENAI_API_KEY": "sk-secret"}, TEMPLATE)
     assert choice == ModelChoice("https://api.openai.com/v1", "sk-secret", DEFAULTS["DefaultModel"])
     assert choice.label == f"{DEFAULTS['DefaultModel']} at api.openai.com/v1, with your key"
 
 
 @pytest.mark.parametrize(("key", "said"), [("sk-secret", "with your key"), (None, "without a key")])
-def test_an_endpoint_is_used_with_and_without_a_key_which_is_never_shown(key: str | None, said: str) -> None:
+def test_an_endpoint_works_with_and_without_a_key_and_the_label_hides_the_key(key: str | None, said: str) -> None:
     given = {"OPENAI_BASE_URL": "http://user:pw@10.0.0.1:8080/v1/", "OPENAI_MODEL": "m", "OPENAI_API_KEY": key or ""}
     choice = ModelChoice.of_environment(given, TEMPLATE)
     assert choice == ModelChoice("http://user:pw@10.0.0.1:8080/v1", key, "m")

@@ -1,4 +1,4 @@
-"""Documents that fit a JSON Schema."""
+"""Documents of the scripted model, which fit a JSON Schema."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def check(document: Any, schema: dict[str, Any]) -> None:
 
 @given(schema=schemas, prompt=st.text(max_size=40))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_a_document_fits_its_schema_and_is_the_same_every_time(schema: dict[str, Any], prompt: str) -> None:
+def test_a_document_fits_its_schema_and_never_changes(schema: dict[str, Any], prompt: str) -> None:
     brief = brief_of([prompt])
     document = DocumentWriter(schema, brief).write()
     check(document, schema)
@@ -86,13 +86,15 @@ def test_a_document_fits_its_schema_and_is_the_same_every_time(schema: dict[str,
 
 @given(schema=schemas.map(lambda schema: {"type": "object", "properties": {"v": schema}}), count=st.integers(1, 60))
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_time_stamps_leave_the_document_valid_and_the_count_exact(schema: dict[str, Any], count: int) -> None:
+def test_a_document_with_time_stamps_is_valid_and_has_the_exact_number_of_tokens(
+    schema: dict[str, Any], count: int
+) -> None:
     tokens = stamped(DocumentWriter(schema, BRIEF).write(), count)
     assert len(tokens) == count
     check(json.loads("".join(tokens).replace(STAMP, "1700000000000000000 ")), schema)
 
 
-def test_an_unknown_schema_gets_texts_about_the_subject_of_the_prompt() -> None:
+def test_a_document_for_an_unknown_schema_names_the_subject_of_the_prompt() -> None:
     item = {
         "type": "object",
         "properties": {name: {"type": "string"} for name in ("title", "reason", "line", "summary")},
@@ -106,7 +108,7 @@ def test_an_unknown_schema_gets_texts_about_the_subject_of_the_prompt() -> None:
     assert all("the sea" in verse[name] for verse in verses for name in ("title", "line", "summary"))
 
 
-def test_a_recursive_schema_ends() -> None:
+def test_a_recursive_schema_gives_a_finite_document() -> None:
     node = {
         "type": "object",
         "properties": {

@@ -1,4 +1,4 @@
-"""Generic English about the subject of a prompt."""
+"""Generic English text about the subject of a prompt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_subject_is_the_first_labelled_value_of_the_prompt(prompt: str, subj
     assert brief_of([prompt]).subject == subject
 
 
-def test_the_same_prompt_gives_the_same_thoughts_and_another_prompt_may_not() -> None:
+def test_the_same_prompt_gives_the_same_text_and_other_prompts_vary() -> None:
     assert brief_of(["a"]) == brief_of(["a"])
     assert len({brief_of([str(number)]).thought(0).title for number in range(20)}) > 1
 

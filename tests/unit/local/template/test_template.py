@@ -1,4 +1,4 @@
-"""The template as the only list of resources."""
+"""The template, from which the local stack reads its resources."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def written(tmp_path: Path, text: str, **values: str) -> Template:
     return Template(file, parameters=values)
 
 
-def test_a_function_has_the_globals_and_its_own_environment_with_everything_resolved() -> None:
+def test_a_function_has_the_resolved_environment_of_the_globals_and_its_own() -> None:
     echo, work, _, watch = small(Greeting="hi").functions
     assert (echo.folder, echo.name, echo.handler, echo.timeout, echo.memory) == (
         "echo",
@@ -50,7 +50,7 @@ def test_routes_and_their_authorizer_come_from_the_events() -> None:
     }
 
 
-def test_cors_authorizer_and_table_are_read() -> None:
+def test_cors_authorizer_and_tables_come_from_the_template() -> None:
     template = small()
     assert template.cors is not None
     assert (template.cors.allow_origins, template.cors.max_age) == (("https://app.example",), 600)
@@ -60,13 +60,13 @@ def test_cors_authorizer_and_table_are_read() -> None:
     assert (table.name, table.ttl_attribute) == ("millrace-Things", "expiresAt")
 
 
-def test_a_state_machine_has_its_substitutions_made() -> None:
+def test_the_substitutions_of_a_state_machine_are_resolved() -> None:
     (machine,) = small().state_machines
     state = json.loads(machine.definition)["States"]["Work"]
     assert state["Parameters"]["FunctionName"] == "arn:aws:lambda:us-east-1:123456789012:function:millrace-work"
 
 
-def test_the_products_own_template_resolves_completely() -> None:
+def test_the_products_template_resolves_completely() -> None:
     values = {**VALUES, "ModelBaseUrl": "http://model/v1"}
     template = Template(
         REPOSITORY / "template.yaml",
@@ -103,13 +103,13 @@ def test_intrinsics_resolve(tmp_path: Path, expression: str, expected: str) -> N
     assert template.functions[0].environment == {"VALUE": expected}
 
 
-def test_a_variable_that_is_no_value_is_left_out(tmp_path: Path) -> None:
+def test_a_variable_with_no_value_is_left_out(tmp_path: Path) -> None:
     template = written(tmp_path, FUNCTION.format(value="!If [IsGiven, !Ref AWS::NoValue, x]"), Name="given")
     assert template.functions[0].environment == {}
 
 
 @pytest.mark.parametrize(
-    ("expression", "place"),
+    ("expression", "message"),
     [
         ("!Ref Nothing", "F.Environment.Variables.VALUE.Ref: the local stack does not know the value of Ref Nothing"),
         (
@@ -122,18 +122,18 @@ def test_a_variable_that_is_no_value_is_left_out(tmp_path: Path) -> None:
         ("!FindInMap [Sizes, large, memory]", "mapping Sizes has no large.memory"),
     ],
 )
-def test_what_cannot_be_resolved_is_an_error_that_names_its_path(tmp_path: Path, expression: str, place: str) -> None:
+def test_what_cannot_be_resolved_is_an_error_that_names_its_path(tmp_path: Path, expression: str, message: str) -> None:
     template = written(tmp_path, FUNCTION.format(value=expression), Name="given")
-    with pytest.raises(TemplateError, match=place.replace("[", r"\[")):
+    with pytest.raises(TemplateError, match=message.replace("[", r"\[")):
         _ = template.functions
 
 
-def test_a_parameter_the_template_does_not_have_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_parameter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match="the template has no parameter Misspelt"):
         written(tmp_path, FUNCTION.format(value="x"), Misspelt="x")
 
 
-def test_a_substitution_that_is_not_supplied_is_refused(tmp_path: Path) -> None:
+def test_a_missing_substitution_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.asl.yaml").write_text("States: {A: {Resource: '${Missing}'}}")
     text = "Resources: {M: {Type: AWS::Serverless::StateMachine, Properties: {DefinitionUri: m.asl.yaml}}}"
     with pytest.raises(
