@@ -142,7 +142,7 @@ class ExchangeMiddleware:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                # At the start, because a stream's client waits for the first byte, not for the last one.
+                # Measure up to the start of the response, because a stream's client waits for its first byte only.
                 metrics.answered(exchange.operation, message["status"], exchange.milliseconds)
                 span.responded(message["status"])
                 message["headers"] = [*message["headers"], (b"x-request-id", exchange.request_id.encode())]

@@ -100,7 +100,7 @@ class JobStream:
             span.failed(fault)
             log.warning("stream interrupted", **ids_of(job), code=fault.code)
         finally:
-            # If the client has disconnected, this task is cancelled. The shield lets it release the slot before.
+            # If the client has disconnected, this task is cancelled. Inside the shield it can still release its slot.
             with anyio.CancelScope(shield=True):
                 reconnects = end == "window" and connection.tab_is_named
                 await self._release(connection, RECONNECT_GRACE_SECONDS if reconnects else 0)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What Lambda Web Adapter starts: a server with app.py.
+# Start the server of app.py. Lambda Web Adapter runs this script.
 set -eu
 export PYTHONPATH="${PYTHONPATH:-}:/opt/python:${LAMBDA_RUNTIME_DIR:-}"
 exec python -m shared.web.server
