@@ -1,4 +1,4 @@
-"""What the events of the ideation application need to be there, and what has to be answered to them."""
+"""For each event of the ideation application: the data it needs and the expected response."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def a_run(invoker: Invoker) -> Place:
 
 
 def a_run_after(*stages: str) -> Callable[[Invoker], Place]:
-    """Create a run whose job has done these stages."""
+    """Create a run whose job has finished these stages."""
     return lambda invoker: after(invoker, a_run(invoker), stages)
 
 

@@ -1,4 +1,4 @@
-"""The ideation pipeline in chaos: no idea is lost or comes twice, and none that is kept is asked for again."""
+"""The ideation pipeline in chaos: no idea is lost or repeated, and no stored idea is requested again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.chaos.application import Application, Broken
 from tests.chaos.story import JobStory, ModelCall, items_of, stored_log
 
 IDEAS = 8
-"""How many ideas a job is to find."""
+"""The number of ideas of a job."""
 STAGES = ("prepare_ideas", "generate_ideas", "arrange_ideas")
 _KEPT = "These ideas exist already; do not repeat them:\n"
 _LIST = re.compile(r"^- g\d+: (\d+) for ", re.MULTILINE)
@@ -52,7 +52,7 @@ def _asked_for(call: ModelCall) -> tuple[int, list[str]] | None:
 
 
 def _of_model_calls(story: JobStory) -> Iterator[str]:
-    """Every request names what is kept and asks for the rest; an attempt knows what the earlier ones have kept."""
+    """Yield a violation if a request does not name every stored idea and ask for exactly the rest."""
     titles = [item["data"]["title"] for item in story.shown["items"]]
     began = [event for event in stored_log(story) if event.type == "stage"]
     last = [event.at for event in began if event.data["index"] == event.data["of"]]
@@ -110,7 +110,7 @@ def _of_run(story: JobStory) -> Iterator[str]:
         yield f"the ideas have the versions {versions}"
 
 
-# ---- broken promises -------------------------------------------------------------------------------------------------
+# ---- stories that break a promise ------------------------------------------------------------------------------------
 
 
 def _shown(story: JobStory, name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the tests of the ideation application share."""
+"""The fixture that stores an ideation job for the tests of the application."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.apps.ideation.requests import job_input
 
 @pytest.fixture
 def put_ideation(put: Callable[..., Job]) -> Callable[..., Job]:
-    """`put_ideation(script, arrangement="rank")` stores the events' job, without the run that creating it opens."""
+    """`put_ideation(script, arrangement="rank")` stores the job that the events name, but no run."""
 
     def store(script: str = AT_ONCE, **fields: Any) -> Job:
         return put("ideation", {**job_input(script), **fields})

@@ -1,4 +1,4 @@
-"""Every path on which the ideation application, and the core for it, uses AWS."""
+"""Every way in which the ideation application and the core use AWS."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.apps.ideation.requests import RUN, get_run
 from tests.permissions.world import JOBS_TABLE, World, key_of, wide
 
 IDEAS = 16
-"""Their text is more than one event may have, so that a retry has to write it in several."""
+"""The text of this many ideas is too long for one event, so a retry must write it in several."""
 MOST = 15
 
 
 def use_everything(world: World, agent_id: str) -> None:
     """Run jobs and runs that do not start, are large, fail, are stopped, swept, lost and deleted."""
-    _do_not_start(world)
+    _runs_that_do_not_start(world)
     finished = _large_run(world, agent_id)
     _stopped_run(world)
     _failed_run(world)
@@ -31,7 +31,7 @@ def _create(world: World, **fields: Any) -> Any:
     return world.post("/ideations", {**RUN, "ideaCount": IDEAS, "genreProportions": [25, 75], **fields})
 
 
-def _do_not_start(world: World) -> None:
+def _runs_that_do_not_start(world: World) -> None:
     refusal(_create(world, agentId="agt_01jd8x2v5n7k3q9w4t6y8z0abc"), 422, "VALIDATION_FAILED")
     with world.without_state_machines():
         refusal(world.create("ideation", RUN), 503, "EXECUTION_NOT_STARTED")
@@ -70,7 +70,7 @@ def _running_run(world: World) -> tuple[str, str]:
     world.says(requirements, text=output, hang_after=len(split_tokens(output)) - 1)
     created = data_of(_create(world, requirements=requirements), 202)
     job_id = str(created["jobId"])
-    # The last one's end is in the token that does not come.
+    # The last idea ends in the token that the model does not write.
     wait_until(lambda: len(world.user.job(job_id)["items"]) == MOST - 1)
     return str(created["runId"]), job_id
 

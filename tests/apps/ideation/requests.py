@@ -1,4 +1,4 @@
-"""What tests ask of the ideation application, over HTTP."""
+"""Requests to the ideation application, over HTTP."""
 
 from __future__ import annotations
 

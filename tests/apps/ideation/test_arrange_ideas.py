@@ -10,7 +10,7 @@ from tests.apps.ideation.requests import new_job
 
 
 @pytest.mark.parametrize("arrangement", ["rank", "group"])
-def test_ideas_are_arranged_as_asked_for_and_stay_on_the_stream(user: ApiUser, arrangement: str) -> None:
+def test_the_stage_ranks_or_groups_the_ideas_and_keeps_their_text(user: ApiUser, arrangement: str) -> None:
     job = user.ended(new_job(user, arrangement=arrangement))
 
     result = job["result"]
@@ -21,7 +21,7 @@ def test_ideas_are_arranged_as_asked_for_and_stay_on_the_stream(user: ApiUser, a
     assert len(job["text"].splitlines()) == 10
 
 
-def test_an_arrangement_that_never_fits_fails_the_job_and_the_ideas_stay(user: ApiUser, model: ModelControl) -> None:
+def test_a_job_whose_arrangement_stays_invalid_fails_and_keeps_its_ideas(user: ApiUser, model: ModelControl) -> None:
     for message in ("Rank all of these ideas", "every idea has to be named once"):
         model.script(match=message, times=1, text='{"ranking": []}')
 

@@ -10,7 +10,7 @@ from tests.contract.emulator import Emulator
 
 
 @pytest.mark.parametrize("arrangement", ["none", "rank", "group"])
-def test_a_run_goes_from_creation_to_its_ideas_through_built_artefacts(emulator: Emulator, arrangement: str) -> None:
+def test_the_built_functions_complete_a_run(emulator: Emulator, arrangement: str) -> None:
     created = create(emulator, "create_ideation.valid", arrangement=arrangement)
     place = {RUN: created["runId"], JOB: created["jobId"]}
     after(emulator, place, ("prepare_ideas", "generate_ideas", "arrange_ideas", "complete_job"))
@@ -21,7 +21,7 @@ def test_a_run_goes_from_creation_to_its_ideas_through_built_artefacts(emulator:
     assert len(run["ideas"]) == 3
 
 
-def test_a_run_whose_job_fails_or_is_cancelled_says_so(emulator: Emulator) -> None:
+def test_a_run_gets_the_status_of_its_failed_or_cancelled_job(emulator: Emulator) -> None:
     failed, cancelled = a_run(emulator), a_run(emulator)
 
     done("record_failure")(ask(emulator, "record_failure.stage_timeout", failed), failed)

@@ -1,4 +1,4 @@
-"""POST /ideations: a run is opened and its id answered; what cannot be asked for is refused field by field."""
+"""POST /ideations: valid input creates a run, and invalid input is refused with its fields."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.api_user import AT_ONCE, ApiUser, broken_rules, data_of, refusal
 from tests.apps.ideation.requests import RUN, get_run
 
 
-def test_a_run_is_opened_and_says_where_it_and_its_job_are(user: ApiUser) -> None:
-    answer = user.api.post("/ideations", json={**RUN, "requirements": f"[[script: {AT_ONCE}]]"})
+def test_the_response_has_the_urls_of_the_new_run_and_its_job(user: ApiUser) -> None:
+    response = user.api.post("/ideations", json={**RUN, "requirements": f"[[script: {AT_ONCE}]]"})
 
-    run = data_of(answer, 202)
+    run = data_of(response, 202)
     assert run == {
         "runId": run["runId"],
         "jobId": run["jobId"],
@@ -26,12 +26,12 @@ def test_a_run_is_opened_and_says_where_it_and_its_job_are(user: ApiUser) -> Non
         "statusUrl": f"{user.stack.api_url}/jobs/{run['jobId']}",
         "streamUrl": f"{user.stack.stream_url}/jobs/{run['jobId']}/stream",
     }
-    assert answer.headers["location"] == run["runUrl"]
-    assert answer.json()["meta"]["entity"] == "run"
+    assert response.headers["location"] == run["runUrl"]
+    assert response.json()["meta"]["entity"] == "run"
     assert user.job(run["jobId"])["links"]["runId"] == run["runId"]
 
 
-def test_a_repeat_with_the_same_key_answers_the_same_run(user: ApiUser) -> None:
+def test_a_repeat_with_the_same_key_returns_the_same_run(user: ApiUser) -> None:
     headers = {"Idempotency-Key": uuid.uuid4().hex}
     body = {**RUN, "requirements": f"[[script: {AT_ONCE}]]"}
 
@@ -66,21 +66,23 @@ def test_a_repeat_with_the_same_key_answers_the_same_run(user: ApiUser) -> None:
         ({"genre_paths": [["A"]]}, {"genre_paths": "is not a known field"}),
     ],
 )
-def test_a_field_that_breaks_its_rule_is_named(user: ApiUser, fields: dict[str, Any], rules: dict[str, str]) -> None:
+def test_an_invalid_field_is_refused_with_its_rule(
+    user: ApiUser, fields: dict[str, Any], rules: dict[str, str]
+) -> None:
     assert broken_rules(user.api.post("/ideations", json={**RUN, **fields})) == rules
 
 
-def test_a_model_that_is_not_offered_is_refused_with_those_that_are(user: ApiUser) -> None:
+def test_a_model_that_is_not_available_is_refused_with_the_available_ones(user: ApiUser) -> None:
     rules = broken_rules(user.api.post("/ideations", json={**RUN, "customModel": "other-9"}))
     assert rules["customModel"].startswith("must be one of: ")
 
 
-def test_nothing_is_kept_of_a_refused_request(user: ApiUser) -> None:
+def test_a_refused_request_creates_no_run(user: ApiUser) -> None:
     broken_rules(user.api.post("/ideations", json={**RUN, "genreProportions": [1, 2]}))
     assert data_of(user.api.get("/ideations"))["runs"] == []
 
 
-def test_a_job_of_the_jobs_api_opens_a_run_too_and_may_not_name_one(user: ApiUser) -> None:
+def test_a_job_of_the_jobs_api_creates_a_run_and_cannot_name_one(user: ApiUser) -> None:
     body: dict[str, Any] = {"pipeline": "ideation", "input": {**RUN, "requirements": f"[[script: {AT_ONCE}]]"}}
     job_id = data_of(user.api.post("/jobs", json=body), 202)["jobId"]
     run_id = user.ended(job_id)["links"]["runId"]
@@ -90,7 +92,7 @@ def test_a_job_of_the_jobs_api_opens_a_run_too_and_may_not_name_one(user: ApiUse
     assert broken_rules(named) == {"links.runId": "must be omitted, because each job of this pipeline gets a new run"}
 
 
-def test_runs_count_as_creations(new_hurried_user: Callable[[], ApiUser]) -> None:
+def test_creating_runs_counts_against_the_limit_of_job_creations(new_hurried_user: Callable[[], ApiUser]) -> None:
     user = new_hurried_user()
     body = {**RUN, "ideaCount": 1, "requirements": f"[[script: {AT_ONCE}]]"}
     for _ in range(10):
@@ -99,5 +101,5 @@ def test_runs_count_as_creations(new_hurried_user: Callable[[], ApiUser]) -> Non
     assert error["details"]["retryAfterSeconds"] >= 1
 
 
-def test_without_a_token_nobody_gets_in(stack: LocalStack, user: ApiUser) -> None:
+def test_a_request_without_a_token_is_unauthenticated(stack: LocalStack, user: ApiUser) -> None:
     refusal(user.api.post("/ideations", json=RUN, headers={"Authorization": ""}), 401, "UNAUTHENTICATED")

@@ -1,4 +1,4 @@
-"""DELETE /ideations/{runId}: nothing of the run is left, and nothing goes on."""
+"""DELETE /ideations/{runId}: the run, its job and its model call end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.api_user import ApiUser, data_of, refusal, wait_until
 from tests.apps.ideation.requests import finished_run, new_run
 
 
-def test_a_deleted_run_is_gone_with_its_job(user: ApiUser) -> None:
+def test_deleting_a_run_also_deletes_its_job(user: ApiUser) -> None:
     run = finished_run(user)
     job_id = run["transform"]["jobId"]
 
@@ -26,12 +26,11 @@ def test_a_deleted_run_is_gone_with_its_job(user: ApiUser) -> None:
     assert stored["Items"] == []
 
 
-def test_a_run_under_way_is_stopped_and_its_model_call_ended(user: ApiUser, model: ModelControl) -> None:
+def test_deleting_a_running_run_ends_its_model_call(user: ApiUser, model: ModelControl) -> None:
     created = new_run(user, "token_ms=5, hang_after=100", ideaCount=1)
-    marker = created["runId"]
     job = wait_until(lambda: (found := user.job(created["jobId"]))["text"] and found)
 
-    data_of(user.api.delete(f"/ideations/{marker}"))
+    data_of(user.api.delete(f"/ideations/{created['runId']}"))
 
     asked = job["input"]["requirements"]
     wait_until(

@@ -1,4 +1,4 @@
-"""The stage that has ideas written: each is kept as it ends, and no fault makes the model write one of them again."""
+"""The stage that generates ideas: each is stored when it is complete, and no fault makes the model repeat it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def items_of(events: list[Event]) -> list[dict[str, Any]]:
 
 
 def asked_for(request: dict[str, Any]) -> dict[str, int]:
-    """How many ideas the prompt asks for, by list."""
+    """Return the number of ideas that the prompt asks for, by list."""
     prompt = request["messages"][-1]["content"]
     return {name: int(count) for name, count in re.findall(r"^- (g\d+): (\d+) for ", prompt, re.MULTILINE)}
 
@@ -28,7 +28,7 @@ def requests_of(model: ModelControl, job: dict[str, Any]) -> list[dict[str, Any]
     return [each for each in model.requests() if platform in each["messages"][-1]["content"]]
 
 
-def test_ten_ideas_stream_in_one_by_one_by_proportion(user: ApiUser, model: ModelControl) -> None:
+def test_ten_ideas_are_streamed_one_by_one_by_proportion(user: ApiUser, model: ModelControl) -> None:
     events = user.watch(new_job(user))
     job = user.job(str(events[0].data["jobId"]))
     ideas = job["result"]["ideas"]
@@ -42,24 +42,24 @@ def test_ten_ideas_stream_in_one_by_one_by_proportion(user: ApiUser, model: Mode
     assert [asked_for(each) for each in requests_of(model, job)] == [{"g1": 5, "g2": 3, "g3": 2}]
 
 
-def test_after_a_broken_connection_only_the_missing_ideas_are_asked_for(user: ApiUser, model: ModelControl) -> None:
+def test_a_retry_after_a_disconnection_asks_only_for_the_missing_ideas(user: ApiUser, model: ModelControl) -> None:
     events = user.watch(new_job(user, "disconnect_after=330, times=1, token_ms=0, first_token_ms=0"))
     job = user.job(str(events[0].data["jobId"]))
     first, retried = requests_of(model, job)
 
     assert (job["status"], job["retryCount"]) == ("completed", 1)
-    (place,) = [number for number, each in enumerate(events) if each.type == "reset"]
-    kept = items_of(events[:place])
+    (position,) = [number for number, each in enumerate(events) if each.type == "reset"]
+    kept = items_of(events[:position])
     assert 0 < len(kept) < 10
     assert sum(asked_for(first).values()) == 10
     assert sum(asked_for(retried).values()) == 10 - len(kept)
     assert all(f"- {idea['title']}" in retried["messages"][-1]["content"] for idea in kept)
-    assert events[place].data["text"].count("\n") == len(kept)
+    assert events[position].data["text"].count("\n") == len(kept)
     assert items_of(events) == job["result"]["ideas"]
     assert fold(events) == job["text"]
 
 
-def test_a_killed_process_goes_on_with_its_answer_in_the_middle_of_an_idea() -> None:
+def test_a_killed_stage_re_attaches_to_its_response_in_the_middle_of_an_idea() -> None:
     with (
         LocalStack("processes", environment={"MODEL_API": "responses"}) as stack,
         ModelControl(stack.model_url) as model,
@@ -78,9 +78,7 @@ def test_a_killed_process_goes_on_with_its_answer_in_the_middle_of_an_idea() -> 
         assert len(job["text"].splitlines()) == 10
 
 
-def test_a_cancelled_job_keeps_the_ideas_it_has_and_goes_on_behind_them_when_resumed(
-    user: ApiUser, model: ModelControl
-) -> None:
+def test_a_resumed_job_keeps_its_ideas_and_asks_only_for_the_missing_ones(user: ApiUser, model: ModelControl) -> None:
     job_id = new_job(user, "hang_after=330, times=1, token_ms=0, first_token_ms=0")
     wait_until(lambda: user.job(job_id)["items"])
     assert user.cancel(job_id).status_code == 200

@@ -1,4 +1,4 @@
-"""GET /ideations/{runId}: the run as it is, from its artefacts for good."""
+"""GET /ideations/{runId}: the run during its job, and from its artefacts afterwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.api_user import ApiUser, refusal, wait_until
 from tests.apps.ideation.requests import RUN, finished_run, get_run, new_run
 
 
-def test_a_finished_run_is_shown_in_full(user: ApiUser) -> None:
+def test_a_completed_run_is_returned_with_all_its_fields(user: ApiUser) -> None:
     run = finished_run(user, arrangement="rank")
 
     assert run["status"] == run["transform"]["status"] == "completed"
@@ -24,19 +24,19 @@ def test_a_finished_run_is_shown_in_full(user: ApiUser) -> None:
         ("Fiction", "Mystery", "Cozy"): 7,
     }
     assert [(share["planned"], share["found"]) for share in run["genres"]] == [(3, 3), (7, 7)]
-    assert sorted(place["number"] for place in run["ranking"]) == list(range(1, 11))
+    assert sorted(each["number"] for each in run["ranking"]) == list(range(1, 11))
     assert run["groups"] is None
     assert (run["transform"]["retryCount"], run["transform"]["maxRetries"]) == (0, 2)
     assert run["transform"]["model"] == "scripted-1"
 
 
-def test_ideas_are_grouped_where_that_is_asked_for(user: ApiUser) -> None:
+def test_a_run_with_groups_has_every_idea_in_one_group(user: ApiUser) -> None:
     run = finished_run(user, arrangement="group")
     assert sorted(number for group in run["groups"] for number in group["numbers"]) == list(range(1, 11))
     assert run["ranking"] is None
 
 
-def test_a_run_under_way_shows_the_ideas_so_far(user: ApiUser) -> None:
+def test_a_running_run_has_the_ideas_written_so_far(user: ApiUser) -> None:
     created = new_run(user, "token_ms=2, hang_after=200")
 
     run = wait_until(lambda: (found := get_run(user, created["runId"]))["ideas"] and found)
@@ -46,7 +46,7 @@ def test_a_run_under_way_shows_the_ideas_so_far(user: ApiUser) -> None:
     user.cancel(created["jobId"])
 
 
-def test_a_run_answers_in_full_after_its_job_has_expired(hurried_user: ApiUser) -> None:
+def test_a_run_keeps_its_ideas_after_its_job_has_expired(hurried_user: ApiUser) -> None:
     created = new_run(hurried_user)
     before = hurried_user.ended(created["jobId"])["result"]["ideas"]
     wait_until(lambda: hurried_user.api.get(f"/jobs/{created['jobId']}").status_code == 404)
@@ -57,7 +57,7 @@ def test_a_run_answers_in_full_after_its_job_has_expired(hurried_user: ApiUser) 
     assert run["ideas"] == before
 
 
-def test_what_a_cancelled_run_has_is_kept(user: ApiUser) -> None:
+def test_a_cancelled_run_keeps_its_ideas(user: ApiUser) -> None:
     created = new_run(user, "token_ms=1, hang_after=250")
     so_far = wait_until(lambda: get_run(user, created["runId"])["ideas"])
     user.cancel(created["jobId"])
@@ -68,7 +68,7 @@ def test_what_a_cancelled_run_has_is_kept(user: ApiUser) -> None:
     assert run["ideas"][: len(so_far)] == so_far
 
 
-def test_a_failed_run_says_why_and_a_resumed_one_goes_on(user: ApiUser) -> None:
+def test_a_failed_run_has_the_reason_and_is_completed_after_a_resumption(user: ApiUser) -> None:
     created = new_run(user, "refusal, times=1", ideaCount=2)
     failed = user.ended(created["jobId"])
     run = get_run(user, created["runId"])
@@ -91,7 +91,7 @@ def test_an_unknown_run_is_not_found(user: ApiUser, run_id: str) -> None:
     refusal(user.api.get(f"/ideations/{run_id}"), 404, "NOT_FOUND")
 
 
-def test_nobody_sees_somebody_elses_run(new_user: Callable[[], ApiUser]) -> None:
+def test_another_owners_run_is_forbidden(new_user: Callable[[], ApiUser]) -> None:
     run = new_run(new_user())
     other = new_user()
     for path in ("", "/active-job", "/lineage"):

@@ -1,4 +1,4 @@
-"""GET /ideations/{runId}/active-job: what a refreshed page reconnects to."""
+"""GET /ideations/{runId}/active-job: the job that a reloaded page watches again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.api_user import ApiUser, Event, data_of, wait_until
 from tests.apps.ideation.requests import finished_run, new_run
 
 
-def test_a_run_under_way_tells_its_transform_and_the_job_to_go_on_watching(user: ApiUser) -> None:
+def test_a_running_run_has_an_active_transform_and_a_job_to_watch(user: ApiUser) -> None:
     created = new_run(user, "token_ms=3")
     wait_until(lambda: user.job(created["jobId"])["items"])
 
@@ -20,7 +20,7 @@ def test_a_run_under_way_tells_its_transform_and_the_job_to_go_on_watching(user:
     assert rest[-1].type == "complete"
 
 
-def test_a_finished_run_has_nothing_under_way(user: ApiUser) -> None:
+def test_a_completed_run_has_no_active_job(user: ApiUser) -> None:
     run = finished_run(user)
     assert data_of(user.api.get(f"/ideations/{run['runId']}/active-job")) == {"transform": None, "job": None}
 

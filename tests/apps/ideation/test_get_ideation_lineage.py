@@ -1,4 +1,4 @@
-"""GET /ideations/{runId}/lineage: what came from what."""
+"""GET /ideations/{runId}/lineage: the transforms and artefacts of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.api_user import ApiUser, data_of
 from tests.apps.ideation.requests import finished_run, new_run
 
 
-def test_the_lineage_links_what_was_asked_for_to_what_came_of_it(user: ApiUser) -> None:
+def test_the_lineage_links_the_parameters_to_the_artefacts_of_their_transform(user: ApiUser) -> None:
     run = finished_run(user, arrangement="group")
 
     lineage = data_of(user.api.get(f"/ideations/{run['runId']}/lineage"))
@@ -28,7 +28,7 @@ def test_the_lineage_links_what_was_asked_for_to_what_came_of_it(user: ApiUser) 
     assert contents["groups"]["groups"] == run["groups"]
 
 
-def test_what_an_earlier_end_left_stays_beside_what_came_later(user: ApiUser) -> None:
+def test_the_artefacts_of_a_failed_job_are_kept_after_its_resumption(user: ApiUser) -> None:
     created = new_run(user, "first_token_ms=0, token_ms=0, error_after=200, times=3", ideaCount=20)
     failed = user.ended(created["jobId"])
     assert failed["status"] == "failed"

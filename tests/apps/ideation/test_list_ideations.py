@@ -1,4 +1,4 @@
-"""GET /ideations: own runs, newest first."""
+"""GET /ideations: the owner's runs, newest first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def runs(user: ApiUser, **parameters: Any) -> dict[str, Any]:
     return data_of(user.api.get("/ideations", params=parameters))
 
 
-def test_own_runs_are_listed_newest_first_in_pages(new_user: Callable[[], ApiUser]) -> None:
+def test_an_owners_runs_are_listed_newest_first_in_pages(new_user: Callable[[], ApiUser]) -> None:
     user, other = new_user(), new_user()
     mine = [new_run(user, ideaCount=1)["runId"] for _ in range(3)]
     new_run(other, ideaCount=1)
@@ -27,7 +27,7 @@ def test_own_runs_are_listed_newest_first_in_pages(new_user: Callable[[], ApiUse
     assert first["runs"][0].keys() == {"runId", "title", "status", "createdAt", "updatedAt", "runUrl"}
 
 
-def test_runs_do_not_stand_between_jobs(user: ApiUser) -> None:
+def test_the_list_of_jobs_contains_no_runs(user: ApiUser) -> None:
     job_id = user.new_job()
     run = new_run(user, ideaCount=1)
     assert user.jobs() == [run["jobId"], job_id]
@@ -42,6 +42,6 @@ def test_runs_are_filtered_by_status(user: ApiUser) -> None:
     user.cancel(hanging["jobId"])
 
 
-def test_a_cursor_of_another_list_breaks_a_rule(user: ApiUser) -> None:
+def test_an_invalid_cursor_or_status_is_refused(user: ApiUser) -> None:
     assert broken_rules(user.api.get("/ideations", params={"cursor": "nonsense"})).keys() == {"cursor"}
     assert broken_rules(user.api.get("/ideations", params={"status": "nonsense"})).keys() == {"status"}

@@ -1,4 +1,4 @@
-"""The stage that plans a brainstorming job."""
+"""The stage that plans the number of ideas per genre."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.api_user import ApiUser
 from tests.apps.ideation.requests import new_job
 
 
-def test_what_was_planned_is_what_the_result_says_of_each_genre(user: ApiUser) -> None:
+def test_the_result_has_the_planned_number_of_ideas_for_each_genre(user: ApiUser) -> None:
     job_id = new_job(user, ideaCount=7, genreProportions=[33.33, 33.33, 33.34])
     shares = user.ended(job_id)["result"]["genres"]
     assert [(share["genrePath"][-1], share["planned"], share["found"]) for share in shares] == [

@@ -14,7 +14,7 @@ from tests.fixtures.functions import Handle, done, stored
 STAGES = ["prepare_ideas", "generate_ideas", "arrange_ideas"]
 
 
-def test_a_brainstorming_job_goes_through_its_stages_to_its_end(
+def test_an_ideation_job_passes_through_its_stages(
     handle: Handle, put_ideation: Callable[..., Job], jobs: DynamoJobStore
 ) -> None:
     put_ideation(arrangement="rank")
@@ -27,7 +27,7 @@ def test_a_brainstorming_job_goes_through_its_stages_to_its_end(
     assert stored(jobs).progress == 99
 
 
-def test_every_stage_of_a_brainstorming_job_is_done_by_its_retry(
+def test_a_retry_finishes_each_stage_of_an_ideation_job(
     handle: Handle, put_ideation: Callable[..., Job], jobs: DynamoJobStore
 ) -> None:
     put_ideation("status=429, times=1, token_ms=0", arrangement="group")

@@ -1,4 +1,4 @@
-"""What the events of the suggestions pipeline need to be there, and what has to be answered to them."""
+"""For each event of the suggestions pipeline: the data it needs and the expected response."""
 
 from __future__ import annotations
 

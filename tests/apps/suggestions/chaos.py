@@ -1,4 +1,4 @@
-"""The suggestions pipeline in chaos: one model call per attempt, and a result that is what the text says."""
+"""The suggestions pipeline in chaos: one model call per attempt, and a result that equals the text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _request(page: str, script: str) -> tuple[str, dict[str, Any]]:
 
 
 def _is_whole(text: str) -> bool:
-    """Whether the text is a whole JSON document."""
+    """Return whether the text is a complete JSON document."""
     if not text.endswith("}"):
         return False
     try:
@@ -50,7 +50,7 @@ def _read(text: str) -> Suggestions | None:
 
 
 def _of_model_calls(story: JobStory) -> Iterator[str]:
-    """One call per attempt that began, and none for a stage that is finished."""
+    """Yield a violation if an attempt makes several first calls, or a finished stage makes one."""
     events = story.watchers[0].events
     compacted = any(event.type == "snapshot" for event in events)
     first_calls = [call for call in story.model_calls if not call.repair]
@@ -64,7 +64,7 @@ def _of_model_calls(story: JobStory) -> Iterator[str]:
         yield f"{len(late)} model calls for a stage that was finished"
 
 
-# ---- broken promises -------------------------------------------------------------------------------------------------
+# ---- stories that break a promise ------------------------------------------------------------------------------------
 
 
 def _with_another_result(story: JobStory) -> None:

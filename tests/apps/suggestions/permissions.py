@@ -1,4 +1,4 @@
-"""Every path on which the suggestions pipeline, and the core for it, uses AWS."""
+"""Every way in which the suggestions pipeline and the core use AWS."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.permissions.world import World, wide
 
 def use_everything(world: World, agent_id: str) -> None:
     """Run jobs that do not start, that are large and repaired, that fail and that are stopped."""
-    _do_not_start(world)
+    _jobs_that_do_not_start(world)
     _large_job(world, agent_id)
     _stopped_jobs(world)
 
 
-def _do_not_start(world: World) -> None:
+def _jobs_that_do_not_start(world: World) -> None:
     refused = world.create("suggestion", {**FIELDS, "agentId": "agt_01jd8x2v5n7k3q9w4t6y8z0abc"})
     refusal(refused, 422, "VALIDATION_FAILED")
     with world.without_state_machines():
@@ -36,7 +36,7 @@ def _output_over_100_kb() -> str:
 def _large_job(world: World, agent_id: str) -> None:
     """Generate a large output at the second attempt, repair it, and read it in every way."""
     page, output = f"Page {uuid.uuid4().hex}", _output_over_100_kb()
-    # Slowly enough for the log to be compacted before the end.
+    # Slow enough that the log is compacted before the end.
     world.says(page, text=output, error_after=len(split_tokens(output)) - 1, token_ms=5)
     world.says(page, text=f"{output} and so on")
     world.says("does not fit the schema", text=output, token_ms=5)

@@ -1,4 +1,4 @@
-"""What tests ask of the suggestions application; the core's tests take it as their example of a pipeline."""
+"""Requests to the suggestions application; the core's tests use it as their example of a pipeline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FIELDS = {"pageOrComponent": "Checkout page", "featureType": "enhancement", "pri
 
 
 def output_of(kilobytes: int) -> str:
-    """Return a valid output of the model that has about this size."""
+    """Return a valid output of the model of about this size."""
     room = kilobytes * 1000 - 200
     considerations = ["x" * min(3900, room)]
     suggestions = []

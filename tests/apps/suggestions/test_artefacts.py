@@ -6,7 +6,7 @@ from tests.contract.answers import a_job_after, ask, data
 from tests.contract.emulator import Emulator
 
 
-def test_a_job_goes_from_creation_to_its_result_through_built_artefacts(emulator: Emulator) -> None:
+def test_the_built_functions_run_a_job_from_creation_to_its_result(emulator: Emulator) -> None:
     place = a_job_after("generate_suggestions", "validate_suggestions", "complete_job")(emulator)
 
     job = data(ask(emulator, "get_job.valid", place))

@@ -1,4 +1,4 @@
-"""The stage that asks the model: once per job, whatever Step Functions and the machine do."""
+"""The stage that calls the model: late, old and killed attempts do not spoil the job."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from tests.fixtures.invocations import Invoke, watch_and_kill
 UNKNOWN = "job_" + "0" * 26
 
 
-def test_a_stage_of_an_unknown_job_is_stopped(invoke: Invoke) -> None:
+def test_a_stage_of_an_unknown_job_ends(invoke: Invoke) -> None:
     assert invoke("generate_suggestions", jobId=UNKNOWN, generation=1, retry=0)["errorType"] == "JobEnded"
 
 
-def test_a_late_attempt_at_an_ended_job_is_stopped_and_leaves_no_trace(user: ApiUser, invoke: Invoke) -> None:
+def test_a_late_attempt_of_an_ended_job_ends_and_writes_nothing(user: ApiUser, invoke: Invoke) -> None:
     job_id = user.new_job()
     before = user.watch(job_id)
     assert invoke("generate_suggestions", jobId=job_id, generation=1, retry=1)["errorType"] == "JobEnded"
     assert user.watch(job_id) == before
 
 
-def test_an_attempt_of_lower_rank_cannot_write_beside_the_running_one(user: ApiUser, invoke: Invoke) -> None:
+def test_an_attempt_of_another_generation_cannot_write(user: ApiUser, invoke: Invoke) -> None:
     job_id = user.new_job("first_token_ms=600, token_ms=1")
     wait_until(lambda: user.job(job_id)["stage"] == "generate_suggestions")
     stale = invoke("generate_suggestions", jobId=job_id, generation=0, retry=5)
@@ -32,7 +32,7 @@ def test_an_attempt_of_lower_rank_cannot_write_beside_the_running_one(user: ApiU
     assert user.job(job_id)["retryCount"] == 0
 
 
-def test_a_killed_stage_is_retried_and_its_watcher_sees_one_reset_and_nothing_twice() -> None:
+def test_the_watcher_of_a_killed_and_retried_stage_sees_one_reset_and_no_repeated_text() -> None:
     with LocalStack("processes") as stack, ModelControl(stack.model_url) as model:
         user = ApiUser(stack)
         job_id = user.new_job("first_token_ms=0, token_ms=10, times=1")

@@ -1,4 +1,4 @@
-"""A killed stage and a model that can be re-attached to: one model call, nothing lost, nothing twice."""
+"""A killed stage re-attaches to its model response: one model call, no text lost, none repeated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.api_user import ApiUser, fold, wait_until
 from tests.fixtures.invocations import watch_and_kill
 
 
-def test_a_killed_stage_goes_on_with_the_answer_that_is_running() -> None:
+def test_a_killed_stage_re_attaches_to_the_running_response() -> None:
     with (
         LocalStack("processes", environment={"MODEL_API": "responses"}) as stack,
         ModelControl(stack.model_url) as model,
@@ -19,8 +19,8 @@ def test_a_killed_stage_goes_on_with_the_answer_that_is_running() -> None:
         job = user.job(job_id)
 
         assert (job["status"], job["retryCount"]) == ("completed", 1)
-        (place,) = [number for number, each in enumerate(events) if each.type == "reset"]
-        assert events[place].data["text"] == fold(events[:place]) != ""
+        (position,) = [number for number, each in enumerate(events) if each.type == "reset"]
+        assert events[position].data["text"] == fold(events[:position]) != ""
         assert fold(events) == job["text"]
         (response,) = model.requests()
         assert len(response["watchers"]) == 2

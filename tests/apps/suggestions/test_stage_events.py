@@ -14,7 +14,7 @@ from tests.fixtures.functions import Handle, done, stored
 STAGES = ["generate_suggestions", "validate_suggestions"]
 
 
-def test_a_job_goes_through_its_stages_to_its_end(
+def test_a_job_passes_through_its_stages_and_is_completed(
     handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore
 ) -> None:
     put_job()
@@ -29,7 +29,7 @@ def test_a_job_goes_through_its_stages_to_its_end(
     assert (job.status, job.progress, job.retry_count) == (JobStatus.COMPLETED, 100, 0)
 
 
-def test_a_stage_that_met_a_transient_fault_is_done_by_its_retry(
+def test_a_retry_finishes_a_stage_after_a_transient_fault(
     handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore
 ) -> None:
     put_job("status=429, times=1, token_ms=0")
@@ -44,7 +44,7 @@ def test_a_stage_that_met_a_transient_fault_is_done_by_its_retry(
     assert job.last_fault.code is ErrorCode.MODEL_RATE_LIMITED
 
 
-def test_a_retry_after_a_lost_worker_validates_what_was_generated(
+def test_a_retry_after_a_lost_worker_validates_the_generated_output(
     handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore
 ) -> None:
     put_job()

@@ -1,4 +1,4 @@
-"""A brainstorming job, whatever runs its stages, and answers for its model to give."""
+"""An ideation job, short ways to run its stages, and outputs for its model."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def drafts(prefix: str, count: int) -> list[dict[str, Any]]:
     return [draft(f"{prefix}{number}") for number in range(1, count + 1)]
 
 
-def answer(**lists: list[Any]) -> str:
+def output_of(**lists: list[Any]) -> str:
     return json.dumps(lists)
 
 
-TEN = answer(g1=drafts("M", 5), g2=drafts("S", 3), g3=drafts("B", 2))
+TEN = output_of(g1=drafts("M", 5), g2=drafts("S", 3), g3=drafts("B", 2))
 
 
-class Desk(Generic[Model]):
-    """Each attempt at a stage is made by a process of its own; the stages before it are run when they have not been."""
+class IdeationDriver(Generic[Model]):
+    """An ideation job; each attempt has a new runner, and earlier stages run first if they have no checkpoint."""
 
     def __init__(self, model: Model, *, event_log: FakeEventLog | None = None, **changes: Any) -> None:
         self.core = FakeCore(event_log=event_log, pipelines=Pipelines(PIPELINE))
@@ -71,14 +71,14 @@ class Desk(Generic[Model]):
 
     @property
     def lines(self) -> list[str]:
-        """The titles of the ideas on the stream; every line of it has ended."""
+        """The titles of the ideas in the text, whose every line is complete."""
         *lines, rest = self.text.split("\n")
         assert rest == ""
         return [json.loads(line)["title"] for line in lines]
 
     @property
-    def kept(self) -> list[str]:
-        """The titles of the items, in the order they came."""
+    def item_titles(self) -> list[str]:
+        """The titles of the items, in the order of the log."""
         return [event.data["title"] for event in self.core.events(self.job) if isinstance(event, Item)]
 
     @property

@@ -1,4 +1,4 @@
-"""What a brainstorming job takes, and what it says of the rest."""
+"""The input of an ideation job: its rules, limits and defaults."""
 
 from __future__ import annotations
 
@@ -70,32 +70,30 @@ TOO_LONG = "String should have at most {} characters"
         ({"mood": "dark"}, "mood", "Extra inputs are not permitted"),
     ],
 )
-def test_input_that_breaks_a_rule_is_refused_with_the_field_and_the_rule(
-    changes: dict[str, Any], field: str, rule: str
-) -> None:
+def test_invalid_input_is_refused_with_the_field_and_the_rule(changes: dict[str, Any], field: str, rule: str) -> None:
     with pytest.raises(ValidationError) as error:
         IdeationInput.model_validate(INPUT | changes)
     (issue,) = error.value.errors()
     assert (".".join(map(str, issue["loc"])), issue["msg"]) == (field, rule)
 
 
-def test_a_wrong_path_is_not_held_against_the_proportions_too() -> None:
+def test_an_invalid_path_causes_no_issue_of_the_proportions() -> None:
     with pytest.raises(ValidationError) as error:
         IdeationInput.model_validate(INPUT | {"genrePaths": [[" "]]})
     assert [issue["loc"][0] for issue in error.value.errors()] == ["genrePaths"]
 
 
 @pytest.mark.parametrize("proportions", [[33.33, 33.33, 33.33], [33.34, 33.33, 33.34], [0.1 + 0.2, 99.7, 0]])
-def test_proportions_may_miss_100_by_a_hundredth(proportions: list[float]) -> None:
+def test_the_sum_of_proportions_may_differ_from_100_by_a_hundredth(proportions: list[float]) -> None:
     assert len(IdeationInput.model_validate(INPUT | {"genreProportions": proportions}).genre_proportions) == 3
 
 
-def test_a_proportion_is_kept_to_six_decimals_which_every_store_can_hold() -> None:
+def test_proportions_are_rounded_to_six_decimals() -> None:
     wanted = IdeationInput.model_validate(INPUT | {"genreProportions": [1e-200, 200 / 3, 100 / 3]})
     assert wanted.genre_proportions == [0, 66.666667, 33.333333]
 
 
-def test_input_at_its_limits_is_taken_and_names_lose_the_blanks_around_them() -> None:
+def test_input_at_its_limits_is_accepted_and_names_are_stripped() -> None:
     paths = [[f" {number}{'x' * 58} ", *"bcdef"] for number in range(10, 30)]
     limits = {
         "platform": "x" * 100,
@@ -110,11 +108,11 @@ def test_input_at_its_limits_is_taken_and_names_lose_the_blanks_around_them() ->
     assert wanted.model_dump(mode="json")["requestedAt"] == "2026-03-01T12:00:00+02:00"
 
 
-def test_ten_ideas_are_asked_for_and_left_as_they_come() -> None:
+def test_the_default_is_ten_ideas_without_an_arrangement() -> None:
     wanted = IdeationInput.model_validate(INPUT)
     assert (wanted.idea_count, wanted.arrangement) == (10, Arrangement.NONE)
 
 
-def test_input_reads_back_what_it_has_written() -> None:
+def test_input_is_unchanged_after_it_was_written_and_read() -> None:
     wanted = IdeationInput.model_validate(INPUT | {"requestedAt": "2026-03-01T12:00:00Z"})
     assert IdeationInput.model_validate(wanted.model_dump(mode="json", exclude_none=True)) == wanted

@@ -1,4 +1,4 @@
-"""Sharing out ideas by proportion."""
+"""The plan of ideas per genre, which follows the proportions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ counts = st.integers(1, 50)
 
 
 @given(proportions, counts)
-def test_every_idea_is_planned_once_and_nobody_is_more_than_one_off_the_quota(shares: list[float], count: int) -> None:
+def test_the_plan_has_all_ideas_and_every_genre_is_less_than_one_off_its_quota(shares: list[float], count: int) -> None:
     planned = planned_counts(shares, count)
     assert sum(planned) == count
     exact = [Fraction(str(each)) for each in shares]
@@ -28,7 +28,7 @@ def test_every_idea_is_planned_once_and_nobody_is_more_than_one_off_the_quota(sh
 
 
 @given(proportions, counts)
-def test_a_larger_proportion_never_gets_fewer(shares: list[float], count: int) -> None:
+def test_a_larger_proportion_never_gets_fewer_ideas(shares: list[float], count: int) -> None:
     by_share = sorted(zip(shares, planned_counts(shares, count), strict=True))
     for (less, fewer), (more, larger) in itertools.pairwise(by_share):
         assert fewer <= larger or less == more
@@ -47,13 +47,13 @@ def test_a_larger_proportion_never_gets_fewer(shares: list[float], count: int) -
         ([5] * 20, 1, [1] + [0] * 19),
     ],
 )
-def test_what_is_left_over_goes_to_the_largest_remainders_and_then_to_the_earlier(
+def test_remaining_ideas_go_to_the_largest_remainders_and_then_to_earlier_genres(
     shares: list[float], count: int, planned: list[int]
 ) -> None:
     assert planned_counts(shares, count) == planned
 
 
-def test_a_genres_share_tells_the_plan_and_what_there_is() -> None:
+def test_a_genres_share_has_the_planned_and_the_found_number() -> None:
     wanted = IdeationInput(platform="game", genre_paths=[["A"], ["B", "C"]], genre_proportions=[75, 25], idea_count=4)
     ideas = [
         Idea(number=number, genre_path=["B", "C"], title=str(number), logline="l", description="d") for number in (1, 2)

@@ -1,4 +1,4 @@
-"""What the model is told, and the schemas it is held to."""
+"""The prompts for ideas and arrangements, and the schemas of the output."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fits(schema: OutputSchema, document: Any) -> bool:
 
 
 @pytest.mark.parametrize("schema", [ideas_schema(WANTED, {0: 5, 2: 1}), ranking_schema(3), groups_schema(3)])
-def test_the_schemas_are_strict(schema: OutputSchema) -> None:
+def test_every_schema_is_strict(schema: OutputSchema) -> None:
     assert keywords(schema.schema) <= ACCEPTED
     found = objects(schema.schema)
     assert len(found) == 2
@@ -45,7 +45,7 @@ def test_the_schemas_are_strict(schema: OutputSchema) -> None:
         assert set(each["required"]) == set(each["properties"])
 
 
-def test_the_schema_asks_each_genre_for_just_what_it_misses() -> None:
+def test_the_schema_has_the_number_of_missing_ideas_per_genre() -> None:
     schema = ideas_schema(WANTED, {0: 2, 2: 1})
     assert fits(schema, {"g1": [DRAFT, DRAFT], "g3": [DRAFT]})
     assert not fits(schema, {"g1": [DRAFT], "g3": [DRAFT]})
@@ -55,22 +55,24 @@ def test_the_schema_asks_each_genre_for_just_what_it_misses() -> None:
     assert "Fiction > Mystery" in schema.schema["properties"]["g1"]["description"]
 
 
-def test_a_ranking_names_known_ideas_and_all_of_them() -> None:
+def test_the_ranking_schema_accepts_only_the_known_ideas_and_all_of_them() -> None:
     schema = ranking_schema(2)
     assert fits(schema, {"ranking": [{"number": n, "reason": "r"} for n in (2, 1)]})
     assert not fits(schema, {"ranking": [{"number": n, "reason": "r"} for n in (3, 1)]})
     assert not fits(schema, {"ranking": [{"number": 1, "reason": "r"}]})
 
 
-@pytest.mark.parametrize(("ideas", "good", "bad"), [(1, [1], [0, 2]), (3, [2, 3], [1, 4]), (50, [2, 6], [1, 7])])
-def test_groups_are_two_to_six_as_far_as_the_ideas_go(ideas: int, good: list[int], bad: list[int]) -> None:
+@pytest.mark.parametrize(("ideas", "allowed", "refused"), [(1, [1], [0, 2]), (3, [2, 3], [1, 4]), (50, [2, 6], [1, 7])])
+def test_the_groups_schema_accepts_two_to_six_groups_or_fewer_for_few_ideas(
+    ideas: int, allowed: list[int], refused: list[int]
+) -> None:
     group = {"name": "n", "reason": "r", "numbers": [1]}
-    assert all(fits(groups_schema(ideas), {"groups": [group] * count}) for count in good)
-    assert not any(fits(groups_schema(ideas), {"groups": [group] * count}) for count in bad)
-    assert not fits(groups_schema(ideas), {"groups": [{**group, "numbers": [ideas + 1]}] * good[0]})
+    assert all(fits(groups_schema(ideas), {"groups": [group] * count}) for count in allowed)
+    assert not any(fits(groups_schema(ideas), {"groups": [group] * count}) for count in refused)
+    assert not fits(groups_schema(ideas), {"groups": [{**group, "numbers": [ideas + 1]}] * allowed[0]})
 
 
-def test_the_request_names_the_platform_the_genres_with_their_counts_and_the_requirements() -> None:
+def test_the_request_contains_the_platform_the_genres_with_counts_and_the_requirements() -> None:
     system, user = ideas_messages(WANTED, {0: 5, 1: 3, 2: 2}, [])
     assert (system.role, user.role) == ("system", "user")
     for words in ("mobile game", "5 for Fiction > Mystery", "3 for Sport", "2 for Music", "playable in two minutes"):
@@ -78,14 +80,14 @@ def test_the_request_names_the_platform_the_genres_with_their_counts_and_the_req
     assert "exist already" not in user.content
 
 
-def test_the_request_for_missing_ideas_names_those_there_are_and_only_the_genres_that_lack_some() -> None:
+def test_the_request_for_missing_ideas_contains_the_known_ideas_and_the_incomplete_genres() -> None:
     _, user = ideas_messages(WANTED, {2: 1}, ["The Lift", "Nine"])
     assert user.content.endswith("do not repeat them:\n- The Lift\n- Nine")
     assert "Sport" not in user.content
 
 
-def test_up_to_the_requirements_every_request_of_a_job_is_the_same() -> None:
-    wholes = [
+def test_every_request_of_a_job_has_the_same_beginning() -> None:
+    beginnings = [
         messages[1].content.split("playable in two minutes")[0]
         for messages in (
             ideas_messages(WANTED, {0: 5}, []),
@@ -94,17 +96,17 @@ def test_up_to_the_requirements_every_request_of_a_job_is_the_same() -> None:
             groups_messages(WANTED, IDEAS),
         )
     ]
-    assert len(set(wholes)) == 1
+    assert len(set(beginnings)) == 1
 
 
-def test_whoever_arranges_is_told_every_idea_with_its_number() -> None:
+def test_a_request_for_an_arrangement_contains_every_idea_with_its_number() -> None:
     for messages in (ranking_messages(WANTED, IDEAS), groups_messages(WANTED, IDEAS)):
         assert messages[1].content.endswith("1. Idea 1 (Sport): Line 1\n2. Idea 2 (Sport): Line 2")
 
 
-def test_a_repair_shows_the_answer_and_what_is_wrong_with_it() -> None:
-    asked = ranking_messages(WANTED, IDEAS)
-    *request, answer, complaint = repair_messages(asked, json.dumps({}), "ranking: is missing")
-    assert tuple(request) == asked
-    assert (answer.role, answer.content) == ("assistant", "{}")
-    assert "ranking: is missing" in complaint.content
+def test_a_repair_contains_the_output_and_its_errors() -> None:
+    original = ranking_messages(WANTED, IDEAS)
+    *request, output, errors = repair_messages(original, json.dumps({}), "ranking: is missing")
+    assert tuple(request) == original
+    assert (output.role, output.content) == ("assistant", "{}")
+    assert "ranking: is missing" in errors.content

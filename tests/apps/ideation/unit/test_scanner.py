@@ -1,4 +1,4 @@
-"""Reading an answer's elements while it is being written."""
+"""Reading the elements of an output while the model writes it."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def elements_of(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def pieces_of(text: str, cuts: list[int]) -> list[str]:
-    places = [0, *sorted({cut % (len(text) + 1) for cut in cuts}), len(text)]
-    return [text[begin:end] for begin, end in itertools.pairwise(places)]
+    positions = [0, *sorted({cut % (len(text) + 1) for cut in cuts}), len(text)]
+    return [text[begin:end] for begin, end in itertools.pairwise(positions)]
 
 
 def scanned(scanner: ElementScanner, pieces: list[str], begun: str = "") -> tuple[list[tuple[str, str]], str]:
-    """The finished elements, and the text of the one under way; `begun` is what there is of the first."""
+    """Return the complete elements and the text of the incomplete one; `begun` is the first element's earlier text."""
     found = []
     for piece in pieces:
         for part in scanner.scan(piece):
@@ -54,7 +54,7 @@ def read(found: list[tuple[str, str]]) -> list[tuple[str, dict[str, Any]]]:
 
 
 @given(document=documents, layout=layouts, cuts=st.lists(st.integers(0, 10_000), max_size=12))
-def test_in_whatever_pieces_it_comes_the_elements_are_those_of_the_document(
+def test_the_elements_do_not_depend_on_how_the_document_is_split(
     document: dict[str, Any], layout: dict[str, Any], cuts: list[int]
 ) -> None:
     found, rest = scanned(ElementScanner(), pieces_of(json.dumps(document, **layout), cuts))
@@ -63,7 +63,7 @@ def test_in_whatever_pieces_it_comes_the_elements_are_those_of_the_document(
 
 
 @given(document=documents, layout=layouts, cut=st.integers(0, 10_000))
-def test_another_scanner_goes_on_from_the_state_at_any_place(
+def test_another_scanner_continues_from_the_state_at_any_position(
     document: dict[str, Any], layout: dict[str, Any], cut: int
 ) -> None:
     before, after = (*pieces_of(json.dumps(document, **layout), [cut]), "")[:2]
@@ -82,7 +82,7 @@ def test_an_element_is_one_line(document: dict[str, Any], layout: dict[str, Any]
 
 
 @given(document=documents, cuts=st.lists(st.integers(0, 10_000), max_size=12))
-def test_a_part_ends_where_it_says_and_the_state_is_the_one_there(document: dict[str, Any], cuts: list[int]) -> None:
+def test_the_state_after_a_part_is_the_state_at_its_end(document: dict[str, Any], cuts: list[int]) -> None:
     scanner = ElementScanner()
     for piece in pieces_of(json.dumps(document), cuts):
         before = scanner.state
@@ -93,7 +93,7 @@ def test_a_part_ends_where_it_says_and_the_state_is_the_one_there(document: dict
             assert scanner.state == other.state
 
 
-def test_an_element_is_given_as_it_grows() -> None:
+def test_the_scanner_returns_the_parts_of_an_incomplete_element() -> None:
     scanner = ElementScanner()
     parts = [list(scanner.scan(piece)) for piece in ('{"g1": [', '{"a"', ": 1", '}, {"b": 2}, ', "{", "")]
     assert [[(part.text, part.ends, part.end) for part in each] for each in parts] == [
@@ -118,17 +118,17 @@ def test_an_element_is_given_as_it_grows() -> None:
         '{"g1": [{"a": 1}, {"b": ',
     ],
 )
-def test_what_is_not_an_element_is_passed_over(text: str) -> None:
+def test_text_outside_elements_is_ignored(text: str) -> None:
     found, _ = scanned(ElementScanner(), [text])
     assert read(found) == [("g1", {"a": 1})]
 
 
-def test_a_line_break_inside_a_string_which_json_does_not_allow_is_a_space() -> None:
+def test_a_line_break_inside_a_string_becomes_a_space() -> None:
     found, _ = scanned(ElementScanner(), ['{"g1": [{"a": "one\ntwo"}]}'])
     assert read(found) == [("g1", {"a": "one two"})]
 
 
 @pytest.mark.parametrize(("name", "key"), [("\\u0067\\u0031", "g1"), ("\\x", "\\x"), ("n" * 300, "n" * LONGEST_KEY)])
-def test_the_name_of_a_list_is_read_as_json_and_kept_to_a_length(name: str, key: str) -> None:
+def test_the_name_of_a_list_is_decoded_and_limited_in_length(name: str, key: str) -> None:
     ((found, _),), _ = scanned(ElementScanner(), [f'{{"{name}": [{{}}]}}'])
     assert found == key

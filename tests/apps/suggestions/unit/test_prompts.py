@@ -1,4 +1,4 @@
-"""What the model is told, and the schema it is held to."""
+"""The prompts for suggestions and the schema of the output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def wanted(**fields: Any) -> SuggestionInput:
 
 
 def keywords(schema: Any) -> set[str]:
-    """Every keyword in use, property names left out."""
+    """Return every keyword of the schema, without property names."""
     if isinstance(schema, list):
         return set().union(*map(keywords, schema)) if schema else set()
     if not isinstance(schema, dict):
@@ -34,7 +34,7 @@ def keywords(schema: Any) -> set[str]:
 
 
 def objects(schema: Any) -> list[dict[str, Any]]:
-    """Every object schema in it."""
+    """Return every object schema inside this schema."""
     if isinstance(schema, list):
         return [each for item in schema for each in objects(item)]
     if not isinstance(schema, dict):
@@ -43,13 +43,13 @@ def objects(schema: Any) -> list[dict[str, Any]]:
     return own + [each for value in schema.values() for each in objects(value)]
 
 
-def test_the_schema_uses_only_keywords_strict_output_accepts() -> None:
+def test_the_schema_uses_only_keywords_that_strict_output_accepts() -> None:
     schema = output_schema().schema
     assert keywords(schema) <= ACCEPTED
     assert not keywords(schema) & STRICT_UNSUPPORTED
 
 
-def test_every_object_of_the_schema_is_closed_and_requires_all_it_has() -> None:
+def test_every_object_of_the_schema_requires_all_its_properties_and_no_others() -> None:
     found = objects(output_schema().schema)
     assert len(found) == 2
     for each in found:
@@ -57,13 +57,13 @@ def test_every_object_of_the_schema_is_closed_and_requires_all_it_has() -> None:
         assert set(each["required"]) == set(each["properties"])
 
 
-def test_a_property_called_like_a_keyword_stays() -> None:
+def test_the_schema_keeps_a_property_that_is_named_like_a_keyword() -> None:
     (suggestion,) = output_schema().schema["$defs"].values()
     assert set(suggestion["properties"]) == {"title", "rationale", "description", "implementationConsiderations"}
     assert "title" not in suggestion
 
 
-def test_the_request_names_what_was_asked_for() -> None:
+def test_the_request_contains_the_input() -> None:
     system, user = request_messages(wanted(additionalContext="mobile first"))
     assert (system.role, user.role) == ("system", "user")
     for words in ("Checkout", "integration", "high", "mobile first"):
@@ -71,9 +71,9 @@ def test_the_request_names_what_was_asked_for() -> None:
     assert "Context" not in request_messages(wanted())[1].content
 
 
-def test_a_repair_shows_the_answer_and_what_is_wrong_with_it() -> None:
-    *request, answer, complaint = repair_messages(wanted(), "the answer", "title: missing")
+def test_a_repair_contains_the_output_and_its_errors() -> None:
+    *request, output, errors = repair_messages(wanted(), "the output", "title: missing")
     assert tuple(request) == request_messages(wanted())
-    assert (answer.role, answer.content) == ("assistant", "the answer")
-    assert complaint.role == "user"
-    assert "title: missing" in complaint.content
+    assert (output.role, output.content) == ("assistant", "the output")
+    assert errors.role == "user"
+    assert "title: missing" in errors.content

@@ -1,4 +1,4 @@
-"""Not paying twice: a retried stage goes on with the response that its predecessor left running."""
+"""A retried stage re-attaches to the response of the earlier attempt, so no response is paid for twice."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.fakes.model import USAGE, ResumableModel
 
 INPUT = {"pageOrComponent": "Checkout", "featureType": "enhancement", "priorityLevel": "low"}
 IDEA = {"title": "a", "rationale": "b", "description": "c", "implementationConsiderations": ["d"]}
-ANSWER = json.dumps({"suggestions": [IDEA]})
+OUTPUT = json.dumps({"suggestions": [IDEA]})
 
 
-class Desk:
-    """A suggestion job, and attempts at its stages, each by a process of its own."""
+class Driver:
+    """A suggestion job and attempts of its stages, each with a new runner as in a separate process."""
 
     def __init__(self, model: ResumableModel) -> None:
         self.core = FakeCore(pipelines=Pipelines(PIPELINE))
@@ -41,55 +41,59 @@ class Desk:
         return self.core.job_queries.view("ada", self.job.id).transcript.text
 
 
-@pytest.mark.parametrize("place", [0, 1, 17, len(ANSWER) - 1])
-def test_a_broken_answer_is_gone_on_with_where_it_broke(place: int) -> None:
-    desk = Desk(ResumableModel(ANSWER, place))
+@pytest.mark.parametrize("position", [0, 1, 17, len(OUTPUT) - 1])
+def test_the_retry_re_attaches_where_the_response_was_interrupted(position: int) -> None:
+    driver = Driver(ResumableModel(OUTPUT, position))
     with pytest.raises(ModelDisconnected):
-        desk.attempt(GenerateSuggestions)
-    desk.attempt(GenerateSuggestions, retry=1)
-    assert desk.model.responses == 1
-    assert desk.text == ANSWER
-    assert [reset.text for reset in desk.resets] == [ANSWER[:place]]
-    assert desk.core.job(desk.job.id).usage == USAGE
+        driver.attempt(GenerateSuggestions)
+    driver.attempt(GenerateSuggestions, retry=1)
+    assert driver.model.responses == 1
+    assert driver.text == OUTPUT
+    assert [reset.text for reset in driver.resets] == [OUTPUT[:position]]
+    assert driver.core.job(driver.job.id).usage == USAGE
 
 
-def test_an_answer_that_breaks_again_and_again_is_still_one_answer() -> None:
-    desk = Desk(ResumableModel(ANSWER, 5, 5, 40))
+def test_a_response_that_is_interrupted_several_times_is_paid_for_once() -> None:
+    driver = Driver(ResumableModel(OUTPUT, 5, 5, 40))
     for retry in range(3):
         with pytest.raises(ModelDisconnected):
-            desk.attempt(GenerateSuggestions, retry=retry)
-    desk.attempt(GenerateSuggestions, retry=3)
-    assert desk.model.responses == 1
-    assert desk.text == ANSWER
+            driver.attempt(GenerateSuggestions, retry=retry)
+    driver.attempt(GenerateSuggestions, retry=3)
+    assert driver.model.responses == 1
+    assert driver.text == OUTPUT
 
 
-def test_a_repair_is_gone_on_with_too_and_the_first_answer_is_not() -> None:
-    desk = Desk(ResumableModel("not JSON"))
-    desk.attempt(GenerateSuggestions)
-    desk.model = ResumableModel(ANSWER, 9)
+def test_a_retry_during_a_repair_re_attaches_to_the_repairs_response() -> None:
+    driver = Driver(ResumableModel("not JSON"))
+    driver.attempt(GenerateSuggestions)
+    driver.model = ResumableModel(OUTPUT, 9)
     with pytest.raises(ModelDisconnected):
-        desk.attempt(ValidateSuggestions)
-    desk.attempt(ValidateSuggestions, retry=1)
-    assert desk.model.responses == 1
-    assert desk.text == ANSWER
+        driver.attempt(ValidateSuggestions)
+    driver.attempt(ValidateSuggestions, retry=1)
+    assert driver.model.responses == 1
+    assert driver.text == OUTPUT
 
 
 @pytest.mark.parametrize("hangs", [False, True])
-def test_an_answer_that_is_gone_or_hangs_is_asked_for_anew_and_the_watcher_is_told(hangs: bool) -> None:
-    desk = Desk(ResumableModel(ANSWER, 20, *([21] if hangs else []), fault=ModelTimeout("silent") if hangs else None))
+def test_a_retry_starts_a_new_response_if_the_first_was_deleted_or_hangs(hangs: bool) -> None:
+    driver = Driver(
+        ResumableModel(OUTPUT, 20, *([21] if hangs else []), fault=ModelTimeout("silent") if hangs else None)
+    )
     with pytest.raises(ModelTimeout if hangs else ModelDisconnected):
-        desk.attempt(GenerateSuggestions)
-    desk.model.gone = not hangs
-    desk.attempt(GenerateSuggestions, retry=1)
-    assert desk.model.responses == 2
-    assert desk.model.cancelled == ["20"]
-    assert [(reset.reason, reset.text) for reset in desk.resets][1:] == [("RESTARTED", "")]
-    assert desk.text == ANSWER
+        driver.attempt(GenerateSuggestions)
+    driver.model.gone = not hangs
+    driver.attempt(GenerateSuggestions, retry=1)
+    assert driver.model.responses == 2
+    assert driver.model.cancelled == ["20"]
+    assert [(reset.reason, reset.text) for reset in driver.resets][1:] == [("RESTARTED", "")]
+    assert driver.text == OUTPUT
 
 
-def test_a_job_that_ends_meanwhile_ends_its_running_answer_at_the_provider() -> None:
-    desk = Desk(ResumableModel(ANSWER))
-    desk.model.meanwhile = lambda: desk.core.jobs.update(desk.job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
+def test_the_attempt_cancels_the_response_of_a_job_that_ends() -> None:
+    driver = Driver(ResumableModel(OUTPUT))
+    driver.model.meanwhile = lambda: driver.core.jobs.update(
+        driver.job.id, {"status": JobStatus.CANCELLED}, when=JobGuard()
+    )
     with pytest.raises(JobEnded):
-        desk.attempt(GenerateSuggestions)
-    assert desk.model.cancelled == ["0"]
+        driver.attempt(GenerateSuggestions)
+    assert driver.model.cancelled == ["0"]

@@ -1,4 +1,4 @@
-"""What the scripted model writes for feature suggestions."""
+"""The scripted model's output for feature suggestions."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ SUGGESTIONS = {
 }
 
 
-def asked(text: str) -> Prompt:
-    """A request of the pipeline with this text as its user message."""
+def prompt_of(text: str) -> Prompt:
+    """Return a prompt of the pipeline with this user message."""
     schema = output_schema()
     wanted = {"type": "json_schema", "name": schema.name, "schema": schema.schema}
     return Prompt("scripted-1", [{"role": "user", "content": text}], wanted, most_tokens=None)
@@ -71,12 +71,12 @@ def test_suggestions_name_the_page_and_differ_from_each_other() -> None:
         "- **pageOrComponent**: Cart\n- **featureType**: optimization\n- **priorityLevel**: low",
     ],
 )
-def test_the_brief_is_read_from_every_notation_of_a_prompt(prompt: str) -> None:
+def test_the_brief_is_read_from_every_form_of_a_prompt(prompt: str) -> None:
     brief = feature_brief(prompt)
     assert (brief.subject, brief.feature_type, brief.priority) == ("Cart", "optimization", "low")
 
 
-def test_every_token_of_a_benchmark_carries_a_time_stamp_inside_the_document() -> None:
+def test_every_token_of_a_benchmark_has_a_time_stamp() -> None:
     tokens = stamped(DocumentWriter(SUGGESTIONS, BRIEF).write(), 200)
     assert [token.count(STAMP) for token in tokens] == [1] * 200
 
@@ -85,8 +85,8 @@ def test_every_token_of_a_benchmark_carries_a_time_stamp_inside_the_document() -
     "prompt", ["a page", f"Page or component: {'x' * 200}", f"Page or component: {'long words ' * 18}"]
 )
 @pytest.mark.parametrize("stamps", [0, 200, 2000])
-def test_suggestions_keep_to_lengths_that_strict_schemas_cannot_state(prompt: str, stamps: int) -> None:
-    document = answer(asked(prompt))
+def test_suggestions_respect_lengths_that_strict_schemas_cannot_express(prompt: str, stamps: int) -> None:
+    document = answer(prompt_of(prompt))
     if stamps:
         document = json.loads("".join(stamped(document, stamps)).replace(STAMP, "1700000000000000000 "))
     assert len(Suggestions.model_validate(document).suggestions) == 3

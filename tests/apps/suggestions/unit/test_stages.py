@@ -1,4 +1,4 @@
-"""The stages of the suggestion pipeline, over a model that says what it is told to."""
+"""The stages of the suggestion pipeline, with a scripted model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.fakes.model import USAGE, ScriptedModel
 INPUT = {"pageOrComponent": "Checkout", "featureType": "enhancement", "priorityLevel": "low"}
 
 
-def answer(**changes: Any) -> str:
+def output_of(**changes: Any) -> str:
     suggestion = {
         "title": "Save carts",
         "rationale": "People leave.",
@@ -36,12 +36,12 @@ def answer(**changes: Any) -> str:
     return json.dumps({"suggestions": [suggestion]})
 
 
-class Desk:
-    """A suggestion job and whatever runs its stages."""
+class Driver:
+    """A suggestion job, and short ways to run its stages."""
 
-    def __init__(self, *answers: Any, truncated: bool = False) -> None:
+    def __init__(self, *outputs: Any, truncated: bool = False) -> None:
         self.core = FakeCore(pipelines=Pipelines(PIPELINE))
-        self.model = ScriptedModel(*answers, truncated=truncated)
+        self.model = ScriptedModel(*outputs, truncated=truncated)
         self.job = self.core.new_job(pipeline="suggestion", input=INPUT, model="scripted-1")
 
     def generate(self, *, retry: int = 0) -> None:
@@ -63,98 +63,98 @@ class Desk:
         return [event for event in self.core.events(self.job) if isinstance(event, Reset)]
 
 
-class TestGenerating:
-    def test_the_models_answer_is_streamed_and_its_tokens_counted(self) -> None:
-        desk = Desk(answer())
-        desk.generate()
-        assert desk.text() == answer()
-        assert desk.stored().usage == USAGE
-        assert desk.model.closed == 1
+class TestGeneration:
+    def test_the_stage_streams_the_output_and_counts_its_tokens(self) -> None:
+        driver = Driver(output_of())
+        driver.generate()
+        assert driver.text() == output_of()
+        assert driver.stored().usage == USAGE
+        assert driver.model.closed == 1
 
-    def test_the_model_is_asked_for_the_jobs_own_model_and_the_schema(self) -> None:
-        desk = Desk(answer())
-        desk.generate()
-        (request,) = desk.model.requests
+    def test_the_request_has_the_jobs_model_and_the_schema(self) -> None:
+        driver = Driver(output_of())
+        driver.generate()
+        (request,) = driver.model.requests
         assert (request.model, request.output_schema) == ("scripted-1", output_schema())
 
-    def test_progress_follows_the_length_of_the_answer(self) -> None:
-        desk = Desk("x" * 500)
-        desk.generate()
-        assert desk.stored().progress == 25
-        assert desk.core.transcript(desk.job).progress == 25
+    def test_progress_grows_with_the_length_of_the_output(self) -> None:
+        driver = Driver("x" * 500)
+        driver.generate()
+        assert driver.stored().progress == 25
+        assert driver.core.transcript(driver.job).progress == 25
 
-    def test_a_model_that_breaks_off_fails_the_attempt_and_the_retry_begins_again(self) -> None:
-        desk = Desk((answer()[:30], ModelDisconnected("gone")), answer())
+    def test_the_retry_starts_again_after_a_disconnection(self) -> None:
+        driver = Driver((output_of()[:30], ModelDisconnected("gone")), output_of())
         with pytest.raises(ModelDisconnected):
-            desk.generate()
-        assert desk.text() == answer()[:30]
-        desk.generate(retry=1)
-        assert desk.text() == answer()
-        assert [reset.reason for reset in desk.resets()] == [ErrorCode.MODEL_DISCONNECTED]
-        assert desk.model.closed == 2
+            driver.generate()
+        assert driver.text() == output_of()[:30]
+        driver.generate(retry=1)
+        assert driver.text() == output_of()
+        assert [reset.reason for reset in driver.resets()] == [ErrorCode.MODEL_DISCONNECTED]
+        assert driver.model.closed == 2
 
 
-class TestValidating:
-    def test_a_fitting_answer_becomes_the_result_without_another_call(self) -> None:
-        desk = Desk(answer())
-        desk.generate()
-        desk.validate()
-        assert desk.output("validate_suggestions") == json.loads(answer())
-        assert len(desk.model.requests) == 1
-        assert desk.stored().progress == 95
-        assert desk.resets() == []
+class TestValidation:
+    def test_valid_output_becomes_the_result_without_another_call(self) -> None:
+        driver = Driver(output_of())
+        driver.generate()
+        driver.validate()
+        assert driver.output("validate_suggestions") == json.loads(output_of())
+        assert len(driver.model.requests) == 1
+        assert driver.stored().progress == 95
+        assert driver.resets() == []
 
-    def test_an_answer_that_does_not_fit_is_repaired_once(self) -> None:
-        desk = Desk("I suggest saving carts.", answer())
-        desk.generate()
-        desk.validate()
-        assert desk.output("validate_suggestions") == json.loads(answer())
-        assert desk.text() == answer()
-        (reset,) = desk.resets()
+    def test_invalid_output_is_repaired_once(self) -> None:
+        driver = Driver("I suggest saving carts.", output_of())
+        driver.generate()
+        driver.validate()
+        assert driver.output("validate_suggestions") == json.loads(output_of())
+        assert driver.text() == output_of()
+        (reset,) = driver.resets()
         assert (reset.reason, reset.text, reset.progress) == ("REPAIR", "", 0)
-        assert desk.stored().usage == USAGE + USAGE
-        repair = desk.model.requests[1]
+        assert driver.stored().usage == USAGE + USAGE
+        repair = driver.model.requests[1]
         assert repair.messages[-2].content == "I suggest saving carts."
         assert "Invalid JSON" in repair.messages[-1].content
 
-    def test_an_answer_that_does_not_fit_after_repair_fails_the_job_for_good(self) -> None:
-        desk = Desk("nonsense", answer(title=""))
-        desk.generate()
+    def test_output_that_is_invalid_after_its_repair_is_a_permanent_fault(self) -> None:
+        driver = Driver("nonsense", output_of(title=""))
+        driver.generate()
         with pytest.raises(InvalidModelOutput, match=r"suggestions\.0\.title") as fault:
-            desk.validate()
+            driver.validate()
         assert not fault.value.retryable
-        noted = desk.stored().last_fault
+        noted = driver.stored().last_fault
         assert noted is not None
         assert noted.code is ErrorCode.INVALID_MODEL_OUTPUT
-        assert len(desk.model.requests) == 2
+        assert len(driver.model.requests) == 2
 
-    def test_an_answer_that_is_cut_off_again_says_that_it_was(self) -> None:
-        desk = Desk(answer()[:-20], answer()[:-20], truncated=True)
-        desk.generate()
+    def test_the_fault_of_a_truncated_repair_mentions_the_output_limit(self) -> None:
+        driver = Driver(output_of()[:-20], output_of()[:-20], truncated=True)
+        driver.generate()
         with pytest.raises(InvalidModelOutput, match="cut off at the output limit"):
-            desk.validate()
+            driver.validate()
 
-    def test_a_truncated_answer_is_repaired_like_any_other_that_does_not_fit(self) -> None:
-        desk = Desk(answer()[:-20], answer(), truncated=True)
-        desk.generate()
-        desk.validate()
-        assert desk.output("validate_suggestions") == json.loads(answer())
+    def test_truncated_output_is_repaired(self) -> None:
+        driver = Driver(output_of()[:-20], output_of(), truncated=True)
+        driver.generate()
+        driver.validate()
+        assert driver.output("validate_suggestions") == json.loads(output_of())
 
-    def test_a_retry_during_repair_begins_with_the_answer_that_stood(self) -> None:
-        desk = Desk("nonsense", ("half", ModelDisconnected("gone")), answer())
-        desk.generate()
+    def test_a_retry_during_a_repair_begins_with_the_output_of_the_checkpoint(self) -> None:
+        driver = Driver("nonsense", ("half", ModelDisconnected("gone")), output_of())
+        driver.generate()
         with pytest.raises(ModelDisconnected):
-            desk.validate()
-        desk.validate(retry=1)
-        assert [reset.text for reset in desk.resets()] == ["", "nonsense", ""]
-        assert desk.output("validate_suggestions") == json.loads(answer())
+            driver.validate()
+        driver.validate(retry=1)
+        assert [reset.text for reset in driver.resets()] == ["", "nonsense", ""]
+        assert driver.output("validate_suggestions") == json.loads(output_of())
 
-    def test_progress_falls_only_where_the_answer_is_given_anew(self) -> None:
-        desk = Desk("x" * 1000, answer())
-        desk.generate()
-        desk.validate()
+    def test_progress_decreases_only_at_a_reset(self) -> None:
+        driver = Driver("x" * 1000, output_of())
+        driver.generate()
+        driver.validate()
         highest = 0.0
-        for event in desk.core.events(desk.job):
+        for event in driver.core.events(driver.job):
             if isinstance(event, Reset):
                 highest = event.progress
             elif isinstance(event, Progress):
@@ -168,23 +168,25 @@ def test_progress_is_a_share_of_two_thousand_characters_and_stops_at_95(length: 
     assert progress_of(length) == min(95, length / 2000 * 100)
 
 
-class TestComplaints:
-    def complain(self, text: str) -> str:
+class TestDescribeErrors:
+    def errors_of(self, text: str) -> str:
         with pytest.raises(ValidationError) as error:
             Suggestions.model_validate_json(text)
         return describe_errors(error.value)
 
-    def test_a_complaint_names_fields_and_rules(self) -> None:
-        assert self.complain(answer(title="")).startswith("suggestions.0.title: String should have at least 1")
-        assert self.complain("nonsense").startswith("output: Invalid JSON")
+    def test_the_errors_name_fields_and_rules(self) -> None:
+        assert self.errors_of(output_of(title="")).startswith("suggestions.0.title: String should have at least 1")
+        assert self.errors_of("nonsense").startswith("output: Invalid JSON")
 
-    @pytest.mark.parametrize("text", [answer(Confidential=1), answer(title={"Confidential": 1}), '"Confidential"'])
-    def test_a_complaint_never_repeats_the_models_words(self, text: str) -> None:
-        assert "Confidential" not in self.complain(text)
+    @pytest.mark.parametrize(
+        "text", [output_of(Confidential=1), output_of(title={"Confidential": 1}), '"Confidential"']
+    )
+    def test_the_errors_never_quote_the_output(self, text: str) -> None:
+        assert "Confidential" not in self.errors_of(text)
 
-    def test_of_many_complaints_the_first_ten_are_made(self) -> None:
+    def test_only_the_first_ten_errors_are_described(self) -> None:
         text = json.dumps({"suggestions": [{"title": ""}] * 10})
-        assert self.complain(text).count(";") == 9
+        assert self.errors_of(text).count(";") == 9
 
 
 @pytest.mark.parametrize(
@@ -201,13 +203,13 @@ class TestComplaints:
         ("unknown", 1),
     ],
 )
-def test_input_that_breaks_a_rule_is_refused_by_field(field: str, value: object) -> None:
+def test_invalid_input_is_refused_with_its_field(field: str, value: object) -> None:
     with pytest.raises(ValidationError) as error:
         SuggestionInput.model_validate({**INPUT, field: value})
     assert error.value.errors()[0]["loc"] == (field,)
 
 
-def test_input_at_its_limits_is_taken() -> None:
+def test_input_at_its_limits_is_accepted() -> None:
     limits = {"pageOrComponent": "x" * 200, "additionalContext": "x" * 1000}
     assert SuggestionInput.model_validate({**INPUT, **limits}).page_or_component == "x" * 200
 
