@@ -86,11 +86,12 @@ screenshots: .venv-browser/.synced ## take the README's pictures of the console,
 	@$(BROWSER_BIN)/python -m tests.browser.pictures
 
 .PHONY: check
-check: .venv/.synced ## run linters, types, the rules of imports, and the checks of links and words
+check: .venv/.synced ## run linters, types, the rules of imports, and the checks of template, links and words
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m tools.infra --check
 	@$(BIN)/python -m tools.check_links
 	@$(BIN)/python -m tools.check_prose
 
@@ -196,8 +197,12 @@ lanes: build $(DYNAMODB_LOCAL) $(WEB_ADAPTER)
 PYTHON313 ?= $(firstword $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null) $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13))
 export SAM_CLI_TELEMETRY := 0
 
+.PHONY: template
+template: .venv/.synced ## write template.yaml from the fragments in infra/
+	@$(BIN)/python -m tools.infra
+
 .PHONY: validate
-validate: .venv/.synced .venv-sam/.synced ## check template.yaml and the state machines in five ways
+validate: .venv/.synced .venv-sam/.synced ## check template.yaml and the state machines in five ways, and count resources
 	@$(BIN)/python -m tools.validate_template template.yaml
 
 .PHONY: python313

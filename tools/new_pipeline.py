@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.infra.stack import Stack
+
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 STAGE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
@@ -37,6 +39,26 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 '''
 
 
+FRAGMENT = """\
+# The pipeline `{name}`.
+
+Resources:
+  {title}StateMachine:
+    Type: AWS::Serverless::StateMachine
+{stages}
+Outputs:
+  {title}StateMachineArn:
+    Description: The pipeline {name}.
+    Value: !Ref {title}StateMachine
+"""
+STAGE = """
+  {state}Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      Kinds: [model_stage]
+"""
+
+
 class CannotAdd(Exception):
     """The names do not do, or are taken."""
 
@@ -54,7 +76,8 @@ class NewPipeline:
         self._refuse_bad_names()
         return [
             self._write(f"statemachines/{self.name}.asl.yaml", self._state_machine()),
-            self._write("template.yaml", self._template()),
+            self._write(f"infra/apps/{self.name}.yaml", self._fragment()),
+            self._write("template.yaml", Stack(self.root / "infra").text()),
             *(self._function(stage) for stage in self.stages),
             *(self._event(stage, case) for stage in self.stages for case in ("first_attempt", "retry")),
         ]
@@ -86,43 +109,9 @@ class NewPipeline:
 
     # ---- the template --------------------------------------------------------------------------------------------
 
-    def _template(self) -> str:
-        template = self._read("template.yaml")
-        machine = "".join(
-            self._renamed(_block(template, name)) for name in ("SuggestionStateMachine", "SuggestionStateMachineLogs")
-        )
-        functions = self._per_stage(template, "GenerateSuggestionsFunction", "GenerateSuggestionsLogs")
-        alarms = self._per_stage(template, "GenerateSuggestionsErrorsAlarm") + "".join(
-            self._renamed(_block(template, f"Suggestion{kind}Alarm")) for kind in ("Failures", "Timeouts", "Throttles")
-        )
-        output = self._renamed(_block(template, "SuggestionStateMachineArn"))
-        template = _insert(template, self._with_stages(machine) + functions, before="SweepJobsFunction")
-        template = _insert(template, alarms, before="JobsTableThrottlesAlarm")
-        return _insert(template, output, before="ModelSecretArn")
-
-    def _per_stage(self, template: str, *names: str) -> str:
-        blocks = "".join(_block(template, name) for name in names)
-        return "".join(
-            blocks.replace("GenerateSuggestions", state)
-            .replace("suggestions/generate_suggestions", f"{self.name}/{stage}")
-            .replace("generate_suggestions", stage)
-            for stage, state in zip(self.stages, self._states, strict=True)
-        )
-
-    def _with_stages(self, machine: str) -> str:
-        """Lines about the first stage once for each of ours; those about the second left out."""
-        lines: list[str] = []
-        for line in machine.splitlines(keepends=True):
-            if "GenerateSuggestions" in line:
-                lines += [line.replace("GenerateSuggestions", state) for state in self._states]
-            elif "ValidateSuggestions" not in line:
-                lines.append(line)
-        return "".join(lines)
-
-    def _renamed(self, block: str) -> str:
-        """The pipeline's own names; those of the stages stand as they are."""
-        named = re.sub(r"Suggestion(?!s)", self._title, block)
-        return re.sub(r"suggestion(?!s)", self.name, named)
+    def _fragment(self) -> str:
+        stages = "".join(STAGE.format(state=state) for state in self._states)
+        return FRAGMENT.format(title=self._title, name=self.name, stages=stages)
 
     # ---- the rest ------------------------------------------------------------------------------------------------
 
@@ -165,10 +154,6 @@ def _block(text: str, name: str) -> str:
     if found is None:
         raise CannotAdd(f"there is no {name} to go by")
     return found[0]
-
-
-def _insert(text: str, block: str, *, before: str) -> str:
-    return re.sub(rf"^  {before}:$", lambda found: block + found[0], text, count=1, flags=re.MULTILINE)
 
 
 def main(arguments: Iterable[str] | None = None) -> int:

@@ -24,7 +24,8 @@ from starlette.types import Receive, Scope, Send
 from local.api.issuer import Issuer
 from local.lambda_.functions import LARGEST_PAYLOAD, Outcome, new_trace_id
 from local.template.intrinsics import ACCOUNT
-from local.template.template import Authorizer, Function, Route, Template
+from local.template.routes import Route
+from local.template.template import Authorizer, Function, Template
 from shared.errors import ErrorCode
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html

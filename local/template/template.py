@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local.template.intrinsics import ACCOUNT, REGION, Resolver, TemplateError, parse_yaml, substitute
+from local.template.routes import Route, routes_of
 
 # The properties of AWS::DynamoDB::Table that CreateTable accepts under the same names.
 _TABLE_PROPERTIES = (
@@ -28,7 +29,6 @@ _NAME_PROPERTIES = {
     "AWS::SecretsManager::Secret": "Name",
     "AWS::S3::Bucket": "BucketName",
 }
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _RATE = re.compile(r"rate\((?P<count>[1-9]\d*) (?P<unit>minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
@@ -73,20 +73,6 @@ class Schedule:
 
     function: Function
     every_seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One HTTP API event; `function` is a logical id, and `authorized` tells whether the JWT authorizer checks it."""
-
-    method: str
-    path: str
-    function: str
-    authorized: bool
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        return _METHODS if self.method in {"ANY", "*"} else (self.method,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,23 +170,8 @@ class Template:
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:
-        default = self._http_api.get("Auth", {}).get("DefaultAuthorizer")
-        routes = []
-        for logical_id in self._of_type("AWS::Serverless::Function"):
-            for event_name, event in (self._properties(logical_id).get("Events") or {}).items():
-                if event.get("Type") != "HttpApi":
-                    continue
-                path = f"{logical_id}.Events.{event_name}"
-                properties = self._resolver.resolve(event.get("Properties") or {}, path)
-                if "Path" not in properties or "Method" not in properties:
-                    raise TemplateError(f"{path}: an HttpApi event must have Path and Method")
-                authorizer = properties.get("Auth", {}).get("Authorizer", default)
-                routes.append(
-                    Route(
-                        properties["Method"].upper(), properties["Path"], logical_id, authorizer not in {None, "NONE"}
-                    )
-                )
-        return tuple(routes)
+        body = next((self._properties(each).get("DefinitionBody") for each in self._http_apis), None)
+        return tuple(routes_of(body or {}, self._http_api.get("Auth", {}).get("DefaultAuthorizer")))
 
     @cached_property
     def schedules(self) -> tuple[Schedule, ...]:
@@ -296,6 +267,14 @@ class Template:
                 statements = [statement for policy in policies for statement in policy["Statement"]]
                 yield logical_id, self._resolver.resolve(statements, path)
 
+    def of_type(self, kind: str) -> dict[str, Mapping[str, Any]]:
+        """Logical id → properties, unresolved, of the resources of a type that their conditions do not leave out."""
+        return {logical_id: self._properties(logical_id) for logical_id in self._of_type(kind)}
+
+    def resolve(self, value: Any) -> Any:
+        """Return a value of the template with its intrinsics replaced."""
+        return self._resolver.resolve(value, "a value")
+
     # ---- reading -------------------------------------------------------------------------------------------------
 
     def _of_type(self, kind: str) -> Iterator[str]:
@@ -316,14 +295,19 @@ class Template:
         return resolved
 
     @cached_property
-    def _http_api(self) -> dict[str, Any]:
-        wanted = ("Auth", "CorsConfiguration")
-        own: dict[str, Any] = {}
+    def _http_apis(self) -> list[str]:
+        """The logical id of the HTTP API, if there is one. Raises TemplateError for more."""
         declared = list(self._of_type("AWS::Serverless::HttpApi"))
         if len(declared) > 1:
             raise TemplateError(f"one AWS::Serverless::HttpApi is supported, found {', '.join(declared)}")
-        if declared:
-            own = self._resolved(declared[0], wanted)
+        return declared
+
+    @cached_property
+    def _http_api(self) -> dict[str, Any]:
+        wanted = ("Auth", "CorsConfiguration")
+        own: dict[str, Any] = {}
+        for logical_id in self._http_apis:
+            own = self._resolved(logical_id, wanted)
         shared = {key: value for key, value in (self._globals.get("HttpApi") or {}).items() if key in wanted}
         merged: dict[str, Any] = {**self._resolver.resolve(shared, "Globals.HttpApi"), **own}
         return merged

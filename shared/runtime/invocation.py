@@ -25,7 +25,7 @@ def observed(handler: Handler) -> Handler:
             ids["job_id"] = str(event["jobId"])
         name = str(context.function_name).rpartition("-")[2]
         try:
-            with log.about(**ids), tracing.span(name, at=header):
+            with log.about(function=name, **ids), tracing.span(name, at=header):
                 return handler(event, context)
         finally:
             error_reports.flush()

@@ -128,7 +128,8 @@ class ExchangeMiddleware:
         trace = tracing.header_of_invocation(headers.get(b"x-amzn-trace-id", b"").decode("latin-1"))
         exchange = self._exchange(scope, headers, trace)
         scope["exchange"] = exchange
-        with log.about(**exchange.ids), tracing.span(self._operation, at=trace, request_id=exchange.request_id) as span:
+        named = log.about(function=self._operation, **exchange.ids)
+        with named, tracing.span(self._operation, at=trace, request_id=exchange.request_id) as span:
             try:
                 await self._respond(exchange, span, scope, receive, send)
             finally:

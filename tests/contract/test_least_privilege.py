@@ -105,13 +105,13 @@ CASES = {
     "a stage its state machine may not call": (
         "                - !GetAtt RecordFailureFunction.Arn\n",
         "",
-        "SuggestionStateMachine.Policies: does not allow lambda:InvokeFunction on function:millrace-record_failure, "
+        "IdeationStateMachine.Policies: does not allow lambda:InvokeFunction on function:millrace-record_failure, "
         "which its code uses",
     ),
     "another's stage": (
         "                - !GetAtt RecordFailureFunction.Arn\n",
         "                - !GetAtt RecordFailureFunction.Arn\n                - !GetAtt SweepJobsFunction.Arn\n",
-        "SuggestionStateMachine.Policies: allows lambda:InvokeFunction on function:millrace-sweep_jobs, which its code "
+        "IdeationStateMachine.Policies: allows lambda:InvokeFunction on function:millrace-sweep_jobs, which its code "
         "does not use",
     ),
     "the same twice": (

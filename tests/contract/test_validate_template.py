@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,13 @@ import pytest
 from tools.validate_template.document import Document
 from tools.validate_template.house_rules import check_house_rules
 from tools.validate_template.sam_environment import BIN
+from tools.validate_template.translated_lint import MOST_RESOURCES, too_many
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = "template.yaml"
 SUGGESTION = "statemachines/suggestion.asl.yaml"
+RESOURCES = 135
+"""The most that the 27 functions of jobs, agents, suggestions and brainstorming may make: five for each."""
 
 
 @pytest.fixture
@@ -66,8 +70,20 @@ def validate(template: Path, *arguments: str) -> tuple[int, dict[str, list[str]]
 
 @pytest.mark.usefixtures("sam_environment")
 def test_the_template_passes_all_five_checks() -> None:
-    checks = ("sam", "translated", "definition", "rules", "permissions")
-    assert validate(ROOT / TEMPLATE) == (0, {check: ["ok"] for check in checks})
+    checks = ("sam", "definition", "rules", "permissions")
+    status, said = validate(ROOT / TEMPLATE)
+
+    [counted] = said.pop("translated")
+    assert (status, said) == (0, {check: ["ok"] for check in checks})
+    match = re.match(r"ok, (\d+) resources of at most 450 ", counted)
+    assert match is not None, counted
+    assert int(match[1]) <= RESOURCES
+
+
+def test_too_many_resources_are_a_finding() -> None:
+    assert too_many(MOST_RESOURCES, TEMPLATE) == []
+    [finding] = too_many(MOST_RESOURCES + 1, TEMPLATE)
+    assert str(finding) == "template.yaml: makes 451 resources, more than 450: give applications nested stacks"
 
 
 @pytest.mark.usefixtures("sam_environment")
@@ -155,7 +171,7 @@ BROKEN = {
         TEMPLATE,
         "      DefinitionSubstitutions:\n",
         "      DefinitionSubstitutions:\n        Spare: x\n",
-        "SuggestionStateMachine.DefinitionSubstitutions: Spare is not used in suggestion.asl.yaml",
+        "IdeationStateMachine.DefinitionSubstitutions: Spare is not used in ideation.asl.yaml",
     ),
     "a state that is not called VerbNoun": (
         SUGGESTION,
@@ -195,15 +211,15 @@ BROKEN = {
     ),
     "a log group kept for ever": (
         TEMPLATE,
-        "-get_job\n      RetentionInDays: !Ref LogRetentionDays\n",
-        "-get_job\n",
-        "GetJobLogs.RetentionInDays: is missing",
+        "/jobs\n      RetentionInDays: !Ref LogRetentionDays\n",
+        "/jobs\n",
+        "JobsLogs.RetentionInDays: is missing",
     ),
-    "a function without a log group of its own": (
+    "a function with another group's log": (
         TEMPLATE,
-        "LogGroup: !Ref GetJobLogs",
-        "LogGroup: !Ref ListJobsLogs",
-        "GetJobFunction.LoggingConfig: must name the log group GetJobLogs",
+        "LogGroup: !Ref JobsLogs",
+        "LogGroup: !Ref AgentsLogs",
+        "CreateJobFunction.LoggingConfig: must name the log group JobsLogs",
     ),
     "a function without a timeout": (
         TEMPLATE,
@@ -215,7 +231,7 @@ BROKEN = {
         TEMPLATE,
         "      MemorySize: 512\n",
         "",
-        "PrepareIdeasFunction.MemorySize: must be written out as a number",
+        "StreamJobFunction.MemorySize: must be written out as a number",
     ),
     "a stream window longer than its function": (
         TEMPLATE,
@@ -233,7 +249,7 @@ BROKEN = {
         TEMPLATE,
         "MetricName: ExecutionsTimedOut",
         "MetricName: ExecutionsStarted",
-        "SuggestionStateMachine: has no alarm on ExecutionsTimedOut",
+        "IdeationStateMachine: has no alarm on ExecutionsTimedOut",
     ),
     "an action with a wildcard": (
         TEMPLATE,
@@ -249,15 +265,46 @@ BROKEN = {
     ),
     "a managed policy": (
         TEMPLATE,
-        "      Policies:\n",
-        "      Policies:\n        - AmazonDynamoDBFullAccess\n",
+        "      Policies:\n        - Version:",
+        "      Policies:\n        - AmazonDynamoDBFullAccess\n        - Version:",
         "CreateJobFunction.Policies: 'AmazonDynamoDBFullAccess' is not spelled out",
     ),
     "one variable with two values": (
         TEMPLATE,
         'LOG_MAX_EVENTS: "1000"',
         'LOG_MAX_EVENTS: "500"',
-        "ValidateSuggestionsFunction.LOG_MAX_EVENTS: has another value than in GenerateSuggestionsFunction",
+        "GenerateIdeasFunction.LOG_MAX_EVENTS: has another value than in PrepareIdeasFunction",
+    ),
+    "an alarm on more metrics than CloudWatch takes": (
+        TEMPLATE,
+        "        - Id: create_ideation\n",
+        "".join(f"        - {{ Id: m{n}, MetricStat: {{ Metric: {{ MetricName: Errors }} }} }}\n" for n in range(5))
+        + "        - Id: create_ideation\n",
+        "IdeationErrorsAlarm: refers to 11 metrics; CloudWatch takes 10",
+    ),
+    "a route without an authorizer": (
+        TEMPLATE,
+        "security: [Jwt: []]",
+        "security: []",
+        "HttpApi: POST /jobs: security must name one of Jwt, NONE",
+    ),
+    "a route that nothing may invoke": (
+        TEMPLATE,
+        "                credentials: !GetAtt HttpApiRole.Arn\n",
+        "",
+        "HttpApi: POST /jobs: must have the credentials of HttpApiRole",
+    ),
+    "a function with a route that the API may not invoke": (
+        TEMPLATE,
+        "                  - !Sub ${CreateJobFunction.Arn}:live\n",
+        "",
+        "HttpApiRole: may not invoke ${CreateJobFunction.Arn}:live, which has a route",
+    ),
+    "a function without a route that the API may invoke": (
+        TEMPLATE,
+        "                  - !Sub ${CreateJobFunction.Arn}:live\n",
+        "                  - !Sub ${CreateJobFunction.Arn}:live\n                  - !Sub ${SweepJobsFunction.Arn}\n",
+        "HttpApiRole: may invoke ${SweepJobsFunction.Arn}, which has no route",
     ),
 }
 

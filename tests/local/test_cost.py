@@ -33,5 +33,6 @@ def test_counts_and_prices_two_jobs_of_each_pipeline() -> None:
         assert bill["usdPer1000Jobs"] == pytest.approx(sum(line["usd"] for line in bill["per1000Jobs"]))
         [transitions] = [line for line in bill["per1000Jobs"] if "transitions" in line["what"]]
         assert transitions["usd"] == pytest.approx(0.075)
-        assert document["idleMonth"]["usd"] > 0
+        idle = {name: each["usd"] for name, each in document["idleMonth"].items()}
+        assert 0 < idle["default"] <= 5 < idle["production"]
         assert cost.processes() == []

@@ -12,6 +12,7 @@ import pytest
 from tests.api_user import ApiUser, Event, data_of, refusal, wait_until
 from tests.apps.ideation.requests import RUN
 from tests.contract.emitted import measurements_in
+from tests.layout import MODULES
 from tests.observability.conftest import WatchedStack
 
 PAGE = "Quagga enclosure page"
@@ -101,6 +102,14 @@ def test_every_line_about_a_job_names_the_job_its_request_and_its_trace(watched:
         assert re.fullmatch(r"1-[0-9a-f]{8}-[0-9a-f]{24}", line["trace_id"]), line
     traces = {(line["job_id"], line["trace_id"], line["request_id"]) for line in about}
     assert len(traces) == len({line["job_id"] for line in about})  # one request and one trace for each job
+
+
+def test_every_line_names_the_function_that_wrote_it(watched: WatchedStack, day: Day) -> None:
+    assert day.jobs
+    named = {line.get("function") for line in watched.lines()}
+
+    assert named >= {"create_job", "generate_suggestions", "complete_job"}
+    assert named <= MODULES.keys()
 
 
 def test_what_a_function_writes_itself_is_json(watched: WatchedStack, day: Day) -> None:

@@ -19,6 +19,7 @@ from rich.table import Table
 from local.api.client import ClientError
 from local.demo.pipeline import demos
 from local.stack import ROOT, StackError
+from tools.cost.configurations import configurations
 from tools.cost.counts import Counts, SweepCounts
 from tools.cost.deployed import Deployed, resolved
 from tools.cost.measured import Measured
@@ -36,7 +37,8 @@ def report_of(measured: Measured, factor: float = 1.0) -> Report:
     """Return the report of a measurement, with the current template and prices."""
     template = resolved(TEMPLATE)
     prices = {name: ModelPrice.of(template, counts.model) for name, counts in measured.pipelines.items()}
-    return Report(measured, Deployed.of(TEMPLATE), PriceList.load(), prices, factor)
+    deployments = {name: Deployed.of(TEMPLATE, parameters) for name, parameters in configurations().items()}
+    return Report(measured, deployments, PriceList.load(), prices, factor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,7 +84,8 @@ def _show(report: Report) -> None:
     console = Console(width=max(110, Console().width))
     for pipeline in report.measured.pipelines:
         console.print(_rich(f"{pipeline}: what a job uses", pipeline_table(report, pipeline)))
-    console.print(_rich("a month without requests", idle_table(report)))
+    for configuration in report.deployments:
+        console.print(_rich(f"{configuration}: a month without requests", idle_table(report, configuration)))
     console.print(_rich("in addition, if every hour has jobs", in_use_table(report)))
     console.print(_rich("in short", summary_table(report)))
     console.print(

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.template.intrinsics import parse_yaml
 from local.template.template import Template
 from tools.cost.counts import MONTH_SECONDS
 
 
-def resolved(path: Path) -> Template:
-    """Return the template, with placeholders for the values that only a deployment knows."""
-    issuer = {"OidcIssuer": "https://issuer.example", "OidcAudience": "millrace"}
-    bare = Template(path, parameters=issuer)
+def resolved(path: Path, parameters: Mapping[str, str] | None = None) -> Template:
+    """Return the template with these parameters, and placeholders for the values that only a deployment knows."""
+    given = {"OidcIssuer": "https://issuer.example", "OidcAudience": "millrace", **(parameters or {})}
+    bare = Template(path, parameters=given)
     urls = {f"{resource}.FunctionUrl": "https://stream.example" for resource in bare.function_urls}
-    return Template(path, parameters=issuer, attributes=urls)
+    return Template(path, parameters=given, attributes=urls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +39,17 @@ class Deployed:
     request_rate: float
 
     @staticmethod
-    def of(path: Path) -> Deployed:
-        """Return the resources of a template."""
-        template, document = resolved(path), parse_yaml(path.read_text())
-        resources: dict[str, Any] = document["Resources"]
-        alarms = [_properties(each) for each in resources.values() if each["Type"] == "AWS::CloudWatch::Alarm"]
-        [api] = [_properties(each) for each in resources.values() if each["Type"] == "AWS::Serverless::HttpApi"]
+    def of(path: Path, parameters: Mapping[str, str] | None = None) -> Deployed:
+        """Return the resources of a template that is deployed with these parameters."""
+        template = resolved(path, parameters)
+        [api] = template.of_type("AWS::Serverless::HttpApi").values()
         settings = api.get("DefaultRouteSettings", {})
         [sweep] = template.schedules
         return Deployed(
-            alarm_metrics=sum(_metrics_of(alarm) for alarm in alarms),
-            dashboards=sum(each["Type"] == "AWS::CloudWatch::Dashboard" for each in resources.values()),
+            alarm_metrics=sum(map(_metrics_of, template.of_type("AWS::CloudWatch::Alarm").values())),
+            dashboards=len(template.of_type("AWS::CloudWatch::Dashboard")),
             secrets=len(template.secrets),
-            snapshot_gb=_snapshots(template, document),
+            snapshot_gb=_snapshots(template),
             routes=len(template.routes),
             routes_have_metrics=bool(settings.get("DetailedMetricsEnabled")),
             sweeps=MONTH_SECONDS / sweep.every_seconds,
@@ -61,21 +58,16 @@ class Deployed:
         )
 
 
-def _properties(resource: Mapping[str, Any]) -> dict[str, Any]:
-    return resource.get("Properties") or {}
-
-
 def _metrics_of(alarm: Mapping[str, Any]) -> int:
     """Return the number of metrics that are billed for an alarm, which is several if it uses an expression."""
     return sum("MetricStat" in entry for entry in alarm["Metrics"]) if "Metrics" in alarm else 1
 
 
-def _snapshots(template: Template, document: Mapping[str, Any]) -> dict[str, float]:
-    """Return the memory in GB of each function with SnapStart; none if the template's default is without SnapStart."""
-    if document["Parameters"]["SnapStart"]["Default"] != "PublishedVersions":
-        return {}
+def _snapshots(template: Template) -> dict[str, float]:
+    """Return the memory in GB of each function that starts from a snapshot."""
+    declared = template.of_type("AWS::Serverless::Function")
     return {
         function.folder: function.memory / 1024
         for function in template.functions
-        if "SnapStart" in _properties(document["Resources"][function.logical_id])
+        if template.resolve(declared[function.logical_id].get("SnapStart", {})) == {"ApplyOn": "PublishedVersions"}
     }

@@ -40,7 +40,7 @@ def blocks(report: Report) -> dict[str, str]:
     tables = {
         "summary": summary_table(report),
         **{name: pipeline_table(report, name) for name in measured.pipelines},
-        "idle": idle_table(report),
+        **{f"idle-{name}": idle_table(report, name) for name in report.deployments},
         "in-use": in_use_table(report),
         "savings-jobs": for_jobs,
         "savings-month": for_a_month,

@@ -9,6 +9,7 @@ from typing import Any
 
 from local.template.template import Template
 from tools.cost.bill import JOBS, Line, bill_for_jobs, total
+from tools.cost.configurations import PRODUCTION
 from tools.cost.counts import Counts
 from tools.cost.deployed import Deployed
 from tools.cost.idle import bill_for_a_month_in_use, bill_for_an_idle_month
@@ -36,30 +37,38 @@ class ModelPrice:
 
 @dataclass(frozen=True)
 class Report:
-    """The bills of one measurement; `factor` is the duration of a local millisecond on AWS, in milliseconds."""
+    """The bills of one measurement; `deployments` are by configuration.
+
+    `factor` is the duration of a local millisecond on AWS, in milliseconds.
+    """
 
     measured: Measured
-    deployed: Deployed
+    deployments: Mapping[str, Deployed]
     prices: PriceList
     model_prices: Mapping[str, ModelPrice]
     factor: float = 1.0
 
-    def bill(self, pipeline: str) -> list[Line]:
-        """Return the bill for 1,000 jobs of a pipeline."""
-        return self._bill(self.measured.pipelines[pipeline])
+    @property
+    def deployed(self) -> Deployed:
+        """What the configuration `production` sets up."""
+        return self.deployments[PRODUCTION]
 
-    def _bill(self, counts: Counts) -> list[Line]:
-        return bill_for_jobs(counts, self.prices, snapshot_gb=self.deployed.snapshot_gb, factor=self.factor)
+    def bill(self, pipeline: str, configuration: str = PRODUCTION) -> list[Line]:
+        """Return the bill for 1,000 jobs of a pipeline."""
+        return self._bill(self.measured.pipelines[pipeline], configuration)
+
+    def _bill(self, counts: Counts, configuration: str = PRODUCTION) -> list[Line]:
+        snapshots = self.deployments[configuration].snapshot_gb
+        return bill_for_jobs(counts, self.prices, snapshot_gb=snapshots, factor=self.factor)
 
     def further_second(self, pipeline: str) -> float:
         """Return what 1,000 jobs cost more, in US dollars, if the model takes one second longer for the same output."""
         quick, slow = self.measured.pipelines[pipeline], self.measured.slower[pipeline]
         return (total(self._bill(slow)) - total(self._bill(quick))) / (slow.seconds - quick.seconds)
 
-    @property
-    def idle(self) -> list[Line]:
-        """The bill for a month without requests."""
-        return bill_for_an_idle_month(self.deployed, self.measured.sweep, self.prices)
+    def idle(self, configuration: str) -> list[Line]:
+        """Return the bill for a month without requests."""
+        return bill_for_an_idle_month(self.deployments[configuration], self.measured.sweep, self.prices)
 
     @property
     def in_use(self) -> list[Line]:
@@ -83,7 +92,9 @@ class Report:
                 }
                 for name, counts in self.measured.pipelines.items()
             },
-            "idleMonth": {"lines": _lines(self.idle), "usd": total(self.idle)},
+            "idleMonth": {
+                name: {"lines": _lines(self.idle(name)), "usd": total(self.idle(name))} for name in self.deployments
+            },
             "monthInUse": {"lines": _lines(self.in_use), "usd": total(self.in_use)},
         }
 

@@ -31,7 +31,7 @@ def for_a_month(deployed: Deployed, routes: int, prices: PriceList) -> Iterator[
     cached = sum(deployed.snapshot_gb.values())
     month = prices["snapstart_cache"].of(MONTH_SECONDS)
     yield Saving(
-        "no SnapStart (parameter `SnapStart=None`)", "a first call takes about a second longer", cached * month
+        "no SnapStart (`SnapStart=None`, as in the default)", "a first call takes about a second longer", cached * month
     )
     yield Saving("512 MB for functions with SnapStart", "requests get half the CPU", cached / 2 * month)
     if deployed.routes_have_metrics:

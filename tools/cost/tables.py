@@ -66,9 +66,9 @@ def pipeline_table(report: Report, pipeline: str) -> TextTable:
     return bill_table(report.bill(pipeline), "count per job", f"USD per {JOBS:,} jobs")
 
 
-def idle_table(report: Report) -> TextTable:
+def idle_table(report: Report, configuration: str) -> TextTable:
     """Return the bill for a month without requests."""
-    return bill_table(report.idle, "count per month", "USD per month")
+    return bill_table(report.idle(configuration), "count per month", "USD per month")
 
 
 def in_use_table(report: Report) -> TextTable:
@@ -142,11 +142,17 @@ def comparison_table(report: Report) -> TextTable:
     box = tasks + prices["load_balancer_hour"].of(hours) + prices["valkey_gb_hour"].of(0.1 * hours)
     rows = []
     for jobs in (0, 1_000, 10_000, 100_000, 1_000_000):
-        base = total(report.idle) + (total(report.in_use) if jobs else 0.0)
-        ours = base + jobs / JOBS * total(report.bill("suggestion"))
-        rows.append((f"{jobs:,}", money(ours), money(box), money(prices["langsmith_run"].of(jobs))))
-    headings = ("suggestion jobs a month", "Millrace", "always-on box", "managed platform, runs alone")
-    return TextTable(headings, tuple(rows), right=3)
+        ours = (money(_month(report, configuration, jobs)) for configuration in report.deployments)
+        rows.append((f"{jobs:,}", *ours, money(box), money(prices["langsmith_run"].of(jobs))))
+    named = (f"Millrace, {configuration}" for configuration in report.deployments)
+    headings = ("suggestion jobs a month", *named, "always-on box", "managed platform, runs alone")
+    return TextTable(headings, tuple(rows), right=len(headings) - 1)
+
+
+def _month(report: Report, configuration: str, jobs: int) -> float:
+    """Return the dollars of a month with so many suggestion jobs."""
+    base = total(report.idle(configuration)) + (total(report.in_use) if jobs else 0.0)
+    return base + jobs / JOBS * total(report.bill("suggestion", configuration))
 
 
 def limits_table(report: Report) -> TextTable:

@@ -12,7 +12,7 @@ from tools.validate_template.findings import Finding
 from tools.validate_template.house_rules import check_house_rules
 from tools.validate_template.permission_rules import check_permissions
 from tools.validate_template.sam_lint import lint_as_sam
-from tools.validate_template.translated_lint import lint_translated
+from tools.validate_template.translated_lint import count, lint_translated
 
 CHECKS: Mapping[str, Callable[[Path], list[Finding]]] = {
     "sam": lint_as_sam,
@@ -21,6 +21,8 @@ CHECKS: Mapping[str, Callable[[Path], list[Finding]]] = {
     "rules": check_house_rules,
     "permissions": check_permissions,
 }
+NOTES: Mapping[str, Callable[[Path], str]] = {"translated": count}
+"""Check → what it says besides that it has found nothing."""
 
 
 def main() -> int:
@@ -33,12 +35,13 @@ def main() -> int:
         parser.error(f"there is no {arguments.template}")
 
     found = 0
+    template = arguments.template.resolve()
     for name in arguments.only or CHECKS:
-        findings = CHECKS[name](arguments.template.resolve())
+        findings = CHECKS[name](template)
         for finding in findings:
             print(f"{name}: {finding}")
         if not findings:
-            print(f"{name}: ok")
+            print(f"{name}: ok{f', {NOTES[name](template)}' if name in NOTES else ''}")
         found += len(findings)
     return 1 if found else 0
 

@@ -8,6 +8,10 @@ from typing import Any
 from tools.validate_template.document import Document, Resource, snake_case
 from tools.validate_template.findings import Finding
 
+METRICS_OF_AN_ALARM = 10
+"""The most that an alarm on a metric math expression may refer to, a hard limit.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-limits.html
+"""
 # Lambda's and the adapter's own: they configure one process, and the local stack sets none of them.
 _RUNTIME_VARIABLES = ("AWS_LAMBDA_", "AWS_LWA_")
 
@@ -20,6 +24,7 @@ def check_functions(document: Document) -> Iterator[Finding]:
         yield from _log_group(document, function)
         if not _has_errors_alarm(document, function.logical_id):
             yield Finding(function.logical_id, "has no alarm on its Errors")
+    yield from _alarms(document)
     yield from _strays(document)
     yield from _one_value_per_variable(document)
 
@@ -69,7 +74,7 @@ def _limits(document: Document, function: Resource) -> Iterator[Finding]:
 
 
 def _log_group(document: Document, function: Resource) -> Iterator[Finding]:
-    expected = f"{function.logical_id.removesuffix('Function')}Logs"
+    expected = f"{''.join(word.title() for word in str(_group(function)).split('_'))}Logs"
     if (function.properties.get("LoggingConfig") or {}).get("LogGroup") != {"Ref": expected}:
         yield Finding(f"{function.logical_id}.LoggingConfig", f"must name the log group {expected}")
     group = document.resources.get(expected)
@@ -82,9 +87,26 @@ def _log_group(document: Document, function: Resource) -> Iterator[Finding]:
 def _has_errors_alarm(document: Document, logical_id: str) -> bool:
     dimension: dict[str, Any] = {"Name": "FunctionName", "Value": {"Ref": logical_id}}
     return any(
-        alarm.properties.get("MetricName") == "Errors" and dimension in (alarm.properties.get("Dimensions") or [])
+        metric.get("MetricName") == "Errors" and dimension in (metric.get("Dimensions") or [])
         for alarm in document.of_type("AWS::CloudWatch::Alarm")
+        for metric in _metrics(alarm)
     )
+
+
+def _metrics(alarm: Resource) -> Iterator[dict[str, Any]]:
+    """Yield the metrics that the alarm's expression refers to, or its only one."""
+    entries = alarm.properties.get("Metrics")
+    if entries is None:
+        yield dict(alarm.properties)
+    else:
+        yield from (entry["MetricStat"]["Metric"] for entry in entries if "MetricStat" in entry)
+
+
+def _alarms(document: Document) -> Iterator[Finding]:
+    for alarm in document.of_type("AWS::CloudWatch::Alarm"):
+        metrics = len(list(_metrics(alarm)))
+        if metrics > METRICS_OF_AN_ALARM:
+            yield Finding(alarm.logical_id, f"refers to {metrics} metrics; CloudWatch takes {METRICS_OF_AN_ALARM}")
 
 
 def _strays(document: Document) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Check 2, the transformed template under cfn-lint: what CloudFormation would really be given."""
+"""Check 2, the transformed template under cfn-lint, and its number of resources: what CloudFormation would be given."""
 
 from __future__ import annotations
 
@@ -6,18 +6,36 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tools.validate_template.findings import Finding
-from tools.validate_template.sam_environment import cfn_lint, run
+from tools.validate_template.sam_environment import cfn_lint
+from tools.validate_template.translation import translate
 
-_TRANSLATE = Path(__file__).with_name("translate.py")
+MOST_RESOURCES = 450
+"""CloudFormation takes 500 in one stack; the rest is room to split the stack before it is needed.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+"""
 
 
 def lint_translated(template: Path) -> list[Finding]:
     """Finds wrong values inside SAM resources (a runtime, an InvokeMode), which `sam validate` passes."""
+    translation = translate(template)
+    if translation.text is None:
+        return [Finding(template.name, line) for line in translation.objections]
     with TemporaryDirectory() as folder:
         translated = Path(folder) / "translated.json"
-        finished = run("python", str(_TRANSLATE), str(template), str(translated))
-        if not translated.exists():
-            said = finished.stdout if finished.stdout.strip() else finished.stderr
-            return [Finding(template.name, line) for line in said.strip().splitlines()[-10:]]
+        translated.write_text(translation.text)
         # A value from Globals is wrong in every function alike: one line says it.
-        return list(dict.fromkeys(cfn_lint(translated)))
+        findings = list(dict.fromkeys(cfn_lint(translated)))
+    return [*findings, *too_many(translation.resources().total(), template.name)]
+
+
+def too_many(resources: int, place: str) -> list[Finding]:
+    if resources <= MOST_RESOURCES:
+        return []
+    return [Finding(place, f"makes {resources} resources, more than {MOST_RESOURCES}: give applications nested stacks")]
+
+
+def count(template: Path) -> str:
+    """Return what to print beside this check's `ok`: the count, and the types there are most of."""
+    resources = translate(template).resources()
+    most = ", ".join(f"{number} {type_.removeprefix('AWS::')}" for type_, number in resources.most_common(4))
+    return f"{resources.total()} resources of at most {MOST_RESOURCES} ({most}, …)"

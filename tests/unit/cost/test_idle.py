@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 
 from local.stack import ROOT
+from local.template.template import Template
+from tools.cost.__main__ import report_of
+from tools.cost.bill import total
+from tools.cost.configurations import DEFAULT, PRODUCTION, configurations
 from tools.cost.counts import SweepCounts
 from tools.cost.deployed import Deployed
 from tools.cost.idle import bill_for_a_month_in_use, bill_for_an_idle_month
+from tools.cost.measured import Measured
 from tools.cost.prices import PriceList
 
 PRICES = PriceList.load()
+PARAMETERS = configurations()
 SWEEP = SweepCounts(milliseconds=100, read_units=4, log_bytes=500, metrics=("OldestPendingJobSeconds",))
 DEPLOYED = Deployed(
     alarm_metrics=40,
@@ -52,7 +58,7 @@ def test_a_month_in_use_adds_the_metrics_that_idling_does_not_write(detailed: bo
 
 def test_the_template_is_read_for_what_it_sets_up(tmp_path: Path) -> None:
     text = (ROOT / "template.yaml").read_text()
-    before = Deployed.of(ROOT / "template.yaml")
+    before = Deployed.of(ROOT / "template.yaml", PARAMETERS[PRODUCTION])
     changed = tmp_path / "template.yaml"
     one_alarm_more = """
   FurtherAlarm:
@@ -64,9 +70,29 @@ def test_the_template_is_read_for_what_it_sets_up(tmp_path: Path) -> None:
         - { Id: all, MetricStat: { Stat: Sum } }
 """
     changed.write_text(text.replace("\nResources:\n", f"\nResources:{one_alarm_more}", 1))
-    after = Deployed.of(changed)
+    after = Deployed.of(changed, PARAMETERS[PRODUCTION])
     assert before.alarm_metrics > 0
     assert after.alarm_metrics == before.alarm_metrics + 2
     assert before.snapshot_gb.keys() >= {"create_job", "get_job"}
     assert "generate_suggestions" not in before.snapshot_gb
     assert before.sweeps == pytest.approx(8760)
+
+
+def test_the_default_way_to_deploy_costs_at_most_five_dollars_in_an_idle_month() -> None:
+    assert total(report_of(Measured.load()).idle(DEFAULT)) <= 5
+
+
+def test_the_default_has_no_snapshots_no_dashboard_and_fewer_alarms_than_production() -> None:
+    default, production = (Deployed.of(ROOT / "template.yaml", PARAMETERS[name]) for name in (DEFAULT, PRODUCTION))
+    assert (default.snapshot_gb, default.dashboards) == ({}, 0)
+    assert (len(production.snapshot_gb), production.dashboards) == (4, 1)
+    assert 0 < default.alarm_metrics < production.alarm_metrics
+
+
+def test_the_default_is_what_the_template_does_without_parameters() -> None:
+    assert Deployed.of(ROOT / "template.yaml") == Deployed.of(ROOT / "template.yaml", PARAMETERS[DEFAULT])
+
+
+def test_every_configuration_sets_parameters_that_the_template_has() -> None:
+    declared = Template.parameter_defaults(ROOT / "template.yaml")
+    assert all(parameters.keys() <= declared.keys() for parameters in PARAMETERS.values())

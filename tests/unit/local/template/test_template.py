@@ -41,13 +41,40 @@ def test_a_function_has_the_resolved_environment_of_the_globals_and_its_own() ->
     assert watch.name == "millrace-WatchFunction"
 
 
-def test_routes_and_their_authorizer_come_from_the_events() -> None:
+def test_routes_and_their_authorizer_come_from_the_definition_body() -> None:
     assert set(small().routes) == {
         Route("POST", "/echo", "EchoFunction", authorized=True),
         Route("GET", "/things/{thingId}", "EchoFunction", authorized=True),
         Route("GET", "/things/latest", "EchoFunction", authorized=True),
         Route("GET", "/open", "EchoFunction", authorized=False),
     }
+
+
+@pytest.mark.parametrize(
+    ("security", "authorized"),
+    [("", False), ("security: [Jwt: []], ", True), ("security: [NONE: []], ", False)],
+)
+def test_without_a_default_authorizer_a_route_is_authorized_if_it_names_one(
+    tmp_path: Path, security: str, authorized: bool
+) -> None:
+    uri = '!Sub "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/${F.Arn}:live/invocations"'
+    text = ROUTE.format(operation=f"{{{security}{INTEGRATION}: {{uri: {uri}}}}}")
+    assert written(tmp_path, text).routes == (Route("GET", "/", "F", authorized=authorized),)
+
+
+def test_a_route_that_invokes_no_function_of_the_template_is_refused(tmp_path: Path) -> None:
+    text = ROUTE.format(operation=f"{{{INTEGRATION}: {{uri: https://elsewhere.example}}}}")
+    with pytest.raises(TemplateError, match=r"HttpApi.DefinitionBody.paths./.get.x-amazon-apigateway-integration.uri"):
+        _ = written(tmp_path, text).routes
+
+
+INTEGRATION = "x-amazon-apigateway-integration"
+ROUTE = """
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties: {{DefinitionBody: {{paths: {{/: {{get: {operation}}}}}}}}}
+"""
 
 
 def test_cors_authorizer_and_tables_come_from_the_template() -> None:

@@ -1,0 +1,315 @@
+"""From the fragments in infra/ to one template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local.template.intrinsics import parse_yaml
+from tests.layout import ROOT
+from tools.infra.__main__ import main
+from tools.infra.blocks import CannotUnite
+from tools.infra.stack import Stack
+
+Write = Callable[[str, str], None]
+Text = Callable[[], str]
+
+
+def test_the_committed_template_is_what_the_fragments_make() -> None:
+    assert (ROOT / "template.yaml").read_text() == Stack(ROOT / "infra").text(), "run `make template`"
+
+
+def test_the_template_is_the_fragments_with_their_comments_under_banners(template: Text) -> None:
+    banner = "  # ==== JOBS ".ljust(120, "=")
+    assert (
+        template()
+        == f"""\
+# The head of the template.
+
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Description: A stack.
+
+Conditions:
+  Never: !Equals [a, b]
+
+Globals:
+  Function:
+    Handler: app.handler
+
+Resources:
+{banner}
+  # Jobs, and nothing else.
+
+  CreateJobFunction:
+    # Why it is as it is.
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: !Sub ${{AWS::StackName}}-create_job
+      Description: POST /jobs
+      CodeUri: functions/jobs/create_job/
+      # Longer than the others.
+      Timeout: 20
+      # It is waited for.
+      MemorySize: 1024
+"""
+    )
+
+
+ENDPOINT = """\
+  {name}Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      Routes:
+        - GET /{name}
+"""
+
+# ---- kinds -----------------------------------------------------------------------------------------------------------
+
+POLICY = """\
+Policies:
+    - Version: "2012-10-17"
+      Statement:
+        # Why {action}.
+        - {{ Effect: Allow, Action: [{action}], Resource: x }}
+"""
+
+
+def test_kinds_and_the_function_itself_add_up_variables_and_statements(write: Write, template: Text) -> None:
+    kinds = "function:\n  CodeUri: <code>\n"
+    for kind in ("a", "b"):
+        kinds += (
+            f"{kind}:\n  Timeout: 1\n  Environment:\n    Variables:\n      {kind.upper()}: {kind}\n      BOTH: {kind}\n"
+        )
+        kinds += "  " + POLICY.format(action=f"s3:{kind}")
+    own = POLICY.format(action="s3:own").replace("\n", "\n    ").rstrip()
+    write("kinds", kinds)
+    write(
+        "jobs",
+        "Resources:\n  WorkFunction:\n    Type: AWS::Serverless::Function\n    Properties:\n      Kinds: [a, b]\n"
+        f"      MemorySize: 2\n      Environment:\n        Variables:\n          OWN: own\n      {own}\n",
+    )
+
+    properties = parse_yaml(template())["Resources"]["WorkFunction"]["Properties"]
+
+    assert (properties["Timeout"], properties["MemorySize"]) == (1, 2)
+    assert properties["Environment"]["Variables"] == {"A": "a", "B": "b", "BOTH": "b", "OWN": "own"}
+    [policy] = properties["Policies"]
+    assert [statement["Action"] for statement in policy["Statement"]] == [["s3:a"], ["s3:b"], ["s3:own"]]
+    assert [line.strip() for line in template().splitlines() if "# Why s3" in line] == [
+        "# Why s3:a.",
+        "# Why s3:b.",
+        "# Why s3:own.",
+    ]
+
+
+def test_a_kinds_comments_come_with_its_first_use(write: Write, template: Text) -> None:
+    write("jobs", "Resources:\n" + ENDPOINT.format(name="One") + ENDPOINT.format(name="Two"))
+
+    assert template().count("# It is waited for.") == 1
+    assert template().count("MemorySize: 1024") == 2
+
+
+def test_a_group_of_one_function_of_its_name_has_no_folder_in_between(write: Write, template: Text) -> None:
+    write("console", "Resources:\n  ConsoleFunction:\n    Type: AWS::Serverless::Function\n")
+
+    assert "CodeUri: functions/console/\n" in template()
+
+
+# ---- loops -----------------------------------------------------------------------------------------------------------
+
+
+def test_alarms_are_on_groups_and_on_at_most_ten_functions_each(write: Write, template: Text) -> None:
+    write("agents", "Resources:\n" + "".join(ENDPOINT.format(name=f"Do{number}") for number in range(11)))
+    loop = "  # for each alarm on functions\n  <Alarm>ErrorsAlarm:\n    Type: Alarm\n    Properties:\n      Metrics:\n"
+    write(
+        "alarms",
+        f"Resources:\n{loop}        # for each function\n        - {{ Id: <function>, Of: !Ref <Function> }}\n",
+    )
+
+    resources = parse_yaml(template())["Resources"]
+
+    metrics = {name: len(each["Properties"]["Metrics"]) for name, each in resources.items() if "Alarm" in name}
+    assert metrics == {"JobsErrorsAlarm": 1, "AgentsErrorsAlarm": 10, "Agents2ErrorsAlarm": 1}
+    assert resources["JobsErrorsAlarm"]["Properties"]["Metrics"] == [
+        {"Id": "create_job", "Of": {"Ref": "CreateJobFunction"}}
+    ]
+
+
+PIPELINE = """\
+function:
+  CodeUri: <code>
+endpoint:
+  Timeout: 1
+pipeline:
+  Name: <pipeline>
+  DefinitionSubstitutions:
+    # for each state
+    <State>FunctionArn: !GetAtt <State>Function.Arn
+"""
+
+
+def test_a_function_of_an_application_that_only_its_state_machine_invokes_is_a_stage(
+    write: Write, template: Text, repository: Path
+) -> None:
+    write(
+        "apps/songs",
+        "Resources:\n  SongStateMachine:\n    Type: AWS::Serverless::StateMachine\n\n"
+        "  WriteSongFunction:\n    Type: AWS::Serverless::Function\n",
+    )
+    (repository / "statemachines").mkdir()
+    (repository / "statemachines/song.asl.yaml").write_text(
+        "a: ${WriteSongFunctionArn}\nb: ${CompleteJobFunctionArn}\n"
+    )
+    write("kinds", PIPELINE)
+    write("alarms", "Resources:\n  # for each alarm on stages\n  <Alarm>StageErrorsAlarm:\n    Type: Alarm\n")
+
+    resources = parse_yaml(template())["Resources"]
+
+    assert "SongsStageErrorsAlarm" in resources
+    assert resources["SongStateMachine"]["Properties"] == {
+        "Name": "song",
+        "DefinitionSubstitutions": {
+            "WriteSongFunctionArn": {"Fn::GetAtt": ["WriteSongFunction", "Arn"]},
+            "CompleteJobFunctionArn": {"Fn::GetAtt": ["CompleteJobFunction", "Arn"]},
+        },
+    }
+
+
+# ---- what is refused -------------------------------------------------------------------------------------------------
+
+FUNCTION = "Resources:\n  WorkFunction:\n    Type: AWS::Serverless::Function\n    Properties:\n"
+REFUSED = {
+    "a name that two fragments have": (
+        "agents",
+        "Resources:\n  CreateJobFunction:\n    Type: AWS::SQS::Queue\n",
+        "infra/agents.yaml: Resources.CreateJobFunction is in infra/jobs.yaml already",
+    ),
+    "a parameter called as a resource": (
+        "agents",
+        "Parameters:\n  CreateJobFunction:\n    Type: String\n",
+        "infra/jobs.yaml: Resources.CreateJobFunction is in infra/agents.yaml already",
+    ),
+    "a condition that two fragments have": (
+        "agents",
+        "Conditions:\n  Never: !Equals [a, c]\n",
+        "infra/agents.yaml: Conditions.Never is in infra/stack.yaml already",
+    ),
+    "a route that two functions have": (
+        "agents",
+        f"{FUNCTION}      Routes:\n        - POST /jobs\n",
+        "infra/agents.yaml: POST /jobs of WorkFunction is a route of CreateJobFunction already",
+    ),
+    "a route that is none": (
+        "agents",
+        f"{FUNCTION}      Routes:\n        - /jobs\n",
+        "infra/agents.yaml: WorkFunction: '/jobs' is not METHOD /path",
+    ),
+    "a section that is none": (
+        "agents",
+        "Resource:\n  A:\n    Type: AWS::SQS::Queue\n",
+        "infra/agents.yaml: Resource is no section of a fragment",
+    ),
+    "Globals outside the first fragment": (
+        "agents",
+        "Globals:\n  Function:\n    Timeout: 1\n",
+        "infra/agents.yaml: Globals is no section of a fragment",
+    ),
+    "a key of a resource that is none": (
+        "agents",
+        "Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Propertys:\n      A: 1\n",
+        "infra/agents.yaml: A.Propertys is no key of a resource",
+    ),
+    "a property of a function that is none": (
+        "agents",
+        f"{FUNCTION}      TimeOut: 1\n",
+        "infra/agents.yaml: WorkFunction.TimeOut is not in PROPERTIES of tools/infra/functions.py",
+    ),
+    "a property that is written by rule": (
+        "agents",
+        f"{FUNCTION}      CodeUri: functions/work/\n",
+        "infra/agents.yaml: WorkFunction.CodeUri comes from infra/kinds.yaml: do not write it",
+    ),
+    "a route as an event": (
+        "agents",
+        f"{FUNCTION}      Events:\n        Work:\n          Type: HttpApi\n",
+        "infra/agents.yaml: WorkFunction: write Routes, not an event of the HTTP API",
+    ),
+    "a kind that is none": (
+        "agents",
+        f"{FUNCTION}      Kinds: [endpiont]\n",
+        r"infra/agents.yaml: endpiont is no kind of infra/kinds.yaml \(function, endpoint\)",
+    ),
+    "a loop over nothing known": (
+        "agents",
+        "Resources:\n  # for each grop\n  <Group>Logs:\n    Type: AWS::Logs::LogGroup\n",
+        "infra/agents.yaml: # for each grop: there is alarm on functions, ",
+    ),
+    "a state machine without a definition": (
+        "apps/songs",
+        "Resources:\n  SongStateMachine:\n    Type: AWS::Serverless::StateMachine\n",
+        "infra/apps/songs.yaml: SongStateMachine: there is no statemachines/song.asl.yaml",
+    ),
+    "a fragment that has no place in the order": (
+        "webhook",
+        "Resources:\n",
+        "infra/webhook.yaml: not in ORDER of tools/infra/fragments.py",
+    ),
+    "what is not YAML": (
+        "agents",
+        "Resources:\n  WorkFunction:\n    Type: AWS::Serverless::Function\n  - Work\n",
+        "infra/agents.yaml: Resources: while parsing a block mapping",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_fragment_that_breaks_a_rule_is_refused_by_name(case: str, write: Write, template: Text) -> None:
+    fragment, text, message = REFUSED[case]
+    write(fragment, text)
+
+    with pytest.raises(CannotUnite, match=message):
+        template()
+
+
+def test_a_missing_fragment_is_refused_by_name(repository: Path, template: Text) -> None:
+    (repository / "infra/jobs.yaml").unlink()
+
+    with pytest.raises(CannotUnite, match=r"infra/jobs.yaml: named in ORDER of tools/infra/fragments.py, and missing"):
+        template()
+
+
+# ---- the command -----------------------------------------------------------------------------------------------------
+
+
+def test_the_check_fails_when_a_fragment_has_changed_and_passes_once_the_template_is_written(
+    product: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fragment = product / "infra/operations.yaml"
+    root = ["--root", str(product)]
+    assert main([*root, "--check"]) == 0
+    fragment.write_text(fragment.read_text().replace("Timeout: 60", "Timeout: 50"))
+
+    assert main([*root, "--check"]) == 1
+    printed = capsys.readouterr()
+    assert "+      Timeout: 50" in printed.out
+    assert "run `make template` and commit the result" in printed.err
+
+    assert main(root) == 0
+    assert main([*root, "--check"]) == 0
+
+
+def test_the_check_fails_when_the_template_was_edited(product: Path) -> None:
+    template = product / "template.yaml"
+    template.write_text(template.read_text().replace("Timeout: 60", "Timeout: 50"))
+
+    assert main(["--root", str(product), "--check"]) == 1
+
+
+def test_a_rule_that_is_broken_is_printed(product: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (product / "infra/apps/songs.yaml").write_text("Resources:\n  JobsTable:\n    Type: AWS::SQS::Queue\n")
+
+    assert main(["--root", str(product)]) == 1
+    assert capsys.readouterr().err == "infra/data.yaml: Resources.JobsTable is in infra/apps/songs.yaml already\n"
