@@ -150,7 +150,7 @@ def comparison_table(report: Report) -> TextTable:
 
 
 def _month(report: Report, configuration: str, jobs: int) -> float:
-    """Return the dollars of a month with so many suggestion jobs."""
+    """Return the dollars of a month with that many suggestion jobs."""
     base = total(report.idle(configuration)) + (total(report.in_use) if jobs else 0.0)
     return base + jobs / JOBS * total(report.bill("suggestion", configuration))
 

@@ -14,7 +14,7 @@ from local.template.intrinsics import parse_yaml
 from tools.infra.blocks import CannotUnite, Entry, entries_of
 
 APPLICATIONS = "apps"
-"""Stands in ORDER for infra/apps/*.yaml, by name."""
+"""In ORDER this means infra/apps/*.yaml, sorted by name."""
 
 ORDER = (
     "stack",

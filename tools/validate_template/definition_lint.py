@@ -21,7 +21,7 @@ def lint_definitions(template: Path) -> list[Finding]:
             "Properties": {
                 "RoleArn": "arn:aws:iam::123456789012:role/any",
                 "Definition": machine.definition,
-                # An ARN for every placeholder: cfn-lint checks what stands in `Resource`.
+                # An ARN for every placeholder: cfn-lint checks what is in `Resource`.
                 "DefinitionSubstitutions": dict.fromkeys(machine.substitutions, _ANY_FUNCTION),
             },
         }

@@ -42,7 +42,7 @@ class StateMachine:
 
 
 class Document:
-    """One template and the folder it stands in."""
+    """One template and the folder that it is in."""
 
     def __init__(self, folder: Path, content: Mapping[str, Any]) -> None:
         self.folder = folder

@@ -1,6 +1,6 @@
 """Check 5: every role is allowed what its code has been seen to use, resource by resource, and nothing besides.
 
-What was seen stands in docs/permissions.json, which `make permissions` records (docs/decisions/0013).
+What was seen is in docs/permissions.json, which `make permissions` records (docs/decisions/0013).
 """
 
 from __future__ import annotations

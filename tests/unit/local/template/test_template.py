@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from local.template.intrinsics import TemplateError
-from local.template.template import Route, Template
+from local.template.routes import Route
+from local.template.template import Template
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 SMALL = REPOSITORY / "tests/local/stack/template.yaml"
