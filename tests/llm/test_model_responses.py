@@ -1,4 +1,4 @@
-"""The scripted model's Responses API, as a client of OpenAI's protocol sees it."""
+"""The scripted model's Responses API, as a client of the OpenAI protocol sees it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def client(scripted: ModelControl, scripted_model_url: str) -> Iterator[httpx.Cl
 
 
 def events_of(response: httpx.Response) -> list[dict[str, Any]]:
-    """Each fits the SDK's own model of it, and carries its type in both places where OpenAI puts it."""
+    """Return the events. Each fits the SDK's data model, and has its type in both fields where OpenAI writes it."""
     assert response.headers["content-type"].startswith("text/event-stream")
     events = []
     for block in response.text.strip().split("\n\n"):
@@ -56,7 +56,7 @@ def text_in(events: list[dict[str, Any]]) -> str:
     ],
 )
 @pytest.mark.parametrize("background", [False, True])
-def test_a_stream_is_numbered_and_in_openais_order(
+def test_events_are_numbered_and_in_openais_order(
     client: httpx.Client, scripted: ModelControl, behaviour: dict[str, Any], last: str, part: str, background: bool
 ) -> None:
     scripted.script(**behaviour)
@@ -73,7 +73,7 @@ def test_a_stream_is_numbered_and_in_openais_order(
     Response.model_validate(stored)
 
 
-def test_streamed_polled_and_whole_answers_are_the_same(client: httpx.Client) -> None:
+def test_streamed_polled_and_whole_outputs_are_equal(client: httpx.Client) -> None:
     whole = client.post("/responses", json=HELLO).json()
     streamed = events_of(client.post("/responses", json={**HELLO, "stream": True}))
     begun = client.post("/responses", json={**HELLO, "background": True}).json()
@@ -87,7 +87,7 @@ def test_streamed_polled_and_whole_answers_are_the_same(client: httpx.Client) ->
     assert whole["usage"]["output_tokens"] == sum("delta" in event for event in streamed)
 
 
-def test_a_watcher_who_comes_back_gets_what_it_missed_and_goes_on(client: httpx.Client, scripted: ModelControl) -> None:
+def test_a_new_connection_gets_the_missed_and_all_later_events(client: httpx.Client, scripted: ModelControl) -> None:
     scripted.script(tokens=50, token_ms=3)
     with client.stream("POST", "/responses", json={**HELLO, "stream": True, "background": True}) as first:
         created = next(line for line in first.iter_lines() if line.startswith("data: "))
@@ -110,7 +110,7 @@ def test_without_background_the_response_ends_with_its_connection(client: httpx.
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_without_background_a_cut_connection_ends_the_response(
+def test_without_background_a_disconnection_ends_the_response(
     client: httpx.Client, scripted: ModelControl, stream: bool
 ) -> None:
     scripted.script(disconnect_after=2)
@@ -123,14 +123,14 @@ def test_without_background_a_cut_connection_ends_the_response(
 @pytest.mark.parametrize(
     ("method", "rest"), [("GET", ""), ("GET", "?stream=true&starting_after=3"), ("POST", "/cancel"), ("DELETE", "")]
 )
-def test_an_unknown_response_is_404_in_openais_shape(client: httpx.Client, method: str, rest: str) -> None:
+def test_an_unknown_response_is_404_in_openais_form(client: httpx.Client, method: str, rest: str) -> None:
     answer = client.request(method, f"/responses/resp_unknown{rest}")
     assert answer.status_code == 404
     assert answer.json()["error"].keys() == {"message", "type", "param", "code"}
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
-def test_only_a_response_in_the_background_can_be_cancelled_or_watched_again(client: httpx.Client) -> None:
+def test_only_a_background_response_can_be_cancelled_or_read_again(client: httpx.Client) -> None:
     identity = client.post("/responses", json=HELLO).json()["id"]
     assert client.post(f"/responses/{identity}/cancel").status_code == 400
     assert client.get(f"/responses/{identity}", params={"stream": "true"}).status_code == 400
@@ -148,20 +148,20 @@ def test_only_a_response_in_the_background_can_be_cancelled_or_watched_again(cli
         {"model": "m", "input": "[[script: typo=1]]"},
     ],
 )
-def test_a_request_it_cannot_answer_gets_openais_error_shape(client: httpx.Client, body: dict[str, Any]) -> None:
+def test_an_invalid_request_gets_an_error_in_openais_form(client: httpx.Client, body: dict[str, Any]) -> None:
     answer = client.post("/responses", json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
-def test_a_place_that_is_no_number_is_refused(client: httpx.Client) -> None:
+def test_a_position_that_is_not_a_number_is_refused(client: httpx.Client) -> None:
     identity = client.post("/responses", json={**HELLO, "background": True}).json()["id"]
     assert client.get(f"/responses/{identity}?stream=true&starting_after=x").status_code == 400
     assert client.patch(f"/responses/{identity}").status_code == 404
 
 
-class _Answers:
-    """Stands for the connection of a client that stays."""
+class _Connection:
+    """A fake of the connection of a client that stays connected."""
 
     def __init__(self) -> None:
         self.documents: list[dict[str, Any]] = []
@@ -171,10 +171,10 @@ class _Answers:
 
 
 @pytest.mark.parametrize(("most", "seconds", "kept"), [(2, 60, [404, 200, 200]), (9, 0, [404, 404, 404])])
-def test_responses_are_kept_for_a_bounded_time_and_number(most: int, seconds: float, kept: list[int]) -> None:
+def test_responses_are_kept_for_a_limited_time_and_number(most: int, seconds: float, kept: list[int]) -> None:
     async def run() -> tuple[list[int], list[str | None]]:
         requests = Requests(first_token_ms=60_000, token_ms=0)
-        responses, client = Responses(requests, most=most, seconds=seconds), _Answers()
+        responses, client = Responses(requests, most=most, seconds=seconds), _Connection()
 
         async def call(method: str, path: str, body: bytes = b"") -> None:
             connection: HttpConnection = client  # type: ignore[assignment]

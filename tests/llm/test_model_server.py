@@ -1,4 +1,4 @@
-"""The scripted model itself, as a client of OpenAI's protocol sees it."""
+"""The scripted model, as a client of the OpenAI protocol sees it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def chunks_of(response: httpx.Response) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines[:-1]]
 
 
-def test_it_says_everywhere_that_it_is_scripted(client: httpx.Client) -> None:
+def test_every_response_says_that_the_model_is_scripted(client: httpx.Client) -> None:
     assert client.get("/models").json()["data"][0]["id"] == "scripted-1"
     answer = client.post("/chat/completions", json={**HELLO, "model": "gpt-4o"}).json()
     assert answer["model"] == "scripted-1"
@@ -38,7 +38,7 @@ def test_it_says_everywhere_that_it_is_scripted(client: httpx.Client) -> None:
     assert "scripted model" in answer["choices"][0]["message"]["content"]
 
 
-def test_streamed_and_whole_answers_are_the_same(client: httpx.Client) -> None:
+def test_streamed_and_whole_outputs_are_equal(client: httpx.Client) -> None:
     whole = client.post("/chat/completions", json=HELLO).json()
     streamed = client.post(
         "/chat/completions", json={**HELLO, "stream": True, "stream_options": {"include_usage": True}}
@@ -53,28 +53,28 @@ def test_streamed_and_whole_answers_are_the_same(client: httpx.Client) -> None:
     assert chunks[0]["choices"][0]["delta"]["role"] == "assistant"
     assert chunks[-1]["choices"][0]["finish_reason"] == whole["choices"][0]["finish_reason"] == "stop"
     assert usage["usage"] == whole["usage"]
-    assert usage["usage"]["completion_tokens"] == len(chunks) - 2, "tokens are the chunks it makes"
+    assert usage["usage"]["completion_tokens"] == len(chunks) - 2, "each chunk is one token"
 
 
-def test_usage_is_streamed_only_when_asked_for(client: httpx.Client) -> None:
+def test_usage_is_streamed_only_on_request(client: httpx.Client) -> None:
     assert all(
         "usage" not in chunk for chunk in chunks_of(client.post("/chat/completions", json={**HELLO, "stream": True}))
     )
 
 
 @pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
-def test_an_output_limit_cuts_the_answer(client: httpx.Client, limit: str) -> None:
+def test_an_output_limit_cuts_the_output(client: httpx.Client, limit: str) -> None:
     answer = client.post("/chat/completions", json={**HELLO, limit: 4}).json()
     assert answer["choices"][0]["finish_reason"] == "length"
     assert answer["usage"]["completion_tokens"] == 4
 
 
-def test_json_object_answers_are_json(client: httpx.Client) -> None:
+def test_the_output_for_json_object_is_json(client: httpx.Client) -> None:
     answer = client.post("/chat/completions", json={**HELLO, "response_format": {"type": "json_object"}}).json()
     assert isinstance(json.loads(answer["choices"][0]["message"]["content"]), dict)
 
 
-def test_a_key_is_needed_and_any_will_do(scripted_model_url: str) -> None:
+def test_any_key_is_accepted_and_one_is_required(scripted_model_url: str) -> None:
     refused = httpx.post(f"{scripted_model_url}/chat/completions", json=HELLO)
     assert refused.status_code == 401
     assert refused.json()["error"].keys() == {"message", "type", "param", "code"}
@@ -94,13 +94,13 @@ def test_a_key_is_needed_and_any_will_do(scripted_model_url: str) -> None:
         json.dumps({"model": "m", "messages": [{"role": "user", "content": "[[script: typo=1]]"}]}).encode(),
     ],
 )
-def test_a_request_it_cannot_answer_gets_openais_error_shape(client: httpx.Client, body: bytes) -> None:
+def test_an_invalid_request_gets_an_error_in_openais_form(client: httpx.Client, body: bytes) -> None:
     answer = client.post("/chat/completions", content=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
-def test_a_rate_limit_says_when_to_come_back(client: httpx.Client, scripted: ModelControl) -> None:
+def test_a_rate_limit_says_when_to_repeat_the_request(client: httpx.Client, scripted: ModelControl) -> None:
     scripted.script(status=429, retry_after=7, times=1)
     limited = client.post("/chat/completions", json=HELLO)
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "7")
@@ -110,7 +110,7 @@ def test_a_rate_limit_says_when_to_come_back(client: httpx.Client, scripted: Mod
 
 
 @pytest.mark.parametrize("behaviour", [{"invalid_json": True}, {"off_schema": True}])
-def test_an_answer_can_be_made_to_break_its_schema(
+def test_a_rule_can_make_an_output_break_its_schema(
     client: httpx.Client, scripted: ModelControl, behaviour: Any
 ) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
@@ -124,13 +124,13 @@ def test_an_answer_can_be_made_to_break_its_schema(
             json.loads(text)
 
 
-def test_a_wrong_script_is_refused(scripted: ModelControl) -> None:
+def test_a_rule_with_an_unknown_setting_is_refused(scripted: ModelControl) -> None:
     with pytest.raises(ValueError, match="stauts"):
         scripted.script(stauts=429)
 
 
 @pytest.mark.parametrize("behaviour", [{"disconnect_after": 2}, {"disconnect_after": 0}])
-def test_a_cut_connection_has_no_end(client: httpx.Client, scripted: ModelControl, behaviour: Any) -> None:
+def test_a_disconnected_response_has_no_end(client: httpx.Client, scripted: ModelControl, behaviour: Any) -> None:
     scripted.script(**behaviour)
     with pytest.raises(httpx.RemoteProtocolError):
         client.post("/chat/completions", json={**HELLO, "stream": True})
@@ -138,9 +138,7 @@ def test_a_cut_connection_has_no_end(client: httpx.Client, scripted: ModelContro
     assert (record["tokens_sent"], record["ended"]) == (behaviour["disconnect_after"], "scripted: disconnect_after")
 
 
-def test_tokens_come_at_the_pace_that_was_asked_for_and_carry_their_time(
-    client: httpx.Client, scripted: ModelControl
-) -> None:
+def test_tokens_come_at_the_given_pace_and_contain_their_time(client: httpx.Client, scripted: ModelControl) -> None:
     scripted.script(tokens=40, timestamps=True, first_token_ms=100, token_ms=5)
     started = time.time_ns()
     chunks = chunks_of(client.post("/chat/completions", json={**HELLO, "stream": True}))
@@ -151,7 +149,7 @@ def test_tokens_come_at_the_pace_that_was_asked_for_and_carry_their_time(
     assert (sent[-1] - started) / 1e6 >= 100 + 39 * 5
 
 
-def test_it_runs_as_a_program_that_stops_on_request() -> None:
+def test_it_runs_as_a_program_that_stops_on_sigint() -> None:
     command = [sys.executable, "-m", "local.model.server", "--port", "0", "--first-token-ms", "0", "--token-ms", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout

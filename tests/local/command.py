@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import select
 import signal
@@ -20,6 +21,8 @@ DEAD_PROXIES = dict.fromkeys(
     ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9"
 )
 """An environment with a proxy that refuses every connection."""
+
+CONTROL_CHARACTERS = re.compile(r"[^\n -~\u00a0-\U0010ffff]")
 
 
 class Command:

@@ -1,4 +1,4 @@
-"""What a role of the template is not allowed, the local stack refuses in AWS's words."""
+"""The local stack refuses what a role may not do, with the errors of AWS."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ POLICY = """
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """The small stack. Function work may write things and into a folder, its state machine may call nothing."""
+    """The small stack. Its function `work` may write items and one folder; its state machine may call no function."""
     folder = shutil.copytree(HERE, tmp_path_factory.mktemp("small") / "stack")
     template = (folder / "template.yaml").read_text()
     assert GRANT in template
@@ -50,7 +50,7 @@ def as_role(stack: LocalStack, service: str, role: str = "WorkFunctionRole") -> 
 THING = {"PK": {"S": "1"}, "SK": {"S": "1"}}
 
 
-def test_what_a_role_is_granted_is_done_and_kept(stack: LocalStack) -> None:
+def test_a_granted_access_is_allowed_and_recorded(stack: LocalStack) -> None:
     as_role(stack, "dynamodb").put_item(TableName="millrace-Things", Item=THING)
     as_role(stack, "s3").put_object(Bucket="millrace-bucket", Key="mine/1", Body=b"")
 
@@ -59,7 +59,7 @@ def test_what_a_role_is_granted_is_done_and_kept(stack: LocalStack) -> None:
     assert [role for role, action, _ in used if action == "dynamodb:PutItem"] == ["WorkFunctionRole"]
 
 
-def test_another_action_is_refused_by_dynamodb(stack: LocalStack) -> None:
+def test_dynamodb_refuses_another_action(stack: LocalStack) -> None:
     with pytest.raises(ClientError) as refused:
         as_role(stack, "dynamodb").get_item(TableName="millrace-Things", Key=THING)
 
@@ -69,7 +69,7 @@ def test_another_action_is_refused_by_dynamodb(stack: LocalStack) -> None:
     assert "dynamodb:GetItem on resource: arn:aws:dynamodb:" in error["Message"]
 
 
-def test_a_transaction_with_one_part_too_many_is_refused_as_a_whole(stack: LocalStack) -> None:
+def test_a_transaction_is_refused_as_a_whole_if_one_part_is_not_granted(stack: LocalStack) -> None:
     key = {"PK": {"S": "2"}, "SK": {"S": "1"}}
     writes = [
         {"Put": {"TableName": "millrace-Things", "Item": key}},
@@ -82,7 +82,7 @@ def test_a_transaction_with_one_part_too_many_is_refused_as_a_whole(stack: Local
     assert "Item" not in stack.client("dynamodb").get_item(TableName="millrace-Things", Key=key)
 
 
-def test_another_folder_is_refused_by_s3(stack: LocalStack) -> None:
+def test_s3_refuses_another_folder(stack: LocalStack) -> None:
     with pytest.raises(ClientError) as refused:
         as_role(stack, "s3").put_object(Bucket="millrace-bucket", Key="yours/1", Body=b"")
 
@@ -104,7 +104,7 @@ def test_an_execution_whose_state_machine_may_not_call_its_stage_fails(stack: Lo
     assert ["WorkStateMachineRole", "lambda:InvokeFunction"] in [each[:2] for each in stack.accesses()["refused"]]
 
 
-def test_who_is_no_role_of_the_template_may_do_everything(stack: LocalStack) -> None:
+def test_a_caller_that_is_no_role_of_the_template_may_do_everything(stack: LocalStack) -> None:
     before = stack.accesses()
 
     stack.client("dynamodb").scan(TableName="millrace-Things")

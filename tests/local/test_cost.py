@@ -1,4 +1,4 @@
-"""`make cost` as a newcomer runs it, with two jobs of each pipeline."""
+"""`make cost` in an empty environment, with two jobs of each pipeline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COST = [sys.executable, "-m", "tools.cost", "--jobs", "2", "--first-token-ms", "
 
 
 @pytest.mark.timeout(300)
-def test_counts_and_prices_two_jobs_of_each_pipeline() -> None:
+def test_it_counts_and_prices_two_jobs_of_each_pipeline() -> None:
     with Command([*COST, "--json", "--factor", "2"]) as cost:
         output = cost.run(timeout=280)
         assert cost.status == 0, output
@@ -23,7 +23,7 @@ def test_counts_and_prices_two_jobs_of_each_pipeline() -> None:
         assert {name: each["times"] for name, each in suggestion["functions"].items()} == dict.fromkeys(
             ["create_job", "generate_suggestions", "validate_suggestions", "complete_job", "stream_job"], 1
         )
-        # A watcher is connected for as long as the job runs, but for its creation.
+        # The watcher is connected while the job runs, except during its creation.
         assert suggestion["functions"]["stream_job"]["milliseconds"] > 0.5 * suggestion["seconds"] * 1000
         assert suggestion["tables"]["JobsTable"]["index_units"] == {"ByOwner": 1, "LiveJobs": 2}
         assert suggestion["tables"]["JobsTable"]["kept_bytes"] == 0

@@ -73,11 +73,11 @@ def _key(title: str) -> str | None:
 
 
 @pytest.mark.parametrize("section", EXPECTED)
-def test_commands_answer_as_their_heading_says(statuses: dict[str, list[str]], section: str) -> None:
+def test_the_statuses_of_commands_are_those_of_their_title(statuses: dict[str, list[str]], section: str) -> None:
     assert sorted(statuses[section]) == sorted(EXPECTED[section])
 
 
-def test_every_line_that_is_printed_is_bash(printed: str) -> None:
+def test_every_printed_line_is_bash(printed: str) -> None:
     assert subprocess.run(["bash", "-n"], input=printed, text=True, check=False).returncode == 0
     assert "\x1b" not in printed
 
@@ -104,14 +104,14 @@ def test_the_guide_of_a_stack_with_processes_is_bash_and_kills_stages(model_url:
     assert ("/_script" in lines) == (model_url is not None)
 
 
-def test_boto3_finds_the_executions_with_the_variables_it_prints(printed: str, statuses: dict[str, list[str]]) -> None:
+def test_boto3_lists_the_executions_with_the_printed_variables(printed: str, statuses: dict[str, list[str]]) -> None:
     commands = re.findall(r"^(?:export AWS_.*|\.venv/bin/python .*)$", printed, re.MULTILINE)
     bash = "\n".join(commands).replace(".venv/bin/python", shlex.quote(sys.executable))
     ran = subprocess.run(["bash", "-c", bash], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "'SUCCEEDED'" in ran.stdout
 
 
-def test_ctrl_c_ends_the_stack_with_status_0_and_leaves_nothing_behind() -> None:
+def test_ctrl_c_stops_the_stack_with_status_0_and_no_process_is_left() -> None:
     with Command([sys.executable, "-m", "local"]) as own:
         own.read_until("Ctrl-C here")
         own.interrupt()

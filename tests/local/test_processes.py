@@ -1,4 +1,4 @@
-"""Functions in processes of their own, under the real awslambdaric."""
+"""Functions in separate processes, under the real awslambdaric."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def invoke(stack: LocalStack, event: dict[str, Any], name: str = "work") -> tupl
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < deadline, "it did not come true within 10 s"
+        assert time.monotonic() < deadline, "the condition was not met within 60 s"
         time.sleep(0.01)
 
 
@@ -46,7 +46,7 @@ def test_a_process_stays_warm_for_the_next_invocation(stack: LocalStack) -> None
     assert first["pid"] in stack.processes()["work"]
 
 
-def test_each_function_has_the_environment_lambda_would_give_it_and_no_other(stack: LocalStack) -> None:
+def test_each_function_has_the_environment_of_lambda_and_no_other_variables(stack: LocalStack) -> None:
     _, work = invoke(stack, {})
     assert work["environment"]["AWS_LAMBDA_FUNCTION_NAME"] == "millrace-work"
     assert work["environment"]["LAMBDA_TASK_ROOT"].endswith("handlers/work")
@@ -70,14 +70,14 @@ def test_a_function_may_use_a_proxy_for_a_real_model_only(
     assert ("HTTP_PROXY" in work["environment"]) == ("HTTP_PROXY" in expected)
 
 
-def test_an_exception_keeps_its_class_name_and_the_process_its_life(stack: LocalStack) -> None:
+def test_an_exception_keeps_its_class_name_and_the_process_continues(stack: LocalStack) -> None:
     _, before = invoke(stack, {})
     error, answer = invoke(stack, {"do": "break"})
-    assert (error, answer["errorType"], answer["errorMessage"]) == ("Unhandled", "Broken", "for good")
+    assert (error, answer["errorType"], answer["errorMessage"]) == ("Unhandled", "Broken", "permanently")
     assert invoke(stack, {})[1]["pid"] == before["pid"]
 
 
-def test_a_function_that_takes_too_long_is_killed_and_says_so(stack: LocalStack) -> None:
+def test_a_function_that_exceeds_its_timeout_is_killed(stack: LocalStack) -> None:
     _, before = invoke(stack, {})
     error, answer = invoke(stack, {"do": "hang"})
     assert (error, answer["errorType"]) == ("Unhandled", "Sandbox.Timedout")
@@ -92,7 +92,7 @@ def test_a_process_that_exits_is_a_runtime_exit_error(stack: LocalStack) -> None
     assert answer["errorMessage"].endswith("Error: Runtime exited with error: exit status 3")
 
 
-def test_a_process_killed_in_the_middle_is_a_runtime_exit_error_that_step_functions_retries(
+def test_a_process_that_is_killed_is_a_runtime_exit_error_that_step_functions_retries(
     stack: LocalStack, tmp_path: Path
 ) -> None:
     marker = tmp_path / "running"
@@ -113,7 +113,7 @@ def test_a_process_killed_in_the_middle_is_a_runtime_exit_error_that_step_functi
     assert "Runtime exited with error: signal: killed" in failure["taskFailedEventDetails"]["cause"]
 
 
-def test_an_abandoned_invocation_is_lost_to_its_caller_and_runs_on(stack: LocalStack, tmp_path: Path) -> None:
+def test_an_abandoned_invocation_fails_for_its_caller_and_continues(stack: LocalStack, tmp_path: Path) -> None:
     marker = tmp_path / "running"
     host = f"{stack.api_url}/2015-03-31/functions/millrace-work/invocations"
     with ThreadPoolExecutor() as pool:
@@ -131,7 +131,7 @@ def test_an_abandoned_invocation_is_lost_to_its_caller_and_runs_on(stack: LocalS
     assert (ended["abandoned"], ended["errorType"]) == (True, "Sandbox.Timedout")
 
 
-def test_concurrent_invocations_have_processes_of_their_own_up_to_the_limit(stack: LocalStack, tmp_path: Path) -> None:
+def test_concurrent_invocations_have_separate_processes_up_to_the_limit(stack: LocalStack, tmp_path: Path) -> None:
     markers = [tmp_path / str(number) for number in range(3)]
     with ThreadPoolExecutor() as pool:
         hanging = [pool.submit(invoke, stack, {"do": "hang", "marker": str(marker)}) for marker in markers]

@@ -1,4 +1,4 @@
-"""The stack as a whole: it starts, serves, and leaves nothing behind, however it ends."""
+"""The stack as a whole: it starts, serves, and leaves no process and no file, however it ends."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def stack() -> Iterator[LocalStack]:
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < deadline, "it did not come true within 15 s"
+        assert time.monotonic() < deadline, "the condition was not met within 60 s"
         time.sleep(0.02)
 
 
@@ -39,7 +39,7 @@ def alive(pid: int) -> bool:
     return status.exists() and "\nState:\tZ" not in status.read_text()
 
 
-def test_the_api_answers_with_a_token_of_its_issuer(stack: LocalStack) -> None:
+def test_the_api_accepts_a_token_of_its_issuer(stack: LocalStack) -> None:
     response = httpx.post(f"{stack.api_url}/echo", headers={"authorization": f"Bearer {stack.token('alice')}"}, json={})
     assert response.status_code == 201
     assert response.headers["location"] == "/somewhere"
@@ -97,7 +97,7 @@ def test_stopping_leaves_no_process_no_port_and_no_file(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("names", [("api",), ("stream",), ("api", "stream")])
-def test_processes_that_were_down_are_back_on_their_ports_and_take_the_tokens_of_before(
+def test_processes_that_were_down_start_again_on_their_ports_and_accept_earlier_tokens(
     stack: LocalStack, names: tuple[Literal["api", "stream"], ...]
 ) -> None:
     headers = {"authorization": f"Bearer {stack.token('alice')}"}
@@ -114,7 +114,7 @@ def test_processes_that_were_down_are_back_on_their_ports_and_take_the_tokens_of
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_parent_that_is_ended_takes_everything_with_it(number: signal.Signals, tmp_path: Path) -> None:
+def test_all_processes_end_when_a_signal_ends_their_parent(number: signal.Signals, tmp_path: Path) -> None:
     program = f"""
 import signal, sys, time
 from pathlib import Path
@@ -147,7 +147,7 @@ with LocalStack("processes", template=Path({str(SMALL)!r})) as stack:
     eventually(lambda: list(tmp_path.iterdir()) == [])
 
 
-def test_a_process_that_dies_at_start_shows_what_it_said(tmp_path: Path) -> None:
+def test_the_error_of_a_failed_start_has_the_output_of_the_process(tmp_path: Path) -> None:
     (tmp_path / "watch").mkdir()
     (tmp_path / "watch/app.py").write_text("raise RuntimeError('no stream today')")
     template = tmp_path / "template.yaml"
@@ -159,7 +159,7 @@ def test_a_process_that_dies_at_start_shows_what_it_said(tmp_path: Path) -> None
     assert broken.pids() == {}
 
 
-def test_a_misspelt_override_is_refused(tmp_path: Path) -> None:
+def test_a_misspelt_override_is_an_error(tmp_path: Path) -> None:
     misspelt = LocalStack(template=SMALL, environment={"GREETNIG": "x"}, log_dir=tmp_path)
     with pytest.raises(ValueError, match="GREETNIG"):
         misspelt.start()

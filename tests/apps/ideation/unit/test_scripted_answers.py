@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.model.answers import ideation
+from local.model.application_answers import application_answer
 from local.model.prompt import Prompt
 from shared.apps.ideation.models import Draft, Groups, Idea, IdeationInput, Ranking
 from shared.apps.ideation.plan import planned_counts
@@ -29,6 +30,7 @@ def output_of(messages: tuple[Message, ...], schema: OutputSchema) -> dict[str, 
     wanted = {"type": "json_schema", "name": schema.name, "schema": schema.schema}
     prompt = Prompt("scripted-1", [{"role": "user", "content": messages[-1].content}], wanted, most_tokens=None)
     document: dict[str, Any] = ideation.answer(prompt)
+    assert application_answer(prompt) == document
     jsonschema_rs.validate(schema.schema, document)
     return document
 

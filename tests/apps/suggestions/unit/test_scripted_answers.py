@@ -8,6 +8,7 @@ import jsonschema_rs
 import pytest
 
 from local.model.answers.suggestions import answer, feature_brief
+from local.model.application_answers import application_answer
 from local.model.documents import DocumentWriter
 from local.model.prompt import Prompt
 from local.model.tokens import STAMP, stamped
@@ -90,3 +91,10 @@ def test_suggestions_respect_lengths_that_strict_schemas_cannot_express(prompt: 
     if stamps:
         document = json.loads("".join(stamped(document, stamps)).replace(STAMP, "1700000000000000000 "))
     assert len(Suggestions.model_validate(document).suggestions) == 3
+
+
+def test_a_prompt_of_the_application_gets_its_answer_and_another_schema_of_that_name_does_not() -> None:
+    prompt = prompt_of("Page or component: Cart")
+    assert application_answer(prompt) == answer(prompt)
+    other = Prompt(prompt.model, prompt.messages, {**prompt.response_format, "schema": {"type": "object"}}, None)
+    assert application_answer(other) is None

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from typing import Literal
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
-from local.demo.apps.suggestions import SuggestionDemo
-from local.demo.screen import Screen, numbered, printable, screen_for
+from local.demo.screen import Paragraph, Screen, numbered, printable, screen_for
 
-RESULT = {
-    "suggestions": [
-        {
-            "title": f"Idea {number}",
-            "rationale": "Because it is asked for every day and by nearly everybody who comes here for the first time.",
-            "description": "It does what its title says.",
-            "implementationConsiderations": ["Mind the first.", "Mind the second."],
-        }
-        for number in (1, 2)
-    ]
-}
-TEXT = json.dumps(RESULT)
+TEXT = "".join(
+    f"title: Idea {number}\n"
+    "why: Because it is asked for every day and by nearly everybody who comes here for the first time.\n"
+    "what: It does what its title says.\n"
+    for number in (1, 2)
+)
+
+
+def preview(text: str) -> list[Paragraph]:
+    """Read each line as `label: text`; a title and a line without a label have none."""
+    pairs = (line.rpartition(": ") for line in text.splitlines())
+    return [("" if label == "title" else label, Text(body)) for label, _, body in pairs]
 
 
 def screen(*, terminal: bool) -> tuple[Screen, io.StringIO]:
     written = io.StringIO()
     colours: Literal["standard"] | None = "standard" if terminal else None
     console = Console(file=written, force_terminal=terminal, width=80, height=24, color_system=colours)
-    return screen_for(console, SuggestionDemo().preview), written
+    return screen_for(console, preview), written
 
 
 def timeless(text: str) -> list[str]:
@@ -50,12 +49,10 @@ def test_each_plain_line_is_written_once_for_any_split_of_the_text(step: int) ->
         line
         for number in (1, 2)
         for line in (
-            f"{number}  Idea {number}",
+            f"Idea {number}",
             "why   Because it is asked for every day and by nearly",
             "everybody who comes here for the first time.",
             "what  It does what its title says.",
-            "mind  Mind the first.",
-            "mind  Mind the second.",
         )
     ]
     assert "\x1b" not in written.getvalue()
@@ -95,24 +92,6 @@ def test_a_failure_names_what_to_try_next() -> None:
     plain, written = screen(terminal=False)
     plain.failure("It failed: CODE", "a \x1b[31mmessage", "another way")
     assert written.getvalue() == "\nIt failed: CODE\na  [31mmessage\ntry   another way\n"
-
-
-@pytest.mark.parametrize(
-    "text", ["", "not JSON at all", '{"suggestions": 3}', '{"suggestions": ["x"]}', "[1]", "```json"]
-)
-def test_output_that_does_not_fit_its_schema_is_shown_unchanged(text: str) -> None:
-    assert [body.plain for _, body in SuggestionDemo().preview(text)] == [text]
-
-
-def test_a_card_shows_every_field_of_a_suggestion() -> None:
-    console = Console(file=(written := io.StringIO()), width=80)
-    for card in SuggestionDemo().cards(RESULT):
-        console.print(card)
-    said = " ".join(re.sub(r"[│╭╮╰╯─]", " ", written.getvalue()).split())
-    for suggestion in RESULT["suggestions"]:
-        for value in suggestion.values():
-            for each in [value] if isinstance(value, str) else value:
-                assert each in said
 
 
 def test_control_characters_of_a_models_text_are_removed() -> None:

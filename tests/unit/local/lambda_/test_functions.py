@@ -74,7 +74,7 @@ def test_an_unknown_function_is_resource_not_found(host: ThreadHost) -> None:
 def test_the_result_of_an_exception_has_its_class_name(host: ThreadHost) -> None:
     outcome, result = invoke(host, {"do": "break"})
     assert (outcome.status, outcome.function_error) == (200, "Unhandled")
-    assert (result["errorType"], result["errorMessage"]) == ("Broken", "for good")
+    assert (result["errorType"], result["errorMessage"]) == ("Broken", "permanently")
     assert "in handler" in result["stackTrace"][0]
     assert ("X-Amz-Function-Error", "Unhandled") in outcome.headers()
 

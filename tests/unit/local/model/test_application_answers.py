@@ -11,7 +11,6 @@ from local.applications import modules_of
 from local.model import answers
 from local.model.application_answers import application_answer
 from local.model.prompt import Prompt
-from shared.apps.suggestions.prompts import output_schema
 
 UNKNOWN: dict[str, Any] = {"type": "object", "properties": {"lines": {"type": "array", "items": {"type": "string"}}}}
 
@@ -21,16 +20,11 @@ def prompt_for(name: str | None = None, schema: dict[str, Any] | None = None) ->
     return Prompt("scripted-1", [{"role": "user", "content": "Topic: the sea"}], wanted, most_tokens=None)
 
 
-def test_a_prompt_of_an_application_gets_its_output() -> None:
-    schema = output_schema()
-    assert list(application_answer(prompt_for(schema.name, schema.schema))) == ["suggestions"]
-
-
 @pytest.mark.parametrize("module", list(modules_of(answers)), ids=lambda module: module.__name__)
 @pytest.mark.parametrize(
     "prompt",
-    [prompt_for(), prompt_for("haiku", UNKNOWN), prompt_for("suggestions", UNKNOWN), prompt_for("ideas", UNKNOWN)],
-    ids=["text", "unknown", "same name", "same name again"],
+    [prompt_for(), prompt_for("haiku", UNKNOWN)],
+    ids=["text", "document"],
 )
 def test_an_application_ignores_other_prompts(module: ModuleType, prompt: Prompt) -> None:
     assert module.answer(prompt) is None

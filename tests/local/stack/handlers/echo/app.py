@@ -1,4 +1,4 @@
-"""Answers with the event it got; `?as=` asks for another kind of answer."""
+"""Returns its event; `?as=` asks for another kind of result."""
 
 from __future__ import annotations
 

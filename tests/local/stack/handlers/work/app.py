@@ -1,4 +1,4 @@
-"""Does what its event says: succeed, fail, hang, or tell about its surroundings."""
+"""Does what its event says: succeed, fail, hang, or return its environment."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 class Flaky(Exception):
-    """Worth another attempt."""
+    """A fault that a retry may fix."""
 
 
 class Broken(Exception):
-    """Not worth another attempt."""
+    """A fault that no retry fixes."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if what == "fail twice" and retry < 2:
         raise Flaky(f"attempt {retry}")
     if what == "break":
-        raise Broken("for good")
+        raise Broken("permanently")
     if what == "hang" and retry == 0:
         threading.Event().wait()
     if what == "exit":
