@@ -127,15 +127,20 @@ def template_of(stack: LocalStack) -> Template:
 
 
 @contextlib.contextmanager
-def executions_waiting(stack: LocalStack) -> Iterator[None]:
-    """Executions begun meanwhile only wait: the stages are run by whoever invokes them, and by nothing else."""
-    waiting = {"StartAt": "WaitLong", "States": {"WaitLong": {"Type": "Wait", "Seconds": 600, "End": True}}}
+def executions_replaced(stack: LocalStack, state: dict[str, Any]) -> Iterator[None]:
+    """Let every execution that starts meanwhile consist of this one state."""
+    definition = {"StartAt": "Only", "States": {"Only": state}}
     machines = template_of(stack).state_machines
     states = stack.client("stepfunctions")
     for machine in machines:
-        states.update_state_machine(stateMachineArn=machine.arn, definition=json.dumps(waiting))
+        states.update_state_machine(stateMachineArn=machine.arn, definition=json.dumps(definition))
     try:
         yield
     finally:
         for machine in machines:
             states.update_state_machine(stateMachineArn=machine.arn, definition=machine.definition)
+
+
+def executions_waiting(stack: LocalStack) -> contextlib.AbstractContextManager[None]:
+    """Let executions only wait: the test that invokes a stage is the only one that runs it."""
+    return executions_replaced(stack, {"Type": "Wait", "Seconds": 600, "End": True})

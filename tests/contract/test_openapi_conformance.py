@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -21,17 +22,22 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from local.model.control import ModelControl
 from local.stack import LocalStack
 from shared.log.events import STREAM_EVENT
 from tests.api_user import ApiUser
-from tests.apps.ideation.requests import finished_run, new_run
+from tests.applications import modules
+from tests.contract.emulator import executions_replaced
 from tools.openapi import DOCUMENT, STREAM_PATH
 
 load_all_checks()
 SCHEMA = schemathesis.openapi.from_dict(
     json.loads(DOCUMENT.read_text()),
-    config=SchemathesisConfig.from_dict({"generation": {"with-security-parameters": False, "allow-x00": True}}),
+    config=SchemathesisConfig.from_dict(
+        {
+            "generation": {"with-security-parameters": False, "allow-x00": True},
+            "checks": {"negative_data_rejection": {"expected-statuses": [400, 401, 404, 409, 413, 415, 422]}},
+        }
+    ),
 )
 OPERATIONS = [
     (each.ok().method.upper(), each.ok().path) for each in SCHEMA.get_all_operations() if isinstance(each, Ok)
@@ -64,15 +70,6 @@ def test_every_operation_of_the_document_is_tried() -> None:
     }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _model_without_delay(stack: LocalStack) -> Iterator[None]:
-    """Good requests make jobs, and theirs shall be over soon."""
-    with ModelControl(stack.model_url) as model:
-        model.script(first_token_ms=0, token_ms=0)
-        yield
-        model.clear()
-
-
 @pytest.fixture(scope="module")
 def caller(stack: LocalStack) -> Iterator[ApiUser]:
     user = ApiUser(stack)
@@ -80,61 +77,65 @@ def caller(stack: LocalStack) -> Iterator[ApiUser]:
     user.close()
 
 
+def finished_job(user: ApiUser) -> str:
+    """Make a job whose stream ends."""
+    job_id = user.new_job()
+    user.watch(job_id)
+    return job_id
+
+
+EXISTING: dict[str, Callable[[ApiUser], str]] = {"jobId": finished_job, "agentId": ApiUser.new_agent}
+"""Parameter of a path → make what it names."""
+for application in modules("openapi"):
+    EXISTING |= application.EXISTING
+
+
+@dataclass(frozen=True)
+class Made:
+    """What exists, by the parameter of the path that names it; the spare ones are for operations that delete."""
+
+    shared: dict[str, dict[str, str]]
+    spare: dict[str, list[str]]
+
+    def ids_for(self, method: str, path: str) -> dict[str, dict[str, str]]:
+        ids = {name: dict(each) for name, each in self.shared.items() if f"{{{name}}}" in path}
+        if method == "DELETE":
+            for name, each in ids.items():
+                each[REAL] = self.spare[name].pop()
+        return ids
+
+
 @pytest.fixture(scope="module")
-def job_ids(stack: LocalStack, caller: ApiUser) -> dict[str, str]:
-    """Jobs that are over, so that their streams end."""
+def made(stack: LocalStack, caller: ApiUser) -> Iterator[Made]:
+    """Make what paths name, then let executions end at once: nothing runs the jobs that requests create."""
     stranger = ApiUser(stack)
-    ids = {REAL: caller.new_job(), FOREIGN: stranger.new_job()}
-    for user, job_id in zip((caller, stranger), ids.values(), strict=True):
-        user.watch(job_id)
-    stranger.close()
-    return ids
-
-
-@pytest.fixture
-def agent_ids(stack: LocalStack, caller: ApiUser) -> Iterator[dict[str, str]]:
-    """New for each test, because one of them deletes them."""
-    stranger = ApiUser(stack)
-    ids = {REAL: caller.new_agent(), FOREIGN: stranger.new_agent()}
-    yield ids
-    caller.api.delete(f"/agents/{ids[REAL]}")  # there is a limit
+    shared = {name: {REAL: make(caller), FOREIGN: make(stranger)} for name, make in EXISTING.items()}
+    deleted = {name for name in EXISTING for method, path in OPERATIONS if method == "DELETE" and f"{{{name}}}" in path}
+    spare = {name: [EXISTING[name](caller) for _ in [*MODES, "without a token"]] for name in deleted}
+    with executions_replaced(stack, {"Type": "Succeed"}):
+        yield Made(shared, spare)
     stranger.close()
 
 
 @pytest.fixture
-def run_ids(stack: LocalStack, caller: ApiUser) -> Iterator[dict[str, str]]:
-    """New for each test, because one of them deletes them."""
-    stranger = ApiUser(stack)
-    yield {REAL: finished_run(caller, ideaCount=1)["runId"], FOREIGN: new_run(stranger, ideaCount=1)["runId"]}
-    stranger.close()
-
-
-@pytest.fixture
-def send(request: pytest.FixtureRequest, stack: LocalStack) -> Callable[..., Any]:
-    """Sends a case to the origin of its operation, as it is or about a job, an agent or a run that exists."""
-    path = request.getfixturevalue("path")
-    existing: dict[str, dict[str, str]] = {
-        name: request.getfixturevalue(ids)
-        for name, ids in (("jobId", "job_ids"), ("agentId", "agent_ids"), ("runId", "run_ids"))
-        if f"{{{name}}}" in path
-    }
+def send(request: pytest.FixtureRequest, stack: LocalStack, made: Made) -> Callable[..., Any]:
+    """Send a case to the origin of its operation, as it is or about a job, an agent or a run that exists."""
+    existing = made.ids_for(request.getfixturevalue("method"), request.getfixturevalue("path"))
 
     def call(case: Any, whose: str | None, headers: dict[str, str]) -> Any:
         for name in existing.keys() & (case.path_parameters or {}).keys():
             if whose is not None:
                 case.path_parameters[name] = existing[name][whose]
         origin = stack.stream_url if case.path == STREAM_PATH else stack.api_url
-        return case.call(base_url=origin, headers=headers, timeout=20)
+        return case.call(base_url=origin, headers=headers, timeout=60)
 
     return call
 
 
 def with_rules_no_schema_can_say(case: Any) -> Any:
-    """A brainstorm's proportions add up, one to each of its paths, which all differ."""
-    body = case.body
-    if case.path == "/ideations" and isinstance(body, dict) and "genrePaths" in body:
-        paths = [[f"{number} {path[0]}"[:60], *path[1:]] for number, path in enumerate(body["genrePaths"])]
-        body |= {"genrePaths": paths, "genreProportions": [100 / len(paths)] * len(paths)}
+    """Let each application correct a body in what its schema cannot say."""
+    for application in modules("openapi"):
+        application.follow_rules(case.path, case.body)
     return case
 
 
@@ -157,7 +158,7 @@ def test_a_caller_gets_only_answers_that_are_described(
 ) -> None:
     statuses: set[int] = set()
 
-    @settings(bounded, max_examples=40 if has_input(method, path) else 20)
+    @settings(bounded, max_examples=25 if has_input(method, path) else 10)
     @given(case=cases(method, path, mode), whose=st.sampled_from([None, REAL, FOREIGN]))
     def check(case: Any, whose: str | None) -> None:
         answer = send(case, whose, {"Authorization": f"Bearer {caller.token}"})
@@ -171,7 +172,7 @@ def test_a_caller_gets_only_answers_that_are_described(
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_without_a_token_there_is_only_the_refusal(send: Callable[..., Any], method: str, path: str) -> None:
-    @settings(bounded, max_examples=15)
+    @settings(bounded, max_examples=8)
     @given(case=cases(method, path, MODES[0]) | cases(method, path, MODES[1]), whose=st.sampled_from([None, REAL]))
     def check(case: Any, whose: str | None) -> None:
         answer = send(case, whose, {})
@@ -182,8 +183,8 @@ def test_without_a_token_there_is_only_the_refusal(send: Callable[..., Any], met
     check()
 
 
-def test_the_events_of_a_stream_fit_their_schemas(caller: ApiUser, job_ids: dict[str, str]) -> None:
-    events = caller.watch(job_ids[REAL])
+def test_the_events_of_a_stream_fit_their_schemas(caller: ApiUser, made: Made) -> None:
+    events = caller.watch(made.shared["jobId"][REAL])
 
     for event in events:
         STREAM_EVENT.validate_python(event.data)
