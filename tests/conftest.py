@@ -16,7 +16,6 @@ from tests.api_user import ApiUser
 pytest_plugins = [
     "tests.fixtures.unit",
     "tests.fixtures.functions",
-    "tests.fixtures.invocations",
     "tests.fixtures.artefacts",
 ]
 

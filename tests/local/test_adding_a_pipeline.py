@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/adding-a-pipeline.md").read_text()
 COMMAND = re.compile(r"^\$ make pipeline NAME=(?P<name>\S+) STAGES=(?P<stages>.+)$", re.MULTILINE)
 FILE = re.compile(r"^`(?P<path>[\w/.]+)`:\n\n```python\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-CONTRACTS = ["functions", "pipelines", "events", "naming_chain"]
+CONTRACTS = ["functions", "pipelines", "events"]
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 from local.model.control import ModelControl
 from local.stack import LocalStack
-from tests.api_user import ApiUser, fold, wait_until
-from tests.fixtures.invocations import watch_and_kill
+from tests.api_user import ApiUser, Event, fold, wait_until
+
+
+def watch_and_kill(stack: LocalStack, user: ApiUser, job_id: str, *, after_deltas: int) -> list[Event]:
+    """Watch the job on one connection, and kill the stage's processes after so many deltas."""
+    events: list[Event] = []
+    with user.stream(job_id) as source:
+        for sent in source.iter_sse():
+            events.append(Event.of(sent))
+            if [each.type for each in events].count("delta") == after_deltas and events[-1].type == "delta":
+                for pid in stack.processes()["generate_suggestions"]:
+                    os.kill(pid, signal.SIGKILL)
+    return events
 
 
 def test_a_killed_stage_re_attaches_to_the_running_response() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from local.stack import LocalStack
 from tests.api_user import AT_ONCE, ApiUser, wait_until
-from tests.fixtures.invocations import Invoke
 
 
 def _moved_long_ago(stack: LocalStack, job_id: str, execution_arn: str) -> None:
@@ -18,9 +19,7 @@ def _moved_long_ago(stack: LocalStack, job_id: str, execution_arn: str) -> None:
     )
 
 
-def test_a_job_whose_execution_is_gone_is_failed_and_its_watchers_are_told(
-    stack: LocalStack, user: ApiUser, invoke: Invoke
-) -> None:
+def test_a_job_whose_execution_is_gone_is_failed_and_its_watchers_are_told(stack: LocalStack, user: ApiUser) -> None:
     stuck, running, done = user.new_job("hang_after=0"), user.new_job("hang_after=0"), user.new_job(AT_ONCE)
     wait_until(lambda: user.job(stuck)["stage"] and user.job(running)["stage"])
     user.ended(done)
@@ -28,7 +27,9 @@ def test_a_job_whose_execution_is_gone_is_failed_and_its_watchers_are_told(
     _moved_long_ago(stack, running, own)
     _moved_long_ago(stack, stuck, f"{another}-never-started")
 
-    report = invoke("sweep_jobs")
+    answer = stack.client("lambda").invoke(FunctionName="millrace-sweep_jobs", Payload=b"{}")
+
+    report = json.loads(answer["Payload"].read())
 
     assert report["ended"] == [stuck], report
     assert user.job(stuck)["failure"]["code"] == "EXECUTION_NOT_STARTED"
