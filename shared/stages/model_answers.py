@@ -37,12 +37,12 @@ STRICT_UNSUPPORTED = frozenset({"minLength", "maxLength", "title", "default"})
 SYSTEM_WITH_INSTRUCTIONS = """\
 {system}
 
-The owner of this job has added instructions, between the two lines below. Follow them unless they contradict the \
-text above: only that text decides the task and the format of your output.
+The owner of this job has instructions of their own, between the two lines below. Follow them as far as they leave \
+everything above in force: what is asked for, and in which format to answer, is decided there.
 ----- begin of the owner's instructions -----
 {instructions}
 ----- end of the owner's instructions -----
-The format of your output stays as described above."""
+The format of the answer stays as it was given above."""
 """The system message for a job with an agent. The pipeline's own text comes before and after the instructions."""
 
 
