@@ -55,7 +55,7 @@ def test_the_pipelines_system_message_contains_the_agents_instructions() -> None
     assert end
     assert before.startswith(MESSAGES[0].content)
     assert inside == instructions
-    assert "format of your output stays" in after
+    assert "format of the answer stays" in after
 
 
 def test_the_request_uses_the_agents_settings() -> None:
