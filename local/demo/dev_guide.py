@@ -102,7 +102,7 @@ def _limits(demo: type[PipelineDemo], *, scripted: bool) -> Iterator[Section]:
         else "six streams of one user: five 200, the sixth 429, if the job takes long enough",
         (
             long_job,
-            '(for n in 1 2 3 4 5 6; do curl -sN -m 5 -o /dev/null -w "stream $n: %{http_code}\\n" '
+            '(for n in 1 2 3 4 5 6; do curl -sN -m 10 -o /dev/null -w "stream $n: %{http_code}\\n" '
             '-H "Authorization: Bearer $TOKEN" "$STREAM/jobs/$SLOW/stream" & sleep 0.3; done; wait)',
         ),
     )

@@ -1,4 +1,4 @@
-"""A scripted model on a port of its own, and the adapter under test pointed at it."""
+"""A scripted model on its own port, and the adapter under test, which calls it."""
 
 from __future__ import annotations
 

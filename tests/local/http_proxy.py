@@ -1,4 +1,4 @@
-"""A forward proxy for plain HTTP, which records the requests that it passes on."""
+"""A forward proxy for plain HTTP, which records the requests that it forwards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 
 class HttpProxy:
-    """Passes each POST to the server that stands for its host, and closes the connection after the response."""
+    """Forwards each POST to the server that replaces its host, and closes the connection after the response."""
 
     def __init__(self, servers: Mapping[str, str]) -> None:
         self.requests: list[str] = []
