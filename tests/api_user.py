@@ -1,4 +1,4 @@
-"""One user of the API, over HTTP: what tests ask for, and how they read the answers."""
+"""A user of the HTTP API: requests for tests, and checks of the responses."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.apps.suggestions.requests import FIELDS
 T = TypeVar("T")
 TERMINAL = {"complete", "error", "cancelled"}
 AT_ONCE = "token_ms=0, first_token_ms=0"
-"""Script of a model that loses no time."""
+"""The directive for a model that writes without waiting."""
 
 
 def wait_until(condition: Callable[[], T], *, timeout: float = 60) -> T:
-    """What `condition` answers once that is true; AssertionError when it is not within `timeout` seconds."""
+    """Return the first true result of `condition`; raise AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
         found = condition()
@@ -34,7 +34,7 @@ def wait_until(condition: Callable[[], T], *, timeout: float = 60) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a stream; `id` is None where the stream sent none."""
+    """One event of a stream; `id` is None if the stream sent no id."""
 
     id: int | None
     type: str
@@ -48,7 +48,7 @@ class Event:
 
 
 def fold(events: Iterable[Event], text: str = "") -> str:
-    """The text a client shows after these events."""
+    """Return the text that a client shows after these events."""
     for event in events:
         match event.type:
             case "delta":
@@ -58,11 +58,11 @@ def fold(events: Iterable[Event], text: str = "") -> str:
     return text
 
 
-def refusal(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The `error` of an answer that has to be this refusal, in the envelope."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    envelope = answer.json()
+def refusal(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Check that the response is this refusal in the envelope, and return its `error`."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    envelope = response.json()
     assert envelope.keys() == {"success", "error", "meta"}
     assert envelope["success"] is False
     assert envelope["meta"].keys() == {"requestId", "traceId", "timestamp", "durationMs", "operation", "entity"}
@@ -73,33 +73,33 @@ def refusal(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     return error
 
 
-def broken_rules(answer: httpx.Response) -> dict[str, str]:
-    """Field → rule of an answer that has to be a refusal of its input."""
-    error = refusal(answer, 422, "VALIDATION_FAILED")
+def broken_rules(response: httpx.Response) -> dict[str, str]:
+    """Check that the response refuses the input, and return each invalid field with its rule."""
+    error = refusal(response, 422, "VALIDATION_FAILED")
     assert error["retryable"] is False
     return {each["field"]: each["rule"] for each in error["details"]["fields"]}
 
 
-def data_of(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
-    """The `data` of an answer that has to be a success, in the envelope."""
-    assert answer.status_code == status, answer.text
-    envelope = answer.json()
+def data_of(response: httpx.Response, status: int = 200) -> dict[str, Any]:
+    """Check that the response is a success in the envelope, and return its `data`."""
+    assert response.status_code == status, response.text
+    envelope = response.json()
     assert envelope.keys() == {"success", "data", "meta"}
     assert envelope["success"] is True
-    assert envelope["meta"]["requestId"] == answer.headers["x-request-id"]
+    assert envelope["meta"]["requestId"] == response.headers["x-request-id"]
     data: dict[str, Any] = envelope["data"]
     return data
 
 
 class ApiUser:
-    """A user nobody else is, with a token of their own."""
+    """A new user with a token, unless `name` is given."""
 
     def __init__(self, stack: LocalStack, name: str | None = None) -> None:
         self.stack = stack
         self.name = name or f"user-{uuid.uuid4().hex}"
         self.token = stack.token(self.name)
         headers = {"Authorization": f"Bearer {self.token}"}
-        # Plain HTTP: without `verify=False` each client would read the machine's certificates, at 15 ms a time.
+        # The URLs are plain HTTP. Without `verify=False` each client would read the machine's certificates in 15 ms.
         self.api, self.streams = (
             httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False, verify=False)
             for url in (stack.api_url, stack.stream_url)
@@ -110,25 +110,25 @@ class ApiUser:
         self.streams.close()
 
     def create(self, *, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
-        """`POST /jobs` with these fields of the input besides the required ones."""
+        """Send `POST /jobs` with the required fields of the input and these."""
         body = {"pipeline": "suggestion", "input": {**FIELDS, **fields}}
         return self.api.post("/jobs", json=body, headers=headers)
 
     def new_job(self, script: str = AT_ONCE) -> str:
-        """The id of a job whose model behaves as scripted; no two jobs have the same prompt."""
+        """Create a job with this directive for its model and a unique prompt; return its id."""
         page = f"Page {uuid.uuid4().hex}"
-        answer = self.create(pageOrComponent=page, additionalContext=f"[[script: {script}]]")
-        return str(data_of(answer, 202)["jobId"])
+        response = self.create(pageOrComponent=page, additionalContext=f"[[script: {script}]]")
+        return str(data_of(response, 202)["jobId"])
 
     def job(self, job_id: str) -> dict[str, Any]:
         return data_of(self.api.get(f"/jobs/{job_id}"))
 
     def jobs(self, **parameters: Any) -> list[str]:
-        """Ids, newest first."""
+        """Return the ids of the user's jobs, newest first."""
         return [job["jobId"] for job in data_of(self.api.get("/jobs", params=parameters))["jobs"]]
 
     def new_agent(self, **fields: Any) -> str:
-        """The id of an agent that is made of these fields besides the required ones."""
+        """Create an agent with the required fields and these; return its id."""
         body = {"name": "Terse", "instructions": "One sentence per text.", **fields}
         return str(data_of(self.api.post("/agents", json=body), 201)["agentId"])
 
@@ -136,7 +136,7 @@ class ApiUser:
         return self.api.post(f"/jobs/{job_id}/cancel")
 
     def ended(self, job_id: str, *, timeout: float = 120) -> dict[str, Any]:
-        """The job, once it has ended."""
+        """Wait until the job has ended, and return it."""
 
         def found() -> dict[str, Any] | None:
             job = self.job(job_id)
@@ -147,7 +147,7 @@ class ApiUser:
         return job
 
     def stream_refused(self, job_id: str, *, after: str | None = None, **parameters: str) -> httpx.Response:
-        """The answer to opening a stream, for answers that end by themselves."""
+        """Return the response to a stream request that is refused or ends by itself."""
         return self.streams.get(f"/jobs/{job_id}/stream", params=parameters, headers=_resume(after))
 
     @contextmanager
@@ -158,7 +158,7 @@ class ApiUser:
             yield source
 
     def watch(self, job_id: str, *, after: int | None = None, **parameters: str) -> list[Event]:
-        """Every event of one connection, to its end."""
+        """Return every event of one connection, up to its end."""
         with self.stream(job_id, after=after, **parameters) as source:
             return [Event.of(sent) for sent in source.iter_sse()]
 

@@ -1,4 +1,4 @@
-"""Find what the applications bring to the tests of the whole system: modules of `tests/apps/<app>/`, by their names."""
+"""Find the modules that applications supply to the tests of the whole system, in `tests/apps/<app>/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local stack for every test that speaks HTTP: started once, shared by users who know nothing of each other."""
+"""The fixtures with the local stack, which starts once and serves all tests, each with its own users."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ pytest_plugins = [
     "tests.fixtures.artefacts",
 ]
 
-# No test leaves this machine, so none needs the proxies of the environment that it runs in.
+# No test leaves this machine, so no test needs the proxies of its environment.
 for name in PROXY_VARIABLES:
     os.environ.pop(name, None)
 
-# How long an example takes tells of what else the machine is doing, such as the other worker.
+# No deadline, because the time of an example depends on the other processes of the machine.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    """As deployed, but for the limit of creations; leases and heartbeats are short, to be seen in a test's time."""
+    """The stack as deployed, but without a limit of creations, and with short leases and heartbeats for quick tests."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("STREAM_LEASE_SECONDS", "3")
         environment.setenv("HEARTBEAT_SECONDS", "1")
         started = LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"})
         started.start()
     try:
-        yield from _held_to_its_policies(started)
+        yield from _check_refused_accesses(started)
     finally:
         started.stop()
 
 
 @pytest.fixture(scope="session")
 def hurried_stack() -> Iterator[LocalStack]:
-    """Time is short: connections last a second, finished jobs are kept for two. The limits are the deployed ones."""
+    """A stack whose connections last 1 s and whose completed jobs expire after 2 s, with the deployed limits."""
     with LocalStack(environment={"STREAM_WINDOW_SECONDS": "1", "JOB_RETENTION_SECONDS": "2"}) as started:
-        yield from _held_to_its_policies(started)
+        yield from _check_refused_accesses(started)
 
 
-def _held_to_its_policies(stack: LocalStack) -> Iterator[LocalStack]:
-    """Most of what a role was refused has failed a test; what its function only logs fails here."""
+def _check_refused_accesses(stack: LocalStack) -> Iterator[LocalStack]:
+    """Fail if a role was refused an access, also when its function only logged the refusal."""
     yield stack
     assert stack.accesses()["refused"] == []
 
@@ -69,7 +69,7 @@ def _maker(stack: LocalStack) -> Iterator[Callable[[], ApiUser]]:
 
 @pytest.fixture
 def new_user(stack: LocalStack) -> Iterator[Callable[[], ApiUser]]:
-    """Makes users of `stack`; each is new, so that tests do not meet."""
+    """Create users of `stack`, each of them new, so that tests share no data."""
     yield from _maker(stack)
 
 

@@ -1,1 +1,1 @@
-"""In-memory stand-ins, one per port; the port tests in tests/storage hold them to what the adapters do."""
+"""In-memory fakes, one per port; the same tests in tests/storage run over each fake and its adapter."""

@@ -1,4 +1,4 @@
-"""Agents in memory."""
+"""The agent store port, in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.clock import Clock
 
 
 class FakeAgentStore:
-    """The AgentStore. Keeps agents as JSON, so that what comes out never is the object that went in."""
+    """Implements AgentStore. It stores agents as JSON, so that a read never returns the object that was written."""
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock

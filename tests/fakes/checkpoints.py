@@ -1,4 +1,4 @@
-"""Checkpoints in memory."""
+"""The checkpoint store port, in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.jobs.job import CheckpointRef, Job
 
 
 class FakeCheckpointStore:
-    """The CheckpointStore."""
+    """Implements CheckpointStore."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

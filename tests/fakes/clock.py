@@ -1,4 +1,4 @@
-"""A time of day that moves when told to."""
+"""A clock that a test sets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 class SettableClock:
-    """The Clock."""
+    """Implements Clock; the time changes only with `advance`."""
 
     def __init__(self, now: datetime = NOON) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""The core put together over fakes, with a pipeline of its own."""
+"""The core on fakes, with pipelines for tests."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ BRIEF = Pipeline(
 
 
 def song_of(_: Job, result: Mapping[str, Any] | None, items: Sequence[Item]) -> Mapping[str, Mapping[str, Any]]:
-    """The song, as many lines as there are; nothing of one that was never begun."""
+    """Return the song's lines so far; nothing if there are none."""
     lines = result["lines"] if result is not None else [item.data["line"] for item in items]
     return {"song": {"lines": lines}} if lines else {}
 
@@ -82,7 +82,7 @@ RETENTION = Retention(completed=600, failed=3600)
 
 
 def a_job(job_id: str | None = None, **fields: Any) -> Job:
-    """A pending poem of ada's, made at noon."""
+    """Return a pending job of the poem pipeline, which ada created at noon."""
     values: dict[str, Any] = {
         "id": job_id or new_job_id(int(NOON.timestamp() * 1000)),
         "owner": "ada",
@@ -101,7 +101,7 @@ def a_request(topic: str = "rivers", **fields: Any) -> NewJob:
 
 
 class ScriptedStage:
-    """A stage that does what the next of its scripts does, and counts its runs."""
+    """A stage that runs the next of its scripts each time, and counts its runs."""
 
     def __init__(self, name: str, *scripts: Callable[[StageContext], Awaitable[dict[str, Any]]]) -> None:
         self.name = name
@@ -130,7 +130,7 @@ def fails(error: BaseException, *, after: str = "") -> Callable[[StageContext], 
 
 
 class FakePorts:
-    """The core's ports as fakes, in memory, with one settable clock."""
+    """The core's ports as fakes, with one settable clock."""
 
     retention = RETENTION
     default_model = MODELS[0]
@@ -163,7 +163,7 @@ class FakePorts:
 
 
 class FakeCore(Core):
-    """The core over fakes, and short ways to make jobs and run their stages."""
+    """The core on fakes, with short ways to create jobs and run their stages."""
 
     ports: FakePorts
 
@@ -197,7 +197,7 @@ class FakeCore(Core):
 
     @property
     def runner(self) -> StageRunner:
-        """A new runner every time: each attempt at a stage may run in a process of its own."""
+        """A new runner at every access, because each attempt may run in a separate process."""
         return Core(self.ports).stage_runner
 
     def run(self, stage: Stage, job: Job, *, retry: int = 0, generation: int = 1) -> StageDone:
@@ -216,12 +216,12 @@ class FakeCore(Core):
         return [entry.event for entry in self.log.read(job.id, after=0)]
 
     def transcript(self, job: Job) -> Transcript:
-        """What a watcher from the beginning would see."""
+        """Return what a watcher sees from the beginning of the log."""
         return self.job_queries.view(job.owner, job.id).transcript
 
 
 async def until(condition: Callable[[], object], *, within: float = 10.0) -> None:
-    """Return as soon as the condition holds; fail when it does not in time."""
+    """Return as soon as the condition is true; raise TimeoutError after `within` seconds."""
     async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110 - what other threads write sets no asyncio.Event
+        while not condition():  # noqa: ASYNC110 - writes of other threads set no asyncio.Event
             await asyncio.sleep(0.001)

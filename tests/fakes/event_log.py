@@ -1,4 +1,4 @@
-"""Event logs in memory."""
+"""The event log port, in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.log.events import STORED_EVENTS, TERMINAL
 
 
 class FakeEventLog:
-    """The EventLog, consistent at once. `appends` is every batch ever stored, also of what compaction has dropped."""
+    """Implements EventLog with consistent reads. `appends` holds every stored batch, also those that were compacted."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,13 +22,13 @@ class FakeEventLog:
     def append(self, job_id: str, batch: Batch) -> None:
         with self._lock:
             stored = self._batches.setdefault(job_id, {})
-            standing = stored.get(batch.first)
-            if standing is None:
-                # Through JSON, as any store would: what cannot be stored fails here too.
+            existing = stored.get(batch.first)
+            if existing is None:
+                # Convert through JSON, so that events which no store could hold fail here too.
                 events = STORED_EVENTS.validate_json(STORED_EVENTS.dump_json(batch.events))
                 stored[batch.first] = replace(batch, events=events)
                 self.appends.append(stored[batch.first])
-            elif (standing.fence, standing.events) != (batch.fence, batch.events):
+            elif (existing.fence, existing.events) != (batch.fence, batch.events):
                 raise SequenceTaken
 
     def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
@@ -55,8 +55,8 @@ class FakeEventLog:
 
     def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
         with self._lock:
-            standing = self._snapshots.get(job_id)
-            if standing is not None and standing.seq >= snapshot.seq:
+            existing = self._snapshots.get(job_id)
+            if existing is not None and existing.seq >= snapshot.seq:
                 return
             self._snapshots[job_id] = snapshot
             kept: set[str] = set()

@@ -1,4 +1,4 @@
-"""A workflow engine that only remembers."""
+"""The executions port, in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.jobs.job import Job
 
 
 class FakeExecutions:
-    """The Executions. `refusal`, when set, is why nothing can be started."""
+    """Implements Executions. If `refusal` is set, every start fails with this reason."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Jobs in memory."""
+"""The job store port, in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.jobs.store import JobFilter, JobGuard, JobPage, PreparedWrites, Side
 
 
 class FakeJobStore:
-    """The JobStore. Keeps jobs as JSON, so that what comes out never is the object that went in."""
+    """Implements JobStore. It stores jobs as JSON, so that a read never returns the object that was written."""
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
@@ -22,10 +22,10 @@ class FakeJobStore:
     def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
         with self._lock:
             text = job.model_dump_json()
-            standing = self._stored.get(job.id)
-            if standing == text:
+            existing = self._stored.get(job.id)
+            if existing == text:
                 return
-            if standing is not None:
+            if existing is not None:
                 raise ValueError(f"another job has the id {job.id}")
             _write(side_writes)
             self._stored[job.id] = text
@@ -69,7 +69,7 @@ class FakeJobStore:
 
 
 def _write(side_writes: PreparedWrites | None) -> None:
-    """One write at most, or else a refused one could leave another one made."""
+    """Do the only side write; with several, a refused one could leave the others written."""
     if side_writes is not None:
         (write,) = side_writes.writes
         if not write():

@@ -1,4 +1,4 @@
-"""A chat model that says what it was given to say."""
+"""Chat models whose output a test gives."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ USAGE = TokenUsage(input_tokens=10, output_tokens=20, cost_usd=0.5)
 
 
 class ScriptedModel:
-    """The ChatModel. Each call takes the next answer: text, said a few characters at a time, and maybe a fault.
+    """Implements ChatModel: each call writes the next output, a few characters at a time, and may end with a fault.
 
-    `requests` is what was asked; `closed` counts the calls that were ended, in whatever way.
+    `requests` holds the requests; `closed` counts the calls that ended, with or without a fault.
     """
 
-    def __init__(self, *answers: str | tuple[str, MillraceError], truncated: bool = False, piece: int = 7) -> None:
-        self._answers = list(answers)
+    def __init__(self, *outputs: str | tuple[str, MillraceError], truncated: bool = False, piece: int = 7) -> None:
+        self._outputs = list(outputs)
         self._truncated = truncated
         self._piece = piece
         self.requests: list[ModelRequest] = []
@@ -27,8 +27,8 @@ class ScriptedModel:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | Finished, None]:
         self.requests.append(request)
-        answer = self._answers.pop(0)
-        text, fault = (answer, None) if isinstance(answer, str) else answer
+        output = self._outputs.pop(0)
+        text, fault = (output, None) if isinstance(output, str) else output
         try:
             for begin in range(0, len(text), self._piece):
                 yield TextDelta(text[begin : begin + self._piece])
@@ -39,18 +39,18 @@ class ScriptedModel:
             self.closed += 1
 
     async def cancel(self, cursor: str) -> None:
-        """Its answers have no cursors."""
+        """Do nothing, because these outputs have no cursors."""
 
 
 class ResumableModel:
-    """A ChatModel whose one response goes on when it is left: `cursor` is the number of characters said.
+    """Implements ChatModel with one response that continues without a reader; its cursor is the number of characters.
 
-    `breaks_after` are the places at which successive calls break off, by `fault`; `gone` forgets the response;
-    `meanwhile` happens once it has begun, and then nothing more does. `piece` is how many characters it says at a time.
+    `breaks_after` are the positions at which successive calls raise `fault`; `gone` means the response was deleted;
+    `meanwhile` is called after the start, and then the model is silent. `piece` is the number of characters at a time.
     """
 
-    def __init__(self, answer: str, *breaks_after: int, fault: MillraceError | None = None) -> None:
-        self._answer = answer
+    def __init__(self, output: str, *breaks_after: int, fault: MillraceError | None = None) -> None:
+        self._output = output
         self._breaks_after = list(breaks_after)
         self._fault = fault or ModelDisconnected("cut")
         self.piece = 3
@@ -61,27 +61,27 @@ class ResumableModel:
 
     @property
     def responses(self) -> int:
-        """How many responses were begun and paid for."""
+        """The number of responses that were started and paid for."""
         return sum(request.resume_from is None for request in self.requests)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
         self.requests.append(request)
         if request.resume_from is None:
-            said = 0
+            written = 0
             yield Started("0")
             if self.meanwhile is not None:
                 self.meanwhile()
                 await asyncio.sleep(60)
         elif self.gone:
-            raise ResponseGone("forgotten")
+            raise ResponseGone("deleted")
         else:
-            said = int(request.resume_from)
-        end = self._breaks_after.pop(0) if self._breaks_after else len(self._answer)
-        while said < end:
-            text = self._answer[said : min(said + self.piece, end)]
-            said += len(text)
-            yield TextDelta(text, str(said))
-        if end < len(self._answer):
+            written = int(request.resume_from)
+        end = self._breaks_after.pop(0) if self._breaks_after else len(self._output)
+        while written < end:
+            text = self._output[written : min(written + self.piece, end)]
+            written += len(text)
+            yield TextDelta(text, str(written))
+        if end < len(self._output):
             raise self._fault
         yield Finished(USAGE)
 

@@ -1,4 +1,4 @@
-"""Limits' records and idempotency keys in memory."""
+"""The ports for the limits' records and idempotency keys, in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.limits.records import VersionConflict, Versioned
 
 
 class FakeRecordStore:
-    """The RecordStore."""
+    """Implements RecordStore; `swaps` counts the writes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -23,15 +23,15 @@ class FakeRecordStore:
 
     def swap(self, owner: str, name: str, record: Versioned, *, expires_at: int) -> None:
         with self._lock:
-            standing = self._stored.get((owner, name), Versioned(0, "{}"))
-            if standing.version != record.version:
+            existing = self._stored.get((owner, name), Versioned(0, "{}"))
+            if existing.version != record.version:
                 raise VersionConflict
             self._stored[owner, name] = Versioned(record.version + 1, record.text)
             self.swaps += 1
 
 
 class FakeIdempotencyKeys:
-    """The IdempotencyKeys."""
+    """Implements IdempotencyKeys."""
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
@@ -43,14 +43,14 @@ class FakeIdempotencyKeys:
     ) -> None:
         with self._lock:
             if (owner, key) in self._stored:
-                standing, until = self._stored[owner, key]
+                existing, until = self._stored[owner, key]
                 ours = {claim.job_id, replaces.job_id if replaces else claim.job_id}
-                if until > self._clock().timestamp() and standing.job_id not in ours:
-                    raise KeyTaken(standing)
+                if until > self._clock().timestamp() and existing.job_id not in ours:
+                    raise KeyTaken(existing)
             self._stored[owner, key] = claim, expires_at
 
     def release(self, owner: str, key: str, claim: KeyClaim) -> None:
         with self._lock:
-            standing = self._stored.get((owner, key))
-            if standing is not None and standing[0].job_id == claim.job_id:
+            existing = self._stored.get((owner, key))
+            if existing is not None and existing[0].job_id == claim.job_id:
                 del self._stored[owner, key]

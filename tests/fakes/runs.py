@@ -1,4 +1,4 @@
-"""Runs in memory."""
+"""The run store port, in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.runs.store import RunPage
 
 
 class FakeRunStore:
-    """The RunStore. Keeps everything as JSON, so that what comes out never is the object that went in."""
+    """Implements RunStore. It stores everything as JSON, so that a read never returns the object that was written."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,8 +57,8 @@ class FakeRunStore:
 
     def prepare_revision(self, run: Run, transform: Transform, artefacts: Sequence[Artefact]) -> PreparedWrites:
         def fits() -> bool:
-            standing = self._run(run.id)
-            return standing is not None and not standing.deleting and standing.revision == run.revision - 1
+            existing = self._run(run.id)
+            return existing is not None and not existing.deleting and existing.revision == run.revision - 1
 
         return self._writing(fits, run, transform, artefacts)
 
@@ -77,7 +77,7 @@ class FakeRunStore:
     def _writing(
         self, fits: Callable[[], bool], run: Run, transform: Transform, artefacts: Sequence[Artefact]
     ) -> PreparedWrites:
-        """One write: FakeJobStore calls it together with its own, and it answers whether it was made."""
+        """Return one write, which FakeJobStore calls before its own; it returns whether it succeeded."""
 
         def write() -> bool:
             with self._lock:
