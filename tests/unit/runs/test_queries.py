@@ -1,4 +1,4 @@
-"""Viewing, listing and deleting runs."""
+"""View and list the runs of an owner."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import ErrorCode, Forbidden, InvalidInput, NotFound
-from shared.jobs.job import Job, JobStatus
+from shared.jobs.job import Job
 from shared.runs.deletion import RunDeletion
 from shared.runs.run import Lineage, Run, TransformStatus
 from tests.fakes.core import FakeCore
 from tests.fakes.runs import FakeRunStore
-from tests.unit.runs.song_pipeline import break_off, compose, finish, lineage, songs
+from tests.unit.runs.song_pipeline import break_off, compose, finish, lineage
 
 
 def run_id_of(job: Job) -> str:
@@ -131,67 +131,6 @@ class TestListing:
         assert refusal.value.issues[0].field == "cursor"
 
 
-class TestDeleting:
-    def test_deleting_a_run_also_cancels_and_hides_its_running_job(self) -> None:
-        core = FakeCore()
-        job = core.new_song()
-        break_off(core, job, "one")
-        core.songs.delete("ada", run_id_of(job))
-        with pytest.raises(NotFound):
-            core.songs.view("ada", run_id_of(job))
-        with pytest.raises(NotFound):
-            core.job_queries.view("ada", job.id)
-        assert core.executions.stopped == [job.id]
-        assert core.songs.list_runs("ada", status=None, limit=5, cursor=None).runs == []
-
-    def test_a_run_can_be_deleted_after_its_job_has_expired(self) -> None:
-        core = FakeCore()
-        job = core.new_song()
-        compose(core, job, "one")
-        finish(core, job, "one")
-        core.clock.advance(601)
-        core.songs.delete("ada", run_id_of(job))
-        assert core.runs.lineage(run_id_of(job)) is None
-        assert core.executions.stopped == []
-
-    def test_a_repeat_finishes_an_interrupted_deletion_whose_job_has_ended(self) -> None:
-        runs = FirstRemovalFails()
-        core = FakeCore(runs=runs)
-        job = core.new_song()
-        with pytest.raises(ConnectionError):
-            core.songs.delete("ada", run_id_of(job))
-        assert core.executions.stopped == [job.id]
-        with pytest.raises(NotFound):
-            core.songs.view("ada", run_id_of(job))
-        core.songs.delete("ada", run_id_of(job))
-        assert core.runs.get(run_id_of(job)) is None
-        with pytest.raises(NotFound):
-            core.songs.delete("ada", run_id_of(job))
-
-    def test_a_repeat_of_an_interrupted_deletion_also_ends_a_job_that_is_still_live(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        core = FakeCore()
-        job = core.new_song()
-        with monkeypatch.context() as broken:
-            broken.setattr(core.job_cancellation, "cancel_and_hide", lambda *_: FirstRemovalFails.breaks())
-            with pytest.raises(ConnectionError):
-                core.songs.delete("ada", run_id_of(job))
-        assert core.job(job.id).status is JobStatus.PENDING
-        core.songs.delete("ada", run_id_of(job))
-        assert core.jobs.get(job.id) is None
-        assert core.runs.get(run_id_of(job)) is None
-
-    def test_deleting_a_run_does_not_change_other_runs(self) -> None:
-        core = FakeCore()
-        kept, deleted = core.new_song(), core.new_song()
-        break_off(core, kept, "one")
-        core.job_cancellation.cancel("ada", kept.id)
-        core.songs.delete("ada", run_id_of(deleted))
-        assert songs(core, kept) == [["one"]]
-        assert core.job(kept.id).status is JobStatus.CANCELLED
-
-
 class InterruptedRuns(FakeRunStore):
     """A run store that calls `meanwhile` right after the next lineage, and `then` right before the next get."""
 
@@ -210,21 +149,3 @@ class InterruptedRuns(FakeRunStore):
         then, self.then = self.then, lambda: None
         then()
         return super().get(run_id)
-
-
-class FirstRemovalFails(FakeRunStore):
-    """A run store whose first removal fails before it removes anything."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.broke = False
-
-    def remove(self, run_id: str) -> None:
-        if not self.broke:
-            self.broke = True
-            self.breaks()
-        super().remove(run_id)
-
-    @staticmethod
-    def breaks() -> None:
-        raise ConnectionError("the process died")

@@ -1,0 +1,144 @@
+"""Follow a job to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from shared.errors import InvalidInput
+from shared.jobs import watcher as watching
+from shared.jobs.checkpoints import StageOutput
+from shared.jobs.job import CheckpointRef, JobStatus
+from shared.jobs.store import JobGuard
+from shared.log.claim import claim
+from shared.log.event_log import LogTail
+from shared.log.events import Cancelled, Complete, Delta, Progress, StoredEvent
+from shared.log.fence import Fence
+from shared.log.reader import Frame
+from shared.log.usage import TokenUsage
+from tests.fakes.clock import SettableClock
+from tests.fakes.core import FakeCore
+from tests.fakes.event_log import FakeEventLog
+
+JOB = "job_1"
+
+
+FENCE = Fence(1, 0, 0, "aaaaaaaa")
+
+
+def append(log: FakeEventLog, *events: StoredEvent, fence: Fence = FENCE, job_id: str = JOB) -> LogTail:
+    return claim(log, job_id, fence, events, at=SettableClock())
+
+
+def deltas(frames: Sequence[Frame]) -> list[tuple[int, str]]:
+    return [(frame.id, frame.event.text) for frame in frames if isinstance(frame.event, Delta)]
+
+
+async def collect(core: FakeCore, job_id: str, after: int = 0) -> list[Frame]:
+    async with asyncio.timeout(10):
+        return [frame async for frame in core.job_watcher.follow(job_id, after=after) if frame is not None]
+
+
+class TestFollowing:
+    @pytest.fixture(autouse=True)
+    def _check_the_job_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(watching, "JOB_CHECK_SECONDS", 0.02)
+
+    def test_following_ends_with_the_terminal_event(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+        append(core.log, Delta(text="x"), job_id=job.id)
+        append(core.log, Progress(progress=50), Cancelled(), job_id=job.id)
+        frames = asyncio.run(collect(core, job.id))
+        assert [frame.id for frame in frames] == [1, 2, 3]
+        assert core.job_watcher.has_seen_terminal_event(job.id, after=3)
+        assert not core.job_watcher.has_seen_terminal_event(job.id, after=2)
+
+    def test_a_last_event_id_after_the_end_of_the_log_is_refused(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+        append(core.log, Delta(text="x"), job_id=job.id)
+        assert not core.job_watcher.has_seen_terminal_event(job.id, after=1)
+        with pytest.raises(InvalidInput, match="Last-Event-ID: must be at most 1"):
+            core.job_watcher.has_seen_terminal_event(job.id, after=2)
+
+    def test_following_continues_after_a_terminal_event_of_an_earlier_generation(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+        append(core.log, Cancelled(), job_id=job.id)
+        append(core.log, Delta(text="again"), fence=Fence(2, 0, 0, "bbbbbbbb"), job_id=job.id)
+        append(core.log, Cancelled(), fence=Fence(2, 1, 0, "bbbbbbbb"), job_id=job.id)
+        assert [frame.id for frame in asyncio.run(collect(core, job.id))] == [1, 2, 3]
+
+    def test_following_yields_new_events_and_none_during_silence(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+
+        async def main() -> list[Frame | None]:
+            seen: list[Frame | None] = []
+            async with asyncio.timeout(10):
+                async for frame in core.job_watcher.follow(job.id, after=0):
+                    seen.append(frame)
+                    if frame is None and len(seen) == 1:
+                        append(core.log, Delta(text="x"), job_id=job.id)
+                    elif frame is not None and not frame.terminal:
+                        append(core.log, Cancelled(), job_id=job.id)
+            return seen
+
+        seen = asyncio.run(main())
+        assert seen[0] is None
+        assert [frame.id for frame in seen if frame] == [1, 2]
+
+    def test_the_complete_event_has_the_result(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+        core.checkpoints.put(job, "polish", str(FENCE), StageOutput(output={"lines": ["a"]}, text="a"))
+        ref = CheckpointRef(seq=1, fence=str(FENCE))
+        ended = {"status": JobStatus.COMPLETED, "checkpoints": {"polish": ref}}
+        core.jobs.update(job.id, ended, when=JobGuard())
+        append(core.log, Complete(usage=TokenUsage()), job_id=job.id)
+        (frame,) = asyncio.run(collect(core, job.id))
+        assert isinstance(frame.event, Complete)
+        assert frame.event.result == {"lines": ["a"]}
+
+    def test_the_complete_event_of_an_expired_job_has_no_result(self) -> None:
+        core = FakeCore()
+        append(core.log, Complete(usage=TokenUsage()))
+        (frame,) = asyncio.run(collect(core, JOB))
+        assert isinstance(frame.event, Complete)
+        assert frame.event.result is None
+
+    def test_following_adds_the_missing_terminal_event_of_an_ended_job(self) -> None:
+        core = FakeCore()
+        job = core.new_job(stage="draft")
+        append(core.log, Delta(text="x"), job_id=job.id)
+        core.jobs.update(job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
+        frames = asyncio.run(collect(core, job.id))
+        assert [frame.event for frame in frames] == [Delta(text="x"), Cancelled(stage="draft")]
+
+    def test_following_a_job_that_expires_ends_without_a_terminal_event(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+        append(core.log, Delta(text="x"), job_id=job.id)
+        core.clock.advance(7200)
+        assert deltas(asyncio.run(collect(core, job.id))) == [(1, "x")]
+
+    def test_following_a_silent_live_job_continues(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+
+        async def main() -> list[Frame]:
+            rounds = 0
+            frames: list[Frame] = []
+            async with asyncio.timeout(10):
+                async for frame in core.job_watcher.follow(job.id, after=0):
+                    rounds += 1
+                    if rounds == 4:
+                        append(core.log, Cancelled(), job_id=job.id)
+                    if frame is not None:
+                        frames.append(frame)
+            return frames
+
+        assert [frame.event for frame in asyncio.run(main())] == [Cancelled()]
