@@ -1,1 +1,1 @@
-"""Checks template.yaml and the state machines in five ways (docs/decisions/0004 and 0013 say why it takes five)."""
+"""Check template.yaml and the state machines in five ways (docs/decisions/0004 and 0013 explain why five)."""

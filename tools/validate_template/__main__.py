@@ -1,4 +1,4 @@
-"""Runs the five checks over a template, one line per finding: `python -m tools.validate_template [TEMPLATE]`."""
+"""Run the five checks on a template, one line per finding: `python -m tools.validate_template [TEMPLATE]`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ CHECKS: Mapping[str, Callable[[Path], list[Finding]]] = {
     "permissions": check_permissions,
 }
 NOTES: Mapping[str, Callable[[Path], str]] = {"translated": count}
-"""Check → what it says besides that it has found nothing."""
+"""Check → the function that returns what to print after the check's `ok`."""
 
 
 def main() -> int:
-    """Exit status: 0 nothing found, 1 something found, 2 wrong arguments."""
+    """Return the exit status: 0 for no findings, 1 for findings, 2 for invalid arguments."""
     parser = argparse.ArgumentParser(prog="python -m tools.validate_template", description=__doc__)
     parser.add_argument("template", nargs="?", type=Path, default=Path("template.yaml"))
     parser.add_argument("--only", choices=CHECKS, action="append", help="run this check; may be given several times")

@@ -1,4 +1,4 @@
-"""Rules over the HTTP API: every route names an authorizer, and the API's role invokes what has a route."""
+"""Rules for the HTTP API: every route names an authorizer, and the API's role may invoke the routes' functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SUFFIX = "/invocations"
 
 
 def check_api(document: Document) -> Iterator[Finding]:
-    """Findings of every route, then of the role that API Gateway invokes functions by."""
+    """Yield the findings of every route, then those of the role with which API Gateway invokes functions."""
     for api in document.of_type("AWS::Serverless::HttpApi"):
         role = document.resources.get(f"{api.logical_id}Role")
         if role is None:

@@ -1,4 +1,4 @@
-"""Check 3, every state machine's definition under cfn-lint, which does not follow a DefinitionUri by itself."""
+"""Check 3: cfn-lint on every state machine's definition, because cfn-lint does not read a DefinitionUri itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ANY_FUNCTION = "arn:aws:lambda:eu-central-1:123456789012:function:any"
 
 
 def lint_definitions(template: Path) -> list[Finding]:
-    """Each definition as the `Definition` of a raw state machine, all in one template."""
+    """Return cfn-lint's findings of a template with each definition as a plain state machine."""
     machines = {
         machine.logical_id: {
             "Type": "AWS::StepFunctions::StateMachine",

@@ -1,4 +1,4 @@
-"""The template as the checks see it: resources by type, intrinsics left standing."""
+"""The template for the checks: resources by type, with their intrinsic functions unresolved."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def snake_case(name: str) -> str:
-    """`CreateJob` → `create_job`."""
+    """Return the name in snake_case: `CreateJob` → `create_job`."""
     return _WORD_START.sub("_", name).lower()
 
 
@@ -28,7 +28,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class StateMachine:
-    """`definition` is None when the file named by `DefinitionUri` does not exist."""
+    """A state machine; `definition` is None if the file that `DefinitionUri` names does not exist."""
 
     logical_id: str
     file: Path
@@ -76,7 +76,7 @@ class Document:
         return machines
 
     def environment(self, function: Resource) -> Mapping[str, Any]:
-        """The function's variables, those of Globals included."""
+        """Return the function's variables, including those of Globals."""
         shared: Mapping[str, Any] = (self._content.get("Globals") or {}).get("Function") or {}
         return {**_variables(shared), **_variables(function.properties)}
 

@@ -1,4 +1,4 @@
-"""What a check says: where, and what is wrong there."""
+"""A finding of a check: the place and what is wrong there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`place` is a path a reader can search for (`CreateJobFunction.Timeout`), `message` one sentence."""
+    """`place` is a path that a reader can search for (`CreateJobFunction.Timeout`); `message` is one sentence."""
 
     place: str
     message: str

@@ -1,4 +1,4 @@
-"""Rules over functions: one naming chain, and explicit timeout, memory, log group and alarm for each."""
+"""Rules for functions: the naming chain, and an explicit timeout, memory, log group and alarm for each."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from tools.validate_template.document import Document, Resource, snake_case
 from tools.validate_template.findings import Finding
 
 METRICS_OF_AN_ALARM = 10
-"""The most that an alarm on a metric math expression may refer to, a hard limit.
+"""The maximum number of metrics in an alarm's metric math expression, a hard limit of CloudWatch.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-limits.html
 """
-# Lambda's and the adapter's own: they configure one process, and the local stack sets none of them.
+# Variables of Lambda and the web adapter. They configure one process, and the local stack sets none of them.
 _RUNTIME_VARIABLES = ("AWS_LAMBDA_", "AWS_LWA_")
 
 
 def check_functions(document: Document) -> Iterator[Finding]:
-    """Findings of every function, then those between the template and the folders beside it."""
+    """Yield the findings of every function, then the differences between the template and the folders."""
     for function in document.functions:
         yield from _naming_chain(document, function)
         yield from _limits(document, function)
@@ -120,7 +120,7 @@ def _strays(document: Document) -> Iterator[Finding]:
 
 
 def _one_value_per_variable(document: Document) -> Iterator[Finding]:
-    """The local function host runs every function in one process, with the union of their variables."""
+    """Yield the variables with several values: the local host runs all functions in one process with all variables."""
     first: dict[str, tuple[str, Any]] = {}
     for function in document.functions:
         for name, value in document.environment(function).items():

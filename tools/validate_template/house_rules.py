@@ -1,4 +1,4 @@
-"""Check 4, the rules no linter knows: those of this house over the template, and those over each state machine."""
+"""Check 4: this project's own rules for the template and for each state machine, which no linter knows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.validate_template.state_machine_rules import check_state_machines
 
 
 def check_house_rules(template: Path) -> list[Finding]:
-    """Every finding of every rule."""
+    """Return the findings of every rule."""
     document = Document.read(template)
     return [
         *check_functions(document),

@@ -1,4 +1,4 @@
-"""Check 5: every role is allowed what its code has been seen to use, resource by resource, and nothing besides.
+"""Check 5: every role allows exactly the actions and resources that its code was observed to use.
 
 What was seen is in docs/permissions.json, which `make permissions` records (docs/decisions/0013).
 """
@@ -18,14 +18,14 @@ from tools.validate_template.policy_rules import WITHOUT_RESOURCE
 RECORD = "docs/permissions.json"
 
 NOT_SEEN_LOCALLY = WITHOUT_RESOURCE
-"""Step Functions' own delivery of logs, which AWS makes in the state machine's name. Nothing else is exempt."""
+"""The actions with which Step Functions delivers its logs. AWS makes these calls; nothing else is exempt."""
 
 Used = Mapping[str, Mapping[str, Sequence[str]]]
-"""Role → action → ARNs."""
+"""Role → action → the ARNs that it was used on."""
 
 
 def check_permissions(template: Path) -> list[Finding]:
-    """Findings of the template against the record beside it."""
+    """Compare the template with the record beside it, and return the findings."""
     record = template.parent / RECORD
     if not record.is_file():
         return [Finding(RECORD, "is missing: make permissions")]
@@ -36,7 +36,7 @@ def check_permissions(template: Path) -> list[Finding]:
 
 
 def compare(template: Template, used: Used) -> list[Finding]:
-    """What the template's roles lack of what they use, and what they are granted beyond it."""
+    """Return what each role uses but does not allow, and what it allows but does not use."""
     granted = grants_of(template)
     known = resources_of(template) | {
         grant.pattern for grants in granted.values() for grant in grants if grant.action.startswith("s3:")
@@ -75,5 +75,5 @@ def _spare(grants: Sequence[Grant], used: Mapping[str, Sequence[str]], known: se
 
 
 def _own_part(arn: str) -> str:
-    """Without service, region and account."""
+    """Return the ARN without service, region and account."""
     return arn.split(":", 5)[-1]

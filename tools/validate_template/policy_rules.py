@@ -1,4 +1,4 @@
-"""Rules over IAM: every function and state machine says itself which few actions it needs, and on what."""
+"""Rules for IAM: every function and state machine lists the actions that it needs, and their resources."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TYPES = ("AWS::Serverless::Function", "AWS::Serverless::StateMachine")
 
 
 def check_policies(document: Document) -> Iterator[Finding]:
-    """Findings over every statement that allows something."""
+    """Yield the findings of every statement that allows something."""
     for kind in _TYPES:
         for resource in document.of_type(kind):
             policies = resource.properties.get("Policies")
@@ -58,9 +58,9 @@ def _statement(place: str, statement: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _is_scoped(arn: str) -> bool:
-    """A star may only end a name that has begun: `…:stateMachine:${AWS::StackName}-*`, `…/jobs/*`, `…${X.Name}:*`.
+    """Return whether a star only ends a name that has begun: `…:stateMachine:${AWS::StackName}-*`, `…/jobs/*`.
 
-    Never `…:${AWS::AccountId}:*`.
+    `…${X.Name}:*` is allowed too, but `…:${AWS::AccountId}:*` is not.
     """
     head, star, tail = arn.partition("*")
     return not star or (not tail and head.endswith(("-", "/", ".Name}:")) and "${" in head)

@@ -1,4 +1,4 @@
-"""Runs programs of `.venv-sam`, where the SAM CLI's pins do not meet the product's."""
+"""Run programs of `.venv-sam`, the separate environment for the SAM CLI's own pinned packages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from tools.validate_template.findings import Finding
 
 BIN = Path(__file__).parents[2] / ".venv-sam" / "bin"
 
-# Regions differ in what exists there; SnapStart and the adapter layer exist in this one. No request is made to it.
+# This region has SnapStart and the adapter layer; not every region has. No request is made to it.
 REGION = "eu-central-1"
 
 
 def run(program: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """The finished program, whatever its exit status; FileNotFoundError says how to make the environment."""
+    """Run the program and return its result with any exit status.
+
+    Raises: FileNotFoundError, which names the Make target of the environment.
+    """
     executable = BIN / program
     if not executable.exists():
         raise FileNotFoundError(f"{executable} is missing: make .venv-sam/.synced")
@@ -28,7 +31,7 @@ def run(program: str, *arguments: str, cwd: Path | None = None) -> subprocess.Co
 
 
 def cfn_lint(template: Path) -> list[Finding]:
-    """What cfn-lint says of a plain CloudFormation template, in the template's own paths."""
+    """Return cfn-lint's findings of a plain CloudFormation template, with the template's own paths."""
     finished = run("cfn-lint", "--regions", REGION, "--format", "json", "--", str(template))
     try:
         matches: list[dict[str, Any]] = json.loads(finished.stdout or "[]")

@@ -1,4 +1,4 @@
-"""Check 1, `sam validate --lint`: the template as written, before it is transformed."""
+"""Check 1: `sam validate --lint` on the template before its transformation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MATCH = re.compile(r"\[(?P<rule>[EWI]\d{4}): .*?\] \((?P<message>.*?)\) matched
 
 
 def lint_as_sam(template: Path) -> list[Finding]:
-    """What the SAM CLI and its own cfn-lint object to; it passes wrong values in what SAM transforms."""
+    """Return the findings of the SAM CLI and its cfn-lint, which miss invalid values inside SAM resources."""
     finished = run("sam", "validate", "--lint", "--region", REGION, "--template", str(template), cwd=template.parent)
     if finished.returncode == 0:
         return []

@@ -1,4 +1,4 @@
-"""Rules over state machines: a whole graph, known errors, a limit on every Task, and red when the job failed."""
+"""Rules for state machines: a complete graph, known errors, Task timeouts, and a failed end for failed jobs."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def _tree(error: type[MillraceError]) -> Iterator[type[MillraceError]]:
         yield from _tree(child)
 
 
-# What a function raises is a leaf; Step Functions compares names and knows nothing of base classes.
+# Functions raise leaf classes only, because Step Functions compares names and does not know base classes.
 _OWN_ERRORS = frozenset(error.__name__ for error in _tree(MillraceError) if not error.__subclasses__())
 _TRANSIENT = frozenset(error.__name__ for error in _tree(TransientFault) if not error.__subclasses__())
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The states that can name each other: a machine's own, or those of one branch or one iteration."""
+    """States that can refer to each other: those of a machine, of one branch or of one iteration."""
 
     place: str
     start: str
@@ -68,7 +68,7 @@ class _Scope:
 
 
 def check_state_machines(document: Document) -> Iterator[Finding]:
-    """Findings of every state machine, then files that belong to none."""
+    """Yield the findings of every state machine, then the files that belong to no state machine."""
     for machine in document.state_machines:
         yield from _naming_chain(document, machine)
         if machine.definition is None:

@@ -1,4 +1,4 @@
-"""Transforms SAM to CloudFormation without asking AWS: `translate.py TEMPLATE OUTPUT`, run in `.venv-sam`."""
+"""Transform SAM to CloudFormation without a call to AWS: `translate.py TEMPLATE OUTPUT`, run in `.venv-sam`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-# Local paths become S3 addresses when a template is packaged; the translator takes nothing else.
+# Packaging a template replaces local paths with S3 addresses, and the translator accepts only those.
 _UPLOADED = ("CodeUri", "ContentUri", "DefinitionUri")
 
 
 def translate(template: Path, output: Path) -> list[str]:
-    """Write the transformed template; what the translator objects to, one sentence each."""
+    """Write the transformed template; return the translator's objections, one sentence each."""
     document = yaml_parse(template.read_text())
     for resource in document["Resources"].values():
         properties = resource.get("Properties", {})
@@ -24,7 +24,7 @@ def translate(template: Path, output: Path) -> list[str]:
             if isinstance(properties.get(name), str):
                 properties[name] = "s3://packaged/artefact"
     try:
-        # Managed policies are looked up in IAM only for names it does not know from itself; we attach none by name.
+        # The translator asks IAM only for managed policies that it does not know; the template names none.
         output.write_text(json.dumps(Translator({}, Parser()).translate(document, {}), indent=1))
     except InvalidDocumentException as error:
         return [cause.message for cause in error.causes]

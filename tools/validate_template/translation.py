@@ -1,4 +1,4 @@
-"""The template as CloudFormation is given it: what SAM makes of it, without asking AWS."""
+"""The transformed template, which SAM would send to CloudFormation, without a call to AWS."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _TRANSLATE = Path(__file__).with_name("translate.py")
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """`text` is JSON; None, with SAM's `objections`, if it cannot translate the template."""
+    """`text` is the transformed template as JSON, or None with SAM's `objections` if SAM cannot translate it."""
 
     text: str | None
     objections: tuple[str, ...] = ()
 
     def resources(self) -> Counter[str]:
-        """Return how many resources there are of each type."""
+        """Return the number of resources of each type."""
         resources = {} if self.text is None else json.loads(self.text)["Resources"]
         return Counter(resource["Type"] for resource in resources.values())
 
 
 @functools.cache
 def translate(template: Path) -> Translation:
-    """Translate once for all the checks that look at the result."""
+    """Transform the template, once for all checks that read the result."""
     with TemporaryDirectory() as folder:
         translated = Path(folder) / "translated.json"
         finished = run("python", str(_TRANSLATE), str(template), str(translated))
