@@ -42,7 +42,7 @@ def client(service: str) -> Any:
         read_timeout=10,
         max_pool_connections=50,
         retries={"mode": "standard", "total_max_attempts": 3},
-        user_agent="millrace",  # botocore's own takes a fifth of a request's CPU to put together, anew for each
+        user_agent="millrace",  # botocore builds its own again for each request, which takes a fifth of the CPU time
     )
     with _making:
         return _session().create_client(service, config=config)
@@ -50,7 +50,7 @@ def client(service: str) -> Any:
 
 @functools.cache
 def _session() -> Session:
-    """One for all clients: each session reads its data anew."""
+    """Return the one session of all clients, because each new session reads its data files again."""
     from shared.storage.aws_session import session_for  # noqa: PLC0415 - as above
 
     return session_for(SERVICES)
@@ -63,7 +63,7 @@ def make_clients() -> None:
 
 
 def forget_connections() -> None:
-    """Let the clients connect anew, with credentials fetched anew."""
+    """Close every client's connections and make it fetch its credentials again."""
     for service in SERVICES:
         client(service).close()  # its connections: it opens others when it needs them
     credentials: Any = _session().get_credentials()

@@ -29,7 +29,7 @@ class _OurServices(Loader):
         return [*self._services]
 
     def load_data_with_path(self, name: str) -> Any:
-        """In place of every endpoint of every service (28 ms), what holds for all: where they are, rules say."""
+        """Return the defaults without any service's endpoints (28 ms to read), because rules give the endpoints."""
         if name != "endpoints":
             return super().load_data_with_path(name)
         found, path = super().load_data_with_path("partitions")

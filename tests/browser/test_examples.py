@@ -1,4 +1,4 @@
-"""The page in `examples/browser`, served from an origin of its own, watches a job with the deployed client."""
+"""The page in `examples/browser`, served from another origin, watches a job with the deployed client."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Kill:
 class Straggle:
     """Step Functions loses the running attempt and starts the next, but the attempt lives.
 
-    With `pauses` its process stands still until `until`; without, it works on beside its successor.
+    With `pauses` its process pauses until `until`; without, it continues to work beside the newer attempt.
     """
 
     at: Moment

@@ -25,7 +25,7 @@ from tests.chaos.watcher import Sights, Watcher
 
 ENVIRONMENT = {
     "JOB_CREATIONS_PER_MINUTE": "100000",
-    # Whoever hangs is noticed after four seconds of the run instead of sixty.
+    # A model call that hangs is noticed after four seconds instead of sixty.
     "MODEL_TOKEN_TIMEOUT_SECONDS": "4",
     # Most jobs' logs are compacted at least once, so that watchers who come back meet snapshots.
     "LOG_MAX_EVENTS": "40",
@@ -36,7 +36,7 @@ DEADLINE = 75.0
 """Seconds a job may take: four attempts at a hanging model, their waits, and a busy machine."""
 
 AT_ONCE = 8
-"""Jobs at a time: what two cores bear with every function in a process of its own."""
+"""The number of jobs at the same time: two cores can run these, with every function in a separate process."""
 
 _JOBS_PER_USER = 2  # each with two watchers, under the limit of five streams
 _SETTLING = 60.0
@@ -52,7 +52,7 @@ _NOT_SHOWN: dict[str, Any] = {
 
 
 class _Calls:
-    """The model's request log, read while the run goes on: the server keeps the last thousand only."""
+    """The model's request log, read during the run, because the server keeps only the last thousand requests."""
 
     def __init__(self, model_url: str) -> None:
         self._url = model_url

@@ -79,7 +79,7 @@ def payload(name: str, place: Place) -> dict[str, Any]:
 
 
 def create(invoker: Invoker, name: str, **changes: Any) -> dict[str, Any]:
-    """What the event creates, with an idempotency key of its own, by a model that loses no time."""
+    """Create what the event asks for, with a new idempotency key and a model that does not wait."""
     new = event(name)
     new["headers"]["idempotency-key"] = str(uuid.uuid4())
     body = json.loads(new["body"])

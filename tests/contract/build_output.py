@@ -39,7 +39,7 @@ def require(reason: str | None, *, wanted: bool = False) -> None:
 
 
 def missing() -> str | None:
-    """What stands in the way of running the artefacts, in one line."""
+    """Return in one line why the built functions cannot run; None if they can."""
     if not RUNTIME.exists() or not all(layer.is_dir() for layer in LAYERS):
         return "nothing is built: make build"
     for source, built in _built_files():

@@ -1,4 +1,4 @@
-"""The Runtime API stand-in reads what a runtime streams as Lambda documents it, whoever wrote the runtime."""
+"""The Runtime API stand-in reads a streamed response as Lambda documents it, from any runtime."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The built stream_job behind the real Lambda Web Adapter: what the caller of its function URL sees.
+"""The built stream_job behind the real Lambda Web Adapter: what a client of its function URL receives.
 
-Conditions, not clocks: every job here stands still where its test wants it, until the test moves it on.
+No test waits for a fixed time: every job waits at the point that its test chose, until the test continues it.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def test_the_answer_is_streamed_with_its_status_and_headers_before_it(
     assert response.headers["cache-control"] == "no-cache, no-transform"
     assert response.headers["x-accel-buffering"] == "no"
     assert response.headers["x-request-id"] == request_id
-    # Those of CORS are the function URL's to add, and the length of a stream nobody's.
+    # The function URL adds the CORS headers, and a stream has no content length.
     assert not [name for name in response.headers if name.startswith("access-control-")]
     assert "content-length" not in response.headers
     assert answer.error_type is None
@@ -252,7 +252,7 @@ def _peak_megabytes(pid: int) -> float:
 # ---- coming back -----------------------------------------------------------------------------------------------------
 
 
-def test_a_client_that_comes_back_goes_on_behind_its_last_event(
+def test_a_client_that_reconnects_gets_the_events_after_its_last_event(
     ask: Callable[..., httpx.Response], user: ApiUser, told_job: str
 ) -> None:
     whole = user.watch(told_job)
@@ -276,7 +276,7 @@ def test_a_client_that_has_seen_the_end_is_told_to_stay_away(sandbox: Sandbox, u
     assert answer.error_type is None
 
 
-def test_a_window_ends_cleanly_and_the_next_one_goes_on(
+def test_a_connection_ends_cleanly_after_its_window_and_the_next_one_continues(
     new_sandbox: Callable[..., Sandbox], user: ApiUser, hanging_job: str
 ) -> None:
     hurried = new_sandbox(STREAM_WINDOW_SECONDS="0.5")
@@ -356,7 +356,7 @@ def test_a_fault_before_the_stream_is_an_answer_and_no_failed_invocation(
     assert answer.error_type is None
 
 
-def test_a_database_that_fails_in_mid_stream_ends_the_connection_and_coming_back_goes_on(
+def test_a_database_fault_ends_the_connection_and_the_client_can_reconnect(
     sandbox: Sandbox, user: ApiUser, hanging_job: str
 ) -> None:
     answer = sandbox.invoke(request(hanging_job, token=user.token))

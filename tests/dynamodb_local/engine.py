@@ -1,4 +1,4 @@
-"""DynamoDB Local, AWS's own engine, as a process that ends with whoever started it."""
+"""Run DynamoDB Local, AWS's own engine, as a process that ends with its parent process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class EngineError(Exception):
 
 
 def missing() -> str | None:
-    """What stands in the way of running it, in one line."""
+    """Return in one line why it cannot run; None if it can."""
     if shutil.which("java") is None:
         return "DynamoDB Local needs Java 17 or newer, and there is no java"
     [version] = re.findall(r"<artifactId>DynamoDBLocal</artifactId>\s*<version>(.+)</version>", _pom())

@@ -154,7 +154,7 @@ def test_what_is_not_there_is_not_found(handle: Handle, name: str) -> None:
         "delete_agent.valid",
     ],
 )
-def test_a_call_that_came_past_the_authorizer_is_nobodys(handle: Handle, name: str) -> None:
+def test_the_handler_refuses_a_request_without_authorizer_claims(handle: Handle, name: str) -> None:
     event = load_event(name)
     del event["requestContext"]["authorizer"]
 

@@ -36,7 +36,7 @@ def test_a_failure_that_was_caught_is_recorded_by_its_name(
 @pytest.mark.parametrize(
     "event", ["generate_suggestions.first_attempt", "complete_job.first_attempt", "record_failure.stage_timeout"]
 )
-def test_a_job_that_is_not_there_is_nobodys_work(handle: Handle, event: str) -> None:
+def test_the_handler_refuses_an_event_of_an_unknown_job(handle: Handle, event: str) -> None:
     with pytest.raises(JobEnded):
         handle(event)
 

@@ -1,4 +1,4 @@
-"""Every route asks who is there, and takes only tokens of its own issuer for its own audience."""
+"""Every route accepts only a token of the configured issuer for the configured audience."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def credentials(stack: LocalStack) -> dict[str, str | None]:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_whoever_cannot_prove_who_they_are_is_refused(
+def test_every_route_refuses_a_client_without_a_valid_token(
     stack: LocalStack, credentials: dict[str, str | None], method: str, path: str
 ) -> None:
     origin = stack.stream_url if path.endswith("/stream") else stack.api_url
@@ -90,7 +90,7 @@ def test_whoever_cannot_prove_who_they_are_is_refused(
             assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-def test_a_client_id_stands_in_for_the_audience_as_in_cognitos_access_tokens(stack: LocalStack, user: ApiUser) -> None:
+def test_the_api_accepts_a_client_id_as_the_audience(stack: LocalStack, user: ApiUser) -> None:
     token = stack.token(user.name, aud=None, client_id=AUDIENCE)
     headers = {"Authorization": f"Bearer {token}"}
     job_id = user.new_job()
@@ -100,7 +100,7 @@ def test_a_client_id_stands_in_for_the_audience_as_in_cognitos_access_tokens(sta
     assert user.streams.get(f"/jobs/{job_id}/stream", headers=headers).status_code == 200
 
 
-def test_who_you_are_is_asked_before_what_you_want(stack: LocalStack) -> None:
+def test_the_api_checks_the_token_before_the_body(stack: LocalStack) -> None:
     answer = httpx.get(f"{stack.stream_url}/jobs/{JOB}/stream", headers={"Last-Event-ID": "x"}, trust_env=False)
 
     refusal(answer, 401, "UNAUTHENTICATED")

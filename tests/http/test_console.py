@@ -33,7 +33,7 @@ def browser(stack: LocalStack) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_address_of_the_console_is_the_page_for_whoever_asks(browser: httpx.Client, path: str) -> None:
+def test_every_path_of_the_console_returns_the_page_to_every_client(browser: httpx.Client, path: str) -> None:
     answer = browser.get(path)
 
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""DELETE /agents/{agentId}: gone at once, and for good."""
+"""DELETE /agents/{agentId} removes the agent at once and permanently."""
 
 from __future__ import annotations
 

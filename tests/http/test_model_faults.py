@@ -139,7 +139,7 @@ def test_an_answer_that_does_not_fit_after_repair_fails_the_job(stories: dict[st
     assert story.events[-1].data["code"] == "INVALID_MODEL_OUTPUT"
 
 
-def test_an_answer_that_breaks_off_is_taken_back_and_told_anew(stories: dict[str, Future[Story]]) -> None:
+def test_the_stream_resets_an_output_that_breaks_off_and_sends_it_again(stories: dict[str, Future[Story]]) -> None:
     story = stories["cut off"].result()
 
     assert story.job["status"] == "completed"

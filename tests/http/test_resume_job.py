@@ -8,9 +8,7 @@ from local.model.control import ModelControl
 from tests.api_user import AT_ONCE, ApiUser, data_of, fold, refusal, wait_until
 
 
-def test_a_job_that_failed_while_its_answer_was_checked_goes_on_without_asking_again(
-    user: ApiUser, model: ModelControl
-) -> None:
+def test_a_job_that_failed_in_validation_resumes_without_another_model_call(user: ApiUser, model: ModelControl) -> None:
     """The answer does not fit and its repair is refused; once repair works, only the repair is asked for."""
     job_id = user.new_job("invalid_json, token_ms=0, first_token_ms=0, times=1")
     prompt = user.job(job_id)["input"]["pageOrComponent"]

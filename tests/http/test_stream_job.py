@@ -117,7 +117,7 @@ def test_two_users_jobs_at_once_do_not_mix(new_user: Callable[[], ApiUser]) -> N
 # ---- leaving and coming back -----------------------------------------------------------------------------------------
 
 
-def test_a_finished_job_is_told_at_once_to_whoever_comes_late(user: ApiUser) -> None:
+def test_a_late_watcher_gets_all_events_of_an_ended_job_at_once(user: ApiUser) -> None:
     job_id = user.new_job()
     live = user.watch(job_id)
 
@@ -184,7 +184,7 @@ def test_clients_that_name_no_tab_may_all_come_back_after_the_window(hurried_use
     hurried_user.cancel(job_id)
 
 
-def test_mid_job_the_status_shows_the_text_and_from_where_its_stream_goes_on(user: ApiUser) -> None:
+def test_a_live_job_shows_its_text_and_the_event_at_which_its_stream_continues(user: ApiUser) -> None:
     job_id = user.new_job(UNHURRIED)
 
     def with_text() -> dict[str, object] | None:

@@ -115,7 +115,7 @@ def test_clocks_may_differ_a_little(verifier: TokenVerifier) -> None:
         lambda: "",
     ],
 )
-def test_a_token_that_is_not_good_is_nobodys(verifier: TokenVerifier, make: Callable[[], str]) -> None:
+def test_an_invalid_token_has_no_user(verifier: TokenVerifier, make: Callable[[], str]) -> None:
     with pytest.raises(Unauthenticated):
         verifier.subject_of(make())
 

@@ -1,4 +1,4 @@
-"""One trace from a request to the last stage and to whoever watches, told by what really reaches the X-Ray daemon."""
+"""The X-Ray daemon gets one trace that covers the request, all stages and the stream."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_failed_job_names_one_trace_everywhere(stack: LocalStack, user: ApiUse
     assert trace["generate_suggestions"][0]["annotations"]["error_code"] == "MODEL_REFUSED"
 
 
-def test_a_resumed_job_goes_on_in_the_trace_of_who_resumed_it(stack: LocalStack, user: ApiUser) -> None:
+def test_a_resumed_job_continues_the_trace_of_the_resume_request(stack: LocalStack, user: ApiUser) -> None:
     job_id = user.new_job("refusal, times=1")
     first = user.ended(job_id)
     resumed = user.api.post(f"/jobs/{job_id}/resume")
@@ -119,7 +119,7 @@ def test_a_refusal_names_the_trace_that_marks_it(stack: LocalStack, user: ApiUse
     assert document["annotations"]["request_id"] == answer.headers["x-request-id"]
 
 
-def test_a_caller_who_is_traced_goes_on_in_his_own_trace(stack: LocalStack, user: ApiUser) -> None:
+def test_a_request_with_a_trace_header_continues_that_trace(stack: LocalStack, user: ApiUser) -> None:
     mine = "1-67891233-abcdef012345678912345678"
     answer = user.api.get("/jobs", headers={"X-Amzn-Trace-Id": f"Root={mine};Parent=53995c3f42cd8ad8;Sampled=1"})
 

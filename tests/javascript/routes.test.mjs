@@ -12,7 +12,7 @@ const METHODS = ["get", "post", "put", "patch", "delete"];
 const DESCRIBED = Object.entries(DOCUMENT.paths).flatMap(([path, item]) =>
   METHODS.filter((method) => method in item).map((method) => `${method.toUpperCase()} ${path}`),
 );
-/** The arguments of one call of every method; an id stands for the path parameter of its name. */
+/** The arguments of one call of every method; an id in braces is the value of the path parameter with that name. */
 const CALLS = {
   createJob: ["suggestion", {}],
   getJob: ["{jobId}"],

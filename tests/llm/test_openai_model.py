@@ -118,7 +118,7 @@ def test_an_answer_that_is_not_a_stream_is_disconnected(adapter_for: AdapterFor)
         ask_raw(adapter_for, saying(HEAD + b"<html>Welcome</html>"))
 
 
-def test_a_finished_answer_stands_although_its_connection_then_breaks(adapter_for: AdapterFor) -> None:
+def test_the_adapter_keeps_a_finished_output_when_the_connection_breaks_after_it(adapter_for: AdapterFor) -> None:
     chunked = HEAD.replace(b"connection: close", b"transfer-encoding: chunked")
     body = SAYS_X + STOPS
     text, finished = ask_raw(adapter_for, saying(chunked + b"%x\r\n%b\r\n" % (len(body), body) + b"ff\r\ndata: {"))
@@ -126,11 +126,11 @@ def test_a_finished_answer_stands_although_its_connection_then_breaks(adapter_fo
     assert finished == Finished(usage=TokenUsage())
 
 
-def test_a_finished_answer_stands_without_done(adapter_for: AdapterFor) -> None:
+def test_the_adapter_keeps_a_finished_output_without_done(adapter_for: AdapterFor) -> None:
     assert ask_raw(adapter_for, saying(HEAD + SAYS_X + STOPS))[0] == "x"
 
 
-def test_a_provider_that_goes_on_after_done_is_not_waited_for(adapter_for: AdapterFor) -> None:
+def test_the_adapter_stops_reading_after_done(adapter_for: AdapterFor) -> None:
     async def converse(writer: asyncio.StreamWriter) -> None:
         writer.write(HEAD + SAYS_X + STOPS + b"data: [DONE]\n\n")
         await writer.drain()

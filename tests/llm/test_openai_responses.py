@@ -80,7 +80,7 @@ def stored_text(url: str, scripted: ModelControl) -> str:
 
 @contextlib.asynccontextmanager
 async def cutting(url: str, bytes_until_cut: list[int]) -> AsyncIterator[str]:
-    """A wire to `url` that cuts each connection after so many bytes of answer; the last ones it leaves alone."""
+    """Forward to `url`, and cut each connection after that number of response bytes; later connections are not cut."""
     target = httpx.URL(url)
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -143,7 +143,7 @@ def test_however_its_connections_are_cut_one_response_is_asked_for_and_read_once
 
 @pytest.mark.parametrize("after", [0, 1, 7, 20])
 @pytest.mark.parametrize("how", ["disconnect_after", "clean_end_after"])
-def test_a_provider_that_drops_the_connection_goes_on_with_the_response(
+def test_the_adapter_reads_the_rest_of_a_response_after_a_dropped_connection(
     scripted: ModelControl, model: ChatModel, scripted_model_url: str, how: str, after: int
 ) -> None:
     behaviour: dict[str, Any] = {how: after}
@@ -245,7 +245,7 @@ def test_cancel_ends_it_there(scripted: ModelControl, model: ChatModel) -> None:
         answer(model, request(resume_from=cursor))
 
 
-def test_whoever_still_watches_a_cancelled_response_is_disconnected(scripted: ModelControl, model: ChatModel) -> None:
+def test_the_provider_disconnects_readers_of_a_cancelled_response(scripted: ModelControl, model: ChatModel) -> None:
     scripted.script(tokens=10_000, token_ms=5)
 
     async def run() -> None:

@@ -269,7 +269,7 @@ class TestListing:
                 break
         assert listed == agents
 
-    def test_a_removed_agent_is_not_listed_and_its_page_goes_on_without_it(
+    def test_a_list_leaves_out_a_removed_agent_and_its_page_continues(
         self, ports: Ports, owner: str, agents: list[Agent]
     ) -> None:
         page = ports.agents.list_owned(owner, limit=2, cursor=None)

@@ -40,7 +40,7 @@ def fetched() -> None:
 
 
 @pytest.mark.usefixtures("fetched")
-def test_it_ends_with_whoever_started_it_also_when_that_one_was_killed() -> None:
+def test_the_engine_ends_with_its_parent_process_even_when_that_is_killed() -> None:
     code = """
 import sys, time
 from tests.dynamodb_local.engine import DynamoDbLocal

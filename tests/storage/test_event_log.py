@@ -152,7 +152,7 @@ class TestCompacting:
         assert [entry.seq for entry in ports.log.read(job_id, after=0)] == [1, 6, 10]
         assert ports.log.tail(job_id).seq == 10
 
-    def test_the_log_goes_on_after_everything_was_covered(self, ports: Ports, job_id: str) -> None:
+    def test_an_append_succeeds_after_a_snapshot_covered_every_event(self, ports: Ports, job_id: str) -> None:
         fill(ports, job_id, 3)
         ports.log.compact(job_id, LogSnapshot(3, "xxx", None, 0))
         fill(ports, job_id, 1)
@@ -171,7 +171,7 @@ class TestCompacting:
         with pytest.raises(SequenceTaken):
             ports.log.append(job_id, batch(3, "late"))
 
-    def test_the_newest_snapshot_stands(self, ports: Ports, job_id: str) -> None:
+    def test_the_log_keeps_the_newest_snapshot(self, ports: Ports, job_id: str) -> None:
         fill(ports, job_id, 9)
         newer, older = LogSnapshot(8, "x" * 8, "draft", 12.5, 800), LogSnapshot(4, "xxxx", None, 0, 400)
         ports.log.compact(job_id, newer)

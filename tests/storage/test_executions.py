@@ -45,7 +45,7 @@ def test_an_execution_gets_the_jobs_id_and_generation_and_nothing_of_its_input(m
     assert (found["name"], found["status"]) == (job.id, "RUNNING")
 
 
-def test_each_generation_of_a_job_is_an_execution_of_its_own(moto: AwsServer) -> None:
+def test_each_generation_of_a_job_has_its_own_execution(moto: AwsServer) -> None:
     executions, job = adapters(moto).executions, a_job()
     again = job.model_copy(update={"generation": 2})
     executions.start(job)

@@ -330,7 +330,7 @@ class LogMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.current().generation > 1)
     @rule(which=st.integers(0, 2))
     def announce(self, which: int) -> None:
-        """Whoever has resumed the job takes its log over, with the text that stands; once a generation."""
+        """Claim the log for the resumed job, with the current text; once per generation."""
         generation = self.current().generation
         if generation in self.announced:
             return
@@ -434,7 +434,7 @@ def test_no_interleaving_breaks_the_log_in_memory() -> None:
 @pytest.mark.timeout(60)
 def test_no_interleaving_breaks_the_log_on_dynamodb(server: AwsServer) -> None:
     class FreshLog:
-        """The adapter under a partition of its own for each example."""
+        """The adapter with a new partition for each example."""
 
         def __init__(self) -> None:
             self._log, self._job_id = adapters(server).log, new_job_id(0)

@@ -1,4 +1,4 @@
-"""The RunStore, in memory and on DynamoDB: written together with jobs or not at all, and read for good."""
+"""The RunStore, in memory and on DynamoDB, writes a run together with its job and keeps it permanently."""
 
 from __future__ import annotations
 
@@ -350,7 +350,7 @@ class TestListing:
         assert [run_id for page in pages for run_id in page] == wanted
         assert self.listed(ports, owner, 5, TransformStatus.CANCELLED) == [[]]
 
-    def test_a_list_goes_on_behind_a_run_that_is_deleted_meanwhile(self, ports: Ports, owner: str) -> None:
+    def test_a_list_continues_after_a_run_that_is_deleted_between_pages(self, ports: Ports, owner: str) -> None:
         made = self.store(ports, owner, 3)
         page = ports.runs.list_owned(owner, kind="ideation", status=None, limit=1, cursor=None)
         ports.runs.hide(made[0])
@@ -439,7 +439,7 @@ class TestDeletion:
         ports.runs.remove(run.id)
         assert items_of(server, run) == []
 
-    def test_whoever_moves_a_run_while_it_is_deleted_does_not_bring_it_back(self, ports: Ports) -> None:
+    def test_an_update_during_the_deletion_does_not_restore_the_run(self, ports: Ports) -> None:
         job, run = opened(ports)
 
         def act(number: int) -> None:
@@ -459,14 +459,14 @@ class TestDeletion:
 
         try:
             at_once(act)
-        except StorageThrottled:  # hiding met a move under way: whoever deletes tries again
+        except StorageThrottled:  # hiding met a concurrent update, so the deletion tries again
             ports.runs.hide(run.id)
             ports.runs.remove(run.id)
         assert ports.runs.lineage(run.id) is None
 
 
 class TestRunsOfBefore:
-    """Row B6: what was written before runs had statuses."""
+    """A run that an earlier version wrote, without a status."""
 
     @pytest.fixture
     def legacy(self, server: AwsServer) -> str:

@@ -10,7 +10,7 @@ WRAPPER = OPT / "bootstrap"
 
 
 def missing() -> str | None:
-    """What stands in the way of running it, in one line."""
+    """Return in one line why it cannot run; None if it can."""
     if ADAPTER.exists() and WRAPPER.exists():
         return None
     return "Lambda Web Adapter is not built: make web-adapter (which needs Rust's cargo)"

@@ -31,7 +31,7 @@ _NOT_FOR_EXTENSIONS = (
 class Sandbox:
     """The adapter as an extension, and the function's own process, wrapped as AWS_LAMBDA_EXEC_WRAPPER says.
 
-    What stands under /opt on Lambda stands elsewhere here, so paths and PYTHONPATH name that place; the port is a free
+    The files of Lambda's /opt are in another folder here, so paths and PYTHONPATH name that folder; the port is a free
     one. Everything else is as the template has it, unless `environment` says otherwise.
     """
 
@@ -60,7 +60,7 @@ class Sandbox:
             )
             wrapper = Path(variables["AWS_LAMBDA_EXEC_WRAPPER"])
             self.runtime = subprocess.Popen(
-                # The wrapper gets the runtime it stands before as its arguments, and may start something else instead.
+                # The wrapper gets the command of the runtime as its arguments, and may start another program instead.
                 [OPT / wrapper.relative_to("/opt"), "/var/runtime/bootstrap"],
                 cwd=BUILD / function.logical_id,
                 env=variables,

@@ -11,7 +11,7 @@ from tests.api_user import ApiUser, Event, fold, wait_until
 
 
 def watch_and_kill(stack: LocalStack, user: ApiUser, job_id: str, *, after_deltas: int) -> list[Event]:
-    """Watch the job on one connection, and kill the stage's processes after so many deltas."""
+    """Watch the job on one connection, and kill the stage's processes after that number of deltas."""
     events: list[Event] = []
     with user.stream(job_id) as source:
         for sent in source.iter_sse():

@@ -90,7 +90,7 @@ class Caller:
         return httpx.post(url, json=self.signed(payload), timeout=60).json()
 
     def signed(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """The event as this user's, with an idempotency key of its own."""
+        """Return the event as a request of this user, with a new idempotency key."""
         request = payload.get("requestContext", {})
         if "authorizer" in request:
             request["authorizer"]["jwt"]["claims"]["sub"] = self.name
@@ -178,7 +178,7 @@ class Bench:
             "AWS_XRAY_DAEMON_ADDRESS": self._stack.xray.address,
             "_X_AMZN_TRACE_ID": "Root=1-6740f0a8-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1",
             "PYTHONPATH": os.pathsep.join(map(str, paths)),
-            # Where a layer stands, nothing can be written.
+            # Lambda mounts layers read-only, so Python writes no bytecode there.
             "PYTHONDONTWRITEBYTECODE": "1",
             **more,
         }

@@ -3,7 +3,7 @@
 Standard input: `{"event", "context", "restored"}`. Standard output is the function's own; the file that the argument
 names gets `{"answer", "restored_seconds"}`. What the process has cost is for its parent to ask the kernel.
 
-`restored`: what SnapStart does, by forking in place of a snapshot: everything up to and with the before-snapshot hooks
+`restored`: what SnapStart does, by forking instead of a snapshot: everything up to and with the before-snapshot hooks
 is the parent's, and only what comes after is counted.
 """
 

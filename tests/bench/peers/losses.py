@@ -21,9 +21,9 @@ class Losses:
     def of(cls, shown: Sequence[str], expected: int) -> Self:
         """`shown`: the tokens a watcher's screen holds at the end; `expected`: how many one whole answer has.
 
-        A token that stands twice is repeated. Of an answer that was asked for twice, tokens beyond a whole answer are
-        repeated too: their text stands there already, under another time. Where such an answer both loses and repeats,
-        the two cancel each other out here, so the figures are the least it can have been.
+        A token that occurs twice is repeated. If the model was called twice, tokens beyond one whole output are
+        repeated too: the watcher already has their text, under another time. If such an output both loses and repeats
+        tokens, the two cancel each other out, so the figures are lower bounds.
         """
         distinct = len(Counter(shown))
         return cls(lost=max(0, expected - distinct), repeated=len(shown) - distinct + max(0, distinct - expected))

@@ -73,7 +73,7 @@ class WebPeer(Peer):
     def read(self, event: ServerEvent) -> tuple[What, str]:
         match event.name:
             case "token":
-                # A JSON string of stamps and spaces: what it says stands between the quotes.
+                # A JSON string of stamps and spaces: the text is between the quotes.
                 return "text", event.data[1:-1]
             case "end":
                 return "complete", ""

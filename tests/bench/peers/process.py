@@ -65,7 +65,7 @@ def free_port() -> int:
 
 
 class Service:
-    """One command with its children, in a process group of its own. `ready`: a URL that answers, or a TCP port."""
+    """One command with its children, in a separate process group. `ready`: a URL that answers, or a TCP port."""
 
     def __init__(
         self,

@@ -70,5 +70,5 @@ class System(abc.ABC):
         """SIGKILL for what runs the job, and a new start by whatever restarts it in this system."""
 
     async def ended(self, client: httpx.AsyncClient, asked: Asked) -> What | None:
-        """Asked when a connection ended without saying how the job stands; None: come back to the stream."""
+        """Return how the job ended, if a connection ended without a terminal event; None: connect again."""
         return None

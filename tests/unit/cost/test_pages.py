@@ -42,7 +42,7 @@ def test_every_table_is_on_a_page() -> None:
     assert [name for name in blocks(report_of(Measured.load())) if f"<!-- make cost: {name} -->" not in text] == []
 
 
-def test_every_price_says_where_it_stands_and_what_it_was_read_from() -> None:
+def test_every_price_names_its_page_and_its_source() -> None:
     prices = PriceList.load().prices
     assert [
         name for name, price in prices.items() if not price.source.startswith("https://") or not price.published

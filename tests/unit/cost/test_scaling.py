@@ -17,7 +17,7 @@ from tools.cost.scaling import Limit, limits, needs_of
         ("transitions", 5000, 5000 / 3),
         ("lambda_seconds", 1000, 1000 / 20.1),
         ("longest_function_seconds", 1000, 50),
-        ("jobs_writes", 4000, 4000 / 38),  # an index has a capacity of its own
+        ("jobs_writes", 4000, 4000 / 38),  # an index has its own capacity
         ("live_index_writes", 8000, 4000),
         ("http_requests", 200, 100),
     ],
@@ -31,7 +31,7 @@ def test_what_a_job_does_not_use_is_never_met() -> None:
     assert Limit("", 4000, "", "durable_writes", "", "").jobs_per_second(needs_of(COUNTS)) is None
 
 
-def test_every_limit_names_something_that_is_counted_and_where_its_number_stands() -> None:
+def test_every_limit_names_a_counted_quantity_and_the_source_of_its_number() -> None:
     needs = needs_of(COUNTS)
     [own, *theirs] = limits(Deployed.of(ROOT / "template.yaml"))
     assert own.what.startswith("ours")

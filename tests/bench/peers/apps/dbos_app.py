@@ -26,7 +26,7 @@ app = FastAPI()
 
 @functools.cache
 def model_of(loop: asyncio.AbstractEventLoop) -> AsyncOpenAI:
-    """DBOS runs what it recovers in a loop of its own, and what is new in that of its caller."""
+    """Return one client per loop: DBOS runs recovered workflows in its own loop and new ones in the caller's loop."""
     return AsyncOpenAI(base_url=os.environ["MODEL_URL"], api_key="benchmark")
 
 
