@@ -1,4 +1,4 @@
-"""POST /jobs/{jobId}/cancel: the job, its execution, its model call and its stream end within a second."""
+"""POST /jobs/{jobId}/cancel ends the job, its execution, its model call and its stream within a second."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from tests.api_user import ApiUser, data_of, fold, refusal, wait_until
 
 
 @pytest.mark.parametrize("tokens", [0, 5])
-def test_cancelling_ends_a_silent_model_call_and_the_stream(user: ApiUser, model: ModelControl, tokens: int) -> None:
+def test_a_cancellation_ends_a_silent_model_call_and_the_stream(
+    user: ApiUser, model: ModelControl, tokens: int
+) -> None:
     job_id = user.new_job(f"first_token_ms=0, token_ms=0, hang_after={tokens}")
     page = user.job(job_id)["input"]["pageOrComponent"]
 
@@ -37,7 +39,7 @@ def test_cancelling_ends_a_silent_model_call_and_the_stream(user: ApiUser, model
     assert job["endedAt"] is not None
 
 
-def test_the_execution_of_a_cancelled_job_is_stopped(user: ApiUser) -> None:
+def test_a_cancellation_stops_the_jobs_execution(user: ApiUser) -> None:
     job_id = user.new_job("hang_after=0")
     wait_until(lambda: user.job(job_id)["status"] == "in_progress")
     user.cancel(job_id)
@@ -50,13 +52,13 @@ def test_the_execution_of_a_cancelled_job_is_stopped(user: ApiUser) -> None:
 
     execution = wait_until(ended)
 
-    # Red either way: whether our stop comes first or the end of the stage that the log has stopped is open.
+    # Either the API's stop comes first, or the stage ends first because it can no longer append to the log.
     assert execution["status"] in {"ABORTED", "FAILED"}
     entered = [event for event in user.stack.history(arn) if event["type"].endswith("StateEntered")]
     assert {event["stateEnteredEventDetails"]["name"] for event in entered} <= {"GenerateSuggestions", "AttemptStopped"}
 
 
-def test_cancelling_twice_is_cancelling_once(user: ApiUser) -> None:
+def test_a_second_cancellation_changes_nothing(user: ApiUser) -> None:
     job_id = user.new_job("hang_after=0")
 
     first, second = (data_of(user.cancel(job_id)) for _ in range(2))
@@ -76,7 +78,7 @@ def test_a_completed_job_cannot_be_cancelled(user: ApiUser) -> None:
     assert user.job(job_id) == before
 
 
-def test_nobody_cancels_somebody_elses_job(new_user: Callable[[], ApiUser]) -> None:
+def test_a_user_cannot_cancel_another_users_job(new_user: Callable[[], ApiUser]) -> None:
     owner = new_user()
     job_id = owner.new_job()
 
@@ -90,8 +92,8 @@ def test_an_unknown_job_cannot_be_cancelled(user: ApiUser, job_id: str) -> None:
     refusal(user.cancel(job_id), 404, "NOT_FOUND")
 
 
-def test_an_empty_form_is_as_good_as_no_body(user: ApiUser) -> None:
-    """`curl -X POST -d ''` says it sends a form."""
+def test_the_api_accepts_an_empty_form_as_no_body(user: ApiUser) -> None:
+    """`curl -X POST -d ''` sends the content type of a form."""
     job_id = user.new_job("hang_after=0")
     form = {"Content-Type": "application/x-www-form-urlencoded"}
 

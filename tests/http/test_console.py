@@ -1,4 +1,4 @@
-"""The console's page and files: for everybody, under strict rules, and cheap to load again."""
+"""The console's page and files need no token, have a strict policy and can be cached."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGES = [
 
 @pytest.fixture
 def browser(stack: LocalStack) -> Iterator[httpx.Client]:
-    """Somebody without a token."""
+    """A client without a token."""
     with httpx.Client(base_url=stack.api_url, trust_env=False) as client:
         yield client
 
@@ -41,7 +41,7 @@ def test_every_path_of_the_console_returns_the_page_to_every_client(browser: htt
     assert answer.text.startswith("<!doctype html>")
 
 
-def test_the_page_lets_nothing_run_but_its_own_files(stack: LocalStack, browser: httpx.Client) -> None:
+def test_the_policy_of_the_page_allows_only_its_own_files(stack: LocalStack, browser: httpx.Client) -> None:
     answer = browser.get("/console/jobs")
     policy = dict(each.split(" ", 1) for each in answer.headers["content-security-policy"].split("; "))
 
@@ -55,7 +55,7 @@ def test_the_page_lets_nothing_run_but_its_own_files(stack: LocalStack, browser:
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", answer.text)
 
 
-def test_every_file_the_page_names_is_there_and_may_be_kept_for_ever(browser: httpx.Client) -> None:
+def test_every_file_that_the_page_names_exists_and_is_immutable(browser: httpx.Client) -> None:
     named = re.findall(r'(?:src|href)="(/console/static/[^"]+)"', browser.get("/").text)
     assert {urlsplit(path).path.rpartition(".")[2] for path in named} >= {"js", "css", "svg"}
 
@@ -66,7 +66,7 @@ def test_every_file_the_page_names_is_there_and_may_be_kept_for_ever(browser: ht
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_all_modules_are_asked_for_at_once(browser: httpx.Client) -> None:
+def test_the_page_preloads_every_module(browser: httpx.Client) -> None:
     preloaded = re.findall(
         r'<link rel="modulepreload" href="/console/static/[0-9a-f]{16}/([^"]+)">', browser.get("/").text
     )
@@ -74,7 +74,7 @@ def test_all_modules_are_asked_for_at_once(browser: httpx.Client) -> None:
     assert sorted(preloaded) == [name for name in FILES if name.endswith(".js")]
 
 
-def test_every_style_sheet_is_linked_once_and_those_of_the_applications_last(browser: httpx.Client) -> None:
+def test_the_page_links_every_style_sheet_once_and_the_applications_last(browser: httpx.Client) -> None:
     linked = re.findall(r'<link rel="stylesheet" href="/console/static/[0-9a-f]{16}/([^"]+)">', browser.get("/").text)
 
     assert sorted(linked) == [name for name in FILES if name.endswith(".css")]
@@ -83,7 +83,7 @@ def test_every_style_sheet_is_linked_once_and_those_of_the_applications_last(bro
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "index.html"])
-def test_a_file_by_its_plain_name_is_asked_for_again_and_sent_when_it_changed(browser: httpx.Client, name: str) -> None:
+def test_a_file_without_a_version_is_revalidated_and_sent_only_if_it_changed(browser: httpx.Client, name: str) -> None:
     path = f"/console/static/{name}"
 
     answer = browser.get(path)
@@ -95,7 +95,7 @@ def test_a_file_by_its_plain_name_is_asked_for_again_and_sent_when_it_changed(br
     assert browser.get(path, headers={"If-None-Match": '"older"'}).status_code == 200
 
 
-def test_who_takes_no_compression_gets_none(browser: httpx.Client) -> None:
+def test_a_client_that_accepts_no_compression_gets_a_plain_file(browser: httpx.Client) -> None:
     path = "/console/static/millrace.js"
     small = browser.get(path)
     plain = browser.get(path, headers={"Accept-Encoding": "identity"})
@@ -108,13 +108,11 @@ def test_who_takes_no_compression_gets_none(browser: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "..%2Fapp.py", "millrace", "%00", "index.html"])
-def test_what_is_not_a_file_of_the_page_is_not_found(browser: httpx.Client, name: str) -> None:
+def test_an_unknown_file_is_not_found(browser: httpx.Client, name: str) -> None:
     refusal(browser.get(httpx.URL(f"/console/static/{name}")), 404, "NOT_FOUND")
 
 
-def test_the_configuration_says_where_to_sign_in_and_which_models_there_are(
-    stack: LocalStack, browser: httpx.Client
-) -> None:
+def test_the_configuration_has_the_issuer_and_the_models(stack: LocalStack, browser: httpx.Client) -> None:
     data = browser.get("/console/config.json").json()["data"]
 
     assert data["issuer"] == stack.issuer_url
@@ -123,7 +121,7 @@ def test_the_configuration_says_where_to_sign_in_and_which_models_there_are(
     assert data["defaultModel"] in data["models"]
 
 
-def test_the_routes_of_the_api_are_what_they_were(browser: httpx.Client) -> None:
+def test_the_console_does_not_change_the_routes_of_the_api(browser: httpx.Client) -> None:
     refusal(browser.get("/jobs"), 401, "UNAUTHENTICATED")
     refusal(browser.get("/nowhere"), 404, "NOT_FOUND")
     refusal(browser.post("/console/jobs"), 405, "METHOD_NOT_ALLOWED")

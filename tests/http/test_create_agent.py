@@ -1,4 +1,4 @@
-"""POST /agents: what an agent may be made of, and how many there may be."""
+"""POST /agents checks the fields of a new agent and limits the number of agents of each user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def create(user: ApiUser, **fields: Any) -> httpx.Response:
     return user.api.post("/agents", json={**LEAST, **fields})
 
 
-def test_an_agent_is_answered_as_it_is_stored(user: ApiUser) -> None:
+def test_the_response_is_the_stored_agent(user: ApiUser) -> None:
     answer = create(user, temperature=0.25, maxOutputTokens=500)
 
     agent = data_of(answer, 201)
@@ -32,14 +32,14 @@ def test_an_agent_is_answered_as_it_is_stored(user: ApiUser) -> None:
     assert datetime.fromisoformat(agent["createdAt"]).tzinfo is not None
 
 
-def test_texts_are_stripped_and_may_be_anything_else(user: ApiUser) -> None:
+def test_the_api_strips_texts_and_accepts_any_characters(user: ApiUser) -> None:
     agent = data_of(create(user, name=f"  {EMOJI * 100} ", instructions=f"\n{EMOJI * 8000}\t"), 201)
 
     assert (agent["name"], agent["instructions"]) == (EMOJI * 100, EMOJI * 8000)
     assert data_of(user.api.get(f"/agents/{agent['agentId']}")) == agent
 
 
-def test_a_model_has_to_be_offered(user: ApiUser) -> None:
+def test_an_agents_model_must_be_on_the_allow_list(user: ApiUser) -> None:
     allowed = broken_rules(create(user, model="?"))["model"].removeprefix("must be one of: ").split(", ")
 
     assert data_of(create(user, model=allowed[-1]), 201)["model"] == allowed[-1]
@@ -64,7 +64,7 @@ def test_a_model_has_to_be_offered(user: ApiUser) -> None:
         ({"version": 1}, "version", "is not a known field"),
     ],
 )
-def test_a_broken_rule_is_answered_with_the_field_and_the_rule(
+def test_a_refusal_names_the_invalid_field_and_its_rule(
     user: ApiUser, fields: dict[str, Any], field: str, rule: str
 ) -> None:
     found = broken_rules(create(user, **fields))
@@ -77,7 +77,7 @@ def test_a_name_and_instructions_are_required(user: ApiUser) -> None:
     assert broken_rules(user.api.post("/agents", json={})) == {"name": "is required", "instructions": "is required"}
 
 
-def test_nobody_gets_more_than_a_hundred_agents_and_a_deleted_one_makes_room(user: ApiUser) -> None:
+def test_a_user_with_a_hundred_agents_must_delete_one_first(user: ApiUser) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: create(user), range(103)))
 

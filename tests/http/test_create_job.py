@@ -1,4 +1,4 @@
-"""POST /jobs: what is let in, what is refused and how, and how often."""
+"""POST /jobs checks the body, the idempotency key and the rate limit, and starts the execution."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EMOJI = "\N{PERSON IN LOTUS POSITION}"  # outside the basic plane: two UTF-16 un
 
 
 def body(**top: Any) -> dict[str, Any]:
-    """A good body with these changes; ABSENT leaves a field out."""
+    """Return a valid body with these changes; ABSENT leaves a field out."""
     fields = top.pop("input", {})
     return _without_absent({"pipeline": "suggestion", "input": _without_absent({**FIELDS, **fields}), **top})
 
@@ -70,7 +70,7 @@ PRIORITIES = "must be 'low', 'medium', 'high' or 'critical'"
         (None, "body", "must be an object"),
     ],
 )
-def test_a_broken_rule_is_answered_with_the_field_and_the_rule(user: ApiUser, sent: Any, field: str, rule: str) -> None:
+def test_a_refusal_names_the_invalid_field_and_its_rule(user: ApiUser, sent: Any, field: str, rule: str) -> None:
     answer = user.api.post("/jobs", content=_json(sent), headers={"Content-Type": "application/json"})
 
     found = broken_rules(answer)
@@ -81,7 +81,7 @@ def test_a_broken_rule_is_answered_with_the_field_and_the_rule(user: ApiUser, se
     assert user.jobs() == []
 
 
-def test_every_broken_rule_is_named_at_once(user: ApiUser) -> None:
+def test_a_refusal_names_every_invalid_field(user: ApiUser) -> None:
     answer = user.api.post("/jobs", json=body(input={"featureType": "novelty", "priorityLevel": 3, "foo": 1}))
 
     assert broken_rules(answer).keys() == {"input.featureType", "input.priorityLevel", "input.foo"}
@@ -94,7 +94,7 @@ def test_a_page_of_1_to_200_characters_is_accepted(user: ApiUser, page: str) -> 
     assert user.job(job_id)["input"]["pageOrComponent"] == page.strip(" ")
 
 
-def test_a_named_model_of_the_allow_list_is_the_jobs_model(user: ApiUser) -> None:
+def test_a_job_uses_the_model_that_the_client_names(user: ApiUser) -> None:
     allowed = broken_rules(user.create(customModel="?"))["input.customModel"].removeprefix("must be one of: ")
     named = allowed.split(", ")[-1]
 
@@ -103,7 +103,7 @@ def test_a_named_model_of_the_allow_list_is_the_jobs_model(user: ApiUser) -> Non
     assert user.job(job_id)["model"] == named
 
 
-def test_the_answer_names_the_job_its_status_url_and_its_stream(user: ApiUser) -> None:
+def test_the_response_has_the_job_its_status_url_and_its_stream_url(user: ApiUser) -> None:
     answer = user.create()
 
     job = data_of(answer, 202)
@@ -123,7 +123,7 @@ def test_a_body_that_is_not_json_is_malformed(user: ApiUser, content: bytes) -> 
     refusal(answer, 400, "MALFORMED_REQUEST")
 
 
-def test_no_body_at_all_is_a_missing_one(user: ApiUser) -> None:
+def test_a_request_without_a_body_is_refused(user: ApiUser) -> None:
     assert broken_rules(user.api.post("/jobs")) == {"body": "is required"}
 
 
@@ -136,7 +136,7 @@ def test_a_body_that_is_not_sent_as_json_is_refused(user: ApiUser, media_type: s
     refusal(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-def test_json_with_a_charset_is_json(user: ApiUser) -> None:
+def test_the_api_accepts_json_with_a_charset(user: ApiUser) -> None:
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
 
     assert user.api.post("/jobs", content=_json(body()), headers=headers).status_code == 202
@@ -151,7 +151,7 @@ def test_a_body_over_the_limit_is_too_large(user: ApiUser, size: int) -> None:
     refusal(answer, 413, "PAYLOAD_TOO_LARGE")
 
 
-def test_a_body_of_exactly_the_limit_is_read(user: ApiUser) -> None:
+def test_the_api_reads_a_body_of_exactly_the_limit(user: ApiUser) -> None:
     content = b'"' + b"x" * (64 * 1024 - 2) + b'"'
 
     answer = user.api.post("/jobs", content=content, headers={"Content-Type": "application/json"})
@@ -162,7 +162,7 @@ def test_a_body_of_exactly_the_limit_is_read(user: ApiUser) -> None:
 # ---- Idempotency-Key -------------------------------------------------------------------------------------------------
 
 
-def test_a_repeat_with_the_same_key_answers_the_same_job(user: ApiUser) -> None:
+def test_a_repeat_with_the_same_key_returns_the_same_job(user: ApiUser) -> None:
     key = {"Idempotency-Key": "once"}
 
     first, second = (data_of(user.create(headers=key), 202) for _ in range(2))
@@ -171,7 +171,7 @@ def test_a_repeat_with_the_same_key_answers_the_same_job(user: ApiUser) -> None:
     assert user.jobs() == [first["jobId"]]
 
 
-def test_repeats_at_the_same_moment_make_one_job(user: ApiUser) -> None:
+def test_concurrent_repeats_create_one_job(user: ApiUser) -> None:
     key = {"Idempotency-Key": "at once"}
 
     with ThreadPoolExecutor(4) as pool:
@@ -192,7 +192,7 @@ def test_a_used_key_with_another_body_is_refused(user: ApiUser) -> None:
     assert len(user.jobs()) == 1
 
 
-def test_keys_of_two_users_are_two_keys(new_user: Callable[[], ApiUser]) -> None:
+def test_two_users_can_use_the_same_key(new_user: Callable[[], ApiUser]) -> None:
     key = {"Idempotency-Key": "same"}
 
     first, second = (data_of(new_user().create(headers=key), 202)["jobId"] for _ in range(2))
@@ -201,14 +201,14 @@ def test_keys_of_two_users_are_two_keys(new_user: Callable[[], ApiUser]) -> None
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256])
-def test_a_key_has_1_to_255_characters(user: ApiUser, key: str) -> None:
+def test_a_key_must_have_1_to_255_characters(user: ApiUser, key: str) -> None:
     assert broken_rules(user.create(headers={"Idempotency-Key": key})).keys() == {"Idempotency-Key"}
 
 
 # ---- the limit and the execution -------------------------------------------------------------------------------------
 
 
-def test_the_eleventh_creation_within_a_minute_waits_as_long_as_it_is_told(hurried_user: ApiUser) -> None:
+def test_the_eleventh_creation_within_a_minute_is_refused_with_the_time_to_wait(hurried_user: ApiUser) -> None:
     for _ in range(3):
         broken_rules(hurried_user.create(featureType="refused, and not counted"))
     began = time.time()
@@ -232,7 +232,7 @@ def test_the_eleventh_creation_within_a_minute_waits_as_long_as_it_is_told(hurri
     assert math.floor(earliest) <= wait <= math.ceil(latest)
 
 
-def test_the_limit_is_each_users_own(new_hurried_user: Callable[[], ApiUser]) -> None:
+def test_one_users_creations_do_not_limit_another_user(new_hurried_user: Callable[[], ApiUser]) -> None:
     busy, quiet = new_hurried_user(), new_hurried_user()
     while busy.create().status_code == 202:
         pass
@@ -242,7 +242,7 @@ def test_the_limit_is_each_users_own(new_hurried_user: Callable[[], ApiUser]) ->
 
 @pytest.fixture
 def no_state_machine(hurried_stack: LocalStack) -> Iterator[None]:
-    """The pipeline's state machine is gone for the length of the test."""
+    """Delete the pipeline's state machine during the test."""
     states = hurried_stack.client("stepfunctions")
     arns = [each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"]]
     (arn,) = (each for each in arns if each.endswith("-suggestion"))
@@ -253,7 +253,7 @@ def no_state_machine(hurried_stack: LocalStack) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_state_machine")
-def test_a_job_whose_execution_cannot_start_is_failed_and_says_so(hurried_user: ApiUser) -> None:
+def test_a_job_fails_if_its_execution_cannot_start(hurried_user: ApiUser) -> None:
     answer = hurried_user.create()
 
     error = refusal(answer, 503, "EXECUTION_NOT_STARTED")

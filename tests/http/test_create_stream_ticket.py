@@ -1,4 +1,4 @@
-"""POST /jobs/{jobId}/stream-tickets: for whom tickets are made; what they open is in test_stream_job."""
+"""POST /jobs/{jobId}/stream-tickets returns a ticket to the job's owner; test_stream_job uses tickets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.api_user import ApiUser, data_of, refusal
 
 
-def test_a_ticket_comes_with_its_expiry_and_a_url_that_holds_it(user: ApiUser) -> None:
+def test_the_response_has_the_ticket_its_expiry_and_a_url_with_it(user: ApiUser) -> None:
     job_id = user.new_job()
 
     answer = user.api.post(f"/jobs/{job_id}/stream-tickets")
@@ -22,12 +22,12 @@ def test_a_ticket_comes_with_its_expiry_and_a_url_that_holds_it(user: ApiUser) -
     assert timedelta(minutes=4) < left <= timedelta(minutes=5)
 
 
-def test_nobody_gets_a_ticket_for_somebody_elses_job(new_user: Callable[[], ApiUser]) -> None:
+def test_a_user_gets_no_ticket_for_another_users_job(new_user: Callable[[], ApiUser]) -> None:
     job_id = new_user().new_job()
 
     refusal(new_user().api.post(f"/jobs/{job_id}/stream-tickets"), 403, "FORBIDDEN")
 
 
 @pytest.mark.parametrize("job_id", ["job_01jd8x2v5n7k3q9w4t6y8z0abc", "nonsense", "%00"])
-def test_there_is_no_ticket_for_an_unknown_job(user: ApiUser, job_id: str) -> None:
+def test_a_ticket_for_an_unknown_job_is_refused(user: ApiUser, job_id: str) -> None:
     refusal(user.api.post(f"/jobs/{job_id}/stream-tickets"), 404, "NOT_FOUND")

@@ -9,7 +9,7 @@ from tests.api_user import ApiUser, broken_rules, data_of, refusal
 UNKNOWN = "agt_01jd8x2v5n7k3q9w4t6y8z0abc"
 
 
-def test_a_deleted_agent_is_found_nowhere_and_takes_no_jobs(user: ApiUser) -> None:
+def test_a_deleted_agent_cannot_be_read_changed_listed_or_used_for_a_job(user: ApiUser) -> None:
     agent_id, other = user.new_agent(), user.new_agent()
     data_of(user.api.patch(f"/agents/{agent_id}", json={"name": "Chatty"}))
 
@@ -22,7 +22,7 @@ def test_a_deleted_agent_is_found_nowhere_and_takes_no_jobs(user: ApiUser) -> No
     assert broken_rules(user.create(agentId=agent_id)).keys() == {"input.agentId"}
 
 
-def test_deleting_it_again_answers_the_same(user: ApiUser) -> None:
+def test_a_second_deletion_returns_the_same_response(user: ApiUser) -> None:
     agent_id = user.new_agent()
 
     first, second = (data_of(user.api.delete(f"/agents/{agent_id}")) for _ in range(2))
@@ -30,7 +30,7 @@ def test_deleting_it_again_answers_the_same(user: ApiUser) -> None:
     assert first == second
 
 
-def test_only_its_owner_deletes_an_agent(new_user: Callable[[], ApiUser]) -> None:
+def test_only_the_owner_can_delete_an_agent(new_user: Callable[[], ApiUser]) -> None:
     owner = new_user()
     agent_id = owner.new_agent()
 

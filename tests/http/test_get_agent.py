@@ -1,4 +1,4 @@
-"""GET /agents/{agentId}: the latest version and those before it."""
+"""GET /agents/{agentId} returns the latest version, or the version that the client names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.api_user import ApiUser, broken_rules, data_of, refusal
 UNKNOWN = "agt_01jd8x2v5n7k3q9w4t6y8z0abc"
 
 
-def test_every_version_can_be_read_as_it_was(user: ApiUser) -> None:
+def test_every_version_can_be_read_unchanged(user: ApiUser) -> None:
     path = f"/agents/{user.new_agent(temperature=1)}"
     versions = [data_of(user.api.get(path))]
     versions += [data_of(user.api.patch(path, json=change)) for change in ({"name": "Chatty"}, {"temperature": None})]
@@ -22,7 +22,7 @@ def test_every_version_can_be_read_as_it_was(user: ApiUser) -> None:
     assert data_of(user.api.get(path)) == versions[-1]
 
 
-def test_a_version_there_is_none_of_is_not_found(user: ApiUser) -> None:
+def test_an_unknown_version_is_not_found(user: ApiUser) -> None:
     agent_id = user.new_agent()
 
     error = refusal(user.api.get(f"/agents/{agent_id}", params={"version": 2}), 404, "NOT_FOUND")
@@ -31,16 +31,16 @@ def test_a_version_there_is_none_of_is_not_found(user: ApiUser) -> None:
 
 
 @pytest.mark.parametrize("version", ["0", "x", "1.5", str(2**31)])
-def test_versions_count_from_1(user: ApiUser, version: str) -> None:
+def test_an_invalid_version_number_is_refused(user: ApiUser, version: str) -> None:
     assert broken_rules(user.api.get(f"/agents/{user.new_agent()}", params={"version": version})).keys() == {"version"}
 
 
 @pytest.mark.parametrize("agent_id", [UNKNOWN, "agt_", "x", "job_01jd8x2v5n7k3q9w4t6y8z0abc"])
-def test_what_nobody_has_is_not_found(user: ApiUser, agent_id: str) -> None:
+def test_an_unknown_agent_is_not_found(user: ApiUser, agent_id: str) -> None:
     refusal(user.api.get(f"/agents/{agent_id}"), 404, "NOT_FOUND")
 
 
-def test_somebody_elses_agent_is_forbidden_in_every_version(new_user: Callable[[], ApiUser]) -> None:
+def test_every_version_of_another_users_agent_is_forbidden(new_user: Callable[[], ApiUser]) -> None:
     agent_id = new_user().new_agent()
 
     for parameters in ({}, {"version": 1}, {"version": 2}):

@@ -1,4 +1,4 @@
-"""GET /jobs/{jobId}: the job as it is, to its owner alone, until it expires."""
+"""GET /jobs/{jobId} returns the job to its owner only, until it expires."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.api_user import ApiUser, broken_rules, data_of, refusal, wait_until
 from tests.apps.suggestions.requests import FIELDS
 
 
-def test_a_job_is_shown_with_what_was_asked_and_what_came_of_it(user: ApiUser) -> None:
+def test_the_owner_gets_the_jobs_input_and_result(user: ApiUser) -> None:
     body = {"pipeline": "suggestion", "input": FIELDS, "links": {"sessionId": "s-1", "projectId": "shop"}}
     created = user.api.post("/jobs", json=body)
     job_id = data_of(created, 202)["jobId"]
@@ -42,23 +42,23 @@ def test_an_unknown_job_is_not_found(user: ApiUser, job_id: str) -> None:
     refusal(user.api.get(f"/jobs/{job_id}"), 404, "NOT_FOUND")
 
 
-def test_an_id_that_is_too_long_breaks_a_rule(user: ApiUser) -> None:
+def test_an_id_that_is_too_long_is_refused(user: ApiUser) -> None:
     assert broken_rules(user.api.get(f"/jobs/{'j' * 65}")).keys() == {"jobId"}
 
 
-def test_nobody_sees_somebody_elses_job(new_user: Callable[[], ApiUser]) -> None:
+def test_another_users_job_is_forbidden(new_user: Callable[[], ApiUser]) -> None:
     job_id = new_user().new_job()
 
     refusal(new_user().api.get(f"/jobs/{job_id}"), 403, "FORBIDDEN")
 
 
-def test_only_a_stack_trace_can_be_included(user: ApiUser) -> None:
+def test_include_accepts_only_stack_trace(user: ApiUser) -> None:
     answer = user.api.get(f"/jobs/{user.new_job()}", params={"include": "everything"})
 
     assert broken_rules(answer) == {"include": "must be 'stackTrace'"}
 
 
-def test_an_expired_job_is_gone_everywhere(hurried_user: ApiUser) -> None:
+def test_no_operation_finds_an_expired_job(hurried_user: ApiUser) -> None:
     job_id = hurried_user.new_job()
     wait_until(lambda: hurried_user.api.get(f"/jobs/{job_id}").status_code == 404)
 
@@ -70,6 +70,6 @@ def test_an_expired_job_is_gone_everywhere(hurried_user: ApiUser) -> None:
     assert hurried_user.jobs() == []
 
 
-def test_a_path_that_is_none_of_ours_is_not_found(user: ApiUser) -> None:
+def test_an_unknown_path_is_not_found(user: ApiUser) -> None:
     refusal(user.api.get("/nowhere"), 404, "NOT_FOUND")
     refusal(user.streams.get("/"), 404, "NOT_FOUND")

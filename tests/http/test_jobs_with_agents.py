@@ -1,4 +1,4 @@
-"""Jobs made with an agent: what its model is asked, whatever becomes of the agent meanwhile."""
+"""A job uses the version of its agent that was the latest when the job was created."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.api_user import AT_ONCE, ApiUser, broken_rules, data_of
 
 INSTRUCTIONS = "Write like {a sailor},\nnever more than a line."
 BREAKS_ONCE_AND_LATE = "first_token_ms=3000, disconnect_after=3, token_ms=0, times=1"
-"""Time enough to change the agent while its first request is under way."""
+"""The first request takes long enough to change the agent before it ends."""
 
 
 def new_job(user: ApiUser, agent_id: str, script: str = AT_ONCE, **fields: Any) -> tuple[str, str]:
-    """The ids of a job made with the agent, and of its page, which is in every request to its model."""
+    """Create a job with the agent, and return the job's id and its page, which is in every request to its model."""
     page = f"Page {uuid.uuid4().hex}"
     answer = user.create(pageOrComponent=page, additionalContext=f"[[script: {script}]]", agentId=agent_id, **fields)
     return str(data_of(answer, 202)["jobId"]), page
@@ -28,7 +28,7 @@ def asked_about(model: ModelControl, page: str) -> list[dict[str, Any]]:
     return [request for request in model.requests() if page in str(request["messages"])]
 
 
-def test_the_model_is_asked_with_the_agents_instructions_and_settings(user: ApiUser, model: ModelControl) -> None:
+def test_the_prompt_has_the_agents_instructions_and_settings(user: ApiUser, model: ModelControl) -> None:
     agent_id = user.new_agent(instructions=INSTRUCTIONS, temperature=0.3, maxOutputTokens=5000)
     job_id, page = new_job(user, agent_id, "invalid_json, token_ms=0, first_token_ms=0, times=1")
     job = user.ended(job_id)
@@ -39,7 +39,7 @@ def test_the_model_is_asked_with_the_agents_instructions_and_settings(user: ApiU
     assert user.ended(plain)["agent"] is None
     (without,) = asked_about(model, user.job(plain)["input"]["pageOrComponent"])
     requests = asked_about(model, page)
-    assert len(requests) == 2  # the answer and its repair
+    assert len(requests) == 2  # the output and its repair
     for request in requests:
         (system,) = (each["content"] for each in request["messages"] if each["role"] == "system")
         assert system.startswith(without["messages"][0]["content"])
@@ -49,7 +49,7 @@ def test_the_model_is_asked_with_the_agents_instructions_and_settings(user: ApiU
 
 
 @pytest.mark.parametrize("meanwhile", ["changed", "deleted"])
-def test_a_retry_asks_with_the_version_the_job_was_made_with(
+def test_a_retry_uses_the_version_with_which_the_job_was_created(
     user: ApiUser, model: ModelControl, meanwhile: str
 ) -> None:
     agent_id = user.new_agent(instructions=INSTRUCTIONS, temperature=0.3, maxOutputTokens=5000)
@@ -72,7 +72,7 @@ def test_a_retry_asks_with_the_version_the_job_was_made_with(
     assert (second["temperature"], second["most_tokens"]) == (0.3, 5000)
 
 
-def test_a_new_job_is_made_with_the_latest_version(user: ApiUser, model: ModelControl) -> None:
+def test_a_new_job_uses_the_latest_version(user: ApiUser, model: ModelControl) -> None:
     agent_id = user.new_agent(instructions=INSTRUCTIONS)
     data_of(user.api.patch(f"/agents/{agent_id}", json={"instructions": "Sing."}))
     job_id, page = new_job(user, agent_id)
@@ -82,7 +82,7 @@ def test_a_new_job_is_made_with_the_latest_version(user: ApiUser, model: ModelCo
     assert "\nSing.\n" in request["messages"][0]["content"]
 
 
-def test_the_jobs_own_model_goes_before_the_agents_and_that_before_the_default(user: ApiUser) -> None:
+def test_the_jobs_model_comes_before_the_agents_and_that_before_the_default(user: ApiUser) -> None:
     offered = broken_rules(user.create(customModel="?"))["input.customModel"].removeprefix("must be one of: ")
     default = user.job(user.new_job())["model"]
     own, other = [each for each in offered.split(", ") if each != default][:2]
@@ -93,7 +93,7 @@ def test_the_jobs_own_model_goes_before_the_agents_and_that_before_the_default(u
     assert user.job(new_job(user, user.new_agent())[0])["model"] == default
 
 
-def test_what_is_not_ones_own_agent_is_refused_in_the_same_words(new_user: Callable[[], ApiUser]) -> None:
+def test_another_users_agent_and_an_unknown_one_get_the_same_refusal(new_user: Callable[[], ApiUser]) -> None:
     user = new_user()
     foreign = new_user().new_agent()
     answers = [user.create(agentId=agent_id) for agent_id in (foreign, "agt_01jd8x2v5n7k3q9w4t6y8z0abc", "x")]

@@ -1,4 +1,4 @@
-"""GET /agents: own agents, newest first, by page."""
+"""GET /agents returns the user's own agents, newest first, in pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from tests.api_user import ApiUser, broken_rules, data_of
 from tests.http.test_list_jobs import BROKEN_CURSORS
 
 
-def test_own_agents_are_listed_newest_first_in_their_latest_versions(new_user: Callable[[], ApiUser]) -> None:
+def test_the_list_contains_the_latest_versions_of_the_users_own_agents_newest_first(
+    new_user: Callable[[], ApiUser],
+) -> None:
     user, other = new_user(), new_user()
     first, _foreign, second = user.new_agent(), other.new_agent(), user.new_agent()
     changed = data_of(user.api.patch(f"/agents/{first}", json={"name": "Chatty"}))
@@ -22,7 +24,7 @@ def test_own_agents_are_listed_newest_first_in_their_latest_versions(new_user: C
     assert listed == {"agents": [data_of(user.api.get(f"/agents/{second}")), changed], "cursor": None}
 
 
-def test_pages_hold_every_agent_once(user: ApiUser) -> None:
+def test_the_pages_contain_every_agent_once(user: ApiUser) -> None:
     made = [user.new_agent() for _ in range(5)]
 
     seen: list[str] = []
@@ -38,7 +40,7 @@ def test_pages_hold_every_agent_once(user: ApiUser) -> None:
     assert seen == made[::-1]
 
 
-def test_a_cursor_is_good_for_its_own_list_only(user: ApiUser) -> None:
+def test_a_cursor_is_valid_only_for_its_own_list(user: ApiUser) -> None:
     for _ in range(2):
         user.new_agent()
         user.new_job()
@@ -49,10 +51,10 @@ def test_a_cursor_is_good_for_its_own_list_only(user: ApiUser) -> None:
 
 
 @pytest.mark.parametrize("cursor", BROKEN_CURSORS)
-def test_a_cursor_that_is_not_ours_is_refused(user: ApiUser, cursor: str) -> None:
+def test_an_invalid_cursor_is_refused(user: ApiUser, cursor: str) -> None:
     assert broken_rules(user.api.get("/agents", params={"cursor": cursor})).keys() == {"cursor"}
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "x"])
-def test_a_page_has_1_to_100_agents(user: ApiUser, limit: str) -> None:
+def test_a_page_size_must_be_1_to_100(user: ApiUser, limit: str) -> None:
     assert broken_rules(user.api.get("/agents", params={"limit": limit})).keys() == {"limit"}

@@ -1,4 +1,4 @@
-"""GET /jobs: own jobs, newest first, by filter and by page."""
+"""GET /jobs returns the user's own jobs, newest first, filtered and in pages."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ BROKEN_CURSORS = [
 ]
 
 
-def test_own_jobs_are_listed_newest_first_and_nobody_elses(new_user: Callable[[], ApiUser]) -> None:
+def test_the_list_contains_only_the_users_own_jobs_newest_first(new_user: Callable[[], ApiUser]) -> None:
     user, other = new_user(), new_user()
     first, _foreign, second = user.new_job(), other.new_job(), user.new_job()
 
     assert user.jobs() == [second, first]
 
 
-def test_pages_hold_every_job_once(user: ApiUser) -> None:
+def test_the_pages_contain_every_job_once(user: ApiUser) -> None:
     made = [user.new_job() for _ in range(5)]
 
     seen: list[str] = []
@@ -49,7 +49,7 @@ def test_pages_hold_every_job_once(user: ApiUser) -> None:
     assert seen == made[::-1]
 
 
-def test_jobs_are_found_by_status_pipeline_and_what_they_belong_to(user: ApiUser) -> None:
+def test_the_list_can_be_filtered_by_status_pipeline_and_links(user: ApiUser) -> None:
     plain = user.new_job()
     linked = data_of(
         user.api.post("/jobs", json={"pipeline": "suggestion", "input": FIELDS, "links": {"sessionId": "s-1"}}), 202
@@ -87,7 +87,7 @@ def test_jobs_are_found_by_status_pipeline_and_what_they_belong_to(user: ApiUser
         ("cursor", "c" * 513),
     ],
 )
-def test_a_filter_that_breaks_its_rule_is_named(user: ApiUser, name: str, value: str) -> None:
+def test_a_refusal_names_the_invalid_filter(user: ApiUser, name: str, value: str) -> None:
     answer = user.api.get("/jobs", params={name: value})
 
     assert broken_rules(answer).keys() == {name}
@@ -95,7 +95,7 @@ def test_a_filter_that_breaks_its_rule_is_named(user: ApiUser, name: str, value:
 
 
 @pytest.mark.parametrize("cursor", BROKEN_CURSORS)
-def test_a_cursor_that_is_none_of_ours_is_refused(user: ApiUser, cursor: str) -> None:
+def test_an_invalid_cursor_is_refused(user: ApiUser, cursor: str) -> None:
     user.new_job()
 
     found = broken_rules(user.api.get("/jobs", params={"cursor": cursor}))
@@ -103,7 +103,7 @@ def test_a_cursor_that_is_none_of_ours_is_refused(user: ApiUser, cursor: str) ->
     assert found == {"cursor": "must be the `cursor` of an earlier page"}
 
 
-def test_somebody_elses_cursor_shows_nobody_elses_jobs(new_user: Callable[[], ApiUser]) -> None:
+def test_another_users_cursor_shows_only_the_users_own_jobs(new_user: Callable[[], ApiUser]) -> None:
     user, other = new_user(), new_user()
     for each in (user, user, other, other):
         each.new_job()

@@ -1,4 +1,4 @@
-"""What becomes of a job when its model fails: what is retried, what is repaired, and what its owner is told."""
+"""A job whose model fails is retried, repaired or failed, and its stream and its status show which."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STAYS_BROKEN = "suggestions: Field required"
 
 @dataclass(frozen=True)
 class Story:
-    """What a watcher saw of a job from beginning to end, and what its owner reads afterwards."""
+    """The events that a watcher received for a job, and the job that its owner reads afterwards."""
 
     events: list[Event]
     job: dict[str, Any]
@@ -39,7 +39,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def stories(stack: LocalStack) -> Iterator[dict[str, Future[Story]]]:
-    """All of them at once: retries wait in real time."""
+    """Start all jobs at once, because retries wait in real time."""
     users = {fault: ApiUser(stack) for fault in FAULTS}
 
     def live(fault: str) -> Story:
@@ -54,7 +54,7 @@ def stories(stack: LocalStack) -> Iterator[dict[str, Future[Story]]]:
         user.close()
 
 
-def test_a_rate_limited_model_is_asked_again_until_it_answers(stories: dict[str, Future[Story]]) -> None:
+def test_a_stage_is_retried_until_the_model_is_no_longer_rate_limited(stories: dict[str, Future[Story]]) -> None:
     story = stories["limited twice"].result()
 
     assert story.job["status"] == "completed"
@@ -68,7 +68,7 @@ def test_a_rate_limited_model_is_asked_again_until_it_answers(stories: dict[str,
     assert fold(story.events) == story.job["text"]
 
 
-def test_a_model_that_stays_down_fails_the_job_after_three_retries(stories: dict[str, Future[Story]]) -> None:
+def test_an_unavailable_model_fails_the_job_after_three_retries(stories: dict[str, Future[Story]]) -> None:
     story = stories["down for good"].result()
 
     assert story.job["status"] == "failed"
@@ -89,7 +89,7 @@ def test_a_model_that_stays_down_fails_the_job_after_three_retries(stories: dict
     assert told["requestId"] == story.job["requestId"]
 
 
-def test_the_owner_may_ask_for_the_stack_trace(stories: dict[str, Future[Story]]) -> None:
+def test_the_owner_can_read_the_stack_trace(stories: dict[str, Future[Story]]) -> None:
     story = stories["down for good"].result()
 
     answer = story.user.api.get(f"/jobs/{story.job['jobId']}", params={"include": "stackTrace"})
@@ -97,7 +97,7 @@ def test_the_owner_may_ask_for_the_stack_trace(stories: dict[str, Future[Story]]
     assert "File " in answer.json()["data"]["failure"]["stackTrace"]
 
 
-def test_an_execution_is_red_when_its_job_has_failed(stories: dict[str, Future[Story]]) -> None:
+def test_the_execution_of_a_failed_job_fails(stories: dict[str, Future[Story]]) -> None:
     story = stories["down for good"].result()
     states = story.user.stack.client("stepfunctions")
 
@@ -107,7 +107,7 @@ def test_an_execution_is_red_when_its_job_has_failed(stories: dict[str, Future[S
     assert execution["error"] == "ModelUnavailable"
 
 
-def test_a_refusal_fails_the_job_at_once(stories: dict[str, Future[Story]]) -> None:
+def test_a_models_refusal_fails_the_job_without_a_retry(stories: dict[str, Future[Story]]) -> None:
     story = stories["refused"].result()
 
     assert story.job["status"] == "failed"
@@ -118,7 +118,7 @@ def test_a_refusal_fails_the_job_at_once(stories: dict[str, Future[Story]]) -> N
     assert story.of_type("reset") == []
 
 
-def test_an_answer_that_does_not_fit_is_repaired_once(stories: dict[str, Future[Story]]) -> None:
+def test_the_stage_repairs_an_output_that_does_not_fit_its_schema(stories: dict[str, Future[Story]]) -> None:
     story = stories["broken JSON"].result()
 
     assert story.job["status"] == "completed"
@@ -128,7 +128,7 @@ def test_an_answer_that_does_not_fit_is_repaired_once(stories: dict[str, Future[
     assert story.job["result"]["suggestions"]
 
 
-def test_an_answer_that_does_not_fit_after_repair_fails_the_job(stories: dict[str, Future[Story]]) -> None:
+def test_an_output_that_does_not_fit_after_the_repair_fails_the_job(stories: dict[str, Future[Story]]) -> None:
     story = stories["broken JSON twice"].result()
 
     assert story.job["status"] == "failed"

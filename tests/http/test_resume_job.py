@@ -1,4 +1,4 @@
-"""POST /jobs/{jobId}/resume over real executions."""
+"""POST /jobs/{jobId}/resume starts a new execution that continues at the last checkpoint."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from local.model.control import ModelControl
 from tests.api_user import AT_ONCE, ApiUser, data_of, fold, refusal, wait_until
 
 
-def test_a_job_that_failed_in_validation_resumes_without_another_model_call(user: ApiUser, model: ModelControl) -> None:
-    """The answer does not fit and its repair is refused; once repair works, only the repair is asked for."""
+def test_a_job_that_failed_in_validation_resumes_without_generating_again(user: ApiUser, model: ModelControl) -> None:
+    """The output does not fit and its repair is refused; the resumed job calls the model for the repair only."""
     job_id = user.new_job("invalid_json, token_ms=0, first_token_ms=0, times=1")
     prompt = user.job(job_id)["input"]["pageOrComponent"]
     model.script(match="does not fit", times=1, status=400)
@@ -27,10 +27,10 @@ def test_a_job_that_failed_in_validation_resumes_without_another_model_call(user
     assert after[1].data["reason"] == "RESUMED"
     assert fold([*before, *after]) == job["text"]
     asked = [request for request in model.requests() if prompt in str(request)]
-    assert len(asked) == 3  # the answer once, its repair twice
+    assert len(asked) == 3  # the output once, its repair twice
 
 
-def test_a_cancelled_job_runs_again_and_a_newcomer_sees_one_story(user: ApiUser) -> None:
+def test_a_new_watcher_of_a_resumed_job_gets_one_text_and_one_terminal_event(user: ApiUser) -> None:
     job_id = user.new_job("hang_after=3, token_ms=0, first_token_ms=0, times=1")
     wait_until(lambda: user.job(job_id)["text"])
     assert user.cancel(job_id).status_code == 200
@@ -43,7 +43,7 @@ def test_a_cancelled_job_runs_again_and_a_newcomer_sees_one_story(user: ApiUser)
     assert fold(seen) == job["text"]
 
 
-def test_what_cannot_be_resumed_is_refused(user: ApiUser, new_user: Callable[[], ApiUser]) -> None:
+def test_a_job_that_cannot_be_resumed_is_refused(user: ApiUser, new_user: Callable[[], ApiUser]) -> None:
     done = user.new_job(AT_ONCE)
     user.ended(done)
     refusal(user.api.post(f"/jobs/{done}/resume"), 409, "CONFLICT")

@@ -1,4 +1,4 @@
-"""GET /jobs/{jobId}/stream: the whole story, to everyone entitled, from wherever they left off."""
+"""GET /jobs/{jobId}/stream sends the job's events to its owner, from the event after the last one received."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNKNOWN = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
 
 @pytest.fixture
 def hanging_job(user: ApiUser) -> Iterator[str]:
-    """A job whose model falls silent in the middle of its answer."""
+    """A job whose model stops in the middle of its output and keeps the connection open."""
     job_id = user.new_job(HANGS)
     yield job_id
     user.cancel(job_id)
@@ -33,7 +33,7 @@ def ids(events: list[Event]) -> list[int]:
 # ---- what is sent ----------------------------------------------------------------------------------------------------
 
 
-def test_a_job_is_told_from_its_first_stage_to_its_result(user: ApiUser) -> None:
+def test_a_watcher_gets_every_event_from_the_first_stage_to_the_result(user: ApiUser) -> None:
     job_id = user.new_job()
 
     events = user.watch(job_id)
@@ -57,7 +57,7 @@ def test_a_job_is_told_from_its_first_stage_to_its_result(user: ApiUser) -> None
     assert job["result"]["suggestions"]
 
 
-def test_the_headers_keep_everything_between_from_buffering(user: ApiUser, hanging_job: str) -> None:
+def test_the_headers_forbid_buffering(user: ApiUser, hanging_job: str) -> None:
     with user.stream(hanging_job) as source:
         headers = source.response.headers
 
@@ -68,19 +68,19 @@ def test_the_headers_keep_everything_between_from_buffering(user: ApiUser, hangi
         assert headers["x-request-id"]
 
 
-def test_the_client_is_told_how_soon_to_come_back(user: ApiUser, hanging_job: str) -> None:
+def test_the_stream_sends_the_time_to_wait_before_a_reconnection(user: ApiUser, hanging_job: str) -> None:
     with user.stream(hanging_job) as source:
         assert next(source.iter_sse()).retry == 1000
 
 
-def test_silence_is_broken_by_heartbeats(user: ApiUser, hanging_job: str) -> None:
+def test_the_stream_sends_heartbeats_when_there_are_no_events(user: ApiUser, hanging_job: str) -> None:
     with user.stream(hanging_job) as source:
         lines = (line for line in source.response.iter_lines() if line.startswith(":"))
 
         assert [next(lines), next(lines)] == [": heartbeat", ": heartbeat"]
 
 
-def test_text_is_on_its_way_before_the_model_is_done(user: ApiUser, hanging_job: str) -> None:
+def test_a_watcher_gets_text_before_the_model_has_finished(user: ApiUser, hanging_job: str) -> None:
     with user.stream(hanging_job) as source:
         first = next(event for event in map(Event.of, source.iter_sse()) if event.type == "delta")
 
@@ -88,7 +88,7 @@ def test_text_is_on_its_way_before_the_model_is_done(user: ApiUser, hanging_job:
         assert user.job(hanging_job)["status"] == "in_progress"
 
 
-def test_every_watcher_sees_the_same_events_in_the_same_order(user: ApiUser) -> None:
+def test_every_watcher_gets_the_same_events_in_the_same_order(user: ApiUser) -> None:
     job_id = user.new_job(UNHURRIED)
 
     with ThreadPoolExecutor(4) as pool:
@@ -99,7 +99,7 @@ def test_every_watcher_sees_the_same_events_in_the_same_order(user: ApiUser) -> 
     assert all(events == seen[0] for events in seen)
 
 
-def test_two_users_jobs_at_once_do_not_mix(new_user: Callable[[], ApiUser]) -> None:
+def test_the_events_of_two_users_jobs_do_not_mix(new_user: Callable[[], ApiUser]) -> None:
     users = [new_user(), new_user()]
     jobs = [each.new_job(UNHURRIED) for each in users]
 
@@ -114,7 +114,7 @@ def test_two_users_jobs_at_once_do_not_mix(new_user: Callable[[], ApiUser]) -> N
         refusal(each.api.get(f"/jobs/{foreign}"), 403, "FORBIDDEN")
 
 
-# ---- leaving and coming back -----------------------------------------------------------------------------------------
+# ---- reconnecting ----------------------------------------------------------------------------------------------------
 
 
 def test_a_late_watcher_gets_all_events_of_an_ended_job_at_once(user: ApiUser) -> None:
@@ -124,7 +124,7 @@ def test_a_late_watcher_gets_all_events_of_an_ended_job_at_once(user: ApiUser) -
     assert user.watch(job_id) == live
 
 
-def test_a_client_that_comes_back_gets_what_it_has_missed_and_no_more(user: ApiUser) -> None:
+def test_a_client_that_reconnects_gets_only_the_events_that_it_missed(user: ApiUser) -> None:
     job_id = user.new_job()
     whole = user.watch(job_id)
     middle = ids(whole)[len(whole) // 2]
@@ -136,14 +136,14 @@ def test_a_client_that_comes_back_gets_what_it_has_missed_and_no_more(user: ApiU
     assert user.watch(job_id, lastEventId=str(middle)) == rest
 
 
-def test_the_header_of_a_reconnecting_client_counts_more_than_the_url_it_was_given(user: ApiUser) -> None:
+def test_the_last_event_id_header_comes_before_the_query_parameter(user: ApiUser) -> None:
     job_id = user.new_job()
     last = ids(user.watch(job_id))[-1]
 
     assert ids(user.watch(job_id, after=last - 1, lastEventId="1")) == [last]
 
 
-def test_a_client_that_has_seen_the_end_is_told_not_to_come_back(user: ApiUser) -> None:
+def test_a_client_that_reconnects_after_the_terminal_event_gets_204(user: ApiUser) -> None:
     job_id = user.new_job()
     last = ids(user.watch(job_id))[-1]
 
@@ -153,7 +153,7 @@ def test_a_client_that_has_seen_the_end_is_told_not_to_come_back(user: ApiUser) 
     assert answer.content == b""
 
 
-def test_connections_end_with_their_window_and_lose_nothing_between_them(hurried_user: ApiUser) -> None:
+def test_connections_end_after_their_window_and_no_event_is_lost(hurried_user: ApiUser) -> None:
     job_id = hurried_user.new_job("token_ms=10")
 
     connections = list(_connections_to_the_end(hurried_user, job_id))
@@ -175,7 +175,7 @@ def _connections_to_the_end(user: ApiUser, job_id: str) -> Iterator[list[Event]]
         last = max([last, *ids(events)])
 
 
-def test_clients_that_name_no_tab_may_all_come_back_after_the_window(hurried_user: ApiUser) -> None:
+def test_clients_without_a_tab_can_all_reconnect_after_the_window(hurried_user: ApiUser) -> None:
     job_id = hurried_user.new_job(HANGS)
     with ThreadPoolExecutor(5) as pool:
         for _ in range(2):
@@ -211,7 +211,7 @@ def opened(user: ApiUser, job_id: str, closing: ExitStack, *, tab: str = "") -> 
     return source
 
 
-def test_the_sixth_stream_waits_for_one_of_the_five_to_be_closed(user: ApiUser, hanging_job: str) -> None:
+def test_a_sixth_stream_is_refused_until_one_of_five_is_closed(user: ApiUser, hanging_job: str) -> None:
     with ExitStack() as others, ExitStack() as fifth:
         for number in range(4):
             opened(user, hanging_job, others, tab=f"tab-{number}")
@@ -232,7 +232,7 @@ def _opens(user: ApiUser, job_id: str) -> bool:
         return source.response.status_code == 200
 
 
-def test_five_streams_of_one_user_are_nothing_to_another(new_user: Callable[[], ApiUser]) -> None:
+def test_one_users_five_streams_do_not_limit_another_user(new_user: Callable[[], ApiUser]) -> None:
     busy, quiet = new_user(), new_user()
     with ExitStack() as closing:
         job_id = busy.new_job(HANGS)
@@ -243,9 +243,7 @@ def test_five_streams_of_one_user_are_nothing_to_another(new_user: Callable[[], 
     busy.cancel(job_id)
 
 
-def test_a_tab_that_connects_again_takes_its_slot_over_and_the_older_connection_ends(
-    user: ApiUser, hanging_job: str
-) -> None:
+def test_a_newer_connection_of_a_tab_ends_the_older_one(user: ApiUser, hanging_job: str) -> None:
     with ThreadPoolExecutor(1) as pool, ExitStack() as closing:
         earlier = pool.submit(list, opened(user, hanging_job, closing, tab="other-0").iter_sse())
         older = opened(user, hanging_job, closing, tab="mine").iter_sse()
@@ -255,12 +253,12 @@ def test_a_tab_that_connects_again_takes_its_slot_over_and_the_older_connection_
         newer = opened(user, hanging_job, closing, tab="mine").iter_sse()
 
         assert all(event.event not in TERMINAL for event in older)
-        assert not earlier.done()  # so the older one did not end with its window
+        assert not earlier.done()  # so the older connection did not end with its window
         assert next(newer).event == "connected"
         user.cancel(hanging_job)
 
 
-def test_a_stream_that_is_held_open_keeps_its_slot_beyond_the_first_lease(user: ApiUser, hanging_job: str) -> None:
+def test_an_open_stream_keeps_its_slot_after_the_first_lease(user: ApiUser, hanging_job: str) -> None:
     with ExitStack() as closing:
         for _ in range(5):
             opened(user, hanging_job, closing)
@@ -276,7 +274,7 @@ def test_a_stream_that_is_held_open_keeps_its_slot_beyond_the_first_lease(user: 
 
 
 @pytest.mark.parametrize("after", ["-1", "1.5", "x", "0x10", "1e3", "1" * 11, "1 2", "\N{DEVANAGARI DIGIT ONE}"])
-def test_a_last_event_id_that_is_none_is_refused_by_its_name(user: ApiUser, hanging_job: str, after: str) -> None:
+def test_an_invalid_last_event_id_is_refused(user: ApiUser, hanging_job: str, after: str) -> None:
     rule = {"Last-Event-ID": "must be the id of an event of this stream, which is a whole number"}
 
     assert broken_rules(user.stream_refused(hanging_job, lastEventId=after)) == rule
@@ -284,7 +282,7 @@ def test_a_last_event_id_that_is_none_is_refused_by_its_name(user: ApiUser, hang
         assert broken_rules(user.stream_refused(hanging_job, after=after)) == rule
 
 
-def test_a_last_event_id_beyond_the_end_is_refused_with_the_end(user: ApiUser) -> None:
+def test_a_last_event_id_after_the_last_event_is_refused(user: ApiUser) -> None:
     job_id = user.new_job()
     last = ids(user.watch(job_id))[-1]
 
@@ -293,7 +291,7 @@ def test_a_last_event_id_beyond_the_end_is_refused_with_the_end(user: ApiUser) -
     assert found == {"Last-Event-ID": f"must be at most {last}, the id of the last event"}
 
 
-def test_an_empty_last_event_id_is_the_beginning(user: ApiUser) -> None:
+def test_an_empty_last_event_id_starts_at_the_first_event(user: ApiUser) -> None:
     job_id = user.new_job()
     user.ended(job_id)
 
@@ -304,7 +302,7 @@ def test_an_empty_last_event_id_is_the_beginning(user: ApiUser) -> None:
 
 
 @pytest.mark.parametrize("tab", ["", "t" * 65])
-def test_a_tab_has_1_to_64_characters(user: ApiUser, hanging_job: str, tab: str) -> None:
+def test_a_tab_must_have_1_to_64_characters(user: ApiUser, hanging_job: str, tab: str) -> None:
     assert broken_rules(user.stream_refused(hanging_job, tab=tab)).keys() == {"tab"}
 
 
@@ -333,7 +331,7 @@ def test_a_ticket_opens_the_stream_it_was_issued_for(user: ApiUser, browser: htt
     assert "event: complete" in answer.text
 
 
-def test_a_ticket_opens_no_other_jobs_stream(user: ApiUser, browser: httpx.Client) -> None:
+def test_a_ticket_does_not_open_another_jobs_stream(user: ApiUser, browser: httpx.Client) -> None:
     ticket = data_of(user.api.post(f"/jobs/{user.new_job()}/stream-tickets"), 201)["ticket"]
 
     refusal(browser.get(f"/jobs/{user.new_job()}/stream", params={"ticket": ticket}), 403, "FORBIDDEN")
@@ -352,7 +350,7 @@ def test_a_ticket_opens_no_other_jobs_stream(user: ApiUser, browser: httpx.Clien
         lambda ticket: ticket + ".x",
     ],
 )
-def test_a_tampered_ticket_opens_nothing(user: ApiUser, browser: httpx.Client, tamper: Callable[[str], str]) -> None:
+def test_a_changed_ticket_is_refused(user: ApiUser, browser: httpx.Client, tamper: Callable[[str], str]) -> None:
     job_id = user.new_job()
     ticket = data_of(user.api.post(f"/jobs/{job_id}/stream-tickets"), 201)["ticket"]
 

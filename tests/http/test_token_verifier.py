@@ -1,4 +1,4 @@
-"""Tokens checked by ourselves, with keys fetched from an issuer over HTTP."""
+"""TokenVerifier accepts only valid tokens, and gets the issuer's keys over HTTP."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 class KeyServer(ThreadingHTTPServer):
-    """Publishes the issuer's keys, and counts how often it was asked."""
+    """Publishes the issuer's keys, and counts the requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -69,7 +69,7 @@ def verifier(keys: KeyServer) -> TokenVerifier:
 
 
 def token(*, key: Any = KEY, algorithm: str = "RS256", kid: str | None = "key-1", **claims: Any) -> str:
-    """A good token with these changes; a claim that is None is left out."""
+    """Return a valid token with these changes; a token claim that is None is left out."""
     good = {"iss": ISSUER, "aud": AUDIENCE, "sub": "user-1", "exp": int(time.time()) + 60, **claims}
     kept = {name: value for name, value in good.items() if value is not None}
     return jwt.encode(kept, key, algorithm=algorithm, headers={} if kid is None else {"kid": kid})
@@ -83,11 +83,11 @@ def token(*, key: Any = KEY, algorithm: str = "RS256", kid: str | None = "key-1"
         {"aud": None, "client_id": AUDIENCE},
     ],
 )
-def test_a_good_token_says_who_its_bearer_is(verifier: TokenVerifier, claims: dict[str, Any]) -> None:
+def test_a_valid_token_names_its_user(verifier: TokenVerifier, claims: dict[str, Any]) -> None:
     assert verifier.subject_of(token(**claims)) == "user-1"
 
 
-def test_clocks_may_differ_a_little(verifier: TokenVerifier) -> None:
+def test_the_verifier_accepts_a_token_that_expired_two_seconds_ago(verifier: TokenVerifier) -> None:
     assert verifier.subject_of(token(exp=int(time.time()) - 2)) == "user-1"
 
 
@@ -120,7 +120,7 @@ def test_an_invalid_token_has_no_user(verifier: TokenVerifier, make: Callable[[]
         verifier.subject_of(make())
 
 
-def test_an_expired_token_is_told_from_a_bad_one(verifier: TokenVerifier) -> None:
+def test_the_verifier_names_the_reason_of_a_refusal(verifier: TokenVerifier) -> None:
     with pytest.raises(Unauthenticated, match="has expired"):
         verifier.subject_of(token(exp=int(time.time()) - 60))
     with pytest.raises(Unauthenticated, match="another audience"):
@@ -130,12 +130,14 @@ def test_an_expired_token_is_told_from_a_bad_one(verifier: TokenVerifier) -> Non
 @given(st.text() | st.text("abcXYZ019-_.=").map(lambda text: f"{token().split('.')[0]}.{text}"))
 @example("e30.e30.e30")
 @example(".".join(["eyJhbGciOiJSUzI1NiIsImtpZCI6W119", "e30", "e30"]))  # a list as key id
-def test_no_text_gets_past_or_breaks_the_verifier(verifier: TokenVerifier, text: str) -> None:
+def test_the_verifier_refuses_any_other_text(verifier: TokenVerifier, text: str) -> None:
     with pytest.raises(Unauthenticated):
         verifier.subject_of(text)
 
 
-def test_unknown_keys_do_not_make_the_issuer_busy(keys: KeyServer, verifier: TokenVerifier) -> None:
+def test_the_verifier_fetches_the_keys_at_most_once_for_many_unknown_key_ids(
+    keys: KeyServer, verifier: TokenVerifier
+) -> None:
     verifier.subject_of(token())
     before = keys.asked
 
@@ -146,7 +148,7 @@ def test_unknown_keys_do_not_make_the_issuer_busy(keys: KeyServer, verifier: Tok
     assert keys.asked - before <= 1
 
 
-def test_an_issuer_out_of_reach_is_not_the_callers_fault() -> None:
+def test_an_unreachable_issuer_is_a_transient_fault() -> None:
     def unreachable() -> str:
         raise ConnectionRefusedError
 
@@ -157,5 +159,5 @@ def test_an_issuer_out_of_reach_is_not_the_callers_fault() -> None:
         assert fault.value.retryable
 
 
-def test_the_keys_are_found_by_discovery(keys: KeyServer) -> None:
+def test_discovery_returns_the_url_of_the_keys(keys: KeyServer) -> None:
     assert discover_jwks_url(keys.url) == discover_jwks_url(f"{keys.url}/") == f"{keys.url}/jwks.json"

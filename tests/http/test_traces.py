@@ -14,7 +14,7 @@ Document = dict[str, Any]
 
 
 def trace_of(stack: LocalStack, trace_id: str, *names: str) -> dict[str, list[Document]]:
-    """The trace's documents by name, once all these are there: a stream's comes after its client has left."""
+    """Wait for documents with all these names and return the trace's by name: a stream's comes after its last byte."""
 
     def found() -> dict[str, list[Document]]:
         by_name: dict[str, list[Document]] = {}
@@ -25,7 +25,7 @@ def trace_of(stack: LocalStack, trace_id: str, *names: str) -> dict[str, list[Do
     return wait_until(found)
 
 
-def test_one_trace_holds_the_request_the_stages_and_the_stream(stack: LocalStack, user: ApiUser) -> None:
+def test_one_trace_contains_the_request_the_stages_and_the_stream(stack: LocalStack, user: ApiUser) -> None:
     began = time.time()
     job_id = user.new_job(AT_ONCE)
     user.watch(job_id)
@@ -63,7 +63,7 @@ def test_one_trace_holds_the_request_the_stages_and_the_stream(stack: LocalStack
     assert stream["annotations"]["reason"] == "finished"
 
 
-def test_a_failing_attempt_is_marked_and_the_one_that_succeeds_is_not(stack: LocalStack, user: ApiUser) -> None:
+def test_the_trace_marks_a_failed_attempt_and_not_the_successful_one(stack: LocalStack, user: ApiUser) -> None:
     job_id = user.new_job("status=429, times=1, token_ms=0")
     job = user.ended(job_id)
 
@@ -78,7 +78,7 @@ def test_a_failing_attempt_is_marked_and_the_one_that_succeeds_is_not(stack: Loc
     assert [each.get("fault", False) for each in trace["millrace-generate_suggestions"]] == [True, False]
 
 
-def test_a_failed_job_names_one_trace_everywhere(stack: LocalStack, user: ApiUser) -> None:
+def test_a_failed_job_has_the_same_trace_id_in_every_place(stack: LocalStack, user: ApiUser) -> None:
     created = user.create(additionalContext="[[script: refusal]]")
     job_id = data_of(created, 202)["jobId"]
     trace_id = created.json()["meta"]["traceId"]
@@ -105,7 +105,7 @@ def test_a_resumed_job_continues_the_trace_of_the_resume_request(stack: LocalSta
 
 
 @pytest.mark.parametrize("where", ["api", "streams"])
-def test_a_refusal_names_the_trace_that_marks_it(stack: LocalStack, user: ApiUser, where: str) -> None:
+def test_a_refusal_names_its_trace_which_contains_the_error(stack: LocalStack, user: ApiUser, where: str) -> None:
     client, path, name = {
         "api": (user.api, "/jobs/job_unknown", "get_job"),
         "streams": (user.streams, "/jobs/job_unknown/stream", "stream_job"),
@@ -128,10 +128,10 @@ def test_a_request_with_a_trace_header_continues_that_trace(stack: LocalStack, u
     assert function["parent_id"] == "53995c3f42cd8ad8"
 
 
-def test_who_asks_not_to_be_sampled_is_not(stack: LocalStack, user: ApiUser) -> None:
+def test_a_request_with_sampled_0_leaves_no_trace(stack: LocalStack, user: ApiUser) -> None:
     mine = "1-67891233-0123456789abcdef01234567"
     user.api.get("/jobs", headers={"X-Amzn-Trace-Id": f"Root={mine};Sampled=0"})
     seen = user.api.get("/jobs").json()["meta"]["traceId"]
 
-    trace_of(stack, seen, "list_jobs")  # what came later is there
+    trace_of(stack, seen, "list_jobs")  # the later request's trace has arrived
     assert stack.xray.trace(mine) == []

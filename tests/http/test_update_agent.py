@@ -1,4 +1,4 @@
-"""PATCH /agents/{agentId}: each change is a version; two at once lose nothing, or say so."""
+"""PATCH /agents/{agentId} stores each change as a new version, and no concurrent change is lost without a refusal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def patch(user: ApiUser, agent: dict[str, Any], **body: Any) -> httpx.Response:
     return user.api.patch(f"/agents/{agent['agentId']}", json=body)
 
 
-def test_what_is_named_changes_null_resets_and_all_else_stays(user: ApiUser, agent: dict[str, Any]) -> None:
+def test_a_patch_changes_named_fields_resets_null_fields_and_keeps_the_others(
+    user: ApiUser, agent: dict[str, Any]
+) -> None:
     changed = data_of(patch(user, agent, name=" Chatty ", temperature=None))
 
     moved = {"version": 2, "name": "Chatty", "temperature": None, "updatedAt": changed["updatedAt"]}
@@ -32,7 +34,7 @@ def test_what_is_named_changes_null_resets_and_all_else_stays(user: ApiUser, age
     assert data_of(user.api.get(f"/agents/{agent['agentId']}")) == changed
 
 
-def test_a_change_to_a_version_that_has_been_followed_is_a_conflict(user: ApiUser, agent: dict[str, Any]) -> None:
+def test_a_change_of_an_older_version_is_a_conflict(user: ApiUser, agent: dict[str, Any]) -> None:
     data_of(patch(user, agent, name="First", version=1))
 
     error = refusal(patch(user, agent, name="Second", version=1), 409, "CONFLICT")
@@ -41,7 +43,7 @@ def test_a_change_to_a_version_that_has_been_followed_is_a_conflict(user: ApiUse
     assert data_of(user.api.get(f"/agents/{agent['agentId']}"))["name"] == "First"
 
 
-def test_changes_at_the_same_moment_are_a_version_each(user: ApiUser, agent: dict[str, Any]) -> None:
+def test_each_concurrent_change_becomes_a_version(user: ApiUser, agent: dict[str, Any]) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda number: patch(user, agent, name=f"by {number}"), range(8)))
 
@@ -49,7 +51,7 @@ def test_changes_at_the_same_moment_are_a_version_each(user: ApiUser, agent: dic
     assert versions == list(range(2, 10))
 
 
-def test_of_changes_to_one_version_at_the_same_moment_one_wins(user: ApiUser, agent: dict[str, Any]) -> None:
+def test_one_of_several_concurrent_changes_to_one_version_succeeds(user: ApiUser, agent: dict[str, Any]) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda number: patch(user, agent, name=f"by {number}", version=1), range(8)))
 
@@ -59,7 +61,7 @@ def test_of_changes_to_one_version_at_the_same_moment_one_wins(user: ApiUser, ag
 
 
 @pytest.mark.parametrize("body", [{}, {"version": 1}])
-def test_a_change_of_nothing_is_refused_and_makes_no_version(
+def test_a_change_without_fields_is_refused_and_creates_no_version(
     user: ApiUser, agent: dict[str, Any], body: dict[str, Any]
 ) -> None:
     found = broken_rules(patch(user, agent, **body))
@@ -82,7 +84,7 @@ def test_a_change_of_nothing_is_refused_and_makes_no_version(
         ({"agentId": "x"}, "agentId", "is not a known field"),
     ],
 )
-def test_a_broken_rule_is_answered_with_the_field_and_the_rule(
+def test_a_refusal_names_the_invalid_field_and_its_rule(
     user: ApiUser, agent: dict[str, Any], body: dict[str, Any], field: str, rule: str
 ) -> None:
     found = broken_rules(patch(user, agent, **body))
@@ -91,6 +93,6 @@ def test_a_broken_rule_is_answered_with_the_field_and_the_rule(
     assert rule in found[field]
 
 
-def test_only_its_owner_changes_an_agent(new_user: Callable[[], ApiUser], agent: dict[str, Any]) -> None:
+def test_only_the_owner_can_change_an_agent(new_user: Callable[[], ApiUser], agent: dict[str, Any]) -> None:
     refusal(patch(new_user(), agent, name="Mine"), 403, "FORBIDDEN")
     refusal(patch(new_user(), {"agentId": UNKNOWN}, name="Mine"), 404, "NOT_FOUND")
