@@ -1,4 +1,4 @@
-"""Many callers at the same moment."""
+"""Call one function from many threads at the same time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CALLERS = 20
 
 
 def at_once(act: Callable[[int], T]) -> list[T]:
-    """`act(0)` to `act(19)` in threads that all begin together; their answers in this order."""
+    """Call `act(0)` to `act(19)` in threads that start together, and return their results in this order."""
     together = Barrier(CALLERS)
 
     def caller(number: int) -> T:

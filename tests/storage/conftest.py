@@ -1,4 +1,4 @@
-"""The servers and every implementation of the ports, as fixtures."""
+"""Fixtures: the servers and every implementation of the ports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.dynamodb_local.engine import DynamoDbLocal, missing
 from tests.storage.ports import ROOT, AwsServer, Ports, adapters, create_resources, create_tables, fakes
 
 ENGINES = ["moto"] if missing() else ["moto", "dynamodb_local"]
-"""What the adapters run on here; `test_dynamodb_local.py` says why the second is left out."""
+"""The servers of the adapters; `test_dynamodb_local.py` says why the second is left out."""
 
 
 @pytest.fixture(scope="session")
@@ -31,14 +31,14 @@ def moto_server() -> Iterator[AwsServer]:
         command = [sys.executable, "-m", "local.aws.server", "--fd", str(listener.fileno())]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[listener.fileno()])
     try:
-        # The socket listens already: the request waits until the server takes it up.
+        # The socket already listens, so the request waits until the server accepts it.
         urllib.request.urlopen(f"{url}/_millrace/healthz", timeout=60).close()
         with pytest.MonkeyPatch.context() as variables:
             for name, value in aws_environment(url).items():
                 variables.setenv(name, value)
             server = AwsServer(url)
             create_resources(server)
-            server.client("secretsmanager")  # the last one: the variables are gone when the tests run
+            server.client("secretsmanager")  # the last AWS client: the variables are unset when the tests run
         yield server
         for client in server.clients.values():
             client.close()
@@ -49,7 +49,7 @@ def moto_server() -> Iterator[AwsServer]:
 
 @pytest.fixture(scope="session")
 def dynamodb_local_server(moto_server: AwsServer) -> Iterator[AwsServer]:
-    """DynamoDB from AWS's own engine, all else from moto."""
+    """DynamoDB Local for DynamoDB, and moto for all other services."""
     with DynamoDbLocal() as engine:
         with pytest.MonkeyPatch.context() as variables:
             for name, value in aws_environment(engine.url).items():
@@ -62,32 +62,32 @@ def dynamodb_local_server(moto_server: AwsServer) -> Iterator[AwsServer]:
 
 @pytest.fixture
 def moto(moto_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AwsServer:
-    """Moto, with the product's adapters pointed at it for the length of one test."""
+    """Moto, with the product's adapters using it during one test."""
     monkeypatch.setattr(aws, "client", moto_server.client)
     return moto_server
 
 
 @pytest.fixture
 def dynamodb_local(dynamodb_local_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AwsServer:
-    """The same with DynamoDB Local."""
+    """DynamoDB Local, with the product's adapters using it during one test."""
     monkeypatch.setattr(aws, "client", dynamodb_local_server.client)
     return dynamodb_local_server
 
 
 @pytest.fixture(params=ENGINES)
 def server(request: pytest.FixtureRequest) -> AwsServer:
-    """For tests that look at what adapters leave in the table: it has to be right on both."""
+    """Each server in turn, for tests that read the items of the table: they must be right on both."""
     found: AwsServer = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture(params=["fakes", *ENGINES])
 def ports(request: pytest.FixtureRequest) -> Ports:
-    """Every test that asks for this runs over all: a fake that behaves otherwise than its adapter is found out."""
+    """Each implementation in turn: the test fails if a fake and its adapter behave differently."""
     return fakes() if request.param == "fakes" else adapters(request.getfixturevalue(request.param))
 
 
 @pytest.fixture
 def owner(request: pytest.FixtureRequest) -> str:
-    """A user of this test alone: the table is shared."""
+    """A user of this test only, because the tests share the table."""
     return f"ada of {request.node.name}"

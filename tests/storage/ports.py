@@ -1,4 +1,4 @@
-"""The ports twice: in memory, and on servers with the tables and bucket of template.yaml."""
+"""Two implementations of the ports: in memory, and on servers with the tables and bucket of template.yaml."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class AwsServer:
-    """Where the adapters find their services; `clients` are those of the product, made for it.
+    """The address of the adapters' services; `clients` are the product's AWS clients for it.
 
     `url` is moto's, also where DynamoDB is on DynamoDB Local.
     """
@@ -71,16 +71,16 @@ class AwsServer:
         return self.client("s3")  # type: ignore[no-any-return]
 
     def fail_next(self, operation: str, *, count: int = 1) -> None:
-        """Let moto's DynamoDB refuse the next calls of this operation as throttled."""
+        """Make moto's DynamoDB refuse the next calls of this operation as throttled."""
         body = json.dumps({"operation": operation, "count": count}).encode()
         urllib.request.urlopen(f"{self.url}/_millrace/faults", data=body, timeout=10).close()
 
 
 def create_tables(dynamodb: DynamoDBClient) -> dict[str, str]:
-    """Create the tables of template.yaml; their names by what they are called there."""
+    """Create the tables of template.yaml; return their names by logical id."""
     tables = Template(ROOT / "template.yaml").tables
     for table in tables:
-        # A slow answer makes boto ask again, and the table that it finds then is its own.
+        # After a slow response boto repeats the request, and then it finds the table of its first one.
         with contextlib.suppress(dynamodb.exceptions.ResourceInUseException):
             dynamodb.create_table(**table.definition)
     return {table.logical_id: table.name for table in tables}
@@ -100,7 +100,7 @@ def create_resources(server: AwsServer) -> None:
 
 @dataclass(frozen=True)
 class Ports:
-    """One implementation of every port, over one clock."""
+    """One implementation of every port, with one clock."""
 
     clock: SettableClock
     jobs: JobStore

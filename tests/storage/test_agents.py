@@ -1,4 +1,4 @@
-"""Agents and their versions, in memory and on DynamoDB; their limit under concurrency."""
+"""The AgentStore, in memory and on DynamoDB, keeps every version and the limit of agents per owner."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def successor(agent: Agent, **changes: Any) -> Agent:
 
 @pytest.fixture
 def agent(ports: Ports, owner: str) -> Agent:
-    """Stored in its first version."""
+    """An agent that is stored in its first version."""
     made = an_agent(owner)
     ports.agents.put_new(made, limit=100)
     return made
@@ -56,19 +56,17 @@ class TestVersions:
             {"temperature": 2.0, "max_output_tokens": 100_000},
         ],
     )
-    def test_an_agent_comes_back_as_it_was_stored(self, ports: Ports, owner: str, settings: dict[str, Any]) -> None:
+    def test_the_store_returns_an_agent_unchanged(self, ports: Ports, owner: str, settings: dict[str, Any]) -> None:
         agent = an_agent(owner, **settings)
         ports.agents.put_new(agent, limit=100)
         assert ports.agents.get(agent.id) == agent
         assert ports.agents.version(agent.id, 1) == agent
 
-    def test_what_nobody_stored_is_not_there(self, ports: Ports, agent: Agent) -> None:
+    def test_the_store_returns_none_for_an_unknown_agent_or_version(self, ports: Ports, agent: Agent) -> None:
         assert ports.agents.get(new_agent_id(0)) is None
         assert ports.agents.version(agent.id, 2) is None
 
-    def test_the_next_version_is_the_latest_and_the_one_before_stays_as_it_was(
-        self, ports: Ports, agent: Agent
-    ) -> None:
+    def test_a_new_version_becomes_the_latest_and_the_older_one_is_kept(self, ports: Ports, agent: Agent) -> None:
         changed = successor(agent, instructions="Two sentences.", temperature=1.5)
         ports.agents.replace(changed)
         assert ports.agents.get(agent.id) == changed
@@ -85,11 +83,11 @@ class TestVersions:
         assert ports.agents.version(agent.id, 2) == latest
         assert ports.agents.version(agent.id, 4) is None
 
-    def test_an_agent_nobody_stored_has_no_successor(self, ports: Ports, owner: str) -> None:
+    def test_an_unknown_agent_cannot_get_a_new_version(self, ports: Ports, owner: str) -> None:
         with pytest.raises(AgentChanged):
             ports.agents.replace(an_agent(owner, version=2))
 
-    def test_of_twenty_successors_at_once_exactly_one_is_stored(self, ports: Ports, agent: Agent) -> None:
+    def test_one_of_twenty_concurrent_successors_is_stored(self, ports: Ports, agent: Agent) -> None:
         def replace(number: int) -> bool:
             try:
                 ports.agents.replace(successor(agent, name=f"by {number}"))
@@ -104,7 +102,7 @@ class TestVersions:
         assert stored.name == f"by {won.index(True)}"
         assert ports.agents.version(agent.id, 2) == stored
 
-    def test_twenty_changes_at_once_are_twenty_versions(self, ports: Ports, agent: Agent) -> None:
+    def test_twenty_concurrent_changes_become_twenty_versions(self, ports: Ports, agent: Agent) -> None:
         service = AgentService(agents=ports.agents, allowed_models=(), clock=ports.clock)
         at_once(lambda number: service.update(agent.owner, agent.id, {"name": f"by {number}"}))
         versions = [ports.agents.version(agent.id, number + 2) for number in range(CALLERS)]
@@ -113,9 +111,9 @@ class TestVersions:
 
 
 class TestRepetition:
-    """Botocore repeats what it has got no answer to."""
+    """botocore repeats a request to which it got no response."""
 
-    def test_storing_an_agent_again_stores_and_counts_it_once(self, ports: Ports, owner: str) -> None:
+    def test_a_repeated_creation_stores_and_counts_the_agent_once(self, ports: Ports, owner: str) -> None:
         agent = an_agent(owner)
         for _ in range(3):
             ports.agents.put_new(agent, limit=2)
@@ -123,13 +121,13 @@ class TestRepetition:
         with pytest.raises(AgentLimitReached):
             ports.agents.put_new(an_agent(owner), limit=2)
 
-    def test_storing_a_version_again_is_nothing(self, ports: Ports, agent: Agent) -> None:
+    def test_a_repeated_replacement_changes_nothing(self, ports: Ports, agent: Agent) -> None:
         changed = successor(agent, name="Chatty", temperature=0.25)
         for _ in range(2):
             ports.agents.replace(changed)
         assert ports.agents.get(agent.id) == changed
 
-    def test_removing_an_agent_again_gives_back_one_place(self, ports: Ports, owner: str, agent: Agent) -> None:
+    def test_a_repeated_removal_lowers_the_count_once(self, ports: Ports, owner: str, agent: Agent) -> None:
         ports.agents.put_new(an_agent(owner), limit=2)
         for _ in range(2):
             ports.agents.remove(agent, expires_at=WEEK_LATER)
@@ -139,7 +137,7 @@ class TestRepetition:
 
 
 class TestRemoval:
-    def test_a_removed_agent_says_so_and_has_no_successor(self, ports: Ports, agent: Agent) -> None:
+    def test_a_removed_agent_is_marked_and_cannot_get_a_new_version(self, ports: Ports, agent: Agent) -> None:
         ports.agents.remove(agent, expires_at=WEEK_LATER)
         stored = ports.agents.get(agent.id)
         assert stored is not None
@@ -147,7 +145,7 @@ class TestRemoval:
         with pytest.raises(AgentChanged):
             ports.agents.replace(successor(agent))
 
-    def test_its_versions_are_there_until_they_expire(self, ports: Ports, agent: Agent) -> None:
+    def test_the_versions_of_a_removed_agent_are_kept_until_they_expire(self, ports: Ports, agent: Agent) -> None:
         ports.agents.replace(successor(agent))
         ports.agents.remove(agent, expires_at=WEEK_LATER)
         ports.clock.advance(7 * 24 * 3600 - 1)
@@ -159,7 +157,7 @@ class TestRemoval:
         assert [ports.agents.version(agent.id, version) for version in (1, 2)] == [None, None]
         assert ports.agents.get(agent.id) is None
 
-    def test_a_change_at_the_same_moment_leaves_nothing_that_stays_for_ever(self, ports: Ports, agent: Agent) -> None:
+    def test_every_version_expires_after_a_concurrent_change_and_removal(self, ports: Ports, agent: Agent) -> None:
         def act(number: int) -> None:
             if number % 2:
                 ports.agents.remove(agent, expires_at=WEEK_LATER)
@@ -171,7 +169,7 @@ class TestRemoval:
         ports.clock.advance(7 * 24 * 3600)
         assert [ports.agents.version(agent.id, version) for version in (1, 2)] == [None, None]
 
-    def test_a_removal_that_was_broken_off_is_finished_by_the_next(
+    def test_a_second_removal_finishes_an_interrupted_one(
         self, server: AwsServer, owner: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         ports = adapters(server)
@@ -189,7 +187,7 @@ class TestRemoval:
         assert ended is not None
         assert ended.expires_at == WEEK_LATER
 
-    def test_the_index_no_longer_leads_to_it(self, server: AwsServer, owner: str) -> None:
+    def test_a_removed_agent_is_not_in_the_index(self, server: AwsServer, owner: str) -> None:
         ports = adapters(server)
         agent = an_agent(owner)
         ports.agents.put_new(agent, limit=100)
@@ -203,7 +201,7 @@ class TestRemoval:
         )
         assert found["Items"] == []
 
-    def test_more_versions_than_one_transaction_takes_expire_all(
+    def test_all_versions_expire_if_they_need_several_transactions(
         self, server: AwsServer, owner: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(adapter, "EXPIRY_BATCH", 3)
@@ -223,7 +221,7 @@ def _dies(*_: Any) -> None:
 
 
 class TestLimit:
-    def test_of_twenty_agents_at_once_no_more_than_the_limit_are_stored(self, ports: Ports, owner: str) -> None:
+    def test_twenty_concurrent_creations_do_not_exceed_the_limit(self, ports: Ports, owner: str) -> None:
         def put(number: int) -> bool:
             try:
                 ports.agents.put_new(an_agent(owner), limit=7)
@@ -234,7 +232,7 @@ class TestLimit:
         assert at_once(put).count(True) == 7
         assert len(ports.agents.list_owned(owner, limit=100, cursor=None).agents) == 7
 
-    def test_the_limit_is_each_owners_own(self, ports: Ports, owner: str) -> None:
+    def test_each_owner_has_a_separate_limit(self, ports: Ports, owner: str) -> None:
         for each in (owner, f"not {owner}"):
             ports.agents.put_new(an_agent(each), limit=1)
 
@@ -242,13 +240,13 @@ class TestLimit:
 class TestListing:
     @pytest.fixture
     def agents(self, ports: Ports, owner: str) -> list[Agent]:
-        """Five of one owner, newest first, and one of another's."""
+        """Store five agents of one owner and one of another; return the five, newest first."""
         made = [an_agent(owner, id=new_agent_id(second * 1000), name=f"at {second}") for second in range(5)]
         for each in [*made, an_agent(f"not {owner}")]:
             ports.agents.put_new(each, limit=100)
         return made[::-1]
 
-    def test_own_agents_come_newest_first_in_their_latest_versions(
+    def test_the_list_contains_the_owners_latest_versions_newest_first(
         self, ports: Ports, owner: str, agents: list[Agent]
     ) -> None:
         agents[2] = successor(agents[2], name="Changed")
@@ -257,7 +255,7 @@ class TestListing:
         assert (page.agents, page.cursor) == (agents, None)
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 5])
-    def test_pages_add_up_to_the_list(self, ports: Ports, owner: str, agents: list[Agent], limit: int) -> None:
+    def test_the_pages_together_are_the_list(self, ports: Ports, owner: str, agents: list[Agent], limit: int) -> None:
         listed: list[Agent] = []
         cursor: str | None = None
         while True:
@@ -273,13 +271,13 @@ class TestListing:
         self, ports: Ports, owner: str, agents: list[Agent]
     ) -> None:
         page = ports.agents.list_owned(owner, limit=2, cursor=None)
-        for removed in (agents[1], agents[2]):  # the one the cursor is at, too
+        for removed in (agents[1], agents[2]):  # the agent at the cursor, too
             ports.agents.remove(removed, expires_at=WEEK_LATER)
         rest = ports.agents.list_owned(owner, limit=2, cursor=page.cursor)
         assert rest.agents == agents[3:]
         assert ports.agents.list_owned(owner, limit=100, cursor=None).agents == [agents[0], *agents[3:]]
 
     @pytest.mark.parametrize("cursor", ["x", "%%%", base64.urlsafe_b64encode(b"job_0").decode(), "é"])
-    def test_a_cursor_of_another_kind_is_no_cursor(self, ports: Ports, owner: str, cursor: str) -> None:
-        with pytest.raises(ValueError):  # noqa: PT011 - whichever kind of it
+    def test_an_invalid_cursor_is_refused(self, ports: Ports, owner: str, cursor: str) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011 - the port promises no special type
             ports.agents.list_owned(owner, limit=2, cursor=cursor)

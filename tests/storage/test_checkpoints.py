@@ -1,4 +1,4 @@
-"""The CheckpointStore, in memory and on DynamoDB and S3."""
+"""The CheckpointStore, in memory and on DynamoDB and S3, returns each attempt's output."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def ref(fence: str) -> CheckpointRef:
 
 
 @pytest.mark.parametrize("characters", [0, 10, 99_000, 400_000])
-def test_an_output_of_any_size_comes_back_as_it_was_kept(ports: Ports, characters: int) -> None:
+def test_the_store_returns_an_output_of_any_size_unchanged(ports: Ports, characters: int) -> None:
     job = a_job()
     kept = StageOutput(output={"nested": {"list": [1, 2.5, None, "ü"]}}, text="é" * characters)
     ports.checkpoints.put(job, "draft", "fence", kept)
     assert ports.checkpoints.get(job.id, "draft", ref("fence")) == kept
 
 
-def test_each_attempts_output_is_kept_apart(ports: Ports) -> None:
+def test_the_store_keeps_the_output_of_each_attempt_separately(ports: Ports) -> None:
     job = a_job()
     for fence in ("one", "two"):
         ports.checkpoints.put(job, "draft", fence, StageOutput(output={"by": fence}, text=""))
@@ -30,12 +30,12 @@ def test_each_attempts_output_is_kept_apart(ports: Ports) -> None:
     assert ports.checkpoints.get(job.id, "draft", ref("two")).output == {"by": "two"}
 
 
-def test_a_checkpoint_that_nobody_kept_is_a_defect_and_no_empty_output(ports: Ports) -> None:
+def test_a_missing_checkpoint_is_a_defect(ports: Ports) -> None:
     with pytest.raises(KeyError):
         ports.checkpoints.get(a_job().id, "draft", ref("fence"))
 
 
-def test_only_a_large_output_is_in_the_bucket(server: AwsServer) -> None:
+def test_only_a_large_output_is_stored_in_the_bucket(server: AwsServer) -> None:
     ports, job = adapters(server), a_job()
     ports.checkpoints.put(job, "draft", "small", StageOutput(output={}, text="x" * 1000))
     ports.checkpoints.put(job, "draft", "large", StageOutput(output={}, text="x" * 200_000))

@@ -1,4 +1,4 @@
-"""Connections of clients, counted where they arrive."""
+"""AWS clients keep their connections until `forget_connections` closes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.storage import aws
 
 
 class Counting(ThreadingHTTPServer):
-    """Answers `{}` to whatever is posted, on connections that stay open."""
+    """Responds with `{}` to every POST, and keeps connections open."""
 
     connections = 0
 
@@ -33,7 +33,7 @@ class Answering(BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def ask() -> None:
     aws.dynamodb().get_item(TableName="table", Key={"PK": {"S": "-"}})
 
 
-def test_a_connection_is_kept_until_it_is_forgotten(server: Counting) -> None:
+def test_a_client_keeps_its_connection_until_it_is_forgotten(server: Counting) -> None:
     aws.make_clients()
     assert server.connections == 0
     ask()

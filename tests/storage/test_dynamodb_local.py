@@ -1,4 +1,4 @@
-"""DynamoDB Local as the tests run it; what runs on it is every test here whose id names it."""
+"""DynamoDB Local starts, ends and behaves as the tests of this folder need it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.storage.ports import ROOT, AwsServer
 
 @pytest.fixture
 def fetched() -> None:
-    """The one test that is skipped for all when it is not there."""
+    """Skip the test if DynamoDB Local cannot run."""
     reason = missing()
     if reason is None:
         return
@@ -64,14 +64,14 @@ def answers(url: str) -> bool:
         urllib.request.urlopen(url, timeout=10).close()
     except urllib.error.HTTPError as refusal:
         refusal.close()
-        return True  # it knows POST only
+        return True  # it supports POST only
     except OSError:
         return False
     return True
 
 
 @pytest.mark.usefixtures("fetched")
-def test_the_local_stack_runs_on_it_with_the_same_bill_and_the_same_faults(stack: LocalStack, user: ApiUser) -> None:
+def test_the_local_stack_has_the_same_costs_and_faults_on_it(stack: LocalStack, user: ApiUser) -> None:
     with DynamoDbLocal() as started, LocalStack(dynamodb_url=started.url) as on_it:
         its_user = ApiUser(on_it)
         on_it.inject_fault("PutItem", count=1)
@@ -96,7 +96,7 @@ def dynamodb_tables(url: str) -> set[str]:
     return names
 
 
-def test_an_engine_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_engine_that_does_not_start_gives_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     java = tmp_path / "java"
     java.write_text("#!/bin/sh\necho this Java is too old\nexit 3\n")
     java.chmod(0o755)
@@ -105,7 +105,7 @@ def test_an_engine_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch,
         pass
 
 
-def test_what_is_missing_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_gives_the_reason_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(engine, "JARS", tmp_path)
     monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/java")
     assert "make parity" in (missing() or "")
@@ -113,7 +113,7 @@ def test_what_is_missing_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, tm
     assert "no java" in (missing() or "")
 
 
-def test_a_table_that_is_not_there_is_a_mistake_of_ours_on_both(server: AwsServer) -> None:
+def test_an_unknown_table_is_a_defect_on_both_engines(server: AwsServer) -> None:
     store = DynamoJobStore("no-such-table", clock=SettableClock())
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         store.put_new(a_job())

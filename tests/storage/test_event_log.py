@@ -1,4 +1,4 @@
-"""The EventLog, in memory and on DynamoDB."""
+"""The EventLog, in memory and on DynamoDB, stores events in one order without gaps."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fill(ports: Ports, job_id: str, count: int, *, text: str = "x", fence: Fence
 
 
 class TestAppending:
-    def test_every_kind_of_event_comes_back_as_it_was_appended(self, ports: Ports, job_id: str) -> None:
+    def test_the_log_returns_every_type_of_event_unchanged(self, ports: Ports, job_id: str) -> None:
         events: list[StoredEvent] = [
             StageStarted(stage="draft", index=1, of=2, attempt=3),
             Progress(progress=33.3),
@@ -56,26 +56,26 @@ class TestAppending:
         assert [entry.event for entry in found] == events
         assert [(entry.seq, entry.first, entry.at) for entry in found] == [(seq, seq, NOON) for seq in range(1, 9)]
 
-    def test_a_place_is_taken_once(self, ports: Ports, job_id: str) -> None:
+    def test_only_one_batch_can_have_a_sequence_number(self, ports: Ports, job_id: str) -> None:
         ports.log.append(job_id, batch(1, "mine"))
         with pytest.raises(SequenceTaken):
             ports.log.append(job_id, batch(1, "theirs", fence=NEXT))
         assert [entry.event for entry in ports.log.read(job_id, after=0)] == [Delta(text="mine")]
 
-    def test_an_append_whose_answer_was_lost_finds_itself(self, ports: Ports, job_id: str) -> None:
+    def test_a_repeated_append_succeeds_after_a_lost_response(self, ports: Ports, job_id: str) -> None:
         ports.log.append(job_id, batch(1, "once"))
         ports.log.append(job_id, batch(1, "once"))
         assert len(ports.log.read(job_id, after=0)) == 1
 
     @pytest.mark.parametrize("other", [batch(1, "other"), batch(1, "once", fence=NEXT), batch(1, "once", "more")])
-    def test_only_the_same_events_of_the_same_attempt_are_taken_for_itself(
+    def test_only_the_same_events_of_the_same_attempt_are_a_repeat(
         self, ports: Ports, job_id: str, other: Batch
     ) -> None:
         ports.log.append(job_id, batch(1, "once"))
         with pytest.raises(SequenceTaken):
             ports.log.append(job_id, other)
 
-    def test_of_twenty_who_append_at_the_same_place_exactly_one_succeeds(self, ports: Ports, job_id: str) -> None:
+    def test_one_of_twenty_concurrent_appends_at_a_sequence_number_succeeds(self, ports: Ports, job_id: str) -> None:
         def append(number: int) -> int | None:
             try:
                 ports.log.append(job_id, batch(1, f"{number}", fence=Fence(1, 0, number, "aaaaaaaa")))
@@ -86,15 +86,13 @@ class TestAppending:
         (winner,) = [number for number in at_once(append) if number is not None]
         assert [entry.event for entry in ports.log.read(job_id, after=0)] == [Delta(text=f"{winner}")]
 
-    def test_twenty_claims_at_once_leave_a_log_without_gaps_in_the_order_of_their_rank(
-        self, ports: Ports, job_id: str
-    ) -> None:
+    def test_twenty_concurrent_claims_leave_a_log_in_the_order_of_their_fences(self, ports: Ports, job_id: str) -> None:
         def take(number: int) -> str | None:
             fence, text = Fence(1, 0, number, "aaaaaaaa"), f"{number:02} "
             try:
                 claim(ports.log, job_id, fence, (Delta(text=text), Progress(progress=1)), at=ports.clock)
             except AttemptSuperseded:
-                return None  # before its append, or already after it
+                return None  # superseded before its append or after it
             return text
 
         holders = {text for text in at_once(take) if text is not None}
@@ -114,7 +112,7 @@ class TestReading:
         assert ports.log.snapshot(job_id) is None
 
     @pytest.mark.parametrize("after", [*range(10), 500, 9_999_999_999])
-    def test_reading_begins_right_after_any_place_also_within_a_batch(
+    def test_a_read_starts_after_any_sequence_number_even_inside_a_batch(
         self, ports: Ports, job_id: str, after: int
     ) -> None:
         for first in (1, 5):
@@ -122,7 +120,7 @@ class TestReading:
         found = ports.log.read(job_id, after=after)
         assert [entry.seq for entry in found] == list(range(after + 1, 9))
 
-    def test_the_tail_says_where_the_log_ends_and_by_whom(self, ports: Ports, job_id: str) -> None:
+    def test_the_tail_has_the_last_sequence_number_and_fence(self, ports: Ports, job_id: str) -> None:
         ports.log.append(job_id, batch(1, "a", "b", "c"))
         assert ports.log.tail(job_id) == LogTail(seq=3, log_bytes=1, fence=FENCE, terminal=False)
         ports.log.append(job_id, Batch(4, (Progress(progress=100), Cancelled()), NEXT, NOON, 9))
@@ -134,7 +132,7 @@ class TestReading:
         ports.log.append(other, batch(1, "theirs"))
         assert [entry.event for entry in ports.log.read(job_id, after=0)] == [Delta(text="mine")]
 
-    def test_a_log_of_more_than_one_answers_size_is_read_whole(self, ports: Ports, job_id: str) -> None:
+    def test_a_log_larger_than_one_response_is_read_completely(self, ports: Ports, job_id: str) -> None:
         for seq in range(1, 15):
             ports.log.append(job_id, batch(seq, "x" * 100_000))
         assert [entry.seq for entry in ports.log.read(job_id, after=0)] == list(range(1, 15))
@@ -143,7 +141,7 @@ class TestReading:
 
 
 class TestCompacting:
-    def test_what_a_snapshot_covers_is_dropped_but_for_the_newest_batch_and_each_attempts_first(
+    def test_a_compaction_deletes_covered_batches_except_the_newest_and_each_attempts_first(
         self, ports: Ports, job_id: str
     ) -> None:
         fill(ports, job_id, 5)
@@ -162,7 +160,9 @@ class TestCompacting:
         ports.log.compact(job_id, LogSnapshot(0, "", None, 0))
         assert ports.log.tail(job_id) == LogTail()
 
-    def test_a_slow_writers_place_stays_taken_however_far_the_log_has_gone_on(self, ports: Ports, job_id: str) -> None:
+    def test_a_slow_writer_cannot_append_at_a_sequence_number_that_was_compacted(
+        self, ports: Ports, job_id: str
+    ) -> None:
         fill(ports, job_id, 2)
         fill(ports, job_id, 30, fence=NEXT)
         compact(ports.log, job_id, 0)
@@ -178,7 +178,7 @@ class TestCompacting:
         ports.log.compact(job_id, older)
         assert ports.log.snapshot(job_id) == newer
 
-    def test_folding_again_and_again_loses_no_character(self, ports: Ports, job_id: str) -> None:
+    def test_repeated_compactions_lose_no_character(self, ports: Ports, job_id: str) -> None:
         text = ""
         for number in range(6):
             fill(ports, job_id, 4, text=f"{number}é ")
@@ -189,7 +189,7 @@ class TestCompacting:
             transcript.apply(frame.id, frame.event)
         assert (transcript.seq, transcript.text) == (24, text)
 
-    def test_a_snapshot_too_large_for_an_item_is_kept_all_the_same(self, ports: Ports, job_id: str) -> None:
+    def test_the_log_keeps_a_snapshot_that_is_too_large_for_an_item(self, ports: Ports, job_id: str) -> None:
         fill(ports, job_id, 3)
         large = LogSnapshot(2, "é" * 300_000, "draft", 50, 600_000)
         ports.log.compact(job_id, large)
@@ -197,14 +197,14 @@ class TestCompacting:
 
 
 class TestInTheTable:
-    def test_the_item_of_a_large_snapshot_holds_a_reference_to_the_bucket(self, server: AwsServer, job_id: str) -> None:
+    def test_the_item_of_a_large_snapshot_has_the_key_of_an_object(self, server: AwsServer, job_id: str) -> None:
         ports = adapters(server)
         fill(ports, job_id, 3)
         ports.log.compact(job_id, LogSnapshot(2, "x" * 200_000, None, 0))
         item = self.items(server, job_id)["SNAP"]
         assert item["text"] == {"S": f"s3:jobs/{job_id}/snapshot-2"}
 
-    def test_every_item_of_a_log_may_be_deleted_some_days_later(self, server: AwsServer, job_id: str) -> None:
+    def test_every_item_of_a_log_expires_after_some_days(self, server: AwsServer, job_id: str) -> None:
         ports = adapters(server)
         fill(ports, job_id, 3)
         compact(ports.log, job_id, 0)

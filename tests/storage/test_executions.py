@@ -1,4 +1,4 @@
-"""Executions, remembered and on Step Functions; and secrets."""
+"""Executions, in memory and on Step Functions, are started once and stopped; secrets are read once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.fakes.core import a_job
 from tests.storage.ports import AwsServer, Ports, adapters
 
 
-def test_starting_the_same_job_twice_starts_it_once(ports: Ports) -> None:
+def test_a_job_that_is_started_twice_has_one_execution(ports: Ports) -> None:
     job = a_job()
     ports.executions.start(job)
     ports.executions.start(job)
 
 
-def test_stopping_never_fails_whether_or_not_there_is_an_execution(ports: Ports) -> None:
+def test_a_stop_succeeds_with_or_without_an_execution(ports: Ports) -> None:
     job = a_job()
     job = job.model_copy(update={"execution_arn": ports.executions.arn_of(job)})
     ports.executions.stop(job)
@@ -37,7 +37,7 @@ def described(moto: AwsServer, arn: str) -> dict[str, Any]:
     return dict(moto.client("stepfunctions").describe_execution(executionArn=arn))
 
 
-def test_an_execution_gets_the_jobs_id_and_generation_and_nothing_of_its_input(moto: AwsServer) -> None:
+def test_an_execution_gets_only_the_jobs_id_and_generation(moto: AwsServer) -> None:
     executions, job = adapters(moto).executions, a_job(trace_id="Root=1-67891233-abcdef012345678912345678")
     executions.start(job)
     found = described(moto, executions.arn_of(job))
@@ -55,7 +55,7 @@ def test_each_generation_of_a_job_has_its_own_execution(moto: AwsServer) -> None
 
 
 def started_and_stopped(moto: AwsServer, job: Job) -> str:
-    """Stop the job's execution once it is under way: moto forgets a stop that comes before its first state."""
+    """Start the job's execution and stop it after its first state has begun, because moto ignores an earlier stop."""
     executions = adapters(moto).executions
     arn = executions.arn_of(job)
     executions.start(job)
@@ -66,23 +66,23 @@ def started_and_stopped(moto: AwsServer, job: Job) -> str:
     return arn
 
 
-def test_a_stopped_execution_runs_no_more(moto: AwsServer) -> None:
+def test_a_stopped_execution_does_not_run(moto: AwsServer) -> None:
     assert described(moto, started_and_stopped(moto, a_job()))["status"] == "ABORTED"
 
 
-def test_an_execution_that_is_over_is_not_started_again(moto: AwsServer) -> None:
+def test_an_ended_execution_is_not_started_again(moto: AwsServer) -> None:
     job = a_job()
     arn = started_and_stopped(moto, job)
     adapters(moto).executions.start(job)
     assert described(moto, arn)["status"] == "ABORTED"
 
 
-def test_a_refused_start_gives_step_functions_reason(moto: AwsServer) -> None:
+def test_a_refused_start_names_the_reason_of_step_functions(moto: AwsServer) -> None:
     with pytest.raises(ExecutionNotStarted, match="StateMachineDoesNotExist"):
         StepFunctionsExecutions(f"{moto.machine_prefix}no-such-").start(a_job())
 
 
-def test_an_engine_that_cannot_be_reached_is_a_refusal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_engine_is_a_refused_start(monkeypatch: pytest.MonkeyPatch) -> None:
     from botocore.exceptions import EndpointConnectionError  # noqa: PLC0415
 
     class OutOfReach:
@@ -116,7 +116,7 @@ def test_a_secret_is_fetched_once_per_process(moto: AwsServer) -> None:
         secret.cache_clear()
 
 
-def test_a_secrets_manager_that_cannot_be_reached_is_a_transient_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_secrets_manager_is_a_transient_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     from botocore.exceptions import ConnectTimeoutError  # noqa: PLC0415
 
     class OutOfReach:

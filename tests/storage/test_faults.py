@@ -1,4 +1,4 @@
-"""What becomes of AWS's errors."""
+"""The adapters turn AWS's errors into transient faults or defects."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_every_call_turns_throttling_and_failures_into_transient_faults(
     assert code not in raised.value.message
 
 
-def test_a_bucket_that_slows_down_is_throttling_too(moto: AwsServer) -> None:
+def test_a_slow_down_of_s3_is_throttling(moto: AwsServer) -> None:
     large = StageOutput(output={}, text="x" * 200_000)
     with Stubber(moto.s3) as stub:
         stub.add_client_error("put_object", "SlowDown", http_status_code=503)
@@ -99,7 +99,7 @@ def client_error(code: str, status: int) -> ClientError:
 
 
 @pytest.mark.parametrize("code", sorted(THROTTLES))
-def test_each_way_to_say_throttling_is_understood(code: str) -> None:
+def test_every_throttling_code_is_storage_throttled(code: str) -> None:
     with pytest.raises(StorageThrottled), storage_faults():
         raise client_error(code, 400)
 
@@ -108,26 +108,26 @@ def test_each_way_to_say_throttling_is_understood(code: str) -> None:
     "error",
     [EndpointConnectionError(endpoint_url="http://nowhere"), ReadTimeoutError(endpoint_url="http://nowhere")],
 )
-def test_a_database_that_does_not_answer_is_unavailable(error: Exception) -> None:
+def test_a_database_that_does_not_respond_is_unavailable(error: Exception) -> None:
     with pytest.raises(StorageUnavailable), storage_faults():
         raise error
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "ResourceNotFoundException", "AccessDeniedException"])
-def test_a_mistake_of_ours_is_not_taken_for_a_transient_fault(code: str) -> None:
+def test_a_defect_is_not_a_transient_fault(code: str) -> None:
     with pytest.raises(ClientError, match=code), refused_condition(lambda _: AssertionError()):
         raise client_error(code, 400)
 
 
-def test_a_throttled_call_is_repeated_at_once_and_nobody_notices(moto: AwsServer) -> None:
+def test_botocore_repeats_a_throttled_call(moto: AwsServer) -> None:
     ports, job = adapters(moto), a_job()
     moto.fail_next("PutItem")
     ports.jobs.put_new(job)
     assert ports.jobs.get(job.id) == job
 
 
-def test_what_a_batch_leaves_undone_is_done_in_another(moto: AwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DynamoDB may answer part of a batch only; moto never does."""
+def test_the_adapter_sends_unprocessed_items_in_another_batch(moto: AwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DynamoDB may process only part of a batch; moto always processes all of it."""
     ports, jobs = adapters(moto), [a_job(owner="partly") for _ in range(3)]
     for job in jobs:
         ports.jobs.put_new(job)

@@ -1,4 +1,4 @@
-"""The JobStore, in memory and on DynamoDB."""
+"""The JobStore, in memory and on DynamoDB, stores, updates and lists jobs until they expire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PENDING = JobGuard(status_in=frozenset({JobStatus.PENDING}))
 
 
 class TestOneJob:
-    def test_a_job_comes_back_as_it_was_stored(self, ports: Ports) -> None:
+    def test_the_store_returns_a_job_unchanged(self, ports: Ports) -> None:
         fault = Fault(code=ErrorCode.MODEL_TIMEOUT, message="too slow – ⏳", stage="draft", retryable=True)
         job = a_job(
             input={"topic": "rivers", "nested": {"list": [1, 2.5, None, True, "ü"], "empty": {}}},
@@ -36,23 +36,23 @@ class TestOneJob:
         ports.jobs.put_new(job)
         assert ports.jobs.get(job.id) == job
 
-    def test_an_unknown_job_is_none(self, ports: Ports) -> None:
+    def test_the_store_returns_none_for_an_unknown_job(self, ports: Ports) -> None:
         assert ports.jobs.get(new_job_id(0)) is None
 
-    def test_storing_the_same_job_again_is_storing_it_once(self, ports: Ports) -> None:
+    def test_a_repeated_creation_stores_the_job_once(self, ports: Ports) -> None:
         job = a_job(progress=12.5)
         ports.jobs.put_new(job)
         ports.jobs.put_new(job)
         assert ports.jobs.get(job.id) == job
 
-    def test_another_job_under_the_same_id_is_refused(self, ports: Ports) -> None:
+    def test_another_job_with_the_same_id_is_refused(self, ports: Ports) -> None:
         job = a_job()
         ports.jobs.put_new(job)
         with pytest.raises(ValueError, match=job.id):
             ports.jobs.put_new(job.model_copy(update={"owner": "bob"}))
         assert ports.jobs.get(job.id) == job
 
-    def test_an_update_sets_what_it_names_and_answers_the_whole_job(self, ports: Ports) -> None:
+    def test_an_update_sets_the_named_fields_and_returns_the_whole_job(self, ports: Ports) -> None:
         job = a_job()
         ports.jobs.put_new(job)
         changes: dict[str, Any] = {
@@ -76,7 +76,7 @@ class TestOneJob:
             JobGuard(status_in=LIVE, generation=1, fence_is="00001.001.000.bbbbbbb0"),
         ],
     )
-    def test_an_update_whose_guard_does_not_hold_changes_nothing_and_says_so(
+    def test_an_update_whose_guard_is_false_changes_nothing_and_raises_stale_write(
         self, ports: Ports, guard: JobGuard
     ) -> None:
         job = a_job(fence="00001.001.000.bbbbbbbb")
@@ -95,7 +95,7 @@ class TestOneJob:
             JobGuard(fence_up_to="00001.001.001.00000000"),
         ],
     )
-    def test_an_update_whose_guard_holds_is_made(self, ports: Ports, guard: JobGuard) -> None:
+    def test_an_update_whose_guard_is_true_is_written(self, ports: Ports, guard: JobGuard) -> None:
         job = a_job(fence="00001.001.000.bbbbbbbb")
         ports.jobs.put_new(job)
         assert guard.holds(job)
@@ -106,7 +106,7 @@ class TestOneJob:
             ports.jobs.update(new_job_id(0), {"stage": "polish"}, when=JobGuard())
         assert stale.value.current is None
 
-    def test_of_twenty_who_make_the_same_move_exactly_one_succeeds(self, ports: Ports) -> None:
+    def test_one_of_twenty_concurrent_transitions_succeeds(self, ports: Ports) -> None:
         job = a_job()
         ports.jobs.put_new(job)
 
@@ -123,7 +123,7 @@ class TestOneJob:
         assert [answer.current for answer in answers if isinstance(answer, StaleWrite)] == [moved] * (CALLERS - 1)
         assert ports.jobs.get(job.id) == moved
 
-    def test_whatever_the_order_of_twenty_claims_the_highest_fence_holds_the_job(self, ports: Ports) -> None:
+    def test_the_highest_fence_has_the_job_after_twenty_claims_in_any_order(self, ports: Ports) -> None:
         job = a_job()
         ports.jobs.put_new(job)
         fences = [str(Fence(1, 0, number, "aaaaaaaa")) for number in range(CALLERS)]
@@ -143,7 +143,7 @@ class TestOneJob:
 
 
 class TestExpiry:
-    def test_a_job_is_gone_from_the_second_it_expires(self, ports: Ports, owner: str) -> None:
+    def test_no_read_returns_a_job_after_its_expiry(self, ports: Ports, owner: str) -> None:
         job = a_job(owner=owner)
         ports.jobs.put_new(job)
         ports.clock.advance(7199.999)
@@ -156,7 +156,7 @@ class TestExpiry:
             ports.jobs.update(job.id, {"expires_at": 2**33}, when=JobGuard())
         assert stale.value.current is None
 
-    def test_it_is_gone_although_the_database_still_holds_it(self, server: AwsServer) -> None:
+    def test_no_read_returns_an_expired_job_that_dynamodb_has_not_deleted(self, server: AwsServer) -> None:
         clock = SettableClock()
         store = DynamoJobStore(server.table, clock=clock)
         job = a_job()
@@ -181,21 +181,21 @@ class TestListing:
                 return pages
 
     def store(self, ports: Ports, owner: str, count: int, **fields: Any) -> list[str]:
-        """Ids, newest first."""
+        """Store that number of jobs, and return their ids, newest first."""
         made = [a_job(new_job_id(1000 + number), owner=owner, **fields) for number in range(count)]
         for job in made:
             ports.jobs.put_new(job)
         return [job.id for job in reversed(made)]
 
     @pytest.mark.parametrize("limit", [1, 3, 7, 8])
-    def test_pages_hold_every_job_once_newest_first(self, ports: Ports, owner: str, limit: int) -> None:
+    def test_the_pages_contain_every_job_once_newest_first(self, ports: Ports, owner: str, limit: int) -> None:
         made = self.store(ports, owner, 7)
         self.store(ports, f"another than {owner}", 2)
         pages = self.pages(ports, owner, limit)
         assert [job_id for page in pages for job_id in page] == made
         assert len(pages) == -(-7 // limit)
 
-    def test_filters_are_applied_before_pages_are_cut(self, ports: Ports, owner: str) -> None:
+    def test_a_page_is_full_although_a_filter_leaves_jobs_out(self, ports: Ports, owner: str) -> None:
         self.store(ports, owner, 30, status=JobStatus.COMPLETED)
         wanted = self.store(ports, owner, 3, links=JobLinks(run_id="run"))
         pages = self.pages(ports, owner, 2, JobFilter(run_id="run"))
@@ -218,11 +218,11 @@ class TestListing:
         self.store(ports, owner, 1, pipeline="brief")
         assert sum(map(len, self.pages(ports, owner, 5, where))) == count
 
-    def test_a_hundred_and_more_fit_one_page(self, ports: Ports, owner: str) -> None:
+    def test_one_page_can_contain_more_than_a_hundred_jobs(self, ports: Ports, owner: str) -> None:
         made = self.store(ports, owner, 110)
         assert self.pages(ports, owner, 105) == [made[:105], made[105:]]
 
-    def test_a_cursor_leads_nobody_into_another_owners_jobs(self, ports: Ports, owner: str) -> None:
+    def test_a_cursor_does_not_show_another_owners_jobs(self, ports: Ports, owner: str) -> None:
         self.store(ports, owner, 3)
         cursor = ports.jobs.list_owned(owner, where=JobFilter(), limit=1, cursor=None).cursor
         assert ports.jobs.list_owned("a stranger", where=JobFilter(), limit=5, cursor=cursor).jobs == []

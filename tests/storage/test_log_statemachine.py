@@ -1,4 +1,4 @@
-"""Writers, superseded writers, cancellers, compaction and readers in every order hypothesis can think of."""
+"""No interleaving of writers, cancellations, compactions and readers that Hypothesis finds breaks the log."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ BOUNDS = LogBounds(max_events=4)
 WHICH = st.integers(0, 11)
 TEXTS = st.lists(st.text("ab é", min_size=1, max_size=3), min_size=1, max_size=8)
 LAG = st.frozensets(st.integers(0, 5), max_size=2)
-"""Which batches, counted from the newest, a read does not show yet."""
+"""The batches, counted from the newest, that a read does not return yet."""
 
 LOSSES = st.sampled_from([None, None, None, None, "request", "answer"])
-"""What is lost of the next append."""
+"""The part of the next append that is lost: its request or its response."""
 
 NONCES = iter(f"{number:08x}" for number in range(10**9))
 
 
 class WatchedLog:
-    """The log under test, watched: knows the whole history, checks each append, loses answers, lags in reads."""
+    """The log under test: records every event, checks each append, loses responses, and returns old reads."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
@@ -102,7 +102,7 @@ class WatchedLog:
 
 @dataclass(frozen=True)
 class Claimant:
-    """An attempt that holds the job and has looked at where the log ends, but has not written yet."""
+    """An attempt that has claimed the job and read the log's end, but has not appended yet."""
 
     fence: Fence
     seen: LogTail
@@ -110,7 +110,7 @@ class Claimant:
 
 @dataclass(eq=False)
 class Watcher:
-    """A client: what it has folded so far, and the reader of its present connection."""
+    """A watcher: its transcript, and the reader of its current connection."""
 
     reader: LogReader
     transcript: Transcript = field(default_factory=Transcript)
@@ -132,7 +132,7 @@ def shown(transcript: Transcript) -> tuple[object, ...]:
 
 
 class LogMachine(RuleBasedStateMachine):
-    """One job's log and everybody who has to do with it."""
+    """One job's log with its attempts, cancellations, resumptions and watchers."""
 
     make_log: ClassVar[Callable[[], EventLog]]
 
@@ -157,7 +157,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(step=st.sampled_from([-1, 0, 1, 1]), behind=st.sampled_from([0, 0, 0, 1]), pauses=st.booleans())
     def claim(self, step: int, behind: int, pauses: bool) -> None:
-        """An attempt claims the job; it may come late, with a rank or a generation that is over."""
+        """Claim the job for an attempt; it may be late, with a lower fence or an older generation."""
         current = self.current()
         self.rank = max(0, self.rank + step)
         fence = Fence(max(1, current.generation - behind), self.rank // 4, self.rank % 4, next(NONCES))
@@ -174,11 +174,11 @@ class LogMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.claimants)
     @rule(which=WHICH)
-    def go_on_with_a_claim(self, which: int) -> None:
-        """An attempt that paused between its look at the log's end and its first append.
+    def continue_a_claim(self, which: int) -> None:
+        """Continue an attempt that paused between its read of the log's end and its first append.
 
-        Not longer than until a later attempt has compacted the log beyond that look: then nothing marks the place as
-        taken. In life that would be a stall of a whole compaction's length between two calls to DynamoDB.
+        The pause ends before a later attempt compacts the log beyond that read, because after that no item marks the
+        sequence number as used. On Lambda, such a pause would last a whole compaction between two DynamoDB calls.
         """
         claimant = self.claimants.pop(which % len(self.claimants))
         snapshot, tail = self.log.snapshot(self.job.id), self.log.tail(self.job.id)
@@ -215,7 +215,7 @@ class LogMachine(RuleBasedStateMachine):
         self.pens.append(pen)
 
     def check_what_is_left(self, found: Transcript, stage: str, *, before: int) -> None:
-        """A new attempt has looked at the log before it claimed its end, and nothing came in between."""
+        """Check what a new attempt read of the log before it claimed its end, with no append in between."""
         history = self.log.history[:before]
         kept = [event for event in history if isinstance(event, Item)]
         assert list(found.items.values()) == kept
@@ -259,7 +259,7 @@ class LogMachine(RuleBasedStateMachine):
             pen.write(text)
             pen.report_progress(progress)
             await pen.flush()
-        await pen.append()  # looks after the bound, as the pump does
+        await pen.append()  # checks the size limit, as the pump does
 
     def use_pen(
         self, which: int, lag: frozenset[int], loses: str | None, act: Callable[[LogWriter], Awaitable[None]]
@@ -280,7 +280,7 @@ class LogMachine(RuleBasedStateMachine):
             self.log.lag, self.log.loses = frozenset(), None
 
     def flush_once_more(self, pen: LogWriter) -> None:
-        """As `LogWriter.run` does when the work has failed."""
+        """Append the rest, as `LogWriter.run` does after a fault."""
         try:
             self.loop.run_until_complete(pen.flush())
         except (AttemptStopped, StorageUnavailable):
@@ -300,7 +300,7 @@ class LogMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.log.history) > 20)
     @rule(says_so=st.booleans())
     def cancel(self, says_so: bool) -> None:
-        """The move on the job; its event may follow much later, or never."""
+        """Cancel the job; its event may follow much later, or never."""
         try:
             job = self.jobs.update(self.job.id, {"status": JobStatus.CANCELLED}, when=JobGuard(status_in=LIVE))
         except StaleWrite:
@@ -396,7 +396,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_log_is_bounded(self) -> None:
-        # Over the bound: what a compaction that saw little left, each attempt's first batch, and the ends.
+        # Beyond the limit: what a compaction with an old read kept, each attempt's first batch, and terminal events.
         kept = len(self.log.read(self.job.id, after=0))
         assert kept <= 40 + (self.claims + self.current().generation) * MAX_BATCH
 
@@ -454,5 +454,5 @@ def test_no_interleaving_breaks_the_log_on_dynamodb(server: AwsServer) -> None:
         def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
             self._log.compact(self._job_id, snapshot)
 
-    # Without shrinking, which would take minutes here: what breaks both is shrunk in memory.
+    # Without shrinking, which would take minutes here; the test in memory shrinks what breaks both.
     check(FreshLog, examples=12, steps=40, phases=[Phase.explicit, Phase.reuse, Phase.generate])

@@ -1,4 +1,4 @@
-"""Limits' records and idempotency keys, in memory and on DynamoDB; the limits themselves under concurrency."""
+"""Records of limits and idempotency keys, in memory and on DynamoDB, stay correct under concurrency."""
 
 from __future__ import annotations
 
@@ -17,31 +17,29 @@ LATER = 2**33
 
 
 class TestRecords:
-    def test_a_record_nobody_stored_is_empty_at_version_0(self, ports: Ports, owner: str) -> None:
+    def test_an_unknown_record_is_empty_and_has_version_0(self, ports: Ports, owner: str) -> None:
         assert ports.records.load(owner, "creations") == Versioned(0, "{}")
 
-    def test_a_record_is_swapped_for_its_successor(self, ports: Ports, owner: str) -> None:
+    def test_a_swap_stores_the_next_version(self, ports: Ports, owner: str) -> None:
         ports.records.swap(owner, "creations", Versioned(0, "one"), expires_at=LATER)
         assert ports.records.load(owner, "creations") == Versioned(1, "one")
         ports.records.swap(owner, "creations", Versioned(1, "two"), expires_at=LATER)
         assert ports.records.load(owner, "creations") == Versioned(2, "two")
 
     @pytest.mark.parametrize("version", [0, 1, 3])
-    def test_a_version_that_is_not_the_stored_one_is_lost(self, ports: Ports, owner: str, version: int) -> None:
+    def test_a_swap_of_another_version_is_refused(self, ports: Ports, owner: str, version: int) -> None:
         for number in range(2):
             ports.records.swap(owner, "creations", Versioned(number, "stands"), expires_at=LATER)
         with pytest.raises(VersionConflict):
             ports.records.swap(owner, "creations", Versioned(version, "lost"), expires_at=LATER)
         assert ports.records.load(owner, "creations") == Versioned(2, "stands")
 
-    def test_records_of_other_purposes_and_users_are_others(self, ports: Ports, owner: str) -> None:
+    def test_each_purpose_and_user_has_a_separate_record(self, ports: Ports, owner: str) -> None:
         ports.records.swap(owner, "creations", Versioned(0, "one"), expires_at=LATER)
         assert ports.records.load(owner, "streams").version == 0
         assert ports.records.load(f"not {owner}", "creations").version == 0
 
-    def test_dynamodb_may_delete_a_record_when_nothing_in_it_counts_any_more(
-        self, server: AwsServer, owner: str
-    ) -> None:
+    def test_a_record_expires_when_none_of_its_entries_counts(self, server: AwsServer, owner: str) -> None:
         ports = adapters(server)
         CreationLimit(ports.records, limit=10, clock=ports.clock).count_creation(owner)
         key = {"PK": {"S": f"USER#{owner}"}, "SK": {"S": "LIMIT#creations"}}
@@ -50,7 +48,7 @@ class TestRecords:
 
 
 class TestUnderConcurrency:
-    def test_of_twenty_creations_at_once_exactly_ten_get_in(self, ports: Ports, owner: str) -> None:
+    def test_ten_of_twenty_concurrent_creations_are_allowed(self, ports: Ports, owner: str) -> None:
         limit = CreationLimit(ports.records, limit=10, clock=ports.clock)
 
         def take(number: int) -> int:
@@ -64,7 +62,7 @@ class TestUnderConcurrency:
         ports.clock.advance(60)
         limit.count_creation(owner)
 
-    def test_of_twenty_streams_at_once_exactly_five_get_a_slot(self, ports: Ports, owner: str) -> None:
+    def test_five_of_twenty_concurrent_streams_get_a_slot(self, ports: Ports, owner: str) -> None:
         slots = StreamSlots(ports.records, limit=5, lease_seconds=30, clock=ports.clock)
 
         def take(number: int) -> int | None:
@@ -77,9 +75,9 @@ class TestUnderConcurrency:
         holders = [number for number in at_once(take) if number is not None]
         assert len(holders) == 5
         slots.release(owner, f"tab{holders[0]}", f"holder{holders[0]}")
-        assert sum(number is not None for number in at_once(take)) == 5  # the four that hold one still, and one more
+        assert sum(number is not None for number in at_once(take)) == 5  # the four that still have a slot, and one more
 
-    def test_twenty_connections_of_one_tab_leave_one_holder(self, ports: Ports, owner: str) -> None:
+    def test_twenty_concurrent_connections_of_one_tab_have_one_slot(self, ports: Ports, owner: str) -> None:
         slots = StreamSlots(ports.records, limit=5, lease_seconds=30, clock=ports.clock)
         at_once(lambda number: slots.take(owner, "tab", f"holder{number}"))
         assert sum(at_once(lambda number: slots.renew(owner, "tab", f"holder{number}"))) == 1
@@ -90,22 +88,22 @@ def a_claim(job_id: str) -> KeyClaim:
 
 
 class TestIdempotencyKeys:
-    def test_a_taken_key_says_by_whom(self, ports: Ports, owner: str) -> None:
+    def test_a_used_key_returns_the_stored_claim(self, ports: Ports, owner: str) -> None:
         ports.keys.claim(owner, "key", a_claim("first"), expires_at=LATER)
         with pytest.raises(KeyTaken) as taken:
             ports.keys.claim(owner, "key", a_claim("second"), expires_at=LATER)
         assert taken.value.claim == a_claim("first")
 
-    def test_a_claim_whose_answer_was_lost_finds_itself(self, ports: Ports, owner: str) -> None:
+    def test_a_repeated_claim_succeeds_after_a_lost_response(self, ports: Ports, owner: str) -> None:
         for _ in range(2):
             ports.keys.claim(owner, "key", a_claim("first"), expires_at=LATER)
 
-    def test_a_key_is_its_owners_own(self, ports: Ports, owner: str) -> None:
+    def test_two_owners_can_use_the_same_key(self, ports: Ports, owner: str) -> None:
         ports.keys.claim(owner, "key", a_claim("first"), expires_at=LATER)
         ports.keys.claim(f"not {owner}", "key", a_claim("second"), expires_at=LATER)
         ports.keys.claim(owner, "another key", a_claim("third"), expires_at=LATER)
 
-    def test_a_key_is_free_again_from_the_second_it_expires(self, ports: Ports, owner: str) -> None:
+    def test_a_key_is_free_after_its_expiry(self, ports: Ports, owner: str) -> None:
         ports.keys.claim(owner, "key", a_claim("first"), expires_at=int(NOON.timestamp()) + 10)
         ports.clock.advance(9.999)
         with pytest.raises(KeyTaken):
@@ -113,26 +111,26 @@ class TestIdempotencyKeys:
         ports.clock.advance(0.001)
         ports.keys.claim(owner, "key", a_claim("second"), expires_at=LATER)
 
-    def test_a_claim_can_be_taken_over_by_who_knows_it_and_only_once(self, ports: Ports, owner: str) -> None:
+    def test_a_known_claim_can_be_replaced_once(self, ports: Ports, owner: str) -> None:
         ports.keys.claim(owner, "key", a_claim("dead"), expires_at=LATER)
         ports.keys.claim(owner, "key", a_claim("second"), expires_at=LATER, replaces=a_claim("dead"))
         with pytest.raises(KeyTaken) as taken:
             ports.keys.claim(owner, "key", a_claim("third"), expires_at=LATER, replaces=a_claim("dead"))
         assert taken.value.claim == a_claim("second")
 
-    def test_a_released_key_is_free_and_releasing_it_again_is_nothing(self, ports: Ports, owner: str) -> None:
+    def test_a_released_key_is_free_and_a_second_release_changes_nothing(self, ports: Ports, owner: str) -> None:
         ports.keys.claim(owner, "key", a_claim("first"), expires_at=LATER)
         for _ in range(2):
             ports.keys.release(owner, "key", a_claim("first"))
         ports.keys.claim(owner, "key", a_claim("second"), expires_at=LATER)
 
-    def test_somebody_elses_key_is_not_released(self, ports: Ports, owner: str) -> None:
+    def test_a_release_does_not_free_another_claims_key(self, ports: Ports, owner: str) -> None:
         ports.keys.claim(owner, "key", a_claim("first"), expires_at=LATER)
         ports.keys.release(owner, "key", a_claim("second"))
         with pytest.raises(KeyTaken):
             ports.keys.claim(owner, "key", a_claim("second"), expires_at=LATER)
 
-    def test_of_twenty_requests_with_one_key_exactly_one_gets_it(self, ports: Ports, owner: str) -> None:
+    def test_one_of_twenty_concurrent_requests_gets_the_key(self, ports: Ports, owner: str) -> None:
         def take(number: int) -> str | None:
             try:
                 ports.keys.claim(owner, "key", a_claim(f"job{number}"), expires_at=LATER)
@@ -144,7 +142,7 @@ class TestIdempotencyKeys:
         assert answers.count(None) == 1
         assert {each for each in answers if each} == {f"job{answers.index(None)}"}
 
-    def test_the_clients_own_words_are_not_in_the_table(self, server: AwsServer, owner: str) -> None:
+    def test_the_table_does_not_contain_the_clients_key(self, server: AwsServer, owner: str) -> None:
         adapters(server).keys.claim(owner, "my secret words", a_claim("first"), expires_at=LATER)
         found = server.dynamodb.query(
             TableName=server.table,

@@ -28,7 +28,7 @@ LATER = NOON + timedelta(seconds=90)
 PENDING = JobGuard(status_in=frozenset({JobStatus.PENDING}))
 CANCELLED = {"status": JobStatus.CANCELLED, "ended_at": LATER, "updated_at": LATER}
 LARGE = {"text": "ü" * 60_000}
-"""Over what is kept in an item."""
+"""More bytes than the store keeps in an item."""
 
 
 def a_run(owner: str = "ada", run_id: str | None = None, **fields: Any) -> Run:
@@ -73,14 +73,14 @@ def opening(ports: Ports, run: Run, *artefacts: Artefact) -> PreparedWrites:
 
 
 def cancelling(ports: Ports, run: Run, *artefacts: Artefact, **fields: Any) -> PreparedWrites:
-    """The run's next revision: it is cancelled."""
+    """Prepare the run's next revision, which is cancelled."""
     ended = {"status": TransformStatus.CANCELLED, "revision": run.revision + 1, "updated_at": LATER}
     moved = run.model_copy(update={**ended, **fields})
     return ports.runs.prepare_revision(moved, a_transform(moved, ended_at=LATER), artefacts)
 
 
 def opened(ports: Ports, owner: str = "ada", *artefacts: Artefact, **fields: Any) -> tuple[Job, Run]:
-    """A job and the run it has opened."""
+    """Create a job together with its run."""
     run = a_run(owner, **fields)
     job = a_job(owner=owner, links=JobLinks(run_id=run.id))
     ports.jobs.put_new(job, side_writes=opening(ports, run, *artefacts))
@@ -94,7 +94,7 @@ def lineage(ports: Ports, run: Run) -> Lineage:
 
 
 class TestOpening:
-    def test_a_run_comes_back_as_it_was_opened(self, ports: Ports) -> None:
+    def test_the_store_returns_a_run_unchanged(self, ports: Ports) -> None:
         run = a_run(title="")
         fault = Fault(code=ErrorCode.MODEL_TIMEOUT, message="too slow – ⏳", stage="draft", retryable=True)
         transform = a_transform(run, failure=fault, retry_count=2, max_retries=5, ended_at=LATER)
@@ -104,14 +104,14 @@ class TestOpening:
         assert ports.runs.transform(run.id, transform.id) == transform
         assert lineage(ports, run) == Lineage(run, [transform], [parameters])
 
-    def test_what_nobody_opened_is_not_there(self, ports: Ports) -> None:
+    def test_the_store_returns_none_for_an_unknown_run(self, ports: Ports) -> None:
         _, run = opened(ports)
         unknown = new_run_id(0)
         assert ports.runs.get(unknown) is None
         assert ports.runs.lineage(unknown) is None
         assert ports.runs.transform(run.id, "tfm_2") is None
 
-    def test_a_run_id_that_is_taken_leaves_no_job(self, ports: Ports) -> None:
+    def test_no_job_is_stored_if_the_run_id_is_used(self, ports: Ports) -> None:
         _, run = opened(ports)
         job, other = a_job(), run.model_copy(update={"title": "another"})
         with pytest.raises(SideWriteConflict):
@@ -119,7 +119,7 @@ class TestOpening:
         assert ports.jobs.get(job.id) is None
         assert ports.runs.get(run.id) == run
 
-    def test_a_job_id_that_is_taken_leaves_no_run(self, ports: Ports) -> None:
+    def test_no_run_is_stored_if_the_job_id_is_used(self, ports: Ports) -> None:
         job, run = a_job(), a_run()
         ports.jobs.put_new(job)
         with pytest.raises(ValueError, match=job.id):
@@ -127,12 +127,12 @@ class TestOpening:
         assert ports.runs.lineage(run.id) is None
         assert ports.jobs.get(job.id) == job
 
-    def test_opening_the_same_once_more_is_opening_it_once(self, ports: Ports) -> None:
+    def test_a_repeated_creation_stores_the_run_once(self, ports: Ports) -> None:
         job, run = opened(ports)
         ports.jobs.put_new(job, side_writes=opening(ports, run))
         assert ports.runs.get(run.id) == run
 
-    def test_of_twenty_jobs_that_open_the_same_run_one_is_stored(self, ports: Ports) -> None:
+    def test_one_of_twenty_concurrent_jobs_creates_the_run(self, ports: Ports) -> None:
         run, jobs = a_run(), [a_job() for _ in range(CALLERS)]
 
         def open_it(number: int) -> bool:
@@ -147,7 +147,7 @@ class TestOpening:
 
 
 class TestMoving:
-    def test_the_job_and_its_run_move_together(self, ports: Ports) -> None:
+    def test_a_transition_changes_the_job_and_its_run(self, ports: Ports) -> None:
         job, run = opened(ports)
         ideas = an_artefact(run, "ideas")
         moved = ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, run, ideas))
@@ -159,7 +159,7 @@ class TestMoving:
         assert moved.id not in {each.id for each in ports.jobs.live()}
 
     @pytest.mark.parametrize("revision", [-1, 1, 5])
-    def test_a_run_of_another_revision_leaves_the_job_as_it_was(self, ports: Ports, revision: int) -> None:
+    def test_a_conflict_of_the_runs_revision_leaves_the_job_unchanged(self, ports: Ports, revision: int) -> None:
         job, run = opened(ports, revision=3)
         stale = cancelling(ports, run.model_copy(update={"revision": run.revision + revision}))
         with pytest.raises(SideWriteConflict):
@@ -167,7 +167,7 @@ class TestMoving:
         assert ports.jobs.get(job.id) == job
         assert ports.runs.get(run.id) == run
 
-    def test_a_guard_that_does_not_hold_leaves_the_run_as_it_was(self, ports: Ports) -> None:
+    def test_a_false_guard_of_the_job_leaves_the_run_unchanged(self, ports: Ports) -> None:
         job, run = opened(ports)
         before = lineage(ports, run)
         with pytest.raises(StaleWrite) as stale:
@@ -180,7 +180,7 @@ class TestMoving:
         assert stale.value.current == job == ports.jobs.get(job.id)
         assert lineage(ports, run) == before
 
-    def test_where_neither_fits_the_guard_is_what_counts(self, ports: Ports) -> None:
+    def test_a_false_guard_is_reported_before_a_conflict_of_the_revision(self, ports: Ports) -> None:
         job, run = opened(ports)
         stale_run = cancelling(ports, run.model_copy(update={"revision": 7}))
         with pytest.raises(StaleWrite):
@@ -188,7 +188,7 @@ class TestMoving:
         assert ports.jobs.get(job.id) == job
         assert ports.runs.get(run.id) == run
 
-    def test_a_job_that_is_gone_moves_no_run(self, ports: Ports) -> None:
+    def test_an_unknown_job_changes_no_run(self, ports: Ports) -> None:
         job, run = opened(ports)
         ports.clock.advance(7200)
         with pytest.raises(StaleWrite) as stale:
@@ -196,7 +196,7 @@ class TestMoving:
         assert stale.value.current is None
         assert ports.runs.get(run.id) == run
 
-    def test_a_version_that_is_there_already_is_never_written_over(self, ports: Ports) -> None:
+    def test_a_stored_artefact_version_is_never_replaced(self, ports: Ports) -> None:
         job, run = opened(ports)
         changed = an_artefact(run, content={"changed": True})
         with pytest.raises(SideWriteConflict):
@@ -204,14 +204,14 @@ class TestMoving:
         assert lineage(ports, run).artefacts == [an_artefact(run)]
         assert ports.jobs.get(job.id) == job
 
-    def test_a_run_that_was_never_opened_cannot_be_moved(self, ports: Ports) -> None:
+    def test_an_unknown_run_cannot_be_changed(self, ports: Ports) -> None:
         job = a_job()
         ports.jobs.put_new(job)
         with pytest.raises(SideWriteConflict):
             ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, a_run()))
         assert ports.jobs.get(job.id) == job
 
-    def test_of_twenty_who_end_a_job_at_once_one_does_and_its_words_are_the_runs(self, ports: Ports) -> None:
+    def test_one_of_twenty_concurrent_transitions_ends_the_job_and_its_run(self, ports: Ports) -> None:
         job, run = opened(ports)
 
         def cancel(number: int) -> Job | Exception:
@@ -234,7 +234,7 @@ class TestMoving:
         assert ideas is not None
         assert ideas.content == {"by": winner, **LARGE}
 
-    def test_of_twenty_jobs_that_move_one_run_at_once_one_does_and_the_others_stay(self, ports: Ports) -> None:
+    def test_one_of_twenty_concurrent_jobs_changes_the_run_and_the_others_are_unchanged(self, ports: Ports) -> None:
         _, run = opened(ports)
         jobs = [a_job() for _ in range(CALLERS)]
         for job in jobs:
@@ -258,7 +258,7 @@ class TestMoving:
 
 
 class TestLineage:
-    def test_transforms_are_in_the_order_of_time_and_artefacts_in_that_of_role_and_version(self, ports: Ports) -> None:
+    def test_the_lineage_sorts_transforms_by_time_and_artefacts_by_role_and_version(self, ports: Ports) -> None:
         run = a_run()
         artefacts = [an_artefact(run, role, version) for role in ("b", "a") for version in (12, 2, 1, 10)]
         ports.jobs.put_new(a_job(), side_writes=ports.runs.prepare_creation(run, a_transform(run), artefacts))
@@ -281,7 +281,7 @@ class TestLineage:
         assert latest is not None
         assert latest.version == 12
 
-    def test_a_run_of_several_megabytes_is_read_whole(self, ports: Ports) -> None:
+    def test_a_run_of_several_megabytes_is_read_completely(self, ports: Ports) -> None:
         run = a_run()
         artefacts = [an_artefact(run, "text", number, content={"text": "x" * 95_000}) for number in range(1, 26)]
         ports.jobs.put_new(a_job(), side_writes=ports.runs.prepare_creation(run, a_transform(run), artefacts))
@@ -291,7 +291,7 @@ class TestLineage:
 
 
 class TestLargeContents:
-    def test_what_is_too_large_for_an_item_is_in_the_bucket_and_comes_back(self, server: AwsServer) -> None:
+    def test_a_large_text_is_stored_in_the_bucket_and_returned_unchanged(self, server: AwsServer) -> None:
         ports, run = adapters(server), a_run()
         large = an_artefact(run, content=LARGE)
         ports.jobs.put_new(a_job(), side_writes=opening(ports, run, large))
@@ -301,7 +301,7 @@ class TestLargeContents:
         assert stored["ARTEFACT#parameters#000001"]["content"] == {"S": f"s3:{key}"}
         assert key.startswith(f"runs/{run.id}/parameters.v1-")
 
-    def test_two_who_prepare_the_same_version_do_not_write_over_each_other(self, server: AwsServer) -> None:
+    def test_two_writes_of_the_same_version_use_different_objects(self, server: AwsServer) -> None:
         ports = adapters(server)
         job, run = opened(ports)
         winner, loser = (an_artefact(run, "ideas", content={"by": who, **LARGE}) for who in ("one", "another"))
@@ -325,12 +325,12 @@ class TestListing:
                 return pages
 
     def store(self, ports: Ports, owner: str, count: int, **fields: Any) -> list[str]:
-        """Ids, newest first."""
+        """Store that number of runs, and return their ids, newest first."""
         made = [opened(ports, owner, run_id=new_run_id(1000 + number), **fields)[1].id for number in range(count)]
         return made[::-1]
 
     @pytest.mark.parametrize("limit", [1, 3, 7, 8])
-    def test_pages_hold_every_run_once_newest_first_and_nothing_else_of_the_owner(
+    def test_the_pages_contain_every_run_of_the_kind_once_newest_first(
         self, ports: Ports, owner: str, limit: int
     ) -> None:
         made = self.store(ports, owner, 7)
@@ -343,7 +343,7 @@ class TestListing:
         agents = ports.agents.list_owned(owner, limit=100, cursor=None)
         assert len(agents.agents) == 3
 
-    def test_a_filter_is_applied_before_pages_are_cut(self, ports: Ports, owner: str) -> None:
+    def test_a_page_is_full_although_a_filter_leaves_runs_out(self, ports: Ports, owner: str) -> None:
         self.store(ports, owner, 30, status=TransformStatus.COMPLETED)
         wanted = self.store(ports, owner, 3, status=TransformStatus.FAILED)
         pages = self.listed(ports, owner, 2, TransformStatus.FAILED)
@@ -363,7 +363,7 @@ class TestListing:
         with pytest.raises(ValueError):  # noqa: PT011 - the port promises no more
             ports.runs.list_owned(owner, kind="ideation", status=None, limit=5, cursor=cursor)
 
-    def test_a_cursor_leads_nobody_into_another_owners_runs(self, ports: Ports, owner: str) -> None:
+    def test_a_cursor_does_not_show_another_owners_runs(self, ports: Ports, owner: str) -> None:
         self.store(ports, owner, 3)
         cursor = ports.runs.list_owned(owner, kind="ideation", status=None, limit=1, cursor=None).cursor
         stranger = ports.runs.list_owned("a stranger", kind="ideation", status=None, limit=5, cursor=cursor)
@@ -371,7 +371,7 @@ class TestListing:
 
 
 class TestDeletion:
-    def test_a_hidden_run_is_in_no_list_and_does_not_move(self, ports: Ports, owner: str) -> None:
+    def test_a_hidden_run_is_not_listed_and_cannot_be_changed(self, ports: Ports, owner: str) -> None:
         job, run = opened(ports, owner)
         ports.runs.hide(run.id)
         assert ports.runs.list_owned(owner, kind="ideation", status=None, limit=5, cursor=None).runs == []
@@ -380,7 +380,7 @@ class TestDeletion:
             ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=cancelling(ports, run))
         assert ports.jobs.get(job.id) == job
 
-    def test_hiding_can_be_repeated_and_hides_nothing_that_is_not_there(self, ports: Ports) -> None:
+    def test_a_run_can_be_hidden_twice_and_an_unknown_run_is_ignored(self, ports: Ports) -> None:
         _, run = opened(ports)
         ports.runs.hide(run.id)
         ports.runs.hide(run.id)
@@ -388,7 +388,7 @@ class TestDeletion:
         ports.runs.hide(run.id)
         assert ports.runs.get(run.id) is None
 
-    def test_a_removed_run_is_gone_and_its_id_is_not_moved_again(self, ports: Ports) -> None:
+    def test_a_removed_run_is_absent_and_cannot_be_changed(self, ports: Ports) -> None:
         job, run = opened(ports)
         prepared = cancelling(ports, run)
         ports.runs.hide(run.id)
@@ -400,7 +400,7 @@ class TestDeletion:
         assert ports.runs.lineage(run.id) is None
         assert ports.jobs.get(job.id) == job
 
-    def test_nothing_is_left_in_the_table_or_in_the_bucket(self, server: AwsServer) -> None:
+    def test_a_removal_deletes_every_item_and_object(self, server: AwsServer) -> None:
         ports = adapters(server)
         run = a_run()
         large, small = an_artefact(run, content=LARGE), an_artefact(run, "small")
@@ -415,7 +415,9 @@ class TestDeletion:
         assert objects_of(server, run) == []
         assert len(objects_of(server, other)) == 1
 
-    def test_a_removal_that_broke_off_is_gone_on_with(self, server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_second_removal_finishes_an_interrupted_one(
+        self, server: AwsServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         ports = adapters(server)
         run = a_run()
         ports.jobs.put_new(
@@ -465,12 +467,12 @@ class TestDeletion:
         assert ports.runs.lineage(run.id) is None
 
 
-class TestRunsOfBefore:
+class TestLegacyRuns:
     """A run that an earlier version wrote, without a status."""
 
     @pytest.fixture
     def legacy(self, server: AwsServer) -> str:
-        """The id of a run of that time."""
+        """Store a run of an earlier version and return its id."""
         run_id = new_run_id(0)
         text = (Path(__file__).parent / "legacy_run.json").read_text()
         items = json.loads(text.replace("run_01hv6k3m2p4q5r6s7t8v9w0xyz", run_id))
@@ -480,7 +482,7 @@ class TestRunsOfBefore:
             server.dynamodb.put_item(TableName=server.durable_table, Item=item)
         return run_id
 
-    def test_it_reads_as_completed(self, server: AwsServer, legacy: str) -> None:
+    def test_a_legacy_run_is_completed(self, server: AwsServer, legacy: str) -> None:
         found = adapters(server).runs.lineage(legacy)
         assert found is not None
         assert found.run.status is TransformStatus.COMPLETED
@@ -492,14 +494,14 @@ class TestRunsOfBefore:
         assert ideas.content["ideas"][0]["title"] == "The Tenth Key"
         assert [each.ref for each in found.artefacts] == ["ideas.v1", "parameters.v1"]
 
-    def test_it_is_listed_with_the_others_as_completed(self, server: AwsServer, legacy: str) -> None:
+    def test_a_legacy_run_is_listed_as_completed(self, server: AwsServer, legacy: str) -> None:
         runs = adapters(server).runs
         page = runs.list_owned("ada", kind="ideation", status=TransformStatus.COMPLETED, limit=100, cursor=None)
         assert legacy in {run.id for run in page.runs}
         page = runs.list_owned("ada", kind="ideation", status=TransformStatus.FAILED, limit=100, cursor=None)
         assert legacy not in {run.id for run in page.runs}
 
-    def test_it_can_be_moved_on_once_per_revision(self, server: AwsServer, legacy: str) -> None:
+    def test_a_legacy_run_can_be_changed_once_per_revision(self, server: AwsServer, legacy: str) -> None:
         ports, job = adapters(server), a_job()
         ports.jobs.put_new(job)
         run = ports.runs.get(legacy)
@@ -521,7 +523,7 @@ class TestRunsOfBefore:
         assert (found.run.revision, len(found.transforms)) == (2, 2)
         assert [each.ref for each in found.artefacts] == ["ideas.v1", "ideas.v2", "parameters.v1", "ranking.v2"]
 
-    def test_it_can_be_deleted(self, server: AwsServer, legacy: str) -> None:
+    def test_a_legacy_run_can_be_deleted(self, server: AwsServer, legacy: str) -> None:
         runs = adapters(server).runs
         runs.hide(legacy)
         page = runs.list_owned("ada", kind="ideation", status=None, limit=100, cursor=None)
@@ -536,7 +538,7 @@ class TestFaults:
         return ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=side_writes)
 
     @pytest.mark.parametrize("reason", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
-    def test_a_transaction_that_stays_busy_is_throttled_and_changes_nothing(
+    def test_a_transaction_that_always_conflicts_is_throttled_and_changes_nothing(
         self, moto: AwsServer, monkeypatch: pytest.MonkeyPatch, reason: str
     ) -> None:
         ports = adapters(moto)
@@ -551,7 +553,7 @@ class TestFaults:
         assert (ports.jobs.get(job.id), ports.runs.get(run.id)) == (job, run)
         self.move(ports, job, run)
 
-    def test_a_transaction_that_is_throttled_whole_is_a_transient_fault(self, moto: AwsServer) -> None:
+    def test_a_throttled_transaction_is_a_transient_fault(self, moto: AwsServer) -> None:
         ports = adapters(moto)
         job, run = opened(ports)
         moto.fail_next("TransactWriteItems", count=3)
@@ -560,7 +562,7 @@ class TestFaults:
         assert ports.jobs.get(job.id) == job
 
     @pytest.mark.parametrize("again", ["by botocore", "by us"])
-    def test_a_transaction_whose_answer_was_lost_is_no_error(
+    def test_a_repeated_transaction_succeeds_after_a_lost_response(
         self, server: AwsServer, monkeypatch: pytest.MonkeyPatch, again: str
     ) -> None:
         ports = adapters(server)
@@ -588,7 +590,7 @@ class TestFaults:
         found = lineage(ports, run)
         assert (found.run.revision, len(found.artefacts)) == (2, 2)
 
-    def test_a_plain_write_that_meets_a_transaction_is_a_transient_fault(
+    def test_a_write_that_conflicts_with_a_transaction_is_a_transient_fault(
         self, moto: AwsServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         ports = adapters(moto)
