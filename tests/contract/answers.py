@@ -1,4 +1,4 @@
-"""What every event of `events/` needs to be there, and what has to be answered to it."""
+"""What each event of `events/` needs before it is sent, and the response that its function must return."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ AT_ONCE = "[[script: token_ms=0, first_token_ms=0]]"
 
 
 class Invoker(Protocol):
-    """Whatever can invoke the functions: the artefacts under Lambda's emulator, or the local stack's own host."""
+    """Invokes functions: the built ones under Lambda's emulator, or those of the local stack's host."""
 
     def invoke(self, folder: str, payload: dict[str, Any]) -> Any:
-        """What the function in the folder of that name answers."""
+        """Return the response of the function in the folder of that name."""
 
 
 def function_of(name: str) -> str:
     return name.partition(".")[0]
 
 
-# ---- the place of an event -------------------------------------------------------------------------------------------
-# What has to be there before, made by artefacts as well: the id in the event's file → the id it has here.
+# ---- what an event needs ---------------------------------------------------------------------------------------------
+# What must exist before, also created by built functions: the id in the event's file → the id in this run.
 
 Place = dict[str, str]
 
@@ -65,12 +65,12 @@ def after(invoker: Invoker, place: Place, stages: tuple[str, ...]) -> Place:
 
 
 def ask(invoker: Invoker, name: str, place: Place | None = None) -> Any:
-    """What the function answers to its event, about what is there."""
+    """Send the event with this run's ids to its function, and return the response."""
     return invoker.invoke(function_of(name), payload(name, place or {}))
 
 
 def payload(name: str, place: Place) -> dict[str, Any]:
-    """The event, about what is there."""
+    """Return the event with this run's ids."""
     text = json.dumps(event(name))
     for example, actual in place.items():
         text = text.replace(example, actual)
@@ -91,20 +91,20 @@ def create(invoker: Invoker, name: str, **changes: Any) -> dict[str, Any]:
 
 
 def data(answer: Any, status: int = 200) -> Any:
-    """The `data` of an HTTP answer that has to be a success."""
+    """Return the `data` of a response, which must be a success."""
     assert answer["statusCode"] == status, answer
     return json.loads(answer["body"])["data"]
 
 
-# ---- what has to be answered -----------------------------------------------------------------------------------------
+# ---- the response to an event ----------------------------------------------------------------------------------------
 
 Check = Callable[[Any, Place], None]
 Answers = dict[str, tuple[Callable[[Invoker], Place], Check]]
-"""Event → what it needs and what is answered; an application has its own in `tests/apps/<app>/artefacts.py`."""
+"""Event → what it needs and its response; an application's are in `tests/apps/<app>/artefacts.py`."""
 
 
 def shows(field: str, wanted: str, status: int = 200) -> Check:
-    """The answer's `data` has, in this field, the id of what the event is about."""
+    """Check that this field of the response's `data` is the id in the event."""
 
     def check(answer: Any, place: Place) -> None:
         assert data(answer, status)[field] == place[wanted]
@@ -120,7 +120,7 @@ def has(field: str, value: Any, status: int = 200) -> Check:
 
 
 def names(field: str, status: int = 200) -> Check:
-    """The answer's `data` has something in this field."""
+    """Check that this field of the response's `data` is not empty."""
 
     def check(answer: Any, _: Place) -> None:
         assert data(answer, status)[field]
@@ -195,7 +195,7 @@ _OF_THE_CORE: Answers = {
 
 @functools.cache
 def answers() -> Answers:
-    """Return what every event needs and has to be answered, the applications' events included."""
+    """Return what each event needs and its response, including the applications' events."""
     found = dict(_OF_THE_CORE)
     for module in modules("artefacts"):
         found |= module.ANSWERS

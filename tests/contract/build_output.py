@@ -1,4 +1,4 @@
-"""What `make build` made, whether it is made of these sources, and what Lambda would tell it."""
+"""The output of `make build`, the sources that it is built from, and the environment that Lambda gives it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUNTIME = ROOT / ".venv-runtime" / "bin" / "python"
 
 
 WANTED = os.environ.get("ARTEFACTS_REQUIRED") == "true"
-"""`make test-artefacts` wants the artefacts: that there are none is a failure then."""
+"""`make test-artefacts` requires the built functions: without them the tests fail instead of being skipped."""
 
 
 def event(name: str) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def event(name: str) -> dict[str, Any]:
 
 
 def require(reason: str | None, *, wanted: bool = False) -> None:
-    """Skip for this reason, if there is one; in CI, fail, as wherever artefacts are what is to be tested."""
+    """Skip the test if there is a reason; in CI and if the built functions are wanted, fail it."""
     if reason is None:
         return
     if os.environ.get("CI") == "true" or wanted:
@@ -61,7 +61,7 @@ def _built_files() -> Iterator[tuple[Path, Path]]:
 
 
 def lambda_environment(function: Function) -> dict[str, str]:
-    """The function's own variables, and those Lambda sets for it.
+    """Return the function's own environment variables and those that Lambda sets.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
     """
@@ -76,6 +76,6 @@ def lambda_environment(function: Function) -> dict[str, str]:
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": "local",
         "LAMBDA_TASK_ROOT": str(BUILD / function.logical_id),
-        # Nothing listens for traces here.
+        # There is no X-Ray daemon here.
         "POWERTOOLS_TRACE_DISABLED": "true",
     }

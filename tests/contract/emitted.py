@@ -1,4 +1,4 @@
-"""What our code really writes as metrics: every method of `Metrics` is called, its lines read as CloudWatch does."""
+"""Call every method of `Metrics`, and read its log lines as CloudWatch does."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CALLS: dict[str, list[Callable[[Metrics], None]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One value of one metric, under its dimensions."""
+    """One value of one metric with its dimensions."""
 
     name: str
     unit: str
@@ -69,7 +69,7 @@ def measurements_in(lines: Iterable[str]) -> list[Measurement]:
 
 
 def emitted(method: str) -> list[Measurement]:
-    """What the calls of this method above write."""
+    """Return the measurements that the calls of this method write."""
     written = io.StringIO()
     variables = {"POWERTOOLS_SERVICE_NAME": "millrace", "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE}
     with mock.patch.dict(os.environ, variables), contextlib.redirect_stdout(written):
@@ -79,7 +79,7 @@ def emitted(method: str) -> list[Measurement]:
 
 
 def every_measurement() -> list[Measurement]:
-    """Everything our code can write; AssertionError when a method of `Metrics` is not called above."""
+    """Return every measurement that the code can write; AssertionError if CALLS lacks a method of `Metrics`."""
     methods = {name for name, _ in inspect.getmembers(Metrics, inspect.isfunction) if not name.startswith("_")}
     assert methods == CALLS.keys()
     return [each for method in CALLS for each in emitted(method)]

@@ -1,4 +1,4 @@
-"""Built functions under Lambda's runtime emulator, each in its own process with Lambda's own runtime client."""
+"""Run built functions under Lambda's runtime emulator, each in its own process with Lambda's runtime client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.layout import ROOT
 
 
 class Emulated:
-    """One built function; requests to it are served one at a time, as the emulator does."""
+    """One built function; the emulator serves one request at a time."""
 
     def __init__(self, program: Path, function: Function, environment: dict[str, str], log: Path) -> None:
         with contextlib.ExitStack() as closing:
@@ -73,12 +73,12 @@ class Emulated:
                 connection.close()
 
     def stop(self) -> None:
-        self._process.terminate()  # it takes the function's process with it
+        self._process.terminate()  # this ends the function's process, too
         self._process.wait(10)
 
 
 class Emulator:
-    """Every built function, started when it is first invoked: configured as the template says, in its own role."""
+    """Every built function, with the template's configuration and its own role; the first invocation starts it."""
 
     def __init__(self, stack: LocalStack, folder: Path) -> None:
         self._folder = folder
@@ -89,7 +89,7 @@ class Emulator:
         self._program = folder / "aws-lambda-rie"
 
     def __enter__(self) -> Self:
-        # The SAM CLI carries it without the right to execute it.
+        # The SAM CLI's package has the emulator without execute permission.
         [carried] = (ROOT / ".venv-sam").glob("lib/python3.*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64")
         shutil.copy(carried, self._program)
         self._program.chmod(0o755)
@@ -102,7 +102,7 @@ class Emulator:
             emulated.stop()
 
     def invoke(self, folder: str, payload: dict[str, Any]) -> Any:
-        """What the function in the folder of that name answers; safe to use from several threads."""
+        """Return the response of the function in the folder of that name; several threads may call this."""
         with self._starting[folder]:
             if folder not in self._started:
                 self._started[folder] = self._start(self._functions[folder])
@@ -111,14 +111,14 @@ class Emulator:
     def _start(self, function: Function) -> Emulated:
         environment = {
             **aws_environment(self._aws_url, role=role_of(function.logical_id)),
-            # One user makes all the jobs of these tests.
+            # One user creates all the jobs of these tests.
             "JOB_CREATIONS_PER_MINUTE": "1000",
         }
         return Emulated(self._program, function, environment, self._folder / f"{function.folder}.log")
 
 
 def template_of(stack: LocalStack) -> Template:
-    """The template as `stack` has deployed it."""
+    """Return the template as `stack` deployed it."""
     return Template(
         ROOT / "template.yaml",
         parameters={"OidcIssuer": stack.issuer_url, "OidcAudience": AUDIENCE, "ModelBaseUrl": stack.model_url},
@@ -128,7 +128,7 @@ def template_of(stack: LocalStack) -> Template:
 
 @contextlib.contextmanager
 def executions_replaced(stack: LocalStack, state: dict[str, Any]) -> Iterator[None]:
-    """Let every execution that starts meanwhile consist of this one state."""
+    """Replace the states of every execution that starts in this context by this one state."""
     definition = {"StartAt": "Only", "States": {"Only": state}}
     machines = template_of(stack).state_machines
     states = stack.client("stepfunctions")
@@ -142,5 +142,5 @@ def executions_replaced(stack: LocalStack, state: dict[str, Any]) -> Iterator[No
 
 
 def executions_waiting(stack: LocalStack) -> contextlib.AbstractContextManager[None]:
-    """Let executions only wait: the test that invokes a stage is the only one that runs it."""
+    """Make executions only wait, so that only the test itself runs stages."""
     return executions_replaced(stack, {"Type": "Wait", "Seconds": 600, "End": True})

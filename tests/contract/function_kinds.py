@@ -1,4 +1,4 @@
-"""What kinds of function there are, by what the template says of them."""
+"""The kind of each function, read from the template."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Kind = Literal["api", "stage", "model stage", "stream"]
 
 
 def kind_of(function: Function, template: Template) -> Kind:
-    """`stage` is whatever is neither behind a URL nor able to reach a model: the sweep as well."""
+    """Return each function's kind; `stage` is a function without URL and model, such as the sweep."""
     if function.has_url:
         return "stream"
     if any(route.function == function.logical_id for route in template.routes):

@@ -1,4 +1,4 @@
-"""docs/api: the OpenAPI document and the TypeScript types are what the models say, and right by their own rules."""
+"""The OpenAPI document and the TypeScript types in docs/api are valid and match the data models."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {operation["operationId"]: operation for operation in found}
 
 
-def test_the_committed_openapi_document_is_what_the_apps_say() -> None:
+def test_the_committed_openapi_document_matches_the_apps() -> None:
     assert openapi.DOCUMENT.read_text() == openapi.text(), "run `make openapi` and commit the result"
 
 
-def test_the_committed_types_are_what_the_models_say() -> None:
+def test_the_committed_types_match_the_models() -> None:
     assert typescript.TYPES.read_text() == typescript.types(), "run `make openapi` and commit the result"
 
 
@@ -73,14 +73,14 @@ def test_every_http_function_has_its_operation_under_its_own_name(operations: di
     assert operations.keys() == functions
 
 
-def test_every_operation_takes_a_bearer_token_and_the_stream_a_ticket_too(operations: dict[str, Any]) -> None:
+def test_every_operation_accepts_a_token_and_the_stream_a_ticket_too(operations: dict[str, Any]) -> None:
     taken = {name: operation["security"] for name, operation in operations.items()}
 
     assert taken.pop("stream_job") == [{"bearer": []}, {"ticket": []}]
     assert all(each == [{"bearer": []}] for each in taken.values())
 
 
-def test_the_stream_is_on_another_origin(document: dict[str, Any]) -> None:
+def test_the_stream_has_another_origin(document: dict[str, Any]) -> None:
     (api,) = document["servers"]
     (stream,) = document["paths"][openapi.STREAM_PATH]["servers"]
 
@@ -88,7 +88,7 @@ def test_the_stream_is_on_another_origin(document: dict[str, Any]) -> None:
     assert [path for path, item in document["paths"].items() if "servers" in item] == [openapi.STREAM_PATH]
 
 
-def test_every_refusal_is_described_with_the_envelope(operations: dict[str, Any]) -> None:
+def test_the_document_describes_every_refusal_with_the_envelope(operations: dict[str, Any]) -> None:
     for name, operation in operations.items():
         refused = {status: response for status, response in operation["responses"].items() if int(status) >= 400}
         assert refused.keys() >= {"401", "422", "429", "500", "503"}, name
@@ -98,20 +98,20 @@ def test_every_refusal_is_described_with_the_envelope(operations: dict[str, Any]
     assert "HTTPValidationError" not in json.dumps(operations)
 
 
-def test_a_429_says_when_to_come_back_and_a_401_how(operations: dict[str, Any]) -> None:
+def test_a_429_has_retry_after_and_a_401_has_www_authenticate(operations: dict[str, Any]) -> None:
     for operation in operations.values():
         assert "Retry-After" in operation["responses"]["429"]["headers"]
         assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
 
 
-def test_only_what_is_about_one_job_or_agent_can_be_missing_or_somebody_elses(document: dict[str, Any]) -> None:
+def test_only_operations_on_one_resource_return_403_or_404(document: dict[str, Any]) -> None:
     for path, item in document["paths"].items():
         for method in item.keys() & {"get", "post", "patch", "delete"}:
             described = item[method]["responses"].keys()
             assert ({"403", "404"} <= described) == ("Id}" in path), path
 
 
-def test_the_examples_of_a_request_are_good_requests(operations: dict[str, Any]) -> None:
+def test_the_examples_of_requests_are_valid(operations: dict[str, Any]) -> None:
     requests = TypeAdapter(job_request_type(RegisteredPipelines()))
     examples = operations["create_job"]["requestBody"]["content"]["application/json"]["examples"]
 
@@ -120,7 +120,7 @@ def test_the_examples_of_a_request_are_good_requests(operations: dict[str, Any])
         requests.validate_python(example["value"])
 
 
-def test_every_event_of_the_stream_is_described(document: dict[str, Any], operations: dict[str, Any]) -> None:
+def test_the_document_describes_every_event_of_the_stream(document: dict[str, Any], operations: dict[str, Any]) -> None:
     stream = operations["stream_job"]["responses"]["200"]["content"]["text/event-stream"]
     schemas = document["components"]["schemas"]
 
@@ -141,14 +141,14 @@ def _typed(schema: dict[str, Any]) -> bool:
     return "const" in schema.get("properties", {}).get("type", {})
 
 
-def test_every_pipelines_result_is_described(document: dict[str, Any]) -> None:
+def test_the_document_describes_every_pipelines_result(document: dict[str, Any]) -> None:
     assert document["components"]["schemas"]["PipelineResults"]["properties"].keys() == set(RegisteredPipelines())
 
 
 # ---- TypeScript ------------------------------------------------------------------------------------------------------
 
 
-def test_the_types_name_every_schema_but_the_envelopes_of_successes(document: dict[str, Any]) -> None:
+def test_the_types_contain_every_schema_except_success_envelopes(document: dict[str, Any]) -> None:
     text = typescript.TYPES.read_text()
     wanted = {name for name in document["components"]["schemas"] if not name.endswith("Envelope")} | {"ErrorEnvelope"}
 
@@ -157,7 +157,7 @@ def test_the_types_name_every_schema_but_the_envelopes_of_successes(document: di
     assert declared == wanted | {"Envelope", "Answer"}
 
 
-def test_enums_are_unions_and_events_a_discriminated_one() -> None:
+def test_the_types_have_a_union_for_each_enum_and_one_for_events() -> None:
     text = typescript.TYPES.read_text()
 
     assert "export type JobStatus =" + "".join(f'\n  | "{status}"' for status in JobStatus) + ";" in text
@@ -165,7 +165,7 @@ def test_enums_are_unions_and_events_a_discriminated_one() -> None:
     assert all(f'  type: "{kind}";' in text for kind in EVENT_TYPES)
 
 
-def test_a_schema_that_typescript_cannot_say_is_an_error() -> None:
+def test_a_schema_without_a_typescript_type_is_an_error() -> None:
     with pytest.raises(ValueError, match="no TypeScript"):
         typescript._declaration("X", {"properties": {"a": {"type": "quaternion"}}})
 
@@ -180,13 +180,13 @@ def _check(source: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([node, str(COMPILER), *OPTIONS, str(source)], capture_output=True, text=True, check=False)
 
 
-def test_the_types_serve_a_client_under_the_strictest_compiler() -> None:
+def test_a_client_that_uses_the_types_compiles_in_strict_mode() -> None:
     checked = _check(TYPESCRIPT / "usage.ts")
 
     assert checked.returncode == 0, checked.stdout
 
 
-def test_the_compiler_sees_a_client_that_misuses_the_types(tmp_path: Path) -> None:
+def test_the_compiler_refuses_a_client_that_misuses_the_types(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.ts"
     types = str(typescript.TYPES).removesuffix(".ts")
     wrong.write_text(

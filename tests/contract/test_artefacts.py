@@ -1,6 +1,6 @@
-"""What `make build` made, run by Lambda's own runtime client under its emulator, on every event of `events/`.
+"""Every function that `make build` built handles its events under Lambda's runtime emulator.
 
-Each function has its own role, which the local AWS allows what its policy in the template allows, and nothing else.
+Each function has its own role, and the local AWS allows only what the role's policy in the template allows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.contract.emulator import Emulator
 from tests.layout import ROOT
 
 UNZIPPED_LIMIT = 250 * 1024 * 1024  # bytes of a function and its layers; Lambda's quota
-ABREAST = 2  # events at a time: what they cost is the start of their function, a second of CPU
+ABREAST = 2  # events at the same time: each starts its function, which takes a second of CPU
 
 TEMPLATE = Template(
     ROOT / "template.yaml",
@@ -57,12 +57,13 @@ def answered(emulator: Emulator, name: str) -> tuple[Any, Place]:
 def answered_events(
     emulator: Emulator, request: pytest.FixtureRequest
 ) -> Iterator[dict[str, Future[tuple[Any, Place]]]]:
-    """What this run's events are answered, a few at a time."""
+    """Send all events, a few at the same time, and return their responses."""
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
     wanted = {
         item.callspec.params["name"]
         for item in items
-        if item.function is test_the_built_function_answers_its_event and item.callspec.params["name"] in answers()
+        if item.function is test_the_built_function_returns_the_response_to_its_event
+        and item.callspec.params["name"] in answers()
     }
     with ThreadPoolExecutor(ABREAST) as pool:
         yield {name: pool.submit(answered, emulator, name) for name in sorted(wanted)}
@@ -70,7 +71,9 @@ def answered_events(
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_the_built_function_answers_its_event(answered_events: dict[str, Future[tuple[Any, Place]]], name: str) -> None:
+def test_the_built_function_returns_the_response_to_its_event(
+    answered_events: dict[str, Future[tuple[Any, Place]]], name: str
+) -> None:
     assert name in answers(), f"say in ANSWERS of tests/apps/<app>/artefacts.py what {name}.json needs and gets"
 
     answer, place = answered_events[name].result()
@@ -78,7 +81,7 @@ def test_the_built_function_answers_its_event(answered_events: dict[str, Future[
     answers()[name][1](answer, place)
 
 
-def test_every_function_has_an_event_and_no_answer_is_for_an_event_that_is_gone() -> None:
+def test_every_function_has_an_event_and_every_response_belongs_to_one() -> None:
     assert {function_of(name) for name in EVENTS} == set(FUNCTIONS)
     assert answers().keys() <= set(EVENTS)
 
@@ -86,7 +89,7 @@ def test_every_function_has_an_event_and_no_answer_is_for_an_event_that_is_gone(
 # ---- from creation to completion -------------------------------------------------------------------------------------
 
 
-def test_a_job_is_done_by_the_version_of_its_agent_that_it_was_made_with(emulator: Emulator) -> None:
+def test_a_job_uses_the_version_of_its_agent_with_which_it_was_created(emulator: Emulator) -> None:
     place = an_agent(emulator)
     place[JOB] = create(emulator, "create_job.valid", agentId=place[AGENT])["jobId"]
     data(ask(emulator, "update_agent.valid", place))
@@ -106,7 +109,7 @@ def test_a_job_is_done_by_the_version_of_its_agent_that_it_was_made_with(emulato
         ("record_failure.stage_timeout", "STAGE_TIMEOUT"),
     ],
 )
-def test_a_failure_is_recorded_under_its_name(emulator: Emulator, name: str, code: str) -> None:
+def test_record_failure_stores_the_code_of_the_failure(emulator: Emulator, name: str, code: str) -> None:
     place = a_job(emulator)
 
     ask(emulator, name, place)
@@ -115,14 +118,14 @@ def test_a_failure_is_recorded_under_its_name(emulator: Emulator, name: str, cod
     assert (job["status"], job["failure"]["code"]) == ("failed", code)
 
 
-def test_a_failing_artefact_reports_the_class_name_that_the_state_machine_compares(emulator: Emulator) -> None:
+def test_a_failed_function_reports_the_class_name_that_the_state_machine_compares(emulator: Emulator) -> None:
     assert ask(emulator, "complete_job.first_attempt")["errorType"] == "JobEnded"
 
 
 # ---- what was built --------------------------------------------------------------------------------------------------
 
 
-def test_everything_built_is_compiled_so_that_no_cold_start_compiles() -> None:
+def test_every_built_module_is_compiled() -> None:
     for source in [*LAYERS[1].rglob("*.py"), *BUILD.glob("*Function/*.py")]:
         compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
         assert compiled.exists(), f"{source} is not compiled"
@@ -130,6 +133,6 @@ def test_everything_built_is_compiled_so_that_no_cold_start_compiles() -> None:
         assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01
 
 
-def test_the_layers_fit_and_leave_out_what_the_runtime_brings() -> None:
+def test_the_layers_are_within_the_quota_and_do_not_contain_boto3() -> None:
     assert not (LAYERS[0] / "boto3").exists()
     assert sum(file.stat().st_size for layer in LAYERS for file in layer.rglob("*")) < UNZIPPED_LIMIT

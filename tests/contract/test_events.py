@@ -1,4 +1,4 @@
-"""The events of `events/` are what their functions really get: the declared route, the fields a state sends."""
+"""Each event of `events/` has the route or the state's fields that its function receives."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def events_of(functions: dict[str, Any]) -> list[Path]:
 
 
 @pytest.mark.parametrize("file", events_of(ROUTES), ids=lambda file: file.name)
-def test_an_http_event_is_on_the_route_the_template_declares(file: Path) -> None:
+def test_an_http_event_has_the_route_that_the_template_declares(file: Path) -> None:
     event = json.loads(file.read_text())
     function = file.name.split(".")[0]
 
@@ -52,11 +52,11 @@ def test_an_http_event_is_on_the_route_the_template_declares(file: Path) -> None
 
 
 @pytest.mark.parametrize("file", events_of(PAYLOADS), ids=lambda file: file.name)
-def test_a_stage_event_has_the_fields_its_state_sends(file: Path) -> None:
+def test_a_stage_event_has_the_fields_that_its_state_sends(file: Path) -> None:
     assert set(json.loads(file.read_text())) == PAYLOADS[file.name.split(".")[0]]
 
 
-def test_every_event_is_of_a_kind_that_is_checked() -> None:
+def test_every_event_belongs_to_one_of_these_tests() -> None:
     unchecked = set(EVENTS) - {*events_of(ROUTES), *events_of(PAYLOADS)}
 
     assert {file.name for file in unchecked} == {"stream_job.valid.json", "sweep_jobs.scheduled.json"}

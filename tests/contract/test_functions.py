@@ -1,4 +1,4 @@
-"""What every function's app.py may look like: short, importing `shared` and a web framework, never storage."""
+"""Every function's app.py is short, and imports `shared` and a web framework but never storage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _imported(app: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("app", APPS, ids=lambda app: app.parent.name)
-def test_a_function_imports_the_product_and_the_framework_and_nothing_else(app: Path) -> None:
+def test_a_function_imports_only_the_product_and_the_framework(app: Path) -> None:
     for module in _imported(app):
         package = module.partition(".")[0]
         assert package == "shared" or package in FRAMEWORK, module
@@ -41,7 +41,7 @@ def test_a_function_imports_the_product_and_the_framework_and_nothing_else(app: 
 
 
 @pytest.mark.parametrize("app", APPS, ids=lambda app: app.parent.name)
-def test_a_function_is_short_and_says_what_it_is(app: Path) -> None:
+def test_a_function_is_short_and_has_a_docstring(app: Path) -> None:
     text = app.read_text()
     assert len(text.splitlines()) <= LONGEST
     assert ast.get_docstring(ast.parse(text))
@@ -49,7 +49,7 @@ def test_a_function_is_short_and_says_what_it_is(app: Path) -> None:
 
 @pytest.mark.parametrize("app", APPS, ids=lambda app: app.parent.name)
 def test_a_function_imports_shared_before_its_libraries(app: Path) -> None:
-    """shared/runtime/startup.py has something to arrange before FastAPI is imported."""
+    """shared/runtime/startup.py must run before FastAPI is imported."""
     modules = [node.module or "" for node in ast.parse(app.read_text()).body if isinstance(node, ast.ImportFrom)]
     ours = [module.partition(".")[0] == "shared" for module in modules if module.partition(".")[0] not in STANDARD]
     assert ours == sorted(ours, reverse=True), modules
@@ -72,16 +72,16 @@ WEB = {"fastapi", "starlette", "mangum", "uvicorn", "anyio", "h11", "click", "sh
 ADAPTERS = {"shared.llm.openai.chat", "shared.llm.openai.responses"}
 SERVERS = {"uvicorn", "click", "h11"}
 NOT_YET = {"botocore", "aws_lambda_powertools", "urllib3"}
-"""What a function makes use of when it is invoked, or SnapStart before it takes a snapshot."""
+"""The modules that a function uses only when it is invoked, or when SnapStart takes a snapshot."""
 
 FORBIDDEN: dict[Kind, set[str]] = {
     "api": NEVER | NOT_YET | SERVERS | ADAPTERS | {"shared.stages.runner", "shared.apps.suggestions.stages"},
     "stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creation", "shared.web.tickets", "shared.runs.deletion"},
     "model stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creation", "shared.jobs.sweep"},
-    # uvicorn is what starts it, and imports it.
+    # uvicorn starts the app and imports it.
     "stream": NEVER | NOT_YET | ADAPTERS | {"shared.jobs.resumption", "shared.jobs.sweep"},
 }
-"""Kind of function → modules that importing one must not load: what it has no use for, or has only when it is asked."""
+"""Kind of function → modules that its import must not load: it never uses them, or only when invoked."""
 
 FORBIDDEN_IN_A_SNAPSHOT = FORBIDDEN["api"] - NOT_YET - {"shared.stages.runner"}
 
@@ -91,7 +91,7 @@ IN_COMMON: dict[Kind, str] = {
     "model stage": "pydantic",
     "stream": "fastapi",
 }
-"""Kind of function → what all of them import, so that it is imported once and the processes are forks of that."""
+"""Kind of function → modules that all of them import: one process imports them and forks the others."""
 
 TEMPLATE = Template(
     ROOT / "template.yaml",
@@ -145,7 +145,7 @@ def wrong_when_imported() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("function", MODULES)
-def test_importing_a_function_reads_no_environment_and_loads_nothing_it_has_no_use_for(
+def test_the_import_of_a_function_reads_no_environment_and_loads_no_unused_module(
     wrong_when_imported: dict[str, str], function: str
 ) -> None:
     """Import needs no AWS, no model, no settings."""
@@ -155,7 +155,7 @@ def test_importing_a_function_reads_no_environment_and_loads_nothing_it_has_no_u
 
 @pytest.fixture(scope="module")
 def wrong_in_a_snapshot() -> dict[str, str]:
-    """By Lambda's own runtime, which runs the hooks."""
+    """Import each function with Lambda's own runtime, which runs the hooks."""
     code = f"""
     os.environ |= {VARIABLES!r}[name] | {CREDENTIALS!r}
     importlib.import_module({MODULES!r}[name])
@@ -180,9 +180,7 @@ def wrong_in_a_snapshot() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("function", [name for name, kind in KINDS.items() if kind == "api"])
-def test_a_snapshot_is_warm_and_was_taken_without_asking_or_telling_anybody(
-    wrong_in_a_snapshot: dict[str, str], function: str
-) -> None:
+def test_a_snapshot_is_warm_and_its_hooks_send_no_request(wrong_in_a_snapshot: dict[str, str], function: str) -> None:
     wrong = wrong_in_a_snapshot.get(function, "its process died")
     assert not wrong, wrong
 

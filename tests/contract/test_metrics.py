@@ -1,4 +1,4 @@
-"""Every metric of C21 as the line that CloudWatch makes it of, and that what is shown and watched is really written."""
+"""Every metric that the dashboard or an alarm uses is written by the code in the format that CloudWatch reads."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ AWS_METRICS: dict[str, tuple[set[str], set[frozenset[str]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A metric that something shows or watches; `dimensions` of those of ours with their values, where given."""
+    """A metric that a widget or an alarm uses; `dimensions` are those of our metrics with their values, if given."""
 
     where: str
     namespace: str
@@ -86,7 +86,7 @@ def in_dashboard() -> Iterator[Use]:
 
 SEARCHED = re.compile(r"SEARCH\('\{(?P<schema>[^}]+)\} .*MetricName=\"(?P<metric>\w+)\"'")
 DASHBOARD: dict[str, Any] = json.loads(
-    # `!Sub` has been read as {"Fn::Sub": text}; what it fills in does not matter here.
+    # `!Sub` was read as {"Fn::Sub": text}; its values do not matter here.
     RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
 )
 USES = [*in_alarms(), *in_dashboard()]
@@ -94,7 +94,7 @@ OURS = every_measurement()
 
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: f"{use.where}: {use.name}")
-def test_what_is_shown_or_watched_is_a_metric_that_is_really_written(use: Use) -> None:
+def test_the_dashboard_and_alarms_use_only_metrics_that_the_code_writes(use: Use) -> None:
     names = frozenset(name for name, _ in use.dimensions)
     if use.namespace != NAMESPACE:
         metrics, dimension_sets = AWS_METRICS[use.namespace]
@@ -113,7 +113,7 @@ def test_every_metric_of_ours_is_on_the_dashboard() -> None:
     assert {each.name for each in OURS} == shown
 
 
-def test_widgets_do_not_lie_on_each_other() -> None:
+def test_widgets_do_not_overlap() -> None:
     taken = [
         (column, row)
         for widget in DASHBOARD["widgets"]
@@ -125,26 +125,26 @@ def test_widgets_do_not_lie_on_each_other() -> None:
 
 
 def rows(page: str) -> list[list[str]]:
-    """The cells of every table row of the page that begins with code."""
+    """Return the cells of every table row of the page that begins with code."""
     lines = (ROOT / "docs" / page).read_text().splitlines()
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| `")]
 
 
-def test_every_alarm_is_explained_and_nothing_else_is() -> None:
+def test_the_page_explains_exactly_the_alarms_of_the_template() -> None:
     patterns = [name for first, *_ in rows("operations.md") for name in re.findall(r"`([\w*]+Alarm)`", first)]
     unexplained = [name for name in ALARMS if not any(fnmatch.fnmatchcase(name, each) for each in patterns)]
     assert unexplained == []
     assert [each for each in patterns if not fnmatch.filter(ALARMS, each)] == []
 
 
-def test_every_explanation_of_an_alarm_says_what_it_means_and_what_to_do() -> None:
+def test_the_page_gives_the_meaning_and_the_remedy_of_every_alarm() -> None:
     for first, *rest in rows("operations.md"):
         if "Alarm`" in first:
             assert len(rest) == 2, first
             assert all(len(cell) > 20 for cell in rest), first
 
 
-def test_every_metric_of_ours_is_explained() -> None:
+def test_the_page_explains_every_metric_of_ours() -> None:
     explained = {name for first, *_ in rows("operations.md") for name in re.findall(r"`(\w+)`", first)}
     assert {each.name for each in OURS} <= explained
 
@@ -162,7 +162,7 @@ def test_pages_name_only_metrics_that_exist(page: str) -> None:
     assert named <= known, named - known
 
 
-def test_everything_that_writes_a_log_keeps_it_for_a_time() -> None:
+def test_every_log_group_has_a_retention_time() -> None:
     groups = {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == "AWS::Logs::LogGroup"}
     assert all("RetentionInDays" in properties for properties in groups.values())
     functions = [each for each in RESOURCES.values() if each["Type"] == "AWS::Serverless::Function"]
@@ -211,5 +211,5 @@ EXPECTED: dict[str, list[Measurement]] = {
 
 
 @pytest.mark.parametrize("method", CALLS)
-def test_a_measurement_is_a_line_that_cloudwatch_reads(method: str) -> None:
+def test_cloudwatch_can_read_the_line_of_every_measurement(method: str) -> None:
     assert emitted(method) == EXPECTED[method]

@@ -1,4 +1,4 @@
-"""What the local stack needs of moto's inside, and that its shortcuts answer as moto itself does."""
+"""moto has the internals that the local stack uses, and the stack's shortcuts return what moto returns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def stack() -> Iterator[LocalStack]:
         yield running
 
 
-# ---- DynamoDB: the shortcut and moto's own way, side by side -------------------------------------------------------
+# ---- DynamoDB: the shortcut and moto itself ------------------------------------------------------------------------
 
 KEY = {"PK": {"S": "JOB#1"}, "SK": {"S": "META"}}
 
@@ -40,7 +40,7 @@ def event(number: int, **attributes: Any) -> dict[str, Any]:
 
 
 def script() -> list[tuple[str, dict[str, Any]]]:
-    """One of everything the product does to the table, refusals included."""
+    """Call every DynamoDB operation that the product uses, including refused ones."""
     meta = {**KEY, "status": {"S": "new"}, "n": {"N": "1"}, "owner": {"S": "alice"}, "at": {"S": "2"}}
     nested = {"M": {"a": {"L": [{"N": "1"}, {"BOOL": True}, {"NULL": True}]}, "b": {"SS": ["x", "y"]}}}
     equals = {"ExpressionAttributeNames": {"#s": "status"}, "ExpressionAttributeValues": {":v": {"S": "new"}}}
@@ -156,7 +156,7 @@ def script() -> list[tuple[str, dict[str, Any]]]:
             },
         ),
         ("Query", of_job),
-        # An item may have 400 kB, whatever its attributes had before.
+        # An item may have 400 kB, regardless of its earlier size.
         ("PutItem", {"Item": event(9, data={"S": "x" * 410_000})}),
         *(
             (
@@ -183,7 +183,7 @@ def send(app: Any, operation: str, body: dict[str, Any]) -> tuple[int, Any]:
 
 
 def play(app: Any) -> list[tuple[int, Any]]:
-    """The script's answers, on a fresh table."""
+    """Return the script's responses on a new table."""
     dynamodb_backends["123456789012"]["us-east-1"].tables.pop("T", None)
     names = ("PK", "SK", "owner", "at")
     index = {
@@ -206,7 +206,7 @@ def play(app: Any) -> list[tuple[int, Any]]:
     return [send(app, operation, body) for operation, body in bodies]
 
 
-def test_every_dynamodb_shortcut_answers_as_moto_itself_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_dynamodb_shortcut_returns_what_moto_returns(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = play(DomainDispatcherApplication(create_backend_app))
     for owner, name, shortcut in moto_dynamodb.SHORTCUTS:
         monkeypatch.setattr(owner, name, shortcut, raising=False)
@@ -216,7 +216,7 @@ def test_every_dynamodb_shortcut_answers_as_moto_itself_does(monkeypatch: pytest
     assert {status for status, _ in answered} == {200, 400}
 
 
-def test_with_published_latency_no_answer_comes_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_response_comes_before_the_published_latency(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr("local.aws.dynamodb_latency.draw", {"PutItem": 500.0, "GetItem": 0.0}.get)
     monkeypatch.setattr("local.aws.server.time.sleep", waited.append)
@@ -224,14 +224,14 @@ def test_with_published_latency_no_answer_comes_sooner(monkeypatch: pytest.Monke
     assert send(app, "PutItem", {"TableName": "nothing", "Item": KEY})[0] == 400
     assert send(app, "GetItem", {"TableName": "nothing", "Key": KEY})[0] == 400
     longer, shorter = waited
-    assert 400 < longer < 500  # less what the call itself took
+    assert 400 < longer < 500  # minus the time of the call itself
     assert shorter == 0
 
 
 # ---- DynamoDB on the running server --------------------------------------------------------------------------------
 
 
-def test_twenty_concurrent_writers_lose_nothing(stack: LocalStack) -> None:
+def test_twenty_concurrent_writers_lose_no_event(stack: LocalStack) -> None:
     dynamodb = stack.client("dynamodb")
     refused: list[str] = []
 
@@ -239,7 +239,7 @@ def test_twenty_concurrent_writers_lose_nothing(stack: LocalStack) -> None:
         for number in range(20):
             item = {"PK": {"S": f"JOB#writers-{writer}"}, "SK": {"S": f"EVT#{number}"}}
             dynamodb.put_item(TableName="millrace-Things", Item=item)
-            try:  # all writers fight for the same sequence
+            try:  # all writers append at the same sequence number
                 contested = {"PK": {"S": "JOB#contested"}, "SK": {"S": f"EVT#{number}"}, "by": {"N": str(writer)}}
                 dynamodb.put_item(
                     TableName="millrace-Things", Item=contested, ConditionExpression="attribute_not_exists(PK)"
@@ -261,11 +261,11 @@ def test_twenty_concurrent_writers_lose_nothing(stack: LocalStack) -> None:
         assert found["Count"] == 20
 
 
-def test_capacity_is_metered_for_each_partition(stack: LocalStack) -> None:
+def test_the_stack_counts_the_capacity_of_each_partition(stack: LocalStack) -> None:
     dynamodb, table = stack.client("dynamodb"), "millrace-Things"
     key = {"PK": {"S": "JOB#metered"}, "SK": {"S": "META"}}
     dynamodb.put_item(TableName=table, Item={**key, "data": {"S": "x" * 2000}})  # 2
-    with pytest.raises(ClientError):  # 2: the item that is there counts
+    with pytest.raises(ClientError):  # 2: the stored item counts
         dynamodb.put_item(TableName=table, Item=key, ConditionExpression="attribute_not_exists(PK)")
     dynamodb.get_item(TableName=table, Key=key)  # 0.5
     dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)  # 1
@@ -276,7 +276,7 @@ def test_capacity_is_metered_for_each_partition(stack: LocalStack) -> None:
     assert stack.capacity("metered") == {"writeUnits": 8.0, "readUnits": 2.0, "requests": 7}
 
 
-def test_an_injected_fault_is_what_boto3_sees_as_throttling(stack: LocalStack) -> None:
+def test_boto3_reports_an_injected_fault_as_throttling(stack: LocalStack) -> None:
     dynamodb = stack.client("dynamodb")
     key = {"PK": {"S": "JOB#fault"}, "SK": {"S": "META"}}
     stack.inject_fault("PutItem", count=1, error="ConditionalCheckFailedException")
@@ -287,7 +287,7 @@ def test_an_injected_fault_is_what_boto3_sees_as_throttling(stack: LocalStack) -
     assert answer["ResponseMetadata"]["RetryAttempts"] == 1
 
 
-def test_other_dynamodb_operations_and_binary_values_take_motos_own_way(stack: LocalStack) -> None:
+def test_moto_itself_handles_other_operations_and_binary_values(stack: LocalStack) -> None:
     dynamodb = stack.client("dynamodb")
     key = {"PK": {"S": "JOB#binary"}, "SK": {"S": "META"}}
     dynamodb.put_item(TableName="millrace-Things", Item={**key, "raw": {"B": b"\x00\xff"}})
@@ -314,7 +314,7 @@ def execute(stack: LocalStack, name: str, event: dict[str, Any], machine: str = 
 
 
 def variant(stack: LocalStack, name: str, **changes: Any) -> str:
-    """The fixture's state machine with its Work state changed; the new machine's name."""
+    """Create the fixture's state machine with another Work state, and return its name."""
     stepfunctions = stack.client("stepfunctions")
     arn = "arn:aws:states:us-east-1:123456789012:stateMachine:millrace-work"
     definition = json.loads(stepfunctions.describe_state_machine(stateMachineArn=arn)["definition"])
@@ -348,18 +348,18 @@ def test_executions_of_one_definition_do_not_share_their_retries(stack: LocalSta
     assert [json.loads(done["output"])["result"]["retry"] for done in (first, second)] == [2, 2]
 
 
-def test_timeout_seconds_of_a_state_is_honoured_and_caught(stack: LocalStack) -> None:
+def test_a_states_timeout_seconds_ends_it_and_is_caught(stack: LocalStack) -> None:
     machine = variant(stack, "impatient", TimeoutSeconds=1, Retry=[])
     failed = execute(stack, "impatient", {"do": "hang", "marker": None}, machine)
     events = {entry["type"]: entry for entry in stack.history(failed["executionArn"])}
     assert events["TaskTimedOut"]["taskTimedOutEventDetails"]["error"] == "States.Timeout"
     caught = json.loads(events["FailStateEntered"]["stateEnteredEventDetails"]["input"])["failure"]
     assert caught == {"Error": "States.Timeout", "Cause": ""}
-    # Moto refuses to pass a States.* name on from a Fail state; the execution is red all the same.
+    # moto does not pass a States.* name on from a Fail state, but the execution fails.
     assert (failed["status"], failed["error"]) == ("FAILED", "States.Runtime")
 
 
-def test_a_throttled_function_is_lambda_too_many_requests(stack: LocalStack) -> None:
+def test_a_throttled_function_is_a_too_many_requests_error(stack: LocalStack) -> None:
     parameters = {"FunctionName": "millrace-closed", "Payload": {"do.$": "$.do"}}
     machine = variant(stack, "throttled", Parameters=parameters, Retry=[])
     failed = execute(stack, "throttled", {"do": "nothing", "marker": None}, machine)
@@ -375,7 +375,7 @@ def test_the_same_name_and_input_start_one_execution(stack: LocalStack) -> None:
     assert execute(stack, "another", {"do": "succeed", "marker": None})["executionArn"] != first["executionArn"]
 
 
-def test_the_interpreter_is_imported_without_ec2() -> None:
+def test_the_import_of_the_interpreter_does_not_load_ec2() -> None:
     moto_stepfunctions.install_parser_cache()
     assert "moto.stepfunctions.parser.asl.parse.asl_parser" in sys.modules
     assert not re.search(r"moto\.(ec2|batch)\b", " ".join(sys.modules))
@@ -384,7 +384,7 @@ def test_the_interpreter_is_imported_without_ec2() -> None:
 # ---- Lambda, Secrets Manager, S3 -----------------------------------------------------------------------------------
 
 
-def test_lambda_invocations_reach_the_function_host(stack: LocalStack) -> None:
+def test_the_function_host_gets_lambda_invocations(stack: LocalStack) -> None:
     client = stack.client("lambda")
     answer = client.invoke(FunctionName="millrace-work", Payload=b'{"do": "succeed"}')
     assert json.loads(answer["Payload"].read())["functionName"] == "millrace-work"
@@ -394,14 +394,14 @@ def test_lambda_invocations_reach_the_function_host(stack: LocalStack) -> None:
         client.invoke(FunctionName="millrace-nothing")
 
 
-def test_a_secret_is_found_by_an_arn_without_its_suffix(stack: LocalStack) -> None:
+def test_an_arn_without_its_suffix_finds_the_secret(stack: LocalStack) -> None:
     secrets = stack.client("secretsmanager")
     secrets.create_secret(Name="s", SecretString="value")
     arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:s"
     assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "value"
 
 
-def test_objects_pass_through_the_http_server_unchanged(stack: LocalStack) -> None:
+def test_the_http_server_stores_and_returns_objects_unchanged(stack: LocalStack) -> None:
     s3 = stack.client("s3")
     s3.create_bucket(Bucket="bucket")
     body = bytes(range(256)) * 4096

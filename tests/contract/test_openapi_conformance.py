@@ -1,4 +1,4 @@
-"""Schemathesis over the whole OpenAPI document: good and bad requests alike get answers that the document describes."""
+"""Valid and invalid requests that Schemathesis generates get only responses that the OpenAPI document describes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ bounded = settings(
 )
 
 
-def test_every_operation_of_the_document_is_tried() -> None:
+def test_the_tests_call_every_operation_of_the_document() -> None:
     described = json.loads(DOCUMENT.read_text())["paths"]
 
     assert set(OPERATIONS) == {
@@ -78,21 +78,21 @@ def caller(stack: LocalStack) -> Iterator[ApiUser]:
 
 
 def finished_job(user: ApiUser) -> str:
-    """Make a job whose stream ends."""
+    """Create a job whose stream ends."""
     job_id = user.new_job()
     user.watch(job_id)
     return job_id
 
 
 EXISTING: dict[str, Callable[[ApiUser], str]] = {"jobId": finished_job, "agentId": ApiUser.new_agent}
-"""Parameter of a path → make what it names."""
+"""Parameter of a path → the function that creates its resource."""
 for application in modules("openapi"):
     EXISTING |= application.EXISTING
 
 
 @dataclass(frozen=True)
 class Made:
-    """What exists, by the parameter of the path that names it; the spare ones are for operations that delete."""
+    """The created resources by their path parameter; the spare ones are for operations that delete."""
 
     shared: dict[str, dict[str, str]]
     spare: dict[str, list[str]]
@@ -107,7 +107,7 @@ class Made:
 
 @pytest.fixture(scope="module")
 def made(stack: LocalStack, caller: ApiUser) -> Iterator[Made]:
-    """Make what paths name, then let executions end at once: nothing runs the jobs that requests create."""
+    """Create the resources that paths name, then make executions end at once, so that no generated job runs."""
     stranger = ApiUser(stack)
     shared = {name: {REAL: make(caller), FOREIGN: make(stranger)} for name, make in EXISTING.items()}
     deleted = {name for name in EXISTING for method, path in OPERATIONS if method == "DELETE" and f"{{{name}}}" in path}
@@ -119,7 +119,7 @@ def made(stack: LocalStack, caller: ApiUser) -> Iterator[Made]:
 
 @pytest.fixture
 def send(request: pytest.FixtureRequest, stack: LocalStack, made: Made) -> Callable[..., Any]:
-    """Send a case to the origin of its operation, as it is or about a job, an agent or a run that exists."""
+    """Send a case to the origin of its operation, unchanged or with the id of an existing job, agent or run."""
     existing = made.ids_for(request.getfixturevalue("method"), request.getfixturevalue("path"))
 
     def call(case: Any, whose: str | None, headers: dict[str, str]) -> Any:
@@ -133,14 +133,14 @@ def send(request: pytest.FixtureRequest, stack: LocalStack, made: Made) -> Calla
 
 
 def with_rules_no_schema_can_say(case: Any) -> Any:
-    """Let each application correct a body in what its schema cannot say."""
+    """Let each application correct what a body's schema cannot express."""
     for application in modules("openapi"):
         application.follow_rules(case.path, case.body)
     return case
 
 
 def has_input(method: str, path: str) -> bool:
-    """Whether there is more to vary than the path."""
+    """Return whether the operation has more to vary than its path."""
     operation = SCHEMA[path][method]
     return bool(len(operation.body) or len(operation.query))
 
@@ -153,7 +153,7 @@ def cases(method: str, path: str, mode: Any) -> Any:
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_a_caller_gets_only_answers_that_are_described(
+def test_a_client_gets_only_responses_that_the_document_describes(
     send: Callable[..., Any], caller: ApiUser, method: str, path: str, mode: Any
 ) -> None:
     statuses: set[int] = set()
@@ -171,19 +171,19 @@ def test_a_caller_gets_only_answers_that_are_described(
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_without_a_token_there_is_only_the_refusal(send: Callable[..., Any], method: str, path: str) -> None:
+def test_a_client_without_a_token_gets_only_the_refusal(send: Callable[..., Any], method: str, path: str) -> None:
     @settings(bounded, max_examples=8)
     @given(case=cases(method, path, MODES[0]) | cases(method, path, MODES[1]), whose=st.sampled_from([None, REAL]))
     def check(case: Any, whose: str | None) -> None:
         answer = send(case, whose, {})
-        # A path that fits no route, and on the stream an input that breaks a rule, are seen before the missing token.
+        # The API checks unknown paths, and on the stream invalid inputs, before the missing token.
         assert answer.status_code in {401, 404, 422}
         case.validate_response(answer, checks=CHECKS)
 
     check()
 
 
-def test_the_events_of_a_stream_fit_their_schemas(caller: ApiUser, made: Made) -> None:
+def test_the_events_of_a_stream_match_their_schemas(caller: ApiUser, made: Made) -> None:
     events = caller.watch(made.shared["jobId"][REAL])
 
     for event in events:

@@ -1,4 +1,4 @@
-"""What a pipeline says of itself is what its state machine does."""
+"""Each pipeline's stages, retries and timeout match its state machine."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ def machine(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def in_order(machine: dict[str, Any]) -> Iterator[str]:
-    """The states of a job that meets no fault."""
+    """Return the states of a job without faults, in order."""
     name = machine["StartAt"]
     while name:
         yield name
         name = machine["States"][name].get("Next")
 
 
-def test_the_states_are_the_stages_in_their_order_and_then_the_jobs_completion(
+def test_the_states_are_the_stages_in_order_and_then_the_completion(
     pipeline: Pipeline, machine: dict[str, Any]
 ) -> None:
     assert [snake_case(state) for state in in_order(machine)] == [*pipeline.stages, "complete_job"]
 
 
-def test_a_state_is_retried_after_a_fault_as_often_as_the_job_says(pipeline: Pipeline, machine: dict[str, Any]) -> None:
+def test_a_state_is_retried_as_often_as_the_job_allows(pipeline: Pipeline, machine: dict[str, Any]) -> None:
     for state in in_order(machine):
         retries = machine["States"][state]["Retry"]
         (after_faults,) = (each for each in retries if "ModelDisconnected" in each["ErrorEquals"])
         assert after_faults["MaxAttempts"] == pipeline.max_retries, state
 
 
-def test_an_execution_may_take_as_long_as_the_pipeline_says(pipeline: Pipeline, machine: dict[str, Any]) -> None:
+def test_an_execution_has_the_pipelines_timeout(pipeline: Pipeline, machine: dict[str, Any]) -> None:
     assert machine["TimeoutSeconds"] == pipeline.run_seconds

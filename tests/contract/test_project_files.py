@@ -1,4 +1,4 @@
-"""The files that contributors and GitHub read name what exists."""
+"""Hooks, code owners, the changelog and the indexes name only files and targets that exist."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOOKS = {
 COMMIT_FORM = re.compile(HOOKS["commit-form"]["entry"], re.MULTILINE | re.DOTALL)
 
 
-def test_hooks_call_make_targets_and_nothing_from_the_network() -> None:
+def test_hooks_call_only_make_targets() -> None:
     targets = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {hook["language"] for hook in HOOKS.values()} <= {"system", "pygrep"}
     commands = [hook["entry"].split() for hook in HOOKS.values() if hook["language"] == "system"]
@@ -35,18 +35,18 @@ def test_hooks_call_make_targets_and_nothing_from_the_network() -> None:
         'Revert "reader: sync late watchers on the next delta"\n',
     ],
 )
-def test_a_commit_of_the_form_is_taken(message: str) -> None:
+def test_the_hook_accepts_a_valid_commit_message(message: str) -> None:
     assert COMMIT_FORM.search(message)
 
 
 @pytest.mark.parametrize(
     "message", ["Sync late watchers\n", "reader: sync late watchers.\n", "x: " + "y" * 70, "\nreader: sync watchers\n"]
 )
-def test_a_commit_of_another_form_is_refused(message: str) -> None:
+def test_the_hook_refuses_an_invalid_commit_message(message: str) -> None:
     assert not COMMIT_FORM.search(message)
 
 
-def test_code_owners_own_what_exists() -> None:
+def test_code_owners_names_only_existing_paths() -> None:
     lines = (ROOT / ".github/CODEOWNERS").read_text().splitlines()
     patterns = [line.split()[0] for line in lines if line and not line.startswith("#")]
     assert patterns[0] == "*"
@@ -68,7 +68,7 @@ def test_the_index_names_every_page_of_the_documentation() -> None:
     assert missing == ["docs/index.md"]
 
 
-def test_the_index_of_decisions_has_each_with_its_title_status_and_date() -> None:
+def test_the_index_of_decisions_has_each_title_status_and_date() -> None:
     folder = ROOT / "docs/decisions"
     rows = []
     for page in sorted(folder.glob("0*.md")):

@@ -36,7 +36,7 @@ def runtime(api: RuntimeApi) -> Iterator[socket.socket]:
 
 
 def take(api: RuntimeApi, runtime: socket.socket) -> Answer:
-    """Hand an invocation over to the runtime."""
+    """Give an invocation to the runtime."""
     answer = api.invoke({"an": "event"}, request_id="1")
     runtime.sendall(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
     received = b""
@@ -46,9 +46,9 @@ def take(api: RuntimeApi, runtime: socket.socket) -> Answer:
     return answer
 
 
-def test_what_is_streamed_is_there_before_the_stream_ends(api: RuntimeApi, runtime: socket.socket) -> None:
+def test_the_client_gets_bytes_before_the_stream_ends(api: RuntimeApi, runtime: socket.socket) -> None:
     answer = take(api, runtime)
-    # Pieces need not be cut where the prelude ends.
+    # A chunk can end inside the prelude.
     runtime.sendall(HEAD + chunk(PRELUDE[:5]) + chunk(PRELUDE[5:] + b"one "))
 
     response = answer.response()
@@ -62,7 +62,7 @@ def test_what_is_streamed_is_there_before_the_stream_ends(api: RuntimeApi, runti
     assert answer.error_type is None
 
 
-def test_an_error_in_mid_stream_is_told_by_the_trailers(api: RuntimeApi, runtime: socket.socket) -> None:
+def test_the_trailers_report_an_error_in_the_middle_of_the_stream(api: RuntimeApi, runtime: socket.socket) -> None:
     answer = take(api, runtime)
     trailers = b"Lambda-Runtime-Function-Error-Type: Some.Error\r\nLambda-Runtime-Function-Error-Body: e30=\r\n"
     runtime.sendall(HEAD + chunk(PRELUDE + b"one") + b"0\r\n" + trailers + b"\r\n")
@@ -73,7 +73,7 @@ def test_an_error_in_mid_stream_is_told_by_the_trailers(api: RuntimeApi, runtime
     assert answer.trailers["lambda-runtime-function-error-body"] == "e30="
 
 
-def test_a_runtime_that_is_gone_in_mid_stream_has_failed(api: RuntimeApi, runtime: socket.socket) -> None:
+def test_a_runtime_that_ends_in_the_middle_of_the_stream_has_failed(api: RuntimeApi, runtime: socket.socket) -> None:
     answer = take(api, runtime)
     runtime.sendall(HEAD + chunk(PRELUDE + b"one") + b"8\r\ntw")
     runtime.shutdown(socket.SHUT_RDWR)
@@ -83,7 +83,7 @@ def test_a_runtime_that_is_gone_in_mid_stream_has_failed(api: RuntimeApi, runtim
     assert answer.error_type == "Runtime.TruncatedResponse"
 
 
-def test_an_error_before_the_answer_is_a_bad_gateway(api: RuntimeApi, runtime: socket.socket) -> None:
+def test_an_error_before_the_response_is_a_bad_gateway(api: RuntimeApi, runtime: socket.socket) -> None:
     answer = take(api, runtime)
     error = json.dumps({"errorType": "Some.Error", "errorMessage": "so it is"}).encode()
     head = f"POST /2018-06-01/runtime/invocation/1/error HTTP/1.1\r\nHost: x\r\nContent-Length: {len(error)}\r\n\r\n"
@@ -93,7 +93,7 @@ def test_an_error_before_the_answer_is_a_bad_gateway(api: RuntimeApi, runtime: s
     assert answer.error_type == "Some.Error"
 
 
-def test_a_sandbox_that_ends_leaves_nobody_waiting(api: RuntimeApi) -> None:
+def test_a_sandbox_that_ends_releases_its_waiting_clients(api: RuntimeApi) -> None:
     answer = api.invoke({})
 
     api.close(error_type="Runtime.ExitError")

@@ -35,7 +35,7 @@ from tests.web_adapter.sandbox import Sandbox
 
 EVENTS = [name for name in EVENT_FILES if name.startswith("stream_job.")]
 HANGS = "token_ms=0, first_token_ms=0, hang_after=5"
-"""A model that falls silent in the middle of its answer: the stage has begun, and ends when the job is cancelled."""
+"""A model that stops in the middle of its output, so that the stage continues until the job is cancelled."""
 UNKNOWN = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
 
 
@@ -54,7 +54,7 @@ def function(stack: LocalStack) -> Function:
 def new_sandbox(
     stack: LocalStack, function: Function, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Sandbox]]:
-    """Starts sandboxes of stream_job in its own role; further variables override those of the template."""
+    """Return a function that starts a sandbox in stream_job's role; its arguments override the template's variables."""
     aws = aws_environment(stack.aws_url, role=role_of(function.logical_id))
     before = stack.accesses()["refused"]
     with ExitStack() as closing:
@@ -72,12 +72,12 @@ def new_sandbox(
 
 @pytest.fixture(scope="module")
 def sandbox(new_sandbox: Callable[..., Sandbox]) -> Sandbox:
-    """One sandbox for every test that does not break its own: all after the first find it warm."""
+    """One sandbox for all tests that do not break it; it is warm after the first test."""
     return new_sandbox()
 
 
 def request(job_id: str, *, token: str | None, after: int | None = None, **query: str) -> dict[str, Any]:
-    """The event of a GET of this job's stream at the function URL."""
+    """Return the event of a GET request for this job's stream at the function URL."""
     made: dict[str, Any] = json.loads(json.dumps(event("stream_job.valid")).replace(UNKNOWN, job_id))
     headers = made["headers"]
     del headers["authorization"], headers["last-event-id"]
@@ -96,7 +96,7 @@ def events_of(response: httpx.Response) -> Iterator[Event]:
 
 
 def until_delta(events: Iterator[Event]) -> list[Event]:
-    """The events up to the first delta, and it."""
+    """Return the events up to and including the first delta."""
     seen = []
     for each in events:
         seen.append(each)
@@ -111,7 +111,7 @@ def ids(events: list[Event]) -> list[int]:
 
 @pytest.fixture
 def ask(sandbox: Sandbox, user: ApiUser) -> Callable[..., httpx.Response]:
-    """The answer to the user's request for a job's stream, as soon as its head is there."""
+    """Return a function that requests a job's stream and returns the response when its headers have arrived."""
 
     def asked(job_id: str, **rest: Any) -> httpx.Response:
         return sandbox.invoke(request(job_id, **{"token": user.token, **rest})).response()
@@ -128,7 +128,7 @@ def hanging_job(user: ApiUser) -> Iterator[str]:
 
 @pytest.fixture
 def told_job(user: ApiUser) -> str:
-    """A job that has ended, with all there is to tell of it."""
+    """A job that has ended."""
     job_id = user.new_job()
     user.ended(job_id)
     return job_id
@@ -137,11 +137,9 @@ def told_job(user: ApiUser) -> str:
 # ---- the adapter and its function ------------------------------------------------------------------------------------
 
 
-def test_the_adapter_asks_for_work_once_the_app_answers_its_readiness_check(
-    sandbox: Sandbox, function: Function
-) -> None:
+def test_the_adapter_requests_an_invocation_when_the_app_is_ready(sandbox: Sandbox, function: Function) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
-    # The adapter would take a 404 for readiness as well.
+    # The adapter would accept a 404 as readiness, too.
     connection.request("GET", function.environment["AWS_LWA_READINESS_CHECK_PATH"])
     answer = connection.getresponse()
 
@@ -151,7 +149,9 @@ def test_the_adapter_asks_for_work_once_the_app_answers_its_readiness_check(
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_its_event_is_answered_with_the_jobs_story(sandbox: Sandbox, user: ApiUser, told_job: str, name: str) -> None:
+def test_the_response_contains_every_event_of_the_job(
+    sandbox: Sandbox, user: ApiUser, told_job: str, name: str
+) -> None:
     about = json.loads(json.dumps(event(name)).replace(UNKNOWN, told_job))
     about["headers"]["authorization"] = f"Bearer {user.token}"
 
@@ -161,9 +161,7 @@ def test_its_event_is_answered_with_the_jobs_story(sandbox: Sandbox, user: ApiUs
     assert events[-1].type == "complete"
 
 
-def test_the_answer_is_streamed_with_its_status_and_headers_before_it(
-    sandbox: Sandbox, user: ApiUser, told_job: str
-) -> None:
+def test_the_status_and_headers_come_before_the_streamed_body(sandbox: Sandbox, user: ApiUser, told_job: str) -> None:
     request_id = str(uuid.uuid4())
     about = request(told_job, token=user.token)
     about["requestContext"]["requestId"] = request_id
@@ -186,7 +184,7 @@ def test_the_answer_is_streamed_with_its_status_and_headers_before_it(
     assert answer.error_type is None
 
 
-def test_the_first_delta_is_there_while_the_job_still_runs(
+def test_the_watcher_gets_the_first_delta_of_a_live_job(
     ask: Callable[..., httpx.Response], user: ApiUser, hanging_job: str
 ) -> None:
     events = events_of(ask(hanging_job))
@@ -202,7 +200,7 @@ def test_the_first_delta_is_there_while_the_job_still_runs(
     assert ids(begun + rest) == list(range(1, ids(rest)[-1] + 1))
 
 
-def test_a_warm_sandbox_serves_one_stream_after_the_other(
+def test_a_warm_sandbox_serves_several_streams_in_turn(
     sandbox: Sandbox, ask: Callable[..., httpx.Response], user: ApiUser
 ) -> None:
     before = sandbox.runtime.pid
@@ -215,7 +213,7 @@ def test_a_warm_sandbox_serves_one_stream_after_the_other(
     assert (sandbox.runtime.pid, sandbox.runtime.poll()) == (before, None)
 
 
-def test_heartbeats_pass_the_adapter_one_by_one(
+def test_the_adapter_forwards_each_heartbeat_at_once(
     ask: Callable[..., httpx.Response], user: ApiUser, hanging_job: str
 ) -> None:
     lines = ask(hanging_job).iter_lines()
@@ -228,7 +226,7 @@ def test_heartbeats_pass_the_adapter_one_by_one(
     assert "event: cancelled" in list(lines)
 
 
-def test_what_both_processes_need_fits_into_the_functions_memory(
+def test_both_processes_fit_into_the_functions_memory(
     sandbox: Sandbox, function: Function, ask: Callable[..., httpx.Response], told_job: str, capsys: Any
 ) -> None:
     assert ask(told_job).read()
@@ -239,7 +237,7 @@ def test_what_both_processes_need_fits_into_the_functions_memory(
         sys.stdout.write(
             f"\nstream_job: {used['function']:.0f} MB of {function.memory}, its adapter {used['adapter']:.0f} MB\n"
         )
-    # Half of it is left to streams that are longer than a test's.
+    # The other half is for streams that are longer than a test's.
     assert sum(used.values()) < function.memory / 2
 
 
@@ -249,7 +247,7 @@ def _peak_megabytes(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-# ---- coming back -----------------------------------------------------------------------------------------------------
+# ---- reconnecting ----------------------------------------------------------------------------------------------------
 
 
 def test_a_client_that_reconnects_gets_the_events_after_its_last_event(
@@ -265,7 +263,9 @@ def test_a_client_that_reconnects_gets_the_events_after_its_last_event(
     assert by_query == by_header
 
 
-def test_a_client_that_has_seen_the_end_is_told_to_stay_away(sandbox: Sandbox, user: ApiUser, told_job: str) -> None:
+def test_a_client_that_reconnects_after_the_terminal_event_gets_204(
+    sandbox: Sandbox, user: ApiUser, told_job: str
+) -> None:
     last = ids(user.watch(told_job))[-1]
 
     answer = sandbox.invoke(request(told_job, token=user.token, after=last))
@@ -305,7 +305,7 @@ def test_a_ticket_in_the_query_opens_the_stream(
 # ---- refusals --------------------------------------------------------------------------------------------------------
 
 
-def test_refusals_reach_the_caller_with_their_status_and_envelope(
+def test_the_client_gets_refusals_with_their_status_and_envelope(
     ask: Callable[..., httpx.Response], new_user: Callable[[], ApiUser], told_job: str
 ) -> None:
     unknown_caller = read(ask(told_job, token=None))
@@ -317,7 +317,7 @@ def test_refusals_reach_the_caller_with_their_status_and_envelope(
     assert broken_rules(read(ask(told_job, lastEventId="x"))).keys() == {"Last-Event-ID"}
 
 
-def test_the_sixth_stream_is_told_when_to_come_back(
+def test_the_refusal_of_a_sixth_stream_has_the_time_to_wait(
     ask: Callable[..., httpx.Response], user: ApiUser, hanging_job: str
 ) -> None:
     with ExitStack() as open_elsewhere:
@@ -345,7 +345,7 @@ def read(response: httpx.Response) -> httpx.Response:
         ("ValidationException", 500, "INTERNAL_ERROR"),
     ],
 )
-def test_a_fault_before_the_stream_is_an_answer_and_no_failed_invocation(
+def test_a_fault_before_the_stream_is_a_response_and_not_a_failed_invocation(
     sandbox: Sandbox, user: ApiUser, told_job: str, fault: str, status: int, code: str
 ) -> None:
     user.stack.inject_fault("GetItem", error=fault, count=3, job_id=told_job)
@@ -374,7 +374,7 @@ def test_a_database_fault_ends_the_connection_and_the_client_can_reconnect(
     assert ids(begun + rest) == list(range(1, ids(rest)[-1] + 1))
 
 
-def test_a_defect_in_mid_stream_breaks_the_connection_off_and_no_reader_takes_what_the_adapter_adds_for_an_event(
+def test_a_defect_breaks_the_connection_and_clients_ignore_the_adapters_trailers(
     sandbox: Sandbox, user: ApiUser, hanging_job: str
 ) -> None:
     answer = sandbox.invoke(request(hanging_job, token=user.token))
@@ -393,7 +393,7 @@ def test_a_defect_in_mid_stream_breaks_the_connection_off_and_no_reader_takes_wh
     user.cancel(hanging_job)
     rest = list(events_of(sandbox.invoke(request(hanging_job, token=user.token, after=ids(begun)[-1])).response()))
 
-    # Lambda's Rust runtime writes its error trailers into the body (docs/decisions/0012): two lines, and no event.
+    # Lambda's Rust runtime writes its error trailers into the body (docs/decisions/0012): two lines, not an event.
     assert b"\nLambda-Runtime-Function-Error-Type: Runtime.StreamError\r\n" in received
     assert (answer.trailers, answer.error_type) == ({}, None)
     assert not TERMINAL & {each.type for each in begun}
@@ -401,7 +401,7 @@ def test_a_defect_in_mid_stream_breaks_the_connection_off_and_no_reader_takes_wh
     assert ids(begun + rest) == list(range(1, ids(rest)[-1] + 1))
 
 
-def test_a_function_that_dies_in_mid_stream_loses_nothing_for_who_comes_back(
+def test_a_client_that_reconnects_after_the_function_died_loses_no_event(
     new_sandbox: Callable[..., Sandbox], ask: Callable[..., httpx.Response], user: ApiUser, hanging_job: str
 ) -> None:
     dying = new_sandbox()
@@ -418,7 +418,7 @@ def test_a_function_that_dies_in_mid_stream_loses_nothing_for_who_comes_back(
     assert ids(begun + rest) == list(range(1, ids(rest)[-1] + 1))
 
 
-def test_a_function_that_dies_before_it_answers_is_a_server_error_to_the_caller(
+def test_the_client_gets_a_server_error_if_the_function_dies_before_its_response(
     new_sandbox: Callable[..., Sandbox], user: ApiUser, told_job: str
 ) -> None:
     dying = new_sandbox()
@@ -431,6 +431,6 @@ def test_a_function_that_dies_before_it_answers_is_a_server_error_to_the_caller(
     assert answer.error_type is not None
 
 
-def test_a_function_whose_app_does_not_start_takes_no_work(new_sandbox: Callable[..., Sandbox]) -> None:
+def test_a_function_whose_app_does_not_start_accepts_no_invocation(new_sandbox: Callable[..., Sandbox]) -> None:
     with pytest.raises(AssertionError, match="No module named"):
         new_sandbox(PYTHONPATH="")

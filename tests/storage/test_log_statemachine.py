@@ -147,7 +147,7 @@ class LogMachine(RuleBasedStateMachine):
         self.rank = 0
         self.claims = 0
         self.claimants: list[Claimant] = []
-        self.pens: list[LogWriter] = []
+        self.writers: list[LogWriter] = []
         self.ended: list[Job] = []
         self.watchers: list[Watcher] = []
         self.kept = 0
@@ -201,7 +201,7 @@ class LogMachine(RuleBasedStateMachine):
             return
         self.claims += 1
         self.check_what_is_left(found, stage_of(fence), before=tail.seq - 2)
-        pen = LogWriter(
+        writer = LogWriter(
             self.log,
             self.job.id,
             fence,
@@ -212,7 +212,7 @@ class LogMachine(RuleBasedStateMachine):
             bounds=BOUNDS,
             check_job=lambda: self.refuse_if_stopped(fence),
         )
-        self.pens.append(pen)
+        self.writers.append(writer)
 
     def check_what_is_left(self, found: Transcript, stage: str, *, before: int) -> None:
         """Check what a new attempt read of the log before it claimed its end, with no append in between."""
@@ -223,70 +223,70 @@ class LogMachine(RuleBasedStateMachine):
         if own and not any(isinstance(event, Reset) for event in history[own[-1] :]):
             assert found.text_up_to_last_item(stage) == folded(history[: own[-1] + 1])[1]
 
-    @precondition(lambda self: self.pens)
+    @precondition(lambda self: self.writers)
     @rule(which=WHICH, text=st.text("ab é", max_size=3), lag=LAG, loses=LOSSES)
     def keep(self, which: int, text: str, lag: frozenset[int], loses: str | None) -> None:
         self.kept += 1
         number = self.kept
 
-        async def act(pen: LogWriter) -> None:
-            assert pen.tail.fence is not None
-            pen.write(text)
-            await pen.append_item(stage_of(pen.tail.fence), f"item-{number}", {"number": number})
+        async def act(writer: LogWriter) -> None:
+            assert writer.tail.fence is not None
+            writer.write(text)
+            await writer.append_item(stage_of(writer.tail.fence), f"item-{number}", {"number": number})
 
-        self.use_pen(which, lag, loses, act)
+        self.use_writer(which, lag, loses, act)
 
-    @precondition(lambda self: self.pens)
+    @precondition(lambda self: self.writers)
     @rule(which=WHICH, texts=TEXTS, progress=st.integers(0, 100), lag=LAG, loses=LOSSES)
     def write(self, which: int, texts: list[str], progress: int, lag: frozenset[int], loses: str | None) -> None:
-        self.use_pen(which, lag, loses, lambda pen: self.write_each(pen, texts, progress))
+        self.use_writer(which, lag, loses, lambda writer: self.write_each(writer, texts, progress))
 
-    @precondition(lambda self: self.pens)
+    @precondition(lambda self: self.writers)
     @rule(which=WHICH, count=st.integers(1, 9), lag=LAG, loses=LOSSES)
     def append(self, which: int, count: int, lag: frozenset[int], loses: str | None) -> None:
         events = [StageStarted(stage=f"part {number}", index=1, of=1) for number in range(count)]
-        self.use_pen(which, lag, loses, lambda pen: pen.append(*events))
+        self.use_writer(which, lag, loses, lambda writer: writer.append(*events))
 
-    @precondition(lambda self: self.pens)
+    @precondition(lambda self: self.writers)
     @rule(which=WHICH, text=st.text("xyz", max_size=5), progress=st.integers(0, 100))
     def start_over(self, which: int, text: str, progress: int) -> None:
         event = Reset(text=text, progress=progress, reason="REPAIR", message="again", attempt=1, retry_count=0)
-        self.use_pen(which, frozenset(), None, lambda pen: pen.reset(event))
+        self.use_writer(which, frozenset(), None, lambda writer: writer.reset(event))
 
     @staticmethod
-    async def write_each(pen: LogWriter, texts: list[str], progress: int) -> None:
+    async def write_each(writer: LogWriter, texts: list[str], progress: int) -> None:
         for text in texts:
-            pen.write(text)
-            pen.report_progress(progress)
-            await pen.flush()
-        await pen.append()  # checks the size limit, as the pump does
+            writer.write(text)
+            writer.report_progress(progress)
+            await writer.flush()
+        await writer.append()  # checks the size limit, as the pump does
 
-    def use_pen(
+    def use_writer(
         self, which: int, lag: frozenset[int], loses: str | None, act: Callable[[LogWriter], Awaitable[None]]
     ) -> None:
-        pen = self.pens[which % len(self.pens)]
+        writer = self.writers[which % len(self.writers)]
         self.log.lag, self.log.loses = lag, loses
         try:
-            self.loop.run_until_complete(act(pen))
+            self.loop.run_until_complete(act(writer))
         except AttemptStopped:
-            self.pens.remove(pen)
+            self.writers.remove(writer)
         except StorageUnavailable:
-            self.flush_once_more(pen)
-            self.pens.remove(pen)
+            self.flush_once_more(writer)
+            self.writers.remove(writer)
         else:
             text = folded(self.log.history)[1]
-            assert pen.text == text
+            assert writer.text == text
         finally:
             self.log.lag, self.log.loses = frozenset(), None
 
-    def flush_once_more(self, pen: LogWriter) -> None:
+    def flush_once_more(self, writer: LogWriter) -> None:
         """Append the rest, as `LogWriter.run` does after a fault."""
         try:
-            self.loop.run_until_complete(pen.flush())
+            self.loop.run_until_complete(writer.flush())
         except (AttemptStopped, StorageUnavailable):
             return
-        if pen.tail.fence == self.log.fences[-1]:
-            assert pen.text == folded(self.log.history)[1]
+        if writer.tail.fence == self.log.fences[-1]:
+            assert writer.text == folded(self.log.history)[1]
 
     def refuse_if_stopped(self, fence: Fence) -> None:
         current = self.current()
