@@ -1,6 +1,6 @@
 """Check that what the Markdown pages refer to exists: links, headings, paths, Make targets and names in the code.
 
-Pages of docs/ that code names have to exist as well.
+Pages of docs/ that code names must exist as well.
 
 python -m tools.check_links
 """

@@ -1,4 +1,4 @@
-"""From counts to dollars, with an example small enough to be reckoned by hand."""
+"""The bill for jobs, checked with an example that is small enough to compute by hand."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def usd(counts: Counts = COUNTS, factor: float = 1.0) -> dict[str, float]:
         ("data transfer to the internet", 0.09),  # a GB
     ],
 )
-def test_a_thousand_jobs_cost_what_can_be_reckoned_by_hand(line: str, dollars: float) -> None:
+def test_the_bill_for_a_thousand_jobs_matches_the_figures_computed_by_hand(line: str, dollars: float) -> None:
     assert usd()[line] == pytest.approx(dollars)
 
 
@@ -64,24 +64,24 @@ def test_the_total_is_the_sum_of_the_lines() -> None:
     assert total([Line("a", 2, PRICES["alarm"], 1), Line("b", 1, PRICES["dashboard"], 1)]) == pytest.approx(3.2)
 
 
-def test_the_factor_stretches_what_is_billed_by_the_millisecond_and_nothing_else() -> None:
+def test_the_factor_changes_only_what_is_billed_by_the_millisecond() -> None:
     once, twice = usd(), usd(factor=2.0)
-    stretched = {name for name in once if twice[name] == pytest.approx(2 * once[name]) and once[name]}
-    assert stretched == {"Lambda create_job", "Lambda stream_job"}
-    assert {name: twice[name] for name in once.keys() - stretched} == {n: once[n] for n in once.keys() - stretched}
+    changed = {name for name in once if twice[name] == pytest.approx(2 * once[name]) and once[name]}
+    assert changed == {"Lambda create_job", "Lambda stream_job"}
+    assert {name: twice[name] for name in once.keys() - changed} == {n: once[n] for n in once.keys() - changed}
 
 
-def test_streaming_itself_costs_only_beyond_six_megabytes_a_response() -> None:
+def test_streaming_costs_only_beyond_six_megabytes_per_response() -> None:
     assert usd(dataclasses.replace(COUNTS, streamed_bytes=6 * 1024**2))["Lambda streaming"] == 0
     more = dataclasses.replace(COUNTS, streamed_bytes=6 * 1024**2 + GB / 1000)
     assert usd(more)["Lambda streaming"] == pytest.approx(0.008)
 
 
-def test_counts_survive_being_written_down() -> None:
+def test_counts_are_unchanged_after_they_were_written_and_read() -> None:
     assert Counts.from_json(COUNTS.as_json()) == COUNTS
 
 
-def test_an_items_size_is_that_of_its_names_and_values() -> None:
+def test_the_size_of_an_item_includes_its_names_and_values() -> None:
     item: dict[str, dict[str, Any]] = {
         "PK": {"S": "JOB#é"},  # 2 + 6
         "n": {"N": "12345"},  # 1 + 4

@@ -1,4 +1,4 @@
-"""What a template costs while nobody uses it."""
+"""The bill for an idle month, from the resources of the template."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DEPLOYED = Deployed(
 )
 
 
-def test_an_idle_month_costs_what_can_be_reckoned_by_hand() -> None:
+def test_the_bill_for_an_idle_month_matches_the_figures_computed_by_hand() -> None:
     usd = {
         line.what.partition(":")[2] or line.what: line.usd for line in bill_for_an_idle_month(DEPLOYED, SWEEP, PRICES)
     }
@@ -48,7 +48,7 @@ def test_an_idle_month_costs_what_can_be_reckoned_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("detailed", "usd"), [(True, 0.3 * (1 + 2 * 6)), (False, 0.3)])
-def test_a_month_in_use_adds_the_metrics_that_idling_does_not_write(detailed: bool, usd: float) -> None:
+def test_a_month_in_use_adds_the_metrics_that_the_sweep_does_not_write(detailed: bool, usd: float) -> None:
     deployed = dataclasses.replace(DEPLOYED, routes_have_metrics=detailed)
     lines = bill_for_a_month_in_use(
         deployed, SWEEP, ["JobsCreated", "OldestPendingJobSeconds"], ["POST /jobs", "GET /jobs"], PRICES
@@ -56,7 +56,7 @@ def test_a_month_in_use_adds_the_metrics_that_idling_does_not_write(detailed: bo
     assert sum(line.usd for line in lines) == pytest.approx(usd)
 
 
-def test_the_template_is_read_for_what_it_sets_up(tmp_path: Path) -> None:
+def test_alarms_snapshots_and_sweeps_come_from_the_template(tmp_path: Path) -> None:
     text = (ROOT / "template.yaml").read_text()
     before = Deployed.of(ROOT / "template.yaml", PARAMETERS[PRODUCTION])
     changed = tmp_path / "template.yaml"
@@ -78,18 +78,18 @@ def test_the_template_is_read_for_what_it_sets_up(tmp_path: Path) -> None:
     assert before.sweeps == pytest.approx(8760)
 
 
-def test_the_default_way_to_deploy_costs_at_most_five_dollars_in_an_idle_month() -> None:
+def test_an_idle_month_of_the_default_configuration_costs_at_most_five_dollars() -> None:
     assert total(report_of(Measured.load()).idle(DEFAULT)) <= 5
 
 
-def test_the_default_has_no_snapshots_no_dashboard_and_fewer_alarms_than_production() -> None:
+def test_the_default_configuration_has_no_snapshots_no_dashboard_and_fewer_alarms() -> None:
     default, production = (Deployed.of(ROOT / "template.yaml", PARAMETERS[name]) for name in (DEFAULT, PRODUCTION))
     assert (default.snapshot_gb, default.dashboards) == ({}, 0)
     assert (len(production.snapshot_gb), production.dashboards) == (4, 1)
     assert 0 < default.alarm_metrics < production.alarm_metrics
 
 
-def test_the_default_is_what_the_template_does_without_parameters() -> None:
+def test_the_default_configuration_is_the_template_without_parameters() -> None:
     assert Deployed.of(ROOT / "template.yaml") == Deployed.of(ROOT / "template.yaml", PARAMETERS[DEFAULT])
 
 

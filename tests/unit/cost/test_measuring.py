@@ -1,4 +1,4 @@
-"""What is read from the stack's logs."""
+"""The metrics that are read from the stack's log lines."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def test_a_metric_is_billed_for_each_combination_of_its_dimensions() -> None:
     ]
 
 
-def test_other_lines_hold_no_metrics() -> None:
+def test_other_log_lines_contain_no_metrics() -> None:
     assert list(metrics_in(b'{"level": "INFO", "message": "job created"}')) == []
     assert list(metrics_in(b"not even JSON")) == []

@@ -1,4 +1,4 @@
-"""The pages say what the counts, the prices, the quotas and the template say."""
+"""The figures in docs/cost.md and docs/scaling.md, which must match the measurement, prices, quotas and template."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ STEPS = {
     "The shards of `LiveJobs`": "LiveJobs",
     "API Gateway": "API Gateway",
 }
-"""Each step of docs/scaling.md, and a part of its limit's name."""
+"""Each step of docs/scaling.md → a part of its limit's name."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_figure_of_the_page_is_as_it_would_be_reckoned_today(page: Path) -> None:
+def test_every_figure_of_a_page_matches_the_current_report(page: Path) -> None:
     text = page.read_text()
     now = rewritten(text, blocks(report_of(Measured.load())))
     assert text == now, 'run: make cost ARGS="--as-measured --write"'
@@ -54,25 +54,25 @@ def test_every_price_names_its_page_and_its_source() -> None:
 @pytest.mark.parametrize(
     ("usd", "text"), [(0, "0"), (0.00012, "0.0001"), (0.1234, "0.123"), (80.851, "80.85"), (1234.5, "1,234.50")]
 )
-def test_money_is_shown_to_what_matters(usd: float, text: str) -> None:
+def test_money_is_shown_with_few_digits(usd: float, text: str) -> None:
     assert money(usd) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0, "0"), (3.0, "3"), (20.25, "20.2"), (47304000.0, "47,304,000"), (6.5e-6, "6.50e-06")]
 )
-def test_counts_are_shown_to_three_digits(value: float, text: str) -> None:
+def test_counts_are_shown_with_three_digits(value: float, text: str) -> None:
     assert number(value) == text
 
 
-def test_the_steps_to_the_goal_stand_in_the_order_in_which_their_limits_are_met() -> None:
+def test_the_steps_to_the_goal_are_in_the_order_of_their_limits() -> None:
     text = (ROOT / "docs" / "scaling.md").read_text()
     steps = re.findall(r"^\d+\. \*\*([^*]+)\*\*", text, re.MULTILINE)
     report = report_of(Measured.load())
     needs = [needs_of(counts) for counts in report.measured.pipelines.values()]
 
-    def met_at(words: str) -> float:
+    def reached_at(words: str) -> float:
         limit = next(each for each in limits(report.deployed) if words in each.what)
         return min(each for each in map(limit.jobs_per_second, needs) if each is not None)
 
-    assert steps == sorted(STEPS, key=lambda step: met_at(STEPS[step]))
+    assert steps == sorted(STEPS, key=lambda step: reached_at(STEPS[step]))

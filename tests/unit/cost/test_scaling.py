@@ -1,4 +1,4 @@
-"""Which limit is met at how many jobs a second."""
+"""The number of jobs per second at which each limit is reached."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tools.cost.scaling import Limit, limits, needs_of
         ("http_requests", 200, 100),
     ],
 )
-def test_a_limit_is_met_when_jobs_together_use_it_up(need: str, value: float, jobs: float) -> None:
+def test_a_limit_is_reached_when_all_jobs_together_use_it_completely(need: str, value: float, jobs: float) -> None:
     limit = Limit("", value, "", need, "", "")
     assert limit.jobs_per_second(needs_of(COUNTS)) == pytest.approx(jobs)
 
 
-def test_what_a_job_does_not_use_is_never_met() -> None:
+def test_a_limit_that_jobs_do_not_use_is_never_reached() -> None:
     assert Limit("", 4000, "", "durable_writes", "", "").jobs_per_second(needs_of(COUNTS)) is None
 
 

@@ -1,4 +1,4 @@
-"""A repository of two fragments, small enough to read the template that they make."""
+"""Fixtures: a repository with two small fragments, and a copy of this repository's fragments."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ JOBS = """\
 
 Resources:
   CreateJobFunction:
-    # Why it is as it is.
+    # The reason for this function.
     Type: AWS::Serverless::Function
     Properties:
       Routes:
         - POST /jobs
-      # Longer than the others.
+      # The reason for this timeout.
       Timeout: 20
 """
 KINDS = """\
@@ -45,7 +45,7 @@ function:
   CodeUri: <code>
 
 endpoint:
-  # It is waited for.
+  # A client waits for it.
   MemorySize: 1024
   Description: <routes>
 """
@@ -53,7 +53,7 @@ endpoint:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """The folder of a repository whose fragments are empty but for `stack`, `jobs` and `kinds`."""
+    """The folder of a repository whose fragments are empty except `stack`, `jobs` and `kinds`."""
     infra = tmp_path / "infra"
     (infra / APPLICATIONS).mkdir(parents=True)
     for name in ORDER:
@@ -67,7 +67,7 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write(repository: Path) -> Callable[[str, str], None]:
-    """Write one fragment: `write("agents", "Resources: …")`."""
+    """`write("agents", "Resources: …")` writes one fragment."""
 
     def written(name: str, text: str) -> None:
         (repository / "infra" / f"{name}.yaml").write_text(text)
@@ -77,7 +77,7 @@ def write(repository: Path) -> Callable[[str, str], None]:
 
 @pytest.fixture
 def template(repository: Path) -> Callable[[], str]:
-    """Return the template that the fragments make."""
+    """`template()` returns the template of the fragments."""
     return lambda: Stack(repository / "infra").text()
 
 

@@ -1,4 +1,4 @@
-"""From the fragments in infra/ to one template."""
+"""`make template`, which writes one template from the fragments in infra/."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Write = Callable[[str, str], None]
 Text = Callable[[], str]
 
 
-def test_the_committed_template_is_what_the_fragments_make() -> None:
+def test_the_committed_template_matches_the_fragments() -> None:
     assert (ROOT / "template.yaml").read_text() == Stack(ROOT / "infra").text(), "run `make template`"
 
 
-def test_the_template_is_the_fragments_with_their_comments_under_banners(template: Text) -> None:
+def test_the_template_has_each_fragment_with_its_comments_under_a_banner(template: Text) -> None:
     banner = "  # ==== JOBS ".ljust(120, "=")
     assert (
         template()
@@ -44,15 +44,15 @@ Resources:
   # Jobs, and nothing else.
 
   CreateJobFunction:
-    # Why it is as it is.
+    # The reason for this function.
     Type: AWS::Serverless::Function
     Properties:
       FunctionName: !Sub ${{AWS::StackName}}-create_job
       Description: POST /jobs
       CodeUri: functions/jobs/create_job/
-      # Longer than the others.
+      # The reason for this timeout.
       Timeout: 20
-      # It is waited for.
+      # A client waits for it.
       MemorySize: 1024
 """
     )
@@ -77,7 +77,7 @@ Policies:
 """
 
 
-def test_kinds_and_the_function_itself_add_up_variables_and_statements(write: Write, template: Text) -> None:
+def test_a_function_has_the_variables_and_statements_of_its_kinds_and_its_own(write: Write, template: Text) -> None:
     kinds = "function:\n  CodeUri: <code>\n"
     for kind in ("a", "b"):
         kinds += (
@@ -105,14 +105,14 @@ def test_kinds_and_the_function_itself_add_up_variables_and_statements(write: Wr
     ]
 
 
-def test_a_kinds_comments_come_with_its_first_use(write: Write, template: Text) -> None:
+def test_the_comments_of_a_kind_are_written_at_its_first_use(write: Write, template: Text) -> None:
     write("jobs", "Resources:\n" + ENDPOINT.format(name="One") + ENDPOINT.format(name="Two"))
 
-    assert template().count("# It is waited for.") == 1
+    assert template().count("# A client waits for it.") == 1
     assert template().count("MemorySize: 1024") == 2
 
 
-def test_a_group_of_one_function_of_its_name_has_no_folder_in_between(write: Write, template: Text) -> None:
+def test_a_function_with_the_name_of_its_group_has_no_folder_in_between(write: Write, template: Text) -> None:
     write("console", "Resources:\n  ConsoleFunction:\n    Type: AWS::Serverless::Function\n")
 
     assert "CodeUri: functions/console/\n" in template()
@@ -121,7 +121,7 @@ def test_a_group_of_one_function_of_its_name_has_no_folder_in_between(write: Wri
 # ---- loops -----------------------------------------------------------------------------------------------------------
 
 
-def test_alarms_are_on_groups_and_on_at_most_ten_functions_each(write: Write, template: Text) -> None:
+def test_an_errors_alarm_covers_at_most_ten_functions_of_one_group(write: Write, template: Text) -> None:
     write("agents", "Resources:\n" + "".join(ENDPOINT.format(name=f"Do{number}") for number in range(11)))
     loop = "  # for each alarm on functions\n  <Alarm>ErrorsAlarm:\n    Type: Alarm\n    Properties:\n      Metrics:\n"
     write(
@@ -151,7 +151,7 @@ pipeline:
 """
 
 
-def test_a_function_of_an_application_that_only_its_state_machine_invokes_is_a_stage(
+def test_a_function_that_only_a_state_machine_invokes_is_a_stage(
     write: Write, template: Text, repository: Path
 ) -> None:
     write(
@@ -178,7 +178,7 @@ def test_a_function_of_an_application_that_only_its_state_machine_invokes_is_a_s
     }
 
 
-# ---- what is refused -------------------------------------------------------------------------------------------------
+# ---- refused fragments -----------------------------------------------------------------------------------------------
 
 FUNCTION = "Resources:\n  WorkFunction:\n    Type: AWS::Serverless::Function\n    Properties:\n"
 REFUSED = {
@@ -187,7 +187,7 @@ REFUSED = {
         "Resources:\n  CreateJobFunction:\n    Type: AWS::SQS::Queue\n",
         "infra/agents.yaml: Resources.CreateJobFunction is in infra/jobs.yaml already",
     ),
-    "a parameter called as a resource": (
+    "a parameter with the name of a resource": (
         "agents",
         "Parameters:\n  CreateJobFunction:\n    Type: String\n",
         "infra/jobs.yaml: Resources.CreateJobFunction is in infra/agents.yaml already",
@@ -202,12 +202,12 @@ REFUSED = {
         f"{FUNCTION}      Routes:\n        - POST /jobs\n",
         "infra/agents.yaml: POST /jobs of WorkFunction is a route of CreateJobFunction already",
     ),
-    "a route that is none": (
+    "an invalid route": (
         "agents",
         f"{FUNCTION}      Routes:\n        - /jobs\n",
         "infra/agents.yaml: WorkFunction: '/jobs' is not METHOD /path",
     ),
-    "a section that is none": (
+    "an unknown section": (
         "agents",
         "Resource:\n  A:\n    Type: AWS::SQS::Queue\n",
         "infra/agents.yaml: Resource is no section of a fragment",
@@ -217,17 +217,17 @@ REFUSED = {
         "Globals:\n  Function:\n    Timeout: 1\n",
         "infra/agents.yaml: Globals is no section of a fragment",
     ),
-    "a key of a resource that is none": (
+    "an unknown key of a resource": (
         "agents",
         "Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Propertys:\n      A: 1\n",
         "infra/agents.yaml: A.Propertys is no key of a resource",
     ),
-    "a property of a function that is none": (
+    "an unknown property of a function": (
         "agents",
         f"{FUNCTION}      TimeOut: 1\n",
         "infra/agents.yaml: WorkFunction.TimeOut is not in PROPERTIES of tools/infra/functions.py",
     ),
-    "a property that is written by rule": (
+    "a property that the generator writes": (
         "agents",
         f"{FUNCTION}      CodeUri: functions/work/\n",
         "infra/agents.yaml: WorkFunction.CodeUri comes from infra/kinds.yaml: do not write it",
@@ -237,12 +237,12 @@ REFUSED = {
         f"{FUNCTION}      Events:\n        Work:\n          Type: HttpApi\n",
         "infra/agents.yaml: WorkFunction: write Routes, not an event of the HTTP API",
     ),
-    "a kind that is none": (
+    "an unknown kind": (
         "agents",
         f"{FUNCTION}      Kinds: [endpiont]\n",
         r"infra/agents.yaml: endpiont is no kind of infra/kinds.yaml \(function, endpoint\)",
     ),
-    "a loop over nothing known": (
+    "a loop over an unknown set": (
         "agents",
         "Resources:\n  # for each grop\n  <Group>Logs:\n    Type: AWS::Logs::LogGroup\n",
         "infra/agents.yaml: # for each grop: there is alarm on functions, ",
@@ -252,12 +252,12 @@ REFUSED = {
         "Resources:\n  SongStateMachine:\n    Type: AWS::Serverless::StateMachine\n",
         "infra/apps/songs.yaml: SongStateMachine: there is no statemachines/song.asl.yaml",
     ),
-    "a fragment that has no place in the order": (
+    "a fragment that is not in the order": (
         "webhook",
         "Resources:\n",
         "infra/webhook.yaml: not in ORDER of tools/infra/fragments.py",
     ),
-    "what is not YAML": (
+    "a fragment that is not YAML": (
         "agents",
         "Resources:\n  WorkFunction:\n    Type: AWS::Serverless::Function\n  - Work\n",
         "infra/agents.yaml: Resources: while parsing a block mapping",
@@ -266,7 +266,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_fragment_that_breaks_a_rule_is_refused_by_name(case: str, write: Write, template: Text) -> None:
+def test_an_invalid_fragment_is_refused_with_its_name(case: str, write: Write, template: Text) -> None:
     fragment, text, message = REFUSED[case]
     write(fragment, text)
 
@@ -274,7 +274,7 @@ def test_a_fragment_that_breaks_a_rule_is_refused_by_name(case: str, write: Writ
         template()
 
 
-def test_a_missing_fragment_is_refused_by_name(repository: Path, template: Text) -> None:
+def test_a_missing_fragment_is_refused_with_its_name(repository: Path, template: Text) -> None:
     (repository / "infra/jobs.yaml").unlink()
 
     with pytest.raises(CannotUnite, match=r"infra/jobs.yaml: named in ORDER of tools/infra/fragments.py, and missing"):
@@ -284,7 +284,7 @@ def test_a_missing_fragment_is_refused_by_name(repository: Path, template: Text)
 # ---- the command -----------------------------------------------------------------------------------------------------
 
 
-def test_the_check_fails_when_a_fragment_has_changed_and_passes_once_the_template_is_written(
+def test_the_check_fails_after_a_change_of_a_fragment_until_the_template_is_written(
     product: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fragment = product / "infra/operations.yaml"
@@ -308,7 +308,7 @@ def test_the_check_fails_when_the_template_was_edited(product: Path) -> None:
     assert main(["--root", str(product), "--check"]) == 1
 
 
-def test_a_rule_that_is_broken_is_printed(product: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_error_of_an_invalid_fragment(product: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (product / "infra/apps/songs.yaml").write_text("Resources:\n  JobsTable:\n    Type: AWS::SQS::Queue\n")
 
     assert main(["--root", str(product)]) == 1
