@@ -34,7 +34,7 @@ ALLOWED: Final = {
         ("AWS_LWA_ERROR_STATUS_CODES", "a setting of AWS's adapter that was rejected"),
     ),
 }
-"""What a page may refer to although the repository does not have it: a part of the reference, and why."""
+"""Page → references that it may contain although nothing in the repository has this name, with the reason."""
 
 _FENCE: Final = re.compile(r"^(```+|~~~+).*?^\1\s*$", re.DOTALL | re.MULTILINE)
 _LINK: Final = re.compile(r"\]\(<?([^)\s>]+)>?\)")
@@ -63,7 +63,7 @@ class Broken:
 
 
 class Repository:
-    """What Git tracks and ignores below `root`, and the names that its code uses."""
+    """The files that Git tracks and ignores below `root`, and the names that the code uses."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -99,7 +99,7 @@ class Repository:
         return tuple(each for each in self.files if each.endswith(".md"))
 
     def has(self, path: str) -> bool:
-        """Whether Git tracks a file or folder at this path, or ignores it.
+        """Return whether Git tracks or ignores a file or folder at this path.
 
         `*` and `<…>` match any text. The ending may be missing, as in an import of JavaScript.
         """
@@ -107,7 +107,7 @@ class Repository:
         return self._ignores(path) or any(fnmatch.filter(self._paths, each) for each in patterns)
 
     def has_below(self, path: str) -> bool:
-        """Whether the path is that of a file or folder, or the end of one."""
+        """Return whether the path is that of a file or folder, or the end of one."""
         return self.has(path) or bool(fnmatch.filter(self._paths, f"*/{_pattern(path)}"))
 
     @cached_property
@@ -124,7 +124,7 @@ def _pattern(path: str) -> str:
 
 
 def broken(repository: Repository, page: str) -> Iterator[Broken]:
-    """Yield every reference of a page that leads nowhere."""
+    """Yield every broken reference of a page."""
     text = (repository.root / page).read_text()
     prose = _FENCE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
     allowed = tuple(part for part, _ in ALLOWED.get(page, ()))
@@ -195,7 +195,7 @@ def pages_named_in_code(repository: Repository) -> Iterator[Broken]:
 
 
 def headings(text: str) -> frozenset[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors that GitHub gives to a page's headings."""
     return frozenset(
         re.sub(r"[^\w\- ]", "", found.lower()).replace(" ", "-") for found in _HEADING.findall(_FENCE.sub("", text))
     )

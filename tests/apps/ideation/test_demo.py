@@ -10,7 +10,7 @@ from tests.local.command import CONTROL_CHARACTERS, Command
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "ideation"]
 
 
-def test_it_shows_a_run_from_two_processes_and_reads_it_again_after_its_job_has_expired() -> None:
+def test_the_demo_shows_a_run_from_two_processes_and_reads_it_again_after_its_job_has_expired() -> None:
     with Command([*DEMO, "--script", "first_token_ms=0, token_ms=1"]) as demo:
         output = demo.run()
         assert demo.status == 0, output

@@ -10,7 +10,7 @@ from tests.local.command import CONTROL_CHARACTERS, Command
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "suggestion"]
 
 
-def test_it_shows_the_suggestions_and_their_cost_and_leaves_no_process() -> None:
+def test_the_demo_shows_the_suggestions_and_their_cost_and_leaves_no_process() -> None:
     with Command(DEMO) as demo:
         output = demo.run()
         assert demo.status == 0, output
@@ -28,7 +28,7 @@ def test_it_shows_the_suggestions_and_their_cost_and_leaves_no_process() -> None
         assert demo.processes() == []
 
 
-def test_it_shows_a_retry_in_plain_ascii_although_the_environment_asks_for_colours() -> None:
+def test_the_demo_shows_a_retry_in_plain_ascii_although_the_environment_requests_colours() -> None:
     command = [*DEMO, "--script", "disconnect_after=60, times=1"]
     with Command(command, {"FORCE_COLOR": "1", "TERM": "dumb", "PYTHONIOENCODING": "ascii"}) as demo:
         output = demo.run()

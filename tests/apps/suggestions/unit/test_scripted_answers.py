@@ -93,7 +93,7 @@ def test_suggestions_respect_lengths_that_strict_schemas_cannot_express(prompt: 
     assert len(Suggestions.model_validate(document).suggestions) == 3
 
 
-def test_a_prompt_of_the_application_gets_its_answer_and_another_schema_of_that_name_does_not() -> None:
+def test_only_a_prompt_with_the_applications_schema_gets_its_output() -> None:
     prompt = prompt_of("Page or component: Cart")
     assert application_answer(prompt) == answer(prompt)
     other = Prompt(prompt.model, prompt.messages, {**prompt.response_format, "schema": {"type": "object"}}, None)

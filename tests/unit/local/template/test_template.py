@@ -150,7 +150,9 @@ def test_a_variable_with_no_value_is_left_out(tmp_path: Path) -> None:
         ("!FindInMap [Sizes, large, memory]", "mapping Sizes has no large.memory"),
     ],
 )
-def test_what_cannot_be_resolved_is_an_error_that_names_its_path(tmp_path: Path, expression: str, message: str) -> None:
+def test_an_expression_that_cannot_be_resolved_is_an_error_with_its_path(
+    tmp_path: Path, expression: str, message: str
+) -> None:
     template = written(tmp_path, FUNCTION.format(value=expression), Name="given")
     with pytest.raises(TemplateError, match=message.replace("[", r"\[")):
         _ = template.functions
