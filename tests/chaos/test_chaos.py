@@ -1,4 +1,4 @@
-"""`make chaos` in small: that it finds nothing wrong, and that it would find what it is there to find."""
+"""A small run of `make chaos` finds no broken promise, and finds each one that a test breaks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.chaos.story import JobStory
 from tests.chaos.verdict import violations
 
 SEED = 541
-"""Draws kills, stragglers, a late start and a model that hangs, and nothing that takes longer."""
+"""A seed whose plan has kills, stragglers, a late start and a model that hangs, and no slower scenario."""
 
 
 @pytest.fixture(scope="module")
@@ -26,18 +26,18 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> list[JobStory]:
     return run_on_a_stack(make_plan(SEED, 12), tmp_path_factory.mktemp("logs"), lambda _: None)
 
 
-def test_a_plan_depends_on_its_seed_alone() -> None:
+def test_a_plan_depends_only_on_its_seed() -> None:
     assert make_plan(7, 60) == make_plan(7, 60)
     assert make_plan(7, 60) != make_plan(8, 60)
     assert {job.scenario for job in make_plan(7, len(SCENARIOS)).jobs} == set(SCENARIOS)
 
 
-def test_no_promise_is_broken(stories: list[JobStory]) -> None:
+def test_every_job_keeps_every_promise(stories: list[JobStory]) -> None:
     broken = [report.whole_story(story, found) for story in stories if (found := violations(story))]
     assert not broken, "\n".join(broken)
 
 
-def test_the_report_shows_what_was_done(stories: list[JobStory]) -> None:
+def test_the_report_shows_every_injection(stories: list[JobStory]) -> None:
     output = io.StringIO()
     console = Console(file=output, width=130)
     console.print(report.outcomes(stories), report.injected(stories), *report.remarks(stories))
@@ -45,7 +45,7 @@ def test_the_report_shows_what_was_done(stories: list[JobStory]) -> None:
     assert "kill " in output.getvalue()
 
 
-# ---- each of these is what one broken promise looks like ----
+# ---- each of these functions breaks one promise ----
 
 
 def _without_an_event(story: JobStory) -> None:
@@ -104,7 +104,7 @@ def _running_a_finished_stage_again(story: JobStory) -> None:
     ],
     ids=lambda broken: broken.how.__name__.strip("_"),
 )
-def test_a_broken_promise_is_found(stories: list[JobStory], broken: Broken) -> None:
+def test_the_verdict_finds_each_broken_promise(stories: list[JobStory], broken: Broken) -> None:
     check_that_it_is_found(next(story for story in stories if story.plan.scenario == "calm"), broken)
 
 
@@ -116,7 +116,7 @@ def test_a_broken_promise_is_found(stories: list[JobStory], broken: Broken) -> N
         for broken in each.broken
     ],
 )
-def test_a_broken_promise_of_an_application_is_found(
+def test_the_verdict_finds_each_broken_promise_of_an_application(
     stories: list[JobStory], application: Application, broken: Broken
 ) -> None:
     own = [each for each in stories if each.application == application and each.shown["status"] == "completed"]

@@ -24,15 +24,15 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 JARS = HERE / "target/dependency"
 MAIN_CLASS = "software.amazon.dynamodb.services.local.main.ServerRunner"
-# It lives for seconds and holds megabytes: what makes a long-lived server fast only makes this one late.
+# It runs for seconds and stores megabytes, so options for long-running servers only make its start slower.
 JVM_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m")
 
-_READY_WITHIN = 60.0  # seconds; alone on a machine it takes two
+_READY_WITHIN = 60.0  # seconds; on an idle machine it takes two
 _STOPPED_WITHIN = 10.0
 
 
 class EngineError(Exception):
-    """DynamoDB Local did not start; the message ends with what it had to say."""
+    """DynamoDB Local did not start; the message ends with its output."""
 
 
 def missing() -> str | None:
@@ -62,7 +62,7 @@ class DynamoDbLocal:
 
     @property
     def pid(self) -> int:
-        """Of the process whose child the engine is."""
+        """Return the id of the process that is the engine's parent."""
         assert self._process is not None
         return self._process.pid
 
@@ -86,13 +86,13 @@ class DynamoDbLocal:
 
     def _stop(self) -> None:
         if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()  # which is what `lifeline` waits for
+            self._process.stdin.close()  # `lifeline` waits for this
             self._process.wait(_STOPPED_WITHIN)
         self._directory.cleanup()
 
 
 def _free_port() -> int:
-    """One below those that outgoing connections get: nobody takes it by chance until the engine listens."""
+    """Return a port below those of outgoing connections, so that no process uses it before the engine listens."""
     for port in random.sample(range(20_000, 32_000), 100):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
@@ -101,7 +101,7 @@ def _free_port() -> int:
 
 def _spawn(port: int, output: IO[bytes]) -> subprocess.Popen[bytes]:
     engine = ["java", *JVM_OPTIONS, f"-Djava.library.path={JARS}", "-cp", f"{JARS}/*", MAIN_CLASS]
-    # -sharedDb: one set of tables, whatever credentials and region a client names.
+    # -sharedDb: one set of tables for all credentials and regions.
     options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
     return subprocess.Popen(
         [sys.executable, "-m", "tests.dynamodb_local.lifeline", *engine, *options],

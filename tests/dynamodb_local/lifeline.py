@@ -1,4 +1,4 @@
-"""Runs a command that ends when standard input does: with its parent, also when the parent was killed outright."""
+"""Run a command that ends when standard input ends: with its parent, even if the parent was killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console's function on the events of `events/`, which are also for `sam local invoke`."""
+"""The console's function handles its events of `events/`, which are also for `sam local invoke`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Handle = Callable[..., Any]
 
 
 @pytest.mark.parametrize("name", ["console.root", "console.page"])
-def test_an_address_is_answered_with_the_page(handle: Handle, name: str) -> None:
+def test_every_path_returns_the_page(handle: Handle, name: str) -> None:
     answer = handle(name)
 
     assert answer["statusCode"] == 200
@@ -25,7 +25,7 @@ def test_an_address_is_answered_with_the_page(handle: Handle, name: str) -> None
     assert answer["body"].startswith("<!doctype html>")
 
 
-def test_a_file_is_answered_compressed_as_bytes(handle: Handle) -> None:
+def test_a_file_is_returned_as_compressed_bytes(handle: Handle) -> None:
     answer = handle("console.file")
 
     assert answer["isBase64Encoded"]
@@ -33,7 +33,7 @@ def test_a_file_is_answered_compressed_as_bytes(handle: Handle) -> None:
     assert sent == (ROOT / "functions/console/static/millrace.js").read_bytes()
 
 
-def test_the_configuration_is_that_of_the_deployment(stack: LocalStack, handle: Handle) -> None:
+def test_the_configuration_has_the_issuer_of_the_deployment(stack: LocalStack, handle: Handle) -> None:
     answer = handle("console.config")
 
     assert json.loads(answer["body"])["data"]["issuer"] == stack.issuer_url

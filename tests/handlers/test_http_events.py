@@ -1,4 +1,4 @@
-"""The HTTP functions on the events of `events/`, which are also for `sam local invoke`."""
+"""The HTTP functions handle their events of `events/`, which are also for `sam local invoke`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.storage.jobs import DynamoJobStore
 from tests.fixtures.functions import AGENT_ID, JOB_ID, OWNER, Handle, envelope, load_event
 
 
-def test_a_good_request_stores_the_job_of_its_caller_and_names_it(handle: Handle, jobs: DynamoJobStore) -> None:
+def test_create_job_stores_a_job_of_the_user_and_returns_its_id(handle: Handle, jobs: DynamoJobStore) -> None:
     event = load_event("create_job.valid")
 
     answer = handle("create_job.valid")
@@ -33,7 +33,7 @@ def test_a_good_request_stores_the_job_of_its_caller_and_names_it(handle: Handle
     assert envelope(handle("create_job.valid"), 202)["data"]["jobId"] == job.id  # the event has an Idempotency-Key
 
 
-def test_a_field_that_breaks_its_rule_is_named(handle: Handle) -> None:
+def test_create_job_names_the_invalid_field(handle: Handle) -> None:
     read = envelope(handle("create_job.invalid_field"), 422)
 
     assert [each["field"] for each in read["error"]["details"]["fields"]] == ["input.featureType"]
@@ -43,7 +43,7 @@ def test_a_body_that_is_not_json_is_malformed(handle: Handle) -> None:
     assert envelope(handle("create_job.malformed_json"), 400)["error"]["code"] == "MALFORMED_REQUEST"
 
 
-def test_a_job_is_shown_to_its_owner(handle: Handle, put_job: Callable[..., Job]) -> None:
+def test_get_job_returns_the_job_to_its_owner(handle: Handle, put_job: Callable[..., Job]) -> None:
     job = put_job()
 
     read = envelope(handle("get_job.valid"), 200)
@@ -52,7 +52,7 @@ def test_a_job_is_shown_to_its_owner(handle: Handle, put_job: Callable[..., Job]
     assert read["data"]["input"] == job.input
 
 
-def test_own_jobs_are_listed(handle: Handle, put_job: Callable[..., Job]) -> None:
+def test_list_jobs_returns_the_users_jobs(handle: Handle, put_job: Callable[..., Job]) -> None:
     put_job()
 
     read = envelope(handle("list_jobs.valid"), 200)
@@ -60,7 +60,7 @@ def test_own_jobs_are_listed(handle: Handle, put_job: Callable[..., Job]) -> Non
     assert [job["jobId"] for job in read["data"]["jobs"]] == [JOB_ID]
 
 
-def test_a_live_job_is_cancelled(handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore) -> None:
+def test_cancel_job_cancels_a_live_job(handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore) -> None:
     put_job()
 
     read = envelope(handle("cancel_job.valid"), 200)
@@ -71,7 +71,7 @@ def test_a_live_job_is_cancelled(handle: Handle, put_job: Callable[..., Job], jo
     assert stored.status is JobStatus.CANCELLED
 
 
-def test_a_cancelled_job_is_resumed(handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore) -> None:
+def test_resume_job_resumes_a_cancelled_job(handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore) -> None:
     put_job()
     handle("cancel_job.valid")
 
@@ -83,7 +83,7 @@ def test_a_cancelled_job_is_resumed(handle: Handle, put_job: Callable[..., Job],
     assert (stored.generation, stored.status.ended) == (2, False)
 
 
-def test_a_ticket_is_issued(handle: Handle, put_job: Callable[..., Job]) -> None:
+def test_create_stream_ticket_returns_a_ticket(handle: Handle, put_job: Callable[..., Job]) -> None:
     put_job()
 
     read = envelope(handle("create_stream_ticket.valid"), 201)
@@ -91,7 +91,7 @@ def test_a_ticket_is_issued(handle: Handle, put_job: Callable[..., Job]) -> None
     assert read["data"]["streamUrl"].endswith(f"/jobs/{JOB_ID}/stream?ticket={read['data']['ticket']}")
 
 
-def test_an_agent_is_stored_as_its_callers(handle: Handle, agents: DynamoAgentStore) -> None:
+def test_create_agent_stores_an_agent_of_the_user(handle: Handle, agents: DynamoAgentStore) -> None:
     read = envelope(handle("create_agent.valid"), 201)
 
     stored = agents.get(read["data"]["agentId"])
@@ -101,7 +101,7 @@ def test_an_agent_is_stored_as_its_callers(handle: Handle, agents: DynamoAgentSt
     assert (stored.name, stored.instructions, stored.temperature) == tuple(sent.values())
 
 
-def test_an_agent_is_shown_to_its_owner_and_listed(handle: Handle, agent: Agent) -> None:
+def test_get_agent_and_list_agents_return_the_agent_to_its_owner(handle: Handle, agent: Agent) -> None:
     shown = envelope(handle("get_agent.valid"), 200)["data"]
     listed = envelope(handle("list_agents.valid"), 200)["data"]
 
@@ -109,7 +109,7 @@ def test_an_agent_is_shown_to_its_owner_and_listed(handle: Handle, agent: Agent)
     assert listed["agents"] == [shown]
 
 
-def test_a_change_is_an_agents_next_version(handle: Handle, agent: Agent, agents: DynamoAgentStore) -> None:
+def test_update_agent_stores_the_next_version(handle: Handle, agent: Agent, agents: DynamoAgentStore) -> None:
     read = envelope(handle("update_agent.valid"), 200)
 
     assert (read["data"]["version"], read["data"]["temperature"]) == (2, None)
@@ -117,7 +117,7 @@ def test_a_change_is_an_agents_next_version(handle: Handle, agent: Agent, agents
     assert envelope(handle("update_agent.valid"), 409)["error"]["code"] == "CONFLICT"  # it names version 1
 
 
-def test_a_deleted_agent_is_gone(handle: Handle, agent: Agent) -> None:
+def test_delete_agent_removes_the_agent(handle: Handle, agent: Agent) -> None:
     assert envelope(handle("delete_agent.valid"), 200)["data"] == {"agentId": agent.id}
 
     envelope(handle("get_agent.valid"), 404)
@@ -135,7 +135,7 @@ def test_a_deleted_agent_is_gone(handle: Handle, agent: Agent) -> None:
         "delete_agent.valid",
     ],
 )
-def test_what_is_not_there_is_not_found(handle: Handle, name: str) -> None:
+def test_an_unknown_resource_is_not_found(handle: Handle, name: str) -> None:
     assert envelope(handle(name), 404)["error"]["code"] == "NOT_FOUND"
 
 
@@ -163,9 +163,7 @@ def test_the_handler_refuses_a_request_without_authorizer_claims(handle: Handle,
     assert envelope(answer, 401)["error"]["code"] == "UNAUTHENTICATED"
 
 
-def test_the_stream_answers_its_event_with_the_jobs_story(
-    stack: LocalStack, handle: Handle, put_job: Callable[..., Job]
-) -> None:
+def test_stream_job_sends_the_events_of_the_job(stack: LocalStack, handle: Handle, put_job: Callable[..., Job]) -> None:
     from functions.stream.stream_job.app import app  # noqa: PLC0415 - after the environment is set
 
     put_job()

@@ -1,4 +1,4 @@
-"""The functions that end jobs and sweep them, on the events of `events/operations/`."""
+"""The functions that end jobs handle their events of `events/operations/`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.fixtures.functions import Handle, done, stored
         ("record_failure.stage_timeout", ErrorCode.STAGE_TIMEOUT, True),
     ],
 )
-def test_a_failure_that_was_caught_is_recorded_by_its_name(
+def test_record_failure_stores_the_code_of_the_failure(
     handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore, event: str, code: ErrorCode, retryable: bool
 ) -> None:
     put_job()
@@ -41,9 +41,7 @@ def test_the_handler_refuses_an_event_of_an_unknown_job(handle: Handle, event: s
         handle(event)
 
 
-def test_the_sweep_leaves_a_job_alone_that_has_only_just_begun(
-    handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore
-) -> None:
+def test_the_sweep_does_not_change_a_new_job(handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore) -> None:
     put_job()
 
     handle("sweep_jobs.scheduled")

@@ -1,4 +1,4 @@
-"""The scheduled sweep, over real executions."""
+"""The sweep ends live jobs whose execution has ended or never started."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.api_user import AT_ONCE, ApiUser, wait_until
 
 
 def _moved_long_ago(stack: LocalStack, job_id: str, execution_arn: str) -> None:
-    """Turn back the time of the job's last move, instead of waiting a minute, and say which execution it has."""
+    """Set the job's last transition to an earlier time, instead of waiting a minute, and set its execution."""
     database = stack.client("dynamodb")
     database.update_item(
         TableName="millrace-JobsTable",
@@ -19,7 +19,7 @@ def _moved_long_ago(stack: LocalStack, job_id: str, execution_arn: str) -> None:
     )
 
 
-def test_a_job_whose_execution_is_gone_is_failed_and_its_watchers_are_told(stack: LocalStack, user: ApiUser) -> None:
+def test_the_sweep_fails_a_stuck_job_and_its_watchers_get_the_error(stack: LocalStack, user: ApiUser) -> None:
     stuck, running, done = user.new_job("hang_after=0"), user.new_job("hang_after=0"), user.new_job(AT_ONCE)
     wait_until(lambda: user.job(stuck)["stage"] and user.job(running)["stage"])
     user.ended(done)

@@ -53,7 +53,7 @@ def scripted(scripted_model_url: str) -> Iterator[ModelControl]:
 
 @pytest.fixture(params=[OpenAIChatModel, OpenAIResponsesModel])
 def model_class(request: pytest.FixtureRequest) -> Any:
-    """Both adapters; the tests of one say which."""
+    """Each adapter in turn; a test file of one adapter overrides this."""
     return request.param
 
 
@@ -79,7 +79,7 @@ def model(scripted_model_url: str, adapter_for: AdapterFor) -> ChatModel:
 
 @pytest.fixture
 def unused_port() -> Iterator[int]:
-    """Held without listening, so that nobody else can start to."""
+    """A port that is bound but does not listen, so that no other process can use it."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]

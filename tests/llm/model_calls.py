@@ -1,4 +1,4 @@
-"""How the tests of the model adapters ask, and servers that misbehave in ways the scripted model cannot."""
+"""Helpers that call the model adapters, and servers with faults that the scripted model does not have."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def raw_server(converse: Converse, heads: list[bytes]) -> AsyncIterator[st
             heads.append(await reader.readuntil(b"\r\n\r\n"))
             await converse(writer)
         except ConnectionError:
-            pass  # the adapter has gone
+            pass  # the adapter has disconnected
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):

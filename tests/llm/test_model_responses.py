@@ -1,4 +1,4 @@
-"""The scripted model's Responses API, as a client of the OpenAI protocol sees it."""
+"""The scripted model implements the Responses API for clients of the OpenAI protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scripted model, as a client of the OpenAI protocol sees it."""
+"""The scripted model implements chat completions for clients of the OpenAI protocol."""
 
 from __future__ import annotations
 

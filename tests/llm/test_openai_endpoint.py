@@ -1,4 +1,4 @@
-"""What both adapters do alike, through the real SDK and real HTTP, against the scripted model."""
+"""Both adapters behave the same over the real SDK and HTTP, with the scripted model as provider."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from shared.log.usage import TokenUsage
 from tests.llm.model_calls import KEY, PROMPT, AdapterFor, answer, fault, request, text_of
 
 
-def test_text_usage_and_cost_arrive(scripted: ModelControl, model: ChatModel) -> None:
+def test_the_adapter_returns_text_usage_and_cost(scripted: ModelControl, model: ChatModel) -> None:
     scripted.script(text="one two three")
 
     text, finished = answer(model, request())
 
     assert text == "one two three"
     assert (finished.usage.input_tokens, finished.usage.output_tokens, finished.truncated) == (5, 3, False)
-    # 5 words of prompt and 3 tokens of answer, at 2 and 10 USD per million.
+    # 5 words of prompt and 3 tokens of output, at 2 and 10 USD per million.
     assert finished.usage.cost_usd == pytest.approx(40e-6)
 
 
-def test_the_request_reaches_the_provider_as_the_port_describes_it(scripted: ModelControl, model: ChatModel) -> None:
+def test_the_provider_gets_every_field_of_the_request(scripted: ModelControl, model: ChatModel) -> None:
     schema = {
         "type": "object",
         "properties": {"n": {"type": "integer"}},
@@ -56,7 +56,7 @@ def test_the_request_reaches_the_provider_as_the_port_describes_it(scripted: Mod
     assert record["ended"] == "finished"
 
 
-def test_what_a_request_leaves_open_is_left_to_the_provider(scripted: ModelControl, model: ChatModel) -> None:
+def test_the_adapter_omits_fields_without_a_value(scripted: ModelControl, model: ChatModel) -> None:
     answer(model, request())
 
     (record,) = scripted.requests()
@@ -69,13 +69,13 @@ def test_a_model_without_a_price_has_usage_without_cost(scripted: ModelControl, 
     assert finished.usage == TokenUsage(input_tokens=1, output_tokens=2, cost_usd=None)
 
 
-def test_a_server_that_sends_no_usage_counts_as_zero(scripted: ModelControl, model: ChatModel) -> None:
+def test_the_usage_is_zero_if_the_provider_sends_none(scripted: ModelControl, model: ChatModel) -> None:
     scripted.script(text="one", omit_usage=True)
     _, finished = answer(model, request())
     assert finished.usage == TokenUsage()
 
 
-def test_an_answer_cut_at_the_output_limit_is_marked(scripted: ModelControl, model: ChatModel) -> None:
+def test_an_output_cut_at_the_limit_is_marked(scripted: ModelControl, model: ChatModel) -> None:
     scripted.script(text="one two three")
     text, finished = answer(model, request(max_output_tokens=2))
     assert text == "one two"
@@ -102,7 +102,7 @@ def test_an_answer_cut_at_the_output_limit_is_marked(scripted: ModelControl, mod
         ({"content_filter": True}, ModelRefused),
     ],
 )
-def test_each_failure_becomes_its_fault_in_a_single_call(
+def test_the_adapter_turns_each_failure_into_a_fault_after_one_call(
     scripted: ModelControl, model: ChatModel, behaviour: dict[str, Any], expected: type[MillraceError]
 ) -> None:
     scripted.script(**behaviour)
@@ -121,7 +121,7 @@ def test_each_failure_becomes_its_fault_in_a_single_call(
         ({"error_after": 3, "error_code": "content_filter"}, ModelRefused),
     ],
 )
-def test_a_stream_that_does_not_finish_is_never_taken_for_an_answer(
+def test_an_unfinished_stream_is_a_fault(
     scripted: ModelControl, model: ChatModel, behaviour: dict[str, Any], expected: type[MillraceError]
 ) -> None:
     scripted.script(text="one two three four", **{key: value for key, value in behaviour.items() if key != "tokens"})
@@ -131,39 +131,37 @@ def test_a_stream_that_does_not_finish_is_never_taken_for_an_answer(
     assert text_of(seen).startswith("one two three"), "what had arrived was delivered"
 
 
-def test_one_model_serves_one_event_loop_after_another(scripted: ModelControl, model: ChatModel) -> None:
-    # Lambda keeps the process and makes a new loop for every invocation.
+def test_an_adapter_can_be_used_in_several_event_loops(scripted: ModelControl, model: ChatModel) -> None:
+    # Lambda keeps the process, and each invocation has a new loop.
     scripted.script(text="again")
     assert [answer(model, request())[0] for _ in range(3)] == ["again"] * 3
 
 
-def test_no_key_is_a_rejected_request(scripted_model_url: str, adapter_for: AdapterFor) -> None:
+def test_an_empty_key_is_a_rejected_request(scripted_model_url: str, adapter_for: AdapterFor) -> None:
     assert isinstance(fault(adapter_for(scripted_model_url, api_key="")), ModelRejectedRequest)
 
 
-def test_what_the_key_source_raises_passes_through(adapter_for: AdapterFor) -> None:
+def test_the_adapter_passes_errors_of_the_key_source_on(adapter_for: AdapterFor) -> None:
     def unreachable() -> str:
         raise StorageUnavailable("The secret cannot be read.")
 
     assert isinstance(fault(adapter_for("http://127.0.0.1:9/v1", api_key=unreachable)), StorageUnavailable)
 
 
-def test_nobody_listening_is_unavailable(adapter_for: AdapterFor, unused_port: int) -> None:
+def test_a_closed_port_is_an_unavailable_model(adapter_for: AdapterFor, unused_port: int) -> None:
     assert isinstance(fault(adapter_for(f"http://127.0.0.1:{unused_port}/v1")), ModelUnavailable)
 
 
 @pytest.mark.parametrize("base_url", ["not a url", "ftp://127.0.0.1/v1", "http://[::1/v1"])
-def test_a_base_url_that_cannot_work_is_not_retried(adapter_for: AdapterFor, base_url: str) -> None:
+def test_an_invalid_base_url_is_not_retried(adapter_for: AdapterFor, base_url: str) -> None:
     assert isinstance(fault(adapter_for(base_url)), ModelRejectedRequest)
 
 
-def test_a_key_that_cannot_be_a_header_is_not_retried_and_not_quoted(
-    scripted_model_url: str, adapter_for: AdapterFor
-) -> None:
+def test_a_key_that_is_not_a_valid_header_is_not_retried(scripted_model_url: str, adapter_for: AdapterFor) -> None:
     assert isinstance(fault(adapter_for(scripted_model_url, api_key=f"{KEY}\n")), ModelRejectedRequest)
 
 
-def test_not_even_debug_logs_hold_prompt_answer_or_key(
+def test_debug_logs_do_not_contain_the_prompt_the_output_or_the_key(
     scripted: ModelControl, model: ChatModel, caplog: pytest.LogCaptureFixture
 ) -> None:
     scripted.script(text="the secret answer", times=1)

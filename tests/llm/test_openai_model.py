@@ -1,4 +1,4 @@
-"""The adapter for chat completions, against the scripted model and servers that misbehave worse."""
+"""The adapter for chat completions handles the scripted model and servers with other faults."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def model_class() -> type[OpenAIChatModel]:
     return OpenAIChatModel
 
 
-def test_there_is_nothing_to_resume(scripted: ModelControl, model: ChatModel) -> None:
+def test_the_adapter_knows_no_response_to_re_attach_to(scripted: ModelControl, model: ChatModel) -> None:
     async def run() -> None:
         await model.cancel("resp_of_another_api:3:7")
         await collect(model, request(resume_from="resp_of_another_api:3:7"))
@@ -51,7 +51,7 @@ def test_there_is_nothing_to_resume(scripted: ModelControl, model: ChatModel) ->
 
 
 @pytest.mark.parametrize("behaviour", [{"hang_after": 0}, {"hang_after": 2}, {"first_token_ms": 60_000}])
-def test_silence_is_a_timeout(
+def test_a_silent_provider_is_a_timeout(
     scripted: ModelControl, scripted_model_url: str, adapter_for: AdapterFor, behaviour: Any
 ) -> None:
     scripted.script(**behaviour)
@@ -60,7 +60,9 @@ def test_silence_is_a_timeout(
 
 
 @pytest.mark.parametrize("leave", ["close", "cancel", "cancel before the first token"])
-def test_leaving_early_ends_the_call_at_the_provider(scripted: ModelControl, model: ChatModel, leave: str) -> None:
+def test_a_reader_that_leaves_early_ends_the_call_at_the_provider(
+    scripted: ModelControl, model: ChatModel, leave: str
+) -> None:
     waiting = leave == "cancel before the first token"
     scripted.script(tokens=10_000, token_ms=5, first_token_ms=60_000 if waiting else 1)
 
@@ -108,12 +110,12 @@ def saying(data: bytes) -> Converse:
     return converse
 
 
-def test_a_connection_that_closes_before_answering_is_disconnected(adapter_for: AdapterFor) -> None:
+def test_a_connection_that_closes_before_the_response_is_disconnected(adapter_for: AdapterFor) -> None:
     with pytest.raises(ModelDisconnected):
         ask_raw(adapter_for, saying(b""))
 
 
-def test_an_answer_that_is_not_a_stream_is_disconnected(adapter_for: AdapterFor) -> None:
+def test_a_response_that_is_not_a_stream_is_disconnected(adapter_for: AdapterFor) -> None:
     with pytest.raises(ModelDisconnected):
         ask_raw(adapter_for, saying(HEAD + b"<html>Welcome</html>"))
 
@@ -156,7 +158,7 @@ def test_keep_alive_comments_are_not_tokens(adapter_for: AdapterFor) -> None:
         ask_raw(adapter_for, converse, token_timeout=0.3)
 
 
-def test_a_rotated_key_is_used_by_the_next_call() -> None:
+def test_the_next_call_uses_a_rotated_key() -> None:
     keys = iter(["sk-old", "sk-new"])
     heads: list[bytes] = []
 
@@ -173,7 +175,7 @@ def test_a_rotated_key_is_used_by_the_next_call() -> None:
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "500 Oops", "200 OK"])
-def test_a_provider_that_quotes_prompt_and_key_is_not_quoted(adapter_for: AdapterFor, status: str) -> None:
+def test_the_fault_does_not_quote_the_provider(adapter_for: AdapterFor, status: str) -> None:
     error = json.dumps(
         {"error": {"message": f"{KEY} may not ask {PROMPT}", "type": PROMPT, "code": KEY, "param": PROMPT}}
     )

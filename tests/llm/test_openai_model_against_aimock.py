@@ -1,4 +1,4 @@
-"""The adapters against a model server nobody here wrote: @copilotkit/aimock (tests/model_oracle)."""
+"""The adapters work with a model server of another project: @copilotkit/aimock (tests/model_oracle)."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def ask(
 
 
 @pytest.mark.parametrize("adapter", [OpenAIChatModel, OpenAIResponsesModel])
-def test_text_is_streamed_with_its_usage(aimock: str, adapter: type[OpenAIChatModel | OpenAIResponsesModel]) -> None:
+def test_the_adapter_streams_text_and_usage(aimock: str, adapter: type[OpenAIChatModel | OpenAIResponsesModel]) -> None:
     texts, finished = ask(aimock, "stream some prose", adapter=adapter)
 
     assert "".join(texts) == "Prose from a server that nobody here wrote, in more than one piece."
@@ -102,8 +102,8 @@ def test_text_is_streamed_with_its_usage(aimock: str, adapter: type[OpenAIChatMo
     assert not finished.truncated
 
 
-def test_a_schema_is_sent_as_the_provider_expects_it(aimock: str) -> None:
-    # The fixture answers only to a response_format of json_schema.
+def test_the_adapter_sends_the_schema_in_the_providers_form(aimock: str) -> None:
+    # The fixture matches only a response_format of json_schema.
     texts, _ = ask(aimock, "answer by the schema", schema=OutputSchema("answer", SCHEMA))
 
     assert "".join(texts) == '{"answer": 42}'
@@ -117,7 +117,7 @@ def test_a_schema_is_sent_as_the_provider_expects_it(aimock: str) -> None:
     assert sent["stream_options"] == {"include_usage": True}
 
 
-def test_an_answer_stopped_at_the_limit_is_marked(aimock: str) -> None:
+def test_an_output_cut_at_the_limit_is_marked(aimock: str) -> None:
     assert ask(aimock, "stop at the limit")[1].truncated
 
 
@@ -133,7 +133,7 @@ def test_an_answer_stopped_at_the_limit_is_marked(aimock: str) -> None:
         ("nothing was prepared for this", ModelUnavailable),
     ],
 )
-def test_its_failures_become_our_faults(aimock: str, prompt: str, expected: type[MillraceError]) -> None:
+def test_the_adapter_turns_each_failure_into_a_fault(aimock: str, prompt: str, expected: type[MillraceError]) -> None:
     with pytest.raises(MillraceError) as raised:
         ask(aimock, prompt)
     assert type(raised.value) is expected

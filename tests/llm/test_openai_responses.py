@@ -1,4 +1,4 @@
-"""The adapter for the Responses API: one response at the provider, however often its connection is lost."""
+"""The adapter for the Responses API reads one response completely, even if its connections break."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def last_cursor(pieces: list[Piece]) -> str:
 
 
 async def begin(model: ChatModel, count: int = 1) -> list[Piece]:
-    """The first pieces of a call that is then left."""
+    """Return the first pieces of a call, and leave it."""
     async with contextlib.aclosing(model.stream(request())) as pieces:
         return [await anext(pieces) for _ in range(count)]
 
 
 def document_of(url: str, scripted: ModelControl) -> dict[str, Any]:
-    """The one response, as the server stores it."""
+    """Return the server's document of the only response."""
     (record,) = scripted.requests()
     stored: dict[str, Any] = httpx.get(
         f"{url}/responses/{record['id']}", headers={"authorization": f"Bearer {KEY}"}
@@ -99,7 +99,7 @@ async def cutting(url: str, bytes_until_cut: list[int]) -> AsyncIterator[str]:
                 await writer.drain()
                 left -= len(data)
         except ConnectionError:
-            pass  # the adapter has gone
+            pass  # the adapter has disconnected
         finally:
             asking.cancel()
             for each in (writer, back):
@@ -115,12 +115,12 @@ async def cutting(url: str, bytes_until_cut: list[int]) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_however_its_connections_are_cut_one_response_is_asked_for_and_read_once(
+def test_the_adapter_reads_one_response_once_over_any_broken_connections(
     scripted: ModelControl, scripted_model_url: str, adapter_for: AdapterFor, seed: int
 ) -> None:
     chance = random.Random(seed)
     scripted.script(tokens=120, token_ms=chance.choice([0, 0, 2]), first_token_ms=chance.choice([0, 20]))
-    # The first is long enough for the response's id to arrive; the others may even cut the head of an answer.
+    # The first connection is long enough to get the response's id; the others may break within the headers.
     cuts = [chance.randint(2500, 6000), *(chance.randint(0, 12000) for _ in range(chance.randint(1, 6)))]
     pieces: list[Piece] = []
 
@@ -160,7 +160,7 @@ def test_the_adapter_reads_the_rest_of_a_response_after_a_dropped_connection(
     assert [watcher["after"] for watcher in record["watchers"]] == [None, number]
 
 
-def test_its_place_is_known_before_its_first_token(scripted: ModelControl, model: ChatModel) -> None:
+def test_the_adapter_returns_a_cursor_before_the_first_token(scripted: ModelControl, model: ChatModel) -> None:
     scripted.script(text="one two", first_token_ms=400)
 
     (started,) = asyncio.run(begin(model))
@@ -171,7 +171,7 @@ def test_its_place_is_known_before_its_first_token(scripted: ModelControl, model
     assert len(scripted.requests()) == 1
 
 
-def test_leaving_only_detaches(scripted: ModelControl, model: ChatModel) -> None:
+def test_the_response_continues_after_its_reader_left(scripted: ModelControl, model: ChatModel) -> None:
     scripted.script(tokens=100, token_ms=3)
 
     pieces = asyncio.run(begin(model, count=5))
@@ -183,7 +183,7 @@ def test_leaving_only_detaches(scripted: ModelControl, model: ChatModel) -> None
     assert (record["ended"], record["tokens_sent"]) == ("finished", 100)
 
 
-def test_an_answer_that_ended_meanwhile_is_delivered_to_its_end(
+def test_the_adapter_reads_the_rest_of_a_response_that_has_ended(
     scripted: ModelControl, model: ChatModel, scripted_model_url: str
 ) -> None:
     scripted.script(tokens=10)
@@ -196,14 +196,14 @@ def test_an_answer_that_ended_meanwhile_is_delivered_to_its_end(
     assert finished.usage.output_tokens == 10
 
 
-def test_after_the_last_word_only_the_end_is_left(scripted: ModelControl, model: ChatModel) -> None:
+def test_the_adapter_returns_only_the_end_after_the_last_text(scripted: ModelControl, model: ChatModel) -> None:
     scripted.script(text="one two")
     pieces: list[Piece] = []
     _, finished = asyncio.run(collect(model, request(), pieces))
     assert answer(model, request(resume_from=last_cursor(pieces))) == ("", finished)
 
 
-def test_the_request_is_made_as_the_provider_expects_it(
+def test_the_provider_gets_every_field_of_the_request(
     scripted: ModelControl, model: ChatModel, scripted_model_url: str
 ) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
@@ -217,7 +217,7 @@ def test_the_request_is_made_as_the_provider_expects_it(
     assert sent["text"]["format"] == {"type": "json_schema", "name": "numbers", "schema": schema, "strict": True}
 
 
-def test_a_conversation_keeps_its_order(scripted: ModelControl, model: ChatModel) -> None:
+def test_the_adapter_keeps_the_order_of_messages(scripted: ModelControl, model: ChatModel) -> None:
     said = [("system", "a"), ("system", "b"), ("user", "c"), ("assistant", "d"), ("system", "e"), ("user", "f")]
     answer(model, ModelRequest("m", tuple(Message(role, text) for role, text in said)))  # type: ignore[arg-type]
     answer(model, ModelRequest("m", (Message("system", "alone"),)))
@@ -228,10 +228,10 @@ def test_a_conversation_keeps_its_order(scripted: ModelControl, model: ChatModel
     assert second["messages"] == [{"role": "system", "content": "alone"}]
 
 
-# --- ending it --------------------------------------------------------------------------------------------------------
+# --- cancelling -------------------------------------------------------------------------------------------------------
 
 
-def test_cancel_ends_it_there(scripted: ModelControl, model: ChatModel) -> None:
+def test_a_cancellation_ends_the_response_at_the_provider(scripted: ModelControl, model: ChatModel) -> None:
     scripted.script(tokens=10_000, token_ms=5)
     cursor = last_cursor(asyncio.run(begin(model, count=3)))
 
@@ -259,23 +259,25 @@ def test_the_provider_disconnects_readers_of_a_cancelled_response(scripted: Mode
 
 
 @pytest.mark.parametrize("cursor", ["resp_unknown:3:4", "nonsense", ""])
-def test_cancel_of_what_is_not_there_is_nothing(scripted: ModelControl, model: ChatModel, cursor: str) -> None:
+def test_a_cancellation_of_an_unknown_response_is_ignored(
+    scripted: ModelControl, model: ChatModel, cursor: str
+) -> None:
     asyncio.run(model.cancel(cursor))
 
 
-def test_cancel_of_an_ended_response_is_nothing(scripted: ModelControl, model: ChatModel) -> None:
+def test_a_cancellation_of_an_ended_response_is_ignored(scripted: ModelControl, model: ChatModel) -> None:
     pieces: list[Piece] = []
     asyncio.run(collect(model, request(), pieces))
     asyncio.run(model.cancel(last_cursor(pieces)))
     assert scripted.requests()[0]["ended"] == "finished"
 
 
-def test_a_cancel_that_reaches_nobody_is_said(adapter_for: AdapterFor, unused_port: int) -> None:
+def test_a_cancellation_at_a_closed_port_is_a_fault(adapter_for: AdapterFor, unused_port: int) -> None:
     with pytest.raises(ModelUnavailable):
         asyncio.run(adapter_for(f"http://127.0.0.1:{unused_port}/v1").cancel("resp_1:2:3"))
 
 
-def test_a_cancel_that_is_not_heard_is_said(adapter_for: AdapterFor) -> None:
+def test_a_cancellation_that_the_provider_refuses_is_a_fault(adapter_for: AdapterFor) -> None:
     async def converse(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\n{}")
         await writer.drain()
@@ -288,17 +290,19 @@ def test_a_cancel_that_is_not_heard_is_said(adapter_for: AdapterFor) -> None:
         asyncio.run(run())
 
 
-# --- nothing to go on with --------------------------------------------------------------------------------------------
+# --- no response to re-attach to --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cursor", ["resp_unknown:3:4", "resp_unknown::4", "nonsense", ""])
-def test_an_unknown_response_is_gone(scripted: ModelControl, model: ChatModel, cursor: str) -> None:
+def test_an_unknown_response_cannot_be_read_again(scripted: ModelControl, model: ChatModel, cursor: str) -> None:
     with pytest.raises(ResponseGone):
         answer(model, request(resume_from=cursor))
     assert scripted.requests() == []
 
 
-def test_a_deleted_response_is_gone(scripted: ModelControl, model: ChatModel, scripted_model_url: str) -> None:
+def test_a_deleted_response_cannot_be_read_again(
+    scripted: ModelControl, model: ChatModel, scripted_model_url: str
+) -> None:
     scripted.script(tokens=1000, token_ms=5)
     cursor = last_cursor(asyncio.run(begin(model, count=2)))
     key = {"authorization": f"Bearer {KEY}"}
@@ -307,7 +311,7 @@ def test_a_deleted_response_is_gone(scripted: ModelControl, model: ChatModel, sc
         answer(model, request(resume_from=cursor))
 
 
-def test_a_failed_response_is_a_fault_once_and_then_gone(scripted: ModelControl, model: ChatModel) -> None:
+def test_a_failed_response_is_a_fault_and_cannot_be_read_again(scripted: ModelControl, model: ChatModel) -> None:
     scripted.script(tokens=10, error_after=4)
     pieces: list[Piece] = []
     assert isinstance(fault(model, into=pieces), ModelUnavailable)
@@ -316,19 +320,21 @@ def test_a_failed_response_is_a_fault_once_and_then_gone(scripted: ModelControl,
 
 
 @pytest.mark.parametrize("behaviour", [{"refusal": True}, {"content_filter": True, "tokens": 6, "token_ms": 20}])
-def test_a_refusal_stays_one_for_who_comes_back(scripted: ModelControl, model: ChatModel, behaviour: Any) -> None:
+def test_a_refused_response_is_still_refused_when_it_is_read_again(
+    scripted: ModelControl, model: ChatModel, behaviour: Any
+) -> None:
     scripted.script(**behaviour)
     cursor = last_cursor(asyncio.run(begin(model)))
     assert isinstance(fault(model, request(resume_from=cursor)), ModelRefused)
 
 
-# --- the stream is over, the response is not --------------------------------------------------------------------------
+# --- the response continues after its stream --------------------------------------------------------------------------
 
 
-def test_what_is_no_longer_streamed_is_waited_for_and_taken_from_the_store(
+def test_the_adapter_polls_a_response_that_can_no_longer_be_streamed(
     scripted: ModelControl, model: ChatModel, scripted_model_url: str
 ) -> None:
-    # OpenAI answers so when a response is five minutes old: github.com/openai/openai-python/issues/2828
+    # OpenAI responds with this when a response is five minutes old: github.com/openai/openai-python/issues/2828
     scripted.script(tokens=60, token_ms=5, resume_status=400)
     pieces = asyncio.run(begin(model, count=4))
     begun = len(pieces)
@@ -341,7 +347,7 @@ def test_what_is_no_longer_streamed_is_waited_for_and_taken_from_the_store(
     assert len(scripted.requests()) == 1
 
 
-def test_an_end_that_the_stream_did_not_tell_is_looked_up(
+def test_the_adapter_requests_an_end_that_the_stream_did_not_send(
     scripted: ModelControl, model: ChatModel, scripted_model_url: str
 ) -> None:
     scripted.script(tokens=6, omit_finish_reason=True)
@@ -358,7 +364,7 @@ def test_an_end_that_the_stream_did_not_tell_is_looked_up(
     ("status", "expected"),
     [(401, ModelRejectedRequest), (429, ModelRateLimited), (500, ModelUnavailable), (504, ModelTimeout)],
 )
-def test_a_provider_that_cannot_be_asked_for_the_rest_is_a_fault(
+def test_a_provider_that_refuses_the_rest_is_a_fault(
     scripted: ModelControl, model: ChatModel, status: int, expected: type[MillraceError]
 ) -> None:
     scripted.script(tokens=3, resume_status=status)
@@ -367,7 +373,7 @@ def test_a_provider_that_cannot_be_asked_for_the_rest_is_a_fault(
 
 
 @pytest.mark.parametrize("behaviour", [{"hang_after": 0}, {"hang_after": 2}, {"first_token_ms": 60_000}])
-def test_silence_is_a_timeout_each_time_and_the_response_waits(
+def test_a_silent_provider_is_a_timeout_and_the_response_continues(
     scripted: ModelControl, scripted_model_url: str, adapter_for: AdapterFor, behaviour: Any
 ) -> None:
     scripted.script(**behaviour)
@@ -399,9 +405,7 @@ def test_keep_alive_events_are_not_tokens(adapter_for: AdapterFor) -> None:
 
 @pytest.mark.parametrize("resume_from", [None, "resp_1:2:3", "resp_1::3"])
 @pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found", "500 Oops", "200 OK"])
-def test_a_provider_that_quotes_prompt_and_key_is_not_quoted(
-    adapter_for: AdapterFor, status: str, resume_from: str | None
-) -> None:
+def test_the_fault_does_not_quote_the_provider(adapter_for: AdapterFor, status: str, resume_from: str | None) -> None:
     body = f'data: {{"type": "error", "message": "{KEY} may not ask {PROMPT}", "code": "{KEY}", "param": "{PROMPT}"}}'
     head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
 

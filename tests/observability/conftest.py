@@ -1,4 +1,4 @@
-"""A stack whose every word is kept: its logs, its spans, and what it reports to Sentry."""
+"""A stack that keeps its log lines, its spans and its reports to Sentry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.observability.sentry_ingest import SentryIngest
 
 @dataclass(frozen=True, slots=True)
 class WatchedStack:
-    """`log_dir` holds one file for each process of the stack."""
+    """A stack with its log files; `log_dir` has one file for each process."""
 
     stack: LocalStack
     log_dir: Path
@@ -27,12 +27,12 @@ class WatchedStack:
         return "\n".join(file.read_text() for file in sorted(self.log_dir.glob("*.log")))
 
     def lines(self) -> list[dict[str, Any]]:
-        """What our own code has logged; metrics are lines as well, and not among these."""
+        """Return the log lines of our own code, without the lines of metrics."""
         found = [json.loads(line) for line in self.logs().splitlines() if line.startswith("{")]
         return [line for line in found if "message" in line]
 
     def everything(self) -> str:
-        """All that leaves the functions besides their answers."""
+        """Return everything that the functions send out, except their responses."""
         return "\n".join([self.logs(), self.stack.xray.text(), *self.sentry.envelopes])
 
 

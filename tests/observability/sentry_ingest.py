@@ -1,4 +1,4 @@
-"""A stand-in for Sentry's ingest: takes envelopes over HTTP and keeps them, or refuses, or never answers."""
+"""A stand-in for Sentry's ingest, which keeps envelopes, refuses them or never responds."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class SentryIngest:
 
     @property
     def events(self) -> list[Event]:
-        """The events of all envelopes: each is a line of headers and a line for each item's header and content."""
+        """Return the events of all envelopes, which have a line of headers and two lines for each item."""
         found = []
         for envelope in tuple(self.envelopes):
             lines = [json.loads(line) for line in envelope.splitlines() if line.startswith("{")]

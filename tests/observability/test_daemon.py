@@ -1,4 +1,4 @@
-"""Spans on their way to the daemon: they arrive where one is, and are missed by nobody where none is."""
+"""Spans arrive at the X-Ray daemon, and a missing daemon breaks nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.api_user import wait_until
 PLACE = TraceHeader("1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8", sampled=True)
 
 
-def test_a_span_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_daemon_gets_a_span(monkeypatch: pytest.MonkeyPatch) -> None:
     daemon = XRayDaemon()
     monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", daemon.address)
     with tracing.span("request", at=PLACE):
@@ -24,7 +24,7 @@ def test_a_span_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("address", ["", "nowhere", "127.0.0.1:notaport", "127.0.0.1:1"])
-def test_a_daemon_that_is_not_there_is_not_missed(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_a_missing_daemon_breaks_nothing(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
 
     with tracing.span("request", at=PLACE):

@@ -1,4 +1,4 @@
-"""Reports to Sentry: real envelopes over HTTP, with what finds the fault in them, without what was being worked on."""
+"""A report to Sentry locates the defect and contains nothing of prompts or outputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = "the plan to teach giraffes chess"
 
 
 def break_with(secret: str) -> None:
-    """Fails with the secret in its locals, its error's text, and the error that caused it."""
+    """Raise a defect with the secret in its locals, its message and its cause."""
     held = {"prompt": secret}
     try:
         int(held["prompt"])
@@ -44,7 +44,7 @@ def report_defect(**fields: Any) -> None:
         log.defect("stage broke", error, job_id="job_1", **fields)
 
 
-def test_a_defect_is_reported_with_where_it_broke_and_for_whom(ingest: SentryIngest) -> None:
+def test_the_report_of_a_defect_has_its_place_and_its_job(ingest: SentryIngest) -> None:
     with log.about(request_id="request-1", trace_id="1-5759e988-bd862e3fe1be46a994272793"):
         report_defect(stage="generate_suggestions", prompt=SECRET)
     error_reports.flush()
@@ -62,7 +62,7 @@ def test_a_defect_is_reported_with_where_it_broke_and_for_whom(ingest: SentryIng
     assert [frame["function"] for frame in exception["stacktrace"]["frames"]] == ["report_defect", "break_with"]
 
 
-def test_a_failed_job_is_reported_by_its_code(ingest: SentryIngest) -> None:
+def test_the_report_of_a_failed_job_has_its_code(ingest: SentryIngest) -> None:
     log.error("job failed", job_id="job_1", code="MODEL_REJECTED_REQUEST", stage="generate_suggestions", error="x")
     error_reports.flush()
 
@@ -71,7 +71,7 @@ def test_a_failed_job_is_reported_by_its_code(ingest: SentryIngest) -> None:
     assert event["tags"] == {"job_id": "job_1", "code": "MODEL_REJECTED_REQUEST", "stage": "generate_suggestions"}
 
 
-def test_nothing_of_a_prompt_is_in_a_report(ingest: SentryIngest) -> None:
+def test_a_report_does_not_contain_the_prompt(ingest: SentryIngest) -> None:
     report_defect(input={"additionalContext": SECRET}, message_of_model=SECRET)
     error_reports.flush()
 
@@ -81,7 +81,7 @@ def test_nothing_of_a_prompt_is_in_a_report(ingest: SentryIngest) -> None:
         assert word not in envelope.partition("\n\n")[2], word
 
 
-def test_whatever_is_added_to_an_event_is_taken_out_again() -> None:
+def test_the_filter_removes_every_field_that_is_not_allowed() -> None:
     frame = {"function": "f", "lineno": 3, "vars": {"p": SECRET}, "context_line": SECRET, "pre_context": [SECRET]}
     event: Any = {
         "event_id": "1",
@@ -102,7 +102,9 @@ def test_whatever_is_added_to_an_event_is_taken_out_again() -> None:
     }
 
 
-def test_without_a_dsn_nothing_is_reported_nor_imported(ingest: SentryIngest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_dsn_the_code_sends_no_report_and_creates_no_client(
+    ingest: SentryIngest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SENTRY_DSN", "")
     monkeypatch.setattr(error_reports, "_client", lambda _: pytest.fail("a client was made"))
     report_defect()
@@ -113,7 +115,7 @@ def test_without_a_dsn_nothing_is_reported_nor_imported(ingest: SentryIngest, mo
 
 
 @pytest.mark.parametrize("dsn", ["not a dsn", "http://nokey/1", "https://key@host"])
-def test_a_wrong_dsn_breaks_nothing_and_is_told_in_the_log(
+def test_an_invalid_dsn_breaks_nothing_and_is_logged(
     ingest: SentryIngest, monkeypatch: pytest.MonkeyPatch, dsn: str
 ) -> None:
     told: list[str] = []
@@ -126,7 +128,7 @@ def test_a_wrong_dsn_breaks_nothing_and_is_told_in_the_log(
 
 
 @pytest.mark.parametrize("how", ["refuses", "gone"])
-def test_a_sentry_that_refuses_or_is_gone_keeps_nobody_waiting(
+def test_the_code_does_not_wait_for_a_sentry_that_refuses_or_is_down(
     ingest: SentryIngest, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     if how == "gone":
@@ -139,7 +141,7 @@ def test_a_sentry_that_refuses_or_is_gone_keeps_nobody_waiting(
     assert not error_reports.pending()
 
 
-def test_a_sentry_that_hangs_is_waited_for_once_and_then_left_alone(
+def test_the_code_waits_only_once_for_a_sentry_that_hangs(
     ingest: SentryIngest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ingest.how = "hangs"
@@ -156,7 +158,7 @@ def test_a_sentry_that_hangs_is_waited_for_once_and_then_left_alone(
 
 
 def broken_job(watched: WatchedStack, user: ApiUser) -> dict[str, Any]:
-    """A job that meets what nobody has foreseen: an answer of the database that there is no name for."""
+    """Create a job that fails with a defect: an unknown error of DynamoDB."""
     with ModelControl(watched.stack.model_url) as model:
         asked = user.create(additionalContext=f"{SECRET} [[script: first_token_ms=1500, token_ms=0]]")
         job_id = str(data_of(asked, 202)["jobId"])
@@ -165,7 +167,7 @@ def broken_job(watched: WatchedStack, user: ApiUser) -> dict[str, Any]:
     return user.ended(job_id)
 
 
-def test_a_job_that_breaks_is_reported_before_its_function_freezes(
+def test_sentry_gets_the_report_of_a_defect_before_the_function_freezes(
     watched: WatchedStack, watched_user: ApiUser
 ) -> None:
     watched.sentry.how = "takes"
@@ -189,7 +191,7 @@ def of_job(watched: WatchedStack, job_id: str) -> list[dict[str, Any]]:
     return [event for event in watched.sentry.events if event["tags"].get("job_id") == job_id]
 
 
-def test_a_broken_sentry_neither_breaks_nor_delays_a_job(watched: WatchedStack, watched_user: ApiUser) -> None:
+def test_a_sentry_that_hangs_does_not_break_a_job(watched: WatchedStack, watched_user: ApiUser) -> None:
     watched.sentry.how = "hangs"
     job = broken_job(watched, watched_user)
 

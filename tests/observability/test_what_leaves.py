@@ -1,4 +1,4 @@
-"""Whole jobs, and all that the functions say on the way: every line can be found by its job, and none quotes a word."""
+"""Every log line names its job, and no log line, span or report contains a prompt or an output."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ REFUSED = "an aardvark that nobody asked for"
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """All the words that were said, and the ids of the jobs."""
+    """All words of prompts and outputs, and the ids of the jobs."""
 
     words: set[str]
     jobs: list[str]
 
 
 def shown(events: Iterable[Event]) -> str:
-    """All text that a watcher was shown, also what was dropped again."""
+    """Return all text that a watcher received, including text that was reset."""
     return "".join(event.data.get("text", "") for event in events)
 
 
 def pieces_of(document: Any) -> set[str]:
-    """Every piece of a document's text that is long enough to be told from chance."""
+    """Return every part of a document's text that is too long to occur by chance."""
     if isinstance(document, str):
         return {piece.strip() for piece in re.split(r'\\n|["\n]', document) if len(piece.strip()) >= 16}
     values = document.values() if isinstance(document, dict) else document if isinstance(document, list) else ()
@@ -43,13 +43,13 @@ def pieces_of(document: Any) -> set[str]:
 
 
 def a_day_of(user: ApiUser) -> Day:
-    """Whatever a user can say to the product and it to them."""
+    """Create jobs with every kind of text that users send or receive."""
     words = {PAGE, CONTEXT, INSTRUCTIONS, REFUSED}
     agent_id = user.new_agent(name="Zookeeper", instructions=INSTRUCTIONS)
     jobs = []
     for script in (
         "token_ms=0, first_token_ms=0",
-        "token_ms=0, disconnect_after=40, times=1",  # an attempt that fails half-way
+        "token_ms=0, disconnect_after=40, times=1",  # an attempt that fails in the middle of its output
         "token_ms=0, invalid_json, times=1",  # a repair
         "refusal",
     ):
@@ -81,17 +81,17 @@ def day(watched: WatchedStack) -> Day:
         user.close()
 
 
-def test_no_word_of_a_prompt_or_an_answer_leaves(watched: WatchedStack, day: Day) -> None:
+def test_no_log_span_or_report_contains_a_word_of_a_prompt_or_an_output(watched: WatchedStack, day: Day) -> None:
     words, jobs = day.words, day.jobs
     wait_until(lambda: all(job_id in watched.stack.xray.text() for job_id in jobs))
     everything = watched.everything()
 
-    assert len(words) > 60  # the test has something to look for
+    assert len(words) > 60  # there are words to search for
     assert [word for word in words if word in everything] == []
-    assert all(job_id in everything for job_id in jobs)  # and looks where something is
+    assert all(job_id in everything for job_id in jobs)  # and the searched text is not empty
 
 
-def test_every_line_about_a_job_names_the_job_its_request_and_its_trace(watched: WatchedStack, day: Day) -> None:
+def test_every_log_line_of_a_job_has_the_ids_of_its_job_request_and_trace(watched: WatchedStack, day: Day) -> None:
     jobs = day.jobs
     about = [line for line in watched.lines() if any(job_id in str(line) for job_id in jobs)]
 
@@ -104,7 +104,7 @@ def test_every_line_about_a_job_names_the_job_its_request_and_its_trace(watched:
     assert len(traces) == len({line["job_id"] for line in about})  # one request and one trace for each job
 
 
-def test_every_line_names_the_function_that_wrote_it(watched: WatchedStack, day: Day) -> None:
+def test_every_log_line_names_its_function(watched: WatchedStack, day: Day) -> None:
     assert day.jobs
     named = {line.get("function") for line in watched.lines()}
 
@@ -112,16 +112,16 @@ def test_every_line_names_the_function_that_wrote_it(watched: WatchedStack, day:
     assert named <= MODULES.keys()
 
 
-def test_what_a_function_writes_itself_is_json(watched: WatchedStack, day: Day) -> None:
+def test_every_log_line_of_our_own_code_is_json(watched: WatchedStack, day: Day) -> None:
     for name in ("api", "stream"):
         lines = (watched.log_dir / f"{name}.log").read_text().splitlines()
-        # The runtime's words when a handler raises, as on AWS, and warnings of libraries as they are imported.
+        # Lines of the runtime when a handler raises, as on AWS, and warnings of libraries during their import.
         ours = [line for line in lines if line and not line.startswith(("[ERROR] ", "  ")) and "Warning: " not in line]
         assert len(ours) > 3
         assert [line for line in ours if not line.startswith("{")] == []
 
 
-def test_a_day_is_measured(watched: WatchedStack, day: Day) -> None:
+def test_the_metrics_count_the_jobs(watched: WatchedStack, day: Day) -> None:
     found = measurements_in(watched.logs().splitlines())
 
     def total(name: str, **dimensions: str) -> float:

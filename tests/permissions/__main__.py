@@ -1,4 +1,4 @@
-"""`make permissions`: records in docs/permissions.json what each function and state machine uses of AWS."""
+"""`make permissions`: record in docs/permissions.json every AWS action that a function or state machine uses."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from tests.permissions.world import World
 
 ENVIRONMENT = {
     "JOB_CREATIONS_PER_MINUTE": "1000",
-    # So that logs are compacted again and again.
+    # This compacts logs several times.
     "LOG_MAX_BYTES": "60000",
 }
 

@@ -1,4 +1,4 @@
-"""A user, a stack and its model, and what the scenario of permissions does to them."""
+"""A user, a stack and its model, with the operations of the permissions scenario."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def wide(characters: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One user on one stack whose functions run in processes of their own, so that they share no cached data."""
+    """One user on one stack whose functions run in separate processes, so that they share no cached data."""
 
     stack: LocalStack
     user: ApiUser

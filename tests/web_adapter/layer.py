@@ -1,4 +1,4 @@
-"""Lambda Web Adapter as its layer lays it out under /opt, once `make web-adapter` has built it."""
+"""The files of Lambda Web Adapter's layer under /opt, which `make web-adapter` builds."""
 
 from __future__ import annotations
 

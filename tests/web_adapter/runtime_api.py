@@ -1,4 +1,4 @@
-"""Lambda's Runtime and Extensions API for one sandbox, reading streamed answers as Lambda does.
+"""Serve Lambda's Runtime and Extensions API to one sandbox, and read streamed responses as Lambda does.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming
 """
@@ -18,11 +18,11 @@ import httpx
 _RUNTIME = "/2018-06-01/runtime/"
 _EXTENSION = "/2020-01-01/extension/"
 _END_OF_PRELUDE = b"\0" * 8
-_ANSWERED_WITHIN = 30.0  # seconds, between any two signs of life
+_ANSWERED_WITHIN = 30.0  # seconds between two reads
 
 
 class Answer:
-    """What a function answers to one invocation, while it comes in; `headers` are those of the runtime's own request.
+    """A function's response to one invocation while it arrives; `headers` are those of the runtime's own request.
 
     `error_type` says why it failed, once it has; `trailers` what followed the body.
     """
@@ -38,23 +38,23 @@ class Answer:
         self._pieces.put(piece)
 
     def end(self, *, error_type: str | None = None) -> None:
-        """The first end counts: what a killed runtime leaves behind is not the reason it failed."""
+        """Store the first end only, because what a killed runtime sends later is not the reason of its failure."""
         if not self._ended.is_set():
             self.error_type = error_type
             self._ended.set()
             self._pieces.put(None)
 
     def wait(self) -> None:
-        """Return when the whole answer is there."""
+        """Wait until the whole response has arrived."""
         assert self._ended.wait(_ANSWERED_WITHIN), "the function's answer does not end"
 
     def response(self) -> httpx.Response:
-        """As the caller of a function URL sees it, as soon as its head is there; its body comes as it is written."""
+        """Return the response that a client of a function URL gets, when its headers have arrived; stream its body."""
         received = b""
         while _END_OF_PRELUDE not in received:
             piece = self._next()
             if piece is None:
-                # What a function URL says of an invocation that failed before it had an answer.
+                # The response of a function URL if the invocation failed before its response.
                 return httpx.Response(502, content=b"Internal Server Error")
             received += piece
         head, _, rest = received.partition(_END_OF_PRELUDE)
@@ -97,20 +97,20 @@ class RuntimeApi:
         return f"{host!s}:{port}"
 
     def invoke(self, event: dict[str, Any], *, request_id: str | None = None) -> Answer:
-        """Hand the event over, once the invocation before is answered."""
+        """Send the event after the response of the previous invocation."""
         request_id = request_id or str(uuid.uuid4())
         answer = self._answers[request_id] = Answer()
         self._waiting.put((request_id, json.dumps(event).encode()))
         return answer
 
     def wait_until_asked(self, timeout: float) -> bool:
-        """Whether the runtime has asked for work, waited for at most `timeout` seconds or until the sandbox ends."""
+        """Wait `timeout` seconds or until the sandbox ends; return whether the runtime asked for an invocation."""
         with self._changed:
             self._changed.wait_for(lambda: self._has_asked or self._closed, timeout)
             return self._has_asked
 
     def close(self, *, error_type: str | None = None) -> None:
-        """End the sandbox: what has not been answered has failed for this reason."""
+        """End the sandbox, and fail invocations without a response for this reason."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -159,7 +159,7 @@ class _Conversation(BaseHTTPRequestHandler):
         if self.path == f"{_RUNTIME}invocation/next":
             self._hand_over()
         elif self.path == f"{_EXTENSION}event/next":
-            # The adapter registers for no events: it is never told anything.
+            # The adapter registers for no events, so it gets none.
             self.server.api.wait_for_shutdown()
             self.close_connection = True
         else:
@@ -182,7 +182,7 @@ class _Conversation(BaseHTTPRequestHandler):
         self._say(202, b'{"status":"OK"}')
 
     def log_message(self, *_: Any) -> None:
-        """Nobody reads it."""
+        """Log nothing."""
 
     def _hand_over(self) -> None:
         invocation = self.server.api.next_invocation()
@@ -202,7 +202,7 @@ class _Conversation(BaseHTTPRequestHandler):
         )
 
     def _receive(self, answer: Answer) -> bool:
-        """Read a chunked body and what follows it; false when the connection breaks off before."""
+        """Read a chunked body and its trailers; return false if the connection breaks before the end."""
         answer.headers = {name.lower(): value for name, value in self.headers.items()}
         source: _Input = self.rfile
         while size := int(source.readline().split(b";")[0] or b"-1", 16):

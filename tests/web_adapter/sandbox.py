@@ -1,4 +1,4 @@
-"""A function's built artefact behind Lambda Web Adapter, in the two processes that Lambda would start for it."""
+"""Run a built function behind Lambda Web Adapter, in the two processes that Lambda would start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NOT_FOR_EXTENSIONS = (
 
 
 class Sandbox:
-    """The adapter as an extension, and the function's own process, wrapped as AWS_LAMBDA_EXEC_WRAPPER says.
+    """The adapter's process as an extension, and the function's process with its AWS_LAMBDA_EXEC_WRAPPER.
 
     The files of Lambda's /opt are in another folder here, so paths and PYTHONPATH name that folder; the port is a free
     one. Everything else is as the template has it, unless `environment` says otherwise.
@@ -83,11 +83,11 @@ class Sandbox:
         self._api.shut_down()
 
     def invoke(self, event: dict[str, Any], *, request_id: str | None = None) -> Answer:
-        """Hand the event over; one that comes before the last is answered waits."""
+        """Send the event; it waits until the previous invocation has its response."""
         return self._api.invoke(event, request_id=request_id)
 
     def wait_until_ready(self) -> None:
-        """Return when the adapter asks for work; AssertionError with the log when it does not."""
+        """Wait until the adapter asks for an invocation. Raises: AssertionError with the log if it does not."""
         ready = self._api.wait_until_asked(_READY_WITHIN)
         assert ready, f"the adapter asks for no work: {self.log}"
 
@@ -97,7 +97,7 @@ class Sandbox:
 
     @property
     def extensions(self) -> list[str]:
-        """Names of the extensions that have registered."""
+        """Return the names of the registered extensions."""
         return self._api.extensions
 
     @property
@@ -105,7 +105,7 @@ class Sandbox:
         return self._log.read_text(errors="replace")
 
     def _end_with(self, name: str, process: subprocess.Popen[bytes]) -> None:
-        """Lambda's answer to a process that exits: the invocation has failed, and the sandbox is not used again."""
+        """Fail the invocation and close the sandbox when a process exits, as Lambda does."""
         process.wait()
         self._api.close(error_type="Runtime.ExitError" if name == "function" else "Extension.Crash")
         for each in self.processes.values():

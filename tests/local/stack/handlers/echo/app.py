@@ -1,4 +1,4 @@
-"""Returns its event; `?as=` asks for another kind of result."""
+"""Return the event, or another kind of result if `?as=` names one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does what its event says: succeed, fail, hang, or return its environment."""
+"""Succeed, fail, hang or return the environment, as the event says."""
 
 from __future__ import annotations
 
