@@ -1,4 +1,4 @@
-"""`make bench`: the peers' job on the local stack, beside its targets; medians over many jobs, all in one run."""
+"""`make bench`: measure the peers' job on the local stack, and compare the medians of many jobs with the targets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONCURRENT = 20
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the stack's processes have used so far; `seconds` of CPU per process."""
+    """What the stack's processes have used until now; `seconds` of CPU per process."""
 
     seconds: dict[str, float]
     megabytes: float
@@ -51,7 +51,7 @@ async def one_at_a_time(stack: LocalStack, jobs: int) -> list[WatchedJob]:
 
 
 async def side_by_side(stack: LocalStack, jobs: int) -> tuple[list[WatchedJob], float]:
-    """Every client starts its next job when its last has ended; answers the jobs and the seconds they took."""
+    """Start each client's next job when its last has ended; return the jobs and the seconds that they took."""
     limits = httpx.Limits(max_connections=CONCURRENT * 2)
     async with httpx.AsyncClient(timeout=120, limits=limits) as client:
         tokens = [stack.token(f"bench-{number}") for number in range(CONCURRENT)]

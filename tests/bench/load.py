@@ -1,4 +1,4 @@
-"""`make bench-load`: many jobs at once with two watchers each, and what outputs of 1, 10 and 100 kB cost."""
+"""`make bench-load`: measure many concurrent jobs with two watchers each, and outputs of 1, 10 and 100 kB."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ WATCHERS = 2
 AT_ONCE = (1, 10, 50)
 OUTPUT_KB = (1, 10, 100)
 PEERS_CHARACTERS = TOKENS * 21
-"""About what 200 tokens with their time stamps come to, with the JSON around them."""
+"""The approximate size of 200 tokens with their time stamps and the JSON around them."""
 
 TOKEN_BYTES, TOKEN_MS = 25, 5
-"""Five kilobytes a second, so that a longer output takes as much longer as it is."""
+"""Five kilobytes per second, so that the duration is proportional to the size of the output."""
 
 
 async def at_once(stack: LocalStack, jobs: int) -> list[WatchedJob]:

@@ -1,4 +1,4 @@
-"""One benchmark job as its client sees it: 200 tokens, each carrying the time at which the model sent it."""
+"""One benchmark job as its watcher sees it: 200 tokens, each with the time at which the model sent it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOKENS = 200
 FIRST_TOKEN_MS = 50
 TOKEN_MS = 5
 BEHAVIOUR = {"tokens": TOKENS, "timestamps": True, "first_token_ms": FIRST_TOKEN_MS, "token_ms": TOKEN_MS}
-"""What the scripted model is told: the job that all systems of this field are compared by."""
+"""The script of the model, which is the same for every system that is compared."""
 
 STAMP = re.compile(rb"\b\d{19}\b")
 INPUT = {"pageOrComponent": "Benchmark", "featureType": "optimization", "priorityLevel": "high"}
@@ -24,12 +24,12 @@ REQUEST = {"pipeline": "suggestion", "input": INPUT}
 
 
 class BenchmarkBroken(Exception):
-    """A job did not do what is being measured."""
+    """A job did not do what the benchmark measures."""
 
 
 @dataclass(slots=True)
 class WatchedJob:
-    """Milliseconds, each measured on the one clock of this machine."""
+    """The times of one job in milliseconds, measured with this machine's clock."""
 
     job_id: str = ""
     create_ms: float = 0
@@ -39,12 +39,12 @@ class WatchedJob:
 
     @property
     def added_to_first_delta_ms(self) -> float:
-        """From asking for the job to its first text, less the time the model itself took for its first token."""
+        """Return the time from the creation to the first text, minus the model's time for its first token."""
         return self.first_delta_ms - FIRST_TOKEN_MS
 
 
 async def watch_job(client: httpx.AsyncClient, api_url: str, token: str, *, watchers: int = 1) -> WatchedJob:
-    """Create one job and read its stream to the end, once per watcher; answers what the last watcher saw."""
+    """Create one job and read its stream to the end, once per watcher; return what the last watcher received."""
     headers = {"Authorization": f"Bearer {token}"}
     began = time.time_ns()
     answer = await client.post(f"{api_url}/jobs", json=REQUEST, headers=headers)
@@ -60,7 +60,7 @@ async def watch_job(client: httpx.AsyncClient, api_url: str, token: str, *, watc
 async def _watch(
     client: httpx.AsyncClient, stream_url: str, headers: dict[str, str], job: WatchedJob, began: int
 ) -> None:
-    """Read one connection as bytes: what the client itself costs is taken from the two cores being measured."""
+    """Read one connection as bytes, because the client's own work uses the two cores that are measured."""
     body = bytearray()
     async with client.stream("GET", stream_url, headers=headers) as answer:
         async for piece in answer.aiter_raw():
@@ -75,7 +75,7 @@ async def _watch(
 
 
 def _check(job: WatchedJob, body: str) -> None:
-    """Raises BenchmarkBroken unless the deltas add up to the result: nothing lost, nothing twice."""
+    """Check that the deltas together are the result. Raises: BenchmarkBroken if text is lost or repeated."""
     datas = [json.loads(line.removeprefix("data: ")) for line in body.splitlines() if line.startswith("data: ")]
     text = "".join(data["text"] for data in datas if data["type"] == "delta")
     if datas[-1]["type"] != "complete" or _stripped(json.loads(text)) != _stripped(datas[-1]["result"]):
@@ -83,7 +83,7 @@ def _check(job: WatchedJob, body: str) -> None:
 
 
 def _stripped(value: Any) -> Any:
-    """Without the spaces around texts, which validation takes off."""
+    """Return the value without the spaces around texts, which validation removes."""
     match value:
         case str():
             return value.strip()

@@ -1,7 +1,7 @@
-"""`make chaos`: jobs on the whole stack while a seeded plan breaks what can break; exits 1 when a promise was broken.
+"""`make chaos`: run jobs on the whole stack with the faults of a seeded plan; exit with 1 if a promise was broken.
 
-The same seed and number of jobs make the same plan: what goes wrong in which job, and at which moment of what its
-watcher sees. When that moment comes depends on the machine, so a failing seed fails again in most runs, not in all.
+The same seed and number of jobs give the same plan: the faults of each job, and the events of its watcher at which they
+happen. The time of these events depends on the machine, so a failing seed fails again in most runs, but not in all.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _TOLD_IN_FULL = 5
 
 
 def run_on_a_stack(plan: Plan, logs: Path, tell: Callable[[JobStory], None]) -> list[JobStory]:
-    """The stories of the plan's jobs on a stack of their own, which writes its logs to `logs`."""
+    """Run the plan's jobs on a new stack, which writes its logs to `logs`, and return their stories."""
     with LocalStack("processes", environment=ENVIRONMENT, log_dir=logs) as stack:
         return asyncio.run(ChaosRun(stack, plan, tell=tell).run())
 
 
 def chaos(plan: Plan, console: Console) -> bool:
-    """Run the plan, print what happened, and answer whether everything held."""
+    """Run the plan, print the report, and return whether every promise was kept."""
     console.print(f"seed {plan.seed}, {len(plan.jobs)} jobs, {AT_ONCE} at a time; replay: SEED={plan.seed}")
     console.print(f"planned: {report.planned(plan)}")
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What chaos has to know of an application: `tests/apps/<app>/chaos.py` says it as APPLICATION."""
+"""The data about an application that chaos needs; `tests/apps/<app>/chaos.py` defines it as APPLICATION."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A way to break a story that holds, and a part of what the verdict has to say about it."""
+    """A change that breaks a promise in a correct story, and a part of the verdict's message about it."""
 
     how: Callable[[JobStory], None]
     complaint: str
@@ -23,20 +23,20 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A pipeline whose jobs go through chaos; `share` is its part of all jobs, relative to the others'."""
+    """A pipeline whose jobs chaos runs; `share` is its part of all jobs, relative to the other pipelines."""
 
     pipeline: str
     share: float
     stages: tuple[str, ...]
     request: Callable[[str, str], tuple[str, dict[str, Any]]]
-    """Make the path and the body of a creation from a unique name and the script of the model."""
+    """Return the path and the body of a creation, from a unique name and the script of the model."""
     is_whole: Callable[[str], bool]
-    """Whether a text is all that the stage that streams it writes."""
+    """Return whether a text is the whole output of the stage that streams it."""
     violations: Callable[[JobStory], Iterator[str]]
-    """What does not hold of a job, beyond the promises that the core makes for every job."""
+    """Yield the application's own promises that a job breaks; the core's promises are checked for every job."""
     broken: tuple[Broken, ...]
     also_shown: Callable[[Mapping[str, Any]], dict[str, str]] = lambda created: {}
-    """Name → path of what shows the job besides `GET /jobs/{jobId}`, from the data of its creation."""
+    """Return name → path of each operation besides `GET /jobs/{jobId}` that shows the job, from its creation's data."""
 
 
 @functools.cache

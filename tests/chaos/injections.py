@@ -1,4 +1,4 @@
-"""Does to a running job what its plan says: kills, loses, pauses, delays, throttles, cancels."""
+"""Inject the faults of a job's plan: kill, lose, pause, delay and throttle attempts, and cancel the job."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.chaos.plan import Action, Cancel, Kill, LateStart, Moment, Straggle, 
 from tests.chaos.watcher import Sights
 
 _LONGEST_PAUSE = 20.0
-"""Seconds: a successor that does not come must not keep a process standing for ever."""
+"""Seconds after which a paused process continues, even if no newer attempt starts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """What was done, when (Unix seconds), and to which attempt."""
+    """One injected fault: its kind, its time (Unix seconds) and its attempt."""
 
     what: str
     at: float
@@ -32,7 +32,7 @@ class Injected:
 
 @dataclass(slots=True)
 class Injector:
-    """Carries out the actions of one job's plan; `api` is the owner's."""
+    """Executes the actions of one job's plan; `api` is the owner's client."""
 
     stack: LocalStack
     application: Application
@@ -43,7 +43,7 @@ class Injector:
     problems: list[str] = field(default_factory=list)
 
     async def carry_out(self, action: Action) -> None:
-        """At its moment; an action whose moment does not come before the job has ended is noted as missed."""
+        """Execute the action at its moment; if the job ends before that moment, record the action as missed."""
         if not await self._reach(action.at):
             self._note(f"missed: {type(action).__name__.lower()}", "the job ended first")
             return
@@ -89,7 +89,7 @@ class Injector:
         if action.pauses:
             _send(pid, signal.SIGSTOP)
         try:
-            # An attempt that has ended meanwhile has left its process to another job: that one has not been lost.
+            # If the attempt has ended, its process may run another job, and that attempt is not lost.
             if not await asyncio.to_thread(self.stack.abandon, attempt["requestId"]):
                 self._note("missed: straggle", "it had ended")
                 return
@@ -104,7 +104,7 @@ class Injector:
                 self._note("back", _name(attempt))
 
     async def _start_late(self) -> None:
-        """The first attempt of the first stage, once a later attempt or stage has begun."""
+        """Start the first attempt of the first stage, after a later attempt or stage has begun."""
         payload = {"jobId": self.job_id, "generation": 1, "retry": 0}
         url = f"{self.stack.api_url}/2015-03-31/functions/millrace-{self.application.stages[0]}/invocations"
         answer = (await self.api.post(url, json=payload)).json()
@@ -123,7 +123,7 @@ class Injector:
             self.problems.append(f"cancel was answered {answer.status_code}: {answer.text[:300]}")
 
     async def _running(self, *, patience: float = 0) -> dict[str, Any] | None:
-        """The newest attempt of the job that runs and has not been lost, waited for at most `patience` seconds."""
+        """Wait at most `patience` seconds for an attempt of the job that runs and is not lost; return the newest."""
         deadline = time.monotonic() + patience
         while True:
             records = await asyncio.to_thread(self.stack.invocations, f'"{self.job_id}"')

@@ -1,4 +1,4 @@
-"""What is to go wrong in which job: drawn from a seed, and from nothing else."""
+"""The plan of a run: the faults of each job, chosen by a seed only."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Literal, TypeAlias
 from tests.chaos.application import applications
 
 Sight = Literal["created", "attempt", "delta", "whole", "reset", "last", "end"]
-"""What a moment is told by.
+"""The sights that define a moment.
 
-All as the steady watcher sees them, but `attempt`: an invocation with this retry, counted from 1. `whole`: the text has
-become all that its stage has to say, so the attempt is between its last append and its checkpoint. `last`: the last
-stage has begun.
+The steady watcher sees them all, except `attempt`: an invocation with this retry, counted from 1. `whole`: the text is
+the whole output of its stage, so the attempt is between its last append and its checkpoint. `last`: the last stage has
+begun.
 """
 
 
@@ -32,14 +32,14 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """SIGKILL for the process of the attempt that runs at this moment."""
+    """Kill the process of the attempt that runs at this moment with SIGKILL."""
 
     at: Moment
 
 
 @dataclass(frozen=True, slots=True)
 class Straggle:
-    """Step Functions loses the running attempt and starts the next, but the attempt lives.
+    """Step Functions loses the running attempt and starts the next, but the lost attempt continues.
 
     With `pauses` its process pauses until `until`; without, it continues to work beside the newer attempt.
     """
@@ -51,7 +51,7 @@ class Straggle:
 
 @dataclass(frozen=True, slots=True)
 class LateStart:
-    """An attempt that has long been followed by another starts only now."""
+    """An attempt that was superseded before it began starts at this moment."""
 
     at: Moment
 
@@ -67,7 +67,7 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """The owner cancels."""
+    """The owner cancels the job."""
 
     at: Moment
 
@@ -77,7 +77,7 @@ Action: TypeAlias = Kill | Straggle | LateStart | Throttle | Cancel
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """The watcher's connection breaks after this many events, and it comes back after `away` seconds."""
+    """The watcher's connection breaks after this number of events, and it reconnects after `away` seconds."""
 
     after: int
     away: float
@@ -85,7 +85,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class WatcherPlan:
-    """When one watcher joins, and where its connections break, one after the other."""
+    """When one watcher connects, and where its connections break, in order."""
 
     joins: Moment
     drops: tuple[Drop, ...]
@@ -93,7 +93,7 @@ class WatcherPlan:
 
 @dataclass(frozen=True, slots=True)
 class ModelRule:
-    """What the model does instead of answering; `times` None is always."""
+    """What the model does instead of writing its output; `times` None means always."""
 
     behaviour: Mapping[str, Any]
     times: int | None = 1
@@ -101,7 +101,7 @@ class ModelRule:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What a scenario brings upon a job."""
+    """The faults that a scenario injects into a job."""
 
     actions: tuple[Action, ...] = ()
     rules: tuple[ModelRule, ...] = ()
@@ -109,7 +109,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """One job: what its model says when nothing is wrong (`script`), what goes wrong, and who watches."""
+    """One job: the script of its model without faults, its faults and its watchers."""
 
     number: int
     scenario: str
@@ -122,7 +122,7 @@ class JobPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole run."""
+    """The plan of all jobs of a run."""
 
     seed: int
     jobs: tuple[JobPlan, ...] = field(repr=False)
@@ -132,7 +132,7 @@ Scenario = Callable[[random.Random], Trouble]
 
 
 def make_plan(seed: int, jobs: int) -> Plan:
-    """The same seed and number of jobs give the same plan. Every scenario comes up before one comes up again."""
+    """Return the plan of this seed and number of jobs. Every scenario is used once before one is used again."""
     chance, kinds = random.Random(seed), random.Random(f"applications of {seed}")
     shares = {name: each.share for name, each in applications().items()}
     deck: list[str] = []
@@ -195,7 +195,7 @@ def _model(behaviour: Callable[[random.Random], dict[str, Any]], times: int | No
 
 
 def _breaks(how: str) -> Scenario:
-    """The model breaks off somewhere in its answer, the first time or the first two."""
+    """The model breaks off within its output, in the first call or in the first two."""
 
     def trouble(chance: random.Random) -> Trouble:
         behaviour = {how: chance.randint(0, 30), "timestamps": True, "tokens": 50, "token_ms": 12}
@@ -228,7 +228,7 @@ def _killed_in_repair(chance: random.Random) -> Trouble:
 
 
 def _straggles(until: Callable[[random.Random], Moment]) -> Scenario:
-    """Paused in mid-stream, with text yet to write."""
+    """The attempt pauses in the middle of its output."""
     return lambda chance: Trouble((Straggle(_mid_stream(chance), until(chance)),))
 
 
@@ -240,7 +240,7 @@ def _straggles_before_its_checkpoint(chance: random.Random) -> Trouble:
 
 def _straggles_in_its_claim(chance: random.Random) -> Trouble:
     # The second attempt's first append is refused twice, so it waits between claiming the job and claiming the log.
-    # What comes back there knows a log that its successor has grown meanwhile.
+    # When it continues, the newer attempt has appended to the log that it read.
     killed_at = chance.uniform(0, 0.05)
     back = chance.choice((Moment("reset", delay=chance.uniform(0, 0.4)), Moment("end", delay=chance.uniform(0, 0.3))))
     return Trouble(

@@ -1,4 +1,4 @@
-"""What a run did and what came of it, as tables and as the whole story of a job that went wrong."""
+"""Report a run as tables, and a job that broke a promise as its whole story."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.chaos.story import JobStory, stored_log
 
 
 def planned(plan: Plan) -> str:
-    """How many actions of each kind the plan holds."""
+    """Return the number of actions of each kind in the plan."""
     counts = Counter(type(action).__name__.lower() for job in plan.jobs for action in job.trouble.actions)
     counts["model fault"] = sum(bool(job.trouble.rules) for job in plan.jobs)
     counts.update(f"{job.application} job" for job in plan.jobs)
@@ -23,7 +23,7 @@ def planned(plan: Plan) -> str:
 
 
 def outcomes(stories: Sequence[JobStory]) -> Table:
-    """A row per scenario: how its jobs ended, and at what price."""
+    """Return a table with a row per scenario: how its jobs ended, and their costs."""
     table = Table(title="what happened, by what was done (sums over the scenario's jobs)", title_justify="left")
     table.add_column("scenario", no_wrap=True)
     for heading in ("jobs", "completed", "failed", "cancelled", "retries", "resets", "model calls", "reconnects", "s"):
@@ -49,7 +49,7 @@ def outcomes(stories: Sequence[JobStory]) -> Table:
 
 
 def injected(stories: Sequence[JobStory]) -> Table:
-    """What was done in fact, and how long after it the job ended."""
+    """Return a table of the injected faults, with the time from each to the job's end."""
     table = Table(title="what was injected", title_justify="left")
     table.add_column("injection", no_wrap=True)
     for heading in ("times", "to the job's end, median s", "longest s"):
@@ -66,7 +66,7 @@ def injected(stories: Sequence[JobStory]) -> Table:
 
 
 def remarks(stories: Sequence[JobStory]) -> list[str]:
-    """Whether the run went where it was meant to go."""
+    """Return lines that show whether the run reached the cases that it is for."""
     reasons = Counter(story.shown["failure"]["code"] for story in stories if story.shown.get("failure"))
     superseded = Counter(
         each["errorType"] or "finished before its successor began"
@@ -87,7 +87,7 @@ def remarks(stories: Sequence[JobStory]) -> list[str]:
 
 
 def whole_story(story: JobStory, found: Sequence[str]) -> str:
-    """Everything needed to understand a violation."""
+    """Return everything that is known about a job that broke a promise."""
     lines = [
         f"job {story.plan.number} ({story.plan.application}, {story.job_id}), scenario {story.plan.scenario!r}",
         *(f"  VIOLATED  {each}" for each in found),

@@ -1,4 +1,4 @@
-"""Runs the plan's jobs on a stack, a bounded number at a time, and gathers everything there is to know about each."""
+"""Run the plan's jobs on a stack, a limited number at the same time, and collect the story of each."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ ENVIRONMENT = {
     "JOB_CREATIONS_PER_MINUTE": "100000",
     # A model call that hangs is noticed after four seconds instead of sixty.
     "MODEL_TOKEN_TIMEOUT_SECONDS": "4",
-    # Most jobs' logs are compacted at least once, so that watchers who come back meet snapshots.
+    # Most jobs' logs are compacted at least once, so that watchers that reconnect get snapshots.
     "LOG_MAX_EVENTS": "40",
     "JOB_RETENTION_SECONDS": "3600",
     "FAILED_JOB_RETENTION_SECONDS": "3600",
 }
 DEADLINE = 75.0
-"""Seconds a job may take: four attempts at a hanging model, their waits, and a busy machine."""
+"""The longest time of a job in seconds: four attempts with a hanging model, their waits, and a busy machine."""
 
 AT_ONCE = 8
 """The number of jobs at the same time: two cores can run these, with every function in a separate process."""
@@ -70,7 +70,7 @@ class _Calls:
 
 
 class ChaosRun:
-    """One run of a plan. `tell` hears of each job that has ended."""
+    """One run of a plan. `tell` is called with the story of each ended job."""
 
     def __init__(self, stack: LocalStack, plan: Plan, *, tell: Callable[[JobStory], None]) -> None:
         self._stack = stack
@@ -80,7 +80,7 @@ class ChaosRun:
         self._creating = asyncio.Semaphore(2)  # each concurrent creation is a process to start
 
     async def run(self) -> list[JobStory]:
-        """Every job's story, in the plan's order."""
+        """Run every job, and return their stories in the plan's order."""
         calls = _Calls(self._stack.model_url)
         reading = asyncio.create_task(calls.keep_reading())
         waiting = deque(self._plan.jobs)
@@ -109,12 +109,12 @@ class ChaosRun:
                 stories.append(story)
                 story.shown = await self._show(api, f"/jobs/{story.job_id}") or _NOT_SHOWN
                 self._tell(story)
-                # Kept for the last look: what stragglers have done since must not show.
+                # Kept for the final check: later writes of lost attempts must not be visible.
                 story.problems += await self._changed_later(api, story)
                 story.also = {name: await self._show(api, path) for name, path in paths.items()}
 
     async def _changed_later(self, api: httpx.AsyncClient, story: JobStory) -> list[str]:
-        """What is wrong once every attempt of the job has ended, the lost ones too."""
+        """Wait until every attempt has ended, including lost ones; return what changed after the job's end."""
         deadline = time.monotonic() + _SETTLING
         while time.monotonic() < deadline:
             records = await asyncio.to_thread(self._stack.invocations, f'"{story.job_id}"')
@@ -131,7 +131,7 @@ class ChaosRun:
         return [f"changed after the end: {name}" for name in differing]
 
     async def _job(self, api: httpx.AsyncClient, plan: JobPlan) -> tuple[JobStory, dict[str, str]]:
-        """Run one job to its end; return its story and the paths of what else shows it."""
+        """Run one job to its end; return its story and the paths of the other operations that show it."""
         page = f"Page {plan.number} {uuid.uuid4().hex}"
         for rule in plan.trouble.rules:
             self._control.script(match=page, times=rule.times, **rule.behaviour)
@@ -166,12 +166,12 @@ class ChaosRun:
         for _ in range(10):
             if answer.status_code != 503:
                 break
-            await asyncio.sleep(0.2)  # faults that no attempt has met are met here
+            await asyncio.sleep(0.2)  # injected faults that no attempt used are used here
             answer = await api.get(path)
         return data_of(answer) if answer.is_success else None
 
     async def _settle(self) -> None:
-        """Wait until no attempt runs any more, lest the stack be stopped under one."""
+        """Wait until no attempt runs, so that the stack stops without a running attempt."""
         deadline = time.monotonic() + _SETTLING
         while time.monotonic() < deadline:
             records = await asyncio.to_thread(self._stack.invocations, '"jobId"')

@@ -1,4 +1,4 @@
-"""All that is known of one job at the end of a run, and the stored log in it."""
+"""The story of one job: everything that is known about it at the end of a run, with its stored log."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class ModelCall:
 
 @dataclass(slots=True)
 class JobStory:
-    """One job: its plan, what was done to it, what watchers saw, what is stored and what is shown.
+    """One job: its plan, its injected faults, its watchers' events, its stored items and its responses.
 
-    `stored` are the items of its partition by sort key. `also` is what shows the job besides itself, by the names of
-    `Application.also_shown`; None where it was not shown.
+    `stored` are the items of its partition by sort key. `also` are the responses of the operations that
+    `Application.also_shown` names; None for an operation that did not show the job.
     """
 
     plan: JobPlan
@@ -61,7 +61,7 @@ class JobStory:
 
     @property
     def abandoned(self) -> int:
-        """The number of attempts that Step Functions lost and that ran on."""
+        """Return the number of attempts that Step Functions lost but that continued."""
         return sum(each["abandoned"] for each in self.invocations)
 
 

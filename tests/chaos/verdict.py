@@ -1,4 +1,4 @@
-"""What has to hold of every job, whatever was done to it: docs/stream.md, held against what was seen and stored."""
+"""Check the promises of docs/stream.md for every job, against its watchers' events and its stored items."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ENDED_AS = {"completed": "complete", "failed": "error", "cancelled": "cancelled
 
 
 def violations(story: JobStory) -> list[str]:
-    """Everything that does not hold; empty when the job is as it has to be."""
+    """Return the broken promises of a job; empty if it keeps all."""
     found = [*story.problems]
     ended = story.shown["status"] in _ENDED_AS
     if not ended:
@@ -66,7 +66,7 @@ def _of_ids(events: Sequence[Event]) -> Iterator[str]:
 
 
 def _same(event: Event, kept: Stored) -> bool:
-    """The stored event leaves out what is None; `complete` gets its result when it is read."""
+    """Compare a sent event with the stored one, which has no nulls; `complete` gets its result when it is read."""
     return bool(without_nulls({**event.data, "result": None}) == without_nulls(kept.data))
 
 
@@ -110,7 +110,7 @@ def _of_stages(story: JobStory) -> Iterator[str]:
 
 
 def _of_outcomes(story: JobStory, stage: str, attempts: Sequence[int]) -> Iterator[str]:
-    """An attempt that finished its stage is the last that did any work on it."""
+    """Check that no attempt started after one that finished the stage."""
     for each in story.invocations:
         done = each["function"] == stage and each["ended"] and each["errorType"] is None
         attempt = each["payload"].get("retry", 0) + 1
@@ -119,7 +119,7 @@ def _of_outcomes(story: JobStory, stage: str, attempts: Sequence[int]) -> Iterat
 
 
 def _of_checkpoint(story: JobStory, stage: str) -> Iterator[str]:
-    """The checkpoint that counts is that of the attempt that began the stage last."""
+    """Check that the checkpoint is that of the last attempt that began the stage."""
     checkpoint = story.stored.get(keys.JOB, {}).get("checkpoints", {}).get(stage)
     began = [event.fence for event in stored_log(story) if event.type == "stage" and event.data["stage"] == stage]
     if checkpoint and began and Fence.parse(checkpoint["fence"]) != began[-1]:
@@ -127,7 +127,7 @@ def _of_checkpoint(story: JobStory, stage: str) -> Iterator[str]:
 
 
 def _of_retries(story: JobStory, events: Sequence[Event]) -> Iterator[str]:
-    """Every reset of a retry is followed by its attempt's `stage`; a retry may die before it can say anything."""
+    """Check that a `stage` event follows every reset of a retry; a retry may end before its first event."""
     counted = story.shown["retryCount"]
     made = sum(
         each["payload"].get("retry", 0) > 0 and each["function"] in story.application.stages

@@ -1,4 +1,4 @@
-"""A watcher whose connections break, which keeps everything it was sent and forgives nothing."""
+"""A watcher whose connections break, which keeps every event and records every error."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.api_user import TERMINAL, Event
 from tests.chaos.plan import Moment, WatcherPlan
 
 _BUSY = {429, 503}
-"""Answers after which a watcher comes back: slots are taken, or the database is throttling."""
+"""Responses after which a watcher reconnects: no slot is free, or DynamoDB is throttling."""
 
 
 class Sights:
-    """What has been seen of one job so far, for those who wait for a moment; `is_whole` judges its text."""
+    """The sights of one job until now, and the tasks that wait for a moment; `is_whole` checks the job's text."""
 
     def __init__(self, is_whole: Callable[[str], bool]) -> None:
         self._is_whole = is_whole
@@ -51,7 +51,7 @@ class Sights:
                 self.saw("end")
 
     async def reach(self, moment: Moment) -> bool:
-        """Wait for it; False when the job has ended before it came."""
+        """Wait for the moment; return false if the job ended before it."""
         while self._counts[moment.sight] < moment.count:
             if self._counts["end"]:
                 return False
@@ -64,7 +64,7 @@ class Sights:
 
 @dataclass(slots=True)
 class Watcher:
-    """One watcher of one job. `events` is all it was sent that has an id, in the order of arrival."""
+    """One watcher of one job. `events` are the events with an id that it received, in order."""
 
     client: httpx.AsyncClient
     url: str
@@ -80,7 +80,7 @@ class Watcher:
     _drops_made: int = 0
 
     async def watch(self) -> None:
-        """To the terminal event, over as many connections as it takes."""
+        """Read the stream to the terminal event, over any number of connections."""
         await self.sights.reach(self.plan.joins)
         while not self.has_seen_the_end:
             try:
@@ -119,7 +119,7 @@ class Watcher:
             async for sent in source.aiter_sse():
                 if not sent.data:
                     continue  # a heartbeat
-                # The decoder keeps the last id for events that have none of their own; `connected` is the one without.
+                # The decoder repeats the last id for an event without one; only `connected` has none.
                 if sent.event == "connected":
                     continue
                 self._take(Event.of(sent))
@@ -140,7 +140,7 @@ class Watcher:
             self.sights.saw_event(event)
 
     def _drop_after(self, received: int) -> float | None:
-        """Seconds to be away, when the connection has to break now."""
+        """Return the seconds until the reconnection if the connection must break now; None if it must not."""
         if self._drops_made == len(self.plan.drops) or received < self.plan.drops[self._drops_made].after:
             return None
         self._drops_made += 1

@@ -1,9 +1,8 @@
-"""`make bench-cold`: what the first invocation of every built function costs, beside a bare handler and its budget.
+"""`make bench-cold`: measure the first invocation of every built function against a bare handler and a budget.
 
-CPU time, user and system, as the kernel counts it for a process: unlike seconds it says much the same on a busy
-machine, and on no machine less than the work takes, so of several processes the least counts. The processes run what
-`make build` made, byte-compiled, with the layers on the path as Lambda has them, boto3 from what Lambda's runtime
-brings, and the local stack for everything they call.
+The figure is a process's CPU time, user and system, from the kernel. A busy machine changes it little and can only
+increase it, so the lowest of several processes counts. The processes run the byte-compiled output of `make build`, with
+the layers on the path as on Lambda, boto3 from Lambda's runtime, and the local stack for every call.
 """
 
 from __future__ import annotations
@@ -43,23 +42,23 @@ HERE = Path(__file__).parent
 ROUNDS = 5
 SWEEP = "sweep_jobs"
 FURTHER = 2
-"""How often as many rounds again are given to functions that are over their budgets."""
+"""The number of times that functions over their budgets get the same number of further rounds."""
 
 READY_WITHIN = 60.0  # seconds
 BUDGETS: dict[Kind, float] = {"api": 2.0, "stage": 1.5, "model stage": 3.25, "stream": 2.5}
-"""Kind of function → how many times what the bare handler costs. See docs/decisions/0015."""
+"""Kind of function → its budget as a multiple of the bare handler's cost. See docs/decisions/0015."""
 
 OFFERED = Template.parameter_defaults(ROOT / "template.yaml")["DefaultModel"]
-"""The stack's functions, which prepare what is to be invoked, have to use a model that the built ones offer."""
+"""The stack's functions, which prepare the invocations, must use a model that the built functions offer."""
 
 ENDED_JOB = a_job_after("generate_suggestions", "validate_suggestions", "complete_job")
 
 
 @dataclass(slots=True)
 class Measured:
-    """A function's CPU milliseconds, one for each process: cold, and restored from a snapshot if it has SnapStart.
+    """A function's CPU milliseconds per process: cold, and restored from a SnapStart snapshot if it has one.
 
-    `bare` are the bare handler's, each run just before: how fast a machine is changes by the minute.
+    `bare` are those of the bare handler, which runs just before each, because a machine's speed changes often.
     """
 
     function: Function
@@ -77,7 +76,7 @@ class Measured:
 
 
 class Caller:
-    """One user of the local stack, who is nobody else's and has nothing yet; invokes its functions directly."""
+    """One new user of the local stack, who invokes its functions directly."""
 
     def __init__(self, stack: LocalStack, functions: dict[str, Function]) -> None:
         self._stack = stack
@@ -100,7 +99,7 @@ class Caller:
 
 
 class Bench:
-    """Measures processes that use this stack."""
+    """Measures function processes that use this stack."""
 
     def __init__(self, stack: LocalStack, folder: Path) -> None:
         self._stack = stack
@@ -108,17 +107,17 @@ class Bench:
         self.functions = {each.folder: each for each in template_of(stack).functions}
 
     def bare(self) -> float:
-        """CPU milliseconds of the bare handler's process."""
+        """Return the CPU milliseconds of the bare handler's process."""
         function = self.functions["get_job"]
         invocation = {"event": {"PK": "nothing"}, "context": {}, "restored": False}
         return self._run(function, invocation, HERE / "bare")[0]
 
     def cold(self, function: Function) -> float:
-        """CPU milliseconds of a process that imports the function and invokes it once."""
+        """Return the CPU milliseconds of a process that imports the function and invokes it once."""
         return self._first_invocation(function, restored=False)[0]
 
     def restored(self, function: Function) -> float:
-        """CPU milliseconds of the first invocation alone, after a restored snapshot."""
+        """Return the CPU milliseconds of only the first invocation after a restored SnapStart snapshot."""
         return self._first_invocation(function, restored=True)[1]
 
     def _first_invocation(self, function: Function, *, restored: bool) -> tuple[float, float]:
@@ -148,7 +147,7 @@ class Bench:
         return spent, json.loads(answer.read_text())
 
     def stream(self, function: Function) -> float:
-        """CPU milliseconds of a server that answers its readiness check and tells one ended job's events."""
+        """Return the CPU milliseconds of a server that passes its readiness check and sends one ended job's events."""
         caller = Caller(self._stack, self.functions)
         job_id = ENDED_JOB(caller)[JOB]
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -195,7 +194,7 @@ class Bench:
 
 
 def _spent_by(process: subprocess.Popen[bytes]) -> float:
-    """CPU milliseconds of the process, once it has ended."""
+    """Wait for the process to end, and return its CPU milliseconds."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return (usage.ru_utime + usage.ru_stime) * 1000
@@ -215,7 +214,7 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def measure(bench: Bench, measured: list[Measured], rounds: int, console: Console) -> None:
-    """Fill `measured`, one function after the other: a machine is as fast for it as for the bare handlers beside it."""
+    """Fill `measured` one function at a time, so that it and the bare handler run at the same machine speed."""
     for each in measured:
         console.print(each.function.folder, style="dim")
         for _ in range(rounds):
@@ -229,7 +228,7 @@ def measure(bench: Bench, measured: list[Measured], rounds: int, console: Consol
 
 
 def zipped(folder: Path) -> int:
-    """Bytes of the folder as `sam package` uploads it."""
+    """Return the bytes of the folder as `sam package` uploads it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(folder.rglob("*")):
@@ -295,9 +294,9 @@ def main() -> int:
             if not options.only or function.folder in options.only
         ]
         measured.sort(key=lambda each: list(BUDGETS).index(each.kind))
-        # First who looks through everybody's jobs: there are more with every function that is measured.
+        # The sweep reads all jobs, so it is first: each measured function adds jobs.
         measure(bench, sorted(measured, key=lambda each: each.function.folder != SWEEP), options.rounds, console)
-        # Further processes can only bring the least down to what the work takes.
+        # Further processes can only lower the minimum.
         for _ in range(FURTHER):
             measure(bench, [each for each in measured if each.over], options.rounds, console)
     console.print(sizes())

@@ -1,10 +1,10 @@
-"""Run in a fresh interpreter: imports a built function as Lambda's runtime does, invokes it once, and ends.
+"""Import a built function in a new interpreter as Lambda's runtime does, invoke it once, and end.
 
 Standard input: `{"event", "context", "restored"}`. Standard output is the function's own; the file that the argument
-names gets `{"answer", "restored_seconds"}`. What the process has cost is for its parent to ask the kernel.
+names gets `{"answer", "restored_seconds"}`. The parent gets the CPU time of the process from the kernel.
 
-`restored`: what SnapStart does, by forking instead of a snapshot: everything up to and with the before-snapshot hooks
-is the parent's, and only what comes after is counted.
+`restored`: fork instead of taking a SnapStart snapshot: the parent runs everything up to and including the
+before-snapshot hooks, and only the child's CPU time is counted.
 """
 
 import importlib

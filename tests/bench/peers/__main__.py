@@ -1,4 +1,4 @@
-"""`make bench-peers`: one job through Millrace's local stack and through its peers, side by side in one run."""
+"""`make bench-peers`: measure one job on Millrace's local stack and on its peers, in one run."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def model_server() -> Iterator[str]:
 
 
 def measure_millrace(bench: Bench, model_url: str) -> Iterator[list[str]]:
-    """Threads are what `make bench` times; a killed worker needs functions in processes of their own."""
+    """Measure times with threads, as `make bench` does, and a killed worker with functions in separate processes."""
     timed = Millrace("threads")
     measured = Measured()
     with _running(timed, model_url):
@@ -82,7 +82,7 @@ def killed_in_processes(bench: Bench, model_url: str, model_api: str) -> list[Ki
 
 
 def dropped(bench: Bench, system: System) -> tuple[list[Losses], list[Losses]]:
-    """What dropped connections lose at the job's pace, and with a model at full speed."""
+    """Return the losses of dropped connections at the job's speed, and with a model at full speed."""
     return bench.dropped(system, token_ms=5), bench.dropped(system, token_ms=0)
 
 
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="10 jobs alone, 40 together, 3 dropped, 1 killed in each")
     parser.add_argument("--only", nargs="*", choices=[*PEERS], default=[*PEERS], help="beside Millrace")
     options = parser.parse_args()
-    # Ended from outside, too, the peers' processes are not left behind.
+    # End the peers' processes also when a signal ends this one.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     began, before = time.monotonic(), machine()
     with model_server() as model_url, ModelControl(model_url) as model:

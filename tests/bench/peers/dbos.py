@@ -1,4 +1,4 @@
-"""DBOS on Postgres where there is one, else on SQLite: one process with its web application."""
+"""DBOS in one process with its web application, on Postgres if it is installed, else on SQLite."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SERVER_USER = "nobody"
 
 
 class Dbos(WebPeer):
-    """`batch_ms`: how much of the text is written at a time; 0: every token, as it comes."""
+    """`batch_ms`: the time between two writes of text; 0: every token is written at once."""
 
     environment = "dbos"
 

@@ -1,4 +1,4 @@
-"""What a watcher was left with, held against what the model said: tokens lost, tokens repeated."""
+"""Compare a watcher's final text with the model's output, and count lost and repeated tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 STAMP = re.compile(r"\b\d{19}\b")
-"""Every token of the scripted model is the time at which it was sent, so no two are alike."""
+"""Every token of the scripted model is the time at which it was sent, so all tokens differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Losses:
 
     @classmethod
     def of(cls, shown: Sequence[str], expected: int) -> Self:
-        """`shown`: the tokens a watcher's screen holds at the end; `expected`: how many one whole answer has.
+        """`shown`: the tokens in a watcher's final text; `expected`: the number of tokens in one whole output.
 
         A token that occurs twice is repeated. If the model was called twice, tokens beyond one whole output are
         repeated too: the watcher already has their text, under another time. If such an output both loses and repeats

@@ -1,4 +1,4 @@
-"""Takes one system through the benchmark: alone, twenty at once, with dropped connections, with a killed worker."""
+"""Measure one system: one job, twenty concurrent jobs, dropped connections and a killed worker."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ DROP_AT = (40, 110, 170)
 KILL_AT = 80
 OTHER_USER = 1
 OTHER_JOBS_EVERY = 2.0
-"""Seconds, while a job whose worker was killed is waited for."""
+"""Seconds between other users' jobs during the wait for a job whose worker was killed."""
 
 PATIENCE_SECONDS = 40.0
-"""How long a watcher waits for a job whose worker was killed."""
+"""The longest time in seconds that a watcher waits for a job whose worker was killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """Numbers of jobs per figure."""
+    """The number of jobs per figure."""
 
     alone: int
     together: int
@@ -109,7 +109,7 @@ class Bench:
             return [await watch(client, system, drop_at=drop_at) for _ in range(count)]
 
     async def _side_by_side(self, system: System) -> list[Seen]:
-        """Every client starts its next job when its last has ended."""
+        """Start each client's next job when its last has ended, and return all jobs."""
         async with _client() as client:
 
             async def jobs_of(user: int) -> list[Seen]:
@@ -144,7 +144,7 @@ class Bench:
 
 
 async def _other_jobs(client: httpx.AsyncClient, system: System) -> None:
-    """Other users' jobs, which nobody watches: some systems look after a dead worker's job when the next one comes."""
+    """Start other users' jobs without watchers, because some systems recover a killed worker's job at the next one."""
     while True:
         await asyncio.sleep(OTHER_JOBS_EVERY)
         with contextlib.suppress(httpx.HTTPError):

@@ -1,4 +1,4 @@
-"""Millrace's local stack: threads for what is timed, a process per function where a worker is killed."""
+"""Millrace's local stack, with threads to measure times and one process per function to kill a worker."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _MEANINGS: dict[str, What] = {
 
 
 class Millrace(System):
-    """`model_api`: "chat_completions", or "responses", which a retried stage can be attached to again.
+    """`model_api`: "chat_completions", or "responses", to which a retried stage can re-attach.
 
-    `store`: moto's tables, the same answering no sooner than DynamoDB does as published, or AWS's own engine.
+    `store`: moto's tables, the same with DynamoDB's published latency, or AWS's own engine.
     """
 
     def __init__(

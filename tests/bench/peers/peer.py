@@ -1,4 +1,4 @@
-"""What the peers' systems have in common: an environment of their own, a folder, and services in it."""
+"""The common part of all peers: a separate environment, a folder, and services in it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Peer(System):
             raise Unavailable(f"not installed: there is no .venv-peers/{self.environment}")
         self.services: list[Service] = []
         with tempfile.TemporaryDirectory(prefix="millrace-peer-", ignore_cleanup_errors=True) as folder:
-            # A database that runs as another user has its files in here too.
+            # A database that runs as another user also stores its files here.
             Path(folder).chmod(0o755)
             try:
                 self.start(Path(folder), model_url)

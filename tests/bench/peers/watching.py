@@ -1,4 +1,4 @@
-"""One job of any system as its client sees it, with connections that it drops and takes up again."""
+"""Watch one job of any system, over connections that the client drops and opens again."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.bench.peers.system import Asked, ServerEvent, System, What
 from tests.bench.watched_job import FIRST_TOKEN_MS, TOKENS
 
 SUBJECT = "Benchmark"
-"""What the jobs that are watched are about, by which their model calls are known."""
+"""The subject of watched jobs, which identifies their model calls."""
 
 COME_BACK_AFTER = 0.1
-"""Seconds, the same for all: what a system asks its clients to wait is not held against it."""
+"""Seconds before each reconnection, the same for all systems, whatever time they ask their clients to wait."""
 
 
 @dataclass(slots=True)
 class Seen:
-    """Milliseconds on the one clock of this machine. `end` is "" where none was seen in time."""
+    """Times in milliseconds on this machine's clock. `end` is "" if the watcher saw no end in time."""
 
     create_ms: float = 0
     first_delta_ms: float = 0
@@ -108,7 +108,7 @@ class _Watcher:
             await asyncio.sleep(COME_BACK_AFTER)
 
     async def _connection(self) -> bool:
-        """Read one connection to its end; True when it was us who dropped it."""
+        """Read one connection to its end; return true if the client itself dropped it."""
         headers = {**self._asked.headers, **({"Last-Event-ID": self._last_id} if self._last_id else {})}
         async with self._client.stream("GET", self._asked.stream_url, headers=headers) as answer:
             self.seen.connections += 1
@@ -151,7 +151,7 @@ class _Watcher:
 
 
 async def _blocks(answer: httpx.Response) -> AsyncIterator[tuple[int, str]]:
-    """Each event's lines, with the time (ns) at which its last byte came."""
+    """Yield each event's lines, with the time (ns) at which its last byte arrived."""
     rest = b""
     async for piece in answer.aiter_raw():
         now = time.time_ns()

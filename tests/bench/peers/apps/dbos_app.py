@@ -1,6 +1,6 @@
 """The job as a DBOS workflow with a durable stream, read over FastAPI; the offset in the stream is the event's id.
 
-The model is called in a step, which writes to the stream as it goes: every token, or what came within BATCH_MS.
+The model is called in a step, which writes to the stream: each token, or the tokens of BATCH_MS together.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from taskiq_redis import RedisStreamBroker
 REDIS_URL = os.environ["REDIS_URL"]
 KEPT_SECONDS = 3600
 
-# A task whose worker died is another's when it has been idle for this long; the default is ten minutes. It has to be
-# longer than any job, or two workers have it at once.
+# If a worker dies, another gets its task after this idle time; the default is ten minutes. It must be longer than any
+# job, or two workers run the task at the same time.
 broker = RedisStreamBroker(url=REDIS_URL, idle_timeout=int(os.environ["IDLE_TIMEOUT_MS"]))
 redis = Redis.from_url(REDIS_URL, protocol=2)
 model = AsyncOpenAI(base_url=os.environ["MODEL_URL"], api_key="benchmark")
