@@ -1,4 +1,4 @@
-"""AWS clients: made when first used, kept for the life of the process, their errors turned into ours."""
+"""Make each AWS client on first use, keep it for the life of the process, and turn its errors into ours."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from shared.errors import StorageThrottled, StorageUnavailable
 
 if TYPE_CHECKING:
-    from botocore.session import Session
+    from boto3.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -28,14 +28,15 @@ THROTTLES = frozenset(
         "SlowDown",
     }
 )
-SERVICES = ("dynamodb", "s3", "stepfunctions", "secretsmanager")
-_making = Lock()  # boto3's sessions, unlike its clients, are not for several threads at once
+Service = Literal["dynamodb", "s3", "stepfunctions", "secretsmanager"]
+SERVICES: tuple[Service, ...] = ("dynamodb", "s3", "stepfunctions", "secretsmanager")
+_making = Lock()  # several threads may share a boto3 client, but not a boto3 session
 
 
 @functools.cache
-def client(service: str) -> Any:
-    """A boto3 client with short timeouts and few quick retries: what lasts longer is for Step Functions to retry."""
-    from botocore.config import Config  # noqa: PLC0415 - a quarter of a second that functions without AWS need not pay
+def client(service: Service) -> Any:
+    """Return the service's boto3 client, with short timeouts and few quick retries: Step Functions retries the rest."""
+    from botocore.config import Config  # noqa: PLC0415 - the import takes time, and some functions need no AWS
 
     config = Config(
         connect_timeout=2,
@@ -45,7 +46,7 @@ def client(service: str) -> Any:
         user_agent="millrace",  # botocore builds its own again for each request, which takes a fifth of the CPU time
     )
     with _making:
-        return _session().create_client(service, config=config)
+        return _session().client(service, config=config)
 
 
 @functools.cache
@@ -65,10 +66,10 @@ def make_clients() -> None:
 def forget_connections() -> None:
     """Close every client's connections and make it fetch its credentials again."""
     for service in SERVICES:
-        client(service).close()  # its connections: it opens others when it needs them
+        client(service).close()  # closes connections only: the client opens others when it needs them
     credentials: Any = _session().get_credentials()
     if hasattr(credentials, "refresh_needed"):
-        credentials._expiry_time = datetime.now(UTC)  # botocore has no other way to say so; a test holds it to this
+        credentials._expiry_time = datetime.now(UTC)  # botocore has no public way; a test covers this one
 
 
 def dynamodb() -> DynamoDBClient:
@@ -89,7 +90,7 @@ def secretsmanager() -> SecretsManagerClient:
 
 @contextmanager
 def storage_faults() -> Iterator[None]:
-    """Turn botocore's errors into StorageThrottled and StorageUnavailable; a refused condition passes through."""
+    """Turn botocore's errors into StorageThrottled and StorageUnavailable; leave a refused condition as it is."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
@@ -110,7 +111,7 @@ def storage_faults() -> Iterator[None]:
 
 @contextmanager
 def refused_condition(make: Any) -> Iterator[None]:
-    """Raise `make(existing item or None)` where DynamoDB refuses the write's condition."""
+    """Raise `make(existing item or None)` if DynamoDB refuses the write's condition."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     try:

@@ -7,13 +7,14 @@ import json
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
 
 from local.template.template import Template
-from shared.apps.registry import RegisteredPipelines
+from shared.apps.registry import RegisteredPipelines, application_names
 from tests.contract.function_kinds import Kind, kind_of
 from tests.layout import APPS, MODULES, ROOT
 
@@ -58,7 +59,6 @@ def test_a_function_imports_shared_before_its_libraries(app: Path) -> None:
 # ---- what is loaded ------------------------------------------------------------------------------------------------
 
 NEVER = {
-    "boto3",
     "cryptography",
     "jwt",
     "openai",
@@ -71,7 +71,7 @@ NEVER = {
 WEB = {"fastapi", "starlette", "mangum", "uvicorn", "anyio", "h11", "click", "shared.web"}
 ADAPTERS = {"shared.llm.openai.chat", "shared.llm.openai.responses"}
 SERVERS = {"uvicorn", "click", "h11"}
-NOT_YET = {"botocore", "aws_lambda_powertools", "urllib3"}
+NOT_YET = {"boto3", "botocore", "aws_lambda_powertools", "urllib3"}
 """The modules that a function uses only when it is invoked, or when SnapStart takes a snapshot."""
 
 FORBIDDEN: dict[Kind, set[str]] = {
@@ -84,6 +84,9 @@ FORBIDDEN: dict[Kind, set[str]] = {
 """Kind of function → modules that its import must not load: it never uses them, or only when invoked."""
 
 FORBIDDEN_IN_A_SNAPSHOT = FORBIDDEN["api"] - NOT_YET - {"shared.stages.runner"}
+
+READS_EVERY_INPUT = {"create_job"}
+"""Functions whose request can be any application's input: they import all applications."""
 
 IN_COMMON: dict[Kind, str] = {
     "api": "fastapi, mangum",
@@ -131,26 +134,47 @@ for name in sys.argv[1:]:
 
 
 @pytest.fixture(scope="module")
-def wrong_when_imported() -> dict[str, str]:
+def loaded_when_imported() -> dict[str, str]:
+    """Function → a JSON list of the modules that are loaded after its import, or a traceback."""
+    code = f"""
+    importlib.import_module({MODULES!r}[name])
+    return json.dumps([*sys.modules])
+    """
     found: dict[str, str] = {}
-    for kind, forbidden in FORBIDDEN.items():
-        code = f"""
-        importlib.import_module({MODULES!r}[name])
-        loaded = sorted({forbidden!r} & sys.modules.keys())
-        return f"it loads {{loaded}}" if loaded else ""
-        """
+    for kind in FORBIDDEN:
         names = [name for name, each in KINDS.items() if each == kind]
         found |= _in_processes_of_their_own(code, names, IN_COMMON[kind])
     return found
 
 
+def _modules(loaded: str) -> set[str]:
+    assert loaded.startswith("["), loaded
+    return set(json.loads(loaded))
+
+
 @pytest.mark.parametrize("function", MODULES)
 def test_the_import_of_a_function_reads_no_environment_and_loads_no_unused_module(
-    wrong_when_imported: dict[str, str], function: str
+    loaded_when_imported: dict[str, str], function: str
 ) -> None:
     """Import needs no AWS, no model, no settings."""
-    wrong = wrong_when_imported.get(function, "its process died")
-    assert not wrong, wrong
+    loaded = _modules(loaded_when_imported.get(function, "its process died"))
+    assert not loaded & FORBIDDEN[KINDS[function]]
+
+
+@pytest.mark.parametrize("function", MODULES)
+def test_the_import_of_a_function_loads_the_code_of_its_own_application_only(
+    loaded_when_imported: dict[str, str], function: str
+) -> None:
+    loaded = _modules(loaded_when_imported.get(function, "its process died"))
+    group = MODULES[function].split(".")[1]
+    own = set(application_names()) if function in READS_EVERY_INPUT else {group} & set(application_names())
+    assert _applications_among(loaded) == own
+
+
+def _applications_among(modules: Iterable[str]) -> set[str]:
+    """Return the applications of which more is loaded than the package, which only declares names of pipelines."""
+    parts = [module.split(".") for module in modules if module.startswith("shared.apps.")]
+    return {names[2] for names in parts if len(names) > 3}
 
 
 @pytest.fixture(scope="module")

@@ -95,7 +95,7 @@ def test_a_restored_process_fetches_new_credentials(monkeypatch: pytest.MonkeyPa
         return {"access_key": fetched[-1], "secret_key": "-", "token": "-", "expiry_time": later}
 
     credentials = RefreshableCredentials.create_from_metadata(fetch(), fetch, "container-role")
-    monkeypatch.setattr(aws._session(), "_credentials", credentials)
+    monkeypatch.setattr(aws._session()._session, "_credentials", credentials)
     snapstart.before_snapshot(lambda: None)
     assert aws.dynamodb()._request_signer._credentials is credentials  # type: ignore[attr-defined]
     assert credentials.get_frozen_credentials().access_key == "key-0"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from boto3.session import Session
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import Session
+from botocore.loaders import Loader
 
 from shared.storage import aws
+from tests.layout import ROOT
 
 FRESH = """
 import sys
@@ -47,7 +52,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def sent(session: Session, service: str) -> tuple[str, ...]:
+def sent(session: Session, service: aws.Service) -> tuple[str, ...]:
     """Return the URL and signing scope of the client's request, or the error if it sends none."""
     seen: list[tuple[str, ...]] = []
 
@@ -57,7 +62,7 @@ def sent(session: Session, service: str) -> tuple[str, ...]:
         seen.append((request.url, "/".join(scope)))
         return AWSResponse(request.url, 400, HTTPHeaders(), None)
 
-    client = session.create_client(service)
+    client: Any = session.client(service)
     client.meta.events.register("before-send", record)
     try:
         CALLS[service](client)
@@ -72,8 +77,8 @@ def sent(session: Session, service: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("service", aws.SERVICES)
 @pytest.mark.parametrize("fips", ["false", "true"])
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"])
-def test_requests_have_the_same_endpoint_and_scope_as_with_botocores_own_session(
-    service: str, fips: str, region: str, monkeypatch: pytest.MonkeyPatch
+def test_requests_have_the_same_endpoint_and_scope_as_with_a_plain_session(
+    service: aws.Service, fips: str, region: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
@@ -85,6 +90,55 @@ def test_requests_have_the_same_endpoint_and_scope_as_with_botocores_own_session
         assert sent(aws._session(), service) == sent(Session(), service)
     finally:
         aws._session.cache_clear()
+
+
+@pytest.mark.parametrize("service", aws.SERVICES)
+@pytest.mark.parametrize("kind", ["service-2", "endpoint-rule-set-1", "paginators-1"])
+def test_a_session_reads_the_data_that_botocore_reads(service: str, kind: str) -> None:
+    aws._session.cache_clear()
+    try:
+        loader: Any = aws._session()._session.get_component("data_loader")
+        read = loader.load_service_model(service, kind)
+        assert type(read) is dict
+        assert json.dumps(read) == json.dumps(Loader().load_service_model(service, kind))
+    finally:
+        aws._session.cache_clear()
+
+
+MADE = """
+import sys
+from shared.storage import aws
+aws.make_clients()
+assert "boto3" in sys.modules
+assert "multiprocessing.managers" not in sys.modules
+import boto3.s3.transfer, multiprocessing.managers, s3transfer.manager
+assert issubclass(multiprocessing.managers.SyncManager, multiprocessing.managers.BaseManager)
+assert issubclass(boto3.s3.transfer.TransferConfig, s3transfer.manager.TransferConfig)
+"""
+
+
+def test_clients_are_made_without_what_only_a_pool_of_processes_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    process = subprocess.run([sys.executable, "-c", MADE], capture_output=True, text=True, timeout=60, check=False)
+    assert process.returncode == 0, process.stderr
+
+
+def test_a_version_of_boto3_that_needs_more_of_the_empty_module_is_imported_with_the_real_one(tmp_path: Path) -> None:
+    """Lambda's runtime brings its own version of boto3."""
+    package = tmp_path / "boto3"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "session.py").write_text("from multiprocessing.managers import BaseManager, SyncManager as Session\n")
+    program = "from shared.storage.aws_session import Session; print(Session.__name__)"
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (process.stdout, process.stderr) == ("SyncManager\n", "")
 
 
 def test_boto3_is_imported_at_the_first_client() -> None:
