@@ -56,7 +56,6 @@ class OpenAIEndpoint:
         self._prices = prices
         self._connect_timeout = connect_timeout
         self._token_timeout = token_timeout
-        self._client: openai.AsyncOpenAI | None = None
         self._tls: ssl.SSLContext | None = None
 
     async def _read(self, opening: Opening, decoder: EventDecoder) -> AsyncGenerator[str, None]:
@@ -95,7 +94,7 @@ class OpenAIEndpoint:
 
     @contextlib.asynccontextmanager
     async def _client_for_call(self) -> AsyncIterator[openai.AsyncOpenAI]:
-        """Yield the process's client with a new connection for this call.
+        """Yield a client with a new connection for this call.
 
         A connection belongs to the event loop that opened it, and it breaks while Lambda freezes the process between
         invocations. If it were used again, its error would look like a fault of the provider.
@@ -104,12 +103,18 @@ class OpenAIEndpoint:
         import openai  # noqa: PLC0415
 
         api_key = self._api_key()
-        if self._client is None or self._tls is None:
-            self._tls = httpx2.create_ssl_context()
-            self._client = openai.AsyncOpenAI(base_url=self._base_url or _OPENAI, api_key=api_key, max_retries=0)
+        if self._tls is None:
+            self._tls = httpx2.create_ssl_context()  # reads all root certificates: once per process
         timeout = openai.Timeout(self._token_timeout, connect=self._connect_timeout)
         async with openai.DefaultAsyncHttpxClient(verify=self._tls, timeout=timeout) as connection:
-            yield self._client.with_options(api_key=api_key, http_client=connection, timeout=timeout)
+            # The SDK makes a connection pool of its own, with a second TLS context, for a client that is given none.
+            yield openai.AsyncOpenAI(
+                base_url=self._base_url or _OPENAI,
+                api_key=api_key,
+                max_retries=0,
+                timeout=timeout,
+                http_client=connection,
+            )
 
     def _usage(self, model: str, decoder: EventDecoder) -> TokenUsage:
         if not (decoder.input_tokens or decoder.output_tokens):
