@@ -107,7 +107,7 @@ CREDENTIALS = {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "none"
 
 
 def _in_processes_of_their_own(code: str, names: list[str], common: str) -> dict[str, str]:
-    """Function → what `code` says is wrong with it, "" if nothing.
+    """Return function → the error that `code` found in it, or "".
 
     Each runs in a fork of one process without one variable of ours; `code` is the body of a function of `name`.
     """

@@ -283,7 +283,7 @@ def test_boto3_reports_an_injected_fault_as_throttling(stack: LocalStack) -> Non
     with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
         dynamodb.put_item(TableName="millrace-Things", Item=key)
     stack.inject_fault("PutItem", count=1)
-    answer = dynamodb.put_item(TableName="millrace-Things", Item=key)  # boto3 tries again by itself
+    answer = dynamodb.put_item(TableName="millrace-Things", Item=key)  # boto3 repeats the request
     assert answer["ResponseMetadata"]["RetryAttempts"] == 1
 
 

@@ -127,7 +127,7 @@ def hanging_job(user: ApiUser) -> Iterator[str]:
 
 
 @pytest.fixture
-def told_job(user: ApiUser) -> str:
+def ended_job(user: ApiUser) -> str:
     """A job that has ended."""
     job_id = user.new_job()
     user.ended(job_id)
@@ -150,20 +150,20 @@ def test_the_adapter_requests_an_invocation_when_the_app_is_ready(sandbox: Sandb
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_the_response_contains_every_event_of_the_job(
-    sandbox: Sandbox, user: ApiUser, told_job: str, name: str
+    sandbox: Sandbox, user: ApiUser, ended_job: str, name: str
 ) -> None:
-    about = json.loads(json.dumps(event(name)).replace(UNKNOWN, told_job))
+    about = json.loads(json.dumps(event(name)).replace(UNKNOWN, ended_job))
     about["headers"]["authorization"] = f"Bearer {user.token}"
 
     events = list(events_of(sandbox.invoke(about).response()))
 
-    assert events == user.watch(told_job)
+    assert events == user.watch(ended_job)
     assert events[-1].type == "complete"
 
 
-def test_the_status_and_headers_come_before_the_streamed_body(sandbox: Sandbox, user: ApiUser, told_job: str) -> None:
+def test_the_status_and_headers_come_before_the_streamed_body(sandbox: Sandbox, user: ApiUser, ended_job: str) -> None:
     request_id = str(uuid.uuid4())
-    about = request(told_job, token=user.token)
+    about = request(ended_job, token=user.token)
     about["requestContext"]["requestId"] = request_id
 
     answer = sandbox.invoke(about, request_id=request_id)
@@ -206,9 +206,9 @@ def test_a_warm_sandbox_serves_several_streams_in_turn(
     before = sandbox.runtime.pid
     for _ in range(3):
         job_id = user.new_job()
-        told = list(events_of(ask(job_id)))
-        assert fold(told) == user.job(job_id)["text"]
-        assert told[-1].type == "complete"
+        received = list(events_of(ask(job_id)))
+        assert fold(received) == user.job(job_id)["text"]
+        assert received[-1].type == "complete"
 
     assert (sandbox.runtime.pid, sandbox.runtime.poll()) == (before, None)
 
@@ -227,9 +227,9 @@ def test_the_adapter_forwards_each_heartbeat_at_once(
 
 
 def test_both_processes_fit_into_the_functions_memory(
-    sandbox: Sandbox, function: Function, ask: Callable[..., httpx.Response], told_job: str, capsys: Any
+    sandbox: Sandbox, function: Function, ask: Callable[..., httpx.Response], ended_job: str, capsys: Any
 ) -> None:
-    assert ask(told_job).read()
+    assert ask(ended_job).read()
 
     used = {name: _peak_megabytes(process.pid) for name, process in sandbox.processes.items()}
 
@@ -251,24 +251,24 @@ def _peak_megabytes(pid: int) -> float:
 
 
 def test_a_client_that_reconnects_gets_the_events_after_its_last_event(
-    ask: Callable[..., httpx.Response], user: ApiUser, told_job: str
+    ask: Callable[..., httpx.Response], user: ApiUser, ended_job: str
 ) -> None:
-    whole = user.watch(told_job)
+    whole = user.watch(ended_job)
     middle = ids(whole)[len(whole) // 2]
 
-    by_header = list(events_of(ask(told_job, after=middle)))
-    by_query = list(events_of(ask(told_job, lastEventId=str(middle))))
+    by_header = list(events_of(ask(ended_job, after=middle)))
+    by_query = list(events_of(ask(ended_job, lastEventId=str(middle))))
 
     assert by_header[1:] == [each for each in whole if each.id is not None and each.id > middle]
     assert by_query == by_header
 
 
 def test_a_client_that_reconnects_after_the_terminal_event_gets_204(
-    sandbox: Sandbox, user: ApiUser, told_job: str
+    sandbox: Sandbox, user: ApiUser, ended_job: str
 ) -> None:
-    last = ids(user.watch(told_job))[-1]
+    last = ids(user.watch(ended_job))[-1]
 
-    answer = sandbox.invoke(request(told_job, token=user.token, after=last))
+    answer = sandbox.invoke(request(ended_job, token=user.token, after=last))
 
     response = answer.response()
     assert (response.status_code, response.read()) == (204, b"")
@@ -295,26 +295,26 @@ def test_a_connection_ends_cleanly_after_its_window_and_the_next_one_continues(
 
 
 def test_a_ticket_in_the_query_opens_the_stream(
-    ask: Callable[..., httpx.Response], user: ApiUser, told_job: str
+    ask: Callable[..., httpx.Response], user: ApiUser, ended_job: str
 ) -> None:
-    ticket = data_of(user.api.post(f"/jobs/{told_job}/stream-tickets"), 201)["ticket"]
+    ticket = data_of(user.api.post(f"/jobs/{ended_job}/stream-tickets"), 201)["ticket"]
 
-    assert list(events_of(ask(told_job, token=None, ticket=ticket))) == user.watch(told_job)
+    assert list(events_of(ask(ended_job, token=None, ticket=ticket))) == user.watch(ended_job)
 
 
 # ---- refusals --------------------------------------------------------------------------------------------------------
 
 
 def test_the_client_gets_refusals_with_their_status_and_envelope(
-    ask: Callable[..., httpx.Response], new_user: Callable[[], ApiUser], told_job: str
+    ask: Callable[..., httpx.Response], new_user: Callable[[], ApiUser], ended_job: str
 ) -> None:
-    unknown_caller = read(ask(told_job, token=None))
+    unknown_caller = read(ask(ended_job, token=None))
     refusal(unknown_caller, 401, "UNAUTHENTICATED")
     assert unknown_caller.headers["www-authenticate"] == "Bearer"
-    refusal(read(ask(told_job, token=None, ticket="x.y")), 401, "UNAUTHENTICATED")
-    refusal(read(ask(told_job, token=new_user().token)), 403, "FORBIDDEN")
+    refusal(read(ask(ended_job, token=None, ticket="x.y")), 401, "UNAUTHENTICATED")
+    refusal(read(ask(ended_job, token=new_user().token)), 403, "FORBIDDEN")
     refusal(read(ask(UNKNOWN)), 404, "NOT_FOUND")
-    assert broken_rules(read(ask(told_job, lastEventId="x"))).keys() == {"Last-Event-ID"}
+    assert broken_rules(read(ask(ended_job, lastEventId="x"))).keys() == {"Last-Event-ID"}
 
 
 def test_the_refusal_of_a_sixth_stream_has_the_time_to_wait(
@@ -346,11 +346,11 @@ def read(response: httpx.Response) -> httpx.Response:
     ],
 )
 def test_a_fault_before_the_stream_is_a_response_and_not_a_failed_invocation(
-    sandbox: Sandbox, user: ApiUser, told_job: str, fault: str, status: int, code: str
+    sandbox: Sandbox, user: ApiUser, ended_job: str, fault: str, status: int, code: str
 ) -> None:
-    user.stack.inject_fault("GetItem", error=fault, count=3, job_id=told_job)
+    user.stack.inject_fault("GetItem", error=fault, count=3, job_id=ended_job)
 
-    answer = sandbox.invoke(request(told_job, token=user.token))
+    answer = sandbox.invoke(request(ended_job, token=user.token))
 
     refusal(read(answer.response()), status, code)
     assert answer.error_type is None
@@ -419,12 +419,12 @@ def test_a_client_that_reconnects_after_the_function_died_loses_no_event(
 
 
 def test_the_client_gets_a_server_error_if_the_function_dies_before_its_response(
-    new_sandbox: Callable[..., Sandbox], user: ApiUser, told_job: str
+    new_sandbox: Callable[..., Sandbox], user: ApiUser, ended_job: str
 ) -> None:
     dying = new_sandbox()
     os.kill(dying.runtime.pid, signal.SIGSTOP)
 
-    answer = dying.invoke(request(told_job, token=user.token))
+    answer = dying.invoke(request(ended_job, token=user.token))
     os.kill(dying.runtime.pid, signal.SIGKILL)
 
     assert answer.response().status_code == 502

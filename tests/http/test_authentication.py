@@ -32,7 +32,7 @@ ROUTES = [
 
 
 def foreign_key(stack: LocalStack) -> str:
-    """All is right but the signature: the claims, and the name of the key."""
+    """Return a token with valid claims and a known key id, but with the signature of another key."""
     (published,) = httpx.get(f"{stack.issuer_url}/.well-known/jwks.json", trust_env=False).json()["keys"]
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return jwt.encode(claims(stack), key, algorithm="RS256", headers={"kid": published["kid"]})
@@ -43,7 +43,7 @@ def unsigned(stack: LocalStack) -> str:
 
 
 def signed_with_the_public_key(stack: LocalStack) -> str:
-    """The old trick: HS256, with what everybody knows as the secret."""
+    """Return a token that is signed with HS256, with the public key as the secret."""
     (published,) = httpx.get(f"{stack.issuer_url}/.well-known/jwks.json", trust_env=False).json()["keys"]
     return jwt.encode(claims(stack), published["n"], algorithm="HS256", headers={"kid": published["kid"]})
 
@@ -54,7 +54,7 @@ def claims(stack: LocalStack) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def credentials(stack: LocalStack) -> dict[str, str | None]:
-    """What is not good enough, by why."""
+    """Invalid credentials by the reason."""
     return {
         "nothing": None,
         "no token behind the word": "Bearer",
@@ -83,11 +83,11 @@ def test_every_route_refuses_a_client_without_a_valid_token(
         for why, credential in credentials.items():
             headers = {} if credential is None else {b"Authorization": credential.encode("latin-1")}
 
-            answer = client.request(method, path, headers=headers)
+            response = client.request(method, path, headers=headers)
 
-            assert answer.status_code == 401, f"{why}: {answer.text}"
-            refusal(answer, 401, "UNAUTHENTICATED")
-            assert answer.headers["www-authenticate"].startswith("Bearer")
+            assert response.status_code == 401, f"{why}: {response.text}"
+            refusal(response, 401, "UNAUTHENTICATED")
+            assert response.headers["www-authenticate"].startswith("Bearer")
 
 
 def test_the_api_accepts_a_client_id_as_the_audience(stack: LocalStack, user: ApiUser) -> None:
@@ -101,6 +101,6 @@ def test_the_api_accepts_a_client_id_as_the_audience(stack: LocalStack, user: Ap
 
 
 def test_the_api_checks_the_token_before_the_body(stack: LocalStack) -> None:
-    answer = httpx.get(f"{stack.stream_url}/jobs/{JOB}/stream", headers={"Last-Event-ID": "x"}, trust_env=False)
+    response = httpx.get(f"{stack.stream_url}/jobs/{JOB}/stream", headers={"Last-Event-ID": "x"}, trust_env=False)
 
-    refusal(answer, 401, "UNAUTHENTICATED")
+    refusal(response, 401, "UNAUTHENTICATED")

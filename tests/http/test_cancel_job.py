@@ -26,11 +26,11 @@ def test_a_cancellation_ends_a_silent_model_call_and_the_stream(
         watching = pool.submit(user.watch, job_id)
         model.wait_for_request(lambda record: of_this_job(record) and record["tokens_sent"] == tokens)
         wait_until(lambda: bool(user.job(job_id)["text"]) == bool(tokens))
-        answer = data_of(user.cancel(job_id))
+        response = data_of(user.cancel(job_id))
         call = model.wait_for_request(lambda record: of_this_job(record) and record["ended"] is not None)
         events = watching.result()
 
-    assert answer["status"] == "cancelled"
+    assert response["status"] == "cancelled"
     assert call["ended"] == "client_disconnected"
     assert events[-1].type == "cancelled"
     job = user.job(job_id)

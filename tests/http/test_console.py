@@ -34,25 +34,25 @@ def browser(stack: LocalStack) -> Iterator[httpx.Client]:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_path_of_the_console_returns_the_page_to_every_client(browser: httpx.Client, path: str) -> None:
-    answer = browser.get(path)
+    response = browser.get(path)
 
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert answer.text.startswith("<!doctype html>")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert response.text.startswith("<!doctype html>")
 
 
 def test_the_policy_of_the_page_allows_only_its_own_files(stack: LocalStack, browser: httpx.Client) -> None:
-    answer = browser.get("/console/jobs")
-    policy = dict(each.split(" ", 1) for each in answer.headers["content-security-policy"].split("; "))
+    response = browser.get("/console/jobs")
+    policy = dict(each.split(" ", 1) for each in response.headers["content-security-policy"].split("; "))
 
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == "'self'"
     assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert policy["require-trusted-types-for"] == "'script'"
     assert set(policy["connect-src"].split()) == {"'self'", stack.stream_url, stack.api_url}
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
-    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", answer.text)
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", response.text)
 
 
 def test_every_file_that_the_page_names_exists_and_is_immutable(browser: httpx.Client) -> None:
@@ -60,10 +60,10 @@ def test_every_file_that_the_page_names_exists_and_is_immutable(browser: httpx.C
     assert {urlsplit(path).path.rpartition(".")[2] for path in named} >= {"js", "css", "svg"}
 
     for path in named:
-        answer = browser.get(path)
-        assert answer.status_code == 200, path
-        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-        assert answer.headers["x-content-type-options"] == "nosniff"
+        response = browser.get(path)
+        assert response.status_code == 200, path
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert response.headers["x-content-type-options"] == "nosniff"
 
 
 def test_the_page_preloads_every_module(browser: httpx.Client) -> None:
@@ -86,11 +86,11 @@ def test_the_page_links_every_style_sheet_once_and_the_applications_last(browser
 def test_a_file_without_a_version_is_revalidated_and_sent_only_if_it_changed(browser: httpx.Client, name: str) -> None:
     path = f"/console/static/{name}"
 
-    answer = browser.get(path)
+    response = browser.get(path)
 
-    assert answer.content == (STATIC / name).read_bytes()
-    assert answer.headers["cache-control"] == "no-cache"
-    again = browser.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    assert response.content == (STATIC / name).read_bytes()
+    assert response.headers["cache-control"] == "no-cache"
+    again = browser.get(path, headers={"If-None-Match": response.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert browser.get(path, headers={"If-None-Match": '"older"'}).status_code == 200
 
@@ -128,7 +128,7 @@ def test_the_console_does_not_change_the_routes_of_the_api(browser: httpx.Client
 
 
 def test_a_page_of_another_origin_may_import_the_client(browser: httpx.Client) -> None:
-    answer = browser.get("/console/static/millrace.js", headers={"Origin": "https://app.example"})
+    response = browser.get("/console/static/millrace.js", headers={"Origin": "https://app.example"})
 
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["content-type"] == "text/javascript; charset=utf-8"

@@ -20,10 +20,10 @@ def create(user: ApiUser, **fields: Any) -> httpx.Response:
 
 
 def test_the_response_is_the_stored_agent(user: ApiUser) -> None:
-    answer = create(user, temperature=0.25, maxOutputTokens=500)
+    response = create(user, temperature=0.25, maxOutputTokens=500)
 
-    agent = data_of(answer, 201)
-    assert answer.json()["meta"]["entity"] == "agent"
+    agent = data_of(response, 201)
+    assert response.json()["meta"]["entity"] == "agent"
     assert agent == data_of(user.api.get(f"/agents/{agent['agentId']}"))
     assert agent["agentId"].startswith("agt_")
     assert agent["version"] == 1
@@ -79,9 +79,9 @@ def test_a_name_and_instructions_are_required(user: ApiUser) -> None:
 
 def test_a_user_with_a_hundred_agents_must_delete_one_first(user: ApiUser) -> None:
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: create(user), range(103)))
+        responses = list(pool.map(lambda _: create(user), range(103)))
 
-    made = [data_of(answer, 201)["agentId"] for answer in answers if answer.status_code == 201]
+    made = [data_of(response, 201)["agentId"] for response in responses if response.status_code == 201]
     assert len(made) == 100
     error = refusal(create(user), 409, "CONFLICT")
     assert error["message"] == "you have 100 agents, which is the limit; delete one first"

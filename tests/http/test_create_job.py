@@ -71,20 +71,20 @@ PRIORITIES = "must be 'low', 'medium', 'high' or 'critical'"
     ],
 )
 def test_a_refusal_names_the_invalid_field_and_its_rule(user: ApiUser, sent: Any, field: str, rule: str) -> None:
-    answer = user.api.post("/jobs", content=_json(sent), headers={"Content-Type": "application/json"})
+    response = user.api.post("/jobs", content=_json(sent), headers={"Content-Type": "application/json"})
 
-    found = broken_rules(answer)
+    found = broken_rules(response)
 
     assert found.keys() == {field}
     assert rule in found[field]
-    assert answer.json()["meta"]["operation"] == "create_job"
+    assert response.json()["meta"]["operation"] == "create_job"
     assert user.jobs() == []
 
 
 def test_a_refusal_names_every_invalid_field(user: ApiUser) -> None:
-    answer = user.api.post("/jobs", json=body(input={"featureType": "novelty", "priorityLevel": 3, "foo": 1}))
+    response = user.api.post("/jobs", json=body(input={"featureType": "novelty", "priorityLevel": 3, "foo": 1}))
 
-    assert broken_rules(answer).keys() == {"input.featureType", "input.priorityLevel", "input.foo"}
+    assert broken_rules(response).keys() == {"input.featureType", "input.priorityLevel", "input.foo"}
 
 
 @pytest.mark.parametrize("page", ["x", "x" * 200, EMOJI * 200, f"  {'x' * 200}  ", "a\x00b", "line\u2028break"])
@@ -104,13 +104,13 @@ def test_a_job_uses_the_model_that_the_client_names(user: ApiUser) -> None:
 
 
 def test_the_response_has_the_job_its_status_url_and_its_stream_url(user: ApiUser) -> None:
-    answer = user.create()
+    response = user.create()
 
-    job = data_of(answer, 202)
+    job = data_of(response, 202)
     assert job["status"] == "pending"
-    assert job["statusUrl"] == answer.headers["location"] == f"{user.stack.api_url}/jobs/{job['jobId']}"
+    assert job["statusUrl"] == response.headers["location"] == f"{user.stack.api_url}/jobs/{job['jobId']}"
     assert job["streamUrl"] == f"{user.stack.stream_url}/jobs/{job['jobId']}/stream"
-    assert answer.json()["meta"]["entity"] == "job"
+    assert response.json()["meta"]["entity"] == "job"
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_the_response_has_the_job_its_status_url_and_its_stream_url(user: ApiUse
     [b"{", b"{'pipeline': 'suggestion'}", b"\xff\xfe", b'{"pipeline": "suggestion"', b"[" * 30_000, b"9" * 5000],
 )
 def test_a_body_that_is_not_json_is_malformed(user: ApiUser, content: bytes) -> None:
-    answer = user.api.post("/jobs", content=content, headers={"Content-Type": "application/json"})
+    response = user.api.post("/jobs", content=content, headers={"Content-Type": "application/json"})
 
-    refusal(answer, 400, "MALFORMED_REQUEST")
+    refusal(response, 400, "MALFORMED_REQUEST")
 
 
 def test_a_request_without_a_body_is_refused(user: ApiUser) -> None:
@@ -131,9 +131,9 @@ def test_a_request_without_a_body_is_refused(user: ApiUser) -> None:
 def test_a_body_that_is_not_sent_as_json_is_refused(user: ApiUser, media_type: str | None) -> None:
     headers = {} if media_type is None else {"Content-Type": media_type}
 
-    answer = user.api.post("/jobs", content=_json(body()), headers=headers)
+    response = user.api.post("/jobs", content=_json(body()), headers=headers)
 
-    refusal(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+    refusal(response, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 def test_the_api_accepts_json_with_a_charset(user: ApiUser) -> None:
@@ -146,17 +146,17 @@ def test_the_api_accepts_json_with_a_charset(user: ApiUser) -> None:
 def test_a_body_over_the_limit_is_too_large(user: ApiUser, size: int) -> None:
     content = b'"' + b"x" * (size - 2) + b'"'
 
-    answer = user.api.post("/jobs", content=content, headers={"Content-Type": "application/json"})
+    response = user.api.post("/jobs", content=content, headers={"Content-Type": "application/json"})
 
-    refusal(answer, 413, "PAYLOAD_TOO_LARGE")
+    refusal(response, 413, "PAYLOAD_TOO_LARGE")
 
 
 def test_the_api_reads_a_body_of_exactly_the_limit(user: ApiUser) -> None:
     content = b'"' + b"x" * (64 * 1024 - 2) + b'"'
 
-    answer = user.api.post("/jobs", content=content, headers={"Content-Type": "application/json"})
+    response = user.api.post("/jobs", content=content, headers={"Content-Type": "application/json"})
 
-    assert broken_rules(answer).keys() == {"body"}
+    assert broken_rules(response).keys() == {"body"}
 
 
 # ---- Idempotency-Key -------------------------------------------------------------------------------------------------
@@ -175,19 +175,21 @@ def test_concurrent_repeats_create_one_job(user: ApiUser) -> None:
     key = {"Idempotency-Key": "at once"}
 
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: user.create(headers=key), range(4)))
+        responses = list(pool.map(lambda _: user.create(headers=key), range(4)))
 
-    assert {answer.status_code for answer in answers} <= {202, 409}
+    assert {response.status_code for response in responses} <= {202, 409}
     assert len(user.jobs()) == 1
-    assert {data_of(answer, 202)["jobId"] for answer in answers if answer.status_code == 202} == set(user.jobs())
+    assert {data_of(response, 202)["jobId"] for response in responses if response.status_code == 202} == set(
+        user.jobs()
+    )
 
 
 def test_a_used_key_with_another_body_is_refused(user: ApiUser) -> None:
     user.create(headers={"Idempotency-Key": "used"})
 
-    answer = user.create(headers={"Idempotency-Key": "used"}, priorityLevel="low")
+    response = user.create(headers={"Idempotency-Key": "used"}, priorityLevel="low")
 
-    error = refusal(answer, 422, "IDEMPOTENCY_KEY_REUSED")
+    error = refusal(response, 422, "IDEMPOTENCY_KEY_REUSED")
     assert [each["field"] for each in error["details"]["fields"]] == ["Idempotency-Key"]
     assert len(user.jobs()) == 1
 
@@ -216,11 +218,11 @@ def test_the_eleventh_creation_within_a_minute_is_refused_with_the_time_to_wait(
     first_counted_by = time.time()
 
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: hurried_user.create(), range(14)))
+        responses = list(pool.map(lambda _: hurried_user.create(), range(14)))
 
     asked_at = time.time()
     refused = hurried_user.create()
-    accepted = [answer for answer in answers if answer.status_code == 202]
+    accepted = [response for response in responses if response.status_code == 202]
     assert len(accepted) == 9
     assert len(hurried_user.jobs(limit=100)) == 10
     error = refusal(refused, 429, "RATE_LIMIT_EXCEEDED")
@@ -254,9 +256,9 @@ def no_state_machine(hurried_stack: LocalStack) -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_state_machine")
 def test_a_job_fails_if_its_execution_cannot_start(hurried_user: ApiUser) -> None:
-    answer = hurried_user.create()
+    response = hurried_user.create()
 
-    error = refusal(answer, 503, "EXECUTION_NOT_STARTED")
+    error = refusal(response, 503, "EXECUTION_NOT_STARTED")
     assert error["retryable"] is True
     job = hurried_user.job(error["details"]["jobId"])
     assert job["status"] == "failed"

@@ -13,10 +13,10 @@ from tests.api_user import ApiUser, data_of, refusal
 def test_the_response_has_the_ticket_its_expiry_and_a_url_with_it(user: ApiUser) -> None:
     job_id = user.new_job()
 
-    answer = user.api.post(f"/jobs/{job_id}/stream-tickets")
+    response = user.api.post(f"/jobs/{job_id}/stream-tickets")
 
-    ticket = data_of(answer, 201)
-    assert answer.json()["meta"]["entity"] == "stream_ticket"
+    ticket = data_of(response, 201)
+    assert response.json()["meta"]["entity"] == "stream_ticket"
     assert ticket["streamUrl"] == f"{user.stack.stream_url}/jobs/{job_id}/stream?ticket={ticket['ticket']}"
     left = datetime.fromisoformat(ticket["expiresAt"]) - datetime.now(UTC)
     assert timedelta(minutes=4) < left <= timedelta(minutes=5)

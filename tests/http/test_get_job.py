@@ -53,9 +53,9 @@ def test_another_users_job_is_forbidden(new_user: Callable[[], ApiUser]) -> None
 
 
 def test_include_accepts_only_stack_trace(user: ApiUser) -> None:
-    answer = user.api.get(f"/jobs/{user.new_job()}", params={"include": "everything"})
+    response = user.api.get(f"/jobs/{user.new_job()}", params={"include": "everything"})
 
-    assert broken_rules(answer) == {"include": "must be 'stackTrace'"}
+    assert broken_rules(response) == {"include": "must be 'stackTrace'"}
 
 
 def test_no_operation_finds_an_expired_job(hurried_user: ApiUser) -> None:

@@ -20,8 +20,8 @@ BREAKS_ONCE_AND_LATE = "first_token_ms=3000, disconnect_after=3, token_ms=0, tim
 def new_job(user: ApiUser, agent_id: str, script: str = AT_ONCE, **fields: Any) -> tuple[str, str]:
     """Create a job with the agent, and return the job's id and its page, which is in every request to its model."""
     page = f"Page {uuid.uuid4().hex}"
-    answer = user.create(pageOrComponent=page, additionalContext=f"[[script: {script}]]", agentId=agent_id, **fields)
-    return str(data_of(answer, 202)["jobId"]), page
+    response = user.create(pageOrComponent=page, additionalContext=f"[[script: {script}]]", agentId=agent_id, **fields)
+    return str(data_of(response, 202)["jobId"]), page
 
 
 def asked_about(model: ModelControl, page: str) -> list[dict[str, Any]]:
@@ -96,8 +96,8 @@ def test_the_jobs_model_comes_before_the_agents_and_that_before_the_default(user
 def test_another_users_agent_and_an_unknown_one_get_the_same_refusal(new_user: Callable[[], ApiUser]) -> None:
     user = new_user()
     foreign = new_user().new_agent()
-    answers = [user.create(agentId=agent_id) for agent_id in (foreign, "agt_01jd8x2v5n7k3q9w4t6y8z0abc", "x")]
+    responses = [user.create(agentId=agent_id) for agent_id in (foreign, "agt_01jd8x2v5n7k3q9w4t6y8z0abc", "x")]
 
-    rules = [broken_rules(answer) for answer in answers]
+    rules = [broken_rules(response) for response in responses]
     assert rules == [{"input.agentId": "must be the id of one of your agents; you have no agent with this id"}] * 3
     assert user.jobs() == []

@@ -17,10 +17,10 @@ def test_the_list_contains_the_latest_versions_of_the_users_own_agents_newest_fi
     first, _foreign, second = user.new_agent(), other.new_agent(), user.new_agent()
     changed = data_of(user.api.patch(f"/agents/{first}", json={"name": "Chatty"}))
 
-    answer = user.api.get("/agents")
+    response = user.api.get("/agents")
 
-    listed = data_of(answer)
-    assert answer.json()["meta"]["entity"] == "agent_list"
+    listed = data_of(response)
+    assert response.json()["meta"]["entity"] == "agent_list"
     assert listed == {"agents": [data_of(user.api.get(f"/agents/{second}")), changed], "cursor": None}
 
 

@@ -88,10 +88,10 @@ def test_the_list_can_be_filtered_by_status_pipeline_and_links(user: ApiUser) ->
     ],
 )
 def test_a_refusal_names_the_invalid_filter(user: ApiUser, name: str, value: str) -> None:
-    answer = user.api.get("/jobs", params={name: value})
+    response = user.api.get("/jobs", params={name: value})
 
-    assert broken_rules(answer).keys() == {name}
-    assert answer.json()["meta"]["operation"] == "list_jobs"
+    assert broken_rules(response).keys() == {name}
+    assert response.json()["meta"]["operation"] == "list_jobs"
 
 
 @pytest.mark.parametrize("cursor", BROKEN_CURSORS)

@@ -26,7 +26,7 @@ STAYS_BROKEN = "suggestions: Field required"
 
 
 @dataclass(frozen=True)
-class Story:
+class WatchedJob:
     """The events that a watcher received for a job, and the job that its owner reads afterwards."""
 
     events: list[Event]
@@ -38,14 +38,14 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def stories(stack: LocalStack) -> Iterator[dict[str, Future[Story]]]:
+def watched_jobs(stack: LocalStack) -> Iterator[dict[str, Future[WatchedJob]]]:
     """Start all jobs at once, because retries wait in real time."""
     users = {fault: ApiUser(stack) for fault in FAULTS}
 
-    def live(fault: str) -> Story:
+    def live(fault: str) -> WatchedJob:
         user = users[fault]
         job_id = user.new_job(FAULTS[fault])
-        return Story(user.watch(job_id), user.ended(job_id), user)
+        return WatchedJob(user.watch(job_id), user.ended(job_id), user)
 
     with ModelControl(stack.model_url) as model, ThreadPoolExecutor(len(FAULTS)) as pool:
         model.script(match=STAYS_BROKEN, times=1, invalid_json=True, token_ms=0)
@@ -54,100 +54,106 @@ def stories(stack: LocalStack) -> Iterator[dict[str, Future[Story]]]:
         user.close()
 
 
-def test_a_stage_is_retried_until_the_model_is_no_longer_rate_limited(stories: dict[str, Future[Story]]) -> None:
-    story = stories["limited twice"].result()
+def test_a_stage_is_retried_until_the_model_is_no_longer_rate_limited(
+    watched_jobs: dict[str, Future[WatchedJob]],
+) -> None:
+    watched = watched_jobs["limited twice"].result()
 
-    assert story.job["status"] == "completed"
-    assert story.job["retryCount"] == 2
-    assert story.job["lastFault"]["code"] == "MODEL_RATE_LIMITED"
-    assert story.job["failure"] is None
-    resets = story.of_type("reset")
+    assert watched.job["status"] == "completed"
+    assert watched.job["retryCount"] == 2
+    assert watched.job["lastFault"]["code"] == "MODEL_RATE_LIMITED"
+    assert watched.job["failure"] is None
+    resets = watched.of_type("reset")
     assert [reset["reason"] for reset in resets] == ["MODEL_RATE_LIMITED"] * 2
     assert [reset["attempt"] for reset in resets] == [2, 3]
     assert [reset["retryCount"] for reset in resets] == [1, 2]
-    assert fold(story.events) == story.job["text"]
+    assert fold(watched.events) == watched.job["text"]
 
 
-def test_an_unavailable_model_fails_the_job_after_three_retries(stories: dict[str, Future[Story]]) -> None:
-    story = stories["down for good"].result()
+def test_an_unavailable_model_fails_the_job_after_three_retries(watched_jobs: dict[str, Future[WatchedJob]]) -> None:
+    watched = watched_jobs["down for good"].result()
 
-    assert story.job["status"] == "failed"
-    assert story.job["retryCount"] == 3
-    failure = story.job["failure"]
+    assert watched.job["status"] == "failed"
+    assert watched.job["retryCount"] == 3
+    failure = watched.job["failure"]
     assert failure["code"] == "MODEL_UNAVAILABLE"
     assert failure["stage"] == "generate_suggestions"
     assert failure["attempt"] == 4
     assert failure["retryable"] is True
     assert failure["stackTrace"] is None
-    assert len(story.of_type("reset")) == 3
-    told = story.events[-1].data
-    assert story.events[-1].type == "error"
-    assert {key: told[key] for key in ("code", "message", "stage", "attempt", "retryable", "traceId")} == {
+    assert len(watched.of_type("reset")) == 3
+    sent = watched.events[-1].data
+    assert watched.events[-1].type == "error"
+    assert {key: sent[key] for key in ("code", "message", "stage", "attempt", "retryable", "traceId")} == {
         key: failure[key] for key in ("code", "message", "stage", "attempt", "retryable", "traceId")
     }
-    assert told["retryCount"] == 3
-    assert told["requestId"] == story.job["requestId"]
+    assert sent["retryCount"] == 3
+    assert sent["requestId"] == watched.job["requestId"]
 
 
-def test_the_owner_can_read_the_stack_trace(stories: dict[str, Future[Story]]) -> None:
-    story = stories["down for good"].result()
+def test_the_owner_can_read_the_stack_trace(watched_jobs: dict[str, Future[WatchedJob]]) -> None:
+    watched = watched_jobs["down for good"].result()
 
-    answer = story.user.api.get(f"/jobs/{story.job['jobId']}", params={"include": "stackTrace"})
+    response = watched.user.api.get(f"/jobs/{watched.job['jobId']}", params={"include": "stackTrace"})
 
-    assert "File " in answer.json()["data"]["failure"]["stackTrace"]
+    assert "File " in response.json()["data"]["failure"]["stackTrace"]
 
 
-def test_the_execution_of_a_failed_job_fails(stories: dict[str, Future[Story]]) -> None:
-    story = stories["down for good"].result()
-    states = story.user.stack.client("stepfunctions")
+def test_the_execution_of_a_failed_job_fails(watched_jobs: dict[str, Future[WatchedJob]]) -> None:
+    watched = watched_jobs["down for good"].result()
+    states = watched.user.stack.client("stepfunctions")
 
-    execution = states.describe_execution(executionArn=story.job["executionArn"])
+    execution = states.describe_execution(executionArn=watched.job["executionArn"])
 
     assert execution["status"] == "FAILED"
     assert execution["error"] == "ModelUnavailable"
 
 
-def test_a_models_refusal_fails_the_job_without_a_retry(stories: dict[str, Future[Story]]) -> None:
-    story = stories["refused"].result()
+def test_a_models_refusal_fails_the_job_without_a_retry(watched_jobs: dict[str, Future[WatchedJob]]) -> None:
+    watched = watched_jobs["refused"].result()
 
-    assert story.job["status"] == "failed"
-    assert story.job["retryCount"] == 0
-    assert story.job["failure"]["code"] == "MODEL_REFUSED"
-    assert story.job["failure"]["retryable"] is False
-    assert story.events[-1].type == "error"
-    assert story.of_type("reset") == []
-
-
-def test_the_stage_repairs_an_output_that_does_not_fit_its_schema(stories: dict[str, Future[Story]]) -> None:
-    story = stories["broken JSON"].result()
-
-    assert story.job["status"] == "completed"
-    assert story.job["retryCount"] == 0
-    assert [reset["reason"] for reset in story.of_type("reset")] == ["REPAIR"]
-    assert fold(story.events) == story.job["text"]
-    assert story.job["result"]["suggestions"]
+    assert watched.job["status"] == "failed"
+    assert watched.job["retryCount"] == 0
+    assert watched.job["failure"]["code"] == "MODEL_REFUSED"
+    assert watched.job["failure"]["retryable"] is False
+    assert watched.events[-1].type == "error"
+    assert watched.of_type("reset") == []
 
 
-def test_an_output_that_does_not_fit_after_the_repair_fails_the_job(stories: dict[str, Future[Story]]) -> None:
-    story = stories["broken JSON twice"].result()
+def test_the_stage_repairs_an_output_that_does_not_fit_its_schema(watched_jobs: dict[str, Future[WatchedJob]]) -> None:
+    watched = watched_jobs["broken JSON"].result()
 
-    assert story.job["status"] == "failed"
-    assert story.job["failure"]["code"] == "INVALID_MODEL_OUTPUT"
-    assert story.job["failure"]["stage"] == "validate_suggestions"
-    assert story.job["retryCount"] == 0
-    assert [reset["reason"] for reset in story.of_type("reset")] == ["REPAIR"]
-    assert story.events[-1].data["code"] == "INVALID_MODEL_OUTPUT"
+    assert watched.job["status"] == "completed"
+    assert watched.job["retryCount"] == 0
+    assert [reset["reason"] for reset in watched.of_type("reset")] == ["REPAIR"]
+    assert fold(watched.events) == watched.job["text"]
+    assert watched.job["result"]["suggestions"]
 
 
-def test_the_stream_resets_an_output_that_breaks_off_and_sends_it_again(stories: dict[str, Future[Story]]) -> None:
-    story = stories["cut off"].result()
+def test_an_output_that_does_not_fit_after_the_repair_fails_the_job(
+    watched_jobs: dict[str, Future[WatchedJob]],
+) -> None:
+    watched = watched_jobs["broken JSON twice"].result()
 
-    assert story.job["status"] == "completed"
-    assert story.job["retryCount"] == 1
-    (reset,) = story.of_type("reset")
+    assert watched.job["status"] == "failed"
+    assert watched.job["failure"]["code"] == "INVALID_MODEL_OUTPUT"
+    assert watched.job["failure"]["stage"] == "validate_suggestions"
+    assert watched.job["retryCount"] == 0
+    assert [reset["reason"] for reset in watched.of_type("reset")] == ["REPAIR"]
+    assert watched.events[-1].data["code"] == "INVALID_MODEL_OUTPUT"
+
+
+def test_the_stream_resets_an_output_that_breaks_off_and_sends_it_again(
+    watched_jobs: dict[str, Future[WatchedJob]],
+) -> None:
+    watched = watched_jobs["cut off"].result()
+
+    assert watched.job["status"] == "completed"
+    assert watched.job["retryCount"] == 1
+    (reset,) = watched.of_type("reset")
     assert reset["reason"] == "MODEL_DISCONNECTED"
     assert reset["text"] == ""
-    place = next(place for place, event in enumerate(story.events) if event.type == "reset")
-    assert fold(story.events[:place])
-    assert fold(story.events) == story.job["text"]
-    assert story.events[-1].data["result"] == story.job["result"]
+    position = next(position for position, event in enumerate(watched.events) if event.type == "reset")
+    assert fold(watched.events[:position])
+    assert fold(watched.events) == watched.job["text"]
+    assert watched.events[-1].data["result"] == watched.job["result"]

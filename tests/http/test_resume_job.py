@@ -17,8 +17,8 @@ def test_a_job_that_failed_in_validation_resumes_without_generating_again(user: 
     failed = user.ended(job_id)
     assert (failed["status"], failed["failure"]["code"]) == ("failed", "MODEL_REJECTED_REQUEST")
 
-    answer = user.api.post(f"/jobs/{job_id}/resume")
-    assert data_of(answer, 202)["status"] == "pending"
+    response = user.api.post(f"/jobs/{job_id}/resume")
+    assert data_of(response, 202)["status"] == "pending"
     after = user.watch(job_id, after=before[-1].id)
     job = user.ended(job_id)
 

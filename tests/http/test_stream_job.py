@@ -147,10 +147,10 @@ def test_a_client_that_reconnects_after_the_terminal_event_gets_204(user: ApiUse
     job_id = user.new_job()
     last = ids(user.watch(job_id))[-1]
 
-    answer = user.stream_refused(job_id, after=str(last))
+    response = user.stream_refused(job_id, after=str(last))
 
-    assert answer.status_code == 204
-    assert answer.content == b""
+    assert response.status_code == 204
+    assert response.content == b""
 
 
 def test_connections_end_after_their_window_and_no_event_is_lost(hurried_user: ApiUser) -> None:
@@ -295,10 +295,10 @@ def test_an_empty_last_event_id_starts_at_the_first_event(user: ApiUser) -> None
     job_id = user.new_job()
     user.ended(job_id)
 
-    answer = user.stream_refused(job_id, after="", lastEventId="")
+    response = user.stream_refused(job_id, after="", lastEventId="")
 
-    assert answer.status_code == 200
-    assert "\nid: 1\n" in answer.text
+    assert response.status_code == 200
+    assert "\nid: 1\n" in response.text
 
 
 @pytest.mark.parametrize("tab", ["", "t" * 65])
@@ -325,10 +325,10 @@ def test_a_ticket_opens_the_stream_it_was_issued_for(user: ApiUser, browser: htt
     job_id = user.new_job()
     ticket = data_of(user.api.post(f"/jobs/{job_id}/stream-tickets"), 201)
 
-    answer = browser.get(ticket["streamUrl"])
+    response = browser.get(ticket["streamUrl"])
 
-    assert answer.status_code == 200
-    assert "event: complete" in answer.text
+    assert response.status_code == 200
+    assert "event: complete" in response.text
 
 
 def test_a_ticket_does_not_open_another_jobs_stream(user: ApiUser, browser: httpx.Client) -> None:
@@ -354,7 +354,7 @@ def test_a_changed_ticket_is_refused(user: ApiUser, browser: httpx.Client, tampe
     job_id = user.new_job()
     ticket = data_of(user.api.post(f"/jobs/{job_id}/stream-tickets"), 201)["ticket"]
 
-    answer = browser.get(f"/jobs/{job_id}/stream", params={"ticket": tamper(ticket)})
+    response = browser.get(f"/jobs/{job_id}/stream", params={"ticket": tamper(ticket)})
 
-    refusal(answer, 401, "UNAUTHENTICATED")
-    assert answer.headers["www-authenticate"] == "Bearer"
+    refusal(response, 401, "UNAUTHENTICATED")
+    assert response.headers["www-authenticate"] == "Bearer"

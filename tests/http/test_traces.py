@@ -110,20 +110,20 @@ def test_a_refusal_names_its_trace_which_contains_the_error(stack: LocalStack, u
         "api": (user.api, "/jobs/job_unknown", "get_job"),
         "streams": (user.streams, "/jobs/job_unknown/stream", "stream_job"),
     }[where]
-    answer = client.get(path)
-    refusal(answer, 404, "NOT_FOUND")
+    response = client.get(path)
+    refusal(response, 404, "NOT_FOUND")
 
-    (document,) = trace_of(stack, answer.json()["meta"]["traceId"], name)[name]
+    (document,) = trace_of(stack, response.json()["meta"]["traceId"], name)[name]
     assert document["error"] is True
     assert document["http"] == {"response": {"status": 404}}
-    assert document["annotations"]["request_id"] == answer.headers["x-request-id"]
+    assert document["annotations"]["request_id"] == response.headers["x-request-id"]
 
 
 def test_a_request_with_a_trace_header_continues_that_trace(stack: LocalStack, user: ApiUser) -> None:
     mine = "1-67891233-abcdef012345678912345678"
-    answer = user.api.get("/jobs", headers={"X-Amzn-Trace-Id": f"Root={mine};Parent=53995c3f42cd8ad8;Sampled=1"})
+    response = user.api.get("/jobs", headers={"X-Amzn-Trace-Id": f"Root={mine};Parent=53995c3f42cd8ad8;Sampled=1"})
 
-    assert answer.json()["meta"]["traceId"] == mine
+    assert response.json()["meta"]["traceId"] == mine
     (function,) = trace_of(stack, mine, "millrace-list_jobs")["millrace-list_jobs"]
     assert function["parent_id"] == "53995c3f42cd8ad8"
 

@@ -45,18 +45,18 @@ def test_a_change_of_an_older_version_is_a_conflict(user: ApiUser, agent: dict[s
 
 def test_each_concurrent_change_becomes_a_version(user: ApiUser, agent: dict[str, Any]) -> None:
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda number: patch(user, agent, name=f"by {number}"), range(8)))
+        responses = list(pool.map(lambda number: patch(user, agent, name=f"by {number}"), range(8)))
 
-    versions = sorted(data_of(answer)["version"] for answer in answers)
+    versions = sorted(data_of(response)["version"] for response in responses)
     assert versions == list(range(2, 10))
 
 
 def test_one_of_several_concurrent_changes_to_one_version_succeeds(user: ApiUser, agent: dict[str, Any]) -> None:
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda number: patch(user, agent, name=f"by {number}", version=1), range(8)))
+        responses = list(pool.map(lambda number: patch(user, agent, name=f"by {number}", version=1), range(8)))
 
-    assert sorted(answer.status_code for answer in answers) == [200, *[409] * 7]
-    (won,) = (data_of(answer) for answer in answers if answer.status_code == 200)
+    assert sorted(response.status_code for response in responses) == [200, *[409] * 7]
+    (won,) = (data_of(response) for response in responses if response.status_code == 200)
     assert data_of(user.api.get(f"/agents/{agent['agentId']}")) == won
 
 
