@@ -162,7 +162,7 @@ def test_the_import_of_a_function_reads_no_environment_and_loads_no_unused_modul
 
 
 @pytest.mark.parametrize("function", MODULES)
-def test_the_import_of_a_function_loads_the_code_of_its_own_application_only(
+def test_the_import_of_a_function_loads_only_its_own_applications_code(
     loaded_when_imported: dict[str, str], function: str
 ) -> None:
     loaded = _modules(loaded_when_imported.get(function, "its process died"))

@@ -107,7 +107,7 @@ class OpenAIEndpoint:
             self._tls = httpx2.create_ssl_context()  # reads all root certificates: once per process
         timeout = openai.Timeout(self._token_timeout, connect=self._connect_timeout)
         async with openai.DefaultAsyncHttpxClient(verify=self._tls, timeout=timeout) as connection:
-            # The SDK makes a connection pool of its own, with a second TLS context, for a client that is given none.
+            # Without this client, the SDK would create its own connection pool, with a second TLS context.
             yield openai.AsyncOpenAI(
                 base_url=self._base_url or _OPENAI,
                 api_key=api_key,
