@@ -71,7 +71,10 @@ WORKERS ?= $(if $(filter-out tests,$(TESTS)),0,2)
 
 .PHONY: test
 test: .venv/.synced .venv-sam/.synced ## run every test that this machine has the tools for, with coverage of shared/ and functions/
-	@$(BIN)/python -m pytest $(TESTS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs --cov $(if $(filter-out tests,$(TESTS)),--cov-fail-under=0) $(ARGS)
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest $(TESTS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report $(if $(filter-out tests,$(TESTS)),--fail-under=0)
 
 # Debian's Chromium, or the one that CHROMIUM names. A screenshot of every state is kept in tests/browser/screenshots.
 .PHONY: test-browser
@@ -225,13 +228,13 @@ build: .venv-sam/.synced .venv-runtime/.synced | python313 ## build what is depl
 # A scenario takes every function through every path on which it uses AWS; `make validate` compares template.yaml with it.
 .PHONY: permissions
 permissions: .venv/.synced ## record in docs/permissions.json what each function uses of AWS, for make validate
-	@$(BIN)/python -m tests.permissions
+	@$(BIN)/python -m tests.permissions $(ARGS)
 
-# ---- new pipelines: docs/adding-a-pipeline.md ----------------------------------------------------------------------
+# ---- new applications: docs/adding-an-application.md ----------------------------------------------------------------
 
-.PHONY: pipeline
-pipeline: .venv/.synced ## write what pipeline NAME with STAGES="first_stage second_stage" needs outside its own package
-	@$(BIN)/python -m tools.new_pipeline $(NAME) $(STAGES)
+.PHONY: application
+application: .venv/.synced ## copy examples/haiku as application NAME with STAGES="first_stage second_stage"
+	@$(BIN)/python -m tools.new_application $(NAME) $(STAGES)
 
 # ---- generated files -----------------------------------------------------------------------------------------------
 

@@ -20,9 +20,9 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 ALLOWED: Final = {
-    "docs/adding-a-pipeline.md": (
-        ("haiku", "the page's own example, written by a test that follows the page"),
-        ("DEMOS", "a name of the example"),
+    "docs/adding-an-application.md": (
+        ("haiku", "the application that the page adds; a test follows the page"),
+        ("DEMOS", "a name in the module of a demo"),
     ),
     "docs/troubleshooting.md": (("socksio", "a package of PyPI"),),
     "docs/decisions/0007-re-attaching-to-a-running-response.md": (

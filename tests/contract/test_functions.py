@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -218,3 +219,15 @@ def test_every_pipeline_has_a_state_machine_that_names_its_stages_in_order() -> 
             state = machine["States"][state].get("Next")
         assert order == [*pipeline.stages, "complete_job"]
         assert machine["TimeoutSeconds"] == pipeline.run_seconds
+
+
+# ---- the map ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("app", APPS, ids=lambda app: app.parent.name)
+def test_a_function_is_on_the_map_of_the_readme_or_of_its_applications(app: Path) -> None:
+    group = app.relative_to(ROOT / "functions").parts[0]
+    application = ROOT / "shared/apps" / group / "README.md"
+    page = application if application.is_file() else ROOT / "README.md"
+    link = f"[{app.parent.name}]({os.path.relpath(app, page.parent)})"
+    assert link in page.read_text()

@@ -17,31 +17,46 @@ ENVIRONMENT = {
 }
 
 
-def use_everything(world: World) -> None:
-    """Use the core's operations on agents, and between them what `tests/apps/<app>/permissions.py` uses."""
+def use_everything(world: World, application: str | None = None) -> None:
+    """Use the core's operations on agents, and between them what `tests/apps/<app>/permissions.py` uses.
+
+    `application` limits it to one application.
+    """
     agent_id = world.user.new_agent()
     world.get(f"/agents/{agent_id}")
     world.get("/agents")
     data_of(world.user.api.patch(f"/agents/{agent_id}", json={"version": 1, "name": "Terser"}), 200)
     for module in modules("permissions"):
-        module.use_everything(world, agent_id)
+        if application in {None, module.__name__.split(".")[-2]}:
+            module.use_everything(world, agent_id)
     assert world.user.api.delete(f"/agents/{agent_id}").status_code in {200, 204}
 
 
-def run_scenario() -> dict[str, list[list[str]]]:
+def run_scenario(application: str | None = None) -> dict[str, list[list[str]]]:
     """Return what the template's roles have used and were refused; see `LocalStack.accesses`."""
     with LocalStack("processes", environment=ENVIRONMENT) as stack, ModelControl(stack.model_url) as model:
         user = ApiUser(stack)
         try:
-            use_everything(World(stack, user, model))
+            use_everything(World(stack, user, model), application)
         finally:
             user.close()
         return stack.accesses()
 
 
-def as_record(accesses: dict[str, list[list[str]]]) -> dict[str, dict[str, list[str]]]:
-    """Return what docs/permissions.json holds: role → action → ARNs, with every role that the template has."""
-    record: dict[str, dict[str, list[str]]] = {role: {} for role in sorted(grants_of(Template(ROOT / "template.yaml")))}
-    for role, action, arn in sorted(accesses["used"]):
+Record = dict[str, dict[str, list[str]]]
+"""Role → action → ARNs."""
+
+
+def as_record(accesses: dict[str, list[list[str]]], earlier: Record | None = None) -> Record:
+    """Return what docs/permissions.json holds, with every role that the template has, added to an `earlier` record."""
+    used = {tuple(access) for access in accesses["used"]}
+    used |= {
+        (role, action, arn)
+        for role, actions in (earlier or {}).items()
+        for action, arns in actions.items()
+        for arn in arns
+    }
+    record: Record = {role: {} for role in sorted(grants_of(Template(ROOT / "template.yaml")))}
+    for role, action, arn in sorted(used):
         record[role].setdefault(action, []).append(arn)
     return record

@@ -43,14 +43,15 @@ def expanded(lines: Sequence[str], scope: Scope) -> Iterator[str]:
             continue
         if loop["set"] not in scope.sets:
             raise CannotUnite(f"# for each {loop['set']}: there is {', '.join(sorted(scope.sets))}")
-        item = _item(rest, indent_of(line))
+        item = item_of(rest)
         rest = rest[len(item) :]
         for member in scope.sets[loop["set"]]:
             yield from expanded(item, member.within(scope))
 
 
-def _item(lines: Sequence[str], indent: int) -> list[str]:
-    """Return the comments and the one entry or list item at this indentation that `lines` begin with."""
+def item_of(lines: Sequence[str]) -> list[str]:
+    """Return what `lines` begin with: comments, the one line at their indentation, and all lines indented below it."""
+    indent = indent_of(lines[0])
     taken: list[str] = []
     begun = False
     for line in lines:
