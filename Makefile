@@ -71,10 +71,7 @@ WORKERS ?= $(if $(filter-out tests,$(TESTS)),0,2)
 
 .PHONY: test
 test: .venv/.synced .venv-sam/.synced ## run every test that this machine has the tools for, with coverage of shared/ and functions/
-	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest $(TESTS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs $(ARGS)
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report $(if $(filter-out tests,$(TESTS)),--fail-under=0)
+	@$(BIN)/python -m pytest $(TESTS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs --cov $(if $(filter-out tests,$(TESTS)),--cov-fail-under=0) $(ARGS)
 
 # Debian's Chromium, or the one that CHROMIUM names. A screenshot of every state is kept in tests/browser/screenshots.
 .PHONY: test-browser

@@ -28,8 +28,14 @@ THROTTLES = frozenset(
         "SlowDown",
     }
 )
+"""Error codes of requests that AWS refuses for now, because there are too many."""
+
 Service = Literal["dynamodb", "s3", "stepfunctions", "secretsmanager"]
+"""boto3's name of a service that functions use."""
+
 SERVICES: tuple[Service, ...] = ("dynamodb", "s3", "stepfunctions", "secretsmanager")
+"""All services that functions use."""
+
 _making = Lock()  # several threads may share a boto3 client, but not a boto3 session
 
 
@@ -58,7 +64,7 @@ def _session() -> Session:
 
 
 def make_clients() -> None:
-    """Make the clients of every service, without a request to any."""
+    """Make the clients of all services, without sending a request."""
     for service in SERVICES:
         client(service)
 
@@ -73,24 +79,34 @@ def forget_connections() -> None:
 
 
 def dynamodb() -> DynamoDBClient:
+    """Return the client of DynamoDB."""
     return client("dynamodb")  # type: ignore[no-any-return]
 
 
 def s3() -> S3Client:
+    """Return the client of S3."""
     return client("s3")  # type: ignore[no-any-return]
 
 
 def stepfunctions() -> SFNClient:
+    """Return the client of Step Functions."""
     return client("stepfunctions")  # type: ignore[no-any-return]
 
 
 def secretsmanager() -> SecretsManagerClient:
+    """Return the client of Secrets Manager."""
     return client("secretsmanager")  # type: ignore[no-any-return]
 
 
 @contextmanager
 def storage_faults() -> Iterator[None]:
-    """Turn botocore's errors into StorageThrottled and StorageUnavailable; leave a refused condition as it is."""
+    """Turn botocore's errors into the faults of `shared/errors.py`.
+
+    Raises:
+        StorageThrottled: AWS refuses the request for now, because there are too many.
+        StorageUnavailable: AWS could not be reached, or responded with a 5xx status.
+        ClientError: botocore's own error for any other refusal, such as that of a write's condition.
+    """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
@@ -100,18 +116,21 @@ def storage_faults() -> Iterator[None]:
         if code == "ConditionalCheckFailedException":
             raise
         if code in THROTTLES:
-            raise StorageThrottled("the database is throttling") from error
+            raise StorageThrottled("the database throttles requests; try again") from error
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
         if status < 500:
             raise
-        raise StorageUnavailable("the database could not be reached") from error
+        raise StorageUnavailable("the database could not be reached; try again") from error
     except BotoCoreError as error:
-        raise StorageUnavailable("the database could not be reached") from error
+        raise StorageUnavailable("the database could not be reached; try again") from error
 
 
 @contextmanager
 def refused_condition(make: Any) -> Iterator[None]:
-    """Raise `make(existing item or None)` if DynamoDB refuses the write's condition."""
+    """Raise `make(item)` if DynamoDB refuses the write's condition; `item` is the stored item, None if it is unknown.
+
+    Raises the faults of `storage_faults` as well.
+    """
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     try:

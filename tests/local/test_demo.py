@@ -6,21 +6,12 @@ import re
 import signal
 import sys
 
-import pytest
-
 from local.model.control import ModelControl
-from tests.local.command import DEAD_PROXIES, Command
+from tests.local.command import Command
 from tests.local.http_proxy import HttpProxy
 
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "suggestion"]
 MODEL = [sys.executable, "-m", "local.model.server", "--port", "0"]
-
-
-def test_it_connects_to_this_machine_without_a_proxy() -> None:
-    with Command(DEMO, DEAD_PROXIES) as demo:
-        output = demo.run()
-        assert demo.status == 0, output
-        assert demo.processes() == []
 
 
 def test_a_failed_job_comes_with_its_code_and_advice() -> None:
@@ -32,9 +23,8 @@ def test_a_failed_job_comes_with_its_code_and_advice() -> None:
         assert demo.processes() == []
 
 
-@pytest.mark.parametrize("background", [False, True])
-def test_ctrl_c_cancels_the_job_and_stops_everything(background: bool) -> None:
-    with Command([*DEMO, "--script", "token_ms=500"], background=background) as demo:
+def test_ctrl_c_cancels_the_job_and_stops_everything_also_in_the_background() -> None:
+    with Command([*DEMO, "--script", "token_ms=500"], background=True) as demo:
         demo.read_until("stage  ")
         assert len(demo.processes()) >= 5
         demo.interrupt()
@@ -45,23 +35,15 @@ def test_ctrl_c_cancels_the_job_and_stops_everything(background: bool) -> None:
         assert demo.processes() == []
 
 
-def test_it_uses_the_endpoint_that_the_environment_names() -> None:
+def test_it_calls_the_model_that_the_environment_names_through_its_proxy() -> None:
     with Command(MODEL) as server:
         url = re.findall(r'"url": "([^"]+)"', server.read_until("model"))[0]
-        with Command(DEMO, {"OPENAI_BASE_URL": url, "OPENAI_MODEL": "my-model"}) as demo, ModelControl(url) as model:
-            output = demo.run()
+        with HttpProxy({"model.example": url}) as proxy, ModelControl(url) as model:
+            environment = {"OPENAI_BASE_URL": "http://model.example/v1", "OPENAI_MODEL": "my-model"}
+            with Command(DEMO, {**environment, "http_proxy": proxy.url}) as demo:
+                output = demo.run()
             assert demo.status == 0, output
-            assert f"my-model at {url.removeprefix('http://')}, without a key" in output.replace("\n            ", " ")
+            assert "my-model at model.example/v1, without a key" in output.replace("\n            ", " ")
             assert "unknown for my-model" in output
             assert [request["model"] for request in model.requests()] == ["my-model"]
-
-
-def test_it_calls_a_real_model_through_the_proxy_that_the_environment_names() -> None:
-    with Command(MODEL) as server:
-        url = re.findall(r'"url": "([^"]+)"', server.read_until("model"))[0]
-        with HttpProxy({"model.example": url}) as proxy:
-            environment = {"OPENAI_BASE_URL": "http://model.example/v1", "http_proxy": proxy.url}
-            with Command(DEMO, environment) as demo:
-                output = demo.run()
-        assert demo.status == 0, output
         assert proxy.requests == ["POST http://model.example/v1/chat/completions"]

@@ -128,7 +128,7 @@ class OpenAIEndpoint:
 
 
 class _TokenWatchdog:
-    """Raise ModelTimeout if a provider sends keep-alive comments but no tokens, which never reach the read timeout."""
+    """Raise ModelTimeout if a provider sends keep-alives but no tokens, because keep-alives prevent a read timeout."""
 
     def __init__(self, *, timeout: float) -> None:
         self._timeout = timeout
