@@ -338,7 +338,7 @@ def test_a_retried_state_sees_its_retry_count(stack: LocalStack) -> None:
 def test_a_caught_failure_ends_in_fail_with_the_class_name_and_cause(stack: LocalStack) -> None:
     failed = execute(stack, "caught", {"do": "break", "marker": None})
     assert (failed["status"], failed["error"]) == ("FAILED", "Broken")
-    assert json.loads(failed["cause"])["errorMessage"] == "for good"
+    assert json.loads(failed["cause"])["errorMessage"] == "permanently"
     assert stack.transitions(failed["executionArn"]) == 2
 
 
