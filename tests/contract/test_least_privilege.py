@@ -43,7 +43,6 @@ def edited(tmp_path: Path) -> Callable[[str, str], list[str]]:
     return edit
 
 
-@pytest.mark.timeout(600)  # every function starts in a process of its own
 def test_what_every_function_uses_of_aws_is_what_is_recorded() -> None:
     accesses = run_scenario()
 

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -431,7 +430,6 @@ def test_no_interleaving_breaks_the_log_in_memory() -> None:
     check(FakeEventLog, examples=120, steps=60)
 
 
-@pytest.mark.timeout(60)
 def test_no_interleaving_breaks_the_log_on_dynamodb(server: AwsServer) -> None:
     class FreshLog:
         """The adapter with a new partition for each example."""

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -298,7 +297,7 @@ def run_id_of(job: Job) -> str:
     return str(job.links.run_id)
 
 
-TestRuns = pytest.mark.timeout(60)(RunMachine.TestCase)
+TestRuns = RunMachine.TestCase
 TestRuns.settings = settings(
     max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
