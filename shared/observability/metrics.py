@@ -1,11 +1,10 @@
-"""Write metrics in CloudWatch's embedded metric format."""
+"""Write metrics in CloudWatch's embedded metric format, with Powertools (docs/decisions/0018-powertools.md)."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-import time
 
 from shared.errors import ErrorCode
 
@@ -55,19 +54,22 @@ class Metrics:
         self._put("Refusals", 1, "Count", operation=operation, code=code.value)
 
     def _put(self, name: str, value: float, unit: str, **dimensions: str) -> None:
-        """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+        """Write one metric as one line, with dimensions of its own."""
+        # Imported on first use: importing a function loads nothing that only an invocation needs.
+        from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (  # noqa: PLC0415
+            AmazonCloudWatchEMFProvider,
+        )
 
-        Written here rather than with Powertools: every request has metrics, and most have no log line to load that for.
-        """
-        named = {**dimensions, "service": os.environ.get("POWERTOOLS_SERVICE_NAME", "millrace")}
-        directive = {
-            "Namespace": os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Millrace"),
-            "Dimensions": [[*named]],
-            "Metrics": [{"Name": name, "Unit": unit}],
-        }
-        about = {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": [directive]}
-        # One write, line feed included: threads that print at the same time must not share a line.
-        sys.stdout.write(json.dumps({"_aws": about, **named, name: [value]}, separators=(",", ":")) + "\n")
+        provider = AmazonCloudWatchEMFProvider(
+            namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Millrace"),
+            service=os.environ.get("POWERTOOLS_SERVICE_NAME", "millrace"),
+        )
+        for dimension, text in dimensions.items():
+            provider.add_dimension(dimension, text)
+        provider.add_metric(name, unit, value)
+        document = provider.serialize_metric_set()
+        # Powertools would print the line and its line feed apart: threads that write at the same time would mix them.
+        sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
 
 
 metrics = Metrics()

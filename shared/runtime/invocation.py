@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.observability import error_reports, tracing
 from shared.observability.log import log
 from shared.runtime import startup
 
-Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+Handler = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any]]
 """A Lambda handler: gets the invocation event and the context, and returns the result."""
 
 
@@ -18,12 +21,12 @@ def observed(handler: Handler) -> Handler:
     """Return the handler that Lambda calls. It raises the same exceptions, because Step Functions needs their names."""
 
     @functools.wraps(handler)
-    def observing(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    def observing(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         header = tracing.header_of_invocation()
         ids = {"request_id": context.aws_request_id, "trace_id": header.trace_id}
         if "jobId" in event:
             ids["job_id"] = str(event["jobId"])
-        name = str(context.function_name).rpartition("-")[2]
+        name = context.function_name.rpartition("-")[2]
         try:
             with log.about(function=name, **ids), tracing.span(name, at=header):
                 return handler(event, context)
