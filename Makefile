@@ -219,7 +219,7 @@ build: .venv-sam/.synced .venv-runtime/.synced | python313 ## build what is depl
 .venv-runtime/.synced: requirements/dev.lock | .venv/.synced python313
 	@echo "setting up .venv-runtime"
 	@$(PYTHON313) -m venv .venv-runtime
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-runtime/bin/python --constraint requirements/dev.lock awslambdaric boto3
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-runtime/bin/python --constraint requirements/dev.lock --group runtime
 	@touch $@
 
 # A scenario takes every function through every path on which it uses AWS; `make validate` compares template.yaml with it.

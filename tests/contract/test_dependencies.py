@@ -1,0 +1,48 @@
+"""What pyproject.toml declares for Lambda, what the code that deploys imports, and what the layer holds."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+
+import pytest
+
+from tests.layout import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+NAME = re.compile(r"[A-Za-z0-9-]+")
+MODULES = {"pyjwt": "jwt"}
+"""Package → the module that it brings, if that is not the package's name with underscores."""
+
+
+def _names(requirements: list[str]) -> list[str]:
+    return [found[0] for each in requirements if (found := NAME.match(each))]
+
+
+def _imported() -> set[str]:
+    """Return the packages that a module of shared/ or functions/ imports when it runs."""
+    found: set[str] = set()
+    for folder in ("shared", "functions"):
+        for file in (ROOT / folder).rglob("*.py"):
+            tree = ast.parse(file.read_text())
+            for node in ast.walk(tree):
+                if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                    node.body = []
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    found.add((node.module or "").partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", [*_names(PROJECT["project"]["dependencies"]), "boto3"])
+def test_the_code_that_deploys_imports_every_package_that_is_declared_for_it(package: str) -> None:
+    assert MODULES.get(package, package.replace("-", "_")) in _imported()
+
+
+@pytest.mark.parametrize("package", _names(PROJECT["dependency-groups"]["runtime"]))
+def test_the_layer_holds_no_package_that_lambda_brings(package: str) -> None:
+    lines = (ROOT / "layers/dependencies/requirements.txt").read_text().splitlines()
+    assert package not in _names(lines)
