@@ -54,7 +54,7 @@ class Metrics:
         self._put("Refusals", 1, "Count", operation=operation, code=code.value)
 
     def _put(self, name: str, value: float, unit: str, **dimensions: str) -> None:
-        """Write one metric as one line, with dimensions of its own."""
+        """Write one metric as one line, with its own dimensions."""
         # Imported on first use: importing a function loads nothing that only an invocation needs.
         from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (  # noqa: PLC0415
             AmazonCloudWatchEMFProvider,
