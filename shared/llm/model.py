@@ -2,19 +2,107 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from shared.log.usage import TokenUsage
+
+_NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_NAME: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A text beside images in one message."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image in a message: its bytes and media type, such as `image/png`.
+
+    Adapters send it as a `data:` URL, because a provider reaches neither loopback nor a private bucket.
+    """
+
+    data: bytes
+    media_type: str
+
+    @property
+    def url(self) -> str:
+        return f"data:{self.media_type};base64,{base64.b64encode(self.data).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model asks for a tool. `arguments` is JSON text as the model wrote it, which may be unparsable."""
+
+    id: str
+    name: str
+    arguments: str
+
+    @property
+    def sendable_name(self) -> str:
+        """Return the name for sending it back: providers refuse a name with other characters, or a longer one.
+
+        A model that invents a tool may call it `functions.search`.
+        """
+        return _NOT_IN_NAMES.sub("_", self.name)[:_LONGEST_NAME] or "unnamed"
+
+    @property
+    def sendable_arguments(self) -> str:
+        """Return the arguments as a JSON object for sending them back.
+
+        Several providers refuse a conversation whose calls hold unparsable arguments. Several models send no arguments
+        at all for a tool that needs none.
+        """
+        if not self.arguments.strip():
+            return "{}"
+        try:
+            parsed = json.loads(self.arguments, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            parsed = None
+        return self.arguments if isinstance(parsed, dict) else json.dumps({"unparsable": self.arguments})
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and JSON does not know."""
+    raise ValueError(f"{name} is not JSON")
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool that the model may call; `parameters` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a prompt."""
+    """One message of the conversation.
 
-    role: Literal["system", "user", "assistant"]
-    content: str
+    An assistant's message may hold `tool_calls`. Each of them needs a message of role `tool` behind it, whose
+    `tool_call_id` is the call's id and whose content is the result: providers refuse a call without its result.
+    Images belong into messages of the roles `user` and `tool`.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str | tuple[TextPart | ImagePart, ...]
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The message's text without its images."""
+        if isinstance(self.content, str):
+            return self.content
+        return "\n".join(part.text for part in self.content if isinstance(part, TextPart))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +127,8 @@ class ModelRequest:
     model: str
     messages: tuple[Message, ...]
     output_schema: OutputSchema | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: Literal["auto", "none", "required"] = "auto"
     temperature: float | None = None
     max_output_tokens: int | None = None
     resume_from: str | None = None
@@ -64,6 +154,13 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """The model has written a whole tool call. No cursor goes beyond a call: a resumed response repeats its calls."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The end of the output. `truncated` is true if the provider stopped at the output limit."""
 
@@ -71,7 +168,7 @@ class Finished:
     truncated: bool = False
 
 
-Piece = Started | TextDelta | Finished
+Piece = Started | TextDelta | ToolCalled | Finished
 """What `ChatModel.stream` yields."""
 
 

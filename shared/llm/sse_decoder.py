@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.errors import MillraceError, ModelDisconnected
-from shared.llm.model import ResponseGone
+from shared.llm.model import ResponseGone, ToolCall
 
 
 class EventDecoder(ABC):
@@ -23,15 +23,23 @@ class EventDecoder(ABC):
         self.done = False
         self.input_tokens = 0
         self.output_tokens = 0
+        self.cached_input_tokens = 0
+        self.reasoning_tokens = 0
         self.fault: MillraceError | ResponseGone | None = None
         self._rest = b""
         self._data: list[bytes] = []
         self._text: list[str] = []
+        self._held = ""
 
     @property
     @abstractmethod
     def complete(self) -> bool:
         """Whether the provider has declared the output finished. If so, it is valid however the connection ends."""
+
+    @property
+    @abstractmethod
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls of a complete output, in the model's order; no calls before it is complete."""
 
     @property
     @abstractmethod
@@ -55,6 +63,24 @@ class EventDecoder(ABC):
     def end(self) -> str:
         """Decode an event that the end of the connection left without its blank line, and return the text in it."""
         return self.feed(b"\n\n")
+
+    def _add_text(self, text: str) -> str:
+        """Add output text, and return what was added. Raises TypeError if it is not text.
+
+        Servers written in JavaScript may cut a text in the middle of a character that takes a surrogate pair. `_held`
+        then holds the text until its other half comes, because half a character can be neither stored nor sent.
+        """
+        text, self._held = self._held + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._held = "", text
+        text = whole_characters(text)
+        self._text.append(text)
+        return text
+
+    def _release_text(self) -> None:
+        """Add the text that waits for its other half, because the output has ended without it."""
+        self._text.append(whole_characters(self._held))
+        self._held = ""
 
     def _new_text(self) -> str:
         text = "".join(self._text)
@@ -85,6 +111,18 @@ class EventDecoder(ABC):
         except (ValueError, TypeError, AttributeError, LookupError):
             # Not JSON, or not the expected shape. To catch this is cheaper than to check every level of every event.
             self.fault = ModelDisconnected("the model's stream could not be decoded")
+
+
+def whole_characters(text: str) -> str:
+    """Join surrogate pairs into characters, and replace a half whose other half is missing."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def count_within(usage: Any, details: str, field: str) -> int:
+    """Return a number of tokens from one of the usage's detail objects; 0 where a provider does not send it."""
+    return count_of(usage.get(details), field) if isinstance(usage, Mapping) else 0
 
 
 def count_of(usage: Any, field: str) -> int:

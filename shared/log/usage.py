@@ -12,6 +12,8 @@ class TokenUsage(Schema):
 
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
+    cached_input_tokens: int = Field(default=0, ge=0, description="of `inputTokens`, read from the provider's cache")
+    reasoning_tokens: int = Field(default=0, ge=0, description="of `outputTokens`, spent on reasoning")
     cost_usd: float | None = Field(default=None, ge=0)
 
     @property
@@ -25,5 +27,7 @@ class TokenUsage(Schema):
         return TokenUsage(
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
+            cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
             cost_usd=sum(costs) if costs else None,
         )

@@ -11,10 +11,25 @@ from typing import Any
 import pytest
 
 from shared.errors import MillraceError
-from shared.llm.model import ChatModel, Finished, Message, ModelRequest, Piece, TextDelta
+from shared.llm.model import (
+    ChatModel,
+    Finished,
+    Message,
+    ModelRequest,
+    Piece,
+    TextDelta,
+    ToolCall,
+    ToolCalled,
+    ToolSpec,
+)
 
 PROMPT = "the secret prompt"
 KEY = "sk-test-secret"
+BY = {"type": "object", "properties": {"by": {"type": "integer"}}, "required": ["by"]}
+TOOLS = (
+    ToolSpec("add", "Add to the number.", BY),
+    ToolSpec("read", "Read the number.", {"type": "object", "properties": {}}),
+)
 AdapterFor = Callable[..., ChatModel]
 
 
@@ -34,6 +49,10 @@ async def collect(model: ChatModel, asked: ModelRequest, into: list[Piece] | Non
 
 def text_of(pieces: list[Piece]) -> str:
     return "".join(piece.text for piece in pieces if isinstance(piece, TextDelta))
+
+
+def calls_of(pieces: list[Piece]) -> tuple[ToolCall, ...]:
+    return tuple(piece.call for piece in pieces if isinstance(piece, ToolCalled))
 
 
 def answer(model: ChatModel, asked: ModelRequest) -> tuple[str, Finished]:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,11 +22,26 @@ from shared.errors import (
     ModelRejectedRequest,
     ModelUnavailable,
 )
-from shared.llm.model import ChatModel, Finished, Message, ModelRequest, OutputSchema, TextDelta
+from shared.llm.model import (
+    ChatModel,
+    Finished,
+    ImagePart,
+    Message,
+    ModelRequest,
+    OutputSchema,
+    Piece,
+    TextDelta,
+    TextPart,
+    ToolCall,
+)
 from shared.llm.openai.chat import OpenAIChatModel
 from shared.llm.openai.responses import OpenAIResponsesModel
 from shared.llm.prices import ModelPrice
+from tests.fakes.png import png_of
+from tests.llm.model_calls import TOOLS, calls_of, text_of
 
+Adapter = type[OpenAIChatModel | OpenAIResponsesModel]
+BOTH = pytest.mark.parametrize("adapter", [OpenAIChatModel, OpenAIResponsesModel])
 ORACLE = Path(__file__).parents[1] / "model_oracle"
 SERVER = ORACLE / "node_modules/@copilotkit/aimock/dist/cli.js"
 SCHEMA = {
@@ -72,28 +88,38 @@ def _announced_origin(process: subprocess.Popen[str]) -> str:
 
 
 def ask(
-    url: str,
-    prompt: str,
-    *,
-    schema: OutputSchema | None = None,
-    adapter: type[OpenAIChatModel | OpenAIResponsesModel] = OpenAIChatModel,
+    url: str, prompt: str, *, schema: OutputSchema | None = None, adapter: Adapter = OpenAIChatModel
 ) -> tuple[list[str], Finished]:
+    request = ModelRequest(model="gpt-4o", messages=(Message("user", prompt),), output_schema=schema)
+    parts = pieces(url, adapter, request)
+    (finished,) = [part for part in parts if isinstance(part, Finished)]
+    assert parts[-1] is finished
+    return [part.text for part in parts if isinstance(part, TextDelta)], finished
+
+
+def pieces(url: str, adapter: Adapter, request: ModelRequest) -> list[Piece]:
     model: ChatModel = adapter(
         base_url=url, api_key=lambda: "sk-any", prices={"gpt-4o": ModelPrice(input=1.0, output=1.0)}
     )
-    request = ModelRequest(model="gpt-4o", messages=(Message("user", prompt),), output_schema=schema)
 
-    async def run() -> tuple[list[str], Finished]:
-        parts = [part async for part in model.stream(request)]
-        (finished,) = [part for part in parts if isinstance(part, Finished)]
-        assert parts[-1] is finished
-        return [part.text for part in parts if isinstance(part, TextDelta)], finished
+    async def run() -> list[Piece]:
+        return [part async for part in model.stream(request)]
 
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("adapter", [OpenAIChatModel, OpenAIResponsesModel])
-def test_the_adapter_streams_text_and_usage(aimock: str, adapter: type[OpenAIChatModel | OpenAIResponsesModel]) -> None:
+def with_tools(*messages: Message) -> ModelRequest:
+    return ModelRequest("gpt-4o", messages, tools=TOOLS)
+
+
+def last_body(url: str) -> dict[str, Any]:
+    """Return the last request, as the server read it."""
+    body: dict[str, Any] = httpx.get(url.replace("/v1", "/__aimock/journal")).json()[-1]["body"]
+    return body
+
+
+@BOTH
+def test_the_adapter_streams_text_and_usage(aimock: str, adapter: Adapter) -> None:
     texts, finished = ask(aimock, "stream some prose", adapter=adapter)
 
     assert "".join(texts) == "Prose from a server that nobody here wrote, in more than one piece."
@@ -137,3 +163,65 @@ def test_the_adapter_turns_each_failure_into_a_fault(aimock: str, prompt: str, e
     with pytest.raises(MillraceError) as raised:
         ask(aimock, prompt)
     assert type(raised.value) is expected
+
+
+@BOTH
+def test_parallel_calls_behind_text_are_read_and_their_results_are_understood(aimock: str, adapter: Adapter) -> None:
+    """Every fragment is one UTF-16 unit, so that each 🌍 is cut in half."""
+    asked = Message("user", "call two tools")
+
+    said = pieces(aimock, adapter, with_tools(asked))
+
+    calls = calls_of(said)
+    assert text_of(said) == "Let me see, 世界 🌍."
+    assert [(call.name, call.arguments) for call in calls] == [
+        ("add", '{"by": 3, "why": "Grüße 🌍"}'),
+        ("read", "{}"),
+    ]
+    results = (Message("tool", "added", tool_call_id=calls[0].id), Message("tool", "it is 3", tool_call_id=calls[1].id))
+    turn = Message("assistant", text_of(said), tool_calls=calls)
+    assert text_of(pieces(aimock, adapter, with_tools(asked, turn, *results))) == "It is 3."
+    sent = last_body(aimock)
+    assert [tool["function"]["name"] for tool in sent["tools"]] == ["add", "read"]
+    assert [each["tool_call_id"] for each in sent["messages"] if each["role"] == "tool"] == [call.id for call in calls]
+    assert [call["id"] for each in sent["messages"] for call in each.get("tool_calls") or ()] == [
+        call.id for call in calls
+    ]
+
+
+@BOTH
+def test_a_call_without_text_is_read_whatever_the_finish_reason_is(aimock: str, adapter: Adapter) -> None:
+    said = pieces(aimock, adapter, with_tools(Message("user", "call a tool only")))
+    assert (text_of(said), [call.name for call in calls_of(said)]) == ("", ["read"])
+
+
+@BOTH
+def test_text_behind_a_call_is_read(aimock: str, adapter: Adapter) -> None:
+    said = pieces(aimock, adapter, with_tools(Message("user", "write behind a call")))
+    assert (text_of(said), [call.name for call in calls_of(said)]) == ("First, then more.", ["read"])
+
+
+@BOTH
+def test_a_call_that_breaks_off_is_not_made(aimock: str, adapter: Adapter) -> None:
+    with pytest.raises(ModelDisconnected):
+        pieces(aimock, adapter, with_tools(Message("user", "break off in a call")))
+
+
+def test_an_image_is_sent_as_the_provider_expects_it(aimock: str) -> None:
+    image = ImagePart(png_of(255, 128, 0), "image/png")
+    called = Message("assistant", "", tool_calls=(ToolCall("c1", "read", "{}"),))
+    result = Message("tool", (TextPart("drawn"), image), tool_call_id="c1")
+    asked = Message("user", (TextPart("look at the image"), image))
+
+    assert text_of(pieces(aimock, OpenAIChatModel, with_tools(called, result, asked))) == "I see."
+
+    _, tool, beside, user = last_body(aimock)["messages"]
+    sent = {"type": "image_url", "image_url": {"url": image.url}}
+    assert tool == {"role": "tool", "tool_call_id": "c1", "content": "drawn"}
+    assert beside["content"][1:] == [sent]
+    assert user["content"] == [{"type": "text", "text": "look at the image"}, sent]
+
+
+def test_an_image_does_not_hide_the_text_of_a_response(aimock: str) -> None:
+    asked = Message("user", (TextPart("look at the image"), ImagePart(png_of(255, 128, 0), "image/png")))
+    assert text_of(pieces(aimock, OpenAIResponsesModel, with_tools(asked))) == "I see."

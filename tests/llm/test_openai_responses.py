@@ -30,8 +30,10 @@ from tests.llm.model_calls import (
     HEAD,
     KEY,
     PROMPT,
+    TOOLS,
     AdapterFor,
     answer,
+    calls_of,
     collect,
     fault,
     raw_server,
@@ -226,6 +228,99 @@ def test_the_adapter_keeps_the_order_of_messages(scripted: ModelControl, model: 
 
     assert [message["content"] for message in first["messages"]] == ["a\n\nb", "c", "d", "e", "f"]
     assert second["messages"] == [{"role": "system", "content": "alone"}]
+
+
+# --- tool calls -------------------------------------------------------------------------------------------------------
+
+PLAN = '[[tools: add {"by": 3, "why": "Grüße 🌍"}; read {}]]'
+WANTED = (("add", '{"by": 3, "why": "Grüße 🌍"}'), ("read", "{}"))
+
+
+def planned(**more: Any) -> ModelRequest:
+    return request(PLAN, tools=TOOLS, **more)
+
+
+def named(pieces: list[Piece]) -> tuple[tuple[str, str], ...]:
+    return tuple((call.name, call.arguments) for call in calls_of(pieces))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_however_its_connections_are_cut_each_call_is_delivered_once(
+    scripted: ModelControl, scripted_model_url: str, adapter_for: AdapterFor, seed: int
+) -> None:
+    scripted.script(text="Let me see.", tokens=20, token_ms=1, parallel=2, split_arguments=True)
+    rng = random.Random(seed)
+    cuts = [rng.randrange(200, 14_000) for _ in range(4)]
+    pieces: list[Piece] = []
+
+    async def run() -> int:
+        attempts, cursor = 0, None
+        async with cutting(scripted_model_url, list(cuts)) as url:
+            model = adapter_for(url)
+            while True:
+                attempts += 1
+                try:
+                    await collect(model, planned(resume_from=cursor), pieces)
+                except ModelDisconnected:
+                    # As a stage does: the cursor of the last piece that had one, as long as the text is up to it.
+                    cursor = next(piece.cursor for piece in reversed(pieces) if isinstance(piece, RESUMABLE))
+                else:
+                    return attempts
+
+    asyncio.run(run())
+
+    assert text_of(pieces).strip() == "Let me see."
+    assert named(pieces) == WANTED
+    assert {call.id for call in calls_of(pieces)} == {
+        item["call_id"]
+        for item in document_of(scripted_model_url, scripted)["output"]
+        if item["type"] == "function_call"
+    }
+
+
+@pytest.mark.parametrize("after", [6, 9, 14, 30])
+def test_a_call_that_was_begun_is_repeated_to_the_next_attempt(
+    scripted: ModelControl, model: ChatModel, after: int
+) -> None:
+    scripted.script(text="Let me see.", tokens=5, token_ms=1, parallel=2, split_arguments=True, disconnect_after=after)
+    pieces: list[Piece] = []
+
+    assert isinstance(fault(model, planned(), pieces), ModelDisconnected)
+    assert named(pieces) == ()
+    asyncio.run(collect(model, planned(resume_from=last_cursor(pieces)), pieces))
+
+    assert text_of(pieces) == "Let me see."
+    assert named(pieces) == WANTED
+    assert len(scripted.requests()) == 1
+
+
+@pytest.mark.parametrize("left_after", [1, 3])
+def test_calls_that_are_no_longer_streamed_are_taken_from_the_store(
+    scripted: ModelControl, model: ChatModel, left_after: int
+) -> None:
+    scripted.script(text="Let me see.", tokens=20, token_ms=2, parallel=2, resume_status=400)
+
+    async def begin_calls() -> list[Piece]:
+        async with contextlib.aclosing(model.stream(planned())) as pieces:
+            return [await anext(pieces) for _ in range(left_after)]
+
+    pieces = asyncio.run(begin_calls())
+    asyncio.run(collect(model, planned(resume_from=last_cursor(pieces)), pieces))
+
+    assert text_of(pieces).strip() == "Let me see."
+    assert named(pieces) == WANTED
+    cursor = last_cursor(pieces)
+    again: list[Piece] = []
+    asyncio.run(collect(model, planned(resume_from=cursor), again))
+    assert (text_of(again), named(again)) == ("", WANTED), "its calls are there as long as the response is"
+
+
+def test_calls_whose_end_the_stream_did_not_tell_are_looked_up(scripted: ModelControl, model: ChatModel) -> None:
+    scripted.script(parallel=2, omit_finish_reason=True)
+    pieces: list[Piece] = []
+    assert isinstance(fault(model, planned(), pieces), ModelDisconnected)
+    asyncio.run(collect(model, planned(resume_from=last_cursor(pieces)), pieces))
+    assert named(pieces) == WANTED
 
 
 # --- cancelling -------------------------------------------------------------------------------------------------------

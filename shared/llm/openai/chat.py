@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from shared.llm.model import ChatModel, Finished, ModelRequest, ResponseGone, TextDelta
+from shared.llm.model import (
+    ChatModel,
+    Finished,
+    ImagePart,
+    Message,
+    ModelRequest,
+    ResponseGone,
+    TextDelta,
+    TextPart,
+    ToolCalled,
+)
 from shared.llm.openai.chat_stream import ChatDecoder
 from shared.llm.openai.endpoint import OpenAIEndpoint, schema_parameters
 
@@ -18,7 +29,7 @@ class OpenAIChatModel(OpenAIEndpoint, ChatModel):
     call early, close the iterator of `stream` (`contextlib.aclosing`).
     """
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | Finished, None]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | ToolCalled | Finished, None]:
         if request.resume_from is not None:
             raise ResponseGone("a chat completion ends with its connection")
         decoder = ChatDecoder()
@@ -32,7 +43,10 @@ class OpenAIChatModel(OpenAIEndpoint, ChatModel):
             async for text in texts:
                 if text:
                     yield TextDelta(text)
-        yield self._finished(request.model, decoder)
+        finished = self._finished(request.model, decoder)
+        for call in decoder.calls:
+            yield ToolCalled(call)
+        yield finished
 
     async def cancel(self, cursor: str) -> None:
         """Do nothing, because closing the iterator has ended the call already."""
@@ -41,7 +55,7 @@ class OpenAIChatModel(OpenAIEndpoint, ChatModel):
 def _parameters(request: ModelRequest) -> dict[str, Any]:
     parameters: dict[str, Any] = {
         "model": request.model,
-        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+        "messages": _messages(request.messages),
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -50,9 +64,58 @@ def _parameters(request: ModelRequest) -> dict[str, Any]:
     if request.max_output_tokens is not None:
         # OpenAI's reasoning models reject `max_tokens`.
         parameters["max_completion_tokens"] = request.max_output_tokens
+    if request.tools:
+        parameters["tools"] = [
+            {
+                "type": "function",
+                "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
+            }
+            for tool in request.tools
+        ]
+        parameters["tool_choice"] = request.tool_choice
     if request.output_schema is not None:
         parameters["response_format"] = {
             "type": "json_schema",
             "json_schema": schema_parameters(request.output_schema),
         }
     return parameters
+
+
+def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
+    """Return the conversation. This API takes no images in tool results, so a user message behind them holds those."""
+    sent: list[dict[str, Any]] = []
+    for role, group in itertools.groupby(messages, key=lambda message: message.role):
+        for message in (together := tuple(group)):
+            sent.append(_message(message))
+        if role == "tool" and (images := [part for message in together for part in _labelled_images(message)]):
+            sent.append({"role": "user", "content": images})
+    return sent
+
+
+def _message(message: Message) -> dict[str, Any]:
+    content: Any = message.content if isinstance(message.content, str) else [_part(part) for part in message.content]
+    if message.role == "tool":
+        return {"role": "tool", "tool_call_id": message.tool_call_id, "content": message.text}
+    if not message.tool_calls:
+        return {"role": message.role, "content": content}
+    calls = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.sendable_name, "arguments": call.sendable_arguments},
+        }
+        for call in message.tool_calls
+    ]
+    return {"role": message.role, "content": content or None, "tool_calls": calls}
+
+
+def _labelled_images(message: Message) -> list[dict[str, Any]]:
+    images = [_part(part) for part in message.content if isinstance(part, ImagePart)]
+    label = TextPart(f"Images in the result of tool call {message.tool_call_id}:")
+    return [_part(label), *images] if images else []
+
+
+def _part(part: TextPart | ImagePart) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    return {"type": "image_url", "image_url": {"url": part.url}}

@@ -123,7 +123,14 @@ class OpenAIEndpoint:
         return TokenUsage(
             input_tokens=decoder.input_tokens,
             output_tokens=decoder.output_tokens,
-            cost_usd=price and price.cost_usd(input_tokens=decoder.input_tokens, output_tokens=decoder.output_tokens),
+            cached_input_tokens=min(decoder.cached_input_tokens, decoder.input_tokens),
+            reasoning_tokens=min(decoder.reasoning_tokens, decoder.output_tokens),
+            cost_usd=price
+            and price.cost_usd(
+                input_tokens=decoder.input_tokens,
+                output_tokens=decoder.output_tokens,
+                cached_input_tokens=min(decoder.cached_input_tokens, decoder.input_tokens),
+            ),
         )
 
 

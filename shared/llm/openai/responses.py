@@ -9,7 +9,18 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.errors import TransientFault
-from shared.llm.model import ChatModel, Message, ModelRequest, Piece, ResponseGone, Started, TextDelta
+from shared.llm.model import (
+    ChatModel,
+    ImagePart,
+    Message,
+    ModelRequest,
+    Piece,
+    ResponseGone,
+    Started,
+    TextDelta,
+    TextPart,
+    ToolCalled,
+)
 from shared.llm.openai.endpoint import OpenAIEndpoint, provider_faults, schema_parameters
 from shared.llm.openai.responses_stream import ResponseDecoder, ResponsePosition
 
@@ -47,7 +58,10 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
         async with contextlib.aclosing(pieces):
             async for piece in pieces:
                 yield piece
-        yield self._finished(request.model, decoder)
+        finished = self._finished(request.model, decoder)
+        for call in decoder.calls:
+            yield ToolCalled(call)
+        yield finished
 
     async def cancel(self, cursor: str) -> None:
         import openai  # noqa: PLC0415 - see OpenAIEndpoint._client_for_call
@@ -162,6 +176,18 @@ def _parameters(request: ModelRequest) -> dict[str, Any]:
         parameters["temperature"] = request.temperature
     if request.max_output_tokens is not None:
         parameters["max_output_tokens"] = request.max_output_tokens
+    if request.tools:
+        parameters["tools"] = [
+            {
+                "type": "function",
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+                "strict": False,
+            }
+            for tool in request.tools
+        ]
+        parameters["tool_choice"] = request.tool_choice
     if request.output_schema is not None:
         parameters["text"] = {"format": {"type": "json_schema", **schema_parameters(request.output_schema)}}
     return parameters
@@ -173,7 +199,35 @@ def _prompt(messages: tuple[Message, ...]) -> dict[str, Any]:
     others = messages[len(system) :]
     if not (system and others):
         system, others = [], messages
-    prompt: dict[str, Any] = {"input": [{"role": message.role, "content": message.content} for message in others]}
+    prompt: dict[str, Any] = {"input": [item for message in others for item in _items(message)]}
     if system:
-        prompt["instructions"] = "\n\n".join(message.content for message in system)
+        prompt["instructions"] = "\n\n".join(message.text for message in system)
     return prompt
+
+
+def _items(message: Message) -> list[dict[str, Any]]:
+    """Return one message as input items: a tool call and a tool result are items of their own here."""
+    if message.role == "tool":
+        return [{"type": "function_call_output", "call_id": message.tool_call_id, "output": _content(message)}]
+    content = message.text if message.role == "assistant" else _content(message)
+    said = [{"role": message.role, "content": content}] if content or not message.tool_calls else []
+    calls = [
+        {
+            "type": "function_call",
+            "call_id": call.id,
+            "name": call.sendable_name,
+            "arguments": call.sendable_arguments,
+        }
+        for call in message.tool_calls
+    ]
+    return [*said, *calls]
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    return message.content if isinstance(message.content, str) else [_part(part) for part in message.content]
+
+
+def _part(part: TextPart | ImagePart) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "input_text", "text": part.text}
+    return {"type": "input_image", "image_url": part.url, "detail": "auto"}

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from shared.errors import ModelDisconnected
-from shared.llm.model import ResponseGone
+from shared.llm.model import ResponseGone, ToolCall
+from shared.llm.openai.call_items import CallItems
 from shared.llm.openai.faults import fault_in_stream, refusal
-from shared.llm.sse_decoder import EventDecoder, count_of
+from shared.llm.sse_decoder import EventDecoder, count_of, count_within
 
 _ENDED: Final = frozenset({"completed", "incomplete", "failed", "cancelled"})
 
@@ -53,7 +54,10 @@ class ResponseDecoder(EventDecoder):
         self._reattached = reattached_at is not None
         self._complete = False
         self._truncated = False
+        self._calls = CallItems()
+        self._text_behind_call = False
         self._id: str | None = None
+        # The event up to which the text is returned and no call has begun, and the length of that text.
         self._number: int | None = None
         self._length = 0
         self._seen_before = -1
@@ -67,13 +71,21 @@ class ResponseDecoder(EventDecoder):
         return self._complete
 
     @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        return self._calls.calls if self._complete else ()
+
+    @property
     def truncated(self) -> bool:
         return self._truncated
 
     @property
     def cursor(self) -> str | None:
-        """The position after everything that was read so far; None if the server does not number its events."""
-        if self._id is None or (self._number is None and not self._complete):
+        """The position after the text that was read so far; None if the server does not number its events.
+
+        The position is before the first tool call, so that a call that re-attaches reads all calls. It is None if text
+        came behind a call, because that text would be read twice.
+        """
+        if self._text_behind_call or self._id is None or (self._number is None and not self._complete):
             return None
         return str(ResponsePosition(self._id, self._number, self._length))
 
@@ -91,11 +103,15 @@ class ResponseDecoder(EventDecoder):
         if status not in _ENDED:
             return
         self.fault = None
-        if status in {"completed", "incomplete"} and len(_text_of(response)) < self._length:
-            self.fault = ResponseGone("the provider does not keep the response's text")
+        if status in {"completed", "incomplete"} and not self._is_kept_in(response):
+            self.fault = ResponseGone("the provider does not keep the response's output")
             return
         self._number = None
         self._end(status, response)
+
+    def _is_kept_in(self, response: dict[str, Any]) -> bool:
+        """Whether the stored response has the text and the calls that were read from the stream."""
+        return len(_text_of(response)) >= self._length and self._calls.all_in(response.get("output") or [])
 
     def _take(self, event: dict[str, Any]) -> None:
         kind = event.get("type")
@@ -109,21 +125,34 @@ class ResponseDecoder(EventDecoder):
         if isinstance(number, int):
             if number <= self._seen_before:
                 return  # the server sends all events again, from the start
-            self._number = number
+            before, self._number = self._number, number
+        else:
+            before = self._number
         self._take_new(str(kind), event)
+        if self._calls or self._held:
+            self._number = before
 
     def _take_new(self, kind: str, event: dict[str, Any]) -> None:
         match kind:
             case "response.output_text.delta":
-                text = "" + event["delta"]  # a TypeError if it is not text, which becomes a fault
-                self._text.append(text)
-                self._length += len(text)
+                self._take_text(event["delta"])
             case "response.created" | "response.queued" | "response.in_progress":
                 self._accept(event["response"])
+            case "response.output_item.added" | "response.output_item.done":
+                self._calls.take(event["item"])
+            case "response.function_call_arguments.delta":
+                self._calls.add_arguments(event)
+            case "response.function_call_arguments.done":
+                self._calls.end_arguments(event)
             case "response.refusal.delta" | "response.refusal.done":
                 self.fault = refusal()
             case "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled":
                 self._end(kind.removeprefix("response."), event["response"])
+
+    def _take_text(self, text: str) -> None:
+        added = self._add_text(text)
+        self._length += len(added)
+        self._text_behind_call = self._text_behind_call or bool(added and self._calls)
 
     def _accept(self, response: dict[str, Any]) -> None:
         if self._id is None:
@@ -133,6 +162,8 @@ class ResponseDecoder(EventDecoder):
     def _end(self, status: str, response: dict[str, Any]) -> None:
         usage = response.get("usage")
         self.input_tokens, self.output_tokens = count_of(usage, "input_tokens"), count_of(usage, "output_tokens")
+        self.cached_input_tokens = count_within(usage, "input_tokens_details", "cached_tokens")
+        self.reasoning_tokens = count_within(usage, "output_tokens_details", "reasoning_tokens")
         if status == "failed":
             fault = fault_in_stream(response.get("error"))
             # To re-attach again would show the same failure again, so a retry must start a new response.
@@ -145,9 +176,10 @@ class ResponseDecoder(EventDecoder):
             self.fault = refusal()
         else:
             # The text that the stream did not deliver.
-            rest = _text_of(response)[self._length :]
-            self._text.append(rest)
-            self._length += len(rest)
+            self._held = ""
+            self._take_text(_text_of(response)[self._length :])
+            for item in response.get("output") or []:
+                self._calls.take(item)
             self._complete = self.done = True
             self._truncated = status == "incomplete"
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ModelDisconnected, ModelRefused, ModelUnavailable
+from shared.llm.model import ToolCall
 from shared.llm.openai.chat_stream import ChatDecoder
 
 
@@ -45,6 +46,87 @@ def test_the_text_does_not_depend_on_how_the_bytes_are_split(cuts: list[int]) ->
     assert decoder.finish_reason == "stop"
     assert (decoder.input_tokens, decoder.output_tokens) == (7, 2)
     assert decoder.fault is None
+
+
+def calling(*fragments: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+    return delta(None, finish_reason, tool_calls=list(fragments))
+
+
+def part(index: int, arguments: str, **more: Any) -> dict[str, Any]:
+    return {"index": index, "type": "function", "function": {"arguments": arguments}, **more}
+
+
+CALLS = (ToolCall("a", "add", '{"why": "Grüße 🌍", "by": 3}'), ToolCall("b", "read", "{}"))
+WITH_CALLS = b"".join((
+    event(delta("Let me ")),
+    event(delta("add.")),
+    event(calling({"index": 0, "id": "a", "function": {"name": "add", "arguments": ""}})),
+    event(calling({"index": 1, "id": "b", "function": {"name": "read", "arguments": ""}}, part(0, '{"why": "Gr'))),
+    *(event(calling(part(0, character))) for character in 'üße 🌍", "by": 3'),
+    event(calling(part(0, "}"), part(1, "{}"))),
+    event(calling(finish_reason="tool_calls")),
+    event({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 9,
+        "prompt_tokens_details": {"cached_tokens": 4}, "completion_tokens_details": {"reasoning_tokens": 2}}}),
+    b"data: [DONE]\n\n",
+))  # fmt: skip
+
+
+@given(cuts=st.lists(st.integers(0, len(WITH_CALLS)), max_size=30))
+def test_calls_do_not_depend_on_where_the_reads_are_cut(cuts: list[int]) -> None:
+    decoder = ChatDecoder()
+    places = [0, *sorted(cuts), len(WITH_CALLS)]
+
+    text = "".join(decoder.feed(WITH_CALLS[start:end]) for start, end in itertools.pairwise(places))
+
+    assert text == "Let me add."
+    assert decoder.calls == CALLS
+    assert decoder.finish_reason == "tool_calls"
+    assert (decoder.cached_input_tokens, decoder.reasoning_tokens) == (4, 2)
+
+
+def test_bytes_that_come_one_by_one_are_the_same_calls() -> None:
+    decoder = ChatDecoder()
+    for byte in WITH_CALLS:
+        decoder.feed(bytes([byte]))
+    assert decoder.calls == CALLS
+
+
+def test_calls_count_however_the_finish_reason_is_called() -> None:
+    decoder = ChatDecoder()
+    decoder.feed(event(calling({"index": 0, "id": "b", "function": {"name": "read", "arguments": "{}"}})))
+    assert not decoder.calls, "more may follow"
+    decoder.feed(event(delta(None, "stop")))
+    assert decoder.calls == CALLS[1:]
+
+
+def test_calls_in_the_chunk_that_ends_the_output_count() -> None:
+    decoder = ChatDecoder()
+    whole = {"id": "b", "function": {"name": "read", "arguments": {}}}
+    decoder.feed(event(calling(whole, finish_reason="tool_calls")))
+    assert decoder.calls == CALLS[1:]
+
+
+def test_arguments_cut_at_the_limit_are_passed_on_as_truncated() -> None:
+    decoder = ChatDecoder()
+    decoder.feed(event(calling({"index": 0, "id": "a", "function": {"name": "add", "arguments": '{"by": '}})))
+    decoder.feed(event(delta(None, "length")))
+    assert (decoder.calls, decoder.truncated) == ((ToolCall("a", "add", '{"by": '),), True)
+
+
+def test_calls_of_a_stream_that_breaks_are_not_made() -> None:
+    decoder = ChatDecoder()
+    decoder.feed(event(calling({"index": 0, "id": "b", "function": {"name": "read", "arguments": "{}"}})))
+    decoder.end()
+    assert not decoder.complete
+    assert not decoder.calls
+
+
+def test_a_character_that_is_cut_in_half_is_delivered_whole() -> None:
+    # aimock and other servers in JavaScript cut texts by UTF-16 units.
+    decoder = ChatDecoder()
+    events = [delta(half) for half in ("a\ud83c", "\udf0db", "\udf0d", "c\ud83c")]
+    texts = [decoder.feed(f"data: {json.dumps(each)}\n\n".encode()) for each in (*events, delta(None, "length"))]
+    assert texts == ["", "a🌍b", "\ufffd", "", "c\ufffd"]
 
 
 def test_the_usage_of_the_last_chunk_counts() -> None:
@@ -106,7 +188,17 @@ def test_chunks_without_text_are_ignored(odd: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", [{"choices": [3]}, {"choices": [{"delta": 3}]}, {"choices": {"a": 1}}, delta(3), delta(["x"])]
+    "odd",
+    [
+        {"choices": [3]},
+        {"choices": [{"delta": 3}]},
+        {"choices": {"a": 1}},
+        delta(3),
+        delta(["x"]),
+        calling("x"),  # type: ignore[arg-type]
+        delta(None, tool_calls=3),
+        calling({"index": 0, "function": 3}),
+    ],
 )
 def test_chunks_of_a_wrong_shape_are_a_disconnection(odd: Any) -> None:
     decoder = ChatDecoder()

@@ -19,7 +19,7 @@ from shared.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from shared.llm.model import ResponseGone
+from shared.llm.model import ResponseGone, ToolCall
 from shared.llm.openai.responses_stream import ResponseDecoder, ResponsePosition
 
 TEXTS = ["Grüße", ", ", "世界 ", "🌍", "\n"]
@@ -131,6 +131,193 @@ def test_events_without_sequence_numbers_have_no_cursor() -> None:
     assert (text, decoder.cursor, decoder.first_cursor) == (TEXT, None, None)
 
 
+# --- tool calls -------------------------------------------------------------------------------------------------------
+
+CALLS = (ToolCall("call_a", "add", '{"why": "Grüße 🌍", "by": 3}'), ToolCall("call_b", "read", "{}"))
+SAID = "Let me see."
+
+
+def item(call: ToolCall, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "function_call",
+        "id": f"fc_{call.id}",
+        "call_id": call.id,
+        "name": call.name,
+        "arguments": call.arguments,
+        **more,
+    }
+
+
+def call_events(call: ToolCall) -> list[dict[str, Any]]:
+    """As OpenAI sends a call: its item, the fragments of its arguments, and the item again."""
+    where = {"item_id": f"fc_{call.id}"}
+    return [
+        {"type": "response.output_item.added", "item": item(call, arguments="", status="in_progress")},
+        *({"type": "response.function_call_arguments.delta", **where, "delta": each} for each in call.arguments),
+        {"type": "response.function_call_arguments.done", **where, "arguments": call.arguments},
+        {"type": "response.output_item.done", "item": item(call, status="completed")},
+    ]
+
+
+CALLED = response(
+    "completed",
+    output=[*message({"type": "output_text", "text": SAID}), *map(item, CALLS)],
+    usage={
+        "input_tokens": 7,
+        "input_tokens_details": {"cached_tokens": 4},
+        "output_tokens": 5,
+        "output_tokens_details": {"reasoning_tokens": 2},
+    },
+)
+CALL_EVENTS: list[dict[str, Any]] = [
+    *EVENTS[:2],
+    *({"type": "response.output_text.delta", "delta": text} for text in ("Let ", "me ", "see.")),
+    *call_events(CALLS[0]),
+    *call_events(CALLS[1]),
+    {"type": "response.completed", "response": CALLED},
+]
+WITH_CALLS = wire(CALL_EVENTS)
+
+
+@given(cuts=st.lists(st.integers(0, len(WITH_CALLS)), max_size=30))
+def test_calls_do_not_depend_on_where_the_reads_are_cut(cuts: list[int]) -> None:
+    decoder = ResponseDecoder()
+    places = [0, *sorted(cuts), len(WITH_CALLS)]
+
+    text = "".join(decoder.feed(WITH_CALLS[start:end]) for start, end in itertools.pairwise(places))
+
+    assert (text, decoder.calls) == (SAID, CALLS)
+    assert (decoder.cached_input_tokens, decoder.reasoning_tokens) == (4, 2)
+
+
+@given(
+    cuts=st.lists(st.integers(0, len(WITH_CALLS)), min_size=1, max_size=5),
+    reads=st.integers(1, len(WITH_CALLS)),
+    replays=st.booleans(),
+    summarised=st.booleans(),
+)
+def test_a_response_re_attached_in_the_middle_of_a_call_repeats_its_calls(
+    cuts: list[int], reads: int, replays: bool, summarised: bool
+) -> None:
+    """`summarised`: a provider whose last event holds the whole output again."""
+    events = CALL_EVENTS if summarised else [*CALL_EVENTS[:-1], {"type": "response.completed", "response": {}}]
+    said = ""
+    cursor: str | None = None
+    for cut in [*cuts, len(WITH_CALLS)]:
+        position = ResponsePosition.parse(cursor) if cursor else None
+        decoder = ResponseDecoder(position)
+        after = -1 if position is None or position.sequence_number is None else position.sequence_number
+        sent = wire(events, first=0 if replays else after + 1)[:cut]
+        for start in range(0, len(sent), reads):
+            text = decoder.feed(sent[start : start + reads])
+            said += text
+            # A stage stores the cursor of each piece of text.
+            cursor = decoder.cursor if text else cursor
+        assert cursor is not None or not said
+
+    if not decoder.complete:
+        said += decoder.read_stored(json.dumps(CALLED).encode())
+    assert (said, decoder.calls) == (SAID, CALLS)
+
+
+def test_the_cursor_stays_before_the_first_call() -> None:
+    decoder = ResponseDecoder()
+    decoder.feed(WITH_CALLS)
+    assert decoder.cursor == f"resp_1:4:{len(SAID)}"
+
+
+def test_text_behind_a_call_has_no_cursor() -> None:
+    decoder = ResponseDecoder()
+    behind = {"type": "response.output_text.delta", "delta": "And "}
+    assert decoder.feed(wire([*EVENTS[:2], *call_events(CALLS[0]), behind])) == "And "
+    assert decoder.cursor is None
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [EVENTS[0], {"type": "response.completed", "response": response("completed", output=[*map(item, CALLS)])}],
+        [EVENTS[0], *call_events(CALLS[0])[:-1], *call_events(CALLS[1])[:-1]],
+        [EVENTS[0], *call_events(CALLS[0])[:-2], *call_events(CALLS[1])[:-2]],
+        [EVENTS[0], *({"type": "response.output_item.done", "item": item(call)} for call in CALLS)],
+        [EVENTS[0], *({"type": "response.output_item.added", "item": item(call, id=None)} for call in CALLS)],
+    ],
+    ids=["at the end only", "no whole items", "fragments only", "whole items only", "added whole, without item ids"],
+)
+def test_any_one_account_of_a_call_is_enough(events: list[dict[str, Any]]) -> None:
+    decoder = ResponseDecoder()
+    decoder.feed(wire(events))
+    if not decoder.complete:
+        decoder.feed(b'data: {"type": "response.completed", "response": {"output": [], "usage": null}}\n\n')
+    assert decoder.calls == CALLS
+
+
+def test_an_item_without_a_call_id_is_known_by_its_own() -> None:
+    decoder = ResponseDecoder()
+    unnamed = {"type": "function_call", "id": "fc_1", "name": "read", "arguments": {"by": 3}}
+    decoder.feed(wire([EVENTS[0], {"type": "response.output_item.done", "item": unnamed}, EVENTS[-1]]))
+    assert decoder.calls == (ToolCall("fc_1", "read", '{"by": 3}'),)
+
+
+def test_calls_of_a_stream_that_breaks_are_taken_from_the_store() -> None:
+    decoder = ResponseDecoder(ResponsePosition("resp_1", 4, len(SAID)))
+    decoder.feed(wire(CALL_EVENTS, first=5)[:900])
+    assert not decoder.calls
+    assert decoder.read_stored(json.dumps(CALLED).encode()) == ""
+    assert (decoder.calls, decoder.complete) == (CALLS, True)
+
+
+def test_a_response_stored_without_a_call_that_was_seen_is_gone() -> None:
+    decoder = ResponseDecoder()
+    decoder.feed(wire([EVENTS[0], *call_events(CALLS[0])]))
+    decoder.read_stored(json.dumps({**CALLED, "output": [item(CALLS[1])]}).encode())
+    assert isinstance(decoder.fault, ResponseGone)
+    assert not decoder.calls
+
+
+def test_arguments_cut_at_the_limit_are_passed_on_as_truncated() -> None:
+    decoder = ResponseDecoder()
+    cut = item(CALLS[0], arguments='{"why": "Gr', status="incomplete")
+    ended = response("incomplete", output=[cut], incomplete_details={"reason": "max_output_tokens"})
+    decoder.feed(wire([EVENTS[0], *call_events(CALLS[0])[:9], {"type": "response.incomplete", "response": ended}]))
+    assert decoder.truncated
+    assert decoder.calls == (ToolCall("call_a", "add", '{"why": "Gr'),)
+
+
+def test_fragments_of_a_call_show_that_the_model_works_and_keep_alives_do_not() -> None:
+    decoder = ResponseDecoder()
+    decoder.feed(wire([EVENTS[0], *call_events(CALLS[0])[:5]]))
+    counted = decoder.events
+    decoder.feed(b'data: {"type": "keepalive", "sequence_number": 6}\n\n')
+    assert (counted, decoder.events) == (6, 6)
+
+
+@given(cut=st.integers(3, 7), replays=st.booleans())
+def test_a_character_that_is_cut_in_half_is_read_once_however_often_it_is_re_attached(cut: int, replays: bool) -> None:
+    halves = ["a", "\ud83c", "\udf0d", "b\ud83c", "\udf0d"]
+    ended = response("completed", output=message({"type": "output_text", "text": "a🌍b🌍"}))
+    events = [
+        *EVENTS[:2],
+        *({"type": "response.output_text.delta", "delta": half} for half in halves),
+        {"type": "response.completed", "response": ended},
+    ]
+    numbered = [
+        f"data: {json.dumps({**event, 'sequence_number': number})}\n\n".encode() for number, event in enumerate(events)
+    ]
+    first = ResponseDecoder()
+    said = first.feed(b"".join(numbered[:cut]))
+    position = ResponsePosition.parse(first.cursor or "")
+    assert position is not None
+    assert position.sequence_number is not None
+    second = ResponseDecoder(position)
+    said += second.feed(b"".join(numbered[0 if replays else position.sequence_number + 1 :]))
+
+    assert said == "a🌍b🌍"
+    assert second.complete
+
+
+# --- how it fails -----------------------------------------------------------------------------------------------------
+
 FAILURES = [
     ({"code": "server_error", "message": "secret"}, ModelUnavailable),
     ({"code": "rate_limit_exceeded"}, ModelRateLimited),
@@ -212,6 +399,9 @@ def test_a_cancelled_response_is_a_fault(resumed_from: ResponsePosition | None, 
         {"type": "response.created", "response": {}},
         {"type": "response.completed", "response": 3},
         {"type": "response.completed", "response": {"output": [3]}},
+        {"type": "response.output_item.added", "item": {"type": "function_call", "name": "read"}},
+        {"type": "response.output_item.done", "item": 3},
+        {"type": "response.function_call_arguments.delta", "delta": "x"},
     ],
 )
 def test_events_of_a_wrong_shape_are_a_disconnection(odd: dict[str, Any]) -> None:
