@@ -21,7 +21,7 @@ from httpx_sse import EventSource, SSEError, connect_sse
 from pydantic import ValidationError
 
 from local.loopback import is_loopback
-from shared.log.events import STREAM_EVENT, TERMINAL, Connected, Snapshot, StreamEvent
+from shared.log.events import TERMINAL, Connected, Snapshot, StreamEvent, parse_stream_event
 from shared.schema import Schema
 from shared.web.agents import AgentDeleted, AgentDetail, AgentList
 from shared.web.envelope import ErrorBody, ErrorEnvelope, Meta
@@ -297,7 +297,7 @@ def _events(source: EventSource, reconnection: _Reconnection) -> Iterator[Receiv
                 reconnection.base = sent.retry / 1000
             if not sent.data:
                 continue  # a heartbeat
-            event = STREAM_EVENT.validate_json(sent.data)
+            event = parse_stream_event(sent.data)
             # For an event without an id the decoder repeats the last one; only `connected` has no id.
             yield Received(None if isinstance(event, Connected) else int(sent.id), event)
     except (SSEError, ValueError) as error:

@@ -12,7 +12,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -183,13 +183,9 @@ def _claim(value: Any) -> str:
 
 
 def _joined_headers(scope: Scope) -> dict[str, str]:
-    """Return the headers with names in lower case, and the values of a repeated name joined by commas."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        if name != "connection":  # it is about this connection only
-            headers[name] = f"{headers[name]},{value}" if name in headers else value
-    return headers
+    """Return the headers with names in lower case, except `connection`, which is about this connection only."""
+    pairs = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"])
+    return _joined((name, value) for name, value in pairs if name != "connection")
 
 
 async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes:
@@ -225,51 +221,27 @@ def _event(
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
     """
-    path = scope["raw_path"].decode("latin-1")
     query = scope["query_string"].decode("latin-1")
-    host, port = scope.get("server") or ("127.0.0.1", None)
-    client = (scope.get("client") or ("127.0.0.1", 0))[0]
-    now = time.time()
+    _, port = scope.get("server") or ("127.0.0.1", None)
     cookies = [cookie.strip() for cookie in headers.pop("cookie", "").split(";") if cookie.strip()]
-    forwarded = {
-        **headers,
-        "x-forwarded-for": ",".join(filter(None, [headers.get("x-forwarded-for"), client])),
-        "x-forwarded-port": str(port or 80),
-        "x-forwarded-proto": "http",
-    }
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": f"{route.method} {route.path}",
-        "rawPath": path,
+        "rawPath": scope["raw_path"].decode("latin-1"),
         "rawQueryString": query,
-        "headers": forwarded,
-        "requestContext": {
-            "accountId": ACCOUNT,
-            "apiId": "local",
-            "domainName": headers.get("host", f"{host}:{port}"),
-            "domainPrefix": "local",
-            "http": {
-                "method": scope["method"],
-                "path": path,
-                "protocol": f"HTTP/{scope['http_version']}",
-                "sourceIp": client,
-                "userAgent": headers.get("user-agent", ""),
-            },
-            "requestId": request_id,
-            "routeKey": f"{route.method} {route.path}",
-            "stage": "$default",
-            "time": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
-            "timeEpoch": int(now * 1000),
+        "headers": {
+            **headers,
+            "x-forwarded-for": ",".join(filter(None, [headers.get("x-forwarded-for"), _client(scope)])),
+            "x-forwarded-port": str(port or 80),
+            "x-forwarded-proto": "http",
         },
+        "requestContext": _request_context(scope, route, headers, request_id),
         "isBase64Encoded": False,
     }
     if cookies:
         event["cookies"] = cookies
     if query:
-        joined: dict[str, str] = {}
-        for name, value in parse_qsl(query, keep_blank_values=True):
-            joined[name] = f"{joined[name]},{value}" if name in joined else value
-        event["queryStringParameters"] = joined
+        event["queryStringParameters"] = _joined(parse_qsl(query, keep_blank_values=True))
     if parameters:
         event["pathParameters"] = parameters
     if claims is not None:
@@ -277,6 +249,42 @@ def _event(
     if body:
         event["body"], event["isBase64Encoded"] = _encoded(body, headers.get("content-type", "text/plain"))
     return event
+
+
+def _request_context(scope: Scope, route: Route, headers: Mapping[str, str], request_id: str) -> dict[str, Any]:
+    host, port = scope.get("server") or ("127.0.0.1", None)
+    now = time.time()
+    return {
+        "accountId": ACCOUNT,
+        "apiId": "local",
+        "domainName": headers.get("host", f"{host}:{port}"),
+        "domainPrefix": "local",
+        "http": {
+            "method": scope["method"],
+            "path": scope["raw_path"].decode("latin-1"),
+            "protocol": f"HTTP/{scope['http_version']}",
+            "sourceIp": _client(scope),
+            "userAgent": headers.get("user-agent", ""),
+        },
+        "requestId": request_id,
+        "routeKey": f"{route.method} {route.path}",
+        "stage": "$default",
+        "time": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "timeEpoch": int(now * 1000),
+    }
+
+
+def _client(scope: Scope) -> str:
+    address: str = (scope.get("client") or ("127.0.0.1", 0))[0]
+    return address
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the values by name, and the values of a repeated name joined by commas."""
+    joined: dict[str, str] = {}
+    for name, value in pairs:
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
 
 
 def _encoded(body: bytes, content_type: str) -> tuple[str, bool]:

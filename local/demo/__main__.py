@@ -194,7 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except ClientError as error:
         screen.settle()
-        screen.failure("The local stack does not answer", str(error), _LOGS_ADVICE)
+        screen.failure("The local stack does not respond", str(error), _LOGS_ADVICE)
     return 1
 
 

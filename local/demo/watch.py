@@ -11,7 +11,6 @@ import os
 import sys
 
 from local.api.client import ClientError, JobsClient
-from shared.log.events import STREAM_EVENT
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with JobsClient(options.stream_url, os.environ.get("MILLRACE_TOKEN", "")) as client:
             for received in client.follow(options.stream_url, after=options.after):
-                event = STREAM_EVENT.dump_python(received.event, mode="json")
+                event = received.event.model_dump(mode="json")
                 print(json.dumps({"id": received.id, "event": event}), flush=True)
     except ClientError as error:
         print(error, file=sys.stderr)

@@ -12,6 +12,7 @@ from typing import Final
 BY_THE_PRODUCT: Final = (
     "anyio",
     "aws_lambda_powertools",
+    "aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch",
     "botocore.config",
     "botocore.exceptions",
     "httpx2",

@@ -1,1 +1,1 @@
-"""The scripted model: an OpenAI-compatible server whose answers, pace and faults are scripted."""
+"""The scripted model: an OpenAI-compatible server whose outputs, pace and faults are scripted."""

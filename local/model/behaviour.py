@@ -8,12 +8,9 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-_DIRECTIVE: Final = re.compile(r"\[\[\s*script:(?P<body>.*?)\]\]", re.DOTALL)
+from local.model.directives import SCRIPT, UnreadableDirective
+
 _SETTING: Final = re.compile(r'(?P<name>\w+)(?:\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s,"]+)))?')
-
-
-class UnreadableDirective(ValueError):
-    """The prompt contains a `[[script: …]]` with an unknown setting or a wrong value."""
 
 
 class Behaviour(BaseModel):
@@ -39,6 +36,18 @@ class Behaviour(BaseModel):
     invalid_json: bool = False
     off_schema: bool = False
 
+    # Which tools are called, and how. Without a plan, the first four need a tool that the request offers.
+    bad_arguments: bool = False
+    unknown_tool: bool = False
+    parallel: int | None = Field(default=None, ge=1)
+    repeat_forever: bool = False
+    split_arguments: bool = False
+    no_call: bool = False
+
+    # Further token counts of the usage.
+    cached_tokens: int | None = Field(default=None, ge=0)
+    reasoning_tokens: int | None = Field(default=None, ge=0)
+
     # The end. A background response continues after `disconnect_after` or `clean_end_after` has ended its connections,
     # and later connections are not ended.
     length: bool = False
@@ -50,6 +59,11 @@ class Behaviour(BaseModel):
     error_after: int | None = Field(default=None, ge=0)
     omit_finish_reason: bool = False
     omit_usage: bool = False
+
+    @property
+    def misuses_tools(self) -> bool:
+        """Whether a tool is called even if nothing in the request says which."""
+        return self.bad_arguments or self.unknown_tool or self.repeat_forever or self.parallel is not None
 
     @property
     def breaks_off_after(self) -> int | None:
@@ -101,7 +115,7 @@ class Script:
                     if rule.times == 0:
                         self._rules.remove(rule)
                 return rule.behaviour
-        directive = _DIRECTIVE.search(prompt)
+        directive = SCRIPT.search(prompt)
         if directive is None:
             return Behaviour()
         directed = _read_directive(directive)
@@ -111,11 +125,6 @@ class Script:
         self._directive_uses[beginning] += 1
         used_up = directed.times is not None and self._directive_uses[beginning] > directed.times
         return Behaviour() if used_up else directed.behaviour
-
-
-def without_directives(prompt: str) -> str:
-    """Return the prompt without its `[[script: …]]`."""
-    return _DIRECTIVE.sub("", prompt)
 
 
 def _read_directive(found: re.Match[str]) -> Rule:

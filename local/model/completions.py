@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from local.model.behaviour import Behaviour
 from local.model.connection import HttpConnection, HttpRequest
-from local.model.errors import BadRequest, error_document, send_scripted_error
-from local.model.output import Output
+from local.model.conversation import chat_messages
+from local.model.errors import error_document, send_scripted_error
+from local.model.output import Output, Token
 from local.model.prompt import Prompt
-from local.model.requests import MODEL, Pace, RequestRecord, Requests, json_body
+from local.model.requests import MODEL, Pace, RequestRecord, Requests, json_body, read_prompt
 from local.model.tokens import STAMP, with_time
 
 
@@ -26,9 +28,15 @@ class _Completion:
     usage_wanted: bool
 
     @property
-    def usage(self) -> dict[str, int]:
-        read, sent = self.output.prompt_tokens, self.record.tokens_sent
-        return {"prompt_tokens": read, "completion_tokens": sent, "total_tokens": read + sent}
+    def usage(self) -> dict[str, Any]:
+        read, sent = self.output.prompt_tokens, self.record.tokens_sent + self.output.reasoning_tokens
+        return {
+            "prompt_tokens": read,
+            "completion_tokens": sent,
+            "total_tokens": read + sent,
+            "prompt_tokens_details": {"cached_tokens": self.output.cached_tokens},
+            "completion_tokens_details": {"reasoning_tokens": self.output.reasoning_tokens},
+        }
 
 
 class ChatCompletions:
@@ -40,7 +48,7 @@ class ChatCompletions:
     async def create(self, request: HttpRequest, connection: HttpConnection) -> None:
         """Write one output. Raises BadRequest, UnreadableDirective and UnsupportedSchema."""
         body = json_body(request.body)
-        prompt = _prompt(body)
+        prompt = await read_prompt(_prompt, request, body)
         record, behaviour = self._requests.take("chat.completions", prompt)
         with record.recording_end(behaviour):
             if behaviour.status is not None:
@@ -57,15 +65,13 @@ class ChatCompletions:
 
 
 def _prompt(body: dict[str, Any]) -> Prompt:
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise BadRequest("Invalid 'messages': expected an array with at least one message.")
     given = body.get("response_format") or {}
     return Prompt.of(
         body,
-        messages,
+        chat_messages(body.get("messages")),
         {**given, **(given.get("json_schema") or {})},
         body.get("max_completion_tokens") or body.get("max_tokens"),
+        nested_tools=True,
     )
 
 
@@ -80,8 +86,10 @@ async def _stream(completion: _Completion, connection: HttpConnection) -> None:
         if number == 0:
             record.first_token_at = time.time()
             connection.send(_event(record, {"role": "assistant", "content": "", "refusal": None}))
-        text = with_time(token)
-        if behaviour.refusal:
+        text = with_time(token.text)
+        if token.call is not None:
+            connection.send(_call_events(completion, number))
+        elif behaviour.refusal:
             connection.send(_event(record, {"refusal": text}))
         else:
             connection.send(before + json.dumps(text).encode() + after)
@@ -90,6 +98,22 @@ async def _stream(completion: _Completion, connection: HttpConnection) -> None:
         _end_stream(completion, connection)
     else:
         await _break_off(behaviour, connection)
+
+
+def _call_events(completion: _Completion, number: int) -> bytes:
+    """Return the chunk with a fragment of a call's arguments and, before the first one, the chunk with id and name."""
+    tokens, token = completion.output.tokens, completion.output.tokens[number]
+    fragment = {"index": token.call, "function": {"arguments": token.text}}
+    events = _event(completion.record, {"tool_calls": [fragment]})
+    if number > 0 and tokens[number - 1].call == token.call:
+        return events
+    head = {"index": token.call, **_call(completion.output, token.call or 0, "")}
+    return _event(completion.record, {"tool_calls": [head]}) + events
+
+
+def _call(output: Output, position: int, arguments: str) -> dict[str, Any]:
+    call = output.calls[position]
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 def _end_stream(completion: _Completion, connection: HttpConnection) -> None:
@@ -122,13 +146,30 @@ async def _send_whole(completion: _Completion, connection: HttpConnection) -> No
         await _break_off_whole(behaviour, connection)
         return
     record.tokens_sent = len(tokens)
-    text = with_time("".join(tokens))
-    message = {"role": "assistant", "content": text, "refusal": None}
-    if behaviour.refusal:
-        message = {"role": "assistant", "content": None, "refusal": text}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": completion.output.finish_reason}
+    choice = {
+        "index": 0,
+        "message": _message(completion),
+        "logprobs": None,
+        "finish_reason": completion.output.finish_reason,
+    }
     document = {**_head(record), "object": "chat.completion", "choices": [choice]}
     connection.send_json(200, document if behaviour.omit_usage else {**document, "usage": completion.usage})
+
+
+def _message(completion: _Completion) -> dict[str, Any]:
+    output = completion.output
+    text = with_time("".join(token.text for token in output.tokens if token.call is None))
+    if completion.behaviour.refusal:
+        return {"role": "assistant", "content": None, "refusal": text}
+    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+    if output.calls:
+        calls = [_call(output, at, _arguments(output.tokens, at)) for at in range(len(output.calls))]
+        message |= {"content": text or None, "tool_calls": calls}
+    return message
+
+
+def _arguments(tokens: Sequence[Token], call: int) -> str:
+    return "".join(token.text for token in tokens if token.call == call)
 
 
 async def _break_off_whole(behaviour: Behaviour, connection: HttpConnection) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
+from local.model.calls import MadeCall, PlannedCall
+from local.model.conversation import Message
 from local.model.errors import BadRequest
+from local.model.images import Image
+from local.model.offered_tools import OfferedTool, ToolChoice, offered_tools, tool_choice
+
+# What OpenAI counts for an image in low detail: https://developers.openai.com/api/docs/guides/images-vision
+_TOKENS_OF_IMAGE: Final = 85
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,20 +24,35 @@ class Prompt:
     """
 
     model: str
-    messages: list[dict[str, str]]
+    messages: list[Message]
     response_format: dict[str, Any]
     most_tokens: int | None
     temperature: float | None = None
+    tools: tuple[OfferedTool, ...] = ()
+    tool_choice: ToolChoice = "auto"
 
     @classmethod
     def of(
-        cls, body: dict[str, Any], messages: list[Any], response_format: dict[str, Any], most_tokens: int | None
+        cls,
+        body: dict[str, Any],
+        messages: list[Message],
+        response_format: dict[str, Any],
+        most_tokens: int | None,
+        *,
+        nested_tools: bool,
     ) -> Prompt:
         """Raises BadRequest."""
         if not isinstance(body.get("model"), str) or not body["model"]:
             raise BadRequest("you must provide a model parameter")
-        read = [_message(message) for message in messages]
-        return cls(body["model"], read, response_format, most_tokens, body.get("temperature"))
+        return cls(
+            model=body["model"],
+            messages=messages,
+            response_format=response_format,
+            most_tokens=most_tokens,
+            temperature=body.get("temperature"),
+            tools=offered_tools(body, nested=nested_tools),
+            tool_choice=tool_choice(body),
+        )
 
     @property
     def user_messages(self) -> list[str]:
@@ -40,6 +63,43 @@ class Prompt:
     def text(self) -> str:
         """All messages of the user as one text."""
         return "\n".join(self.user_messages)
+
+    @property
+    def request(self) -> str:
+        """What the user asks for now: the last user message, and the application's remarks behind tool results."""
+        asked = self.messages[self._request_at :]
+        return "\n".join(message["content"] for message in asked if message["role"] == "user")
+
+    @property
+    def turns(self) -> list[list[MadeCall]]:
+        """The calls that were made for the present request, with their results; one list for each turn."""
+        since = self.messages[self._request_at :]
+        outputs = {message["tool_call_id"]: message["content"] for message in since if message["role"] == "tool"}
+        return [
+            [
+                MadeCall(PlannedCall(call["name"], call["arguments"]), outputs.get(call["id"], ""))
+                for call in message["tool_calls"]
+            ]
+            for message in since
+            if message.get("tool_calls")
+        ]
+
+    def without_turns(self) -> Prompt:
+        """Return the prompt as it was when no tool was called yet."""
+        return replace(self, messages=self.messages[: self._request_at + 1])
+
+    @property
+    def images(self) -> list[Image]:
+        """The images of all messages, oldest first."""
+        return [image for message in self.messages for image in message.get("images", [])]
+
+    @property
+    def tokens(self) -> int:
+        """The length of the prompt in the scripted model's tokens: words, and a fixed number for each image."""
+        calls = [call["arguments"] for message in self.messages for call in message.get("tool_calls", [])]
+        tools = [f"{tool.description} {json.dumps(tool.parameters)}" for tool in self.tools]
+        texts = [*(message["content"] for message in self.messages), *calls, *tools]
+        return sum(len(text.split()) for text in texts) + len(self.images) * _TOKENS_OF_IMAGE
 
     @property
     def schema_name(self) -> str | None:
@@ -55,11 +115,14 @@ class Prompt:
             raise BadRequest("Missing required parameter: the 'schema' of a 'json_schema'.")
         return schema
 
+    @property
+    def _request_at(self) -> int:
+        """The position of the last user message that is not right behind a tool's result; 0 without one.
 
-def _message(message: Any) -> dict[str, str]:
-    if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-        raise BadRequest("Invalid messages: every message needs a role.")
-    content = message.get("content") or ""
-    if isinstance(content, list):
-        content = "\n".join(part.get("text", "") for part in content if isinstance(part, dict))
-    return {"role": message["role"], "content": str(content)}
+        A user message right behind a result is the application's: a remark, or the images of the result.
+        """
+        for at in range(len(self.messages) - 1, -1, -1):
+            behind_result = at > 0 and self.messages[at - 1]["role"] == "tool"
+            if self.messages[at]["role"] == "user" and not behind_result:
+                return at
+        return 0

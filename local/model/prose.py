@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from local.model.behaviour import without_directives
+from local.model.directives import without_directives
 
 _LABELLED_LINE: Final = re.compile(
     r'^[^\w\n]*(?P<label>\w[\w -]{0,40}?)["*_]*\s*[:=]["*_]*\s*"?(?P<value>[^"\n]{1,200})', re.MULTILINE

@@ -1,4 +1,4 @@
-"""The requests that the scripted model received, and the behaviour and pace that each is answered with."""
+"""The requests that the scripted model received, and the behaviour and the pace of each response."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ import contextlib
 import json
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from local.model.behaviour import Behaviour, Script
+from local.model.connection import HttpRequest
+from local.model.conversation import Message
+from local.model.directives import UnreadableDirective
 from local.model.documents import UnsupportedSchema
 from local.model.errors import BadRequest
+from local.model.offered_tools import ToolChoice
 from local.model.prompt import Prompt
 
 MODEL: Final = "scripted-1"
 _REQUESTS_KEPT: Final = 1000
+_LARGE_BODY: Final = 50_000
 
 
 @dataclass(slots=True)
@@ -34,12 +39,17 @@ class Watcher:
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request. Times are seconds since the epoch; `ended` is None while the output is being written."""
+    """One request. Times are seconds since the epoch; `ended` is None while the output is being written.
+
+    `tools` are the names of the offered tools.
+    """
 
     id: str
     api: Literal["chat.completions", "responses"]
     model: str
-    messages: list[dict[str, str]]
+    messages: list[Message]
+    tools: list[str]
+    tool_choice: ToolChoice
     schema_name: str | None
     temperature: float | None
     most_tokens: int | None
@@ -59,7 +69,7 @@ class RequestRecord:
         except asyncio.CancelledError:
             ended = "client_disconnected"
             raise
-        except (BadRequest, UnsupportedSchema):
+        except (BadRequest, UnreadableDirective, UnsupportedSchema):
             ended = "rejected"
             raise
         finally:
@@ -96,13 +106,15 @@ class Requests:
 
     def take(self, api: Literal["chat.completions", "responses"], prompt: Prompt) -> tuple[RequestRecord, Behaviour]:
         """Record one request and return the behaviour that is scripted for it. Raises UnreadableDirective."""
-        behaviour = self.script.behaviour_for(prompt.user_messages[-1] if prompt.user_messages else "")
+        behaviour = self.script.behaviour_for(prompt.request)
         self._count += 1
         record = RequestRecord(
             id=f"{'resp_' if api == 'responses' else 'chatcmpl-'}scripted-{self._count}",
             api=api,
             model=prompt.model,
             messages=prompt.messages,
+            tools=[tool.name for tool in prompt.tools],
+            tool_choice=prompt.tool_choice,
             schema_name=prompt.schema_name,
             temperature=prompt.temperature,
             most_tokens=prompt.most_tokens,
@@ -117,6 +129,11 @@ class Requests:
             self.first_token_ms if behaviour.first_token_ms is None else behaviour.first_token_ms,
             self.token_ms if behaviour.token_ms is None else behaviour.token_ms,
         )
+
+
+async def read_prompt(read: Callable[[dict[str, Any]], Prompt], request: HttpRequest, body: dict[str, Any]) -> Prompt:
+    """Read the prompt; a large body in a thread, because its images take long and other streams are being sent."""
+    return await asyncio.to_thread(read, body) if len(request.body) > _LARGE_BODY else read(body)
 
 
 def json_body(raw: bytes) -> dict[str, Any]:

@@ -21,9 +21,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from local.model.behaviour import Rule, UnreadableDirective
+from local.model.behaviour import Rule
 from local.model.completions import ChatCompletions
 from local.model.connection import HttpConnection, HttpRequest
+from local.model.directives import UnreadableDirective
 from local.model.documents import UnsupportedSchema
 from local.model.errors import BadRequest, send_error
 from local.model.requests import MODEL, Requests

@@ -40,6 +40,12 @@ def split_exactly(text: str, count: int) -> list[str]:
     return [text[start:end] for start, end in itertools.pairwise(cuts)]
 
 
+def split_units(text: str) -> list[str]:
+    """Split the text into UTF-16 units, as a server written in JavaScript does: some are half a character."""
+    units = text.encode("utf-16-le")
+    return [units[at : at + 2].decode("utf-16-le", "surrogatepass") for at in range(0, len(units), 2)]
+
+
 def stamped(document: Any, count: int) -> list[str]:
     """Return the document as JSON in `count` tokens. Each has one STAMP, as far as the strings have room for stamps."""
     strings = _prose_in(document)

@@ -24,7 +24,7 @@ from local.stack import ROOT, LocalStack
 from shared.apps.ideation.models import Idea, Ideation, IdeationInput, path_name
 from shared.apps.ideation.pipeline import PIPELINE
 from shared.apps.ideation.web import RunDetail
-from shared.log.events import STREAM_EVENT, Item, StreamEvent
+from shared.log.events import Item, StreamEvent
 from shared.log.transcript import Transcript
 from shared.web.runs import RunAccepted
 
@@ -49,7 +49,7 @@ class RunExtras(Extras):
         self._second: subprocess.Popen[str] | None = None
 
     def on_event(self, number: int, event: StreamEvent, now: Transcript) -> None:
-        self._seen.append({"id": number, "event": STREAM_EVENT.dump_python(event, mode="json")})
+        self._seen.append({"id": number, "event": event.model_dump(mode="json")})
         if not isinstance(event, Item):
             return
         found = Counter(tuple(item.data["genrePath"]) for item in now.items.values())

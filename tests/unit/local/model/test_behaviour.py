@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local.model.behaviour import Behaviour, Rule, Script, UnreadableDirective
+from local.model.behaviour import Behaviour, Rule, Script
+from local.model.directives import UnreadableDirective
 
 
 def test_a_rule_applies_to_its_prompts_and_for_its_number_of_times() -> None:
