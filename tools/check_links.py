@@ -29,7 +29,11 @@ ALLOWED: Final = {
         ("resources/responses/responses.py", "a file of the openai package"),
         ("types/responses/", "a folder of the openai package"),
     ),
+    "docs/decisions/0008-parity-with-dynamodb-local.md": (
+        ("tests/dynamodb_local/target", "a folder that `make parity` fetches"),
+    ),
     "docs/decisions/0012-the-web-adapter-as-it-is.md": (
+        ("tests/web_adapter/target", "a folder that `make web-adapter` builds"),
         ("extensions/lambda-adapter", "a file of AWS's layer"),
         ("AWS_LWA_ERROR_STATUS_CODES", "a setting of AWS's adapter that was rejected"),
     ),

@@ -7,22 +7,24 @@ python -m tools.openapi --check    fail if the committed document differs
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import json
+import operator
 import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any, get_args
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from shared.apps.registry import RegisteredPipelines, application_module, application_names
-from shared.log.events import StreamEvent
+from shared.log.events import ApplicationEvent, CoreStreamEvent
 from shared.schema import Schema
 from shared.web import envelope
 
@@ -153,8 +155,10 @@ def openapi() -> dict[str, Any]:
         "properties": {"message": {"type": "string"}},
         "required": ["message"],
     }
-    _add_models(schemas, "StreamEvent", TypeAdapter(StreamEvent))
-    for pipeline in RegisteredPipelines().values():
+    pipelines = RegisteredPipelines().values()
+    declared = tuple(dict.fromkeys(event for pipeline in pipelines for event in pipeline.events))
+    _add_models(schemas, "StreamEvent", _stream_events(declared))
+    for pipeline in pipelines:
         _add_models(schemas, pipeline.result_model.__name__, TypeAdapter(pipeline.result_model))
     for route in routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
@@ -167,6 +171,14 @@ def openapi() -> dict[str, Any]:
     _unite_operations_and_entities(schemas)
     renamed: dict[str, Any] = _rename(_without_titles(document))
     return renamed
+
+
+def _stream_events(declared: tuple[type[ApplicationEvent], ...]) -> TypeAdapter[Any]:
+    """The events of the core and those that applications declare, told apart by `type`."""
+    core: tuple[Any, ...] = get_args(get_args(CoreStreamEvent)[0])
+    united = functools.reduce(operator.or_, (*core, *declared))
+    discriminated: Any = Annotated[united, Field(discriminator="type")]
+    return TypeAdapter(discriminated)
 
 
 def _add_models(schemas: dict[str, Any], name: str, adapter: TypeAdapter[Any]) -> None:

@@ -42,6 +42,8 @@ export interface AgentDetail {
   model: string | null;
   /** 0 to 2; null for the provider's default */
   temperature: number | null;
+  /** names of the tools that the model may call; null for all tools of the pipeline */
+  allowedTools: string[] | null;
   /** most tokens of one output; null for the provider's default. An output that is cut off is invalid */
   maxOutputTokens: number | null;
   agentId: string;
@@ -341,7 +343,9 @@ export interface JobDetail {
   text: string;
   /** the finished items of long stages, in the order in which they were stored */
   items: Item[];
-  /** the last event that `text`, `items` and `progress` include */
+  /** the subtasks and tool calls, in the order in which they began */
+  subtasks: Subtask[];
+  /** the last event that `text`, `items`, `subtasks` and `progress` include */
   lastEventId: number;
   /** the pipeline's result; null until the job is completed */
   result: Record<string, unknown> | null;
@@ -431,6 +435,8 @@ export interface NewAgent {
   model?: string | null;
   /** 0 to 2; null for the provider's default */
   temperature?: number | null;
+  /** names of the tools that the model may call; null for all tools of the pipeline */
+  allowedTools?: string[] | null;
   /** most tokens of one output; null for the provider's default. An output that is cut off is invalid */
   maxOutputTokens?: number | null;
 }
@@ -568,6 +574,7 @@ export interface Snapshot {
   type: "snapshot";
   text: string;
   items: Item[];
+  subtasks: Subtask[];
   stage: string | null;
   progress: number;
 }
@@ -587,6 +594,7 @@ export type StreamEvent =
   | Progress
   | Delta
   | Tool
+  | Subtask
   | Item
   | Reset
   | Snapshot
@@ -600,6 +608,15 @@ export interface StreamTicket {
   expiresAt: string;
   /** the stream's URL with the ticket in it */
   streamUrl: string;
+}
+
+/** A part of a stage's work begins, moves or ends. Events of one subtask have one `key`; the newest counts. */
+export interface Subtask {
+  type: "subtask";
+  key: string;
+  title: string;
+  status: "started" | "running" | "finished" | "failed";
+  progress: number | null;
 }
 
 /** One suggested feature. */
@@ -643,12 +660,19 @@ export interface Suggestions {
 export interface TokenUsage {
   inputTokens: number;
   outputTokens: number;
+  /** of `inputTokens`, read from the provider's cache */
+  cachedInputTokens: number;
+  /** of `outputTokens`, spent on reasoning */
+  reasoningTokens: number;
   costUsd: number | null;
 }
 
-/** The model has called a tool, or the tool has finished or failed. */
+/** The model has called a tool, or the call has finished or failed. All events of one call have the same `key`. */
 export interface Tool {
   type: "tool";
+  key: string | null;
+  /** what the call does, in a few words for people */
+  title: string | null;
   name: string;
   status: "started" | "finished" | "failed";
   detail: Record<string, unknown>;

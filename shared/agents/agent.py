@@ -20,6 +20,8 @@ ModelName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 # Strict, because pydantic would otherwise accept "0.5" and true as numbers.
 Temperature = Annotated[float, Strict(), Field(ge=0, le=2, allow_inf_nan=False)]
 MaxOutputTokens = Annotated[int, Strict(), Field(ge=1, le=100_000)]
+ToolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+AllowedTools = Annotated[tuple[ToolName, ...], Field(max_length=64)]
 
 
 def new_agent_id(milliseconds: int) -> str:
@@ -43,6 +45,9 @@ class AgentSettings(Schema):
     )
     model: ModelName | None = Field(default=None, description="an allowed model; null for the default model")
     temperature: Temperature | None = Field(default=None, description="0 to 2; null for the provider's default")
+    allowed_tools: AllowedTools | None = Field(
+        default=None, description="names of the tools that the model may call; null for all tools of the pipeline"
+    )
     max_output_tokens: MaxOutputTokens | None = Field(
         default=None,
         description="most tokens of one output; null for the provider's default. An output that is cut off is invalid",

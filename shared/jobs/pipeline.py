@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from shared.log.events import CORE_TYPES, ApplicationEvent, type_of
 from shared.schema import Schema
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Pipeline:
     `max_retries` is how often the state machine retries a state. The retentions are seconds after the job ended; None
     means the default of the settings. `refuse_resume` gets a job's input and the outputs of its finished stages by
     stage; it returns the reason why the job cannot resume from them, or None. `recording` is None if the pipeline
-    records no runs.
+    records no runs. `events` are the application's own events, which its stages may append.
     """
 
     name: str
@@ -66,12 +67,16 @@ class Pipeline:
     failed_retention_seconds: int | None = None
     recording: RunRecording | None = None
     refuse_resume: Callable[[JobInput, Mapping[str, StageOutput]], str | None] | None = None
+    events: tuple[type[ApplicationEvent], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("run_seconds", "retention_seconds", "failed_retention_seconds"):
             seconds = getattr(self, name)
             if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
                 raise ValueError(f"{self.name}: {name} must be from 1 to {LONGEST_SECONDS}")
+        taken = {type_of(event) for event in self.events} & CORE_TYPES
+        if taken:
+            raise ValueError(f"{self.name}: {', '.join(sorted(taken))} are event types of the core; choose other names")
 
     def index_of(self, stage: str) -> int:
         """Return the index of a stage, from 0."""

@@ -24,6 +24,14 @@ def compact(log: EventLog, job_id: str, log_bytes: int) -> LogSnapshot | None:
     if transcript.seq == (stored.seq if stored else 0):
         return stored
     items = tuple(transcript.items.values())
-    snapshot = LogSnapshot(transcript.seq, transcript.text, transcript.stage, transcript.progress, log_bytes, items)
+    snapshot = LogSnapshot(
+        transcript.seq,
+        transcript.text,
+        transcript.stage,
+        transcript.progress,
+        log_bytes,
+        items,
+        tuple(transcript.subtasks.values()),
+    )
     log.compact(job_id, snapshot)
     return snapshot

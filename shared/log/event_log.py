@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.log.events import TERMINAL, Delta, Item, Reset, StoredEvent
+from shared.log.events import TERMINAL, Delta, Item, Reset, StoredEvent, Subtask
 from shared.log.fence import Fence
 
 MAX_BATCH = 4
@@ -84,6 +84,7 @@ class LogSnapshot:
     progress: float
     log_bytes: int = 0
     items: tuple[Item, ...] = ()
+    subtasks: tuple[Subtask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

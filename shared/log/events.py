@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
 from shared.errors import ErrorCode
 from shared.log.usage import TokenUsage
@@ -45,12 +46,24 @@ class Delta(Schema):
 
 
 class Tool(Schema):
-    """The model has called a tool, or the tool has finished or failed."""
+    """The model has called a tool, or the call has finished or failed. All events of one call have the same `key`."""
 
     type: Literal["tool"] = "tool"
+    key: str | None = None
+    title: str | None = Field(default=None, description="what the call does, in a few words for people")
     name: str
     status: Literal["started", "finished", "failed"]
     detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class Subtask(Schema):
+    """A part of a stage's work begins, moves or ends. Events of one subtask have one `key`; the newest counts."""
+
+    type: Literal["subtask"] = "subtask"
+    key: str
+    title: str
+    status: Literal["started", "running", "finished", "failed"]
+    progress: float | None = Field(default=None, ge=0, le=100)
 
 
 class Item(Schema):
@@ -85,6 +98,7 @@ class Snapshot(Schema):
     type: Literal["snapshot"] = "snapshot"
     text: str
     items: tuple[Item, ...] = ()
+    subtasks: tuple[Subtask, ...] = ()
     stage: str | None = None
     progress: float = Field(ge=0, le=100)
 
@@ -118,19 +132,107 @@ class Cancelled(Schema):
     stage: str | None = None
 
 
-StoredEvent = Annotated[
-    StageStarted | Progress | Delta | Tool | Item | Reset | Complete | Failed | Cancelled, Field(discriminator="type")
-]
-"""An event that the log stores."""
+class ApplicationEvent(Schema):
+    """The base of the events that an application declares in `Pipeline.events`; `type` is a Literal with its name.
 
-StreamEvent = Annotated[
-    Connected | StageStarted | Progress | Delta | Tool | Item | Reset | Snapshot | Complete | Failed | Cancelled,
+    The log stores such an event and the stream sends it. The transcript does not contain it, so a watcher who joins
+    later may miss it: what no watcher may miss belongs in an item or in a subtask.
+    """
+
+    type: str
+
+
+def type_of(event: type[ApplicationEvent]) -> str:
+    """Return the name that an application's event declares as the default of its `type`."""
+    return str(event.model_fields["type"].default)
+
+
+class OpaqueEvent(ApplicationEvent):
+    """An application's event as a reader sees it that does not know the application: its fields are as stored."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+CoreEvent = Annotated[
+    StageStarted | Progress | Delta | Tool | Subtask | Item | Reset | Complete | Failed | Cancelled,
     Field(discriminator="type"),
 ]
+StoredEvent: TypeAlias = CoreEvent | ApplicationEvent
+"""An event that the log stores."""
+
+CoreStreamEvent = Annotated[
+    Connected
+    | StageStarted
+    | Progress
+    | Delta
+    | Tool
+    | Subtask
+    | Item
+    | Reset
+    | Snapshot
+    | Complete
+    | Failed
+    | Cancelled,
+    Field(discriminator="type"),
+]
+StreamEvent: TypeAlias = CoreStreamEvent | ApplicationEvent
 """An event that the stream sends."""
 
 TERMINAL = frozenset({"complete", "error", "cancelled"})
 """The types of terminal events: each ends a generation of the job."""
 
-STORED_EVENTS: TypeAdapter[tuple[StoredEvent, ...]] = adapter_of(tuple[StoredEvent, ...])
-STREAM_EVENT: TypeAdapter[StreamEvent] = adapter_of(StreamEvent)
+CORE_TYPES = TERMINAL | {
+    "connected",
+    "stage",
+    "progress",
+    "delta",
+    "tool",
+    "subtask",
+    "item",
+    "reset",
+    "snapshot",
+}
+"""The types of the core's events, which no application may declare."""
+
+
+def _kind_of(event: Any) -> str:
+    kind = event.get("type") if isinstance(event, dict) else getattr(event, "type", None)
+    return "core" if kind in CORE_TYPES else "application"
+
+
+_CORE_EVENTS: TypeAdapter[tuple[CoreEvent, ...]] = adapter_of(tuple[CoreEvent, ...])
+_EVENTS: TypeAdapter[tuple[CoreEvent | OpaqueEvent, ...]] = adapter_of(
+    tuple[
+        Annotated[
+            Annotated[CoreEvent, Tag("core")] | Annotated[OpaqueEvent, Tag("application")],
+            Discriminator(_kind_of),
+        ],
+        ...,
+    ]
+)
+CORE_STREAM_EVENT: TypeAdapter[CoreStreamEvent] = adapter_of(CoreStreamEvent)
+
+
+def dump_events(events: Sequence[StoredEvent]) -> str:
+    """Return the events as JSON text for storing, without nulls."""
+    return f"[{','.join(event.model_dump_json(exclude_none=True) for event in events)}]"
+
+
+def parse_events(text: str) -> tuple[StoredEvent, ...]:
+    """Parse what `dump_events` returned; an application's events become OpaqueEvents."""
+    try:
+        return _CORE_EVENTS.validate_json(text)
+    except ValidationError:
+        # An application's event among them. The adapter that knows them is slower, and most batches have none.
+        return _EVENTS.validate_json(text)
+
+
+def parse_stream_event(text: str) -> StreamEvent:
+    """Parse the data of one event of a stream; an application's event becomes an OpaqueEvent."""
+    try:
+        return CORE_STREAM_EVENT.validate_json(text)
+    except ValidationError:
+        event = OpaqueEvent.model_validate_json(text)
+        if event.type in CORE_TYPES:
+            raise
+        return event

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from shared.log.event_log import LogSnapshot
-from shared.log.events import TERMINAL, Delta, Item, Progress, Reset, Snapshot, StageStarted, StoredEvent, StreamEvent
+from shared.log.events import (
+    TERMINAL,
+    Delta,
+    Item,
+    Progress,
+    Reset,
+    Snapshot,
+    StageStarted,
+    StoredEvent,
+    StreamEvent,
+    Subtask,
+    Tool,
+)
+
+K = TypeVar("K", Item, Subtask)
+ENDED = frozenset({"finished", "failed"})
 
 
 @dataclass(slots=True)
@@ -21,12 +37,21 @@ class Transcript:
     progress: float = 0
     ended: StoredEvent | None = None
     items: dict[str, Item] = field(default_factory=dict)
+    subtasks: dict[str, Subtask] = field(default_factory=dict)
     _parts: list[str] = field(default_factory=list)
 
     @classmethod
     def of_snapshot(cls, snapshot: LogSnapshot) -> Transcript:
         """Return the transcript that a snapshot stores."""
-        return cls(snapshot.seq, snapshot.stage, snapshot.progress, None, _by_key(snapshot.items), [snapshot.text])
+        return cls(
+            snapshot.seq,
+            snapshot.stage,
+            snapshot.progress,
+            None,
+            _by_key(snapshot.items),
+            _by_key(snapshot.subtasks),
+            [snapshot.text],
+        )
 
     @property
     def text(self) -> str:
@@ -37,7 +62,13 @@ class Transcript:
 
     def as_snapshot(self) -> Snapshot:
         """Return everything so far as one event."""
-        return Snapshot(text=self.text, items=tuple(self.items.values()), stage=self.stage, progress=self.progress)
+        return Snapshot(
+            text=self.text,
+            items=tuple(self.items.values()),
+            subtasks=tuple(self.subtasks.values()),
+            stage=self.stage,
+            progress=self.progress,
+        )
 
     def items_of(self, stage: str) -> dict[str, Item]:
         """Return the items of one stage by key, in log order."""
@@ -59,11 +90,15 @@ class Transcript:
                 self._parts.append(text)
             case Reset(text=text, progress=progress):
                 self._parts, self.progress = [text], progress
+                # The next attempt begins the unfinished ones again, or not at all.
+                self.subtasks = {key: each for key, each in self.subtasks.items() if each.status in ENDED}
             case Item(key=key):
                 self.items[key] = event
-            case Snapshot(text=text, items=items, stage=stage, progress=progress):
+            case Subtask() | Tool():
+                self._take_subtask(event)
+            case Snapshot(text=text, items=items, subtasks=subtasks, stage=stage, progress=progress):
                 self._parts, self.stage, self.progress = [text], stage, progress
-                self.items = _by_key(items)
+                self.items, self.subtasks = _by_key(items), _by_key(subtasks)
             case StageStarted(stage=stage):
                 self.stage = stage
             case Progress(progress=progress):
@@ -73,6 +108,13 @@ class Transcript:
             case _:
                 pass
 
+    def _take_subtask(self, event: Subtask | Tool) -> None:
+        """Fold in a subtask, or a tool call as the subtask that it is; calls before there were keys have none."""
+        if isinstance(event, Subtask):
+            self.subtasks[event.key] = event
+        elif event.key is not None:
+            self.subtasks[event.key] = Subtask(key=event.key, title=event.title or event.name, status=event.status)
 
-def _by_key(items: Iterable[Item]) -> dict[str, Item]:
-    return {item.key: item for item in items}
+
+def _by_key(keyed: Iterable[K]) -> dict[str, K]:
+    return {each.key: each for each in keyed}

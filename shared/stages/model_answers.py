@@ -47,7 +47,11 @@ The format of the answer stays as it was given above."""
 
 
 def model_request(
-    context: StageContext, messages: tuple[Message, ...], output_schema: OutputSchema, *, resume_from: str | None = None
+    context: StageContext,
+    messages: tuple[Message, ...],
+    output_schema: OutputSchema | None,
+    *,
+    resume_from: str | None = None,
 ) -> ModelRequest:
     """Return the request for the job's model: the pipeline's messages and schema, with the agent's settings.
 
@@ -66,7 +70,7 @@ def model_request(
 
 def _with_instructions(messages: tuple[Message, ...], instructions: str) -> tuple[Message, ...]:
     system, *others = messages
-    return Message("system", SYSTEM_WITH_INSTRUCTIONS.format(system=system.content, instructions=instructions)), *others
+    return Message("system", SYSTEM_WITH_INSTRUCTIONS.format(system=system.text, instructions=instructions)), *others
 
 
 async def call_model(model: ChatModel, context: StageContext, request: ModelRequest) -> AsyncGenerator[Piece, None]:

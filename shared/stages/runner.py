@@ -148,7 +148,14 @@ class StageRunner:
             writer.write(start.unwritten, cursor=start.cursor)
         job_input = pipeline.input_model.model_validate(job.input)
         context = StageContext(
-            job, job_input, previous, writer, response_cursor=start.cursor, items=start.items, agent=agent
+            job,
+            job_input,
+            previous,
+            writer,
+            response_cursor=start.cursor,
+            items=start.items,
+            agent=agent,
+            events=pipeline.events,
         )
         try:
             output = await writer.write_while(stage.run(context))

@@ -10,6 +10,7 @@ from shared.agents.agent import Agent
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.job import Job
 from shared.jobs.pipeline import JobInput
+from shared.log.events import ApplicationEvent
 from shared.log.usage import TokenUsage
 from shared.log.writer import LogWriter
 
@@ -37,6 +38,7 @@ class StageContext:
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
     agent: Agent | None = None
     usage: TokenUsage = field(default_factory=TokenUsage)
+    events: tuple[type[ApplicationEvent], ...] = ()
 
     async def add_item(self, key: str, data: dict[str, Any]) -> None:
         """Append one finished item and the text so far. A retried attempt finds it in `items` and continues after it.
@@ -46,6 +48,12 @@ class StageContext:
         """
         await self.output.append_item(str(self.job.stage), key, data)
         self.items[key] = data
+
+    async def append_event(self, event: ApplicationEvent) -> None:
+        """Append one of the application's own events. Raises ValueError if the pipeline does not declare it."""
+        if type(event) not in self.events:
+            raise ValueError(f"the pipeline {self.job.pipeline} must declare the event {event.type} in its `events`")
+        await self.output.append(event)
 
     def add_usage(self, usage: TokenUsage) -> None:
         """Count model tokens. They are added to the job when the stage finishes."""

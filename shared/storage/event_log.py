@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from shared.clock import Clock
 from shared.log.event_log import MAX_BATCH, Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
-from shared.log.events import STORED_EVENTS, TERMINAL, Item
+from shared.log.events import TERMINAL, Item, Subtask, dump_events, parse_events
 from shared.log.fence import Fence
 from shared.schema import Schema, adapter_of
 from shared.storage import keys
@@ -25,6 +25,9 @@ KEPT = timedelta(days=2)
 
 ITEMS: TypeAdapter[tuple[Item, ...]] = adapter_of(tuple[Item, ...])
 """Read and write the items of a snapshot."""
+
+SUBTASKS: TypeAdapter[tuple[Subtask, ...]] = adapter_of(tuple[Subtask, ...])
+"""Read and write the subtasks of a snapshot."""
 
 
 class StoredBatch(Schema):
@@ -45,6 +48,7 @@ class StoredSnapshot(Schema):
     seq: int
     text: str
     items: str | None = None
+    subtasks: str | None = None
     stage: str | None = None
     progress: float
     log_bytes: int
@@ -62,7 +66,7 @@ class DynamoEventLog:
     def append(self, job_id: str, batch: Batch) -> None:
         stored = StoredBatch(
             seq=batch.first,
-            events=STORED_EVENTS.dump_json(batch.events, exclude_none=True).decode(),
+            events=dump_events(batch.events),
             fence=str(batch.fence),
             at=int(batch.at.timestamp() * 1000),
             log_bytes=batch.log_bytes,
@@ -117,7 +121,8 @@ class DynamoEventLog:
         stored = StoredSnapshot.model_validate(_own(item))
         text = self._large_texts.load(stored.text)
         items = ITEMS.validate_json(self._large_texts.load(stored.items)) if stored.items else ()
-        return LogSnapshot(stored.seq, text, stored.stage, stored.progress, stored.log_bytes, items)
+        subtasks = SUBTASKS.validate_json(self._large_texts.load(stored.subtasks)) if stored.subtasks else ()
+        return LogSnapshot(stored.seq, text, stored.stage, stored.progress, stored.log_bytes, items, subtasks)
 
     def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
         items = ITEMS.dump_json(snapshot.items).decode()
@@ -125,6 +130,7 @@ class DynamoEventLog:
             seq=snapshot.seq,
             text=self._large_texts.store(job_id, f"snapshot-{snapshot.seq}", snapshot.text),
             items=self._large_texts.store(job_id, f"snapshot-{snapshot.seq}-items", items) if snapshot.items else None,
+            subtasks=self._stored_subtasks(job_id, snapshot),
             stage=snapshot.stage,
             progress=snapshot.progress,
             log_bytes=snapshot.log_bytes,
@@ -141,6 +147,12 @@ class DynamoEventLog:
         except _ItemExists:
             return
         self._delete_covered(job_id, snapshot.seq)
+
+    def _stored_subtasks(self, job_id: str, snapshot: LogSnapshot) -> str | None:
+        if not snapshot.subtasks:
+            return None
+        text = SUBTASKS.dump_json(snapshot.subtasks).decode()
+        return self._large_texts.store(job_id, f"snapshot-{snapshot.seq}-subtasks", text)
 
     def _delete_covered(self, job_id: str, up_to: int) -> None:
         """Delete the batches that the snapshot covers, except the two kinds that `EventLog.compact` keeps."""
@@ -197,7 +209,7 @@ def _batch(item: Mapping[str, Any]) -> StoredBatch:
 def _entries(item: Mapping[str, Any]) -> list[LogEntry]:
     stored = _batch(item)
     at = _time(stored.at)
-    events = STORED_EVENTS.validate_json(stored.events)
+    events = parse_events(stored.events)
     return [LogEntry(stored.seq + index, stored.seq, at, event) for index, event in enumerate(events)]
 
 

@@ -17,7 +17,7 @@ from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
 from shared.jobs.pipeline import JobInput, Pipeline
 from shared.jobs.queries import JobView
-from shared.log.events import Item
+from shared.log.events import Item, Subtask
 from shared.log.usage import TokenUsage
 from shared.schema import Schema
 from shared.web.urls import Urls
@@ -125,7 +125,8 @@ class JobDetail(JobSummary):
     items: tuple[Item, ...] = Field(
         description="the finished items of long stages, in the order in which they were stored"
     )
-    last_event_id: int = Field(description="the last event that `text`, `items` and `progress` include")
+    subtasks: tuple[Subtask, ...] = Field(description="the subtasks and tool calls, in the order in which they began")
+    last_event_id: int = Field(description="the last event that `text`, `items`, `subtasks` and `progress` include")
     result: dict[str, Any] | None = Field(description="the pipeline's result; null until the job is completed")
 
 
@@ -185,6 +186,7 @@ def detail(view: JobView, urls: Urls, *, show_stack_trace: bool) -> JobDetail:
         input=view.job.input,
         text=view.transcript.text,
         items=tuple(view.transcript.items.values()),
+        subtasks=tuple(view.transcript.subtasks.values()),
         last_event_id=view.transcript.seq,
         result=view.result,
     )

@@ -21,6 +21,7 @@ export function textAfter(event: StreamEvent, text: string): string {
     case "stage":
     case "progress":
     case "tool":
+    case "subtask":
     case "item":
     case "complete":
     case "error":

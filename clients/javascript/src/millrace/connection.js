@@ -4,6 +4,7 @@
 /** @import { SsePart } from "./sse.js" */
 
 import { Unreachable, errorOf } from "./errors.js";
+import { EVENT_TYPES } from "./event_types.js";
 import { SseParser } from "./sse.js";
 
 /** The job has ended, and this client has seen all of its events. */
@@ -14,20 +15,6 @@ export class NoMoreEvents extends Error {}
  * @typedef {{ url: string, after: number, tab: string, signal: AbortSignal }} ConnectionStart
  */
 /** @typedef {(start: ConnectionStart) => AsyncGenerator<SsePart, void, undefined>} Connect */
-
-const EVENT_TYPES = [
-  "connected",
-  "stage",
-  "progress",
-  "delta",
-  "item",
-  "tool",
-  "reset",
-  "snapshot",
-  "complete",
-  "error",
-  "cancelled",
-];
 
 /**
  * Return a function that reads a stream with `fetch`, which sends the token in a header and sees heartbeats. The generator

@@ -1,6 +1,6 @@
 /** The view of a job: an immutable value into which every event of the log is folded once, in order. */
 
-/** @import { Failed, Fault, Item, JobDetail, Reset, StreamEvent, TokenUsage, Tool } from "../../../../docs/api/types" */
+/** @import { Failed, Fault, Item, JobDetail, Reset, StreamEvent, Subtask, TokenUsage, Tool } from "../../../../docs/api/types" */
 
 /**
  * A stage. Times are in milliseconds since 1970; null if the watch began later and so does not know the time.
@@ -21,6 +21,7 @@
  * @property {readonly StageView[]} stages
  * @property {readonly Item[]} items
  * @property {readonly Tool[]} tools
+ * @property {readonly Subtask[]} subtasks
  * @property {readonly ResetNote[]} resets
  * @property {number} attempt
  * @property {number} retryCount
@@ -53,6 +54,7 @@ export const EMPTY_VIEW = Object.freeze({
   stages: [],
   items: [],
   tools: [],
+  subtasks: [],
   resets: [],
   attempt: 1,
   retryCount: 0,
@@ -99,17 +101,21 @@ function changes(view, id, event, at) {
     case "item":
       return { items: withItem(view.items, event) };
     case "tool":
-      return { tools: [...view.tools, event] };
+      return { tools: [...view.tools, event], subtasks: withSubtask(view.subtasks, subtaskOf(event)) };
+    case "subtask":
+      return { subtasks: withSubtask(view.subtasks, event) };
     case "reset": {
       const { text, progress, reason, message, attempt, retryCount } = event;
       const resets = [...view.resets, { id, reason, message, attempt, retryCount }];
       // A resumed job appends to the log in which it had ended.
       const reopened = { outcome: null, result: null, failure: null };
-      return { text, progress, attempt, retryCount, resets, ...reopened, stages: reopen(view.stages) };
+      // The next attempt begins the unfinished subtasks again, or not at all.
+      const subtasks = view.subtasks.filter(({ status }) => status === "finished" || status === "failed");
+      return { text, progress, attempt, retryCount, resets, subtasks, ...reopened, stages: reopen(view.stages) };
     }
     case "snapshot": {
-      const { text, progress, stage, items } = event;
-      return { text, progress, stage, items, outcome: null, failure: null };
+      const { text, progress, stage, items, subtasks } = event;
+      return { text, progress, stage, items, subtasks, outcome: null, failure: null };
     }
     case "complete": {
       const stages = endStages(view.stages, "done", at);
@@ -123,6 +129,27 @@ function changes(view, id, event, at) {
       // An event type of a newer server. Its id counts, so that the next event is not a gap.
       return {};
   }
+}
+
+/**
+ * Return a tool call as the subtask that it is; null for a call without a key.
+ * @param {Tool} call
+ * @returns {Subtask | null}
+ */
+function subtaskOf({ key, title, name, status }) {
+  return key === null ? null : { type: "subtask", key, title: title ?? name, status, progress: null };
+}
+
+/**
+ * Return the subtasks with the newest event of one of them.
+ * @param {readonly Subtask[]} subtasks
+ * @param {Subtask | null} event
+ * @returns {readonly Subtask[]}
+ */
+function withSubtask(subtasks, event) {
+  if (event === null) return subtasks;
+  const known = subtasks.some(({ key }) => key === event.key);
+  return known ? subtasks.map((each) => (each.key === event.key ? event : each)) : [...subtasks, event];
 }
 
 /**
@@ -142,6 +169,7 @@ export function viewOf(job) {
     progress: job.progress,
     stage: job.stage,
     items: job.items,
+    subtasks: job.subtasks,
     attempt: job.attempt,
     retryCount: job.retryCount,
     outcome: outcomes[job.status] ?? null,
