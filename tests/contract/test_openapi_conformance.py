@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from local.stack import LocalStack
-from shared.log.events import STREAM_EVENT
+from shared.log.events import parse_stream_event
 from tests.api_user import ApiUser
 from tests.applications import modules
 from tests.contract.emulator import executions_replaced
@@ -145,6 +145,19 @@ def has_input(method: str, path: str) -> bool:
     return bool(len(operation.body) or len(operation.query))
 
 
+def has_padded_text(value: Any) -> bool:
+    """Return whether a text begins or ends with white space: the API removes it, so the text may become valid."""
+    match value:
+        case str():
+            return value != value.strip()
+        case dict():
+            return any(map(has_padded_text, value.values()))
+        case list():
+            return any(map(has_padded_text, value))
+        case _:
+            return False
+
+
 def cases(method: str, path: str, mode: Any) -> Any:
     good = mode is schemathesis.GenerationMode.POSITIVE
     drawn = SCHEMA[path][method].as_strategy(generation_mode=mode)
@@ -163,7 +176,8 @@ def test_a_client_gets_only_responses_that_the_document_describes(
     def check(case: Any, whose: str | None) -> None:
         answer = send(case, whose, {"Authorization": f"Bearer {caller.token}"})
         statuses.add(answer.status_code)
-        case.validate_response(answer, checks=[*CHECKS, *([negative_data_rejection] if whose is None else [])])
+        must_refuse = whose is None and not has_padded_text(case.body)
+        case.validate_response(answer, checks=[*CHECKS, *([negative_data_rejection] if must_refuse else [])])
 
     check()
     if mode is schemathesis.GenerationMode.POSITIVE:
@@ -187,5 +201,5 @@ def test_the_events_of_a_stream_match_their_schemas(caller: ApiUser, made: Made)
     events = caller.watch(made.shared["jobId"][REAL])
 
     for event in events:
-        STREAM_EVENT.validate_python(event.data)
+        parse_stream_event(json.dumps(event.data))
     assert events[-1].type == "complete"

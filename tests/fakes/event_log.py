@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.log.event_log import Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
-from shared.log.events import STORED_EVENTS, TERMINAL
+from shared.log.events import TERMINAL, dump_events, parse_events
 
 
 class FakeEventLog:
@@ -25,7 +25,7 @@ class FakeEventLog:
             existing = stored.get(batch.first)
             if existing is None:
                 # Convert through JSON, so that events which no store could hold fail here too.
-                events = STORED_EVENTS.validate_json(STORED_EVENTS.dump_json(batch.events))
+                events = parse_events(dump_events(batch.events))
                 stored[batch.first] = replace(batch, events=events)
                 self.appends.append(stored[batch.first])
             elif (existing.fence, existing.events) != (batch.fence, batch.events):

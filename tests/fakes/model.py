@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 
 from shared.errors import MillraceError, ModelDisconnected
-from shared.llm.model import Finished, ModelRequest, Piece, ResponseGone, Started, TextDelta
+from shared.llm.model import Finished, ModelRequest, Piece, ResponseGone, Started, TextDelta, ToolCall, ToolCalled
 from shared.log.usage import TokenUsage
 
 USAGE = TokenUsage(input_tokens=10, output_tokens=20, cost_usd=0.5)
@@ -40,6 +40,35 @@ class ScriptedModel:
 
     async def cancel(self, cursor: str) -> None:
         """Do nothing, because these outputs have no cursors."""
+
+
+class CallingModel:
+    """Implements ChatModel with tool calls: each response is a text and the calls after it, or a fault to raise.
+
+    `truncated`: the responses, counted from 0, that the provider stops at the output limit.
+    """
+
+    def __init__(
+        self, *responses: tuple[str, *tuple[ToolCall, ...]] | MillraceError, truncated: Collection[int] = ()
+    ) -> None:
+        self._responses = list(responses)
+        self._truncated = truncated
+        self.requests: list[ModelRequest] = []
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | ToolCalled | Finished, None]:
+        self.requests.append(request)
+        response = self._responses.pop(0)
+        if isinstance(response, MillraceError):
+            raise response
+        text, *calls = response
+        if text:
+            yield TextDelta(text)
+        for call in calls:
+            yield ToolCalled(call)
+        yield Finished(USAGE, truncated=len(self.requests) - 1 in self._truncated)
+
+    async def cancel(self, cursor: str) -> None:
+        """Do nothing, because these responses have no cursors."""
 
 
 class ResumableModel:

@@ -66,7 +66,9 @@ def test_a_change_without_fields_is_refused_and_creates_no_version(
 ) -> None:
     found = broken_rules(patch(user, agent, **body))
 
-    assert found == {"body": "must change at least one of: name, instructions, model, temperature, maxOutputTokens"}
+    assert found == {
+        "body": "must change at least one of: name, instructions, model, temperature, allowedTools, maxOutputTokens"
+    }
     assert data_of(user.api.get(f"/agents/{agent['agentId']}")) == agent
 
 

@@ -161,7 +161,7 @@ class TestUpdate:
             agents.service.update("ada", agents.new().id, {})
         (issue,) = refusal.value.issues
         assert issue.field == "body"
-        assert issue.rule.endswith("name, instructions, model, temperature, maxOutputTokens")
+        assert issue.rule.endswith("name, instructions, model, temperature, allowedTools, maxOutputTokens")
 
     def test_an_agent_whose_model_is_no_longer_available_can_be_updated(self) -> None:
         agents = Agents()

@@ -11,7 +11,7 @@ from shared.errors import AttemptSuperseded, InternalFault, ModelUnavailable
 from shared.jobs.invocation import CaughtError, FailureInvocation, StageInvocation
 from shared.jobs.job import Job
 from shared.log.event_log import LogBounds, LogTail
-from shared.log.events import Delta, Item, Progress, Reset, StageStarted
+from shared.log.events import Delta, Item, Progress, Reset, Snapshot, StageStarted
 from shared.log.reader import LogReader
 from shared.log.writer import MAX_ITEM_BYTES
 from shared.stages.stage import StageContext
@@ -110,7 +110,7 @@ class TestAddingItems:
         assert len(core.log.read(job.id, after=0)) < 20
         assert list(core.transcript(job).items) == [f"verse-{number}" for number in range(20)]
         (snapshot, *_) = (frame.event for frame in LogReader(core.log, job.id, after=2).poll())
-        assert snapshot.type == "snapshot"
+        assert isinstance(snapshot, Snapshot)
         assert [item.data["number"] for item in snapshot.items] == list(range(len(snapshot.items)))
 
 

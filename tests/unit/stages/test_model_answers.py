@@ -49,11 +49,11 @@ def test_the_pipelines_system_message_contains_the_agents_instructions() -> None
     system, *others = request_of(core, job_with_agent(core, instructions=instructions)).messages
     assert tuple(others) == MESSAGES[1:]
     assert system.role == "system"
-    before, begin, rest = system.content.partition("\n----- begin of the owner's instructions -----\n")
+    before, begin, rest = system.text.partition("\n----- begin of the owner's instructions -----\n")
     inside, end, after = rest.partition("\n----- end of the owner's instructions -----\n")
     assert begin
     assert end
-    assert before.startswith(MESSAGES[0].content)
+    assert before.startswith(MESSAGES[0].text)
     assert inside == instructions
     assert "format of the answer stays" in after
 

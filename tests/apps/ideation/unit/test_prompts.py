@@ -76,19 +76,19 @@ def test_the_request_contains_the_platform_the_genres_with_counts_and_the_requir
     system, user = ideas_messages(WANTED, {0: 5, 1: 3, 2: 2}, [])
     assert (system.role, user.role) == ("system", "user")
     for words in ("mobile game", "5 for Fiction > Mystery", "3 for Sport", "2 for Music", "playable in two minutes"):
-        assert words in user.content
-    assert "exist already" not in user.content
+        assert words in user.text
+    assert "exist already" not in user.text
 
 
 def test_the_request_for_missing_ideas_contains_the_known_ideas_and_the_incomplete_genres() -> None:
     _, user = ideas_messages(WANTED, {2: 1}, ["The Lift", "Nine"])
-    assert user.content.endswith("do not repeat them:\n- The Lift\n- Nine")
-    assert "Sport" not in user.content
+    assert user.text.endswith("do not repeat them:\n- The Lift\n- Nine")
+    assert "Sport" not in user.text
 
 
 def test_every_request_of_a_job_has_the_same_beginning() -> None:
     beginnings = [
-        messages[1].content.split("playable in two minutes")[0]
+        messages[1].text.split("playable in two minutes")[0]
         for messages in (
             ideas_messages(WANTED, {0: 5}, []),
             ideas_messages(WANTED, {1: 2}, ["x"]),
@@ -101,12 +101,12 @@ def test_every_request_of_a_job_has_the_same_beginning() -> None:
 
 def test_a_request_for_an_arrangement_contains_every_idea_with_its_number() -> None:
     for messages in (ranking_messages(WANTED, IDEAS), groups_messages(WANTED, IDEAS)):
-        assert messages[1].content.endswith("1. Idea 1 (Sport): Line 1\n2. Idea 2 (Sport): Line 2")
+        assert messages[1].text.endswith("1. Idea 1 (Sport): Line 1\n2. Idea 2 (Sport): Line 2")
 
 
 def test_a_repair_contains_the_output_and_its_errors() -> None:
     original = ranking_messages(WANTED, IDEAS)
     *request, output, errors = repair_messages(original, json.dumps({}), "ranking: is missing")
     assert tuple(request) == original
-    assert (output.role, output.content) == ("assistant", "{}")
-    assert "ranking: is missing" in errors.content
+    assert (output.role, output.text) == ("assistant", "{}")
+    assert "ranking: is missing" in errors.text

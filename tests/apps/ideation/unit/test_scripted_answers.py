@@ -28,7 +28,7 @@ from shared.llm.model import Message, OutputSchema
 
 def output_of(messages: tuple[Message, ...], schema: OutputSchema) -> dict[str, Any]:
     wanted = {"type": "json_schema", "name": schema.name, "schema": schema.schema}
-    prompt = Prompt("scripted-1", [{"role": "user", "content": messages[-1].content}], wanted, most_tokens=None)
+    prompt = Prompt("scripted-1", [{"role": "user", "content": messages[-1].text}], wanted, most_tokens=None)
     document: dict[str, Any] = ideation.answer(prompt)
     assert application_answer(prompt) == document
     jsonschema_rs.validate(schema.schema, document)

@@ -37,7 +37,7 @@ def wanted_of(request: ModelRequest) -> dict[str, int]:
 
 
 def prompt_of(request: ModelRequest) -> str:
-    return request.messages[-1].content
+    return request.messages[-1].text
 
 
 class PausingModel(ScriptedModel):
