@@ -1,7 +1,7 @@
 """DELETE /ideations/{runId}: delete a run with everything in it, and cancel its job if the job is live."""
 
 from shared.apps.ideation.bootstrap import run_deletion
-from shared.apps.ideation.web import Operation
+from shared.apps.ideation.operations import Operation
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope

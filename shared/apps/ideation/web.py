@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from fastapi import Request
 from pydantic import ConfigDict, Field
 
 from shared.apps.ideation.models import GenreShare, Group, Idea, IdeationInput, Ranked
+from shared.apps.ideation.operations import Operation as Operation  # noqa: PLC0414 - other modules import it from here
 from shared.apps.ideation.plan import genre_shares
 from shared.apps.ideation.recording import GROUPS, IDEAS, RANKING
 from shared.runs.queries import RunView
@@ -18,18 +18,6 @@ from shared.runs.run import PARAMETERS
 from shared.runtime.settings import StreamSettings
 from shared.schema import Schema
 from shared.web.runs import RunSummary, RunUrls, TransformDetail, latest_content, run_fields, transform_detail
-
-
-class Operation(StrEnum):
-    """The operations of this application, one per HTTP function."""
-
-    CREATE_IDEATION = "create_ideation"
-    LIST_IDEATIONS = "list_ideations"
-    GET_IDEATION = "get_ideation"
-    GET_IDEATION_JOB = "get_ideation_job"
-    GET_IDEATION_LINEAGE = "get_ideation_lineage"
-    DELETE_IDEATION = "delete_ideation"
-
 
 JOB_EXAMPLES: dict[str, Any] = {
     "ideas": {
