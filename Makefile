@@ -90,7 +90,7 @@ check: .venv/.synced ## run linters, types, the rules of imports, and the checks
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m tools.infra --check
 	@$(BIN)/python -m tools.check_links
-	@$(BIN)/python -m tools.check_prose
+	@$(BIN)/python -m tools.check_prose --strict
 
 .PHONY: gate
 gate: ## run what CI runs: check, validate, test and test-browser, one after the other

@@ -109,7 +109,10 @@ class Transcript:
                 pass
 
     def _take_subtask(self, event: Subtask | Tool) -> None:
-        """Fold in a subtask, or a tool call as the subtask that it is; calls before there were keys have none."""
+        """Store the event as the latest state of its subtask. A tool call is a subtask; one without a key is left out.
+
+        Tool calls that were stored before they had keys are without one.
+        """
         if isinstance(event, Subtask):
             self.subtasks[event.key] = event
         elif event.key is not None:
