@@ -114,13 +114,18 @@ class LogWriter:
                 await self._append(events[start : start + MAX_BATCH])
             await self._compact_if_needed()
 
-    async def append_item(self, stage: str, key: str, data: dict[str, Any]) -> None:
-        """Append the buffered text together with an item. Raises ValueError if it is larger than MAX_ITEM_BYTES."""
+    async def append_item(
+        self, stage: str, key: str, data: dict[str, Any], *, event: StoredEvent | None = None
+    ) -> None:
+        """Append the buffered text together with an item, and with `event` behind it, in one write.
+
+        Raises ValueError if the item is larger than MAX_ITEM_BYTES.
+        """
         item = Item(stage=stage, key=key, data=data, text_length=len(self.text))
         if text_bytes((item,)) > MAX_ITEM_BYTES:
             raise ValueError(f"the item is too large; an item may have at most {MAX_ITEM_BYTES} bytes")
         async with self._writing:
-            await self._append_buffered(item)
+            await self._append_buffered(item, *(() if event is None else (event,)))
             await self._compact_if_needed()
 
     async def reset(self, event: Reset) -> None:
@@ -187,7 +192,7 @@ class LogWriter:
                 await self._compact_if_needed()
             await asyncio.sleep(max(0.0, started_at + COALESCE_SECONDS - time.monotonic()))
 
-    async def _append_buffered(self, *item: Item) -> None:
+    async def _append_buffered(self, *last: StoredEvent) -> None:
         # Text that arrives during an append waits for the next one. Text whose append fails stays buffered.
         text = "".join(self._buffered)
         parts = [text[start : start + MAX_DELTA_CHARS] for start in range(0, len(text), MAX_DELTA_CHARS)]
@@ -197,12 +202,12 @@ class LogWriter:
             # The cursor is valid only after the last part, so store it with that part only.
             self._written_cursor = cursor if index == len(parts) - 1 else None
             progress = (self._progress_event(),) if self._progress != self._written_progress else ()
-            last = item if index == len(parts) - 1 else ()
-            await self._append((Delta(text=part), *progress, *last))
+            behind = last if index == len(parts) - 1 else ()
+            await self._append((Delta(text=part), *progress, *behind))
             self._written.append(self._buffered.pop(0))
-        if item and not parts:
+        if last and not parts:
             self._written_cursor = cursor
-            await self._append(item)
+            await self._append(last)
 
     def _progress_event(self) -> Progress:
         return Progress(progress=self._progress)

@@ -40,20 +40,28 @@ class StageContext:
     usage: TokenUsage = field(default_factory=TokenUsage)
     events: tuple[type[ApplicationEvent], ...] = ()
 
-    async def add_item(self, key: str, data: dict[str, Any]) -> None:
+    async def add_item(self, key: str, data: dict[str, Any], *, event: ApplicationEvent | None = None) -> None:
         """Append one finished item and the text so far. A retried attempt finds it in `items` and continues after it.
 
-        `data` is JSON of at most 64 kB. Watchers get the item as an event of the stream. Raises ValueError if `data` is
-        larger.
+        `data` is JSON of at most 64 kB. Watchers get the item as an event of the stream. `event` is one of the
+        application's own events; it is appended in the same write, so watchers see it exactly once. Raises ValueError
+        if `data` is larger, or if the pipeline does not declare the event.
         """
-        await self.output.append_item(str(self.job.stage), key, data)
+        declared = None if event is None else self._declared(event)
+        await self.output.append_item(str(self.job.stage), key, data, event=declared)
         self.items[key] = data
 
     async def append_event(self, event: ApplicationEvent) -> None:
-        """Append one of the application's own events. Raises ValueError if the pipeline does not declare it."""
+        """Append one of the application's own events. Raises ValueError if the pipeline does not declare it.
+
+        An attempt that is retried may append it again; `add_item` appends an event exactly once.
+        """
+        await self.output.append(self._declared(event))
+
+    def _declared(self, event: ApplicationEvent) -> ApplicationEvent:
         if type(event) not in self.events:
             raise ValueError(f"the pipeline {self.job.pipeline} must declare the event {event.type} in its `events`")
-        await self.output.append(event)
+        return event
 
     def add_usage(self, usage: TokenUsage) -> None:
         """Count model tokens. They are added to the job when the stage finishes."""

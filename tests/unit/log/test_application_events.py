@@ -52,6 +52,23 @@ def test_a_stage_appends_the_events_that_its_pipeline_declares() -> None:
     assert json.loads(found.model_dump_json()) == {"type": "rhymeFound", "firstWord": "rose", "secondWord": "nose"}
 
 
+def test_an_event_with_an_item_is_in_the_same_write_as_the_text_before_it() -> None:
+    core = rhyming_core()
+    job = core.new_job()
+
+    async def keep_rhyme(context: StageContext) -> dict[str, Any]:
+        context.output.report_progress(40)
+        context.output.write("A rose is a nose. ")
+        await context.add_item("rhyme-1", {"word": "nose"}, event=FOUND)
+        return {}
+
+    core.run(ScriptedStage("draft", keep_rhyme), job)
+
+    [found] = [entry for entry in core.log.read(job.id, after=0) if entry.event.type == "rhymeFound"]
+    written = [entry.event.type for entry in core.log.read(job.id, after=0) if entry.first == found.first]
+    assert written == ["delta", "progress", "item", "rhymeFound"]
+
+
 def test_an_event_that_is_not_declared_is_refused() -> None:
     core = FakeCore()
     job = core.new_job()
@@ -59,6 +76,8 @@ def test_an_event_that_is_not_declared_is_refused() -> None:
     async def undeclared(context: StageContext) -> dict[str, Any]:
         with pytest.raises(ValueError, match="must declare the event rhymeFound"):
             await context.append_event(FOUND)
+        with pytest.raises(ValueError, match="must declare the event rhymeFound"):
+            await context.add_item("rhyme-1", {}, event=FOUND)
         return {}
 
     core.run(ScriptedStage("draft", undeclared), job)
