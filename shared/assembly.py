@@ -81,6 +81,9 @@ class Ports(Protocol):
     def log_bounds(self) -> LogBounds: ...
 
     @property
+    def cell(self) -> str: ...
+
+    @property
     def default_model(self) -> str: ...
 
     @property
@@ -117,6 +120,7 @@ class Core:
             side_writes=self.side_writes,
             pipelines=self.ports.pipelines,
             agents=self.agent_service,
+            cell=self.ports.cell,
             default_model=self.ports.default_model,
             allowed_models=self.ports.allowed_models,
             clock=self.ports.clock,

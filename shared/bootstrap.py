@@ -129,6 +129,10 @@ class AwsPorts:
         return LogBounds(settings.log_max_events, settings.log_max_bytes)
 
     @property
+    def cell(self) -> str:
+        return CreationSettings.read().cell
+
+    @property
     def default_model(self) -> str:
         return ModelSettings.read().default_model
 

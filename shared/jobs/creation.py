@@ -60,6 +60,7 @@ class JobCreation:
         side_writes: SideWrites,
         pipelines: Mapping[str, Pipeline],
         agents: AgentDirectory,
+        cell: str,
         default_model: str,
         allowed_models: Sequence[str],
         clock: Clock,
@@ -72,6 +73,7 @@ class JobCreation:
         self._side_writes = side_writes
         self._pipelines = pipelines
         self._agents = agents
+        self._cell = cell
         self._default_model = default_model
         self._allowed_models = tuple(allowed_models)
         self._clock = clock
@@ -87,7 +89,7 @@ class JobCreation:
             NotStarted: the execution could not be started; the job is stored as failed.
         """
         now = self._clock().timestamp()
-        job_id = new_job_id(int(now * 1000))
+        job_id = new_job_id(int(now * 1000), self._cell)
         if idempotency_key is None:
             return self._create(self._new_job(owner, request, job_id))
         claim = KeyClaim(job_id=job_id, request_hash=hash_of_request(_hashed_fields(request)), claimed_at=now)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
+from shared.jobs.ids import ulid_of
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.pipeline import Pipeline, RunRecording
 from shared.jobs.store import PreparedWrites
@@ -115,7 +116,7 @@ class RunRecorder:
 
 def transform_id_of(job: Job) -> str:
     """Return the id of a job's transform: one per job, also if the job is resumed."""
-    return f"tfm_{job.id.removeprefix('job_')}"
+    return f"tfm_{ulid_of(job.id)}"
 
 
 def _new_versions(

@@ -69,8 +69,9 @@ class ExecutionSettings(Settings):
 
 
 class CreationSettings(Settings):
-    """The limit on job creations of each user."""
+    """The cell in new job ids, one letter from a to z, and the limit on job creations of each user."""
 
+    cell: str = Field(default="a", pattern="^[a-z]$")
     job_creations_per_minute: int = 10
 
 

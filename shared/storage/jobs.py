@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.errors import StorageThrottled
-from shared.jobs.ids import JOB_ID
+from shared.jobs.ids import JOB_ID, ulid_of
 from shared.jobs.job import Job
 from shared.jobs.store import JobFilter, JobGuard, JobPage, PreparedWrites, SideWriteConflict, StaleWrite
 from shared.storage import keys
@@ -35,16 +35,15 @@ class DynamoJobStore:
     def __init__(self, table: str, *, clock: Clock) -> None:
         self._table = table
         self._clock = clock
-        self._index = OwnerIndex(table, "job_", JOB_ID, _key, self._visible, consistent=False)
+        self._index = OwnerIndex(table, "job_", JOB_ID, _key, self._visible, sort_of=_time_order, consistent=False)
 
     def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
         values = job.model_dump(mode="json", exclude_none=True)
-        # The index sorts by the id, which begins with the time of creation.
         item = to_item(
             {
                 "PK": keys.job_partition(job.id),
                 "SK": keys.JOB,
-                "ownerSort": job.id,
+                "ownerSort": _time_order(job.id),
                 "live": _live_shard(job.id),
                 **values,
             }
@@ -147,7 +146,7 @@ class DynamoJobStore:
                 ExpressionAttributeNames={"#live": "live"},
             )
             for page in pages:
-                found = self._index.load_all([item["ownerSort"]["S"] for item in page])
+                found = self._index.load_all([keys.id_in(item) for item in page])
                 yield from (job for job in found.values() if not job.status.ended)
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
@@ -191,6 +190,11 @@ def _attributes(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _live_shard(job_id: str) -> str:
     return f"LIVE#{ALPHABET.index(job_id[-1]) % LIVE_SHARDS}"
+
+
+def _time_order(job_id: str) -> str:
+    """Return what both indexes sort by: the id without its cell, which begins with the time of creation."""
+    return f"job_{ulid_of(job_id)}"
 
 
 def _key(job_id: str) -> dict[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 JOB = "JOB"
 """Sort key of a job."""
 
@@ -27,6 +30,11 @@ VERSION_PREFIX = "V#"
 def job_partition(job_id: str) -> str:
     """Return the partition key of a job, its log and its checkpoints."""
     return f"JOB#{job_id}"
+
+
+def id_in(item: Mapping[str, Any]) -> str:
+    """Return the id in the partition key of a job's, run's or agent's item."""
+    return str(item["PK"]["S"]).partition("#")[2]
 
 
 def user_partition(owner: str) -> str:

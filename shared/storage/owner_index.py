@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from shared.storage import keys
 from shared.storage.attributes import to_attribute, to_item
 from shared.storage.aws import dynamodb, storage_faults
 from shared.storage.cursors import decode_cursor, encode_cursor
@@ -24,8 +25,9 @@ BATCH = 100
 class OwnerIndex(Generic[T]):
     """The index of one kind of entity in one table, such as jobs or runs.
 
-    Its ids match `ids` and begin with `prefix`; `key_of` returns the key of an id's item. `visible` returns the entity
-    of an item, or None if the owner must not see it. `consistent` reads include the latest writes, at twice the price.
+    Its ids match `ids`; `key_of` returns the key of an id's item. `sort_of` returns its `ownerSort`, which begins with
+    `prefix` and sorts by time. `visible` returns the entity of an item, or None if the owner must not see it.
+    `consistent` reads include the latest writes, at twice the price.
     """
 
     table: str
@@ -33,6 +35,7 @@ class OwnerIndex(Generic[T]):
     ids: re.Pattern[str]
     key_of: Callable[[str], Mapping[str, str]]
     visible: Callable[[Mapping[str, Any]], T | None]
+    sort_of: Callable[[str], str] = str
     consistent: bool = True
 
     def page(
@@ -57,7 +60,7 @@ class OwnerIndex(Generic[T]):
                     Limit=max(limit, 25),
                     **more,
                 )
-            ids = [item["ownerSort"]["S"] for item in page["Items"]]
+            ids = [keys.id_in(item) for item in page["Items"]]
             entities = self.load_all(ids)
             for count, each in enumerate(ids, start=1):
                 entity = entities.get(each)
@@ -76,8 +79,8 @@ class OwnerIndex(Generic[T]):
         entities: dict[str, T] = {}
         for begin in range(0, len(ids), BATCH):
             by_partition = {self.key_of(each)["PK"]: each for each in ids[begin : begin + BATCH]}
-            keys = [to_item(self.key_of(each)) for each in by_partition.values()]
-            wanted: Any = {self.table: {"Keys": keys, "ConsistentRead": self.consistent}}
+            wanted_keys = [to_item(self.key_of(each)) for each in by_partition.values()]
+            wanted: Any = {self.table: {"Keys": wanted_keys, "ConsistentRead": self.consistent}}
             while wanted:
                 with storage_faults():
                     response = dynamodb().batch_get_item(RequestItems=wanted)
@@ -89,4 +92,4 @@ class OwnerIndex(Generic[T]):
         return entities
 
     def _start_key(self, owner: str, last_id: str) -> dict[str, Any]:
-        return to_item({"owner": owner, "ownerSort": last_id, **self.key_of(last_id)})
+        return to_item({"owner": owner, "ownerSort": self.sort_of(last_id), **self.key_of(last_id)})

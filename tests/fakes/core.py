@@ -10,7 +10,7 @@ from shared.assembly import Core
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.creation import NewJob
 from shared.jobs.ending import Retention
-from shared.jobs.ids import new_job_id
+from shared.jobs.ids import DEFAULT_CELL, new_job_id
 from shared.jobs.invocation import CaughtError, FailureInvocation, StageDone, StageInvocation
 from shared.jobs.job import Job, JobLinks
 from shared.jobs.pipeline import JobInput, Pipeline, Pipelines, RunRecording
@@ -133,6 +133,7 @@ class FakePorts:
     """The core's ports as fakes, with one settable clock."""
 
     retention = RETENTION
+    cell = DEFAULT_CELL
     default_model = MODELS[0]
     allowed_models = MODELS
     job_creations_per_minute = 10

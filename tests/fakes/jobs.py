@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.clock import Clock
+from shared.jobs.ids import ulid_of
 from shared.jobs.job import Job
 from shared.jobs.store import JobFilter, JobGuard, JobPage, PreparedWrites, SideWriteConflict, StaleWrite
 
@@ -55,7 +56,8 @@ class FakeJobStore:
         with self._lock:
             if cursor is not None and cursor not in self._stored:
                 raise ValueError("not a cursor of this store")
-            ids = sorted((each for each in self._stored if cursor is None or each < cursor), reverse=True)
+            before = (each for each in self._stored if cursor is None or ulid_of(each) < ulid_of(cursor))
+            ids = sorted(before, key=ulid_of, reverse=True)
             shown = [job for job in map(self._shown, ids) if job is not None]
             found = [job for job in shown if job.owner == owner and where.matches(job)]
             return JobPage(found[:limit], found[limit - 1].id if len(found) > limit else None)

@@ -13,6 +13,7 @@ from shared.jobs.store import JobFilter, JobGuard, StaleWrite
 from shared.log.fence import Fence
 from shared.log.usage import TokenUsage
 from shared.storage.jobs import DynamoJobStore
+from shared.ulid import new_ulid
 from tests.fakes.clock import SettableClock
 from tests.fakes.core import a_job
 from tests.storage.at_once import CALLERS, at_once
@@ -221,6 +222,15 @@ class TestListing:
     def test_one_page_can_contain_more_than_a_hundred_jobs(self, ports: Ports, owner: str) -> None:
         made = self.store(ports, owner, 110)
         assert self.pages(ports, owner, 105) == [made[:105], made[105:]]
+
+    @pytest.mark.parametrize("limit", [1, 2, 5])
+    def test_jobs_with_and_without_cells_are_listed_by_time(self, ports: Ports, owner: str, limit: int) -> None:
+        """Ids of before there were cells, ids of another cell, and new ids: the cell says nothing about time."""
+        made = [f"job_{cell}{new_ulid(number)}" for number, cell in enumerate(["z", "", "a", "", "b"], start=1000)]
+        for job_id in made:
+            ports.jobs.put_new(a_job(job_id, owner=owner))
+        pages = self.pages(ports, owner, limit)
+        assert [job_id for page in pages for job_id in page] == made[::-1]
 
     def test_a_cursor_does_not_show_another_owners_jobs(self, ports: Ports, owner: str) -> None:
         self.store(ports, owner, 3)
