@@ -1,9 +1,10 @@
-"""Limit the concurrent streams of each user: one lease per tab."""
+"""Limit the concurrent streams of each user: one lease per connection."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from pydantic import Field, TypeAdapter
 
@@ -12,18 +13,38 @@ from shared.errors import StreamLimitExceeded
 from shared.limits.records import RecordStore, update_record
 from shared.schema import Schema
 
+LEAVING_SECONDS = 1.0
+"""Longest time between the renewal that finds a connection superseded and the release of its slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotHolder:
+    """A connection that wants a slot: its `id`, its tab, and the seconds after which it ends by itself."""
+
+    id: str
+    tab: str
+    lasts: float
+
 
 class Lease(Schema):
-    """One slot: connection `holder` holds it until `until` (Unix seconds)."""
+    """The slot of one connection; times are in Unix seconds.
 
-    holder: str
+    `until`: the lease ends then unless it is renewed. `ends_at`: the connection ends then by itself.
+    `superseded`: the tab has opened another connection, so this one leaves at its next renewal.
+    `left`: the connection has ended; its slot is reserved for the tab's next connection.
+    """
+
+    tab: str
     until: float
+    ends_at: float
+    superseded: bool = False
+    left: bool = False
 
 
 class Leases(Schema):
-    """The slots of one user, by tab."""
+    """The slots of one user, by connection."""
 
-    by_tab: dict[str, Lease] = Field(default_factory=dict)
+    by_connection: dict[str, Lease] = Field(default_factory=dict)
 
 
 LEASES = TypeAdapter(Leases)
@@ -31,10 +52,11 @@ LEASES = TypeAdapter(Leases)
 
 
 class StreamSlots:
-    """Allow at most `limit` concurrent streams per user.
+    """Allow at most `limit` open connections per user.
 
-    A slot belongs to a tab. The tab's next connection takes the slot over, and the earlier connection sees that at its
-    next renewal. If a function dies, nothing renews its slot, and the slot is free after `lease_seconds`.
+    If a tab opens another connection, its earlier ones see that at their next renewal and leave. Each of them has its
+    slot until it has left, so one tab cannot open any number. If a function dies, nothing renews its slot, and the slot
+    is free after `lease_seconds`.
     """
 
     def __init__(self, records: RecordStore, *, limit: int, lease_seconds: float, clock: Clock) -> None:
@@ -43,53 +65,97 @@ class StreamSlots:
         self.lease_seconds = lease_seconds
         self._clock = clock
 
-    def take(self, owner: str, tab: str, holder: str) -> None:
-        """Take the tab's slot for connection `holder`.
+    @property
+    def renewal_seconds(self) -> float:
+        """Return how many seconds after its last renewal a connection renews its slot."""
+        return self.lease_seconds / 3
 
-        Raises StreamLimitExceeded, with the seconds until the next lease ends, if other tabs hold all slots.
+    def take(self, owner: str, holder: SlotHolder) -> None:
+        """Take a slot for a new connection, and tell the earlier connections of its tab to leave.
+
+        Raises StreamLimitExceeded if all slots are taken, with the seconds until one of them can be free: the first
+        superseded connection has left, the first connection has reached its end, or the first lease has ended. The
+        earlier connections of the tab leave then, too, so that the tab can try again.
         """
+        refused_for: float | None = None
 
         def decide(stored: Leases, now: float) -> Leases:
-            live = {key: lease for key, lease in stored.by_tab.items() if lease.until > now}
-            if tab not in live and len(live) >= self._limit:
-                free_in = math.ceil(min(lease.until for lease in live.values()) - now)
-                message = f"you may have at most {self._limit} streams open; close one, or try again in {free_in} s"
-                raise StreamLimitExceeded(message, retry_after=free_in)
-            return Leases(by_tab={**live, tab: Lease(holder=holder, until=now + self.lease_seconds)})
+            nonlocal refused_for
+            # If the response to an earlier try was lost, the connection's own lease is stored already.
+            live = {
+                key: _superseded(lease) if lease.tab == holder.tab else lease
+                for key, lease in _live(stored, now).items()
+                if key != holder.id and not (lease.left and lease.tab == holder.tab)
+            }
+            if len(live) >= self._limit:
+                refused_for = min(self._free_at(lease, now) for lease in live.values()) - now
+                return Leases(by_connection=live) if live != stored.by_connection else stored
+            refused_for = None
+            lease = Lease(tab=holder.tab, until=now + self.lease_seconds, ends_at=now + holder.lasts)
+            return Leases(by_connection={**live, holder.id: lease})
 
         self._swap(owner, decide)
+        if refused_for is not None:
+            free_in = max(1, math.ceil(refused_for))
+            message = f"you may have at most {self._limit} streams open; close one, or try again in {free_in} s"
+            raise StreamLimitExceeded(message, retry_after=free_in)
 
-    def renew(self, owner: str, tab: str, holder: str) -> bool:
+    def renew(self, owner: str, holder: SlotHolder) -> bool:
         """Extend the lease by `lease_seconds` and return True.
 
-        Return False if the tab's next connection holds the slot, or if the lease has ended and no slot is free.
+        Return False if the connection must leave: its tab has opened another one, or its lease has ended and no slot is
+        free.
         """
         renewed = True
 
         def decide(stored: Leases, now: float) -> Leases:
             nonlocal renewed
-            live = {key: lease for key, lease in stored.by_tab.items() if lease.until > now}
-            renewed = live[tab].holder == holder if tab in live else len(live) < self._limit
+            live = _live(stored, now)
+            lease = live.get(holder.id)
+            if lease is None:
+                succeeded = any(other.tab == holder.tab for other in live.values())
+                renewed = not succeeded and len(live) < self._limit
+                lease = Lease(tab=holder.tab, until=now, ends_at=now + holder.lasts)
+            else:
+                renewed = not lease.superseded
             if not renewed:
                 return stored
-            return Leases(by_tab={**live, tab: Lease(holder=holder, until=now + self.lease_seconds)})
+            extended = lease.model_copy(update={"until": now + self.lease_seconds})
+            return Leases(by_connection={**live, holder.id: extended})
 
         self._swap(owner, decide)
         return renewed
 
-    def release(self, owner: str, tab: str, holder: str, *, grace_seconds: float = 0) -> None:
-        """Free the slot if `holder` still holds it; for `grace_seconds` more, only the same tab can take it."""
+    def release(self, owner: str, holder: SlotHolder, *, grace_seconds: float = 0) -> None:
+        """Free the connection's slot; for `grace_seconds` more, only the same tab can take it."""
 
         def decide(stored: Leases, now: float) -> Leases:
-            lease = stored.by_tab.get(tab)
-            if lease is None or lease.holder != holder:
+            lease = stored.by_connection.get(holder.id)
+            if lease is None:
                 return stored
-            by_tab = {key: each for key, each in stored.by_tab.items() if key != tab}
-            if grace_seconds:
-                by_tab[tab] = Lease(holder=holder, until=now + grace_seconds)
-            return Leases(by_tab=by_tab)
+            others = {key: each for key, each in stored.by_connection.items() if key != holder.id}
+            if grace_seconds and not lease.superseded:
+                others[holder.id] = lease.model_copy(update={"until": now + grace_seconds, "left": True})
+            return Leases(by_connection=others)
 
         self._swap(owner, decide)
 
+    def _free_at(self, lease: Lease, now: float) -> float:
+        """Return when the slot can be free: the earliest time that follows from what is stored."""
+        if lease.left:
+            return lease.until
+        renews_at = lease.until - self.lease_seconds + self.renewal_seconds
+        leaves_at = renews_at + LEAVING_SECONDS if lease.superseded else lease.ends_at
+        # If that time has passed, the connection's function has died or cannot reach the database.
+        return leaves_at if leaves_at > now else lease.until
+
     def _swap(self, owner: str, decide: Callable[[Leases, float], Leases]) -> None:
-        update_record(self._records, owner, "streams", LEASES, decide, self._clock, kept=self.lease_seconds)
+        update_record(self._records, owner, "connections", LEASES, decide, self._clock, kept=self.lease_seconds)
+
+
+def _live(stored: Leases, now: float) -> Mapping[str, Lease]:
+    return {key: lease for key, lease in stored.by_connection.items() if lease.until > now}
+
+
+def _superseded(lease: Lease) -> Lease:
+    return lease if lease.superseded else lease.model_copy(update={"superseded": True})

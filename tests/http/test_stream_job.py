@@ -219,7 +219,7 @@ def test_a_sixth_stream_is_refused_until_one_of_five_is_closed(user: ApiUser, ha
 
         refused = user.stream_refused(hanging_job, tab="tab-5")
         error = refusal(refused, 429, "STREAM_LIMIT_EXCEEDED")
-        assert 1 <= int(refused.headers["retry-after"]) <= 3  # the stack's lease
+        assert 55 <= int(refused.headers["retry-after"]) <= 65  # the stack's window, and the time kept for a tab
         assert error["details"]["retryAfterSeconds"] == int(refused.headers["retry-after"])
         assert error["retryable"] is True
 
@@ -247,7 +247,7 @@ def test_a_newer_connection_of_a_tab_ends_the_older_one(user: ApiUser, hanging_j
     with ThreadPoolExecutor(1) as pool, ExitStack() as closing:
         earlier = pool.submit(list, opened(user, hanging_job, closing, tab="other-0").iter_sse())
         older = opened(user, hanging_job, closing, tab="mine").iter_sse()
-        for number in range(1, 4):
+        for number in range(1, 3):
             opened(user, hanging_job, closing, tab=f"other-{number}")
 
         newer = opened(user, hanging_job, closing, tab="mine").iter_sse()
@@ -262,8 +262,7 @@ def test_an_open_stream_keeps_its_slot_after_the_first_lease(user: ApiUser, hang
     with ExitStack() as closing:
         for _ in range(5):
             opened(user, hanging_job, closing)
-        refused = user.stream_refused(hanging_job)
-        after_the_lease = time.monotonic() + int(refused.headers["retry-after"]) + 0.5
+        after_the_lease = time.monotonic() + 3.5  # the stack's lease
 
         while time.monotonic() < after_the_lease:
             assert user.stream_refused(hanging_job).status_code == 429

@@ -8,7 +8,7 @@ from shared.errors import RateLimitExceeded, StreamLimitExceeded
 from shared.jobs.idempotency import KeyClaim, KeyTaken
 from shared.limits.creations import CreationLimit
 from shared.limits.records import VersionConflict, Versioned
-from shared.limits.stream_slots import StreamSlots
+from shared.limits.stream_slots import SlotHolder, StreamSlots
 from tests.fakes.clock import NOON
 from tests.storage.at_once import at_once
 from tests.storage.ports import AwsServer, Ports, adapters
@@ -67,20 +67,33 @@ class TestUnderConcurrency:
 
         def take(number: int) -> int | None:
             try:
-                slots.take(owner, f"tab{number}", f"holder{number}")
+                slots.take(owner, a_connection(number))
             except StreamLimitExceeded:
                 return None
             return number
 
         holders = [number for number in at_once(take) if number is not None]
         assert len(holders) == 5
-        slots.release(owner, f"tab{holders[0]}", f"holder{holders[0]}")
+        slots.release(owner, a_connection(holders[0]))
         assert sum(number is not None for number in at_once(take)) == 5  # the four that still have a slot, and one more
 
-    def test_twenty_concurrent_connections_of_one_tab_have_one_slot(self, ports: Ports, owner: str) -> None:
+    def test_of_twenty_connections_of_one_tab_five_open_and_one_stays(self, ports: Ports, owner: str) -> None:
         slots = StreamSlots(ports.records, limit=5, lease_seconds=30, clock=ports.clock)
-        at_once(lambda number: slots.take(owner, "tab", f"holder{number}"))
-        assert sum(at_once(lambda number: slots.renew(owner, "tab", f"holder{number}"))) == 1
+
+        def take(number: int) -> SlotHolder | None:
+            try:
+                slots.take(owner, a_connection(number, tab="tab"))
+            except StreamLimitExceeded:
+                return None
+            return a_connection(number, tab="tab")
+
+        opened = [each for each in at_once(take) if each is not None]
+        assert len(opened) == 5
+        assert sum(slots.renew(owner, each) for each in opened) <= 1
+
+
+def a_connection(number: int, *, tab: str | None = None) -> SlotHolder:
+    return SlotHolder(f"connection{number}", tab or f"tab{number}", lasts=60)
 
 
 def a_claim(job_id: str) -> KeyClaim:

@@ -10,8 +10,8 @@ from shared.web.auth import bearer_token
 from shared.web.envelope import Operation
 from shared.web.errors import OWNED, refusals
 from shared.web.jobs import JobId
-from shared.web.sse import HEADERS, last_event_id
-from shared.web.stream import Connection
+from shared.web.sse import last_event_id
+from shared.web.stream import Connection, JobStreamResponse
 
 from fastapi import Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
@@ -54,5 +54,6 @@ async def stream_job(
     if await asyncio.to_thread(core().job_watcher.has_seen_terminal_event, job_id, after=after):
         return Response(status_code=204)
     connection = Connection.of_tab(owner, tab, after=after)
-    await asyncio.to_thread(core().stream_slots.take, owner, connection.tab, connection.holder)
-    return StreamingResponse(job_stream().serve(job, connection), headers=HEADERS)
+    stream = job_stream()
+    await asyncio.to_thread(stream.take_slot, connection)
+    return JobStreamResponse(stream, job, connection)

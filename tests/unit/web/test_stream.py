@@ -1,0 +1,135 @@
+"""One connection to a job's stream: how long it lasts, and how long it has its slot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+
+from shared.errors import StreamLimitExceeded
+from shared.jobs.job import Job
+from shared.limits.stream_slots import StreamSlots
+from shared.log.claim import claim
+from shared.log.events import Cancelled, Delta
+from shared.log.fence import Fence
+from shared.observability.metrics import metrics
+from shared.web import stream as streaming
+from shared.web.stream import Connection, End, JobStream, JobStreamResponse, StreamTimes
+from tests.fakes.core import FakeCore, until
+
+WINDOW = 0.2
+
+
+class Client:
+    """The server's side of a client that reads at most `reads` messages."""
+
+    def __init__(self, reads: int = 1_000) -> None:
+        self._reads = reads
+        self.got: list[MutableMapping[str, Any]] = []
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        if len(self.got) == self._reads:
+            await asyncio.Event().wait()
+        self.got.append(message)
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def open(self, stream: JobStream, job: Job, connection: Connection) -> None:
+        response = JobStreamResponse(stream, job, connection)
+        async with asyncio.timeout(10):
+            await response({"type": "http"}, self.receive, self.send)
+
+    @property
+    def ended(self) -> bool:
+        return self.got[-1].get("more_body") is False
+
+
+@pytest.fixture
+def core() -> FakeCore:
+    return FakeCore()
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The reasons for which connections have ended."""
+    found: list[str] = []
+    monkeypatch.setattr(metrics, "stream_ended", lambda *_, reason, **__: found.append(reason))
+    monkeypatch.setattr(streaming, "OVERTIME_SECONDS", 0.1)
+    return found
+
+
+def a_stream(core: FakeCore, *, window: float = WINDOW, lease: float = 30) -> JobStream:
+    slots = StreamSlots(core.records, limit=1, lease_seconds=lease, clock=core.clock)
+    return JobStream(core.job_watcher, slots, StreamTimes(window, heartbeat=15))
+
+
+def a_running_job(core: FakeCore) -> Job:
+    job = core.new_job()
+    claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text="x"),), at=core.clock)
+    return job
+
+
+def end(core: FakeCore, job: Job) -> None:
+    claim(core.log, job.id, Fence(1, 999, 0, "aaaaaaaa"), (Cancelled(),), at=core.clock)
+
+
+def test_a_connection_ends_with_the_job(core: FakeCore, ends: list[str]) -> None:
+    stream, job, client = a_stream(core), a_running_job(core), Client()
+    end(core, job)
+    asyncio.run(client.open(stream, job, Connection.of_tab("ada", None, after=0)))
+    assert [line for line in _body(client).split("\n") if line.startswith("id: ")] == ["id: 1", "id: 2"]
+    assert client.ended
+    assert ends == [End.FINISHED]
+
+
+def test_a_connection_ends_with_its_window_and_keeps_the_slot_for_its_tab(core: FakeCore, ends: list[str]) -> None:
+    stream, job, client = a_stream(core), a_running_job(core), Client()
+    connection = Connection.of_tab("ada", "mine", after=0)
+    stream.take_slot(connection)
+    asyncio.run(client.open(stream, job, connection))
+    assert client.ended
+    assert ends == [End.WINDOW]
+    with pytest.raises(StreamLimitExceeded):
+        stream.take_slot(Connection.of_tab("ada", "another", after=0))
+    stream.take_slot(Connection.of_tab("ada", "mine", after=0))
+
+
+def test_a_client_that_does_not_read_is_cut_after_its_window_and_has_its_slot_until_then(
+    core: FakeCore, ends: list[str]
+) -> None:
+    stream, job, client = a_stream(core, lease=0.03), a_running_job(core), Client(reads=1)
+    connection = Connection.of_tab("ada", None, after=0)
+    stream.take_slot(connection)
+    swaps = core.records.swaps
+
+    async def watched() -> None:
+        opening = asyncio.ensure_future(client.open(stream, job, connection))
+        await until(lambda: core.records.swaps > swaps + 2)  # renewed, although nothing can be sent
+        with pytest.raises(StreamLimitExceeded):
+            stream.take_slot(Connection.of_tab("ada", None, after=0))
+        await opening
+
+    asyncio.run(watched())
+    assert not client.ended
+    assert ends == [End.UNREAD]
+    stream.take_slot(Connection.of_tab("ada", None, after=0))
+
+
+def test_a_connection_whose_tab_opens_another_ends_at_its_next_renewal(core: FakeCore, ends: list[str]) -> None:
+    stream, job, client = a_stream(core, window=30, lease=0.03), a_running_job(core), Client()
+    connection = Connection.of_tab("ada", "mine", after=0)
+    stream.take_slot(connection)
+    with pytest.raises(StreamLimitExceeded):
+        stream.take_slot(Connection.of_tab("ada", "mine", after=0))
+    asyncio.run(client.open(stream, job, connection))
+    assert client.ended
+    assert ends == [End.TAKEN_OVER]
+    stream.take_slot(Connection.of_tab("ada", "mine", after=0))
+
+
+def _body(client: Client) -> str:
+    return b"".join(message.get("body", b"") for message in client.got).decode()
