@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shared.jobs.pipeline import Pipeline
     from shared.jobs.queries import JobQueries
     from shared.jobs.resumption import JobResumption
+    from shared.jobs.side_writes import SideWrites
     from shared.jobs.start import JobStarter
     from shared.jobs.store import JobStore
     from shared.jobs.sweep import StuckJobSweep
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from shared.log.event_log import EventLog, LogBounds
     from shared.runs.deletion import RunDeletion
     from shared.runs.queries import RunQueries
-    from shared.runs.recorder import RunRecorder
     from shared.runs.store import RunStore
     from shared.stages.runner import StageRunner
 
@@ -97,6 +97,9 @@ class Ports(Protocol):
 
     @property
     def stream_lease_seconds(self) -> float: ...
+
+    def side_writes_of(self, pipeline: str) -> Sequence[SideWrites]:
+        """Return what the pipeline's application contributes to the transactions of its jobs."""
 
 
 class Core:
@@ -218,15 +221,18 @@ class Core:
     # ---- runs --------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def side_writes(self) -> RunRecorder:
+    def side_writes(self) -> SideWrites:
+        """The side writes of every job: those of its run, and those of its application."""
+        from shared.jobs.side_writes import CombinedSideWrites
         from shared.runs.recorder import RunRecorder
 
-        return RunRecorder(
+        recorder = RunRecorder(
             runs=self.ports.runs,
             checkpoints=self.ports.checkpoints,
             event_log=self.ports.event_log,
             pipelines=self.ports.pipelines,
         )
+        return CombinedSideWrites(recorder, of_pipeline=self.ports.side_writes_of)
 
     def run_queries(self, kind: str) -> RunQueries:
         """Return the queries over runs of one kind, which is the name of their pipeline."""

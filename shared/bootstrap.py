@@ -29,9 +29,12 @@ from shared.runtime.settings import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shared.jobs.ending import Retention
     from shared.jobs.invocation import StageDone, StageInvocation
     from shared.jobs.pipeline import Pipeline
+    from shared.jobs.side_writes import SideWrites
     from shared.llm.model import ChatModel
     from shared.log.event_log import LogBounds
     from shared.stages.stage import Stage
@@ -113,6 +116,11 @@ class AwsPorts:
 
         settings = StorageSettings.read()
         return DynamoRunStore(settings.durable_table_name, LargeTexts(settings.artefact_bucket, folder="runs"))
+
+    def side_writes_of(self, pipeline: str) -> Sequence[SideWrites]:
+        """Return what the pipeline's application declares as `side_writes()` in its `bootstrap.py`, if anything."""
+        declare = self.pipelines.declared_for(pipeline, "side_writes")
+        return declare() if declare is not None else ()
 
     @property
     def retention(self) -> Retention:

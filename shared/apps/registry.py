@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
+from typing import Any
 
 from shared import apps
 from shared.jobs.pipeline import Pipeline
@@ -37,6 +38,14 @@ class RegisteredPipelines(Mapping[str, Pipeline]):
 
     def __init__(self) -> None:
         self._applications = dict(sorted(_applications_by_pipeline()))
+
+    def declared_for(self, pipeline: str, name: str) -> Callable[[], Any] | None:
+        """Return the function of this name in the `bootstrap.py` of the pipeline's application.
+
+        Return None if the application has no such function, or if no application has the pipeline.
+        """
+        application = self._applications.get(pipeline)
+        return None if application is None else getattr(application_module(application, "bootstrap"), name, None)
 
     def __getitem__(self, name: str) -> Pipeline:
         return _pipeline(self._applications[name], name)

@@ -21,7 +21,7 @@ from shared.jobs.idempotency import IdempotencyKeys, KeyClaim, KeyTaken, hash_of
 from shared.jobs.ids import new_job_id, new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus, ids_of
 from shared.jobs.pipeline import JobInput, Pipeline
-from shared.jobs.side_writes import SideWrites
+from shared.jobs.side_writes import SideWrites, put_together
 from shared.jobs.start import JobStarter
 from shared.jobs.store import JobStore
 from shared.limits.creations import CreationLimit
@@ -82,10 +82,11 @@ class JobCreation:
         """Store the job, start its execution and return the job. For a repeat with the same key, return the first job.
 
         Raises:
-            InvalidInput: the model or agent is not available, the input has a run id that it must not have, or the key
-                was used with a different request body.
+            InvalidInput: the model or agent is not available, the input has a run id that it must not have, a
+                contributor of side writes refuses the job, or the key was used with a different request body.
             RateLimitExceeded: the owner has created too many jobs in the last minute.
-            Conflict: the first request with this key is still in progress.
+            Conflict: the first request with this key is still in progress, or a contributor refuses the job.
+            StorageThrottled: other requests keep changing what the job's side writes depend on.
             NotStarted: the execution could not be started; the job is stored as failed.
         """
         now = self._clock().timestamp()
@@ -113,8 +114,9 @@ class JobCreation:
             raise
 
     def _create(self, job: Job) -> Job:
+        prepared = self._side_writes.on_creation(job)  # first, so that a refused job does not count
         self._creations.count_creation(job.owner)
-        self._jobs.put_new(job, side_writes=self._side_writes.on_creation(job))
+        put_together(self._side_writes, self._jobs, job, prepared)
         log.info("job created", **ids_of(job), pipeline=job.pipeline)
         metrics.job_created(pipeline=job.pipeline)
         return self._starter.start(job)

@@ -69,7 +69,7 @@ class JobResumption:
         Raises:
             NotFound: the job does not exist or has expired.
             Forbidden: the job has another owner.
-            Conflict: the job has neither failed nor been cancelled.
+            Conflict: the job has neither failed nor been cancelled, or a contributor of side writes refuses.
             CheckpointUnfit: the pipeline, the model or the agent no longer fits the checkpoints.
             RateLimitExceeded: the owner has created or resumed too many jobs in the last minute.
             NotStarted: the execution could not be started; the job is stored as failed.

@@ -49,6 +49,10 @@ class PreparedWrites:
     writes: tuple[Any, ...]
 
 
+MOST_SIDE_WRITES = 96
+"""Most side writes of one transition. DynamoDB takes 100 writes in a transaction: the job and its links need four."""
+
+
 class SideWriteConflict(Exception):
     """A condition of the side writes did not hold, and nothing was written. Prepare the side writes again."""
 

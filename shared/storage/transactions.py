@@ -10,6 +10,9 @@ from typing import Any
 from shared.errors import StorageThrottled
 from shared.storage.aws import dynamodb, storage_faults
 
+MAX_WRITES = 100
+"""The largest number of writes that DynamoDB accepts in one transaction."""
+
 MAX_ATTEMPTS = 8
 """Attempts before a transaction that meets other writers fails."""
 
@@ -33,16 +36,19 @@ class ConditionsRefused(Exception):
 
 
 def write_transaction(writes: Sequence[Mapping[str, Any]]) -> None:
-    """Make all of these writes or none: at most 100 TransactItems, of at most 4 MB together.
+    """Make all of these writes or none: at most MAX_WRITES TransactItems, of at most 4 MB together.
 
     If another request writes to the same items at the same moment, DynamoDB cancels one of the two. This function then
     makes another attempt, at most MAX_ATTEMPTS in all.
 
     Raises:
+        ValueError: there are more than MAX_WRITES.
         ConditionsRefused: a condition does not hold.
         StorageThrottled: every attempt met another writer, or DynamoDB throttles.
         StorageUnavailable: DynamoDB could not be reached.
     """
+    if len(writes) > MAX_WRITES:
+        raise ValueError(f"a transaction has {len(writes)} writes; DynamoDB accepts at most {MAX_WRITES}")
     for attempt in range(MAX_ATTEMPTS):
         if attempt:
             time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - not a secret

@@ -14,6 +14,7 @@ from shared.jobs.ids import DEFAULT_CELL, new_job_id
 from shared.jobs.invocation import CaughtError, FailureInvocation, StageDone, StageInvocation
 from shared.jobs.job import Job, JobLinks
 from shared.jobs.pipeline import JobInput, Pipeline, Pipelines, RunRecording
+from shared.jobs.side_writes import SideWrites
 from shared.log.event_log import LogBounds
 from shared.log.events import Item, StoredEvent
 from shared.log.transcript import Transcript
@@ -149,7 +150,9 @@ class FakePorts:
         clock: SettableClock | None = None,
         runs: FakeRunStore | None = None,
         pipelines: Pipelines = PIPELINES,
+        side_writes: Mapping[str, Sequence[SideWrites]] | None = None,
     ) -> None:
+        self._side_writes = side_writes or {}
         self.pipelines = pipelines
         self.log_bounds = bounds or LogBounds()
         self.clock = clock or SettableClock()
@@ -161,6 +164,9 @@ class FakePorts:
         self.executions = FakeExecutions()
         self.agents = FakeAgentStore(clock=self.clock)
         self.runs = runs or FakeRunStore()
+
+    def side_writes_of(self, pipeline: str) -> Sequence[SideWrites]:
+        return self._side_writes.get(pipeline, ())
 
 
 class FakeCore(Core):

@@ -9,7 +9,8 @@ from typing import Any
 from shared.clock import Clock
 from shared.jobs.ids import ulid_of
 from shared.jobs.job import Job
-from shared.jobs.store import JobFilter, JobGuard, JobPage, PreparedWrites, SideWriteConflict, StaleWrite
+from shared.jobs.store import JobFilter, JobGuard, JobPage, PreparedWrites, StaleWrite
+from tests.fakes.transactions import write_all
 
 
 class FakeJobStore:
@@ -28,7 +29,7 @@ class FakeJobStore:
                 return
             if existing is not None:
                 raise ValueError(f"another job has the id {job.id}")
-            _write(side_writes)
+            write_all(side_writes)
             self._stored[job.id] = text
 
     def get(self, job_id: str) -> Job | None:
@@ -42,7 +43,7 @@ class FakeJobStore:
             job = self._shown(job_id)
             if job is None or not when.holds(job):
                 raise StaleWrite(job)
-            _write(side_writes)
+            write_all(side_writes)
             text = job.model_copy(update=dict(changes)).model_dump_json()
             self._stored[job_id] = text
             return Job.model_validate_json(text)
@@ -68,11 +69,3 @@ class FakeJobStore:
             return None
         job = Job.model_validate_json(text)
         return None if job.expired(self._clock()) else job
-
-
-def _write(side_writes: PreparedWrites | None) -> None:
-    """Do the only side write; with several, a refused one could leave the others written."""
-    if side_writes is not None:
-        (write,) = side_writes.writes
-        if not write():
-            raise SideWriteConflict

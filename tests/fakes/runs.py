@@ -9,6 +9,7 @@ from shared.jobs.ids import RUN_ID
 from shared.jobs.store import PreparedWrites
 from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
 from shared.runs.store import RunPage
+from tests.fakes.transactions import FakeWrite
 
 
 class FakeRunStore:
@@ -77,20 +78,19 @@ class FakeRunStore:
     def _writing(
         self, fits: Callable[[], bool], run: Run, transform: Transform, artefacts: Sequence[Artefact]
     ) -> PreparedWrites:
-        """Return one write, which FakeJobStore calls before its own; it returns whether it succeeded."""
+        """Return one write of the run, its transform and its artefacts."""
 
-        def write() -> bool:
-            with self._lock:
-                stored = self._artefacts.get(run.id, {})
-                if not fits() or any(each.ref in stored for each in artefacts):
-                    return False
-                self._runs[run.id] = run.model_dump_json()
-                self._transforms.setdefault(run.id, {})[transform.id] = transform.model_dump_json()
-                new = {artefact.ref: artefact.model_dump_json() for artefact in artefacts}
-                self._artefacts.setdefault(run.id, {}).update(new)
-                return True
+        def all_fit() -> bool:
+            stored = self._artefacts.get(run.id, {})
+            return fits() and not any(each.ref in stored for each in artefacts)
 
-        return PreparedWrites((write,))
+        def write() -> None:
+            self._runs[run.id] = run.model_dump_json()
+            self._transforms.setdefault(run.id, {})[transform.id] = transform.model_dump_json()
+            new = {artefact.ref: artefact.model_dump_json() for artefact in artefacts}
+            self._artefacts.setdefault(run.id, {}).update(new)
+
+        return PreparedWrites((FakeWrite(run.id, self._lock, all_fit, write),))
 
     def _run(self, run_id: str) -> Run | None:
         text = self._runs.get(run_id)

@@ -119,6 +119,18 @@ class TestOpening:
         assert ports.jobs.get(job.id) is None
         assert ports.runs.get(run.id) == run
 
+    def test_of_two_contributors_neither_writes_if_the_condition_of_one_does_not_hold(self, ports: Ports) -> None:
+        _, used = opened(ports)
+        job, new, newer = a_job(), a_run(), a_run()
+        refused = opening(ports, used.model_copy(update={"title": "another"}))
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.put_new(job, side_writes=PreparedWrites(opening(ports, new).writes + refused.writes))
+        assert (ports.jobs.get(job.id), ports.runs.get(new.id)) == (None, None)
+        assert ports.runs.get(used.id) == used
+        accepted = PreparedWrites(opening(ports, new).writes + opening(ports, newer).writes)
+        ports.jobs.put_new(job, side_writes=accepted)
+        assert (ports.runs.get(new.id), ports.runs.get(newer.id)) == (new, newer)
+
     def test_no_run_is_stored_if_the_job_id_is_used(self, ports: Ports) -> None:
         job, run = a_job(), a_run()
         ports.jobs.put_new(job)

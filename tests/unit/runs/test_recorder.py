@@ -23,6 +23,7 @@ from tests.fakes.clock import NOON
 from tests.fakes.core import FakeCore, ScriptedStage, a_job, a_request, says
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.runs import FakeRunStore
+from tests.fakes.transactions import write_all
 from tests.unit.runs.song_pipeline import break_off, compose, finish, lineage, songs
 
 
@@ -208,8 +209,7 @@ def change_run(core: FakeCore, job: Job) -> None:
     """Write the run's next revision, as another job's transition does."""
     found = lineage(core, job)
     run = found.run.model_copy(update={"revision": found.run.revision + 1, "title": f"change {found.run.revision}"})
-    (write,) = core.runs.prepare_revision(run, found.transforms[0], ()).writes
-    assert write()
+    write_all(core.runs.prepare_revision(run, found.transforms[0], ()))
 
 
 class TestConcurrentWrites:

@@ -45,6 +45,15 @@ class Dynamo:
             raise outcome
 
 
+def test_more_writes_than_dynamodb_accepts_are_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    dynamo = Dynamo(None)
+    monkeypatch.setattr(transactions, "dynamodb", lambda: dynamo)
+    with pytest.raises(ValueError, match="101 writes; DynamoDB accepts at most 100"):
+        write_transaction([{}] * 101)
+    write_transaction([{}] * 100)
+    assert dynamo.calls == 1
+
+
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Record the pauses without waiting."""

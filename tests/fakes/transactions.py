@@ -1,0 +1,38 @@
+"""Side writes of the stores in memory, and the transaction that makes all of them or none."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from shared.jobs.store import PreparedWrites, SideWriteConflict
+
+MAX_WRITES = 100
+
+
+@dataclass(frozen=True)
+class FakeWrite:
+    """One write to the item `key` of a store: `write` is called under the store's `lock`, if `fits` returns true."""
+
+    key: str
+    lock: threading.Lock
+    fits: Callable[[], bool]
+    write: Callable[[], None] = lambda: None
+
+
+def write_all(side_writes: PreparedWrites | None) -> None:
+    """Make all side writes or none, under the limits of DynamoDB. Raises SideWriteConflict if a condition fails."""
+    writes: Sequence[FakeWrite] = side_writes.writes if side_writes is not None else ()
+    if len(writes) >= MAX_WRITES:
+        raise ValueError("the job and its side writes are more than a transaction can have")
+    if len({each.key for each in writes}) < len(writes):
+        raise ValueError("a transaction must not write an item twice")
+    with ExitStack() as locks:
+        for lock in sorted({each.lock for each in writes}, key=id):
+            locks.enter_context(lock)
+        if not all(each.fits() for each in writes):
+            raise SideWriteConflict
+        for each in writes:
+            each.write()
