@@ -21,6 +21,7 @@ from local.loopback import proxied
 from local.model.choice import ModelChoice
 from local.stack import ROOT, LocalStack, StackError
 from local.template.intrinsics import ACCOUNT, REGION
+from local.web_guard import is_origin
 
 _TOKEN_SECONDS = 7 * 24 * 3600
 _POLL_SECONDS = 0.2
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         log_dir=options.log_dir,
         api_port=options.api_port,
         stream_port=options.stream_port,
+        origins=options.origin,
     )
     try:
         with contextlib.suppress(KeyboardInterrupt), stack:
@@ -103,6 +105,14 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--api-port", type=int, default=0, help="default: a free port")
     parser.add_argument("--stream-port", type=int, default=0, help="default: a free port")
+    parser.add_argument(
+        "--origin",
+        metavar="ORIGIN",
+        type=_origin,
+        action="append",
+        default=[],
+        help="let pages of this origin call the API and the stream, such as http://localhost:5173",
+    )
     parser.add_argument("--log-dir", type=Path, help="keep the output of the stack's processes in this folder")
     parser.add_argument(
         "--env",
@@ -120,6 +130,12 @@ def _variable(text: str) -> tuple[str, str]:
     if not (name and separator):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name, value
+
+
+def _origin(text: str) -> str:
+    if not is_origin(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an origin, such as http://localhost:5173")
+    return text
 
 
 if __name__ == "__main__":

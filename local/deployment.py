@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +14,17 @@ from local.template.template import Function, Template
 
 @dataclass(frozen=True)
 class Deployment:
-    """The parent writes it to a file, and its children read it. `environment` overrides variables of functions."""
+    """The parent writes it to a file, and its children read it. `environment` overrides variables of functions.
+
+    `origins`: the origins whose pages may call the API and the stream.
+    """
 
     template_file: str
     aws_url: str
     api_url: str
     log_directory: str
     mode: str = "threads"
+    origins: Sequence[str] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)

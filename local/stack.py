@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -35,6 +35,7 @@ from local.loopback import direct_to_loopback, is_loopback, without_proxies
 from local.model.requests import MODEL as SCRIPTED_MODEL
 from local.template.intrinsics import ACCOUNT, REGION
 from local.template.template import Template
+from local.web_guard import origins_of_port
 
 ROOT = Path(__file__).resolve().parent.parent
 AUDIENCE = "millrace-local"
@@ -72,6 +73,7 @@ class LocalStack:
     `published_latency`: makes DynamoDB respond no sooner than on AWS (`local/aws/dynamodb_latency.py`).
     `log_dir`: the folder for the processes' output, one file for each; by default a temporary folder.
     `api_port`, `stream_port`: fixed ports instead of free ones.
+    `origins`: further origins whose pages may call the API and the stream; those of the console always may.
     """
 
     def __init__(
@@ -88,9 +90,11 @@ class LocalStack:
         template: Path = ROOT / "template.yaml",
         api_port: int = 0,
         stream_port: int = 0,
+        origins: Sequence[str] = (),
     ) -> None:
         self._mode = functions
         self._ports = {"aws": 0, "api": api_port, "stream": stream_port}
+        self._origins = tuple(origins)
         self._given_model_url = model_url
         # The scripted model has its own name, so that its jobs have no price of a real model.
         self._model = model or (SCRIPTED_MODEL if model_url is None else None)
@@ -180,7 +184,9 @@ class LocalStack:
         return direct_to_loopback(own) if real else without_proxies(own)
 
     def _describe(self, log_dir: Path) -> Deployment:
+        origins = (*origins_of_port(urlsplit(self.api_url).port or 80), *self._origins)
         wanted = {
+            "CorsOrigins": ",".join(origins),
             "OidcIssuer": self.issuer_url,
             "OidcAudience": AUDIENCE,
             "ModelBaseUrl": self.model_url,
@@ -197,6 +203,7 @@ class LocalStack:
             api_url=self.api_url,
             log_directory=str(log_dir),
             mode=self._mode,
+            origins=origins,
             parameters=parameters,
             attributes={f"{resource}.FunctionUrl": self.stream_url for resource in bare.function_urls},
             environment=self._environment,

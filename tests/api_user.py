@@ -19,6 +19,8 @@ T = TypeVar("T")
 TERMINAL = {"complete", "error", "cancelled"}
 AT_ONCE = "token_ms=0, first_token_ms=0"
 """The directive for a model that writes without waiting."""
+OTHER_ORIGIN = "https://app.example"
+"""An origin whose pages may call the API of the tests' stack."""
 
 
 def wait_until(condition: Callable[[], T], *, timeout: float = 60) -> T:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,15 @@ PREFIX = "/_issuer"
 
 
 class Issuer:
-    """Signs tokens for one audience; for local use only.
+    """Signs tokens for one audience; for local use only. Users sign in at pages of `origins`, and at no others.
 
     With a `key_file` the key is stored there, so tokens stay valid when the process is started again.
     """
 
-    def __init__(self, url: str, audience: str, *, key_file: Path | None = None) -> None:
+    def __init__(self, url: str, audience: str, *, origins: Sequence[str] = (), key_file: Path | None = None) -> None:
         self.url = url
         self.audience = audience
+        self._origins = tuple(origins)
         self._key = _new_key() if key_file is None else _stored_key(key_file)
         self.public_key = self._key.public_key()
         self.key_id = hashlib.sha256(self.public_key.public_numbers().n.to_bytes(256)).hexdigest()[:32]
@@ -98,10 +99,10 @@ class Issuer:
                 Route(f"{PREFIX}/.well-known/openid-configuration", discovery),
                 Route(f"{PREFIX}/.well-known/jwks.json", keys),
                 Route(f"{PREFIX}/token", token, methods=["POST"]),
-                *SignIn(PREFIX, self.audience, self._granted).routes(),
+                *SignIn(PREFIX, self.audience, self._granted, origins=self._origins).routes(),
             ],
-            # Pages of other origins sign in here too: `localhost` and `127.0.0.1` are two origins.
-            middleware=[Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"])],
+            # `localhost` and `127.0.0.1` are two origins, and the console may be opened at either.
+            middleware=[Middleware(CORSMiddleware, allow_origins=self._origins, allow_methods=["GET", "POST"])],
         )
 
     def _granted(self, subject: str, nonce: str | None) -> dict[str, object]:

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.api.cors import CorsMiddleware
 from local.api.gateway import Gateway
 from local.api.issuer import PREFIX, Issuer
+from local.asgi_server import serve
 from local.aws import signing
 from local.aws.credentials import aws_environment
 from local.deployment import Deployment
@@ -30,6 +30,7 @@ from local.lambda_.runtime_api import ProcessHost
 from local.template.template import Function
 
 _INVOCATIONS = "/2015-03-31/functions/"
+_CONTROL = "/_millrace/"
 
 
 class Application:
@@ -49,13 +50,13 @@ class Application:
             await self._invoke(scope, receive, send)
         elif path.startswith(f"{PREFIX}/"):
             await self._issuer(scope, receive, send)
-        elif path == "/_millrace/processes":
+        elif path == f"{_CONTROL}processes":
             await _send_json(send, self._host.processes())
-        elif path == "/_millrace/invocations":
+        elif path == f"{_CONTROL}invocations":
             await _send_json(send, self._host.invocations(Request(scope).query_params.get("containing", "")))
-        elif path == "/_millrace/abandon":
+        elif path == f"{_CONTROL}abandon":
             await _send_json(send, self._host.abandon(Request(scope).query_params.get("requestId", "")))
-        elif path == "/_millrace/healthz":
+        elif path == f"{_CONTROL}healthz":
             await _send_json(send, {"status": "ok"})
         else:
             await self._gateway(scope, receive, send)
@@ -113,22 +114,21 @@ def main(arguments: list[str] | None = None) -> None:
     issuer = Issuer(
         f"{deployment.api_url}{PREFIX}",
         "millrace" if authorizer is None else authorizer.audiences[0],
+        origins=deployment.origins,
         key_file=options.deployment.with_name("issuer.pem"),
     )
     threads = ThreadPoolExecutor(max_workers=256, thread_name_prefix="lambda", initializer=_give_event_loop)
     gateway = CorsMiddleware(Gateway(deployment.template, issuer, _invoker(host, threads)), deployment.template.cors)
     application = Application(host, gateway, issuer.application(), threads)
-    config = uvicorn.Config(
-        application,
-        access_log=False,
-        log_level="warning",
-        lifespan="off",
-        # Moto keeps connections open. If this server closed an idle one, moto would have to repeat a request.
-        timeout_keep_alive=3600,
-        timeout_graceful_shutdown=1,
-    )
     try:
-        uvicorn.Server(config).run(sockets=[socket.socket(fileno=options.fd)])
+        serve(
+            application,
+            socket.socket(fileno=options.fd),
+            origins=deployment.origins,
+            programs_only=(_INVOCATIONS, _CONTROL, f"{PREFIX}/token"),
+            # Moto keeps connections open. If this server closed an idle one, moto would have to repeat a request.
+            keep_alive_seconds=3600,
+        )
     finally:
         host.close()
 

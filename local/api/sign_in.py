@@ -8,7 +8,7 @@ import hmac
 import html
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
@@ -17,11 +17,20 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from local.loopback import is_loopback
+from local.web_guard import is_page_of
 
 _CODE_SECONDS: Final = 60
 _SESSION: Final = "millrace_local_user"
 _NO_STORE: Final = {"Cache-Control": "no-store"}
+# The form is ours alone: no page may frame it, and nothing in it runs.
+_PAGE: Final = {
+    **_NO_STORE,
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+}
 _HIDDEN_FIELDS: Final = ("client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "nonce")
 
 Grant = Callable[[str, str | None], dict[str, object]]
@@ -49,12 +58,16 @@ class Code:
 
 
 class SignIn:
-    """The endpoints under `prefix`. They accept any name without a password, so they are for local use only."""
+    """The endpoints under `prefix`. They accept any name without a password, so they are for local use only.
 
-    def __init__(self, prefix: str, client_id: str, grant: Grant) -> None:
+    A browser is redirected to pages of `origins` only.
+    """
+
+    def __init__(self, prefix: str, client_id: str, grant: Grant, *, origins: Sequence[str]) -> None:
         self._prefix = prefix
         self._client_id = client_id
         self._grant = grant
+        self._origins = tuple(origins)
         self._codes: dict[str, Code] = {}
         self._refreshes: dict[str, str] = {}
 
@@ -78,7 +91,7 @@ class SignIn:
         known = request.cookies.get(_SESSION)
         if known and parameters.get("prompt") != "login":
             return self._redirect(parameters, known)
-        return HTMLResponse(_form(parameters), headers=_NO_STORE)
+        return HTMLResponse(_form(parameters), headers=_PAGE)
 
     async def _submit_form(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
@@ -88,13 +101,13 @@ class SignIn:
         except BadRequest as error:
             return _refuse(error)
         if not subject:
-            return HTMLResponse(_form(form), 400, headers=_NO_STORE)
+            return HTMLResponse(_form(form), 400, headers=_PAGE)
         return self._redirect(form, subject)
 
     def _check(self, parameters: Mapping[str, str]) -> None:
-        # A code must not leave this machine, although the stack is for development only.
-        if not is_loopback(parameters.get("redirect_uri", "")):
-            raise BadRequest("invalid_request", "redirect_uri must be a page of this machine")
+        # With a code its receiver gets tokens, also those of a user who signed in before.
+        if not is_page_of(parameters.get("redirect_uri", ""), self._origins):
+            raise BadRequest("invalid_request", f"redirect_uri must be {self._pages()}")
         if parameters.get("client_id") != self._client_id:
             raise BadRequest("invalid_client", f"client_id must be {self._client_id}")
         if parameters.get("response_type") != "code":
@@ -150,11 +163,14 @@ class SignIn:
 
     async def _sign_out(self, request: Request) -> Response:
         to = request.query_params.get("post_logout_redirect_uri", "")
-        if not is_loopback(to):
-            return _refuse(BadRequest("invalid_request", "post_logout_redirect_uri must be a page of this machine"))
+        if not is_page_of(to, self._origins):
+            return _refuse(BadRequest("invalid_request", f"post_logout_redirect_uri must be {self._pages()}"))
         response = RedirectResponse(to, 303, headers=_NO_STORE)
         response.delete_cookie(_SESSION, path=self._prefix)
         return response
+
+    def _pages(self) -> str:
+        return f"a page, without query and fragment, of one of: {', '.join(self._origins)}"
 
 
 def challenge_of(verifier: str) -> str:

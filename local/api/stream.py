@@ -8,9 +8,8 @@ import os
 import socket
 from pathlib import Path
 
-import uvicorn
-
 from local.api.cors import CorsMiddleware
+from local.asgi_server import serve
 from local.aws.credentials import aws_environment
 from local.aws.iam import role_of
 from local.aws.xray import TracedFunction
@@ -31,14 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
     package = ".".join(function.code.relative_to(deployment.root.resolve()).parts)
     lazy_imports.import_all()
     app = importlib.import_module(f"{package}.app").app
-    config = uvicorn.Config(
-        CorsMiddleware(TracedFunction(app, function.name), function.url_cors),
-        access_log=False,
-        log_level="warning",
-        lifespan="off",
-        timeout_graceful_shutdown=1,
-    )
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=options.fd)])
+    app = CorsMiddleware(TracedFunction(app, function.name), function.url_cors)
+    serve(app, socket.socket(fileno=options.fd), origins=deployment.origins)
 
 
 if __name__ == "__main__":

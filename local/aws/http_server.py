@@ -1,4 +1,4 @@
-"""A small threaded WSGI server that keeps connections open, unlike werkzeug's.
+"""A small threaded WSGI server behind the web guard, which keeps connections open, unlike werkzeug's.
 
 Every boto3 call of the stack passes through it. With a connection for each call, and with the e-mail parser that
 `http.server` uses for headers, these would be most of the cost of a call.
@@ -15,6 +15,8 @@ from http import HTTPStatus
 from typing import Any, BinaryIO, cast
 from urllib.parse import unquote_to_bytes
 
+from local.web_guard import WebGuard
+
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -24,15 +26,30 @@ _UNPREFIXED = {"CONTENT_TYPE", "CONTENT_LENGTH"}
 
 
 def serve(listener: socket.socket, application: Application) -> None:
-    """Serve the connections of a listening socket until it is closed, each in its own thread."""
+    """Serve the connections of a listening socket until it is closed, each in its own thread; refuse web pages."""
     host, port = listener.getsockname()[:2]
+    guarded = _guarded(application, WebGuard(port))
     while True:
         try:
             connection, _ = listener.accept()
         except OSError:
             return
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=_serve_connection, args=(connection, application, host, port), daemon=True).start()
+        threading.Thread(target=_serve_connection, args=(connection, guarded, host, port), daemon=True).start()
+
+
+def _guarded(application: Application, guard: WebGuard) -> Application:
+    def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        def header(name: str) -> str:
+            return str(environ.get(f"HTTP_{name.upper().replace('-', '_')}", ""))
+
+        refusal = guard.refusal(environ["REQUEST_METHOD"], environ["PATH_INFO"], header)
+        if refusal is None:
+            return application(environ, start_response)
+        start_response(status_line(403), [("Content-Type", "text/plain")])
+        return [refusal.encode()]
+
+    return answer
 
 
 def _serve_connection(connection: socket.socket, application: Application, host: str, port: int) -> None:

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl
 
 import h11
 
+from local.web_guard import WebGuard
+
 _LARGEST_BODY: Final = 16 * 1024 * 1024
 
 
@@ -28,10 +30,14 @@ class HttpRequest:
 
 
 class HttpConnection(asyncio.Protocol):
-    """Serves one request after another. `handle` is cancelled if the client closes the connection before the end."""
+    """Serves one request after another, of those that the guard lets pass.
 
-    def __init__(self, handle: Callable[[HttpRequest, HttpConnection], Awaitable[None]]) -> None:
+    `handle` is cancelled if the client closes the connection before the end.
+    """
+
+    def __init__(self, handle: Callable[[HttpRequest, HttpConnection], Awaitable[None]], guard: WebGuard) -> None:
         self._handle = handle
+        self._guard = guard
         self._http = h11.Connection(h11.SERVER)
         self._transport: asyncio.Transport
         self._head: h11.Request | None = None
@@ -109,8 +115,12 @@ class HttpConnection(asyncio.Protocol):
             headers={name.decode(): value.decode("latin-1") for name, value in head.headers},
             body=bytes(self._body),
         )
+        refusal = self._guard.refusal(request.method, path, lambda name: request.headers.get(name, ""))
         try:
-            await self._handle(request, self)
+            if refusal is None:
+                await self._handle(request, self)
+            else:
+                self.send_json(403, {"error": {"message": refusal}})
         except Exception:
             # The client must see a defect of this server as an error, not as a slow response.
             self._transport.close()

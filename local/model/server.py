@@ -17,7 +17,6 @@ import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -29,10 +28,11 @@ from local.model.documents import UnsupportedSchema
 from local.model.errors import BadRequest, send_error
 from local.model.requests import MODEL, Requests
 from local.model.responses import Responses
+from local.web_guard import WebGuard
 
 
 class ModelServer:
-    """Serves on a loopback port, in the running event loop. The default pace is in milliseconds."""
+    """Serves on a loopback port, in the running event loop, to programs only. The default pace is in milliseconds."""
 
     def __init__(self, *, first_token_ms: float = 50, token_ms: float = 5) -> None:
         self._requests = Requests(first_token_ms, token_ms)
@@ -40,12 +40,13 @@ class ModelServer:
         self._responses = Responses(self._requests)
         self._server: asyncio.Server | None = None
 
-    async def start(self, port: int = 0, host: str = "127.0.0.1", *, listener: socket.socket | None = None) -> int:
-        """Start to serve, and return the port. A `listener`, a listening socket, replaces `port` and `host`."""
+    async def start(self, port: int = 0, *, listener: socket.socket | None = None) -> int:
+        """Start to serve, and return the port. A `listener`, a listening socket, replaces `port`."""
+        listener = listener or socket.create_server(("127.0.0.1", port))
+        bound: int = listener.getsockname()[1]
+        guard = WebGuard(bound)
         loop = asyncio.get_running_loop()
-        address: dict[str, Any] = {"host": host, "port": port} if listener is None else {"sock": listener}
-        self._server = await loop.create_server(lambda: HttpConnection(self._handle), **address)
-        bound: int = self._server.sockets[0].getsockname()[1]
+        self._server = await loop.create_server(lambda: HttpConnection(self._handle, guard), sock=listener)
         return bound
 
     def close(self) -> None:
@@ -104,16 +105,14 @@ def _authorized(request: HttpRequest) -> bool:
     return scheme.lower() == "bearer" and bool(key.strip())
 
 
-async def serve(
-    *, port: int, host: str, first_token_ms: float, token_ms: float, listener: socket.socket | None = None
-) -> None:
+async def serve(*, port: int, first_token_ms: float, token_ms: float, listener: socket.socket | None = None) -> None:
     """Serve until SIGINT or SIGTERM."""
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     server = ModelServer(first_token_ms=first_token_ms, token_ms=token_ms)
-    bound = await server.start(port, host, listener=listener)
-    print(json.dumps({"port": bound, "url": f"http://{host}:{bound}/v1", "model": MODEL}), flush=True)
+    bound = await server.start(port, listener=listener)
+    print(json.dumps({"port": bound, "url": f"http://127.0.0.1:{bound}/v1", "model": MODEL}), flush=True)
     await stopped.wait()
     server.close()
 
@@ -121,7 +120,6 @@ async def serve(
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m local.model.server", description="Run the scripted model.")
     parser.add_argument("--port", type=int, default=0, help="default: a free port")
-    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--fd", type=int, help="the descriptor of a listening socket, instead of a port")
     parser.add_argument("--first-token-ms", type=float, default=50)
     parser.add_argument("--token-ms", type=float, default=5)
@@ -130,7 +128,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         asyncio.run(
             serve(
                 port=options.port,
-                host=options.host,
                 first_token_ms=options.first_token_ms,
                 token_ms=options.token_ms,
                 listener=None if options.fd is None else socket.socket(fileno=options.fd),

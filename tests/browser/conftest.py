@@ -12,6 +12,7 @@ from local.stack import LocalStack
 from tests.api_user import ApiUser
 from tests.browser import chromium
 from tests.browser.console import Console
+from tests.browser.other_origin import EXAMPLE, served
 from tests.browser.tab import Tab
 
 
@@ -32,9 +33,16 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[LocalStack]:
+def example_origin() -> Iterator[str]:
+    """The origin that serves `examples/browser`; the stack is started for it."""
+    with served(EXAMPLE) as origin:
+        yield origin
+
+
+@pytest.fixture(scope="session")
+def stack(example_origin: str) -> Iterator[LocalStack]:
     """The local stack with the deployed settings, except a higher limit of job creations per minute."""
-    with LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}) as started:
+    with LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}, origins=[example_origin]) as started:
         yield started
 
 

@@ -92,7 +92,7 @@ async def cutting(url: str, bytes_until_cut: list[int]) -> AsyncIterator[str]:
 
         async def ask() -> None:
             while data := await reader.read(65536):
-                back.write(data)
+                back.write(data.replace(f":{port}\r\n".encode(), f":{target.port}\r\n".encode()))  # in Host
 
         asking = asyncio.create_task(ask())
         try:
@@ -110,7 +110,8 @@ async def cutting(url: str, bytes_until_cut: list[int]) -> AsyncIterator[str]:
     carriers: list[Any] = []
     server = await asyncio.start_server(carry, "127.0.0.1", 0)
     async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        port = server.sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}/v1"
         for carrier in carriers:
             carrier.cancel()
         await asyncio.gather(*carriers, return_exceptions=True)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 
 class HttpProxy:
-    """Forwards each POST to the server that replaces its host, and closes the connection after the response."""
+    """Forwards each POST to the server that replaces its host, under that server's name; then closes the connection."""
 
     def __init__(self, servers: Mapping[str, str]) -> None:
         self.requests: list[str] = []
@@ -40,7 +40,8 @@ def _handler(servers: Mapping[str, str], requests: list[str]) -> type[BaseHTTPRe
             server = urlsplit(servers[asked.hostname or ""])
             connection = http.client.HTTPConnection(server.hostname or "", server.port, timeout=30)
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            connection.request("POST", asked.path, body, dict(self.headers))
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            connection.request("POST", asked.path, body, headers)
             response = connection.getresponse()
             self.send_response(response.status)
             self.send_header("Content-Type", response.headers["Content-Type"])

@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from local.stack import LocalStack
+from tests.local.listening import ports_of
 
+EVIL = "https://evil.example"
 DEAD_PROXY = "http://127.0.0.1:9"
 SMALL = Path(__file__).parent / "stack/template.yaml"
 
@@ -154,3 +157,31 @@ def test_a_handler_that_cannot_be_imported_is_an_import_module_error(tmp_path: P
         answer = stack.client("lambda").invoke(FunctionName="broken")
     assert answer["FunctionError"] == "Unhandled"
     assert json.loads(answer["Payload"].read())["errorType"] == "Runtime.ImportModuleError"
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux lists a process's ports in /proc")
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("GET", {"Host": "evil.example"}),
+        ("GET", {"Host": "127.0.0.1:1"}),
+        ("GET", {"Origin": EVIL}),
+        ("POST", {"Origin": "null"}),
+        ("OPTIONS", {"Origin": EVIL, "Access-Control-Request-Method": "POST"}),
+        ("GET", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(f"{name}={text}" for name, text in value.items()),
+)
+def test_no_port_of_the_stack_answers_a_page_of_another_origin(
+    stack: LocalStack, method: str, headers: dict[str, str]
+) -> None:
+    invoke(stack, {})  # starts a process, whose Runtime API is one more port
+    ports = ports_of(stack.pids().values())
+    known = {urlsplit(url).port for url in (stack.api_url, stack.stream_url, stack.aws_url, stack.model_url)}
+    assert known < ports.keys()
+    assert set(ports.values()) == {"0100007F"}, "127.0.0.1, and no address that another machine reaches"
+
+    for port in ports:
+        response = httpx.request(method, f"http://127.0.0.1:{port}/_millrace/processes", headers=headers)
+        assert response.status_code == 403, port
+        assert not [name for name in response.headers if name.startswith("access-control")]

@@ -59,7 +59,7 @@ def test_the_issuer_can_be_discovered_and_its_tokens_verified(stack: LocalStack)
 
 
 def test_the_streaming_function_runs_with_its_environment_and_its_urls_cors(stack: LocalStack) -> None:
-    response = httpx.get(f"{stack.stream_url}/", headers={"origin": "https://app.example"})
+    response = httpx.get(f"{stack.stream_url}/", headers={"origin": stack.api_url})
     assert response.text == "millrace-Things"
     assert response.headers["access-control-allow-origin"] == "*"
 

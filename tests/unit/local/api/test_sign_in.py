@@ -12,8 +12,9 @@ from starlette.testclient import TestClient
 from local.api.issuer import PREFIX, Issuer
 from local.api.sign_in import challenge_of
 
-ISSUER = Issuer(f"http://127.0.0.1{PREFIX}", "millrace-local")
-REDIRECT = "http://127.0.0.1:8080/console/signed-in"
+ORIGIN = "http://127.0.0.1:8080"
+ISSUER = Issuer(f"http://127.0.0.1{PREFIX}", "millrace-local", origins=[ORIGIN])
+REDIRECT = f"{ORIGIN}/console/signed-in"
 VERIFIER = "a verifier that the page made, which is long enough"
 AUTHORIZATION = {
     "client_id": "millrace-local",
@@ -99,6 +100,8 @@ def test_a_signed_in_browser_gets_a_code_without_the_form_until_it_signs_out(bro
     [
         {"redirect_uri": "https://elsewhere.example/"},
         {"redirect_uri": "//elsewhere.example/"},
+        {"redirect_uri": "http://127.0.0.1:9090/"},
+        {"redirect_uri": "http://elsewhere.example\\@127.0.0.1:8080/"},
         {"client_id": "another"},
         {"response_type": "token"},
         {"code_challenge": ""},
@@ -126,13 +129,22 @@ def test_a_name_is_required_and_the_form_escapes_the_request(browser: TestClient
     assert "<script>" not in form.text
 
 
-def test_sign_out_redirects_only_to_pages_on_this_machine(browser: TestClient) -> None:
-    response = browser.get(f"{PREFIX}/logout", params={"post_logout_redirect_uri": "https://elsewhere.example/"})
+def test_no_page_may_frame_the_form(browser: TestClient) -> None:
+    for form in (browser.get(f"{PREFIX}/authorize", params=AUTHORIZATION), sign_in(browser, subject=" ")):
+        assert "frame-ancestors 'none'" in form.headers["content-security-policy"]
+        assert form.headers["x-frame-options"] == "DENY"
+        assert form.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("to", ["https://elsewhere.example/", "http://127.0.0.1:9090/", "http://x\\@127.0.0.1:8080/"])
+def test_sign_out_redirects_only_to_pages_that_may_sign_in(browser: TestClient, to: str) -> None:
+    response = browser.get(f"{PREFIX}/logout", params={"post_logout_redirect_uri": to})
 
     assert response.status_code == 400
 
 
-def test_pages_of_another_origin_may_read_the_responses(browser: TestClient) -> None:
-    response = browser.get(f"{PREFIX}/.well-known/openid-configuration", headers={"Origin": "http://localhost:1"})
+def test_only_pages_that_may_sign_in_read_the_responses(browser: TestClient) -> None:
+    for origin, allowed in ((ORIGIN, ORIGIN), ("http://localhost:1", None)):
+        response = browser.get(f"{PREFIX}/.well-known/openid-configuration", headers={"Origin": origin})
 
-    assert response.headers["access-control-allow-origin"] == "*"
+        assert response.headers.get("access-control-allow-origin") == allowed
