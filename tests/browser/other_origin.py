@@ -1,4 +1,4 @@
-"""A server of files on a port of its own, whose pages are of another origin than the stack's."""
+"""A server of files on a separate port, whose pages are of another origin than the stack's."""
 
 from __future__ import annotations
 
