@@ -44,6 +44,8 @@ class Batch:
 
     `cursor` is the position in the model's running response after this text, or None if an attempt cannot re-attach to
     the response. The batch stores it together with the text, so that the two always agree.
+
+    `writer` tells writers apart that share the fence; None if the fence belongs to one attempt only.
     """
 
     first: int
@@ -52,10 +54,15 @@ class Batch:
     at: datetime
     log_bytes: int = 0
     cursor: str | None = None
+    writer: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.events) <= MAX_BATCH:
             raise ValueError(f"a batch holds 1 to {MAX_BATCH} events, not {len(self.events)}")
+
+    def repeats(self, stored: Batch) -> bool:
+        """Return whether the stored batch is this one: then the response to its first append was lost."""
+        return (self.fence, self.writer, self.events) == (stored.fence, stored.writer, stored.events)
 
     @property
     def last(self) -> int:
@@ -123,7 +130,8 @@ class EventLog(Protocol):
 
         Two kinds of batches stay. The newest batch is the end of the log. The first batch of every fence has the
         sequence number at which the attempt before it would append next: however late that attempt appends, the number
-        is taken.
+        is taken. For the same reason every other batch of a shared fence only loses its events: any writer that shares
+        the fence may have read the log up to the batch before it, and would append next at its number.
         """
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+PARTS = "parts"
+"""The nonce of every fence that the parts of a fan-out share."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fence:
@@ -13,7 +16,7 @@ class Fence:
     Step Functions gives every attempt its `generation` (execution of the job, from 1), `stage` (index of the stage in
     the pipeline, from 0) and `retry` (of the stage, from 0). An attempt that starts late still has the rank it was
     given, so it cannot supersede its successor. `nonce` is random: it distinguishes a repeat of the same write from a
-    write of another attempt with the same rank.
+    write of another attempt with the same rank. Only the parts of a fan-out share a nonce, and so a fence.
     """
 
     generation: int
@@ -30,6 +33,16 @@ class Fence:
     def of_resumption(cls, generation: int) -> Fence:
         """Return the fence of a resumption: above the generation before, below every attempt of `generation`."""
         return cls(generation, 0, 0, "")
+
+    @classmethod
+    def of_parts(cls, *, generation: int, stage: int) -> Fence:
+        """Return the fence that all parts of a fan-out share in one generation, in every attempt."""
+        return cls(generation, stage, 0, PARTS)
+
+    @property
+    def is_shared(self) -> bool:
+        """Return whether several attempts may append under this fence in turn."""
+        return self.nonce == PARTS
 
     @property
     def is_resumption(self) -> bool:

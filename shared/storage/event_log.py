@@ -22,6 +22,8 @@ from shared.storage.large_texts import LargeTexts
 KEPT = timedelta(days=2)
 """The time after which DynamoDB may delete an event: a job runs for at most a day and is kept for at most a day."""
 
+EMPTY = "[]"
+"""The events of a batch whose sequence number is still taken, although a snapshot has replaced its events."""
 
 ITEMS: TypeAdapter[tuple[Item, ...]] = adapter_of(tuple[Item, ...])
 """Read and write the items of a snapshot."""
@@ -31,7 +33,7 @@ SUBTASKS: TypeAdapter[tuple[Subtask, ...]] = adapter_of(tuple[Subtask, ...])
 
 
 class StoredBatch(Schema):
-    """The DynamoDB item of one batch; `at` is in Unix milliseconds, `events` is a JSON list."""
+    """The DynamoDB item of one batch; `at` is in Unix milliseconds, `events` is a JSON list, EMPTY after compaction."""
 
     seq: int
     events: str
@@ -39,6 +41,7 @@ class StoredBatch(Schema):
     at: int
     log_bytes: int
     cursor: str | None = None
+    writer: str | None = None
     expires_at: int
 
 
@@ -71,6 +74,7 @@ class DynamoEventLog:
             at=int(batch.at.timestamp() * 1000),
             log_bytes=batch.log_bytes,
             cursor=batch.cursor,
+            writer=batch.writer,
             expires_at=self._expiry(),
         )
         item = to_item({**_key(job_id, keys.event(batch.first)), **stored.model_dump()})
@@ -84,9 +88,9 @@ class DynamoEventLog:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
         except _ItemExists as exists:
-            # botocore retries a write whose response was lost. If the stored item has the same fence and events, the
-            # first try succeeded.
-            if exists.item and (exists.item["fence"], exists.item["events"]) == (item["fence"], item["events"]):
+            # botocore retries a write whose response was lost. If the stored item has the same fence, writer and
+            # events, the first try succeeded.
+            if exists.item and all(exists.item.get(name) == item.get(name) for name in ("fence", "writer", "events")):
                 return
             raise SequenceTaken from exists
 
@@ -155,16 +159,18 @@ class DynamoEventLog:
         return self._large_texts.store(job_id, f"snapshot-{snapshot.seq}-subtasks", text)
 
     def _delete_covered(self, job_id: str, up_to: int) -> None:
-        """Delete the batches that the snapshot covers, except the two kinds that `EventLog.compact` keeps."""
+        """Delete or empty the batches that the snapshot covers, except those that `EventLog.compact` keeps."""
         older = list(self._query(job_id, keys.event(0), consistent=True))[:-1]
         first_of_fence = {item["fence"]["S"]: item["SK"]["S"] for item in reversed(older)}
-        covered = [
-            {"PK": item["PK"], "SK": item["SK"]}
+        writes = [
+            _removal(item)
             for item in older
-            if _entries(item)[-1].seq <= up_to and first_of_fence[item["fence"]["S"]] != item["SK"]["S"]
+            if item["events"]["S"] != EMPTY
+            and _entries(item)[-1].seq <= up_to
+            and first_of_fence[item["fence"]["S"]] != item["SK"]["S"]
         ]
-        for begin in range(0, len(covered), 25):
-            requests: Any = {self._table: [{"DeleteRequest": {"Key": key}} for key in covered[begin : begin + 25]]}
+        for begin in range(0, len(writes), 25):
+            requests: Any = {self._table: writes[begin : begin + 25]}
             while requests:
                 with storage_faults():
                     requests = dynamodb().batch_write_item(RequestItems=requests).get("UnprocessedItems")
@@ -192,6 +198,13 @@ class _ItemExists(Exception):
     def __init__(self, item: Mapping[str, Any] | None) -> None:
         super().__init__("the item exists")
         self.item = item
+
+
+def _removal(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the write that removes a batch's events. The item of a shared fence stays, so that its number is taken."""
+    if Fence.parse(item["fence"]["S"]).is_shared:
+        return {"PutRequest": {"Item": {**item, "events": {"S": EMPTY}}}}
+    return {"DeleteRequest": {"Key": {"PK": item["PK"], "SK": item["SK"]}}}
 
 
 def _key(job_id: str, sort: str) -> dict[str, str]:

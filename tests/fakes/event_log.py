@@ -16,6 +16,7 @@ class FakeEventLog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._batches: dict[str, dict[int, Batch]] = {}
+        self._emptied: set[tuple[str, int]] = set()
         self._snapshots: dict[str, LogSnapshot] = {}
         self.appends: list[Batch] = []
 
@@ -23,12 +24,14 @@ class FakeEventLog:
         with self._lock:
             stored = self._batches.setdefault(job_id, {})
             existing = stored.get(batch.first)
+            if (job_id, batch.first) in self._emptied:
+                raise SequenceTaken
             if existing is None:
                 # Convert through JSON, so that events which no store could hold fail here too.
                 events = parse_events(dump_events(batch.events))
                 stored[batch.first] = replace(batch, events=events)
                 self.appends.append(stored[batch.first])
-            elif (existing.fence, existing.events) != (batch.fence, batch.events):
+            elif not batch.repeats(existing):
                 raise SequenceTaken
 
     def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
@@ -66,6 +69,8 @@ class FakeEventLog:
                     kept.add(str(batch.fence))
                 elif batch.last <= snapshot.seq:
                     del self._batches[job_id][batch.first]
+                    if batch.fence.is_shared:
+                        self._emptied.add((job_id, batch.first))
 
     def _in_order(self, job_id: str) -> list[Batch]:
         return [batch for _, batch in sorted(self._batches.get(job_id, {}).items())]
