@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from shared.runs.deletion import RunDeletion
     from shared.runs.queries import RunQueries
     from shared.runs.store import RunStore
+    from shared.stages.part_runner import PartRunner
     from shared.stages.runner import StageRunner
 
 
@@ -210,6 +211,19 @@ class Core:
         from shared.stages.runner import StageRunner
 
         return StageRunner(
+            jobs=self.ports.jobs,
+            event_log=self.ports.event_log,
+            checkpoints=self.ports.checkpoints,
+            agents=self.ports.agents,
+            clock=self.ports.clock,
+            bounds=self.ports.log_bounds,
+        )
+
+    @cached_property
+    def part_runner(self) -> PartRunner:
+        from shared.stages.part_runner import PartRunner
+
+        return PartRunner(
             jobs=self.ports.jobs,
             event_log=self.ports.event_log,
             checkpoints=self.ports.checkpoints,

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.jobs.ending import Retention
-    from shared.jobs.invocation import StageDone, StageInvocation
+    from shared.jobs.invocation import PartDone, PartInvocation, StageDone, StageInvocation
     from shared.jobs.pipeline import Pipeline
     from shared.jobs.side_writes import SideWrites
     from shared.llm.model import ChatModel
     from shared.log.event_log import LogBounds
+    from shared.stages.part import Part
     from shared.stages.stage import Stage
     from shared.storage.agents import DynamoAgentStore
     from shared.storage.checkpoints import DynamoCheckpointStore
@@ -175,6 +176,13 @@ def run_stage(pipeline: Pipeline, stage: Stage, invocation: StageInvocation) -> 
     from shared.runtime import event_loop
 
     return event_loop.run(core().stage_runner.run(pipeline, stage, invocation))
+
+
+def run_part(pipeline: Pipeline, part: Part, invocation: PartInvocation) -> PartDone:
+    """Run one attempt at one part of a fan-out, as `PartRunner.run` does, and return its result."""
+    from shared.runtime import event_loop
+
+    return event_loop.run(core().part_runner.run(pipeline, part, invocation))
 
 
 @functools.cache

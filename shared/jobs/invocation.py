@@ -15,12 +15,30 @@ class StageInvocation(Schema):
     retry: int = Field(ge=0)
 
 
+class PartInvocation(StageInvocation):
+    """The payload of one part of a fan-out: that of a stage, and the part's key."""
+
+    part: str
+
+
 class StageDone(Schema):
-    """The result of a stage function. The state machine does not use its content."""
+    """The result of a stage function. The state machine uses only the `parts` of a FanOutDone."""
 
     job_id: str
     stage: str
     status: str = "done"
+
+
+class FanOutDone(StageDone):
+    """The result of the stage before a fan-out: the keys of the parts that have no result yet, in order."""
+
+    parts: tuple[str, ...]
+
+
+class PartDone(StageDone):
+    """The result of one part of a fan-out."""
+
+    part: str
 
 
 class CaughtError(Schema):

@@ -54,7 +54,8 @@ class Pipeline:
     `max_retries` is how often the state machine retries a state. The retentions are seconds after the job ended; None
     means the default of the settings. `refuse_resume` gets a job's input and the outputs of its finished stages by
     stage; it returns the reason why the job cannot resume from them, or None. `recording` is None if the pipeline
-    records no runs. `events` are the application's own events, which its stages may append.
+    records no runs. `events` are the application's own events, which its stages may append. `parts` are the stages that
+    are fan-outs: each runs in parts, which the stage before names and whose results the stage after gets.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Pipeline:
     recording: RunRecording | None = None
     refuse_resume: Callable[[JobInput, Mapping[str, StageOutput]], str | None] | None = None
     events: tuple[type[ApplicationEvent], ...] = ()
+    parts: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         for name in ("run_seconds", "retention_seconds", "failed_retention_seconds"):
@@ -77,10 +79,31 @@ class Pipeline:
         taken = {type_of(event) for event in self.events} & CORE_TYPES
         if taken:
             raise ValueError(f"{self.name}: {', '.join(sorted(taken))} are event types of the core; choose other names")
+        for stage in sorted(self.parts):
+            self._check_fan_out(stage)
+
+    def _check_fan_out(self, stage: str) -> None:
+        if stage not in self.stages:
+            raise ValueError(f"{self.name}: {stage} of `parts` is no stage of the pipeline")
+        before, after = self.stages[: self.index_of(stage)], self.stages[self.index_of(stage) + 1 :]
+        if not before or not after or after[0] in self.parts:
+            raise ValueError(
+                f"{self.name}: {stage} of `parts` must have a stage that is no fan-out before and after it"
+            )
 
     def index_of(self, stage: str) -> int:
         """Return the index of a stage, from 0."""
         return self.stages.index(stage)
+
+    def stage_before(self, stage: str) -> str | None:
+        """Return the stage before this one; None for the first."""
+        index = self.index_of(stage)
+        return self.stages[index - 1] if index else None
+
+    def fan_out_after(self, stage: str) -> str | None:
+        """Return the next stage if it is a fan-out; None otherwise."""
+        following = self.stages[self.index_of(stage) + 1 :]
+        return following[0] if following and following[0] in self.parts else None
 
 
 class Pipelines(Mapping[str, Pipeline]):

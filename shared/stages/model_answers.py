@@ -26,7 +26,7 @@ from shared.log.events import Reset
 from shared.log.usage import TokenUsage
 from shared.observability import tracing
 from shared.observability.log import log
-from shared.stages.stage import StageContext
+from shared.stages.stage import AttemptContext, StageContext
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -47,7 +47,7 @@ The format of the answer stays as it was given above."""
 
 
 def model_request(
-    context: StageContext,
+    context: AttemptContext,
     messages: tuple[Message, ...],
     output_schema: OutputSchema | None,
     *,
@@ -73,7 +73,7 @@ def _with_instructions(messages: tuple[Message, ...], instructions: str) -> tupl
     return Message("system", SYSTEM_WITH_INSTRUCTIONS.format(system=system.text, instructions=instructions)), *others
 
 
-async def call_model(model: ChatModel, context: StageContext, request: ModelRequest) -> AsyncGenerator[Piece, None]:
+async def call_model(model: ChatModel, context: AttemptContext, request: ModelRequest) -> AsyncGenerator[Piece, None]:
     """Call the model once and yield what `ChatModel.stream` yields. Count the tokens in `context.usage`.
 
     While a later attempt could re-attach to the response, `context.cancel_response` is set.
@@ -96,6 +96,27 @@ async def call_model(model: ChatModel, context: StageContext, request: ModelRequ
         raise
     finally:
         span.end()
+
+
+async def read_output(
+    model: ChatModel, context: AttemptContext, messages: tuple[Message, ...], output_schema: OutputSchema | None
+) -> tuple[str, Finished]:
+    """Call the model and return its whole output and how it finished. Append nothing: parts call the model like this.
+
+    Raises the model faults of `ChatModel.stream`.
+    """
+    texts: list[str] = []
+    finished = Finished(TokenUsage())
+    async with aclosing(call_model(model, context, model_request(context, messages, output_schema))) as pieces:
+        async for piece in pieces:
+            match piece:
+                case TextDelta(text=text):
+                    texts.append(text)
+                case Finished():
+                    finished = piece
+                case _:
+                    pass
+    return "".join(texts), finished
 
 
 async def stream_output(

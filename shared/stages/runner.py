@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shared.agents.agent import Agent
 from shared.agents.store import AgentVersions
 from shared.clock import Clock
 from shared.errors import (
     AttemptStopped,
-    AttemptSuperseded,
     ErrorCode,
     InternalFault,
     JobEnded,
@@ -19,7 +18,8 @@ from shared.errors import (
     PermanentFault,
 )
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
-from shared.jobs.invocation import StageDone, StageInvocation
+from shared.jobs.fan_out import part_titles
+from shared.jobs.invocation import FanOutDone, StageDone, StageInvocation
 from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobStatus, ids_of
 from shared.jobs.pipeline import Pipeline
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
@@ -32,8 +32,29 @@ from shared.log.writer import MAX_DELTA_CHARS, LogWriter
 from shared.observability import tracing
 from shared.observability.log import log
 from shared.observability.metrics import metrics
+from shared.stages.attempts import (
+    agent_of,
+    cancel_response,
+    guard_of,
+    raise_if_job_stopped,
+    stopped,
+    stored_fault,
+)
 from shared.stages.stage import Stage, StageContext
 from shared.stages.starting_point import StartingPoint
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What the stages before have left for one: the job, the output and the end of the log after them.
+
+    `end` is None after a fan-out. `parts` are the results of the fan-out's parts.
+    """
+
+    job: Job
+    output: StageOutput | None
+    end: LogTail | None
+    parts: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class StageRunner:
@@ -74,12 +95,11 @@ class StageRunner:
     async def _run_claimed(
         self, pipeline: Pipeline, stage: Stage, job: Job, fence: Fence, invocation: StageInvocation
     ) -> StageDone:
-        done = StageDone(job_id=job.id, stage=stage.name)
-        if stage.name in job.checkpoints:
-            log.info("stage already finished by an earlier attempt", stage=stage.name)
-            return done
         try:
-            await self._attempt(pipeline, stage, job, fence, invocation)
+            if stage.name in job.checkpoints:
+                log.info("stage already finished by an earlier attempt", stage=stage.name)
+                return await asyncio.to_thread(self._already_done, pipeline, stage.name, job)
+            output = await self._attempt(pipeline, stage, job, fence, invocation)
         except AttemptStopped as stopped:
             log.info("attempt stopped", stage=stage.name, reason=type(stopped).__name__)
             raise
@@ -91,7 +111,18 @@ class StageRunner:
             internal = InternalFault(f"an internal error occurred in stage {stage.name} ({type(error).__name__})")
             await self._store_fault(job, fence, internal)
             raise internal from error
-        return done
+        return _done(pipeline, stage.name, job, output)
+
+    def _already_done(self, pipeline: Pipeline, stage: str, job: Job) -> StageDone:
+        """Return the result of a stage that an earlier attempt has finished; of its parts, those without a result."""
+        fan_out = pipeline.fan_out_after(stage)
+        if fan_out is None:
+            return StageDone(job_id=job.id, stage=stage)
+        if fan_out in job.checkpoints:
+            return FanOutDone(job_id=job.id, stage=stage, parts=())
+        output = self._checkpoints.get(job.id, stage, job.checkpoints[stage]).output
+        finished = read_transcript(self._log, job.id, consistent=True).items_of(fan_out)
+        return _done(pipeline, stage, job, output, without=finished.keys())
 
     async def _claim_job(self, pipeline: Pipeline, stage: str, invocation: StageInvocation) -> tuple[Job, Fence]:
         index = pipeline.index_of(stage)
@@ -112,19 +143,20 @@ class StageRunner:
         try:
             return await asyncio.to_thread(self._jobs.update, invocation.job_id, changes, when=guard), fence
         except StaleWrite as stale:
-            raise _stopped(stale.current) from stale
+            raise stopped(stale.current) from stale
 
     async def _retries_so_far(self, job_id: str) -> int:
         job = await asyncio.to_thread(self._jobs.get, job_id)
         if job is None:
-            raise _stopped(None)
+            raise stopped(None)
         return job.retry_count
 
     async def _attempt(
         self, pipeline: Pipeline, stage: Stage, job: Job, fence: Fence, invocation: StageInvocation
-    ) -> None:
-        agent = await self._agent_of(job)
-        previous, expected_end = await self._previous_stage(pipeline, stage.name, job)
+    ) -> dict[str, Any]:
+        agent = await agent_of(job, self._agents)
+        before = await asyncio.to_thread(self._before, pipeline, stage.name, job, fence)
+        job, previous = before.job, before.output
         started = StageStarted(
             stage=stage.name,
             index=pipeline.index_of(stage.name) + 1,
@@ -132,7 +164,7 @@ class StageRunner:
             attempt=invocation.retry + 1,
         )
         default = StartingPoint(previous.text if previous else "")
-        tail, start = await asyncio.to_thread(self._claim_log, job, fence, started, expected_end, default)
+        tail, start = await asyncio.to_thread(self._claim_log, job, fence, started, before.end, default)
         writer = LogWriter(
             self._log,
             job.id,
@@ -142,7 +174,7 @@ class StageRunner:
             progress=job.progress,
             clock=self._clock,
             bounds=self._bounds,
-            check_job=lambda: self._raise_if_stopped(job.id, fence),
+            check_job=lambda: raise_if_job_stopped(self._jobs, job.id, fence),
         )
         if start.unwritten:
             writer.write(start.unwritten, cursor=start.cursor)
@@ -151,42 +183,75 @@ class StageRunner:
             job,
             job_input,
             previous,
-            writer,
+            output=writer,
             response_cursor=start.cursor,
             items=start.items,
+            parts=before.parts,
             agent=agent,
             events=pipeline.events,
         )
         try:
             output = await writer.write_while(stage.run(context))
         except (JobEnded, PermanentFault):
-            await _cancel_response(context)
+            await cancel_response(context)
             raise
+        if pipeline.fan_out_after(stage.name):
+            part_titles(stage.name, output)  # before the output is valid, so that a broken one fails this stage
         await self._finish(stage.name, job, fence, context, StageOutput(output=output, text=writer.text))
+        return output
 
     def _claim_log(
-        self, job: Job, fence: Fence, started: StageStarted, expected_end: LogTail, default: StartingPoint
+        self, job: Job, fence: Fence, started: StageStarted, expected_end: LogTail | None, default: StartingPoint
     ) -> tuple[LogTail, StartingPoint]:
         """Claim the log and return its end and the starting point, which is `default` if the log has no other.
 
-        A first attempt expects the log to end where the stage before finished. A retry has no expectation.
+        A first attempt expects the log to end where the stage before finished; None after a fan-out, whose parts may
+        have ended the log anywhere. A retry has no expectation.
         """
         if fence.retry:
             return self._claim_any_end(job, fence, started, default)
+        if expected_end is None:
+            return self._claim_after_parts(job, fence, started, default)
         start = default
         if job.generation > 1:
             expected_end, start = self._after_resumption(job, expected_end, default)
         tail = claim(self._log, job.id, fence, (started,), at=self._clock, expected=expected_end)
         return (tail, start) if tail is not None else self._claim_any_end(job, fence, started, default)
 
+    def _claim_after_parts(
+        self, job: Job, fence: Fence, started: StageStarted, default: StartingPoint
+    ) -> tuple[LogTail, StartingPoint]:
+        """Claim the log, wherever it ends, without a `reset`: parts append no text.
+
+        Step Functions may start a first attempt twice. The second appends the `reset` of a retry.
+        """
+        start = default
+
+        def opening(tail: LogTail) -> Opening:
+            nonlocal start
+            if tail.fence is not None and (tail.fence.generation, tail.fence.stage) == (fence.generation, fence.stage):
+                opening, start = self._opening_with_reset(job, fence, started, default, tail)
+                return opening
+            start = self._start_after_resumption(job, tail) or default
+            return Opening((started,))
+
+        tail = claim(self._log, job.id, fence, opening, at=self._clock)
+        return tail, start
+
     def _after_resumption(
         self, job: Job, expected_end: LogTail, default: StartingPoint
     ) -> tuple[LogTail, StartingPoint]:
         """If the log ends with the resumption's `reset`, return that end: the attempt needs no second `reset`."""
         tail = self._log.tail(job.id)
-        if tail.fence is None or not tail.fence.is_resumption or tail.fence.generation != job.generation:
+        if not _is_reset_of_resumption(tail, job):
             return expected_end, default
-        return tail, self._start_after_earlier_attempts(job, tail.fence, tail) or default
+        return tail, self._start_after_resumption(job, tail) or default
+
+    def _start_after_resumption(self, job: Job, tail: LogTail) -> StartingPoint | None:
+        """Return what is kept of earlier attempts if the log ends with the resumption's `reset`."""
+        if tail.fence is None or not _is_reset_of_resumption(tail, job):
+            return None
+        return self._start_after_earlier_attempts(job, tail.fence, tail)
 
     def _claim_any_end(
         self, job: Job, fence: Fence, started: StageStarted, default: StartingPoint
@@ -196,12 +261,18 @@ class StageRunner:
 
         def opening(tail: LogTail) -> Opening:
             nonlocal start
-            kept = self._start_after_earlier_attempts(job, fence, tail) or default
-            start = replace(kept, text=kept.text[:MAX_DELTA_CHARS], unwritten=kept.text[MAX_DELTA_CHARS:])
-            return Opening((self._reset(job, start.text), started), None if start.unwritten else start.cursor)
+            opening, start = self._opening_with_reset(job, fence, started, default, tail)
+            return opening
 
         tail = claim(self._log, job.id, fence, opening, at=self._clock)
         return tail, start
+
+    def _opening_with_reset(
+        self, job: Job, fence: Fence, started: StageStarted, default: StartingPoint, tail: LogTail
+    ) -> tuple[Opening, StartingPoint]:
+        kept = self._start_after_earlier_attempts(job, fence, tail) or default
+        start = replace(kept, text=kept.text[:MAX_DELTA_CHARS], unwritten=kept.text[MAX_DELTA_CHARS:])
+        return Opening((_reset(job, start.text), started), None if start.unwritten else start.cursor), start
 
     def _start_after_earlier_attempts(self, job: Job, fence: Fence, tail: LogTail) -> StartingPoint | None:
         """Return what is kept of earlier attempts at this stage, or None if nothing is.
@@ -218,24 +289,47 @@ class StageRunner:
         text = transcript.text_up_to_last_item(stage)
         return None if text is None else StartingPoint(text, items)
 
-    async def _agent_of(self, job: Job) -> Agent | None:
-        if job.agent is None:
-            return None
-        agent = await asyncio.to_thread(self._agents.version, job.agent.agent_id, job.agent.version)
-        if agent is None:
-            # A deleted agent's versions are stored for longer than any job that uses them.
-            raise InternalFault("the job's agent no longer exists")
-        return agent
-
-    async def _previous_stage(self, pipeline: Pipeline, stage: str, job: Job) -> tuple[StageOutput | None, LogTail]:
-        """Return the output of the stage before, and the end of the log when it finished."""
-        index = pipeline.index_of(stage)
-        if index == 0:
-            return None, LogTail()
-        before = pipeline.stages[index - 1]
+    def _before(self, pipeline: Pipeline, stage: str, job: Job, fence: Fence) -> _Before:
+        """Return what the stages before have left for this one."""
+        before = pipeline.stage_before(stage)
+        if before is None:
+            return _Before(job, None, LogTail())
+        if before in pipeline.parts:
+            return self._collect_parts(pipeline, before, job, fence)
         ref = job.checkpoints[before]
-        output = await asyncio.to_thread(self._checkpoints.get, job.id, before, ref)
-        return output, LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence))
+        output = self._checkpoints.get(job.id, before, ref)
+        return _Before(job, output, LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence)))
+
+    def _collect_parts(self, pipeline: Pipeline, fan_out: str, job: Job, fence: Fence) -> _Before:
+        """Return the results of the fan-out's parts, and give the fan-out its checkpoint if it has none.
+
+        Raises InternalFault if a part has no result.
+        """
+        planner = pipeline.stages[pipeline.index_of(fan_out) - 1]
+        planned = self._checkpoints.get(job.id, planner, job.checkpoints[planner])
+        titles = part_titles(planner, planned.output)
+        transcript = read_transcript(self._log, job.id, consistent=True)
+        items = transcript.items_of(fan_out)
+        missing = [key for key in titles if key not in items]
+        if missing:
+            named = ", ".join(missing[:10])
+            raise InternalFault(f"{len(missing)} of {len(titles)} parts of stage {fan_out} have no result: {named}")
+        if fan_out not in job.checkpoints:
+            shared = Fence.of_parts(generation=job.generation, stage=pipeline.index_of(fan_out))
+            output = StageOutput(output={"parts": list(titles)}, text=planned.text)
+            ended = self._log.tail(job.id)
+            self._checkpoints.put(job, fan_out, str(shared), output)
+            ref = CheckpointRef(seq=ended.seq, log_bytes=ended.log_bytes, fence=str(shared))
+            changes = {
+                "checkpoints": {**job.checkpoints, fan_out: ref},
+                "progress": max(job.progress, transcript.progress),
+                "updated_at": self._clock(),
+            }
+            try:
+                job = self._jobs.update(job.id, changes, when=guard_of(fence))
+            except StaleWrite as stale:
+                raise stopped(stale.current) from stale
+        return _Before(job, planned, None, {key: items[key].data for key in titles})
 
     async def _finish(self, stage: str, job: Job, fence: Fence, context: StageContext, output: StageOutput) -> None:
         await asyncio.to_thread(self._checkpoints.put, job, stage, str(fence), output)
@@ -249,9 +343,9 @@ class StageRunner:
         }
         try:
             # This conditional write makes the attempt's output valid. It fails if the attempt was superseded.
-            await asyncio.to_thread(self._jobs.update, job.id, changes, when=_guard_of(fence))
+            await asyncio.to_thread(self._jobs.update, job.id, changes, when=guard_of(fence))
         except StaleWrite as stale:
-            raise _stopped(stale.current) from stale
+            raise stopped(stale.current) from stale
         metrics.stage_finished(
             stage,
             input_tokens=context.usage.input_tokens,
@@ -259,37 +353,8 @@ class StageRunner:
             cost_usd=context.usage.cost_usd,
         )
 
-    def _reset(self, job: Job, text: str) -> Reset:
-        fault = job.last_fault
-        if fault is None or fault.stage != job.stage or fault.attempt != job.attempt - 1:
-            fault = Fault(
-                code=ErrorCode.WORKER_LOST,
-                message="the stage's function was terminated before the stage finished",
-                retryable=True,
-            )
-        return Reset(
-            text=text,
-            progress=job.progress,
-            reason=fault.code,
-            message=fault.message,
-            attempt=job.attempt,
-            retry_count=job.retry_count,
-        )
-
-    def _raise_if_stopped(self, job_id: str, fence: Fence) -> None:
-        job = self._jobs.get(job_id)
-        if job is None or not _guard_of(fence).holds(job):
-            raise _stopped(job)
-
     async def _store_fault(self, job: Job, fence: Fence, fault: MillraceError) -> None:
-        stored = Fault(
-            code=fault.code,
-            message=fault.message,
-            stage=job.stage,
-            attempt=job.attempt,
-            retryable=fault.retryable,
-            trace_id=job.trace_id,
-        )
+        stored = stored_fault(job, fault, message=fault.message, attempt=job.attempt)
         log.warning("attempt failed", stage=job.stage, attempt=job.attempt, code=fault.code)
         metrics.attempt_failed(str(job.stage), fault.code)
         try:
@@ -297,26 +362,39 @@ class StageRunner:
                 self._jobs.update,
                 job.id,
                 {"last_fault": stored, "updated_at": self._clock()},
-                when=_guard_of(fence),
+                when=guard_of(fence),
             )
         except (StaleWrite, MillraceError):
             log.warning("fault not stored on the job", code=fault.code)
 
 
-async def _cancel_response(context: StageContext) -> None:
-    if context.cancel_response is None:
-        return
-    try:
-        await context.cancel_response()
-    except MillraceError as fault:
-        log.warning("model response not cancelled", code=fault.code)
+def _done(
+    pipeline: Pipeline, stage: str, job: Job, output: Mapping[str, Any], *, without: Container[str] = ()
+) -> StageDone:
+    """Return the result of a finished stage; before a fan-out it has the parts, without some."""
+    if pipeline.fan_out_after(stage) is None:
+        return StageDone(job_id=job.id, stage=stage)
+    parts = tuple(key for key in part_titles(stage, output) if key not in without)
+    return FanOutDone(job_id=job.id, stage=stage, parts=parts)
 
 
-def _guard_of(fence: Fence) -> JobGuard:
-    return JobGuard(status_in=frozenset({JobStatus.IN_PROGRESS}), fence_is=str(fence))
+def _is_reset_of_resumption(tail: LogTail, job: Job) -> bool:
+    return tail.fence is not None and tail.fence.is_resumption and tail.fence.generation == job.generation
 
 
-def _stopped(current: Job | None) -> AttemptStopped:
-    if current is None or current.status.ended:
-        return JobEnded("the job has ended")
-    return AttemptSuperseded("a newer attempt has claimed the job")
+def _reset(job: Job, text: str) -> Reset:
+    fault = job.last_fault
+    if fault is None or fault.stage != job.stage or fault.attempt != job.attempt - 1:
+        fault = Fault(
+            code=ErrorCode.WORKER_LOST,
+            message="the stage's function was terminated before the stage finished",
+            retryable=True,
+        )
+    return Reset(
+        text=text,
+        progress=job.progress,
+        reason=fault.code,
+        message=fault.message,
+        attempt=job.attempt,
+        retry_count=job.retry_count,
+    )

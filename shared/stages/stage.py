@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,15 +16,13 @@ from shared.log.writer import LogWriter
 
 
 @dataclass(slots=True)
-class StageContext:
-    """What one attempt of a stage works with: the job, its valid input, and the writer for its output.
+class AttemptContext:
+    """What every attempt works with, of a stage or of a part of one: the job and its valid input.
 
-    `previous` is the output of the stage before; None in the first stage.
-    `response_cursor` is set if an earlier attempt started a model response that this attempt can re-attach to: the
-    position in the response at the end of the log's text.
-    `cancel_response` is set while a model response runs that a later attempt could re-attach to. The runner calls it if
-    the job ends, because then no attempt will.
-    `items` are the items of this stage by key, from this attempt and from earlier ones.
+    `previous` is the output of the stage before; None in the first stage. Parts of a fan-out, and the stage after it,
+    get that of the stage that named the parts.
+    `cancel_response` is set while a model response runs that outlives its connection. The runner calls it if no later
+    attempt will re-attach to the response.
     `agent` is the version of the agent that was the latest when the job was created; None if the job has no agent.
     `usage` is the number of model tokens that this attempt has used.
     """
@@ -32,13 +30,37 @@ class StageContext:
     job: Job
     input: JobInput
     previous: StageOutput | None
-    output: LogWriter
-    response_cursor: str | None = None
-    cancel_response: Callable[[], Awaitable[None]] | None = None
-    items: dict[str, dict[str, Any]] = field(default_factory=dict)
-    agent: Agent | None = None
-    usage: TokenUsage = field(default_factory=TokenUsage)
-    events: tuple[type[ApplicationEvent], ...] = ()
+    cancel_response: Callable[[], Awaitable[None]] | None = field(default=None, kw_only=True)
+    agent: Agent | None = field(default=None, kw_only=True)
+    usage: TokenUsage = field(default_factory=TokenUsage, kw_only=True)
+    events: tuple[type[ApplicationEvent], ...] = field(default=(), kw_only=True)
+
+    def add_usage(self, usage: TokenUsage) -> None:
+        """Count model tokens. They are added to the job when the stage, or the part, finishes."""
+        self.usage = self.usage + usage
+
+    def declared(self, event: ApplicationEvent) -> ApplicationEvent:
+        """Return the event. Raises ValueError if the pipeline does not declare it."""
+        if type(event) not in self.events:
+            raise ValueError(f"the pipeline {self.job.pipeline} must declare the event {event.type} in its `events`")
+        return event
+
+
+@dataclass(slots=True)
+class StageContext(AttemptContext):
+    """What one attempt of a stage works with: besides the job, the writer for its output.
+
+    `response_cursor` is set if an earlier attempt started a model response that this attempt can re-attach to: the
+    position in the response at the end of the log's text.
+    `items` are the items of this stage by key, from this attempt and from earlier ones.
+    `parts` are the results of the fan-out before this stage by key, in the order in which its parts were named; empty
+    if the stage before is no fan-out.
+    """
+
+    output: LogWriter = field(kw_only=True)
+    response_cursor: str | None = field(default=None, kw_only=True)
+    items: dict[str, dict[str, Any]] = field(default_factory=dict, kw_only=True)
+    parts: Mapping[str, dict[str, Any]] = field(default_factory=dict, kw_only=True)
 
     async def add_item(self, key: str, data: dict[str, Any], *, event: ApplicationEvent | None = None) -> None:
         """Append one finished item and the text so far. A retried attempt finds it in `items` and continues after it.
@@ -47,7 +69,7 @@ class StageContext:
         application's own events; it is appended in the same write, so watchers see it exactly once. Raises ValueError
         if `data` is larger, or if the pipeline does not declare the event.
         """
-        declared = None if event is None else self._declared(event)
+        declared = None if event is None else self.declared(event)
         await self.output.append_item(str(self.job.stage), key, data, event=declared)
         self.items[key] = data
 
@@ -56,16 +78,7 @@ class StageContext:
 
         An attempt that is retried may append it again; `add_item` appends an event exactly once.
         """
-        await self.output.append(self._declared(event))
-
-    def _declared(self, event: ApplicationEvent) -> ApplicationEvent:
-        if type(event) not in self.events:
-            raise ValueError(f"the pipeline {self.job.pipeline} must declare the event {event.type} in its `events`")
-        return event
-
-    def add_usage(self, usage: TokenUsage) -> None:
-        """Count model tokens. They are added to the job when the stage finishes."""
-        self.usage = self.usage + usage
+        await self.output.append(self.declared(event))
 
 
 class Stage(Protocol):
@@ -75,6 +88,8 @@ class Stage(Protocol):
 
     async def run(self, context: StageContext) -> dict[str, Any]:
         """Run one attempt and return the stage's output, which the next stage gets as `context.previous`.
+
+        Before a fan-out the output has `parts`: a list of the parts' keys, or a mapping of keys to titles.
 
         Raises:
             TransientFault: Step Functions retries the stage.

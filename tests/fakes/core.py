@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from shared.assembly import Core
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.creation import NewJob
 from shared.jobs.ending import Retention
 from shared.jobs.ids import DEFAULT_CELL, new_job_id
-from shared.jobs.invocation import CaughtError, FailureInvocation, StageDone, StageInvocation
+from shared.jobs.invocation import (
+    CaughtError,
+    FailureInvocation,
+    PartDone,
+    PartInvocation,
+    StageDone,
+    StageInvocation,
+)
 from shared.jobs.job import Job, JobLinks
 from shared.jobs.pipeline import JobInput, Pipeline, Pipelines, RunRecording
 from shared.jobs.side_writes import SideWrites
 from shared.log.event_log import LogBounds
-from shared.log.events import Item, StoredEvent
+from shared.log.events import ApplicationEvent, Item, StoredEvent
 from shared.log.transcript import Transcript
 from shared.schema import Schema
+from shared.stages.part import Part, PartContext
+from shared.stages.part_runner import PartRunner
 from shared.stages.runner import StageRunner
 from shared.stages.stage import Stage, StageContext
 from tests.fakes.agents import FakeAgentStore
@@ -77,7 +86,23 @@ SONG = Pipeline(
         title=lambda job: f"A song of {job.input['topic']}", parameters=lambda job: job.input, outputs=song_of
     ),
 )
-PIPELINES = Pipelines(POEM, BRIEF, SONG)
+
+
+class Verse(ApplicationEvent):
+    type: Literal["verse"] = "verse"
+    line: str
+
+
+ANTHOLOGY = Pipeline(
+    name="anthology",
+    input_model=PoemInput,
+    result_model=Poem,
+    stages=("choose_poems", "read_poem", "bind_poems"),
+    parts=frozenset({"read_poem"}),
+    events=(Verse,),
+)
+"""A pipeline with a fan-out: `choose_poems` names the parts, each is read, and `bind_poems` gets the results."""
+PIPELINES = Pipelines(POEM, BRIEF, SONG, ANTHOLOGY)
 MODELS = ("scripted-1", "scripted-2")
 RETENTION = Retention(completed=600, failed=3600)
 
@@ -128,6 +153,21 @@ def fails(error: BaseException, *, after: str = "") -> Callable[[StageContext], 
         raise error
 
     return script
+
+
+class ScriptedPart:
+    """A part that runs the next script of its key each time; without one it returns its key. `runs` are the keys."""
+
+    name = "read_poem"
+
+    def __init__(self, **scripts: Sequence[Callable[[PartContext], Awaitable[dict[str, Any]]]]) -> None:
+        self._scripts = {key: list(each) for key, each in scripts.items()}
+        self.runs: list[str] = []
+
+    async def run(self, context: PartContext) -> dict[str, Any]:
+        self.runs.append(context.part)
+        scripts = self._scripts.get(context.part)
+        return await scripts.pop(0)(context) if scripts else {"read": context.part}
 
 
 class FakePorts:
@@ -210,6 +250,15 @@ class FakeCore(Core):
     def run(self, stage: Stage, job: Job, *, retry: int = 0, generation: int = 1) -> StageDone:
         invocation = StageInvocation(job_id=job.id, generation=generation, retry=retry)
         return asyncio.run(self.runner.run(self.pipelines[job.pipeline], stage, invocation))
+
+    @property
+    def part_runner(self) -> PartRunner:
+        """A new runner at every access, as `runner`."""
+        return Core(self.ports).part_runner
+
+    def run_part(self, part: Part, job: Job, key: str, *, retry: int = 0, generation: int = 1) -> PartDone:
+        invocation = PartInvocation(job_id=job.id, generation=generation, retry=retry, part=key)
+        return asyncio.run(self.part_runner.run(self.pipelines[job.pipeline], part, invocation))
 
     def complete(self, job: Job, *, generation: int = 1) -> StageDone:
         return self.job_completion.complete(StageInvocation(job_id=job.id, generation=generation, retry=0))

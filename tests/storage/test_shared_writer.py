@@ -112,7 +112,7 @@ class TestCompacting:
             ports.log.append(job_id, late)
         assert "slow" not in read_transcript(ports.log, job_id, consistent=True).items
 
-    def test_readers_get_a_snapshot_in_place_of_the_emptied_batches(self, ports: Ports, job_id: str) -> None:
+    def test_readers_get_a_snapshot_instead_of_the_emptied_batches(self, ports: Ports, job_id: str) -> None:
         fast = writer(ports, job_id)
         for number in range(10):
             fast.append(once(f"item-{number}"))

@@ -1,0 +1,66 @@
+"""What the attempts of stages and of parts have in common: their guard, how they are stopped, what they load."""
+
+from __future__ import annotations
+
+import asyncio
+
+from shared.agents.agent import Agent
+from shared.agents.store import AgentVersions
+from shared.errors import AttemptStopped, AttemptSuperseded, InternalFault, JobEnded, MillraceError
+from shared.jobs.job import Fault, Job, JobStatus
+from shared.jobs.store import JobGuard, JobStore
+from shared.log.fence import Fence
+from shared.observability.log import log
+from shared.stages.stage import AttemptContext
+
+
+def guard_of(fence: Fence) -> JobGuard:
+    """Return the guard that holds while the attempt, or each attempt that shares the fence, may write."""
+    return JobGuard(status_in=frozenset({JobStatus.IN_PROGRESS}), fence_is=str(fence))
+
+
+def stopped(current: Job | None) -> AttemptStopped:
+    """Return why an attempt may no longer write, from the job as it is now."""
+    if current is None or current.status.ended:
+        return JobEnded("the job has ended")
+    return AttemptSuperseded("a newer attempt has claimed the job")
+
+
+def raise_if_job_stopped(jobs: JobStore, job_id: str, fence: Fence) -> None:
+    """Raise AttemptStopped if the stored job no longer belongs to the fence."""
+    job = jobs.get(job_id)
+    if job is None or not guard_of(fence).holds(job):
+        raise stopped(job)
+
+
+async def agent_of(job: Job, agents: AgentVersions) -> Agent | None:
+    """Return the agent's version that the job uses; None if it has no agent."""
+    if job.agent is None:
+        return None
+    agent = await asyncio.to_thread(agents.version, job.agent.agent_id, job.agent.version)
+    if agent is None:
+        # A deleted agent's versions are stored for longer than any job that uses them.
+        raise InternalFault("the job's agent no longer exists")
+    return agent
+
+
+def stored_fault(job: Job, fault: MillraceError, *, message: str, attempt: int) -> Fault:
+    """Return the fault to store on the job."""
+    return Fault(
+        code=fault.code,
+        message=message,
+        stage=job.stage,
+        attempt=attempt,
+        retryable=fault.retryable,
+        trace_id=job.trace_id,
+    )
+
+
+async def cancel_response(context: AttemptContext) -> None:
+    """Cancel the model response that the attempt has left running, if it has."""
+    if context.cancel_response is None:
+        return
+    try:
+        await context.cancel_response()
+    except MillraceError as fault:
+        log.warning("model response not cancelled", code=fault.code)
