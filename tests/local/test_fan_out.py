@@ -1,0 +1,156 @@
+"""A fan-out in a real Map: parts run at once, one is killed or fails, and a resumption runs what is missing."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.aws.credentials import aws_environment
+from local.stack import LocalStack
+from local.template.intrinsics import ACCOUNT, REGION
+from local.template.template import Template
+from shared.assembly import Core
+from shared.bootstrap import AwsPorts
+from shared.errors import ErrorCode
+from shared.jobs.creation import NewJob
+from shared.jobs.job import Job, JobLinks, JobStatus
+from shared.storage import aws
+from tests.fakes.core import PIPELINES, PoemInput
+
+TEMPLATE = Path(__file__).parent / "fan_out/template.yaml"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    with LocalStack("processes", template=TEMPLATE) as running:
+        yield running
+        assert running.accesses()["refused"] == []
+
+
+class Ports(AwsPorts):
+    pipelines = PIPELINES  # type: ignore[assignment]  # a Mapping too
+
+
+@pytest.fixture(scope="module")
+def core(stack: LocalStack) -> Iterator[Core]:
+    """The core in this process, on the stack's tables."""
+    variables = Template(TEMPLATE).functions[0].environment
+    prefix = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:millrace-"
+    limits = {"DEFAULT_MODEL": "m", "ALLOWED_MODELS": "m", "JOB_CREATIONS_PER_MINUTE": "1000"}
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {
+            **aws_environment(stack.aws_url),
+            **variables,
+            **limits,
+            "STATE_MACHINE_ARN_PREFIX": prefix,
+        }.items():
+            environment.setenv(name, value)
+        environment.setattr(aws, "client", functools.cache(aws.client.__wrapped__))
+        yield Core(Ports())
+
+
+def eventually(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 60
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "the condition was not met within 60 s"
+        time.sleep(0.02)
+    return found
+
+
+def start(core: Core, folder: Path, parts: str) -> Job:
+    (folder / "parts").write_text(parts)
+    return core.job_creation.create(
+        "ada", NewJob(pipeline="anthology", input=PoemInput(topic=str(folder)), links=JobLinks())
+    )
+
+
+def ended(core: Core, job: Job) -> Job:
+    def now() -> Job | None:
+        found = core.job_queries.owned("ada", job.id)
+        return found if found.status.ended else None
+
+    found: Job = eventually(now)
+    return found
+
+
+def ended_execution(stack: LocalStack, job: Job) -> dict[str, Any]:
+    def now() -> dict[str, Any] | None:
+        execution: dict[str, Any] = stack.client("stepfunctions").describe_execution(executionArn=job.execution_arn)
+        return execution if execution["status"] != "RUNNING" else None
+
+    found: dict[str, Any] = eventually(now)
+    return found
+
+
+def items(core: Core, job: Job) -> list[str]:
+    return list(core.job_queries.view("ada", job.id).transcript.items)
+
+
+def test_every_part_runs_once_although_one_is_killed(core: Core, tmp_path: Path) -> None:
+    (tmp_path / "c.hangs").touch()
+    job = start(core, tmp_path, "e d c b a")
+    pid = int(eventually((tmp_path / "c.hangs").read_text))
+    # The other parts finish while this one hangs.
+    eventually(lambda: sorted(items(core, job)) == ["a", "b", "d", "e"])
+    os.kill(pid, signal.SIGKILL)
+    done = ended(core, job)
+    assert (done.status, done.retry_count) == (JobStatus.COMPLETED, 1)
+    view = core.job_queries.view("ada", job.id)
+    assert view.result == {"lines": [f"{key} {key}" for key in ("e", "d", "c", "b", "a")]}
+    assert sorted(view.transcript.items) == ["a", "b", "c", "d", "e"]
+    assert {each.status for each in view.transcript.subtasks.values()} == {"finished"}
+    assert sorted((tmp_path / "runs").read_text().split()) == ["a", "b", "c", "c", "d", "e"]
+
+
+def test_a_part_that_fails_fails_the_job_and_a_resumption_runs_only_what_is_missing(
+    core: Core, stack: LocalStack, tmp_path: Path
+) -> None:
+    (tmp_path / "b.fails").touch()
+    job = start(core, tmp_path, "a b")
+    failed = ended(core, job)
+    assert failed.failure is not None
+    assert (failed.status, failed.failure.code, failed.failure.message) == (
+        JobStatus.FAILED,
+        ErrorCode.MODEL_REFUSED,
+        "part b: not this poem",
+    )
+    execution = ended_execution(stack, failed)
+    assert (execution["status"], execution["error"]) == ("FAILED", "ModelRefused")
+    eventually(lambda: (tmp_path / "runs").read_text().split().count("a") == 1)
+    finished_before = items(core, job)
+
+    (tmp_path / "b.fails").unlink()
+    core.job_resumption.resume("ada", job.id)
+    done = ended(core, job)
+    assert done.status is JobStatus.COMPLETED
+    assert core.job_queries.result(done) == {"lines": ["a a", "b b"]}
+    runs = (tmp_path / "runs").read_text().split()
+    assert runs.count("a") == 1 + ("a" not in finished_before)
+    assert runs.count("b") == 2
+    events = [entry.event for entry in core.ports.event_log.read(job.id, after=0, consistent=True)]
+    assert [event.type for event in events][-1] == "complete"
+
+
+def test_a_fan_out_of_no_parts_succeeds(core: Core, tmp_path: Path) -> None:
+    done = ended(core, start(core, tmp_path, ""))
+    assert (done.status, core.job_queries.result(done)) == (JobStatus.COMPLETED, {"lines": []})
+
+
+def test_a_cancellation_ends_the_map(core: Core, stack: LocalStack, tmp_path: Path) -> None:
+    (tmp_path / "a.hangs").touch()
+    job = start(core, tmp_path, "a b")
+    eventually((tmp_path / "a.hangs").read_text)
+    eventually(lambda: items(core, job) == ["b"])
+    core.job_cancellation.cancel("ada", job.id)
+    assert ended_execution(stack, job)["status"] in {"ABORTED", "FAILED"}
+    eventually(lambda: all(each["ended"] for each in stack.invocations(job.id)))
+    assert items(core, job) == ["b"]
+    types = [entry.event.type for entry in core.ports.event_log.read(job.id, after=0, consistent=True)]
+    assert types[-1] == "cancelled"
