@@ -16,6 +16,7 @@ MillraceError
 │       └── StreamLimitExceeded   concurrent streams
 ├── TransientFault            another attempt may succeed: Step Functions retries these and no other fault
 │   ├── ModelRateLimited
+│   ├── ModelNotReady         a local server still loads its model
 │   ├── ModelTimeout
 │   ├── ModelUnavailable
 │   ├── ModelDisconnected
@@ -55,6 +56,7 @@ class ErrorCode(StrEnum):
     RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
     STREAM_LIMIT_EXCEEDED = "STREAM_LIMIT_EXCEEDED"
     MODEL_RATE_LIMITED = "MODEL_RATE_LIMITED"
+    MODEL_NOT_READY = "MODEL_NOT_READY"
     MODEL_TIMEOUT = "MODEL_TIMEOUT"
     MODEL_UNAVAILABLE = "MODEL_UNAVAILABLE"
     MODEL_DISCONNECTED = "MODEL_DISCONNECTED"
@@ -182,16 +184,24 @@ class StreamLimitExceeded(LimitExceeded):
 class TransientFault(MillraceError):
     """A service is temporarily unavailable; another attempt may succeed.
 
-    Step Functions retries these faults by their class names.
+    Step Functions retries these faults by their class names. `retry_after` is how many seconds the service tells us to
+    wait before the next attempt; None if it says nothing.
     """
 
     retryable = True
+    retry_after: float | None = None
 
 
 class ModelRateLimited(TransientFault):
     """The model provider's rate limit was reached."""
 
     code = ErrorCode.MODEL_RATE_LIMITED
+
+
+class ModelNotReady(TransientFault):
+    """The model provider is not ready yet, because it still loads the model."""
+
+    code = ErrorCode.MODEL_NOT_READY
 
 
 class ModelTimeout(TransientFault):
@@ -235,9 +245,13 @@ class ModelRefused(PermanentFault):
 
 
 class ModelRejectedRequest(PermanentFault):
-    """The model provider rejected the request."""
+    """The model provider rejected the request.
+
+    `parameters` are those of the request that the provider names in its error.
+    """
 
     code = ErrorCode.MODEL_REJECTED_REQUEST
+    parameters: frozenset[str] = frozenset()
 
 
 class InvalidModelOutput(PermanentFault):

@@ -146,6 +146,7 @@ export type ErrorCode =
   | "RATE_LIMIT_EXCEEDED"
   | "STREAM_LIMIT_EXCEEDED"
   | "MODEL_RATE_LIMITED"
+  | "MODEL_NOT_READY"
   | "MODEL_TIMEOUT"
   | "MODEL_UNAVAILABLE"
   | "MODEL_DISCONNECTED"
@@ -664,6 +665,8 @@ export interface TokenUsage {
   cachedInputTokens: number;
   /** of `outputTokens`, spent on reasoning */
   reasoningTokens: number;
+  /** model calls whose tokens the provider did not report; they are in no other count */
+  unreportedCalls: number;
   costUsd: number | null;
 }
 

@@ -35,6 +35,7 @@ _OTHER_MODEL: Final = "set OPENAI_MODEL to another model, or unset all OPENAI_ v
 _ADVICE: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.MODEL_REJECTED_REQUEST: "check OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL",
     ErrorCode.MODEL_RATE_LIMITED: f"repeat in a minute; {_OTHER_MODEL}",
+    ErrorCode.MODEL_NOT_READY: f"repeat when the endpoint has loaded its model; {_OTHER_MODEL}",
     ErrorCode.MODEL_UNAVAILABLE: "curl $OPENAI_BASE_URL/models, which shows whether this machine reaches the endpoint",
     ErrorCode.MODEL_TIMEOUT: f"repeat; {_OTHER_MODEL}",
     ErrorCode.MODEL_DISCONNECTED: f"repeat; {_OTHER_MODEL}",

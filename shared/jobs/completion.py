@@ -86,6 +86,7 @@ def fault_of(job: Job, caught: CaughtError) -> Fault:
 RETRYABLE = frozenset(
     {
         ErrorCode.MODEL_RATE_LIMITED,
+        ErrorCode.MODEL_NOT_READY,
         ErrorCode.MODEL_TIMEOUT,
         ErrorCode.MODEL_UNAVAILABLE,
         ErrorCode.MODEL_DISCONNECTED,

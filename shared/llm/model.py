@@ -104,6 +104,11 @@ class Message:
             return self.content
         return "\n".join(part.text for part in self.content if isinstance(part, TextPart))
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether this is a turn of the model without text and calls. It is not sent: several providers refuse it."""
+        return self.role == "assistant" and not self.tool_calls and not self.text.strip()
+
 
 @dataclass(frozen=True, slots=True)
 class OutputSchema:
@@ -162,10 +167,14 @@ class ToolCalled:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of the output. `truncated` is true if the provider stopped at the output limit."""
+    """The end of the output. `truncated` is true if the provider stopped at the output limit.
+
+    `why_empty` is why there is no output; None if there is one, or if the reason is not known.
+    """
 
     usage: TokenUsage
     truncated: bool = False
+    why_empty: str | None = None
 
 
 Piece = Started | TextDelta | ToolCalled | Finished
@@ -190,7 +199,7 @@ class ChatModel(Protocol):
         cursors continues there and is billed, so either re-attach to it or `cancel` it.
 
         Raises:
-            ModelRateLimited, ModelTimeout, ModelUnavailable, ModelDisconnected: a retry may succeed.
+            ModelRateLimited, ModelNotReady, ModelTimeout, ModelUnavailable, ModelDisconnected: a retry may succeed.
             ModelRefused, ModelRejectedRequest: a retry would fail, too.
             ResponseGone: the response at the request's `resume_from` cannot be read any further.
         """
@@ -200,7 +209,7 @@ class ChatModel(Protocol):
         """End the response of `cursor` at the provider. Do nothing if the response has ended or is unknown.
 
         Raises:
-            ModelRateLimited, ModelTimeout, ModelUnavailable, ModelDisconnected: a retry may succeed.
+            ModelRateLimited, ModelNotReady, ModelTimeout, ModelUnavailable, ModelDisconnected: a retry may succeed.
             ModelRejectedRequest: a retry would fail, too.
         """
         ...

@@ -14,6 +14,9 @@ class TokenUsage(Schema):
     output_tokens: int = Field(default=0, ge=0)
     cached_input_tokens: int = Field(default=0, ge=0, description="of `inputTokens`, read from the provider's cache")
     reasoning_tokens: int = Field(default=0, ge=0, description="of `outputTokens`, spent on reasoning")
+    unreported_calls: int = Field(
+        default=0, ge=0, description="model calls whose tokens the provider did not report; they are in no other count"
+    )
     cost_usd: float | None = Field(default=None, ge=0)
 
     @property
@@ -29,5 +32,6 @@ class TokenUsage(Schema):
             output_tokens=self.output_tokens + other.output_tokens,
             cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            unreported_calls=self.unreported_calls + other.unreported_calls,
             cost_usd=sum(costs) if costs else None,
         )

@@ -10,7 +10,7 @@ import pytest
 
 from local.template.template import Template
 from tests.layout import EVENTS, ROOT
-from tools.validate_template.document import Document, snake_case, tasks_of
+from tools.validate_template.document import Document, snake_case
 
 ROUTES: dict[str, set[str]] = {}
 for route in Template(
@@ -24,7 +24,8 @@ OPEN_TO_ANYBODY = {"console"}
 PAYLOADS = {
     snake_case(name): {field.removesuffix(".$") for field in state["Parameters"]["Payload"]}
     for machine in Document.read(ROOT / "template.yaml").state_machines
-    for name, state in tasks_of(machine.definition or {})
+    for name, state in (machine.definition or {})["States"].items()
+    if state["Type"] == "Task"
 }
 
 

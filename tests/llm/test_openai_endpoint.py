@@ -69,10 +69,10 @@ def test_a_model_without_a_price_has_usage_without_cost(scripted: ModelControl, 
     assert finished.usage == TokenUsage(input_tokens=1, output_tokens=2, cost_usd=None)
 
 
-def test_the_usage_is_zero_if_the_provider_sends_none(scripted: ModelControl, model: ChatModel) -> None:
+def test_usage_that_the_provider_does_not_send_is_not_reported(scripted: ModelControl, model: ChatModel) -> None:
     scripted.script(text="one", omit_usage=True)
     _, finished = answer(model, request())
-    assert finished.usage == TokenUsage()
+    assert finished.usage == TokenUsage(unreported_calls=1)
 
 
 def test_an_output_cut_at_the_limit_is_marked(scripted: ModelControl, model: ChatModel) -> None:
@@ -115,7 +115,6 @@ def test_the_adapter_turns_each_failure_into_a_fault_after_one_call(
     [
         ({"disconnect_after": 3}, ModelDisconnected),
         ({"clean_end_after": 3}, ModelDisconnected),
-        ({"tokens": 3, "omit_finish_reason": True}, ModelDisconnected),
         ({"error_after": 3}, ModelUnavailable),
         ({"error_after": 3, "error_code": "rate_limit_exceeded"}, ModelRateLimited),
         ({"error_after": 3, "error_code": "content_filter"}, ModelRefused),
@@ -124,7 +123,7 @@ def test_the_adapter_turns_each_failure_into_a_fault_after_one_call(
 def test_an_unfinished_stream_is_a_fault(
     scripted: ModelControl, model: ChatModel, behaviour: dict[str, Any], expected: type[MillraceError]
 ) -> None:
-    scripted.script(text="one two three four", **{key: value for key, value in behaviour.items() if key != "tokens"})
+    scripted.script(text="one two three four", **behaviour)
     seen: list[Piece] = []
 
     assert type(fault(model, into=seen)) is expected

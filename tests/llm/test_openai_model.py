@@ -16,7 +16,7 @@ from shared.errors import (
     ModelDisconnected,
     ModelTimeout,
 )
-from shared.llm.model import ChatModel, Finished, ResponseGone
+from shared.llm.model import ChatModel, Finished, OutputSchema, ResponseGone
 from shared.llm.openai.chat import OpenAIChatModel
 from shared.log.usage import TokenUsage
 from tests.llm.model_calls import (
@@ -115,9 +115,22 @@ def test_a_connection_that_closes_before_the_response_is_disconnected(adapter_fo
         ask_raw(adapter_for, saying(b""))
 
 
-def test_a_response_that_is_not_a_stream_is_disconnected(adapter_for: AdapterFor) -> None:
+def test_the_end_of_the_stream_is_the_end_of_the_output(scripted: ModelControl, model: ChatModel) -> None:
+    scripted.script(text="one two", omit_finish_reason=True)
+    assert asyncio.run(collect(model, request()))[0] == "one two"
+
+
+def test_an_output_that_fits_is_kept_although_its_stream_ends_without_a_word(adapter_for: AdapterFor) -> None:
+    chunk = b'data: {"choices":[{"delta":{"content":"{\\"n\\": 1}"}}]}\n\n'
+
+    async def run(schema: dict[str, Any]) -> str:
+        async with raw_server(saying(HEAD + chunk), []) as url:
+            text, _ = await collect(adapter_for(url), request(output_schema=OutputSchema("numbers", schema)))
+            return text
+
+    assert asyncio.run(run({"required": ["n"]})) == '{"n": 1}'
     with pytest.raises(ModelDisconnected):
-        ask_raw(adapter_for, saying(HEAD + b"<html>Welcome</html>"))
+        asyncio.run(run({"required": ["n", "m"]}))
 
 
 def test_the_adapter_keeps_a_finished_output_when_the_connection_breaks_after_it(adapter_for: AdapterFor) -> None:
@@ -125,7 +138,7 @@ def test_the_adapter_keeps_a_finished_output_when_the_connection_breaks_after_it
     body = SAYS_X + STOPS
     text, finished = ask_raw(adapter_for, saying(chunked + b"%x\r\n%b\r\n" % (len(body), body) + b"ff\r\ndata: {"))
     assert text == "x"
-    assert finished == Finished(usage=TokenUsage())
+    assert finished == Finished(usage=TokenUsage(unreported_calls=1))
 
 
 def test_the_adapter_keeps_a_finished_output_without_done(adapter_for: AdapterFor) -> None:
@@ -142,6 +155,23 @@ def test_the_adapter_stops_reading_after_done(adapter_for: AdapterFor) -> None:
         async with raw_server(converse, []) as url:
             text, _ = await asyncio.wait_for(collect(adapter_for(url), request()), timeout=60)
             return text
+
+    assert asyncio.run(run()) == "x"
+
+
+@pytest.mark.parametrize("noise", [b"", b": still here\n\n"])
+def test_a_finished_output_waits_for_its_usage_no_longer_than_the_grace(noise: bytes) -> None:
+    async def converse(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + SAYS_X + STOPS)
+        while True:
+            writer.write(noise)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    async def run() -> str:
+        async with raw_server(converse, []) as url:
+            model = OpenAIChatModel(base_url=url, api_key=lambda: KEY, prices={}, grace=0.1)
+            return (await asyncio.wait_for(collect(model, request()), timeout=60))[0]
 
     assert asyncio.run(run()) == "x"
 

@@ -7,8 +7,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from shared.characters import whole_characters, whole_escapes
 from shared.llm.model import ToolCall
-from shared.llm.sse_decoder import whole_characters
 
 
 @dataclass(slots=True)
@@ -64,6 +64,15 @@ class CallFragments:
         else:
             _join(call, part)
 
+    def __bool__(self) -> bool:
+        """Whether a call has begun."""
+        return bool(self._calls)
+
+    @property
+    def all_whole(self) -> bool:
+        """Whether the arguments of every call are a whole JSON object, or none."""
+        return all(call.has_whole_arguments or not call.arguments.strip() for call in self._calls)
+
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         """The calls in the order in which they began.
@@ -75,7 +84,10 @@ class CallFragments:
             if not call.id or call.id in known:
                 call.id = f"call_{uuid.uuid4().hex}"
             known.add(call.id)
-        return tuple(ToolCall(*map(whole_characters, (call.id, call.name, call.arguments))) for call in self._calls)
+        return tuple(
+            ToolCall(whole_characters(call.id), whole_characters(call.name), whole_escapes(call.arguments))
+            for call in self._calls
+        )
 
     def _latest_like(self, part: _Call) -> _Call | None:
         """Return the call that the fragment continues by its index and its id: without them, the latest one."""

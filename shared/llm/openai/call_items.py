@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from shared.characters import whole_characters, whole_escapes
 from shared.llm.model import ToolCall
 from shared.llm.openai.call_fragments import arguments_text
-from shared.llm.sse_decoder import whole_characters
 
 
 class CallItems:
@@ -30,7 +30,8 @@ class CallItems:
     def calls(self) -> tuple[ToolCall, ...]:
         """The calls in the order in which they began."""
         return tuple(
-            ToolCall(*map(whole_characters, (call.id, call.name, call.arguments))) for call in self._calls.values()
+            ToolCall(whole_characters(call.id), whole_characters(call.name), whole_escapes(call.arguments))
+            for call in self._calls.values()
         )
 
     def all_in(self, items: Iterable[dict[str, Any]]) -> bool:

@@ -9,17 +9,18 @@ from typing import Any
 
 from shared.llm.model import (
     ChatModel,
-    Finished,
     ImagePart,
     Message,
     ModelRequest,
+    Piece,
     ResponseGone,
     TextDelta,
     TextPart,
     ToolCalled,
 )
 from shared.llm.openai.chat_stream import ChatDecoder
-from shared.llm.openai.endpoint import OpenAIEndpoint, schema_parameters
+from shared.llm.openai.endpoint import OpenAIEndpoint, schema_parameters, wanted_answer
+from shared.llm.openai.parameters import CHAT
 
 
 class OpenAIChatModel(OpenAIEndpoint, ChatModel):
@@ -29,11 +30,20 @@ class OpenAIChatModel(OpenAIEndpoint, ChatModel):
     call early, close the iterator of `stream` (`contextlib.aclosing`).
     """
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | ToolCalled | Finished, None]:
+    changes = CHAT
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
         if request.resume_from is not None:
             raise ResponseGone("a chat completion ends with its connection")
-        decoder = ChatDecoder()
-        parameters = _parameters(request)
+        async with contextlib.aclosing(
+            self._without_refused(request, lambda refused: self._call(request, refused))
+        ) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _call(self, request: ModelRequest, refused: tuple[str, ...]) -> AsyncGenerator[Piece, None]:
+        decoder = ChatDecoder(wanted_answer(request))
+        parameters = self._refused.apply(refused, self.parameters(request))
         async with contextlib.aclosing(
             self._read(
                 lambda client: client.chat.completions.with_streaming_response.create(**parameters),
@@ -47,6 +57,9 @@ class OpenAIChatModel(OpenAIEndpoint, ChatModel):
         for call in decoder.calls:
             yield ToolCalled(call)
         yield finished
+
+    def parameters(self, request: ModelRequest) -> dict[str, Any]:
+        return _parameters(request)
 
     async def cancel(self, cursor: str) -> None:
         """Do nothing, because closing the iterator has ended the call already."""
@@ -85,8 +98,8 @@ def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
     """Return the conversation. This API takes no images in tool results, so a user message behind them holds those."""
     sent: list[dict[str, Any]] = []
     for role, group in itertools.groupby(messages, key=lambda message: message.role):
-        for message in (together := tuple(group)):
-            sent.append(_message(message))
+        together = tuple(message for message in group if not message.says_nothing)
+        sent.extend(map(_message, together))
         if role == "tool" and (images := [part for message in together for part in _labelled_images(message)]):
             sent.append({"role": "user", "content": images})
     return sent

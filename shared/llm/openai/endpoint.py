@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from shared.errors import (
     ModelDisconnected,
     ModelRejectedRequest,
     ModelTimeout,
     ModelUnavailable,
+    TransientFault,
 )
-from shared.llm.model import Finished, OutputSchema
+from shared.llm.json_in_text import WantedAnswer
+from shared.llm.model import Finished, ModelRequest, OutputSchema, Piece
 from shared.llm.openai.faults import fault_of_status
+from shared.llm.openai.parameters import Change, RefusedParameters
+from shared.llm.openai.waits import retry_after_of
 from shared.llm.prices import ModelPrice
 from shared.llm.sse_decoder import EventDecoder
 from shared.log.usage import TokenUsage
@@ -30,17 +36,27 @@ _NO_CONNECTION: Final = "the model provider did not accept the connection in tim
 _NO_TOKEN: Final = "the model sent no token in time"  # noqa: S105 - a token of a model's output, not a credential
 _MISCONFIGURED: Final = "the model client is not configured correctly; check its base URL and its key"
 
+GRACE_SECONDS: Final = 2.0
+"""How long a finished output waits for its usage and for the end of its stream, which some servers never send."""
+
 Opening = Callable[["openai.AsyncOpenAI"], contextlib.AbstractAsyncContextManager[Any]]
 """A function that sends a request with the client and opens the raw streaming response."""
 
+Call = Callable[[tuple[str, ...]], AsyncGenerator[Piece, None]]
+"""A function that makes a call without the parameters of these names, and yields what `ChatModel.stream` yields."""
 
-class OpenAIEndpoint:
+
+class OpenAIEndpoint(ABC):
     """One endpoint, for the life of the process. Threads may share it, and event loops may use it one after another.
 
     If `base_url` is None, the endpoint is OpenAI's. `api_key` is called before every model call, so that a rotated key
     is used at once; its exceptions are not caught. Timeouts are in seconds: `token_timeout` limits the wait for the
-    first token and between two tokens. Nothing is retried here, because Step Functions retries.
+    first token and between two tokens, and `grace` the wait for what follows a finished output. Step Functions retries,
+    not this class: only a request that the server refuses for one of its parameters is sent again, without it.
     """
+
+    changes: ClassVar[Mapping[str, Change]]
+    """What the API's requests send instead of a parameter that a server refuses."""
 
     def __init__(
         self,
@@ -50,35 +66,84 @@ class OpenAIEndpoint:
         prices: Mapping[str, ModelPrice],
         connect_timeout: float = 5.0,
         token_timeout: float = 60.0,
+        grace: float = GRACE_SECONDS,
     ) -> None:
         self._base_url = base_url
         self._api_key = api_key
         self._prices = prices
         self._connect_timeout = connect_timeout
         self._token_timeout = token_timeout
+        self._grace = grace
+        self._refused = RefusedParameters(self.changes)
         self._tls: ssl.SSLContext | None = None
+
+    @abstractmethod
+    def parameters(self, request: ModelRequest) -> dict[str, Any]:
+        """Return the parameters of the API's request, as if the server refused none of them."""
 
     async def _read(self, opening: Opening, decoder: EventDecoder) -> AsyncGenerator[str, None]:
         """Make one call, feed its bytes to `decoder`, and yield the text of each read, which may be empty.
 
         It ends when the connection ends, when the output is complete, or when `decoder.fault` is set.
 
-        Raises the faults of the connection, as `provider_faults` does.
+        Raises the faults of the connection, as `provider_faults` does, unless the output is complete.
         """
         watchdog = _TokenWatchdog(timeout=self._token_timeout)
-        with provider_faults(decoder):
-            async with (
-                self._client_for_call() as client,
-                opening(client) as response,
-                contextlib.aclosing(response.http_response.aiter_bytes()) as reads,
-            ):
+        broken: TransientFault | None = None
+        try:
+            with provider_faults():
+                async with (
+                    self._client_for_call() as client,
+                    opening(client) as response,
+                    contextlib.aclosing(response.http_response.aiter_bytes()) as reads,
+                ):
+                    async for data in reads:
+                        yield decoder.feed(data)
+                        if decoder.done or decoder.fault is not None:
+                            break
+                        if decoder.complete:
+                            yield await self._read_rest(reads, decoder)
+                            break
+                        watchdog.check(decoder.events)
+        except TransientFault as fault:
+            broken = fault
+        yield decoder.end()
+        if broken is not None and not decoder.complete and not isinstance(decoder.fault, ModelRejectedRequest):
+            raise broken
+
+    async def _read_rest(self, reads: AsyncIterator[bytes], decoder: EventDecoder) -> str:
+        """Read what follows a finished output, as long as the grace lasts, and return the text in it."""
+        texts = []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._grace):
                 async for data in reads:
-                    yield decoder.feed(data)
-                    if decoder.done or decoder.fault is not None:
+                    texts.append(decoder.feed(data))
+                    if decoder.done:
                         break
-                    watchdog.check(decoder.events)
-        if not decoder.complete and decoder.fault is None:
-            yield decoder.end()
+        return "".join(texts)
+
+    async def _without_refused(self, request: ModelRequest, call: Call) -> AsyncGenerator[Piece, None]:
+        """Yield the pieces of `call`. If the server refuses a parameter, call it again without that parameter.
+
+        `call` gets the names of the parameters to do without. A call that the server refuses is not paid for.
+        """
+        refused = self._refused.known(request.model)
+        while True:
+            begun = False
+            try:
+                async with contextlib.aclosing(call(refused)) as pieces:
+                    async for piece in pieces:
+                        begun = True
+                        yield piece
+            except ModelRejectedRequest as rejection:
+                parameters = self._refused.apply(refused, self.parameters(request))
+                more = self._refused.next_to(refused, rejection.parameters, parameters)
+                if begun or more is None:
+                    raise
+                refused = more
+            else:
+                self._refused.remember(request.model, refused)
+                return
 
     def _finished(self, model: str, decoder: EventDecoder) -> Finished:
         """Return the last piece of a complete output.
@@ -90,7 +155,7 @@ class OpenAIEndpoint:
         # The end of the connection does not prove that the output is complete. Only the provider's event does.
         if not decoder.complete:
             raise ModelDisconnected("the model's stream ended before the output was complete")
-        return Finished(usage=self._usage(model, decoder), truncated=decoder.truncated)
+        return Finished(self._usage(model, decoder), decoder.truncated, _why_empty(decoder))
 
     @contextlib.asynccontextmanager
     async def _client_for_call(self) -> AsyncIterator[openai.AsyncOpenAI]:
@@ -118,7 +183,7 @@ class OpenAIEndpoint:
 
     def _usage(self, model: str, decoder: EventDecoder) -> TokenUsage:
         if not (decoder.input_tokens or decoder.output_tokens):
-            return TokenUsage()
+            return TokenUsage(unreported_calls=1)
         price = self._prices.get(model)
         return TokenUsage(
             input_tokens=decoder.input_tokens,
@@ -150,13 +215,29 @@ class _TokenWatchdog:
             raise ModelTimeout(_NO_TOKEN)
 
 
+def _why_empty(decoder: EventDecoder) -> str | None:
+    """Return why there is no output; None if there is one, or if the provider gives no hint."""
+    if decoder.has_output or not decoder.reasoning:
+        return None
+    if decoder.wanted is not None and decoder.wanted.fits(decoder.reasoning):
+        return "the provider sent the answer as reasoning (reasoning_content), not as output"
+    return "the provider sent only reasoning (reasoning_content)"
+
+
+def wanted_answer(request: ModelRequest) -> WantedAnswer | None:
+    """Return what a whole answer to the request looks like; None if any text is one."""
+    if request.output_schema is None:
+        return None
+    return WantedAnswer(request.output_schema.schema.get("required") or ())
+
+
 def schema_parameters(wanted: OutputSchema) -> dict[str, Any]:
     """Return the parameters of a strict JSON Schema, which are the same in both APIs."""
     return {"name": wanted.name, "schema": wanted.schema, "strict": True}
 
 
 @contextlib.contextmanager
-def provider_faults(decoder: EventDecoder | None = None) -> Iterator[None]:
+def provider_faults() -> Iterator[None]:
     """Turn the exceptions of the SDK and of its HTTP client into model faults.
 
     The faults are raised `from None`: the SDK's messages quote the provider's body and the HTTP client's messages quote
@@ -169,16 +250,15 @@ def provider_faults(decoder: EventDecoder | None = None) -> Iterator[None]:
     try:
         yield
     except openai.APIStatusError as error:
-        raise fault_of_status(error.status_code, error.body) from None
+        told = retry_after_of(error.response.headers, error.body)
+        raise fault_of_status(error.status_code, error.body, retry_after=told) from None
     except (openai.APITimeoutError, httpx2.TimeoutException) as error:
         connecting = isinstance(error.__cause__ or error, httpx2.ConnectTimeout | httpx2.PoolTimeout)
         raise ModelTimeout(_NO_CONNECTION if connecting else _NO_TOKEN) from None
     except openai.APIConnectionError as error:
         raise _connection_fault(error.__cause__) from None
     except (httpx2.RequestError, ssl.SSLError, anyio.EndOfStream):
-        # An output that the provider declared finished is valid, however the connection ended afterwards.
-        if decoder is None or not decoder.complete:
-            raise ModelDisconnected("the connection to the model ended before the output was complete") from None
+        raise ModelDisconnected("the connection to the model ended before the output was complete") from None
     except (openai.OpenAIError, httpx2.InvalidURL):
         raise ModelRejectedRequest(_MISCONFIGURED) from None
 

@@ -21,7 +21,8 @@ from shared.llm.model import (
     TextPart,
     ToolCalled,
 )
-from shared.llm.openai.endpoint import OpenAIEndpoint, provider_faults, schema_parameters
+from shared.llm.openai.endpoint import OpenAIEndpoint, provider_faults, schema_parameters, wanted_answer
+from shared.llm.openai.parameters import RESPONSES
 from shared.llm.openai.responses_stream import ResponseDecoder, ResponsePosition
 
 if TYPE_CHECKING:
@@ -45,23 +46,22 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
     and yields the rest as one delta. See docs/decisions/0007-re-attaching-to-a-running-response.md.
     """
 
+    changes = RESPONSES
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
         if request.resume_from is None:
-            decoder = ResponseDecoder()
-            pieces = self._start(request, decoder)
+            pieces = self._without_refused(request, lambda refused: self._start(request, refused))
         else:
             position = ResponsePosition.parse(request.resume_from)
             if position is None:
                 raise ResponseGone("the cursor is not one of this provider")
-            decoder = ResponseDecoder(position)
-            pieces = self._reattach(position, decoder)
+            pieces = self._reattach(request.model, position)
         async with contextlib.aclosing(pieces):
             async for piece in pieces:
                 yield piece
-        finished = self._finished(request.model, decoder)
-        for call in decoder.calls:
-            yield ToolCalled(call)
-        yield finished
+
+    def parameters(self, request: ModelRequest) -> dict[str, Any]:
+        return _parameters(request)
 
     async def cancel(self, cursor: str) -> None:
         import openai  # noqa: PLC0415 - see OpenAIEndpoint._client_for_call
@@ -78,8 +78,9 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
                     if error.status_code not in _NOTHING_TO_CANCEL:
                         raise
 
-    async def _start(self, request: ModelRequest, decoder: ResponseDecoder) -> AsyncGenerator[Piece, None]:
-        parameters = _parameters(request)
+    async def _start(self, request: ModelRequest, refused: tuple[str, ...]) -> AsyncGenerator[Piece, None]:
+        parameters = self._refused.apply(refused, self.parameters(request))
+        decoder = ResponseDecoder(wanted=wanted_answer(request), kept="background" in parameters)
         started = False
         async with contextlib.aclosing(
             self._read(lambda client: client.responses.with_streaming_response.create(**parameters), decoder)
@@ -90,8 +91,11 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
                     yield Started(decoder.first_cursor)
                 if text:
                     yield TextDelta(text, decoder.cursor)
+        for piece in self._ending(request.model, decoder):
+            yield piece
 
-    async def _reattach(self, position: ResponsePosition, decoder: ResponseDecoder) -> AsyncGenerator[Piece, None]:
+    async def _reattach(self, model: str, position: ResponsePosition) -> AsyncGenerator[Piece, None]:
+        decoder = ResponseDecoder(position)
         streamed = position.sequence_number is not None
         try:
             async with contextlib.aclosing(self._read(lambda client: _attached(client, position), decoder)) as texts:
@@ -105,6 +109,12 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
             text = await self._stored_rest(position.response_id, decoder, wait=not streamed)
             if text:
                 yield TextDelta(text, decoder.cursor)
+        for piece in self._ending(model, decoder):
+            yield piece
+
+    def _ending(self, model: str, decoder: ResponseDecoder) -> tuple[Piece, ...]:
+        finished = self._finished(model, decoder)
+        return *map(ToolCalled, decoder.calls), finished
 
     async def _stored_rest(self, response_id: str, decoder: ResponseDecoder, *, wait: bool) -> str:
         """Return the text of an ended response that the stream did not deliver; if `wait`, wait until it has ended.
@@ -199,7 +209,9 @@ def _prompt(messages: tuple[Message, ...]) -> dict[str, Any]:
     others = messages[len(system) :]
     if not (system and others):
         system, others = [], messages
-    prompt: dict[str, Any] = {"input": [item for message in others for item in _items(message)]}
+    prompt: dict[str, Any] = {
+        "input": [item for message in others if not message.says_nothing for item in _items(message)]
+    }
     if system:
         prompt["instructions"] = "\n\n".join(message.text for message in system)
     return prompt

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from shared.errors import ModelDisconnected
+from shared.llm.json_in_text import WantedAnswer
 from shared.llm.model import ResponseGone, ToolCall
 from shared.llm.openai.call_items import CallItems
 from shared.llm.openai.faults import fault_in_stream, refusal
-from shared.llm.sse_decoder import EventDecoder, count_of, count_within
+from shared.llm.sse_decoder import KEEP_ALIVE, UNEXPECTED_SHAPE, EventDecoder, count_of, count_within, undecodable
 
 _ENDED: Final = frozenset({"completed", "incomplete", "failed", "cancelled"})
-
-# Events that show that the connection is open, not that the model works. OpenAI sends them even before a response has
-# its id.
-_KEEP_ALIVE: Final = frozenset({"keepalive", "ping"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,17 @@ class ResponsePosition:
 class ResponseDecoder(EventDecoder):
     """Decode one response, from its beginning or after the position at which a call re-attaches."""
 
-    def __init__(self, reattached_at: ResponsePosition | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self, reattached_at: ResponsePosition | None = None, *, wanted: WantedAnswer | None = None, kept: bool = True
+    ) -> None:
+        """`wanted` is what a whole answer looks like. `kept` is false if the provider does not keep the response."""
+        super().__init__(wanted)
         self.first_cursor: str | None = None
         """The cursor before any text; None until the provider has sent the response's id."""
         self._reattached = reattached_at is not None
+        self._kept = kept
+        self._whole: list[str] = []
+        self._in_text = False
         self._complete = False
         self._truncated = False
         self._calls = CallItems()
@@ -85,7 +89,9 @@ class ResponseDecoder(EventDecoder):
         The position is before the first tool call, so that a call that re-attaches reads all calls. It is None if text
         came behind a call, because that text would be read twice.
         """
-        if self._text_behind_call or self._id is None or (self._number is None and not self._complete):
+        if self._text_behind_call or not self._kept or self._id is None:
+            return None
+        if self._number is None and not self._complete:
             return None
         return str(ResponsePosition(self._id, self._number, self._length))
 
@@ -95,7 +101,10 @@ class ResponseDecoder(EventDecoder):
         If the response has ended, `complete` or `fault` is set. If not, nothing is read, because the text of a running
         response has no position in its stream.
         """
-        self._take_json(payload, self._take_stored)
+        try:
+            self._take_stored(json.loads(payload))
+        except UNEXPECTED_SHAPE:
+            self._fail(undecodable())
         return self._new_text()
 
     def _take_stored(self, response: dict[str, Any]) -> None:
@@ -116,10 +125,13 @@ class ResponseDecoder(EventDecoder):
     def _take(self, event: dict[str, Any]) -> None:
         kind = event.get("type")
         if kind == "error" or event.get("error"):
-            self.fault = fault_in_stream(event.get("error") or event)
+            self._fail(fault_in_stream(event.get("error") or event))
             return
-        if kind in _KEEP_ALIVE:
+        if kind in KEEP_ALIVE:
             self.events -= 1
+            return
+        if kind is None and "status" in event:
+            self._take_instead_of_stream(event)
             return
         number = event.get("sequence_number")
         if isinstance(number, int):
@@ -134,8 +146,10 @@ class ResponseDecoder(EventDecoder):
 
     def _take_new(self, kind: str, event: dict[str, Any]) -> None:
         match kind:
-            case "response.output_text.delta":
-                self._take_text(event["delta"])
+            case "response.output_text.delta" | "response.output_text.done":
+                self._take_text_event(event)
+            case "response.reasoning_text.delta":
+                self._reasoning.append("" + event["delta"])
             case "response.created" | "response.queued" | "response.in_progress":
                 self._accept(event["response"])
             case "response.output_item.added" | "response.output_item.done":
@@ -145,12 +159,21 @@ class ResponseDecoder(EventDecoder):
             case "response.function_call_arguments.done":
                 self._calls.end_arguments(event)
             case "response.refusal.delta" | "response.refusal.done":
-                self.fault = refusal()
+                self._fail(refusal())
             case "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled":
                 self._end(kind.removeprefix("response."), event["response"])
 
+    def _take_text_event(self, event: dict[str, Any]) -> None:
+        """Read a part of a text, or a whole text, which counts only if the server has sent no parts of it."""
+        if "delta" in event:
+            self._take_text(event["delta"])
+        elif not (self._in_text or self._reattached):
+            self._take_text(event["text"])
+        self._in_text = "delta" in event
+
     def _take_text(self, text: str) -> None:
         added = self._add_text(text)
+        self._whole.append(added)
         self._length += len(added)
         self._text_behind_call = self._text_behind_call or bool(added and self._calls)
 
@@ -175,13 +198,36 @@ class ResponseDecoder(EventDecoder):
         elif _is_refusal(response):
             self.fault = refusal()
         else:
-            # The text that the stream did not deliver.
             self._held = ""
-            self._take_text(_text_of(response)[self._length :])
+            self._take_text(self._undelivered(_text_of(response)))
             for item in response.get("output") or []:
                 self._calls.take(item)
             self._complete = self.done = True
             self._truncated = status == "incomplete"
+
+    def _undelivered(self, text: str) -> str:
+        """Return what the stream did not deliver of the text. If the two differ, the stream's text counts."""
+        if self._reattached:
+            return text[self._length :]
+        delivered = "".join(self._whole)
+        return text.removeprefix(delivered) if text.startswith(delivered) else ""
+
+    def _take_instead_of_stream(self, response: dict[str, Any]) -> None:
+        """Read a response that came as one JSON document, because the server does not stream."""
+        if response["status"] in _ENDED:
+            self._accept(response)
+            self._end(response["status"], response)
+        elif self._id is None and self._kept:
+            self._id = "" + response["id"]
+            self.first_cursor = str(ResponsePosition(self._id, None, 0))
+
+    def _conclude(self, *, declared: bool) -> None:
+        # A response that the provider keeps is better looked up there: that costs nothing, and tells its usage.
+        if self._reattached or self.cursor is not None or self.wanted is None:
+            return
+        self._whole.append(self._release_text())
+        text = "".join(self._whole)
+        self._complete = self.wanted.fits(text) or (declared and bool(text) and not self.wanted.is_cut(text))
 
 
 def _gone(how: str) -> ResponseGone:
@@ -189,8 +235,13 @@ def _gone(how: str) -> ResponseGone:
 
 
 def _contents(response: dict[str, Any]) -> list[dict[str, Any]]:
-    items = response.get("output") or []
-    return [content for item in items if item.get("type") == "message" for content in item.get("content") or []]
+    """Return the contents of the messages. Some servers list a message twice; the second one does not count."""
+    messages: list[list[dict[str, Any]]] = []
+    for item in response.get("output") or []:
+        contents = item.get("content") or []
+        if item.get("type") == "message" and not (contents and contents in messages):
+            messages.append(contents)
+    return [content for contents in messages for content in contents]
 
 
 def _text_of(response: dict[str, Any]) -> str:

@@ -194,7 +194,7 @@ def test_chunks_without_text_are_ignored(odd: Any) -> None:
         {"choices": [{"delta": 3}]},
         {"choices": {"a": 1}},
         delta(3),
-        delta(["x"]),
+        delta([3]),
         calling("x"),  # type: ignore[arg-type]
         delta(None, tool_calls=3),
         calling({"index": 0, "function": 3}),

@@ -8,13 +8,14 @@ import pytest
 
 from shared.errors import (
     MillraceError,
+    ModelNotReady,
     ModelRateLimited,
     ModelRefused,
     ModelRejectedRequest,
     ModelTimeout,
     ModelUnavailable,
 )
-from shared.llm.openai.faults import fault_in_stream, fault_of_status
+from shared.llm.openai.faults import fault_in_stream, fault_of_page, fault_of_status
 
 SECRET = "sk-live-1234 and the prompt"
 
@@ -88,3 +89,95 @@ def test_an_error_inside_a_stream_becomes_the_same_fault_as_its_status(
     error: Any, expected: type[MillraceError]
 ) -> None:
     assert type(fault_in_stream(error)) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (425, ModelUnavailable),
+        (499, ModelTimeout),
+        (501, ModelRejectedRequest),
+        (520, ModelUnavailable),
+        (522, ModelTimeout),
+        (524, ModelTimeout),
+        (526, ModelUnavailable),
+    ],
+)
+def test_the_statuses_of_proxies_become_faults(status: int, expected: type[MillraceError]) -> None:
+    assert type(fault_of_status(status, "<html>")) is expected
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": 503, "message": "Loading model", "type": "unavailable_error"},
+        "Model some/model is currently loading",
+        {"error": "not yet", "estimated_time": 20.0},
+    ],
+)
+def test_a_server_that_loads_its_model_is_not_ready(error: Any) -> None:
+    assert type(fault_of_status(503, error)) is ModelNotReady
+    assert type(fault_of_status(503, "no upstream")) is ModelUnavailable
+
+
+def test_a_server_that_says_when_to_come_again_is_not_ready() -> None:
+    fault = fault_of_status(503, "busy", retry_after=7.0)
+    assert isinstance(fault, ModelNotReady)
+    assert fault.retry_after == 7.0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("the context length of 4096 is exceeded", ModelRejectedRequest),
+        ("Rate limit reached for requests", ModelRateLimited),
+        ("Model is loading, please wait", ModelNotReady),
+        ("The model gpt-9 does not exist", ModelRejectedRequest),
+        ("Incorrect API key provided", ModelRejectedRequest),
+        ("Your account has insufficient balance", ModelRejectedRequest),
+        ("upstream request timed out", ModelTimeout),
+        ("rejected by the content filter", ModelRefused),
+        ("something else", ModelUnavailable),
+    ],
+)
+def test_an_error_that_is_only_words_is_known_by_them(words: str, expected: type[MillraceError]) -> None:
+    for error in (words, {"message": words}, {"message": {"detail": [{"msg": words}]}}):
+        assert type(fault_in_stream(error)) is expected, error
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("<!doctype html><title>Welcome</title>", ModelRejectedRequest),
+        ("<html><head><title>502 Bad Gateway</title></head>", ModelUnavailable),
+        ("<html><h1>429 Too Many Requests</h1>", ModelRateLimited),
+        ("upstream connect error or disconnect/reset before headers", ModelUnavailable),
+    ],
+)
+def test_a_page_instead_of_a_stream_becomes_a_fault(page: str, expected: type[MillraceError]) -> None:
+    assert type(fault_of_page(page)) is expected
+
+
+def test_the_owner_sees_the_providers_code_and_parameter() -> None:
+    error = {"message": SECRET, "type": "invalid_request_error", "param": "messages[0].content", "code": "bad_value"}
+    message = fault_of_status(400, error).message
+    assert message.endswith("(HTTP 400, code bad_value, parameter messages[0].content)")
+
+
+@pytest.mark.parametrize(
+    ("error", "parameters"),
+    [
+        ({"param": "response_format.json_schema.strict"}, {"response_format", "strict"}),
+        ({"message": {"detail": [{"loc": ["body", "stream_options"], "msg": SECRET}]}}, {"stream_options"}),
+        ({"detail": [{"loc": ["body", "temperature"]}]}, {"temperature"}),
+        ({"message": "This response_format type is unavailable now"}, {"response_format"}),
+        ("Unrecognized request argument supplied: stream_options", {"stream_options"}),
+        ({"param": "text.format"}, {"response_format"}),
+        ({"message": "a prompt about the temperature of a store"}, set()),
+        ({"code": "context_length_exceeded", "message": "about response_format"}, set()),
+    ],
+)
+def test_a_rejection_names_the_parameters_that_the_provider_refuses(error: Any, parameters: set[str]) -> None:
+    fault = fault_of_status(400, error)
+    assert isinstance(fault, ModelRejectedRequest)
+    assert fault.parameters == parameters

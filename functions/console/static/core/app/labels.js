@@ -18,6 +18,7 @@ const RESETS = {
   WORKER_LOST: "The stage’s process was lost",
   STAGE_TIMEOUT: "The stage took too long",
   MODEL_RATE_LIMITED: "The model was busy",
+  MODEL_NOT_READY: "The model was still being loaded",
   MODEL_TIMEOUT: "The model stopped responding",
   MODEL_UNAVAILABLE: "The model could not be reached",
   MODEL_DISCONNECTED: "The connection to the model broke",

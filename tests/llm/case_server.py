@@ -1,0 +1,70 @@
+"""A model endpoint that answers every POST with given bytes, as a recorded server did."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from types import TracebackType
+from typing import Any, Self
+
+Respond = Callable[[dict[str, Any]], bytes]
+"""Return the whole HTTP response for the body of a request."""
+
+
+def http_response(status: int, body: Any, *, content_type: str = "application/json", **headers: str) -> bytes:
+    """Return an HTTP response; a body that is not bytes is sent as JSON. Headers have `_` for a hyphen."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nConnection: close\r\n{more}\r\n"
+    return head.encode() + data
+
+
+class CaseServer:
+    """The endpoint. `bodies` are the requests so far. With `hold`, a connection stays open after its response."""
+
+    def __init__(self, respond: Respond, *, hold: bool = False) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        self._released = threading.Event()
+        self._hold = hold
+        case = self
+
+        class Handler(StreamRequestHandler):
+            def handle(self) -> None:
+                case._handle(self, respond)
+
+        self._server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._released.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _handle(self, connection: StreamRequestHandler, respond: Respond) -> None:
+        length = 0
+        while (line := connection.rfile.readline().strip()) != b"":
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        if not length:
+            return  # the client has only connected
+        body = json.loads(connection.rfile.read(length))
+        self.bodies.append(body)
+        connection.wfile.write(respond(body))
+        connection.wfile.flush()
+        if self._hold:
+            self._released.wait()
