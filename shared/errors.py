@@ -20,11 +20,13 @@ MillraceError
 │   ├── ModelTimeout
 │   ├── ModelUnavailable
 │   ├── ModelDisconnected
+│   ├── StageUnfinished       the attempt's time is over; the next attempt continues where it was
 │   ├── StorageThrottled
 │   └── StorageUnavailable
 ├── PermanentFault            another attempt would fail in the same way: the job fails at once
 │   ├── ModelRefused          the provider declined the request (content policy)
 │   ├── ModelRejectedRequest  the provider says the request is wrong (model, key, size)
+│   ├── StageTimedOut         the attempt's time is over; another attempt would end in the same way
 │   ├── InvalidModelOutput    the output does not fit its schema, even after a repair
 │   └── InternalFault         a defect in Millrace; only the log lines have the details
 └── AttemptStopped            this attempt may no longer write; it has not failed
@@ -222,6 +224,12 @@ class ModelDisconnected(TransientFault):
     code = ErrorCode.MODEL_DISCONNECTED
 
 
+class StageUnfinished(TransientFault):
+    """The stage reached its time limit; it continues where it was."""
+
+    code = ErrorCode.STAGE_TIMEOUT
+
+
 class StorageThrottled(TransientFault):
     """The database throttled a request."""
 
@@ -252,6 +260,12 @@ class ModelRejectedRequest(PermanentFault):
 
     code = ErrorCode.MODEL_REJECTED_REQUEST
     parameters: frozenset[str] = frozenset()
+
+
+class StageTimedOut(PermanentFault):
+    """The stage did not finish within its time limit."""
+
+    code = ErrorCode.STAGE_TIMEOUT
 
 
 class InvalidModelOutput(PermanentFault):

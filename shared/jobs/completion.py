@@ -104,7 +104,7 @@ def _known(error: str) -> tuple[ErrorCode, str] | None:
     kind = getattr(errors, error, None)
     if isinstance(kind, type) and issubclass(kind, MillraceError):
         return kind.code, _message(kind.__doc__ or error)
-    if error == "States.Timeout":
+    if error in {"States.Timeout", "Sandbox.Timedout"}:
         return ErrorCode.STAGE_TIMEOUT, "the stage reached its time limit"
     if error.startswith(("Lambda.", "Runtime.", "Sandbox.")):
         return ErrorCode.WORKER_LOST, "the stage's function was terminated before the stage finished"

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from shared.clock import ending_in
 from shared.observability import error_reports, tracing
 from shared.observability.log import log
 from shared.runtime import startup
@@ -28,7 +29,8 @@ def observed(handler: Handler) -> Handler:
             ids["job_id"] = str(event["jobId"])
         name = context.function_name.rpartition("-")[2]
         try:
-            with log.about(function=name, **ids), tracing.span(name, at=header):
+            left = context.get_remaining_time_in_millis() / 1000
+            with log.about(function=name, **ids), tracing.span(name, at=header), ending_in(left):
                 return handler(event, context)
         finally:
             error_reports.flush()

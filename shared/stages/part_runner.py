@@ -37,6 +37,7 @@ from shared.stages.attempts import (
 )
 from shared.stages.part import Part, PartContext
 from shared.stages.part_events import PartEvents
+from shared.stages.time_limit import wait_as_told, within_time_limit
 
 STOP_CHECK_SECONDS = 1.0
 """Seconds between two checks whether the job has ended while a part runs."""
@@ -124,6 +125,7 @@ class PartRunner:
             raise
         except MillraceError as fault:
             await asyncio.to_thread(self._store_fault, attempt, fault)
+            await wait_as_told(fault)
             raise
         except Exception as error:
             log.defect("part broke", error, stage=part.name)
@@ -171,7 +173,7 @@ class PartRunner:
             events=pipeline.events,
         )
         try:
-            result = await self._run_until_stopped(attempt, part.run(context))
+            result = await self._run_until_stopped(attempt, within_time_limit(part.run(context), lambda: False))
         except BaseException:
             await cancel_response(context)  # no later attempt re-attaches to it
             raise

@@ -42,6 +42,7 @@ from shared.stages.attempts import (
 )
 from shared.stages.stage import Stage, StageContext
 from shared.stages.starting_point import StartingPoint
+from shared.stages.time_limit import wait_as_told, within_time_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class StageRunner:
             raise
         except MillraceError as fault:
             await self._store_fault(job, fence, fault)
+            await wait_as_told(fault)
             raise
         except Exception as error:
             log.defect("stage broke", error, stage=stage.name)
@@ -190,8 +192,13 @@ class StageRunner:
             agent=agent,
             events=pipeline.events,
         )
+        items_before = len(start.items)
+
+        def has_progress() -> bool:
+            return context.cancel_response is not None or len(context.items) > items_before
+
         try:
-            output = await writer.write_while(stage.run(context))
+            output = await writer.write_while(within_time_limit(stage.run(context), has_progress))
         except (JobEnded, PermanentFault):
             await cancel_response(context)
             raise

@@ -49,5 +49,14 @@ def test_a_state_is_retried_as_often_as_the_job_allows(pipeline: Pipeline, machi
         assert after_faults["MaxAttempts"] == pipeline.max_retries, state
 
 
+def test_a_rate_limit_and_a_loading_model_are_waited_for_longer(machine: dict[str, Any]) -> None:
+    for name, state in machine["States"].items():
+        if state["Type"] == "Task":
+            (rule,) = (each for each in state["Retry"] if "ModelRateLimited" in each["ErrorEquals"])
+            assert set(rule["ErrorEquals"]) == {"ModelRateLimited", "ModelNotReady"}, name
+            assert (rule["IntervalSeconds"], rule["BackoffRate"], rule["MaxDelaySeconds"]) == (5, 2, 60), name
+            assert (rule["MaxAttempts"], rule["JitterStrategy"]) == (8, "FULL"), name
+
+
 def test_an_execution_has_the_pipelines_timeout(pipeline: Pipeline, machine: dict[str, Any]) -> None:
     assert machine["TimeoutSeconds"] == pipeline.run_seconds

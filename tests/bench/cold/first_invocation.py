@@ -18,7 +18,11 @@ from typing import Any
 def first_invocation(request: dict[str, Any]) -> dict[str, Any]:
     module = importlib.import_module("app")
     if not request["restored"]:
-        return {"answer": module.handler(request["event"], SimpleNamespace(**request["context"]))}
+        return {
+            "answer": module.handler(
+                request["event"], SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, **request["context"])
+            )
+        }
     runtime = importlib.import_module("snapshot_restore_py")
     while runtime.get_before_snapshot():
         hook, positional, named = runtime.get_before_snapshot().pop()
@@ -28,7 +32,9 @@ def first_invocation(request: dict[str, Any]) -> dict[str, Any]:
     if child == 0:
         for hook, positional, named in runtime.get_after_restore():
             hook(*positional, **named)
-        answer = module.handler(request["event"], SimpleNamespace(**request["context"]))
+        answer = module.handler(
+            request["event"], SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, **request["context"])
+        )
         os.write(writing, json.dumps(answer).encode())
         os._exit(0)
     os.close(writing)

@@ -152,6 +152,7 @@ class TestFaults:
         ("error", "code", "retryable"),
         [
             ("ModelRateLimited", ErrorCode.MODEL_RATE_LIMITED, True),
+            ("ModelNotReady", ErrorCode.MODEL_NOT_READY, True),
             ("ModelTimeout", ErrorCode.MODEL_TIMEOUT, True),
             ("ModelUnavailable", ErrorCode.MODEL_UNAVAILABLE, True),
             ("ModelDisconnected", ErrorCode.MODEL_DISCONNECTED, True),
@@ -165,7 +166,9 @@ class TestFaults:
             ("Lambda.Unknown", ErrorCode.WORKER_LOST, True),
             ("Lambda.TooManyRequestsException", ErrorCode.WORKER_LOST, True),
             ("Runtime.ExitError", ErrorCode.WORKER_LOST, True),
-            ("Sandbox.Timedout", ErrorCode.WORKER_LOST, True),
+            ("Sandbox.Timedout", ErrorCode.STAGE_TIMEOUT, True),
+            ("StageTimedOut", ErrorCode.STAGE_TIMEOUT, True),
+            ("StageUnfinished", ErrorCode.STAGE_TIMEOUT, True),
             ("States.Runtime", ErrorCode.INTERNAL_ERROR, False),
             ("KeyError", ErrorCode.INTERNAL_ERROR, False),
             ("dataclass", ErrorCode.INTERNAL_ERROR, False),  # an imported name in the error module
