@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shared.jobs.ending import JobEnder, Retention
     from shared.jobs.executions import Executions
     from shared.jobs.idempotency import IdempotencyKeys
+    from shared.jobs.lost_jobs import LostJobs
     from shared.jobs.pipeline import Pipeline
     from shared.jobs.queries import JobQueries
     from shared.jobs.resumption import JobResumption
@@ -199,11 +200,23 @@ class Core:
         )
 
     @cached_property
+    def lost_jobs(self) -> LostJobs:
+        from shared.jobs.lost_jobs import LostJobs
+
+        return LostJobs(jobs=self.ports.jobs, ender=self.job_ender)
+
+    @cached_property
     def job_sweep(self) -> StuckJobSweep:
         from shared.jobs.sweep import StuckJobSweep
 
         return StuckJobSweep(
-            jobs=self.ports.jobs, executions=self.ports.executions, ender=self.job_ender, clock=self.ports.clock
+            jobs=self.ports.jobs,
+            executions=self.ports.executions,
+            event_log=self.ports.event_log,
+            lost_jobs=self.lost_jobs,
+            records=self.ports.records,
+            pipelines=self.ports.pipelines,
+            clock=self.ports.clock,
         )
 
     @cached_property

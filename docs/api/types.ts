@@ -159,6 +159,7 @@ export type ErrorCode =
   | "EXECUTION_NOT_STARTED"
   | "STAGE_TIMEOUT"
   | "WORKER_LOST"
+  | "NO_PROGRESS"
   | "INTERNAL_ERROR";
 
 /** The fields that are not valid, the job that was created nevertheless, and the seconds to wait before a repeat. */

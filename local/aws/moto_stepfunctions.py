@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import types
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -22,6 +23,23 @@ from local.aws.credentials import DUMMY_CREDENTIALS
 from local.aws.http_server import Environ
 
 _NO_LIMIT = 86_400  # seconds; a state's own TimeoutSeconds ends a wait, not the HTTP client
+
+
+StatusChange = Callable[[dict[str, Any]], None]
+"""Gets DescribeExecution's fields of an execution that has ended."""
+
+
+def report_ends(report: StatusChange) -> None:
+    """Call `report` after each execution has ended, in its own thread. moto sends no such events itself."""
+    from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication  # noqa: PLC0415
+
+    reflect = BaseExecutionWorkerCommunication.terminated
+
+    def terminated(self: BaseExecutionWorkerCommunication) -> None:
+        reflect(self)
+        report(dict(self.execution.to_describe_output()))
+
+    BaseExecutionWorkerCommunication.terminated = terminated  # type: ignore[method-assign]
 
 
 def install(port: int) -> None:

@@ -24,6 +24,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from local.aws import dynamodb_latency, moto_dynamodb, moto_stepfunctions
 from local.aws.credentials import DUMMY_CREDENTIALS
 from local.aws.dynamodb_upstream import UpstreamDynamoDb
+from local.aws.execution_events import ExecutionEvents
 from local.aws.http_server import Environ, StartResponse, serve, status_line
 from local.aws.iam import Access, AccessControl
 from local.aws.requests import accesses_of, role_of_signer
@@ -121,6 +122,11 @@ class Aws:
         start_response(status_line(status), response_headers)
         return [body]
 
+    def send_event(self, function: str, event: bytes) -> None:
+        """Invoke a function by its name without waiting for its response, as EventBridge does. Raises OSError."""
+        if self._functions is not None:
+            self._functions.post(f"{_INVOCATIONS}{function}/invocations", event, {"X-Amz-Invocation-Type": "Event"})
+
     def _millrace(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"].removeprefix("/_millrace/")
         body: Any
@@ -173,16 +179,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--function-host", help="URL of the function host, to which invocations are forwarded")
     parser.add_argument("--dynamodb", help="URL of a DynamoDB to use instead of moto's")
     parser.add_argument("--published-latency", action="store_true", help="make DynamoDB respond no sooner than on AWS")
-    parser.add_argument("--template", type=Path, help="enforce the policies of the roles in this template")
+    parser.add_argument("--template", type=Path, help="enforce its policies, and follow its event rules")
     options = parser.parse_args(arguments)
-    access = None if options.template is None else AccessControl.of(Template(options.template))
+    template = None if options.template is None else Template(options.template)
+    access = None if template is None else AccessControl.of(template)
     if options.fd is None:
         listener = socket.create_server(("127.0.0.1", options.port), backlog=512)
     else:
         listener = socket.socket(fileno=options.fd)
     moto_dynamodb.install()
     moto_stepfunctions.install(listener.getsockname()[1])
-    serve(listener, Aws(options.function_host, options.dynamodb, access, published_latency=options.published_latency))
+    application = Aws(options.function_host, options.dynamodb, access, published_latency=options.published_latency)
+    if template is not None:
+        moto_stepfunctions.report_ends(ExecutionEvents(template.event_rules, application.send_event).ended)
+    serve(listener, application)
 
 
 if __name__ == "__main__":

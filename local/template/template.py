@@ -76,6 +76,14 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class EventRule:
+    """A function that EventBridge invokes with each event that matches the pattern."""
+
+    function: Function
+    pattern: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Authorizer:
     """The HTTP API's JWT authorizer."""
 
@@ -189,6 +197,19 @@ class Template:
                     raise TemplateError(f"{path}: only rate(N minutes|hours|days) is supported, found {expression}")
                 schedules.append(Schedule(self._function(logical_id), int(rate["count"]) * _SECONDS[rate["unit"]]))
         return tuple(schedules)
+
+    @cached_property
+    def event_rules(self) -> tuple[EventRule, ...]:
+        """Return the functions that EventBridge invokes, with the patterns of their events."""
+        return tuple(
+            EventRule(
+                self._function(logical_id),
+                self._resolver.resolve(event["Properties"]["Pattern"], f"{logical_id}.Events.{event_name}"),
+            )
+            for logical_id in self._of_type("AWS::Serverless::Function")
+            for event_name, event in (self._properties(logical_id).get("Events") or {}).items()
+            if event.get("Type") in {"EventBridgeRule", "CloudWatchEvent"}
+        )
 
     @cached_property
     def cors(self) -> Cors | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -33,6 +33,10 @@ LONGEST_SECONDS = 86_400
 """Longest time that a job may run, and that it may be kept afterwards: its events are stored for two days."""
 
 
+STAGE_SECONDS = 310
+"""Time limit of a stage's state in the state machine, if the pipeline sets no other."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecording:
     """How a pipeline's jobs are recorded as runs, which do not expire (`shared/runs`).
@@ -51,6 +55,7 @@ class Pipeline:
     """One kind of job.
 
     `stages` are the names of its stage functions in order. `run_seconds` is the time limit of its state machine, and
+    `stage_seconds` are the time limits of its states, by stage, where they are not STAGE_SECONDS;
     `max_retries` is how often the state machine retries a state. The retentions are seconds after the job ended; None
     means the default of the settings. `refuse_resume` gets a job's input and the outputs of its finished stages by
     stage; it returns the reason why the job cannot resume from them, or None. `recording` is None if the pipeline
@@ -63,6 +68,7 @@ class Pipeline:
     result_model: type[Schema]
     stages: tuple[str, ...]
     run_seconds: int = 3600
+    stage_seconds: Mapping[str, int] = field(default_factory=dict)
     max_retries: int = 3
     retention_seconds: int | None = None
     failed_retention_seconds: int | None = None
@@ -90,6 +96,10 @@ class Pipeline:
             raise ValueError(
                 f"{self.name}: {stage} of `parts` must have a stage that is no fan-out before and after it"
             )
+
+    def stage_limit(self, stage: str | None) -> int:
+        """Return the time limit in seconds of one attempt at the stage; of the first stage if `stage` is None."""
+        return self.stage_seconds.get(stage or self.stages[0], STAGE_SECONDS)
 
     def index_of(self, stage: str) -> int:
         """Return the index of a stage, from 0."""

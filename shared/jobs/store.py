@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -86,6 +86,14 @@ class JobPage:
     cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class LivePage:
+    """Some live jobs. `cursor` is the id of the last job that the store has looked at; None if there are no more."""
+
+    jobs: Sequence[Job]
+    cursor: str | None
+
+
 class JobStore(Protocol):
     """Store jobs. For every method, an expired job does not exist."""
 
@@ -110,8 +118,12 @@ class JobStore(Protocol):
             SideWriteConflict: the guard holds, but a condition of the side writes does not.
         """
 
-    def live(self) -> Iterable[Job]:
-        """Return every pending or in_progress job, in any order; the latest transitions may be missing."""
+    def live(self, *, cursor: str | None, limit: int) -> LivePage:
+        """Return pending and in_progress jobs, at most `limit`; the latest transitions may be missing.
+
+        The store decides the order, and `cursor` is the id of the job after which to continue: one of an earlier
+        page, live or not. A job that cannot be read is logged and left out.
+        """
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """Return a page of the owner's jobs, newest first. Raises ValueError for an invalid cursor."""

@@ -46,6 +46,9 @@ class Metrics:
         self._put("StuckJobsEnded", ended, "Count")
         self._put("OldestPendingJobSeconds", oldest_pending, "Seconds")
 
+    def lost_job_ended(self) -> None:
+        self._put("StuckJobsEnded", 1, "Count")
+
     def answered(self, operation: str, status: int, milliseconds: float) -> None:
         self._put("Requests", 1, "Count", operation=operation, status=f"{status // 100}xx")
         self._put("RequestMilliseconds", milliseconds, "Milliseconds", operation=operation)

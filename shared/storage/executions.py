@@ -29,7 +29,7 @@ class StepFunctionsExecutions:
 
         try:
             with storage_faults():
-                found = stepfunctions().describe_execution(executionArn=str(job.execution_arn))
+                found = stepfunctions().describe_execution(executionArn=job.execution_arn or self.arn_of(job))
         except ClientError as error:
             if _code(error) == "ExecutionDoesNotExist":
                 return ExecutionState.UNKNOWN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,8 @@ from shared.clock import Clock
 from shared.errors import StorageThrottled
 from shared.jobs.ids import JOB_ID, ulid_of
 from shared.jobs.job import Job
-from shared.jobs.store import JobFilter, JobGuard, JobPage, PreparedWrites, SideWriteConflict, StaleWrite
+from shared.jobs.store import JobFilter, JobGuard, JobPage, LivePage, PreparedWrites, SideWriteConflict, StaleWrite
+from shared.observability.log import log
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition
@@ -35,7 +36,7 @@ class DynamoJobStore:
     def __init__(self, table: str, *, clock: Clock) -> None:
         self._table = table
         self._clock = clock
-        self._index = OwnerIndex(table, "job_", JOB_ID, _key, self._visible, sort_of=_time_order, consistent=False)
+        self._index = OwnerIndex(table, "job_", JOB_ID, _key, self._readable, sort_of=_time_order, consistent=False)
 
     def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
         values = job.model_dump(mode="json", exclude_none=True)
@@ -44,7 +45,7 @@ class DynamoJobStore:
                 "PK": keys.job_partition(job.id),
                 "SK": keys.JOB,
                 "ownerSort": _time_order(job.id),
-                "live": _live_shard(job.id),
+                "live": _live(_live_shard(job.id)),
                 **values,
             }
         )
@@ -124,7 +125,7 @@ class DynamoJobStore:
                 expression += " REMOVE #live"
             else:
                 expression += ", #live = :live"
-                attributes[":live"] = to_attribute(_live_shard(job_id))
+                attributes[":live"] = to_attribute(_live(_live_shard(job_id)))
         conditions = ["#expiresAt > :now", *_conditions(when, names, attributes)]
         return {
             "TableName": self._table,
@@ -136,18 +137,31 @@ class DynamoJobStore:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
-    def live(self) -> Iterator[Job]:
-        for shard in range(LIVE_SHARDS):
-            pages = query_pages(
-                self._table,
-                "#live = :live",
-                {":live": f"LIVE#{shard}"},
-                IndexName=LIVE_JOBS,
-                ExpressionAttributeNames={"#live": "live"},
+    def live(self, *, cursor: str | None, limit: int) -> LivePage:
+        # Shard by shard, and within a shard in the order of the index; the id says in which shard a job is.
+        start = None if cursor is None else _live_key(cursor)
+        shard = 0 if cursor is None else _live_shard(cursor)
+        while True:
+            more: dict[str, Any] = {} if start is None else {"ExclusiveStartKey": to_item(start)}
+            page = next(
+                query_pages(
+                    self._table,
+                    "#live = :live",
+                    {":live": _live(shard)},
+                    IndexName=LIVE_JOBS,
+                    ExpressionAttributeNames={"#live": "live"},
+                    Limit=limit,
+                    **more,
+                )
             )
-            for page in pages:
-                found = self._index.load_all([keys.id_in(item) for item in page])
-                yield from (job for job in found.values() if not job.status.ended)
+            ids = [keys.id_in(item) for item in page]
+            if ids:
+                found = self._index.load_all(ids)
+                live = [found[each] for each in ids if each in found and not found[each].status.ended]
+                return LivePage(live, ids[-1])
+            start, shard = None, shard + 1
+            if shard == LIVE_SHARDS:
+                return LivePage((), None)
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
         return JobPage(*self._index.page(owner, matches=where.matches, limit=limit, cursor=cursor))
@@ -158,6 +172,14 @@ class DynamoJobStore:
             return None
         job = _job(item)
         return None if job.expired(self._clock()) else job
+
+    def _readable(self, item: Mapping[str, Any]) -> Job | None:
+        """Return the visible job; log an item that cannot be read, so that one such item does not hide the others."""
+        try:
+            return self._visible(item)
+        except ValueError as error:
+            log.defect("job item not readable", error, key=item["PK"]["S"])
+            return None
 
 
 def _conditions(when: JobGuard, names: dict[str, str], attributes: dict[str, Any]) -> list[str]:
@@ -188,8 +210,17 @@ def _attributes(changes: Mapping[str, Any]) -> dict[str, Any]:
     return Job.model_construct(**changes).model_dump(mode="json", include=set(changes), warnings=False)
 
 
-def _live_shard(job_id: str) -> str:
-    return f"LIVE#{ALPHABET.index(job_id[-1]) % LIVE_SHARDS}"
+def _live_shard(job_id: str) -> int:
+    return ALPHABET.index(job_id[-1]) % LIVE_SHARDS
+
+
+def _live(shard: int) -> str:
+    return f"LIVE#{shard}"
+
+
+def _live_key(job_id: str) -> dict[str, str]:
+    """Return the job's key in the index of live jobs."""
+    return {"live": _live(_live_shard(job_id)), "ownerSort": _time_order(job_id), **_key(job_id)}
 
 
 def _time_order(job_id: str) -> str:

@@ -161,7 +161,11 @@ def is_the_client(answer: Any, _: Place) -> None:
 
 
 def says_what_was_swept(answer: Any, _: Place) -> None:
-    assert answer.keys() == {"lookedAt", "ended"}, answer
+    assert answer.keys() == {"lookedAt", "checked", "ended", "finished"}, answer
+
+
+def says_which_job_was_lost(answer: Any, _: Place) -> None:
+    assert answer == {"ended": JOB}
 
 
 _OF_THE_CORE: Answers = {
@@ -189,6 +193,7 @@ _OF_THE_CORE: Answers = {
     "record_failure.model_rate_limited": (a_job, done("record_failure")),
     "record_failure.invalid_model_output": (a_job, done("record_failure")),
     "record_failure.stage_timeout": (a_job, done("record_failure")),
+    "end_lost_job.execution_failed": (a_job, says_which_job_was_lost),
     "sweep_jobs.scheduled": (nothing, says_what_was_swept),
 }
 

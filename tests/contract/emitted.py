@@ -35,6 +35,7 @@ CALLS: dict[str, list[Callable[[Metrics], None]]] = {
         lambda to: to.stream_ended(3.0, pipeline="suggestion", reason="unavailable"),
     ],
     "swept": [lambda to: to.swept(ended=2, oldest_pending=75.0)],
+    "lost_job_ended": [lambda to: to.lost_job_ended()],
     "answered": [lambda to: to.answered("create_job", 202, 21.5)],
     "refused": [lambda to: to.refused("create_job", ErrorCode.RATE_LIMIT_EXCEEDED)],
 }

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
+from local.aws.execution_events import matches
+from local.template.intrinsics import ACCOUNT, REGION
 from local.template.template import Template
 from tests.layout import EVENTS, ROOT
 from tools.validate_template.document import Document, snake_case
 
 ROUTES: dict[str, set[str]] = {}
-for route in Template(
-    ROOT / "template.yaml",
-    parameters={"OidcIssuer": "https://issuer.example.com", "OidcAudience": "millrace"},
-    attributes={"StreamJobFunctionUrl.FunctionUrl": "https://stream.example.com/"},
-).routes:
+PARAMETERS = {"OidcIssuer": "https://issuer.example.com", "OidcAudience": "millrace"}
+ATTRIBUTES = {"StreamJobFunctionUrl.FunctionUrl": "https://stream.example.com/"}
+for route in Template(ROOT / "template.yaml", parameters=PARAMETERS, attributes=ATTRIBUTES).routes:
     function = snake_case(route.function.removesuffix("Function"))
     ROUTES.setdefault(function, set()).add(f"{route.method} {route.path}")
 OPEN_TO_ANYBODY = {"console"}
@@ -59,4 +59,21 @@ def test_a_stage_event_has_the_fields_that_its_state_sends(file: Path) -> None:
 def test_every_event_belongs_to_one_of_these_tests() -> None:
     unchecked = set(EVENTS) - {*events_of(ROUTES), *events_of(PAYLOADS)}
 
-    assert {file.name for file in unchecked} == {"stream_job.valid.json", "sweep_jobs.scheduled.json"}
+    assert {file.name for file in unchecked} == {
+        "end_lost_job.execution_failed.json",
+        "stream_job.valid.json",
+        "sweep_jobs.scheduled.json",
+    }
+
+
+def test_the_event_of_a_failed_execution_matches_the_rule_of_its_function() -> None:
+    """The template's region and account are those of the local stack, and the event's those of AWS's examples."""
+    event = json.loads((ROOT / "events/operations/end_lost_job.execution_failed.json").read_text())
+    (rule,) = Template(ROOT / "template.yaml", parameters=PARAMETERS, attributes=ATTRIBUTES).event_rules
+    detail = event["detail"]
+    detail["stateMachineArn"] = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:millrace-suggestion"
+
+    assert rule.function.name == "millrace-end_lost_job"
+    assert matches(rule.pattern, event)
+    for name, value in (("status", "SUCCEEDED"), ("status", "RUNNING"), ("stateMachineArn", "another")):
+        assert not matches(rule.pattern, {**event, "detail": {**detail, name: value}})

@@ -202,6 +202,7 @@ EXPECTED: dict[str, list[Measurement]] = {
         Measurement("StuckJobsEnded", "Count", 2, (S,)),
         Measurement("OldestPendingJobSeconds", "Seconds", 75, (S,)),
     ],
+    "lost_job_ended": [Measurement("StuckJobsEnded", "Count", 1, (S,))],
     "answered": [
         Measurement("Requests", "Count", 1, (OP, S, ("status", "2xx"))),
         Measurement("RequestMilliseconds", "Milliseconds", 21.5, (OP, S)),

@@ -58,5 +58,10 @@ def test_a_rate_limit_and_a_loading_model_are_waited_for_longer(machine: dict[st
             assert (rule["MaxAttempts"], rule["JitterStrategy"]) == (8, "FULL"), name
 
 
+def test_a_stages_state_has_the_stages_time_limit(pipeline: Pipeline, machine: dict[str, Any]) -> None:
+    for state, stage in zip(in_order(machine), pipeline.stages, strict=False):
+        assert machine["States"][state]["TimeoutSeconds"] == pipeline.stage_limit(stage), state
+
+
 def test_an_execution_has_the_pipelines_timeout(pipeline: Pipeline, machine: dict[str, Any]) -> None:
     assert machine["TimeoutSeconds"] == pipeline.run_seconds

@@ -9,7 +9,7 @@ from typing import Any
 from shared.clock import Clock
 from shared.jobs.ids import ulid_of
 from shared.jobs.job import Job
-from shared.jobs.store import JobFilter, JobGuard, JobPage, PreparedWrites, StaleWrite
+from shared.jobs.store import JobFilter, JobGuard, JobPage, LivePage, PreparedWrites, StaleWrite
 from tests.fakes.transactions import write_all
 
 
@@ -48,10 +48,17 @@ class FakeJobStore:
             self._stored[job_id] = text
             return Job.model_validate_json(text)
 
-    def live(self) -> list[Job]:
+    def live(self, *, cursor: str | None, limit: int) -> LivePage:
         with self._lock:
-            shown = [job for job in map(self._shown, self._stored) if job is not None]
-            return [job for job in shown if not job.status.ended]
+            ids = sorted(each for each in self._stored if cursor is None or each > cursor)
+            live: list[Job] = []
+            for each in ids:
+                job = self._shown(each)
+                if job is not None and not job.status.ended:
+                    live.append(job)
+                if len(live) == limit:
+                    return LivePage(live, each)
+            return LivePage(live, None)
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
         with self._lock:

@@ -47,3 +47,16 @@ def test_the_sweep_does_not_change_a_new_job(handle: Handle, put_job: Callable[.
     handle("sweep_jobs.scheduled")
 
     assert stored(jobs).status is JobStatus.PENDING
+
+
+def test_the_event_of_a_failed_execution_fails_its_live_job(
+    handle: Handle, put_job: Callable[..., Job], jobs: DynamoJobStore
+) -> None:
+    assert handle("end_lost_job.execution_failed") == {"ended": None}
+    job = put_job()
+
+    assert handle("end_lost_job.execution_failed") == {"ended": job.id}
+
+    failure = stored(jobs).failure
+    assert failure is not None
+    assert failure.code is ErrorCode.WORKER_LOST

@@ -67,6 +67,10 @@ class World:
             ExpressionAttributeValues={":then": {"S": LONG_AGO}, ":arn": {"S": execution_arn}},
         )
 
+    def execution_ended(self, job_id: str) -> None:
+        """Send the event that the job's execution has failed, which must end the job."""
+        assert self.invoke("end_lost_job", detail={"name": job_id}) == {"ended": job_id}
+
     @contextlib.contextmanager
     def without_state_machines(self, definition: dict[str, Any] | None = None) -> Iterator[None]:
         """Delete the state machines for the length of the block, or replace their definitions."""

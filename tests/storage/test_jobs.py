@@ -17,7 +17,7 @@ from shared.ulid import new_ulid
 from tests.fakes.clock import SettableClock
 from tests.fakes.core import a_job
 from tests.storage.at_once import CALLERS, at_once
-from tests.storage.ports import AwsServer, Ports
+from tests.storage.ports import AwsServer, Ports, adapters
 
 PENDING = JobGuard(status_in=frozenset({JobStatus.PENDING}))
 
@@ -167,6 +167,64 @@ class TestExpiry:
         key = {"PK": {"S": f"JOB#{job.id}"}, "SK": {"S": "JOB"}}
         stored = server.dynamodb.get_item(TableName=server.table, Key=key)["Item"]
         assert stored["expiresAt"] == {"N": str(job.expires_at)}
+
+
+class TestLive:
+    """Other tests store live jobs in the same table."""
+
+    def live(self, ports: Ports, limit: int) -> list[str]:
+        found: list[str] = []
+        page = ports.jobs.live(cursor=None, limit=limit)
+        while page.cursor is not None:
+            assert len(page.jobs) <= limit
+            found.extend(job.id for job in page.jobs)
+            page = ports.jobs.live(cursor=page.cursor, limit=limit)
+        return [*found, *(job.id for job in page.jobs)]
+
+    @pytest.mark.parametrize("limit", [1, 3, 100])
+    def test_the_pages_contain_every_live_job_once(self, ports: Ports, owner: str, limit: int) -> None:
+        jobs = [a_job(owner=owner) for _ in range(20)]
+        for job in jobs:
+            ports.jobs.put_new(job)
+        for job in jobs[::2]:
+            ports.jobs.update(job.id, {"status": JobStatus.FAILED}, when=JobGuard())
+
+        found = self.live(ports, limit)
+
+        assert len(found) == len(set(found))
+        assert set(found) & {job.id for job in jobs} == {job.id for job in jobs[1::2]}
+
+    def test_a_page_can_begin_after_any_job_also_one_that_has_ended(self, ports: Ports, owner: str) -> None:
+        for _ in range(5):
+            ports.jobs.put_new(a_job(owner=owner))
+        order = self.live(ports, 100)
+        middle = order[len(order) // 2]
+        ports.jobs.update(middle, {"status": JobStatus.FAILED}, when=JobGuard())
+
+        page = ports.jobs.live(cursor=middle, limit=1)
+        while not page.jobs:  # an empty shard
+            assert page.cursor is not None
+            page = ports.jobs.live(cursor=page.cursor, limit=1)
+
+        assert page.jobs[0].id == order[len(order) // 2 + 1]
+
+    def test_a_job_that_cannot_be_read_does_not_hide_the_others(self, server: AwsServer) -> None:
+        ports = adapters(server)
+        broken, job = a_job(), a_job()
+        for each in (broken, job):
+            ports.jobs.put_new(each)
+        server.client("dynamodb").update_item(
+            TableName=server.table,
+            Key={"PK": {"S": f"JOB#{broken.id}"}, "SK": {"S": "JOB"}},
+            UpdateExpression="SET #status = :odd",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":odd": {"S": "odd"}},
+        )
+
+        found = self.live(ports, 100)
+
+        assert job.id in found
+        assert broken.id not in found
 
 
 class TestListing:

@@ -1,4 +1,4 @@
-"""Schedule SweepJobs, every few minutes: end the live jobs whose execution has ended or never started."""
+"""Schedule SweepJobs, every few minutes: end the live jobs that nothing else will end."""
 
 from typing import Any
 

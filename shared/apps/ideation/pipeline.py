@@ -12,6 +12,7 @@ PIPELINE = Pipeline(
     result_model=Ideation,
     stages=("prepare_ideas", "generate_ideas", "arrange_ideas"),
     run_seconds=3600,
+    stage_seconds={"prepare_ideas": 40, "generate_ideas": 610},
     max_retries=2,
     recording=RECORDING,
 )

@@ -23,6 +23,7 @@ def use_everything(world: World, agent_id: str) -> None:
     _stopped_run(world)
     _failed_run(world)
     _swept_run(world)
+    _run_of_a_lost_execution(world)
     _run_whose_job_is_lost(world, agent_id)
     _deleted_runs(world, finished)
 
@@ -97,6 +98,11 @@ def _swept_run(world: World) -> None:
     arn = world.user.job(job_id)["executionArn"]
     world.date_back(job_id, f"{arn}-never-started")
     assert job_id in world.invoke("sweep_jobs")["ended"]
+
+
+def _run_of_a_lost_execution(world: World) -> None:
+    _, job_id = _running_run(world)
+    world.execution_ended(job_id)
 
 
 def _run_whose_job_is_lost(world: World, agent_id: str) -> None:

@@ -57,6 +57,9 @@ def _stopped_jobs(world: World) -> None:
     waiting = world.user.new_job("hang_after=0")
     world.wait_for_start(waiting)
     assert world.user.cancel(waiting).status_code == 200
+    lost = world.user.new_job("hang_after=0")
+    world.wait_for_start(lost)
+    world.execution_ended(lost)
     data_of(world.user.api.post(f"/jobs/{waiting}/resume"), 202)
     world.wait_for_start(waiting)
     world.date_back(waiting, world.user.job(waiting)["executionArn"])

@@ -10,10 +10,10 @@ from shared.errors import ErrorCode, MillraceError, StorageThrottled
 from shared.jobs.executions import ExecutionState
 from shared.jobs.ids import new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus
+from shared.jobs.pipeline import STAGE_SECONDS
 from shared.jobs.side_writes import MAX_ATTEMPTS
 from shared.jobs.start import NotStarted
 from shared.jobs.store import JobGuard
-from shared.jobs.sweep import MIN_IDLE_SECONDS
 from shared.log.event_log import Batch, LogTail
 from shared.log.events import TERMINAL, Item
 from shared.log.fence import Fence
@@ -129,7 +129,7 @@ class TestEnding:
         job = core.new_song()
         break_off(core, job, "one")
         core.executions.states[job.id] = state
-        core.clock.advance(MIN_IDLE_SECONDS + 1)
+        core.clock.advance(STAGE_SECONDS + 1)
         assert core.job_sweep.run().ended == (job.id,)
         assert lineage(core, job).run.status is TransformStatus.FAILED
         assert songs(core, job) == [["one"]]
@@ -319,7 +319,7 @@ class TestSweep:
         core = FakeCore(runs=runs)
         jobs = [core.new_song() for _ in range(3)]
         core.executions.states = {}
-        core.clock.advance(MIN_IDLE_SECONDS + 1)
+        core.clock.advance(STAGE_SECONDS + 1)
 
         def fails_once() -> None:
             raise StorageThrottled("busy")

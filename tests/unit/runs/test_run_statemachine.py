@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.errors import MillraceError, ModelUnavailable
 from shared.jobs.executions import ExecutionState, execution_name
 from shared.jobs.job import Job, JobStatus
+from shared.jobs.pipeline import STAGE_SECONDS
 from shared.jobs.store import JobFilter, JobGuard, SideWriteConflict
-from shared.jobs.sweep import MIN_IDLE_SECONDS
 from shared.log.event_log import Batch, LogTail
 from shared.log.events import Item
 from shared.log.fence import Fence
@@ -185,7 +185,7 @@ class RunMachine(RuleBasedStateMachine):
         job = self.now(which)
         if job is not None:
             self.core.executions.states[execution_name(job)] = ExecutionState.ENDED
-            self.core.clock.advance(MIN_IDLE_SECONDS + 1)
+            self.core.clock.advance(STAGE_SECONDS + 1)
             self.act(self.core.job_sweep.run, job, between, late)
 
     @precondition(lambda self: self.jobs)
