@@ -60,12 +60,12 @@ class _Run:
 
     def show(self) -> int:
         """Create the job, follow it to its end, and return the exit status. Raises ClientError."""
-        self.screen.start_clock()
-        self.job = self.demo.create(self.client)
-        self.screen.event(
-            "202", Text.assemble((self.job.job_id, "bold"), f" accepted in {self.screen.elapsed * 1000:.0f} ms"), GOOD
-        )
-        with self.demo.extras(self.stack, self.client, self.screen, self.job) as extras:
+        with self.demo.extras(self.stack, self.client, self.screen) as extras:
+            self.screen.start_clock()
+            self.job = self.demo.create(self.client)
+            accepted = f" accepted in {self.screen.elapsed * 1000:.0f} ms"
+            self.screen.event("202", Text.assemble((self.job.job_id, "bold"), accepted), GOOD)
+            extras.on_acceptance(self.job)
             transcript = Transcript()
             for received in self.client.follow(self.job.stream_url):
                 if received.id is not None:

@@ -32,11 +32,10 @@ class Accepted(Protocol):
 class Extras:
     """What the demo shows of a pipeline besides the job: nothing, unless a subclass does. A context manager."""
 
-    def __init__(self, stack: LocalStack, client: JobsClient, screen: Screen, job: Accepted) -> None:
+    def __init__(self, stack: LocalStack, client: JobsClient, screen: Screen) -> None:
         self.stack = stack
         self.client = client
         self.screen = screen
-        self.job = job
 
     def __enter__(self) -> Self:
         return self
@@ -45,6 +44,9 @@ class Extras:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def on_acceptance(self, job: Accepted) -> None:
+        """Called after the job was created. Raises ClientError."""
 
     def on_event(self, number: int, event: StreamEvent, now: Transcript) -> None:
         """Called for each event of the job's stream, with the transcript up to and including it."""

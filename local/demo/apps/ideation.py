@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -36,17 +37,19 @@ LONGEST_WAIT: Final = 30.0
 
 
 class RunExtras(Extras):
-    """Counts ideas by genre, starts a second watcher half-way, and reads the run after its job has expired."""
+    """Counts ideas by genre, lets a second process watch half-way, and reads the run after its job has expired."""
 
-    def __init__(self, stack: LocalStack, client: JobsClient, screen: Screen, job: Accepted) -> None:
-        super().__init__(stack, client, screen, job)
-        assert isinstance(job, RunAccepted)  # noqa: S101 - IdeationDemo.create returns it
-        self._run = job
+    def __init__(self, stack: LocalStack, client: JobsClient, screen: Screen) -> None:
+        super().__init__(stack, client, screen)
         self._runs = client.runs(PATH, RunDetail)
-        self._genres = self._runs.get(job.run_id).genres
         self._seen: list[dict[str, Any]] = []
         self._joined_after = 0
-        self._second: subprocess.Popen[str] | None = None
+        self._second = self._start_second()
+
+    def on_acceptance(self, job: Accepted) -> None:
+        assert isinstance(job, RunAccepted)  # noqa: S101 - IdeationDemo.create returns it
+        self._run = job
+        self._genres = self._runs.get(job.run_id).genres
 
     def on_event(self, number: int, event: StreamEvent, now: Transcript) -> None:
         self._seen.append({"id": number, "event": event.model_dump(mode="json")})
@@ -56,9 +59,9 @@ class RunExtras(Extras):
         counts = (f"{each.genre_path[-1]} {found[tuple(each.genre_path)]}/{each.planned}" for each in self._genres)
         total = sum(each.planned for each in self._genres)
         self.screen.event("idea", f"{found.total()} of {total}: {', '.join(counts)}", GOOD)
-        if self._second is None and found.total() * 2 >= total:
+        if not self._joined_after and found.total() * 2 >= total:
             self._joined_after = number
-            self._second = self._join()
+            self._join()
             self.screen.event("joined", f"a second process begins to watch after {found.total()} ideas", WARNING)
 
     def on_completion(self) -> None:
@@ -73,17 +76,33 @@ class RunExtras(Extras):
         screen.label("", f"the run stays {run.status}, with {numbered(len(run.ideas), 'idea')}: {counts}")
 
     def close(self) -> None:
-        if self._second is not None and self._second.poll() is None:
-            self._second.kill()
-            self._second.wait()
+        self._second.kill()
+        self._second.communicate()
 
-    def _join(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "local.demo.watch", self._run.stream_url]
+    def _start_second(self) -> subprocess.Popen[bytes]:
+        """Return a process that waits for the URL of a stream, so that it is not late on a busy machine."""
         environment = {**os.environ, "MILLRACE_TOKEN": self.stack.token("demo")}
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local.demo.watch"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,  # so that `communicate` returns everything after the lines that were read before
+            start_new_session=True,  # so that Ctrl-C reaches the demo only, which stops this process
+        )
+        _read_line(process)
+        return process
+
+    def _join(self) -> None:
+        """Return when the second process is connected, because its job may expire soon after that."""
+        assert self._second.stdin is not None  # noqa: S101 - it is a pipe
+        with contextlib.suppress(BrokenPipeError):  # it has ended, which `_comparison` shows
+            self._second.stdin.write(f"{self._run.stream_url}\n".encode())
+        _read_line(self._second)
 
     def _comparison(self) -> str:
-        if self._second is None:
+        if not self._joined_after:
             return "this process only"
         lines, _ = self._second.communicate(timeout=LONGEST_WAIT)
         received = [event for event in map(json.loads, lines.splitlines()) if event["id"] is not None]
@@ -162,6 +181,12 @@ class IdeationDemo(PipelineDemo):
                 box=box.ROUNDED,
                 border_style=MUTED,
             )
+
+
+def _read_line(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the process has written a line or has ended."""
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    process.stdout.readline()
 
 
 def _paragraphs(number: int, line: str) -> Iterator[Paragraph]:
