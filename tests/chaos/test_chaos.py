@@ -17,13 +17,13 @@ from tests.chaos.plan import SCENARIOS, make_plan
 from tests.chaos.story import JobStory
 from tests.chaos.verdict import violations
 
-SEED = 541
+SEED = 28493
 """A seed whose plan has kills, stragglers, a late start and a model that hangs, and no slower scenario."""
 
 
 @pytest.fixture(scope="module")
 def stories(tmp_path_factory: pytest.TempPathFactory) -> list[JobStory]:
-    return run_on_a_stack(make_plan(SEED, 12), tmp_path_factory.mktemp("logs"), lambda _: None)
+    return run_on_a_stack(make_plan(SEED, 8), tmp_path_factory.mktemp("logs"), lambda _: None)
 
 
 def test_a_plan_depends_only_on_its_seed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import tomllib
 
@@ -20,6 +21,7 @@ def _names(requirements: list[str]) -> list[str]:
     return [found[0] for each in requirements if (found := NAME.match(each))]
 
 
+@functools.cache
 def _imported() -> set[str]:
     """Return the packages that a module of shared/ or functions/ imports when it runs."""
     found: set[str] = set()
