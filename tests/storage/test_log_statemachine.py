@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -35,6 +36,8 @@ from tests.fakes.core import a_job
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.jobs import FakeJobStore
 from tests.storage.ports import AwsServer, adapters
+
+pytestmark = pytest.mark.no_cover  # as every property test; see tests/conftest.py
 
 BOUNDS = LogBounds(max_events=4)
 WHICH = st.integers(0, 11)

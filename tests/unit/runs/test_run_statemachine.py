@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -28,6 +29,8 @@ from tests.fakes.event_log import FakeEventLog
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.transactions import write_all
 from tests.unit.runs.song_pipeline import sings
+
+pytestmark = pytest.mark.no_cover  # as every property test; see tests/conftest.py
 
 WHICH = st.integers(0, 2)
 BETWEEN = st.sampled_from(

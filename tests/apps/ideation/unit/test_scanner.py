@@ -14,11 +14,12 @@ from shared.apps.ideation.scanner import LONGEST_KEY, ElementScanner
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=12),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=8,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
 )
-elements = st.dictionaries(st.text(max_size=6), values, max_size=4)
-documents = st.dictionaries(st.text(max_size=LONGEST_KEY // 12), st.lists(elements | values, max_size=4) | values)
+elements = st.dictionaries(st.text(max_size=6), values, max_size=2)
+names = st.text(max_size=LONGEST_KEY // 12)
+documents = st.dictionaries(names, st.lists(elements | values, max_size=3) | values, max_size=3)
 layouts = st.fixed_dictionaries({"indent": st.sampled_from([None, 0, 2, "\t"]), "ensure_ascii": st.booleans()})
 
 
