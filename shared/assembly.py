@@ -7,7 +7,7 @@ A service is built, and its module imported, when it is first used. So a Lambda 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from shared.jobs.ending import JobEnder, Retention
     from shared.jobs.executions import Executions
     from shared.jobs.idempotency import IdempotencyKeys
+    from shared.jobs.job import LinkKind
+    from shared.jobs.links import LinkedEntities
     from shared.jobs.lost_jobs import LostJobs
     from shared.jobs.pipeline import Pipeline
     from shared.jobs.queries import JobQueries
@@ -102,6 +104,9 @@ class Ports(Protocol):
 
     def side_writes_of(self, pipeline: str) -> Sequence[SideWrites]:
         """Return what the pipeline's application contributes to the transactions of its jobs."""
+
+    def linked_entities(self, kind: LinkKind, pipeline: str) -> Iterable[LinkedEntities]:
+        """Return the entities of this kind of each application that has some, the pipeline's own application first."""
 
 
 class Core:
@@ -249,7 +254,8 @@ class Core:
 
     @cached_property
     def side_writes(self) -> SideWrites:
-        """The side writes of every job: those of its run, and those of its application."""
+        """The side writes of every job: its links' conditions, and the writes of its run and its application."""
+        from shared.jobs.links import LinkChecks
         from shared.jobs.side_writes import CombinedSideWrites
         from shared.runs.recorder import RunRecorder
 
@@ -259,7 +265,14 @@ class Core:
             event_log=self.ports.event_log,
             pipelines=self.ports.pipelines,
         )
-        return CombinedSideWrites(recorder, of_pipeline=self.ports.side_writes_of)
+        links = LinkChecks(pipelines=self.ports.pipelines, entities_of=self._linked_entities)
+        return CombinedSideWrites(links, recorder, of_pipeline=self.ports.side_writes_of)
+
+    def _linked_entities(self, kind: LinkKind, pipeline: str) -> Iterable[LinkedEntities]:
+        from shared.jobs.job import LinkKind
+        from shared.runs.links import LinkedRuns
+
+        return (LinkedRuns(self.ports.runs),) if kind is LinkKind.RUN else self.ports.linked_entities(kind, pipeline)
 
     def run_queries(self, kind: str) -> RunQueries:
         """Return the queries over runs of one kind, which is the name of their pipeline."""

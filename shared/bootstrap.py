@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.apps.registry import RegisteredPipelines
+from shared.apps.registry import RegisteredPipelines, declared
 from shared.assembly import Core
 from shared.clock import utc_now
 from shared.runtime.settings import (
@@ -29,10 +29,12 @@ from shared.runtime.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from shared.jobs.ending import Retention
     from shared.jobs.invocation import PartDone, PartInvocation, StageDone, StageInvocation
+    from shared.jobs.job import LinkKind
+    from shared.jobs.links import LinkedEntities
     from shared.jobs.pipeline import Pipeline
     from shared.jobs.side_writes import SideWrites
     from shared.llm.model import ChatModel
@@ -122,6 +124,14 @@ class AwsPorts:
         """Return what the pipeline's application declares as `side_writes()` in its `bootstrap.py`, if anything."""
         declare = self.pipelines.declared_for(pipeline, "side_writes")
         return declare() if declare is not None else ()
+
+    def linked_entities(self, kind: LinkKind, pipeline: str) -> Iterator[LinkedEntities]:
+        """Yield what each application that names the kind in its `LINKS` has as `linked_entities(kind)`.
+
+        The pipeline's own application comes first. The bootstrap of an application is imported when it is asked for.
+        """
+        for application in self.pipelines.applications_with(kind, pipeline):
+            yield declared(application, "linked_entities")(kind)
 
     @property
     def retention(self) -> Retention:

@@ -8,7 +8,7 @@ MillraceError
 │   ├── Forbidden             the job, run or agent belongs to another user
 │   ├── NotFound              it does not exist, has expired or was deleted
 │   ├── Conflict              the present state does not allow it
-│   ├── CheckpointUnfit       the job cannot resume from its checkpoints; create a new job
+│   ├── CheckpointUnfit       the job cannot resume as it was; create a new job
 │   ├── PayloadTooLarge       the body is larger than the limit
 │   ├── UnsupportedMediaType  the body is not sent as JSON
 │   └── LimitExceeded         a limit is reached; `retry_after` says when to send the request again
@@ -145,7 +145,7 @@ class Conflict(RequestRefused):
 
 
 class CheckpointUnfit(RequestRefused):
-    """The job cannot resume, because its pipeline, model or agent no longer fits its checkpoints; create a new job."""
+    """The job cannot resume, because its pipeline, model, agent or a link has changed or is gone; create a new job."""
 
     code = ErrorCode.CHECKPOINT_UNFIT
 

@@ -278,7 +278,7 @@ export interface IdeationInput {
 export interface IdeationJobRequest {
   pipeline: "ideation";
   input: IdeationInput;
-  /** your own ids of what the job belongs to */
+  /** what the job belongs to */
   links?: JobLinksRequest;
 }
 
@@ -353,17 +353,23 @@ export interface JobDetail {
   result: Record<string, unknown> | null;
 }
 
-/** What the job belongs to, in the client's own ids. */
+/** What the job belongs to. `GET /jobs` lists the jobs of each. */
 export interface JobLinks {
+  /** the id of one of your sessions; any id, if no application here has sessions */
   sessionId: string | null;
+  /** the id of one of your runs */
   runId: string | null;
+  /** the id of one of your projects; any id, if no application here has projects */
   projectId: string | null;
 }
 
-/** What the job belongs to, in the client's own ids. */
+/** What the job belongs to. `GET /jobs` lists the jobs of each. */
 export interface JobLinksRequest {
+  /** the id of one of your sessions; any id, if no application here has sessions */
   sessionId?: string | null;
+  /** the id of one of your runs */
   runId?: string | null;
+  /** the id of one of your projects; any id, if no application here has projects */
   projectId?: string | null;
 }
 
@@ -649,7 +655,7 @@ export interface SuggestionInput {
 export interface SuggestionJobRequest {
   pipeline: "suggestion";
   input: SuggestionInput;
-  /** your own ids of what the job belongs to */
+  /** what the job belongs to */
   links?: JobLinksRequest;
 }
 

@@ -1,7 +1,8 @@
 """Find pipelines by name, and import only the application whose pipeline is requested.
 
 Every package in `shared/apps/` names its pipelines in its `__init__.py`, as `PIPELINES`, and defines each in its
-`pipeline.py`. So a new application changes nothing here.
+`pipeline.py`. If jobs can be linked to its entities, it names these links there too, such as `LINKS = ("sessionId",)`,
+and its `bootstrap.py` has the function `linked_entities`. So a new application changes nothing here.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -33,6 +34,12 @@ def application_module(application: str, module: str) -> ModuleType | None:
         return None
 
 
+def declared(application: str, name: str) -> Callable[..., Any]:
+    """Return the function of this name in the application's `bootstrap.py`. Raises AttributeError if there is none."""
+    found: Callable[..., Any] = getattr(application_module(application, "bootstrap"), name)
+    return found
+
+
 class RegisteredPipelines(Mapping[str, Pipeline]):
     """The pipelines of all applications by name, sorted. To read one imports its application only."""
 
@@ -47,6 +54,12 @@ class RegisteredPipelines(Mapping[str, Pipeline]):
         application = self._applications.get(pipeline)
         return None if application is None else getattr(application_module(application, "bootstrap"), name, None)
 
+    def applications_with(self, link: str, pipeline: str) -> Sequence[str]:
+        """Return the applications that name this link in their `LINKS`, the pipeline's own application first."""
+        own = self._applications.get(pipeline)
+        found = (each for each in application_names() if link in getattr(_package(each), "LINKS", ()))
+        return sorted(found, key=lambda each: (each != own, each))
+
     def __getitem__(self, name: str) -> Pipeline:
         return _pipeline(self._applications[name], name)
 
@@ -59,9 +72,13 @@ class RegisteredPipelines(Mapping[str, Pipeline]):
 
 def _applications_by_pipeline() -> Iterator[tuple[str, str]]:
     for application in application_names():
-        declared: tuple[str, ...] = importlib.import_module(f"{apps.__name__}.{application}").PIPELINES
-        for pipeline in declared:
+        pipelines: tuple[str, ...] = _package(application).PIPELINES
+        for pipeline in pipelines:
             yield pipeline, application
+
+
+def _package(application: str) -> ModuleType:
+    return importlib.import_module(f"{apps.__name__}.{application}")
 
 
 @functools.cache

@@ -82,10 +82,10 @@ class JobCreation:
         """Store the job, start its execution and return the job. For a repeat with the same key, return the first job.
 
         Raises:
-            InvalidInput: the model or agent is not available, the input has a run id that it must not have, a
-                contributor of side writes refuses the job, or the key was used with a different request body.
+            InvalidInput: the model or agent is not available, a link is not the owner's, the input has a run id that
+                it must not have, or the key was used with a different request body.
             RateLimitExceeded: the owner has created too many jobs in the last minute.
-            Conflict: the first request with this key is still in progress, or a contributor refuses the job.
+            Conflict: the first request with this key is still in progress, or what the job is linked to takes no jobs.
             StorageThrottled: other requests keep changing what the job's side writes depend on.
             NotStarted: the execution could not be started; the job is stored as failed.
         """

@@ -33,12 +33,40 @@ LIVE = frozenset({JobStatus.PENDING, JobStatus.IN_PROGRESS})
 """The statuses that can still change without a resumption."""
 
 
-class JobLinks(Schema):
-    """What the job belongs to, in the client's own ids."""
+class LinkKind(StrEnum):
+    """What a job can be linked to, by the API's field of JobLinks."""
 
-    session_id: str | None = Field(default=None, min_length=1, max_length=128)
-    run_id: str | None = Field(default=None, min_length=1, max_length=128)
-    project_id: str | None = Field(default=None, min_length=1, max_length=128)
+    SESSION = "sessionId"
+    RUN = "runId"
+    PROJECT = "projectId"
+
+    @property
+    def noun(self) -> str:
+        """Return the word for one entity of this kind."""
+        return self.removesuffix("Id")
+
+
+class JobLinks(Schema):
+    """What the job belongs to. `GET /jobs` lists the jobs of each."""
+
+    session_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=128,
+        description="the id of one of your sessions; any id, if no application here has sessions",
+    )
+    run_id: str | None = Field(default=None, min_length=1, max_length=128, description="the id of one of your runs")
+    project_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=128,
+        description="the id of one of your projects; any id, if no application here has projects",
+    )
+
+    def by_kind(self) -> dict[LinkKind, str]:
+        """Return the links that are set."""
+        links = {LinkKind.SESSION: self.session_id, LinkKind.RUN: self.run_id, LinkKind.PROJECT: self.project_id}
+        return {kind: entity_id for kind, entity_id in links.items() if entity_id is not None}
 
 
 class Fault(Schema):

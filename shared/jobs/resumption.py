@@ -69,8 +69,8 @@ class JobResumption:
         Raises:
             NotFound: the job does not exist or has expired.
             Forbidden: the job has another owner.
-            Conflict: the job has neither failed nor been cancelled, or a contributor of side writes refuses.
-            CheckpointUnfit: the pipeline, the model or the agent no longer fits the checkpoints.
+            Conflict: the job has neither failed nor been cancelled, or what it is linked to takes no jobs.
+            CheckpointUnfit: the pipeline, the model or the agent no longer fits the checkpoints, or a link is gone.
             RateLimitExceeded: the owner has created or resumed too many jobs in the last minute.
             NotStarted: the execution could not be started; the job is stored as failed.
         """

@@ -47,6 +47,9 @@ class RunStore(Protocol):
         Their condition: the run is stored with revision `run.revision - 1` and is not being deleted.
         """
 
+    def prepare_presence(self, run_id: str) -> PreparedWrites:
+        """Prepare a condition that writes nothing, for a job's transaction: the run is stored and not being deleted."""
+
     def hide(self, run_id: str) -> None:
         """Mark the run as `deleting`: no list shows it any more, and no job can change it."""
 

@@ -80,6 +80,10 @@ class DynamoRunStore:
         )
         return self._prepare(run, transform, artefacts, **unchanged)
 
+    def prepare_presence(self, run_id: str) -> PreparedWrites:
+        check = {"TableName": self._table, "Key": to_item(keys.run(run_id)), "ConditionExpression": EXISTS}
+        return PreparedWrites(({"ConditionCheck": check},))
+
     def hide(self, run_id: str) -> None:
         with contextlib.suppress(RunMissing), refused_condition(lambda _: RunMissing()):
             dynamodb().update_item(

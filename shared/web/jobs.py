@@ -44,7 +44,7 @@ class JobRequest(Schema):
 
     pipeline: str
     input: JobInput
-    links: JobLinks = Field(default=JobLinks(), description="your own ids of what the job belongs to")
+    links: JobLinks = Field(default=JobLinks(), description="what the job belongs to")
 
 
 def job_request_type(pipelines: Mapping[str, Pipeline]) -> Any:

@@ -19,7 +19,8 @@ from shared.jobs.invocation import (
     StageDone,
     StageInvocation,
 )
-from shared.jobs.job import Job, JobLinks
+from shared.jobs.job import Job, JobLinks, LinkKind
+from shared.jobs.links import LinkedEntities
 from shared.jobs.pipeline import JobInput, Pipeline, Pipelines, RunRecording
 from shared.jobs.side_writes import SideWrites
 from shared.log.event_log import LogBounds
@@ -191,8 +192,10 @@ class FakePorts:
         runs: FakeRunStore | None = None,
         pipelines: Pipelines = PIPELINES,
         side_writes: Mapping[str, Sequence[SideWrites]] | None = None,
+        linked_entities: Mapping[LinkKind, Sequence[LinkedEntities]] | None = None,
     ) -> None:
         self._side_writes = side_writes or {}
+        self._linked_entities = linked_entities or {}
         self.pipelines = pipelines
         self.log_bounds = bounds or LogBounds()
         self.clock = clock or SettableClock()
@@ -207,6 +210,9 @@ class FakePorts:
 
     def side_writes_of(self, pipeline: str) -> Sequence[SideWrites]:
         return self._side_writes.get(pipeline, ())
+
+    def linked_entities(self, kind: LinkKind, _: str) -> Sequence[LinkedEntities]:
+        return self._linked_entities.get(kind, ())
 
 
 class FakeCore(Core):

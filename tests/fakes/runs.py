@@ -63,6 +63,13 @@ class FakeRunStore:
 
         return self._writing(fits, run, transform, artefacts)
 
+    def prepare_presence(self, run_id: str) -> PreparedWrites:
+        def fits() -> bool:
+            existing = self._run(run_id)
+            return existing is not None and not existing.deleting
+
+        return PreparedWrites((FakeWrite(run_id, self._lock, fits),))
+
     def hide(self, run_id: str) -> None:
         with self._lock:
             run = self._run(run_id)

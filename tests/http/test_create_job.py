@@ -66,6 +66,11 @@ PRIORITIES = "must be 'low', 'medium', 'high' or 'critical'"
         (body(links={"sessionId": ""}), "links.sessionId", "must have at least 1 character"),
         (body(links={"projectId": "x" * 129}), "links.projectId", TOO_LONG.format(128)),
         (body(links={"owner": "me"}), "links.owner", "is not a known field"),
+        (
+            body(links={"runId": "run_01jd8x2v5n7k3q9w4t6y8z0abc"}),
+            "links.runId",
+            "must be the id of one of your runs; you have no run with this id",
+        ),
         ([], "body", "must be an object"),
         (None, "body", "must be an object"),
     ],

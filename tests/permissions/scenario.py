@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+
 from local.aws.iam import grants_of
 from local.model.control import ModelControl
 from local.stack import ROOT, LocalStack
 from local.template.template import Template
 from tests.api_user import ApiUser, data_of
 from tests.applications import modules
+from tests.apps.ideation.requests import RUN
+from tests.apps.suggestions.requests import FIELDS
 from tests.permissions.world import World
 
 ENVIRONMENT = {
@@ -29,7 +33,22 @@ def use_everything(world: World, application: str | None = None) -> None:
     for module in modules("permissions"):
         if application in {None, module.__name__.split(".")[-2]}:
             module.use_everything(world, agent_id)
+    if application is None:
+        _use_links(world)
     assert world.user.api.delete(f"/agents/{agent_id}").status_code in {200, 204}
+
+
+def _use_links(world: World) -> None:
+    """Create and resume a job that is linked to a run."""
+    run_id = data_of(world.post("/ideations", RUN), 202)["runId"]
+    page = f"Page {uuid.uuid4().hex}"
+    world.says(page, hang_after=0)
+    body = {"pipeline": "suggestion", "input": {**FIELDS, "pageOrComponent": page}, "links": {"runId": run_id}}
+    job_id = data_of(world.post("/jobs", body), 202)["jobId"]
+    world.wait_for_start(job_id)
+    assert world.user.cancel(job_id).status_code == 200
+    data_of(world.user.api.post(f"/jobs/{job_id}/resume"), 202)
+    world.user.ended(job_id)
 
 
 def run_scenario(application: str | None = None) -> dict[str, list[list[str]]]:

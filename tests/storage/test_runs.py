@@ -140,6 +140,21 @@ class TestOpening:
         ports.jobs.put_new(job, side_writes=accepted)
         assert (ports.runs.get(new.id), ports.runs.get(newer.id)) == (new, newer)
 
+    @pytest.mark.parametrize("gone", ["unknown", "hidden", "removed"])
+    def test_a_job_can_be_stored_on_the_condition_that_a_run_exists(self, ports: Ports, gone: str) -> None:
+        _, run = opened(ports)
+        job, later = a_job(), a_job()
+        ports.jobs.put_new(job, side_writes=ports.runs.prepare_presence(run.id))
+        assert (ports.jobs.get(job.id), ports.runs.get(run.id)) == (job, run)
+        absent = run.id if gone != "unknown" else new_run_id(0)
+        if gone != "unknown":
+            ports.runs.hide(run.id)
+        if gone == "removed":
+            ports.runs.remove(run.id)
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.put_new(later, side_writes=ports.runs.prepare_presence(absent))
+        assert ports.jobs.get(later.id) is None
+
     def test_no_run_is_stored_if_the_job_id_is_used(self, ports: Ports) -> None:
         job, run = a_job(), a_run()
         ports.jobs.put_new(job)

@@ -11,19 +11,38 @@ import pytest
 from shared import apps
 from shared.apps.registry import RegisteredPipelines
 from shared.bootstrap import AwsPorts
+from shared.jobs.job import LinkKind
 
 
 @pytest.fixture
 def applications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Add the applications `fable`, which declares side writes, and `plain`, which has no bootstrap."""
+    """Add the applications `fable` and `plain`, both with sessions. Only `fable` declares side writes."""
     for name in ("fable", "plain"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text(f'PIPELINES = ("{name}",)\n')
-    (tmp_path / "fable" / "bootstrap.py").write_text('def side_writes():\n    return ("the fable\'s",)\n')
+        (tmp_path / name / "__init__.py").write_text(f'PIPELINES = ("{name}",)\nLINKS = ("sessionId",)\n')
+        entities = f'def linked_entities(kind):\n    return f"{{kind}} of {name}"\n'
+        (tmp_path / name / "bootstrap.py").write_text(entities)
+    with (tmp_path / "fable" / "bootstrap.py").open("a") as bootstrap:
+        bootstrap.write('def side_writes():\n    return ("the fable\'s",)\n')
     monkeypatch.setattr(apps, "__path__", [*apps.__path__, str(tmp_path)])
     yield tmp_path
     for module in [each for each in sys.modules if each.startswith(("shared.apps.fable", "shared.apps.plain"))]:
         del sys.modules[module]
+
+
+@pytest.mark.usefixtures("applications")
+def test_the_entities_of_a_link_come_from_the_jobs_own_application_first() -> None:
+    ports = AwsPorts()
+    for pipeline, order in (("plain", ["plain", "fable"]), ("fable", ["fable", "plain"]), ("none", ["fable", "plain"])):
+        found = list(map(str, ports.linked_entities(LinkKind.SESSION, pipeline)))
+        assert found == [f"sessionId of {application}" for application in order]
+    assert list(ports.linked_entities(LinkKind.PROJECT, "fable")) == []
+
+
+def test_an_application_is_imported_only_if_those_before_it_do_not_have_the_entity(applications: Path) -> None:
+    (applications / "plain" / "bootstrap.py").write_text("raise AssertionError\n")
+    assert str(next(iter(AwsPorts().linked_entities(LinkKind.SESSION, "fable")))) == "sessionId of fable"
+    assert "shared.apps.plain.bootstrap" not in sys.modules
 
 
 @pytest.mark.usefixtures("applications")

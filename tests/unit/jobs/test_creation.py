@@ -23,11 +23,11 @@ ANY = JobFilter()
 class TestCreation:
     def test_creation_stores_the_job_and_starts_its_execution(self) -> None:
         core = FakeCore()
-        job = core.job_creation.create("ada", a_request(links=JobLinks(run_id="run"), trace_id="t", request_id="r"))
+        job = core.job_creation.create("ada", a_request(links=JobLinks(session_id="s"), trace_id="t", request_id="r"))
         assert core.job(job.id) == job
         assert core.executions.started == {job.id}
         assert (job.owner, job.status, job.input, job.model) == ("ada", "pending", {"topic": "rivers"}, "scripted-1")
-        assert (job.links.run_id, job.trace_id, job.request_id) == ("run", "t", "r")
+        assert (job.links.session_id, job.trace_id, job.request_id) == ("s", "t", "r")
         assert job.execution_arn == core.executions.arn_of(job)
 
     def test_a_live_job_expires_after_its_longest_execution_and_the_retention_of_failed_jobs(self) -> None:

@@ -58,11 +58,14 @@ class TestCreation:
         page = core.songs.list_runs("ada", status=None, limit=5, cursor=None)
         assert [run.id for run in page.runs] == [first.links.run_id]
 
-    def test_a_pipeline_without_runs_creates_none(self) -> None:
+    def test_a_pipeline_without_runs_creates_none_and_changes_none(self) -> None:
         core = FakeCore()
-        job = core.job_creation.create("ada", a_request(links=JobLinks(run_id="the client's own")))
+        song = core.new_song()
+        before = lineage(core, song)
+        job = core.job_creation.create("ada", a_request(links=JobLinks(run_id=song.links.run_id)))
         core.job_cancellation.cancel("ada", job.id)
-        assert core.runs.lineage("the client's own") is None
+        assert lineage(core, song) == before
+        assert len(core.songs.list_runs("ada", status=None, limit=5, cursor=None).runs) == 1
 
     def test_a_job_and_its_run_fail_if_the_execution_does_not_start(self) -> None:
         core = FakeCore()
