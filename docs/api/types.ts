@@ -373,7 +373,7 @@ export interface JobLinksRequest {
   projectId?: string | null;
 }
 
-/** One page of the owner's jobs, newest first. Send `cursor` to get the next page; it is null on the last page. */
+/** One page of the owner's jobs, newest first. Send `cursor` to get the next page; it is null on the last page. A page with a cursor may have fewer jobs than `limit`, or none, if few jobs match the filter: get the next page. */
 export interface JobList {
   jobs: JobSummary[];
   cursor: string | null;
@@ -561,7 +561,7 @@ export interface RunDetail {
   transform: TransformDetail | null;
 }
 
-/** One page of the owner's runs, newest first. Send `cursor` to get the next page; it is null on the last page. */
+/** One page of the owner's runs, newest first. Send `cursor` to get the next page; it is null on the last page. A page with a cursor may have fewer runs than `limit`, or none, if few runs match the filter: get the next page. */
 export interface RunList {
   runs: RunSummary[];
   cursor: string | null;

@@ -80,7 +80,10 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """One page of jobs, newest first; `cursor` is None on the last page."""
+    """One page of jobs, newest first; `cursor` is None on the last page.
+
+    A page with a cursor may have fewer jobs than its limit, or none, if few jobs match the filter.
+    """
 
     jobs: Sequence[Job]
     cursor: str | None

@@ -12,7 +12,10 @@ from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
-    """One page of runs, newest first; `cursor` is None on the last page."""
+    """One page of runs, newest first; `cursor` is None on the last page.
+
+    A page with a cursor may have fewer runs than its limit, or none, if few runs match the filter.
+    """
 
     runs: Sequence[Run]
     cursor: str | None

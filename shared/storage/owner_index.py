@@ -20,6 +20,9 @@ BY_OWNER = "ByOwner"
 BATCH = 100
 """The largest number of keys that BatchGetItem accepts."""
 
+MOST_KEYS = 500
+"""How many keys one page looks at, at most: about six queries and reads, also if nothing matches."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnerIndex(Generic[T]):
@@ -43,8 +46,11 @@ class OwnerIndex(Generic[T]):
     ) -> tuple[Sequence[T], str | None]:
         """Return up to `limit` entities that match, newest first, and the cursor of the next page; None on the last.
 
+        Look at MOST_KEYS at most: a page has fewer entities, or none, and a cursor if few entities match.
+
         Raises ValueError for an invalid cursor.
         """
+        looked_at = 0
         start = self._start_key(owner, decode_cursor(cursor, self.ids)) if cursor is not None else None
         found: list[T] = []
         while True:
@@ -57,7 +63,7 @@ class OwnerIndex(Generic[T]):
                     ExpressionAttributeNames={"#owner": "owner"},
                     ExpressionAttributeValues={":owner": to_attribute(owner), ":prefix": to_attribute(self.prefix)},
                     ScanIndexForward=False,
-                    Limit=max(limit, 25),
+                    Limit=min(max(limit, 25) if looked_at == 0 else BATCH, MOST_KEYS - looked_at),
                     **more,
                 )
             ids = [keys.id_in(item) for item in page["Items"]]
@@ -70,9 +76,10 @@ class OwnerIndex(Generic[T]):
                 if len(found) == limit:
                     more_to_come = count < len(ids) or "LastEvaluatedKey" in page
                     return found, encode_cursor(each) if more_to_come else None
+            looked_at += len(ids)
             start = page.get("LastEvaluatedKey")
-            if start is None:
-                return found, None
+            if start is None or looked_at >= MOST_KEYS:
+                return found, encode_cursor(ids[-1]) if start else None
 
     def load_all(self, ids: Sequence[str]) -> dict[str, T]:
         """Return the visible entities among these ids, by id."""

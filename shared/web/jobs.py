@@ -131,7 +131,10 @@ class JobDetail(JobSummary):
 
 
 class JobList(Schema):
-    """One page of the owner's jobs, newest first. Send `cursor` to get the next page; it is null on the last page."""
+    """One page of the owner's jobs, newest first. Send `cursor` to get the next page; it is null on the last page.
+
+    A page with a cursor may have fewer jobs than `limit`, or none, if few jobs match the filter: get the next page.
+    """
 
     jobs: tuple[JobSummary, ...]
     cursor: str | None

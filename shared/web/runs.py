@@ -59,7 +59,10 @@ class RunSummary(Schema):
 
 
 class RunList(Schema):
-    """One page of the owner's runs, newest first. Send `cursor` to get the next page; it is null on the last page."""
+    """One page of the owner's runs, newest first. Send `cursor` to get the next page; it is null on the last page.
+
+    A page with a cursor may have fewer runs than `limit`, or none, if few runs match the filter: get the next page.
+    """
 
     runs: tuple[RunSummary, ...]
     cursor: str | None

@@ -12,6 +12,7 @@ from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobLinks, JobStatus
 from shared.jobs.store import JobFilter, JobGuard, StaleWrite
 from shared.log.fence import Fence
 from shared.log.usage import TokenUsage
+from shared.storage import owner_index
 from shared.storage.jobs import DynamoJobStore
 from shared.ulid import new_ulid
 from tests.fakes.clock import SettableClock
@@ -276,6 +277,16 @@ class TestListing:
         self.store(ports, owner, 1, status=JobStatus.FAILED, links=JobLinks(project_id="p"))
         self.store(ports, owner, 1, pipeline="brief")
         assert sum(map(len, self.pages(ports, owner, 5, where))) == count
+
+    def test_a_page_looks_at_a_bounded_number_of_jobs(
+        self, server: AwsServer, owner: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(owner_index, "MOST_KEYS", 30)
+        ports = adapters(server)
+        wanted = self.store(ports, owner, 1, links=JobLinks(run_id="run"))
+        self.store(ports, owner, 70)
+        pages = self.pages(ports, owner, 5, JobFilter(run_id="run"))
+        assert pages == [[], [], wanted]
 
     def test_one_page_can_contain_more_than_a_hundred_jobs(self, ports: Ports, owner: str) -> None:
         made = self.store(ports, owner, 110)

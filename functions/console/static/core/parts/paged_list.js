@@ -42,7 +42,8 @@ export function pagedList({ fetch, row, list, frame = list, empty, signIn }) {
       cursor = page.cursor;
       below.hidden = cursor === null;
       frame.hidden = list.childElementCount === 0;
-      if (frame.hidden) fill(problem, empty());
+      // A filter that matches few items can leave a page empty although others follow.
+      if (frame.hidden) fill(problem, cursor === null ? empty() : h("p", { class: "empty" }, "Nothing found among the newest so far."));
       if (!first) rows[0]?.querySelector("a")?.focus();
     } catch (error) {
       if (mine === latest) fill(problem, errorCard(error, { signIn, again: () => load({ first }) }));
