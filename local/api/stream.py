@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.update(aws_environment(deployment.aws_url, role=role_of(function.logical_id)))
     os.environ.update(deployment.variables(function))
     package = ".".join(function.code.relative_to(deployment.root.resolve()).parts)
-    lazy_imports.import_all()
+    lazy_imports.import_all(models=False)
     app = importlib.import_module(f"{package}.app").app
     app = CorsMiddleware(TracedFunction(app, function.name), function.url_cors)
     serve(app, socket.socket(fileno=options.fd), origins=deployment.origins)

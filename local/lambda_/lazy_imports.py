@@ -32,7 +32,12 @@ BY_ITS_LIBRARIES: Final = (
 """The modules that these libraries import on first use: of an event loop, a client or a call."""
 
 
-def import_all() -> None:
-    """Import all of them."""
+OF_MODELS: Final = frozenset({"httpcore2", "httpx2", "openai"})
+"""The packages that only a call of a model uses."""
+
+
+def import_all(*, models: bool = True) -> None:
+    """Import all of them; those of models take half of the time, and a process that calls none does without."""
     for name in (*BY_THE_PRODUCT, *BY_ITS_LIBRARIES):
-        importlib.import_module(name)
+        if models or name.partition(".")[0] not in OF_MODELS:
+            importlib.import_module(name)
