@@ -97,6 +97,9 @@ class Ports(Protocol):
     def job_creations_per_minute(self) -> int: ...
 
     @property
+    def writes_per_minute(self) -> int: ...
+
+    @property
     def streams_per_user(self) -> int: ...
 
     @property
@@ -299,6 +302,18 @@ class Core:
         from shared.limits.creations import CreationLimit
 
         return CreationLimit(self.ports.records, limit=self.ports.job_creations_per_minute, clock=self.ports.clock)
+
+    def count_write(self, operation: str, owner: str) -> None:
+        """Count a write of the user with this operation.
+
+        Raises RateLimitExceeded if the user's writes with the operation have reached their limit per minute.
+        """
+        from shared.limits.rate import RateLimit
+
+        limit = self.ports.writes_per_minute
+        message = f"you may send at most {limit} such requests per minute"
+        name = f"writes-{operation}"
+        RateLimit(self.ports.records, name, limit=limit, message=message, clock=self.ports.clock).count(owner)
 
     @cached_property
     def stream_slots(self) -> StreamSlots:

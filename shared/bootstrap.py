@@ -26,10 +26,11 @@ from shared.runtime.settings import (
     StorageSettings,
     StreamSettings,
     TicketSettings,
+    WriteSettings,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from shared.jobs.ending import Retention
     from shared.jobs.invocation import PartDone, PartInvocation, StageDone, StageInvocation
@@ -164,6 +165,10 @@ class AwsPorts:
         return CreationSettings.read().job_creations_per_minute
 
     @property
+    def writes_per_minute(self) -> int:
+        return WriteSettings.read().writes_per_minute
+
+    @property
     def streams_per_user(self) -> int:
         return StreamSettings.read().streams_per_user
 
@@ -176,6 +181,11 @@ class AwsPorts:
 def core() -> Core:
     """Return the core on AWS."""
     return Core(AwsPorts())
+
+
+def write_counter(operation: str) -> Callable[[str], None]:
+    """Return the function that counts a user's write with this operation, for `create_app`."""
+    return lambda owner: core().count_write(operation, owner)
 
 
 # ---- stages ----------------------------------------------------------------------------------------------------------

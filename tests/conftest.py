@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from local.loopback import PROXY_VARIABLES
 from local.model.control import ModelControl
-from local.stack import LocalStack
+from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from tests.api_user import OTHER_ORIGIN, ApiUser
 
 pytest_plugins = [
@@ -57,7 +57,7 @@ def stack() -> Iterator[LocalStack]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("STREAM_LEASE_SECONDS", "3")
         environment.setenv("HEARTBEAT_SECONDS", "1")
-        started = LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}, origins=[OTHER_ORIGIN])
+        started = LocalStack(environment=WITHOUT_RATE_LIMITS, origins=[OTHER_ORIGIN])
         started.start()
     try:
         yield from _check_refused_accesses(started)

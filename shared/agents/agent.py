@@ -63,7 +63,8 @@ class Agent(AgentSettings):
     created_at: datetime
     updated_at: datetime
     expires_at: int | None = Field(
-        default=None, description="Unix seconds, only of a deleted agent; from then on it no longer exists"
+        default=None,
+        description="Unix seconds, of a replaced version or a deleted agent; from then on it no longer exists",
     )
 
     @property
@@ -73,5 +74,5 @@ class Agent(AgentSettings):
 
     @property
     def deleted(self) -> bool:
-        """Return whether the owner has deleted the agent."""
+        """Return whether the owner has deleted the agent, of which this is the latest version."""
         return self.expires_at is not None

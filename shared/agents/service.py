@@ -18,7 +18,7 @@ AGENTS_PER_OWNER = 100
 """Maximum number of agents of one owner; deleted agents do not count."""
 
 KEPT_SECONDS = 7 * 24 * 3600
-"""How long a deleted agent's versions are stored for the jobs that use them: longer than any job can run."""
+"""How long a replaced version, or a deleted agent, is stored for the jobs that use it: longer than any job can run."""
 
 
 class AgentService:
@@ -57,7 +57,7 @@ class AgentService:
         """Return the latest version, or the version with this number.
 
         Raises:
-            NotFound: the agent or the version does not exist, or the agent was deleted.
+            NotFound: the agent was deleted, or the version does not exist or was replaced KEPT_SECONDS ago.
             Forbidden: the agent has another owner.
         """
         latest = self._owned(owner, agent_id)
@@ -65,7 +65,8 @@ class AgentService:
             return latest
         found = self._agents.version(agent_id, version)
         if found is None:
-            raise NotFound(f"agent {agent_id} has no version {version}; the latest is {latest.version}")
+            missing = "is no longer stored" if version < latest.version else "does not exist"
+            raise NotFound(f"version {version} of agent {agent_id} {missing}; the latest is {latest.version}")
         return found
 
     def list_agents(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
@@ -97,11 +98,10 @@ class AgentService:
                 raise Conflict(
                     f"the agent is at version {latest.version}, not {expected_version}; get it and change that"
                 )
-            changed = latest.model_copy(
-                update={**changes, "version": latest.version + 1, "updated_at": self._clock()},
-            )
+            now = self._clock()
+            changed = latest.model_copy(update={**changes, "version": latest.version + 1, "updated_at": now})
             try:
-                self._agents.replace(changed)
+                self._agents.replace(latest, changed, expires_at=int(now.timestamp()) + KEPT_SECONDS)
             except AgentChanged:
                 continue  # another request has stored a version first: try again with that version
             log.info("agent changed", agent_id=agent_id, version=changed.version)
@@ -115,7 +115,6 @@ class AgentService:
             Forbidden: the agent has another owner.
         """
         agent = self._stored(owner, agent_id)
-        # Remove a deleted agent again too, because its first deletion may have failed halfway.
         self._agents.remove(agent, expires_at=int(self._clock().timestamp()) + KEPT_SECONDS)
         log.info("agent deleted", agent_id=agent_id)
 

@@ -29,11 +29,11 @@ class AgentVersions(Protocol):
     """Read the agent version that a job uses."""
 
     def version(self, agent_id: str, version: int) -> Agent | None:
-        """Return one version; None if it does not exist or has expired after the agent was deleted."""
+        """Return one version; None if it does not exist, or has expired after it was replaced or deleted."""
 
 
 class AgentStore(AgentVersions, Protocol):
-    """Store agents with all their versions. Repeating a write changes nothing."""
+    """Store agents, and their replaced versions until these expire. Repeating a write changes nothing."""
 
     def put_new(self, agent: Agent, *, limit: int) -> None:
         """Store the first version. Raises AgentLimitReached if the owner has `limit` agents that are not deleted."""
@@ -41,11 +41,14 @@ class AgentStore(AgentVersions, Protocol):
     def get(self, agent_id: str) -> Agent | None:
         """Return the latest version, also of a deleted agent until it expires; None if there is none."""
 
-    def replace(self, agent: Agent) -> None:
-        """Store the next version. Raises AgentChanged if the latest version is not `agent.version - 1`."""
+    def replace(self, before: Agent, after: Agent, *, expires_at: int) -> None:
+        """Store `after` as the latest version, and let `before` expire at `expires_at` (Unix seconds).
+
+        Raises AgentChanged if `before` is not the latest version.
+        """
 
     def remove(self, agent: Agent, *, expires_at: int) -> None:
-        """Delete the agent, and let its versions expire at `expires_at` (Unix seconds)."""
+        """Delete the agent, and let its latest version expire at `expires_at` (Unix seconds)."""
 
     def list_owned(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
         """Return a page of the owner's agents that are not deleted.

@@ -100,13 +100,23 @@ class JobResumption:
             ) from None
         if job.model not in self._allowed_models:
             raise CheckpointUnfit(f"model {job.model} is no longer available; create a new job with another model")
-        if job.agent is not None and self._agents.version(job.agent.agent_id, job.agent.version) is None:
-            raise CheckpointUnfit(f"agent {job.agent.agent_id} was deleted; create a new job")
+        self._check_agent(job, pipeline)
         outputs = {stage: self._checkpoints.get(job.id, stage, job.checkpoints[stage]) for stage in finished}
         reason = pipeline.refuse_resume(job_input, outputs) if pipeline.refuse_resume else None
         if reason is not None:
             raise CheckpointUnfit(reason)
         return outputs[finished[-1]] if finished else None
+
+    def _check_agent(self, job: Job, pipeline: Pipeline) -> None:
+        """Raise CheckpointUnfit if the job's agent version does not exist until the resumed job has ended."""
+        if job.agent is None:
+            return
+        agent = self._agents.version(job.agent.agent_id, job.agent.version)
+        ends_at = self._starter.expiry_of_live(pipeline, self._clock())
+        if agent is None or (agent.expires_at is not None and agent.expires_at < ends_at):
+            raise CheckpointUnfit(
+                f"version {job.agent.version} of agent {job.agent.agent_id} is no longer stored; create a new job"
+            )
 
     def _next_generation(self, job: Job, origin: Mapping[str, str | None]) -> Job:
         now = self._clock()

@@ -75,6 +75,12 @@ class CreationSettings(Settings):
     job_creations_per_minute: int = 10
 
 
+class WriteSettings(Settings):
+    """The limit on the requests of each user that write, for each operation; job creations have their own limit."""
+
+    writes_per_minute: int = 30
+
+
 class StreamSettings(Settings):
     """The address of the streaming endpoint, the streams of each user, and the times of a connection in seconds."""
 

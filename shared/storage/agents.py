@@ -1,25 +1,22 @@
-"""Store agents in DynamoDB: one item for the latest version, which is replaced, and one item for each version."""
+"""Store agents in DynamoDB: one item for the latest version, and one for each replaced version until it expires."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from shared.agents.agent import AGENT_ID, Agent
 from shared.agents.store import AgentChanged, AgentLimitReached, AgentPage
 from shared.clock import Clock
 from shared.storage import keys
-from shared.storage.attributes import Item, from_item, to_attribute, to_item
-from shared.storage.items import query_items, read_item
+from shared.storage.attributes import from_item, to_attribute, to_item
+from shared.storage.items import read_item
 from shared.storage.owner_index import OwnerIndex
 from shared.storage.transactions import ConditionsRefused, write_transaction
 
 KEY_ATTRIBUTES = ("PK", "SK", "ownerSort")
 """Attributes of an item that are not fields of an agent."""
-
-EXPIRY_BATCH = 50
-"""Versions in one transaction. Versions of the largest size are 1.6 MB then; DynamoDB accepts 4 MB."""
 
 
 class DynamoAgentStore:
@@ -41,9 +38,7 @@ class DynamoAgentStore:
             "ExpressionAttributeValues": {":one": to_attribute(1), ":limit": to_attribute(limit)},
         }
         try:
-            write_transaction(
-                [self._put(latest, "attribute_not_exists(PK)"), {"Update": count}, self._put_version(agent)]
-            )
+            write_transaction([self._put(latest, "attribute_not_exists(PK)"), {"Update": count}])
         except ConditionsRefused as refused:
             if 0 not in refused.existing:
                 raise AgentLimitReached from None
@@ -53,21 +48,27 @@ class DynamoAgentStore:
         return self._read(keys.agent(agent_id))
 
     def version(self, agent_id: str, version: int) -> Agent | None:
+        # In this order, because the transaction that replaces the latest version stores that version as a replaced one.
+        latest = self.get(agent_id)
+        if latest is not None and latest.version == version:
+            return latest
         return self._read(keys.agent_version(agent_id, version))
 
-    def replace(self, agent: Agent) -> None:
-        latest = {**_latest(agent), "ownerSort": agent.id}
+    def replace(self, before: Agent, after: Agent, *, expires_at: int) -> None:
+        latest = {**_latest(after), "ownerSort": after.id}
+        ended = before.model_copy(update={"expires_at": expires_at})
+        replaced = {**keys.agent_version(before.id, before.version), **_attributes(ended)}
         condition = "#version = :before AND attribute_not_exists(expiresAt)"
         put = self._put(
             latest,
             condition,
             ExpressionAttributeNames={"#version": "version"},
-            ExpressionAttributeValues={":before": to_attribute(agent.version - 1)},
+            ExpressionAttributeValues={":before": to_attribute(before.version)},
         )
         try:
-            write_transaction([put, self._put_version(agent)])
+            write_transaction([put, {"Put": {"TableName": self._table, "Item": to_item(replaced)}}])
         except ConditionsRefused as refused:
-            self._check_own_write(refused, agent)
+            self._check_own_write(refused, after)
 
     def remove(self, agent: Agent, *, expires_at: int) -> None:
         deletion = {
@@ -84,11 +85,8 @@ class DynamoAgentStore:
             "ExpressionAttributeNames": {"#count": "count"},
             "ExpressionAttributeValues": {":less": to_attribute(-1)},
         }
-        # If the condition is refused, an earlier call deleted the agent, but may have failed before the next step.
-        with contextlib.suppress(ConditionsRefused):
+        with contextlib.suppress(ConditionsRefused):  # an earlier call has deleted the agent
             write_transaction([{"Update": deletion}, {"Update": count}])
-        # No version can be added to a deleted agent, so the query below finds all of them.
-        self._expire_versions(agent.id, expires_at)
 
     def list_owned(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
         return AgentPage(*self._index.page(owner, matches=lambda _: True, limit=limit, cursor=cursor))
@@ -112,10 +110,6 @@ class DynamoAgentStore:
             }
         }
 
-    def _put_version(self, agent: Agent) -> Mapping[str, Any]:
-        item = {**keys.agent_version(agent.id, agent.version), **_attributes(agent)}
-        return {"Put": {"TableName": self._table, "Item": to_item(item)}}
-
     def _check_own_write(self, refused: ConditionsRefused, agent: Agent) -> None:
         """Do nothing if the stored agent is the one that we write: botocore retries a write whose response was lost.
 
@@ -124,33 +118,6 @@ class DynamoAgentStore:
         stored = refused.existing.get(0)
         if not stored or _agent(stored) != agent:
             raise AgentChanged from None
-
-    def _expire_versions(self, agent_id: str, expires_at: int) -> None:
-        batch: list[Mapping[str, Any]] = []
-        for key in self._versions_without_expiry(agent_id):
-            expiry = {
-                "TableName": self._table,
-                "Key": key,
-                "UpdateExpression": "SET expiresAt = :expiresAt",
-                "ExpressionAttributeValues": {":expiresAt": to_attribute(expires_at)},
-            }
-            batch.append({"Update": expiry})
-            if len(batch) == EXPIRY_BATCH:
-                write_transaction(batch)
-                batch = []
-        if batch:
-            write_transaction(batch)
-
-    def _versions_without_expiry(self, agent_id: str) -> Iterator[Item]:
-        """Return the keys of the agent's versions that have no `expiresAt`."""
-        return query_items(
-            self._table,
-            "PK = :partition AND begins_with(SK, :versions)",
-            {":partition": keys.agent(agent_id)["PK"], ":versions": keys.VERSION_PREFIX},
-            FilterExpression="attribute_not_exists(expiresAt)",
-            ProjectionExpression="PK, SK",
-            ConsistentRead=True,
-        )
 
 
 def _latest(agent: Agent) -> dict[str, Any]:

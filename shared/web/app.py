@@ -16,14 +16,15 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import MillraceError, PayloadTooLarge, UnsupportedMediaType
+from shared.errors import MillraceError, PayloadTooLarge, RateLimitExceeded, UnsupportedMediaType
 from shared.observability import error_reports, tracing
 from shared.observability.log import log
 from shared.observability.metrics import metrics
 from shared.observability.tracing import Span, TraceHeader
 from shared.runtime import snapstart, startup
+from shared.web.auth import CountWrite
 from shared.web.envelope import Exchange
-from shared.web.errors import defect, install, refuse
+from shared.web.errors import defect, install, refusals, refuse
 
 if TYPE_CHECKING:
     from mangum import Mangum
@@ -33,10 +34,13 @@ MAX_BODY_BYTES = 64 * 1024
 """The largest request body. No job's input needs more; a larger body is refused before it is parsed."""
 
 
-def create_app(operation: str, *, union_branches: frozenset[str] = frozenset()) -> FastAPI:
+def create_app(
+    operation: str, *, count_write: CountWrite | None = None, union_branches: frozenset[str] = frozenset()
+) -> FastAPI:
     """Create the app of one operation, with the envelope, error responses, request ids, body limit and metrics.
 
-    `union_branches` are the tags that `install` leaves out of field paths.
+    `count_write` counts a user's write and refuses one above the limit: every operation that writes has to name it, or
+    COUNTED_BY_SERVICE. `union_branches` are the tags that `install` leaves out of field paths.
 
     Behind API Gateway, write endpoints as coroutines that block. A process serves one request at a time there, and to
     start a worker thread would cost its first request 20 ms of CPU. The stream's process serves many requests at once,
@@ -49,7 +53,9 @@ def create_app(operation: str, *, union_branches: frozenset[str] = frozenset()) 
         redoc_url=None,
         openapi_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ExchangeMiddleware does all three
+        responses=refusals(RateLimitExceeded) if count_write is not None else None,
     )
+    app.state.count_write = count_write
     install(app, union_branches=union_branches)
     app.add_middleware(ExchangeMiddleware, operation=operation)
     return app

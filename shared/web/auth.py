@@ -16,16 +16,33 @@ LEEWAY_SECONDS = 5
 """Tolerated difference between the clocks of a token's issuer and of this process."""
 
 
-async def current_user(request: Request) -> str:
-    """Return the user's `sub`, which API Gateway's JWT authorizer read from the token.
+CountWrite = Callable[[str], None]
+"""Counts a write of a user. Raises RateLimitExceeded if it is above the limit."""
 
-    Raises Unauthenticated if the request did not pass an authorizer.
+_READS = frozenset({"GET", "HEAD"})
+
+
+def COUNTED_BY_SERVICE(_user: str) -> None:  # noqa: N802 - a constant for `create_app`
+    """Count nothing, because the operation's service counts what it creates."""
+
+
+async def current_user(request: Request) -> str:
+    """Return the user's `sub`, which API Gateway's JWT authorizer read from the token, and count the user's write.
+
+    Raises:
+        Unauthenticated: the request did not pass an authorizer.
+        RateLimitExceeded: the request writes, and the user has reached the limit of the operation.
     """
     event: dict[str, Any] = request.scope.get("aws.event") or {}
     authorizer = event.get("requestContext", {}).get("authorizer") or {}
     subject = (authorizer.get("jwt") or {}).get("claims", {}).get("sub")
     if not subject:
         raise Unauthenticated("the request has no token; send one in the Authorization header, as Bearer")
+    if request.method not in _READS:
+        count_write: CountWrite | None = request.app.state.count_write
+        if count_write is None:
+            raise RuntimeError("an operation that writes must give create_app a `count_write`")
+        count_write(str(subject))
     return str(subject)
 
 

@@ -16,7 +16,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from local.stack import LocalStack
+from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from tests.bench.watched_job import BEHAVIOUR, TOKENS, WatchedJob, percentile, watch_job
 from tests.dynamodb_local.engine import DynamoDbLocal, missing
 
@@ -99,7 +99,7 @@ def main() -> None:
             if reason := missing():
                 raise SystemExit(reason)
             engine_url = open_until_done.enter_context(DynamoDbLocal()).url
-        limits = {"JOB_CREATIONS_PER_MINUTE": "100000"}
+        limits = WITHOUT_RATE_LIMITS
         stack = open_until_done.enter_context(
             LocalStack(environment=limits, dynamodb_url=engine_url, published_latency=options.published_latency)
         )

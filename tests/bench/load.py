@@ -11,7 +11,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from local.stack import LocalStack
+from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from tests.apps.suggestions.requests import output_of
 from tests.bench.watched_job import BEHAVIOUR, TOKENS, WatchedJob, percentile, watch_job
 
@@ -60,7 +60,7 @@ def main() -> None:
     table = Table(title=f"{WATCHERS} watchers per job", title_justify="left")
     for heading in ("run", "kB", "lag p50/p99 ms", "s", "write units", "read units", "write/kB", "read/kB"):
         table.add_column(heading, justify="left" if heading == "run" else "right")
-    with LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}) as stack:
+    with LocalStack(environment=WITHOUT_RATE_LIMITS) as stack:
         script(stack, BEHAVIOUR)
         asyncio.run(at_once(stack, 3))
         for jobs in AT_ONCE:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
-from local.stack import LocalStack
+from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from tests.api_user import ApiUser
 from tests.browser import chromium
 from tests.browser.console import Console
@@ -41,8 +41,8 @@ def example_origin() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def stack(example_origin: str) -> Iterator[LocalStack]:
-    """The local stack with the deployed settings, except a higher limit of job creations per minute."""
-    with LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}, origins=[example_origin]) as started:
+    """The local stack with the deployed settings, except the limits per minute."""
+    with LocalStack(environment=WITHOUT_RATE_LIMITS, origins=[example_origin]) as started:
         yield started
 
 

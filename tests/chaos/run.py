@@ -25,6 +25,7 @@ from tests.chaos.watcher import Sights, Watcher
 
 ENVIRONMENT = {
     "JOB_CREATIONS_PER_MINUTE": "100000",
+    "WRITES_PER_MINUTE": "100000",
     # A model call that hangs is noticed after four seconds instead of sixty.
     "MODEL_TOKEN_TIMEOUT_SECONDS": "4",
     # Most jobs' logs are compacted at least once, so that watchers that reconnect get snapshots.

@@ -16,7 +16,7 @@ class FakeAgentStore:
         self._clock = clock
         self._lock = threading.Lock()
         self._latest: dict[str, str] = {}
-        self._versions: dict[tuple[str, int], str] = {}
+        self._replaced: dict[tuple[str, int], str] = {}
 
     def put_new(self, agent: Agent, *, limit: int) -> None:
         with self._lock:
@@ -24,7 +24,7 @@ class FakeAgentStore:
                 return
             if len(self._in_use(agent.owner)) >= limit:
                 raise AgentLimitReached
-            self._store(agent)
+            self._latest[agent.id] = agent.model_dump_json()
 
     def get(self, agent_id: str) -> Agent | None:
         with self._lock:
@@ -32,16 +32,21 @@ class FakeAgentStore:
 
     def version(self, agent_id: str, version: int) -> Agent | None:
         with self._lock:
-            return self._shown(self._versions.get((agent_id, version)))
+            latest = self._shown(self._latest.get(agent_id))
+            if latest is not None and latest.version == version:
+                return latest
+            return self._shown(self._replaced.get((agent_id, version)))
 
-    def replace(self, agent: Agent) -> None:
+    def replace(self, before: Agent, after: Agent, *, expires_at: int) -> None:
         with self._lock:
-            latest = self._shown(self._latest.get(agent.id))
-            if latest == agent:
+            latest = self._shown(self._latest.get(after.id))
+            if latest == after:
                 return
-            if latest is None or latest.deleted or latest.version != agent.version - 1:
+            if latest is None or latest.deleted or latest.version != before.version:
                 raise AgentChanged
-            self._store(agent)
+            self._latest[after.id] = after.model_dump_json()
+            ended = before.model_copy(update={"expires_at": expires_at})
+            self._replaced[before.id, before.version] = ended.model_dump_json()
 
     def remove(self, agent: Agent, *, expires_at: int) -> None:
         with self._lock:
@@ -50,9 +55,6 @@ class FakeAgentStore:
                 return
             ends = {"expires_at": expires_at}
             self._latest[agent.id] = latest.model_copy(update=ends).model_dump_json()
-            for key in [key for key in self._versions if key[0] == agent.id]:
-                version = Agent.model_validate_json(self._versions[key])
-                self._versions[key] = version.model_copy(update=ends).model_dump_json()
 
     def list_owned(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
         with self._lock:
@@ -65,9 +67,6 @@ class FakeAgentStore:
         agents = [Agent.model_validate_json(text) for text in self._latest.values()]
         mine = [agent for agent in agents if agent.owner == owner and not agent.deleted]
         return sorted(mine, key=lambda agent: agent.id, reverse=True)
-
-    def _store(self, agent: Agent) -> None:
-        self._latest[agent.id] = self._versions[agent.id, agent.version] = agent.model_dump_json()
 
     def _shown(self, text: str | None) -> Agent | None:
         if text is None:

@@ -179,6 +179,7 @@ class FakePorts:
     default_model = MODELS[0]
     allowed_models = MODELS
     job_creations_per_minute = 10
+    writes_per_minute = 30
     streams_per_user = 5
     stream_lease_seconds = 30.0
 

@@ -113,7 +113,9 @@ def test_update_agent_stores_the_next_version(handle: Handle, agent: Agent, agen
     read = envelope(handle("update_agent.valid"), 200)
 
     assert (read["data"]["version"], read["data"]["temperature"]) == (2, None)
-    assert agents.version(AGENT_ID, 1) == agent
+    replaced = agents.version(AGENT_ID, 1)
+    assert replaced is not None
+    assert (replaced.instructions, replaced.expires_at is None) == (agent.instructions, False)
     assert envelope(handle("update_agent.valid"), 409)["error"]["code"] == "CONFLICT"  # it names version 1
 
 

@@ -27,7 +27,7 @@ def test_an_unknown_version_is_not_found(user: ApiUser) -> None:
 
     error = refusal(user.api.get(f"/agents/{agent_id}", params={"version": 2}), 404, "NOT_FOUND")
 
-    assert error["message"] == f"agent {agent_id} has no version 2; the latest is 1"
+    assert error["message"] == f"version 2 of agent {agent_id} does not exist; the latest is 1"
 
 
 @pytest.mark.parametrize("version", ["0", "x", "1.5", str(2**31)])

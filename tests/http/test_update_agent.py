@@ -98,3 +98,17 @@ def test_a_refusal_names_the_invalid_field_and_its_rule(
 def test_only_the_owner_can_change_an_agent(new_user: Callable[[], ApiUser], agent: dict[str, Any]) -> None:
     refusal(patch(new_user(), agent, name="Mine"), 403, "FORBIDDEN")
     refusal(patch(new_user(), {"agentId": UNKNOWN}, name="Mine"), 404, "NOT_FOUND")
+
+
+def test_a_user_who_changes_an_agent_all_day_has_to_wait(hurried_user: ApiUser) -> None:
+    """With the deployed limit. A user could store 100 versions of 32 kB a second, each of them permanently."""
+    agent = data_of(hurried_user.api.get(f"/agents/{hurried_user.new_agent()}"))
+    statuses = [patch(hurried_user, agent, name=f"Name {number}").status_code for number in range(30)]
+    assert statuses == [200] * 30
+
+    response = patch(hurried_user, agent, name="One more")
+
+    error = refusal(response, 429, "RATE_LIMIT_EXCEEDED")
+    assert error["details"]["retryAfterSeconds"] == int(response.headers["retry-after"]) > 0
+    assert data_of(hurried_user.api.get(f"/agents/{agent['agentId']}"))["version"] == 31
+    data_of(hurried_user.api.delete(f"/agents/{agent['agentId']}"))

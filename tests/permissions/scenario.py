@@ -16,6 +16,7 @@ from tests.permissions.world import World
 
 ENVIRONMENT = {
     "JOB_CREATIONS_PER_MINUTE": "1000",
+    "WRITES_PER_MINUTE": "1000",
     # This compacts logs several times.
     "LOG_MAX_BYTES": "60000",
 }

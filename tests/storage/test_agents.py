@@ -12,7 +12,7 @@ import pytest
 from shared.agents.agent import Agent, new_agent_id
 from shared.agents.service import AgentService
 from shared.agents.store import AgentChanged, AgentLimitReached
-from shared.storage import agents as adapter
+from shared.storage import aws
 from tests.fakes.clock import NOON
 from tests.storage.at_once import CALLERS, at_once
 from tests.storage.ports import AwsServer, Ports, adapters
@@ -36,6 +36,13 @@ def an_agent(owner: str, **fields: Any) -> Agent:
 def successor(agent: Agent, **changes: Any) -> Agent:
     moved = {"version": agent.version + 1, "updated_at": agent.updated_at + timedelta(seconds=1)}
     return agent.model_copy(update={**moved, **changes})
+
+
+def replace(ports: Ports, before: Agent, **changes: Any) -> Agent:
+    """Store a successor of `before`, which expires in a week; return the successor."""
+    after = successor(before, **changes)
+    ports.agents.replace(before, after, expires_at=WEEK_LATER)
+    return after
 
 
 @pytest.fixture
@@ -67,35 +74,58 @@ class TestVersions:
         assert ports.agents.version(agent.id, 2) is None
 
     def test_a_new_version_becomes_the_latest_and_the_older_one_is_kept(self, ports: Ports, agent: Agent) -> None:
-        changed = successor(agent, instructions="Two sentences.", temperature=1.5)
-        ports.agents.replace(changed)
+        changed = replace(ports, agent, instructions="Two sentences.", temperature=1.5)
         assert ports.agents.get(agent.id) == changed
-        assert ports.agents.version(agent.id, 1) == agent
+        assert ports.agents.version(agent.id, 1) == agent.model_copy(update={"expires_at": WEEK_LATER})
         assert ports.agents.version(agent.id, 2) == changed
 
-    @pytest.mark.parametrize("version", [1, 2, 4])
+    def test_a_replaced_version_expires_and_the_latest_does_not(self, ports: Ports, agent: Agent) -> None:
+        changed = replace(ports, agent)
+        ports.clock.advance(7 * 24 * 3600 - 1)
+        assert ports.agents.version(agent.id, 1) is not None
+        ports.clock.advance(1)
+        assert ports.agents.version(agent.id, 1) is None
+        assert ports.agents.version(agent.id, 2) == changed
+
+    def test_dynamodb_deletes_every_replaced_version(self, server: AwsServer, owner: str) -> None:
+        ports = adapters(server)
+        latest = an_agent(owner)
+        ports.agents.put_new(latest, limit=100)
+        for _ in range(3):
+            latest = replace(ports, latest)
+        items = server.dynamodb.query(
+            TableName=server.durable_table,
+            KeyConditionExpression="PK = :partition",
+            ExpressionAttributeValues={":partition": {"S": f"AGENT#{latest.id}"}},
+        )["Items"]
+        assert {item["SK"]["S"]: item.get("expiresAt", {}).get("N") for item in items} == {
+            "AGENT": None,
+            **{f"V#{version:010d}": str(WEEK_LATER) for version in (1, 2, 3)},
+        }
+
+    @pytest.mark.parametrize("version", [2, 4])
     def test_only_the_latest_version_has_a_successor(self, ports: Ports, agent: Agent, version: int) -> None:
-        latest = successor(agent)
-        ports.agents.replace(latest)
+        latest = replace(ports, agent)
+        before = an_agent(agent.owner, id=agent.id, version=max(version - 1, 1), name="Lost")
         with pytest.raises(AgentChanged):
-            ports.agents.replace(an_agent(agent.owner, id=agent.id, version=version, name="Lost"))
+            replace(ports, before)
         assert ports.agents.get(agent.id) == latest
         assert ports.agents.version(agent.id, 2) == latest
         assert ports.agents.version(agent.id, 4) is None
 
     def test_an_unknown_agent_cannot_get_a_new_version(self, ports: Ports, owner: str) -> None:
         with pytest.raises(AgentChanged):
-            ports.agents.replace(an_agent(owner, version=2))
+            replace(ports, an_agent(owner))
 
     def test_one_of_twenty_concurrent_successors_is_stored(self, ports: Ports, agent: Agent) -> None:
-        def replace(number: int) -> bool:
+        def change(number: int) -> bool:
             try:
-                ports.agents.replace(successor(agent, name=f"by {number}"))
+                replace(ports, agent, name=f"by {number}")
             except AgentChanged:
                 return False
             return True
 
-        won = at_once(replace)
+        won = at_once(change)
         assert won.count(True) == 1
         stored = ports.agents.get(agent.id)
         assert stored is not None
@@ -124,7 +154,7 @@ class TestRepetition:
     def test_a_repeated_replacement_changes_nothing(self, ports: Ports, agent: Agent) -> None:
         changed = successor(agent, name="Chatty", temperature=0.25)
         for _ in range(2):
-            ports.agents.replace(changed)
+            ports.agents.replace(agent, changed, expires_at=WEEK_LATER)
         assert ports.agents.get(agent.id) == changed
 
     def test_a_repeated_removal_lowers_the_count_once(self, ports: Ports, owner: str, agent: Agent) -> None:
@@ -143,10 +173,10 @@ class TestRemoval:
         assert stored is not None
         assert (stored.deleted, stored.expires_at) == (True, WEEK_LATER)
         with pytest.raises(AgentChanged):
-            ports.agents.replace(successor(agent))
+            replace(ports, agent)
 
     def test_the_versions_of_a_removed_agent_are_kept_until_they_expire(self, ports: Ports, agent: Agent) -> None:
-        ports.agents.replace(successor(agent))
+        replace(ports, agent)
         ports.agents.remove(agent, expires_at=WEEK_LATER)
         ports.clock.advance(7 * 24 * 3600 - 1)
         for version in (1, 2):
@@ -163,29 +193,11 @@ class TestRemoval:
                 ports.agents.remove(agent, expires_at=WEEK_LATER)
                 return
             with contextlib.suppress(AgentChanged):
-                ports.agents.replace(successor(agent, name=f"by {number}"))
+                replace(ports, agent, name=f"by {number}")
 
         at_once(act)
         ports.clock.advance(7 * 24 * 3600)
         assert [ports.agents.version(agent.id, version) for version in (1, 2)] == [None, None]
-
-    def test_a_second_removal_finishes_an_interrupted_one(
-        self, server: AwsServer, owner: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        ports = adapters(server)
-        agent = an_agent(owner)
-        ports.agents.put_new(agent, limit=100)
-        with monkeypatch.context() as broken:
-            broken.setattr(adapter.DynamoAgentStore, "_expire_versions", _dies)
-            with pytest.raises(ConnectionError):
-                ports.agents.remove(agent, expires_at=WEEK_LATER)
-        left = ports.agents.version(agent.id, 1)
-        assert left is not None
-        assert left.expires_at is None
-        ports.agents.remove(agent, expires_at=WEEK_LATER)
-        ended = ports.agents.version(agent.id, 1)
-        assert ended is not None
-        assert ended.expires_at == WEEK_LATER
 
     def test_a_removed_agent_is_not_in_the_index(self, server: AwsServer, owner: str) -> None:
         ports = adapters(server)
@@ -201,23 +213,24 @@ class TestRemoval:
         )
         assert found["Items"] == []
 
-    def test_all_versions_expire_if_they_need_several_transactions(
-        self, server: AwsServer, owner: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(adapter, "EXPIRY_BATCH", 3)
+    def test_a_removal_is_one_write_however_many_versions_there_are(self, server: AwsServer, owner: str) -> None:
         ports = adapters(server)
         latest = an_agent(owner)
         ports.agents.put_new(latest, limit=100)
         for _ in range(7):
-            latest = successor(latest)
-            ports.agents.replace(latest)
-        ports.agents.remove(latest, expires_at=WEEK_LATER)
-        found = [ports.agents.version(latest.id, version) for version in range(1, 9)]
-        assert [each.expires_at for each in found if each] == [WEEK_LATER] * 8
+            latest = replace(ports, latest)
+        calls: list[str] = []
+        events = aws.client("dynamodb").meta.events
 
+        def note(model: Any, **_: Any) -> None:
+            calls.append(model.name)
 
-def _dies(*_: Any) -> None:
-    raise ConnectionError
+        events.register("before-call.dynamodb", note)
+        try:
+            ports.agents.remove(latest, expires_at=WEEK_LATER)
+        finally:
+            events.unregister("before-call.dynamodb", note)
+        assert calls == ["TransactWriteItems"]
 
 
 class TestLimit:
@@ -249,8 +262,7 @@ class TestListing:
     def test_the_list_contains_the_owners_latest_versions_newest_first(
         self, ports: Ports, owner: str, agents: list[Agent]
     ) -> None:
-        agents[2] = successor(agents[2], name="Changed")
-        ports.agents.replace(agents[2])
+        agents[2] = replace(ports, agents[2], name="Changed")
         page = ports.agents.list_owned(owner, limit=100, cursor=None)
         assert (page.agents, page.cursor) == (agents, None)
 

@@ -19,7 +19,7 @@ import httpx
 from local.api.client import JobsClient
 from local.demo.pipeline import Accepted, demos
 from local.model.control import ModelControl
-from local.stack import ROOT, LocalStack
+from local.stack import ROOT, WITHOUT_RATE_LIMITS, LocalStack
 from local.template.template import Function
 from shared.log.events import Complete
 from tools.cost.counts import (
@@ -119,9 +119,7 @@ class Measurement:
         functions: Literal["threads", "processes"] = "threads",
         template: Path = ROOT / "template.yaml",
     ) -> None:
-        self._stack = LocalStack(
-            functions, environment={"JOB_CREATIONS_PER_MINUTE": "100000"}, log_dir=log_dir, template=template
-        )
+        self._stack = LocalStack(functions, environment=WITHOUT_RATE_LIMITS, log_dir=log_dir, template=template)
         self._log_dir = log_dir
         self.pace = pace
         self._together = together

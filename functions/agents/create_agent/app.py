@@ -1,6 +1,6 @@
 """POST /agents: store the first version of an agent of the owner."""
 
-from shared.bootstrap import core
+from shared.bootstrap import core, write_counter
 from shared.errors import Conflict
 from shared.web.agents import AgentDetail, NewAgent, detail
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -8,7 +8,7 @@ from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import AUTHENTICATED, JSON_BODY, refusals
 
-app = create_app(Operation.CREATE_AGENT)
+app = create_app(Operation.CREATE_AGENT, count_write=write_counter(Operation.CREATE_AGENT))
 
 
 @app.post(

@@ -1,6 +1,6 @@
 """PATCH /agents/{agentId}: store the next version of an agent; existing jobs keep the version that they use."""
 
-from shared.bootstrap import core
+from shared.bootstrap import core, write_counter
 from shared.errors import Conflict
 from shared.web.agents import AgentChanges, AgentDetail, AgentId, detail
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -8,7 +8,7 @@ from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import JSON_BODY, OWNED, refusals
 
-app = create_app(Operation.UPDATE_AGENT)
+app = create_app(Operation.UPDATE_AGENT, count_write=write_counter(Operation.UPDATE_AGENT))
 
 
 @app.patch(

@@ -6,7 +6,7 @@ from shared.errors import Conflict, RateLimitExceeded
 from shared.jobs.creation import NewJob
 from shared.jobs.job import JobLinks
 from shared.web.app import CurrentExchange, create_app, lambda_handler
-from shared.web.auth import CurrentUser
+from shared.web.auth import COUNTED_BY_SERVICE, CurrentUser
 from shared.web.envelope import Entity, Envelope
 from shared.web.errors import AUTHENTICATED, JSON_BODY, refusals
 from shared.web.jobs import IdempotencyKey
@@ -14,7 +14,7 @@ from shared.web.runs import RunAccepted, accepted
 
 from fastapi import Request, Response
 
-app = create_app(Operation.CREATE_IDEATION)
+app = create_app(Operation.CREATE_IDEATION, count_write=COUNTED_BY_SERVICE)
 
 
 @app.post(

@@ -2,13 +2,14 @@
 
 from shared.apps.ideation.bootstrap import run_deletion
 from shared.apps.ideation.operations import Operation
+from shared.bootstrap import write_counter
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope
 from shared.web.errors import OWNED, refusals
 from shared.web.runs import RunDeleted, RunId
 
-app = create_app(Operation.DELETE_IDEATION)
+app = create_app(Operation.DELETE_IDEATION, count_write=write_counter(Operation.DELETE_IDEATION))
 
 
 @app.delete("/ideations/{runId}", responses=refusals(*OWNED))

@@ -1,6 +1,6 @@
 """POST /jobs/{jobId}/cancel: end a live job, its execution and its model call."""
 
-from shared.bootstrap import core
+from shared.bootstrap import core, write_counter
 from shared.errors import Conflict
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -12,7 +12,7 @@ from shared.web.urls import Urls
 
 from fastapi import Request
 
-app = create_app(Operation.CANCEL_JOB)
+app = create_app(Operation.CANCEL_JOB, count_write=write_counter(Operation.CANCEL_JOB))
 
 
 @app.post("/jobs/{jobId}/cancel", responses=refusals(*OWNED, *BODY, Conflict))

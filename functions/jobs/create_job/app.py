@@ -7,7 +7,7 @@ from shared.errors import Conflict, RateLimitExceeded
 from shared.jobs.creation import NewJob
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
-from shared.web.auth import CurrentUser
+from shared.web.auth import COUNTED_BY_SERVICE, CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import AUTHENTICATED, JSON_BODY, refusals
 from shared.web.jobs import IdempotencyKey, JobAccepted, accepted, input_fields_under, job_request_type, union_branches
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 else:
     JobRequest = job_request_type(core().ports.pipelines)
 
-app = create_app(Operation.CREATE_JOB, union_branches=union_branches(core().ports.pipelines))
+app = create_app(
+    Operation.CREATE_JOB, count_write=COUNTED_BY_SERVICE, union_branches=union_branches(core().ports.pipelines)
+)
 
 
 @app.post(

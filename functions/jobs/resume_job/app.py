@@ -4,7 +4,7 @@ from shared.bootstrap import core
 from shared.errors import CheckpointUnfit, Conflict, RateLimitExceeded
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
-from shared.web.auth import CurrentUser
+from shared.web.auth import COUNTED_BY_SERVICE, CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import BODY, OWNED, refusals
 from shared.web.jobs import JobId, JobSummary, summary
@@ -12,7 +12,7 @@ from shared.web.urls import Urls
 
 from fastapi import Request
 
-app = create_app(Operation.RESUME_JOB)
+app = create_app(Operation.RESUME_JOB, count_write=COUNTED_BY_SERVICE)
 
 
 @app.post(

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from shared.bootstrap import core, stream_tickets
+from shared.bootstrap import core, stream_tickets, write_counter
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -13,7 +13,7 @@ from shared.web.urls import Urls
 
 from fastapi import Request
 
-app = create_app(Operation.CREATE_STREAM_TICKET)
+app = create_app(Operation.CREATE_STREAM_TICKET, count_write=write_counter(Operation.CREATE_STREAM_TICKET))
 
 
 @app.post("/jobs/{jobId}/stream-tickets", status_code=201, responses=refusals(*OWNED, *BODY))

@@ -30,7 +30,7 @@ from rich.table import Table
 
 from local.aws.credentials import aws_environment
 from local.aws.iam import role_of
-from local.stack import LocalStack
+from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from local.template.template import Function, Template
 from tests.contract.answers import JOB, Place, a_job_after, answers, function_of, payload
 from tests.contract.build_output import BUILD, LAYERS, RUNTIME, lambda_environment, missing
@@ -282,7 +282,7 @@ def main() -> int:
         raise SystemExit(reason)
     console = Console(width=120)
     with (
-        LocalStack(environment={"JOB_CREATIONS_PER_MINUTE": "100000"}, model=OFFERED) as stack,
+        LocalStack(environment=WITHOUT_RATE_LIMITS, model=OFFERED) as stack,
         executions_waiting(stack),
         tempfile.TemporaryDirectory() as folder,
     ):

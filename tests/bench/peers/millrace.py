@@ -11,7 +11,7 @@ from typing import Literal
 
 import httpx
 
-from local.stack import LocalStack
+from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from tests.bench.peers.process import Usage, tree, usage_of
 from tests.bench.peers.system import Asked, ServerEvent, System, Unavailable, What
 from tests.bench.watched_job import INPUT, REQUEST
@@ -49,7 +49,7 @@ class Millrace(System):
 
     @contextlib.contextmanager
     def running(self, model_url: str) -> Iterator[None]:
-        environment = {"JOB_CREATIONS_PER_MINUTE": "100000", "MODEL_API": self._model_api}
+        environment = {**WITHOUT_RATE_LIMITS, "MODEL_API": self._model_api}
         with contextlib.ExitStack() as open_until_done:
             self._engine = None
             if self._store == "DynamoDB Local":

@@ -45,11 +45,11 @@ class ConcurrentUpdates:
         self.remove = agents.store.remove
         self.list_owned = agents.store.list_owned
 
-    def replace(self, agent: Agent) -> None:
+    def replace(self, before: Agent, after: Agent, *, expires_at: int) -> None:
         if self.times:
             self.times -= 1
-            self._agents.service.update(agent.owner, agent.id, {"temperature": 1.5})
-        self._agents.store.replace(agent)
+            self._agents.service.update(after.owner, after.id, {"temperature": 1.5})
+        self._agents.store.replace(before, after, expires_at=expires_at)
 
 
 class TestSettings:
@@ -125,13 +125,26 @@ class TestUpdate:
         assert (changed.model, changed.instructions) == (agent.model, agent.instructions)
         assert (changed.created_at, changed.updated_at) == (agent.created_at, agents.clock())
 
+    def test_a_replaced_version_expires_after_a_week_and_the_latest_never(self) -> None:
+        agents = Agents()
+        agent = agents.new()
+        changed = agents.service.update("ada", agent.id, {"name": "Chatty"})
+        agents.clock.advance(KEPT_SECONDS - 1)
+        assert agents.service.get("ada", agent.id, version=1) == agent.model_copy(
+            update={"expires_at": int(agent.created_at.timestamp()) + KEPT_SECONDS}
+        )
+        agents.clock.advance(1)
+        with pytest.raises(NotFound, match=r"version 1 .* is no longer stored; the latest is 2"):
+            agents.service.get("ada", agent.id, version=1)
+        assert agents.service.get("ada", agent.id, version=2) == changed
+
     def test_every_version_can_be_read(self) -> None:
         agents = Agents()
         agent = agents.new()
         changed = agents.service.update("ada", agent.id, {"name": "Chatty"})
         assert agents.service.get("ada", agent.id) == changed
-        assert agents.service.get("ada", agent.id, version=1) == agent
-        with pytest.raises(NotFound, match="has no version 3; the latest is 2"):
+        assert agents.service.get("ada", agent.id, version=1).name == agent.name
+        with pytest.raises(NotFound, match="does not exist; the latest is 2"):
             agents.service.get("ada", agent.id, version=3)
 
     def test_an_update_of_an_old_version_is_a_conflict(self) -> None:

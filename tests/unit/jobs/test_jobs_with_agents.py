@@ -144,5 +144,14 @@ class TestResumption:
         job = core.new_job(status=JobStatus.CANCELLED, agent=agent.ref, expires_at=2**33)
         core.agent_service.delete("ada", agent.id)
         core.clock.advance(KEPT_SECONDS)
-        with pytest.raises(CheckpointUnfit, match=f"agent {agent.id} was deleted"):
+        with pytest.raises(CheckpointUnfit, match=f"version 1 of agent {agent.id} is no longer stored"):
+            core.job_resumption.resume("ada", job.id)
+
+    def test_a_job_is_not_resumed_if_its_version_could_expire_while_it_runs(self) -> None:
+        core = FakeCore()
+        agent = new_agent(core)
+        core.agent_service.update("ada", agent.id, {"name": "Chatty"})
+        job = core.new_job(status=JobStatus.CANCELLED, agent=agent.ref, expires_at=2**33)
+        core.clock.advance(KEPT_SECONDS - 60)
+        with pytest.raises(CheckpointUnfit, match="no longer stored"):
             core.job_resumption.resume("ada", job.id)

@@ -18,7 +18,7 @@ TICKETS = StreamTickets(b"secret", clock=lambda: datetime(2026, 11, 21, tzinfo=U
 
 def request(event: Any = None, **headers: str) -> Request:
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    return Request({"type": "http", "headers": raw, "aws.event": event})
+    return Request({"type": "http", "method": "GET", "headers": raw, "aws.event": event})
 
 
 def test_the_user_is_the_subject_from_the_authorizer() -> None:
