@@ -12,7 +12,7 @@ from local.aws.execution_events import matches
 from local.template.intrinsics import ACCOUNT, REGION
 from local.template.template import Template
 from tests.layout import EVENTS, ROOT
-from tools.validate_template.document import Document, snake_case
+from tools.validate_template.document import Document, snake_case, tasks_of
 
 ROUTES: dict[str, set[str]] = {}
 PARAMETERS = {"OidcIssuer": "https://issuer.example.com", "OidcAudience": "millrace"}
@@ -24,8 +24,7 @@ OPEN_TO_ANYBODY = {"console"}
 PAYLOADS = {
     snake_case(name): {field.removesuffix(".$") for field in state["Parameters"]["Payload"]}
     for machine in Document.read(ROOT / "template.yaml").state_machines
-    for name, state in (machine.definition or {})["States"].items()
-    if state["Type"] == "Task"
+    for name, state in tasks_of(machine.definition or {})
 }
 
 

@@ -12,10 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from local.template.template import Template
-from shared.apps.registry import RegisteredPipelines, application_names
+from shared.apps.registry import application_names
 from tests.contract.function_kinds import Kind, kind_of
 from tests.layout import APPS, MODULES, ROOT
 
@@ -209,17 +208,6 @@ def wrong_in_a_snapshot() -> dict[str, str]:
 def test_a_snapshot_is_warm_and_its_hooks_send_no_request(wrong_in_a_snapshot: dict[str, str], function: str) -> None:
     wrong = wrong_in_a_snapshot.get(function, "its process died")
     assert not wrong, wrong
-
-
-def test_every_pipeline_has_a_state_machine_that_names_its_stages_in_order() -> None:
-    for pipeline in RegisteredPipelines().values():
-        machine = yaml.safe_load((ROOT / "statemachines" / f"{pipeline.name}.asl.yaml").read_text())
-        state, order = machine["StartAt"], []
-        while state:
-            order.append("".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in state)[1:])
-            state = machine["States"][state].get("Next")
-        assert order == [*pipeline.stages, "complete_job"]
-        assert machine["TimeoutSeconds"] == pipeline.run_seconds
 
 
 # ---- the map ---------------------------------------------------------------------------------------------------------

@@ -7,10 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from local.template.intrinsics import parse_yaml
 from tools.validate_template.document import Document
 from tools.validate_template.house_rules import check_house_rules
 from tools.validate_template.sam_environment import BIN
@@ -360,6 +364,88 @@ BROKEN = {
 def test_check_4_finds(case: str, project: Path) -> None:
     file, old, new, expected = BROKEN[case]
     edit(project / file, old, new)
+
+    findings = [str(finding) for finding in check_house_rules(project / TEMPLATE)]
+
+    assert any(expected in finding for finding in findings), findings
+
+
+@pytest.fixture
+def fan_out(project: Path) -> dict[str, Any]:
+    """The state machine of suggestions, with its second stage in a Map; `write` stores it."""
+    machine: dict[str, Any] = parse_yaml((project / SUGGESTION).read_text())
+    task = machine["States"].pop("ValidateSuggestions")
+    inner = {key: value for key, value in task.items() if key not in {"Catch", "Next"}} | {"End": True}
+    machine["States"]["ValidateAll"] = {
+        "Type": "Map",
+        "ItemsPath": "$.fanOut.parts",
+        "MaxConcurrency": 10,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "INLINE"},
+            "StartAt": "ValidateSuggestions",
+            "States": {"ValidateSuggestions": inner},
+        },
+        "Catch": task["Catch"],
+        "Next": task["Next"],
+    }
+    machine["States"]["GenerateSuggestions"]["Next"] = "ValidateAll"
+    return machine
+
+
+def test_the_house_rules_find_nothing_in_a_fan_out(project: Path, fan_out: dict[str, Any]) -> None:
+    (project / SUGGESTION).write_text(yaml.safe_dump(fan_out))
+    assert check_house_rules(project / TEMPLATE) == []
+
+
+INNER = "suggestion.asl.yaml.ValidateAll[0].ValidateSuggestions"
+BROKEN_FAN_OUTS: dict[str, tuple[Callable[[dict[str, Any], dict[str, Any]], object], str]] = {
+    "a distributed Map": (
+        lambda states, _: states["ValidateAll"]["ItemProcessor"]["ProcessorConfig"].update(Mode="DISTRIBUTED"),
+        "suggestion.asl.yaml.ValidateAll.ItemProcessor.ProcessorConfig.Mode: must be INLINE",
+    ),
+    "a Map without a limit": (
+        lambda states, _: states["ValidateAll"].pop("MaxConcurrency"),
+        "suggestion.asl.yaml.ValidateAll.MaxConcurrency: must be written out, from 1 to 40",
+    ),
+    "a limit that Step Functions does not keep": (
+        lambda states, _: states["ValidateAll"].update(MaxConcurrency=41),
+        "suggestion.asl.yaml.ValidateAll.MaxConcurrency: must be written out, from 1 to 40",
+    ),
+    "a Map that is retried": (
+        lambda states, task: states["ValidateAll"].update(Retry=task["Retry"]),
+        "suggestion.asl.yaml.ValidateAll.Retry: would run every iteration again",
+    ),
+    "a Map that lets an error through": (
+        lambda states, _: states["ValidateAll"].pop("Catch"),
+        "suggestion.asl.yaml.ValidateAll: has no Catch for States.ALL",
+    ),
+    "a part without a retry": (
+        lambda _, task: task.pop("Retry"),
+        f"{INNER}.Retry: does not retry ModelTimeout, a TransientFault",
+    ),
+    "a part without TimeoutSeconds": (
+        lambda _, task: task.pop("TimeoutSeconds"),
+        f"{INNER}: TimeoutSeconds is missing",
+    ),
+    "a part that names a state outside its Map": (
+        lambda _, task: (task.pop("End"), task.update(Next="CompleteJob")),
+        f"{INNER}: goes on to CompleteJob, which does not exist",
+    ),
+    "a part that swallows its failure": (
+        lambda states, task: (
+            task.update(Catch=[{"ErrorEquals": ["States.ALL"], "Next": "IgnoreFault"}]),
+            states["ValidateAll"]["ItemProcessor"]["States"].update(IgnoreFault={"Type": "Pass", "End": True}),
+        ),
+        f"{INNER}.Catch: ends green in IgnoreFault: the job failed",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_FAN_OUTS)
+def test_check_4_finds_in_a_fan_out(case: str, project: Path, fan_out: dict[str, Any]) -> None:
+    change, expected = BROKEN_FAN_OUTS[case]
+    change(fan_out["States"], fan_out["States"]["ValidateAll"]["ItemProcessor"]["States"]["ValidateSuggestions"])
+    (project / SUGGESTION).write_text(yaml.safe_dump(fan_out))
 
     findings = [str(finding) for finding in check_house_rules(project / TEMPLATE)]
 

@@ -99,6 +99,7 @@ ANTHOLOGY = Pipeline(
     input_model=PoemInput,
     result_model=Poem,
     stages=("choose_poems", "read_poem", "bind_poems"),
+    stage_seconds=dict.fromkeys(("choose_poems", "read_poem", "bind_poems"), 40),
     parts=frozenset({"read_poem"}),
     events=(Verse,),
 )

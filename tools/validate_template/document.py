@@ -19,6 +19,21 @@ def snake_case(name: str) -> str:
     return _WORD_START.sub("_", name).lower()
 
 
+def nested_definitions(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the definitions inside a state: the iteration of a Map, or the branches of a Parallel."""
+    inner = [*(state.get("Branches") or []), state.get("ItemProcessor"), state.get("Iterator")]
+    return [each for each in inner if each]
+
+
+def tasks_of(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the name and the state of every Task, also of those inside other states, in the definition's order."""
+    for name, state in (definition.get("States") or {}).items():
+        if state.get("Type") == "Task":
+            yield name, state
+        for nested in nested_definitions(state):
+            yield from tasks_of(nested)
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     logical_id: str

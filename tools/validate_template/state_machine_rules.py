@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import MillraceError, TransientFault
-from tools.validate_template.document import Document, StateMachine, snake_case
+from tools.validate_template.document import Document, StateMachine, nested_definitions, snake_case
 from tools.validate_template.findings import Finding
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and, for lambda:invoke,
@@ -45,6 +45,11 @@ _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 _VERB_NOUN = re.compile(r"(?:[A-Z][a-z0-9]+){2,}")
 _QUESTION = re.compile(r"(?:Is|Has)[A-Z]\w+")
 _LAMBDA = "arn:aws:states:::lambda:invoke"
+_MOST_ITERATIONS = 40
+"""How many iterations of an inline Map run at the same time, at most.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html
+"""
 
 
 def _tree(error: type[MillraceError]) -> Iterator[type[MillraceError]]:
@@ -60,11 +65,12 @@ _TRANSIENT = frozenset(error.__name__ for error in _tree(TransientFault) if not 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """States that can refer to each other: those of a machine, of one branch or of one iteration."""
+    """States that can refer to each other: those of a machine, of one branch or of one iteration (`nested`)."""
 
     place: str
     start: str
     states: Mapping[str, Mapping[str, Any]]
+    nested: bool
 
 
 def check_state_machines(document: Document) -> Iterator[Finding]:
@@ -117,13 +123,12 @@ def _substitutions(machine: StateMachine) -> Iterator[Finding]:
         yield Finding(f"{machine.logical_id}.DefinitionSubstitutions", f"{name} is not used in {machine.file.name}")
 
 
-def _scopes(place: str, definition: Mapping[str, Any]) -> Iterator[_Scope]:
+def _scopes(place: str, definition: Mapping[str, Any], *, nested: bool = False) -> Iterator[_Scope]:
     states: Mapping[str, Mapping[str, Any]] = definition.get("States") or {}
-    yield _Scope(place, str(definition.get("StartAt")), states)
+    yield _Scope(place, str(definition.get("StartAt")), states, nested)
     for name, state in states.items():
-        inner = [*(state.get("Branches") or []), state.get("ItemProcessor"), state.get("Iterator")]
-        for index, nested in enumerate(item for item in inner if item):
-            yield from _scopes(f"{place}.{name}[{index}]", nested)
+        for index, inner in enumerate(nested_definitions(state)):
+            yield from _scopes(f"{place}.{name}[{index}]", inner, nested=True)
 
 
 def _targets(state: Mapping[str, Any]) -> Iterator[str]:
@@ -170,6 +175,19 @@ def _state(document: Document, place: str, name: str, state: Mapping[str, Any]) 
                     yield Finding(f"{place}.{clause}", f"{error} is no error of shared/errors.py or of AWS")
     if kind == "Task":
         yield from _task(document, place, name, state)
+    if kind == "Map":
+        yield from _map(place, state)
+
+
+def _map(place: str, state: Mapping[str, Any]) -> Iterator[Finding]:
+    """Check the limits of an inline Map: its iterations are in the history of the execution itself."""
+    if ((state.get("ItemProcessor") or {}).get("ProcessorConfig") or {}).get("Mode") != "INLINE":
+        yield Finding(f"{place}.ItemProcessor.ProcessorConfig.Mode", "must be INLINE")
+    concurrency = state.get("MaxConcurrency")
+    if not isinstance(concurrency, int) or not 1 <= concurrency <= _MOST_ITERATIONS:
+        yield Finding(f"{place}.MaxConcurrency", f"must be written out, from 1 to {_MOST_ITERATIONS}")
+    if "Retry" in state:
+        yield Finding(f"{place}.Retry", "would run every iteration again: retry the Task inside")
 
 
 def _task(document: Document, place: str, name: str, state: Mapping[str, Any]) -> Iterator[Finding]:
@@ -211,5 +229,7 @@ def _failures(scope: _Scope) -> Iterator[Finding]:
                 yield Finding(f"{scope.place}.{name}.Catch", f"ends green in {end}: the job failed")
     for name, state in scope.states.items():
         everything = any("States.ALL" in rule["ErrorEquals"] for rule in state.get("Catch") or [])
-        if state.get("Type") == "Task" and name not in after_failure and not everything:
+        if scope.nested:
+            continue  # the state around it catches what it lets through
+        if state.get("Type") in {"Task", "Map", "Parallel"} and name not in after_failure and not everything:
             yield Finding(f"{scope.place}.{name}", "has no Catch for States.ALL: the job would stay in progress")
