@@ -25,9 +25,13 @@ from shared.llm.openai.waits import retry_after_of
 from shared.llm.prices import ModelPrice
 from shared.llm.sse_decoder import EventDecoder
 from shared.log.usage import TokenUsage
+from shared.packages import postpone_init
 
 if TYPE_CHECKING:
     import openai
+
+# These are 470 modules of data models, of which a call needs 85, and as much CPU time as a bare handler.
+postpone_init("openai.types")
 
 # The SDK would read OPENAI_BASE_URL itself if no URL were passed. Only the settings may decide on the URL.
 _OPENAI: Final = "https://api.openai.com/v1"
@@ -164,7 +168,7 @@ class OpenAIEndpoint(ABC):
         A connection belongs to the event loop that opened it, and it breaks while Lambda freezes the process between
         invocations. If it were used again, its error would look like a fault of the provider.
         """
-        import httpx2  # noqa: PLC0415 - the two cost 0.5 s of CPU, which the first call pays and the import does not
+        import httpx2  # noqa: PLC0415 - their import takes time, which only a call has to pay
         import openai  # noqa: PLC0415
 
         api_key = self._api_key()
