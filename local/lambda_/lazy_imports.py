@@ -19,6 +19,7 @@ BY_THE_PRODUCT: Final = (
     "jwt",
     "mangum",
     "openai",
+    "pydantic",
 )
 """The modules that functions of shared/ import on first use."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import typing
 from collections.abc import Iterator
 
 import pytest
@@ -35,6 +36,17 @@ def test_the_collector_has_its_usual_threshold_after_the_first_response_and_igno
 
     assert gc.get_threshold()[0] < 500_000
     assert gc.get_freeze_count() > 10_000
+
+
+def test_equal_annotations_are_compiled_once_during_the_start_only() -> None:
+    startup.begin()
+    first, second = typing.ForwardRef("dict[str, int]"), typing.ForwardRef("dict[str, int]")
+    assert first.__forward_code__ is second.__forward_code__
+
+    startup.finish()
+    startup.finish()
+    third, fourth = typing.ForwardRef("dict[str, int]"), typing.ForwardRef("dict[str, int]")
+    assert third.__forward_code__ is not fourth.__forward_code__
 
 
 UNBUILT = """
