@@ -10,7 +10,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from shared.errors import ErrorCode, TransientFault, Unauthenticated
+from shared.packages import postpone_init
 from shared.web.tickets import StreamTickets
+
+postpone_init("cryptography.x509")  # PyJWT imports it for keys that are certificates, and a key set has none
 
 LEEWAY_SECONDS = 5
 """Tolerated difference between the clocks of a token's issuer and of this process."""

@@ -6,12 +6,19 @@ collection before uvicorn and FastAPI are imported (shared/runtime/startup.py).
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 
-import uvicorn
+from shared.packages import postpone_init
+
+postpone_init("uvicorn")  # its `__init__` imports its command with click, and its reloader
+
+from uvicorn.config import STARTUP_FAILURE, Config  # noqa: E402
+from uvicorn.server import Server  # noqa: E402
 
 if __name__ == "__main__":
-    uvicorn.run(
+    config = Config(
         "app:app",
         host="127.0.0.1",
         port=int(os.environ["AWS_LWA_PORT"]),
@@ -21,3 +28,8 @@ if __name__ == "__main__":
         log_level="warning",
         access_log=False,
     )
+    server = Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)

@@ -171,6 +171,20 @@ def test_the_import_of_a_function_loads_only_its_own_applications_code(
     assert _applications_among(loaded) == own
 
 
+WITHOUT = {
+    "shared.web.server": {"click", "uvicorn.main", "uvicorn.supervisors"},
+    "shared.web.auth, jwt": {"cryptography.x509.base", "cryptography.x509.name"},
+}
+"""Modules → modules that importing them must not load, although their packages would (shared/packages.py)."""
+
+
+@pytest.mark.parametrize("modules", WITHOUT)
+def test_a_package_with_a_postponed_init_loads_no_unused_module(modules: str) -> None:
+    program = f"import sys, {modules}; print(*{WITHOUT[modules]!r} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
 def _applications_among(modules: Iterable[str]) -> set[str]:
     """Return the applications of which more is loaded than the package, which only declares names of pipelines."""
     parts = [module.split(".") for module in modules if module.startswith("shared.apps.")]
