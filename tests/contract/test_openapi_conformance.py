@@ -29,6 +29,8 @@ from tests.applications import modules
 from tests.contract.emulator import executions_replaced
 from tools.openapi import DOCUMENT, STREAM_PATH
 
+pytestmark = pytest.mark.no_cover  # as every property test; see tests/conftest.py
+
 load_all_checks()
 SCHEMA = schemathesis.openapi.from_dict(
     json.loads(DOCUMENT.read_text()),
