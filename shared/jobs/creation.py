@@ -17,22 +17,19 @@ from shared.errors import (
     MillraceError,
 )
 from shared.jobs.executions import Executions
-from shared.jobs.idempotency import IdempotencyKeys, KeyClaim, KeyTaken, hash_of_request
+from shared.jobs.idempotency import ClaimedCreation, IdempotencyKeys, KeyClaim, KeyTaken, hash_of_request
 from shared.jobs.ids import new_job_id, new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus, ids_of
 from shared.jobs.pipeline import JobInput, Pipeline
 from shared.jobs.side_writes import SideWrites, put_together
-from shared.jobs.start import JobStarter
+from shared.jobs.start import JobStarter, NotStarted
 from shared.jobs.store import JobStore
 from shared.limits.creations import CreationLimit
 from shared.observability.log import log
 from shared.observability.metrics import metrics
 
 IDEMPOTENCY_SECONDS = 24 * 3600
-"""How long an idempotency key is stored."""
-
-CLAIM_SECONDS = 10.0
-"""A key's request must store its job within this time. After it, a repeat may claim the key and create the job."""
+"""How long an idempotency key is valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,45 +82,50 @@ class JobCreation:
             InvalidInput: the model or agent is not available, a link is not the owner's, the input has a run id that
                 it must not have, or the key was used with a different request body.
             RateLimitExceeded: the owner has created too many jobs in the last minute.
-            Conflict: the first request with this key is still in progress, or what the job is linked to takes no jobs.
+            Conflict: the job of the first request with this key has expired, or what the new job is linked to takes no
+                jobs.
             StorageThrottled: other requests keep changing what the job's side writes depend on.
             NotStarted: the execution could not be started; the job is stored as failed.
         """
         now = self._clock().timestamp()
         job_id = new_job_id(int(now * 1000), self._cell)
         if idempotency_key is None:
-            return self._create(self._new_job(owner, request, job_id))
+            return self._create(self._new_job(owner, request, job_id), self._side_writes)
+        held_by = self._keys.find(owner, idempotency_key)
+        if held_by is not None:
+            return self._first_job(request, held_by)
+        # Check the agent only now: a repeat returns the first job, also if the agent was deleted in the meantime.
+        job = self._new_job(owner, request, job_id)
         claim = KeyClaim(job_id=job_id, request_hash=hash_of_request(_hashed_fields(request)), claimed_at=now)
-        expires_at = int(claim.claimed_at) + IDEMPOTENCY_SECONDS
+        expires_at = int(now) + IDEMPOTENCY_SECONDS
+        claimed = ClaimedCreation(self._side_writes, self._keys, owner, idempotency_key, claim, expires_at=expires_at)
         try:
-            self._keys.claim(owner, idempotency_key, claim, expires_at=expires_at)
+            return self._create(job, claimed)
         except KeyTaken as taken:
-            first = self._first_job(claim, taken.claim)
-            if first is not None:
-                return first
-            try:
-                self._keys.claim(owner, idempotency_key, claim, expires_at=expires_at, replaces=taken.claim)
-            except KeyTaken:
-                raise _in_progress() from None
-        try:
-            # Check the agent only now: a repeat returns the first job, also if the agent was deleted in the meantime.
-            return self._create(self._new_job(owner, request, job_id))
-        except MillraceError:
-            # Free the key after NotStarted too: its message asks for a repeat, which must create another job.
+            return self._first_job(request, taken.claim)
+        except NotStarted:
+            # The message asks for a repeat, which must create another job.
             self._keys.release(owner, idempotency_key, claim)
             raise
 
-    def _create(self, job: Job) -> Job:
-        prepared = self._side_writes.on_creation(job)  # first, so that a refused job does not count
-        self._creations.count_creation(job.owner)
-        put_together(self._side_writes, self._jobs, job, prepared)
+    def _create(self, job: Job, side_writes: SideWrites) -> Job:
+        prepared = side_writes.on_creation(job)  # first, so that a refused job does not count
+        counted = self._creations.count_creation(job.owner)
+        try:
+            put_together(side_writes, self._jobs, job, prepared)
+        except (MillraceError, KeyTaken):
+            self._creations.take_back(job.owner, counted)
+            raise
         log.info("job created", **ids_of(job), pipeline=job.pipeline)
         metrics.job_created(pipeline=job.pipeline)
         return self._starter.start(job)
 
-    def _first_job(self, repeat: KeyClaim, first: KeyClaim) -> Job | None:
-        """Return the job of the first request with this key; None if that request died before it stored the job."""
-        if first.request_hash != repeat.request_hash:
+    def _first_job(self, repeat: NewJob, first: KeyClaim) -> Job:
+        """Return the job of the first request with this key.
+
+        Raises Conflict if it has expired: the key is valid for longer than the job, and still creates no second one.
+        """
+        if first.request_hash != hash_of_request(_hashed_fields(repeat)):
             raise InvalidInput(
                 [
                     FieldIssue(
@@ -134,9 +136,9 @@ class JobCreation:
             )
         job = self._jobs.get(first.job_id)
         if job is None:
-            if repeat.claimed_at - first.claimed_at < CLAIM_SECONDS:
-                raise _in_progress()
-            return None
+            raise Conflict(
+                f"this Idempotency-Key created job {first.job_id}, which has expired; send a new key to create another"
+            )
         if job.status is JobStatus.PENDING:
             # The first request may have died after it stored the job. Starting an execution twice starts it once.
             return self._starter.start(job)
@@ -192,10 +194,6 @@ class JobCreation:
             rule = f"agent uses model {agent.model}, which is not available; available models: {allowed}"
             raise InvalidInput([FieldIssue("agentId", rule)])
         return agent.model
-
-
-def _in_progress() -> Conflict:
-    return Conflict("the first request with this Idempotency-Key is still in progress; try again in a few seconds")
 
 
 def _hashed_fields(request: NewJob) -> dict[str, Any]:

@@ -14,9 +14,13 @@ class CreationLimit:
         message = f"you may create at most {limit} jobs per minute"
         self._rate = RateLimit(records, "creations", limit=limit, message=message, clock=clock)
 
-    def count_creation(self, owner: str) -> None:
-        """Count one creation now.
+    def count_creation(self, owner: str) -> float:
+        """Count one creation now, and return its time, for `take_back`.
 
         Raises RateLimitExceeded, with the seconds until the next creation is possible, if the limit is reached.
         """
-        self._rate.count(owner)
+        return self._rate.count(owner)
+
+    def take_back(self, owner: str, counted: float) -> None:
+        """Count the creation of that time no longer, because it created nothing."""
+        self._rate.take_back(owner, counted)

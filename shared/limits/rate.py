@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Callable
 
 from pydantic import TypeAdapter
 
 from shared.clock import Clock
-from shared.errors import RateLimitExceeded
+from shared.errors import RateLimitExceeded, TransientFault
 from shared.limits.records import RecordStore, update_record
 from shared.schema import Schema
 
@@ -38,17 +40,37 @@ class RateLimit:
         self._message = message
         self._clock = clock
 
-    def count(self, owner: str) -> None:
-        """Count one act now.
+    def count(self, owner: str) -> float:
+        """Count one act now, and return its time, for `take_back`.
 
         Raises RateLimitExceeded, with the seconds until the next act is possible, if the limit is reached.
         """
 
+        counted = 0.0
+
         def decide(stored: Times, now: float) -> Times:
+            nonlocal counted
+            counted = now
             recent = tuple(time for time in stored.times if time > now - WINDOW_SECONDS)
             if len(recent) >= self._limit:
                 free_in = math.ceil(recent[len(recent) - self._limit] + WINDOW_SECONDS - now)
                 raise RateLimitExceeded(f"{self._message}; try again in {free_in} s", retry_after=free_in)
             return Times(times=(*recent, now))
 
+        self._update(owner, decide)
+        return counted
+
+    def take_back(self, owner: str, counted: float) -> None:
+        """Count the act of that time no longer. If the storage fails, it stays counted."""
+
+        def decide(stored: Times, _: float) -> Times:
+            if counted not in stored.times:
+                return stored
+            index = stored.times.index(counted)
+            return Times(times=(*stored.times[:index], *stored.times[index + 1 :]))
+
+        with contextlib.suppress(TransientFault):
+            self._update(owner, decide)
+
+    def _update(self, owner: str, decide: Callable[[Times, float], Times]) -> None:
         update_record(self._records, owner, self._name, TIMES, decide, self._clock, kept=WINDOW_SECONDS)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 from shared.clock import Clock
-from shared.jobs.idempotency import KeyClaim, KeyTaken
+from shared.jobs.idempotency import KeyClaim
+from shared.jobs.store import PreparedWrites
 from shared.limits.records import VersionConflict, Versioned
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_item
@@ -53,24 +53,22 @@ class DynamoIdempotencyKeys:
         self._table = table
         self._clock = clock
 
-    def claim(
-        self, owner: str, key: str, claim: KeyClaim, *, expires_at: int, replaces: KeyClaim | None = None
-    ) -> None:
-        # botocore retries a write whose response was lost. The retry must succeed, so our own claim counts as free.
-        free = "attribute_not_exists(PK) OR expiresAt <= :now OR jobId IN (:mine, :replaced)"
-        values: dict[str, Any] = {
-            ":now": {"N": str(int(self._clock().timestamp()))},
-            ":mine": {"S": claim.job_id},
-            ":replaced": {"S": replaces.job_id if replaces else claim.job_id},
+    def find(self, owner: str, key: str) -> KeyClaim | None:
+        item = read_item(self._table, _idempotency(owner, key))
+        stored = from_item(item) if item else {}
+        if not stored or stored["expiresAt"] <= self._clock().timestamp():
+            return None
+        own = {name: value for name, value in stored.items() if name not in {"PK", "SK", "expiresAt"}}
+        return KeyClaim.model_validate(own)
+
+    def claiming(self, owner: str, key: str, claim: KeyClaim, *, expires_at: int) -> PreparedWrites:
+        put = {
+            "TableName": self._table,
+            "Item": to_item({**_idempotency(owner, key), **claim.model_dump(), "expiresAt": expires_at}),
+            "ConditionExpression": "attribute_not_exists(PK) OR expiresAt <= :now",
+            "ExpressionAttributeValues": {":now": {"N": str(int(self._clock().timestamp()))}},
         }
-        with refused_condition(_taken):
-            dynamodb().put_item(
-                TableName=self._table,
-                Item=to_item({**_idempotency(owner, key), **claim.model_dump(), "expiresAt": expires_at}),
-                ConditionExpression=free,
-                ExpressionAttributeValues=values,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+        return PreparedWrites(({"Put": put},))
 
     def release(self, owner: str, key: str, claim: KeyClaim) -> None:
         try:
@@ -87,11 +85,6 @@ class DynamoIdempotencyKeys:
 
 class _NotHeld(Exception):
     """The claim does not hold the key, or no longer."""
-
-
-def _taken(item: Mapping[str, Any] | None) -> KeyTaken:
-    own = {name: value for name, value in from_item(item or {}).items() if name not in {"PK", "SK", "expiresAt"}}
-    return KeyTaken(KeyClaim.model_validate(own))
 
 
 def _key(owner: str, name: str) -> dict[str, str]:

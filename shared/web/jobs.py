@@ -32,7 +32,8 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="a repeat of the request with the same key gets the first response and creates no second job",
+        description="a repeat of the request with the same key within a day gets the first job and creates no second; "
+        "if that job has expired, 409",
     ),
 ]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 
 from shared.clock import Clock
-from shared.jobs.idempotency import KeyClaim, KeyTaken
+from shared.jobs.idempotency import KeyClaim
+from shared.jobs.store import PreparedWrites
 from shared.limits.records import VersionConflict, Versioned
+from tests.fakes.transactions import FakeWrite
 
 
 class FakeRecordStore:
@@ -38,16 +40,22 @@ class FakeIdempotencyKeys:
         self._lock = threading.Lock()
         self._stored: dict[tuple[str, str], tuple[KeyClaim, int]] = {}
 
-    def claim(
-        self, owner: str, key: str, claim: KeyClaim, *, expires_at: int, replaces: KeyClaim | None = None
-    ) -> None:
+    def find(self, owner: str, key: str) -> KeyClaim | None:
         with self._lock:
-            if (owner, key) in self._stored:
-                existing, until = self._stored[owner, key]
-                ours = {claim.job_id, replaces.job_id if replaces else claim.job_id}
-                if until > self._clock().timestamp() and existing.job_id not in ours:
-                    raise KeyTaken(existing)
+            return self._held_by(owner, key)
+
+    def claiming(self, owner: str, key: str, claim: KeyClaim, *, expires_at: int) -> PreparedWrites:
+        def is_free() -> bool:
+            return self._held_by(owner, key) is None
+
+        def write() -> None:
             self._stored[owner, key] = claim, expires_at
+
+        return PreparedWrites((FakeWrite(f"key {owner} {key}", self._lock, is_free, write),))
+
+    def _held_by(self, owner: str, key: str) -> KeyClaim | None:
+        found = self._stored.get((owner, key))
+        return found[0] if found and found[1] > self._clock().timestamp() else None
 
     def release(self, owner: str, key: str, claim: KeyClaim) -> None:
         with self._lock:

@@ -50,7 +50,7 @@ CALLS: dict[str, tuple[str, Callable[[Ports], object]]] = {
         "put_item",
         lambda ports: ports.records.swap("ada", "creations", Versioned(0, "{}"), expires_at=1),
     ),
-    "claim a key": ("put_item", lambda ports: ports.keys.claim("ada", "key", CLAIM, expires_at=1)),
+    "find a key": ("get_item", lambda ports: ports.keys.find("ada", "key")),
     "release a key": ("delete_item", lambda ports: ports.keys.release("ada", "key", CLAIM)),
     "get a run": ("get_item", lambda ports: ports.runs.get("run_1")),
     "get a transform": ("get_item", lambda ports: ports.runs.transform("run_1", "tfm_1")),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import RateLimitExceeded, StreamLimitExceeded
-from shared.jobs.idempotency import KeyClaim, KeyTaken
+from shared.jobs.idempotency import KeyClaim
+from shared.jobs.store import SideWriteConflict
 from shared.limits.creations import CreationLimit
 from shared.limits.records import VersionConflict, Versioned
 from shared.limits.stream_slots import SlotHolder, StreamSlots
 from tests.fakes.clock import NOON
+from tests.fakes.core import a_job
 from tests.storage.at_once import at_once
 from tests.storage.ports import AwsServer, Ports, adapters
 
@@ -101,62 +103,54 @@ def a_claim(job_id: str) -> KeyClaim:
 
 
 class TestIdempotencyKeys:
-    def test_a_used_key_returns_the_stored_claim(self, ports: Ports, owner: str) -> None:
-        ports.keys.claim(owner, "key", a_claim("first"), expires_at=LATER)
-        with pytest.raises(KeyTaken) as taken:
-            ports.keys.claim(owner, "key", a_claim("second"), expires_at=LATER)
-        assert taken.value.claim == a_claim("first")
+    def claim(self, ports: Ports, owner: str, name: str, *, key: str = "key", expires_at: int = LATER) -> bool:
+        """Store a new job together with its claim; return whether the key was free."""
+        claiming = ports.keys.claiming(owner, key, a_claim(name), expires_at=expires_at)
+        job = a_job(owner=owner)
+        try:
+            ports.jobs.put_new(job, side_writes=claiming)
+        except SideWriteConflict:
+            assert ports.jobs.get(job.id) is None
+            return False
+        return True
 
-    def test_a_repeated_claim_succeeds_after_a_lost_response(self, ports: Ports, owner: str) -> None:
-        for _ in range(2):
-            ports.keys.claim(owner, "key", a_claim("first"), expires_at=LATER)
+    def test_a_key_has_the_claim_of_the_first_job(self, ports: Ports, owner: str) -> None:
+        assert ports.keys.find(owner, "key") is None
+        assert self.claim(ports, owner, "first")
+        assert not self.claim(ports, owner, "second")
+        assert ports.keys.find(owner, "key") == a_claim("first")
 
     def test_two_owners_can_use_the_same_key(self, ports: Ports, owner: str) -> None:
-        ports.keys.claim(owner, "key", a_claim("first"), expires_at=LATER)
-        ports.keys.claim(f"not {owner}", "key", a_claim("second"), expires_at=LATER)
-        ports.keys.claim(owner, "another key", a_claim("third"), expires_at=LATER)
+        assert self.claim(ports, owner, "first")
+        assert self.claim(ports, f"not {owner}", "second")
+        assert self.claim(ports, owner, "third", key="another key")
 
     def test_a_key_is_free_after_its_expiry(self, ports: Ports, owner: str) -> None:
-        ports.keys.claim(owner, "key", a_claim("first"), expires_at=int(NOON.timestamp()) + 10)
+        assert self.claim(ports, owner, "first", expires_at=int(NOON.timestamp()) + 10)
         ports.clock.advance(9.999)
-        with pytest.raises(KeyTaken):
-            ports.keys.claim(owner, "key", a_claim("second"), expires_at=LATER)
+        assert not self.claim(ports, owner, "second")
         ports.clock.advance(0.001)
-        ports.keys.claim(owner, "key", a_claim("second"), expires_at=LATER)
-
-    def test_a_known_claim_can_be_replaced_once(self, ports: Ports, owner: str) -> None:
-        ports.keys.claim(owner, "key", a_claim("dead"), expires_at=LATER)
-        ports.keys.claim(owner, "key", a_claim("second"), expires_at=LATER, replaces=a_claim("dead"))
-        with pytest.raises(KeyTaken) as taken:
-            ports.keys.claim(owner, "key", a_claim("third"), expires_at=LATER, replaces=a_claim("dead"))
-        assert taken.value.claim == a_claim("second")
+        assert ports.keys.find(owner, "key") is None
+        assert self.claim(ports, owner, "second")
 
     def test_a_released_key_is_free_and_a_second_release_changes_nothing(self, ports: Ports, owner: str) -> None:
-        ports.keys.claim(owner, "key", a_claim("first"), expires_at=LATER)
+        assert self.claim(ports, owner, "first")
         for _ in range(2):
             ports.keys.release(owner, "key", a_claim("first"))
-        ports.keys.claim(owner, "key", a_claim("second"), expires_at=LATER)
+        assert self.claim(ports, owner, "second")
 
     def test_a_release_does_not_free_another_claims_key(self, ports: Ports, owner: str) -> None:
-        ports.keys.claim(owner, "key", a_claim("first"), expires_at=LATER)
+        assert self.claim(ports, owner, "first")
         ports.keys.release(owner, "key", a_claim("second"))
-        with pytest.raises(KeyTaken):
-            ports.keys.claim(owner, "key", a_claim("second"), expires_at=LATER)
+        assert not self.claim(ports, owner, "second")
 
     def test_one_of_twenty_concurrent_requests_gets_the_key(self, ports: Ports, owner: str) -> None:
-        def take(number: int) -> str | None:
-            try:
-                ports.keys.claim(owner, "key", a_claim(f"job{number}"), expires_at=LATER)
-            except KeyTaken as taken:
-                return taken.claim.job_id
-            return None
-
-        answers = at_once(take)
-        assert answers.count(None) == 1
-        assert {each for each in answers if each} == {f"job{answers.index(None)}"}
+        answers = at_once(lambda number: self.claim(ports, owner, f"job{number}"))
+        assert answers.count(True) == 1
+        assert ports.keys.find(owner, "key") == a_claim(f"job{answers.index(True)}")
 
     def test_the_table_does_not_contain_the_clients_key(self, server: AwsServer, owner: str) -> None:
-        adapters(server).keys.claim(owner, "my secret words", a_claim("first"), expires_at=LATER)
+        assert self.claim(adapters(server), owner, "first", key="my secret words")
         found = server.dynamodb.query(
             TableName=server.table,
             KeyConditionExpression="PK = :pk",

@@ -11,11 +11,13 @@ from shared.errors import (
     RateLimitExceeded,
     StorageUnavailable,
 )
-from shared.jobs.creation import CLAIM_SECONDS
-from shared.jobs.idempotency import KeyClaim, hash_of_request
-from shared.jobs.ids import new_job_id
+from shared.jobs.idempotency import hash_of_request
 from shared.jobs.job import Job, JobStatus
-from tests.fakes.core import FakeCore, a_request
+from tests.fakes.core import FakeCore, a_job, a_request
+
+
+def crash(_job: Job) -> Job:
+    raise KeyboardInterrupt
 
 
 class TestIdempotencyKeys:
@@ -51,59 +53,69 @@ class TestIdempotencyKeys:
         core.clock.advance(24 * 3600 + 1)
         assert core.job_creation.create("ada", a_request("hills"), idempotency_key="k").id != first.id
 
-    def claim_key(self, core: FakeCore) -> KeyClaim:
-        """Claim the key for a request that has not stored its job yet."""
-        request = a_request()
-        meaning = {
-            "pipeline": request.pipeline,
-            "input": request.input.model_dump(mode="json"),
-            "links": request.links.model_dump(mode="json"),
-        }
-        now = core.clock().timestamp()
-        claimed = KeyClaim(job_id=new_job_id(0), request_hash=hash_of_request(meaning), claimed_at=now)
-        core.keys.claim("ada", "k", claimed, expires_at=int(now) + 86_400)
-        return claimed
-
-    def test_a_repeat_is_refused_while_the_first_request_is_in_progress(self) -> None:
+    def test_a_key_is_valid_for_its_day_although_its_job_has_expired(self) -> None:
         core = FakeCore()
-        self.claim_key(core)
-        core.clock.advance(CLAIM_SECONDS - 0.1)
-        with pytest.raises(Conflict, match="still in progress"):
+        first = core.job_creation.create("ada", a_request(), idempotency_key="k")
+        core.clock.advance(24 * 3600 - 1)
+        assert core.jobs.get(first.id) is None
+        with pytest.raises(Conflict, match=f"created job {first.id}, which has expired; send a new key"):
             core.job_creation.create("ada", a_request(), idempotency_key="k")
-        assert core.executions.started == set()
+        assert core.executions.started == {first.id}
 
-    def test_a_repeat_of_a_request_that_crashed_creates_the_job(self) -> None:
+    def test_a_key_opens_one_run_although_its_job_has_expired(self) -> None:
         core = FakeCore()
-        crashed = self.claim_key(core)
-        core.clock.advance(CLAIM_SECONDS)
-        job = core.job_creation.create("ada", a_request(), idempotency_key="k")
-        assert job.id != crashed.job_id
-        assert core.job_creation.create("ada", a_request(), idempotency_key="k").id == job.id
+        request = a_request(pipeline="song")
+        core.job_creation.create("ada", request, idempotency_key="k")
+        core.clock.advance(24 * 3600 - 1)
+        with pytest.raises(Conflict, match="has expired"):
+            core.job_creation.create("ada", request, idempotency_key="k")
+        runs = core.runs.list_owned("ada", kind="song", status=None, limit=5, cursor=None).runs
+        assert len(runs) == 1
 
-    def test_one_of_two_repeats_of_a_request_that_crashed_creates_the_job(
+    def test_of_two_requests_at_once_the_later_one_returns_the_job_of_the_other(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         core = FakeCore()
-        crashed = self.claim_key(core)
-        core.clock.advance(CLAIM_SECONDS)
-        rival = crashed.model_copy(update={"job_id": new_job_id(1)})
-        take = core.keys.claim
+        rival: list[Job] = []
+        count = core.creation_limit.count_creation
 
-        def lose_to_rival(owner: str, key: str, claim: KeyClaim, **given: object) -> None:
-            if given.get("replaces") == crashed:
-                take(owner, key, rival, expires_at=2**40, replaces=crashed)
-            take(owner, key, claim, **given)  # type: ignore[arg-type]
+        def overtaken(owner: str) -> float:
+            if not rival:
+                rival.append(a_job())
+                rival[0] = core.job_creation.create("ada", a_request(), idempotency_key="k")
+            return count(owner)
 
-        monkeypatch.setattr(core.keys, "claim", lose_to_rival)
-        with pytest.raises(Conflict, match="still in progress"):
-            core.job_creation.create("ada", a_request(), idempotency_key="k")
+        monkeypatch.setattr(core.creation_limit, "count_creation", overtaken)
+        job = core.job_creation.create("ada", a_request(), idempotency_key="k")
+        assert job.id == rival[0].id
+        assert core.executions.started == {job.id}
 
-    def test_a_repeat_starts_the_execution_of_a_job_that_a_crashed_request_only_stored(self) -> None:
+    def test_a_repeat_starts_the_execution_of_a_job_that_a_crashed_request_only_stored(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         core = FakeCore()
-        crashed = self.claim_key(core)
-        core.new_job(job_id=crashed.job_id)
-        assert core.job_creation.create("ada", a_request(), idempotency_key="k").id == crashed.job_id
-        assert core.executions.started == {crashed.job_id}
+        with monkeypatch.context() as crashing:
+            crashing.setattr(core.job_starter, "start", crash)
+            with pytest.raises(KeyboardInterrupt):
+                core.job_creation.create("ada", a_request(), idempotency_key="k")
+        job = core.job_creation.create("ada", a_request(), idempotency_key="k")
+        assert core.executions.started == {job.id}
+        assert [each.id for each in core.jobs.live(cursor=None, limit=5).jobs] == [job.id]
+
+    def test_a_request_that_creates_nothing_does_not_count(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        core = FakeCore()
+        put_new = core.jobs.put_new
+
+        def unavailable(job: Job, **_: object) -> None:
+            raise StorageUnavailable("no response")
+
+        monkeypatch.setattr(core.jobs, "put_new", unavailable)
+        for _ in range(30):
+            with pytest.raises(StorageUnavailable):
+                core.job_creation.create("ada", a_request(), idempotency_key="k")
+        monkeypatch.setattr(core.jobs, "put_new", put_new)
+        for _ in range(10):
+            core.job_creation.create("ada", a_request())
 
     def test_a_refused_request_releases_its_key(self) -> None:
         core = FakeCore()
