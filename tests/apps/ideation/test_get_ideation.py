@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -49,13 +50,13 @@ def test_a_running_run_has_the_ideas_written_so_far(user: ApiUser) -> None:
 def test_a_run_keeps_its_ideas_after_its_job_has_expired(hurried_user: ApiUser) -> None:
     created = new_run(hurried_user)
     # A connection that is open when the job completes gets the result, however late this process looks.
-    before = wait_until(lambda: hurried_user.watch(created["jobId"])[-1].data.get("result"))["ideas"]
+    result: Any = wait_until(lambda: hurried_user.watch(created["jobId"])[-1].data.get("result"))
     wait_until(lambda: hurried_user.api.get(f"/jobs/{created['jobId']}").status_code == 404)
 
     run = get_run(hurried_user, created["runId"])
 
     assert run["status"] == "completed"
-    assert run["ideas"] == before
+    assert run["ideas"] == result["ideas"]
 
 
 def test_a_cancelled_run_keeps_its_ideas(user: ApiUser) -> None:
