@@ -22,15 +22,18 @@ from shared.jobs.checkpoints import latest_checkpoint
 from shared.jobs.invocation import FanOutDone
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.pipeline import Pipelines
+from shared.llm.model import Message
 from shared.log.event_log import Batch, LogBounds, LogSnapshot
 from shared.log.events import Item, Progress, Reset, StageStarted, StoredEvent, Subtask
 from shared.log.fence import Fence
 from shared.log.usage import TokenUsage
 from shared.stages import part_runner
+from shared.stages.model_answers import read_output
 from shared.stages.part import MAX_PART_EVENTS, PartContext
 from shared.stages.stage import StageContext
 from tests.fakes.core import ANTHOLOGY, FakeCore, ScriptedPart, ScriptedStage, Verse, a_request, fails, says
 from tests.fakes.event_log import FakeEventLog
+from tests.fakes.model import USAGE, ScriptedModel
 
 Script = Callable[[PartContext], Awaitable[dict[str, Any]]]
 
@@ -374,6 +377,37 @@ class TestFaults:
         with pytest.raises(ModelUnavailable):
             core.run_part(ScriptedPart(a=[script]), job, "a")
         assert cancelled == ["a"]
+
+
+class TestCallingTheModel:
+    def test_a_part_gets_the_whole_output_and_its_tokens_are_counted(self) -> None:
+        core = FakeCore()
+        job = planned(core, "a")
+        model = ScriptedModel("rivers bend")
+
+        async def script(context: PartContext) -> dict[str, Any]:
+            output, finished = await read_output(model, context, (Message("system", "Read."),), None)
+            return {"output": output, "truncated": finished.truncated}
+
+        core.run_part(ScriptedPart(a=[script]), job, "a")
+        assert core.transcript(job).items["a"].data == {"output": "rivers bend", "truncated": False}
+        assert core.transcript(job).text == "three poems;"
+        assert core.job(job.id).usage == USAGE
+        (request,) = model.requests
+        assert (request.model, request.messages) == ("scripted-1", (Message("system", "Read."),))
+
+    def test_a_fault_of_the_model_is_the_fault_of_the_part(self) -> None:
+        core = FakeCore()
+        job = planned(core, "a")
+        model = ScriptedModel(("riv", ModelUnavailable("down")))
+
+        async def script(context: PartContext) -> dict[str, Any]:
+            await read_output(model, context, (Message("system", "Read."),), None)
+            return {}
+
+        with pytest.raises(ModelUnavailable):
+            core.run_part(ScriptedPart(a=[script]), job, "a")
+        assert model.closed == 1
 
 
 class TestUsage:
