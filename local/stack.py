@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -372,6 +372,23 @@ class LocalStack:
         if job_id is not None:
             fault["partition"] = f"JOB#{job_id}"
         _call("POST", f"{self.aws_url}/_millrace/faults", fault)
+
+    @contextlib.contextmanager
+    def holding(
+        self, operation: str, containing: str, *, executed: bool, skip: int = 0
+    ) -> Iterator[Callable[[], bool]]:
+        """Hold back one call of DynamoDB's `operation` whose payload contains a text: the `skip`-th from 0.
+
+        Yields a function that returns whether the call is held now: then its caller waits, and can be killed there. If
+        `executed`, the call was executed and its response waits; otherwise it is not executed, and fails at the end of
+        the block.
+        """
+        url = f"{self.aws_url}/_millrace/hold"
+        _call("POST", url, {"operation": operation, "containing": containing, "executed": executed, "skip": skip})
+        try:
+            yield lambda: bool(_call("GET", url)["held"])
+        finally:
+            _call("DELETE", url)
 
     def accesses(self) -> dict[str, list[list[str]]]:
         """Return what the template's roles have `used` and were `refused` so far: lists of role, action and ARN."""

@@ -23,6 +23,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from local.aws import dynamodb_latency, moto_dynamodb, moto_stepfunctions
 from local.aws.credentials import DUMMY_CREDENTIALS
+from local.aws.dynamodb_faults import HeldCalls, Hold
 from local.aws.dynamodb_upstream import UpstreamDynamoDb
 from local.aws.execution_events import ExecutionEvents
 from local.aws.http_server import Environ, StartResponse, serve, status_line
@@ -35,6 +36,7 @@ from local.template.template import Template
 _INVOCATIONS = "/2015-03-31/functions/"
 _DYNAMODB_TARGET = "DynamoDB_20120810."
 _START_EXECUTION = "AWSStepFunctions.StartExecution"
+_NOT_EXECUTED = (500, b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "held"}')
 
 
 class Aws:
@@ -53,6 +55,7 @@ class Aws:
         self.dynamodb = moto_dynamodb.DynamoDb() if dynamodb_url is None else UpstreamDynamoDb(dynamodb_url)
         self._access = access or AccessControl({})
         self._published_latency = published_latency
+        self._held = HeldCalls()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         target: str = environ.get("HTTP_X_AMZ_TARGET", "")
@@ -91,7 +94,14 @@ class Aws:
             environ["wsgi.input"].seek(0)
             with self.dynamodb.lock:
                 return list(self._moto(environ, start_response))
-        status, body = self.dynamodb.call(operation, payload, headers)
+        hold = self._held.take(operation, payload)
+        if hold is not None and not hold.executed:
+            hold.wait()
+            status, body = _NOT_EXECUTED
+        else:
+            status, body = self.dynamodb.call(operation, payload, headers)
+            if hold is not None:
+                hold.wait()
         start_response(
             status_line(status),
             [
@@ -145,10 +155,20 @@ class Aws:
         elif path == "faults" and environ["REQUEST_METHOD"] == "POST":
             self.dynamodb.faults.add(json.loads(environ["wsgi.input"].read()))
             status, body = 204, None
+        elif path == "hold":
+            status, body = self._change_hold(environ)
         else:
             status, body = 404, {"message": "there is no such path"}
         start_response(status_line(status), [("Content-Type", "application/json")])
         return [b"" if body is None else json.dumps(body).encode()]
+
+    def _change_hold(self, environ: Environ) -> tuple[int, Any]:
+        """POST holds a call, DELETE releases it, and GET returns how many calls are held."""
+        if environ["REQUEST_METHOD"] == "POST":
+            self._held.add(Hold(**json.loads(environ["wsgi.input"].read())))
+        elif environ["REQUEST_METHOD"] == "DELETE":
+            self._held.release()
+        return 200, {"held": self._held.held}
 
 
 def _access_denied(environ: Environ, start_response: StartResponse, role: str, refused: Access) -> Iterable[bytes]:
