@@ -234,8 +234,8 @@ permissions: .venv/.synced ## record in docs/permissions.json what each function
 # ---- new applications: docs/adding-an-application.md ----------------------------------------------------------------
 
 .PHONY: application
-application: .venv/.synced ## copy examples/haiku as application NAME with STAGES="first_stage second_stage"
-	@$(BIN)/python -m tools.new_application $(NAME) $(STAGES)
+application: .venv/.synced ## copy examples/haiku as NAME with STAGES="first_stage second_stage", or install an example: FROM=examples/research
+	@$(BIN)/python -m tools.new_application $(if $(FROM),--from "$(FROM)") $(NAME) $(STAGES)
 
 # ---- generated files -----------------------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
-"""Copy examples/haiku as a new application: `make application NAME=haiku STAGES=write_haiku`.
+"""Copy examples/haiku as a new application, or install an example as it is.
 
-python -m tools.new_application haiku write_haiku        one stage; several are named in order
+python -m tools.new_application haiku write_haiku             one stage; several are named in order
+python -m tools.new_application --from examples/research      this example, under its own names
 
-The example is one pipeline with one stage; what is about the stage is copied once for each stage.
+examples/haiku is one pipeline with one stage; what is about the stage is copied once for each stage.
 docs/adding-an-application.md says what to write next.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -50,9 +52,8 @@ class NewApplication:
         """
         self._refuse_bad_names()
         example = self.root / EXAMPLE
-        sources = sorted(path for path in example.rglob("*") if path.is_file() and path.parent != example)
-        written = [path for source in sources for path in self._copies(source, str(source.relative_to(example)))]
-        return [*written, self._write("template.yaml", Stack(self.root / "infra").text())]
+        written = [path for name in _files_of(example) for path in self._copies(example / name, name)]
+        return [*written, _write_template(self.root)]
 
     def _refuse_bad_names(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -115,6 +116,43 @@ class NewApplication:
         return file
 
 
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """`example` is the folder of an example, whose files have the places that they get in the repository `root`."""
+
+    root: Path
+    example: Path
+
+    def write(self) -> list[Path]:
+        """Copy the example's files, write template.yaml, and return their paths.
+
+        Raises:
+            CannotAdd: the folder holds no application, or a file is there already; then nothing is written.
+        """
+        if not (self.example / "shared/apps").is_dir():
+            raise CannotAdd(f"{self.example} is not an application: it has no folder shared/apps")
+        names = _files_of(self.example)
+        for name in names:
+            if (self.root / name).exists():
+                raise CannotAdd(f"{name} is there already")
+        for name in names:
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.example / name, self.root / name)
+        return [*(self.root / name for name in names), _write_template(self.root)]
+
+
+def _files_of(example: Path) -> list[str]:
+    """Return the paths of the example's files in it, without those that tell of the example, such as its README."""
+    files = (path for path in example.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return sorted(str(path.relative_to(example)) for path in files if path.parent != example)
+
+
+def _write_template(root: Path) -> Path:
+    file = root / "template.yaml"
+    file.write_text(Stack(root / "infra").text())
+    return file
+
+
 def _gap_after(item: Sequence[str]) -> list[str]:
     """Return the blank lines that separate two of these: none between rows, two between classes."""
     if item[0].startswith("|"):
@@ -124,18 +162,35 @@ def _gap_after(item: Sequence[str]) -> list[str]:
 
 def main(arguments: Iterable[str] | None = None) -> int:
     """Return the exit status: 0; 1 if a name is not valid or is taken, and then nothing is written."""
-    parser = argparse.ArgumentParser(prog="python -m tools.new_application", description=__doc__)
-    parser.add_argument("name")
-    parser.add_argument("stages", nargs="+", metavar="stage")
-    options = parser.parse_args(None if arguments is None else list(arguments))
+    options = _options(arguments)
     try:
-        written = NewApplication(ROOT, options.name, options.stages).write()
+        new = (
+            NewApplication(ROOT, options.name, options.stages)
+            if options.example is None
+            else Installation(ROOT, options.example)
+        )
+        written = new.write()
     except (CannotAdd, CannotUnite) as error:
         print(error, file=sys.stderr)
         return 1
     for file in written:
         print(file.relative_to(ROOT))
     return 0
+
+
+def _options(arguments: Iterable[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.new_application", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("name", nargs="?")
+    parser.add_argument("stages", nargs="*", metavar="stage")
+    parser.add_argument("--from", type=Path, dest="example", metavar="EXAMPLE", help="the folder of an example")
+    options = parser.parse_args(None if arguments is None else list(arguments))
+    if options.example is not None and options.name is not None:
+        parser.error("an example is installed under its own names; leave NAME and STAGES out")
+    if options.example is None and not options.stages:
+        parser.error("name the application and its stages: make application NAME=haiku STAGES=write_haiku")
+    return options
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Any, Final
 from rich.text import Text
 
 from local.api.client import ClientError, JobsClient, Refused
+from local.demo.example import examples, run_example
 from local.demo.pipeline import Accepted, PipelineDemo, demos
 from local.demo.screen import ACCENT, BAD, GOOD, WARNING, Screen, numbered, screen_for, terminal_console
 from local.model.choice import ModelChoice
@@ -175,6 +176,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     # A shell that starts a command in the background lets it ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if options.pipeline not in demos():
+        return _run_example(options)
     console = terminal_console()
     choice = ModelChoice.of_environment(os.environ, ROOT / "template.yaml")
     demo = demos()[options.pipeline](options.script)
@@ -197,6 +200,18 @@ def main(arguments: list[str] | None = None) -> int:
         screen.settle()
         screen.failure("The local stack does not respond", str(error), _LOGS_ADVICE)
     return 1
+
+
+def _run_example(options: argparse.Namespace) -> int:
+    arguments = ["--pipeline", options.pipeline]
+    if options.log_dir is not None:
+        arguments += ["--log-dir", str(options.log_dir.absolute())]
+    if options.script is not None:
+        arguments += ["--script", options.script]
+    try:
+        return run_example(options.pipeline, arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _run_demo(screen: Screen, demo: PipelineDemo, choice: ModelChoice, log_dir: Path | None) -> int:
@@ -246,14 +261,18 @@ def _warm(stack: LocalStack, demo: PipelineDemo, scripted: bool) -> str:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description="Run one job and show it.")
     pipelines = sorted(demos())
-    parser.add_argument("--pipeline", choices=pipelines, default=pipelines[0], help="default: %(default)s")
+    parser.add_argument("--pipeline", default=pipelines[0], help="a pipeline or an example; default: %(default)s")
     parser.add_argument("--log-dir", type=Path, help="keep the output of the stack's processes in this folder")
     parser.add_argument(
         "--script",
         metavar="DIRECTIVE",
         help="tell the scripted model what to do, as in 'disconnect_after=120, times=1'",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.pipeline not in {*pipelines, *examples()}:
+        known = f"pipelines: {', '.join(pipelines)}; examples: {', '.join(examples()) or 'none'}"
+        parser.error(f"there is no demo of {options.pipeline!r}; {known}")
+    return options
 
 
 if __name__ == "__main__":

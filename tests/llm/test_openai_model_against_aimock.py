@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -38,12 +33,12 @@ from shared.llm.openai.chat import OpenAIChatModel
 from shared.llm.openai.responses import OpenAIResponsesModel
 from shared.llm.prices import ModelPrice
 from tests.fakes.png import png_of
+from tests.llm.aimock import ORACLE, aimock_with
 from tests.llm.model_calls import TOOLS, calls_of, text_of
 
 Adapter = type[OpenAIChatModel | OpenAIResponsesModel]
 BOTH = pytest.mark.parametrize("adapter", [OpenAIChatModel, OpenAIResponsesModel])
-ORACLE = Path(__file__).parents[1] / "model_oracle"
-SERVER = ORACLE / "node_modules/@copilotkit/aimock/dist/cli.js"
+FIXTURES = ORACLE / "fixtures"
 SCHEMA = {
     "type": "object",
     "properties": {"answer": {"type": "integer"}},
@@ -54,37 +49,8 @@ SCHEMA = {
 
 @pytest.fixture(scope="module")
 def aimock() -> Iterator[str]:
-    node = shutil.which("node")
-    if node is None or not SERVER.exists():
-        reason = "aimock is not installed: it takes node >= 20.15 and `npm ci --prefix tests/model_oracle`"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    command = [
-        node,
-        str(SERVER),
-        "--port",
-        "0",
-        "--fixtures",
-        str(ORACLE / "fixtures"),
-        "--strict",
-        "--validate-on-load",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        try:
-            yield f"{_announced_origin(process)}/v1"
-        finally:
-            process.terminate()
-            process.communicate(timeout=10)
-
-
-def _announced_origin(process: subprocess.Popen[str]) -> str:
-    said: list[str] = []
-    for line in process.stdout or ():
-        said.append(line)
-        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-            return found[0]
-    raise AssertionError(f"aimock did not start: {''.join(said)}")
+    with aimock_with(FIXTURES) as url:
+        yield url
 
 
 def ask(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import filecmp
-import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.layout import ROOT
+from tests.local.repository_copy import changed, copy_of_the_repository, git, make, run
 
 PAGE = (ROOT / "docs/adding-an-application.md").read_text()
 BLOCKS = re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -43,47 +42,7 @@ CONTRACTS = [f"tests/contract/test_{name}.py" for name in ("functions", "pipelin
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository as it would be committed now, committed."""
-    folder = tmp_path_factory.mktemp("copy")
-    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    for name in filter(None, listed.split("\0")):
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_symlink():
-            target.symlink_to(source.readlink())
-        elif source.exists():
-            shutil.copy2(source, target)
-    for environment in (".venv", ".venv-sam"):
-        (folder / environment).symlink_to(ROOT / environment)
-    git(folder, "init", "--quiet")
-    git(folder, "add", "--all")
-    git(folder, "-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "--quiet", "-m", "test: copy")
-    return folder
-
-
-def git(folder: Path, *arguments: str) -> str:
-    return run(folder, "git", *arguments)
-
-
-def run(folder: Path, *command: str) -> str:
-    """Run a command in the copy, and return what it prints. It must succeed."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, timeout=280, env={**os.environ, "PATH": path}
-    )
-    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def make(folder: Path, *arguments: str) -> str:
-    """Run make with this environment, which is complete whatever its age."""
-    return run(folder, "make", "-o", ".venv/.synced", "-o", ".venv-sam/.synced", *arguments)
-
-
-def changed(folder: Path) -> set[str]:
-    """Return the paths that git says have changed or are new."""
-    status = git(folder, "status", "--porcelain", "--untracked-files=all")
-    return {line[3:] for line in status.splitlines()}
+    return copy_of_the_repository(tmp_path_factory.mktemp("copy"))
 
 
 @pytest.mark.timeout(600)  # the permissions' scenario starts every function in a process

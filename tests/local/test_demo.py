@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import signal
 import sys
+from pathlib import Path
 
 from local.model.control import ModelControl
-from tests.local.command import Command
+from tests.local.command import DEAD_PROXIES, ROOT, Command
 from tests.local.http_proxy import HttpProxy
 
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "suggestion"]
@@ -47,3 +48,41 @@ def test_it_calls_the_model_that_the_environment_names_through_its_proxy() -> No
             assert "unknown for my-model" in output
             assert [request["model"] for request in model.requests()] == ["my-model"]
         assert proxy.requests == ["POST http://model.example/v1/chat/completions"]
+
+
+def test_it_installs_an_example_in_a_copy_that_it_removes(tmp_path: Path) -> None:
+    """In the background, behind a proxy that refuses every connection, in a folder with a space in its name."""
+    folder = tmp_path / "with a space"
+    folder.mkdir()
+    before = set((ROOT / "shared/apps").iterdir())
+    environment = {**DEAD_PROXIES, "TMPDIR": str(folder)}
+    command = [sys.executable, "-m", "local.demo", "--pipeline", "research"]
+    with Command(command, environment, background=True) as demo:
+        output = demo.run()
+        assert demo.status == 0, output
+        assert re.search(r"tool +Read flood_diary-2", output)
+        assert re.search(r"finding +2: ", output)
+        assert re.search(r"model tokens +\d+ in, \d+ out \(scripted-1\)\nmodel price +free: scripted", output)
+        assert re.search(r"DynamoDB +[\d.]+ write units, [\d.]+ read units\nStep Functions +\d+ state trans", output)
+        assert re.search(r"first text +\d+ ms.*\nin all +[\d.]+ s", output)
+        assert demo.processes() == []
+    assert [*folder.iterdir()] == []
+    assert set((ROOT / "shared/apps").iterdir()) == before
+
+
+def test_ctrl_c_stops_the_demo_of_an_example_and_removes_its_copy(tmp_path: Path) -> None:
+    with Command([sys.executable, "-m", "local.demo", "--pipeline", "research"], {"TMPDIR": str(tmp_path)}) as demo:
+        demo.read_until("model  ")
+        assert [*tmp_path.iterdir()] != []
+        demo.interrupt()
+        output = demo.run()
+        assert demo.status == 128 + signal.SIGINT, output
+        assert demo.processes() == []
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_an_unknown_pipeline_is_refused_with_those_that_exist() -> None:
+    with Command([sys.executable, "-m", "local.demo", "--pipeline", "sonnet"]) as demo:
+        output = demo.run()
+        assert demo.status == 2
+        assert "there is no demo of 'sonnet'; pipelines: ideation, suggestion; examples: research" in output

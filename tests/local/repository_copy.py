@@ -1,0 +1,59 @@
+"""Copy the repository, to add an application to the copy and run commands there."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.layout import ROOT
+
+_LINKED = (".venv", ".venv-sam", "tests/model_oracle/node_modules")
+"""What git ignores and commands need."""
+
+
+def copy_of_the_repository(folder: Path) -> Path:
+    """Copy the repository as it would be committed now to this empty folder, commit it there, and return the folder."""
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_symlink():
+            target.symlink_to(source.readlink())
+        elif source.exists():
+            shutil.copy2(source, target)
+    for name in _LINKED:
+        if (ROOT / name).exists():
+            (folder / name).symlink_to(ROOT / name)
+    git(folder, "init", "--quiet")
+    git(folder, "add", "--all")
+    git(folder, "-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "--quiet", "-m", "test: copy")
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return run(folder, "git", *arguments)
+
+
+def run(folder: Path, *command: str) -> str:
+    """Run a command in the copy, and return what it prints. It must succeed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=280, env={**os.environ, "PATH": path}
+    )
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def make(folder: Path, *arguments: str) -> str:
+    """Run make with this environment, which is complete whatever its age."""
+    return run(folder, "make", "-o", ".venv/.synced", "-o", ".venv-sam/.synced", *arguments)
+
+
+def changed(folder: Path) -> set[str]:
+    """Return the paths that git says have changed or are new."""
+    status = git(folder, "status", "--porcelain", "--untracked-files=all")
+    return {line[3:] for line in status.splitlines()}
