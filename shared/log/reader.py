@@ -40,11 +40,18 @@ class LogReader:
     def poll(self) -> list[Frame]:
         """Return the events that are new since the last call.
 
-        The first poll of a resumed job's log from the start returns one snapshot for all earlier generations.
+        A terminal event that is not the log's last one belongs to a generation before a resumption. One snapshot
+        replaces it and everything before it, so that no watcher takes it for the end.
         """
-        from_the_start = self.position == 0
+        frames = self._read(consistent=self._consistent)
+        if frames and frames[-1].terminal and self._log.tail(self._job_id).seq > self.position:
+            frames += self._read(consistent=True)  # the first read was too old to contain the resumption
+        ends = [frame.id for frame in frames[:-1] if frame.terminal]
+        return self._without_earlier_generations(frames, ends[-1]) if ends else frames
+
+    def _read(self, *, consistent: bool) -> list[Frame]:
         frames: list[Frame] = []
-        for entry in self._log.read(self._job_id, after=self.position, consistent=self._consistent):
+        for entry in self._log.read(self._job_id, after=self.position, consistent=consistent):
             if entry.seq > self.position + 1:
                 frames.extend(self._snapshot_over_gap())
             if entry.seq == self.position + 1:
@@ -53,7 +60,19 @@ class LogReader:
                 frames.append(Frame(entry.seq, entry.event))
             elif entry.seq > self.position:
                 break  # an eventually consistent read can miss events; the next poll finds them
-        return _merge_earlier_generations(frames) if from_the_start else frames
+        return frames
+
+    def _without_earlier_generations(self, frames: list[Frame], end: int) -> list[Frame]:
+        """Replace the frames up to the terminal event `end` by one snapshot of the log up to there."""
+        whole = LogReader(self._log, self._job_id)
+        transcript = Transcript()
+        for frame in whole._read(consistent=True):
+            if transcript.seq < end:
+                transcript.apply(frame.id, frame.event)
+        # If the log was compacted in the meantime, its own snapshot may cover more than the earlier generations.
+        self.position = max(self.position, transcript.seq)
+        later = [frame for frame in frames if frame.id > transcript.seq]
+        return [Frame(transcript.seq, transcript.as_snapshot()), *later]
 
     def _snapshot_over_gap(self) -> list[Frame]:
         """Return the snapshot that covers the missing events, or nothing if there is none."""
@@ -62,18 +81,6 @@ class LogReader:
             return []
         self.position = snapshot.seq
         return [Frame(snapshot.seq, Transcript.of_snapshot(snapshot).as_snapshot())]
-
-
-def _merge_earlier_generations(frames: list[Frame]) -> list[Frame]:
-    """Replace everything up to the terminal event before the last resumption by one snapshot."""
-    terminal_indexes = [index for index, frame in enumerate(frames[:-1]) if frame.terminal]
-    if not terminal_indexes:
-        return frames
-    start = terminal_indexes[-1] + 1
-    transcript = Transcript()
-    for frame in frames[:start]:
-        transcript.apply(frame.id, frame.event)
-    return [Frame(transcript.seq, transcript.as_snapshot()), *frames[start:]]
 
 
 def read_transcript(log: EventLog, job_id: str, *, consistent: bool = False) -> Transcript:

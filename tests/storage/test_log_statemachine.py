@@ -381,6 +381,7 @@ class LogMachine(RuleBasedStateMachine):
     def take_in(self, watcher: Watcher) -> None:
         for frame in watcher.reader.poll():
             assert frame.id > watcher.transcript.seq, "seen twice"
+            assert not frame.terminal or frame.id == len(self.log.history), "told an end that is not the last"
             if isinstance(frame.event, Snapshot):
                 _, text, _, _, items = folded(self.log.history[: frame.id])
                 assert (frame.event.text, list(frame.event.items)) == (text, items)

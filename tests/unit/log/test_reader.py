@@ -9,7 +9,7 @@ import pytest
 from shared.log.claim import claim
 from shared.log.compaction import compact
 from shared.log.event_log import Batch, LogEntry, LogSnapshot, LogTail
-from shared.log.events import Cancelled, Delta, Snapshot, StageStarted, StoredEvent
+from shared.log.events import Cancelled, Delta, Reset, Snapshot, StageStarted, StoredEvent
 from shared.log.fence import Fence
 from shared.log.reader import Frame, LogReader
 from tests.fakes.clock import NOON, SettableClock
@@ -115,6 +115,46 @@ class TestReading:
     def test_a_frame_with_a_terminal_event_is_terminal(self) -> None:
         assert Frame(1, Cancelled()).terminal
         assert not Frame(1, Delta(text="x")).terminal
+
+
+def resumed_log() -> FakeEventLog:
+    """Return a log of four deltas, a cancellation, the reset of a resumption and one more delta."""
+    log = long_log(4)
+    append(log, Cancelled())
+    reset = Reset(text="1 2 ", progress=0, reason="RESUMED", message="again", attempt=1, retry_count=0)
+    append(log, reset, fence=Fence(2, 0, 0, ""))
+    append(log, Delta(text="7 "), fence=Fence(2, 0, 0, "bbbbbbbb"))
+    return log
+
+
+class TestResumed:
+    @pytest.mark.parametrize("after", [0, 1, 3, 4])
+    def test_no_watcher_is_told_an_end_before_a_resumption(self, after: int) -> None:
+        frames = LogReader(resumed_log(), JOB, after=after).poll()
+        assert [frame.id for frame in frames] == [5, 6, 7]
+        assert frames[0].event == Snapshot(text="1 2 3 4 ", stage=None, progress=0)
+        assert not any(frame.terminal for frame in frames)
+
+    def test_a_watcher_that_saw_the_end_gets_what_follows(self) -> None:
+        assert [frame.id for frame in LogReader(resumed_log(), JOB, after=5).poll()] == [6, 7]
+
+    def test_a_read_too_old_to_contain_the_resumption_tells_no_end(self) -> None:
+        log = resumed_log()
+        read = log.read
+
+        def read_old(job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+            entries = read(job_id, after=after, consistent=consistent)
+            return entries if consistent else [entry for entry in entries if entry.seq <= 5]
+
+        log.read = read_old  # type: ignore[method-assign]
+        assert [frame.id for frame in LogReader(log, JOB, after=2).poll()] == [5, 6, 7]
+
+    def test_the_last_end_is_told(self) -> None:
+        log = resumed_log()
+        append(log, Cancelled(), fence=Fence(2, 999, 0, "cccccccc"))
+        frames = LogReader(log, JOB, after=2).poll()
+        assert [frame.id for frame in frames] == [5, 6, 7, 8]
+        assert [frame.terminal for frame in frames] == [False, False, False, True]
 
 
 def test_an_entry_has_the_time_of_its_append() -> None:
