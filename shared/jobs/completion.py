@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 from shared import errors
 from shared.errors import AttemptSuperseded, ErrorCode, JobEnded, MillraceError
@@ -64,13 +65,16 @@ class JobCompletion:
 def fault_of(job: Job, caught: CaughtError) -> Fault:
     """Return the fault to show to the owner for an error that the state machine caught.
 
-    The message is the one that the failing attempt stored on the job. If Lambda killed the attempt, or it reached its
-    time limit, it stored none: then the message follows from the error's name.
+    The message is that of the error which the attempt raised. The state machine has it too, so it is right even if
+    several parts of a fan-out have failed; without it, it is the message that the attempt stored on the job. If Lambda
+    killed the attempt, or it reached its time limit, there is none: then the message follows from the error's name.
     """
     code, message = _known(caught.error) or (ErrorCode.INTERNAL_ERROR, "an internal error occurred")
     kind = getattr(errors, caught.error, None)
-    stored = job.last_fault
-    if stored and kind and stored.code == code and stored.stage == job.stage and stored.attempt == job.attempt:
+    stored, raised = job.last_fault, _cause(caught).get("errorMessage")
+    if _is_ours(kind) and isinstance(raised, str) and raised:
+        message = raised
+    elif stored and kind and stored.code == code and stored.stage == job.stage and stored.attempt == job.attempt:
         message = stored.message
     return Fault(
         code=code,
@@ -79,7 +83,7 @@ def fault_of(job: Job, caught: CaughtError) -> Fault:
         attempt=job.attempt,
         retryable=code in RETRYABLE,
         trace_id=job.trace_id,
-        stack_trace=_stack_trace(caught.cause),
+        stack_trace=_stack_trace(caught),
     )
 
 
@@ -102,7 +106,7 @@ RETRYABLE = frozenset(
 
 def _known(error: str) -> tuple[ErrorCode, str] | None:
     kind = getattr(errors, error, None)
-    if isinstance(kind, type) and issubclass(kind, MillraceError):
+    if _is_ours(kind):
         return kind.code, _message(kind.__doc__ or error)
     if error in {"States.Timeout", "Sandbox.Timedout"}:
         return ErrorCode.STAGE_TIMEOUT, "the stage reached its time limit"
@@ -117,9 +121,22 @@ def _message(docstring: str) -> str:
     return first[0].lower() + first[1:]
 
 
-def _stack_trace(cause: str) -> str | None:
+def _is_ours(kind: object) -> TypeGuard[type[MillraceError]]:
+    """Return whether `kind` is a class of the error tree, whose messages are safe to show to the owner."""
+    return isinstance(kind, type) and issubclass(kind, MillraceError)
+
+
+def _cause(caught: CaughtError) -> Mapping[str, Any]:
+    """Return Lambda's description of an exception: errorMessage, errorType, stackTrace; empty if it is no such JSON."""
     try:
-        frames = json.loads(cause)["stackTrace"]
-        return "".join(str(frame) for frame in frames)[-STACK_TRACE_CHARS:] or None
-    except (ValueError, KeyError, TypeError):
+        cause = json.loads(caught.cause)
+    except ValueError:
+        return {}
+    return cause if isinstance(cause, dict) else {}
+
+
+def _stack_trace(caught: CaughtError) -> str | None:
+    frames = _cause(caught).get("stackTrace")
+    if not isinstance(frames, list):
         return None
+    return "".join(str(frame) for frame in frames)[-STACK_TRACE_CHARS:] or None

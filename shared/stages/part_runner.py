@@ -124,12 +124,14 @@ class PartRunner:
             log.info("attempt stopped", stage=part.name, reason=type(reason).__name__)
             raise
         except MillraceError as fault:
+            _name_part(fault, attempt.part)
             await asyncio.to_thread(self._store_fault, attempt, fault)
             await wait_as_told(fault)
             raise
         except Exception as error:
             log.defect("part broke", error, stage=part.name)
             internal = InternalFault(f"an internal error occurred in stage {part.name} ({type(error).__name__})")
+            _name_part(internal, attempt.part)
             await asyncio.to_thread(self._store_fault, attempt, internal)
             raise internal from error
 
@@ -282,7 +284,7 @@ class PartRunner:
         job = attempt.job
         log.warning("attempt failed", stage=job.stage, attempt=attempt.number, code=fault.code)
         metrics.attempt_failed(str(job.stage), fault.code)
-        stored = stored_fault(job, fault, message=f"part {attempt.part}: {fault.message}", attempt=attempt.number)
+        stored = stored_fault(job, fault, message=fault.message, attempt=attempt.number)
         try:
             # Other parts make attempts too, so the job's `attempt` is that of its last fault.
             changes = {"last_fault": stored, "attempt": attempt.number, "updated_at": self._clock()}
@@ -292,3 +294,9 @@ class PartRunner:
         if attempt.log is not None:
             with contextlib.suppress(MillraceError):
                 attempt.log.fail()
+
+
+def _name_part(fault: MillraceError, part: str) -> None:
+    """Put the part into the message of its fault: the execution's history shows it, and so does the failed job."""
+    fault.message = f"part {part}: {fault.message}"
+    fault.args = (fault.message,)

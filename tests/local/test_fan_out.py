@@ -17,12 +17,12 @@ from local.stack import LocalStack
 from local.template.intrinsics import ACCOUNT, REGION
 from local.template.template import Template
 from shared.assembly import Core
-from shared.bootstrap import AwsPorts
 from shared.errors import ErrorCode
 from shared.jobs.creation import NewJob
 from shared.jobs.job import Job, JobLinks, JobStatus
 from shared.storage import aws
-from tests.fakes.core import PIPELINES, PoemInput
+from tests.fakes.core import PoemInput
+from tests.local.fan_out.ports import Ports
 
 TEMPLATE = Path(__file__).parent / "fan_out/template.yaml"
 
@@ -32,10 +32,6 @@ def stack() -> Iterator[LocalStack]:
     with LocalStack("processes", template=TEMPLATE) as running:
         yield running
         assert running.accesses()["refused"] == []
-
-
-class Ports(AwsPorts):
-    pipelines = PIPELINES  # type: ignore[assignment]  # a Mapping too
 
 
 @pytest.fixture(scope="module")

@@ -105,6 +105,21 @@ def test_a_function_has_the_variables_and_statements_of_its_kinds_and_its_own(wr
     ]
 
 
+def test_a_stage_with_a_long_log_may_do_what_a_stage_with_a_model_may_except_reading_the_models_key(
+    product: Path,
+) -> None:
+    fragment = product / "infra/apps/suggestions.yaml"
+    function = (
+        "  BindPoemsFunction:\n    Type: AWS::Serverless::Function\n    Properties:\n      Kinds: [long_log_stage]\n"
+    )
+    fragment.write_text(fragment.read_text().replace("\nOutputs:", f"\n{function}\nOutputs:", 1))
+    resources = parse_yaml(Stack(product / "infra").text())["Resources"]
+    properties = [resources[name]["Properties"] for name in ("BindPoemsFunction", "GenerateSuggestionsFunction")]
+    long_log, with_model = (each["Policies"][0]["Statement"] for each in properties)
+    assert long_log == [each for each in with_model if "secretsmanager:GetSecretValue" not in each["Action"]]
+    assert properties[0]["Environment"]["Variables"] == {"LOG_MAX_EVENTS": "1000", "LOG_MAX_BYTES": "262144"}
+
+
 def test_the_comments_of_a_kind_are_written_at_its_first_use(write: Write, template: Text) -> None:
     write("jobs", "Resources:\n" + ENDPOINT.format(name="One") + ENDPOINT.format(name="Two"))
 

@@ -185,6 +185,12 @@ class TestFaults:
         job = a_job(stage="draft", attempt=2, last_fault=noted)
         assert fault_of(job, caught("ModelRefused")).message == "refused: violence"
 
+    def test_the_message_of_the_caught_error_is_preferred_to_the_fault_of_another_part(self) -> None:
+        noted = Fault(code=ErrorCode.MODEL_REFUSED, message="part b: no", stage="draft", attempt=2)
+        job = a_job(stage="draft", attempt=2, last_fault=noted)
+        fault = fault_of(job, caught("ModelRefused", errorType="ModelRefused", errorMessage="part a: not this"))
+        assert fault.message == "part a: not this"
+
     @pytest.mark.parametrize("change", [{"attempt": 3}, {"stage": "polish"}])
     def test_a_fault_of_another_attempt_is_not_the_reason(self, change: dict[str, Any]) -> None:
         noted = Fault(code=ErrorCode.MODEL_REFUSED, message="refused: violence", stage="draft", attempt=2)
@@ -204,7 +210,9 @@ class TestFaults:
         assert len(fault.stack_trace) == STACK_TRACE_CHARS
         assert fault.stack_trace.endswith("the fault\n")
 
-    @pytest.mark.parametrize("cause", ["", "not JSON", "[]", "{}", '{"stackTrace": null}', '{"stackTrace": []}', "7"])
+    @pytest.mark.parametrize(
+        "cause", ["", "not JSON", "[]", '{"stackTrace": null}', '{"stackTrace": []}', '{"stackTrace": 1}', "7"]
+    )
     def test_a_cause_can_have_no_stack_trace(self, cause: str) -> None:
         assert fault_of(a_job(), CaughtError(error="KeyError", cause=cause)).stack_trace is None
 

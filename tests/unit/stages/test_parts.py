@@ -319,7 +319,7 @@ class TestFaults:
         core = FakeCore()
         job = planned(core, "a", "b")
         part = ScriptedPart(a=[breaks(ModelUnavailable("down")), uses(3)])
-        with pytest.raises(ModelUnavailable, match=r"^down$"):
+        with pytest.raises(ModelUnavailable, match=r"^part a: down$"):
             core.run_part(part, job, "a", retry=1)
         fault = core.job(job.id).last_fault
         assert fault is not None

@@ -80,7 +80,7 @@ class Disturbance:
             case "" | "the process is killed after the call" | "the response is lost":
                 pass
             case _:
-                # In a thread of its own, because this one runs the event loop of the disturbed attempt.
+                # In another thread, because this one runs the event loop of the disturbed attempt.
                 with ThreadPoolExecutor(1) as pool:
                     pool.submit(self.meanwhile, happening).result()
         yield

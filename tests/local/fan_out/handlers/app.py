@@ -10,21 +10,15 @@ from typing import Any
 
 from shared import bootstrap
 from shared.assembly import Core
-from shared.bootstrap import AwsPorts, run_part, run_stage
+from shared.bootstrap import run_part, run_stage
 from shared.errors import ModelRefused
 from shared.jobs.invocation import FailureInvocation, PartInvocation, StageInvocation
 from shared.jobs.job import Job
 from shared.runtime.invocation import observed
 from shared.stages.part import PartContext
 from shared.stages.stage import StageContext
-from tests.fakes.core import ANTHOLOGY, PIPELINES
-
-
-class Ports(AwsPorts):
-    """The ports on AWS, with the pipelines of the tests."""
-
-    pipelines = PIPELINES  # type: ignore[assignment]  # a Mapping too
-
+from tests.fakes.core import ANTHOLOGY
+from tests.local.fan_out.ports import Ports
 
 bootstrap.core = functools.cache(lambda: Core(Ports()))
 
