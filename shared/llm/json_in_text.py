@@ -198,6 +198,51 @@ def _check_separator(text: str, position: int, closing: str) -> None:
         raise _Broken
 
 
+_BEFORE_ANSWER: Final = re.compile(r"(?:[\s\ufeff\u200b]|```[A-Za-z0-9_-]*(?=[\s{]))*")
+_PART_OF_FENCE: Final = re.compile(r"`{1,3}[A-Za-z0-9_-]*")
+_LONGEST_TAG: Final = len("</scratchpad>")
+
+
+class AnswerStart:
+    """Find where the document begins in an output that arrives in pieces, as early as that can be known.
+
+    It is known if nothing but reasoning, a fence and white space comes before it. Behind sentences it is not: there
+    may be an example first, or reasoning without its opening tag.
+    """
+
+    def __init__(self) -> None:
+        self._hidden = False
+        self._pending = ""
+
+    def find(self, text: str) -> int | None:
+        """Return the position in this piece at which the document begins; None if it has not begun."""
+        window = self._pending + text
+        position = 0
+        while True:
+            if self._hidden:
+                closing = CLOSING_TAG.search(window, position)
+                if closing is None:
+                    self._pending = window[position:][-_LONGEST_TAG:]
+                    return None
+                position, self._hidden = closing.end(), False
+            before = _BEFORE_ANSWER.match(window, position)
+            position = before.end() if before else position
+            if window.startswith("{", position):
+                return position - (len(window) - len(text))
+            rest = window[position:]
+            if _may_continue(rest):
+                self._pending = rest
+                return None
+            self._hidden = True
+
+
+def _may_continue(rest: str) -> bool:
+    """Whether this may become a fence or a tag with the next piece; also if it is nothing yet."""
+    if not rest or _PART_OF_FENCE.fullmatch(rest):
+        return True
+    return len(rest) < _LONGEST_TAG and rest.startswith("<") and rest[1:].isalpha()
+
+
 class WantedAnswer:
     """What a whole answer looks like: a JSON object with these keys. Whether its values fit is checked by the stage."""
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from shared.characters import whole_characters, whole_values
 from shared.clock import Clock
 from shared.errors import AttemptStopped, StorageUnavailable
 from shared.log.claim import raise_if_stopped
@@ -88,7 +89,7 @@ class LogWriter:
         """
         self._cursor = cursor
         if text:
-            self._buffered.append(text)
+            self._buffered.append(whole_characters(text))
             self._wake.set()
 
     async def store_cursor(self, cursor: str) -> None:
@@ -121,7 +122,7 @@ class LogWriter:
 
         Raises ValueError if the item is larger than MAX_ITEM_BYTES.
         """
-        item = Item(stage=stage, key=key, data=data, text_length=len(self.text))
+        item = Item(stage=stage, key=key, data=whole_values(data), text_length=len(self.text))
         if text_bytes((item,)) > MAX_ITEM_BYTES:
             raise ValueError(f"the item is too large; an item may have at most {MAX_ITEM_BYTES} bytes")
         async with self._writing:

@@ -6,9 +6,9 @@ import functools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from shared.errors import ModelTimeout
 from shared.llm.model import (
@@ -27,9 +27,6 @@ from shared.log.usage import TokenUsage
 from shared.observability import tracing
 from shared.observability.log import log
 from shared.stages.stage import AttemptContext, StageContext
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 STRICT_UNSUPPORTED = frozenset({"minLength", "maxLength", "title", "default"})
 """JSON Schema keywords that strict structured output does not support. The data model checks these rules later."""
@@ -191,15 +188,3 @@ def _strict(schema: Any, *, names: bool = False) -> Any:
         for key, value in schema.items()
         if names or key not in STRICT_UNSUPPORTED
     }
-
-
-def describe_errors(error: ValidationError) -> str:
-    """Return what is wrong with a model's output: at most ten field paths and rules, never a text of the model."""
-    issues = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{_field_path(each)}: {each['msg']}" for each in issues[:10])
-
-
-def _field_path(issue: ErrorDetails) -> str:
-    # Leave out the name of an unknown field, because it is a text of the model.
-    path = issue["loc"][:-1] if issue["type"] == "extra_forbidden" else issue["loc"]
-    return ".".join(map(str, path)) or "output"

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from shared.agents.store import AgentVersions
+from shared.characters import whole_values
 from shared.clock import Clock
 from shared.errors import AttemptStopped, InternalFault, MillraceError
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
@@ -179,7 +180,7 @@ class PartRunner:
         except BaseException:
             await cancel_response(context)  # no later attempt re-attaches to it
             raise
-        await asyncio.to_thread(self._finish, part_log, attempt, context, result)
+        await asyncio.to_thread(self._finish, part_log, attempt, context, whole_values(result))
 
     def _fan_out(self, pipeline: Pipeline, stage: str, attempt: _Attempt) -> tuple[StageOutput, dict[str, str], int]:
         """Return the output of the stage that named the parts, their titles, and where the log ended after it."""

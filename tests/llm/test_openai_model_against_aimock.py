@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -32,8 +32,10 @@ from shared.llm.model import (
 from shared.llm.openai.chat import OpenAIChatModel
 from shared.llm.openai.responses import OpenAIResponsesModel
 from shared.llm.prices import ModelPrice
+from shared.stages import time_limit
 from tests.fakes.png import png_of
 from tests.llm.aimock import ORACLE, aimock_with
+from tests.llm.endpoint_job import ANSWERS_OF, Ended, run_job
 from tests.llm.model_calls import TOOLS, calls_of, text_of
 
 Adapter = type[OpenAIChatModel | OpenAIResponsesModel]
@@ -191,3 +193,56 @@ def test_an_image_is_sent_as_the_provider_expects_it(aimock: str) -> None:
 def test_an_image_does_not_hide_the_text_of_a_response(aimock: str) -> None:
     asked = Message("user", (TextPart("look at the image"), ImagePart(png_of(255, 128, 0), "image/png")))
     assert text_of(pieces(aimock, OpenAIResponsesModel, with_tools(asked))) == "I see."
+
+
+@pytest.fixture
+def chaos(aimock: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """`chaos(dropRate=1)` makes the server fail from now on; waits that it asks for take no time."""
+
+    async def no_wait(_: float) -> None:
+        pass
+
+    def set_rates(**rates: float) -> None:
+        httpx.post(aimock.replace("/v1", "/__aimock/chaos"), json=rates).raise_for_status()
+
+    monkeypatch.setattr(time_limit, "_sleep", no_wait)
+    yield set_rates
+    httpx.delete(aimock.replace("/v1", "/__aimock/chaos")).raise_for_status()
+
+
+def job_on(url: str, adapter: Adapter, **changes: Any) -> Ended:
+    return run_job("suggestion", adapter(base_url=url, api_key=lambda: "sk-any", prices={}), **changes)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("rates", "outcome"),
+    [
+        ({}, "complete"),
+        ({"rateLimitRate": 1}, "ModelRateLimited"),
+        ({"dropRate": 1}, "ModelUnavailable"),
+        ({"malformedRate": 1}, "ModelDisconnected"),
+        ({"disconnectRate": 1}, "ModelDisconnected"),
+    ],
+)
+def test_a_job_ends_with_the_true_reason_if_the_server_always_fails(
+    aimock: str, adapter: Adapter, chaos: Callable[..., None], rates: dict[str, float], outcome: str
+) -> None:
+    chaos(**rates)
+    assert job_on(aimock, adapter).outcome == outcome
+
+
+@BOTH
+def test_every_job_ends_if_the_server_fails_at_random(
+    aimock: str, adapter: Adapter, chaos: Callable[..., None]
+) -> None:
+    chaos(rateLimitRate=0.2, dropRate=0.2, malformedRate=0.1, disconnectRate=0.1)
+    for _ in range(10):
+        ended = job_on(aimock, adapter)
+        assert ended.outcome in {"complete", "ModelRateLimited", "ModelUnavailable", "ModelDisconnected"}
+        assert ended.outcome != "complete" or ended.result == ANSWERS_OF["suggestions"]
+
+
+@BOTH
+def test_a_job_whose_every_output_is_cut_off_ends_as_disconnected(aimock: str, adapter: Adapter) -> None:
+    assert job_on(aimock, adapter, pageOrComponent="Broken off").outcome == "ModelDisconnected"

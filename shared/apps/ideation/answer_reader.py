@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.apps.ideation.collection import IdeaCollection, InvalidIdea
 from shared.apps.ideation.scanner import ElementPart, ElementScanner
-from shared.llm.model import Piece, ResponseGone, Started, TextDelta
+from shared.llm.json_in_text import AnswerStart, find_documents
+from shared.llm.model import Finished, Piece, ResponseGone, Started, TextDelta
+from shared.log.usage import TokenUsage
 from shared.observability.log import log
+from shared.stages.answers import EMPTY, describe_problem
 from shared.stages.model_answers import reset_text
 from shared.stages.stage import StageContext
 
@@ -66,6 +70,11 @@ class AnswerReader:
         self._cursor = position.cursor if position else None
         self._offset = position.offset if position else 0
         self._idea = context.output.text.rpartition("\n")[2] if position else ""
+        begun = position is not None and position.state != ElementScanner().state
+        self._start = None if begun else AnswerStart()
+        self._output: list[str] = []
+        self._finished = Finished(TokenUsage())
+        self._dropped: str | None = None
 
     async def read(self, piece: Piece) -> None:
         """Read the next piece of the response."""
@@ -75,17 +84,58 @@ class AnswerReader:
                 await self._context.output.store_cursor(str(ReadPosition(cursor, 0, self._scanner.state)))
             case TextDelta(text=text, cursor=cursor):
                 skipped = min(self._offset, len(text))
-                for part in self._scanner.scan(text[skipped:]):
-                    await self._read_part(part, skipped + part.end)
+                self._output.append(text[skipped:])
+                begin = skipped + self._skip_to_start(text[skipped:])
+                for part in self._scanner.scan(text[begin:]):
+                    await self._read_part(part, begin + part.end)
                 self._cursor, self._offset = cursor, self._offset - skipped
+            case Finished():
+                self._finished = piece
             case _:
                 pass
 
     async def end(self) -> None:
-        """Finish the output: if it ended inside an idea, remove the unfinished idea from the stream's text."""
+        """Finish the output: if it ended inside an idea, remove the unfinished idea from the stream's text.
+
+        Then read the whole output leniently for the ideas that are still missing: they may be behind sentences or in
+        JSON with slips.
+        """
         if self._idea:
+            self._idea = ""
             message = "the model's output ended inside an idea; the unfinished idea is dropped"
             await reset_to_stored_ideas(self._context, self._ideas, message)
+        if self._ideas.missing:
+            for key, text in _elements_of("".join(self._output), self._ideas):
+                await self._add_late(key, text)
+
+    @property
+    def problem(self) -> str:
+        """Why the output brought no idea, without a word of the model."""
+        if not "".join(self._output).strip():
+            return describe_problem(EMPTY, self._finished)
+        return describe_problem(self._dropped or "there is no list of ideas in the output", self._finished)
+
+    def _skip_to_start(self, text: str) -> int:
+        """Return how many characters come before the answer: reasoning and a fence."""
+        begin = 0 if self._start is None else self._start.find(text)
+        if begin is None:
+            return len(text)
+        self._start = None
+        return begin
+
+    async def _add_late(self, key: str, text: str) -> None:
+        """Store an idea that was found in the whole output, unless it is stored already or is not valid."""
+        if not self._ideas.lacks(key):
+            return
+        try:
+            idea = self._ideas.next_idea(key, text)
+        except InvalidIdea as invalid:
+            self._dropped = str(invalid)
+            return
+        self._ideas.add(idea)
+        self._report_progress(0)
+        self._context.output.write(text + "\n")
+        await self._context.add_item(f"idea-{idea.number}", idea.model_dump(mode="json"))
 
     async def _read_part(self, part: ElementPart, offset: int) -> None:
         if not self._ideas.lacks(part.key):
@@ -103,6 +153,7 @@ class AnswerReader:
             idea = self._ideas.next_idea(part.key, text)
         except InvalidIdea as invalid:
             log.info("idea dropped", reason=str(invalid))
+            self._dropped = str(invalid)
             message = f"an idea is not valid and is dropped: {invalid}"
             await reset_to_stored_ideas(self._context, self._ideas, message)
             return
@@ -117,6 +168,24 @@ class AnswerReader:
 
     def _report_progress(self, length: int) -> None:
         self._context.output.report_progress(progress_of(len(self._ideas.ideas), length, self._ideas.count))
+
+
+def _elements_of(output: str, ideas: IdeaCollection) -> Iterator[tuple[str, str]]:
+    """Yield the list's name and the JSON text of each idea in the last document of the output that has any.
+
+    If only one list is missing, a list without a name, or the only one with another name, is taken for it.
+    """
+    documents = find_documents(output).documents
+    only = ideas.only_missing_list
+    for document in reversed(documents):
+        lists = document if isinstance(document, dict) else {"": document}
+        lists = {key: each for key, each in lists.items() if isinstance(each, list)}
+        if only is not None and only not in lists and len(lists) == 1:
+            lists = dict.fromkeys([only], *lists.values())
+        found = [(key, each) for key, elements in lists.items() for each in elements if isinstance(each, dict)]
+        if any(ideas.lacks(key) for key, _ in found):
+            yield from ((key, json.dumps(each, ensure_ascii=False)) for key, each in found)
+            return
 
 
 async def reset_to_stored_ideas(

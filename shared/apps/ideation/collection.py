@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from pydantic import ValidationError
-
 from shared.apps.ideation.models import Draft, Idea, IdeationInput
 from shared.apps.ideation.prompts import list_name
-from shared.stages.model_answers import describe_errors
+from shared.stages.answers import InvalidAnswer, read_answer
 
 
 class InvalidIdea(Exception):
@@ -44,6 +42,12 @@ class IdeaCollection:
         }
         return {index: count for index, count in missing.items() if count > 0}
 
+    @property
+    def only_missing_list(self) -> str | None:
+        """The name of the only list in which ideas are missing; None if there are several, or none."""
+        missing = self.missing
+        return list_name(next(iter(missing))) if len(missing) == 1 else None
+
     def lacks(self, name: str) -> bool:
         """Return whether an idea is missing in the model's list of this name."""
         return self._index_of(name) is not None
@@ -57,9 +61,9 @@ class IdeaCollection:
         if index is None:
             raise InvalidIdea("no more ideas of this genre are missing")
         try:
-            draft = Draft.model_validate_json(text)
-        except ValidationError as error:
-            raise InvalidIdea(describe_errors(error)) from None
+            draft = read_answer(Draft, text)
+        except InvalidAnswer as invalid:
+            raise InvalidIdea(str(invalid)) from None
         if _folded(draft.title) in map(_folded, self.titles):
             raise InvalidIdea("title: another idea has this title already")
         return Idea(

@@ -91,15 +91,6 @@ def groups_schema(count: int) -> OutputSchema:
     return schema
 
 
-def repair_messages(prompt: tuple[Message, ...], output: str, errors: str) -> tuple[Message, ...]:
-    """Return the prompt again, with the output that was not valid and its errors."""
-    return (
-        *prompt,
-        Message("assistant", output),
-        Message("user", f"This does not fit: {errors}\nAnswer again, with JSON that does."),
-    )
-
-
 def _request(job_input: IdeationInput) -> list[str]:
     lines = [f"Platform: {job_input.platform}"]
     if job_input.requirements:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
-
-from pydantic import ValidationError
 
 from shared.apps.ideation.answer_reader import (
     GENERATED,
@@ -26,12 +24,22 @@ from shared.apps.ideation.prompts import (
     ideas_schema,
     ranking_messages,
     ranking_schema,
-    repair_messages,
 )
 from shared.errors import InvalidModelOutput, ModelTimeout
-from shared.llm.model import ChatModel, Message, ModelRequest, OutputSchema, ResponseGone, Started, TextDelta
+from shared.llm.model import (
+    ChatModel,
+    Finished,
+    Message,
+    ModelRequest,
+    OutputSchema,
+    ResponseGone,
+    Started,
+    TextDelta,
+)
+from shared.log.usage import TokenUsage
 from shared.observability.log import log
-from shared.stages.model_answers import call_model, describe_errors, model_request
+from shared.stages.answers import InvalidAnswer, describe_problem, read_answer, repair_messages
+from shared.stages.model_answers import call_model, model_request
 from shared.stages.stage import StageContext
 
 MAX_CALLS_WITHOUT_IDEA = 3
@@ -79,12 +87,13 @@ class GenerateIdeas:
         calls_without_idea = 0
         while ideas.missing:
             before = len(ideas.ideas)
-            await self._read_response(context, ideas, AnswerReader(context, ideas))
+            reader = AnswerReader(context, ideas)
+            await self._read_response(context, ideas, reader)
             calls_without_idea = calls_without_idea + 1 if len(ideas.ideas) == before else 0
             if calls_without_idea == MAX_CALLS_WITHOUT_IDEA:
                 raise InvalidModelOutput(
                     f"the model wrote {before} of {ideas.count} ideas, and no further valid one in "
-                    f"{calls_without_idea} calls; resume the job to continue"
+                    f"{calls_without_idea} calls: {reader.problem}; resume the job to continue"
                 )
         return {"ideas": [idea.model_dump(mode="json") for idea in ideas.ideas]}
 
@@ -148,16 +157,19 @@ class ArrangeIdeas:
         output = await self._first_output(
             context, count, model_request(context, prompt, schema, resume_from=context.response_cursor)
         )
-        found = _parse(kind, output, count)
-        if isinstance(found, str):
-            log.info("arrangement to be repaired", reason=found)
-            repair = model_request(context, repair_messages(prompt, output, found), schema)
-            found = _parse(kind, await self._read_output(context, count, repair), count)
-        if isinstance(found, str):
-            raise InvalidModelOutput(f"the model's output is not valid, even after a repair: {found}")
-        return found
+        try:
+            return _parse(kind, output, count)
+        except InvalidAnswer as invalid:
+            problem = str(invalid)
+        log.info("arrangement to be repaired", reason=problem)
+        repair = model_request(context, repair_messages(prompt, output.text, problem, schema), schema)
+        try:
+            return _parse(kind, await self._read_output(context, count, repair), count)
+        except InvalidAnswer as invalid:
+            message = f"the model's output is not valid, even after a repair: {invalid}"
+            raise InvalidModelOutput(message) from None
 
-    async def _first_output(self, context: StageContext, count: int, request: ModelRequest) -> str:
+    async def _first_output(self, context: StageContext, count: int, request: ModelRequest) -> _Output:
         """Return the output of the response that an earlier attempt started; if it is gone, of a new one."""
         try:
             return await self._read_output(context, count, request)
@@ -168,12 +180,13 @@ class ArrangeIdeas:
             await self._model.cancel(request.resume_from)
             return await self._read_output(context, count, replace(request, resume_from=None))
 
-    async def _read_output(self, context: StageContext, count: int, request: ModelRequest) -> str:
+    async def _read_output(self, context: StageContext, count: int, request: ModelRequest) -> _Output:
         """Call the model and return its whole output.
 
         Only the cursor before any text is stored, so an attempt that re-attaches reads the output from its beginning.
         """
         output = ""
+        finished = Finished(TokenUsage())
         async with aclosing(call_model(self._model, context, request)) as pieces:
             async for piece in pieces:
                 match piece:
@@ -183,18 +196,25 @@ class ArrangeIdeas:
                         output += text
                         share = min(1, len(output) / (EXPECTED_CHARS_PER_IDEA * count))
                         context.output.report_progress(GENERATED + (ARRANGED - GENERATED) * share)
+                    case Finished():
+                        finished = piece
                     case _:
                         pass
-        return output
+        return _Output(output, finished)
 
 
-def _parse(kind: type[Arranged], output: str, count: int) -> Arranged | str:
-    """Return the arrangement of `count` ideas in the output; if it is not valid, return its errors as text."""
+@dataclass(frozen=True, slots=True)
+class _Output:
+    text: str
+    finished: Finished
+
+
+def _parse(kind: type[Arranged], output: _Output, count: int) -> Arranged:
+    """Return the arrangement of `count` ideas in the output. Raises InvalidAnswer if there is none."""
     try:
-        found = kind.model_validate_json(output)
-    except ValidationError as error:
-        return describe_errors(error)
-    return found.misfit(count) or found
+        return read_answer(kind, output.text, misfit=lambda found: found.misfit(count))
+    except InvalidAnswer as invalid:
+        raise InvalidAnswer(describe_problem(str(invalid), output.finished)) from None
 
 
 def _input_of(context: StageContext) -> IdeationInput:

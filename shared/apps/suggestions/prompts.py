@@ -25,15 +25,6 @@ def request_messages(job_input: SuggestionInput) -> tuple[Message, ...]:
     return Message("system", _SYSTEM), Message("user", "\n".join(lines))
 
 
-def repair_messages(job_input: SuggestionInput, output: str, errors: str) -> tuple[Message, ...]:
-    """Return the prompt that asks again, with the output that was not valid and its errors."""
-    return (
-        *request_messages(job_input),
-        Message("assistant", output),
-        Message("user", f"This does not fit the schema: {errors}\nAnswer again, with JSON that does."),
-    )
-
-
 def output_schema() -> OutputSchema:
     """Return the schema that the model's output must match."""
     return strict_schema("suggestions", Suggestions)

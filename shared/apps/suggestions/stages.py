@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from shared.apps.suggestions.models import SuggestionInput, Suggestions
-from shared.apps.suggestions.prompts import output_schema, repair_messages, request_messages
+from shared.apps.suggestions.prompts import output_schema, request_messages
 from shared.errors import InvalidModelOutput
 from shared.llm.model import ChatModel, Finished, Message
-from shared.stages.model_answers import describe_errors, reset_text, stream_output
+from shared.log.usage import TokenUsage
+from shared.stages.answers import InvalidAnswer, describe_problem, read_answer, repair_messages
+from shared.stages.model_answers import reset_text, stream_output
 from shared.stages.stage import StageContext
 
 EXPECTED_CHARS = 2000
@@ -34,9 +34,9 @@ class GenerateSuggestions:
         self._model = model
 
     async def run(self, context: StageContext) -> dict[str, Any]:
-        """Return nothing: the output is the job's text."""
-        await _stream_suggestions(self._model, context, request_messages(_input_of(context)))
-        return {}
+        """Return why the output is empty or cut, if it is: the output itself is the job's text."""
+        finished = await _stream_suggestions(self._model, context, request_messages(_input_of(context)))
+        return {"truncated": finished.truncated, "whyEmpty": finished.why_empty}
 
 
 class ValidateSuggestions:
@@ -52,23 +52,26 @@ class ValidateSuggestions:
 
         Raises InvalidModelOutput if the text is not valid even after the repair, and the model faults of the repair.
         """
-        output = context.previous.text if context.previous else ""
+        assert context.previous is not None  # noqa: S101 - not the first stage
+        output, how = context.previous.text, context.previous.output
+        finished = Finished(TokenUsage(), truncated=how.get("truncated", False), why_empty=how.get("whyEmpty"))
         try:
-            suggestions = Suggestions.model_validate_json(output)
-        except ValidationError as error:
-            suggestions = await self._repair(context, output, describe_errors(error))
+            suggestions = read_answer(Suggestions, output)
+        except InvalidAnswer as invalid:
+            suggestions = await self._repair(context, output, describe_problem(str(invalid), finished))
         context.output.report_progress(MAX_PROGRESS)
         return suggestions.model_dump(mode="json")
 
-    async def _repair(self, context: StageContext, output: str, errors: str) -> Suggestions:
+    async def _repair(self, context: StageContext, output: str, problem: str) -> Suggestions:
         # With a cursor, an earlier attempt has reset the text already, and this one re-attaches to its repair.
         if context.response_cursor is None:
-            await reset_text(context, "REPAIR", "the model's output is not valid and is being repaired")
-        repair = await _stream_suggestions(self._model, context, repair_messages(_input_of(context), output, errors))
+            await reset_text(context, "REPAIR", f"the model's output is not valid and is being repaired: {problem}")
+        messages = repair_messages(request_messages(_input_of(context)), output, problem, output_schema())
+        repair = await _stream_suggestions(self._model, context, messages)
         try:
-            return Suggestions.model_validate_json(context.output.text)
-        except ValidationError as error:
-            reason = "it was cut off at the output limit" if repair.truncated else describe_errors(error)
+            return read_answer(Suggestions, context.output.text)
+        except InvalidAnswer as invalid:
+            reason = describe_problem(str(invalid), repair)
             raise InvalidModelOutput(f"the model's output is not valid, even after a repair: {reason}") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.llm.json_in_text import WantedAnswer, find_documents
+from shared.llm.json_in_text import AnswerStart, WantedAnswer, find_documents
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -89,3 +90,35 @@ def test_an_answer_has_all_of_its_keys() -> None:
     wanted = WantedAnswer(["a", "b"])
     assert wanted.fits('```\n{"a": 1, "b": 2, "c": 3}\n```')
     assert not wanted.fits('{"a": 1} {"b": 2}')
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        " \n\ufeff",
+        "```json\n",
+        "```\n",
+        "```json",
+        "<think>{}\"'[</think>",
+        "<think>\n</think>\n\n```json\n",
+        "Let me think. </think>\n",
+        "<think>a</think><reasoning>b</reasoning>",
+    ],
+)
+@given(cuts=st.lists(st.integers(0, 60), max_size=8))
+def test_the_start_of_an_answer_does_not_depend_on_how_it_is_cut(before: str, cuts: list[int]) -> None:
+    text = before + '{"a": 1}'
+    bounds = [0, *sorted(cut for cut in cuts if cut <= len(text)), len(text)]
+    start = AnswerStart()
+    for begin, end in itertools.pairwise(bounds):
+        found = start.find(text[begin:end])
+        if found is not None:
+            assert begin + found == len(before)
+            return
+    pytest.fail("the answer was not found")
+
+
+@pytest.mark.parametrize("text", ["Here it is: {", "<think>{", '["{"]', "<b>{", "`{`", ""])
+def test_behind_sentences_the_start_is_not_known(text: str) -> None:
+    assert AnswerStart().find(text) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import jsonschema_rs
@@ -16,7 +15,6 @@ from shared.apps.ideation.prompts import (
     ideas_schema,
     ranking_messages,
     ranking_schema,
-    repair_messages,
 )
 from shared.llm.model import OutputSchema
 from tests.apps.suggestions.unit.test_prompts import ACCEPTED, keywords, objects
@@ -102,11 +100,3 @@ def test_every_request_of_a_job_has_the_same_beginning() -> None:
 def test_a_request_for_an_arrangement_contains_every_idea_with_its_number() -> None:
     for messages in (ranking_messages(WANTED, IDEAS), groups_messages(WANTED, IDEAS)):
         assert messages[1].text.endswith("1. Idea 1 (Sport): Line 1\n2. Idea 2 (Sport): Line 2")
-
-
-def test_a_repair_contains_the_output_and_its_errors() -> None:
-    original = ranking_messages(WANTED, IDEAS)
-    *request, output, errors = repair_messages(original, json.dumps({}), "ranking: is missing")
-    assert tuple(request) == original
-    assert (output.role, output.text) == ("assistant", "{}")
-    assert "ranking: is missing" in errors.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shared.apps.suggestions.models import SuggestionInput
-from shared.apps.suggestions.prompts import output_schema, repair_messages, request_messages
+from shared.apps.suggestions.prompts import output_schema, request_messages
 from shared.stages.model_answers import STRICT_UNSUPPORTED
 
 # https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
@@ -69,11 +69,3 @@ def test_the_request_contains_the_input() -> None:
     for words in ("Checkout", "integration", "high", "mobile first"):
         assert words in user.content
     assert "Context" not in request_messages(wanted())[1].content
-
-
-def test_a_repair_contains_the_output_and_its_errors() -> None:
-    *request, output, errors = repair_messages(wanted(), "the output", "title: missing")
-    assert tuple(request) == request_messages(wanted())
-    assert (output.role, output.content) == ("assistant", "the output")
-    assert errors.role == "user"
-    assert "title: missing" in errors.content

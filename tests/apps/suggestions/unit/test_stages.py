@@ -18,7 +18,7 @@ from shared.errors import ErrorCode, InvalidModelOutput, ModelDisconnected
 from shared.jobs.job import Job
 from shared.jobs.pipeline import Pipelines
 from shared.log.events import Progress, Reset
-from shared.stages.model_answers import describe_errors
+from shared.stages.answers import describe_errors
 from tests.fakes.core import FakeCore
 from tests.fakes.model import USAGE, ScriptedModel
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from shared.apps.haiku.models import Haiku, HaikuInput
 from shared.apps.haiku.prompts import output_schema, request_messages
 from shared.errors import InvalidModelOutput
 from shared.llm.model import ChatModel
-from shared.stages.model_answers import describe_errors, stream_output
+from shared.stages.answers import InvalidAnswer, read_answer
+from shared.stages.model_answers import stream_output
 from shared.stages.stage import StageContext
 
 EXPECTED_CHARS = 150
@@ -36,6 +35,6 @@ class WriteHaiku:
         messages = request_messages(context.input)
         await stream_output(self._model, context, messages, output_schema(), progress_of=progress_of)
         try:
-            return Haiku.model_validate_json(context.output.text).model_dump(mode="json")
-        except ValidationError as error:
-            raise InvalidModelOutput(f"the model's output is not valid: {describe_errors(error)}") from None
+            return read_answer(Haiku, context.output.text).model_dump(mode="json")
+        except InvalidAnswer as invalid:
+            raise InvalidModelOutput(f"the model's output is not valid: {invalid}") from None
