@@ -1,16 +1,17 @@
-"""Cancel jobs, and hide the jobs of a deleted run."""
+"""Cancel jobs: one, those of a linked entity, and those of a deleted run, which are also hidden."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 from shared.clock import Clock
 from shared.errors import Conflict, NotFound
 from shared.jobs.ending import JobEnder
 from shared.jobs.executions import Executions
-from shared.jobs.job import Job, JobStatus
-from shared.jobs.queries import owned_job, unknown_job
-from shared.jobs.store import JobGuard, JobStore, StaleWrite
+from shared.jobs.job import Job, JobStatus, LinkKind
+from shared.jobs.queries import every_job, owned_job, unknown_job
+from shared.jobs.store import JobFilter, JobGuard, JobStore, StaleWrite
 from shared.observability.log import log
 
 
@@ -43,6 +44,19 @@ class JobCancellation:
             ) from stale
         self._executions.stop(cancelled)
         log.info("job cancelled", job_id=job_id)
+        return cancelled
+
+    def cancel_linked(self, owner: str, kind: LinkKind, entity_id: str) -> Sequence[Job]:
+        """Cancel the owner's live jobs that are linked to this entity, and return them. It can be repeated.
+
+        If the entity takes no more jobs, none is missed: a job is stored together with its place in this list, and the
+        list is strongly consistent. So first close the session, then call this.
+        """
+        cancelled = []
+        for job in every_job(self._jobs, owner, JobFilter.of_link(kind, entity_id)):
+            if not job.status.ended:
+                with contextlib.suppress(Conflict, NotFound):  # it has ended or expired in the meantime
+                    cancelled.append(self.cancel(owner, job.id))
         return cancelled
 
     def cancel_and_hide(self, owner: str, job_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,11 +50,25 @@ class JobQueries:
         return owned_job(self._jobs, owner, job_id)
 
     def list_jobs(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """Return a page of the owner's jobs, newest first. Raises InvalidInput for an invalid cursor."""
+        """Return a page of the owner's jobs, newest first, as `JobStore.list_owned` does.
+
+        Raises InvalidInput for an invalid cursor.
+        """
         try:
             return self._jobs.list_owned(owner, where=where, limit=limit, cursor=cursor)
         except ValueError:
             raise InvalidInput([FieldIssue("cursor", "must be the `cursor` of an earlier page")]) from None
+
+
+def every_job(jobs: JobStore, owner: str, where: JobFilter) -> Iterator[Job]:
+    """Yield all of the owner's jobs that match, newest first. Each page is read when it is needed."""
+    cursor: str | None = None
+    while True:
+        page = jobs.list_owned(owner, where=where, limit=100, cursor=cursor)
+        yield from page.jobs
+        cursor = page.cursor
+        if cursor is None:
+            return
 
 
 def owned_job(jobs: JobStore, owner: str, job_id: str) -> Job:

@@ -133,6 +133,7 @@ class JobResumption:
             "expires_at": self._starter.expiry_of_live(self._pipelines[job.pipeline], now),
             "execution_arn": self._executions.arn_of(job.model_copy(update={"generation": generation})),
         }
+        self._jobs.renew_links(job.model_copy(update=changes))
         try:
             guard = JobGuard(status_in=RESUMABLE, generation=job.generation)
             return update_together(self._side_writes, self._jobs, job, changes, when=guard)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from shared.jobs.job import Job, JobStatus
+from shared.jobs.job import Job, JobLinks, JobStatus, LinkKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class PreparedWrites:
     writes: tuple[Any, ...]
 
 
-MOST_SIDE_WRITES = 96
-"""Most side writes of one transition. DynamoDB takes 100 writes in a transaction: the job and its links need four."""
+MOST_SIDE_WRITES = 95
+"""Most side writes of one transition: DynamoDB takes 100, and the job, its idempotency key and its links are five."""
 
 
 class SideWriteConflict(Exception):
@@ -66,6 +66,18 @@ class JobFilter:
     session_id: str | None = None
     run_id: str | None = None
     project_id: str | None = None
+
+    @classmethod
+    def of_link(cls, kind: LinkKind, entity_id: str) -> JobFilter:
+        """Return the filter for the jobs that are linked to this entity."""
+        links = JobLinks.model_validate({kind: entity_id})
+        return cls(session_id=links.session_id, run_id=links.run_id, project_id=links.project_id)
+
+    @property
+    def link(self) -> tuple[LinkKind, str] | None:
+        """Return the filter's link with the fewest jobs, a session before a run and a project; None if it has none."""
+        links = JobLinks.model_construct(session_id=self.session_id, run_id=self.run_id, project_id=self.project_id)
+        return next(iter(links.by_kind().items()), None)
 
     def matches(self, job: Job) -> bool:
         """Return whether the job passes the filter."""
@@ -129,4 +141,12 @@ class JobStore(Protocol):
         """
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """Return a page of the owner's jobs, newest first. Raises ValueError for an invalid cursor."""
+        """Return a page of the owner's jobs, newest first.
+
+        A filter by a link reads the jobs of that link only, strongly consistent.
+
+        Raises ValueError for an invalid cursor.
+        """
+
+    def renew_links(self, job: Job) -> None:
+        """List the job under its links for as long as `job.expires_at` says. Call this before a resumption."""

@@ -16,6 +16,7 @@ from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition
 from shared.storage.items import query_pages, read_item
+from shared.storage.link_index import LinkIndex
 from shared.storage.owner_index import OwnerIndex
 from shared.storage.transactions import MAX_ATTEMPTS, ConditionsRefused, write_transaction
 from shared.ulid import ALPHABET
@@ -37,6 +38,7 @@ class DynamoJobStore:
         self._table = table
         self._clock = clock
         self._index = OwnerIndex(table, "job_", JOB_ID, _key, self._readable, sort_of=_time_order, consistent=False)
+        self._links = LinkIndex(table, replace(self._index, consistent=True).load_all)
 
     def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
         values = job.model_dump(mode="json", exclude_none=True)
@@ -55,12 +57,13 @@ class DynamoJobStore:
             "ConditionExpression": "attribute_not_exists(PK)",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+        links = [{"Put": {"TableName": self._table, "Item": each}} for each in self._links.items_of(job)]
         try:
-            if side_writes is None:
+            if side_writes is None and not links:
                 with refused_condition(lambda existing: ConditionsRefused({0: existing})):
                     dynamodb().put_item(**put)
             else:
-                write_transaction([{"Put": put}, *side_writes.writes])
+                write_transaction([{"Put": put}, *links, *(side_writes.writes if side_writes is not None else ())])
         except ConditionsRefused as refused:
             if 0 not in refused.existing:
                 raise SideWriteConflict from refused
@@ -164,7 +167,13 @@ class DynamoJobStore:
                 return LivePage((), None)
 
     def list_owned(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        link = where.link
+        if link is not None:
+            return JobPage(*self._links.page(owner, link, matches=where.matches, limit=limit, cursor=cursor))
         return JobPage(*self._index.page(owner, matches=where.matches, limit=limit, cursor=cursor))
+
+    def renew_links(self, job: Job) -> None:
+        self._links.put(job)
 
     def _visible(self, item: Mapping[str, Any] | None) -> Job | None:
         """Return the job; None if it has expired, because DynamoDB deletes expired items only some time later."""

@@ -77,6 +77,16 @@ def artefact(run_id: str, role: str, version: int) -> dict[str, str]:
     return {"PK": f"RUN#{run_id}", "SK": f"{ARTEFACT}#{role}#{version:06d}"}
 
 
+def link_partition(owner: str, kind: str, entity_id: str) -> str:
+    """Return the partition key of the items that list the owner's jobs of an entity; `kind` is the link's API name."""
+    return f"LINK#{kind}#{owner}#{entity_id}"
+
+
+def link(owner: str, kind: str, entity_id: str, ulid: str) -> dict[str, str]:
+    """Return the key of the item that lists a job under an entity. Jobs sort by time, because their ULIDs do."""
+    return {"PK": link_partition(owner, kind, entity_id), "SK": f"JOB#{ulid}"}
+
+
 def agent(agent_id: str) -> dict[str, str]:
     """Return the key of an agent's latest version."""
     return {"PK": f"AGENT#{agent_id}", "SK": "AGENT"}

@@ -8,20 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from shared.storage import keys
-from shared.storage.attributes import to_attribute, to_item
+from shared.storage.attributes import Item, to_attribute, to_item
 from shared.storage.aws import dynamodb, storage_faults
-from shared.storage.cursors import decode_cursor, encode_cursor
+from shared.storage.cursors import decode_cursor
+from shared.storage.matching import BATCH, matching_page
 
 T = TypeVar("T")
 
 BY_OWNER = "ByOwner"
 """The name of the index."""
-
-BATCH = 100
-"""The largest number of keys that BatchGetItem accepts."""
-
-MOST_KEYS = 500
-"""How many keys one page looks at, at most: about six queries and reads, also if nothing matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +39,29 @@ class OwnerIndex(Generic[T]):
     def page(
         self, owner: str, *, matches: Callable[[T], bool], limit: int, cursor: str | None
     ) -> tuple[Sequence[T], str | None]:
-        """Return up to `limit` entities that match, newest first, and the cursor of the next page; None on the last.
+        """Return up to `limit` entities that match, newest first, and the next page's cursor or None.
 
-        Look at MOST_KEYS at most: a page has fewer entities, or none, and a cursor if few entities match.
+        Look at a bounded number of keys, as `matching_page` does.
 
         Raises ValueError for an invalid cursor.
         """
-        looked_at = 0
         start = self._start_key(owner, decode_cursor(cursor, self.ids)) if cursor is not None else None
-        found: list[T] = []
-        while True:
-            more: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
+
+        def query(after: Item | None, most: int) -> Mapping[str, Any]:
+            more: dict[str, Any] = {"ExclusiveStartKey": after} if after else {}
             with storage_faults():
-                page = dynamodb().query(
+                return dynamodb().query(
                     TableName=self.table,
                     IndexName=BY_OWNER,
                     KeyConditionExpression="#owner = :owner AND begins_with(ownerSort, :prefix)",
                     ExpressionAttributeNames={"#owner": "owner"},
                     ExpressionAttributeValues={":owner": to_attribute(owner), ":prefix": to_attribute(self.prefix)},
                     ScanIndexForward=False,
-                    Limit=min(max(limit, 25) if looked_at == 0 else BATCH, MOST_KEYS - looked_at),
+                    Limit=most,
                     **more,
                 )
-            ids = [keys.id_in(item) for item in page["Items"]]
-            entities = self.load_all(ids)
-            for count, each in enumerate(ids, start=1):
-                entity = entities.get(each)
-                if entity is None or not matches(entity):
-                    continue
-                found.append(entity)
-                if len(found) == limit:
-                    more_to_come = count < len(ids) or "LastEvaluatedKey" in page
-                    return found, encode_cursor(each) if more_to_come else None
-            looked_at += len(ids)
-            start = page.get("LastEvaluatedKey")
-            if start is None or looked_at >= MOST_KEYS:
-                return found, encode_cursor(ids[-1]) if start else None
+
+        return matching_page(query, id_in=keys.id_in, load_all=self.load_all, matches=matches, limit=limit, start=start)
 
     def load_all(self, ids: Sequence[str]) -> dict[str, T]:
         """Return the visible entities among these ids, by id."""

@@ -20,6 +20,7 @@ class FakeJobStore:
         self._clock = clock
         self._lock = threading.Lock()
         self._stored: dict[str, str] = {}
+        self.renewed: dict[str, int] = {}
 
     def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
         with self._lock:
@@ -69,6 +70,10 @@ class FakeJobStore:
             shown = [job for job in map(self._shown, ids) if job is not None]
             found = [job for job in shown if job.owner == owner and where.matches(job)]
             return JobPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+    def renew_links(self, job: Job) -> None:
+        """Remember the expiry only: `list_owned` looks at every job, so none can be missing under a link."""
+        self.renewed[job.id] = job.expires_at
 
     def _shown(self, job_id: str) -> Job | None:
         text = self._stored.get(job_id)

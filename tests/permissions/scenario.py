@@ -40,7 +40,7 @@ def use_everything(world: World, application: str | None = None) -> None:
 
 
 def _use_links(world: World) -> None:
-    """Create and resume a job that is linked to a run."""
+    """Create, resume and find a job that is linked to a run."""
     run_id = data_of(world.post("/ideations", RUN), 202)["runId"]
     page = f"Page {uuid.uuid4().hex}"
     world.says(page, hang_after=0)
@@ -50,6 +50,7 @@ def _use_links(world: World) -> None:
     assert world.user.cancel(job_id).status_code == 200
     data_of(world.user.api.post(f"/jobs/{job_id}/resume"), 202)
     world.user.ended(job_id)
+    assert job_id in [job["jobId"] for job in world.get(f"/jobs?runId={run_id}")["jobs"]]
 
 
 def run_scenario(application: str | None = None) -> dict[str, list[list[str]]]:

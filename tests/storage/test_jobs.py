@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from shared.errors import ErrorCode
-from shared.jobs.ids import new_job_id
-from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobLinks, JobStatus
+from shared.jobs.ids import new_job_id, ulid_of
+from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobLinks, JobStatus, LinkKind
+from shared.jobs.pipeline import LONGEST_SECONDS
 from shared.jobs.store import JobFilter, JobGuard, StaleWrite
 from shared.log.fence import Fence
 from shared.log.usage import TokenUsage
-from shared.storage import owner_index
+from shared.storage import jobs, matching
 from shared.storage.jobs import DynamoJobStore
 from shared.ulid import new_ulid
 from tests.fakes.clock import SettableClock
@@ -281,11 +282,11 @@ class TestListing:
     def test_a_page_looks_at_a_bounded_number_of_jobs(
         self, server: AwsServer, owner: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(owner_index, "MOST_KEYS", 30)
+        monkeypatch.setattr(matching, "MOST_KEYS", 30)
         ports = adapters(server)
-        wanted = self.store(ports, owner, 1, links=JobLinks(run_id="run"))
+        wanted = self.store(ports, owner, 1, pipeline="brief")
         self.store(ports, owner, 70)
-        pages = self.pages(ports, owner, 5, JobFilter(run_id="run"))
+        pages = self.pages(ports, owner, 5, JobFilter(pipeline="brief"))
         assert pages == [[], [], wanted]
 
     def test_one_page_can_contain_more_than_a_hundred_jobs(self, ports: Ports, owner: str) -> None:
@@ -301,7 +302,95 @@ class TestListing:
         pages = self.pages(ports, owner, limit)
         assert [job_id for page in pages for job_id in page] == made[::-1]
 
+    @pytest.mark.parametrize("limit", [1, 2, 5])
+    def test_the_jobs_of_a_session_are_listed_by_time_in_pages(self, ports: Ports, owner: str, limit: int) -> None:
+        made = [f"job_{cell}{new_ulid(number)}" for number, cell in enumerate(["z", "", "a", "", "b"], start=1000)]
+        for job_id in made:
+            ports.jobs.put_new(a_job(job_id, owner=owner, links=JobLinks(session_id="s", project_id="p")))
+        self.store(ports, owner, 3, links=JobLinks(session_id="another"))
+        self.store(ports, owner, 3)
+        pages = self.pages(ports, owner, limit, JobFilter(session_id="s"))
+        assert [job_id for page in pages for job_id in page] == made[::-1]
+        assert len(pages) == -(-5 // limit)
+
+    def test_one_session_id_of_two_owners_lists_each_owners_jobs(self, ports: Ports, owner: str) -> None:
+        mine = self.store(ports, owner, 2, links=JobLinks(session_id="s"))
+        self.store(ports, f"another than {owner}", 2, links=JobLinks(session_id="s"))
+        # As one key: the owner `x`'s session `y#s`, and the owner `x#y`'s session `s`.
+        self.store(ports, f"{owner}#s", 1, links=JobLinks(session_id="t"))
+        assert self.pages(ports, owner, 5, JobFilter(session_id="s")) == [mine]
+        assert self.pages(ports, owner, 5, JobFilter(session_id="s#t")) == [[]]
+
+    def test_a_job_is_found_by_each_of_its_links_and_by_several(self, ports: Ports, owner: str) -> None:
+        (job_id,) = self.store(ports, owner, 1, links=JobLinks(session_id="s", run_id="r", project_id="p"))
+        self.store(ports, owner, 1, links=JobLinks(session_id="s", project_id="q"))
+        self.store(ports, owner, 1, links=JobLinks(session_id="t", project_id="p"))
+        for where in (JobFilter(run_id="r"), JobFilter(session_id="s", project_id="p")):
+            assert self.pages(ports, owner, 5, where) == [[job_id]]
+        for kind, entity_id, count in (("sessionId", "s", 2), ("runId", "r", 1), ("projectId", "p", 2)):
+            found = self.pages(ports, owner, 5, JobFilter.of_link(LinkKind(kind), entity_id))
+            assert sum(map(len, found)) == count
+
+    def test_a_job_that_was_not_stored_is_listed_under_no_link(self, ports: Ports, owner: str) -> None:
+        (job_id,) = self.store(ports, owner, 1)
+        with pytest.raises(ValueError, match=job_id):
+            ports.jobs.put_new(a_job(job_id, owner=owner, links=JobLinks(session_id="s")))
+        assert self.pages(ports, owner, 5, JobFilter(session_id="s")) == [[]]
+
+    def test_a_repeated_creation_with_a_link_stores_the_job_once(self, ports: Ports, owner: str) -> None:
+        job = a_job(owner=owner, links=JobLinks(session_id="s"))
+        ports.jobs.put_new(job)
+        ports.jobs.put_new(job)
+        assert self.pages(ports, owner, 5, JobFilter(session_id="s")) == [[job.id]]
+
+    def test_an_expired_job_is_listed_under_no_link(self, ports: Ports, owner: str) -> None:
+        self.store(ports, owner, 1, links=JobLinks(session_id="s"))
+        ports.clock.advance(7201)
+        assert self.pages(ports, owner, 5, JobFilter(session_id="s")) == [[]]
+
     def test_a_cursor_does_not_show_another_owners_jobs(self, ports: Ports, owner: str) -> None:
         self.store(ports, owner, 3)
         cursor = ports.jobs.list_owned(owner, where=JobFilter(), limit=1, cursor=None).cursor
         assert ports.jobs.list_owned("a stranger", where=JobFilter(), limit=5, cursor=cursor).jobs == []
+
+
+class TestLinksOnDynamoDB:
+    def item(self, server: AwsServer, job: Job) -> dict[str, Any]:
+        key = {"PK": {"S": f"LINK#sessionId#{job.owner}#s"}, "SK": {"S": f"JOB#{ulid_of(job.id)}"}}
+        return server.dynamodb.get_item(TableName=server.table, Key=key, ConsistentRead=True)["Item"]
+
+    def test_a_link_is_stored_longer_than_any_retention_of_its_job(self, server: AwsServer) -> None:
+        store = DynamoJobStore(server.table, clock=SettableClock())
+        job = a_job(links=JobLinks(session_id="s"))
+        store.put_new(job)
+        assert self.item(server, job)["expiresAt"] == {"N": str(job.expires_at + LONGEST_SECONDS)}
+        resumed = job.model_copy(update={"expires_at": job.expires_at + 5000})
+        store.renew_links(resumed)
+        assert self.item(server, job)["expiresAt"] == {"N": str(resumed.expires_at + LONGEST_SECONDS)}
+
+    def test_a_page_reads_a_bounded_number_of_jobs_and_its_cursor_leads_on(
+        self, server: AwsServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(matching, "MOST_KEYS", 50)
+        store = DynamoJobStore(server.table, clock=SettableClock())
+        links, owner = JobLinks(project_id="bounded"), f"bounded {server.table}"
+        for number in range(60):
+            pipeline = "brief" if number == 0 else "poem"
+            store.put_new(a_job(new_job_id(number), owner=owner, links=links, pipeline=pipeline))
+        where = JobFilter(pipeline="brief", project_id="bounded")
+        first = store.list_owned(owner, where=where, limit=5, cursor=None)
+        assert first.jobs == []
+        assert first.cursor is not None
+        second = store.list_owned(owner, where=where, limit=5, cursor=first.cursor)
+        assert [job.pipeline for job in second.jobs] == ["brief"]
+        assert second.cursor is None
+
+    def test_a_job_without_links_is_one_plain_write(self, server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        def transaction(_: object) -> None:
+            raise AssertionError
+
+        monkeypatch.setattr(jobs, "write_transaction", transaction)
+        store = DynamoJobStore(server.table, clock=SettableClock())
+        job = a_job()
+        store.put_new(job)
+        assert store.get(job.id) == job

@@ -31,7 +31,10 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(min_length=1, max_length=512)] = None,
 ) -> Envelope[JobList]:
-    """Return your jobs that have not expired, newest first."""
+    """Return your jobs that have not expired, newest first.
+
+    With `sessionId`, `runId` or `projectId`, only its jobs are read, and a job is in the list as soon as it is created.
+    """
     where = JobFilter(pipeline, status, session_id, run_id, project_id)
     page = core().job_queries.list_jobs(user, where=where, limit=limit, cursor=cursor)
     urls = Urls(request, StreamSettings.read().stream_url)

@@ -12,6 +12,7 @@ from shared.jobs.ids import new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus, LinkKind
 from shared.jobs.store import JobFilter, PreparedWrites
 from shared.runs.run import Run
+from tests.fakes.clock import SettableClock
 from tests.fakes.core import FakeCore, a_request
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.transactions import FakeWrite
@@ -159,6 +160,14 @@ class TestResumption:
         assert core.job_resumption.resume("ada", job.id).status is JobStatus.PENDING
         assert sessions.asked == 2
 
+    def test_a_resumed_job_stays_listed_under_its_links_until_its_new_expiry(self) -> None:
+        core = core_with(Sessions(s1="ada"))
+        job = self.cancelled(core)
+        core.clock.advance(100)
+        resumed = core.job_resumption.resume("ada", job.id)
+        assert resumed.expires_at > job.expires_at
+        assert core.jobs.renewed == {job.id: resumed.expires_at}
+
     def test_a_job_whose_session_was_removed_cannot_be_resumed(self) -> None:
         sessions = Sessions(s1="ada")
         core = core_with(sessions)
@@ -183,3 +192,32 @@ class TestResumption:
         job = create(core, session_id="s1")
         sessions.owners.clear()
         assert core.job_cancellation.cancel("ada", job.id).status is JobStatus.CANCELLED
+
+
+class TestCancelLinked:
+    def test_all_live_jobs_of_a_session_are_cancelled_and_no_others(self) -> None:
+        core = FakeCore(linked_entities={LinkKind.SESSION: (Sessions(s1="ada", s2="ada"),)}, clock=SettableClock())
+        core.ports.job_creations_per_minute = 1000
+        live = [create(core, session_id="s1", project_id="p") for _ in range(103)]
+        ended = core.job_cancellation.cancel("ada", create(core, session_id="s1").id)
+        others = [create(core, session_id="s2"), create(core), core.new_job(owner="bob", links=live[0].links)]
+        cancelled = core.job_cancellation.cancel_linked("ada", LinkKind.SESSION, "s1")
+        assert {job.id for job in cancelled} == {job.id for job in live}
+        assert {core.job(job.id).status for job in live} == {JobStatus.CANCELLED}
+        assert core.job(ended.id) == ended
+        assert {core.job(job.id).status for job in others} == {JobStatus.PENDING}
+        assert core.job_cancellation.cancel_linked("ada", LinkKind.SESSION, "s1") == []
+
+    def test_a_job_that_ends_between_the_list_and_its_cancellation_is_left_as_it_is(self) -> None:
+        core = core_with(Sessions(s1="ada"))
+        job = create(core, session_id="s1")
+        read = core.jobs.list_owned
+
+        def list_owned(*of: object, **how: object) -> object:
+            page = read(*of, **how)  # type: ignore[arg-type]  # passes them on
+            core.record_failure(job)
+            return page
+
+        core.jobs.list_owned = list_owned  # type: ignore[assignment, method-assign]
+        assert core.job_cancellation.cancel_linked("ada", LinkKind.SESSION, "s1") == []
+        assert core.job(job.id).status is JobStatus.FAILED
