@@ -2,3 +2,6 @@
 
 PIPELINES = ("research",)
 """The names of the application's pipelines."""
+
+LINKS = ("projectId",)
+"""The links of jobs that this application's entities can be: a notebook is a project."""

@@ -9,9 +9,10 @@ from typing import Any
 
 from shared.apps.research.pipeline import PIPELINE
 from tests.api_user import AT_ONCE
-from tests.contract.answers import JOB, Answers, Check, Invoker, Place, ask, data
+from tests.contract.answers import JOB, Answers, Check, Invoker, Place, ask, data, names, nothing, shows
 from tests.contract.build_output import event
 
+NOTEBOOK = "nbk_01jd8x2v5n7k3q9w4t6y8z0abc"
 PART = "flood_diary"
 EXTRA: dict[str, dict[str, Any]] = {"choose_sources": {"parts": [PART]}, "read_source": {"part": PART}}
 """What a stage's response has besides the stage."""
@@ -45,7 +46,14 @@ def done(stage: str) -> Check:
     return check
 
 
+def a_notebook(invoker: Invoker) -> Place:
+    return {NOTEBOOK: str(data(ask(invoker, "create_notebook.valid"), 201)["notebookId"])}
+
+
 ANSWERS: Answers = {
+    "create_notebook.valid": (nothing, names("notebookId", 201)),
+    "get_notebook.valid": (a_notebook, shows("notebookId", NOTEBOOK)),
+} | {
     f"{stage}.{case}": (a_job_before(stage), done(stage))
     for stage in PIPELINE.stages
     for case in ("first_attempt", "retry")

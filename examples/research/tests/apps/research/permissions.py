@@ -12,6 +12,8 @@ from tests.permissions.world import World, wide
 
 def use_everything(world: World, agent_id: str) -> None:
     """Run a job with a large output, one that fails, and one that is cancelled, resumed and swept."""
+    notebook_id = data_of(world.post("/notebooks", {"title": "Floods"}), 201)["notebookId"]
+    world.get(f"/notebooks/{notebook_id}")
     _large_job(world, agent_id)
     _failed_job(world)
     _stopped_job(world)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from local.model.control import ModelControl
 from shared.log.events import Snapshot, parse_stream_event
 from shared.log.transcript import Transcript
-from tests.api_user import AT_ONCE, ApiUser, Event, broken_rules, data_of, wait_until
+from tests.api_user import AT_ONCE, ApiUser, Event, broken_rules, data_of, refusal, wait_until
 from tests.apps.research.model_relay import ModelRelay
 from tests.llm.aimock import aimock_with
 
@@ -156,6 +157,24 @@ def test_a_job_works_with_the_model_server_of_another_project(user: ApiUser, rel
         "failed",
         "finished",
     ]
+
+
+def test_a_notebook_lists_the_jobs_that_are_linked_to_it(user: ApiUser, new_user: Callable[[], ApiUser]) -> None:
+    notebook_id = data_of(user.api.post("/notebooks", json={"title": "Floods"}), 201)["notebookId"]
+    path = f"/notebooks/{notebook_id}"
+    question = a_question()
+    body = {"pipeline": "research", "input": {"question": question}, "links": {"projectId": notebook_id}}
+    job_id = data_of(user.api.post("/jobs", json=body), 202)["jobId"]
+    (entry,) = data_of(user.api.get(path))["entries"]
+    assert (entry["jobId"], entry["question"]) == (job_id, question)
+
+    user.watch(job_id)
+
+    wait_until(lambda: data_of(user.api.get(path))["entries"][0]["status"] == "completed")
+    assert data_of(user.api.get(path))["jobs"] == 1
+    other = new_user()
+    refusal(other.api.get(path), 403, "FORBIDDEN")
+    assert broken_rules(other.api.post("/jobs", json=body)).keys() == {"links.projectId"}
 
 
 def test_a_question_is_required(user: ApiUser) -> None:

@@ -1,7 +1,8 @@
-"""The stages of the research pipeline on their events."""
+"""The functions of the research application on their events."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from shared.errors import InvalidModelOutput, ModelRateLimited
 from shared.jobs.job import Job
 from tests.api_user import AT_ONCE
-from tests.fixtures.functions import Handle, done
+from tests.fixtures.functions import Handle, done, envelope, load_event
 
+NOTEBOOK = "nbk_01jd8x2v5n7k3q9w4t6y8z0abc"
 CHOSEN = {**done("choose_sources"), "parts": ("flood_diary",)}
 READ = {**done("read_source"), "part": "flood_diary"}
 
@@ -46,3 +48,14 @@ def test_notes_that_do_not_fit_fail_the_job(handle: Handle, put: Callable[..., J
     handle("choose_sources.first_attempt")
     with pytest.raises(InvalidModelOutput, match="the model's notes are not valid"):
         handle("read_source.first_attempt")
+
+
+def test_a_notebook_that_was_created_is_read(handle: Handle) -> None:
+    created = envelope(handle("create_notebook.valid"), 201)["data"]
+    event = json.loads(json.dumps(load_event("get_notebook.valid")).replace(NOTEBOOK, created["notebookId"]))
+    read = envelope(handle("get_notebook.valid", **event), 200)["data"]
+    assert (read["title"], read["jobs"], read["entries"]) == ("Floods of the Wend", 0, [])
+
+
+def test_an_unknown_notebook_is_not_found(handle: Handle) -> None:
+    assert envelope(handle("get_notebook.valid"), 404)["error"]["code"] == "NOT_FOUND"
