@@ -49,6 +49,11 @@ class Fence:
         """Return whether this is the fence of a resumption."""
         return not self.nonce
 
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """Return what Step Functions gave the attempt. Two invocations of one attempt differ in their nonces only."""
+        return self.generation, self.stage, self.retry
+
     @classmethod
     def parse(cls, text: str) -> Fence:
         """Return the fence that `str(fence)` wrote."""

@@ -11,11 +11,13 @@ from shared.agents.store import AgentVersions
 from shared.clock import Clock
 from shared.errors import (
     AttemptStopped,
+    AttemptSuperseded,
     ErrorCode,
     InternalFault,
     JobEnded,
     MillraceError,
     PermanentFault,
+    StageUnfinished,
 )
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
 from shared.jobs.fan_out import part_titles
@@ -43,6 +45,9 @@ from shared.stages.attempts import (
 from shared.stages.stage import Stage, StageContext
 from shared.stages.starting_point import StartingPoint
 from shared.stages.time_limit import wait_as_told, within_time_limit
+
+TWIN_SECONDS = 1.0
+"""How often an invocation checks whether another one of the same attempt has finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,9 @@ class StageRunner:
     async def run(self, pipeline: Pipeline, stage: Stage, invocation: StageInvocation) -> StageDone:
         """Run one attempt of the stage. Do nothing if an earlier attempt has finished the stage.
 
+        If another invocation of this attempt supersedes this one, wait for its result: Step Functions may listen to
+        this invocation only, and would end the execution.
+
         A fault that ends the attempt is stored on the job as `last_fault`.
 
         Raises:
@@ -88,6 +96,36 @@ class StageRunner:
             TransientFault: Step Functions retries the stage.
             PermanentFault: the job fails. An exception that is not a MillraceError is raised as InternalFault.
         """
+        try:
+            return await self._run_attempt(pipeline, stage, invocation)
+        except AttemptSuperseded as superseded:
+            waiting = self._result_of_twin(pipeline, stage.name, invocation, superseded)
+            return await within_time_limit(waiting, lambda: True)
+
+    async def _result_of_twin(
+        self, pipeline: Pipeline, stage: str, invocation: StageInvocation, superseded: AttemptSuperseded
+    ) -> StageDone:
+        """Wait until the other invocation of this attempt has stored the checkpoint, and return its result.
+
+        Raises AttemptStopped if there is no other invocation, and StageUnfinished if it has failed.
+        """
+        rank = (invocation.generation, pipeline.index_of(stage), invocation.retry)
+        while True:
+            job = await asyncio.to_thread(self._jobs.get, invocation.job_id)
+            if job is None or job.status.ended:
+                raise stopped(job)
+            ref = job.checkpoints.get(stage)
+            if ref is not None and Fence.parse(ref.fence).rank == rank:
+                log.info("stage finished by another invocation of the attempt", **ids_of(job), stage=stage)
+                return await asyncio.to_thread(self._already_done, pipeline, stage, job)
+            if not job.fence or Fence.parse(job.fence).rank != rank:
+                raise superseded
+            fault = job.last_fault
+            if fault is not None and (fault.stage, fault.attempt) == (stage, invocation.retry + 1):
+                raise StageUnfinished("another invocation of this attempt has failed")
+            await asyncio.sleep(TWIN_SECONDS)
+
+    async def _run_attempt(self, pipeline: Pipeline, stage: Stage, invocation: StageInvocation) -> StageDone:
         job, fence = await self._claim_job(pipeline, stage.name, invocation)
         tracing.annotate(**ids_of(job), stage=stage.name, attempt=job.attempt)
         with log.about(**ids_of(job)):

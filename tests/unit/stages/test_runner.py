@@ -15,9 +15,10 @@ from shared.errors import (
     JobEnded,
     ModelRateLimited,
     ModelRefused,
+    StageUnfinished,
     StorageUnavailable,
 )
-from shared.jobs.invocation import StageInvocation
+from shared.jobs.invocation import StageDone, StageInvocation
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.store import JobGuard
 from shared.log import writer as writing
@@ -198,7 +199,7 @@ class TestRetries:
         stage = draft(fails(StorageUnavailable("no answer"), after="a riv"), says("a river"))
         with pytest.raises(StorageUnavailable):
             core.run(stage, job)
-        with pytest.raises(AttemptSuperseded):
+        with pytest.raises(StageUnfinished):
             core.run(stage, job)
 
         core.run(stage, job)
@@ -208,6 +209,62 @@ class TestRetries:
     def test_a_retry_of_an_unknown_job_ends(self) -> None:
         with pytest.raises(JobEnded):
             asyncio.run(FakeCore().runner.run(POEM, draft(), StageInvocation(job_id=GONE, generation=1, retry=1)))
+
+
+class TestTwoInvocationsOfOneAttempt:
+    @pytest.fixture(autouse=True)
+    def _check_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(running, "TWIN_SECONDS", 0.001)
+
+    @pytest.mark.parametrize("nonces", [("00000001", "00000002"), ("00000002", "00000001")])
+    def test_both_return_the_stages_result_and_one_of_them_writes_it(
+        self, monkeypatch: pytest.MonkeyPatch, nonces: tuple[str, str]
+    ) -> None:
+        left = iter(nonces)
+        monkeypatch.setattr("shared.log.fence.secrets.token_hex", lambda _: next(left, "00000003"))
+        core = FakeCore()
+        job = core.new_job()
+        invocation = StageInvocation(job_id=job.id, generation=1, retry=0)
+
+        async def both() -> tuple[StageDone, StageDone]:
+            second_claimed = asyncio.Event()
+
+            async def first(context: StageContext) -> dict[str, Any]:
+                context.output.write("a")
+                second_claimed.set()
+                await asyncio.sleep(0.05)
+                context.output.write("b")
+                return {}
+
+            one = asyncio.ensure_future(core.runner.run(POEM, draft(first), invocation))
+            await second_claimed.wait()
+            two = asyncio.ensure_future(core.runner.run(POEM, draft(says("ab")), invocation))
+            async with asyncio.timeout(10):
+                return await asyncio.gather(one, two)
+
+        first, second = asyncio.run(both())
+        assert first == second == StageDone(job_id=job.id, stage="draft")
+        assert core.transcript(job).text == "ab"
+        assert core.run(polish(says("!")), job).stage == "polish"
+
+    def test_the_one_that_waits_ends_with_the_job(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        nonces = iter(("00000002", "00000001"))
+        monkeypatch.setattr("shared.log.fence.secrets.token_hex", lambda _: next(nonces, "00000003"))
+        core = FakeCore()
+        job = core.new_job()
+
+        async def cancelled(context: StageContext) -> dict[str, Any]:
+            waiting = core.runner.run(POEM, draft(), StageInvocation(job_id=job.id, generation=1, retry=0))
+            other = asyncio.ensure_future(waiting)
+            await asyncio.sleep(0.01)
+            assert not other.done()
+            core.job_cancellation.cancel("ada", job.id)
+            with pytest.raises(JobEnded):
+                await other
+            return {}
+
+        with pytest.raises(JobEnded):
+            core.run(draft(cancelled), job)
 
 
 class TestStopping:
