@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from shared.clock import Clock
-from shared.errors import AttemptStopped
+from shared.errors import AttemptStopped, ErrorCode
 from shared.jobs.checkpoints import latest_checkpoint
-from shared.jobs.job import LIVE, Job, JobStatus
+from shared.jobs.job import LIVE, Fault, Job, JobStatus
 from shared.jobs.pipeline import Pipeline
 from shared.jobs.side_writes import SideWrites, update_together
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
@@ -23,6 +23,9 @@ from shared.observability.metrics import metrics
 
 ENDING_STAGE_INDEX = 999
 """The stage index in the fence of a terminal event. It is above every stage, so it stops the running attempt."""
+
+UNKNOWN_FAILURE = Fault(code=ErrorCode.INTERNAL_ERROR, message="the job failed; its reason is not stored")
+"""The failure of a failed job whose item has none, such as one that was changed by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +49,16 @@ def terminal_events(job: Job) -> tuple[StoredEvent, ...]:
             return (Progress(progress=100), Complete(usage=job.usage))
         case JobStatus.CANCELLED:
             return (Cancelled(stage=job.stage),)
-        case JobStatus.FAILED if job.failure is not None:
+        case JobStatus.FAILED:
+            failure = job.failure or UNKNOWN_FAILURE
             return (
                 Failed(
-                    code=job.failure.code,
-                    message=job.failure.message,
-                    stage=job.failure.stage,
-                    attempt=job.failure.attempt,
+                    code=failure.code,
+                    message=failure.message,
+                    stage=failure.stage,
+                    attempt=failure.attempt,
                     retry_count=job.retry_count,
-                    retryable=job.failure.retryable,
+                    retryable=failure.retryable,
                     request_id=job.request_id,
                     trace_id=job.trace_id,
                 ),

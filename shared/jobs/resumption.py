@@ -101,11 +101,20 @@ class JobResumption:
         if job.model not in self._allowed_models:
             raise CheckpointUnfit(f"model {job.model} is no longer available; create a new job with another model")
         self._check_agent(job, pipeline)
-        outputs = {stage: self._checkpoints.get(job.id, stage, job.checkpoints[stage]) for stage in finished}
+        self._check_log(job)
+        try:
+            outputs = {stage: self._checkpoints.get(job.id, stage, job.checkpoints[stage]) for stage in finished}
+        except KeyError:
+            raise CheckpointUnfit("a checkpoint of the job is no longer stored; create a new job") from None
         reason = pipeline.refuse_resume(job_input, outputs) if pipeline.refuse_resume else None
         if reason is not None:
             raise CheckpointUnfit(reason)
         return outputs[finished[-1]] if finished else None
+
+    def _check_log(self, job: Job) -> None:
+        """Raise CheckpointUnfit if a part of the job's log is no longer stored, so that no watcher could read it."""
+        if read_transcript(self._log, job.id, consistent=True).seq != self._log.tail(job.id).seq:
+            raise CheckpointUnfit("the events of the job are no longer all stored; create a new job")
 
     def _check_agent(self, job: Job, pipeline: Pipeline) -> None:
         """Raise CheckpointUnfit if the job's agent version does not exist until the resumed job has ended."""

@@ -37,7 +37,7 @@ class StoredBatch(Schema):
 
     seq: int
     events: str
-    fence: str
+    fence: str = str(Fence.of_resumption(1))
     at: int
     log_bytes: int
     cursor: str | None = None

@@ -201,7 +201,9 @@ def _conditions(when: JobGuard, names: dict[str, str], attributes: dict[str, Any
     if when.generation is not None:
         names["#generation"] = "generation"
         attributes[":generation"] = to_attribute(when.generation)
-        conditions.append("#generation = :generation")
+        # An item without a generation, such as one that was made by hand, has the first; one without a fence, none.
+        absent = "attribute_not_exists(#generation) OR " if when.generation == 1 else ""
+        conditions.append(f"({absent}#generation = :generation)")
     if when.updated_at is not None:
         names["#updatedAt"] = "updatedAt"
         attributes[":updatedAt"] = to_attribute(_attributes({"updated_at": when.updated_at})["updatedAt"])
@@ -210,7 +212,8 @@ def _conditions(when: JobGuard, names: dict[str, str], attributes: dict[str, Any
         if fence is not None:
             names["#fence"] = "fence"
             attributes[":fence"] = to_attribute(fence)
-            conditions.append(f"#fence {operator} :fence")
+            absent = "attribute_not_exists(#fence) OR " if operator == "<=" else ""
+            conditions.append(f"({absent}#fence {operator} :fence)")
     return conditions
 
 

@@ -19,6 +19,11 @@ class FakeCheckpointStore:
         with self._lock:
             self._stored[job.id, stage, fence] = output.model_dump_json()
 
+    def forget(self, job_id: str) -> None:
+        """Delete the job's checkpoints, as their expiry does."""
+        with self._lock:
+            self._stored = {key: output for key, output in self._stored.items() if key[0] != job_id}
+
     def get(self, job_id: str, stage: str, ref: CheckpointRef) -> StageOutput:
         with self._lock:
             return StageOutput.model_validate_json(self._stored[job_id, stage, ref.fence])

@@ -72,5 +72,10 @@ class FakeEventLog:
                     if batch.fence.is_shared:
                         self._emptied.add((job_id, batch.first))
 
+    def forget_first(self, job_id: str) -> None:
+        """Delete the first batch, as its expiry does."""
+        with self._lock:
+            del self._batches[job_id][min(self._batches[job_id])]
+
     def _in_order(self, job_id: str) -> list[Batch]:
         return [batch for _, batch in sorted(self._batches.get(job_id, {}).items())]

@@ -171,6 +171,20 @@ class TestExpiry:
         assert stored["expiresAt"] == {"N": str(job.expires_at)}
 
 
+class TestItemsMadeByHand:
+    def test_a_job_without_fence_and_generation_has_the_first_ones(self, server: AwsServer) -> None:
+        ports, job = adapters(server), a_job()
+        ports.jobs.put_new(job)
+        server.dynamodb.update_item(
+            TableName=server.table,
+            Key={"PK": {"S": f"JOB#{job.id}"}, "SK": {"S": "JOB"}},
+            UpdateExpression="REMOVE fence, generation",
+        )
+        guard = JobGuard(generation=1, fence_up_to="00001.000.000.aaaaaaaa")
+        claimed = ports.jobs.update(job.id, {"fence": "00001.000.000.aaaaaaaa"}, when=guard)
+        assert (claimed.fence, claimed.generation) == ("00001.000.000.aaaaaaaa", 1)
+
+
 class TestLive:
     """Other tests store live jobs in the same table."""
 

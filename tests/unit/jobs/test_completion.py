@@ -233,8 +233,13 @@ class TestTerminalEvents:
             ensure_terminal_event(core.log, job, clock=core.clock)
         assert core.events(job) == [Cancelled(stage="draft")]
 
-    @pytest.mark.parametrize("status", [JobStatus.PENDING, JobStatus.IN_PROGRESS, JobStatus.FAILED])
-    def test_a_job_that_is_not_completed_or_cancelled_has_no_terminal_events(self, status: JobStatus) -> None:
+    def test_a_failed_job_without_a_stored_failure_still_has_a_terminal_event(self) -> None:
+        (event,) = terminal_events(a_job(status=JobStatus.FAILED))
+        assert isinstance(event, Failed)
+        assert event.code is ErrorCode.INTERNAL_ERROR
+
+    @pytest.mark.parametrize("status", [JobStatus.PENDING, JobStatus.IN_PROGRESS])
+    def test_a_live_job_has_no_terminal_events(self, status: JobStatus) -> None:
         with pytest.raises(ValueError, match=status):
             terminal_events(a_job(status=status))
 

@@ -158,6 +158,22 @@ class TestRefusals:
         with pytest.raises(CheckpointUnfit, match=reason):
             core.job_resumption.resume("ada", job.id)
 
+    def test_a_job_whose_checkpoint_is_gone_is_refused(self) -> None:
+        core = FakeCore()
+        job = failed_at_polish(core)
+        core.checkpoints.forget(job.id)
+        with pytest.raises(CheckpointUnfit, match="checkpoint of the job is no longer stored"):
+            core.job_resumption.resume("ada", job.id)
+        assert core.job(job.id).status is JobStatus.FAILED
+
+    def test_a_job_whose_first_events_are_gone_is_refused(self) -> None:
+        core = FakeCore()
+        job = failed_at_polish(core)
+        core.log.forget_first(job.id)
+        with pytest.raises(CheckpointUnfit, match="no longer all stored"):
+            core.job_resumption.resume("ada", job.id)
+        assert core.job(job.id).status is JobStatus.FAILED
+
     def test_a_pipeline_can_refuse_to_resume_a_job(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
