@@ -332,6 +332,7 @@ export interface JobDetail {
   links: JobLinks;
   traceId: string | null;
   requestId: string | null;
+  /** the Step Functions execution, to name to an operator; it holds the AWS account's number, which identifies the deployment and opens nothing */
   executionArn: string | null;
   createdAt: string;
   updatedAt: string;
@@ -406,6 +407,7 @@ export interface JobSummary {
   links: JobLinks;
   traceId: string | null;
   requestId: string | null;
+  /** the Step Functions execution, to name to an operator; it holds the AWS account's number, which identifies the deployment and opens nothing */
   executionArn: string | null;
   createdAt: string;
   updatedAt: string;

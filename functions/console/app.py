@@ -7,7 +7,7 @@ from shared.web.site import ConsoleConfig
 
 from fastapi import Request, Response
 
-app = create_app(Operation.CONSOLE)
+app = create_app(Operation.CONSOLE, any_query=True)
 
 
 @app.get("/console/config.json", include_in_schema=False)

@@ -331,5 +331,6 @@ def _refuse(refusal: Refusal, request_id: str) -> Response:
     from shared.web.envelope import error_body  # noqa: PLC0415
 
     body = error_body(refusal.code, refusal.message, request_id=request_id)
-    headers = [("content-type", "application/json"), *refusal.headers.items()]
+    private = [("cache-control", "no-store"), ("x-content-type-options", "nosniff")]
+    headers = [("content-type", "application/json"), *private, *refusal.headers.items()]
     return Response(refusal.status, headers, json.dumps(body).encode())

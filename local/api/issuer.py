@@ -108,7 +108,7 @@ class Issuer:
     def _granted(self, subject: str, nonce: str | None) -> dict[str, object]:
         seconds = 3600
         return {
-            "access_token": self.token(subject, expires_in=seconds),
+            "access_token": self.token(subject, expires_in=seconds, claims={"token_use": "access"}),
             "id_token": self.token(subject, expires_in=seconds, claims={"nonce": nonce, "token_use": "id"}),
             "token_type": "Bearer",
             "expires_in": seconds,

@@ -13,6 +13,7 @@ from shared.jobs.invocation import CaughtError, FailureInvocation, StageDone, St
 from shared.jobs.job import LIVE, Fault, Job, JobStatus, ids_of
 from shared.jobs.store import JobStore, StaleWrite
 from shared.observability import tracing
+from shared.observability.error_reports import without_folders
 from shared.observability.log import log
 
 STACK_TRACE_CHARS = 4000
@@ -139,4 +140,4 @@ def _stack_trace(caught: CaughtError) -> str | None:
     frames = _cause(caught).get("stackTrace")
     if not isinstance(frames, list):
         return None
-    return "".join(str(frame) for frame in frames)[-STACK_TRACE_CHARS:] or None
+    return "".join(without_folders(str(frame)) for frame in frames)[-STACK_TRACE_CHARS:] or None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import threading
 import time
 import traceback
@@ -27,6 +28,7 @@ FLUSH_SECONDS = 1.0
 BACKOFF_SECONDS = 60.0
 """If Sentry does not accept the reports within FLUSH_SECONDS, no invocation waits for it for this long."""
 
+_FILE = re.compile(r'File "([^"\n]*)"')
 _KEPT_OF_EVENT = frozenset(
     {"event_id", "timestamp", "level", "platform", "release", "environment", "tags", "exception", "logentry", "sdk"}
 )
@@ -118,7 +120,7 @@ def _event(message: str, about: Mapping[str, Any], error: BaseException | None) 
         return event
     # Leave out the exception's own text, because it may quote a prompt. Our message says what failed.
     frames = [
-        {"filename": _short(frame.filename), "function": frame.name, "lineno": frame.lineno, "in_app": _ours(frame)}
+        {"filename": short_path(frame.filename), "function": frame.name, "lineno": frame.lineno, "in_app": _ours(frame)}
         for frame in traceback.extract_tb(error.__traceback__)
     ]
     exception = {"type": type(error).__name__, "value": message, "stacktrace": {"frames": frames}}
@@ -138,7 +140,12 @@ def scrub(event: Event, _hint: Hint) -> Event:
     return scrubbed
 
 
-def _short(filename: str) -> str:
+def without_folders(frame: str) -> str:
+    """Return a frame of a formatted traceback with `short_path` of its file."""
+    return _FILE.sub(lambda found: f'File "{short_path(found[1])}"', frame)
+
+
+def short_path(filename: str) -> str:
     """Return the file name without the folders above ours, because they describe a machine."""
     for root in ("/shared/", "/functions/", "/site-packages/"):
         if root in filename:
@@ -147,4 +154,4 @@ def _short(filename: str) -> str:
 
 
 def _ours(frame: traceback.FrameSummary) -> bool:
-    return _short(frame.filename).startswith(("shared/", "functions/", "app.py"))
+    return short_path(frame.filename).startswith(("shared/", "functions/", "app.py"))

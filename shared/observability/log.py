@@ -46,7 +46,7 @@ class Log:
     def defect(self, message: str, error: BaseException, **fields: Any) -> None:
         """Log and report an unexpected exception: its type and stack, but not its text, which may quote a prompt."""
         about = {**_context_fields.get(), **fields}
-        frames = traceback.format_tb(error.__traceback__)
+        frames = [error_reports.without_folders(each) for each in traceback.format_tb(error.__traceback__)]
         _logger().error(message, extra={**about, "error_type": type(error).__name__, "frames": frames})
         self._report(message, about, error)
 

@@ -12,11 +12,20 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import MillraceError, PayloadTooLarge, RateLimitExceeded, UnsupportedMediaType
+from shared.errors import (
+    FieldIssue,
+    InvalidInput,
+    MillraceError,
+    PayloadTooLarge,
+    RateLimitExceeded,
+    UnsupportedMediaType,
+)
 from shared.observability import error_reports, tracing
 from shared.observability.log import log
 from shared.observability.metrics import metrics
@@ -25,22 +34,30 @@ from shared.runtime import snapstart, startup
 from shared.web.auth import CountWrite
 from shared.web.envelope import Exchange
 from shared.web.errors import defect, install, refusals, refuse
+from shared.web.urls import with_safe_headers
 
 if TYPE_CHECKING:
     from mangum import Mangum
 
 _REQUEST_ID = re.compile(r"[\w=+/-]{1,64}", re.ASCII)
+_ID = re.compile(r"[a-z]{2,8}_[0-9a-z_]{1,40}")
+_PRIVATE = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 MAX_BODY_BYTES = 64 * 1024
 """The largest request body. No job's input needs more; a larger body is refused before it is parsed."""
 
 
 def create_app(
-    operation: str, *, count_write: CountWrite | None = None, union_branches: frozenset[str] = frozenset()
+    operation: str,
+    *,
+    count_write: CountWrite | None = None,
+    any_query: bool = False,
+    union_branches: frozenset[str] = frozenset(),
 ) -> FastAPI:
     """Create the app of one operation, with the envelope, error responses, request ids, body limit and metrics.
 
     `count_write` counts a user's write and refuses one above the limit: every operation that writes has to name it, or
-    COUNTED_BY_SERVICE. `union_branches` are the tags that `install` leaves out of field paths.
+    COUNTED_BY_SERVICE. With `any_query` the operation ignores query parameters that it does not know, instead of
+    refusing them. `union_branches` are the tags that `install` leaves out of field paths.
 
     Behind API Gateway, write endpoints as coroutines that block. A process serves one request at a time there, and to
     start a worker thread would cost its first request 20 ms of CPU. The stream's process serves many requests at once,
@@ -54,6 +71,7 @@ def create_app(
         openapi_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ExchangeMiddleware does all three
         responses=refusals(RateLimitExceeded) if count_write is not None else None,
+        dependencies=None if any_query else [Depends(known_query_only)],
     )
     app.state.count_write = count_write
     install(app, union_branches=union_branches)
@@ -75,7 +93,7 @@ def lambda_handler(app: FastAPI, ready: Callable[[], object]) -> Callable[[dict[
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         try:
-            return adapter()(event, context)
+            return adapter()(with_safe_headers(event), context)
         finally:
             startup.finish()
 
@@ -104,6 +122,23 @@ def _warm_up_event(app: FastAPI) -> dict[str, Any]:
         "requestContext": {"http": {"method": method, "path": route.path, "sourceIp": "127.0.0.1"}},
         "isBase64Encoded": False,
     }
+
+
+async def known_query_only(request: Request) -> None:
+    """Raise InvalidInput for query parameters that the operation does not know: a filter with a misspelt name."""
+    if not request.query_params:
+        return
+    known = _query_of(request.scope["route"])
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        rule = f"is not a query parameter of this operation; known: {', '.join(sorted(known)) or 'none'}"
+        raise InvalidInput([FieldIssue(name[:64], rule) for name in unknown[:10]])
+
+
+def _query_of(route: APIRoute) -> frozenset[str]:
+    """Return the names of the route's query parameters, as clients write them."""
+    fields = get_flat_params(route.dependant)
+    return frozenset(field.alias for field in fields if isinstance(field.field_info, Query))
 
 
 async def current_exchange(request: Request) -> Exchange:
@@ -152,7 +187,7 @@ class ExchangeMiddleware:
                 # Measure up to the start of the response, because a stream's client waits for its first byte only.
                 metrics.answered(exchange.operation, message["status"], exchange.milliseconds)
                 span.responded(message["status"])
-                message["headers"] = [*message["headers"], (b"x-request-id", exchange.request_id.encode())]
+                message["headers"] = _private([*message["headers"], (b"x-request-id", exchange.request_id.encode())])
             await send(message)
 
         try:
@@ -160,12 +195,14 @@ class ExchangeMiddleware:
             await self._app(scope, body, send_with_id)
         except Exception as error:  # noqa: BLE001 - no exception's text may reach the client
             if started:
-                log.defect("response interrupted", error, operation=exchange.operation)
+                log.defect("response interrupted", error, operation=exchange.operation, **_ids_in_path(scope))
                 span.failed(error)
                 # The server logs what is raised here, and the text of the original error may quote a prompt.
                 raise ResponseInterrupted from None
             response: JSONResponse = (
-                refuse(exchange, error) if isinstance(error, MillraceError) else defect(exchange, error)
+                refuse(exchange, error)
+                if isinstance(error, MillraceError)
+                else defect(exchange, error, **_ids_in_path(scope))
             )
             await response(scope, receive, send_with_id)
 
@@ -175,6 +212,13 @@ class ExchangeMiddleware:
         given = event.get("requestContext", {}).get("requestId") or _request_id_from_adapter(headers)
         exchange.request_id = given or exchange.request_id
         return exchange
+
+
+def _ids_in_path(scope: Scope) -> dict[str, str]:
+    """Return the ids of the job, run or agent in the request's path, for log lines; no other text of the path."""
+    named = {"jobId": "job_id", "runId": "run_id", "agentId": "agent_id"}
+    found = {named[name]: value for name, value in scope.get("path_params", {}).items() if name in named}
+    return {name: value for name, value in found.items() if _ID.fullmatch(value)}
 
 
 def _request_id_from_adapter(headers: Mapping[bytes, bytes]) -> str | None:
@@ -188,6 +232,15 @@ def _request_id_from_adapter(headers: Mapping[bytes, bytes]) -> str | None:
         return request_id if _REQUEST_ID.fullmatch(request_id) else None
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
+
+
+def _private(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers with those that keep a response out of caches and its type as it is.
+
+    Only a response that everybody may read names its own `Cache-Control`: the files of the console.
+    """
+    named = {name.lower() for name, _ in headers}
+    return [*headers, *(item for item in _PRIVATE if item[0] not in named)]
 
 
 async def _checked_body(scope: Scope, receive: Receive) -> Receive:

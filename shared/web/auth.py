@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -38,7 +38,9 @@ async def current_user(request: Request) -> str:
     """
     event: dict[str, Any] = request.scope.get("aws.event") or {}
     authorizer = event.get("requestContext", {}).get("authorizer") or {}
-    subject = (authorizer.get("jwt") or {}).get("claims", {}).get("sub")
+    claims: dict[str, Any] = (authorizer.get("jwt") or {}).get("claims", {})
+    subject = claims.get("sub")
+    _refuse_id_token(claims)
     if not subject:
         raise Unauthenticated("the request has no token; send one in the Authorization header, as Bearer")
     if request.method not in _READS:
@@ -91,6 +93,7 @@ class TokenVerifier:
         audience = claims.get("aud", claims.get("client_id"))
         if self._audience not in (audience if isinstance(audience, list) else [audience]):
             raise Unauthenticated("the token is for another audience; get one for this API")
+        _refuse_id_token(claims)
         return str(claims["sub"])
 
     @functools.cached_property
@@ -124,6 +127,15 @@ class StreamGate:
             "the request has no token and no ticket; send a token in the Authorization header, as Bearer, "
             "or a ticket in the query"
         )
+
+
+def _refuse_id_token(claims: Mapping[str, Any]) -> None:
+    """Raise Unauthenticated for an ID token: it says to the client who signed in, and gives no access.
+
+    Cognito names the use of a token in `token_use`, Keycloak in `typ`; `at_hash` belongs to ID tokens only.
+    """
+    if claims.get("token_use", "access") != "access" or claims.get("typ") == "ID" or "at_hash" in claims:
+        raise Unauthenticated("the token is an ID token; send the access token")
 
 
 def discover_jwks_url(issuer: str) -> str:

@@ -77,12 +77,12 @@ def refuse(exchange: Exchange, error: MillraceError) -> JSONResponse:
     return JSONResponse(exchange.refusal(body).model_dump(mode="json"), status, headers)
 
 
-def defect(exchange: Exchange, error: Exception) -> JSONResponse:
-    """Return the response to a request that met a defect, and log the defect.
+def defect(exchange: Exchange, error: Exception, **about: str) -> JSONResponse:
+    """Return the response to a request that met a defect, and log the defect with the ids `about` the request.
 
     The response says nothing about the defect: `meta.requestId` leads to its log line.
     """
-    log.defect("request broke", error, operation=exchange.operation, **exchange.ids)
+    log.defect("request broke", error, operation=exchange.operation, **exchange.ids, **about)
     message = "an internal error occurred; try again, and report the requestId if it occurs again"
     body = ErrorBody(code=ErrorCode.INTERNAL_ERROR, message=message, retryable=True)
     return JSONResponse(exchange.refusal(body).model_dump(mode="json"), 500)

@@ -108,7 +108,10 @@ class JobSummary(Schema):
     links: JobLinks
     trace_id: str | None
     request_id: str | None
-    execution_arn: str | None
+    execution_arn: str | None = Field(
+        description="the Step Functions execution, to name to an operator; it holds the AWS account's number, which "
+        "identifies the deployment and opens nothing"
+    )
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None

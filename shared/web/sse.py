@@ -8,7 +8,7 @@ from shared.log.reader import Frame
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache, no-transform",
+    "Cache-Control": "no-store, no-transform",
     "X-Accel-Buffering": "no",
 }
 """Headers of a stream: proxies must neither cache, nor transform, nor buffer it."""

@@ -50,9 +50,13 @@ class StreamTickets:
             if not hmac.compare_digest(_decode(signature), self._sign(body)):
                 raise Unauthenticated("the ticket is not valid; ask for a new one")
             claims = json.loads(_decode(body))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unauthenticated("the ticket is not valid; ask for a new one") from None
-        ticket = Ticket(claims["sub"], claims["job"], claims["exp"])
+        match claims:
+            case {"sub": str(owner), "job": str(job), "exp": int(expires_at)}:
+                ticket = Ticket(owner, job, expires_at)
+            case _:
+                raise Unauthenticated("the ticket is not valid; ask for a new one")
         if ticket.expires_at <= self._clock().timestamp():
             raise Unauthenticated("the ticket has expired; ask for a new one")
         if ticket.job_id != job_id:

@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import Request
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?", re.IGNORECASE)
+
+
+def with_safe_headers(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return API Gateway's event with headers from which URLs can be built.
+
+    The host is the domain of the API that API Gateway names, whatever `Host` the client sent.
+    """
+    domain = str(event.get("requestContext", {}).get("domainName", ""))
+    headers = {**(event.get("headers") or {}), "host": domain if _HOST.fullmatch(domain) else "localhost"}
+    if headers.get("x-forwarded-proto") != "http":
+        headers["x-forwarded-proto"] = "https"
+    if not str(headers.get("x-forwarded-port", "")).isdecimal():
+        headers.pop("x-forwarded-port", None)
+    return {**event, "headers": headers}
 
 
 class Urls:

@@ -175,7 +175,7 @@ def test_the_status_and_headers_come_before_the_streamed_body(sandbox: Sandbox, 
     assert answer.headers["transfer-encoding"] == "chunked"
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
-    assert response.headers["cache-control"] == "no-cache, no-transform"
+    assert response.headers["cache-control"] == "no-store, no-transform"
     assert response.headers["x-accel-buffering"] == "no"
     assert response.headers["x-request-id"] == request_id
     # The function URL adds the CORS headers, and a stream has no content length.

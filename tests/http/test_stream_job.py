@@ -62,7 +62,7 @@ def test_the_headers_forbid_buffering(user: ApiUser, hanging_job: str) -> None:
         headers = source.response.headers
 
         assert headers["content-type"] == "text/event-stream; charset=utf-8"
-        assert headers["cache-control"] == "no-cache, no-transform"
+        assert headers["cache-control"] == "no-store, no-transform"
         assert headers["x-accel-buffering"] == "no"
         assert "content-length" not in headers
         assert headers["x-request-id"]

@@ -105,10 +105,25 @@ test("a token for another sign-in is discarded", async () => {
   assert.equal(session().signedIn, false);
 });
 
-test("a refusal of the provider is shown with its description", async () => {
-  const { signingIn } = await started();
-  const refusal = new URLSearchParams({ error: "access_denied", error_description: "User is disabled" });
-  await assert.rejects(signingIn.finishSignIn(refusal), /User is disabled/);
+test("an ID token without the nonce of this sign-in is discarded, and so is a response without an ID token", async () => {
+  for (const claims of [{}, null]) {
+    const { signingIn, parameters } = await started();
+    responses.push(tokens(claims ?? {}, claims ? {} : { id_token: undefined }));
+    await assert.rejects(signingIn.finishSignIn(new URLSearchParams({ code: "c", state: parameters.get("state") })), /another sign-in/);
+    assert.equal(session().signedIn, false);
+  }
+});
+
+test("a refusal of the provider is explained in our words, never in those of the address", async () => {
+  for (const [error, shown] of [["access_denied", /was cancelled/], ["call +1 555", /refused the sign-in/]]) {
+    const { signingIn, parameters } = await started();
+    const refusal = new URLSearchParams({ error, error_description: "Call +1 555", state: parameters.get("state") });
+    await assert.rejects(signingIn.finishSignIn(refusal), (problem) => shown.test(problem.message) && !/555/.test(problem.message));
+  }
+});
+
+test("a refusal that was not asked for in this tab is not explained at all", async () => {
+  await assert.rejects(session().finishSignIn(new URLSearchParams({ error: "access_denied" })), /not started in this tab/);
 });
 
 test("a token that expires soon is refreshed, once for all concurrent callers", async () => {

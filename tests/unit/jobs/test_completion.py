@@ -204,6 +204,15 @@ class TestFaults:
         assert "frame" not in fault.message
         assert "secret" not in fault.message
 
+    @pytest.mark.parametrize("folder", ["/var/task/", "/opt/python/", "/home/ada/work/"])
+    def test_a_stack_trace_does_not_show_the_file_system(self, folder: str) -> None:
+        frame = f'  File "{folder}shared/log/writer.py", line 7, in write\n    write("/tmp/x")\n'
+        other = f'  File "{folder}python3.13/asyncio/runners.py", line 9, in run\n'
+        fault = fault_of(a_job(), caught("KeyError", stackTrace=[other, frame]))
+        assert fault.stack_trace is not None
+        assert folder not in fault.stack_trace
+        assert 'File "shared/log/writer.py", line 7' in fault.stack_trace
+
     def test_a_long_stack_trace_keeps_its_end(self) -> None:
         fault = fault_of(a_job(), caught("KeyError", stackTrace=["x" * 5000, "the fault\n"]))
         assert fault.stack_trace is not None

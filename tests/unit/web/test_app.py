@@ -54,6 +54,10 @@ def app() -> FastAPI:
     def defect() -> None:
         raise ZeroDivisionError("with a secret in its text")
 
+    @app.get("/jobs/{jobId}")
+    def job(limit: int = 7) -> None:
+        raise ZeroDivisionError
+
     return app
 
 
@@ -256,3 +260,31 @@ def test_a_streamed_response_is_measured_when_it_begins(capsys: pytest.CaptureFi
             return (await client.get("/stream")).text
 
     assert "RequestMilliseconds" in asyncio.run(request())
+
+
+@pytest.mark.parametrize("path", ["/links", "/conflict", "/defect", "/nowhere", "/anything?x=1"])
+def test_every_response_stays_out_of_caches_and_keeps_its_type(call: Callable[..., httpx.Response], path: str) -> None:
+    for method in ("GET", "POST"):
+        headers = call(method, path, json={}).headers
+        assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
+
+
+def test_an_unknown_query_parameter_is_refused_with_the_known_ones(call: Callable[..., httpx.Response]) -> None:
+    refused = call("GET", "/jobs/job_1?limt=3&limit=4")
+    assert refused.status_code == 422
+    [field] = refused.json()["error"]["details"]["fields"]
+    assert field == {"field": "limt", "rule": "is not a query parameter of this operation; known: limit"}
+    assert call("GET", "/conflict?a=").json()["error"]["details"]["fields"][0]["rule"].endswith("known: none")
+
+
+@pytest.mark.parametrize(
+    ("job_id", "logged"), [("job_01jd8x2v5n7k3q9w4t6y8z0abc", True), ("a%20prompt%20in%20the%20path", False)]
+)
+def test_a_defect_is_logged_with_the_id_of_its_job(
+    call: Callable[..., httpx.Response], caplog: pytest.LogCaptureFixture, job_id: str, logged: bool
+) -> None:
+    assert call("GET", f"/jobs/{job_id}").status_code == 500
+    [line] = [vars(record) for record in caplog.records if record.message == "request broke"]
+    assert (line.get("job_id") == job_id) is logged
+    assert "a prompt" not in str(line)
+    assert not [frame for frame in line["frames"] if 'File "/' in frame], "no folder of this machine"

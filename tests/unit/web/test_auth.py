@@ -44,6 +44,13 @@ def test_a_request_without_the_authorizers_claims_is_unauthenticated(event: Any)
         asyncio.run(current_user(request(event, authorization="Bearer a.valid.token")))
 
 
+@pytest.mark.parametrize("claim", [{"token_use": "id"}, {"typ": "ID"}, {"at_hash": "x"}])
+def test_an_id_token_gives_no_access(claim: dict[str, str]) -> None:
+    event = {"requestContext": {"authorizer": {"jwt": {"claims": {"sub": "user-1", **claim}}}}}
+    with pytest.raises(Unauthenticated, match="send the access token"):
+        asyncio.run(current_user(request(event)))
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [

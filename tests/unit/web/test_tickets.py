@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
+import hmac
 
 import pytest
 from hypothesis import given
@@ -82,3 +85,23 @@ def test_text_around_a_valid_ticket_causes_no_other_error(text: str, before: boo
     valid, ticket = tickets().issue("ada", "job_1")
     with contextlib.suppress(Unauthenticated):
         assert tickets().check(text + valid if before else valid + text, "job_1") == ticket
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        "[]",
+        "7",
+        "null",
+        "{}",
+        '{"sub": 7, "job": "job_1", "exp": 9e9}',
+        '{"sub": "a", "job": "job_1", "exp": "x"}',
+        "[",
+    ],
+)
+def test_a_signed_ticket_with_odd_claims_is_refused(claims: str) -> None:
+    body = base64.urlsafe_b64encode(claims.encode()).rstrip(b"=").decode()
+    signature = hmac.new(SECRET, body.encode(), hashlib.sha256).digest()
+    text = f"{body}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+    with pytest.raises(Unauthenticated):
+        tickets().check(text, "job_1")

@@ -4,6 +4,13 @@ import { MillraceError, Refused, Unreachable } from "../../millrace.js";
 
 const TOKENS = "millrace.tokens";
 const SIGN_IN = "millrace.sign-in";
+/** What the error codes of RFC 6749 and OpenID Connect mean for a person. */
+const REFUSED = /** @type {Record<string, string>} */ ({
+  access_denied: "The sign-in was cancelled, or the sign-in service does not allow it.",
+  login_required: "The sign-in service asks you to sign in again.",
+  temporarily_unavailable: "The sign-in service is busy. Try again.",
+  server_error: "The sign-in service met an error. Try again.",
+});
 const SIGNED_IN_BEFORE = "millrace.signed-in-before";
 /** How long before it expires a token is refreshed, in milliseconds. */
 const REFRESH_EARLY = 30_000;
@@ -92,17 +99,18 @@ export class Session {
   async finishSignIn(query) {
     const started = JSON.parse(sessionStorage.getItem(SIGN_IN) ?? "null");
     sessionStorage.removeItem(SIGN_IN);
-    const error = query.get("error");
-    if (error !== null) throw new MillraceError(query.get("error_description") ?? error);
     if (started === null || started.state !== query.get("state")) {
       throw new MillraceError("This sign-in was not started in this tab, or its code was used before. Sign in again.");
     }
+    const error = query.get("error");
+    // Never the description: any link can put text into the address of this page.
+    if (error !== null) throw new MillraceError(REFUSED[error] ?? "The sign-in service refused the sign-in. Sign in again.");
     const tokens = await this.#requestTokens({
       ...{ grant_type: "authorization_code", code: query.get("code") ?? "" },
       ...{ redirect_uri: redirectUri(), code_verifier: started.verifier },
     });
     const { nonce } = claimsOf(tokens.id);
-    if (nonce !== undefined && nonce !== started.nonce) {
+    if (nonce !== started.nonce) {
       this.#keep(null);
       throw new MillraceError("The provider’s response belongs to another sign-in. Sign in again.");
     }
