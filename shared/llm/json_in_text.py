@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from shared.characters import whole_values
 
-_TAG_NAMES: Final = "think|thinking|thought|thoughts|reasoning|analysis|scratchpad"
-OPENING_TAG: Final = re.compile(rf"<(?:{_TAG_NAMES})>", re.IGNORECASE)
-"""Where a model's reasoning begins, if the server does not send it apart from the output."""
+_TAG_NAMES: Final = "think|seed:think|thinking|thought|thoughts|reasoning|analysis|scratchpad"
+_CLOSING_TAG: Final = re.compile(rf"</(?:{_TAG_NAMES})>|\[/think\]|◁/think▷", re.IGNORECASE)
+"""Where a model's reasoning ends. Some servers send no opening tag, because it is a part of the model's prompt."""
 
-CLOSING_TAG: Final = re.compile(rf"</(?:{_TAG_NAMES})>", re.IGNORECASE)
-"""Where it ends. Some servers send no opening tag, because it is a part of the model's prompt."""
-
-_LANDMARK: Final = re.compile(rf"\{{|\[(?=\s*\{{)|<(?P<closes>/?)(?:{_TAG_NAMES})>", re.IGNORECASE)
+_LANDMARK: Final = re.compile(
+    rf"(?P<begins>\{{|\[(?=\s*\{{))|(?P<closes>{_CLOSING_TAG.pattern})|<(?:{_TAG_NAMES})>|\[think\]|◁think▷",
+    re.IGNORECASE,
+)
 _SPACE: Final = re.compile(r"(?:[\s\ufeff\u200b]|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _SCALAR: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|True|False|None")
 _OF_PYTHON: Final[Mapping[str, Any]] = {"True": True, "False": False, "None": None}
@@ -73,7 +73,7 @@ def find_documents(text: str) -> Found:
     cuts, position, failures = 0, 0, 0
     while failures < _MOST_FAILURES and cuts < _MOST_CUTS and (landmark := _LANDMARK.search(text, position)):
         position = landmark.end()
-        if landmark["closes"] is None:
+        if landmark["begins"]:
             try:
                 document, position = _document(text, landmark.start())
                 documents.append(whole_values(document))
@@ -83,7 +83,7 @@ def find_documents(text: str) -> Found:
         elif landmark["closes"]:
             documents, cuts = [], 0
         else:
-            closing = CLOSING_TAG.search(text, position)
+            closing = _CLOSING_TAG.search(text, position)
             position = closing.end() if closing else len(text)
     return Found(tuple(documents) or _document_in_string(text), cuts > 0)
 
@@ -220,7 +220,7 @@ class AnswerStart:
         position = 0
         while True:
             if self._hidden:
-                closing = CLOSING_TAG.search(window, position)
+                closing = _CLOSING_TAG.search(window, position)
                 if closing is None:
                     self._pending = window[position:][-_LONGEST_TAG:]
                     return None
@@ -240,7 +240,7 @@ def _may_continue(rest: str) -> bool:
     """Whether this may become a fence or a tag with the next piece; also if it is nothing yet."""
     if not rest or _PART_OF_FENCE.fullmatch(rest):
         return True
-    return len(rest) < _LONGEST_TAG and rest.startswith("<") and rest[1:].isalpha()
+    return len(rest) < _LONGEST_TAG and re.fullmatch(r"[<\[◁][A-Za-z:]*", rest) is not None
 
 
 class WantedAnswer:

@@ -153,6 +153,9 @@ ANSWERS: Final[Mapping[str, Shape]] = {
     "no [DONE]": lambda answer: stream(chunks(answer)[:-1]),
     "no finish_reason": lambda answer: stream(chunks(answer, None)),
     "an empty finish_reason": lambda answer: stream(chunks(answer, "")),
+    "a finish_reason in every chunk": lambda answer: stream(
+        [*(chunk({"content": part}, "stop") for part in parts_of(answer)), DONE]
+    ),
     "an unknown finish_reason": lambda answer: stream(chunks(answer, "eos_token")),
     "neither finish_reason nor [DONE]": lambda answer: stream(chunks(answer, None)[:-1]),
     "the last blank line missing": lambda answer: stream(chunks(answer)).rstrip(b"\n"),

@@ -96,6 +96,8 @@ class ChatDecoder(EventDecoder):
         if isinstance(content, list):
             for part in content:
                 self._take_part(part)
+        elif isinstance(content, dict):
+            self._take_part({"type": "text", **content})
         else:
             self._whole.append(self._add_text(content))  # a TypeError if it is not text, which becomes a fault
 
@@ -176,6 +178,9 @@ class ChatDecoder(EventDecoder):
         return self.wanted.fits(text) or (declared and bool(text.strip()) and not self.wanted.is_cut(text))
 
 
+_KEYS_OF_ERRORS: Final = frozenset({"detail", "error_code", "error_message", "error_msg", "errors", "message", "msg"})
+
+
 def _is_error(event: dict[str, Any]) -> bool:
     """Whether a chunk without choices is an error: that of vLLM, of FastAPI, or of a gateway."""
-    return event.get("object") == "error" or event.get("type") == "error" or "detail" in event or "message" in event
+    return "error" in {event.get("object"), event.get("type")} or not _KEYS_OF_ERRORS.isdisjoint(event)

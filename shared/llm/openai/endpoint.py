@@ -106,7 +106,8 @@ class OpenAIEndpoint(ABC):
                         if decoder.done or decoder.fault is not None:
                             break
                         if decoder.complete:
-                            yield await self._read_rest(reads, decoder)
+                            async for text in self._rest(reads, decoder):
+                                yield text
                             break
                         watchdog.check(decoder.events)
         except TransientFault as fault:
@@ -115,16 +116,22 @@ class OpenAIEndpoint(ABC):
         if broken is not None and not decoder.complete and not isinstance(decoder.fault, ModelRejectedRequest):
             raise broken
 
-    async def _read_rest(self, reads: AsyncIterator[bytes], decoder: EventDecoder) -> str:
-        """Read what follows a finished output, as long as the grace lasts, and return the text in it."""
-        texts = []
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._grace):
-                async for data in reads:
-                    texts.append(decoder.feed(data))
-                    if decoder.done:
-                        break
-        return "".join(texts)
+    async def _rest(self, reads: AsyncIterator[bytes], decoder: EventDecoder) -> AsyncGenerator[str, None]:
+        """Yield the text of each read behind a finished output, until there is none for as long as the grace lasts.
+
+        There usually is none; but some servers call every chunk the last one.
+        """
+        end = time.monotonic() + self._grace
+        while not decoder.done:
+            try:
+                async with asyncio.timeout(end - time.monotonic()):
+                    data = await anext(reads)
+            except (TimeoutError, StopAsyncIteration):
+                return
+            text = decoder.feed(data)
+            if text:
+                end = time.monotonic() + self._grace
+            yield text
 
     async def _without_refused(self, request: ModelRequest, call: Call) -> AsyncGenerator[Piece, None]:
         """Yield the pieces of `call`. If the server refuses a parameter, call it again without that parameter.

@@ -58,6 +58,9 @@ def test_the_usual_slips_of_models_are_read(text: str, documents: list[Any]) -> 
         'maybe {"a": 1}, its opening tag is in the prompt</think>{"a": 2}',
         '<THINKING>{"a": 1}</THINKING>```json\n{"a": 2}```',
         'Well. <reasoning>{"a": 1}</reasoning> {"a": 2}',
+        '[THINK]{"a": 1}[/THINK]{"a": 2}',
+        '◁think▷{"a": 1}◁/think▷{"a": 2}',
+        '<seed:think>{"a": 1}</seed:think>{"a": 2}',
     ],
 )
 def test_reasoning_is_no_output(text: str) -> None:
@@ -104,6 +107,8 @@ def test_an_answer_has_all_of_its_keys() -> None:
         "<think>\n</think>\n\n```json\n",
         "Let me think. </think>\n",
         "<think>a</think><reasoning>b</reasoning>",
+        "[THINK]a[/THINK]",
+        "◁think▷a◁/think▷ ",
     ],
 )
 @given(cuts=st.lists(st.integers(0, 60), max_size=8))
