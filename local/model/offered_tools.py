@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -34,16 +35,23 @@ def offered_tools(body: dict[str, Any], *, nested: bool) -> tuple[OfferedTool, .
     return read
 
 
-def tool_choice(body: dict[str, Any]) -> ToolChoice:
-    """Read `tool_choice`. Raises BadRequest."""
+def tool_choice(body: dict[str, Any], offered: Sequence[OfferedTool], *, nested: bool) -> tuple[ToolChoice, str | None]:
+    """Read `tool_choice`, and the name of the tool if it names one: then a call is required. Raises BadRequest."""
     choice = body.get("tool_choice")
     if choice is None:
-        return "auto"
-    if not body.get("tools"):
+        return "auto", None
+    if not offered:
         raise BadRequest("Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.")
+    if isinstance(choice, dict) and choice.get("type") == "function":
+        function = choice.get("function") if nested else choice
+        name = function.get("name") if isinstance(function, dict) else None
+        if name not in {tool.name for tool in offered}:
+            raise BadRequest(f"Tool choice {name!r} not found in 'tools' parameter.")
+        return "required", name
     if not isinstance(choice, str) or choice not in _CHOICES:
-        raise BadRequest(f"Invalid value for 'tool_choice': the scripted model knows {', '.join(_CHOICES)}.")
-    return _CHOICES[choice]
+        known = f"{', '.join(_CHOICES)} and the name of one function"
+        raise BadRequest(f"Invalid value for 'tool_choice': the scripted model knows {known}.")
+    return _CHOICES[choice], None
 
 
 def _tool(tool: Any, nested: bool) -> OfferedTool:

@@ -20,6 +20,7 @@ _TOKENS_OF_IMAGE: Final = 85
 class Prompt:
     """The messages and the settings of one request.
 
+    `chosen_tool` is the tool that a `tool_choice` names: then `tool_choice` is "required".
     `response_format` has the `type` "text", "json_object" or "json_schema"; the last also has `name` and `schema`.
     """
 
@@ -30,6 +31,7 @@ class Prompt:
     temperature: float | None = None
     tools: tuple[OfferedTool, ...] = ()
     tool_choice: ToolChoice = "auto"
+    chosen_tool: str | None = None
 
     @classmethod
     def of(
@@ -44,14 +46,17 @@ class Prompt:
         """Raises BadRequest."""
         if not isinstance(body.get("model"), str) or not body["model"]:
             raise BadRequest("you must provide a model parameter")
+        tools = offered_tools(body, nested=nested_tools)
+        choice, chosen_tool = tool_choice(body, tools, nested=nested_tools)
         return cls(
             model=body["model"],
             messages=messages,
             response_format=response_format,
             most_tokens=most_tokens,
             temperature=body.get("temperature"),
-            tools=offered_tools(body, nested=nested_tools),
-            tool_choice=tool_choice(body),
+            tools=tools,
+            tool_choice=choice,
+            chosen_tool=chosen_tool,
         )
 
     @property

@@ -41,7 +41,7 @@ class Watcher:
 class RequestRecord:
     """One request. Times are seconds since the epoch; `ended` is None while the output is being written.
 
-    `tools` are the names of the offered tools.
+    `tools` are the names of the offered tools. `chosen_tool` is the one that `tool_choice` names, if it names one.
     """
 
     id: str
@@ -50,6 +50,7 @@ class RequestRecord:
     messages: list[Message]
     tools: list[str]
     tool_choice: ToolChoice
+    chosen_tool: str | None
     schema_name: str | None
     temperature: float | None
     most_tokens: int | None
@@ -115,6 +116,7 @@ class Requests:
             messages=prompt.messages,
             tools=[tool.name for tool in prompt.tools],
             tool_choice=prompt.tool_choice,
+            chosen_tool=prompt.chosen_tool,
             schema_name=prompt.schema_name,
             temperature=prompt.temperature,
             most_tokens=prompt.most_tokens,

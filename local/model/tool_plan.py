@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from local.model.application_answers import application_answer, application_correction
@@ -32,6 +33,8 @@ def reply_with_calls(prompt: Prompt, behaviour: Behaviour) -> Reply | None:
     if behaviour.repeat_forever:
         prompt = prompt.without_turns()
     reply = _correction(prompt) or _next_of_plan(prompt, behaviour) or _by_application(prompt, behaviour)
+    if prompt.chosen_tool is not None:
+        reply, prompt = _only(prompt.chosen_tool, reply, prompt)
     if reply is None and (prompt.tool_choice == "required" or (behaviour.misuses_tools and not prompt.turns)):
         reply = Reply(calls=_any_calls(prompt, behaviour.parallel or 1))
     return None if reply is None else Reply(reply.text, tuple(_misused(call, behaviour) for call in reply.calls))
@@ -72,7 +75,7 @@ def _corrections(turns: Sequence[Sequence[MadeCall]]) -> list[PlannedCall]:
 
 
 def _next_of_plan(prompt: Prompt, behaviour: Behaviour) -> Reply | None:
-    left = _steps_left(prompt)
+    left = [step for step in _steps_left(prompt) if prompt.chosen_tool in {None, step.name}]
     return Reply(calls=tuple(left[: behaviour.parallel or 1])) if left else None
 
 
@@ -115,6 +118,13 @@ def _by_application(prompt: Prompt, behaviour: Behaviour) -> Reply | None:
         return None
     wanted = max(len(reply.calls), behaviour.parallel or 1)
     return Reply(reply.text, tuple(itertools.islice(itertools.cycle(reply.calls), wanted)))
+
+
+def _only(chosen: str, reply: Reply | None, prompt: Prompt) -> tuple[Reply | None, Prompt]:
+    """Return the reply with the calls of the chosen tool, None if it has none, and the prompt with this tool only."""
+    calls = tuple(call for call in reply.calls if call.name == chosen) if reply else ()
+    narrowed = replace(prompt, tools=tuple(tool for tool in prompt.tools if tool.name == chosen))
+    return (Reply(reply.text, calls) if reply and calls else None), narrowed
 
 
 def _any_calls(prompt: Prompt, count: int) -> tuple[PlannedCall, ...]:

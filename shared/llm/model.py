@@ -119,10 +119,18 @@ class OutputSchema:
 
 
 @dataclass(frozen=True, slots=True)
+class OneTool:
+    """The choice of one tool: the model must call the offered tool with this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One call of a model.
 
-    `model` is the provider's id of the model. `temperature` is from 0 to 2. If `temperature` or `max_output_tokens` is
+    `model` is the provider's id of the model. `tool_choice` says whether the model calls a tool: as it likes, never, at
+    least one, or the one that is named. `temperature` is from 0 to 2. If `temperature` or `max_output_tokens` is
     None, the provider's default applies.
 
     `resume_from` is a cursor from an earlier call with the same request. If it is set, no new response is started: the
@@ -133,7 +141,7 @@ class ModelRequest:
     messages: tuple[Message, ...]
     output_schema: OutputSchema | None = None
     tools: tuple[ToolSpec, ...] = ()
-    tool_choice: Literal["auto", "none", "required"] = "auto"
+    tool_choice: Literal["auto", "none", "required"] | OneTool = "auto"
     temperature: float | None = None
     max_output_tokens: int | None = None
     resume_from: str | None = None

@@ -267,6 +267,10 @@ BAD_CHATS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a choice without tools": (chat(user("x"), tools=None, tool_choice="auto"), "only allowed when"),
     "an unknown choice": (chat(user("x"), tool_choice="often"), "'tool_choice'"),
+    "a chosen tool that is not offered": (
+        chat(user("x"), tool_choice={"type": "function", "function": {"name": "fly"}}),
+        "Tool choice 'fly' not found",
+    ),
     "a directive that cannot be read": (chat(user("[[tools: add {]]")), "name {json}"),
 }
 

@@ -16,6 +16,7 @@ from shared.llm.model import (
     ImagePart,
     Message,
     ModelRequest,
+    OneTool,
     Piece,
     TextPart,
     ToolCall,
@@ -124,6 +125,18 @@ def test_the_choice_of_tools_is_sent(scripted: ModelControl, model: ChatModel, c
     pieces = pieces_of(model, request(Message("user", "no plan"), tool_choice=choice))
     assert [call.name for call in calls_of(pieces)] == names
     assert scripted.requests()[0]["tool_choice"] == choice
+
+
+@pytest.mark.parametrize("plan", ["no plan", "[[tools: read; add]]"])
+def test_one_tool_can_be_chosen(scripted: ModelControl, model: ChatModel, plan: str) -> None:
+    pieces = pieces_of(model, request(Message("user", plan), tool_choice=OneTool("add")))
+    assert [call.name for call in calls_of(pieces)] == ["add"]
+    assert scripted.requests()[0]["chosen_tool"] == "add"
+
+
+def test_a_chosen_tool_that_is_not_offered_is_a_rejected_request(model: ChatModel) -> None:
+    with pytest.raises(ModelRejectedRequest):
+        pieces_of(model, request(Message("user", "no plan"), tool_choice=OneTool("fly")))
 
 
 @pytest.mark.parametrize("end", [-1, -2, None])

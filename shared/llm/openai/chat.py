@@ -12,6 +12,7 @@ from shared.llm.model import (
     ImagePart,
     Message,
     ModelRequest,
+    OneTool,
     Piece,
     ResponseGone,
     TextDelta,
@@ -85,7 +86,10 @@ def _parameters(request: ModelRequest) -> dict[str, Any]:
             }
             for tool in request.tools
         ]
-        parameters["tool_choice"] = request.tool_choice
+        choice = request.tool_choice
+        parameters["tool_choice"] = (
+            {"type": "function", "function": {"name": choice.name}} if isinstance(choice, OneTool) else choice
+        )
     if request.output_schema is not None:
         parameters["response_format"] = {
             "type": "json_schema",

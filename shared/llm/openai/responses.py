@@ -14,6 +14,7 @@ from shared.llm.model import (
     ImagePart,
     Message,
     ModelRequest,
+    OneTool,
     Piece,
     ResponseGone,
     Started,
@@ -197,7 +198,8 @@ def _parameters(request: ModelRequest) -> dict[str, Any]:
             }
             for tool in request.tools
         ]
-        parameters["tool_choice"] = request.tool_choice
+        choice = request.tool_choice
+        parameters["tool_choice"] = {"type": "function", "name": choice.name} if isinstance(choice, OneTool) else choice
     if request.output_schema is not None:
         parameters["text"] = {"format": {"type": "json_schema", **schema_parameters(request.output_schema)}}
     return parameters
