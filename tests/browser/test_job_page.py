@@ -152,10 +152,15 @@ def test_a_job_of_an_unknown_pipeline_has_its_own_name_and_its_result_as_json(co
     job_id = user.new_job(AT_ONCE)
     user.ended(job_id)
     result = {"lines": ["An old silent pond"]}
+    subtasks = [
+        {"type": "subtask", "key": "a", "title": "Look at the pond", "status": "finished", "progress": None},
+        {"type": "subtask", "key": "b", "title": "Count <b>syllables</b>", "status": "failed", "progress": 40},
+    ]
 
     def respond(route: Route) -> None:
         envelope = route.fetch().json()
         envelope["data"] |= {"pipeline": "haiku", "input": {"topic": "ponds"}, "result": result}
+        envelope["data"] |= {"subtasks": subtasks}
         route.fulfill(json=envelope)
 
     console.page.route(f"{user.stack.api_url}/jobs/{job_id}", respond)
@@ -165,4 +170,8 @@ def test_a_job_of_an_unknown_pipeline_has_its_own_name_and_its_result_as_json(co
     expect(shown).to_contain_text("An old silent pond")
     assert json.loads(shown.text_content() or "") == result
     expect(console.page.get_by_role("button", name="New job with this input")).to_have_count(0)
+    rows = console.page.get_by_role("region", name="Tools and subtasks").get_by_role("listitem")
+    expect(rows).to_have_text(
+        [re.compile("Look at the pond.*done"), re.compile("Count <b>syllables</b>.*failed.*40 %")]
+    )
     audit(console.tab, "job-unknown-pipeline")

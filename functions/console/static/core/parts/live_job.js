@@ -1,4 +1,4 @@
-/** A job while it runs: its state, progress, stages, event history and statistics. */
+/** A job while it runs: its state, progress, stages, subtasks, event history and statistics. */
 
 /** @import { JobDetail } from "../../../../../docs/api/types" */
 /** @import { Watch } from "../../millrace.js" */
@@ -13,6 +13,7 @@ import { eventHistory } from "./event_history.js";
 import { factList } from "./facts.js";
 import { jobControls } from "./job_controls.js";
 import { stageList } from "./stage_list.js";
+import { subtaskList } from "./subtask_list.js";
 
 /** How often the durations of running stages are updated, in milliseconds. */
 const TICK = 1_000;
@@ -29,18 +30,21 @@ export function liveJob({ applications, announce, signIn }, watch, job, alternat
   const stages = stageList(applications.of(job.pipeline).stages);
   const history = eventHistory(announce);
   const stagesPanel = panel("stages", "Stages", stages.element);
+  const subtasks = subtaskList();
+  const subtasksPanel = panel("subtasks", "Tools and subtasks", subtasks.element);
   const statistics = h("div", {});
   const stopShowing = eachFrame(watch, ({ view }) => {
     controls.show();
     stages.show(view, Date.now());
     stagesPanel.hidden = stages.element.childElementCount === 0;
+    subtasksPanel.hidden = !subtasks.show(view);
     history.show(view.resets);
     fill(statistics, statisticsOf(job, view));
   });
   const ticking = setInterval(() => watch.live && stages.show(watch.view, Date.now()), TICK);
   return {
     header: controls.element,
-    side: [stagesPanel, history.element, panel("statistics", "Statistics", statistics)],
+    side: [stagesPanel, subtasksPanel, history.element, panel("statistics", "Statistics", statistics)],
     stop() {
       stopShowing();
       clearInterval(ticking);
