@@ -308,6 +308,12 @@ BROKEN = {
         "Action: [dynamodb:*]",
         "ListJobsFunction.Policies: action dynamodb:* has a wildcard",
     ),
+    "a resource of another stack whose name begins in the same way": (
+        TEMPLATE,
+        "execution:${IdeationStateMachine.Name}:*",
+        "execution:${AWS::StackName}-*",
+        "has too wide a wildcard",
+    ),
     "a resource with a wildcard": (
         TEMPLATE,
         "Resource: !Sub ${ArtefactBucket.Arn}/jobs/*",

@@ -64,7 +64,7 @@ def _uses(counts: Counts, factor: float, snapshot_gb: Mapping[str, float]) -> It
     kept = sum(use.kept_bytes for use in counts.tables.values())
     yield "DynamoDB storage until expiry", expiring / GB, "dynamodb_storage"
     yield "DynamoDB storage that does not expire, a month", kept / GB, "dynamodb_storage"
-    yield "point-in-time recovery, a month", (expiring + kept) / GB, "dynamodb_recovery"
+    yield "point-in-time recovery, a month", kept / GB, "dynamodb_recovery"
     yield "S3 objects", counts.objects, "s3_put"
     yield "S3 storage, a month", counts.object_bytes / GB, "s3_storage"
     yield "CloudWatch Logs", counts.all_log_bytes / GB, "logs_ingested"

@@ -58,12 +58,12 @@ def _statement(place: str, statement: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _is_scoped(arn: str) -> bool:
-    """Return whether a star only ends a name that has begun: `…:stateMachine:${AWS::StackName}-*`, `…/jobs/*`.
+    """Return whether a star stands for what is inside one resource of ours: `…/jobs/*`, `…${X.Name}:*`.
 
-    `…${X.Name}:*` is allowed too, but `…:${AWS::AccountId}:*` is not.
+    `…:${AWS::StackName}-*` would match what belongs to another stack, whose name begins in the same way.
     """
     head, star, tail = arn.partition("*")
-    return not star or (not tail and head.endswith(("-", "/", ".Name}:")) and "${" in head)
+    return not star or (not tail and head.endswith(("/", ".Name}:")) and "${" in head)
 
 
 def _as_list(value: Any) -> list[Any]:

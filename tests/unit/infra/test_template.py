@@ -328,3 +328,24 @@ def test_the_command_prints_the_error_of_an_invalid_fragment(product: Path, caps
 
     assert main(["--root", str(product)]) == 1
     assert capsys.readouterr().err == "infra/data.yaml: Resources.JobsTable is in infra/apps/songs.yaml already\n"
+
+
+def test_what_is_said_to_be_gone_is_not_kept_for_recovery_and_what_people_keep_is() -> None:
+    resources = parse_yaml((ROOT / "template.yaml").read_text())["Resources"]
+    recovery = {
+        name: resources[name]["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+        for name in ("JobsTable", "DurableTable")
+    }
+    assert recovery == {"JobsTable": False, "DurableTable": True}
+    assert resources["DurableTable"]["Properties"]["DeletionProtectionEnabled"] is True
+    assert resources["UserPool"]["Properties"]["DeletionProtection"] == "ACTIVE"
+
+
+def test_the_cost_of_the_public_stream_is_bounded_and_watched() -> None:
+    resources = parse_yaml((ROOT / "template.yaml").read_text())["Resources"]
+    assert resources["StreamJobFunction"]["Properties"]["ReservedConcurrentExecutions"] == {
+        "Fn::If": ["ReservesStreams", {"Ref": "StreamConcurrency"}, {"Ref": "AWS::NoValue"}]
+    }
+    assert resources["StreamJobRefusalsAlarm"]["Properties"]["MetricName"] == "Url4xxCount"
+    assert "Condition" not in resources["StreamJobConcurrencyAlarm"]
+    assert resources["MonthlyBudget"]["Condition"] == "HasAlarmEmail"
