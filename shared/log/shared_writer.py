@@ -26,7 +26,7 @@ EventsOf = Callable[[Transcript, bool], Sequence[StoredEvent]]
 
 
 class SharedWriter:
-    """Append for one of several attempts that share a fence. Every method blocks while it reads or writes the log.
+    """Append for one of several attempts that share `fence`. Every method blocks while it reads or writes the log.
 
     `after` is a sequence number: `transcript` is what the events after it amount to, or all events if the log has been
     compacted beyond it. `check_job` raises AttemptStopped if the attempts may no longer write.
@@ -46,7 +46,7 @@ class SharedWriter:
     ) -> None:
         self._log = log
         self._job_id = job_id
-        self._fence = fence
+        self.fence = fence
         self._reader = LogReader(log, job_id, after=after, consistent=True)
         self._clock = clock
         self._bounds = bounds
@@ -66,11 +66,11 @@ class SharedWriter:
         longest_wait = BACK_OFF_SECONDS
         while True:
             tail = self._log.tail(self._job_id)
-            raise_if_stopped(tail, self._fence)
+            raise_if_stopped(tail, self.fence)
             self._read()
             if self.transcript.seq != tail.seq:
                 continue  # another attempt has appended between the two reads
-            events = tuple(events_of(self.transcript, tail.fence != self._fence))
+            events = tuple(events_of(self.transcript, tail.fence != self.fence))
             if not events or self._append_after(tail, events):
                 return
             self._sleep(random.uniform(0, longest_wait))  # noqa: S311 - not for secrets
@@ -83,7 +83,7 @@ class SharedWriter:
     def _append_after(self, tail: LogTail, events: tuple[StoredEvent, ...]) -> bool:
         """Append the events after `tail` and return True; return False if another batch has the next number."""
         size = tail.log_bytes + text_bytes(events)
-        batch = Batch(tail.seq + 1, events, self._fence, self._clock(), size, writer=self._id)
+        batch = Batch(tail.seq + 1, events, self.fence, self._clock(), size, writer=self._id)
         try:
             self._log.append(self._job_id, batch)
         except SequenceTaken:

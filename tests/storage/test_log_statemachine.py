@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -25,10 +26,12 @@ from shared.jobs.ids import new_job_id
 from shared.jobs.job import LIVE, Job, JobStatus
 from shared.jobs.store import JobGuard, StaleWrite
 from shared.log.claim import Opening, claim
+from shared.log.compaction import compact
 from shared.log.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogEntry, LogSnapshot, LogTail
-from shared.log.events import TERMINAL, Item, Reset, Snapshot, StageStarted, StoredEvent
+from shared.log.events import TERMINAL, Item, Progress, Reset, Snapshot, StageStarted, StoredEvent
 from shared.log.fence import Fence
 from shared.log.reader import LogReader, read_transcript
+from shared.log.shared_writer import EventsOf, SharedWriter
 from shared.log.transcript import Transcript
 from shared.log.writer import LogWriter
 from tests.fakes.clock import SettableClock
@@ -59,9 +62,13 @@ class WatchedLog:
         self.history: list[StoredEvent] = []
         self.fences: list[Fence] = []
         self.loses: str | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
+        """Called once, before the next append."""
         self.lag: frozenset[int] = frozenset()
 
     def append(self, job_id: str, batch: Batch) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
         lost, self.loses = self.loses, None
         if lost == "request":
             raise StorageUnavailable("the request was lost")
@@ -150,6 +157,7 @@ class LogMachine(RuleBasedStateMachine):
         self.claims = 0
         self.claimants: list[Claimant] = []
         self.writers: list[LogWriter] = []
+        self.parts: list[SharedWriter] = []
         self.ended: list[Job] = []
         self.watchers: list[Watcher] = []
         self.kept = 0
@@ -297,6 +305,63 @@ class LogMachine(RuleBasedStateMachine):
         if current.fence != str(fence):
             raise AttemptSuperseded("superseded")
 
+    # ---- parts, which share a fence --------------------------------------------------------------------------------
+
+    @rule(behind=st.sampled_from([0, 0, 0, 1]))
+    def begin_a_part(self, behind: int) -> None:
+        current = self.current()
+        fence = Fence.of_parts(generation=max(1, current.generation - behind), stage=self.rank // 4)
+        guard = JobGuard(status_in=LIVE, generation=fence.generation, fence_up_to=str(fence))
+        try:
+            self.jobs.update(current.id, {"fence": str(fence), "status": JobStatus.IN_PROGRESS}, when=guard)
+        except StaleWrite:
+            return
+        self.claims += 1
+        writer = SharedWriter(
+            self.log,
+            self.job.id,
+            fence,
+            after=0,
+            clock=self.clock,
+            bounds=BOUNDS,
+            check_job=lambda: self.refuse_if_stopped(fence),
+            sleep=lambda _: None,
+        )
+        self.parts.append(writer)
+
+    @precondition(lambda self: self.parts)
+    @rule(which=WHICH, key=st.integers(0, 5), loses=LOSSES, others=st.sampled_from([0, 0, 3, 9]))
+    def finish_a_part(self, which: int, key: int, loses: str | None, others: int) -> None:
+        """Append a part's item. Between the read of the log's end and the append, other parts append and compact."""
+        writer = self.parts[which % len(self.parts)]
+        self.log.meanwhile, self.log.loses = (lambda: self.move_parts(others)), loses
+        try:
+            writer.append(self.item_once(writer, f"part-{key}"))
+        except AttemptStopped:
+            self.parts.remove(writer)
+        except StorageUnavailable:
+            pass  # a part has no buffer, so its writer can go on
+        finally:
+            self.log.meanwhile, self.log.loses = (lambda: None), None
+
+    def move_parts(self, count: int) -> None:
+        loses, self.log.loses = self.log.loses, None
+        for number in range(count):
+            other = self.parts[number % len(self.parts)]
+            with contextlib.suppress(AttemptStopped):
+                other.append(lambda *_: (Progress(progress=0),))
+        if count:
+            compact(self.log, self.job.id, 0)
+        self.log.loses = loses
+
+    @staticmethod
+    def item_once(writer: SharedWriter, key: str) -> EventsOf:
+        def events(transcript: Transcript, _: bool) -> Sequence[StoredEvent]:
+            item = Item(stage=stage_of(writer.fence), key=key, data={}, text_length=len(transcript.text))
+            return () if key in transcript.items else (item,)
+
+        return events
+
     # ---- the job's ends --------------------------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.log.history) > 20)
@@ -396,6 +461,11 @@ class LogMachine(RuleBasedStateMachine):
     @invariant()
     def the_log_ends_where_its_history_does(self) -> None:
         assert self.log.tail(self.job.id).seq == len(self.log.history)
+
+    @invariant()
+    def every_part_has_at_most_one_item(self) -> None:
+        keys = [event.key for event in self.log.history if isinstance(event, Item)]
+        assert len(keys) == len(set(keys))
 
     @invariant()
     def the_log_is_bounded(self) -> None:
