@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from shared.apps.research.findings import Findings
 from shared.apps.research.library import library
 from shared.apps.research.models import ResearchInput, ResearchNotes, ResearchReport
@@ -13,7 +11,8 @@ from shared.apps.research.prompts import conversation, notes_schema, reading_mes
 from shared.apps.research.tools import TOOLBOX
 from shared.errors import InvalidModelOutput
 from shared.llm.model import ChatModel
-from shared.stages.model_answers import describe_errors, read_output
+from shared.stages.answers import InvalidAnswer, describe_problem, read_answer
+from shared.stages.model_answers import read_output
 from shared.stages.part import PartContext
 from shared.stages.stage import AttemptContext, StageContext
 from shared.tools.budget import Budget
@@ -47,11 +46,12 @@ class ReadSource:
         """Return the notes. Raises InvalidModelOutput if the output does not fit, and the model's faults."""
         (source,) = library().only([context.part]).sources
         messages = reading_messages(_input_of(context), source)
-        output, _ = await read_output(self._model, context, messages, notes_schema())
+        output, finished = await read_output(self._model, context, messages, notes_schema())
         try:
-            return ResearchNotes.model_validate_json(output).model_dump(mode="json")
-        except ValidationError as error:
-            raise InvalidModelOutput(f"the model's notes are not valid: {describe_errors(error)}") from None
+            return read_answer(ResearchNotes, output).model_dump(mode="json")
+        except InvalidAnswer as invalid:
+            problem = describe_problem(str(invalid), finished)
+            raise InvalidModelOutput(f"the model's notes are not valid: {problem}") from None
 
 
 class WriteReport:
