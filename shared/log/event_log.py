@@ -115,7 +115,7 @@ class EventLog(Protocol):
     def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
         """Return the stored entries after number `after`, in order.
 
-        The first entry may have a higher number than `after + 1`, because compaction has deleted events. Without
+        The first entry may have a higher number than `after + 1`, because compaction has removed events. Without
         `consistent`, the newest entries may be missing.
         """
 
@@ -126,12 +126,11 @@ class EventLog(Protocol):
         """Return the newest snapshot, strongly consistent; None if there is none."""
 
     def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
-        """Store the snapshot unless a newer one is stored, then delete the batches that it covers.
+        """Store the snapshot unless a newer one is stored, then remove the events of the batches that it covers.
 
-        Two kinds of batches stay. The newest batch is the end of the log. The first batch of every fence has the
-        sequence number at which the attempt before it would append next: however late that attempt appends, the number
-        is taken. For the same reason every other batch of a shared fence only loses its events: any writer that shares
-        the fence may have read the log up to the batch before it, and would append next at its number.
+        The newest batch keeps its events, because it is the end of the log. The sequence numbers of the others stay
+        taken: however late an attempt appends that read the log up to one of them, it collides. DynamoDB deletes the
+        empty items when they expire.
         """
 
 

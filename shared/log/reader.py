@@ -25,7 +25,7 @@ class Frame:
 class LogReader:
     """Read one job's log after a sequence number: each event once and in order.
 
-    If compaction has deleted the next events, the reader returns the snapshot that covers them.
+    If compaction has removed the next events, the reader returns the snapshot that covers them.
     """
 
     def __init__(self, log: EventLog, job_id: str, *, after: int = 0, consistent: bool = False) -> None:

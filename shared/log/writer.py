@@ -234,7 +234,6 @@ class LogWriter:
             and self._tail.log_bytes - covered.log_bytes < self._bounds.max_bytes
         ):
             return
-        # A newer attempt may have read the end of the log and not appended yet. Compacting now could delete the batch
-        # that its append must collide with, so compact only if no newer attempt has claimed the job.
+        # A superseded attempt stops here and leaves the work to the newer one.
         await asyncio.to_thread(self._check_job)
         self._compacted = await asyncio.to_thread(compact, self._log, self._job_id, self._tail.log_bytes)

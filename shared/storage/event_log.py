@@ -90,7 +90,9 @@ class DynamoEventLog:
         except _ItemExists as exists:
             # botocore retries a write whose response was lost. If the stored item has the same fence, writer and
             # events, the first try succeeded.
-            if exists.item and all(exists.item.get(name) == item.get(name) for name in ("fence", "writer", "events")):
+            stored_item = exists.item or {}
+            same = all(stored_item.get(name) == item.get(name) for name in ("fence", "writer"))
+            if same and stored_item["events"]["S"] in {stored.events, EMPTY}:
                 return
             raise SequenceTaken from exists
 
@@ -142,15 +144,17 @@ class DynamoEventLog:
         )
         try:
             with refused_condition(_ItemExists):
-                dynamodb().put_item(
+                replaced = dynamodb().put_item(
                     TableName=self._table,
                     Item=to_item({**_key(job_id, keys.SNAPSHOT), **stored.model_dump()}),
                     ConditionExpression="attribute_not_exists(PK) OR seq < :seq",
                     ExpressionAttributeValues={":seq": {"N": str(snapshot.seq)}},
+                    ReturnValues="ALL_OLD",
                 )
         except _ItemExists:
             return
-        self._delete_covered(job_id, snapshot.seq)
+        before = replaced.get("Attributes")
+        self._empty_covered(job_id, int(before["seq"]["N"]) if before else 0, snapshot.seq)
 
     def _stored_subtasks(self, job_id: str, snapshot: LogSnapshot) -> str | None:
         if not snapshot.subtasks:
@@ -158,19 +162,21 @@ class DynamoEventLog:
         text = SUBTASKS.dump_json(snapshot.subtasks).decode()
         return self._large_texts.store(job_id, f"snapshot-{snapshot.seq}-subtasks", text)
 
-    def _delete_covered(self, job_id: str, up_to: int) -> None:
-        """Delete or empty the batches that the snapshot covers, except those that `EventLog.compact` keeps."""
-        older = list(self._query(job_id, keys.event(0), consistent=True))[:-1]
-        first_of_fence = {item["fence"]["S"]: item["SK"]["S"] for item in reversed(older)}
+    def _empty_covered(self, job_id: str, after: int, up_to: int) -> None:
+        """Remove the events of the batches that the snapshot covers, except the newest batch.
+
+        The items stay until they expire, so that their sequence numbers stay taken. `after` is the sequence number of
+        the snapshot before, which covers the batches before that.
+        """
+        begin = keys.event(max(1, after + 2 - MAX_BATCH))
+        older = list(self._query(job_id, begin, consistent=True))[:-1]
         writes = [
-            _removal(item)
+            {"PutRequest": {"Item": {**item, "events": {"S": EMPTY}}}}
             for item in older
-            if item["events"]["S"] != EMPTY
-            and _entries(item)[-1].seq <= up_to
-            and first_of_fence[item["fence"]["S"]] != item["SK"]["S"]
+            if item["events"]["S"] != EMPTY and _entries(item)[-1].seq <= up_to
         ]
-        for begin in range(0, len(writes), 25):
-            requests: Any = {self._table: writes[begin : begin + 25]}
+        for begin_of_request in range(0, len(writes), 25):
+            requests: Any = {self._table: writes[begin_of_request : begin_of_request + 25]}
             while requests:
                 with storage_faults():
                     requests = dynamodb().batch_write_item(RequestItems=requests).get("UnprocessedItems")
@@ -198,13 +204,6 @@ class _ItemExists(Exception):
     def __init__(self, item: Mapping[str, Any] | None) -> None:
         super().__init__("the item exists")
         self.item = item
-
-
-def _removal(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the write that removes a batch's events. The item of a shared fence stays, so that its number is taken."""
-    if Fence.parse(item["fence"]["S"]).is_shared:
-        return {"PutRequest": {"Item": {**item, "events": {"S": EMPTY}}}}
-    return {"DeleteRequest": {"Key": {"PK": item["PK"], "SK": item["SK"]}}}
 
 
 def _key(job_id: str, sort: str) -> dict[str, str]:

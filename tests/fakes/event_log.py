@@ -16,7 +16,7 @@ class FakeEventLog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._batches: dict[str, dict[int, Batch]] = {}
-        self._emptied: set[tuple[str, int]] = set()
+        self._emptied: dict[tuple[str, int], Batch] = {}
         self._snapshots: dict[str, LogSnapshot] = {}
         self.appends: list[Batch] = []
 
@@ -24,9 +24,11 @@ class FakeEventLog:
         with self._lock:
             stored = self._batches.setdefault(job_id, {})
             existing = stored.get(batch.first)
-            if (job_id, batch.first) in self._emptied:
-                raise SequenceTaken
-            if existing is None:
+            emptied = self._emptied.get((job_id, batch.first))
+            if emptied is not None:
+                if (emptied.fence, emptied.writer) != (batch.fence, batch.writer):
+                    raise SequenceTaken
+            elif existing is None:
                 # Convert through JSON, so that events which no store could hold fail here too.
                 events = parse_events(dump_events(batch.events))
                 stored[batch.first] = replace(batch, events=events)
@@ -62,15 +64,10 @@ class FakeEventLog:
             if existing is not None and existing.seq >= snapshot.seq:
                 return
             self._snapshots[job_id] = snapshot
-            kept: set[str] = set()
-            batches = self._in_order(job_id)
-            for batch in batches[:-1]:
-                if str(batch.fence) not in kept:
-                    kept.add(str(batch.fence))
-                elif batch.last <= snapshot.seq:
+            for batch in self._in_order(job_id)[:-1]:
+                if batch.last <= snapshot.seq:
                     del self._batches[job_id][batch.first]
-                    if batch.fence.is_shared:
-                        self._emptied.add((job_id, batch.first))
+                    self._emptied[job_id, batch.first] = batch
 
     def forget_first(self, job_id: str) -> None:
         """Delete the first batch, as its expiry does."""

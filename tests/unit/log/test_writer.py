@@ -483,7 +483,7 @@ class TestBound:
                 longest = max(longest, len(log.read(JOB, after=0)))
 
         run(writer, work)
-        assert 10 <= longest <= 13
+        assert 8 <= longest <= 10
         assert text_of(log) == "".join(f"{number} " for number in range(60))
         assert len(log.appends) == 60
 
@@ -531,7 +531,7 @@ class TestBound:
             await writer.append(Delta(text="y"))
 
         run(writer, work)
-        assert len(log.read(JOB, after=0)) == 2  # the first attempt's first event, and the newest
+        assert len(log.read(JOB, after=0)) == 1  # the newest
         assert text_of(log) == "x" * 30 + "y"
 
     def test_a_superseded_writer_compacts_nothing(self) -> None:
