@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from shared.agents.store import AgentVersions
 from shared.clock import Clock
-from shared.errors import AttemptStopped, CheckpointUnfit, Conflict
+from shared.errors import AttemptStopped, CheckpointUnfit, Conflict, MillraceError
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
 from shared.jobs.executions import Executions
 from shared.jobs.job import Job, JobStatus, ids_of
@@ -78,8 +78,12 @@ class JobResumption:
         if job.status not in RESUMABLE:
             raise Conflict(f"the job is {job.status}; only a failed or cancelled job can be resumed")
         checkpoint = self._last_checkpoint(job)
-        self._creations.count_creation(owner)
-        resumed = self._next_generation(job, {"trace_id": trace_id, "request_id": request_id})
+        counted = self._creations.count_creation(owner)
+        try:
+            resumed = self._next_generation(job, {"trace_id": trace_id, "request_id": request_id})
+        except MillraceError:
+            self._creations.take_back(owner, counted)
+            raise
         self._append_reset(resumed, checkpoint)
         log.info("job resumed", **ids_of(resumed), generation=resumed.generation)
         return self._starter.start(resumed)

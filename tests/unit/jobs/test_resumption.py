@@ -94,6 +94,23 @@ class TestResuming:
         core.run(ScriptedStage("polish", says("!")), resumed, generation=2)
         assert core.job_queries.view("ada", job.id).transcript.text == "x" * (2 * MAX_DELTA_CHARS + 5) + "!"
 
+    def test_a_resumption_that_another_request_overtakes_does_not_count(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        core = FakeCore()
+        job = failed_at_polish(core)
+        count = core.creation_limit.count_creation
+        overtaking = iter((True,))
+
+        def overtaken(owner: str) -> float:
+            if next(overtaking, False):
+                core.job_resumption.resume("ada", job.id)
+            return count(owner)
+
+        monkeypatch.setattr(core.creation_limit, "count_creation", overtaken)
+        with pytest.raises(Conflict):
+            core.job_resumption.resume("ada", job.id)
+        for _ in range(8):  # besides the job's creation and its resumption
+            core.job_creation.create("ada", a_request())
+
     def test_a_resumption_counts_against_the_creation_limit(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
