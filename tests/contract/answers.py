@@ -164,8 +164,8 @@ def says_what_was_swept(answer: Any, _: Place) -> None:
     assert answer.keys() == {"lookedAt", "checked", "ended", "finished"}, answer
 
 
-def says_which_job_was_lost(answer: Any, _: Place) -> None:
-    assert answer == {"ended": JOB}
+def says_which_job_was_lost(answer: Any, place: Place) -> None:
+    assert answer == {"ended": place[JOB]}, answer
 
 
 _OF_THE_CORE: Answers = {
