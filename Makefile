@@ -30,6 +30,13 @@ help: ## list every target
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(SAM_BIN)/python requirements/sam.lock
 	@touch $@
 
+# Without a network only `make validate` misses it, and says so; where CI=true it has to be there.
+.venv-checkov/.synced: requirements/checkov.lock | .venv/.synced
+	@echo "setting up .venv-checkov"
+	@$(PYTHON) -m venv .venv-checkov
+	@if $(BIN)/uv pip sync --quiet --require-hashes --python .venv-checkov/bin/python requirements/checkov.lock; then touch $@; \
+	else rm -r .venv-checkov; echo "checkov could not be installed"; [ "$${CI:-}" != true ]; fi
+
 .venv-browser/.synced: requirements/browser.lock | .venv/.synced
 	@echo "setting up .venv-browser"
 	@$(PYTHON) -m venv .venv-browser
@@ -46,6 +53,7 @@ lock: .venv/.synced ## resolve the dependencies of pyproject.toml again
 	$(BIN)/uv pip compile -q pyproject.toml --group browser --constraint requirements/dev.lock --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/browser.lock
 	for peer in $(PEERS); do $(BIN)/uv pip compile -q requirements/peers/$$peer.in --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/peers/$$peer.lock; done
 	$(BIN)/uv pip compile -q --group sam --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/sam.lock
+	$(BIN)/uv pip compile -q --group checkov --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/checkov.lock
 	$(BIN)/uv pip compile -q pyproject.toml --universal --no-annotate --no-header --python-version 3.11 -o layers/dependencies/requirements.txt
 
 # ---- seeing it run -----------------------------------------------------------------------------------------------
@@ -203,7 +211,7 @@ template: .venv/.synced ## write template.yaml from the fragments in infra/
 	@$(BIN)/python -m tools.infra
 
 .PHONY: validate
-validate: .venv/.synced .venv-sam/.synced ## check template.yaml and the state machines in five ways, and count resources
+validate: .venv/.synced .venv-sam/.synced .venv-checkov/.synced ## check template.yaml and the state machines in six ways, and count resources
 	@$(BIN)/python -m tools.validate_template template.yaml
 
 .PHONY: python313

@@ -1,4 +1,4 @@
-"""Run the five checks on a template, one line per finding: `python -m tools.validate_template [TEMPLATE]`."""
+"""Run the six checks on a template, one line per finding: `python -m tools.validate_template [TEMPLATE]`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tools.validate_template.checkov_lint import lint_as_checkov, note
 from tools.validate_template.definition_lint import lint_definitions
 from tools.validate_template.findings import Finding
 from tools.validate_template.house_rules import check_house_rules
@@ -20,8 +21,9 @@ CHECKS: Mapping[str, Callable[[Path], list[Finding]]] = {
     "definition": lint_definitions,
     "rules": check_house_rules,
     "permissions": check_permissions,
+    "checkov": lint_as_checkov,
 }
-NOTES: Mapping[str, Callable[[Path], str]] = {"translated": count}
+NOTES: Mapping[str, Callable[[Path], str]] = {"translated": count, "checkov": note}
 """Check → the function that returns what to print after the check's `ok`."""
 
 

@@ -58,7 +58,7 @@ def _statement(place: str, statement: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _is_scoped(arn: str) -> bool:
-    """Return whether a star stands for what is inside one resource of ours: `…/jobs/*`, `…${X.Name}:*`.
+    """Return whether a star is only for what is inside one resource of ours: `…/jobs/*`, `…${X.Name}:*`.
 
     `…:${AWS::StackName}-*` would match what belongs to another stack, whose name begins in the same way.
     """
