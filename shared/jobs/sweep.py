@@ -159,7 +159,7 @@ class StuckJobSweep:
         if reason is not None and self._lost_jobs.fail(job, reason):
             sweep.ended.append(job.id)
             if reason is NO_PROGRESS:
-                self._executions.stop(job)
+                self._executions.stop(job.model_copy(update={"status": JobStatus.FAILED}))
 
     def _loss_of(self, sweep: _Sweep, job: Job) -> LossReason | None:
         """Return why the job is lost; None if it is not, or if Step Functions does not answer in time."""

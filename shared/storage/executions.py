@@ -58,7 +58,7 @@ class StepFunctionsExecutions:
 
         try:
             stepfunctions().stop_execution(
-                executionArn=str(job.execution_arn), error="JobCancelled", cause="cancelled by its owner"
+                executionArn=str(job.execution_arn), error="JobEnded", cause=f"the job is {job.status}"
             )
         except (BotoCoreError, ClientError) as error:
             # Not an error: the attempt can no longer append to the log, so the execution ends by itself.

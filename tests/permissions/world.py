@@ -67,6 +67,24 @@ class World:
             ExpressionAttributeValues={":then": {"S": LONG_AGO}, ":arn": {"S": execution_arn}},
         )
 
+    def date_back_log(self, job_id: str) -> None:
+        """Store that the job's last event is from long ago: its attempt seems to have stopped."""
+        database = self.stack.client("dynamodb")
+        newest = database.query(
+            TableName=JOBS_TABLE,
+            KeyConditionExpression="PK = :job AND begins_with(SK, :event)",
+            ExpressionAttributeValues={":job": key_of(job_id)["PK"], ":event": {"S": "EVT#"}},
+            ScanIndexForward=False,
+            Limit=1,
+        )["Items"][0]
+        database.update_item(
+            TableName=JOBS_TABLE,
+            Key={"PK": newest["PK"], "SK": newest["SK"]},
+            UpdateExpression="SET #at = :then",
+            ExpressionAttributeNames={"#at": "at"},
+            ExpressionAttributeValues={":then": {"N": "0"}},
+        )
+
     def execution_ended(self, job_id: str) -> None:
         """Send the event that the job's execution has failed, which must end the job."""
         assert self.invoke("end_lost_job", detail={"name": job_id}) == {"ended": job_id}
