@@ -96,37 +96,40 @@ class StageRunner:
             TransientFault: Step Functions retries the stage.
             PermanentFault: the job fails. An exception that is not a MillraceError is raised as InternalFault.
         """
+        index = pipeline.index_of(stage.name)
+        fence = Fence.of_attempt(generation=invocation.generation, stage=index, retry=invocation.retry)
         try:
-            return await self._run_attempt(pipeline, stage, invocation)
+            return await self._run_attempt(pipeline, stage, invocation, fence)
         except AttemptSuperseded as superseded:
-            waiting = self._result_of_twin(pipeline, stage.name, invocation, superseded)
+            waiting = self._result_of_twin(pipeline, stage.name, invocation.job_id, fence, superseded)
             return await within_time_limit(waiting, lambda: True)
 
     async def _result_of_twin(
-        self, pipeline: Pipeline, stage: str, invocation: StageInvocation, superseded: AttemptSuperseded
+        self, pipeline: Pipeline, stage: str, job_id: str, fence: Fence, superseded: AttemptSuperseded
     ) -> StageDone:
-        """Wait until the other invocation of this attempt has stored the checkpoint, and return its result.
+        """Wait until the other invocation of the attempt with `fence` has stored the checkpoint, and return its result.
 
         Raises AttemptStopped if there is no other invocation, and StageUnfinished if it has failed.
         """
-        rank = (invocation.generation, pipeline.index_of(stage), invocation.retry)
         while True:
-            job = await asyncio.to_thread(self._jobs.get, invocation.job_id)
+            job = await asyncio.to_thread(self._jobs.get, job_id)
             if job is None or job.status.ended:
                 raise stopped(job)
             ref = job.checkpoints.get(stage)
-            if ref is not None and Fence.parse(ref.fence).rank == rank:
+            if ref is not None and Fence.parse(ref.fence).rank == fence.rank:
                 log.info("stage finished by another invocation of the attempt", **ids_of(job), stage=stage)
                 return await asyncio.to_thread(self._already_done, pipeline, stage, job)
-            if not job.fence or Fence.parse(job.fence).rank != rank:
+            if job.fence in {"", str(fence)} or Fence.parse(job.fence).rank != fence.rank:
                 raise superseded
             fault = job.last_fault
-            if fault is not None and (fault.stage, fault.attempt) == (stage, invocation.retry + 1):
+            if fault is not None and (fault.stage, fault.attempt) == (stage, fence.retry + 1):
                 raise StageUnfinished("another invocation of this attempt has failed")
-            await asyncio.sleep(TWIN_SECONDS)
+            await _pause()
 
-    async def _run_attempt(self, pipeline: Pipeline, stage: Stage, invocation: StageInvocation) -> StageDone:
-        job, fence = await self._claim_job(pipeline, stage.name, invocation)
+    async def _run_attempt(
+        self, pipeline: Pipeline, stage: Stage, invocation: StageInvocation, fence: Fence
+    ) -> StageDone:
+        job = await self._claim_job(pipeline, stage.name, invocation, fence)
         tracing.annotate(**ids_of(job), stage=stage.name, attempt=job.attempt)
         with log.about(**ids_of(job)):
             return await self._run_claimed(pipeline, stage, job, fence, invocation)
@@ -164,9 +167,7 @@ class StageRunner:
         finished = read_transcript(self._log, job.id, consistent=True).items_of(fan_out)
         return _done(pipeline, stage, job, output, without=finished.keys())
 
-    async def _claim_job(self, pipeline: Pipeline, stage: str, invocation: StageInvocation) -> tuple[Job, Fence]:
-        index = pipeline.index_of(stage)
-        fence = Fence.of_attempt(generation=invocation.generation, stage=index, retry=invocation.retry)
+    async def _claim_job(self, pipeline: Pipeline, stage: str, invocation: StageInvocation, fence: Fence) -> Job:
         now = self._clock()
         changes: dict[str, Any] = {
             "status": JobStatus.IN_PROGRESS,
@@ -177,11 +178,11 @@ class StageRunner:
         }
         if invocation.retry:
             changes["retry_count"] = await self._retries_so_far(invocation.job_id) + 1
-        elif index == 0 and invocation.generation == 1:
+        elif pipeline.index_of(stage) == 0 and invocation.generation == 1:
             changes["started_at"] = now
         guard = JobGuard(status_in=LIVE, generation=invocation.generation, fence_up_to=str(fence))
         try:
-            return await asyncio.to_thread(self._jobs.update, invocation.job_id, changes, when=guard), fence
+            return await asyncio.to_thread(self._jobs.update, invocation.job_id, changes, when=guard)
         except StaleWrite as stale:
             raise stopped(stale.current) from stale
 
@@ -411,6 +412,10 @@ class StageRunner:
             )
         except (StaleWrite, MillraceError):
             log.warning("fault not stored on the job", code=fault.code)
+
+
+async def _pause() -> None:
+    await asyncio.sleep(TWIN_SECONDS)
 
 
 def _done(

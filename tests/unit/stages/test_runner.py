@@ -266,6 +266,12 @@ class TestTwoInvocationsOfOneAttempt:
         with pytest.raises(JobEnded):
             core.run(draft(cancelled), job)
 
+    def test_an_attempt_that_no_other_invocation_supersedes_does_not_wait(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+        with pytest.raises(AttemptSuperseded):
+            core.run(draft(fails(AttemptSuperseded("the log says so"))), job)
+
 
 class TestStopping:
     def test_a_superseded_attempt_cannot_finish(self) -> None:
