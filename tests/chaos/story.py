@@ -86,6 +86,12 @@ def stored_log(story: JobStory) -> list[Stored]:
     ]
 
 
+def stored_fences(story: JobStory) -> list[Fence]:
+    """Return the fence of each stored batch, also of those that compaction has emptied, in the log's order."""
+    items = [item for sort, item in sorted(story.stored.items()) if sort.startswith(keys.EVENT_PREFIX)]
+    return [Fence.parse(item["fence"]) for item in items]
+
+
 def items_of(events: Sequence[Event]) -> dict[str, Any]:
     """Return the items that a client shows after these events, by key."""
     items: dict[str, Any] = {}
