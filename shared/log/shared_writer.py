@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -29,7 +30,8 @@ class SharedWriter:
     """Append for one of several attempts that share `fence`. Every method blocks while it reads or writes the log.
 
     `after` is a sequence number: `transcript` is what the events after it amount to, or all events if the log has been
-    compacted beyond it. `check_job` raises AttemptStopped if the attempts may no longer write.
+    compacted beyond it. `check_job` raises AttemptStopped if the attempts may no longer write. Two threads may append
+    with one writer: one of them waits.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class SharedWriter:
         self._check_job = check_job
         self._sleep = sleep
         self._id = secrets.token_hex(4)
+        # A batch that compaction has emptied tells its writers apart, but not the batches of one writer.
+        self._appending = threading.Lock()
         self.transcript = Transcript(seq=after)
 
     def append(self, events_of: EventsOf) -> None:
@@ -63,6 +67,10 @@ class SharedWriter:
 
         Raises AttemptStopped if the log has ended or has a higher fence.
         """
+        with self._appending:
+            self._append(events_of)
+
+    def _append(self, events_of: EventsOf) -> None:
         longest_wait = BACK_OFF_SECONDS
         while True:
             tail = self._log.tail(self._job_id)

@@ -326,7 +326,7 @@ class LogMachine(RuleBasedStateMachine):
     def finish_a_part(self, which: int, key: int, loses: str | None, others: int) -> None:
         """Append a part's item. Between the read of the log's end and the append, other parts append and compact."""
         writer = self.parts[which % len(self.parts)]
-        self.log.meanwhile, self.log.loses = (lambda: self.move_parts(others)), loses
+        self.log.meanwhile, self.log.loses = (lambda: self.move_parts(others, writer)), loses
         try:
             writer.append(self.item_once(writer, f"part-{key}"))
         except AttemptStopped:
@@ -336,10 +336,12 @@ class LogMachine(RuleBasedStateMachine):
         finally:
             self.log.meanwhile, self.log.loses = (lambda: None), None
 
-    def move_parts(self, count: int) -> None:
+    def move_parts(self, count: int, waiting: SharedWriter) -> None:
+        """Let the parts append, except the one that is appending."""
+        others = [part for part in self.parts if part is not waiting]
         loses, self.log.loses = self.log.loses, None
-        for number in range(count):
-            other = self.parts[number % len(self.parts)]
+        for number in range(count if others else 0):
+            other = others[number % len(others)]
             with contextlib.suppress(AttemptStopped):
                 other.append(lambda *_: (Progress(progress=0),))
         if count:
