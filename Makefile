@@ -70,7 +70,7 @@ dev: .venv/.synced ## run the local stack until Ctrl-C, and print curl lines for
 	@$(BIN)/python -m local --pipeline $(PIPELINE) $(ARGS)
 
 # ---- tests and checks ----------------------------------------------------------------------------------------------
-# TESTS narrows a run: make test TESTS=tests/unit. The whole suite waits for a quarter of its time (retries, leases,
+# TESTS narrows a run: make test TESTS=tests/unit. The whole suite waits for a fifth of its time (retries, leases,
 # processes), so three workers share it file by file on two cores, each with its own stacks. Unit tests stay last, as
 # collected: their files are short, so all workers end together. WORKERS=0 runs everything in one process.
 # Images of Docker often forbid Python to write byte code; without it, each worker compiles all tests in every run.
