@@ -121,10 +121,9 @@ def _of_outcomes(story: JobStory, stage: str, attempts: Sequence[int]) -> Iterat
 def _of_checkpoint(story: JobStory, stage: str) -> Iterator[str]:
     """Check that the checkpoint is that of the last attempt that began the stage."""
     checkpoint = story.stored.get(keys.JOB, {}).get("checkpoints", {}).get(stage)
-    began = [event.fence for event in stored_log(story) if event.type == "stage" and event.data["stage"] == stage]
-    if not began:  # compaction has emptied those batches, and left their fences
-        index = story.application.stages.index(stage)
-        began = [fence for fence in stored_fences(story) if fence.stage == index and not fence.is_resumption]
+    # By fences: compaction may have emptied the batch with the stage's event, but it leaves every batch's fence.
+    index = story.application.stages.index(stage)
+    began = [fence for fence in stored_fences(story) if fence.stage == index and not fence.is_resumption]
     if checkpoint and began and Fence.parse(checkpoint["fence"]) != began[-1]:
         yield f"the checkpoint of {stage} is of {checkpoint['fence']}, but {began[-1]} began it last"
 
