@@ -2,65 +2,23 @@
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from types import TracebackType
-from typing import Any, Self
 from urllib.parse import urlsplit
 
+from tests.forwarding import ForwardingServer
 
-class ModelRelay:
+
+class ModelRelay(ForwardingServer):
     """Forwards each request to a model server, `url` at first. A context manager."""
 
     def __init__(self, url: str) -> None:
-        self._target = url
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = Thread(target=self._server.serve_forever, name="model relay")
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._model_url = url
+        super().__init__(lambda path: f"http://{urlsplit(self._model_url).netloc}{path}")
 
     @contextmanager
     def to(self, url: str) -> Iterator[None]:
         """Forward to another server for the length of the block."""
-        before, self._target = self._target, url
+        before, self._model_url = self._model_url, url
         yield
-        self._target = before
-
-    def connection(self) -> http.client.HTTPConnection:
-        """Return a new connection to the present server."""
-        parts = urlsplit(self._target)
-        return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
-
-
-def _handler(relay: ModelRelay) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            connection = relay.connection()
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            connection.request("POST", self.path, body, headers)
-            response = connection.getresponse()
-            self.send_response(response.status)
-            self.send_header("Content-Type", response.headers["Content-Type"])
-            self.end_headers()
-            while piece := response.read1():
-                self.wfile.write(piece)
-            connection.close()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    return Handler
+        self._model_url = before
