@@ -40,11 +40,6 @@ class Fence:
         return cls(generation, stage, 0, PARTS)
 
     @property
-    def is_shared(self) -> bool:
-        """Return whether several attempts may append under this fence in turn."""
-        return self.nonce == PARTS
-
-    @property
     def is_resumption(self) -> bool:
         """Return whether this is the fence of a resumption."""
         return not self.nonce

@@ -21,7 +21,7 @@ from shared.jobs.store import JobGuard, PreparedWrites
 from shared.log.compaction import compact
 from shared.log.event_log import Batch, LogBounds, LogTail
 from shared.log.events import TERMINAL, Item, Progress, Reset, StoredEvent, Subtask
-from shared.log.fence import Fence
+from shared.log.fence import PARTS, Fence
 from shared.log.reader import read_transcript
 from shared.log.transcript import Transcript
 from shared.log.usage import TokenUsage
@@ -147,7 +147,7 @@ class DisturbedJobs(FakeJobStore):
     ) -> Job:
         with self._disturbance.around():
             updated = super().update(job_id, changes, when=when, side_writes=side_writes)
-            if "usage" in changes and Fence.parse(updated.fence).is_shared:
+            if "usage" in changes and Fence.parse(updated.fence).nonce == PARTS:
                 self.paid += 1
             return updated
 
@@ -314,7 +314,7 @@ class Story:
         shared = [
             (fence.generation, event.type)
             for event, fence in zip(self.log.history, self.log.fences, strict=True)
-            if fence.is_shared
+            if fence.nonce == PARTS
         ]
         generations = sorted({generation for generation, _ in shared})
         assert [generation for generation, kind in shared if kind == "stage"] == generations
