@@ -124,7 +124,10 @@ class StageRunner:
             fault = job.last_fault
             if fault is not None and (fault.stage, fault.attempt) == (stage, fence.retry + 1):
                 raise StageUnfinished("another invocation of this attempt has failed")
-            await _pause()
+            await self._pause()
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(TWIN_SECONDS)
 
     async def _run_attempt(
         self, pipeline: Pipeline, stage: Stage, invocation: StageInvocation, fence: Fence
@@ -412,10 +415,6 @@ class StageRunner:
             )
         except (StaleWrite, MillraceError):
             log.warning("fault not stored on the job", code=fault.code)
-
-
-async def _pause() -> None:
-    await asyncio.sleep(TWIN_SECONDS)
 
 
 def _done(

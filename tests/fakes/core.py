@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
+from unittest.mock import patch
 
 from shared.assembly import Core
+from shared.errors import StageUnfinished
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.creation import NewJob
 from shared.jobs.ending import Retention
@@ -256,8 +258,14 @@ class FakeCore(Core):
         return Core(self.ports).stage_runner
 
     def run(self, stage: Stage, job: Job, *, retry: int = 0, generation: int = 1) -> StageDone:
+        """Run one attempt from its start to its end. No other invocation of the attempt runs meanwhile.
+
+        So an attempt that would wait for another invocation waits for none that still runs, and reaches its time limit.
+        """
         invocation = StageInvocation(job_id=job.id, generation=generation, retry=retry)
-        return asyncio.run(self.runner.run(self.pipelines[job.pipeline], stage, invocation))
+        runner = self.runner
+        with patch.object(runner, "_pause", side_effect=StageUnfinished("the time is over")):
+            return asyncio.run(runner.run(self.pipelines[job.pipeline], stage, invocation))
 
     @property
     def part_runner(self) -> PartRunner:

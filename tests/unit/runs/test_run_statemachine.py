@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shared.errors import MillraceError, ModelUnavailable, StageUnfinished
+from shared.errors import MillraceError, ModelUnavailable
 from shared.jobs.executions import ExecutionState, execution_name
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.pipeline import STAGE_SECONDS
@@ -98,12 +98,7 @@ class RunMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.patches: list[Any] = [
-            patch("shared.log.fence.secrets", SeededSecrets),
-            patch("shared.ulid.secrets", SeededSecrets),
-            # The other invocation of an attempt is no longer running here: the one that waits for it reaches its limit.
-            patch("shared.stages.runner._pause", side_effect=StageUnfinished("the time is over")),
-        ]
+        self.patches = [patch("shared.log.fence.secrets", SeededSecrets), patch("shared.ulid.secrets", SeededSecrets)]
         for each in self.patches:
             each.start()
         self.runs, self.log = InterruptedRuns(), LogWithLateLines()
