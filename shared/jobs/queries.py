@@ -36,7 +36,10 @@ class JobQueries:
     def view(self, owner: str, job_id: str) -> JobView:
         """Return the job with its transcript and result. Raises NotFound and Forbidden, as `owned` does."""
         job = self.owned(owner, job_id)
-        return JobView(job, read_transcript(self._log, job_id), self.result(job))
+        transcript = read_transcript(self._log, job_id)
+        if transcript.ended is not None and not job.status.ended:
+            job = self.owned(owner, job_id)  # it was read before its end, which is stored before the log's
+        return JobView(job, transcript, self.result(job))
 
     def result(self, job: Job) -> dict[str, Any] | None:
         """Return the result of a completed job, which is the output of its last stage; None for any other job."""

@@ -184,7 +184,7 @@ def summary(job: Job, urls: Urls) -> JobSummary:
 def detail(view: JobView, urls: Urls, *, show_stack_trace: bool) -> JobDetail:
     """Return the wire model of a job with its output so far."""
     fields = _fields(view.job, urls, show_stack_trace=show_stack_trace)
-    if view.transcript.ended is None:
+    if view.transcript.seq:
         # The job item is older, because it is written only when a stage begins or ends; or it is newer, because a job
         # ends before its log does. What is shown belongs to `last_event_id`.
         fields["progress"] = view.transcript.progress

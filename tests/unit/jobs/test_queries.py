@@ -79,6 +79,21 @@ class TestViewing:
         text = core.job_queries.view("ada", job.id).transcript.text
         assert text == "".join(f"{number} " for number in range(20))
 
+    def test_a_job_that_ends_between_the_two_reads_is_shown_as_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        core = FakeCore()
+        job = core.new_job()
+        original = core.log.read
+
+        def cancelled_right_before(*args: Any, **given: Any) -> Any:
+            monkeypatch.undo()
+            core.job_cancellation.cancel("ada", job.id)
+            return original(*args, **given)
+
+        monkeypatch.setattr(core.log, "read", cancelled_right_before)
+        view = core.job_queries.view("ada", job.id)
+        assert view.transcript.ended is not None
+        assert view.job.status is JobStatus.CANCELLED
+
     def test_only_a_completed_job_has_a_result_which_is_its_last_stages_output(self) -> None:
         core = FakeCore()
         job = core.new_job()

@@ -15,7 +15,7 @@ from shared.apps.suggestions.pipeline import PIPELINE
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.jobs.pipeline import JobInput, Pipeline, Pipelines
 from shared.jobs.queries import JobView
-from shared.log.events import Complete
+from shared.log.events import Complete, Progress
 from shared.log.transcript import Transcript
 from shared.log.usage import TokenUsage
 from shared.schema import Schema
@@ -107,11 +107,12 @@ def failed_job() -> Job:
 
 def test_the_progress_belongs_to_the_last_event_also_if_the_job_has_ended_before_its_log() -> None:
     """The job's end is stored before the log's, so a reader can see one without the other."""
-    ended = a_job().model_copy(update={"status": JobStatus.COMPLETED, "progress": 100.0, "stage": "polish"})
+    ended = a_job().model_copy(update={"status": JobStatus.COMPLETED, "progress": 80.0, "stage": "polish"})
     written = Transcript(seq=7, stage="polish", progress=35)
 
     assert detail(JobView(ended, written, {}), URLS, show_stack_trace=False).progress == 35
-    written.apply(8, Complete(usage=TokenUsage()))
+    written.apply(8, Progress(progress=100))
+    written.apply(9, Complete(usage=TokenUsage()))
     assert detail(JobView(ended, written, {}), URLS, show_stack_trace=False).progress == 100
 
 
