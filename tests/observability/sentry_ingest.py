@@ -32,12 +32,12 @@ class SentryIngest:
                     ingest._released.wait()
                     return
                 status = 200 if ingest.how == "takes" else 500
+                if status == 200:  # before the response: a test may look as soon as the client has it
+                    ingest.envelopes.append(f"{self.headers}\n{body.decode()}")
                 self.send_response(status)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"{}")
-                if status == 200:
-                    ingest.envelopes.append(f"{self.headers}\n{body.decode()}")
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -77,7 +77,7 @@ def test_a_report_does_not_contain_the_prompt(ingest: SentryIngest) -> None:
     report_defect(input={"additionalContext": SECRET}, message_of_model=SECRET)
     error_reports.flush()
 
-    (envelope,) = ingest.envelopes
+    (envelope,) = wait_until(lambda: ingest.envelopes)
     assert "job_1" in envelope
     for word in (SECRET, "giraffes", "/test_error_reports", REPOSITORY, "vars", "server_name", "sys.argv", "modules"):
         assert word not in envelope.partition("\n\n")[2], word

@@ -67,8 +67,21 @@ class World:
             ExpressionAttributeValues={":then": {"S": LONG_AGO}, ":arn": {"S": execution_arn}},
         )
 
-    def date_back_log(self, job_id: str) -> None:
-        """Store that the job's last event is from long ago: its attempt seems to have stopped."""
+    def sweep_stopped(self, job_id: str) -> None:
+        """Let the sweep end a job whose attempt seems to have stopped: all that it has written is from long ago.
+
+        The attempt may still write what it has, until its model has stopped.
+        """
+        arn = self.user.job(job_id)["executionArn"]
+
+        def ended() -> bool:
+            self.date_back(job_id, arn)
+            self._date_back_log(job_id)
+            return job_id in self.invoke("sweep_jobs")["ended"]
+
+        wait_until(ended)
+
+    def _date_back_log(self, job_id: str) -> None:
         database = self.stack.client("dynamodb")
         newest = database.query(
             TableName=JOBS_TABLE,

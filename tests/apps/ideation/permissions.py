@@ -97,10 +97,9 @@ def _swept_run(world: World) -> None:
     _, job_id = _running_run(world)
     arn = world.user.job(job_id)["executionArn"]
     world.date_back(job_id, f"{arn}-never-started")
+    assert job_id in world.invoke("sweep_jobs")["ended"]
     _, stopped = _running_run(world)
-    world.date_back(stopped, world.user.job(stopped)["executionArn"])
-    world.date_back_log(stopped)
-    assert {job_id, stopped} <= set(world.invoke("sweep_jobs")["ended"])
+    world.sweep_stopped(stopped)
 
 
 def _run_of_a_lost_execution(world: World) -> None:
