@@ -180,7 +180,7 @@ BROKEN = {
         SUGGESTION,
         "Next: CompleteJob",
         "Next: FinishJob",
-        "suggestion.asl.yaml.ValidateSuggestions: goes on to FinishJob, which does not exist",
+        "suggestion.asl.yaml.ValidateSuggestions: names the next state FinishJob, which does not exist",
     ),
     "a start that does not exist": (
         SUGGESTION,
@@ -435,7 +435,7 @@ BROKEN_FAN_OUTS: dict[str, tuple[Callable[[dict[str, Any], dict[str, Any]], obje
     ),
     "a part that names a state outside its Map": (
         lambda _, task: (task.pop("End"), task.update(Next="CompleteJob")),
-        f"{INNER}: goes on to CompleteJob, which does not exist",
+        f"{INNER}: names the next state CompleteJob, which does not exist",
     ),
     "a part that swallows its failure": (
         lambda states, task: (

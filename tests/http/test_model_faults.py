@@ -15,7 +15,7 @@ from tests.api_user import ApiUser, Event, fold
 
 FAULTS = {
     "limited twice": "status=429, times=2, token_ms=0",
-    "down for good": "status=500",
+    "down for all attempts": "status=500",
     "refused": "refusal",
     "broken JSON": "invalid_json, token_ms=0",
     "broken JSON twice": "off_schema, token_ms=0",
@@ -71,7 +71,7 @@ def test_a_stage_is_retried_until_the_model_is_no_longer_rate_limited(
 
 
 def test_an_unavailable_model_fails_the_job_after_three_retries(watched_jobs: dict[str, Future[WatchedJob]]) -> None:
-    watched = watched_jobs["down for good"].result()
+    watched = watched_jobs["down for all attempts"].result()
 
     assert watched.job["status"] == "failed"
     assert watched.job["retryCount"] == 3
@@ -92,7 +92,7 @@ def test_an_unavailable_model_fails_the_job_after_three_retries(watched_jobs: di
 
 
 def test_the_owner_can_read_the_stack_trace(watched_jobs: dict[str, Future[WatchedJob]]) -> None:
-    watched = watched_jobs["down for good"].result()
+    watched = watched_jobs["down for all attempts"].result()
 
     response = watched.user.api.get(f"/jobs/{watched.job['jobId']}", params={"include": "stackTrace"})
 
@@ -100,7 +100,7 @@ def test_the_owner_can_read_the_stack_trace(watched_jobs: dict[str, Future[Watch
 
 
 def test_the_execution_of_a_failed_job_fails(watched_jobs: dict[str, Future[WatchedJob]]) -> None:
-    watched = watched_jobs["down for good"].result()
+    watched = watched_jobs["down for all attempts"].result()
     states = watched.user.stack.client("stepfunctions")
 
     execution = states.describe_execution(executionArn=watched.job["executionArn"])

@@ -157,7 +157,7 @@ def _graph(scope: _Scope) -> Iterator[Finding]:
     for name, state in scope.states.items():
         for target in _targets(state):
             if target not in scope.states:
-                yield Finding(f"{scope.place}.{name}", f"goes on to {target}, which does not exist")
+                yield Finding(f"{scope.place}.{name}", f"names the next state {target}, which does not exist")
     for name in scope.states.keys() - _reachable(scope.states, scope.start):
         yield Finding(f"{scope.place}.{name}", "is never reached")
 
