@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from typing import Final
@@ -25,9 +26,10 @@ class Behaviour(BaseModel):
     error_code: str | None = None
     retry_after: int | None = None
 
-    # Pace.
+    # Pace. A response pauses until the script is told to release its prompt (`Script.release`).
     first_token_ms: float | None = Field(default=None, ge=0)
     token_ms: float | None = Field(default=None, ge=0)
+    pause_after: int | None = Field(default=None, ge=0)
 
     # The output.
     text: str | None = None
@@ -92,19 +94,42 @@ class Rule(BaseModel):
     behaviour: Behaviour
 
 
+class Release(BaseModel):
+    """Releases responses that pause, whose request contains `match`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    match: str
+
+
 class Script:
     """Chooses the behaviour of each request: the oldest fitting rule that is left, else the prompt's directive."""
 
     def __init__(self) -> None:
         self._rules: list[Rule] = []
         self._directive_uses: Counter[str] = Counter()
+        self._released: list[str] = []
+        self._changed = asyncio.Event()
 
     def add(self, rule: Rule) -> None:
         self._rules.append(rule)
 
     def clear(self) -> None:
+        """Forget all rules, uses of directives, and releases."""
         self._rules.clear()
         self._directive_uses.clear()
+        self._released.clear()
+
+    def release(self, match: str) -> None:
+        """Continue the responses to prompts that contain `match`: those that pause now, and those that would later."""
+        self._released.append(match)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait_for_release(self, prompt: str) -> None:
+        """Return when the prompt is released, at once if it was released before."""
+        while not any(match in prompt for match in self._released):
+            await self._changed.wait()
 
     def behaviour_for(self, prompt: str) -> Behaviour:
         """Return the behaviour for one request, and count it as used. Raises UnreadableDirective."""

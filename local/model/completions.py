@@ -58,7 +58,7 @@ class ChatCompletions:
                 record=record,
                 output=Output.of(prompt, behaviour),
                 behaviour=behaviour,
-                pace=self._requests.pace(behaviour),
+                pace=self._requests.pace(prompt, behaviour),
                 usage_wanted=bool((body.get("stream_options") or {}).get("include_usage")),
             )
             await (_stream(completion, connection) if body.get("stream") else _send_whole(completion, connection))

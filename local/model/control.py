@@ -10,6 +10,9 @@ from typing import Any, Self
 
 import httpx
 
+_TIMEOUT = 120.0
+"""Seconds. A busy machine is slow, so only a hang may take longer."""
+
 
 class ModelControl:
     """`url` is the server's origin or its OpenAI base URL, which ends in `/v1`. Not thread-safe."""
@@ -17,7 +20,8 @@ class ModelControl:
     def __init__(self, url: str) -> None:
         origin = url.removesuffix("/").removesuffix("/v1")
         # For plain HTTP. Without it httpx reads the machine's certificates, which takes 15 ms.
-        self._http = httpx.Client(base_url=origin, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._http = httpx.Client(base_url=origin, trust_env=False, verify=plain, timeout=_TIMEOUT)
 
     def __enter__(self) -> Self:
         return self
@@ -37,8 +41,12 @@ class ModelControl:
         if response.is_error:
             raise ValueError(response.json()["error"]["message"])
 
+    def release(self, match: str) -> None:
+        """Continue the responses that pause (`pause_after`), now or later, and whose request contains `match`."""
+        self._http.post("/_release", json={"match": match}).raise_for_status()
+
     def clear(self) -> None:
-        """Delete all rules and request records."""
+        """Delete all rules, releases and request records."""
         self._http.delete("/_script").raise_for_status()
         self._http.delete("/_requests").raise_for_status()
 
@@ -47,7 +55,7 @@ class ModelControl:
         records: list[dict[str, Any]] = self._http.get("/_requests").raise_for_status().json()["requests"]
         return records
 
-    def wait_for_request(self, fits: Callable[[dict[str, Any]], bool], *, timeout: float = 60) -> dict[str, Any]:
+    def wait_for_request(self, fits: Callable[[dict[str, Any]], bool], *, timeout: float = 300) -> dict[str, Any]:
         """Wait at most `timeout` seconds for a request that fits, and return it. Raises TimeoutError."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -82,14 +83,23 @@ class RequestRecord:
 
 
 class Pace:
-    """The times at which tokens are due, counted from the request: a late token does not delay the next ones."""
+    """The times at which tokens are due, counted from the request: a late token does not delay the next ones.
 
-    def __init__(self, first_token_ms: float, token_ms: float) -> None:
+    `released`: returns when the response may continue after its pause before the token `pause_at`, counted from 0.
+    """
+
+    def __init__(
+        self, first_token_ms: float, token_ms: float, *, pause_at: int | None, released: Callable[[], Awaitable[None]]
+    ) -> None:
         self._started = time.monotonic()
         self._first, self._each = first_token_ms / 1000, token_ms / 1000
+        self._pause_at, self._released = pause_at, released
 
     async def reach(self, number: int) -> None:
         """Wait until this token (counted from 0) is due."""
+        if self._pause_at is not None and number >= self._pause_at:
+            await self._released()
+            self._pause_at = None
         wait = self._started + self._first + number * self._each - time.monotonic()
         # A late token yields as well: otherwise a stream at full speed would block the other streams.
         await asyncio.sleep(max(wait, 0))
@@ -125,11 +135,13 @@ class Requests:
         self.records.append(record)
         return record, behaviour
 
-    def pace(self, behaviour: Behaviour) -> Pace:
+    def pace(self, prompt: Prompt, behaviour: Behaviour) -> Pace:
         """Return the pace of one output, which starts now."""
         return Pace(
             self.first_token_ms if behaviour.first_token_ms is None else behaviour.first_token_ms,
             self.token_ms if behaviour.token_ms is None else behaviour.token_ms,
+            pause_at=behaviour.pause_after,
+            released=functools.partial(self.script.wait_for_release, prompt.request),
         )
 
 

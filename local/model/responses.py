@@ -65,7 +65,7 @@ class Responses:
             body=body,
             output=_output(record, prompt, behaviour),
             behaviour=behaviour,
-            pace=self._requests.pace(behaviour),
+            pace=self._requests.pace(prompt, behaviour),
             background=bool(body.get("background")),
         )
         self._kept[record.id] = response

@@ -3,8 +3,9 @@
     python -m local.model.server --port 0
 
 prints `{"port": …, "url": …}` first. It serves `/v1/chat/completions`, `/v1/responses`, `/v1/models` and `/healthz`;
-`POST` and `DELETE /_script` for rules (see `local/model/behaviour.py`); and `GET` and `DELETE /_requests` for the
-records of its requests. A prompt may contain a directive instead of a rule: `[[script: status=429, times=1]]`.
+`POST` and `DELETE /_script` for rules (see `local/model/behaviour.py`), and `POST /_release` for responses that pause;
+`GET` and `DELETE /_requests` for the records of its requests. A prompt may contain a directive instead of a rule:
+`[[script: status=429, times=1]]`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import asdict
 
 from pydantic import ValidationError
 
-from local.model.behaviour import Rule
+from local.model.behaviour import Release, Rule
 from local.model.completions import ChatCompletions
 from local.model.connection import HttpConnection, HttpRequest
 from local.model.directives import UnreadableDirective
@@ -71,6 +72,9 @@ class ModelServer:
                 connection.send_json(200, {"status": "ok"})
             case ("DELETE", "/_script"):
                 self._requests.script.clear()
+                connection.send_json(200, {"status": "ok"})
+            case ("POST", "/_release"):
+                self._requests.script.release(Release.model_validate_json(request.body).match)
                 connection.send_json(200, {"status": "ok"})
             case ("GET", "/_requests"):
                 connection.send_json(200, {"requests": [asdict(record) for record in self._requests.records]})

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -147,6 +148,29 @@ def test_tokens_come_at_the_given_pace_and_contain_their_time(client: httpx.Clie
     assert sent == sorted(sent)
     assert (sent[0] - started) / 1e6 >= 100
     assert (sent[-1] - started) / 1e6 >= 100 + 39 * 5
+
+
+@pytest.mark.parametrize("api", ["chat/completions", "responses"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_paused_output_continues_when_its_prompt_is_released(
+    client: httpx.Client, scripted: ModelControl, api: str, stream: bool
+) -> None:
+    scripted.script(tokens=5, pause_after=2)
+    asked = HELLO if api == "chat/completions" else {"model": "scripted-1", "input": "hello"}
+    body = {**asked, "stream": stream}
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(client.post, f"/{api}", json=body)
+        sent = 2 if stream or api == "responses" else 0
+        scripted.wait_for_request(lambda record: record["tokens_sent"] == sent)
+        scripted.release("another prompt")
+        assert scripted.requests()[0]["ended"] is None
+        scripted.release("hello")
+        assert asking.result().status_code == 200
+    (record,) = scripted.requests()
+    assert (record["tokens_sent"], record["ended"]) == (5, "finished")
+    assert client.post(f"/{api}", json=body).status_code == 200, "a later response to the prompt does not pause"
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        scripted.release(None)  # type: ignore[arg-type]
 
 
 def test_it_runs_as_a_program_that_stops_on_sigint() -> None:
