@@ -1,7 +1,8 @@
 """Map an error of an OpenAI-compatible provider, by its status, code and words, to a fault of `shared/errors.py`.
 
 A provider's message may quote the prompt or the key, so it is read, but never shown. Our messages are built from the
-status, from the reasons that this module knows, and from the provider's code and parameter if they are identifiers.
+status or from what came without one, from the reasons that this module knows, and from the provider's code and
+parameter if they are identifiers.
 """
 
 from __future__ import annotations
@@ -127,26 +128,33 @@ _PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}(?:\.[A-Za-z0-9_]{1,
 _STATUS_IN_PAGE: Final = re.compile(r"<(?:title|h1|h2)[^>]*>[^<]*?\b([45]\d\d)\b", re.IGNORECASE)
 
 
-def fault_of_status(status: int, error: object = None, *, retry_after: float | None = None) -> MillraceError:
+def fault_of_status(
+    status: int, error: object = None, *, retry_after: float | None = None, came: str | None = None
+) -> MillraceError:
     """Return the fault for an HTTP error response; `error` is the provider's error object, if it sent one.
 
-    `retry_after` is how many seconds the provider tells us to wait; None if it says nothing.
+    `retry_after` is how many seconds the provider tells us to wait; None if it says nothing. `came` is what the message
+    names if no response with this status came.
     """
+    came = came or f"HTTP {status}"
     code = _code_of(error) or ("" if status == 429 or status >= 500 else _code_by_words(error))
     if code in _REFUSAL_CODES and status < 500:
         return refusal()
     if code in _QUOTA_CODES:
-        return _rejection(status, code, error)
-    fault = _transient(status, error, told_to_wait=retry_after is not None)
+        return _rejection(status, code, error, came)
+    fault = _transient(status, error, came, told_to_wait=retry_after is not None)
     if fault is None:
-        return _rejection(status, code, error)
+        return _rejection(status, code, error, came)
     fault.retry_after = retry_after
     return fault
 
 
 def fault_in_stream(error: object) -> MillraceError:
     """Return the fault for an error inside a stream whose status was 200. An unknown error is transient."""
-    return fault_of_status(_status_of(error), error)
+    named = _status_named_in(error)
+    if named is not None:
+        return fault_of_status(named, error, came=f"status {named} in a stream")
+    return fault_of_status(_status_meant_by(error), error, came="an error in a stream")
 
 
 def fault_of_page(page: str) -> MillraceError:
@@ -155,10 +163,10 @@ def fault_of_page(page: str) -> MillraceError:
     A page that names an error's status is a gateway's. Any other page is that of a server whose API has another URL.
     """
     if not page.startswith("<"):
-        return fault_in_stream(page)
+        return fault_of_status(_status_meant_by(page), page, came="words instead of a stream")
     named = _STATUS_IN_PAGE.search(page)
     if named:
-        return fault_of_status(int(named[1]))
+        return fault_of_status(int(named[1]), came=f"a web page that says {named[1]}")
     return ModelRejectedRequest(
         "the model provider sent a web page instead of a model's output; check the base URL, which usually ends in /v1"
     )
@@ -213,18 +221,16 @@ def _location(path: object) -> str | None:
     return ".".join(str(each) for each in path if each != "body")
 
 
-def _transient(status: int, error: object, *, told_to_wait: bool) -> TransientFault | None:
+def _transient(status: int, error: object, came: str, *, told_to_wait: bool) -> TransientFault | None:
     """Return the fault if another try may succeed, else None."""
     if status == 429:
-        return ModelRateLimited(
-            f"the model provider limits the rate of requests (HTTP {status}{_named(status, error)})"
-        )
+        return ModelRateLimited(f"the model provider limits the rate of requests ({came}{_named(status, error)})")
     if status in _TIMEOUTS:
-        return ModelTimeout(f"the model provider timed out (HTTP {status}{_named(status, error)})")
+        return ModelTimeout(f"the model provider timed out ({came}{_named(status, error)})")
     if status == 503 and (told_to_wait or _is_loading(error)):
-        return ModelNotReady(f"the model provider is not ready yet (HTTP {status}{_named(status, error)})")
+        return ModelNotReady(f"the model provider is not ready yet ({came}{_named(status, error)})")
     if (status >= 500 and status != 501) or status in _BUSY:
-        return ModelUnavailable(f"the model provider is unavailable (HTTP {status}{_named(status, error)})")
+        return ModelUnavailable(f"the model provider is unavailable ({came}{_named(status, error)})")
     return None
 
 
@@ -234,13 +240,13 @@ def _is_loading(error: object) -> bool:
     return any(_LOADING.search(text) for text in texts_of(error))
 
 
-def _rejection(status: int, code: str, error: object) -> ModelRejectedRequest:
+def _rejection(status: int, code: str, error: object, came: str) -> ModelRejectedRequest:
     reason = _REASONS.get(code) or _STATUS_REASONS.get(status) or "the request is not valid"
     parameters: frozenset[str] = frozenset()
     if code not in _REASONS or code.startswith("unsupported"):
         parameters = parameters_in(error)
     fault = ModelRejectedRequest(
-        f"the model provider rejected the request: {reason} (HTTP {status}{_named(status, error, parameters)})"
+        f"the model provider rejected the request: {reason} ({came}{_named(status, error, parameters)})"
     )
     fault.parameters = parameters
     return fault
@@ -280,15 +286,25 @@ def _meanings(error: object) -> Iterator[tuple[re.Pattern[str], str, int]]:
     return (each for each in _WORDS if any(each[0].search(text) for text in texts))
 
 
-def _status_of(error: object) -> int:
+def _status_named_in(error: object) -> int | None:
+    """Return the status that an error object names; None if it names none.
+
+    OpenRouter and LiteLLM send the status of their own provider in `code`, as a number or as digits.
+    """
+    if not isinstance(error, Mapping):
+        return None
+    for field in ("status", "status_code", "code"):
+        value = error.get(field)
+        if isinstance(value, str) and value.isdecimal():
+            value = int(value)
+        if isinstance(value, int) and 400 <= value <= 599:
+            return value
+    return None
+
+
+def _status_meant_by(error: object) -> int:
+    """Return the status that an error's code, type or words stand for; 500 if they are not known."""
     if isinstance(error, Mapping):
-        for field in ("status", "status_code", "code"):
-            value = error.get(field)
-            # OpenRouter and LiteLLM send the status of their own provider in `code`, as a number or as digits.
-            if isinstance(value, str) and value.isdecimal():
-                value = int(value)
-            if isinstance(value, int) and 400 <= value <= 599:
-                return value
         if _code_of(error):
             return 400
         words = f"{error.get('code')} {error.get('type')}".lower()

@@ -165,6 +165,22 @@ def test_the_owner_sees_the_providers_code_and_parameter() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fault", "end"),
+    [
+        (fault_of_status(500, "x"), "(HTTP 500)"),
+        (fault_in_stream({"type": "overloaded_error"}), "(an error in a stream, code overloaded_error)"),
+        (fault_in_stream("something else"), "(an error in a stream)"),
+        (fault_in_stream({"code": "502"}), "(status 502 in a stream)"),
+        (fault_in_stream({"code": "insufficient_quota"}), "(an error in a stream, code insufficient_quota)"),
+        (fault_of_page("upstream connect error"), "(words instead of a stream)"),
+        (fault_of_page("<title>502 Bad Gateway</title>"), "(a web page that says 502)"),
+    ],
+)
+def test_the_owner_sees_what_came_and_no_status_that_did_not_come(fault: MillraceError, end: str) -> None:
+    assert fault.message.endswith(end)
+
+
+@pytest.mark.parametrize(
     ("error", "parameters"),
     [
         ({"param": "response_format.json_schema.strict"}, {"response_format", "strict"}),
