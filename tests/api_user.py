@@ -14,6 +14,7 @@ from httpx_sse import EventSource, ServerSentEvent, connect_sse
 
 from local.stack import LocalStack
 from tests.apps.suggestions.requests import FIELDS
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 TERMINAL = {"complete", "error", "cancelled"}
@@ -23,7 +24,7 @@ OTHER_ORIGIN = "https://app.example"
 """An origin whose pages may call the API of the tests' stack."""
 
 
-def wait_until(condition: Callable[[], T], *, timeout: float = 60) -> T:
+def wait_until(condition: Callable[[], T], *, timeout: float = PATIENCE) -> T:
     """Return the first true result of `condition`; raise AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
@@ -103,7 +104,7 @@ class ApiUser:
         headers = {"Authorization": f"Bearer {self.token}"}
         # The URLs are plain HTTP. Without `verify=False` each client would read the machine's certificates in 15 ms.
         self.api, self.streams = (
-            httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False, verify=False)
+            httpx.Client(base_url=url, headers=headers, timeout=PATIENCE, trust_env=False, verify=False)
             for url in (stack.api_url, stack.stream_url)
         )
 
@@ -137,14 +138,14 @@ class ApiUser:
     def cancel(self, job_id: str) -> httpx.Response:
         return self.api.post(f"/jobs/{job_id}/cancel")
 
-    def ended(self, job_id: str, *, timeout: float = 120) -> dict[str, Any]:
+    def ended(self, job_id: str) -> dict[str, Any]:
         """Wait until the job has ended, and return it."""
 
         def found() -> dict[str, Any] | None:
             job = self.job(job_id)
             return job if job["status"] in {"completed", "failed", "cancelled"} else None
 
-        job = wait_until(found, timeout=timeout)
+        job = wait_until(found)
         assert job is not None
         return job
 

@@ -7,6 +7,7 @@ import os
 import ssl
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
@@ -14,6 +15,7 @@ from local.loopback import PROXY_VARIABLES
 from local.model.control import ModelControl
 from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from tests.api_user import OTHER_ORIGIN, ApiUser
+from tests.patience import PATIENCE
 
 pytest_plugins = [
     "tests.fixtures.unit",
@@ -24,6 +26,9 @@ pytest_plugins = [
 # No test leaves this machine, so no test needs the proxies of its environment.
 for name in PROXY_VARIABLES:
     os.environ.pop(name, None)
+
+# httpx's own limit of 5 s is for a machine at rest.
+vars(httpx._config.DEFAULT_TIMEOUT_CONFIG).update(vars(httpx.Timeout(PATIENCE)))
 
 # No deadline, because the time of an example depends on the other processes of the machine.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

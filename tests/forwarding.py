@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from tests.patience import PATIENCE
+
 TargetOf = Callable[[str], str]
 """Return the URL to forward a request to, from the target in its request line."""
 
@@ -38,7 +40,7 @@ def _handler(target_of: TargetOf) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             target = urlsplit(target_of(self.path))
-            connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=30)
+            connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=PATIENCE)
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
             connection.request("POST", target.path, body, headers)

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-_LONGEST_HOLD = 60.0  # seconds
+_LONGEST_HOLD = 300.0  # seconds
 
 
 class InjectedFaults:
@@ -53,7 +53,7 @@ class Hold:
     released: threading.Event = field(default_factory=threading.Event)
 
     def wait(self) -> None:
-        """Return when the hold is released, or after a minute."""
+        """Return when the hold is released, or after five minutes."""
         self.released.wait(_LONGEST_HOLD)
 
 

@@ -14,6 +14,7 @@ from tests.browser import chromium
 from tests.browser.console import Console
 from tests.browser.other_origin import EXAMPLE, served
 from tests.browser.tab import Tab
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +51,7 @@ def stack(example_origin: str) -> Iterator[LocalStack]:
 def new_tab(browser: Browser) -> Iterator[Callable[[], Tab]]:
     """Return a function that opens tabs of one profile. Unexpected complaints and flaws of a tab fail the test."""
     context: BrowserContext = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE * 1000)
     tabs: list[Tab] = []
 
     def open_tab() -> Tab:

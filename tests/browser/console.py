@@ -12,8 +12,9 @@ from playwright.sync_api import TimeoutError as NotInTime
 from tests.api_user import ApiUser
 from tests.apps.ideation.requests import get_run
 from tests.browser.tab import Tab
+from tests.patience import PATIENCE
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 class Console:

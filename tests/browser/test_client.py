@@ -135,7 +135,7 @@ def test_a_page_that_is_left_frees_its_slot_at_once(tab: Tab, user: ApiUser, tra
         assert user.stream_refused(other, tab="fifth").status_code == 429
         tab.page.goto("about:blank")
         # The server keeps the slot of a silent holder for thirty seconds.
-        opened = wait_until(lambda: _opens(user, other), timeout=10)
+        opened = wait_until(lambda: _opens(user, other))
         assert opened
 
 
@@ -155,7 +155,7 @@ def test_a_stopped_watch_frees_its_slot_at_once(tab: Tab, user: ApiUser, transpo
         for number in range(4):
             open_streams.enter_context(user.stream(other, tab=f"tab-{number}"))
         client.get("watch.stop()")
-        assert wait_until(lambda: _opens(user, other), timeout=10)
+        assert wait_until(lambda: _opens(user, other))
 
 
 def test_a_reloaded_page_takes_over_its_own_slot(client: Client, user: ApiUser) -> None:

@@ -22,6 +22,7 @@ from local.stack import AUDIENCE, LocalStack
 from local.template.template import Function, Template
 from tests.contract.build_output import BUILD, LAYERS, RUNTIME, lambda_environment
 from tests.layout import ROOT
+from tests.patience import PATIENCE
 
 
 class Emulated:
@@ -52,10 +53,10 @@ class Emulated:
         self._wait_until_it_listens()
 
     def _wait_until_it_listens(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
+                socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE).close()
             except OSError:
                 if time.monotonic() > deadline or self._process.poll() is not None:
                     raise AssertionError(f"the emulator did not start: {self._log.read_text()}") from None
@@ -65,7 +66,7 @@ class Emulated:
 
     def invoke(self, payload: dict[str, Any]) -> Any:
         with self._one_at_a_time:
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
             try:
                 connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(payload))
                 return json.loads(connection.getresponse().read())
@@ -74,7 +75,7 @@ class Emulated:
 
     def stop(self) -> None:
         self._process.terminate()  # this ends the function's process, too
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
 
 
 class Emulator:

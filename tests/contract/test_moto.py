@@ -6,7 +6,6 @@ import json
 import re
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from werkzeug.test import Client
 from local.aws import moto_dynamodb, moto_stepfunctions
 from local.aws.server import Aws
 from local.stack import LocalStack
+from tests.api_user import wait_until
 
 SMALL = Path(__file__).resolve().parents[1] / "local/stack/template.yaml"
 
@@ -304,13 +304,14 @@ def execute(stack: LocalStack, name: str, event: dict[str, Any], machine: str = 
     stepfunctions = stack.client("stepfunctions")
     arn = f"arn:aws:states:us-east-1:123456789012:stateMachine:{machine}"
     execution = stepfunctions.start_execution(stateMachineArn=arn, name=name, input=json.dumps(event))["executionArn"]
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        description = stepfunctions.describe_execution(executionArn=execution)
-        if description["status"] != "RUNNING":
-            return dict(description)
-        time.sleep(0.02)
-    raise AssertionError(f"{name} is still running")
+
+    def ended() -> dict[str, Any] | None:
+        description = dict(stepfunctions.describe_execution(executionArn=execution))
+        return description if description["status"] != "RUNNING" else None
+
+    found = wait_until(ended)
+    assert found is not None
+    return found
 
 
 def variant(stack: LocalStack, name: str, **changes: Any) -> str:

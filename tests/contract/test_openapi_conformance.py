@@ -27,6 +27,7 @@ from shared.log.events import parse_stream_event
 from tests.api_user import ApiUser
 from tests.applications import modules
 from tests.contract.emulator import executions_replaced
+from tests.patience import PATIENCE
 from tools.openapi import DOCUMENT, STREAM_PATH
 
 pytestmark = pytest.mark.no_cover  # as every property test; see tests/conftest.py
@@ -129,7 +130,7 @@ def send(request: pytest.FixtureRequest, stack: LocalStack, made: Made) -> Calla
             if whose is not None:
                 case.path_parameters[name] = existing[name][whose]
         origin = stack.stream_url if case.path == STREAM_PATH else stack.api_url
-        return case.call(base_url=origin, headers=headers, timeout=60)
+        return case.call(base_url=origin, headers=headers, timeout=PATIENCE)
 
     return call
 

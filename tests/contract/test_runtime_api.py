@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.web_adapter.runtime_api import Answer, RuntimeApi
 
 HEAD = (
@@ -31,7 +32,7 @@ def api() -> Iterator[RuntimeApi]:
 @pytest.fixture
 def runtime(api: RuntimeApi) -> Iterator[socket.socket]:
     host, port = api.address.split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
         yield connection
 
 

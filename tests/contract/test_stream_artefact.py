@@ -30,6 +30,7 @@ from tests.contract import build_output
 from tests.contract.build_output import event
 from tests.contract.emulator import template_of
 from tests.layout import EVENT_FILES
+from tests.patience import PATIENCE
 from tests.web_adapter import layer
 from tests.web_adapter.sandbox import Sandbox
 
@@ -138,7 +139,7 @@ def ended_job(user: ApiUser) -> str:
 
 
 def test_the_adapter_requests_an_invocation_when_the_app_is_ready(sandbox: Sandbox, function: Function) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=PATIENCE)
     # The adapter would accept a 404 as readiness, too.
     connection.request("GET", function.environment["AWS_LWA_READINESS_CHECK_PATH"])
     answer = connection.getresponse()

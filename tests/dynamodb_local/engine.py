@@ -19,6 +19,7 @@ from typing import IO, Self
 from urllib.parse import urlsplit
 
 from local.aws.credentials import without_real_credentials
+from tests.patience import PATIENCE
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -26,9 +27,6 @@ JARS = HERE / "target/dependency"
 MAIN_CLASS = "software.amazon.dynamodb.services.local.main.ServerRunner"
 # It runs for seconds and stores megabytes, so options for long-running servers only make its start slower.
 JVM_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m")
-
-_READY_WITHIN = 60.0  # seconds; on an idle machine it takes two
-_STOPPED_WITHIN = 10.0
 
 
 class EngineError(Exception):
@@ -87,7 +85,7 @@ class DynamoDbLocal:
     def _stop(self) -> None:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()  # `lifeline` waits for this
-            self._process.wait(_STOPPED_WITHIN)
+            self._process.wait(PATIENCE)
         self._directory.cleanup()
 
 
@@ -115,7 +113,7 @@ def _spawn(port: int, output: IO[bytes]) -> subprocess.Popen[bytes]:
 
 
 def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + _READY_WITHIN
+    deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
         if _answers(url):
             return
@@ -125,7 +123,7 @@ def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path
 
 def _answers(url: str) -> bool:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
     try:
         connection.request("GET", "/")
         connection.getresponse()

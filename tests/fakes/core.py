@@ -41,6 +41,7 @@ from tests.fakes.executions import FakeExecutions
 from tests.fakes.jobs import FakeJobStore
 from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
 from tests.fakes.runs import FakeRunStore
+from tests.patience import PATIENCE
 
 
 class PoemInput(JobInput):
@@ -292,7 +293,7 @@ class FakeCore(Core):
         return self.job_queries.view(job.owner, job.id).transcript
 
 
-async def until(condition: Callable[[], object], *, within: float = 10.0) -> None:
+async def until(condition: Callable[[], object], *, within: float = PATIENCE) -> None:
     """Return as soon as the condition is true; raise TimeoutError after `within` seconds."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - writes of other threads set no asyncio.Event

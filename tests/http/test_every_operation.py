@@ -11,6 +11,7 @@ import pytest
 
 from local.stack import ROOT
 from tests.api_user import ApiUser, broken_rules, refusal
+from tests.patience import PATIENCE
 
 STREAM = "/jobs/{jobId}/stream"
 DOCUMENT = json.loads((ROOT / "docs/api/openapi.json").read_text())
@@ -49,7 +50,7 @@ def test_an_unknown_query_parameter_is_refused(user: ApiUser, method: str, path:
 @pytest.mark.parametrize("host", ["evil:81/x?", "evil.example", "127.0.0.1:81", "[::1", "a b"])
 def test_a_host_that_is_not_the_apis_builds_no_url(user: ApiUser, host: str) -> None:
     parts = urlsplit(user.stack.api_url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
     connection.request("GET", "/jobs", headers={"Host": host, "Authorization": f"Bearer {user.token}"})
     response = connection.getresponse()
     body = response.read()

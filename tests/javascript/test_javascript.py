@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 STATIC = ROOT / "functions/console/static"
@@ -40,9 +42,8 @@ def _node(*needed: Path, otherwise: str) -> str:
 def test_the_javascript_tests_pass(tests: Path) -> None:
     node = _node(otherwise=f"the JavaScript tests need Node {OLDEST_NODE} or newer")
 
-    ran = subprocess.run(
-        [node, "--test", "--test-reporter=tap", str(tests)], capture_output=True, text=True, check=False, timeout=60
-    )
+    command = [node, "--test", "--test-reporter=tap", str(tests)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
     assert ran.returncode == 0, ran.stdout
     assert "\n# pass 0\n" not in ran.stdout, "no test was found"

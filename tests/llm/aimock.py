@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.layout import ROOT
+from tests.patience import PATIENCE
 
 ORACLE = ROOT / "tests/model_oracle"
 SERVER = ORACLE / "node_modules/@copilotkit/aimock/dist/cli.js"
@@ -38,7 +39,7 @@ def aimock_with(fixtures: Path) -> Iterator[str]:
             yield f"{_announced_origin(process)}/v1"
         finally:
             process.terminate()
-            process.communicate(timeout=10)
+            process.communicate(timeout=PATIENCE)
 
 
 def _announced_origin(process: subprocess.Popen[str]) -> str:

@@ -17,6 +17,7 @@ from shared.llm.openai.chat import OpenAIChatModel
 from shared.llm.openai.responses import OpenAIResponsesModel
 from shared.llm.prices import ModelPrice
 from tests.llm.model_calls import KEY, AdapterFor
+from tests.patience import PATIENCE
 
 PRICES = {"scripted-1": ModelPrice(input=2.0, output=10.0)}
 
@@ -27,7 +28,7 @@ def scripted_model_url() -> Iterator[str]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="scripted model")
     thread.start()
-    port = asyncio.run_coroutine_threadsafe(server.start(), loop).result(timeout=10)
+    port = asyncio.run_coroutine_threadsafe(server.start(), loop).result(timeout=PATIENCE)
     yield f"http://127.0.0.1:{port}/v1"
 
     async def stop() -> None:
@@ -37,9 +38,9 @@ def scripted_model_url() -> Iterator[str]:
             task.cancel()
         await asyncio.gather(*answering, return_exceptions=True)
 
-    asyncio.run_coroutine_threadsafe(stop(), loop).result(timeout=10)
+    asyncio.run_coroutine_threadsafe(stop(), loop).result(timeout=PATIENCE)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(timeout=10)
+    thread.join(timeout=PATIENCE)
     loop.close()
 
 
@@ -59,12 +60,12 @@ def model_class(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def adapter_for(model_class: Any) -> AdapterFor:
-    def make(base_url: str, *, api_key: str | Callable[[], str] = KEY, token_timeout: float = 5.0) -> ChatModel:
+    def make(base_url: str, *, api_key: str | Callable[[], str] = KEY, token_timeout: float = PATIENCE) -> ChatModel:
         model: ChatModel = model_class(
             base_url=base_url,
             api_key=api_key if callable(api_key) else lambda: api_key,
             prices=PRICES,
-            connect_timeout=10.0,
+            connect_timeout=PATIENCE,
             token_timeout=token_timeout,
         )
         return model

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from local.model.control import ModelControl
+from tests.patience import PATIENCE
 
 HELLO = {"model": "scripted-1", "messages": [{"role": "user", "content": "hello"}]}
 
@@ -182,6 +183,6 @@ def test_it_runs_as_a_program_that_stops_on_sigint() -> None:
             assert httpx.post(f"{url}/chat/completions", json=HELLO, headers={"authorization": "Bearer x"}).is_success
         finally:
             process.send_signal(signal.SIGINT)
-            _, complaints = process.communicate(timeout=60)
+            _, complaints = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert complaints == ""

@@ -30,6 +30,7 @@ from tests.llm.model_calls import (
     raw_server,
     request,
 )
+from tests.patience import PATIENCE
 
 SAYS_X = b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'
 STOPS = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
@@ -94,7 +95,7 @@ def test_a_reader_that_leaves_early_ends_the_call_at_the_provider(
     assert record["tokens_sent"] < 10_000
 
 
-def ask_raw(adapter_for: AdapterFor, converse: Converse, *, token_timeout: float = 2.0) -> tuple[str, Finished]:
+def ask_raw(adapter_for: AdapterFor, converse: Converse, *, token_timeout: float = PATIENCE) -> tuple[str, Finished]:
     async def run() -> tuple[str, Finished]:
         async with raw_server(converse, []) as url:
             return await collect(adapter_for(url, token_timeout=token_timeout), request())
@@ -153,7 +154,7 @@ def test_the_adapter_stops_reading_after_done(adapter_for: AdapterFor) -> None:
 
     async def run() -> str:
         async with raw_server(converse, []) as url:
-            text, _ = await asyncio.wait_for(collect(adapter_for(url), request()), timeout=60)
+            text, _ = await asyncio.wait_for(collect(adapter_for(url), request()), timeout=PATIENCE)
             return text
 
     assert asyncio.run(run()) == "x"
@@ -171,7 +172,7 @@ def test_a_finished_output_waits_for_its_usage_no_longer_than_the_grace(noise: b
     async def run() -> str:
         async with raw_server(converse, []) as url:
             model = OpenAIChatModel(base_url=url, api_key=lambda: KEY, prices={}, grace=0.1)
-            return (await asyncio.wait_for(collect(model, request()), timeout=60))[0]
+            return (await asyncio.wait_for(collect(model, request()), timeout=PATIENCE))[0]
 
     assert asyncio.run(run()) == "x"
 

@@ -40,6 +40,7 @@ from tests.llm.model_calls import (
     request,
     text_of,
 )
+from tests.patience import PATIENCE
 
 RESUMABLE = (Started, Delta)
 
@@ -493,7 +494,7 @@ def test_keep_alive_events_are_not_tokens(adapter_for: AdapterFor) -> None:
 
     async def run() -> None:
         async with raw_server(converse, []) as url:
-            await asyncio.wait_for(collect(adapter_for(url, token_timeout=0.3), request()), timeout=60)
+            await asyncio.wait_for(collect(adapter_for(url, token_timeout=0.3), request()), timeout=PATIENCE)
 
     with pytest.raises(ModelTimeout):
         asyncio.run(run())
@@ -511,7 +512,7 @@ def test_the_fault_does_not_quote_the_provider(adapter_for: AdapterFor, status: 
 
     async def run() -> None:
         async with raw_server(converse, []) as url:
-            await asyncio.wait_for(collect(adapter_for(url), request(resume_from=resume_from)), timeout=60)
+            await asyncio.wait_for(collect(adapter_for(url), request(resume_from=resume_from)), timeout=PATIENCE)
 
     with pytest.raises((MillraceError, ResponseGone)) as raised:
         asyncio.run(run())

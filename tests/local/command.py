@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 _MARK = "MILLRACE_TEST_MARK"
 
@@ -68,7 +70,7 @@ class Command:
         """Send the signal of Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
 
-    def read_until(self, text: str, *, timeout: float = 60) -> str:
+    def read_until(self, text: str, *, timeout: float = PATIENCE) -> str:
         """Return everything that was written so far, as soon as `text` is in it. Raises TimeoutError."""
         deadline = time.monotonic() + timeout
         while text.encode() not in self._output:
@@ -76,7 +78,7 @@ class Command:
                 raise TimeoutError(f"no {text!r} within {timeout} s in:\n{self._output.decode()}")
         return self._output.decode()
 
-    def run(self, *, timeout: float = 60) -> str:
+    def run(self, *, timeout: float = PATIENCE) -> str:
         """Wait for the end, and return everything that was written. Raises TimeoutError."""
         deadline = time.monotonic() + timeout
         while self._read(deadline - time.monotonic()):

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.layout import ROOT
+from tests.patience import PATIENCE
 
 _LINKED = (".venv", ".venv-sam", "tests/model_oracle/node_modules")
 """What git ignores and commands need."""
@@ -41,8 +42,9 @@ def git(folder: Path, *arguments: str) -> str:
 def run(folder: Path, *command: str) -> str:
     """Run a command in the copy, and return what it prints. It must succeed."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, timeout=280, env={**os.environ, "PATH": path}
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=4 * PATIENCE, env=environment
     )
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
     return done.stdout

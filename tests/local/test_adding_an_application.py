@@ -45,7 +45,6 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_of_the_repository(tmp_path_factory.mktemp("copy"))
 
 
-@pytest.mark.timeout(600)  # the permissions' scenario starts every function in a process
 def test_an_application_that_the_page_adds_works_and_changes_no_file_of_others(copy: Path) -> None:
     assert [command for command in COMMANDS if command in SKIPPED] == list(SKIPPED)
     for command in COMMANDS:

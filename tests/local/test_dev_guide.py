@@ -15,6 +15,7 @@ import pytest
 from local.demo.dev_guide import Endpoints, script
 from local.demo.pipeline import demos
 from tests.local.command import DEAD_PROXIES, ROOT, Command
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the guide's commands need curl")
 
@@ -62,7 +63,7 @@ def statuses(printed: str) -> dict[str, list[str]]:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=110,
+        timeout=PATIENCE,
     )
     shown = dict(re.findall(r"^== (.*)\n((?:(?!== ).*\n)*)", ran.stdout, re.MULTILINE))
     return {key: re.findall(r"^(?:\w+ \d+: )?(\d{3})$", shown[key.replace("'", "")], re.MULTILINE) for key, _ in wanted}

@@ -11,6 +11,7 @@ import pytest
 
 from tests.api_user import ApiUser
 from tests.local.command import ROOT
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the examples need curl")
 
@@ -22,7 +23,7 @@ def test_the_curl_example_watches_its_job_to_the_end_and_prints_the_result(user:
         check=False,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
     )
     assert ran.returncode == 0, ran.stderr
     stream, result = ran.stdout.split("event: complete\n")
@@ -38,7 +39,7 @@ def test_the_curl_example_says_what_is_missing() -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
     )
     assert ran.returncode != 0
     assert "set API to the base URL of the HTTP API" in ran.stderr

@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from shared.errors import ErrorCode
 from shared.jobs.creation import NewJob
 from shared.jobs.job import Job, JobLinks, JobStatus
 from shared.storage import aws
+from tests.api_user import wait_until
 from tests.fakes.core import PoemInput
 from tests.local.fan_out.ports import Ports
 
@@ -52,14 +52,6 @@ def core(stack: LocalStack) -> Iterator[Core]:
         yield Core(Ports())
 
 
-def eventually(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "the condition was not met within 60 s"
-        time.sleep(0.02)
-    return found
-
-
 def start(core: Core, folder: Path, parts: str) -> Job:
     (folder / "parts").write_text(parts)
     return core.job_creation.create(
@@ -72,7 +64,8 @@ def ended(core: Core, job: Job) -> Job:
         found = core.job_queries.owned("ada", job.id)
         return found if found.status.ended else None
 
-    found: Job = eventually(now)
+    found = wait_until(now)
+    assert found is not None
     return found
 
 
@@ -81,7 +74,8 @@ def ended_execution(stack: LocalStack, job: Job) -> dict[str, Any]:
         execution: dict[str, Any] = stack.client("stepfunctions").describe_execution(executionArn=job.execution_arn)
         return execution if execution["status"] != "RUNNING" else None
 
-    found: dict[str, Any] = eventually(now)
+    found = wait_until(now)
+    assert found is not None
     return found
 
 
@@ -92,9 +86,9 @@ def items(core: Core, job: Job) -> list[str]:
 def test_every_part_runs_once_although_one_is_killed(core: Core, tmp_path: Path) -> None:
     (tmp_path / "c.hangs").touch()
     job = start(core, tmp_path, "e d c b a")
-    pid = int(eventually((tmp_path / "c.hangs").read_text))
+    pid = int(wait_until((tmp_path / "c.hangs").read_text))
     # The other parts finish while this one hangs.
-    eventually(lambda: sorted(items(core, job)) == ["a", "b", "d", "e"])
+    wait_until(lambda: sorted(items(core, job)) == ["a", "b", "d", "e"])
     os.kill(pid, signal.SIGKILL)
     done = ended(core, job)
     assert (done.status, done.retry_count) == (JobStatus.COMPLETED, 1)
@@ -119,7 +113,7 @@ def test_a_part_that_fails_fails_the_job_and_a_resumption_runs_only_what_is_miss
     )
     execution = ended_execution(stack, failed)
     assert (execution["status"], execution["error"]) == ("FAILED", "ModelRefused")
-    eventually(lambda: (tmp_path / "runs").read_text().split().count("a") == 1)
+    wait_until(lambda: (tmp_path / "runs").read_text().split().count("a") == 1)
     finished_before = items(core, job)
 
     (tmp_path / "b.fails").unlink()
@@ -142,11 +136,11 @@ def test_a_fan_out_of_no_parts_succeeds(core: Core, tmp_path: Path) -> None:
 def test_a_cancellation_ends_the_map(core: Core, stack: LocalStack, tmp_path: Path) -> None:
     (tmp_path / "a.hangs").touch()
     job = start(core, tmp_path, "a b")
-    eventually((tmp_path / "a.hangs").read_text)
-    eventually(lambda: items(core, job) == ["b"])
+    wait_until((tmp_path / "a.hangs").read_text)
+    wait_until(lambda: items(core, job) == ["b"])
     core.job_cancellation.cancel("ada", job.id)
     assert ended_execution(stack, job)["status"] in {"ABORTED", "FAILED"}
-    eventually(lambda: all(each["ended"] for each in stack.invocations(job.id)))
+    wait_until(lambda: all(each["ended"] for each in stack.invocations(job.id)))
     assert items(core, job) == ["b"]
     types = [entry.event.type for entry in core.ports.event_log.read(job.id, after=0, consistent=True)]
     assert types[-1] == "cancelled"

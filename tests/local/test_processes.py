@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from local.stack import LocalStack
+from tests.api_user import wait_until
 from tests.local.listening import ports_of
 
 EVIL = "https://evil.example"
@@ -32,13 +32,6 @@ def stack() -> Iterator[LocalStack]:
 def invoke(stack: LocalStack, event: dict[str, Any], name: str = "work") -> tuple[str | None, Any]:
     answer = stack.client("lambda").invoke(FunctionName=f"millrace-{name}", Payload=json.dumps(event).encode())
     return answer.get("FunctionError"), json.loads(answer["Payload"].read())
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met within 60 s"
-        time.sleep(0.01)
 
 
 def test_a_process_stays_warm_for_the_next_invocation(stack: LocalStack) -> None:
@@ -105,10 +98,10 @@ def test_a_process_that_is_killed_is_a_runtime_exit_error_that_step_functions_re
         name="killed",
         input=json.dumps({"do": "hang", "marker": str(marker)}),
     )["executionArn"]
-    eventually(marker.exists)
+    wait_until(marker.exists)
     for pid in stack.processes()["work"]:
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: stepfunctions.describe_execution(executionArn=execution)["status"] != "RUNNING")
+    wait_until(lambda: stepfunctions.describe_execution(executionArn=execution)["status"] != "RUNNING")
     done = stepfunctions.describe_execution(executionArn=execution)
     assert (done["status"], json.loads(done["output"])["result"]["retry"]) == ("SUCCEEDED", 1)
     (failure,) = (event for event in stack.history(execution) if event["type"] == "TaskFailed")
@@ -121,7 +114,7 @@ def test_an_abandoned_invocation_fails_for_its_caller_and_continues(stack: Local
     host = f"{stack.api_url}/2015-03-31/functions/millrace-work/invocations"
     with ThreadPoolExecutor() as pool:
         hanging = pool.submit(httpx.post, host, json={"do": "hang", "marker": str(marker)})
-        eventually(marker.exists)
+        wait_until(marker.exists)
         (running,) = stack.invocations(str(marker))
         assert (running["function"], running["payload"]["do"], running["ended"]) == ("work", "hang", False)
         assert stack.abandon(running["requestId"])
@@ -129,7 +122,7 @@ def test_an_abandoned_invocation_fails_for_its_caller_and_continues(stack: Local
     assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (500, "ServiceException")
     assert not stack.abandon(running["requestId"])
     assert invoke(stack, {})[1]["pid"] != running["pid"]
-    eventually(lambda: bool(stack.invocations(str(marker))[0]["ended"]))
+    wait_until(lambda: bool(stack.invocations(str(marker))[0]["ended"]))
     (ended,) = stack.invocations(str(marker))
     assert (ended["abandoned"], ended["errorType"]) == (True, "Sandbox.Timedout")
 
@@ -138,7 +131,7 @@ def test_concurrent_invocations_have_separate_processes_up_to_the_limit(stack: L
     markers = [tmp_path / str(number) for number in range(3)]
     with ThreadPoolExecutor() as pool:
         hanging = [pool.submit(invoke, stack, {"do": "hang", "marker": str(marker)}) for marker in markers]
-        eventually(lambda: all(marker.exists() for marker in markers))
+        wait_until(lambda: all(marker.exists() for marker in markers))
         assert len(stack.processes()["work"]) == 3
         host = f"{stack.api_url}/2015-03-31/functions/millrace-work/invocations"
         refusal = httpx.post(host, json={})

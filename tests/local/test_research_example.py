@@ -37,7 +37,6 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.timeout(600)  # a copy, a stack with every function in a process, and processes that are killed
 def test_the_example_works_and_changes_no_file_of_others(copy: Path) -> None:
     for check in CHECKS:
         run(copy, *shlex.split(check))

@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +16,8 @@ import jwt
 import pytest
 
 from local.stack import AUDIENCE, ROOT, LocalStack, StackError
+from tests.api_user import wait_until
+from tests.patience import PATIENCE
 
 SMALL = Path(__file__).parent / "stack/template.yaml"
 
@@ -25,13 +26,6 @@ SMALL = Path(__file__).parent / "stack/template.yaml"
 def stack() -> Iterator[LocalStack]:
     with LocalStack(template=SMALL) as running:
         yield running
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met within 60 s"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:
@@ -90,7 +84,7 @@ def test_stopping_leaves_no_process_no_port_and_no_file(tmp_path: Path, monkeypa
         port = int(stack.api_url.rpartition(":")[2])
         assert len(pids) == 5
         assert list(tmp_path.iterdir())
-    eventually(lambda: not any(alive(pid) for pid in pids))
+    wait_until(lambda: not any(alive(pid) for pid in pids))
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
@@ -140,11 +134,11 @@ with LocalStack("processes", template=Path({str(SMALL)!r})) as stack:
             pids = [int(pid) for pid in parent.stdout.readline().split()]
             assert len(pids) == 5
             parent.send_signal(number)
-            parent.wait(30)
+            parent.wait(PATIENCE)
         finally:
             parent.kill()
-    eventually(lambda: not any(alive(pid) for pid in pids))
-    eventually(lambda: list(tmp_path.iterdir()) == [])
+    wait_until(lambda: not any(alive(pid) for pid in pids))
+    wait_until(lambda: list(tmp_path.iterdir()) == [])
 
 
 def test_the_error_of_a_failed_start_has_the_output_of_the_process(tmp_path: Path) -> None:

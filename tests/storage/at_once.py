@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
+from tests.patience import PATIENCE
+
 T = TypeVar("T")
 CALLERS = 20
 
@@ -16,7 +18,7 @@ def at_once(act: Callable[[int], T]) -> list[T]:
     together = Barrier(CALLERS)
 
     def caller(number: int) -> T:
-        together.wait(timeout=30)
+        together.wait(timeout=PATIENCE)
         return act(number)
 
     with ThreadPoolExecutor(CALLERS) as pool:

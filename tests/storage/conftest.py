@@ -16,6 +16,7 @@ from local.aws.credentials import aws_environment, without_real_credentials
 from local.stack import unmeasured
 from shared.storage import aws
 from tests.dynamodb_local.engine import DynamoDbLocal, missing
+from tests.patience import PATIENCE
 from tests.storage.ports import ROOT, AwsServer, Ports, adapters, create_resources, create_tables, fakes
 
 ENGINES = ["moto"] if missing() else ["moto", "dynamodb_local"]
@@ -32,7 +33,7 @@ def moto_server() -> Iterator[AwsServer]:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[listener.fileno()])
     try:
         # The socket already listens, so the request waits until the server accepts it.
-        urllib.request.urlopen(f"{url}/_millrace/healthz", timeout=60).close()
+        urllib.request.urlopen(f"{url}/_millrace/healthz", timeout=PATIENCE).close()
         with pytest.MonkeyPatch.context() as variables:
             for name, value in aws_environment(url).items():
                 variables.setenv(name, value)
@@ -44,7 +45,7 @@ def moto_server() -> Iterator[AwsServer]:
             client.close()
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")

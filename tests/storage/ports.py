@@ -35,6 +35,7 @@ from tests.fakes.executions import FakeExecutions
 from tests.fakes.jobs import FakeJobStore
 from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
 from tests.fakes.runs import FakeRunStore
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -73,7 +74,7 @@ class AwsServer:
     def fail_next(self, operation: str, *, count: int = 1) -> None:
         """Make moto's DynamoDB refuse the next calls of this operation as throttled."""
         body = json.dumps({"operation": operation, "count": count}).encode()
-        urllib.request.urlopen(f"{self.url}/_millrace/faults", data=body, timeout=10).close()
+        urllib.request.urlopen(f"{self.url}/_millrace/faults", data=body, timeout=PATIENCE).close()
 
 
 def create_tables(dynamodb: DynamoDBClient) -> dict[str, str]:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -20,11 +19,12 @@ from local.stack import LocalStack
 from local.template.intrinsics import REGION
 from local.template.template import Template
 from shared.storage.jobs import DynamoJobStore
-from tests.api_user import ApiUser
+from tests.api_user import ApiUser, wait_until
 from tests.dynamodb_local import engine
 from tests.dynamodb_local.engine import DynamoDbLocal, EngineError, missing
 from tests.fakes.clock import SettableClock
 from tests.fakes.core import a_job
+from tests.patience import PATIENCE
 from tests.storage.ports import ROOT, AwsServer
 
 
@@ -53,15 +53,12 @@ with DynamoDbLocal() as engine:
         url = owner.stdout.readline().strip()
         assert answers(url)
         owner.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while answers(url):
-        assert time.monotonic() < deadline, "it runs on"
-        time.sleep(0.05)
+    wait_until(lambda: not answers(url))
 
 
 def answers(url: str) -> bool:
     try:
-        urllib.request.urlopen(url, timeout=10).close()
+        urllib.request.urlopen(url, timeout=PATIENCE).close()
     except urllib.error.HTTPError as refusal:
         refusal.close()
         return True  # it supports POST only

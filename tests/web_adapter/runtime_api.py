@@ -15,10 +15,11 @@ from typing import Any, Protocol
 
 import httpx
 
+from tests.patience import PATIENCE
+
 _RUNTIME = "/2018-06-01/runtime/"
 _EXTENSION = "/2020-01-01/extension/"
 _END_OF_PRELUDE = b"\0" * 8
-_ANSWERED_WITHIN = 30.0  # seconds between two reads
 
 
 class Answer:
@@ -46,7 +47,7 @@ class Answer:
 
     def wait(self) -> None:
         """Wait until the whole response has arrived."""
-        assert self._ended.wait(_ANSWERED_WITHIN), "the function's answer does not end"
+        assert self._ended.wait(PATIENCE), "the function's answer does not end"
 
     def response(self) -> httpx.Response:
         """Return the response that a client of a function URL gets, when its headers have arrived; stream its body."""
@@ -72,7 +73,7 @@ class Answer:
 
     def _next(self) -> bytes | None:
         try:
-            return self._pieces.get(timeout=_ANSWERED_WITHIN)
+            return self._pieces.get(timeout=PATIENCE)
         except queue.Empty:
             raise AssertionError("the function has fallen silent") from None
 

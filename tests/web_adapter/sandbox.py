@@ -13,10 +13,10 @@ from typing import Any, Self
 
 from local.template.template import Function
 from tests.contract.build_output import BUILD, LAYERS, RUNTIME, lambda_environment
+from tests.patience import PATIENCE
 from tests.web_adapter.layer import ADAPTER, OPT
 from tests.web_adapter.runtime_api import Answer, RuntimeApi
 
-_READY_WITHIN = 60.0  # seconds
 # https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html#extensions-registration-api-d
 _NOT_FOR_EXTENSIONS = (
     "_HANDLER",
@@ -88,7 +88,7 @@ class Sandbox:
 
     def wait_until_ready(self) -> None:
         """Wait until the adapter asks for an invocation. Raises: AssertionError with the log if it does not."""
-        ready = self._api.wait_until_asked(_READY_WITHIN)
+        ready = self._api.wait_until_asked(PATIENCE)
         assert ready, f"the adapter asks for no work: {self.log}"
 
     @property

@@ -10,6 +10,7 @@ import httpx
 from local.model.tokens import split_tokens
 from tests.api_user import data_of, refusal
 from tests.apps.suggestions.requests import FIELDS
+from tests.patience import PATIENCE
 from tests.permissions.world import World, wide
 
 
@@ -44,7 +45,7 @@ def _large_job(world: World, agent_id: str) -> None:
     job_id = data_of(world.create("suggestion", fields), 202)["jobId"]
     assert world.user.watch(job_id)[-1].type == "complete"
     ticket = data_of(world.user.api.post(f"/jobs/{job_id}/stream-tickets"), 201)["ticket"]
-    watched = httpx.get(f"{world.stack.stream_url}/jobs/{job_id}/stream", params={"ticket": ticket}, timeout=30)
+    watched = httpx.get(f"{world.stack.stream_url}/jobs/{job_id}/stream", params={"ticket": ticket}, timeout=PATIENCE)
     assert "event: complete" in watched.text
     assert world.user.job(job_id)["result"]
     assert job_id in world.user.jobs()

@@ -21,6 +21,7 @@ from shared.log.usage import TokenUsage
 from tests.fakes.clock import SettableClock
 from tests.fakes.core import FakeCore
 from tests.fakes.event_log import FakeEventLog
+from tests.patience import PATIENCE
 
 JOB = "job_1"
 
@@ -37,7 +38,7 @@ def deltas(frames: Sequence[Frame]) -> list[tuple[int, str]]:
 
 
 async def collect(core: FakeCore, job_id: str, after: int = 0) -> list[Frame]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         return [frame async for frame in core.job_watcher.follow(job_id, after=after) if frame is not None]
 
 
@@ -78,7 +79,7 @@ class TestFollowing:
 
         async def main() -> list[Frame | None]:
             seen: list[Frame | None] = []
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 async for frame in core.job_watcher.follow(job.id, after=0):
                     seen.append(frame)
                     if frame is None and len(seen) == 1:
@@ -132,7 +133,7 @@ class TestFollowing:
         async def main() -> list[Frame]:
             rounds = 0
             frames: list[Frame] = []
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 async for frame in core.job_watcher.follow(job.id, after=0):
                     rounds += 1
                     if rounds == 4:

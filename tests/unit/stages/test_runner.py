@@ -29,6 +29,7 @@ from shared.observability import log as logging
 from shared.stages import runner as running
 from shared.stages.stage import StageContext
 from tests.fakes.core import POEM, FakeCore, PoemInput, ScriptedStage, fails, says
+from tests.patience import PATIENCE
 
 GONE = "job_00000000000000000000000000"
 
@@ -239,7 +240,7 @@ class TestTwoInvocationsOfOneAttempt:
             one = asyncio.ensure_future(core.runner.run(POEM, draft(first), invocation))
             await second_claimed.wait()
             two = asyncio.ensure_future(core.runner.run(POEM, draft(says("ab")), invocation))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 return await asyncio.gather(one, two)
 
         first, second = asyncio.run(both())

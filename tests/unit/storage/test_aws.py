@@ -19,6 +19,7 @@ from botocore.loaders import Loader
 
 from shared.storage import aws
 from tests.layout import ROOT
+from tests.patience import PATIENCE
 
 FRESH = """
 import sys
@@ -119,7 +120,9 @@ assert issubclass(boto3.s3.transfer.TransferConfig, s3transfer.manager.TransferC
 
 def test_clients_are_made_without_what_only_a_pool_of_processes_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    process = subprocess.run([sys.executable, "-c", MADE], capture_output=True, text=True, timeout=60, check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", MADE], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert process.returncode == 0, process.stderr
 
 
@@ -135,12 +138,14 @@ def test_a_version_of_boto3_that_needs_more_of_the_empty_module_is_imported_with
         env={"PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert (process.stdout, process.stderr) == ("SyncManager\n", "")
 
 
 def test_boto3_is_imported_at_the_first_client() -> None:
-    process = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, timeout=60, check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", FRESH], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert process.returncode == 0, process.stderr

@@ -18,6 +18,7 @@ from shared.observability.metrics import metrics
 from shared.web import stream as streaming
 from shared.web.stream import Connection, End, JobStream, JobStreamResponse, StreamTimes
 from tests.fakes.core import FakeCore, until
+from tests.patience import PATIENCE
 
 WINDOW = 0.2
 
@@ -40,7 +41,7 @@ class Client:
 
     async def open(self, stream: JobStream, job: Job, connection: Connection) -> None:
         response = JobStreamResponse(stream, job, connection)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await response({"type": "http"}, self.receive, self.send)
 
     @property

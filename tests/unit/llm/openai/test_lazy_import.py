@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests.patience import PATIENCE
+
 FRESH = """
 import sys
 from shared.llm.openai.chat import OpenAIChatModel
@@ -51,5 +53,7 @@ def test_a_chat_completion_imports_only_the_types_that_it_needs_and_the_others_w
 
 
 def run(program: str) -> None:
-    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert process.returncode == 0, process.stderr

@@ -10,6 +10,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from local.aws import signing
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def test_the_role_signs_inside_its_block_only() -> None:
 
 
 def test_concurrent_functions_sign_with_their_own_roles() -> None:
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=PATIENCE)
 
     def run(role: str) -> str:
         with signing.signing_as(role):
