@@ -22,6 +22,7 @@ from local.model.choice import ModelChoice
 from local.stack import ROOT, LocalStack, StackError
 from local.template.intrinsics import ACCOUNT, REGION
 from local.web_guard import is_origin
+from shared.errors import ModelMisconfigured
 
 _TOKEN_SECONDS = 7 * 24 * 3600
 _POLL_SECONDS = 0.2
@@ -33,7 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
     # A shell that starts a command in the background lets it ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     console = terminal_console()
-    choice = ModelChoice.of_environment(os.environ, ROOT / "template.yaml")
+    try:
+        choice = ModelChoice.of_environment(os.environ, ROOT / "template.yaml")
+    except ModelMisconfigured as error:
+        console.print(Text(error.message, BAD), soft_wrap=True)
+        return 1
     stack = LocalStack(
         options.functions,
         model_url=choice.url,

@@ -207,20 +207,46 @@ def run_part(pipeline: Pipeline, part: Part, invocation: PartInvocation) -> Part
 
 @functools.cache
 def chat_model() -> ChatModel:
-    """Return the adapter for the configured API. Only with the Responses API can an attempt re-attach."""
+    """Return the adapter for the configured API. Only with the Responses API can an attempt re-attach.
+
+    Raises ModelMisconfigured if a setting is not valid. The adapter checks the base URL and the key with each call.
+    """
+    from shared.errors import ModelMisconfigured
     from shared.llm.openai.chat import OpenAIChatModel
     from shared.llm.openai.responses import OpenAIResponsesModel
     from shared.llm.prices import parse_model_prices
-    from shared.storage.secrets import secret
 
-    settings = ModelSettings.read()
+    try:
+        settings = ModelSettings.read()
+        prices = parse_model_prices(settings.model_prices)
+    except ValueError as error:
+        raise ModelMisconfigured(f"a setting of the model is not valid: {_in_words(error)}") from error
     adapter = OpenAIResponsesModel if settings.model_api == "responses" else OpenAIChatModel
     return adapter(
         base_url=settings.openai_base_url,
-        api_key=lambda: secret(settings.model_secret_arn),
-        prices=parse_model_prices(settings.model_prices),
+        api_key=lambda: _model_key(settings.model_secret_arn),
+        prices=prices,
         token_timeout=settings.model_token_timeout_seconds,
     )
+
+
+def _model_key(arn: str) -> str:
+    """Return the text of the secret; empty if it has no value, which the adapter refuses with the setting's name."""
+    from shared.storage.secrets import SecretWithoutValue, secret
+
+    try:
+        return secret(arn)
+    except SecretWithoutValue:
+        return ""
+
+
+def _in_words(error: ValueError) -> str:
+    """Return which variables break which rules, without their values."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
 
 
 # ---- the stream ------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ MillraceError
 ├── PermanentFault            another attempt would fail in the same way: the job fails at once
 │   ├── ModelRefused          the provider declined the request (content policy)
 │   ├── ModelRejectedRequest  the provider says the request is wrong (model, key, size)
+│   ├── ModelMisconfigured    our own settings of the provider are not valid (base URL, key, proxy)
 │   ├── StageTimedOut         the attempt's time is over; another attempt would end in the same way
 │   ├── InvalidModelOutput    the output does not fit its schema, even after a repair
 │   └── InternalFault         a defect in Millrace; only the log lines have the details
@@ -64,6 +65,7 @@ class ErrorCode(StrEnum):
     MODEL_DISCONNECTED = "MODEL_DISCONNECTED"
     MODEL_REFUSED = "MODEL_REFUSED"
     MODEL_REJECTED_REQUEST = "MODEL_REJECTED_REQUEST"
+    MODEL_MISCONFIGURED = "MODEL_MISCONFIGURED"
     INVALID_MODEL_OUTPUT = "INVALID_MODEL_OUTPUT"
     STORAGE_THROTTLED = "STORAGE_THROTTLED"
     STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
@@ -261,6 +263,12 @@ class ModelRejectedRequest(PermanentFault):
 
     code = ErrorCode.MODEL_REJECTED_REQUEST
     parameters: frozenset[str] = frozenset()
+
+
+class ModelMisconfigured(PermanentFault):
+    """A setting of the model's endpoint is not valid; its operator has to correct it."""
+
+    code = ErrorCode.MODEL_MISCONFIGURED
 
 
 class StageTimedOut(PermanentFault):

@@ -24,7 +24,7 @@ from local.demo.pipeline import Accepted, PipelineDemo, demos
 from local.demo.screen import ACCENT, BAD, GOOD, WARNING, Screen, numbered, screen_for, terminal_console
 from local.model.choice import ModelChoice
 from local.stack import ROOT, LocalStack, StackError
-from shared.errors import ErrorCode
+from shared.errors import ErrorCode, ModelMisconfigured
 from shared.log.events import Cancelled, Complete, Connected, Delta, Failed, Progress, Reset, Snapshot, StageStarted
 from shared.log.transcript import Transcript
 
@@ -35,6 +35,7 @@ INTERRUPTED: Final = 128 + signal.SIGINT
 _OTHER_MODEL: Final = "set OPENAI_MODEL to another model, or unset all OPENAI_ variables to use the scripted model"
 _ADVICE: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.MODEL_REJECTED_REQUEST: "check OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL",
+    ErrorCode.MODEL_MISCONFIGURED: "correct the setting that the message names",
     ErrorCode.MODEL_RATE_LIMITED: f"repeat in a minute; {_OTHER_MODEL}",
     ErrorCode.MODEL_NOT_READY: f"repeat when the endpoint has loaded its model; {_OTHER_MODEL}",
     ErrorCode.MODEL_UNAVAILABLE: "curl $OPENAI_BASE_URL/models, which shows whether this machine reaches the endpoint",
@@ -179,11 +180,13 @@ def main(arguments: list[str] | None = None) -> int:
     if options.pipeline not in demos():
         return _run_example(options)
     console = terminal_console()
-    choice = ModelChoice.of_environment(os.environ, ROOT / "template.yaml")
     demo = demos()[options.pipeline](options.script)
     screen = screen_for(console, demo.preview)
     try:
+        choice = ModelChoice.of_environment(os.environ, ROOT / "template.yaml")
         return _run_demo(screen, demo, choice, options.log_dir)
+    except ModelMisconfigured as error:
+        screen.failure("The model is not configured correctly", error.message, "make demo, when it is corrected")
     except KeyboardInterrupt:
         screen.settle()
         return INTERRUPTED

@@ -9,6 +9,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from local.template.template import Template
+from shared.llm.openai.configuration import api_key_of, base_url_of, proxy_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,18 @@ class ModelChoice:
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str], template: Path) -> Self:
-        """Read OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL. A key without a URL means OpenAI's own endpoint."""
+        """Read OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL. A key without a URL means OpenAI's own endpoint.
+
+        Raises ModelMisconfigured, which names the variable, if one of them or the proxy for the URL is not valid.
+        """
         url, key, name = (environment.get(f"OPENAI_{what}", "").strip() for what in ("BASE_URL", "API_KEY", "MODEL"))
         if not (url or key):
             return cls()
         declared = Template.parameter_defaults(template)
-        chosen = name or declared.get("DefaultModel") or ""
-        return cls(url.rstrip("/") or declared.get("ModelBaseUrl"), key or None, chosen)
+        base = base_url_of(url or declared.get("ModelBaseUrl") or "", "OPENAI_BASE_URL")
+        proxy_for(base)
+        chosen = name.strip("\"'") or declared.get("DefaultModel") or ""
+        return cls(str(base), api_key_of(key, "OPENAI_API_KEY") if key else None, chosen)
 
     @property
     def scripted(self) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from local.model.control import ModelControl
 from shared.errors import (
     MillraceError,
     ModelDisconnected,
+    ModelMisconfigured,
     ModelRateLimited,
     ModelRefused,
     ModelRejectedRequest,
@@ -21,7 +24,7 @@ from shared.errors import (
 )
 from shared.llm.model import ChatModel, Message, ModelRequest, OutputSchema, Piece
 from shared.log.usage import TokenUsage
-from tests.llm.model_calls import KEY, PROMPT, AdapterFor, answer, fault, request, text_of
+from tests.llm.model_calls import KEY, PROMPT, AdapterFor, answer, collect, fault, raw_server, request, text_of
 
 
 def test_the_adapter_returns_text_usage_and_cost(scripted: ModelControl, model: ChatModel) -> None:
@@ -136,8 +139,10 @@ def test_an_adapter_can_be_used_in_several_event_loops(scripted: ModelControl, m
     assert [answer(model, request())[0] for _ in range(3)] == ["again"] * 3
 
 
-def test_an_empty_key_is_a_rejected_request(scripted_model_url: str, adapter_for: AdapterFor) -> None:
-    assert isinstance(fault(adapter_for(scripted_model_url, api_key="")), ModelRejectedRequest)
+def test_an_empty_key_is_named_and_not_retried(scripted_model_url: str, adapter_for: AdapterFor) -> None:
+    misconfigured = fault(adapter_for(scripted_model_url, api_key=""))
+    assert isinstance(misconfigured, ModelMisconfigured)
+    assert misconfigured.message.startswith("ModelSecret (the model's key) is empty")
 
 
 def test_the_adapter_passes_errors_of_the_key_source_on(adapter_for: AdapterFor) -> None:
@@ -153,11 +158,61 @@ def test_a_closed_port_is_an_unavailable_model(adapter_for: AdapterFor, unused_p
 
 @pytest.mark.parametrize("base_url", ["not a url", "ftp://127.0.0.1/v1", "http://[::1/v1"])
 def test_an_invalid_base_url_is_not_retried(adapter_for: AdapterFor, base_url: str) -> None:
-    assert isinstance(fault(adapter_for(base_url)), ModelRejectedRequest)
+    misconfigured = fault(adapter_for(base_url))
+    assert isinstance(misconfigured, ModelMisconfigured)
+    assert misconfigured.message.startswith("ModelBaseUrl (the model's base URL) must")
 
 
 def test_a_key_that_is_not_a_valid_header_is_not_retried(scripted_model_url: str, adapter_for: AdapterFor) -> None:
-    assert isinstance(fault(adapter_for(scripted_model_url, api_key=f"{KEY}\n")), ModelRejectedRequest)
+    misconfigured = fault(adapter_for(scripted_model_url, api_key=KEY.replace("-", "\u2013", 1)))
+    assert isinstance(misconfigured, ModelMisconfigured)
+    assert "character 3 is U+2013 (EN DASH)" in misconfigured.message
+
+
+def head_of_a_request(adapter_for: AdapterFor, query: str = "", **settings: str) -> tuple[str, list[str]]:
+    """Return the request target and the header lines of a call, which is refused."""
+    heads: list[bytes] = []
+
+    async def refuse(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+
+    async def call() -> None:
+        async with raw_server(refuse, heads) as url:
+            with pytest.raises(ModelRejectedRequest):
+                await collect(adapter_for(f"{url}/{query}", **settings), request())
+
+    asyncio.run(call())
+    line, *headers = heads[0].decode().split("\r\n")
+    return line.split(" ")[1], [re.sub(r"^[^:]+", lambda name: name[0].lower(), header) for header in headers]
+
+
+def test_a_key_that_was_copied_with_more_is_sent_without_it(adapter_for: AdapterFor) -> None:
+    _, headers = head_of_a_request(adapter_for, api_key=f'"Bearer {KEY}\u200b"\n')
+    assert f"authorization: Bearer {KEY}" in headers
+    assert not any(header.startswith("api-key:") for header in headers)
+
+
+def test_each_request_has_the_query_of_the_base_url(adapter_for: AdapterFor) -> None:
+    target, headers = head_of_a_request(adapter_for, "?api-version=2024-06-01&x=")
+    assert target.startswith("/v1/")
+    assert target.partition("?")[2] == "api-version=2024-06-01&x="
+    assert f"api-key: {KEY}" in headers, "Azure's dated API takes no other key"
+
+
+def test_a_proxy_of_another_scheme_is_not_looked_at(
+    scripted: ModelControl, model: ChatModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
+    scripted.script(text="one")
+    assert answer(model, request())[0] == "one"
+
+
+def test_a_proxy_that_is_not_valid_is_named(model: ChatModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "gopher://127.0.0.1:1")
+    misconfigured = fault(model)
+    assert isinstance(misconfigured, ModelMisconfigured)
+    assert misconfigured.message.startswith("HTTP_PROXY (the proxy for the model's endpoint) must begin with")
 
 
 def test_debug_logs_do_not_contain_the_prompt_the_output_or_the_key(

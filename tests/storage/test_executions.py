@@ -1,4 +1,4 @@
-"""Executions, in memory and on Step Functions, are started once and stopped; secrets are read once."""
+"""Executions, in memory and on Step Functions, are started once and stopped."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 
-from shared.errors import StorageUnavailable
 from shared.jobs.executions import ExecutionNotStarted
 from shared.jobs.job import Job
 from shared.storage import aws
 from shared.storage.executions import StepFunctionsExecutions
-from shared.storage.secrets import secret
 from tests.api_user import wait_until
 from tests.fakes.core import a_job
 from tests.storage.ports import AwsServer, Ports, adapters
@@ -103,26 +101,3 @@ def test_the_arn_of_an_execution_is_known_before_it_runs() -> None:
     job = a_job()
     arn = StepFunctionsExecutions("arn:aws:states:eu-west-1:1:stateMachine:stack-").arn_of(job)
     assert arn == f"arn:aws:states:eu-west-1:1:execution:stack-poem:{job.id}"
-
-
-def test_a_secret_is_fetched_once_per_process(moto: AwsServer) -> None:
-    manager = moto.client("secretsmanager")
-    arn = manager.create_secret(Name="ports-secret", SecretString="first")["ARN"]
-    try:
-        assert secret(arn) == "first"
-        manager.put_secret_value(SecretId=arn, SecretString="second")
-        assert secret(arn) == "first"
-    finally:
-        secret.cache_clear()
-
-
-def test_an_unreachable_secrets_manager_is_a_transient_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    from botocore.exceptions import ConnectTimeoutError  # noqa: PLC0415
-
-    class OutOfReach:
-        def get_secret_value(self, **_: object) -> None:
-            raise ConnectTimeoutError(endpoint_url="http://nowhere")
-
-    monkeypatch.setattr(aws, "client", lambda _service: OutOfReach())
-    with pytest.raises(StorageUnavailable):
-        secret("arn:out-of-reach")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from shared.errors import (
     ModelDisconnected,
+    ModelMisconfigured,
     ModelRejectedRequest,
     ModelTimeout,
     ModelUnavailable,
@@ -19,6 +20,7 @@ from shared.errors import (
 )
 from shared.llm.json_in_text import WantedAnswer
 from shared.llm.model import Finished, ModelRequest, OutputSchema, Piece
+from shared.llm.openai.configuration import api_key_of, base_url_of, proxy_for
 from shared.llm.openai.faults import fault_of_status
 from shared.llm.openai.parameters import Change, RefusedParameters
 from shared.llm.openai.waits import retry_after_of
@@ -38,7 +40,11 @@ _OPENAI: Final = "https://api.openai.com/v1"
 
 _NO_CONNECTION: Final = "the model provider did not accept the connection in time"
 _NO_TOKEN: Final = "the model sent no token in time"  # noqa: S105 - a token of a model's output, not a credential
-_MISCONFIGURED: Final = "the model client is not configured correctly; check its base URL and its key"
+_MISCONFIGURED: Final = "the model's client is not configured correctly; check its base URL, its key and the proxies"
+
+# The parameter and the secret of the stack, by which an operator knows them.
+_BASE_URL_SETTING: Final = "ModelBaseUrl"
+_KEY_SETTING: Final = "ModelSecret"
 
 GRACE_SECONDS: Final = 2.0
 """How long a finished output waits for its usage and for the end of its stream, which some servers never send."""
@@ -54,7 +60,8 @@ class OpenAIEndpoint(ABC):
     """One endpoint, for the life of the process. Threads may share it, and event loops may use it one after another.
 
     If `base_url` is None, the endpoint is OpenAI's. `api_key` is called before every model call, so that a rotated key
-    is used at once; its exceptions are not caught. Timeouts are in seconds: `token_timeout` limits the wait for the
+    is used at once; its exceptions are not caught. Base URL, key and proxy are checked before every call, which raises
+    ModelMisconfigured if one is not valid. Timeouts are in seconds: `token_timeout` limits the wait for the
     first token and between two tokens, and `grace` the wait for what follows a finished output. Step Functions retries,
     not this class: only a request that the server refuses for one of its parameters is sent again, without it.
     """
@@ -178,15 +185,20 @@ class OpenAIEndpoint(ABC):
         import httpx2  # noqa: PLC0415 - their import takes time, which only a call has to pay
         import openai  # noqa: PLC0415
 
-        api_key = self._api_key()
+        base = base_url_of(self._base_url or _OPENAI, _BASE_URL_SETTING)
+        api_key = api_key_of(self._api_key(), _KEY_SETTING)
         if self._tls is None:
             self._tls = httpx2.create_ssl_context()  # reads all root certificates: once per process
         timeout = openai.Timeout(self._token_timeout, connect=self._connect_timeout)
-        async with openai.DefaultAsyncHttpxClient(verify=self._tls, timeout=timeout) as connection:
-            # Without this client, the SDK would create its own connection pool, with a second TLS context.
+        # Without this client, the SDK would create its own connection pool, with a second TLS context, and would refuse
+        # to start if any proxy of the environment is not valid, also one that this endpoint does not need.
+        async with openai.DefaultAsyncHttpxClient(
+            verify=self._tls, timeout=timeout, params=base.query, proxy=proxy_for(base), trust_env=False
+        ) as connection:
             yield openai.AsyncOpenAI(
-                base_url=self._base_url or _OPENAI,
+                base_url=base.url,
                 api_key=api_key,
+                default_headers=base.headers(api_key),
                 max_retries=0,
                 timeout=timeout,
                 http_client=connection,
@@ -270,15 +282,15 @@ def provider_faults() -> Iterator[None]:
         raise _connection_fault(error.__cause__) from None
     except (httpx2.RequestError, ssl.SSLError, anyio.EndOfStream):
         raise ModelDisconnected("the connection to the model ended before the output was complete") from None
-    except (openai.OpenAIError, httpx2.InvalidURL):
-        raise ModelRejectedRequest(_MISCONFIGURED) from None
+    except (openai.OpenAIError, httpx2.InvalidURL, UnicodeError):  # UnicodeError: a host or a header
+        raise ModelMisconfigured(_MISCONFIGURED) from None
 
 
-def _connection_fault(cause: BaseException | None) -> ModelDisconnected | ModelRejectedRequest | ModelUnavailable:
+def _connection_fault(cause: BaseException | None) -> ModelDisconnected | ModelMisconfigured | ModelUnavailable:
     import httpx2  # noqa: PLC0415 - see _client_for_call
 
     if isinstance(cause, httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):
-        return ModelRejectedRequest(_MISCONFIGURED)
+        return ModelMisconfigured(_MISCONFIGURED)
     if isinstance(cause, httpx2.ReadError | httpx2.WriteError | httpx2.RemoteProtocolError):
         return ModelDisconnected("the connection to the model ended before the output began")
     return ModelUnavailable("the model provider could not be reached")

@@ -160,6 +160,7 @@ class TestFaults:
             ("StorageUnavailable", ErrorCode.STORAGE_UNAVAILABLE, True),
             ("ModelRefused", ErrorCode.MODEL_REFUSED, False),
             ("ModelRejectedRequest", ErrorCode.MODEL_REJECTED_REQUEST, False),
+            ("ModelMisconfigured", ErrorCode.MODEL_MISCONFIGURED, False),
             ("InvalidModelOutput", ErrorCode.INVALID_MODEL_OUTPUT, False),
             ("InternalFault", ErrorCode.INTERNAL_ERROR, False),
             ("States.Timeout", ErrorCode.STAGE_TIMEOUT, True),

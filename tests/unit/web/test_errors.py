@@ -41,6 +41,7 @@ EXPECTED = {
     "NotStarted": 503,
     "ModelRefused": 500,
     "ModelRejectedRequest": 500,
+    "ModelMisconfigured": 500,
     "StageTimedOut": 500,
     "InvalidModelOutput": 500,
     "InternalFault": 500,
