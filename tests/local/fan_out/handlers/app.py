@@ -24,7 +24,7 @@ bootstrap.core = functools.cache(lambda: Core(Ports()))
 
 
 def folder_of(job: Job) -> Path:
-    """Return the folder whose files say what the parts do: `parts`, `<part>.hangs`, `<part>.fails`."""
+    """Return the folder whose files say what the parts do: `parts`, `<part>.hangs`, `.waits`, `.fails`."""
     return Path(job.input["topic"])
 
 
@@ -47,6 +47,8 @@ class ReadPoem:
         if hangs.exists() and not hangs.read_text():
             hangs.write_text(str(os.getpid()))
             await asyncio.sleep(3600)
+        while (folder / f"{context.part}.waits").exists():  # noqa: ASYNC110 - the test removes the file
+            await asyncio.sleep(0.02)
         if (folder / f"{context.part}.fails").exists():
             raise ModelRefused("not this poem")
         return {"read": context.part}
