@@ -50,7 +50,7 @@ def test_a_handler_gets_its_event_and_a_context_like_lambdas(host: ThreadHost) -
     assert result["requestId"] == outcome.request_id
     assert result["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:millrace-work"
     assert result["memory"] == "256"
-    assert 0 < result["remaining"] <= 2000
+    assert 0 < result["remaining"] <= 300_000
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,11 @@ def test_functions_that_disagree_about_a_variable_cannot_share_a_process(tmp_pat
     settings = Deployment(str(file), "http://aws", "http://api", str(tmp_path))
     with pytest.raises(ValueError, match="A and B set V to different values"):
         ThreadHost(settings)
+
+
+def test_a_stack_with_an_allowance_has_longer_time_limits(tmp_path: Path) -> None:
+    limits = {each.name: each.timeout for each in deployment(tmp_path, allowance=20).functions}
+    assert (limits["millrace-work"], limits["millrace-hasty"]) == (6000, 20)
 
 
 def test_an_override_of_a_variable_that_no_function_has_is_refused(tmp_path: Path) -> None:

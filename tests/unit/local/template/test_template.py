@@ -28,16 +28,16 @@ def written(tmp_path: Path, text: str, **values: str) -> Template:
 
 
 def test_a_function_has_the_resolved_environment_of_the_globals_and_its_own() -> None:
-    echo, work, _, watch = small(Greeting="hi").functions
+    echo, work, hasty, _, watch = small(Greeting="hi").functions
     assert (echo.folder, echo.name, echo.handler, echo.timeout, echo.memory) == (
         "echo",
         "millrace-echo",
         "app.handler",
-        2,
+        300,
         256,
     )
     assert echo.environment == {"TABLE_NAME": "millrace-Things", "GREETING": "hi", "STREAM_URL": "http://stream"}
-    assert work.reserved_concurrency == 3
+    assert (work.reserved_concurrency, hasty.timeout) == (3, 1)
     assert watch.has_url
     assert watch.name == "millrace-WatchFunction"
 
