@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from local.template.template import Function, Template
 class Deployment:
     """The parent writes it to a file, and its children read it. `environment` overrides variables of functions.
 
-    `origins`: the origins whose pages may call the API and the stream.
+    `origins`: the origins whose pages may call the API and the stream. `allowance`: how many times longer than the
+    template's time limits functions, executions and the gateway may take.
     """
 
     template_file: str
@@ -25,6 +26,7 @@ class Deployment:
     log_directory: str
     mode: str = "threads"
     origins: Sequence[str] = ()
+    allowance: int = 1
     parameters: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +39,11 @@ class Deployment:
     def root(self) -> Path:
         """The folder that contains `shared` and `functions`."""
         return Path(self.template_file).parent
+
+    @property
+    def functions(self) -> list[Function]:
+        """Return the functions with the time limits of this stack."""
+        return [replace(each, timeout=each.timeout * self.allowance) for each in self.template.functions]
 
     def variables(self, function: Function) -> dict[str, str]:
         """Return the function's variables, with the overrides of this stack."""

@@ -41,6 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 AUDIENCE = "millrace-local"
 WITHOUT_RATE_LIMITS = {"JOB_CREATIONS_PER_MINUTE": "100000", "WRITES_PER_MINUTE": "100000"}
 """Overrides of function variables for one user who sends what many users send."""
+_BACKLOG = 512
 _READY_WITHIN = 300.0  # seconds; the first start compiles all modules that it imports
 _RESPONSE_WITHIN = 120.0  # seconds, on a busy machine
 _STOPPED_WITHIN = 3.0
@@ -77,6 +78,8 @@ class LocalStack:
     `log_dir`: the folder for the processes' output, one file for each; by default a temporary folder.
     `api_port`, `stream_port`: fixed ports instead of free ones.
     `origins`: further origins whose pages may call the API and the stream; those of the console always may.
+    `allowance`: how many times longer than the template's time limits functions, executions and the gateway may take,
+    for a machine that is busy with other work.
     """
 
     def __init__(
@@ -94,8 +97,10 @@ class LocalStack:
         api_port: int = 0,
         stream_port: int = 0,
         origins: Sequence[str] = (),
+        allowance: int = 1,
     ) -> None:
         self._mode = functions
+        self._allowance = allowance
         self._ports = {"aws": 0, "api": api_port, "stream": stream_port}
         self._origins = tuple(origins)
         self._given_model_url = model_url
@@ -207,6 +212,7 @@ class LocalStack:
             log_directory=str(log_dir),
             mode=self._mode,
             origins=origins,
+            allowance=self._allowance,
             parameters=parameters,
             attributes={f"{resource}.FunctionUrl": self.stream_url for resource in bare.function_urls},
             environment=self._environment,
@@ -219,16 +225,19 @@ class LocalStack:
         Functions in threads end with the process "api": their work is lost, as when Lambda kills a stage.
         """
         killed = {index: child for index, child in enumerate(self._children) if child.name in names}
-        for child in killed.values():
+        held: dict[int, socket.socket] = {}
+        for index, child in killed.items():
             child.process.kill()
             child.process.wait()
             if child.process.stdin is not None:
                 child.process.stdin.close()
+            held[index] = _bind(urlsplit(child.url).port or 0)  # so that no connection of this machine takes the port
         try:
             yield
         finally:
             for index, child in killed.items():
-                with _listen(urlsplit(child.url).port or 0) as listener:
+                with held[index] as listener:
+                    listener.listen(_BACKLOG)
                     self._children[index] = _start_child(
                         child.name,
                         url=child.url,
@@ -336,7 +345,7 @@ class LocalStack:
         for machine in template.state_machines:
             role = f"arn:aws:iam::{ACCOUNT}:role/{role_of(machine.logical_id)}"
             self.client("stepfunctions").create_state_machine(
-                name=machine.name, definition=machine.definition, roleArn=role
+                name=machine.name, definition=_with_allowance(machine.definition, self._allowance), roleArn=role
             )
 
     # ---- use -----------------------------------------------------------------------------------------------------
@@ -435,16 +444,36 @@ class LocalStack:
         return {child.name: child.process.pid for child in self._children}
 
 
+def _with_allowance(definition: str, allowance: int) -> str:
+    """Return the state machine's definition with each `TimeoutSeconds` that many times longer."""
+
+    def scaled(fields: dict[str, Any]) -> dict[str, Any]:
+        return {name: value * allowance if name == "TimeoutSeconds" else value for name, value in fields.items()}
+
+    return json.dumps(json.loads(definition, object_hook=scaled))
+
+
 def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment without coverage, for a process without deployed code: coverage makes moto slow."""
     return {name: value for name, value in environment.items() if not name.startswith("COVERAGE")}
 
 
 def _listen(port: int) -> socket.socket:
+    bound = _bind(port)
+    bound.listen(_BACKLOG)
+    return bound
+
+
+def _bind(port: int) -> socket.socket:
+    """Return a socket that has the port and refuses connections until it listens. Raises StackError."""
+    bound = socket.socket()
     try:
-        return socket.create_server(("127.0.0.1", port), backlog=512)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", port))
     except OSError as error:
+        bound.close()
         raise StackError(f"port {port} is not available: {os.strerror(error.errno or 0)}") from error
+    return bound
 
 
 def _start_child(

@@ -15,7 +15,7 @@ from local.loopback import PROXY_VARIABLES
 from local.model.control import ModelControl
 from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from tests.api_user import OTHER_ORIGIN, ApiUser
-from tests.patience import PATIENCE
+from tests.patience import ALLOWANCE, PATIENCE
 
 pytest_plugins = [
     "tests.fixtures.unit",
@@ -62,7 +62,7 @@ def stack() -> Iterator[LocalStack]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("STREAM_LEASE_SECONDS", "3")
         environment.setenv("HEARTBEAT_SECONDS", "1")
-        started = LocalStack(environment=WITHOUT_RATE_LIMITS, origins=[OTHER_ORIGIN])
+        started = LocalStack(environment=WITHOUT_RATE_LIMITS, origins=[OTHER_ORIGIN], allowance=ALLOWANCE)
         started.start()
     try:
         yield from _check_refused_accesses(started)

@@ -83,10 +83,13 @@ class _Pattern:
 
 
 class Gateway:
-    """The ASGI application. `invoke(function, event, trace_id)` runs a function."""
+    """The ASGI application. `invoke(function, event, trace_id)` runs a function, for at most `time_limit` seconds."""
 
-    def __init__(self, template: Template, issuer: Issuer, invoke: Invoke) -> None:
+    def __init__(
+        self, template: Template, issuer: Issuer, invoke: Invoke, *, time_limit: float = INTEGRATION_TIMEOUT
+    ) -> None:
         self._invoke = invoke
+        self._time_limit = time_limit
         self._issuer = issuer
         self._authorizer = template.authorizer
         self._functions = {function.logical_id: function for function in template.functions}
@@ -125,7 +128,7 @@ class Gateway:
             raise Refusal(413, ErrorCode.PAYLOAD_TOO_LARGE, _TOO_LARGE)
         try:
             invocation = asyncio.ensure_future(self._invoke(self._functions[route.function], event, trace_id))
-            outcome = await asyncio.wait_for(asyncio.shield(invocation), INTEGRATION_TIMEOUT)
+            outcome = await asyncio.wait_for(asyncio.shield(invocation), self._time_limit)
         except TimeoutError as error:
             raise Refusal(503, ErrorCode.INTERNAL_ERROR, "the service did not respond in time") from error
         return _response(outcome)

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.api.cors import CorsMiddleware
-from local.api.gateway import Gateway
+from local.api.gateway import INTEGRATION_TIMEOUT, Gateway
 from local.api.issuer import PREFIX, Issuer
 from local.asgi_server import serve
 from local.aws import signing
@@ -118,7 +118,10 @@ def main(arguments: list[str] | None = None) -> None:
         key_file=options.deployment.with_name("issuer.pem"),
     )
     threads = ThreadPoolExecutor(max_workers=256, thread_name_prefix="lambda", initializer=_give_event_loop)
-    gateway = CorsMiddleware(Gateway(deployment.template, issuer, _invoker(host, threads)), deployment.template.cors)
+    time_limit = INTEGRATION_TIMEOUT * deployment.allowance
+    gateway = CorsMiddleware(
+        Gateway(deployment.template, issuer, _invoker(host, threads), time_limit=time_limit), deployment.template.cors
+    )
     application = Application(host, gateway, issuer.application(), threads)
     try:
         serve(

@@ -78,7 +78,7 @@ class FunctionHost(ABC):
     """Finds functions by name and limits their concurrency. A subclass runs them."""
 
     def __init__(self, deployment: Deployment) -> None:
-        self._functions = {function.name: function for function in deployment.template.functions}
+        self._functions = {function.name: function for function in deployment.functions}
         self._lock = threading.Lock()
         self._running: dict[str, int] = {}
 

@@ -14,7 +14,7 @@ from tests.browser import chromium
 from tests.browser.console import Console
 from tests.browser.other_origin import EXAMPLE, served
 from tests.browser.tab import Tab
-from tests.patience import PATIENCE
+from tests.patience import ALLOWANCE, PATIENCE
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def example_origin() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def stack(example_origin: str) -> Iterator[LocalStack]:
     """The local stack with the deployed settings, except the limits per minute."""
-    with LocalStack(environment=WITHOUT_RATE_LIMITS, origins=[example_origin]) as started:
+    with LocalStack(environment=WITHOUT_RATE_LIMITS, origins=[example_origin], allowance=ALLOWANCE) as started:
         yield started
 
 

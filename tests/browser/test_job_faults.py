@@ -18,6 +18,7 @@ from tests.browser.audit import audit
 from tests.browser.console import Console
 from tests.browser.scripts import SLOW, job_that_hangs
 from tests.browser.tab import Tab
+from tests.patience import ALLOWANCE
 
 
 def test_a_page_reloaded_during_the_stream_shows_the_whole_text(console: Console, user: ApiUser) -> None:
@@ -68,7 +69,7 @@ def test_a_sixth_tab_is_refused_until_another_is_closed(
 @pytest.fixture(scope="module")
 def processes() -> Iterator[LocalStack]:
     """A stack that runs every function in its own process, so that a test can kill one of them."""
-    with LocalStack("processes") as running:
+    with LocalStack("processes", allowance=ALLOWANCE) as running:
         yield running
 
 

@@ -24,13 +24,14 @@ from tests.chaos.plan import Plan, make_plan
 from tests.chaos.run import AT_ONCE, ENVIRONMENT, ChaosRun
 from tests.chaos.story import JobStory
 from tests.chaos.verdict import violations
+from tests.patience import ALLOWANCE
 
 _TOLD_IN_FULL = 5
 
 
 def run_on_a_stack(plan: Plan, logs: Path, tell: Callable[[JobStory], None]) -> list[JobStory]:
     """Run the plan's jobs on a new stack, which writes its logs to `logs`, and return their stories."""
-    with LocalStack("processes", environment=ENVIRONMENT, log_dir=logs) as stack:
+    with LocalStack("processes", environment=ENVIRONMENT, log_dir=logs, allowance=ALLOWANCE) as stack:
         return asyncio.run(ChaosRun(stack, plan, tell=tell).run())
 
 

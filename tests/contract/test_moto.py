@@ -20,13 +20,14 @@ from local.aws import moto_dynamodb, moto_stepfunctions
 from local.aws.server import Aws
 from local.stack import LocalStack
 from tests.api_user import wait_until
+from tests.patience import ALLOWANCE
 
 SMALL = Path(__file__).resolve().parents[1] / "local/stack/template.yaml"
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
-    with LocalStack(template=SMALL) as running:
+    with LocalStack(template=SMALL, allowance=ALLOWANCE) as running:
         yield running
 
 

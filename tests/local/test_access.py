@@ -15,6 +15,7 @@ from local.aws.credentials import DUMMY_CREDENTIALS
 from local.stack import LocalStack
 from local.template.intrinsics import REGION
 from tests.api_user import wait_until
+from tests.patience import ALLOWANCE
 
 HERE = Path(__file__).parent / "stack"
 GRANT = "- { Effect: Allow, Action: [lambda:InvokeFunction], Resource: !GetAtt WorkFunction.Arn }"
@@ -37,7 +38,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     template = template.replace("      ReservedConcurrentExecutions: 3\n", POLICY.removeprefix("\n"))
     template += "\n  Bucket:\n    Type: AWS::S3::Bucket\n"
     (folder / "template.yaml").write_text(template)
-    with LocalStack(template=folder / "template.yaml") as running:
+    with LocalStack(template=folder / "template.yaml", allowance=ALLOWANCE) as running:
         yield running
 
 

@@ -13,6 +13,7 @@ import pytest
 from local.stack import LocalStack
 from tests.api_user import ApiUser
 from tests.observability.sentry_ingest import SentryIngest
+from tests.patience import ALLOWANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedStack]:
     log_dir = tmp_path_factory.mktemp("logs")
     with SentryIngest() as sentry:
         variables = {"SENTRY_DSN": sentry.dsn, "SENTRY_RELEASE": "release-7", "POWERTOOLS_LOG_LEVEL": "DEBUG"}
-        with LocalStack(environment=variables, log_dir=log_dir) as stack:
+        with LocalStack(environment=variables, log_dir=log_dir, allowance=ALLOWANCE) as stack:
             yield WatchedStack(stack, log_dir, sentry)
 
 

@@ -24,7 +24,7 @@ from tests.dynamodb_local import engine
 from tests.dynamodb_local.engine import DynamoDbLocal, EngineError, missing
 from tests.fakes.clock import SettableClock
 from tests.fakes.core import a_job
-from tests.patience import PATIENCE
+from tests.patience import ALLOWANCE, PATIENCE
 from tests.storage.ports import ROOT, AwsServer
 
 
@@ -69,7 +69,7 @@ def answers(url: str) -> bool:
 
 @pytest.mark.usefixtures("fetched")
 def test_the_local_stack_has_the_same_costs_and_faults_on_it(stack: LocalStack, user: ApiUser) -> None:
-    with DynamoDbLocal() as started, LocalStack(dynamodb_url=started.url) as on_it:
+    with DynamoDbLocal() as started, LocalStack(dynamodb_url=started.url, allowance=ALLOWANCE) as on_it:
         its_user = ApiUser(on_it)
         on_it.inject_fault("PutItem", count=1)
         job_id = its_user.new_job()

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -211,3 +211,17 @@ def test_only_allowed_origins_get_the_cors_headers(call: Client) -> None:
 
 def code_of(response: httpx.Response) -> str:
     return str(response.json()["error"]["code"])
+
+
+def test_a_function_that_exceeds_the_gateways_time_limit_is_503() -> None:
+    async def hang(_function: Function, _event: bytes, _trace_id: str) -> Outcome:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(cast("Any", Gateway(TEMPLATE, ISSUER, hang, time_limit=0.01)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://api.local") as client:
+            return await client.post("/echo", headers={"authorization": f"Bearer {ISSUER.token('alice')}"})
+
+    response = asyncio.run(send())
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "INTERNAL_ERROR")
