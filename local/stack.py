@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -64,6 +64,21 @@ class _Child:
     def tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-40:]
         return f"{self.name} (exit status {self.process.poll()}):\n" + "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The call that `LocalStack.holding` holds back."""
+
+    _url: str
+
+    def __call__(self) -> bool:
+        """Return whether the call is held now."""
+        return bool(_call("GET", self._url)["held"])
+
+    def calls(self) -> list[str]:
+        """Return what the calls that fit were, up to and with the held one, as in `PutItem EVT#00000007 delta`."""
+        return list(_call("GET", self._url)["calls"])
 
 
 class LocalStack:
@@ -385,18 +400,24 @@ class LocalStack:
 
     @contextlib.contextmanager
     def holding(
-        self, operation: str, containing: str, *, executed: bool, skip: int = 0
-    ) -> Iterator[Callable[[], bool]]:
-        """Hold back one call of DynamoDB's `operation` whose payload contains a text: the `skip`-th from 0.
+        self, operation: str = "", *containing: str, executed: bool, skip: int = 0, function: str = ""
+    ) -> Iterator[Held]:
+        """Hold back one call of AWS's `operation` whose payload contains all these texts: the `skip`-th from 0.
 
-        Yields a function that returns whether the call is held now: then its caller waits, and can be killed there. If
+        `function` is the logical id of the function that makes the call. Without it any may, and an empty operation
+        stands for all; at least one of the three must be given.
+
+        Yields an object that says whether the call is held now: then its caller waits, and can be killed there. If
         `executed`, the call was executed and its response waits; otherwise it is not executed, and fails at the end of
         the block.
         """
-        url = f"{self.aws_url}/_millrace/hold"
-        _call("POST", url, {"operation": operation, "containing": containing, "executed": executed, "skip": skip})
+        if not (operation or containing or function):
+            raise ValueError("name the operation, the function or a text of the call to hold")
+        url = f"{self.aws_url}/_millrace/hold?name={secrets.token_hex(4)}"
+        hold = {"operation": operation, "containing": containing, "executed": executed, "skip": skip}
+        _call("POST", url, {**hold, "role": role_of(function) if function else ""})
         try:
-            yield lambda: bool(_call("GET", url)["held"])
+            yield Held(url)
         finally:
             _call("DELETE", url)
 

@@ -23,9 +23,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from local.aws import dynamodb_latency, moto_dynamodb, moto_stepfunctions
 from local.aws.credentials import DUMMY_CREDENTIALS
-from local.aws.dynamodb_faults import HeldCalls, Hold
 from local.aws.dynamodb_upstream import UpstreamDynamoDb
 from local.aws.execution_events import ExecutionEvents
+from local.aws.held_calls import HeldCalls, Hold
 from local.aws.http_server import Environ, StartResponse, serve, status_line
 from local.aws.iam import Access, AccessControl
 from local.aws.requests import accesses_of, role_of_signer
@@ -36,7 +36,7 @@ from local.template.template import Template
 _INVOCATIONS = "/2015-03-31/functions/"
 _DYNAMODB_TARGET = "DynamoDB_20120810."
 _START_EXECUTION = "AWSStepFunctions.StartExecution"
-_NOT_EXECUTED = (500, b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "held"}')
+_NOT_EXECUTED = b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "held"}'
 
 
 class Aws:
@@ -65,6 +65,19 @@ class Aws:
             refused = self._access.first_refused(role, accesses_of(environ))
             if refused is not None:
                 return _access_denied(environ, start_response, role, refused)
+        if path.startswith("/_millrace/"):
+            return self._millrace(environ, start_response)
+        hold = self._held.take(role, target.rpartition(".")[2] or environ["REQUEST_METHOD"], _payload_of(environ))
+        if hold is not None and not hold.executed:
+            hold.wait()
+            start_response(status_line(500), [("Content-Type", "application/x-amz-json-1.0")])
+            return [_NOT_EXECUTED]
+        response = self._answer(environ, start_response, target, path)
+        if hold is not None:
+            hold.wait()
+        return response
+
+    def _answer(self, environ: Environ, start_response: StartResponse, target: str, path: str) -> Iterable[bytes]:
         if target.startswith(_DYNAMODB_TARGET):
             operation = target.removeprefix(_DYNAMODB_TARGET)
             began = time.monotonic()
@@ -74,8 +87,6 @@ class Aws:
             return response
         if path.startswith(_INVOCATIONS) and path.endswith("/invocations"):
             return self._invoke(environ, start_response)
-        if path.startswith("/_millrace/"):
-            return self._millrace(environ, start_response)
         if target == _START_EXECUTION:
             moto_stepfunctions.record_trace(environ)
         return list(self._moto(environ, start_response))
@@ -94,14 +105,7 @@ class Aws:
             environ["wsgi.input"].seek(0)
             with self.dynamodb.lock:
                 return list(self._moto(environ, start_response))
-        hold = self._held.take(operation, payload)
-        if hold is not None and not hold.executed:
-            hold.wait()
-            status, body = _NOT_EXECUTED
-        else:
-            status, body = self.dynamodb.call(operation, payload, headers)
-            if hold is not None:
-                hold.wait()
+        status, body = self.dynamodb.call(operation, payload, headers)
         start_response(
             status_line(status),
             [
@@ -163,12 +167,21 @@ class Aws:
         return [b"" if body is None else json.dumps(body).encode()]
 
     def _change_hold(self, environ: Environ) -> tuple[int, Any]:
-        """POST holds a call, DELETE releases it, and GET returns how many calls are held."""
+        """POST holds a call under the name in the query, GET shows it, and DELETE releases it."""
+        (name,) = parse_qs(environ["QUERY_STRING"])["name"]
         if environ["REQUEST_METHOD"] == "POST":
-            self._held.add(Hold(**json.loads(environ["wsgi.input"].read())))
+            self._held.add(name, Hold(**json.loads(environ["wsgi.input"].read())))
         elif environ["REQUEST_METHOD"] == "DELETE":
-            self._held.release()
-        return 200, {"held": self._held.held}
+            self._held.release(name)
+            return 204, None
+        return 200, self._held.as_json(name)
+
+
+def _payload_of(environ: Environ) -> bytes:
+    """Return the request's body, which can be read again."""
+    payload: bytes = environ["wsgi.input"].read()
+    environ["wsgi.input"].seek(0)
+    return payload
 
 
 def _access_denied(environ: Environ, start_response: StartResponse, role: str, refused: Access) -> Iterable[bytes]:
