@@ -151,7 +151,7 @@ JOBS ?= 200
 
 .PHONY: chaos
 chaos: .venv/.synced ## run JOBS jobs while processes die, connections break, the model and the database fail
-	@$(BIN)/python -m tests.chaos --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.chaos --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # DynamoDB Local is a Java program on Maven Central; once it is fetched, `make test` runs on it as well.
 DYNAMODB_LOCAL := tests/dynamodb_local/target/.fetched

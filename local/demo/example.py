@@ -1,14 +1,15 @@
-"""Run the demo of an application in `examples/`, in a temporary copy of the repository that the example is added to."""
+"""Run the applications in `examples/`, in a temporary copy of the repository that they are installed in."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -19,6 +20,9 @@ from local.stack import ROOT
 EXAMPLES: Final = ROOT / "examples"
 _COPIED: Final = ("functions", "infra", "local", "shared", "statemachines", "tools", "template.yaml")
 """What an application is added to, and what runs it."""
+
+_LEFT_OUT: Final = ("node_modules", "target")
+"""Programs of others that tests use."""
 
 
 def examples() -> list[str]:
@@ -32,28 +36,40 @@ def run_example(name: str, arguments: Sequence[str]) -> int:
     The copy is removed at the end, however the demo ends. Raises KeyboardInterrupt during the preparation only: later
     the demo itself gets the signal.
     """
+    with repository_with([name]) as copy:
+        return run_there(copy, "local.demo", *arguments)
+
+
+@contextlib.contextmanager
+def repository_with(names: Sequence[str], *folders: str) -> Iterator[Path]:
+    """Yield a temporary copy of the repository in which these examples are installed; `folders` are copied as well."""
     with tempfile.TemporaryDirectory(prefix="millrace-example-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / "millrace"
-        _copy_repository(copy)
-        install = [sys.executable, "-m", "tools.new_application", "--from", str(EXAMPLES / name)]
-        subprocess.run(install, cwd=copy, check=True, stdout=subprocess.DEVNULL)
-        return _run_demo(copy, arguments)
+        _copy_repository(copy, (*_COPIED, *folders))
+        for name in names:
+            install = [sys.executable, "-m", "tools.new_application", "--from", str(EXAMPLES / name)]
+            subprocess.run(install, cwd=copy, check=True, stdout=subprocess.DEVNULL)
+        yield copy
 
 
-def _copy_repository(copy: Path) -> None:
+def _copy_repository(copy: Path, names: Sequence[str]) -> None:
     copy.mkdir()
-    for name in _COPIED:
+    for name in names:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, copy / name)  # also the byte code: copies keep the times that it is checked by
+            # Also the byte code: copies keep the times that it is checked by.
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         else:
             shutil.copy2(source, copy / name)
 
 
-def _run_demo(copy: Path, arguments: Sequence[str]) -> int:
-    """Run the demo as a child in a separate session, so that it gets each signal once: from here."""
-    demo = subprocess.Popen(
-        [sys.executable, "-m", "local.child", "local.demo", *arguments],
+def run_there(copy: Path, module: str, *arguments: str) -> int:
+    """Run the module in the copy and return its exit status.
+
+    It is a child in a separate session, so that it gets each signal once: from here.
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-m", "local.child", module, *arguments],
         cwd=copy,
         env={**os.environ, RUN_DIRECTORY: str(copy.parent)},
         stdin=subprocess.PIPE,
@@ -61,11 +77,11 @@ def _run_demo(copy: Path, arguments: Sequence[str]) -> int:
     )
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
-        demo.send_signal(number)
+        child.send_signal(number)
 
     previous = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        status = demo.wait()
+        status = child.wait()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

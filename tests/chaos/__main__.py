@@ -18,8 +18,11 @@ from tempfile import mkdtemp
 
 from rich.console import Console
 
-from local.stack import LocalStack
+from local.demo.example import EXAMPLES, repository_with, run_there
+from local.stack import ROOT, WITHOUT_RATE_LIMITS, LocalStack
 from tests.chaos import report
+from tests.chaos.application import applications
+from tests.chaos.every_point import every_point
 from tests.chaos.plan import Plan, make_plan
 from tests.chaos.run import AT_ONCE, ENVIRONMENT, ChaosRun
 from tests.chaos.story import JobStory
@@ -71,14 +74,40 @@ def chaos(plan: Plan, console: Console) -> bool:
     return not broken
 
 
-def main() -> None:
+def kill_at_every_point(console: Console) -> bool:
+    """Kill at every point of each application with tools, and return whether every promise was kept."""
+    kept = True
+    for application in applications().values():
+        if application.has_tools:
+            with LocalStack("processes", environment=WITHOUT_RATE_LIMITS) as stack:
+                kept &= every_point(stack, application, console)
+    return kept
+
+
+def main() -> int:
+    """Return the exit status."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None, help="of the plan; a random one by default")
+    parser.add_argument("--every-point", action="store_true", help="kill at every call of a job with tools instead")
+    parser.add_argument("--here", action="store_true", help="do not install the examples in a copy of the repository")
     options = parser.parse_args()
+    missing = [] if options.here else examples_to_install()
+    if missing:
+        with repository_with(missing, "tests") as copy:
+            return run_there(copy, "tests.chaos", "--here", *sys.argv[1:])
+    console = Console(width=130)
+    if options.every_point:
+        return int(not kill_at_every_point(console))
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
-    sys.exit(not chaos(make_plan(seed, options.jobs), Console(width=130)))
+    return int(not chaos(make_plan(seed, options.jobs), console))
+
+
+def examples_to_install() -> list[str]:
+    """Return the examples that have jobs for chaos and are not installed."""
+    found = {file.parents[3].name: file.parent.name for file in EXAMPLES.glob("*/tests/apps/*/chaos.py")}
+    return sorted(name for name, application in found.items() if not (ROOT / "shared/apps" / application).exists())
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

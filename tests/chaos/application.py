@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import httpx
 
 from tests.applications import modules
 
@@ -21,9 +23,22 @@ class Broken:
     complaint: str
 
 
+async def no_fields(_api: httpx.AsyncClient, _page: str) -> dict[str, Any]:
+    """Return no further fields of a request."""
+    return {}
+
+
+def no_request(_page: str, _script: str) -> tuple[str, dict[str, Any]]:
+    """Raise NotImplementedError: the application has no such request."""
+    raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A pipeline whose jobs chaos runs; `share` is its part of all jobs, relative to the other pipelines."""
+    """A pipeline whose jobs chaos runs; `share` is its part of all jobs, relative to the other pipelines.
+
+    `fan_outs` are those of its `stages` that run in parts. `has_tools`: the model calls tools in its last stage.
+    """
 
     pipeline: str
     share: float
@@ -36,7 +51,14 @@ class Application:
     """Yield the application's own promises that a job breaks; the core's promises are checked for every job."""
     broken: tuple[Broken, ...]
     also_shown: Callable[[Mapping[str, Any]], dict[str, str]] = lambda created: {}
-    """Return name → path of each operation besides `GET /jobs/{jobId}` that shows the job, from its creation's data."""
+    """Return name → path of each operation besides `GET /jobs/{jobId}` that shows the job, from its creation's data and
+    the fields of its request."""
+    fan_outs: frozenset[str] = frozenset()
+    has_tools: bool = False
+    request_in_turn: Callable[[str, str], tuple[str, dict[str, Any]]] = field(default=no_request)
+    """As `request`, for a job whose attempts run one after the other: in a fan-out it has one part."""
+    prepare: Callable[[httpx.AsyncClient, str], Awaitable[dict[str, Any]]] = no_fields
+    """Create what the job needs, and return the fields that this adds to its request; called with its unique name."""
 
 
 @functools.cache

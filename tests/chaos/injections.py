@@ -7,14 +7,16 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-from local.stack import LocalStack
+from local.model.control import ModelControl
+from local.stack import Held, LocalStack
 from tests.chaos.application import Application, states
-from tests.chaos.plan import Action, Cancel, Kill, LateStart, Moment, Straggle, Throttle
+from tests.chaos.plan import Action, Cancel, Kill, KillAtCall, KillAtModelCall, LateStart, Moment, Straggle, Throttle
 from tests.chaos.watcher import Sights
 
 _LONGEST_PAUSE = 20.0
@@ -32,24 +34,36 @@ class Injected:
 
 @dataclass(slots=True)
 class Injector:
-    """Executes the actions of one job's plan; `api` is the owner's client."""
+    """Executes the actions of one job's plan; `api` is the owner's client, `page` the job's unique name.
+
+    `held` is the call that the stack holds for a KillAtCall.
+    """
 
     stack: LocalStack
+    model_url: str
     application: Application
     api: httpx.AsyncClient
     job_id: str
     sights: Sights
+    page: str
+    held: Held | None = None
     done: list[Injected] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     async def carry_out(self, action: Action) -> None:
         """Execute the action at its moment; if the job ends before that moment, record the action as missed."""
-        if not await self._reach(action.at):
+        if not await self._reach_moment_of(action):
             self._note(f"missed: {type(action).__name__.lower()}", "the job ended first")
             return
         match action:
             case Kill():
                 await self._kill()
+            case KillAtCall():
+                assert self.held is not None
+                (*_, call) = await asyncio.to_thread(self.held.calls)
+                await self._kill(f"{'after' if action.executed else 'before'} {call}")
+            case KillAtModelCall():
+                await self._kill(str(action))
             case Straggle():
                 await self._straggle(action)
             case LateStart():
@@ -59,6 +73,29 @@ class Injector:
                 self._note("throttle", f"{count} x {operation}")
             case Cancel():
                 await self._cancel()
+
+    async def _reach_moment_of(self, action: Action) -> bool:
+        match action:
+            case KillAtCall():
+                assert self.held is not None
+                return await self._unless_ended(self.held)
+            case KillAtModelCall():
+                return await self._unless_ended(lambda: self._is_at(action))
+            case _:
+                return await self._reach(action.at)
+
+    async def _unless_ended(self, condition: Callable[[], bool]) -> bool:
+        """Wait for the condition; return false if the job ends before."""
+        while not await asyncio.to_thread(condition):
+            if self.sights.has_ended:
+                return False
+            await asyncio.sleep(0.02)
+        return True
+
+    def _is_at(self, action: KillAtModelCall) -> bool:
+        with ModelControl(self.model_url) as control:
+            calls = [each for each in control.requests() if self.page in str(each["messages"])]
+        return len(calls) == action.number and calls[-1]["tokens_sent"] >= action.tokens
 
     async def _reach(self, moment: Moment) -> bool:
         if moment.sight != "attempt":
@@ -72,13 +109,13 @@ class Injector:
             await asyncio.sleep(0.03)
         return False
 
-    async def _kill(self) -> None:
+    async def _kill(self, when: str = "") -> None:
         attempt = await self._running(patience=1)
         if attempt is None:
             self._note("missed: kill", "nothing ran")
             return
         _send(attempt["pid"], signal.SIGKILL)
-        self._note("kill", _name(attempt))
+        self._note("kill", " ".join(filter(None, [_name(attempt), when])))
 
     async def _straggle(self, action: Straggle) -> None:
         attempt = await self._running(patience=1)

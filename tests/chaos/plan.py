@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from tests.chaos.application import applications
+from tests.chaos.application import Application, applications
 
-Sight = Literal["created", "attempt", "delta", "whole", "reset", "last", "end"]
-"""The sights that define a moment.
+Sight = Literal[
+    "created", "attempt", "delta", "whole", "reset", "last", "end", "stage", "subtask", "item", "tool", "snapshot"
+]
+"""The sights that define a moment: events of the stream, and some more.
 
 The steady watcher sees them all, except `attempt`: an invocation with this retry, counted from 1. `whole`: the text is
 the whole output of its stage, so the attempt is between its last append and its checkpoint. `last`: the last stage has
@@ -35,6 +37,35 @@ class Kill:
     """Kill the process of the attempt that runs at this moment with SIGKILL."""
 
     at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class KillAtCall:
+    """Kill the process of the attempt that makes this call of AWS, before or after the call is executed.
+
+    It is the `skip`-th call, from 0, of `operation` (empty: of any) by the function with this logical id. No other job
+    may run at the same time, because the call is counted from the job's creation on.
+    """
+
+    function: str
+    skip: int
+    executed: bool
+    operation: str = ""
+
+    def __str__(self) -> str:
+        when = "after" if self.executed else "before"
+        return f"{self.function}, {when} call {self.skip + 1}{f' of {self.operation}' if self.operation else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class KillAtModelCall:
+    """Kill the attempt's process while its model call, the `number`-th of the job from 1, has sent `tokens` tokens."""
+
+    number: int
+    tokens: int
+
+    def __str__(self) -> str:
+        return f"model call {self.number}, after {self.tokens} tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +103,7 @@ class Cancel:
     at: Moment
 
 
-Action: TypeAlias = Kill | Straggle | LateStart | Throttle | Cancel
+Action: TypeAlias = Kill | KillAtCall | KillAtModelCall | Straggle | LateStart | Throttle | Cancel
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +140,10 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """One job: the script of its model without faults, its faults and its watchers."""
+    """One job: the script of its model without faults, its faults and its watchers.
+
+    `in_turn`: its attempts run one after the other, although the application has a fan-out.
+    """
 
     number: int
     scenario: str
@@ -118,6 +152,7 @@ class JobPlan:
     trouble: Trouble
     steady: WatcherPlan
     dropping: WatcherPlan
+    in_turn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +169,23 @@ Scenario = Callable[[random.Random], Trouble]
 def make_plan(seed: int, jobs: int) -> Plan:
     """Return the plan of this seed and number of jobs. Every scenario is used once before one is used again."""
     chance, kinds = random.Random(seed), random.Random(f"applications of {seed}")
-    shares = {name: each.share for name, each in applications().items()}
     deck: list[str] = []
     made = []
     for number in range(jobs):
         if not deck:
-            deck = list(SCENARIOS)
+            deck = [scenario for scenario in SCENARIOS if _shares(scenario)]
             chance.shuffle(deck)
+        scenario = deck.pop()
+        shares = _shares(scenario)
         (application,) = kinds.choices([*shares], [*shares.values()])
-        made.append(_job(chance, number, deck.pop(), application))
+        made.append(_job(chance, number, scenario, application))
     return Plan(seed, tuple(made))
+
+
+def _shares(scenario: str) -> dict[str, float]:
+    """Return the share of each application whose jobs can have this scenario."""
+    needed = NEEDS.get(scenario)
+    return {name: each.share for name, each in applications().items() if needed is None or needed(each)}
 
 
 def _job(chance: random.Random, number: int, scenario: str, application: str) -> JobPlan:
@@ -223,6 +265,34 @@ def _killed_around_its_checkpoint(chance: random.Random) -> Trouble:
     return Trouble((Kill(Moment("whole", delay=chance.uniform(0, 0.06))),))
 
 
+def _killed_in_parts(chance: random.Random) -> Trouble:
+    """Kill one part, and perhaps another part or its retry."""
+    again = Kill(Moment("subtask", chance.randint(2, 6), chance.uniform(0, 0.5)))
+    first = Kill(Moment("subtask", chance.randint(1, 3), chance.uniform(0, 0.3)))
+    return Trouble((first, *((again,) if chance.random() < 0.5 else ())))
+
+
+def _killed_between_calls(chance: random.Random) -> Trouble:
+    """Kill the attempt at a call of a tool, and perhaps its successor at a later one."""
+    again = Kill(Moment("tool", chance.randint(4, 12), chance.uniform(0, 0.05)))
+    first = Kill(Moment("tool", chance.randint(1, 10), chance.uniform(0, 0.05)))
+    return Trouble((first, *((again,) if chance.random() < 0.5 else ())))
+
+
+def _straggles_between_calls(chance: random.Random) -> Trouble:
+    back = Moment(chance.choice(("reset", "end")), delay=chance.uniform(0, 0.5))
+    return Trouble((Straggle(Moment("tool", chance.randint(1, 10), chance.uniform(0, 0.05)), back),))
+
+
+def _straggles_in_parts(chance: random.Random) -> Trouble:
+    back = Moment(chance.choice(("last", "end")), delay=chance.uniform(0, 0.3))
+    return Trouble((Straggle(Moment("subtask", chance.randint(1, 4), chance.uniform(0, 0.3)), back),))
+
+
+def _part_beside_its_successor(chance: random.Random) -> Trouble:
+    return Trouble((Straggle(Moment("subtask", chance.randint(1, 3)), Moment("end"), pauses=False),))
+
+
 def _killed_in_repair(chance: random.Random) -> Trouble:
     return Trouble((Kill(Moment("last", delay=chance.uniform(0, 0.8))),), (ModelRule({"invalid_json": True}, None),))
 
@@ -296,6 +366,8 @@ SCENARIOS: dict[str, Scenario] = {
     "killed before checkpoint": _killed_before_its_checkpoint,
     "killed around checkpoint": _killed_around_its_checkpoint,
     "killed in repair": _killed_in_repair,
+    "killed in parts": _killed_in_parts,
+    "killed between tool calls": _killed_between_calls,
     "straggler back in reset": _straggles(lambda chance: Moment("reset", delay=chance.uniform(0, 0.5))),
     "straggler back later": _straggles(
         lambda chance: Moment(chance.choice(("last", "end", "whole")), delay=chance.uniform(0, 0.1))
@@ -303,9 +375,21 @@ SCENARIOS: dict[str, Scenario] = {
     "straggler before checkpoint": _straggles_before_its_checkpoint,
     "straggler in its claim": _straggles_in_its_claim,
     "straggler until cancelled": _straggles_until_cancelled,
+    "straggler in parts": _straggles_in_parts,
+    "straggler between tool calls": _straggles_between_calls,
+    "part beside successor": _part_beside_its_successor,
     "runs beside successor": _runs_beside_its_successor,
     "late start": _starts_late,
     "throttled": _throttled,
     "cancelled": _cancelled,
     "cancelled while hanging": _cancelled_while_the_model_hangs,
 }
+
+NEEDS: dict[str, Callable[[Application], bool]] = {
+    "killed in parts": lambda application: bool(application.fan_outs),
+    "straggler in parts": lambda application: bool(application.fan_outs),
+    "part beside successor": lambda application: bool(application.fan_outs),
+    "killed between tool calls": lambda application: application.has_tools,
+    "straggler between tool calls": lambda application: application.has_tools,
+}
+"""What an application must have for a scenario."""

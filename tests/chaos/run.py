@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections import deque
@@ -12,14 +13,14 @@ from typing import Any
 import httpx
 
 from local.model.control import ModelControl
-from local.stack import ROOT, LocalStack
+from local.stack import ROOT, Held, LocalStack
 from local.template.template import Template
 from shared.storage import keys
 from shared.storage.attributes import from_item
 from tests.api_user import data_of
-from tests.chaos.application import applications, states
+from tests.chaos.application import Application, applications, states
 from tests.chaos.injections import Injector
-from tests.chaos.plan import JobPlan, Plan
+from tests.chaos.plan import JobPlan, KillAtCall, Plan
 from tests.chaos.story import JobStory, ModelCall
 from tests.chaos.watcher import Sights, Watcher
 
@@ -45,6 +46,7 @@ _NOT_SHOWN: dict[str, Any] = {
     "status": "not to be shown",
     "text": "",
     "items": [],
+    "subtasks": [],
     "lastEventId": 0,
     "retryCount": 0,
     "result": None,
@@ -71,23 +73,36 @@ class _Calls:
 
 
 class ChaosRun:
-    """One run of a plan. `tell` is called with the story of each ended job."""
+    """One run of a plan, `at_once` jobs at a time. `tell` is called with the story of each ended job.
 
-    def __init__(self, stack: LocalStack, plan: Plan, *, tell: Callable[[JobStory], None]) -> None:
+    `model_url` is the URL of the scripted model; by default the stack's own.
+    """
+
+    def __init__(
+        self,
+        stack: LocalStack,
+        plan: Plan,
+        *,
+        tell: Callable[[JobStory], None],
+        at_once: int = AT_ONCE,
+        model_url: str | None = None,
+    ) -> None:
         self._stack = stack
+        self._model_url = model_url or stack.model_url
+        self._at_once = at_once
         self._plan = plan
         self._tell = tell
-        self._control = ModelControl(stack.model_url)
+        self._control = ModelControl(self._model_url)
         self._creating = asyncio.Semaphore(2)  # each concurrent creation is a process to start
 
     async def run(self) -> list[JobStory]:
         """Run every job, and return their stories in the plan's order."""
-        calls = _Calls(self._stack.model_url)
+        calls = _Calls(self._model_url)
         reading = asyncio.create_task(calls.keep_reading())
         waiting = deque(self._plan.jobs)
         stories: list[JobStory] = []
         async with asyncio.TaskGroup() as lanes:
-            for lane in range(min(AT_ONCE, len(waiting))):
+            for lane in range(min(self._at_once, len(waiting))):
                 owner = f"chaos-{self._plan.seed}-{lane // _JOBS_PER_USER}"
                 lanes.create_task(self._lane(owner, waiting, stories))
         await self._settle()
@@ -137,10 +152,28 @@ class ChaosRun:
         for rule in plan.trouble.rules:
             self._control.script(match=page, times=rule.times, **rule.behaviour)
         application = applications()[plan.application]
+        with self._held(plan) as held:
+            return await self._created(api, plan, application, page, held)
+
+    def _held(self, plan: JobPlan) -> contextlib.AbstractContextManager[Held | None]:
+        """Hold the call at which the plan kills the job's attempt, if it names one."""
+        for action in plan.trouble.actions:
+            if isinstance(action, KillAtCall):
+                return self._stack.holding(
+                    action.operation, executed=action.executed, skip=action.skip, function=action.function
+                )
+        return contextlib.nullcontext()
+
+    async def _created(
+        self, api: httpx.AsyncClient, plan: JobPlan, application: Application, page: str, held: Held | None
+    ) -> tuple[JobStory, dict[str, str]]:
+        """Create the job and run it to its end."""
         sights = Sights(application.is_whole)
         async with self._creating:
-            path, body = application.request(page, plan.script)
-            created = data_of(await api.post(path, json=body, headers={"Idempotency-Key": page}), 202)
+            fields = await application.prepare(api, page)
+            request = application.request_in_turn if plan.in_turn else application.request
+            path, body = request(page, plan.script)
+            created = data_of(await api.post(path, json={**body, **fields}, headers={"Idempotency-Key": page}), 202)
         job_id = str(created["jobId"])
         created_at = time.time()
         url = f"{self._stack.stream_url}/jobs/{job_id}/stream"
@@ -148,7 +181,7 @@ class ChaosRun:
             Watcher(api, url, f"{kind}-{plan.number}", watched, sights, steady=kind == "steady")
             for kind, watched in (("steady", plan.steady), ("dropping", plan.dropping))
         ]
-        injector = Injector(self._stack, application, api, job_id, sights)
+        injector = Injector(self._stack, self._model_url, application, api, job_id, sights, page, held)
         story = JobStory(plan, job_id, page, created_at, watchers, injector.done, injector.problems)
         sights.saw("created")
         actions = [asyncio.create_task(injector.carry_out(action)) for action in plan.trouble.actions]
@@ -160,7 +193,7 @@ class ChaosRun:
         story.took = time.time() - created_at
         sights.saw("end")
         await asyncio.gather(*actions)
-        return story, application.also_shown(created)
+        return story, application.also_shown({**created, **fields})
 
     async def _show(self, api: httpx.AsyncClient, path: str) -> dict[str, Any] | None:
         answer = await api.get(path)

@@ -18,11 +18,16 @@ from tests.chaos.watcher import Watcher
 
 @dataclass(slots=True)
 class ModelCall:
-    """One request to the model: what its user messages say, and whether it repairs an earlier output."""
+    """One request to the model: what its user messages say, and whether it repairs an earlier output.
+
+    `messages` are those of the scripted model's record; `output` is the name of the format that is asked for.
+    """
 
     prompt: str
     arrived_at: float
     repair: bool
+    messages: list[dict[str, Any]]
+    output: str | None
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> ModelCall:
@@ -30,6 +35,8 @@ class ModelCall:
             prompt="\n".join(each["content"] for each in record["messages"] if each["role"] == "user"),
             arrived_at=record["arrived_at"],
             repair=any(each["role"] == "assistant" for each in record["messages"]),
+            messages=record["messages"],
+            output=record["schema_name"],
         )
 
 
@@ -58,6 +65,11 @@ class JobStory:
     @property
     def application(self) -> Application:
         return applications()[self.plan.application]
+
+    @property
+    def subtask_titles(self) -> dict[str, str]:
+        """Return the title of each subtask that the job shows, by key."""
+        return {each["key"]: each["title"] for each in self.shown["subtasks"]}
 
     @property
     def abandoned(self) -> int:
@@ -102,6 +114,21 @@ def items_of(events: Sequence[Event]) -> dict[str, Any]:
             case "snapshot":
                 items = {item["key"]: without_nulls(item) for item in event.data["items"]}
     return items
+
+
+def subtasks_of(events: Sequence[Event]) -> dict[str, tuple[str, str]]:
+    """Return title and status of the subtasks that a client shows after these events, by key; tool calls are some."""
+    subtasks: dict[str, tuple[str, str]] = {}
+    for event in events:
+        data = event.data
+        match event.type:
+            case "subtask" | "tool":
+                subtasks[data["key"]] = (data["title"], data["status"])
+            case "reset":
+                subtasks = {key: each for key, each in subtasks.items() if each[1] in {"finished", "failed"}}
+            case "snapshot":
+                subtasks = {each["key"]: (each["title"], each["status"]) for each in data["subtasks"]}
+    return subtasks
 
 
 def without_nulls(value: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from shared.log.fence import Fence
 from shared.storage import keys
 from tests.api_user import TERMINAL, Event, fold
-from tests.chaos.story import JobStory, Stored, items_of, stored_fences, stored_log, without_nulls
+from tests.chaos.story import JobStory, Stored, items_of, stored_fences, stored_log, subtasks_of, without_nulls
 from tests.chaos.watcher import Watcher
 
 _ENDED_AS = {"completed": "complete", "failed": "error", "cancelled": "cancelled"}
@@ -46,6 +46,9 @@ def _of_watcher(watcher: Watcher, story: JobStory, log: Sequence[Stored], ended:
     items = items_of(events)
     if list(items.values()) != [without_nulls(item) for item in story.shown["items"]]:
         yield f"folded to the items {list(items)}, GET shows {[item['key'] for item in story.shown['items']]}"
+    shown = {each["key"]: (each["title"], each["status"]) for each in story.shown["subtasks"]}
+    if subtasks_of(events) != shown:
+        yield f"folded to the subtasks {subtasks_of(events)}, GET shows {shown}"
     terminal = [event.type for event in events if event.type in TERMINAL]
     if terminal != [_ENDED_AS[story.shown["status"]]] or events[-1].type not in TERMINAL:
         yield f"saw the ends {terminal} of a job that is {story.shown['status']}"
@@ -104,7 +107,7 @@ def _of_stages(story: JobStory) -> Iterator[str]:
         attempts = [stage["attempt"] for stage in begun if stage["stage"] == name]
         if attempts != sorted(set(attempts)):
             yield f"the attempts at {name} were {attempts}"
-        yield from _of_outcomes(story, name, attempts)
+        yield from _of_parts(story, name) if name in story.application.fan_outs else _of_outcomes(story, name, attempts)
         yield from _of_checkpoint(story, name)
     yield from _of_retries(story, events)
 
@@ -116,6 +119,34 @@ def _of_outcomes(story: JobStory, stage: str, attempts: Sequence[int]) -> Iterat
         attempt = each["payload"].get("retry", 0) + 1
         if done and any(later > attempt for later in attempts):
             yield f"attempt {attempt} at {stage} finished it although attempt {max(attempts)} had taken over"
+
+
+def _of_parts(story: JobStory, stage: str) -> Iterator[str]:
+    """Check that each part of the fan-out finishes once, for every watcher, and starts no attempt after that."""
+    calls = [each for each in story.invocations if each["function"] == stage]
+    parts = {str(each["payload"]["part"]) for each in calls}
+    for position, each in enumerate(calls):
+        payload = each["payload"]
+        later = any(other["payload"] == {**payload, "retry": payload["retry"] + 1} for other in calls[position:])
+        if later and each["ended"] and not each["abandoned"] and each["errorType"] is None:
+            yield f"part {payload['part']} was tried again although attempt {payload['retry'] + 1} had finished it"
+    missing = parts - {item["key"] for item in story.shown["items"] if item["stage"] == stage}
+    if missing and story.shown["status"] == "completed":
+        yield f"the parts {sorted(missing)} have no result"
+    for watcher in story.watchers:
+        for part in sorted(parts):
+            states = [
+                each.data["status"] for each in watcher.events if each.type == "subtask" and each.data["key"] == part
+            ]
+            if "finished" in states[:-1]:
+                yield f"the part {part} went on after its end: {states}"
+            results = sum(_is_item(event, stage, part) for event in watcher.events)
+            if results > 1:
+                yield f"a watcher saw {results} results of the part {part}"
+
+
+def _is_item(event: Event, stage: str, key: str) -> bool:
+    return event.type == "item" and (event.data["stage"], event.data["key"]) == (stage, key)
 
 
 def _of_checkpoint(story: JobStory, stage: str) -> Iterator[str]:

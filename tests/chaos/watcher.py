@@ -45,10 +45,19 @@ class Sights:
             case "reset" | "snapshot":
                 self._text = event.data["text"]
                 self.saw(event.type)
-            case "stage" if event.data["index"] == event.data["of"]:
-                self.saw("last")
+            case "stage":
+                self.saw("stage")
+                if event.data["index"] == event.data["of"]:
+                    self.saw("last")
             case kind if kind in TERMINAL:
                 self.saw("end")
+            case kind:
+                self.saw(kind)
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether the job's end was seen."""
+        return bool(self._counts["end"])
 
     async def reach(self, moment: Moment) -> bool:
         """Wait for the moment; return false if the job ended before it."""
@@ -96,6 +105,11 @@ class Watcher:
     @property
     def has_seen_the_end(self) -> bool:
         return bool(self.events) and self.events[-1].type in TERMINAL
+
+    @property
+    def has_snapshot(self) -> bool:
+        """Return whether a snapshot has replaced some events."""
+        return any(event.type == "snapshot" for event in self.events)
 
     @property
     def last_id(self) -> int:

@@ -1,0 +1,197 @@
+"""`make chaos ARGS=--every-point`: kill an attempt at every call that a job with tools makes, one job for each call."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+
+from local.stack import LocalStack
+from tests.chaos import report
+from tests.chaos.application import Application
+from tests.chaos.plan import (
+    Action,
+    Drop,
+    JobPlan,
+    KillAtCall,
+    KillAtModelCall,
+    ModelRule,
+    Moment,
+    Plan,
+    Trouble,
+    WatcherPlan,
+)
+from tests.chaos.run import ChaosRun
+from tests.chaos.story import JobStory
+from tests.chaos.verdict import violations
+from tools.infra.functions import camel
+
+TOKENS = (0, 3)
+"""After how many tokens of each model call the attempt is killed."""
+_AT_ONCE = {"token_ms": 0, "first_token_ms": 0}
+_NEVER = 10**6
+
+
+@dataclass(slots=True)
+class EveryPoint:
+    """Runs an application's jobs one after the other, and kills one attempt of each at another point.
+
+    `stories` are those of the jobs whose attempt was killed, `calls` the calls of each function in an undisturbed job,
+    and `reached` those at which an attempt was killed, as `calls` names them.
+    """
+
+    stack: LocalStack
+    application: Application
+    tell: Callable[[JobStory], None]
+    stories: list[JobStory] = field(default_factory=list)
+    calls: dict[str, list[str]] = field(default_factory=dict)
+    reached: dict[str, set[str]] = field(default_factory=dict)
+    model_calls: int = 0
+
+    def run(self) -> None:
+        """Run every job."""
+        self._run([()])  # warm, so that the calls of a new process come in no other job
+        for folder, function in self._functions():
+            self.calls[function] = self._calls_of(function)
+            for executed in (False, True):
+                self._kill_at_each_call(function, executed)
+                self._kill_new_process(folder, function, executed)
+        for tokens in TOKENS:
+            self._kill_at_each_model_call(tokens)
+
+    def violations(self, story: JobStory) -> list[str]:
+        """Return the broken promises of a job: those of every job, and that it completes with one more model call."""
+        found = violations(story)
+        if story.shown["status"] != "completed":
+            found.append(f"the job is {story.shown['status']}: {story.shown['failure']}")
+        if len(story.model_calls) > self.model_calls + 1:
+            found.append(f"{len(story.model_calls)} model calls, {self.model_calls} without a kill")
+        return found
+
+    def missing(self) -> list[str]:
+        """Return the calls of the undisturbed job at which no attempt was killed."""
+        return [
+            f"{function}: {call}"
+            for function, calls in self.calls.items()
+            for call in calls
+            for when in ("before", "after")
+            if not any(found.endswith(f"{when} {_kind(call)}") for found in self.reached[function])
+        ]
+
+    def _functions(self) -> list[tuple[str, str]]:
+        """Return folder and logical id of each function that makes attempts, in the order in which they run."""
+        return [(folder, f"{camel(folder)}Function") for folder in (*self.application.stages, "complete_job")]
+
+    def _calls_of(self, function: str) -> list[str]:
+        """Run a job without a kill, and return the calls of the function."""
+        with self.stack.holding(executed=True, skip=_NEVER, function=function) as held:
+            (story,) = self._run([()])
+            calls = held.calls()
+        if found := violations(story):
+            raise AssertionError(f"a job without a kill broke a promise: {found}")
+        self.model_calls = len(story.model_calls)
+        return calls
+
+    def _kill_at_each_call(self, function: str, executed: bool) -> None:
+        """Kill at each call of the undisturbed job, and at further ones until a job makes no more calls."""
+        due = range(len(self.calls[function]))
+        while due:
+            stories = self._take(function, [KillAtCall(function, skip, executed) for skip in due])
+            due = range(0) if _missed(stories[-1]) else range(due.stop, due.stop + 1)
+
+    def _kill_new_process(self, folder: str, function: str, executed: bool) -> None:
+        """Kill a new process while it asks for the model's key, if it does: later attempts in it do not."""
+        for pid in self.stack.processes()[folder]:
+            os.kill(pid, signal.SIGKILL)
+        self._take(function, [KillAtCall(function, 0, executed, "GetSecretValue")])
+
+    def _kill_at_each_model_call(self, tokens: int) -> None:
+        self._take("model", [KillAtModelCall(number, tokens) for number in range(1, self.model_calls + 1)])
+
+    def _take(self, function: str, actions: Sequence[Action]) -> list[JobStory]:
+        """Run a job for each action and return the stories; keep those with a kill."""
+        stories = self._run([(action,) for action in actions])
+        self.stories += [story for story in stories if not _missed(story)]
+        found = [_kind(each.detail) for story in stories for each in story.injected if each.what == "kill"]
+        self.reached.setdefault(function, set()).update(found)
+        return stories
+
+    def _run(self, actions: Sequence[tuple[Action, ...]]) -> list[JobStory]:
+        jobs = tuple(_job(number, self.application.pipeline, each) for number, each in enumerate(actions))
+        run = ChaosRun(self.stack, Plan(0, jobs), tell=self.tell, at_once=1)
+        return asyncio.run(run.run())
+
+
+def _job(number: int, application: str, actions: tuple[Action, ...]) -> JobPlan:
+    return JobPlan(
+        number=number,
+        scenario=", ".join(map(str, actions)) or "undisturbed",
+        application=application,
+        script="token_ms=0, first_token_ms=0",
+        trouble=Trouble(actions, tuple(rule for action in actions for rule in _rules(action))),
+        steady=WatcherPlan(Moment("created"), ()),
+        dropping=WatcherPlan(Moment("created"), (Drop(3, 0),)),
+        in_turn=True,
+    )
+
+
+def _rules(action: Action) -> Iterator[ModelRule]:
+    """Let the model call at which the action kills hang after its tokens, and the calls before it not."""
+    if isinstance(action, KillAtModelCall):
+        if action.number > 1:
+            yield ModelRule(_AT_ONCE, action.number - 1)
+        yield ModelRule({**_AT_ONCE, "hang_after": action.tokens})
+
+
+def _missed(story: JobStory) -> bool:
+    return any(each.what.startswith("missed") for each in story.injected)
+
+
+def _kind(call: str) -> str:
+    """Return the description of a call without numbers, which differ from job to job."""
+    return re.sub(r"\d+", "#", call)
+
+
+def every_point(stack: LocalStack, application: Application, console: Console) -> bool:
+    """Kill at every point, print the report, and return whether every promise was kept."""
+    began = time.monotonic()
+    ended = itertools.count(1)
+
+    def tell(story: JobStory) -> None:
+        if (number := next(ended)) % 20 == 0:
+            console.print(
+                f"  {number} jobs ended after {time.monotonic() - began:.0f} s; the last: {story.plan.scenario}"
+            )
+
+    run = EveryPoint(stack, application, tell)
+    run.run()
+    table = Table(title="where an attempt was killed", title_justify="left")
+    table.add_column("by", no_wrap=True)
+    for heading in ("calls without a kill", "kills", "one more model call"):
+        table.add_column(heading, justify="right")
+    for function in run.reached:
+        stories = [story for story in run.stories if story.plan.scenario.startswith(function)]
+        more = sum(len(story.model_calls) > run.model_calls for story in stories)
+        made = run.model_calls if function == "model" else len(run.calls[function])
+        table.add_row(function, str(made), str(len(stories)), str(more))
+    console.print(table)
+    broken = [(story, found) for story in run.stories if (found := run.violations(story))]
+    for story, found in broken:
+        console.print(report.whole_story(story, found), markup=False, soft_wrap=True)
+    for call in run.missing():
+        console.print(f"never killed at: {call}", markup=False)
+    verdict = f"{len(broken)} jobs broke a promise" if broken else "every promise held"
+    kinds = sum(map(len, run.reached.values()))
+    console.print(
+        f"{verdict}: {application.pipeline}, {len(run.stories)} jobs killed at {kinds} kinds of points in "
+        f"{time.monotonic() - began:.0f} s"
+    )
+    return not (broken or run.missing())
