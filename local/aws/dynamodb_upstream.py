@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from local.aws.capacity import CapacityMeter, Consumed
-from local.aws.dynamodb_faults import InjectedFaults
+from local.aws.injected_faults import InjectedFaults
 from local.aws.upstream import Upstream
 
 _METERED_WRITES = {"PutItem", "UpdateItem", "DeleteItem"}

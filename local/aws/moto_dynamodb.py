@@ -30,7 +30,7 @@ from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
 
 from local.aws.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, index_units, read_units, write_units
-from local.aws.dynamodb_faults import InjectedFaults
+from local.aws.injected_faults import InjectedFaults
 from local.template.intrinsics import ACCOUNT, REGION
 
 # The frequent operations of the product. All others use moto's own entry point.
