@@ -390,13 +390,20 @@ class LocalStack:
     def inject_fault(
         self, operation: str, *, count: int = 1, error: str | None = None, job_id: str | None = None
     ) -> None:
-        """Make the next `count` calls of `operation` fail, for one job or for all; by default they are throttled."""
+        """Make the next `count` calls of DynamoDB's or Step Functions' `operation` fail, for one job or for all.
+
+        By default they are throttled as DynamoDB throttles; Step Functions' error is `ThrottlingException`.
+        """
         fault: dict[str, Any] = {"operation": operation, "count": count}
         if error is not None:
             fault["error"] = error
         if job_id is not None:
             fault["partition"] = f"JOB#{job_id}"
         _call("POST", f"{self.aws_url}/_millrace/faults", fault)
+
+    def injected_faults(self) -> dict[str, int]:
+        """Return how many injected faults were returned so far, by operation."""
+        return dict(_call("GET", f"{self.aws_url}/_millrace/faults"))
 
     @contextlib.contextmanager
     def holding(

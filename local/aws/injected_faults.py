@@ -1,16 +1,18 @@
-"""Faults that the local DynamoDB returns on request, each once or several times."""
+"""Faults that the local AWS returns on request, each once or several times."""
 
 from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from typing import Any
 
 
 class InjectedFaults:
-    """The faults that are still to be returned. Thread-safe."""
+    """The faults that are still to be returned, and how many were, by operation. Thread-safe."""
 
     def __init__(self) -> None:
+        self.returned: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._faults: list[dict[str, Any]] = []
 
@@ -30,6 +32,7 @@ class InjectedFaults:
                 fault["count"] -= 1
                 if fault["count"] <= 0:
                     self._faults.remove(fault)
+                self.returned[operation] += 1
                 body = {"__type": f"com.amazonaws.dynamodb.v20120810#{fault['error']}", "message": "injected"}
                 return int(fault.get("status", 400)), json.dumps(body).encode()
         return None

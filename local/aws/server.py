@@ -35,7 +35,8 @@ from local.template.template import Template
 
 _INVOCATIONS = "/2015-03-31/functions/"
 _DYNAMODB_TARGET = "DynamoDB_20120810."
-_START_EXECUTION = "AWSStepFunctions.StartExecution"
+_STEP_FUNCTIONS_TARGET = "AWSStepFunctions."
+_START_EXECUTION = f"{_STEP_FUNCTIONS_TARGET}StartExecution"
 _NOT_EXECUTED = b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "held"}'
 
 
@@ -87,6 +88,11 @@ class Aws:
             return response
         if path.startswith(_INVOCATIONS) and path.endswith("/invocations"):
             return self._invoke(environ, start_response)
+        if target.startswith(_STEP_FUNCTIONS_TARGET):
+            fault = self.dynamodb.faults.take(target.removeprefix(_STEP_FUNCTIONS_TARGET), _payload_of(environ))
+            if fault is not None:
+                start_response(status_line(fault[0]), [("Content-Type", "application/x-amz-json-1.0")])
+                return [fault[1]]
         if target == _START_EXECUTION:
             moto_stepfunctions.record_trace(environ)
         return list(self._moto(environ, start_response))
@@ -159,6 +165,8 @@ class Aws:
         elif path == "faults" and environ["REQUEST_METHOD"] == "POST":
             self.dynamodb.faults.add(json.loads(environ["wsgi.input"].read()))
             status, body = 204, None
+        elif path == "faults":
+            status, body = 200, dict(self.dynamodb.faults.returned)
         elif path == "hold":
             status, body = self._change_hold(environ)
         else:
