@@ -146,8 +146,8 @@ cost: .venv/.synced ## count jobs of each pipeline on the local stack, and price
 bench-cold: build ## measure the CPU of each built function's first invocation, and package sizes; fail over a budget
 	@$(BIN)/python -m tests.bench.cold $(ARGS)
 
-# The seed decides which faults happen; it is printed, and SEED= repeats it.
-JOBS ?= 200
+# The seed decides which faults happen; it is printed, and SEED= repeats it. ARGS=--every-point kills at every call of a job with tools.
+JOBS ?= 300
 
 .PHONY: chaos
 chaos: .venv/.synced ## run JOBS jobs while processes die, connections break, the model and the database fail

@@ -412,7 +412,7 @@ class LocalStack:
         """Hold back one call of AWS's `operation` whose payload contains all these texts: the `skip`-th from 0.
 
         `function` is the logical id of the function that makes the call. Without it any may, and an empty operation
-        stands for all; at least one of the three must be given.
+        means all; at least one of the three must be given.
 
         Yields an object that says whether the call is held now: then its caller waits, and can be killed there. If
         `executed`, the call was executed and its response waits; otherwise it is not executed, and fails at the end of

@@ -15,7 +15,7 @@ _LONGEST_HOLD = 300.0  # seconds
 class Hold:
     """Holds the `skip`-th next call, from 0, of `operation` by `role` whose payload contains all of `containing`.
 
-    An empty `operation` or `role` stands for any. `executed`: the call is executed and its response held back; without,
+    An empty `operation` or `role` means any. `executed`: the call is executed and its response held back; without,
     it is not executed at all. `calls` describes the calls that fit so far, up to and with the held one, which waits as
     soon as `reached` is set.
     """

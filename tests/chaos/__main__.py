@@ -12,7 +12,8 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -32,10 +33,17 @@ from tests.patience import ALLOWANCE
 _TOLD_IN_FULL = 5
 
 
-def run_on_a_stack(plan: Plan, logs: Path, tell: Callable[[JobStory], None]) -> list[JobStory]:
-    """Run the plan's jobs on a new stack, which writes its logs to `logs`, and return their stories."""
+def run_on_a_stack(
+    plan: Plan, logs: Path, tell: Callable[[JobStory], None]
+) -> tuple[list[JobStory], Mapping[str, int], Sequence[str]]:
+    """Run the plan's jobs on a new stack, which writes its logs to `logs`.
+
+    Return their stories, how many faults AWS has returned by operation, and how each sweep ended.
+    """
     with LocalStack("processes", environment=ENVIRONMENT, log_dir=logs, allowance=ALLOWANCE) as stack:
-        return asyncio.run(ChaosRun(stack, plan, tell=tell).run())
+        run = ChaosRun(stack, plan, tell=tell)
+        stories = asyncio.run(run.run())
+        return stories, stack.injected_faults(), run.sweeps
 
 
 def chaos(plan: Plan, console: Console) -> bool:
@@ -54,12 +62,13 @@ def chaos(plan: Plan, console: Console) -> bool:
                 f"  {ended} jobs ended after {time.monotonic() - began:.0f} s; the last: {story.plan.scenario}"
             )
 
-    stories = run_on_a_stack(plan, logs, tell)
+    stories, faults, sweeps = run_on_a_stack(plan, logs, tell)
     broken = [(story, found) for story in stories if (found := violations(story))]
     console.print(report.outcomes(stories))
     console.print(report.injected(stories))
-    for remark in report.remarks(stories):
+    for remark in (*report.remarks(stories), f"sweeps: {report.listed(Counter(sweeps))}"):
         console.print(remark)
+    console.print(f"faults that AWS returned: {report.listed(Counter(faults))}")
     for story, found in broken[:_TOLD_IN_FULL]:
         console.print(report.whole_story(story, found), markup=False, soft_wrap=True)
     seconds = time.monotonic() - began
@@ -67,11 +76,15 @@ def chaos(plan: Plan, console: Console) -> bool:
         console.print(
             f"job {story.plan.number} ({story.plan.scenario}): {found[0][:200]}", markup=False, soft_wrap=True
         )
+    lacking = report.too_rare(stories, faults.get("DescribeExecution", 0))
+    failed_sweeps = [sweep for sweep in sweeps if sweep not in {"done", "StorageThrottled"}]
+    for problem in (*lacking, *failed_sweeps):
+        console.print(f"not as planned: {problem}", markup=False)
     if not broken:
         shutil.rmtree(logs)
     verdict = f"{len(broken)} jobs broke a promise; logs in {logs}" if broken else "every promise held"
     console.print(f"{verdict}: seed {plan.seed}, {len(stories)} jobs in {seconds:.0f} s")
-    return not broken
+    return not (broken or lacking or failed_sweeps)
 
 
 def kill_at_every_point(console: Console) -> bool:
@@ -79,7 +92,7 @@ def kill_at_every_point(console: Console) -> bool:
     kept = True
     for application in applications().values():
         if application.has_tools:
-            with LocalStack("processes", environment=WITHOUT_RATE_LIMITS) as stack:
+            with LocalStack("processes", environment=WITHOUT_RATE_LIMITS, allowance=ALLOWANCE) as stack:
                 kept &= every_point(stack, application, console)
     return kept
 
@@ -87,7 +100,7 @@ def kill_at_every_point(console: Console) -> bool:
 def main() -> int:
     """Return the exit status."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=300)
     parser.add_argument("--seed", type=int, default=None, help="of the plan; a random one by default")
     parser.add_argument("--every-point", action="store_true", help="kill at every call of a job with tools instead")
     parser.add_argument("--here", action="store_true", help="do not install the examples in a copy of the repository")

@@ -38,6 +38,7 @@ class Application:
     """A pipeline whose jobs chaos runs; `share` is its part of all jobs, relative to the other pipelines.
 
     `fan_outs` are those of its `stages` that run in parts. `has_tools`: the model calls tools in its last stage.
+    `repairs_texts`: the model repairs a text that is not valid in the last stage.
     """
 
     pipeline: str
@@ -55,6 +56,7 @@ class Application:
     the fields of its request."""
     fan_outs: frozenset[str] = frozenset()
     has_tools: bool = False
+    repairs_texts: bool = False
     request_in_turn: Callable[[str, str], tuple[str, dict[str, Any]]] = field(default=no_request)
     """As `request`, for a job whose attempts run one after the other: in a fan-out it has one part."""
     prepare: Callable[[httpx.AsyncClient, str], Awaitable[dict[str, Any]]] = no_fields

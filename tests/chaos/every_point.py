@@ -156,8 +156,8 @@ def _missed(story: JobStory) -> bool:
 
 
 def _kind(call: str) -> str:
-    """Return the description of a call without numbers, which differ from job to job."""
-    return re.sub(r"\d+", "#", call)
+    """Return the description of a call without numbers and nonces, which differ from job to job."""
+    return re.sub(r"\b[0-9a-f]{8}\b|\d+", "#", call)
 
 
 def every_point(stack: LocalStack, application: Application, console: Console) -> bool:

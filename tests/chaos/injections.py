@@ -16,11 +16,53 @@ import httpx
 from local.model.control import ModelControl
 from local.stack import Held, LocalStack
 from tests.chaos.application import Application, states
-from tests.chaos.plan import Action, Cancel, Kill, KillAtCall, KillAtModelCall, LateStart, Moment, Straggle, Throttle
+from tests.chaos.plan import (
+    Action,
+    Cancel,
+    Duplicate,
+    Kill,
+    KillAtCall,
+    KillAtModelCall,
+    KillAtReset,
+    LateStart,
+    Moment,
+    ResumeCall,
+    Resumption,
+    Straggle,
+    Throttle,
+)
 from tests.chaos.watcher import Sights
 
 _LONGEST_PAUSE = 20.0
 """Seconds after which a paused process continues, even if no newer attempt starts."""
+
+
+_LONGEST_INVOCATION = 120.0
+"""Seconds that a direct invocation of a function may take."""
+
+_STOPPED = {"AttemptSuperseded", "JobEnded", "StageUnfinished", "Runtime.ExitError"}
+"""How an invocation ends if another one has the attempt, or if it was killed."""
+
+_FAULTS = {
+    "InvalidModelOutput",
+    "ModelDisconnected",
+    "ModelRateLimited",
+    "ModelRefused",
+    "ModelRejectedRequest",
+    "ModelTimeout",
+    "ModelUnavailable",
+    "StorageThrottled",
+    "StorageUnavailable",
+}
+"""The faults that scenarios inject, of the model and of DynamoDB."""
+
+_RESUME_CALLS: dict[ResumeCall, tuple[tuple[str, ...], bool]] = {
+    "job": (("", '"JOB"', '"pending"'), True),
+    "reset": (("PutItem", "RESUMED"), True),
+    "start": (("StartExecution",), False),
+    "started": (("StartExecution",), True),
+}
+"""Each call's operation with texts that it contains, and whether resume_job is killed after its execution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +91,29 @@ class Injector:
     held: Held | None = None
     done: list[Injected] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    _ending: asyncio.Task[None] | None = None
 
     async def carry_out(self, action: Action) -> None:
         """Execute the action at its moment; if the job ends before that moment, record the action as missed."""
         if not await self._reach_moment_of(action):
-            self._note(f"missed: {type(action).__name__.lower()}", "the job ended first")
+            self.note(f"missed: {type(action).__name__.lower()}", "the job ended first")
             return
+        match action:
+            case Kill() | KillAtCall() | KillAtModelCall() | KillAtReset():
+                await self._kill_as(action)
+            case Straggle():
+                await self._straggle(action)
+            case Duplicate():
+                await self._duplicate(late=action.late)
+            case LateStart():
+                await self._start_late()
+            case Throttle(operation=operation, count=count):
+                await asyncio.to_thread(self.stack.inject_fault, operation, count=count, job_id=self.job_id)
+                self.note("throttle", f"{count} x {operation}")
+            case Cancel():
+                await self._cancel()
+
+    async def _kill_as(self, action: Kill | KillAtCall | KillAtModelCall | KillAtReset) -> None:
         match action:
             case Kill():
                 await self._kill()
@@ -64,15 +123,8 @@ class Injector:
                 await self._kill(f"{'after' if action.executed else 'before'} {call}")
             case KillAtModelCall():
                 await self._kill(str(action))
-            case Straggle():
-                await self._straggle(action)
-            case LateStart():
-                await self._start_late()
-            case Throttle(operation=operation, count=count):
-                await asyncio.to_thread(self.stack.inject_fault, operation, count=count, job_id=self.job_id)
-                self._note("throttle", f"{count} x {operation}")
-            case Cancel():
-                await self._cancel()
+            case KillAtReset():
+                await self._kill_at_resets(action.times)
 
     async def _reach_moment_of(self, action: Action) -> bool:
         match action:
@@ -112,15 +164,15 @@ class Injector:
     async def _kill(self, when: str = "") -> None:
         attempt = await self._running(patience=1)
         if attempt is None:
-            self._note("missed: kill", "nothing ran")
+            self.note("missed: kill", "nothing ran")
             return
         _send(attempt["pid"], signal.SIGKILL)
-        self._note("kill", " ".join(filter(None, [_name(attempt), when])))
+        self.note("kill", " ".join(filter(None, [_name(attempt), when])))
 
     async def _straggle(self, action: Straggle) -> None:
         attempt = await self._running(patience=1)
         if attempt is None:
-            self._note("missed: straggle", "nothing ran")
+            self.note("missed: straggle", "nothing ran")
             return
         pid = attempt["pid"]
         if action.pauses:
@@ -128,9 +180,9 @@ class Injector:
         try:
             # If the attempt has ended, its process may run another job, and that attempt is not lost.
             if not await asyncio.to_thread(self.stack.abandon, attempt["requestId"]):
-                self._note("missed: straggle", "it had ended")
+                self.note("missed: straggle", "it had ended")
                 return
-            self._note("straggle" if action.pauses else "lost but running", _name(attempt))
+            self.note("straggle" if action.pauses else "lost but running", _name(attempt))
             if action.pauses:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_LONGEST_PAUSE):
@@ -138,14 +190,13 @@ class Injector:
         finally:
             if action.pauses:
                 _send(pid, signal.SIGCONT)
-                self._note("back", _name(attempt))
+                self.note("back", _name(attempt))
 
     async def _start_late(self) -> None:
         """Start the first attempt of the first stage, after a later attempt or stage has begun."""
         payload = {"jobId": self.job_id, "generation": 1, "retry": 0}
-        url = f"{self.stack.api_url}/2015-03-31/functions/millrace-{self.application.stages[0]}/invocations"
-        answer = (await self.api.post(url, json=payload)).json()
-        self._note("late start", str(answer.get("errorType", "done")))
+        answer = await self._invoke(self.application.stages[0], payload)
+        self.note("late start", str(answer.get("errorType", "done")))
         # If that attempt has finished the stage, its second invocation returns the stored result and writes nothing.
         finished = answer.get("status") == "done"
         if not finished and answer.get("errorType") not in {
@@ -156,13 +207,106 @@ class Injector:
         }:
             self.problems.append(f"an attempt that started late was not refused but answered {answer}")
 
+    async def _invoke(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Invoke the function as Step Functions does, and return its response or error."""
+        url = f"{self.stack.api_url}/2015-03-31/functions/millrace-{function}/invocations"
+        answer: dict[str, Any] = (await self.api.post(url, json=payload, timeout=_LONGEST_INVOCATION)).json()
+        return answer
+
+    async def _duplicate(self, *, late: bool) -> None:
+        """Invoke the running attempt's function a second time with the same payload."""
+        attempt = await self._running(patience=1)
+        if attempt is None:
+            self.note("missed: duplicate", "nothing ran")
+            return
+        if late:
+            await _until(lambda: self._has_ended(attempt["requestId"]))
+        kind = "late duplicate" if late else "duplicate"
+        self.note(kind, _name(attempt))
+        answer = await self._invoke(attempt["function"], attempt["payload"])
+        error = str(answer.get("errorType", ""))
+        self.note(f"{kind} ended", error or "done")
+        if error and error not in _STOPPED and error not in _FAULTS:
+            self.problems.append(f"a duplicate of {_name(attempt)} was answered {answer}")
+
+    def _has_ended(self, request_id: str) -> bool:
+        records = self.stack.invocations(f'"{self.job_id}"')
+        return any(each["ended"] for each in records if each["requestId"] == request_id)
+
+    async def _kill_at_resets(self, times: int) -> None:
+        for _ in range(times):
+            # The text is JSON within JSON, so a backslash precedes the quotation mark.
+            with self.stack.holding("PutItem", self.job_id, 'reset\\"', executed=True) as held:
+                if not await self._unless_ended(held):
+                    self.note("missed: killatreset", "the job ended first")
+                    return
+                attempt = await self._running()
+                if attempt is not None:
+                    _send(attempt["pid"], signal.SIGKILL)
+                    self.note("append after reset lost", _name(attempt))
+
+    # ---- resumption --------------------------------------------------------------------------------------------------
+
+    async def resume(self, plan: Resumption) -> bool:
+        """Resume the job as the plan says; return false if it cannot be resumed."""
+        await asyncio.sleep(plan.delay)
+        if plan.killed_at is not None:
+            return await self._resume_killed(plan.killed_at, is_swept=plan.is_swept)
+        answers = [503]
+        while set(answers) == {503}:
+            requests = (self.api.post(f"/jobs/{self.job_id}/resume") for _ in range(1 + plan.twice))
+            answers = [answer.status_code for answer in await asyncio.gather(*requests)]
+            await asyncio.sleep(0.1)
+        what = "resume twice" if plan.twice else "resume"
+        self.note(what if 202 in answers else "missed: resume", str(answers))
+        if answers.count(202) > 1 or set(answers) - {202, 409, 503}:
+            self.problems.append(f"{what} was answered {answers}")
+        return 202 in answers
+
+    async def _resume_killed(self, at: ResumeCall, *, is_swept: bool) -> bool:
+        """Kill resume_job at its call. Then end the job if nothing has started its execution."""
+        (operation, *texts), executed = _RESUME_CALLS[at]
+        with self.stack.holding(
+            operation, self.job_id, *texts, executed=executed, function="ResumeJobFunction"
+        ) as held:
+            request = asyncio.create_task(self.api.post(f"/jobs/{self.job_id}/resume"))
+            await _until(lambda: request.done() or held())
+            if request.done():
+                self.note("missed: resume", str(request.result().status_code))
+                return request.result().status_code == 202
+            records = await asyncio.to_thread(self.stack.invocations, f'"{self.job_id}"')
+            for each in records:
+                if each["function"] == "resume_job" and not each["ended"]:
+                    _send(each["pid"], signal.SIGKILL)
+            self.note("resume_job killed", at)
+        await request
+        if at != "started":
+            self._ending = asyncio.create_task(self._await_sweep() if is_swept else self._cancel())
+        if at == "job":
+            await self.settle()  # until then the log ends with the end of the generation before
+        return True
+
+    async def settle(self) -> None:
+        """Return when a job whose resumption was killed has ended."""
+        if self._ending is not None:
+            await self._ending
+
+    async def _await_sweep(self) -> None:
+        """Wait until the sweep has ended the job, which no execution will end."""
+        self.note("left to the sweep")
+        while True:
+            answer = await self.api.get(f"/jobs/{self.job_id}")
+            if answer.is_success and answer.json()["data"]["status"] == "failed":
+                return
+            await asyncio.sleep(1)
+
     async def _cancel(self) -> None:
         while True:
             answer = await self.api.post(f"/jobs/{self.job_id}/cancel")
             if answer.status_code != 503:
                 break
             await asyncio.sleep(0.2)
-        self._note("cancel" if answer.is_success else "cancel refused", str(answer.status_code))
+        self.note("cancel" if answer.is_success else "cancel refused", str(answer.status_code))
         if answer.status_code not in {200, 409}:
             self.problems.append(f"cancel was answered {answer.status_code}: {answer.text[:300]}")
 
@@ -177,8 +321,17 @@ class Injector:
                 return running[-1] if running else None
             await asyncio.sleep(0.02)
 
-    def _note(self, what: str, detail: str) -> None:
+    def note(self, what: str, detail: str = "") -> None:
+        """Record an injected fault."""
         self.done.append(Injected(what, time.time(), detail))
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition is true; check it in a thread."""
+    while True:
+        if await asyncio.to_thread(condition):
+            return
+        await asyncio.sleep(0.02)
 
 
 def _send(pid: int, number: signal.Signals) -> None:

@@ -81,6 +81,25 @@ class Straggle:
 
 
 @dataclass(frozen=True, slots=True)
+class KillAtReset:
+    """Kill the process that appends a `reset`, right after that append; do this to the next `times` of them.
+
+    If the text to keep does not fit into the `reset`, the append of its rest is lost.
+    """
+
+    at: Moment
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Lambda runs the attempt that runs at this moment a second time: at once, or `late`, when the first has ended."""
+
+    at: Moment
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LateStart:
     """An attempt that was superseded before it began starts at this moment."""
 
@@ -103,7 +122,9 @@ class Cancel:
     at: Moment
 
 
-Action: TypeAlias = Kill | KillAtCall | KillAtModelCall | Straggle | LateStart | Throttle | Cancel
+Action: TypeAlias = (
+    Kill | KillAtCall | KillAtModelCall | KillAtReset | Straggle | Duplicate | LateStart | Throttle | Cancel
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +141,41 @@ class WatcherPlan:
 
     joins: Moment
     drops: tuple[Drop, ...]
+
+
+Position = Literal["beginning", "before", "at", "after"]
+"""From where a watcher comes back after a resumption, by the last event that it has seen: none, one before the end of
+the job's last generation, that end, or the `reset` after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A watcher comes back `delay` seconds after the resumption. `share` chooses the event of the position "before"."""
+
+    position: Position
+    share: float
+    delay: float
+
+
+ResumeCall = Literal["job", "reset", "start", "started"]
+"""The call at which resume_job is killed: it has written the job, or appended the `reset`, or is about to start the
+execution, or has started it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """The owner resumes the ended job after `delay` seconds, with one request or two at once.
+
+    With `killed_at` resume_job is killed there. Then, unless the execution has started, the owner cancels the job, or
+    with `is_swept` waits until the sweep ends it. `actions` are injected afterwards; their moments are counted again.
+    """
+
+    delay: float
+    twice: bool
+    killed_at: ResumeCall | None
+    is_swept: bool
+    actions: tuple[Action, ...]
+    returns: tuple[Return, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +198,7 @@ class Trouble:
 class JobPlan:
     """One job: the script of its model without faults, its faults and its watchers.
 
+    `resumptions` are made in order, as long as the job ends failed or cancelled.
     `in_turn`: its attempts run one after the other, although the application has a fan-out.
     """
 
@@ -152,6 +209,7 @@ class JobPlan:
     trouble: Trouble
     steady: WatcherPlan
     dropping: WatcherPlan
+    resumptions: tuple[Resumption, ...] = ()
     in_turn: bool = False
 
 
@@ -201,6 +259,26 @@ def _job(chance: random.Random, number: int, scenario: str, application: str) ->
         trouble=trouble,
         steady=WatcherPlan(Moment("created"), _drops(chance, most=1)),
         dropping=WatcherPlan(_joins(chance), _drops(chance, most=6)),
+        resumptions=tuple(_resumption(chance) for _ in range(chance.randint(1, 2))),
+    )
+
+
+def _resumption(chance: random.Random) -> Resumption:
+    killed_at: ResumeCall | None = (
+        chance.choice(("job", "reset", "start", "started")) if chance.random() < 0.3 else None
+    )
+    kind = chance.random()
+    actions: tuple[Action, ...] = ()
+    if kind < 0.4:
+        actions = (Kill(_mid_stream(chance)),) if kind < 0.2 else (Cancel(_mid_stream(chance)),)
+    positions: tuple[Position, ...] = (chance.choice(("beginning", "before")), chance.choice(("at", "after")))
+    return Resumption(
+        delay=chance.uniform(0, 0.5),
+        twice=killed_at is None and chance.random() < 0.4,
+        killed_at=killed_at,
+        is_swept=chance.random() < 0.4,
+        actions=actions,
+        returns=tuple(Return(each, chance.random(), chance.uniform(0, 1.0)) for each in positions),
     )
 
 
@@ -263,6 +341,29 @@ def _killed_before_its_checkpoint(chance: random.Random) -> Trouble:
 
 def _killed_around_its_checkpoint(chance: random.Random) -> Trouble:
     return Trouble((Kill(Moment("whole", delay=chance.uniform(0, 0.06))),))
+
+
+def _second_append_lost(chance: random.Random) -> Trouble:
+    """Kill the repair of a long text at its `reset`, and the next attempt between its two appends of the text."""
+    return Trouble((KillAtReset(Moment("created"), chance.randint(1, 2)),), (_LONG_TEXT,))
+
+
+def _long_text_cancelled(chance: random.Random) -> Trouble:
+    """Cancel the repair of a long text, so that a resumption has to keep the text."""
+    return Trouble((Cancel(Moment("reset", delay=chance.uniform(0, 0.1))),), (_LONG_TEXT,))
+
+
+def _duplicated(late: bool) -> Scenario:
+    def trouble(chance: random.Random) -> Trouble:
+        at = chance.choice((Moment("created", delay=chance.uniform(0, 0.5)), Moment("stage", chance.randint(1, 2))))
+        return Trouble((Duplicate(chance.choice((at, _mid_stream(chance))), late),))
+
+    return trouble
+
+
+def _fails_at_first(behaviour: dict[str, Any], times: int) -> Scenario:
+    """The model fails until the job has failed, and works when the job is resumed."""
+    return lambda chance: Trouble(rules=(ModelRule(behaviour, times),))
 
 
 def _killed_in_parts(chance: random.Random) -> Trouble:
@@ -351,6 +452,9 @@ def _cancelled_while_the_model_hangs(chance: random.Random) -> Trouble:
     return Trouble((Cancel(Moment("created", delay=chance.uniform(0.5, 3))),), (hang,))
 
 
+_LONG_TEXT = ModelRule({"text": "This is not JSON. " * 3000, "token_ms": 0, "first_token_ms": 0})
+"""54,000 characters: more than one event holds."""
+
 SCENARIOS: dict[str, Scenario] = {
     "calm": _calm,
     "model 429": _model(lambda chance: {"status": 429, "retry_after": 1}, 1),
@@ -366,6 +470,13 @@ SCENARIOS: dict[str, Scenario] = {
     "killed before checkpoint": _killed_before_its_checkpoint,
     "killed around checkpoint": _killed_around_its_checkpoint,
     "killed in repair": _killed_in_repair,
+    "second append lost": _second_append_lost,
+    "long text cancelled": _long_text_cancelled,
+    "duplicated at once": _duplicated(late=False),
+    "duplicated late": _duplicated(late=True),
+    "model 500 until it failed": _fails_at_first({"status": 500}, 4),
+    "model refuses at first": _fails_at_first({"refusal": True}, 1),
+    "model 401 at first": _fails_at_first({"status": 401}, 1),
     "killed in parts": _killed_in_parts,
     "killed between tool calls": _killed_between_calls,
     "straggler back in reset": _straggles(lambda chance: Moment("reset", delay=chance.uniform(0, 0.5))),
@@ -386,6 +497,8 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 NEEDS: dict[str, Callable[[Application], bool]] = {
+    "second append lost": lambda application: application.repairs_texts,
+    "long text cancelled": lambda application: application.repairs_texts,
     "killed in parts": lambda application: bool(application.fan_outs),
     "straggler in parts": lambda application: bool(application.fan_outs),
     "part beside successor": lambda application: bool(application.fan_outs),

@@ -16,6 +16,7 @@ from tests.chaos.story import JobStory, stored_log
 def planned(plan: Plan) -> str:
     """Return the number of actions of each kind in the plan."""
     counts = Counter(type(action).__name__.lower() for job in plan.jobs for action in job.trouble.actions)
+    counts["resumption"] = sum(len(job.resumptions) for job in plan.jobs)
     counts["model fault"] = sum(bool(job.trouble.rules) for job in plan.jobs)
     counts.update(f"{job.application} job" for job in plan.jobs)
     counts["dropped connection"] = sum(len(job.steady.drops) + len(job.dropping.drops) for job in plan.jobs)
@@ -77,13 +78,49 @@ def remarks(stories: Sequence[JobStory]) -> list[str]:
     snapshots = sum(event.type == "snapshot" for story in stories for each in story.watchers for event in each.events)
     watchers = [each for story in stories for each in story.watchers]
     return [
-        f"failed with: {_listed(reasons)}",
-        f"what became of attempts that were lost: {_listed(superseded)}",
+        f"failed with: {listed(reasons)}",
+        f"what became of attempts that were lost: {listed(superseded)}",
         f"attempts that died or were overtaken between their last append and their checkpoint: "
         f"{sum(_resets_of_whole_text(story) for story in stories)}",
         f"watchers: {len(watchers)}, with {sum(len(each.events) for each in watchers)} events, {snapshots} of them "
         f"snapshots; told to come back later: {sum(each.refused for each in watchers)} times",
     ]
+
+
+REQUIRED = (
+    "append after reset lost",
+    "cancel",
+    "duplicate",
+    "kill",
+    "late duplicate",
+    "late start",
+    "left to the sweep",
+    "lost but running",
+    "resume",
+    "resume twice",
+    "resume_job killed",
+    "straggle",
+    "throttle",
+    "throttled DescribeExecution",
+    "watcher back: after",
+    "watcher back: at",
+    "watcher back: before",
+    "watcher back: beginning",
+)
+"""What a run must have injected."""
+JOBS_PER_INJECTION = 75
+"""A run must have injected each of them at least once for this number of jobs."""
+
+
+def too_rare(stories: Sequence[JobStory], throttled: int) -> list[str]:
+    """Return the injections that were made too rarely for the run to mean anything.
+
+    `throttled` is how many questions of the sweep were refused.
+    """
+    made = Counter(each.what for story in stories for each in story.injected)
+    made["throttled DescribeExecution"] = throttled
+    least = len(stories) // JOBS_PER_INJECTION
+    return [f"{what} only {made[what]} times, not {least}" for what in REQUIRED if made[what] < least]
 
 
 def whole_story(story: JobStory, found: Sequence[str]) -> str:
@@ -100,8 +137,7 @@ def whole_story(story: JobStory, found: Sequence[str]) -> str:
         ),
     ]
     for watcher in story.watchers:
-        name = "steady" if watcher.steady else "dropping"
-        lines += [f"  {name:9} {event.id} {event.type} {str(event.data)[:160]}" for event in watcher.events]
+        lines += [f"  {watcher.kind:9} {event.id} {event.type} {str(event.data)[:160]}" for event in watcher.events]
     lines += [
         f"  stored    {event.id} {_time(event.at)} {event.fence} {event.type} {str(event.data)[:140]}"
         for event in stored_log(story)
@@ -122,7 +158,8 @@ def _resets_of_whole_text(story: JobStory) -> int:
     return found
 
 
-def _listed(counts: Counter[str]) -> str:
+def listed(counts: Counter[str]) -> str:
+    """Return the counts as a list, the highest first."""
     return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "none"
 
 

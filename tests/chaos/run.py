@@ -7,7 +7,7 @@ import contextlib
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -17,12 +17,12 @@ from local.stack import ROOT, Held, LocalStack
 from local.template.template import Template
 from shared.storage import keys
 from shared.storage.attributes import from_item
-from tests.api_user import data_of
+from tests.api_user import Event, data_of
 from tests.chaos.application import Application, applications, states
 from tests.chaos.injections import Injector
-from tests.chaos.plan import JobPlan, KillAtCall, Plan
+from tests.chaos.plan import Action, Drop, JobPlan, KillAtCall, Moment, Plan, Resumption, Return, WatcherPlan
 from tests.chaos.story import JobStory, ModelCall
-from tests.chaos.watcher import Sights, Watcher
+from tests.chaos.watcher import STEADY, Sights, Watcher
 
 ENVIRONMENT = {
     "JOB_CREATIONS_PER_MINUTE": "100000",
@@ -37,10 +37,17 @@ ENVIRONMENT = {
 DEADLINE = 75.0
 """The longest time of a job in seconds: four attempts with a hanging model, their waits, and a busy machine."""
 
+DEADLINE_OF_SWEEP = 150.0
+"""The longest time until the sweep ends a job that was never started: it leaves such a job alone for a minute."""
+
+SWEEP_EVERY = 5.0
+THROTTLED = 4
+"""Seconds between two sweeps, and how many questions of a sweep are refused: more than botocore repeats by itself."""
+
 AT_ONCE = 8
 """The number of jobs at the same time: two cores can run these, with every function in a separate process."""
 
-_JOBS_PER_USER = 2  # each with two watchers, under the limit of five streams
+_JOBS_PER_USER = 1  # with two watchers, and up to four that come back; a user may have five streams
 _SETTLING = 60.0
 _NOT_SHOWN: dict[str, Any] = {
     "status": "not to be shown",
@@ -94,11 +101,13 @@ class ChaosRun:
         self._tell = tell
         self._control = ModelControl(self._model_url)
         self._creating = asyncio.Semaphore(2)  # each concurrent creation is a process to start
+        self.sweeps: list[str] = []
+        """The response to each sweep."""
 
     async def run(self) -> list[JobStory]:
         """Run every job, and return their stories in the plan's order."""
         calls = _Calls(self._model_url)
-        reading = asyncio.create_task(calls.keep_reading())
+        reading, sweeping = asyncio.create_task(calls.keep_reading()), asyncio.create_task(self._keep_sweeping())
         waiting = deque(self._plan.jobs)
         stories: list[JobStory] = []
         async with asyncio.TaskGroup() as lanes:
@@ -107,12 +116,29 @@ class ChaosRun:
                 lanes.create_task(self._lane(owner, waiting, stories))
         await self._settle()
         reading.cancel()
+        sweeping.cancel()
         calls.read()
         self._control.close()
         for story in stories:
             await asyncio.to_thread(self._read_stored, story)
             story.model_calls = [call for call in calls.calls.values() if story.page in call.prompt]
         return sorted(stories, key=lambda story: story.plan.number)
+
+    async def _keep_sweeping(self) -> None:
+        """Run the sweep every few seconds, while Step Functions refuses some of its questions."""
+        url = f"{self._stack.api_url}/2015-03-31/functions/millrace-sweep_jobs/invocations"
+        injected = 0
+        async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
+            while True:
+                await asyncio.sleep(SWEEP_EVERY)
+                returned = (await asyncio.to_thread(self._stack.injected_faults)).get("DescribeExecution", 0)
+                if returned == injected:
+                    injected += THROTTLED
+                    await asyncio.to_thread(
+                        self._stack.inject_fault, "DescribeExecution", count=THROTTLED, error="ThrottlingException"
+                    )
+                answer = (await client.post(url, json={})).json()
+                self.sweeps.append(str(answer.get("errorType", "done")))
 
     async def _lane(self, owner: str, waiting: deque[JobPlan], stories: list[JobStory]) -> None:
         headers = {"Authorization": f"Bearer {self._stack.token(owner)}"}
@@ -178,22 +204,78 @@ class ChaosRun:
         created_at = time.time()
         url = f"{self._stack.stream_url}/jobs/{job_id}/stream"
         watchers = [
-            Watcher(api, url, f"{kind}-{plan.number}", watched, sights, steady=kind == "steady")
-            for kind, watched in (("steady", plan.steady), ("dropping", plan.dropping))
+            Watcher(api, url, kind, f"{kind}-{plan.number}", watched, sights)
+            for kind, watched in ((STEADY, plan.steady), ("dropping", plan.dropping))
         ]
         injector = Injector(self._stack, self._model_url, application, api, job_id, sights, page, held)
         story = JobStory(plan, job_id, page, created_at, watchers, injector.done, injector.problems)
         sights.saw("created")
-        actions = [asyncio.create_task(injector.carry_out(action)) for action in plan.trouble.actions]
-        try:
-            async with asyncio.timeout(DEADLINE):
-                await asyncio.gather(*(watcher.watch() for watcher in watchers))
-        except TimeoutError:
-            story.problems.append(f"stuck: no end within {DEADLINE:.0f} s")
+        await self._watch(story, sights, injector, plan.trouble.actions)
+        for resumption in plan.resumptions:
+            if story.problems or not await self._can_resume(api, story):
+                break
+            await self._resume(story, sights, injector, resumption)
+        for watcher in watchers[1:]:
+            await watcher.ask_after_the_end()
         story.took = time.time() - created_at
-        sights.saw("end")
-        await asyncio.gather(*actions)
         return story, application.also_shown({**created, **fields})
+
+    async def _watch(
+        self,
+        story: JobStory,
+        sights: Sights,
+        injector: Injector,
+        actions: Sequence[Action],
+        *,
+        within: float = DEADLINE,
+    ) -> None:
+        """Inject the actions until every watcher has seen the end of the job's generation."""
+        tasks = [asyncio.create_task(injector.carry_out(action)) for action in actions]
+        try:
+            async with asyncio.timeout(within):
+                await asyncio.gather(*(watcher.watch() for watcher in story.watchers))
+        except TimeoutError:
+            story.problems.append(f"stuck: no end within {within:.0f} s")
+        sights.saw("end")
+        await asyncio.gather(*tasks)
+
+    async def _can_resume(self, api: httpx.AsyncClient, story: JobStory) -> bool:
+        shown = await self._show(api, f"/jobs/{story.job_id}")
+        return shown is not None and shown["status"] in {"failed", "cancelled"}
+
+    async def _resume(self, story: JobStory, sights: Sights, injector: Injector, resumption: Resumption) -> None:
+        """Resume the job; the watchers come back, and more watchers come from other positions."""
+        sights.begin_generation()
+        try:
+            async with asyncio.timeout(DEADLINE_OF_SWEEP):
+                resumed = await injector.resume(resumption)
+        except TimeoutError:
+            story.problems.append(f"stuck: the job was not resumed within {DEADLINE_OF_SWEEP:.0f} s")
+            return
+        if not resumed:
+            return
+        sights.saw("created")
+        seen = story.watchers[0].events
+        for number, each in enumerate(resumption.returns):
+            story.watchers.append(self._returning(story, sights, each, f"{len(story.watchers)}-{number}", seen))
+            injector.note(f"watcher back: {each.position}")
+        for watcher in story.watchers:
+            watcher.come_back()
+        await self._watch(story, sights, injector, resumption.actions, within=DEADLINE_OF_SWEEP)
+        await injector.settle()
+
+    def _returning(self, story: JobStory, sights: Sights, plan: Return, name: str, seen: Sequence[Event]) -> Watcher:
+        """Return a watcher that has seen a part of the events of the steady one."""
+        drops = (Drop(1, 0.1),) if plan.position == "after" else ()
+        known = {"beginning": 0, "before": int(plan.share * len(seen))}.get(plan.position, len(seen))
+        watched = WatcherPlan(Moment("created", delay=plan.delay), drops)
+        first = story.watchers[0]
+        watcher = Watcher(
+            first.client, first.url, f"back: {plan.position}", f"back-{story.plan.number}-{name}", watched, sights
+        )
+        watcher.events = list(seen[:known])
+        watcher.returned_at = [position for position in first.returned_at if position <= known]
+        return watcher
 
     async def _show(self, api: httpx.AsyncClient, path: str) -> dict[str, Any] | None:
         answer = await api.get(path)

@@ -76,6 +76,16 @@ class JobStory:
         """Return the number of attempts that Step Functions lost but that continued."""
         return sum(each["abandoned"] for each in self.invocations)
 
+    @property
+    def strays(self) -> int:
+        """Return the number of attempts that may call the model although another one has the stage."""
+        return self.abandoned + sum(each.what in {"duplicate", "late duplicate"} for each in self.injected)
+
+    @property
+    def resumptions(self) -> int:
+        """Return how often the job was resumed."""
+        return len(self.watchers[0].returned_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:

@@ -36,7 +36,8 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> list[JobStory]:
     jobs = make_plan(SEED, 300).jobs
     calm = [_first(jobs, "calm", name) for name in applications()]
     plan = Plan(SEED, (*calm, *(_first(jobs, scenario) for scenario in SCENARIOS)))
-    return run_on_a_stack(plan, tmp_path_factory.mktemp("logs"), lambda _: None)
+    stories, *_ = run_on_a_stack(plan, tmp_path_factory.mktemp("logs"), lambda _: None)
+    return stories
 
 
 def _first(jobs: Sequence[JobPlan], scenario: str, application: str | None = None) -> JobPlan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from shared.log.fence import Fence
 from shared.storage import keys
@@ -22,8 +23,10 @@ def violations(story: JobStory) -> list[str]:
         found.append(f"the job is {story.shown['status']} and does not end")
     log = stored_log(story)
     for watcher in story.watchers:
-        name = "steady watcher" if watcher.steady else "dropping watcher"
-        found += [f"{name}: {problem}" for problem in (*watcher.problems, *_of_watcher(watcher, story, log, ended))]
+        found += [
+            f"{watcher.kind} watcher: {problem}"
+            for problem in (*watcher.problems, *_of_watcher(watcher, story, log, ended))
+        ]
     found += _of_end(story)
     found += _of_log(log, story)
     found += _of_stages(story)
@@ -49,13 +52,23 @@ def _of_watcher(watcher: Watcher, story: JobStory, log: Sequence[Stored], ended:
     shown = {each["key"]: (each["title"], each["status"]) for each in story.shown["subtasks"]}
     if subtasks_of(events) != shown:
         yield f"folded to the subtasks {subtasks_of(events)}, GET shows {shown}"
-    terminal = [event.type for event in events if event.type in TERMINAL]
-    if terminal != [_ENDED_AS[story.shown["status"]]] or events[-1].type not in TERMINAL:
-        yield f"saw the ends {terminal} of a job that is {story.shown['status']}"
+    yield from _of_ends(watcher, _ENDED_AS[story.shown["status"]])
     if watcher.last_id != story.shown["lastEventId"]:
         yield f"saw the log end at {watcher.last_id}, GET says {story.shown['lastEventId']}"
     if events and events[-1].type == "complete" and events[-1].data["result"] != story.shown["result"]:
         yield f"complete brought {events[-1].data['result']}, GET shows {story.shown['result']}"
+
+
+def _of_ends(watcher: Watcher, end: str) -> Iterator[str]:
+    """Check that each generation that the watcher saw ends once, and the last one with `end`."""
+    *earlier, last = watcher.generations
+    for events in earlier:
+        ends = [event.type for event in events if event.type in TERMINAL]
+        if len(ends) > 1 or (ends and events[-1].type not in TERMINAL):
+            yield f"saw the ends {ends} of one generation"
+    ends = [event.type for event in last if event.type in TERMINAL]
+    if ends != [end] or last[-1].type not in TERMINAL:
+        yield f"saw the ends {ends} of a job that ended with {end}"
 
 
 def _of_ids(events: Sequence[Event]) -> Iterator[str]:
@@ -86,8 +99,12 @@ def _of_log(log: Sequence[Stored], story: JobStory) -> Iterator[str]:
     for before, after in itertools.pairwise(log):
         if after.fence < before.fence:
             yield f"event {after.id} of the attempt {after.fence} stands behind its successor's: {before.fence}"
-    if [event.id for event in log if event.type in TERMINAL] not in ([], [log[-1].id]):
-        yield f"the log does not end with its only end: {[(event.id, event.type) for event in log][-6:]}"
+    for end, after in itertools.pairwise(log):
+        if end.type in TERMINAL and after.fence.generation == end.fence.generation:
+            yield f"the log goes on after the end {end.id} of a generation: {[(event.id, event.type) for event in log]}"
+    generations = [event.fence.generation for event in log if event.type in TERMINAL]
+    if generations != sorted(set(generations)):
+        yield f"the generations {generations} of the log have ended"
     snapshot = story.stored.get(keys.SNAPSHOT)
     uncovered = [event.id for event in log if snapshot is None or event.id > snapshot["seq"]]
     first = 1 if snapshot is None else snapshot["seq"] + 1
@@ -97,7 +114,17 @@ def _of_log(log: Sequence[Stored], story: JobStory) -> Iterator[str]:
 
 def _of_stages(story: JobStory) -> Iterator[str]:
     events = story.watchers[0].events
-    begun = [event.data for event in events if event.type == "stage"]
+    for generation, part in enumerate(story.watchers[0].generations, start=1):
+        yield from _of_generation(story, generation, [event.data for event in part if event.type == "stage"])
+    for name in story.application.stages:
+        if name in story.application.fan_outs:
+            yield from _of_parts(story, name)
+        yield from _of_checkpoint(story, name)
+    yield from _of_retries(story, events)
+
+
+def _of_generation(story: JobStory, generation: int, begun: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Check the stages that began in one generation of the job."""
     highest = 0
     for stage in begun:
         if stage["index"] < highest:
@@ -105,16 +132,18 @@ def _of_stages(story: JobStory) -> Iterator[str]:
         highest = max(highest, stage["index"])
     for name in story.application.stages:
         attempts = [stage["attempt"] for stage in begun if stage["stage"] == name]
-        if attempts != sorted(set(attempts)):
+        # An attempt that Lambda runs twice may begin twice.
+        if attempts != (sorted(attempts) if story.strays else sorted(set(attempts))):
             yield f"the attempts at {name} were {attempts}"
-        yield from _of_parts(story, name) if name in story.application.fan_outs else _of_outcomes(story, name, attempts)
-        yield from _of_checkpoint(story, name)
-    yield from _of_retries(story, events)
+        if name not in story.application.fan_outs:
+            yield from _of_outcomes(story, name, generation, attempts)
 
 
-def _of_outcomes(story: JobStory, stage: str, attempts: Sequence[int]) -> Iterator[str]:
+def _of_outcomes(story: JobStory, stage: str, generation: int, attempts: Sequence[int]) -> Iterator[str]:
     """Check that no attempt started after one that finished the stage."""
     for each in story.invocations:
+        if each["payload"]["generation"] != generation:
+            continue
         done = each["function"] == stage and each["ended"] and each["errorType"] is None
         attempt = each["payload"].get("retry", 0) + 1
         if done and any(later > attempt for later in attempts):
@@ -128,7 +157,7 @@ def _of_parts(story: JobStory, stage: str) -> Iterator[str]:
     for position, each in enumerate(calls):
         payload = each["payload"]
         later = any(other["payload"] == {**payload, "retry": payload["retry"] + 1} for other in calls[position:])
-        if later and each["ended"] and not each["abandoned"] and each["errorType"] is None:
+        if later and not story.strays and each["ended"] and not each["abandoned"] and each["errorType"] is None:
             yield f"part {payload['part']} was tried again although attempt {payload['retry'] + 1} had finished it"
     missing = parts - {item["key"] for item in story.shown["items"] if item["stage"] == stage}
     if missing and story.shown["status"] == "completed":
@@ -173,6 +202,8 @@ def _of_retries(story: JobStory, events: Sequence[Event]) -> Iterator[str]:
     if not len(counts) <= counted <= made:
         yield f"{len(counts)} resets of retries, {counted} retries counted, {made} made"
     for event in resets:
+        if event.data["reason"] == "RESUMED":
+            continue  # what follows depends on where the job resumes
         following = next((each for each in events if each.id == (event.id or 0) + 1), None)
         if following is not None and (following.type, following.data.get("attempt")) != (
             "stage",

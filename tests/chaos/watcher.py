@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from httpx_sse import aconnect_sse
 from tests.api_user import TERMINAL, Event
 from tests.chaos.plan import Moment, WatcherPlan
 
+STEADY = "steady"
 _BUSY = {429, 503}
 """Responses after which a watcher reconnects: no slot is free, or DynamoDB is throttling."""
 
@@ -27,6 +29,10 @@ class Sights:
         self._counts: Counter[str] = Counter()
         self._text = ""
         self._waiting: list[asyncio.Future[None]] = []
+
+    def begin_generation(self) -> None:
+        """Count from the beginning again, because the job is being resumed."""
+        self._counts.clear()
 
     def saw(self, sight: str) -> None:
         self._counts[sight] += 1
@@ -73,20 +79,30 @@ class Sights:
 
 @dataclass(slots=True)
 class Watcher:
-    """One watcher of one job. `events` are the events with an id that it received, in order."""
+    """One watcher of one job. `events` are the events with an id that it received, in order.
+
+    `kind` says which watcher it is. `returned_at` has the number of its events at each return after a resumption; a
+    watcher that only came after one begins with the events of another.
+    """
 
     client: httpx.AsyncClient
     url: str
+    kind: str
     tab: str
     plan: WatcherPlan
     sights: Sights
-    steady: bool
     events: list[Event] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     connections: int = 0
     refused: int = 0
     ended_at: float | None = None
+    returned_at: list[int] = field(default_factory=list)
     _drops_made: int = 0
+
+    @property
+    def steady(self) -> bool:
+        """Return whether the moments of the job's plan are what this watcher sees."""
+        return self.kind == STEADY
 
     async def watch(self) -> None:
         """Read the stream to the terminal event, over any number of connections."""
@@ -97,14 +113,27 @@ class Watcher:
             except httpx.TransportError as error:
                 self.problems.append(f"connection {self.connections} broke by itself: {error!r}")
                 await asyncio.sleep(0.2)
-        if not self.steady:
-            answer = await self.client.get(self.url, params={"tab": self.tab}, headers=self._resume())
-            if answer.status_code != 204 and answer.status_code not in _BUSY:
-                self.problems.append(f"coming back after the end was answered {answer.status_code}")
+
+    def come_back(self) -> None:
+        """Prepare to read on, because the job was resumed."""
+        self.returned_at.append(len(self.events))
+
+    async def ask_after_the_end(self) -> None:
+        """Connect once more, as EventSource does; the response must say that nothing follows."""
+        answer = await self.client.get(self.url, params={"tab": self.tab}, headers=self._resume())
+        if answer.status_code != 204 and answer.status_code not in _BUSY:
+            self.problems.append(f"coming back after the end was answered {answer.status_code}")
 
     @property
     def has_seen_the_end(self) -> bool:
-        return bool(self.events) and self.events[-1].type in TERMINAL
+        new = self.events[self.returned_at[-1] :] if self.returned_at else self.events
+        return bool(new) and new[-1].type in TERMINAL
+
+    @property
+    def generations(self) -> list[list[Event]]:
+        """Return the events, divided at each return after a resumption."""
+        positions = [0, *self.returned_at, len(self.events)]
+        return [self.events[first:after] for first, after in itertools.pairwise(positions)]
 
     @property
     def has_snapshot(self) -> bool:

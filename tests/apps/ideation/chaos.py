@@ -69,7 +69,7 @@ def _of_model_calls(story: JobStory) -> Iterator[str]:
         kept = len(items_of([event for event in story.watchers[0].events if (event.id or 0) <= due]))
         outdated += len(known) < kept or bool(last and call.arrived_at > min(last))
     # An attempt that was lost between its claim and its call may still make the call; it cannot know yet.
-    if outdated > story.abandoned:
+    if outdated > story.strays:
         yield f"{outdated} requests asked for ideas that were there"
 
 

@@ -60,7 +60,7 @@ def _of_model_calls(story: JobStory) -> Iterator[str]:
     validating = [event.at for event in stored_log(story) if event.type == "stage" and event.data["index"] == 2]
     late = [call for call in first_calls if validating and call.arrived_at > min(validating)]
     # An attempt that was lost between its claim and its call may still make the call; it cannot know yet.
-    if len(late) > story.abandoned:
+    if len(late) > story.strays:
         yield f"{len(late)} model calls for a stage that was finished"
 
 
@@ -86,4 +86,5 @@ APPLICATION = Application(
         Broken(_with_another_result, "is not what the text says"),
         Broken(_asking_the_model_again, "model calls for"),
     ),
+    repairs_texts=True,
 )

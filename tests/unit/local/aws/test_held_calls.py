@@ -75,7 +75,7 @@ def test_a_call_without_json_is_described_by_its_operation() -> None:
     assert describe("GetSecretValue", b'{"SecretId": "key"}') == "GetSecretValue key"
 
 
-def test_each_of_two_holds_holds_a_call_of_its_own() -> None:
+def test_each_of_two_holds_holds_a_separate_call() -> None:
     calls = HeldCalls()
     first, second = hold(containing=["job_1", "reset"]), hold(containing=["job_2", "reset"])
     calls.add("first", first)

@@ -93,7 +93,7 @@ def _of_conversation(story: JobStory) -> Iterator[str]:
             yield f"the model was shown the calls {made} with the results {answered}"
         late += call.arrived_at > stored_at.get(_wanted(story, call), call.arrived_at)
     # An attempt that was lost between its last write and its call may still make the call; it cannot know yet.
-    if late > story.abandoned:
+    if late > story.strays:
         yield f"{late} model calls for a turn or for notes that were stored"
 
 
