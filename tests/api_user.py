@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +14,7 @@ from typing import Any, TypeVar
 import httpx
 from httpx_sse import EventSource, ServerSentEvent, connect_sse
 
+from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.apps.suggestions.requests import FIELDS
 from tests.patience import PATIENCE
@@ -20,6 +23,8 @@ T = TypeVar("T")
 TERMINAL = {"complete", "error", "cancelled"}
 AT_ONCE = "token_ms=0, first_token_ms=0"
 """The directive for a model that writes without waiting."""
+STREAM_LEASE_SECONDS = 15
+"""The lease of a stream's slot in the tests' stack. It is renewed after a third, so a busy machine may be 10 s late."""
 OTHER_ORIGIN = "https://app.example"
 """An origin whose pages may call the API of the tests' stack."""
 
@@ -134,6 +139,12 @@ class ApiUser:
         """Create an agent with the required fields and these; return its id."""
         body = {"name": "Terse", "instructions": "One sentence per text.", **fields}
         return str(data_of(self.api.post("/agents", json=body), 201)["agentId"])
+
+    def release(self, job_id: str) -> None:
+        """Continue the model of a job that pauses (`pause_after`)."""
+        unique = re.findall(r"[0-9a-f]{32}", json.dumps(self.job(job_id)["input"]))
+        with ModelControl(self.stack.model_url) as model:
+            model.release(unique[0])
 
     def cancel(self, job_id: str) -> httpx.Response:
         return self.api.post(f"/jobs/{job_id}/cancel")

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 from local.loopback import PROXY_VARIABLES
 from local.model.control import ModelControl
 from local.stack import WITHOUT_RATE_LIMITS, LocalStack
-from tests.api_user import OTHER_ORIGIN, ApiUser
+from tests.api_user import OTHER_ORIGIN, STREAM_LEASE_SECONDS, ApiUser
 from tests.patience import ALLOWANCE, PATIENCE
 
 pytest_plugins = [
@@ -58,9 +58,9 @@ def _no_certificates() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    """The stack as deployed, but without a limit of creations, and with short leases and heartbeats for quick tests."""
+    """The stack as deployed, but without a limit of creations, and with shorter leases and heartbeats."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("STREAM_LEASE_SECONDS", "3")
+        environment.setenv("STREAM_LEASE_SECONDS", str(STREAM_LEASE_SECONDS))
         environment.setenv("HEARTBEAT_SECONDS", "1")
         started = LocalStack(environment=WITHOUT_RATE_LIMITS, origins=[OTHER_ORIGIN], allowance=ALLOWANCE)
         started.start()
@@ -72,8 +72,8 @@ def stack() -> Iterator[LocalStack]:
 
 @pytest.fixture(scope="session")
 def hurried_stack() -> Iterator[LocalStack]:
-    """A stack whose connections last 1 s and whose completed jobs expire after 2 s, with the deployed limits."""
-    with LocalStack(environment={"STREAM_WINDOW_SECONDS": "1", "JOB_RETENTION_SECONDS": "2"}) as started:
+    """A stack whose connections last 1 s, with the deployed limits per minute."""
+    with LocalStack(environment={"STREAM_WINDOW_SECONDS": "1"}, allowance=ALLOWANCE) as started:
         yield from _check_refused_accesses(started)
 
 

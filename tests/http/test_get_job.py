@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.api_user import ApiUser, broken_rules, data_of, refusal, wait_until
+from tests.api_user import ApiUser, broken_rules, data_of, refusal
 from tests.apps.suggestions.requests import FIELDS
 
 
@@ -58,16 +58,17 @@ def test_include_accepts_only_stack_trace(user: ApiUser) -> None:
     assert broken_rules(response) == {"include": "must be 'stackTrace'"}
 
 
-def test_no_operation_finds_an_expired_job(hurried_user: ApiUser) -> None:
-    job_id = hurried_user.new_job()
-    wait_until(lambda: hurried_user.api.get(f"/jobs/{job_id}").status_code == 404)
+def test_no_operation_finds_an_expired_job(user: ApiUser) -> None:
+    job_id = user.new_job()
+    user.ended(job_id)
+    user.stack.expire(job_id)
 
-    refusal(hurried_user.api.get(f"/jobs/{job_id}"), 404, "NOT_FOUND")
-    refusal(hurried_user.cancel(job_id), 404, "NOT_FOUND")
-    refusal(hurried_user.api.post(f"/jobs/{job_id}/stream-tickets"), 404, "NOT_FOUND")
-    refusal(hurried_user.stream_refused(job_id), 404, "NOT_FOUND")
-    refusal(hurried_user.stream_refused(job_id, after="3"), 404, "NOT_FOUND")
-    assert hurried_user.jobs() == []
+    refusal(user.api.get(f"/jobs/{job_id}"), 404, "NOT_FOUND")
+    refusal(user.cancel(job_id), 404, "NOT_FOUND")
+    refusal(user.api.post(f"/jobs/{job_id}/stream-tickets"), 404, "NOT_FOUND")
+    refusal(user.stream_refused(job_id), 404, "NOT_FOUND")
+    refusal(user.stream_refused(job_id, after="3"), 404, "NOT_FOUND")
+    assert user.jobs() == []
 
 
 def test_an_unknown_path_is_not_found(user: ApiUser) -> None:

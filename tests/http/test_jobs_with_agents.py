@@ -13,8 +13,8 @@ from local.model.control import ModelControl
 from tests.api_user import AT_ONCE, ApiUser, broken_rules, data_of
 
 INSTRUCTIONS = "Write like {a sailor},\nnever more than a line."
-BREAKS_ONCE_AND_LATE = "first_token_ms=3000, disconnect_after=3, token_ms=0, times=1"
-"""The first request takes long enough to change the agent before it ends."""
+PAUSES_AND_BREAKS_ONCE = "pause_after=2, disconnect_after=3, first_token_ms=0, token_ms=0, times=1"
+"""The agent can be changed before the first request ends."""
 
 
 def new_job(user: ApiUser, agent_id: str, script: str = AT_ONCE, **fields: Any) -> tuple[str, str]:
@@ -53,7 +53,7 @@ def test_a_retry_uses_the_version_with_which_the_job_was_created(
     user: ApiUser, model: ModelControl, meanwhile: str
 ) -> None:
     agent_id = user.new_agent(instructions=INSTRUCTIONS, temperature=0.3, maxOutputTokens=5000)
-    job_id, page = new_job(user, agent_id, BREAKS_ONCE_AND_LATE)
+    job_id, page = new_job(user, agent_id, PAUSES_AND_BREAKS_ONCE)
     model.wait_for_request(lambda request: page in str(request["messages"]))
     if meanwhile == "changed":
         change = {"instructions": "Sing.", "temperature": 2, "maxOutputTokens": 1}
@@ -61,6 +61,7 @@ def test_a_retry_uses_the_version_with_which_the_job_was_created(
     else:
         data_of(user.api.delete(f"/agents/{agent_id}"))
     moved_at = time.time()
+    user.release(job_id)
     job = user.ended(job_id)
 
     assert (job["status"], job["retryCount"]) == ("completed", 1)

@@ -10,9 +10,9 @@ from tests.api_user import AT_ONCE, ApiUser, data_of, fold, refusal, wait_until
 
 def test_a_job_that_failed_in_validation_resumes_without_generating_again(user: ApiUser, model: ModelControl) -> None:
     """The output does not fit and its repair is refused; the resumed job calls the model for the repair only."""
+    model.script(match="does not fit", times=1, status=400)
     job_id = user.new_job("invalid_json, token_ms=0, first_token_ms=0, times=1")
     prompt = user.job(job_id)["input"]["pageOrComponent"]
-    model.script(match="does not fit", times=1, status=400)
     before = user.watch(job_id)
     failed = user.ended(job_id)
     assert (failed["status"], failed["failure"]["code"]) == ("failed", "MODEL_REJECTED_REQUEST")

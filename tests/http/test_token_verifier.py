@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from jwt.algorithms import RSAAlgorithm
 
 from shared.errors import ErrorCode, TransientFault, Unauthenticated
+from shared.web import auth
 from shared.web.auth import TokenVerifier, discover_jwks_url
 
 ISSUER = "https://issuer.example"
@@ -87,8 +88,14 @@ def test_a_valid_token_names_its_user(verifier: TokenVerifier, claims: dict[str,
     assert verifier.subject_of(token(**claims)) == "user-1"
 
 
-def test_the_verifier_accepts_a_token_that_expired_two_seconds_ago(verifier: TokenVerifier) -> None:
-    assert verifier.subject_of(token(exp=int(time.time()) - 2)) == "user-1"
+def test_the_verifier_accepts_a_token_that_expired_within_the_leeway(
+    verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expired = token(exp=int(time.time()) - 60)
+    with pytest.raises(Unauthenticated):
+        verifier.subject_of(expired)
+    monkeypatch.setattr(auth, "LEEWAY_SECONDS", 3600)
+    assert verifier.subject_of(expired) == "user-1"
 
 
 @pytest.mark.parametrize(

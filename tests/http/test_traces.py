@@ -11,16 +11,24 @@ from local.stack import LocalStack
 from tests.api_user import AT_ONCE, ApiUser, data_of, refusal, wait_until
 
 Document = dict[str, Any]
+OUTSIDE = "53995c3f42cd8ad8"
+"""The parent that a client names, which the stack does not record."""
 
 
 def trace_of(stack: LocalStack, trace_id: str, *names: str) -> dict[str, list[Document]]:
-    """Wait for documents with all these names and return the trace's by name: a stream's comes after its last byte."""
+    """Wait for documents with all these names and for their parents, and return the trace's documents by name.
+
+    A document comes when its part of the trace has ended, so a parent's comes after its children's.
+    """
 
     def found() -> dict[str, list[Document]]:
         by_name: dict[str, list[Document]] = {}
-        for document in stack.xray.trace(trace_id):
+        documents = stack.xray.trace(trace_id)
+        for document in documents:
             by_name.setdefault(document["name"], []).append(document)
-        return by_name if set(names) <= by_name.keys() else {}
+        ids = {each["id"] for each in documents} | {OUTSIDE}
+        complete = all(each.get("parent_id", OUTSIDE) in ids for each in documents)
+        return by_name if complete and set(names) <= by_name.keys() else {}
 
     return wait_until(found)
 
@@ -121,11 +129,11 @@ def test_a_refusal_names_its_trace_which_contains_the_error(stack: LocalStack, u
 
 def test_a_request_with_a_trace_header_continues_that_trace(stack: LocalStack, user: ApiUser) -> None:
     mine = "1-67891233-abcdef012345678912345678"
-    response = user.api.get("/jobs", headers={"X-Amzn-Trace-Id": f"Root={mine};Parent=53995c3f42cd8ad8;Sampled=1"})
+    response = user.api.get("/jobs", headers={"X-Amzn-Trace-Id": f"Root={mine};Parent={OUTSIDE};Sampled=1"})
 
     assert response.json()["meta"]["traceId"] == mine
     (function,) = trace_of(stack, mine, "millrace-list_jobs")["millrace-list_jobs"]
-    assert function["parent_id"] == "53995c3f42cd8ad8"
+    assert function["parent_id"] == OUTSIDE
 
 
 def test_a_request_with_sampled_0_leaves_no_trace(stack: LocalStack, user: ApiUser) -> None:

@@ -124,6 +124,7 @@ def test_a_part_that_fails_fails_the_job_and_a_resumption_runs_only_what_is_miss
     assert done.status is JobStatus.COMPLETED
     assert core.job_queries.result(done) == {"lines": ["a a", "b b"]}
     assert sorted((tmp_path / "runs").read_text().split()) == ["a", "b", "b"]
+    assert ended_execution(stack, done)["status"] == "SUCCEEDED"
     events = [entry.event for entry in core.ports.event_log.read(job.id, after=0, consistent=True)]
     assert [event.type for event in events][-1] == "complete"
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
+from local.model.control import ModelControl
 from tests.api_user import ApiUser, refusal, wait_until
 from tests.apps.ideation.requests import RUN, finished_run, get_run, new_run
 
@@ -47,13 +48,13 @@ def test_a_running_run_has_the_ideas_written_so_far(user: ApiUser) -> None:
     user.cancel(created["jobId"])
 
 
-def test_a_run_keeps_its_ideas_after_its_job_has_expired(hurried_user: ApiUser) -> None:
-    created = new_run(hurried_user)
-    # A connection that is open when the job completes gets the result, however late this process looks.
-    result: Any = wait_until(lambda: hurried_user.watch(created["jobId"])[-1].data.get("result"))
-    wait_until(lambda: hurried_user.api.get(f"/jobs/{created['jobId']}").status_code == 404)
+def test_a_run_keeps_its_ideas_after_its_job_has_expired(user: ApiUser) -> None:
+    created = new_run(user)
+    result = user.ended(created["jobId"])["result"]
+    user.stack.expire(created["jobId"])
+    refusal(user.api.get(f"/jobs/{created['jobId']}"), 404, "NOT_FOUND")
 
-    run = get_run(hurried_user, created["runId"])
+    run = get_run(user, created["runId"])
 
     assert run["status"] == "completed"
     assert run["ideas"] == result["ideas"]
@@ -70,8 +71,11 @@ def test_a_cancelled_run_keeps_its_ideas(user: ApiUser) -> None:
     assert run["ideas"][: len(so_far)] == so_far
 
 
-def test_a_failed_run_has_the_reason_and_is_completed_after_a_resumption(user: ApiUser) -> None:
-    created = new_run(user, "refusal, times=1", ideaCount=2)
+def test_a_failed_run_has_the_reason_and_is_completed_after_a_resumption(user: ApiUser, model: ModelControl) -> None:
+    requirements = f"For {uuid.uuid4().hex}"
+    model.script(match=requirements, times=1, refusal=True)
+    model.script(match=requirements, times=1, pause_after=0)
+    created = new_run(user, requirements=requirements, ideaCount=2)
     failed = user.ended(created["jobId"])
     run = get_run(user, created["runId"])
     assert run["status"] == "failed"
@@ -79,6 +83,7 @@ def test_a_failed_run_has_the_reason_and_is_completed_after_a_resumption(user: A
 
     user.api.post(f"/jobs/{created['jobId']}/resume")
     assert get_run(user, created["runId"])["status"] == "running"
+    user.release(created["jobId"])
     user.ended(created["jobId"])
     run = get_run(user, created["runId"])
     assert run["status"] == "completed"

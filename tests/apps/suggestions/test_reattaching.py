@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 from local.model.control import ModelControl
 from local.stack import LocalStack
-from tests.api_user import ApiUser, Event, fold, wait_until
+from tests.api_user import ApiUser, fold, wait_until
+from tests.patience import ALLOWANCE
 
-
-def watch_and_kill(stack: LocalStack, user: ApiUser, job_id: str, *, after_deltas: int) -> list[Event]:
-    """Watch the job on one connection, and kill the stage's processes after that number of deltas."""
-    events: list[Event] = []
-    with user.stream(job_id) as source:
-        for sent in source.iter_sse():
-            events.append(Event.of(sent))
-            if [each.type for each in events].count("delta") == after_deltas and events[-1].type == "delta":
-                for pid in stack.processes()["generate_suggestions"]:
-                    os.kill(pid, signal.SIGKILL)
-    return events
+ENVIRONMENT = {"MODEL_API": "responses", "MODEL_TOKEN_TIMEOUT_SECONDS": "600", "STREAM_WINDOW_SECONDS": "600"}
+"""The times are longer than any of this test."""
 
 
 def test_a_killed_stage_re_attaches_to_the_running_response() -> None:
     with (
-        LocalStack("processes", environment={"MODEL_API": "responses"}) as stack,
+        LocalStack("processes", environment=ENVIRONMENT, allowance=ALLOWANCE) as stack,
         ModelControl(stack.model_url) as model,
+        ThreadPoolExecutor(1) as pool,
     ):
         user = ApiUser(stack)
-        job_id = user.new_job("first_token_ms=0, token_ms=10")
-        events = watch_and_kill(stack, user, job_id, after_deltas=5)
+        job_id = user.new_job("first_token_ms=0, token_ms=0, pause_after=50")
+        watching = pool.submit(user.watch, job_id)
+        wait_until(lambda: user.job(job_id)["text"])
+        (running,) = [each for each in stack.invocations(f'"{job_id}"') if not each["ended"]]
+        os.kill(running["pid"], signal.SIGKILL)
+        wait_until(lambda: len(model.requests()[0]["watchers"]) == 2)
+        user.release(job_id)
+        events = watching.result()
         job = user.job(job_id)
 
         assert (job["status"], job["retryCount"]) == ("completed", 1)
