@@ -281,14 +281,12 @@ def stream_gate() -> StreamGate:
 
 @functools.cache
 def _token_verifier() -> TokenVerifier:
-    from shared.web.auth import TokenVerifier, discover_jwks_url
+    from shared.web.auth import TokenVerifier
+    from shared.web.issuer_keys import IssuerKeys, fetch_keys
 
     settings = IdentitySettings.read()
-    return TokenVerifier(
-        settings.oidc_issuer,
-        settings.oidc_audience,
-        jwks_url=lambda: settings.oidc_jwks_url or discover_jwks_url(settings.oidc_issuer),
-    )
+    keys = IssuerKeys(lambda: fetch_keys(settings.oidc_issuer, settings.oidc_jwks_url))
+    return TokenVerifier(settings.oidc_issuer, settings.oidc_audience, keys=keys)
 
 
 # ---- the console -----------------------------------------------------------------------------------------------------

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import functools
+import asyncio
+import base64
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from shared.errors import ErrorCode, TransientFault, Unauthenticated
+from shared.errors import Unauthenticated
+from shared.observability.log import log
 from shared.packages import postpone_init
+from shared.web.issuer_keys import IssuerKeys, slash_hint
 from shared.web.tickets import StreamTickets
 
 postpone_init("cryptography.x509")  # PyJWT imports it for keys that are certificates, and a key set has none
@@ -57,38 +61,44 @@ CurrentUser = Annotated[str, Depends(current_user)]
 class TokenVerifier:
     """Verify RS256 tokens of one issuer for one audience, with the keys that the issuer publishes."""
 
-    def __init__(self, issuer: str, audience: str, *, jwks_url: Callable[[], str]) -> None:
+    def __init__(self, issuer: str, audience: str, *, keys: IssuerKeys) -> None:
         self._issuer = issuer
         self._audience = audience
-        self._jwks_url = jwks_url
+        self._keys = keys
 
-    def subject_of(self, token: str) -> str:
+    async def subject_of(self, token: str) -> str:
         """Return the token's `sub`.
 
         Raises:
             Unauthenticated: the token is not valid; the message says why.
-            TransientFault: the issuer's keys could not be fetched.
+            TransientFault: the issuer's keys could not be fetched, so it is unknown whether the token is valid.
         """
+        key_id = _key_id_of(token)
+        key = None if key_id is None else await self._keys.key(key_id)
+        if key is None:
+            raise Unauthenticated("the token is not valid; get a new one")
+        return await asyncio.to_thread(self._verified, token, key)
+
+    def _verified(self, token: str, key: Any) -> str:
         import jwt  # noqa: PLC0415 - it costs 0.1 s, and a stream that is opened with a ticket does not need it
 
         try:
-            key = self._keys.get_signing_key_from_jwt(token)
             claims = jwt.decode(
                 token,
                 key,
                 algorithms=["RS256"],
-                issuer=self._issuer,
                 leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "sub"], "verify_aud": False},
+                options={"require": ["exp", "sub", "iss"], "verify_aud": False},
             )
-        except (jwt.PyJWKClientConnectionError, OSError):
-            raise TransientFault(
-                "the identity provider's keys could not be fetched; try again", code=ErrorCode.IDENTITY_UNAVAILABLE
-            ) from None
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("the token has expired; get a new one") from None
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, ValueError, RecursionError):
             raise Unauthenticated("the token is not valid; get a new one") from None
+        if claims["iss"] != self._issuer:
+            hint = slash_hint(self._issuer, claims["iss"])
+            if hint is not None:  # the issuer's own key has signed it, so its text may be logged
+                log.warning("issuer differs", configured=self._issuer, token=claims["iss"], hint=hint)
+            raise Unauthenticated("the token is from another issuer; get one from this API's issuer")
         # Cognito's access tokens have `client_id` instead of `aud`. API Gateway accepts either claim, and so do we.
         audience = claims.get("aud", claims.get("client_id"))
         if self._audience not in (audience if isinstance(audience, list) else [audience]):
@@ -96,12 +106,17 @@ class TokenVerifier:
         _refuse_id_token(claims)
         return str(claims["sub"])
 
-    @functools.cached_property
-    def _keys(self) -> Any:
-        from jwt import PyJWKClient  # noqa: PLC0415 - as above
 
-        # Cache the whole key set only. A cache of single keys would trust a withdrawn key until the process ends.
-        return PyJWKClient(self._jwks_url(), lifespan=600, timeout=5)
+def _key_id_of(token: str) -> str | None:
+    """Return the key id in the token's header, which is not verified yet; None if there is none."""
+    header = token.partition(".")[0]
+    try:
+        match json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))):
+            case {"kid": str(key_id)}:
+                return key_id
+    except (ValueError, RecursionError):
+        pass
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +126,7 @@ class StreamGate:
     tokens: Callable[[], TokenVerifier]
     tickets: Callable[[], StreamTickets]
 
-    def owner(self, token: str | None, ticket: str | None, job_id: str) -> str:
+    async def owner(self, token: str | None, ticket: str | None, job_id: str) -> str:
         """Return the user whom the token or the ticket names; the token has precedence.
 
         Raises:
@@ -120,9 +135,10 @@ class StreamGate:
             TransientFault: the issuer's keys could not be fetched.
         """
         if token is not None:
-            return self.tokens().subject_of(token)
+            return await self.tokens().subject_of(token)
         if ticket is not None:
-            return self.tickets().check(ticket, job_id).owner
+            tickets = await asyncio.to_thread(self.tickets)  # its first call reads the secret
+            return tickets.check(ticket, job_id).owner
         raise Unauthenticated(
             "the request has no token and no ticket; send a token in the Authorization header, as Bearer, "
             "or a ticket in the query"
@@ -136,16 +152,6 @@ def _refuse_id_token(claims: Mapping[str, Any]) -> None:
     """
     if claims.get("token_use", "access") != "access" or claims.get("typ") == "ID" or "at_hash" in claims:
         raise Unauthenticated("the token is an ID token; send the access token")
-
-
-def discover_jwks_url(issuer: str) -> str:
-    """Return the issuer's `jwks_uri`, found by OpenID Connect discovery."""
-    import json  # noqa: PLC0415
-    from urllib.request import urlopen  # noqa: PLC0415
-
-    url = issuer.rstrip("/") + "/.well-known/openid-configuration"
-    with urlopen(url, timeout=5) as response:  # noqa: S310 - the issuer is a deploy parameter
-        return str(json.load(response)["jwks_uri"])
 
 
 def bearer_token(request: Request) -> str | None:

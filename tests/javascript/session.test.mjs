@@ -154,6 +154,25 @@ test("a refused refresh signs the user out, a network fault does not", async () 
   await assert.rejects(current.token(), { name: "Refused", code: "UNAUTHENTICATED" });
 });
 
+test("nonsense from the provider signs nobody out", async () => {
+  const current = await signedIn();
+  const page = (status) => new Response("<!doctype html>", { status, headers: { "content-type": "text/html" } });
+  const limited = Response.json({ error: "slow_down" }, { status: 429 });
+  for (const nonsense of [page(200), page(404), page(403), Response.json(null), Response.json({}), Response.json([]), limited]) {
+    responses.push(nonsense);
+    await assert.rejects(current.token(await current.token()), { name: "Unreachable" });
+    assert.ok(current.signedIn);
+  }
+});
+
+test("a discovery document that is none is a fault of the provider", async () => {
+  for (const nonsense of [new Response("<!doctype html>"), Response.json(null), Response.json({ token_endpoint: "/token" })]) {
+    globalThis.fetch = async () => nonsense;
+    await assert.rejects(session().signIn("/"), { name: "Unreachable" });
+    assert.equal(visited.length, 0);
+  }
+});
+
 test("signing out deletes the tokens and ends the provider's session, with OpenID Connect's and Cognito's parameters", async () => {
   const current = await signedIn();
   await current.signOut();

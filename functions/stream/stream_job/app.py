@@ -48,7 +48,7 @@ async def stream_job(
     resume_query: Annotated[str | None, Query(alias="lastEventId")] = None,
 ) -> Response:
     """Send the job's events after `Last-Event-ID`, until the last one or until the connection's window ends."""
-    owner = await asyncio.to_thread(stream_gate().owner, bearer_token(request), ticket, job_id)
+    owner = await stream_gate().owner(bearer_token(request), ticket, job_id)
     after = last_event_id(resume_header, resume_query)
     job = await asyncio.to_thread(core().job_queries.owned, owner, job_id)
     if await asyncio.to_thread(core().job_watcher.has_seen_terminal_event, job_id, after=after):

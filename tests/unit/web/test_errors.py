@@ -132,6 +132,16 @@ def test_a_limit_response_has_the_time_to_wait() -> None:
     assert envelope["error"]["details"]["retryAfterSeconds"] == 7
 
 
+def test_a_fault_that_says_how_long_it_lasts_has_the_time_to_wait() -> None:
+    fault = errors.TransientFault("no keys", code=errors.ErrorCode.IDENTITY_UNAVAILABLE)
+    fault.retry_after = 3
+
+    status, headers, envelope = response_to(fault)
+
+    assert (status, headers["retry-after"], "www-authenticate" in headers) == (503, "3", False)
+    assert (envelope["error"]["retryable"], envelope["error"]["details"]["retryAfterSeconds"]) == (True, 3)
+
+
 def test_only_a_401_has_a_www_authenticate_header() -> None:
     assert response_to(errors.Unauthenticated("who?"))[1]["www-authenticate"] == "Bearer"
     assert "www-authenticate" not in response_to(errors.Forbidden("not yours"))[1]

@@ -11,6 +11,8 @@ const REFUSED = /** @type {Record<string, string>} */ ({
   temporarily_unavailable: "The sign-in service is busy. Try again.",
   server_error: "The sign-in service met an error. Try again.",
 });
+/** The statuses with which a provider refuses a code or a refresh token: RFC 6749, section 5.2, and 403 of some. */
+const REFUSALS = [400, 401, 403];
 const SIGNED_IN_BEFORE = "millrace.signed-in-before";
 /** How long before it expires a token is refreshed, in milliseconds. */
 const REFRESH_EARLY = 30_000;
@@ -76,7 +78,7 @@ export class Session {
    * @param {{ again?: boolean }} [how] `again`: ask for credentials even if the provider has a session
    */
   async signIn(to, { again = false } = {}) {
-    const { authorization_endpoint: endpoint = "" } = await this.#discover();
+    const endpoint = endpointOf(await this.#discover(), "authorization_endpoint");
     const state = random();
     const verifier = random();
     const nonce = random();
@@ -139,14 +141,17 @@ export class Session {
    * @returns {Promise<Tokens>}
    */
   async #requestTokens(form) {
-    const { token_endpoint: endpoint = "" } = await this.#discover();
+    const endpoint = endpointOf(await this.#discover(), "token_endpoint");
     const request = new URLSearchParams({ ...form, client_id: this.#provider.clientId });
     const response = await fetch(endpoint, { method: "POST", body: request, credentials: "omit" }).catch(unreachable);
-    const body = await response.json().catch(() => ({}));
-    if (response.status >= 500) throw new Unreachable("The sign-in service returned an error. Try again.", { status: response.status });
-    if (!response.ok) throw signedOut(body.error_description);
+    const body = (await response.json().catch(() => null)) ?? {};
+    // Only a refusal with an error code ends the session; a page, or nothing, is a fault of the provider.
+    if (REFUSALS.includes(response.status) && typeof body.error === "string") throw signedOut(body.error_description);
+    if (!response.ok || typeof body.access_token !== "string") {
+      throw new Unreachable("The sign-in service returned an error. Try again.", { status: response.status });
+    }
     const tokens = {
-      access: String(body.access_token),
+      access: body.access_token,
       refresh: body.refresh_token ?? form["refresh_token"] ?? null,
       id: body.id_token ?? null,
       expiresAt: Date.now() + 1000 * Number(body.expires_in ?? 300),
@@ -172,8 +177,8 @@ export class Session {
   #discover() {
     const address = `${this.#provider.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
     this.#discovered ??= fetch(address, { credentials: "omit" })
-      .catch(unreachable)
-      .then((response) => (response.ok ? response.json() : unreachable(response.status)));
+      .then((response) => (response.ok ? response.json() : unreachable(response.status)))
+      .catch(unreachable);
     this.#discovered.catch(() => (this.#discovered = null));
     return this.#discovered;
   }
@@ -189,6 +194,17 @@ function redirectUri() {
  */
 function unreachable(cause) {
   throw new Unreachable("The sign-in service cannot be reached. Try again.", { cause });
+}
+
+/**
+ * @param {Record<string, unknown> | null} discovered
+ * @param {string} name
+ * @returns {string}
+ */
+function endpointOf(discovered, name) {
+  const endpoint = discovered?.[name];
+  if (typeof endpoint === "string" && URL.canParse(endpoint)) return endpoint;
+  throw new Unreachable(`The sign-in service does not say where its ${name} is. Try again, or tell the operator.`);
 }
 
 /** @param {string} [why] */
