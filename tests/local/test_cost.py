@@ -22,8 +22,7 @@ def test_it_counts_and_prices_two_jobs_of_each_pipeline() -> None:
         assert {name: each["times"] for name, each in suggestion["functions"].items()} == dict.fromkeys(
             ["create_job", "generate_suggestions", "validate_suggestions", "complete_job", "stream_job"], 1
         )
-        # The watcher is connected while the job runs, except during its creation.
-        assert suggestion["functions"]["stream_job"]["milliseconds"] > 0.5 * suggestion["seconds"] * 1000
+        assert all(each["milliseconds"] > 0 for each in suggestion["functions"].values())
         assert suggestion["tables"]["JobsTable"]["index_units"] == {"ByOwner": 1, "LiveJobs": 2}
         assert suggestion["tables"]["JobsTable"]["kept_bytes"] == 0
         assert ideation["tables"]["DurableTable"]["kept_bytes"] > 1000

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import httpx
 
@@ -34,13 +34,14 @@ from tools.cost.counts import (
 )
 from tools.cost.deployed import resolved
 
+T = TypeVar("T")
 WARM_UP = 2
 """Jobs that run before the measurement and are not counted."""
 
 SWEEPS = 5
 """Sweeps that are counted."""
 
-_ARRIVED_WITHIN = 20.0
+_ARRIVED_WITHIN = 240.0  # seconds, on a busy machine
 
 
 class CountingFailed(Exception):
@@ -149,13 +150,14 @@ class Measurement:
             model.script(first_token_ms=self.pace.first_token_ms, token_ms=self.pace.token_ms)
         streams = self._so_far().streams
         self._run(pipeline, WARM_UP)
-        before = self._so_far(at_least_streams=streams + WARM_UP)
         transitions_before = self._transitions()
+        before = self._so_far(at_least_streams=streams + WARM_UP, at_least_stages=transitions_before)
         self._traffic.clear()
         watched = self._run(pipeline, jobs)
-        spent = self._so_far(at_least_streams=before.streams + jobs).since(before)
+        transitions_after = self._transitions()
+        after = self._so_far(at_least_streams=before.streams + jobs, at_least_stages=transitions_after)
+        spent, transitions = after.since(before), transitions_after - transitions_before
         api, stream = self._traffic[self._stack.api_url], self._traffic[self._stack.stream_url]
-        transitions = self._transitions() - transitions_before
         self._jobs_so_far += jobs + WARM_UP
         self._check(spent, jobs, api.requests, transitions)
         usage = [each.end.usage for each in watched]
@@ -244,10 +246,10 @@ class Measurement:
 
     # ---- totals ------------------------------------------------------------------------------------------------------
 
-    def _so_far(self, *, at_least_streams: int = 0) -> _Totals:
-        """Return the totals so far, once they include this number of streams.
+    def _so_far(self, *, at_least_streams: int = 0, at_least_stages: int = 0) -> _Totals:
+        """Return the totals so far, once they include these numbers of streams and of invocations by executions.
 
-        The end of a stream is recorded a moment after its watcher has received it.
+        The end of a stream or of a job's last state is recorded a moment after the watcher has received it.
         """
         [streaming] = [function.name for function in self._template.functions if function.has_url]
 
@@ -256,26 +258,45 @@ class Measurement:
             tables = httpx.get(f"{self._stack.aws_url}/_millrace/capacity/tables", trust_env=False).json()
             return _Totals.of(segments, tables, sorted(self._log_dir.glob("*.log")), streaming)
 
-        return _until(read, lambda totals: totals.streams >= at_least_streams)
+        def complete(totals: _Totals) -> bool:
+            return totals.streams >= at_least_streams and self._stages(totals) >= at_least_stages
+
+        return _until(read, complete)
 
     def _transitions(self) -> int:
+        """Return the state transitions so far, when no execution runs any more."""
         machines = [machine.arn for machine in self._template.state_machines]
-        client = self._stack.client("stepfunctions")
-        pages = [
-            page for arn in machines for page in client.get_paginator("list_executions").paginate(stateMachineArn=arn)
-        ]
-        return sum(self._stack.transitions(each["executionArn"]) for page in pages for each in page["executions"])
+        listing = self._stack.client("stepfunctions").get_paginator("list_executions")
+
+        def executions() -> list[dict[str, Any]]:
+            return [
+                each
+                for arn in machines
+                for page in listing.paginate(stateMachineArn=arn)
+                for each in page["executions"]
+            ]
+
+        found = _until(executions, lambda each: all(execution["status"] != "RUNNING" for execution in each))
+        return sum(self._stack.transitions(each["executionArn"]) for each in found)
+
+    def _stages(self, totals: _Totals) -> int:
+        """Return how many invocations came from executions."""
+        by_route = {route.function for route in self._template.routes}
+        return sum(
+            len(totals.milliseconds.get(function.name, ()))
+            for function in self._template.functions
+            if function.logical_id not in by_route and not function.has_url and not self._is_scheduled(function)
+        )
 
     def _check(self, spent: _Totals, jobs: int, requests: int, transitions: int) -> None:
         """Compare the counts with each other: they must match, because nothing fails and nothing is retried here."""
         by_route = {route.function for route in self._template.routes}
-        called = stages = 0
-        for function in self._template.functions:
-            times = len(spent.milliseconds.get(function.name, ()))
-            if function.logical_id in by_route:
-                called += times
-            elif not function.has_url and not self._is_scheduled(function):
-                stages += times
+        stages = self._stages(spent)
+        called = sum(
+            len(spent.milliseconds.get(function.name, ()))
+            for function in self._template.functions
+            if function.logical_id in by_route
+        )
         if called != requests or stages != transitions or spent.streams != jobs:
             raise CountingFailed(
                 f"{requests} requests called {called} functions, {transitions} transitions called {stages}, "
@@ -410,10 +431,10 @@ def metrics_in(line: bytes) -> Iterator[str]:
                 yield f"{directive['Namespace']}/{metric['Name']}{{{values}}}"
 
 
-def _until(read: Callable[[], _Totals], complete: Callable[[_Totals], bool]) -> _Totals:
+def _until(read: Callable[[], T], complete: Callable[[T], bool]) -> T:
     deadline = time.monotonic() + _ARRIVED_WITHIN
     while True:
-        totals = read()
-        if complete(totals) or time.monotonic() > deadline:
-            return totals
+        found = read()
+        if complete(found) or time.monotonic() > deadline:
+            return found
         time.sleep(0.05)
