@@ -20,6 +20,7 @@ from tests.llm.case_server import CaseServer, http_response
 from tests.llm.endpoint_job import ANSWERS_OF, Ended, answer_to, run_job
 from tests.llm.model_calls import KEY
 from tests.llm.stream_shapes import ANSWERS, DONE, chunk, chunks, parts_of, sse, stream
+from tests.patience import PATIENCE
 
 FILES = Path(__file__).parent / "cases"
 PIPELINES = ("suggestion", "ideation")
@@ -99,9 +100,11 @@ def play(table: list[Row], waits: list[float]) -> Callable[..., tuple[Ended, int
             return sent[-1]
 
         began = time.perf_counter()
+        # Only silence on a connection that stays open may take that long.
+        token_timeout, grace = (2.0, 0.05) if hold else (PATIENCE, PATIENCE)
         with CaseServer(answer, hold=hold) as server:
             model = (adapter or OpenAIChatModel)(
-                base_url=server.url, api_key=lambda: KEY, prices={}, token_timeout=0.5, grace=0.05
+                base_url=server.url, api_key=lambda: KEY, prices={}, token_timeout=token_timeout, grace=grace
             )
             ended = run_job(pipeline, model)
         paid = sum(map(is_paid, sent))

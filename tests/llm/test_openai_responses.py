@@ -165,24 +165,26 @@ def test_the_adapter_reads_the_rest_of_a_response_after_a_dropped_connection(
 
 
 def test_the_adapter_returns_a_cursor_before_the_first_token(scripted: ModelControl, model: ChatModel) -> None:
-    scripted.script(text="one two", first_token_ms=400)
+    scripted.script(text="one two", pause_after=0)
 
     (started,) = asyncio.run(begin(model))
 
     assert isinstance(started, Started)
     assert scripted.requests()[0]["first_token_at"] is None
+    scripted.release(PROMPT)
     assert answer(model, request(resume_from=started.cursor))[0] == "one two"
     assert len(scripted.requests()) == 1
 
 
 def test_the_response_continues_after_its_reader_left(scripted: ModelControl, model: ChatModel) -> None:
-    scripted.script(tokens=100, token_ms=3)
+    scripted.script(tokens=100, pause_after=10)
 
-    pieces = asyncio.run(begin(model, count=5))
+    pieces = asyncio.run(begin(model, count=2))
 
     record = scripted.wait_for_request(lambda record: record["watchers"][0]["left_at"] is not None)
     assert record["ended"] is None
     assert text_of(pieces)
+    scripted.release(PROMPT)
     record = scripted.wait_for_request(lambda record: record["ended"] is not None)
     assert (record["ended"], record["tokens_sent"]) == ("finished", 100)
 
@@ -296,17 +298,18 @@ def test_a_call_that_was_begun_is_repeated_to_the_next_attempt(
     assert len(scripted.requests()) == 1
 
 
-@pytest.mark.parametrize("left_after", [1, 3])
+@pytest.mark.parametrize("left_after", [1, 2])
 def test_calls_that_are_no_longer_streamed_are_taken_from_the_store(
     scripted: ModelControl, model: ChatModel, left_after: int
 ) -> None:
-    scripted.script(text="Let me see.", tokens=20, token_ms=2, parallel=2, resume_status=400)
+    scripted.script(text="Let me see.", tokens=20, pause_after=10, parallel=2, resume_status=400)
 
     async def begin_calls() -> list[Piece]:
         async with contextlib.aclosing(model.stream(planned())) as pieces:
             return [await anext(pieces) for _ in range(left_after)]
 
     pieces = asyncio.run(begin_calls())
+    scripted.release(PLAN)
     asyncio.run(collect(model, planned(resume_from=last_cursor(pieces)), pieces))
 
     assert text_of(pieces).strip() == "Let me see."
@@ -432,9 +435,10 @@ def test_the_adapter_polls_a_response_that_can_no_longer_be_streamed(
     scripted: ModelControl, model: ChatModel, scripted_model_url: str
 ) -> None:
     # OpenAI responds with this when a response is five minutes old: github.com/openai/openai-python/issues/2828
-    scripted.script(tokens=60, token_ms=5, resume_status=400)
-    pieces = asyncio.run(begin(model, count=4))
+    scripted.script(tokens=60, pause_after=20, resume_status=400)
+    pieces = asyncio.run(begin(model, count=2))
     begun = len(pieces)
+    scripted.release(PROMPT)
 
     asyncio.run(collect(model, request(resume_from=last_cursor(pieces)), pieces))
 
