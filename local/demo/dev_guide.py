@@ -94,15 +94,15 @@ def _operations(demo: type[PipelineDemo]) -> Iterator[Section]:
 
 
 def _limits(demo: type[PipelineDemo], *, scripted: bool) -> Iterator[Section]:
-    directive = "first_token_ms=25000" if scripted else None
+    directive = "first_token_ms=50000" if scripted else None
     long_job = f"export SLOW=$({_create(demo, directive)} {_TAKE_ID})"
     yield Section(
-        "six streams of one user: five 200, the sixth 429 (the job takes 25 s)"
+        "six streams of one user: five 200, the sixth 429 (the job takes 50 s)"
         if scripted
         else "six streams of one user: five 200, the sixth 429, if the job takes long enough",
         (
             long_job,
-            '(for n in 1 2 3 4 5 6; do curl -sN -m 10 -o /dev/null -w "stream $n: %{http_code}\\n" '
+            '(for n in 1 2 3 4 5 6; do curl -sN -m 15 -o /dev/null -w "stream $n: %{http_code}\\n" '
             '-H "Authorization: Bearer $TOKEN" "$STREAM/jobs/$SLOW/stream" & sleep 0.3; done; wait)',
         ),
     )

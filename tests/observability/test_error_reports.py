@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,7 @@ def test_the_code_waits_only_once_for_a_sentry_that_hangs(
     report_defect()
     error_reports.flush()
 
-    assert ingest.unanswered == 1
+    assert wait_until(lambda: ingest.unanswered) == 1
     report_defect()
     monkeypatch.setattr(error_reports, "_client", lambda _: pytest.fail("it was waited for again"))
     error_reports.flush()
@@ -161,11 +162,13 @@ def test_the_code_waits_only_once_for_a_sentry_that_hangs(
 
 def broken_job(watched: WatchedStack, user: ApiUser) -> dict[str, Any]:
     """Create a job that fails with a defect: an unknown error of DynamoDB."""
+    page = f"Page {uuid.uuid4().hex}"
     with ModelControl(watched.stack.model_url) as model:
-        asked = user.create(additionalContext=f"{SECRET} [[script: first_token_ms=1500, token_ms=0]]")
+        asked = user.create(pageOrComponent=page, additionalContext=f"{SECRET} [[script: pause_after=0, token_ms=0]]")
         job_id = str(data_of(asked, 202)["jobId"])
-        model.wait_for_request(lambda request: SECRET in str(request["messages"]))
+        model.wait_for_request(lambda request: page in str(request["messages"]))
         watched.stack.inject_fault("PutItem", error="ValidationException", count=3, job_id=job_id)
+        model.release(page)
     return user.ended(job_id)
 
 
@@ -198,5 +201,5 @@ def test_a_sentry_that_hangs_does_not_break_a_job(watched: WatchedStack, watched
     job = broken_job(watched, watched_user)
 
     assert (job["status"], job["failure"]["code"]) == ("failed", "INTERNAL_ERROR")
-    assert watched.sentry.unanswered > 0
+    assert wait_until(lambda: watched.sentry.unanswered)
     assert watched_user.ended(watched_user.new_job())["status"] == "completed"

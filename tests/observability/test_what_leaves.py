@@ -11,7 +11,7 @@ import pytest
 
 from tests.api_user import ApiUser, Event, data_of, refusal, wait_until
 from tests.apps.ideation.requests import RUN
-from tests.contract.emitted import measurements_in
+from tests.contract.emitted import Measurement, measurements_in
 from tests.layout import MODULES
 from tests.observability.conftest import WatchedStack
 
@@ -122,12 +122,19 @@ def test_every_log_line_of_our_own_code_is_json(watched: WatchedStack, day: Day)
 
 
 def test_the_metrics_count_the_jobs(watched: WatchedStack, day: Day) -> None:
-    found = measurements_in(watched.logs().splitlines())
+    found: list[Measurement] = []
 
     def total(name: str, **dimensions: str) -> float:
         wanted = dimensions.items()
         return sum(each.value for each in found if each.name == name and wanted <= dict(each.dimensions).items())
 
+    def has_the_last_lines() -> bool:
+        """Read the logs again: a function writes its line after its client has the last event or the refusal."""
+        found[:] = measurements_in(watched.logs().splitlines())
+        ended = total("JobsCompleted", pipeline="ideation") == 1
+        return ended and total("Refusals", operation="stream_job", code="UNAUTHENTICATED") == 1
+
+    wait_until(has_the_last_lines)
     assert total("JobsCreated", pipeline="suggestion") == 4
     assert total("JobsCompleted", pipeline="suggestion") == 3
     assert total("JobsFailed", pipeline="suggestion") == total("FailedShare") == 1
