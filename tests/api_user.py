@@ -150,11 +150,13 @@ class ApiUser:
         return self.api.post(f"/jobs/{job_id}/cancel")
 
     def ended(self, job_id: str) -> dict[str, Any]:
-        """Wait until the job has ended, and return it."""
+        """Wait until the job has ended, and return it; a completed job's log has its end then, too."""
 
         def found() -> dict[str, Any] | None:
             job = self.job(job_id)
-            return job if job["status"] in {"completed", "failed", "cancelled"} else None
+            # The final status is stored before the log's last events, one of which sets the progress.
+            has_end = job["status"] in {"failed", "cancelled"} or job["progress"] == 100
+            return job if job["status"] in {"completed", "failed", "cancelled"} and has_end else None
 
         job = wait_until(found)
         assert job is not None

@@ -39,8 +39,6 @@ class JobQueries:
         transcript = read_transcript(self._log, job_id)
         if transcript.ended is not None and not job.status.ended:
             job = self.owned(owner, job_id)  # it was read before its end, which is stored before the log's
-        if job.status is JobStatus.COMPLETED:
-            transcript.progress = max(transcript.progress, job.progress)  # the log may not have its last events yet
         return JobView(job, transcript, self.result(job))
 
     def result(self, job: Job) -> dict[str, Any] | None:
