@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.jobs.completion import JobCompletion
     from shared.jobs.creation import JobCreation
     from shared.jobs.ending import JobEnder, Retention
+    from shared.jobs.erasure import JobErasure
     from shared.jobs.executions import Executions
     from shared.jobs.idempotency import IdempotencyKeys
     from shared.jobs.job import LinkKind
@@ -171,6 +172,18 @@ class Core:
         )
 
     @cached_property
+    def job_erasure(self) -> JobErasure:
+        from shared.jobs.erasure import JobErasure
+
+        return JobErasure(
+            jobs=self.ports.jobs,
+            event_log=self.ports.event_log,
+            checkpoints=self.ports.checkpoints,
+            cancellation=self.job_cancellation,
+            clock=self.ports.clock,
+        )
+
+    @cached_property
     def job_resumption(self) -> JobResumption:
         from shared.jobs.resumption import JobResumption
 
@@ -287,7 +300,7 @@ class Core:
         """Return the deletion of runs of one kind, which is the name of their pipeline."""
         from shared.runs.deletion import RunDeletion
 
-        return RunDeletion(kind=kind, runs=self.ports.runs, jobs=self.job_queries, cancellation=self.job_cancellation)
+        return RunDeletion(kind=kind, runs=self.ports.runs, jobs=self.job_queries, erasure=self.job_erasure)
 
     # ---- agents and limits -------------------------------------------------------------------------------------------
 

@@ -81,13 +81,13 @@ class AwsPorts:
     def event_log(self) -> DynamoEventLog:
         from shared.storage.event_log import DynamoEventLog
 
-        return DynamoEventLog(StorageSettings.read().table_name, self._large_texts, clock=utc_now)
+        return DynamoEventLog(StorageSettings.read().table_name, self._large_texts)
 
     @cached_property
     def checkpoints(self) -> DynamoCheckpointStore:
         from shared.storage.checkpoints import DynamoCheckpointStore
 
-        return DynamoCheckpointStore(StorageSettings.read().table_name, self._large_texts, clock=utc_now)
+        return DynamoCheckpointStore(StorageSettings.read().table_name, self._large_texts)
 
     @cached_property
     def executions(self) -> StepFunctionsExecutions:

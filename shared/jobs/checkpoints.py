@@ -19,10 +19,13 @@ class CheckpointStore(Protocol):
     """Store the output of every attempt. `Job.checkpoints` says which attempt's output is valid."""
 
     def put(self, job: Job, stage: str, fence: str, output: StageOutput) -> None:
-        """Store the output of the attempt with this fence."""
+        """Store the output of the attempt with this fence, at least until the job expires."""
 
     def get(self, job_id: str, stage: str, ref: CheckpointRef) -> StageOutput:
-        """Return the output that `ref` names."""
+        """Return the output that `ref` names. Raises KeyError if it is not stored."""
+
+    def erase(self, job_id: str) -> None:
+        """Delete all outputs of the job. It can be repeated if it fails."""
 
 
 def latest_checkpoint(job: Job) -> tuple[str, CheckpointRef] | None:

@@ -81,9 +81,9 @@ def ensure_terminal_event(log: EventLog, job: Job, *, clock: Clock) -> None:
             # The terminal event follows the last checkpoint directly, so the end of the log is already known.
             _, ref = latest
             expected = LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence))
-            if claim(log, job.id, fence, events, at=clock, expected=expected) is not None:
+            if claim(log, job.id, fence, events, at=clock, expires_at=job.expires_at, expected=expected) is not None:
                 return
-        claim(log, job.id, fence, events, at=clock)
+        claim(log, job.id, fence, events, at=clock, expires_at=job.expires_at)
     except AttemptStopped:
         return
 
@@ -130,7 +130,8 @@ class JobEnder:
             "status": to,
             "ended_at": now,
             "updated_at": now,
-            "expires_at": int((now + kept).timestamp()),
+            # Not later than a job that never ends: what is stored for it lasts until then.
+            "expires_at": min(int((now + kept).timestamp()), job.expires_at),
         }
         try:
             guard = JobGuard(status_in=status_in, generation=job.generation)

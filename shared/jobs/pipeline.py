@@ -30,8 +30,10 @@ class JobInput(Schema):
 
 
 LONGEST_SECONDS = 86_400
-"""Longest time that a job may run, and that it may be kept afterwards: its events are stored for two days."""
+"""Longest time that a job may run, and that it may be kept afterwards."""
 
+LONGEST_INVOCATION_SECONDS = 900
+"""Lambda's longest timeout: how long a function may still run that was invoked just before a time limit."""
 
 STAGE_SECONDS = 310
 """Time limit of a stage's state in the state machine, if the pipeline sets no other."""

@@ -20,6 +20,7 @@ from shared.jobs.start import JobStarter
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.limits.creations import CreationLimit
 from shared.log.claim import Opening, claim
+from shared.log.compaction import renew
 from shared.log.event_log import EventLog, LogTail
 from shared.log.events import Delta, Reset
 from shared.log.fence import Fence
@@ -77,19 +78,19 @@ class JobResumption:
         job = owned_job(self._jobs, owner, job_id)
         if job.status not in RESUMABLE:
             raise Conflict(f"the job is {job.status}; only a failed or cancelled job can be resumed")
-        checkpoint = self._last_checkpoint(job)
+        outputs = self._outputs(job)
         counted = self._creations.count_creation(owner)
         try:
-            resumed = self._next_generation(job, {"trace_id": trace_id, "request_id": request_id})
+            resumed = self._next_generation(job, outputs, {"trace_id": trace_id, "request_id": request_id})
         except MillraceError:
             self._creations.take_back(owner, counted)
             raise
-        self._append_reset(resumed, checkpoint)
+        self._append_reset(resumed, list(outputs.values())[-1] if outputs else None)
         log.info("job resumed", **ids_of(resumed), generation=resumed.generation)
         return self._starter.start(resumed)
 
-    def _last_checkpoint(self, job: Job) -> StageOutput | None:
-        """Return the output of the last finished stage; None if no stage has finished. Raises CheckpointUnfit."""
+    def _outputs(self, job: Job) -> dict[str, StageOutput]:
+        """Return the outputs of the finished stages, in order. Raises CheckpointUnfit."""
         pipeline = self._pipelines.get(job.pipeline)
         if pipeline is None:
             raise CheckpointUnfit(f"pipeline {job.pipeline} no longer exists; create a new job")
@@ -113,7 +114,7 @@ class JobResumption:
         reason = pipeline.refuse_resume(job_input, outputs) if pipeline.refuse_resume else None
         if reason is not None:
             raise CheckpointUnfit(reason)
-        return outputs[finished[-1]] if finished else None
+        return outputs
 
     def _check_log(self, job: Job) -> None:
         """Raise CheckpointUnfit if a part of the job's log is no longer stored, so that no watcher could read it."""
@@ -131,7 +132,7 @@ class JobResumption:
                 f"version {job.agent.version} of agent {job.agent.agent_id} is no longer stored; create a new job"
             )
 
-    def _next_generation(self, job: Job, origin: Mapping[str, str | None]) -> Job:
+    def _next_generation(self, job: Job, outputs: Mapping[str, StageOutput], origin: Mapping[str, str | None]) -> Job:
         now = self._clock()
         generation = job.generation + 1
         changes: dict[str, Any] = {
@@ -146,7 +147,10 @@ class JobResumption:
             "expires_at": self._starter.expiry_of_live(self._pipelines[job.pipeline], now),
             "execution_arn": self._executions.arn_of(job.model_copy(update={"generation": generation})),
         }
-        self._jobs.renew_links(job.model_copy(update=changes))
+        renewed = job.model_copy(update=changes)
+        self._jobs.renew_links(renewed)
+        for stage, output in outputs.items():
+            self._checkpoints.put(renewed, stage, job.checkpoints[stage].fence, output)
         try:
             guard = JobGuard(status_in=RESUMABLE, generation=job.generation)
             return update_together(self._side_writes, self._jobs, job, changes, when=guard)
@@ -156,7 +160,10 @@ class JobResumption:
             raise Conflict(f"the job is {stale.current.status}; another request has resumed it") from stale
 
     def _append_reset(self, job: Job, checkpoint: StageOutput | None) -> None:
-        """Claim the log at once with a `reset`, so that it no longer ends with a terminal event."""
+        """Claim the log at once with a `reset`, so that it no longer ends with a terminal event.
+
+        The events before it expire with the generation before, so store a snapshot of them.
+        """
         parts: list[str] = []
 
         def opening(_: LogTail) -> Opening:
@@ -175,12 +182,16 @@ class JobResumption:
 
         fence = Fence.of_resumption(job.generation)
         try:
-            tail: LogTail | None = claim(self._log, job.id, fence, opening, at=self._clock)
+            tail: LogTail | None = claim(self._log, job.id, fence, opening, at=self._clock, expires_at=job.expires_at)
             for part in parts[1:]:
                 if tail is not None:
-                    tail = claim(self._log, job.id, fence, (Delta(text=part),), at=self._clock, expected=tail)
+                    delta = (Delta(text=part),)
+                    tail = claim(
+                        self._log, job.id, fence, delta, at=self._clock, expires_at=job.expires_at, expected=tail
+                    )
         except AttemptStopped:
-            return  # the owner has cancelled the job again, so its terminal event is the end of the log
+            pass  # the owner has cancelled the job again, so its terminal event is the end of the log
+        renew(self._log, job.id, expires_at=job.expires_at)
 
     def _text_of_interrupted_stage(self, job: Job) -> str | None:
         """Return the stage's text up to its last item; None if it has no item, or if every stage has finished."""

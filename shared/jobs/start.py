@@ -8,7 +8,7 @@ from shared.errors import ErrorCode, MillraceError
 from shared.jobs.ending import JobEnder, Retention
 from shared.jobs.executions import ExecutionNotStarted, Executions
 from shared.jobs.job import Fault, Job, JobStatus, ids_of
-from shared.jobs.pipeline import Pipeline
+from shared.jobs.pipeline import LONGEST_INVOCATION_SECONDS, LONGEST_SECONDS, Pipeline
 from shared.jobs.store import StaleWrite
 from shared.observability.log import log
 
@@ -39,9 +39,14 @@ class JobStarter:
         self._retention = retention
 
     def expiry_of_live(self, pipeline: Pipeline, now: datetime) -> int:
-        """Return when a job that starts at `now` expires if it never ends, in Unix seconds."""
-        longest = pipeline.run_seconds + self._retention.of(pipeline, JobStatus.FAILED)
-        return int((now + timedelta(seconds=longest)).timestamp())
+        """Return when a job that starts at `now` expires if it never ends, in Unix seconds.
+
+        Nothing of the job is stored for longer (`shared/storage/expiry.py`), and its end lets it expire no later. So
+        there is time for the longest run, for an end that comes late, and for what an ended job is kept.
+        """
+        kept = max(self._retention.of(pipeline, status) for status in JobStatus if status.ended)
+        longest = pipeline.run_seconds + LONGEST_INVOCATION_SECONDS + kept
+        return int((now + timedelta(seconds=min(longest, 2 * LONGEST_SECONDS))).timestamp())
 
     def start(self, job: Job) -> Job:
         """Start the execution of the job's generation, unless it was started before, and return the job.

@@ -150,3 +150,6 @@ class JobStore(Protocol):
 
     def renew_links(self, job: Job) -> None:
         """List the job under its links for as long as `job.expires_at` says. Call this before a resumption."""
+
+    def erase(self, job_id: str) -> None:
+        """Delete the job, expired or not, and its places under its links. It can be repeated if it fails."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -46,6 +46,8 @@ class Batch:
     the response. The batch stores it together with the text, so that the two always agree.
 
     `writer` tells writers apart that share the fence; None if the fence belongs to one attempt only.
+
+    `expires_at` is when the job expires (Unix seconds): the store keeps the batch at least until then.
     """
 
     first: int
@@ -55,6 +57,7 @@ class Batch:
     log_bytes: int = 0
     cursor: str | None = None
     writer: str | None = None
+    expires_at: int = field(kw_only=True)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.events) <= MAX_BATCH:
@@ -125,12 +128,27 @@ class EventLog(Protocol):
     def snapshot(self, job_id: str) -> LogSnapshot | None:
         """Return the newest snapshot, strongly consistent; None if there is none."""
 
-    def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
+    def compact(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
         """Store the snapshot unless a newer one is stored, then remove the events of the batches that it covers.
+
+        `expires_at` is when the job expires (Unix seconds): the snapshot is kept at least until then.
 
         The newest batch keeps its events, because it is the end of the log. The sequence numbers of the others stay
         taken: however late an attempt appends that read the log up to one of them, it collides. DynamoDB deletes the
         empty items when they expire.
+        """
+
+    def renew(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
+        """Store the snapshot unless a newer one is stored, and leave the events that it covers until they expire.
+
+        `expires_at` is when the job now expires (Unix seconds).
+        """
+
+    def erase(self, job_id: str, *, expires_at: int) -> None:
+        """Remove what the events and the snapshot of an ended job say. It can be repeated if it fails.
+
+        The sequence numbers stay taken until `expires_at` (Unix seconds), so that a late attempt cannot append, and the
+        log ends with `cancelled`.
         """
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from shared.clock import Clock
-from shared.log.claim import raise_if_stopped
+from shared.log.claim import raise_if_expired, raise_if_stopped
 from shared.log.compaction import compact
 from shared.log.event_log import Batch, EventLog, LogBounds, LogTail, SequenceTaken, text_bytes
 from shared.log.events import StoredEvent
@@ -31,7 +31,7 @@ class SharedWriter:
 
     `after` is a sequence number: `transcript` is what the events after it amount to, or all events if the log has been
     compacted beyond it. `check_job` raises AttemptStopped if the attempts may no longer write. Two threads may append
-    with one writer: one of them waits.
+    with one writer: one of them waits. `expires_at` is when the job expires (Unix seconds).
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class SharedWriter:
         fence: Fence,
         *,
         after: int,
+        expires_at: int,
         clock: Clock,
         bounds: LogBounds,
         check_job: Callable[[], None],
@@ -50,6 +51,7 @@ class SharedWriter:
         self._job_id = job_id
         self.fence = fence
         self._reader = LogReader(log, job_id, after=after, consistent=True)
+        self._expires_at = expires_at
         self._clock = clock
         self._bounds = bounds
         self._check_job = check_job
@@ -65,7 +67,7 @@ class SharedWriter:
         If another attempt appends first, call `events_of` again with what the log then amounts to. So an event that
         depends on the transcript is appended once, whatever the number of attempts that try to.
 
-        Raises AttemptStopped if the log has ended or has a higher fence.
+        Raises AttemptStopped if the log has ended or has a higher fence, or if the job has expired.
         """
         with self._appending:
             self._append(events_of)
@@ -73,6 +75,7 @@ class SharedWriter:
     def _append(self, events_of: EventsOf) -> None:
         longest_wait = BACK_OFF_SECONDS
         while True:
+            raise_if_expired(self._expires_at, self._clock)
             tail = self._log.tail(self._job_id)
             raise_if_stopped(tail, self.fence)
             self._read()
@@ -91,7 +94,9 @@ class SharedWriter:
     def _append_after(self, tail: LogTail, events: tuple[StoredEvent, ...]) -> bool:
         """Append the events after `tail` and return True; return False if another batch has the next number."""
         size = tail.log_bytes + text_bytes(events)
-        batch = Batch(tail.seq + 1, events, self.fence, self._clock(), size, writer=self._id)
+        batch = Batch(
+            tail.seq + 1, events, self.fence, self._clock(), size, writer=self._id, expires_at=self._expires_at
+        )
         try:
             self._log.append(self._job_id, batch)
         except SequenceTaken:
@@ -108,4 +113,4 @@ class SharedWriter:
         ):
             return
         self._check_job()
-        compact(self._log, self._job_id, batch.log_bytes)
+        compact(self._log, self._job_id, batch.log_bytes, expires_at=self._expires_at)

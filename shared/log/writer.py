@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from shared.characters import whole_characters, whole_values
 from shared.clock import Clock
 from shared.errors import AttemptStopped, StorageUnavailable
-from shared.log.claim import raise_if_stopped
+from shared.log.claim import raise_if_expired, raise_if_stopped
 from shared.log.compaction import compact
 from shared.log.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogSnapshot, LogTail, SequenceTaken, text_bytes
 from shared.log.events import Delta, Item, Progress, Reset, StoredEvent
@@ -37,6 +37,7 @@ class LogWriter:
     If a newer attempt has claimed the log, the next append finds its sequence number taken: it raises AttemptStopped,
     and `write_while` cancels the attempt's work. The writer calls `check_job` before it compacts the log and while it
     has nothing to append. `check_job` raises AttemptStopped if the job has ended or a newer attempt has claimed it.
+    `expires_at` is when the job expires (Unix seconds): from then on, an append raises AttemptStopped.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class LogWriter:
         tail: LogTail,
         text: str,
         progress: float,
+        expires_at: int,
         clock: Clock,
         bounds: LogBounds,
         check_job: Callable[[], None],
@@ -56,6 +58,7 @@ class LogWriter:
         self._job_id = job_id
         self._fence = fence
         self._tail = tail
+        self._expires_at = expires_at
         self._clock = clock
         self._bounds = bounds
         self._check_job = check_job
@@ -214,8 +217,17 @@ class LogWriter:
         return Progress(progress=self._progress)
 
     async def _append(self, events: tuple[StoredEvent, ...]) -> None:
+        raise_if_expired(self._expires_at, self._clock)
         size = self._tail.log_bytes + text_bytes(events)
-        batch = Batch(self._tail.seq + 1, events, self._fence, self._clock(), size, self._written_cursor)
+        batch = Batch(
+            self._tail.seq + 1,
+            events,
+            self._fence,
+            self._clock(),
+            size,
+            self._written_cursor,
+            expires_at=self._expires_at,
+        )
         try:
             await asyncio.to_thread(self._log.append, self._job_id, batch)
         except SequenceTaken:
@@ -236,4 +248,6 @@ class LogWriter:
             return
         # A superseded attempt stops here and leaves the work to the newer one.
         await asyncio.to_thread(self._check_job)
-        self._compacted = await asyncio.to_thread(compact, self._log, self._job_id, self._tail.log_bytes)
+        self._compacted = await asyncio.to_thread(
+            compact, self._log, self._job_id, self._tail.log_bytes, expires_at=self._expires_at
+        )

@@ -1,8 +1,8 @@
-"""Delete runs together with their jobs."""
+"""Delete runs together with what is stored for their jobs."""
 
 from __future__ import annotations
 
-from shared.jobs.cancellation import JobCancellation
+from shared.jobs.erasure import JobErasure
 from shared.jobs.ids import RUN_ID
 from shared.jobs.queries import JobQueries
 from shared.observability.log import log
@@ -13,12 +13,12 @@ from shared.runs.store import RunStore
 class RunDeletion(RunQueries):
     """Read and delete the runs of one kind. `owner` is the authenticated user, who can use only their own runs."""
 
-    def __init__(self, *, kind: str, runs: RunStore, jobs: JobQueries, cancellation: JobCancellation) -> None:
+    def __init__(self, *, kind: str, runs: RunStore, jobs: JobQueries, erasure: JobErasure) -> None:
         super().__init__(kind=kind, runs=runs, jobs=jobs)
-        self._cancellation = cancellation
+        self._erasure = erasure
 
     def delete(self, owner: str, run_id: str) -> None:
-        """Delete the run permanently. Cancel its live job, and let all of its jobs expire now.
+        """Delete the run permanently, with its jobs' inputs, events and outputs. Cancel its live job.
 
         If a deletion failed halfway, call this again: it completes the deletion.
 
@@ -30,11 +30,11 @@ class RunDeletion(RunQueries):
         if run is None:
             raise unknown_run(run_id)
         self._refuse_unless_owned(run, owner)
-        # Remove the lineage last: it names the jobs, so a repeated deletion still finds the jobs to end.
+        # Remove the lineage last: it names the jobs, so a repeated deletion still finds the jobs to erase.
         self._runs.hide(run_id)
         lineage = self._runs.lineage(run_id)
         for transform in lineage.transforms if lineage else ():
             if transform.job_id is not None:
-                self._cancellation.cancel_and_hide(owner, transform.job_id)
+                self._erasure.erase(owner, transform.job_id)
         self._runs.remove(run_id)
         log.info("run deleted", run_id=run_id)

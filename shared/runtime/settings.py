@@ -32,7 +32,7 @@ class StorageSettings(Settings):
 
 
 class RetentionSettings(Settings):
-    """How many seconds an ended job is kept, one day at most: its events and checkpoints are stored for two days."""
+    """How many seconds an ended job is kept, one day at most."""
 
     job_retention_seconds: int = Field(default=600, ge=1, le=86_400)
     failed_job_retention_seconds: int = Field(default=3600, ge=1, le=86_400)

@@ -218,6 +218,7 @@ class PartRunner:
             job.id,
             attempt.fence,
             after=since,
+            expires_at=job.expires_at,
             clock=self._clock,
             bounds=self._bounds,
             check_job=lambda: raise_if_job_stopped(self._jobs, job.id, attempt.fence),

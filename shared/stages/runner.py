@@ -216,6 +216,7 @@ class StageRunner:
             tail=tail,
             text=start.text,
             progress=job.progress,
+            expires_at=job.expires_at,
             clock=self._clock,
             bounds=self._bounds,
             check_job=lambda: raise_if_job_stopped(self._jobs, job.id, fence),
@@ -264,7 +265,9 @@ class StageRunner:
         start = default
         if job.generation > 1:
             expected_end, start = self._after_resumption(job, expected_end, default)
-        tail = claim(self._log, job.id, fence, (started,), at=self._clock, expected=expected_end)
+        tail = claim(
+            self._log, job.id, fence, (started,), at=self._clock, expires_at=job.expires_at, expected=expected_end
+        )
         return (tail, start) if tail is not None else self._claim_any_end(job, fence, started, default)
 
     def _claim_after_parts(
@@ -284,7 +287,7 @@ class StageRunner:
             start = self._start_after_resumption(job, tail) or default
             return Opening((started,))
 
-        tail = claim(self._log, job.id, fence, opening, at=self._clock)
+        tail = claim(self._log, job.id, fence, opening, at=self._clock, expires_at=job.expires_at)
         return tail, start
 
     def _after_resumption(
@@ -313,7 +316,7 @@ class StageRunner:
             opening, start = self._opening_with_reset(job, fence, started, default, tail)
             return opening
 
-        tail = claim(self._log, job.id, fence, opening, at=self._clock)
+        tail = claim(self._log, job.id, fence, opening, at=self._clock, expires_at=job.expires_at)
         return tail, start
 
     def _opening_with_reset(

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from shared.clock import Clock
 from shared.log.event_log import MAX_BATCH, Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
-from shared.log.events import TERMINAL, Item, Subtask, dump_events, parse_events
+from shared.log.events import TERMINAL, Cancelled, Item, Subtask, dump_events, parse_events
 from shared.log.fence import Fence
 from shared.schema import Schema, adapter_of
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
+from shared.storage.expiry import stored_until
 from shared.storage.items import query_items, read_item
-from shared.storage.large_texts import LargeTexts
-
-KEPT = timedelta(days=2)
-"""The time after which DynamoDB may delete an event: a job runs for at most a day and is kept for at most a day."""
+from shared.storage.large_texts import INLINE, LargeTexts
 
 EMPTY = "[]"
 """The events of a batch whose sequence number is still taken, although a snapshot has replaced its events."""
@@ -61,10 +59,9 @@ class StoredSnapshot(Schema):
 class DynamoEventLog:
     """The EventLog on a DynamoDB table; the port describes the methods."""
 
-    def __init__(self, table: str, large_texts: LargeTexts, *, clock: Clock) -> None:
+    def __init__(self, table: str, large_texts: LargeTexts) -> None:
         self._table = table
         self._large_texts = large_texts
-        self._clock = clock
 
     def append(self, job_id: str, batch: Batch) -> None:
         stored = StoredBatch(
@@ -75,7 +72,7 @@ class DynamoEventLog:
             log_bytes=batch.log_bytes,
             cursor=batch.cursor,
             writer=batch.writer,
-            expires_at=self._expiry(),
+            expires_at=stored_until(batch.expires_at),
         )
         item = to_item({**_key(job_id, keys.event(batch.first)), **stored.model_dump()})
 
@@ -130,7 +127,22 @@ class DynamoEventLog:
         subtasks = SUBTASKS.validate_json(self._large_texts.load(stored.subtasks)) if stored.subtasks else ()
         return LogSnapshot(stored.seq, text, stored.stage, stored.progress, stored.log_bytes, items, subtasks)
 
-    def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
+    def compact(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
+        try:
+            before = self._put_snapshot(job_id, snapshot, expires_at, "seq < :seq")
+        except _ItemExists:
+            return
+        self._empty_covered(job_id, before, snapshot.seq)
+
+    def renew(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
+        with contextlib.suppress(_ItemExists):
+            self._put_snapshot(job_id, snapshot, expires_at, "seq <= :seq")
+
+    def _put_snapshot(self, job_id: str, snapshot: LogSnapshot, expires_at: int, replaces: str) -> int:
+        """Store the snapshot, and return the sequence number of the one before, or 0.
+
+        Raises _ItemExists if a snapshot is stored that does not meet the condition `replaces`.
+        """
         items = ITEMS.dump_json(snapshot.items).decode()
         stored = StoredSnapshot(
             seq=snapshot.seq,
@@ -140,21 +152,18 @@ class DynamoEventLog:
             stage=snapshot.stage,
             progress=snapshot.progress,
             log_bytes=snapshot.log_bytes,
-            expires_at=self._expiry(),
+            expires_at=stored_until(expires_at),
         )
-        try:
-            with refused_condition(_ItemExists):
-                replaced = dynamodb().put_item(
-                    TableName=self._table,
-                    Item=to_item({**_key(job_id, keys.SNAPSHOT), **stored.model_dump()}),
-                    ConditionExpression="attribute_not_exists(PK) OR seq < :seq",
-                    ExpressionAttributeValues={":seq": {"N": str(snapshot.seq)}},
-                    ReturnValues="ALL_OLD",
-                )
-        except _ItemExists:
-            return
+        with refused_condition(_ItemExists):
+            replaced = dynamodb().put_item(
+                TableName=self._table,
+                Item=to_item({**_key(job_id, keys.SNAPSHOT), **stored.model_dump()}),
+                ConditionExpression=f"attribute_not_exists(PK) OR {replaces}",
+                ExpressionAttributeValues={":seq": {"N": str(snapshot.seq)}},
+                ReturnValues="ALL_OLD",
+            )
         before = replaced.get("Attributes")
-        self._empty_covered(job_id, int(before["seq"]["N"]) if before else 0, snapshot.seq)
+        return int(before["seq"]["N"]) if before else 0
 
     def _stored_subtasks(self, job_id: str, snapshot: LogSnapshot) -> str | None:
         if not snapshot.subtasks:
@@ -170,13 +179,33 @@ class DynamoEventLog:
         """
         begin = keys.event(max(1, after + 2 - MAX_BATCH))
         older = list(self._query(job_id, begin, consistent=True))[:-1]
-        writes = [
-            {"PutRequest": {"Item": {**item, "events": {"S": EMPTY}}}}
+        self._replace(
+            {**item, "events": {"S": EMPTY}}
             for item in older
             if item["events"]["S"] != EMPTY and _entries(item)[-1].seq <= up_to
-        ]
-        for begin_of_request in range(0, len(writes), 25):
-            requests: Any = {self._table: writes[begin_of_request : begin_of_request + 25]}
+        )
+
+    def erase(self, job_id: str, *, expires_at: int) -> None:
+        items = list(self._query(job_id, keys.event(0), consistent=True))
+        if items:
+            self._erase_items(job_id, items[:-1], items[-1], stored_until(expires_at))
+        self._large_texts.delete_all(job_id, names="snapshot-")
+
+    def _erase_items(
+        self, job_id: str, older: Sequence[Mapping[str, Any]], newest: Mapping[str, Any], until: int
+    ) -> None:
+        expiry = {"expiresAt": {"N": str(until)}}
+        self._replace({**item, **expiry, "events": {"S": EMPTY}} for item in older if item["events"]["S"] != EMPTY)
+        self._replace([{**newest, **expiry, "events": {"S": dump_events((Cancelled(),))}}])
+        # An attempt may be compacting the log at this moment. Its snapshot covers no more than this one, so the store
+        # refuses it.
+        nothing = StoredSnapshot(seq=_batch(newest).seq - 1, text=INLINE, progress=0, log_bytes=0, expires_at=until)
+        self._replace([to_item({**_key(job_id, keys.SNAPSHOT), **nothing.model_dump()})])
+
+    def _replace(self, items: Iterable[Mapping[str, Any]]) -> None:
+        writes = [{"PutRequest": {"Item": item}} for item in items]
+        for begin in range(0, len(writes), 25):
+            requests: Any = {self._table: writes[begin : begin + 25]}
             while requests:
                 with storage_faults():
                     requests = dynamodb().batch_write_item(RequestItems=requests).get("UnprocessedItems")
@@ -193,9 +222,6 @@ class DynamoEventLog:
             ScanIndexForward=not newest_first,
             **limit,
         )
-
-    def _expiry(self) -> int:
-        return int((self._clock() + KEPT).timestamp())
 
 
 class _ItemExists(Exception):

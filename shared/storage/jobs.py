@@ -14,7 +14,7 @@ from shared.jobs.store import JobFilter, JobGuard, JobPage, LivePage, PreparedWr
 from shared.observability.log import log
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
-from shared.storage.aws import dynamodb, refused_condition
+from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.items import query_pages, read_item
 from shared.storage.link_index import LinkIndex
 from shared.storage.owner_index import OwnerIndex
@@ -174,6 +174,15 @@ class DynamoJobStore:
 
     def renew_links(self, job: Job) -> None:
         self._links.put(job)
+
+    def erase(self, job_id: str) -> None:
+        item = read_item(self._table, _key(job_id))
+        if item is None:
+            return
+        self._links.remove(_job(item))
+        # Last, because it names the links.
+        with storage_faults():
+            dynamodb().delete_item(TableName=self._table, Key=to_item(_key(job_id)))
 
     def _visible(self, item: Mapping[str, Any] | None) -> Job | None:
         """Return the job; None if it has expired, because DynamoDB deletes expired items only some time later."""

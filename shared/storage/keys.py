@@ -14,6 +14,9 @@ SNAPSHOT = "SNAP"
 EVENT_PREFIX = "EVT#"
 """Prefix of the sort keys of event batches."""
 
+CHECKPOINT_PREFIX = "CKPT#"
+"""Prefix of the sort keys of checkpoints."""
+
 RUN = "RUN"
 """Sort key of a run."""
 
@@ -49,7 +52,7 @@ def event(seq: int) -> str:
 
 def checkpoint(stage: str, fence: str) -> str:
     """Return the sort key of the checkpoint that the attempt with this fence wrote for the stage."""
-    return f"CKPT#{stage}#{fence}"
+    return f"{CHECKPOINT_PREFIX}{stage}#{fence}"
 
 
 def record(name: str) -> str:

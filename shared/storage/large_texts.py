@@ -40,10 +40,10 @@ class LargeTexts:
             found = s3().get_object(Bucket=self._bucket, Key=stored[len(REFERENCE) :])
             return found["Body"].read().decode()
 
-    def delete_all(self, entity_id: str) -> None:
-        """Delete every text of the job or run from the bucket, even those to which no item refers."""
+    def delete_all(self, entity_id: str, *, names: str = "") -> None:
+        """Delete the texts of the job or run whose names begin with `names`, even those to which no item refers."""
         pages = s3().get_paginator("list_objects_v2")
         with storage_faults():
-            for page in pages.paginate(Bucket=self._bucket, Prefix=f"{self._folder}/{entity_id}/"):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=f"{self._folder}/{entity_id}/{names}"):
                 for found in page.get("Contents", ()):
                     s3().delete_object(Bucket=self._bucket, Key=found["Key"])

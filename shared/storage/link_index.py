@@ -10,19 +10,19 @@ from typing import Any
 
 from shared.jobs.ids import JOB_ID, ulid_of
 from shared.jobs.job import Job, LinkKind
-from shared.jobs.pipeline import LONGEST_SECONDS
 from shared.storage import keys
 from shared.storage.attributes import Item, to_item
 from shared.storage.aws import dynamodb, storage_faults
 from shared.storage.cursors import decode_cursor
+from shared.storage.expiry import stored_until
 from shared.storage.matching import matching_page
 
 
 class LinkIndex:
     """The items of `table` that say which jobs are linked to an entity.
 
-    `load_all` returns the jobs with these ids that have not expired, strongly consistent. An item expires a day after
-    the job would, because an ended job is kept for a day at most, so no job is without its items.
+    `load_all` returns the jobs with these ids that have not expired, strongly consistent. An item expires when the job
+    would that never ended, and an end lets no job expire later, so no job is without its items.
     """
 
     def __init__(self, table: str, load_all: Callable[[Sequence[str]], Mapping[str, Job]]) -> None:
@@ -33,13 +33,19 @@ class LinkIndex:
         """Yield the item of each of the job's links."""
         for kind, entity_id in job.links.by_kind().items():
             key = keys.link(job.owner, kind, entity_id, ulid_of(job.id))
-            yield to_item({**key, "jobId": job.id, "expiresAt": job.expires_at + LONGEST_SECONDS})
+            yield to_item({**key, "jobId": job.id, "expiresAt": stored_until(job.expires_at)})
 
     def put(self, job: Job) -> None:
         """Store the items of the job's links again, with the job's new expiry."""
         for item in self.items_of(job):
             with storage_faults():
                 dynamodb().put_item(TableName=self._table, Item=item)
+
+    def remove(self, job: Job) -> None:
+        """Delete the items of the job's links."""
+        for item in self.items_of(job):
+            with storage_faults():
+                dynamodb().delete_item(TableName=self._table, Key={"PK": item["PK"], "SK": item["SK"]})
 
     def page(
         self,

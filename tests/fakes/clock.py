@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
+EXPIRES_AT = int(NOON.timestamp()) + 7200
+"""When a job expires that a test stores at noon (Unix seconds)."""
+
 
 class SettableClock:
     """Implements Clock; the time changes only with `advance`."""

@@ -35,7 +35,7 @@ from shared.stages.runner import StageRunner
 from shared.stages.stage import Stage, StageContext
 from tests.fakes.agents import FakeAgentStore
 from tests.fakes.checkpoints import FakeCheckpointStore
-from tests.fakes.clock import NOON, SettableClock
+from tests.fakes.clock import EXPIRES_AT, NOON, SettableClock
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.executions import FakeExecutions
 from tests.fakes.jobs import FakeJobStore
@@ -122,7 +122,7 @@ def a_job(job_id: str | None = None, **fields: Any) -> Job:
         "model": "scripted-1",
         "created_at": NOON,
         "updated_at": NOON,
-        "expires_at": int(NOON.timestamp()) + 7200,
+        "expires_at": EXPIRES_AT,
     }
     return Job(**{**values, **fields})
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from shared.log.event_log import Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
-from shared.log.events import TERMINAL, dump_events, parse_events
+from shared.log.events import TERMINAL, Cancelled, dump_events, parse_events
 
 
 class FakeEventLog:
@@ -18,6 +19,7 @@ class FakeEventLog:
         self._batches: dict[str, dict[int, Batch]] = {}
         self._emptied: dict[tuple[str, int], Batch] = {}
         self._snapshots: dict[str, LogSnapshot] = {}
+        self._snapshots_expire: dict[str, int] = {}
         self.appends: list[Batch] = []
 
     def append(self, job_id: str, batch: Batch) -> None:
@@ -58,16 +60,48 @@ class FakeEventLog:
         with self._lock:
             return self._snapshots.get(job_id)
 
-    def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
+    def compact(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
         with self._lock:
             existing = self._snapshots.get(job_id)
             if existing is not None and existing.seq >= snapshot.seq:
                 return
-            self._snapshots[job_id] = snapshot
+            self._put_snapshot(job_id, snapshot, expires_at)
             for batch in self._in_order(job_id)[:-1]:
-                if batch.last <= snapshot.seq:
+                if (existing.seq if existing else 0) < batch.last <= snapshot.seq:
                     del self._batches[job_id][batch.first]
                     self._emptied[job_id, batch.first] = batch
+
+    def renew(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
+        with self._lock:
+            existing = self._snapshots.get(job_id)
+            if existing is None or existing.seq <= snapshot.seq:
+                self._put_snapshot(job_id, snapshot, expires_at)
+
+    def _put_snapshot(self, job_id: str, snapshot: LogSnapshot, expires_at: int) -> None:
+        self._snapshots[job_id] = snapshot
+        self._snapshots_expire[job_id] = expires_at
+
+    def erase(self, job_id: str, *, expires_at: int) -> None:
+        with self._lock:
+            batches = self._in_order(job_id)
+            if not batches:
+                return
+            *older, newest = batches
+            for batch in older:
+                del self._batches[job_id][batch.first]
+                self._emptied[job_id, batch.first] = batch
+            erased = replace(newest, events=(Cancelled(),), expires_at=expires_at)
+            self._batches[job_id][newest.first] = erased
+            self._put_snapshot(job_id, LogSnapshot(newest.first - 1, "", None, 0), expires_at)
+
+    def delete_expired(self, now: datetime) -> None:
+        """Delete the batches and snapshots whose time is over, as DynamoDB may."""
+        with self._lock:
+            for stored in self._batches.values():
+                for first in [first for first, batch in stored.items() if batch.expires_at <= now.timestamp()]:
+                    del stored[first]
+            for job_id in [each for each, at in self._snapshots_expire.items() if at <= now.timestamp()]:
+                del self._snapshots[job_id], self._snapshots_expire[job_id]
 
     def forget_first(self, job_id: str) -> None:
         """Delete the first batch, as its expiry does."""

@@ -75,6 +75,10 @@ class FakeJobStore:
         """Remember the expiry only: `list_owned` looks at every job, so none can be missing under a link."""
         self.renewed[job.id] = job.expires_at
 
+    def erase(self, job_id: str) -> None:
+        with self._lock:
+            self._stored.pop(job_id, None)
+
     def _shown(self, job_id: str) -> Job | None:
         text = self._stored.get(job_id)
         if text is None:

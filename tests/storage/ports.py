@@ -135,8 +135,8 @@ def adapters(server: AwsServer) -> Ports:
     return Ports(
         clock=clock,
         jobs=DynamoJobStore(server.table, clock=clock),
-        log=DynamoEventLog(server.table, artefacts, clock=clock),
-        checkpoints=DynamoCheckpointStore(server.table, artefacts, clock=clock),
+        log=DynamoEventLog(server.table, artefacts),
+        checkpoints=DynamoCheckpointStore(server.table, artefacts),
         records=DynamoRecordStore(server.table),
         keys=DynamoIdempotencyKeys(server.table, clock=clock),
         executions=StepFunctionsExecutions(server.machine_prefix),

@@ -41,3 +41,24 @@ def test_only_a_large_output_is_stored_in_the_bucket(server: AwsServer) -> None:
     ports.checkpoints.put(job, "draft", "large", StageOutput(output={}, text="x" * 200_000))
     found = server.s3.list_objects_v2(Bucket=server.bucket, Prefix=f"jobs/{job.id}/")
     assert [each["Key"] for each in found["Contents"]] == [f"jobs/{job.id}/checkpoint-draft-large"]
+
+
+def test_an_output_is_stored_until_its_job_has_expired(server: AwsServer) -> None:
+    ports, job = adapters(server), a_job()
+    ports.checkpoints.put(job, "draft", "fence", StageOutput(output={}, text=""))
+    key = {"PK": {"S": f"JOB#{job.id}"}, "SK": {"S": "CKPT#draft#fence"}}
+    item = server.dynamodb.get_item(TableName=server.table, Key=key, ConsistentRead=True)["Item"]
+    assert item["expiresAt"] == {"N": str(job.expires_at + 900)}
+
+
+def test_erasing_deletes_the_outputs_of_one_job_also_those_in_the_bucket(server: AwsServer) -> None:
+    ports, job, other = adapters(server), a_job(), a_job()
+    output = StageOutput(output={}, text="x" * 200_000)
+    for each in (job, other):
+        ports.checkpoints.put(each, "draft", "fence", output)
+    for _ in range(2):
+        ports.checkpoints.erase(job.id)
+        with pytest.raises(KeyError):
+            ports.checkpoints.get(job.id, "draft", ref("fence"))
+        assert server.s3.list_objects_v2(Bucket=server.bucket, Prefix=f"jobs/{job.id}/")["KeyCount"] == 0
+    assert ports.checkpoints.get(other.id, "draft", ref("fence")) == output

@@ -9,14 +9,14 @@ import pytest
 from shared.errors import AttemptSuperseded, ErrorCode
 from shared.jobs.ids import new_job_id
 from shared.log.claim import claim
-from shared.log.compaction import compact
+from shared.log.compaction import compact, renew
 from shared.log.event_log import Batch, LogSnapshot, LogTail, SequenceTaken
 from shared.log.events import Cancelled, Complete, Delta, Failed, Progress, Reset, StageStarted, StoredEvent, Tool
 from shared.log.fence import Fence
 from shared.log.reader import LogReader
 from shared.log.transcript import Transcript
 from shared.log.usage import TokenUsage
-from tests.fakes.clock import NOON
+from tests.fakes.clock import EXPIRES_AT, NOON
 from tests.storage.at_once import CALLERS, at_once
 from tests.storage.ports import AwsServer, Ports, adapters
 
@@ -30,12 +30,22 @@ def job_id() -> str:
 
 
 def batch(first: int, *texts: str, fence: Fence = FENCE) -> Batch:
-    return Batch(first, tuple(Delta(text=text) for text in texts), fence, NOON, log_bytes=first)
+    return Batch(first, tuple(Delta(text=text) for text in texts), fence, NOON, log_bytes=first, expires_at=EXPIRES_AT)
 
 
 def fill(ports: Ports, job_id: str, count: int, *, text: str = "x", fence: Fence = FENCE) -> None:
     for _ in range(count):
-        claim(ports.log, job_id, fence, (Delta(text=text),), at=ports.clock)
+        claim(ports.log, job_id, fence, (Delta(text=text),), at=ports.clock, expires_at=EXPIRES_AT)
+
+
+def items_of(server: AwsServer, job_id: str) -> dict[str, dict[str, Any]]:
+    """Return the items in the job's partition by their sort keys."""
+    found = server.dynamodb.query(
+        TableName=server.table,
+        KeyConditionExpression="PK = :pk",
+        ExpressionAttributeValues={":pk": {"S": f"JOB#{job_id}"}},
+    )
+    return {item["SK"]["S"]: dict(item) for item in found["Items"]}
 
 
 class TestAppending:
@@ -51,7 +61,7 @@ class TestAppending:
             Cancelled(stage="draft"),
         ]
         for seq, event in enumerate(events, 1):
-            ports.log.append(job_id, Batch(seq, (event,), FENCE, NOON, 7))
+            ports.log.append(job_id, Batch(seq, (event,), FENCE, NOON, 7, expires_at=EXPIRES_AT))
         found = ports.log.read(job_id, after=0)
         assert [entry.event for entry in found] == events
         assert [(entry.seq, entry.first, entry.at) for entry in found] == [(seq, seq, NOON) for seq in range(1, 9)]
@@ -90,7 +100,14 @@ class TestAppending:
         def take(number: int) -> str | None:
             fence, text = Fence(1, 0, number, "aaaaaaaa"), f"{number:02} "
             try:
-                claim(ports.log, job_id, fence, (Delta(text=text), Progress(progress=1)), at=ports.clock)
+                claim(
+                    ports.log,
+                    job_id,
+                    fence,
+                    (Delta(text=text), Progress(progress=1)),
+                    at=ports.clock,
+                    expires_at=EXPIRES_AT,
+                )
             except AttemptSuperseded:
                 return None  # superseded before its append or after it
             return text
@@ -123,7 +140,7 @@ class TestReading:
     def test_the_tail_has_the_last_sequence_number_and_fence(self, ports: Ports, job_id: str) -> None:
         ports.log.append(job_id, batch(1, "a", "b", "c"))
         assert ports.log.tail(job_id) == LogTail(seq=3, log_bytes=1, fence=FENCE, terminal=False)
-        ports.log.append(job_id, Batch(4, (Progress(progress=100), Cancelled()), NEXT, NOON, 9))
+        ports.log.append(job_id, Batch(4, (Progress(progress=100), Cancelled()), NEXT, NOON, 9, expires_at=EXPIRES_AT))
         assert ports.log.tail(job_id) == LogTail(seq=5, log_bytes=9, fence=NEXT, terminal=True)
 
     def test_logs_of_different_jobs_do_not_mix(self, ports: Ports, job_id: str) -> None:
@@ -136,7 +153,7 @@ class TestReading:
         for seq in range(1, 15):
             ports.log.append(job_id, batch(seq, "x" * 100_000))
         assert [entry.seq for entry in ports.log.read(job_id, after=0)] == list(range(1, 15))
-        compact(ports.log, job_id, 0)
+        compact(ports.log, job_id, 0, expires_at=EXPIRES_AT)
         assert [entry.seq for entry in ports.log.read(job_id, after=0)] == [14]
 
 
@@ -146,15 +163,15 @@ class TestCompacting:
     ) -> None:
         fill(ports, job_id, 5)
         fill(ports, job_id, 5, fence=NEXT)
-        ports.log.compact(job_id, LogSnapshot(10, "x" * 10, None, 0))
+        ports.log.compact(job_id, LogSnapshot(10, "x" * 10, None, 0), expires_at=EXPIRES_AT)
         assert [entry.seq for entry in ports.log.read(job_id, after=0)] == [10]
         assert ports.log.tail(job_id).seq == 10
 
     def test_a_compaction_frees_no_sequence_number(self, ports: Ports, job_id: str) -> None:
         fill(ports, job_id, 5)
-        ports.log.compact(job_id, LogSnapshot(3, "xxx", None, 0))
+        ports.log.compact(job_id, LogSnapshot(3, "xxx", None, 0), expires_at=EXPIRES_AT)
         fill(ports, job_id, 5)
-        ports.log.compact(job_id, LogSnapshot(9, "x" * 9, None, 0))
+        ports.log.compact(job_id, LogSnapshot(9, "x" * 9, None, 0), expires_at=EXPIRES_AT)
         for seq in range(1, 11):
             with pytest.raises(SequenceTaken):
                 ports.log.append(job_id, batch(seq, "late", fence=NEXT))
@@ -162,12 +179,12 @@ class TestCompacting:
 
     def test_an_append_succeeds_after_a_snapshot_covered_every_event(self, ports: Ports, job_id: str) -> None:
         fill(ports, job_id, 3)
-        ports.log.compact(job_id, LogSnapshot(3, "xxx", None, 0))
+        ports.log.compact(job_id, LogSnapshot(3, "xxx", None, 0), expires_at=EXPIRES_AT)
         fill(ports, job_id, 1)
         assert ports.log.tail(job_id).seq == 4
 
     def test_an_empty_log_can_be_compacted(self, ports: Ports, job_id: str) -> None:
-        ports.log.compact(job_id, LogSnapshot(0, "", None, 0))
+        ports.log.compact(job_id, LogSnapshot(0, "", None, 0), expires_at=EXPIRES_AT)
         assert ports.log.tail(job_id) == LogTail()
 
     def test_a_slow_writer_cannot_append_at_a_sequence_number_that_was_compacted(
@@ -175,17 +192,17 @@ class TestCompacting:
     ) -> None:
         fill(ports, job_id, 2)
         fill(ports, job_id, 30, fence=NEXT)
-        compact(ports.log, job_id, 0)
+        compact(ports.log, job_id, 0, expires_at=EXPIRES_AT)
         fill(ports, job_id, 30, fence=NEXT)
-        compact(ports.log, job_id, 0)
+        compact(ports.log, job_id, 0, expires_at=EXPIRES_AT)
         with pytest.raises(SequenceTaken):
             ports.log.append(job_id, batch(3, "late"))
 
     def test_the_log_keeps_the_newest_snapshot(self, ports: Ports, job_id: str) -> None:
         fill(ports, job_id, 9)
         newer, older = LogSnapshot(8, "x" * 8, "draft", 12.5, 800), LogSnapshot(4, "xxxx", None, 0, 400)
-        ports.log.compact(job_id, newer)
-        ports.log.compact(job_id, older)
+        ports.log.compact(job_id, newer, expires_at=EXPIRES_AT)
+        ports.log.compact(job_id, older, expires_at=EXPIRES_AT)
         assert ports.log.snapshot(job_id) == newer
 
     def test_repeated_compactions_lose_no_character(self, ports: Ports, job_id: str) -> None:
@@ -193,7 +210,7 @@ class TestCompacting:
         for number in range(6):
             fill(ports, job_id, 4, text=f"{number}é ")
             text += f"{number}é " * 4
-            compact(ports.log, job_id, 0)
+            compact(ports.log, job_id, 0, expires_at=EXPIRES_AT)
         reader, transcript = LogReader(ports.log, job_id), Transcript()
         for frame in reader.poll():
             transcript.apply(frame.id, frame.event)
@@ -202,31 +219,90 @@ class TestCompacting:
     def test_the_log_keeps_a_snapshot_that_is_too_large_for_an_item(self, ports: Ports, job_id: str) -> None:
         fill(ports, job_id, 3)
         large = LogSnapshot(2, "é" * 300_000, "draft", 50, 600_000)
-        ports.log.compact(job_id, large)
+        ports.log.compact(job_id, large, expires_at=EXPIRES_AT)
         assert ports.log.snapshot(job_id) == large
+
+
+class TestRenewing:
+    def test_a_renewal_keeps_all_events_but_the_newest_for_longer(self, ports: Ports, job_id: str) -> None:
+        fill(ports, job_id, 3)
+        renew(ports.log, job_id, expires_at=EXPIRES_AT + 5000)
+        assert [entry.seq for entry in ports.log.read(job_id, after=0)] == [1, 2, 3]
+        assert ports.log.snapshot(job_id) == LogSnapshot(2, "xx", None, 0, 3)
+
+    def test_a_renewal_replaces_no_newer_snapshot(self, ports: Ports, job_id: str) -> None:
+        fill(ports, job_id, 5)
+        newest = compact(ports.log, job_id, 5, expires_at=EXPIRES_AT)
+        ports.log.renew(job_id, LogSnapshot(2, "xx", None, 0, 2), expires_at=EXPIRES_AT + 5000)
+        assert ports.log.snapshot(job_id) == newest
+
+    def test_a_renewal_of_a_compacted_log_lets_the_same_snapshot_expire_later(
+        self, server: AwsServer, job_id: str
+    ) -> None:
+        ports = adapters(server)
+        fill(ports, job_id, 3)
+        compact(ports.log, job_id, 3, expires_at=EXPIRES_AT)
+        renew(ports.log, job_id, expires_at=EXPIRES_AT + 5000)
+        assert int(items_of(server, job_id)["SNAP"]["expiresAt"]["N"]) == EXPIRES_AT + 5000 + 900
+
+
+class TestErasing:
+    def ended(self, ports: Ports, job_id: str) -> None:
+        fill(ports, job_id, 6, text="secret")
+        claim(ports.log, job_id, NEXT, (Cancelled(stage="draft"),), at=ports.clock, expires_at=EXPIRES_AT)
+
+    def test_an_erased_log_says_only_that_it_has_ended(self, ports: Ports, job_id: str) -> None:
+        self.ended(ports, job_id)
+        compact(ports.log, job_id, 0, expires_at=EXPIRES_AT)
+        for _ in range(2):
+            ports.log.erase(job_id, expires_at=EXPIRES_AT)
+            assert [entry.event for entry in ports.log.read(job_id, after=0)] == [Cancelled()]
+            assert ports.log.tail(job_id).terminal
+            snapshot = ports.log.snapshot(job_id)
+            assert snapshot is not None
+            assert (snapshot.seq, snapshot.text) == (6, "")
+
+    def test_no_attempt_can_append_to_an_erased_log_or_compact_it(self, ports: Ports, job_id: str) -> None:
+        self.ended(ports, job_id)
+        ports.log.erase(job_id, expires_at=EXPIRES_AT)
+        for seq in range(1, 8):
+            with pytest.raises(SequenceTaken):
+                ports.log.append(job_id, batch(seq, "late", fence=Fence(1, 0, 2, "cccccccc")))
+        ports.log.compact(job_id, LogSnapshot(6, "secret" * 6, None, 0), expires_at=EXPIRES_AT)
+        snapshot = ports.log.snapshot(job_id)
+        assert snapshot is not None
+        assert snapshot.text == ""
+
+    def test_a_log_without_events_can_be_erased(self, ports: Ports, job_id: str) -> None:
+        ports.log.erase(job_id, expires_at=EXPIRES_AT)
+        assert ports.log.tail(job_id) == LogTail()
+
+    def test_nothing_of_an_erased_log_is_in_the_table_or_the_bucket(self, server: AwsServer, job_id: str) -> None:
+        ports = adapters(server)
+        self.ended(ports, job_id)
+        large = LogSnapshot(3, "secret" * 50_000, None, 0)
+        ports.log.compact(job_id, large, expires_at=EXPIRES_AT)
+        ports.log.erase(job_id, expires_at=int(NOON.timestamp()))
+        items = items_of(server, job_id)
+        assert "secret" not in str(items)
+        assert server.s3.list_objects_v2(Bucket=server.bucket, Prefix=f"jobs/{job_id}/")["KeyCount"] == 0
+        newest = [items[key] for key in ("EVT#0000000004", "EVT#0000000007", "SNAP")]
+        assert {int(item["expiresAt"]["N"]) for item in newest} == {int(NOON.timestamp()) + 900}
 
 
 class TestInTheTable:
     def test_the_item_of_a_large_snapshot_has_the_key_of_an_object(self, server: AwsServer, job_id: str) -> None:
         ports = adapters(server)
         fill(ports, job_id, 3)
-        ports.log.compact(job_id, LogSnapshot(2, "x" * 200_000, None, 0))
-        item = self.items(server, job_id)["SNAP"]
+        ports.log.compact(job_id, LogSnapshot(2, "x" * 200_000, None, 0), expires_at=EXPIRES_AT)
+        item = items_of(server, job_id)["SNAP"]
         assert item["text"] == {"S": f"s3:jobs/{job_id}/snapshot-2"}
 
-    def test_every_item_of_a_log_expires_after_some_days(self, server: AwsServer, job_id: str) -> None:
+    def test_no_item_of_a_log_expires_before_its_job_or_long_after_it(self, server: AwsServer, job_id: str) -> None:
         ports = adapters(server)
         fill(ports, job_id, 3)
-        compact(ports.log, job_id, 0)
-        items = self.items(server, job_id)
+        compact(ports.log, job_id, 0, expires_at=EXPIRES_AT)
+        items = items_of(server, job_id)
         assert set(items) == {"EVT#0000000001", "EVT#0000000002", "EVT#0000000003", "SNAP"}
         for item in items.values():
-            assert int(item["expiresAt"]["N"]) > NOON.timestamp() + 86_400
-
-    def items(self, server: AwsServer, job_id: str) -> dict[str, dict[str, Any]]:
-        found = server.dynamodb.query(
-            TableName=server.table,
-            KeyConditionExpression="PK = :pk",
-            ExpressionAttributeValues={":pk": {"S": f"JOB#{job_id}"}},
-        )
-        return {item["SK"]["S"]: dict(item) for item in found["Items"]}
+            assert int(item["expiresAt"]["N"]) == EXPIRES_AT + 900

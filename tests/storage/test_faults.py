@@ -19,7 +19,7 @@ from shared.log.event_log import Batch, LogSnapshot
 from shared.log.events import Delta
 from shared.log.fence import Fence
 from shared.storage.aws import THROTTLES, refused_condition, storage_faults
-from tests.fakes.clock import NOON
+from tests.fakes.clock import EXPIRES_AT, NOON
 from tests.fakes.core import a_job
 from tests.storage.ports import AwsServer, Ports, adapters
 
@@ -32,11 +32,17 @@ CALLS: dict[str, tuple[str, Callable[[Ports], object]]] = {
     "get a job": ("get_item", lambda ports: ports.jobs.get(JOB.id)),
     "move a job": ("update_item", lambda ports: ports.jobs.update(JOB.id, {"stage": "s"}, when=JobGuard())),
     "list jobs": ("query", lambda ports: ports.jobs.list_owned("ada", where=JobFilter(), limit=1, cursor=None)),
-    "append": ("put_item", lambda ports: ports.log.append(JOB.id, Batch(1, (Delta(text="x"),), FENCE, NOON))),
+    "append": (
+        "put_item",
+        lambda ports: ports.log.append(JOB.id, Batch(1, (Delta(text="x"),), FENCE, NOON, expires_at=EXPIRES_AT)),
+    ),
     "read a log": ("query", lambda ports: ports.log.read(JOB.id, after=0)),
     "find a log's end": ("query", lambda ports: ports.log.tail(JOB.id)),
     "get a snapshot": ("get_item", lambda ports: ports.log.snapshot(JOB.id)),
-    "compact": ("put_item", lambda ports: ports.log.compact(JOB.id, LogSnapshot(1, "x", None, 0))),
+    "compact": (
+        "put_item",
+        lambda ports: ports.log.compact(JOB.id, LogSnapshot(1, "x", None, 0), expires_at=EXPIRES_AT),
+    ),
     "keep a checkpoint": (
         "put_item",
         lambda ports: ports.checkpoints.put(JOB, "draft", "f", StageOutput(output={}, text="")),

@@ -9,7 +9,6 @@ import pytest
 from shared.errors import ErrorCode
 from shared.jobs.ids import new_job_id, ulid_of
 from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobLinks, JobStatus, LinkKind
-from shared.jobs.pipeline import LONGEST_SECONDS
 from shared.jobs.store import JobFilter, JobGuard, StaleWrite
 from shared.log.fence import Fence
 from shared.log.usage import TokenUsage
@@ -373,14 +372,30 @@ class TestLinksOnDynamoDB:
         key = {"PK": {"S": f"LINK#sessionId#{job.owner}#s"}, "SK": {"S": f"JOB#{ulid_of(job.id)}"}}
         return server.dynamodb.get_item(TableName=server.table, Key=key, ConsistentRead=True)["Item"]
 
+    def test_an_erased_job_leaves_no_item_and_no_place_under_its_link(self, server: AwsServer) -> None:
+        clock = SettableClock()
+        store, job = DynamoJobStore(server.table, clock=clock), a_job(links=JobLinks(session_id="s"))
+        store.put_new(job)
+        clock.advance(7201)  # an expired job is erased as well
+        for _ in range(2):
+            store.erase(job.id)
+            for partition in (f"JOB#{job.id}", f"LINK#sessionId#{job.owner}#s"):
+                found = server.dynamodb.query(
+                    TableName=server.table,
+                    KeyConditionExpression="PK = :pk",
+                    ExpressionAttributeValues={":pk": {"S": partition}},
+                    ConsistentRead=True,
+                )
+                assert not any(job.id in str(item) for item in found["Items"])
+
     def test_a_link_is_stored_longer_than_any_retention_of_its_job(self, server: AwsServer) -> None:
         store = DynamoJobStore(server.table, clock=SettableClock())
         job = a_job(links=JobLinks(session_id="s"))
         store.put_new(job)
-        assert self.item(server, job)["expiresAt"] == {"N": str(job.expires_at + LONGEST_SECONDS)}
+        assert self.item(server, job)["expiresAt"] == {"N": str(job.expires_at + 900)}
         resumed = job.model_copy(update={"expires_at": job.expires_at + 5000})
         store.renew_links(resumed)
-        assert self.item(server, job)["expiresAt"] == {"N": str(resumed.expires_at + LONGEST_SECONDS)}
+        assert self.item(server, job)["expiresAt"] == {"N": str(resumed.expires_at + 900)}
 
     def test_a_page_reads_a_bounded_number_of_jobs_and_its_cursor_leads_on(
         self, server: AwsServer, monkeypatch: pytest.MonkeyPatch

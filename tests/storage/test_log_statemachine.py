@@ -34,7 +34,7 @@ from shared.log.reader import LogReader, read_transcript
 from shared.log.shared_writer import EventsOf, SharedWriter
 from shared.log.transcript import Transcript
 from shared.log.writer import LogWriter
-from tests.fakes.clock import SettableClock
+from tests.fakes.clock import EXPIRES_AT, SettableClock
 from tests.fakes.core import a_job
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.jobs import FakeJobStore
@@ -105,8 +105,14 @@ class WatchedLog:
     def snapshot(self, job_id: str) -> LogSnapshot | None:
         return self._log.snapshot(job_id)
 
-    def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
-        self._log.compact(job_id, snapshot)
+    def compact(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
+        self._log.compact(job_id, snapshot, expires_at=expires_at)
+
+    def renew(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
+        self._log.renew(job_id, snapshot, expires_at=expires_at)
+
+    def erase(self, job_id: str, *, expires_at: int) -> None:
+        self._log.erase(job_id, expires_at=expires_at)
 
 
 @dataclass(frozen=True)
@@ -195,7 +201,15 @@ class LogMachine(RuleBasedStateMachine):
         reset = Reset(text=text, progress=0, reason="RESUMED", message="again", attempt=1, retry_count=0)
         started = StageStarted(stage=stage_of(fence), index=1, of=3)
         try:
-            tail = claim(self.log, self.job.id, fence, (reset, started), at=self.clock, expected=claimant.seen)
+            tail = claim(
+                self.log,
+                self.job.id,
+                fence,
+                (reset, started),
+                at=self.clock,
+                expires_at=EXPIRES_AT,
+                expected=claimant.seen,
+            )
         except (AttemptStopped, StorageUnavailable):
             return
         if tail is None:
@@ -210,6 +224,7 @@ class LogMachine(RuleBasedStateMachine):
             tail=tail,
             text=text,
             progress=0,
+            expires_at=EXPIRES_AT,
             clock=self.clock,
             bounds=BOUNDS,
             check_job=lambda: self.refuse_if_stopped(fence),
@@ -314,6 +329,7 @@ class LogMachine(RuleBasedStateMachine):
             self.job.id,
             fence,
             after=0,
+            expires_at=EXPIRES_AT,
             clock=self.clock,
             bounds=BOUNDS,
             check_job=lambda: self.refuse_if_stopped(fence),
@@ -345,7 +361,7 @@ class LogMachine(RuleBasedStateMachine):
             with contextlib.suppress(AttemptStopped):
                 other.append(lambda *_: (Progress(progress=0),))
         if count:
-            compact(self.log, self.job.id, 0)
+            compact(self.log, self.job.id, 0, expires_at=EXPIRES_AT)
         self.log.loses = loses
 
     @staticmethod
@@ -405,7 +421,9 @@ class LogMachine(RuleBasedStateMachine):
             return Opening((Reset(text=text, progress=0, reason="RESUMED", message="", attempt=1, retry_count=0),))
 
         try:
-            tail = claim(self.log, self.job.id, Fence.of_resumption(generation), opening, at=self.clock)
+            tail = claim(
+                self.log, self.job.id, Fence.of_resumption(generation), opening, at=self.clock, expires_at=EXPIRES_AT
+            )
         except (AttemptStopped, StorageUnavailable):
             return
         self.claims += 1
@@ -517,8 +535,14 @@ def test_no_interleaving_breaks_the_log_on_dynamodb(server: AwsServer) -> None:
         def snapshot(self, job_id: str) -> LogSnapshot | None:
             return self._log.snapshot(self._job_id)
 
-        def compact(self, job_id: str, snapshot: LogSnapshot) -> None:
-            self._log.compact(self._job_id, snapshot)
+        def compact(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
+            self._log.compact(self._job_id, snapshot, expires_at=expires_at)
+
+        def renew(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
+            self._log.renew(self._job_id, snapshot, expires_at=expires_at)
+
+        def erase(self, job_id: str, *, expires_at: int) -> None:
+            self._log.erase(self._job_id, expires_at=expires_at)
 
     # Without shrinking, which would take minutes here; the test in memory shrinks what breaks both.
     check(FreshLog, examples=12, steps=40, phases=[Phase.explicit, Phase.reuse, Phase.generate])

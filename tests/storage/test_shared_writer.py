@@ -16,7 +16,7 @@ from shared.log.fence import Fence
 from shared.log.reader import LogReader, read_transcript
 from shared.log.shared_writer import EventsOf, SharedWriter
 from shared.log.transcript import Transcript
-from tests.fakes.clock import NOON
+from tests.fakes.clock import EXPIRES_AT, NOON
 from tests.storage.at_once import CALLERS, at_once
 from tests.storage.ports import AwsServer, Ports, adapters
 
@@ -35,8 +35,25 @@ def allowed() -> None:
     """Check the job: the parts may go on."""
 
 
+def test_a_part_whose_job_has_expired_appends_nothing(ports: Ports, job_id: str) -> None:
+    late = writer(ports, job_id)
+    ports.clock.advance(7200)
+    with pytest.raises(JobEnded, match="the job has expired"):
+        late.append(lambda *_: (an_item("a"),))
+    assert ports.log.tail(job_id).seq == 0
+
+
 def writer(ports: Ports, job_id: str, *, after: int = 0, bounds: LogBounds = UNBOUNDED) -> SharedWriter:
-    return SharedWriter(ports.log, job_id, SHARED, after=after, clock=ports.clock, bounds=bounds, check_job=allowed)
+    return SharedWriter(
+        ports.log,
+        job_id,
+        SHARED,
+        after=after,
+        expires_at=EXPIRES_AT,
+        clock=ports.clock,
+        bounds=bounds,
+        check_job=allowed,
+    )
 
 
 def an_item(key: str, size: int = 1) -> Item:
@@ -52,7 +69,7 @@ def once(key: str) -> EventsOf:
 
 class TestAppending:
     def test_twenty_writers_at_once_leave_every_item_once(self, ports: Ports, job_id: str) -> None:
-        claim(ports.log, job_id, BEFORE, (Delta(text="before"),), at=ports.clock)
+        claim(ports.log, job_id, BEFORE, (Delta(text="before"),), at=ports.clock, expires_at=EXPIRES_AT)
         at_once(lambda number: writer(ports, job_id, after=1).append(once(f"item-{number % 10}")))
         entries = ports.log.read(job_id, after=0, consistent=True)
         assert [entry.seq for entry in entries] == list(range(1, 12))
@@ -65,7 +82,7 @@ class TestAppending:
         assert len(ports.log.read(job_id, after=0, consistent=True)) == CALLERS
 
     def test_one_of_several_writers_is_told_that_it_is_the_first(self, ports: Ports, job_id: str) -> None:
-        claim(ports.log, job_id, BEFORE, (Delta(text="before"),), at=ports.clock)
+        claim(ports.log, job_id, BEFORE, (Delta(text="before"),), at=ports.clock, expires_at=EXPIRES_AT)
         at_once(
             lambda _: writer(ports, job_id).append(
                 lambda _, is_first: (Progress(progress=1 if is_first else 2), Progress(progress=3))
@@ -75,23 +92,23 @@ class TestAppending:
         assert [event for event in found if event == Progress(progress=1)] == [Progress(progress=1)]
 
     def test_a_repeat_after_a_lost_response_succeeds_for_its_own_writer_only(self, ports: Ports, job_id: str) -> None:
-        batch = Batch(1, (an_item("a"),), SHARED, NOON, 1, writer="one")
+        batch = Batch(1, (an_item("a"),), SHARED, NOON, 1, writer="one", expires_at=EXPIRES_AT)
         ports.log.append(job_id, batch)
         ports.log.append(job_id, batch)
         with pytest.raises(SequenceTaken):
-            ports.log.append(job_id, Batch(1, (an_item("a"),), SHARED, NOON, 1, writer="two"))
+            ports.log.append(job_id, Batch(1, (an_item("a"),), SHARED, NOON, 1, writer="two", expires_at=EXPIRES_AT))
 
     def test_a_later_stage_stops_every_writer(self, ports: Ports, job_id: str) -> None:
         late = writer(ports, job_id)
         late.append(once("a"))
-        claim(ports.log, job_id, AFTER, (Delta(text="after"),), at=ports.clock)
+        claim(ports.log, job_id, AFTER, (Delta(text="after"),), at=ports.clock, expires_at=EXPIRES_AT)
         with pytest.raises(AttemptSuperseded):
             late.append(once("b"))
 
     def test_the_end_of_the_log_stops_every_writer(self, ports: Ports, job_id: str) -> None:
         late = writer(ports, job_id)
         late.append(once("a"))
-        claim(ports.log, job_id, Fence(1, 999, 0, "cccccccc"), (Cancelled(),), at=ports.clock)
+        claim(ports.log, job_id, Fence(1, 999, 0, "cccccccc"), (Cancelled(),), at=ports.clock, expires_at=EXPIRES_AT)
         with pytest.raises(JobEnded):
             late.append(once("b"))
 
@@ -106,8 +123,8 @@ class TestCompacting:
         seen = ports.log.tail(job_id)  # a slow writer reads the end, and others append
         for number in range(20):
             fast.append(once(f"late-{number:02}"))
-        compact(ports.log, job_id, 0)
-        late = Batch(seen.seq + 1, (an_item("slow"),), SHARED, NOON, 0, writer="slow")
+        compact(ports.log, job_id, 0, expires_at=EXPIRES_AT)
+        late = Batch(seen.seq + 1, (an_item("slow"),), SHARED, NOON, 0, writer="slow", expires_at=EXPIRES_AT)
         with pytest.raises(SequenceTaken):
             ports.log.append(job_id, late)
         assert "slow" not in read_transcript(ports.log, job_id, consistent=True).items
@@ -116,7 +133,7 @@ class TestCompacting:
         fast = writer(ports, job_id)
         for number in range(10):
             fast.append(once(f"item-{number}"))
-        compact(ports.log, job_id, 0)
+        compact(ports.log, job_id, 0, expires_at=EXPIRES_AT)
         assert [entry.seq for entry in ports.log.read(job_id, after=0, consistent=True)] == [10]
         reader = LogReader(ports.log, job_id, after=4)
         first, last = reader.poll()
@@ -129,7 +146,7 @@ class TestCompacting:
         away.append(once("a"))
         for number in range(10):
             fast.append(once(f"item-{number}"))
-        compact(ports.log, job_id, 0)
+        compact(ports.log, job_id, 0, expires_at=EXPIRES_AT)
         away.append(once("item-3"))
         assert ports.log.tail(job_id).seq == 11
         for _ in range(2):
@@ -142,7 +159,9 @@ class TestCompacting:
             fast.append(once(f"item-{number:02}"))
         for seq in range(1, 31):
             with pytest.raises(SequenceTaken):
-                ports.log.append(job_id, Batch(seq, (an_item("slow"),), SHARED, NOON, 0, writer="slow"))
+                ports.log.append(
+                    job_id, Batch(seq, (an_item("slow"),), SHARED, NOON, 0, writer="slow", expires_at=EXPIRES_AT)
+                )
         assert len(ports.log.read(job_id, after=0, consistent=True)) < 10
         assert len(read_transcript(ports.log, job_id, consistent=True).items) == 30
 
@@ -150,10 +169,10 @@ class TestCompacting:
         fast = writer(ports, job_id)
         for number in range(10):
             fast.append(once(f"item-{number}"))
-        claim(ports.log, job_id, AFTER, (Delta(text="after"),), at=ports.clock)
-        compact(ports.log, job_id, 0)
+        claim(ports.log, job_id, AFTER, (Delta(text="after"),), at=ports.clock, expires_at=EXPIRES_AT)
+        compact(ports.log, job_id, 0, expires_at=EXPIRES_AT)
         assert [entry.seq for entry in ports.log.read(job_id, after=0, consistent=True)] == [11]
-        late = Batch(11, (an_item("slow"),), SHARED, NOON, 0, writer="slow")
+        late = Batch(11, (an_item("slow"),), SHARED, NOON, 0, writer="slow", expires_at=EXPIRES_AT)
         with pytest.raises(SequenceTaken):
             ports.log.append(job_id, late)
 
@@ -173,7 +192,7 @@ class TestInTheTable:
         for number in range(4):
             fast.append(once(f"item-{number}"))
         before = self.batch(server, job_id, 2)
-        ports.log.compact(job_id, LogSnapshot(3, "", None, 0, 0))
+        ports.log.compact(job_id, LogSnapshot(3, "", None, 0, 0), expires_at=EXPIRES_AT)
         assert self.batch(server, job_id, 2) == {**before, "events": {"S": "[]"}}
         assert self.batch(server, job_id, 4)["events"] != {"S": "[]"}
 

@@ -12,6 +12,7 @@ from shared.jobs.job import Job, JobStatus
 from shared.log.claim import claim
 from shared.log.events import Cancelled, Delta
 from shared.log.fence import Fence
+from tests.fakes.clock import EXPIRES_AT
 from tests.fakes.core import FakeCore
 
 
@@ -68,7 +69,14 @@ class TestCancellation:
 
         def resumed_before(job_id: str) -> object:
             monkeypatch.setattr(core.log, "tail", tail)
-            claim(core.log, job_id, Fence(2, 0, 0, "aaaaaaaa"), (Delta(text="again"),), at=core.clock)
+            claim(
+                core.log,
+                job_id,
+                Fence(2, 0, 0, "aaaaaaaa"),
+                (Delta(text="again"),),
+                at=core.clock,
+                expires_at=EXPIRES_AT,
+            )
             return tail(job_id)
 
         monkeypatch.setattr(core.log, "tail", resumed_before)

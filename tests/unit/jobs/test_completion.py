@@ -30,6 +30,12 @@ def record(core: FakeCore, job: Job, error: CaughtError, generation: int = 1) ->
 
 
 class TestCompletion:
+    def test_an_end_that_comes_late_lets_the_job_expire_no_later_than_what_is_stored_for_it(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+        core.clock.advance(7000)
+        assert core.job_cancellation.cancel("ada", job.id).expires_at == job.expires_at
+
     def test_a_job_in_progress_becomes_completed_and_its_log_gets_the_terminal_event(self) -> None:
         core = FakeCore()
         job = core.new_job(status=JobStatus.IN_PROGRESS, usage=TokenUsage(input_tokens=3), progress=95)

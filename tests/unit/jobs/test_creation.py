@@ -33,7 +33,7 @@ class TestCreation:
     def test_a_live_job_expires_after_its_longest_execution_and_the_retention_of_failed_jobs(self) -> None:
         core = FakeCore()
         job = core.job_creation.create("ada", a_request())
-        assert job.expires_at == int(core.clock().timestamp()) + PIPELINES["poem"].run_seconds + 3600
+        assert job.expires_at == int(core.clock().timestamp()) + PIPELINES["poem"].run_seconds + 900 + 3600
 
     def test_an_allowed_model_is_used_and_another_is_refused_with_its_field(self) -> None:
         core = FakeCore()

@@ -19,6 +19,7 @@ from shared.log.claim import claim
 from shared.log.compaction import compact
 from shared.log.events import Delta, Progress
 from shared.log.fence import Fence
+from tests.fakes.clock import EXPIRES_AT
 from tests.fakes.core import FakeCore
 
 ANY = JobFilter()
@@ -53,8 +54,15 @@ class TestViewing:
         core = FakeCore()
         job = core.new_job()
         for number in range(20):
-            claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text=f"{number} "),), at=core.clock)
-        compact(core.log, job.id, 0)
+            claim(
+                core.log,
+                job.id,
+                Fence(1, 0, 0, "aaaaaaaa"),
+                (Delta(text=f"{number} "),),
+                at=core.clock,
+                expires_at=EXPIRES_AT,
+            )
+        compact(core.log, job.id, 0, expires_at=EXPIRES_AT)
         view = core.job_queries.view("ada", job.id)
         assert view.transcript.text == "".join(f"{number} " for number in range(20))
         assert (view.transcript.seq, view.result) == (20, None)
@@ -66,13 +74,20 @@ class TestViewing:
         core = FakeCore()
         job = core.new_job()
         for number in range(20):
-            claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text=f"{number} "),), at=core.clock)
+            claim(
+                core.log,
+                job.id,
+                Fence(1, 0, 0, "aaaaaaaa"),
+                (Delta(text=f"{number} "),),
+                at=core.clock,
+                expires_at=EXPIRES_AT,
+            )
         original = getattr(core.log, method)
 
         def compacted_right_after(*args: Any, **given: Any) -> Any:
             found = original(*args, **given)
             monkeypatch.undo()
-            compact(core.log, job.id, 0)
+            compact(core.log, job.id, 0, expires_at=EXPIRES_AT)
             return found
 
         monkeypatch.setattr(core.log, method, compacted_right_after)
@@ -97,7 +112,9 @@ class TestViewing:
     def test_a_completed_job_whose_log_has_no_end_yet_is_shown_as_far_as_its_last_event(self) -> None:
         core = FakeCore()
         job = core.new_job()
-        claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Progress(progress=95),), at=core.clock)
+        claim(
+            core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Progress(progress=95),), at=core.clock, expires_at=EXPIRES_AT
+        )
         core.jobs.update(job.id, {"status": JobStatus.COMPLETED, "progress": 100.0}, when=JobGuard())
         view = core.job_queries.view("ada", job.id)
         assert view.job.status is JobStatus.COMPLETED

@@ -60,6 +60,23 @@ class TestResuming:
         core.run(ScriptedStage("draft", says("again")), resumed, generation=2)
         assert [type(event) for event in core.events(job)] == [Cancelled, Reset, StageStarted, Delta]
 
+    def test_a_resumed_job_keeps_everything_until_it_expires(self) -> None:
+        core = FakeCore()
+        job = failed_at_polish(core)
+        core.clock.advance(3599)
+        core.job_resumption.resume("ada", job.id)
+        with pytest.raises(ModelUnavailable):
+            core.run(ScriptedStage("polish", fails(ModelUnavailable("down"), after=", polished")), job, generation=2)
+        core.clock.advance(5000)  # beyond what was stored for the first generation
+        core.log.delete_expired(core.clock())
+        core.checkpoints.delete_expired(core.clock())
+        assert core.events(job) != []
+        core.record_failure(job, generation=2)
+        assert core.transcript(job).text == "a draft, polished"
+        resumed = core.job_resumption.resume("ada", job.id)
+        assert resumed.generation == 3
+        assert core.transcript(job).text == "a draft"
+
     def test_a_new_watcher_of_a_resumed_job_reads_past_the_earlier_terminal_event(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
@@ -178,7 +195,7 @@ class TestRefusals:
     def test_a_job_whose_checkpoint_is_gone_is_refused(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
-        core.checkpoints.forget(job.id)
+        core.checkpoints.erase(job.id)
         with pytest.raises(CheckpointUnfit, match="checkpoint of the job is no longer stored"):
             core.job_resumption.resume("ada", job.id)
         assert core.job(job.id).status is JobStatus.FAILED

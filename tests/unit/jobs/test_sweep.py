@@ -17,7 +17,7 @@ from shared.log.claim import claim
 from shared.log.events import Delta, Failed
 from shared.log.fence import Fence
 from shared.observability.metrics import metrics
-from tests.fakes.clock import NOON, SettableClock
+from tests.fakes.clock import EXPIRES_AT, NOON, SettableClock
 from tests.fakes.core import FakeCore, ScriptedStage, a_job, a_request, says
 
 
@@ -47,7 +47,7 @@ def a_running_job(core: FakeCore, state: ExecutionState = ExecutionState.RUNNING
         updated_at=core.clock(),
         expires_at=int(core.clock().timestamp()) + 86_400,
     )
-    claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text="x"),), at=core.clock)
+    claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text="x"),), at=core.clock, expires_at=EXPIRES_AT)
     core.executions.states[job.id] = state
     return job
 
@@ -97,7 +97,7 @@ def test_a_running_execution_whose_log_does_not_grow_for_two_time_limits_is_ende
     core = FakeCore()
     job = a_running_job(core)
     core.clock.advance(200)
-    claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text="y"),), at=core.clock)
+    claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text="y"),), at=core.clock, expires_at=EXPIRES_AT)
     core.clock.advance(2 * STAGE_SECONDS)
     assert sweep(core).ended == ()
     core.clock.advance(1)

@@ -18,7 +18,7 @@ from shared.log.events import Cancelled, Complete, Delta, Progress, StoredEvent
 from shared.log.fence import Fence
 from shared.log.reader import Frame
 from shared.log.usage import TokenUsage
-from tests.fakes.clock import SettableClock
+from tests.fakes.clock import EXPIRES_AT, SettableClock
 from tests.fakes.core import FakeCore
 from tests.fakes.event_log import FakeEventLog
 from tests.patience import PATIENCE
@@ -30,7 +30,7 @@ FENCE = Fence(1, 0, 0, "aaaaaaaa")
 
 
 def append(log: FakeEventLog, *events: StoredEvent, fence: Fence = FENCE, job_id: str = JOB) -> LogTail:
-    return claim(log, job_id, fence, events, at=SettableClock())
+    return claim(log, job_id, fence, events, at=SettableClock(), expires_at=EXPIRES_AT)
 
 
 def deltas(frames: Sequence[Frame]) -> list[tuple[int, str]]:

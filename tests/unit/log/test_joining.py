@@ -24,7 +24,7 @@ from shared.log.events import (
 from shared.log.fence import Fence
 from shared.log.reader import LogReader, read_transcript
 from shared.log.transcript import Transcript
-from tests.fakes.clock import SettableClock
+from tests.fakes.clock import EXPIRES_AT, SettableClock
 from tests.fakes.event_log import FakeEventLog
 
 JOB = "job_1"
@@ -88,11 +88,11 @@ def test_the_job_and_the_rest_of_its_stream_equal_the_whole_stream(
             got = read_transcript(log, JOB)
             joined.apply(got.seq, Snapshot.model_validate_json(got.as_snapshot().model_dump_json()))
             rest = LogReader(log, JOB, after=got.seq)
-        claim(log, JOB, fence, tuple(batch), at=clock)
+        claim(log, JOB, fence, tuple(batch), at=clock, expires_at=EXPIRES_AT)
         for frame in steady.poll():
             whole.apply(frame.id, frame.event)
         if compacted:
-            compact(log, JOB, 0)
+            compact(log, JOB, 0, expires_at=EXPIRES_AT)
     for frame in rest.poll():
         joined.apply(frame.id, frame.event)
 

@@ -12,7 +12,7 @@ from shared.log.event_log import Batch, LogEntry, LogSnapshot, LogTail
 from shared.log.events import Cancelled, Delta, Reset, Snapshot, StageStarted, StoredEvent
 from shared.log.fence import Fence
 from shared.log.reader import Frame, LogReader
-from tests.fakes.clock import NOON, SettableClock
+from tests.fakes.clock import EXPIRES_AT, NOON, SettableClock
 from tests.fakes.event_log import FakeEventLog
 
 JOB = "job_1"
@@ -22,7 +22,7 @@ FENCE = Fence(1, 0, 0, "aaaaaaaa")
 
 
 def append(log: FakeEventLog, *events: StoredEvent, fence: Fence = FENCE, job_id: str = JOB) -> LogTail:
-    return claim(log, job_id, fence, events, at=SettableClock())
+    return claim(log, job_id, fence, events, at=SettableClock(), expires_at=EXPIRES_AT)
 
 
 def deltas(frames: Sequence[Frame]) -> list[tuple[int, str]]:
@@ -71,7 +71,7 @@ class TestReading:
 
     def test_the_snapshot_replaces_compacted_events(self) -> None:
         log = long_log(10)
-        compact(log, JOB, 0)
+        compact(log, JOB, 0, expires_at=EXPIRES_AT)
         reader = LogReader(log, JOB, after=3)
         first, *rest = reader.poll()
         assert first == Frame(9, Snapshot(text="1 2 3 4 5 6 7 8 9 ", stage=None, progress=0))
@@ -79,7 +79,7 @@ class TestReading:
 
     def test_a_reader_after_the_snapshot_does_not_get_it(self) -> None:
         log = long_log(10)
-        compact(log, JOB, 0)
+        compact(log, JOB, 0, expires_at=EXPIRES_AT)
         assert LogReader(log, JOB, after=9).poll() == [Frame(10, Delta(text="10 "))]
 
     def test_the_snapshot_covers_several_attempts(self) -> None:
@@ -87,7 +87,7 @@ class TestReading:
         append(log, StageStarted(stage="polish", index=2, of=2), fence=Fence(1, 1, 0, "bbbbbbbb"))
         append(log, Delta(text="6 "), fence=Fence(1, 1, 0, "bbbbbbbb"))
         append(log, Delta(text="7 "), fence=Fence(1, 1, 0, "bbbbbbbb"))
-        compact(log, JOB, 0)
+        compact(log, JOB, 0, expires_at=EXPIRES_AT)
         assert [entry.seq for entry in log.read(JOB, after=0)] == [7]
         frames = LogReader(log, JOB).poll()
         assert [frame.id for frame in frames] == [6, 7]
@@ -107,9 +107,9 @@ class TestReading:
             append(log, Delta(text=f"{seq} "))
         reader = LogReader(log, JOB, after=2)
         assert reader.poll() == []
-        log.compact(JOB, LogSnapshot(2, "1 2 ", None, 0))
+        log.compact(JOB, LogSnapshot(2, "1 2 ", None, 0), expires_at=EXPIRES_AT)
         assert reader.poll() == []  # the snapshot covers only events that the reader has returned
-        log.compact(JOB, LogSnapshot(4, "1 2 3 4 ", None, 0))
+        log.compact(JOB, LogSnapshot(4, "1 2 3 4 ", None, 0), expires_at=EXPIRES_AT)
         assert [frame.id for frame in reader.poll()] == [4, 5, 6]
 
     def test_a_frame_with_a_terminal_event_is_terminal(self) -> None:
@@ -159,7 +159,7 @@ class TestResumed:
 
 def test_an_entry_has_the_time_of_its_append() -> None:
     log = FakeEventLog()
-    log.append(JOB, Batch(1, (Delta(text="x"), Cancelled()), FENCE, NOON))
+    log.append(JOB, Batch(1, (Delta(text="x"), Cancelled()), FENCE, NOON, expires_at=EXPIRES_AT))
     first, last = log.read(JOB, after=0)
     assert (first.at, first.first, last.first) == (NOON, 1, 1)
     assert (first.terminal, last.terminal) == (False, True)

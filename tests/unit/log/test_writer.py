@@ -20,7 +20,7 @@ from shared.log.fence import Fence
 from shared.log.reader import LogReader
 from shared.log.transcript import Transcript
 from shared.log.writer import LogWriter
-from tests.fakes.clock import NOON, SettableClock
+from tests.fakes.clock import EXPIRES_AT, NOON, SettableClock
 from tests.fakes.core import until
 from tests.fakes.event_log import FakeEventLog
 
@@ -37,6 +37,7 @@ def new_writer(
     tail: LogTail | None = None,
     bounds: LogBounds | None = None,
     check_job: Callable[[], None] = lambda: None,
+    clock: SettableClock | None = None,
 ) -> LogWriter:
     return LogWriter(
         log,
@@ -45,7 +46,8 @@ def new_writer(
         tail=tail or LogTail(),
         text="",
         progress=0,
-        clock=SettableClock(),
+        expires_at=EXPIRES_AT,
+        clock=clock or SettableClock(),
         bounds=bounds or LogBounds(),
         check_job=check_job,
     )
@@ -184,7 +186,7 @@ class TestCoalescing:
     @pytest.mark.parametrize("count", [0, MAX_BATCH + 1])
     def test_a_batch_has_one_to_four_events(self, count: int) -> None:
         with pytest.raises(ValueError, match="a batch holds 1 to 4 events"):
-            Batch(1, (Delta(text="x"),) * count, FIRST, NOON)
+            Batch(1, (Delta(text="x"),) * count, FIRST, NOON, expires_at=EXPIRES_AT)
 
 
 class TestSizes:
@@ -297,7 +299,7 @@ class TestFencing:
         async def work() -> None:
             writer.write("mine")
             await until(lambda: log.appends)
-            claim(log, JOB, SECOND, (reset(""),), at=SettableClock())
+            claim(log, JOB, SECOND, (reset(""),), at=SettableClock(), expires_at=EXPIRES_AT)
             writer.write("too late")
             try:
                 await asyncio.Event().wait()
@@ -314,7 +316,7 @@ class TestFencing:
         writer = new_writer(log)
 
         async def work() -> None:
-            claim(log, JOB, Fence(1, 999, 0, "cccccccc"), (Cancelled(),), at=SettableClock())
+            claim(log, JOB, Fence(1, 999, 0, "cccccccc"), (Cancelled(),), at=SettableClock(), expires_at=EXPIRES_AT)
             writer.write("too late")
             await asyncio.Event().wait()
 
@@ -350,7 +352,7 @@ class TestFencing:
         writer = new_writer(log)
 
         async def work() -> str:
-            claim(log, JOB, SECOND, (reset(""),), at=SettableClock())
+            claim(log, JOB, SECOND, (reset(""),), at=SettableClock(), expires_at=EXPIRES_AT)
             writer.write("too late")
             return "a result that must not be used"
 
@@ -365,7 +367,7 @@ class TestFencing:
         async def work() -> None:
             slow.write("slow")
             await slow.flush()
-            quick._tail = claim(log, JOB, SECOND, (reset(""),), at=SettableClock())
+            quick._tail = claim(log, JOB, SECOND, (reset(""),), at=SettableClock(), expires_at=EXPIRES_AT)
             for _ in range(20):
                 await quick.append(Delta(text="quick "))
             slow.write("late")
@@ -379,25 +381,30 @@ class TestFencing:
 
     def test_a_claim_with_a_lower_fence_or_after_the_terminal_event_is_refused(self) -> None:
         log = FakeEventLog()
-        claim(log, JOB, SECOND, (Delta(text="second"),), at=SettableClock())
+        claim(log, JOB, SECOND, (Delta(text="second"),), at=SettableClock(), expires_at=EXPIRES_AT)
         with pytest.raises(AttemptSuperseded):
-            claim(log, JOB, FIRST, (Delta(text="first"),), at=SettableClock())
-        claim(log, JOB, Fence(1, 999, 0, "cccccccc"), (Cancelled(),), at=SettableClock())
+            claim(log, JOB, FIRST, (Delta(text="first"),), at=SettableClock(), expires_at=EXPIRES_AT)
+        claim(log, JOB, Fence(1, 999, 0, "cccccccc"), (Cancelled(),), at=SettableClock(), expires_at=EXPIRES_AT)
         with pytest.raises(JobEnded):
-            claim(log, JOB, Fence(1, 999, 9, "dddddddd"), (Cancelled(),), at=SettableClock())
+            claim(log, JOB, Fence(1, 999, 9, "dddddddd"), (Cancelled(),), at=SettableClock(), expires_at=EXPIRES_AT)
         assert len(log.appends) == 2
 
     def test_the_next_generation_may_append_after_a_terminal_event(self) -> None:
         log = FakeEventLog()
-        claim(log, JOB, Fence(1, 999, 0, "cccccccc"), (Cancelled(),), at=SettableClock())
-        tail = claim(log, JOB, Fence(2, 0, 0, "dddddddd"), (reset(""),), at=SettableClock())
+        claim(log, JOB, Fence(1, 999, 0, "cccccccc"), (Cancelled(),), at=SettableClock(), expires_at=EXPIRES_AT)
+        tail = claim(log, JOB, Fence(2, 0, 0, "dddddddd"), (reset(""),), at=SettableClock(), expires_at=EXPIRES_AT)
         assert (tail.seq, tail.terminal) == (2, False)
 
     def test_a_claim_returns_none_when_the_tail_is_not_the_expected_one(self) -> None:
         log = FakeEventLog()
-        claim(log, JOB, FIRST, (Delta(text="first"),), at=SettableClock())
-        assert claim(log, JOB, SECOND, (Delta(text="x"),), at=SettableClock(), expected=LogTail()) is None
-        assert claim(log, JOB, SECOND, (Delta(text="x"),), at=SettableClock(), expected=log.tail(JOB)) == log.tail(JOB)
+        claim(log, JOB, FIRST, (Delta(text="first"),), at=SettableClock(), expires_at=EXPIRES_AT)
+        assert (
+            claim(log, JOB, SECOND, (Delta(text="x"),), at=SettableClock(), expires_at=EXPIRES_AT, expected=LogTail())
+            is None
+        )
+        assert claim(
+            log, JOB, SECOND, (Delta(text="x"),), at=SettableClock(), expires_at=EXPIRES_AT, expected=log.tail(JOB)
+        ) == log.tail(JOB)
 
 
 class FaultyLog(FakeEventLog):
@@ -414,6 +421,24 @@ class FaultyLog(FakeEventLog):
             super().append(job_id, batch)
         if fault is not None:
             raise fault
+
+
+class TestExpiry:
+    @pytest.mark.usefixtures("no_interval")
+    def test_an_attempt_stops_when_its_job_expires_while_text_flows(self) -> None:
+        log, clock = FakeEventLog(), SettableClock()
+        writer = new_writer(log, clock=clock)
+
+        async def work() -> None:
+            for _ in range(1000):
+                writer.write("word ")
+                clock.advance(60)
+                await asyncio.sleep(0)
+
+        with pytest.raises(JobEnded, match="the job has expired"):
+            run(writer, work)
+        assert log.appends != []
+        assert all(batch.at.timestamp() < EXPIRES_AT for batch in log.appends)
 
 
 class TestLostAppends:
@@ -447,7 +472,7 @@ class TestLostAppends:
     def test_a_writer_that_finds_its_own_append_reports_a_storage_fault(self) -> None:
         log = FakeEventLog()
         writer = new_writer(log)
-        log.append(JOB, Batch(1, (Delta(text="mine"),), FIRST, NOON))
+        log.append(JOB, Batch(1, (Delta(text="mine"),), FIRST, NOON, expires_at=EXPIRES_AT))
 
         async def work() -> None:
             writer.write("mine and more")
@@ -524,7 +549,7 @@ class TestBound:
         log = FakeEventLog()
         tail = LogTail()
         for _ in range(30):
-            tail = claim(log, JOB, FIRST, (Delta(text="x"),), at=SettableClock())
+            tail = claim(log, JOB, FIRST, (Delta(text="x"),), at=SettableClock(), expires_at=EXPIRES_AT)
         writer = new_writer(log, SECOND, tail=tail, bounds=LogBounds(max_events=20))
 
         async def work() -> None:
@@ -552,19 +577,19 @@ class TestBound:
 
     def test_compacting_without_older_events_changes_nothing(self) -> None:
         log = FakeEventLog()
-        assert compact(log, JOB, 0) is None
+        assert compact(log, JOB, 0, expires_at=EXPIRES_AT) is None
         for text in "abc":
-            claim(log, JOB, FIRST, (Delta(text=text),), at=SettableClock())
-        snapshot = compact(log, JOB, 3)
+            claim(log, JOB, FIRST, (Delta(text=text),), at=SettableClock(), expires_at=EXPIRES_AT)
+        snapshot = compact(log, JOB, 3, expires_at=EXPIRES_AT)
         assert snapshot is not None
         assert (snapshot.seq, snapshot.text) == (2, "ab")
-        assert compact(log, JOB, 3) == snapshot == log.snapshot(JOB)
+        assert compact(log, JOB, 3, expires_at=EXPIRES_AT) == snapshot == log.snapshot(JOB)
 
     def test_an_older_snapshot_does_not_replace_a_newer_one(self) -> None:
         log = FakeEventLog()
         for text in "abcd":
-            claim(log, JOB, FIRST, (Delta(text=text),), at=SettableClock())
-        newer = compact(log, JOB, 4)
+            claim(log, JOB, FIRST, (Delta(text=text),), at=SettableClock(), expires_at=EXPIRES_AT)
+        newer = compact(log, JOB, 4, expires_at=EXPIRES_AT)
         assert newer is not None
-        log.compact(JOB, type(newer)(1, "a", None, 0))
+        log.compact(JOB, type(newer)(1, "a", None, 0), expires_at=EXPIRES_AT)
         assert log.snapshot(JOB) == newer

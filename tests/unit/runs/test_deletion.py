@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from shared.errors import NotFound
+from shared.errors import JobEnded, NotFound
 from shared.jobs.job import Job, JobStatus
-from tests.fakes.core import FakeCore
+from shared.log.events import Cancelled
+from shared.log.reader import read_transcript
+from shared.stages.stage import StageContext
+from tests.fakes.core import FakeCore, ScriptedStage
 from tests.fakes.runs import FakeRunStore
 from tests.unit.runs.song_pipeline import break_off, compose, finish, songs
 
@@ -65,6 +70,42 @@ class TestDeleting:
         core.songs.delete("ada", run_id_of(job))
         assert core.jobs.get(job.id) is None
         assert core.runs.get(run_id_of(job)) is None
+
+    @pytest.mark.parametrize("port", ["event_log", "checkpoints", "jobs"])
+    def test_a_deleted_run_leaves_nothing_of_its_job_however_often_it_fails_before(
+        self, port: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        core = FakeCore()
+        job = core.new_song()
+        compose(core, job, "a secret line")
+        checkpoint = core.job(job.id).checkpoints["compose"]
+        with monkeypatch.context() as broken:
+            broken.setattr(getattr(core.ports, port), "erase", lambda *_, **__: FirstRemovalFails.breaks())
+            for _ in range(2):
+                with pytest.raises(ConnectionError):
+                    core.songs.delete("ada", run_id_of(job))
+        core.songs.delete("ada", run_id_of(job))
+        assert core.events(job) == [Cancelled()]
+        assert read_transcript(core.log, job.id).text == ""
+        with pytest.raises(KeyError):
+            core.checkpoints.get(job.id, "compose", checkpoint)
+        core.clock.advance(-1)  # so that a job would be visible that is only hidden
+        assert core.jobs.get(job.id) is None
+
+    def test_an_attempt_that_still_runs_writes_nothing_after_the_deletion(self) -> None:
+        core = FakeCore()
+        job = core.new_song()
+
+        async def deletes(context: StageContext) -> dict[str, Any]:
+            context.output.write("a secret line")
+            await context.output.flush()
+            core.songs.delete("ada", run_id_of(job))
+            context.output.write("and one more")
+            return {}
+
+        with pytest.raises(JobEnded):
+            core.run(ScriptedStage("compose", deletes), job)
+        assert core.events(job) == [Cancelled()]
 
     def test_deleting_a_run_does_not_change_other_runs(self) -> None:
         core = FakeCore()

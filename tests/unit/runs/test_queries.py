@@ -102,7 +102,7 @@ class TestViewing:
     def test_a_run_of_another_kind_is_not_found(self, look: Callable[[RunDeletion, str, str], object]) -> None:
         core = FakeCore()
         job = core.new_song()
-        poems = RunDeletion(kind="poem", runs=core.runs, jobs=core.job_queries, cancellation=core.job_cancellation)
+        poems = RunDeletion(kind="poem", runs=core.runs, jobs=core.job_queries, erasure=core.job_erasure)
         with pytest.raises(NotFound):
             look(poems, "ada", run_id_of(job))
 

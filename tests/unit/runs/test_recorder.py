@@ -19,7 +19,7 @@ from shared.log.events import TERMINAL, Item
 from shared.log.fence import Fence
 from shared.runs.recorder import transform_id_of
 from shared.runs.run import Run, TransformStatus
-from tests.fakes.clock import NOON
+from tests.fakes.clock import EXPIRES_AT, NOON
 from tests.fakes.core import FakeCore, ScriptedStage, a_job, a_request, says
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.runs import FakeRunStore
@@ -306,7 +306,9 @@ class LogWithLateItem(FakeEventLog):
             self.job_id = None
             end = super().tail(job_id)
             item = Item(stage="compose", key="line-2", data={"line": "two"}, text_length=0)
-            super().append(job_id, Batch(end.seq + 1, (item,), end.fence or Fence(1, 0, 0, "a"), NOON))
+            super().append(
+                job_id, Batch(end.seq + 1, (item,), end.fence or Fence(1, 0, 0, "a"), NOON, expires_at=EXPIRES_AT)
+            )
         return super().tail(job_id)
 
     def append(self, job_id: str, batch: Batch) -> None:

@@ -79,7 +79,7 @@ class LogWithLateLines(FakeEventLog):
         key = f"line-{len(read_transcript(self, job_id).items) + 1}"
         item = Item(stage=SONG.stages[end.fence.stage], key=key, data={"line": "late"}, text_length=0)
         last = self.appends[-1]
-        super().append(job_id, Batch(end.seq + 1, (item,), end.fence, last.at))
+        super().append(job_id, Batch(end.seq + 1, (item,), end.fence, last.at, expires_at=last.expires_at))
         return super().tail(job_id)
 
 

@@ -232,4 +232,5 @@ class LateItem(FakeEventLog):
         assert newest.fence is not None
         item = Item(stage="draft", key="verse-2", data={"number": 2}, text_length=8)
         batch = self.appends[-1]
-        self.append(job_id, batch.__class__(newest.seq + 1, (item,), newest.fence, batch.at))
+        late = batch.__class__(newest.seq + 1, (item,), newest.fence, batch.at, expires_at=batch.expires_at)
+        self.append(job_id, late)

@@ -717,9 +717,9 @@ class TestCompaction:
         compacted: list[int] = []
         compact = core.log.compact
 
-        def counted(job_id: str, snapshot: LogSnapshot) -> None:
+        def counted(job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
             compacted.append(snapshot.seq)
-            compact(job_id, snapshot)
+            compact(job_id, snapshot, expires_at=expires_at)
 
         monkeypatch.setattr(core.log, "compact", counted)
         job = planned(core, *(f"part-{number:02}" for number in range(20)))

@@ -27,7 +27,7 @@ from shared.log.transcript import Transcript
 from shared.log.usage import TokenUsage
 from shared.stages.part import PartContext
 from shared.stages.stage import StageContext
-from tests.fakes.clock import SettableClock
+from tests.fakes.clock import EXPIRES_AT, SettableClock
 from tests.fakes.core import FakeCore, ScriptedPart, ScriptedStage, a_request, says
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.jobs import FakeJobStore
@@ -263,7 +263,7 @@ class Story:
         if happening == "many events are appended and compacted":
             for key in ("b", "c") * 3:
                 self.run_part(key, breaks=True)
-            compact(self.log, self.job.id, 0)
+            compact(self.log, self.job.id, 0, expires_at=EXPIRES_AT)
         if happening == "the next stage runs":
             self.run_missing()
             self.bind()

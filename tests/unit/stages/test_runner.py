@@ -28,7 +28,7 @@ from shared.log.usage import TokenUsage
 from shared.observability import log as logging
 from shared.stages import runner as running
 from shared.stages.stage import StageContext
-from tests.fakes.core import POEM, FakeCore, PoemInput, ScriptedStage, fails, says
+from tests.fakes.core import ANTHOLOGY, POEM, FakeCore, PoemInput, ScriptedStage, Verse, fails, says
 from tests.patience import PATIENCE
 
 GONE = "job_00000000000000000000000000"
@@ -44,6 +44,28 @@ def polish(*scripts: Any) -> ScriptedStage:
 
 def resets(core: FakeCore, job: Job) -> list[Reset]:
     return [event for event in core.events(job) if isinstance(event, Reset)]
+
+
+class TestExpiry:
+    def test_an_attempt_whose_job_expires_while_text_flows_cancels_the_model_response(self) -> None:
+        core = FakeCore()
+        job = core.new_job(pipeline=ANTHOLOGY.name)
+        cancelled: list[bool] = []
+
+        async def cancel() -> None:
+            cancelled.append(True)
+
+        async def flows(context: StageContext) -> dict[str, Any]:
+            context.cancel_response = cancel
+            for _ in range(200):
+                core.clock.advance(60)
+                await context.append_event(Verse(line="one more"))
+            return {}
+
+        with pytest.raises(JobEnded):
+            core.run(ScriptedStage("choose_poems", flows), job)
+        assert cancelled == [True]
+        assert core.jobs.get(job.id) is None
 
 
 class TestOneAttempt:

@@ -17,6 +17,7 @@ from shared.log.fence import Fence
 from shared.observability.metrics import metrics
 from shared.web import stream as streaming
 from shared.web.stream import Connection, End, JobStream, JobStreamResponse, StreamTimes
+from tests.fakes.clock import EXPIRES_AT
 from tests.fakes.core import FakeCore, until
 from tests.patience import PATIENCE
 
@@ -70,12 +71,12 @@ def a_stream(core: FakeCore, *, window: float = WINDOW, lease: float = 30) -> Jo
 
 def a_running_job(core: FakeCore) -> Job:
     job = core.new_job()
-    claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text="x"),), at=core.clock)
+    claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), (Delta(text="x"),), at=core.clock, expires_at=EXPIRES_AT)
     return job
 
 
 def end(core: FakeCore, job: Job) -> None:
-    claim(core.log, job.id, Fence(1, 999, 0, "aaaaaaaa"), (Cancelled(),), at=core.clock)
+    claim(core.log, job.id, Fence(1, 999, 0, "aaaaaaaa"), (Cancelled(),), at=core.clock, expires_at=EXPIRES_AT)
 
 
 def test_a_connection_ends_with_the_job(core: FakeCore, ends: list[str]) -> None:
