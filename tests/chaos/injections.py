@@ -37,7 +37,7 @@ _LONGEST_PAUSE = 20.0
 """Seconds after which a paused process continues, even if no newer attempt starts."""
 
 
-_LONGEST_INVOCATION = 120.0
+_LONGEST_INVOCATION = 240.0
 """Seconds that a direct invocation of a function may take."""
 
 _STOPPED = {"AttemptSuperseded", "JobEnded", "StageUnfinished", "Runtime.ExitError"}
