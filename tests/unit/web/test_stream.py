@@ -21,7 +21,9 @@ from tests.fakes.clock import EXPIRES_AT
 from tests.fakes.core import FakeCore, until
 from tests.patience import PATIENCE
 
-WINDOW = 0.2
+WINDOW = 60.0
+SHORT = 0.05
+"""A window for connections that end with it."""
 
 
 class Client:
@@ -60,7 +62,8 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The reasons for which connections have ended."""
     found: list[str] = []
     monkeypatch.setattr(metrics, "stream_ended", lambda *_, reason, **__: found.append(reason))
-    monkeypatch.setattr(streaming, "OVERTIME_SECONDS", 0.1)
+    # Only a client that does not read is cut: a busy machine may notice the end of a window late.
+    monkeypatch.setattr(streaming, "OVERTIME_SECONDS", PATIENCE)
     return found
 
 
@@ -89,7 +92,7 @@ def test_a_connection_ends_with_the_job(core: FakeCore, ends: list[str]) -> None
 
 
 def test_a_connection_ends_with_its_window_and_keeps_the_slot_for_its_tab(core: FakeCore, ends: list[str]) -> None:
-    stream, job, client = a_stream(core), a_running_job(core), Client()
+    stream, job, client = a_stream(core, window=SHORT), a_running_job(core), Client()
     connection = Connection.of_tab("ada", "mine", after=0)
     stream.take_slot(connection)
     asyncio.run(client.open(stream, job, connection))
@@ -100,9 +103,22 @@ def test_a_connection_ends_with_its_window_and_keeps_the_slot_for_its_tab(core: 
     stream.take_slot(Connection.of_tab("ada", "mine", after=0))
 
 
-def test_a_client_that_does_not_read_is_cut_after_its_window_and_has_its_slot_until_then(
-    core: FakeCore, ends: list[str]
+def test_a_client_that_does_not_read_is_cut_after_its_window(
+    core: FakeCore, ends: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(streaming, "OVERTIME_SECONDS", 0.1)
+    stream, job, client = a_stream(core, window=SHORT), a_running_job(core), Client(reads=1)
+    connection = Connection.of_tab("ada", None, after=0)
+    stream.take_slot(connection)
+
+    asyncio.run(client.open(stream, job, connection))
+
+    assert not client.ended
+    assert ends == [End.UNREAD]
+    stream.take_slot(Connection.of_tab("ada", None, after=0))
+
+
+def test_a_client_that_does_not_read_has_its_slot_until_it_is_cut(core: FakeCore, ends: list[str]) -> None:
     stream, job, client = a_stream(core, lease=0.03), a_running_job(core), Client(reads=1)
     connection = Connection.of_tab("ada", None, after=0)
     stream.take_slot(connection)
@@ -113,16 +129,15 @@ def test_a_client_that_does_not_read_is_cut_after_its_window_and_has_its_slot_un
         await until(lambda: core.records.swaps > swaps + 2)  # renewed, although nothing can be sent
         with pytest.raises(StreamLimitExceeded):
             stream.take_slot(Connection.of_tab("ada", None, after=0))
-        await opening
+        opening.cancel()
+        await asyncio.wait([opening])
 
     asyncio.run(watched())
-    assert not client.ended
-    assert ends == [End.UNREAD]
-    stream.take_slot(Connection.of_tab("ada", None, after=0))
+    assert ends == [End.DISCONNECTED]
 
 
 def test_a_connection_whose_tab_opens_another_ends_at_its_next_renewal(core: FakeCore, ends: list[str]) -> None:
-    stream, job, client = a_stream(core, window=30, lease=0.03), a_running_job(core), Client()
+    stream, job, client = a_stream(core, lease=0.03), a_running_job(core), Client()
     connection = Connection.of_tab("ada", "mine", after=0)
     stream.take_slot(connection)
     with pytest.raises(StreamLimitExceeded):
