@@ -15,7 +15,7 @@ from local.loopback import PROXY_VARIABLES
 from local.model.control import ModelControl
 from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from tests.api_user import OTHER_ORIGIN, STREAM_LEASE_SECONDS, ApiUser
-from tests.patience import ALLOWANCE, PATIENCE
+from tests.patience import ALLOWANCE, PATIENCE, WITHOUT_TOKEN_TIMEOUT
 
 pytest_plugins = [
     "tests.fixtures.unit",
@@ -62,7 +62,9 @@ def stack() -> Iterator[LocalStack]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("STREAM_LEASE_SECONDS", str(STREAM_LEASE_SECONDS))
         environment.setenv("HEARTBEAT_SECONDS", "1")
-        started = LocalStack(environment=WITHOUT_RATE_LIMITS, origins=[OTHER_ORIGIN], allowance=ALLOWANCE)
+        started = LocalStack(
+            environment={**WITHOUT_RATE_LIMITS, **WITHOUT_TOKEN_TIMEOUT}, origins=[OTHER_ORIGIN], allowance=ALLOWANCE
+        )
         started.start()
     try:
         yield from _check_refused_accesses(started)
@@ -73,7 +75,9 @@ def stack() -> Iterator[LocalStack]:
 @pytest.fixture(scope="session")
 def hurried_stack() -> Iterator[LocalStack]:
     """A stack whose connections last 1 s, with the deployed limits per minute."""
-    with LocalStack(environment={"STREAM_WINDOW_SECONDS": "1"}, allowance=ALLOWANCE) as started:
+    with LocalStack(
+        environment={"STREAM_WINDOW_SECONDS": "1", **WITHOUT_TOKEN_TIMEOUT}, allowance=ALLOWANCE
+    ) as started:
         yield from _check_refused_accesses(started)
 
 

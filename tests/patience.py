@@ -9,3 +9,6 @@ PATIENCE: Final = 240.0
 
 ALLOWANCE: Final = 20
 """The `allowance` of local stacks whose test is not about a time limit."""
+
+WITHOUT_TOKEN_TIMEOUT: Final = {"MODEL_TOKEN_TIMEOUT_SECONDS": "3600"}
+"""Overrides of function variables for stacks whose model hangs or pauses while a test does its work."""

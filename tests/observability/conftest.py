@@ -13,7 +13,7 @@ import pytest
 from local.stack import LocalStack
 from tests.api_user import ApiUser
 from tests.observability.sentry_ingest import SentryIngest
-from tests.patience import ALLOWANCE
+from tests.patience import ALLOWANCE, WITHOUT_TOKEN_TIMEOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedStack]:
     log_dir = tmp_path_factory.mktemp("logs")
     with SentryIngest() as sentry:
         variables = {"SENTRY_DSN": sentry.dsn, "SENTRY_RELEASE": "release-7", "POWERTOOLS_LOG_LEVEL": "DEBUG"}
+        variables |= WITHOUT_TOKEN_TIMEOUT
         with LocalStack(environment=variables, log_dir=log_dir, allowance=ALLOWANCE) as stack:
             yield WatchedStack(stack, log_dir, sentry)
 

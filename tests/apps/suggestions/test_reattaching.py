@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import ApiUser, fold, wait_until
-from tests.patience import ALLOWANCE
+from tests.patience import ALLOWANCE, WITHOUT_TOKEN_TIMEOUT
 
-ENVIRONMENT = {"MODEL_API": "responses", "MODEL_TOKEN_TIMEOUT_SECONDS": "600", "STREAM_WINDOW_SECONDS": "600"}
+ENVIRONMENT = {"MODEL_API": "responses", **WITHOUT_TOKEN_TIMEOUT, "STREAM_WINDOW_SECONDS": "3600"}
 """The times are longer than any of this test."""
 
 

@@ -13,6 +13,7 @@ from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.apps.research.model_relay import ModelRelay
 from tests.layout import ROOT
+from tests.patience import ALLOWANCE
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +37,7 @@ def relay(scripted_model: str) -> Iterator[ModelRelay]:
 @pytest.fixture(scope="session")
 def stack(relay: ModelRelay) -> Iterator[LocalStack]:
     environment = {"JOB_CREATIONS_PER_MINUTE": "100000"}
-    with LocalStack("processes", model_url=f"{relay.url}/v1", environment=environment) as started:
+    with LocalStack("processes", model_url=f"{relay.url}/v1", environment=environment, allowance=ALLOWANCE) as started:
         yield started
         assert started.accesses()["refused"] == []
 
