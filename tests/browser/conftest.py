@@ -14,7 +14,7 @@ from tests.browser import chromium
 from tests.browser.console import Console
 from tests.browser.other_origin import EXAMPLE, served
 from tests.browser.tab import Tab
-from tests.patience import ALLOWANCE, PATIENCE
+from tests.patience import ALLOWANCE, PATIENCE, WITHOUT_TOKEN_TIMEOUT
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,9 @@ def example_origin() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def stack(example_origin: str) -> Iterator[LocalStack]:
     """The local stack with the deployed settings, except the limits per minute."""
-    with LocalStack(environment=WITHOUT_RATE_LIMITS, origins=[example_origin], allowance=ALLOWANCE) as started:
+    with LocalStack(
+        environment={**WITHOUT_RATE_LIMITS, **WITHOUT_TOKEN_TIMEOUT}, origins=[example_origin], allowance=ALLOWANCE
+    ) as started:
         yield started
 
 

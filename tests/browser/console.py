@@ -111,7 +111,7 @@ class JobPage(LivePage):
         job = self.console.user.ended(self.id)
         with contextlib.suppress(NotInTime):  # the comparison below shows the difference
             self.page.wait_for_function(
-                "text => document.querySelector('pre.raw').textContent === text", arg=job["text"], timeout=2_000
+                "text => document.querySelector('pre.raw').textContent === text", arg=job["text"]
             )
         assert self.text == job["text"]
         return job

@@ -9,6 +9,8 @@ from tests.api_user import AT_ONCE, ApiUser, data_of
 
 SLOW = "token_ms=10, first_token_ms=0"
 """The model writes for three to four seconds."""
+PAUSES = "token_ms=0, first_token_ms=0, pause_after=60"
+"""The model pauses after about 300 characters, until `ApiUser.release`."""
 
 
 def job_that_hangs(user: ApiUser, model: ModelControl) -> str:

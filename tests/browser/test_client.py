@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +15,7 @@ from playwright.sync_api import TimeoutError as NotInTime
 from local.stack import LocalStack
 from tests.api_user import ApiUser, wait_until
 from tests.browser.chromium import launched
-from tests.browser.scripts import SLOW
+from tests.browser.scripts import PAUSES
 from tests.browser.tab import Tab
 
 MODULE = "/console/static/millrace.js"
@@ -90,8 +91,10 @@ def test_the_client_creates_a_job_and_has_the_text_of_the_api(tab: Tab, user: Ap
         pageOrComponent="Checkout – naïve “quotes” 🛒",
         featureType="enhancement",
         priorityLevel="high",
-        additionalContext="[[script: token_ms=5]]",
+        additionalContext=f"{uuid.uuid4().hex} [[script: {PAUSES}]]",
     )
+    client.until("watch.view.text.length > 0")
+    user.release(client.get("watch.view.jobId"))
     client.until("watch.state === 'complete'")
     job = user.job(client.get("watch.view.jobId"))
     assert client.get("watch.view.text") == job["text"]
@@ -101,11 +104,13 @@ def test_the_client_creates_a_job_and_has_the_text_of_the_api(tab: Tab, user: Ap
 
 @TRANSPORTS
 def test_the_client_follows_a_running_job_from_its_first_event(tab: Tab, user: ApiUser, transport: str) -> None:
-    job_id = user.new_job(SLOW)
+    job_id = user.new_job(PAUSES)
     wait_until(lambda: len(user.job(job_id)["text"]) > 100)
     client = Client(tab, user, transport)
     client.load()
     client.watch(job_id)
+    client.until("watch.view.text.length > 100")
+    user.release(job_id)
     client.until("watch.state === 'complete'")
     assert client.get("watch.view.text") == user.job(job_id)["text"]
 
@@ -114,7 +119,7 @@ def test_the_client_follows_a_running_job_from_its_first_event(tab: Tab, user: A
 def test_urls_contain_tickets_but_no_tokens(tab: Tab, user: ApiUser, transport: str) -> None:
     client = Client(tab, user, transport)
     client.load()
-    client.watch(user.new_job(SLOW))  # a job that has ended is shown without a stream
+    client.watch(user.new_job(PAUSES))  # a job that has ended is shown without a stream
     client.until("watch.view.text.length > 0")
     assert not [url for url in client.urls if user.token in url]
     opened = [urlsplit(url) for url in client.urls if urlsplit(url).path.endswith("/stream")]
@@ -126,9 +131,9 @@ def test_urls_contain_tickets_but_no_tokens(tab: Tab, user: ApiUser, transport: 
 def test_a_page_that_is_left_frees_its_slot_at_once(tab: Tab, user: ApiUser, transport: str) -> None:
     client = Client(tab, user, transport)
     client.load()
-    client.watch(user.new_job(SLOW))
+    client.watch(user.new_job(PAUSES))
     client.until("watch.view.text.length > 0")
-    other = user.new_job(SLOW)
+    other = user.new_job(PAUSES)
     with contextlib.ExitStack() as open_streams:
         for number in range(4):
             open_streams.enter_context(user.stream(other, tab=f"tab-{number}"))
@@ -148,9 +153,9 @@ def _opens(user: ApiUser, job_id: str) -> bool:
 def test_a_stopped_watch_frees_its_slot_at_once(tab: Tab, user: ApiUser, transport: str) -> None:
     client = Client(tab, user, transport)
     client.load()
-    client.watch(user.new_job(SLOW))
+    client.watch(user.new_job(PAUSES))
     client.until("watch.view.text.length > 0")
-    other = user.new_job(SLOW)
+    other = user.new_job(PAUSES)
     with contextlib.ExitStack() as open_streams:
         for number in range(4):
             open_streams.enter_context(user.stream(other, tab=f"tab-{number}"))
@@ -159,7 +164,7 @@ def test_a_stopped_watch_frees_its_slot_at_once(tab: Tab, user: ApiUser, transpo
 
 
 def test_a_reloaded_page_takes_over_its_own_slot(client: Client, user: ApiUser) -> None:
-    job_id = user.new_job(SLOW)
+    job_id = user.new_job(PAUSES)
     client.watch(job_id)
     client.until("watch.view.text.length > 0")
     with contextlib.ExitStack() as open_streams:
@@ -172,12 +177,13 @@ def test_a_reloaded_page_takes_over_its_own_slot(client: Client, user: ApiUser) 
         assert client.get("states") == ["connecting", "streaming"]
     assert len(client.slots) == 2
     assert client.slots[0] == client.slots[1]
+    user.release(job_id)
     client.until("watch.state === 'complete'")
     assert client.get("watch.view.text") == user.job(job_id)["text"]
 
 
 def test_a_duplicated_tab_has_another_slot(client: Client, user: ApiUser) -> None:
-    job_id = user.new_job(SLOW)
+    job_id = user.new_job(PAUSES)
     client.watch(job_id)
     client.until("watch.view.text.length > 0")
     with client.tab.page.expect_popup() as opened:
@@ -188,6 +194,7 @@ def test_a_duplicated_tab_has_another_slot(client: Client, user: ApiUser) -> Non
     copy.watch(job_id)
     copy.until("watch.view.text.length > 0")
     assert client.slots != copy.slots
+    user.release(job_id)
     for each in (client, copy):
         each.until("watch.state === 'complete'")
         assert each.get("watch.view.text") == user.job(job_id)["text"]
@@ -200,12 +207,14 @@ def test_a_page_from_the_back_forward_cache_continues_after_the_last_event(
     with launched(playwright, back_forward_cache=True) as browser:
         client = Client(Tab(browser.new_page()), user)
         client.load()
-        job_id = user.new_job(SLOW)
+        job_id = user.new_job(PAUSES)
         client.watch(job_id)
         client.until("watch.view.text.length > 0")
         client.tab.page.goto(f"{user.stack.issuer_url}/.well-known/jwks.json")
         client.tab.page.go_back(wait_until="commit")
         # The same document with its memory: no script has started again.
+        client.until("states.length === 4")
+        user.release(job_id)
         client.until("watch.state === 'complete'")
         assert client.get("states") == ["connecting", "streaming", "connecting", "streaming", "complete"]
         assert client.get("watch.view.text") == user.job(job_id)["text"]
@@ -218,12 +227,13 @@ def test_the_client_reconnects_to_a_restarted_server_and_loses_nothing(
 ) -> None:
     client = Client(tab, user, transport)
     client.load()
-    job_id = user.new_job(SLOW)
+    job_id = user.new_job(PAUSES)
     client.watch(job_id)
     client.until("watch.view.text.length > 50")
     tab.expect_complaints("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
     with stack.down("stream"):
         client.until("watch.faults >= 2")
+    user.release(job_id)
     client.until("watch.state === 'complete'")
     assert client.get("watch.view.text") == user.job(job_id)["text"]
     assert client.get("watch.view.resets") == []
@@ -233,7 +243,7 @@ def test_the_client_reconnects_to_a_restarted_server_and_loses_nothing(
 def test_a_refusal_is_not_reported_as_a_network_fault(tab: Tab, user: ApiUser, transport: str) -> None:
     client = Client(tab, user, transport)
     client.load()
-    job_id = user.new_job(SLOW)
+    job_id = user.new_job(PAUSES)
     tab.expect_complaints("429")
     with contextlib.ExitStack() as open_streams:
         for number in range(5):
@@ -243,6 +253,7 @@ def test_a_refusal_is_not_reported_as_a_network_fault(tab: Tab, user: ApiUser, t
     problem = client.get("watch.problem")
     assert (problem["kind"], problem["status"], problem["code"]) == ("refused", 429, "STREAM_LIMIT_EXCEEDED")
     assert problem["retryAfter"] > 0
+    user.release(job_id)
     client.get("watch.retry()")
     client.until("watch.state === 'complete'")
     assert client.get("watch.view.text") == user.job(job_id)["text"]
@@ -252,12 +263,13 @@ def test_a_refusal_is_not_reported_as_a_network_fault(tab: Tab, user: ApiUser, t
 def test_a_job_is_cancelled_and_resumed_in_the_same_watch(tab: Tab, user: ApiUser, transport: str) -> None:
     client = Client(tab, user, transport)
     client.load()
-    job_id = user.new_job(SLOW)
+    job_id = user.new_job(PAUSES)
     client.watch(job_id)
     client.until("watch.view.text.length > 50")
     client.get("watch.cancel()")
     client.until("watch.state === 'cancelled'")
     assert user.job(job_id)["status"] == "cancelled"
+    user.release(job_id)
     client.get("watch.resume()")
     client.until("watch.state === 'complete'")
     assert [each["reason"] for each in client.get("watch.view.resets")] == ["RESUMED"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -16,17 +15,18 @@ from local.stack import LocalStack
 from tests.api_user import AT_ONCE, ApiUser, wait_until
 from tests.browser.audit import audit
 from tests.browser.console import Console
-from tests.browser.scripts import SLOW, job_that_hangs
+from tests.browser.scripts import PAUSES, SLOW, job_that_hangs
 from tests.browser.tab import Tab
-from tests.patience import ALLOWANCE
+from tests.patience import ALLOWANCE, WITHOUT_TOKEN_TIMEOUT
 
 
 def test_a_page_reloaded_during_the_stream_shows_the_whole_text(console: Console, user: ApiUser) -> None:
-    job = console.job(user.new_job(SLOW))
+    job = console.job(user.new_job(PAUSES))
     job.until_text(50)
     console.page.reload()
     job.until_text(100)
     assert job.text.startswith('{"suggestions"')
+    user.release(job.id)
     job.is_complete()
 
 
@@ -69,7 +69,7 @@ def test_a_sixth_tab_is_refused_until_another_is_closed(
 @pytest.fixture(scope="module")
 def processes() -> Iterator[LocalStack]:
     """A stack that runs every function in its own process, so that a test can kill one of them."""
-    with LocalStack("processes", allowance=ALLOWANCE) as running:
+    with LocalStack("processes", environment=WITHOUT_TOKEN_TIMEOUT, allowance=ALLOWANCE) as running:
         yield running
 
 
@@ -88,12 +88,13 @@ def test_a_stage_killed_during_the_stream_starts_again_and_the_page_says_so(tab:
 
 
 def test_the_page_reconnects_to_a_restarted_server(console: Console, user: ApiUser, stack: LocalStack) -> None:
-    job = console.job(user.new_job(SLOW))
+    job = console.job(user.new_job(PAUSES))
     job.until_text(50)
     console.tab.expect_complaints("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
     with stack.down("stream"):
         expect(job.state).to_have_text("Connection lost. Reconnecting …")
         console.tab.picture("job-connection-lost")
+    user.release(job.id)
     job.is_complete()
     expect(job.happened).to_have_count(0)
 
@@ -116,13 +117,14 @@ def test_the_session_is_still_valid_after_the_api_restarts(console: Console, use
 
 def test_a_tab_that_was_offline_catches_up(console: Console, user: ApiUser, stack: LocalStack) -> None:
     """Chromium's offline mode refuses new connections and keeps open ones, so the server closes the open one."""
-    job = console.job(user.new_job("token_ms=20, first_token_ms=0"))
+    job = console.job(user.new_job(PAUSES))
     job.until_text(50)
     console.tab.expect_complaints("ERR_INTERNET_DISCONNECTED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
     console.tab.offline(on=True)
     with stack.down("stream"):
         expect(job.state).to_have_text("Connection lost. Reconnecting …")
     seen = job.text
+    user.release(job.id)
     wait_until(lambda: len(user.job(job.id)["text"]) > len(seen) + 200)
     assert job.text == seen
     console.tab.offline(on=False)
@@ -133,9 +135,5 @@ def test_a_tab_that_was_offline_catches_up(console: Console, user: ApiUser, stac
 
 def test_connections_that_end_every_second_do_not_show(tab: Tab, hurried_user: ApiUser) -> None:
     job = Console(tab, hurried_user).job(hurried_user.new_job(SLOW))
-    expect(job.state).to_have_text("Complete")
-    # The job expires too soon to compare with the API. If text were lost or repeated, it would not be valid JSON.
-    written = json.loads(job.text)["suggestions"]
-    expect(job.titles.and_(tab.page.locator("h3"))).to_have_text([suggestion["title"] for suggestion in written])
-    assert len(written) == 3
+    job.is_complete()
     expect(job.problem).to_have_count(0)

@@ -59,8 +59,10 @@ def test_two_tabs_show_the_same_run(console: Console, user: ApiUser, new_tab: Ca
 
 
 def test_a_retry_keeps_the_finished_ideas_and_shows_none_twice(console: Console, user: ApiUser) -> None:
-    created = new_run(user, "token_ms=2, first_token_ms=0, disconnect_after=300, times=1")
+    created = new_run(user, "token_ms=0, first_token_ms=0, pause_after=299, disconnect_after=300, times=1")
     run = console.run(created["runId"])
+    run.until_ideas(1)
+    user.release(created["jobId"])
     expect(run.happened).to_contain_text(["The connection to the model broke"])
     made = run.is_complete()
     assert made["transform"]["retryCount"] == 1
@@ -89,12 +91,13 @@ def test_a_failed_run_shows_why_and_can_be_resumed(console: Console, user: ApiUs
     assert len(run.is_complete()["ideas"]) == 2
 
 
-def test_a_run_is_complete_after_its_job_has_expired(tab: Tab, hurried_user: ApiUser) -> None:
-    created = new_run(hurried_user, "token_ms=1, first_token_ms=0", arrangement="rank")
-    run = Console(tab, hurried_user).run(created["runId"])
+def test_a_run_is_complete_after_its_job_has_expired(tab: Tab, user: ApiUser) -> None:
+    created = new_run(user, "token_ms=1, first_token_ms=0", arrangement="rank")
+    run = Console(tab, user).run(created["runId"])
     run.until_ideas(1)
     watched = run.is_complete()
-    wait_until(lambda: hurried_user.api.get(f"/jobs/{created['jobId']}").status_code == 404)
+    user.stack.expire(created["jobId"])
+    assert user.api.get(f"/jobs/{created['jobId']}").status_code == 404
     tab.page.reload()
     assert run.is_complete() == watched
     expect(run.problem).to_have_count(0)
