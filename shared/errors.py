@@ -28,6 +28,7 @@ MillraceError
 │   ├── ModelRejectedRequest  the provider says the request is wrong (model, key, size)
 │   ├── ModelMisconfigured    our own settings of the provider are not valid (base URL, key, proxy)
 │   ├── StageTimedOut         the attempt's time is over; another attempt would end in the same way
+│   ├── ModelOutputTooLong    the model did not stop: its output was ended, and no answer is in it
 │   ├── InvalidModelOutput    the output does not fit its schema, even after a repair
 │   └── InternalFault         a defect in Millrace; only the log lines have the details
 └── AttemptStopped            this attempt may no longer write; it has not failed
@@ -66,6 +67,7 @@ class ErrorCode(StrEnum):
     MODEL_REFUSED = "MODEL_REFUSED"
     MODEL_REJECTED_REQUEST = "MODEL_REJECTED_REQUEST"
     MODEL_MISCONFIGURED = "MODEL_MISCONFIGURED"
+    MODEL_OUTPUT_TOO_LONG = "MODEL_OUTPUT_TOO_LONG"
     INVALID_MODEL_OUTPUT = "INVALID_MODEL_OUTPUT"
     STORAGE_THROTTLED = "STORAGE_THROTTLED"
     STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
@@ -275,6 +277,12 @@ class StageTimedOut(PermanentFault):
     """The stage did not finish within its time limit."""
 
     code = ErrorCode.STAGE_TIMEOUT
+
+
+class ModelOutputTooLong(PermanentFault):
+    """The model did not stop: its output was ended, because it was longer than any answer can be."""
+
+    code = ErrorCode.MODEL_OUTPUT_TOO_LONG
 
 
 class InvalidModelOutput(PermanentFault):

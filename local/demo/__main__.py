@@ -42,6 +42,7 @@ _ADVICE: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.MODEL_TIMEOUT: f"repeat; {_OTHER_MODEL}",
     ErrorCode.MODEL_DISCONNECTED: f"repeat; {_OTHER_MODEL}",
     ErrorCode.MODEL_REFUSED: _OTHER_MODEL,
+    ErrorCode.MODEL_OUTPUT_TOO_LONG: f"repeat; {_OTHER_MODEL}",
     ErrorCode.INVALID_MODEL_OUTPUT: f"use a model that follows JSON schemas: {_OTHER_MODEL}",
 }
 _LOGS_ADVICE: Final = "make demo ARGS='--log-dir logs', and read the log files there"

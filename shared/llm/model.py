@@ -112,10 +112,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class OutputSchema:
-    """The JSON Schema that the output must match; `name` is the schema's name in the request to the provider."""
+    """The JSON Schema that the output must match; `name` is the schema's name in the request to the provider.
+
+    `max_chars` is the length of the longest JSON text that fits; None if the schema does not bound it. It does not
+    follow from `schema`, in which keywords may be missing that providers refuse.
+    """
 
     name: str
     schema: dict[str, Any]
+    max_chars: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,9 @@ class ModelRequest:
     least one, or the one that is named. `temperature` is from 0 to 2. If `temperature` or `max_output_tokens` is
     None, the provider's default applies.
 
+    `max_chars` is the longest output that is of use, in characters. The call ends with a fault if the output is longer.
+    If it is None, the bound of the schema applies, or one that no text needs.
+
     `resume_from` is a cursor from an earlier call with the same request. If it is set, no new response is started: the
     call re-attaches to the earlier response, running or ended, and reads what follows the cursor.
     """
@@ -144,6 +152,7 @@ class ModelRequest:
     tool_choice: Literal["auto", "none", "required"] | OneTool = "auto"
     temperature: float | None = None
     max_output_tokens: int | None = None
+    max_chars: int | None = None
     resume_from: str | None = None
 
 
@@ -208,7 +217,7 @@ class ChatModel(Protocol):
 
         Raises:
             ModelRateLimited, ModelNotReady, ModelTimeout, ModelUnavailable, ModelDisconnected: a retry may succeed.
-            ModelRefused, ModelRejectedRequest: a retry would fail, too.
+            ModelRefused, ModelRejectedRequest, ModelOutputTooLong: a retry would fail, too.
             ResponseGone: the response at the request's `resume_from` cannot be read any further.
         """
         ...

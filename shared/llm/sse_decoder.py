@@ -51,7 +51,9 @@ class EventDecoder(ABC):
         self.fault: MillraceError | ResponseGone | None = None
         self._reader = SseReader()
         self._text: list[str] = []
+        self._whole: list[str] = []
         self._reasoning: list[str] = []
+        self.reasoning_length = 0
         self._held = ""
 
     @property
@@ -66,6 +68,11 @@ class EventDecoder(ABC):
 
     @property
     @abstractmethod
+    def arguments_length(self) -> int:
+        """The number of characters in the arguments of the tool calls so far."""
+
+    @property
+    @abstractmethod
     def truncated(self) -> bool:
         """Whether the provider stopped at the output limit."""
 
@@ -77,6 +84,10 @@ class EventDecoder(ABC):
     @abstractmethod
     def _take(self, event: dict[str, Any]) -> None:
         """Read one event. An exception for an unexpected shape is allowed: the caller turns it into a fault."""
+
+    @abstractmethod
+    def _complete_early(self) -> None:
+        """Take the output as finished, although the provider has not declared it so."""
 
     @abstractmethod
     def _conclude(self, *, declared: bool) -> None:
@@ -113,6 +124,14 @@ class EventDecoder(ABC):
             self._take_page(b"\n".join(self._reader.other_lines).decode("utf-8", "replace").strip())
         return self._new_text()
 
+    def end_early(self, fault: MillraceError) -> None:
+        """End an output that does not end by itself: it is finished if an answer is in it, else it has the fault."""
+        if self.wanted is not None and self.wanted.fits("".join(self._whole)):
+            self._complete_early()
+        else:
+            self.fault = self.fault or fault
+        self.done = True
+
     def _ended(self) -> bool:
         return self.done or self.fault is not None
 
@@ -122,6 +141,11 @@ class EventDecoder(ABC):
             self.done = True
         else:
             self.fault = fault
+
+    def _add_reasoning(self, reasoning: str) -> None:
+        """Add reasoning beside the output. Raises TypeError if it is not text."""
+        self.reasoning_length += len("" + reasoning)
+        self._reasoning.append(reasoning)
 
     def _add_text(self, text: str) -> str:
         """Add output text, and return what was added. Raises TypeError if it is not text.

@@ -22,6 +22,7 @@ from shared.llm.model import (
     Started,
     TextDelta,
 )
+from shared.llm.output_bound import longest_json
 from shared.log.events import Reset
 from shared.log.usage import TokenUsage
 from shared.observability import tracing
@@ -173,8 +174,16 @@ async def _write_output(
 
 
 def strict_schema(name: str, output: type[BaseModel]) -> OutputSchema:
-    """Return the JSON Schema of a data model, without the keywords that strict structured output does not support."""
-    return OutputSchema(name, _strict(output.model_json_schema(by_alias=True)))
+    """Return the JSON Schema of a data model for a request, as `strict_form` does."""
+    return strict_form(name, output.model_json_schema(by_alias=True))
+
+
+def strict_form(name: str, schema: dict[str, Any]) -> OutputSchema:
+    """Return a JSON Schema without the keywords that strict structured output does not support.
+
+    The longest text that fits it is computed before they are removed. An output that is longer is ended.
+    """
+    return OutputSchema(name, _strict(schema), longest_json(schema))
 
 
 def _strict(schema: Any, *, names: bool = False) -> Any:

@@ -10,8 +10,9 @@ class Budget:
     """How much one loop may use before the model must give its last answer.
 
     `seconds` count from the start of the attempt; `tokens` are model tokens of all turns, None sets no limit. A call
-    over `calls_per_turn` is not run. A result's `data` is at most `result_bytes`, and a turn with all its calls and
-    results at most `turn_bytes`, because it is kept as one item.
+    over `calls_per_turn` is not run. A result's `data` is at most `result_bytes`, and a turn with its text, all its
+    calls and results at most `turn_bytes`, because it is kept as one item. A turn of the model that is longer ends the
+    stage.
     """
 
     turns: int = 24

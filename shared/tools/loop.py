@@ -17,7 +17,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
-from shared.errors import AttemptStopped, ModelTimeout, PermanentFault, TransientFault
+from shared.errors import AttemptStopped, ModelOutputTooLong, ModelTimeout, PermanentFault, TransientFault
 from shared.llm.model import ChatModel, Finished, Message, ModelRequest, ResponseGone, Started, TextDelta, ToolCalled
 from shared.log.events import Tool as ToolEvent
 from shared.log.usage import TokenUsage
@@ -162,6 +162,7 @@ class ToolLoop(Generic[State, Effect]):
             model_request(context, tuple(messages), None, resume_from=context.response_cursor),
             tools=self._toolbox.specs(self._allowed),
             tool_choice="auto" if limit is None else "none",
+            max_chars=self._budget.turn_bytes,
         )
         context.response_cursor = None
         try:
@@ -205,12 +206,12 @@ class ToolLoop(Generic[State, Effect]):
         """Run the turn's calls in the model's order and keep the turn with all their results."""
         number = len(self._turns) + 1
         results: list[ToolResult] = []
-        left = self._budget.turn_bytes - sum(len(call.arguments.encode()) for call in turn.calls)
+        left = self._budget.turn_bytes - _kept_bytes(turn)
         for position, call in enumerate(turn.calls, start=1):
             cut_off = turn.truncated and position == len(turn.calls) and not _is_json(call.arguments)
             result = await self._run_call(call, number, position, cut_off=cut_off)
-            result = _bounded(result, min(self._budget.result_bytes, max(0, left)))
-            left -= len(result.for_model.encode())
+            result = _bounded(result, self._budget.result_bytes, left)
+            left -= _kept_bytes(result)
             results.append(result)
         await self._keep(turn.model_copy(update={"results": tuple(results)}))
 
@@ -285,7 +286,11 @@ class ToolLoop(Generic[State, Effect]):
             self._failures[_identity(call)] += 1
 
     async def _keep(self, turn: Turn) -> None:
+        """Keep the turn as an item. Raises ModelOutputTooLong if the model has written more than one turn may have."""
         number = len(self._turns) + 1
+        if not turn.results and _kept_bytes(turn) > self._budget.turn_bytes:
+            most = f"{self._budget.turn_bytes:,} bytes"
+            raise ModelOutputTooLong(f"the model's turn is longer than {most}, the most that one turn may have")
         await self._context.add_item(key_of(number), turn.model_dump(mode="json", exclude_none=True))
         self._turns.append(turn)
 
@@ -317,10 +322,17 @@ def _refused_as_cut_off() -> ToolResult:
     )
 
 
-def _bounded(result: ToolResult, most: int) -> ToolResult:
-    """Drop the data of a result that is too large for the model, and say so."""
-    if len(result.for_model.encode()) <= most or result.data is None:
+def _kept_bytes(kept: Turn | ToolResult) -> int:
+    """Return how many bytes this takes in the item of its turn, in which every character is ASCII."""
+    return len(json.dumps(kept.model_dump(mode="json", exclude_none=True)))
+
+
+def _bounded(result: ToolResult, most: int, left: int) -> ToolResult:
+    """Drop the data of a result that is too large for the model, or for what is left of its turn, and say so."""
+    fits = len(result.for_model.encode()) <= most and _kept_bytes(result) <= left
+    if fits or result.data is None:
         return result
+    most = max(0, min(most, left))
     warning = f"the result was larger than {most} bytes and was left out; ask for less"
     return result.model_copy(update={"data": None, "truncated": True, "warnings": (*result.warnings, warning)})
 

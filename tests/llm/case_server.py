@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from types import TracebackType
 from typing import Any, Self
 
-Respond = Callable[[dict[str, Any]], bytes]
-"""Return the whole HTTP response for the body of a request."""
+Respond = Callable[[dict[str, Any]], "bytes | Endless"]
+"""Return the HTTP response for the body of a request."""
+
+
+@dataclass(frozen=True)
+class Endless:
+    """A response that begins with `head`, and then repeats `piece` until the client leaves."""
+
+    head: bytes
+    piece: bytes
 
 
 def http_response(status: int, body: Any, *, content_type: str = "application/json", **headers: str) -> bytes:
@@ -64,7 +74,14 @@ class CaseServer:
             return  # the client has only connected
         body = json.loads(connection.rfile.read(length))
         self.bodies.append(body)
-        connection.wfile.write(respond(body))
+        response = respond(body)
+        if isinstance(response, Endless):
+            connection.wfile.write(response.head)
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    connection.wfile.write(response.piece)
+            return
+        connection.wfile.write(response)
         connection.wfile.flush()
         if self._hold:
             self._released.wait()

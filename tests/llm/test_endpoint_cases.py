@@ -16,7 +16,7 @@ import pytest
 from shared.llm.openai.chat import OpenAIChatModel
 from shared.llm.openai.responses import OpenAIResponsesModel
 from shared.stages import time_limit
-from tests.llm.case_server import CaseServer, http_response
+from tests.llm.case_server import CaseServer, Endless, http_response
 from tests.llm.endpoint_job import ANSWERS_OF, Ended, answer_to, run_job
 from tests.llm.model_calls import KEY
 from tests.llm.stream_shapes import ANSWERS, DONE, chunk, chunks, parts_of, sse, stream
@@ -91,11 +91,16 @@ def play(table: list[Row], waits: list[float]) -> Callable[..., tuple[Ended, int
     """Run a job against a server, add its row to the table, and return how it ended and the paid calls."""
 
     def run(
-        case: str, pipeline: str, respond: Callable[[int, str], bytes], *, hold: bool = False, adapter: Any = None
+        case: str,
+        pipeline: str,
+        respond: Callable[[int, str], bytes | Endless],
+        *,
+        hold: bool = False,
+        adapter: Any = None,
     ) -> tuple[Ended, int]:
-        sent: list[bytes] = []
+        sent: list[bytes | Endless] = []
 
-        def answer(body: dict[str, Any]) -> bytes:
+        def answer(body: dict[str, Any]) -> bytes | Endless:
             sent.append(respond(len(sent), "" if adapter else answer_to(body)))
             return sent[-1]
 
@@ -114,8 +119,10 @@ def play(table: list[Row], waits: list[float]) -> Callable[..., tuple[Ended, int
     return run
 
 
-def is_paid(response: bytes) -> bool:
+def is_paid(response: bytes | Endless) -> bool:
     """Whether a model has written something."""
+    if isinstance(response, Endless):
+        response = response.head + response.piece
     return response.startswith(b"HTTP/1.1 200") and any(
         key in response for key in (b'"content"', b'"delta"', b'"text"')
     )
@@ -220,6 +227,59 @@ def test_without_an_answer_the_job_fails_with_the_true_reason(case: str, pipelin
     assert ended.job is not None
     assert ended.job.last_fault is not None
     assert ended.job.last_fault.message == ended.message
+
+
+def without_end(delta: dict[str, Any], *before: Any) -> Endless:
+    """Return a stream with the events `before`, and then with this delta again and again."""
+    again = stream([chunk(delta)]).partition(b"\r\n\r\n")[2]
+    return Endless(stream(before or [chunk({"role": "assistant", "content": ""})]), again)
+
+
+IN_JSON = {"suggestion": '{"suggestions": [{"title": "', "ideation": '{"g1": [{"title": "'}
+ENDLESS: dict[str, tuple[Callable[[str], Endless], dict[str, str]]] = {
+    "a text without end": (
+        lambda pipeline: without_end({"content": "word " * 800}, chunk({"content": IN_JSON[pipeline]})),
+        {"suggestion": "ended at 1,148,382 characters", "ideation": "characters, the longest that fits its schema"},
+    ),
+    "white space without end": (lambda _: without_end({"content": " \n" * 400}), dict.fromkeys(PIPELINES, "10,000")),
+    "white space inside the JSON": (
+        lambda pipeline: without_end({"content": "\n" * 400}, chunk({"content": IN_JSON[pipeline]})),
+        dict.fromkeys(PIPELINES, "10,000 characters of white space"),
+    ),
+    "reasoning without end": (
+        lambda _: without_end({"reasoning_content": "hmm " * 1000}),
+        dict.fromkeys(PIPELINES, "reasoning was ended at 600,000 characters"),
+    ),
+    "<think> without end": (
+        lambda _: without_end({"content": "hmm " * 1000}, chunk({"content": "<think>"})),
+        dict.fromkeys(PIPELINES, "no answer was in it"),
+    ),
+    "an event without end": (
+        lambda _: Endless(sse(b'data: {"choices": [{"delta": {"content": "'), b"word " * 20_000),
+        dict.fromkeys(PIPELINES, "16,000,000 bytes without output"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.parametrize("case", ENDLESS)
+def test_a_model_that_never_stops_costs_one_call_that_is_ended(case: str, pipeline: str, play: Any) -> None:
+    response, said = ENDLESS[case]
+
+    ended, paid = play(case, pipeline, lambda _n, _answer: response(pipeline))
+
+    assert (ended.outcome, paid) == ("ModelOutputTooLong", 1), ended.message
+    assert said[pipeline] in ended.message
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_an_answer_behind_which_a_model_does_not_stop_is_taken(pipeline: str, play: Any) -> None:
+    ended, paid = play(
+        "an answer, then white space",
+        pipeline,
+        lambda _, answer: without_end({"content": "\n" * 400}, chunk({"content": answer})),
+    )
+    assert (ended.outcome, paid) == ("complete", CALLS[pipeline]), ended.message
 
 
 FILE_OUTCOMES = {

@@ -16,6 +16,7 @@ from local.model.control import ModelControl
 from shared.errors import (
     MillraceError,
     ModelDisconnected,
+    ModelOutputTooLong,
     ModelRateLimited,
     ModelRefused,
     ModelRejectedRequest,
@@ -26,6 +27,7 @@ from shared.llm.model import ChatModel, Finished, Message, ModelRequest, OutputS
 from shared.llm.model import TextDelta as Delta
 from shared.llm.openai import responses
 from shared.llm.openai.responses import OpenAIResponsesModel
+from tests.llm.case_server import CaseServer, Endless
 from tests.llm.model_calls import (
     HEAD,
     KEY,
@@ -40,6 +42,7 @@ from tests.llm.model_calls import (
     request,
     text_of,
 )
+from tests.llm.stream_shapes import stream
 from tests.patience import PATIENCE
 
 RESUMABLE = (Started, Delta)
@@ -523,3 +526,21 @@ def test_the_fault_does_not_quote_the_provider(adapter_for: AdapterFor, status: 
     shown = "".join(map(str, (raised.value, raised.value.__cause__, raised.value.__suppress_context__)))
     assert PROMPT not in shown
     assert KEY not in shown
+
+
+def test_a_response_that_does_not_stop_is_cancelled_at_the_provider() -> None:
+    cancelled: list[str] = []
+
+    class Cancelling(OpenAIResponsesModel):
+        async def cancel(self, cursor: str) -> None:
+            cancelled.append(cursor)
+
+    created = {"type": "response.created", "sequence_number": 0, "response": {"id": "resp_1", "status": "in_progress"}}
+    delta = {"type": "response.output_text.delta", "sequence_number": 1, "delta": "word " * 100}
+    piece = stream([delta]).partition(b"\r\n\r\n")[2]
+    with CaseServer(lambda _: Endless(stream([created]), piece)) as server:
+        model = Cancelling(base_url=server.url, api_key=lambda: KEY, prices={})
+        raised = fault(model, request(max_chars=1_000))
+
+    assert isinstance(raised, ModelOutputTooLong)
+    assert cancelled == ["resp_1:0:0"]

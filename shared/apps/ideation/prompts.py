@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.apps.ideation.models import Draft, Groups, Idea, IdeationInput, Ranking, path_name
 from shared.llm.model import Message, OutputSchema
-from shared.stages.model_answers import strict_schema
+from shared.stages.model_answers import strict_form
 
 _BRAINSTORMING = (
     "You brainstorm with a creative team. Invent ideas for the platform and in the genres the user names, each unlike "
@@ -56,9 +56,9 @@ def ideas_schema(job_input: IdeationInput, missing: Mapping[int, int]) -> Output
         "properties": lists,
         "required": list(lists),
         "additionalProperties": False,
-        "$defs": {"Draft": strict_schema("draft", Draft).schema},
+        "$defs": {"Draft": Draft.model_json_schema(by_alias=True)},
     }
-    return OutputSchema("ideas", schema)
+    return strict_form("ideas", schema)
 
 
 def ranking_messages(job_input: IdeationInput, ideas: Sequence[Idea]) -> tuple[Message, ...]:
@@ -69,10 +69,10 @@ def ranking_messages(job_input: IdeationInput, ideas: Sequence[Idea]) -> tuple[M
 
 def ranking_schema(count: int) -> OutputSchema:
     """Return the schema of a ranking of the ideas 1 to `count`."""
-    schema = strict_schema("ranking", Ranking)
-    schema.schema["properties"]["ranking"] |= {"minItems": count, "maxItems": count}
-    schema.schema["$defs"]["Ranked"]["properties"]["number"] = _a_number(count)
-    return schema
+    schema = Ranking.model_json_schema(by_alias=True)
+    schema["properties"]["ranking"] |= {"minItems": count, "maxItems": count}
+    schema["$defs"]["Ranked"]["properties"]["number"] = _a_number(count)
+    return strict_form("ranking", schema)
 
 
 def groups_messages(job_input: IdeationInput, ideas: Sequence[Idea]) -> tuple[Message, ...]:
@@ -84,11 +84,11 @@ def groups_messages(job_input: IdeationInput, ideas: Sequence[Idea]) -> tuple[Me
 
 def groups_schema(count: int) -> OutputSchema:
     """Return the schema of groups of the ideas 1 to `count`."""
-    schema = strict_schema("groups", Groups)
+    schema = Groups.model_json_schema(by_alias=True)
     fewest, most = Groups.bounds(count)
-    schema.schema["properties"]["groups"] |= {"minItems": fewest, "maxItems": most}
-    schema.schema["$defs"]["Group"]["properties"]["numbers"]["items"] = _a_number(count)
-    return schema
+    schema["properties"]["groups"] |= {"minItems": fewest, "maxItems": most}
+    schema["$defs"]["Group"]["properties"]["numbers"] |= {"maxItems": count, "items": _a_number(count)}
+    return strict_form("groups", schema)
 
 
 def _request(job_input: IdeationInput) -> list[str]:

@@ -25,7 +25,7 @@ from shared.apps.ideation.prompts import (
     ranking_messages,
     ranking_schema,
 )
-from shared.errors import InvalidModelOutput, ModelTimeout
+from shared.errors import InvalidModelOutput, ModelOutputTooLong, ModelTimeout
 from shared.llm.model import (
     ChatModel,
     Finished,
@@ -77,7 +77,8 @@ class GenerateIdeas:
     async def run(self, context: StageContext) -> dict[str, Any]:
         """Return all ideas.
 
-        Raises InvalidModelOutput if MAX_CALLS_WITHOUT_IDEA calls in a row bring no valid idea, and the model faults.
+        Raises InvalidModelOutput if MAX_CALLS_WITHOUT_IDEA calls in a row bring no valid idea, and the model faults. An
+        output that does not stop behind the last missing idea is no fault.
         """
         planned = _previous_output(context)["planned"]
         ideas = IdeaCollection(_input_of(context), planned, map(Idea.model_validate, context.items.values()))
@@ -114,9 +115,13 @@ class GenerateIdeas:
         messages = ideas_messages(_input_of(context), ideas.missing, ideas.titles)
         schema = ideas_schema(_input_of(context), ideas.missing)
         request = model_request(context, messages, schema, resume_from=resume_from)
-        async with aclosing(call_model(self._model, context, request)) as pieces:
-            async for piece in pieces:
-                await reader.read(piece)
+        try:
+            async with aclosing(call_model(self._model, context, request)) as pieces:
+                async for piece in pieces:
+                    await reader.read(piece)
+        except ModelOutputTooLong:
+            if ideas.missing:
+                raise
         await reader.end()
 
 

@@ -69,6 +69,11 @@ class CallFragments:
         return bool(self._calls)
 
     @property
+    def arguments_length(self) -> int:
+        """The number of characters in the arguments so far."""
+        return sum(len(call.arguments) for call in self._calls)
+
+    @property
     def all_whole(self) -> bool:
         """Whether the arguments of every call are a whole JSON object, or none."""
         return all(call.has_whole_arguments or not call.arguments.strip() for call in self._calls)

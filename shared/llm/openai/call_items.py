@@ -34,6 +34,11 @@ class CallItems:
             for call in self._calls.values()
         )
 
+    @property
+    def arguments_length(self) -> int:
+        """The number of characters in the arguments so far."""
+        return sum(len(call.arguments) for call in self._calls.values())
+
     def all_in(self, items: Iterable[dict[str, Any]]) -> bool:
         """Whether every call is among these items."""
         return self._calls.keys() <= {_call_id(item) for item in items if _is_call(item)}

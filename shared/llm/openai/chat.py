@@ -22,6 +22,7 @@ from shared.llm.model import (
 from shared.llm.openai.chat_stream import ChatDecoder
 from shared.llm.openai.endpoint import OpenAIEndpoint, schema_parameters, wanted_answer
 from shared.llm.openai.parameters import CHAT
+from shared.llm.output_bound import OutputMeter
 
 
 class OpenAIChatModel(OpenAIEndpoint, ChatModel):
@@ -49,6 +50,7 @@ class OpenAIChatModel(OpenAIEndpoint, ChatModel):
             self._read(
                 lambda client: client.chat.completions.with_streaming_response.create(**parameters),
                 decoder,
+                OutputMeter(request),
             )
         ) as texts:
             async for text in texts:

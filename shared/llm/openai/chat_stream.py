@@ -39,7 +39,6 @@ class ChatDecoder(EventDecoder):
         super().__init__(wanted)
         self.finish_reason: str | None = None
         self._calls = CallFragments()
-        self._whole: list[str] = []
         self._from_deltas = False
 
     @property
@@ -49,6 +48,10 @@ class ChatDecoder(EventDecoder):
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         return self._calls.calls if self.complete else ()
+
+    @property
+    def arguments_length(self) -> int:
+        return self._calls.arguments_length
 
     @property
     def truncated(self) -> bool:
@@ -113,7 +116,7 @@ class ChatDecoder(EventDecoder):
 
     def _take_reasoning(self, reasoning: Any) -> None:
         if isinstance(reasoning, str):
-            self._reasoning.append(reasoning)
+            self._add_reasoning(reasoning)
         elif isinstance(reasoning, list):
             for part in reasoning:
                 self._take_reasoning(part if isinstance(part, str) else part.get("text"))
@@ -164,6 +167,9 @@ class ChatDecoder(EventDecoder):
             return
         self.finish_reason = None
         self._fail(refusal())
+
+    def _complete_early(self) -> None:
+        self.finish_reason = self.finish_reason or "stop"
 
     def _conclude(self, *, declared: bool) -> None:
         self._whole.append(self._release_text())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from shared.errors import (
     ModelDisconnected,
     ModelMisconfigured,
+    ModelOutputTooLong,
     ModelRejectedRequest,
     ModelTimeout,
     ModelUnavailable,
@@ -24,6 +25,7 @@ from shared.llm.openai.configuration import api_key_of, base_url_of, proxy_for
 from shared.llm.openai.faults import fault_of_status
 from shared.llm.openai.parameters import Change, RefusedParameters
 from shared.llm.openai.waits import retry_after_of
+from shared.llm.output_bound import OutputMeter
 from shared.llm.prices import ModelPrice
 from shared.llm.sse_decoder import EventDecoder
 from shared.log.usage import TokenUsage
@@ -92,10 +94,11 @@ class OpenAIEndpoint(ABC):
     def parameters(self, request: ModelRequest) -> dict[str, Any]:
         """Return the parameters of the API's request, as if the server refused none of them."""
 
-    async def _read(self, opening: Opening, decoder: EventDecoder) -> AsyncGenerator[str, None]:
+    async def _read(self, opening: Opening, decoder: EventDecoder, meter: OutputMeter) -> AsyncGenerator[str, None]:
         """Make one call, feed its bytes to `decoder`, and yield the text of each read, which may be empty.
 
-        It ends when the connection ends, when the output is complete, or when `decoder.fault` is set.
+        It ends when the connection ends, when the output is complete, when `decoder.fault` is set, or when the output
+        is longer than `meter` allows.
 
         Raises the faults of the connection, as `provider_faults` does, unless the output is complete.
         """
@@ -109,21 +112,23 @@ class OpenAIEndpoint(ABC):
                     contextlib.aclosing(response.http_response.aiter_bytes()) as reads,
                 ):
                     async for data in reads:
-                        yield decoder.feed(data)
+                        yield _metered(decoder.feed(data), len(data), decoder, meter)
                         if decoder.done or decoder.fault is not None:
                             break
                         if decoder.complete:
-                            async for text in self._rest(reads, decoder):
+                            async for text in self._rest(reads, decoder, meter):
                                 yield text
                             break
                         watchdog.check(decoder.events)
         except TransientFault as fault:
             broken = fault
-        yield decoder.end()
+        yield _metered(decoder.end(), 0, decoder, meter)
         if broken is not None and not decoder.complete and not isinstance(decoder.fault, ModelRejectedRequest):
             raise broken
 
-    async def _rest(self, reads: AsyncIterator[bytes], decoder: EventDecoder) -> AsyncGenerator[str, None]:
+    async def _rest(
+        self, reads: AsyncIterator[bytes], decoder: EventDecoder, meter: OutputMeter
+    ) -> AsyncGenerator[str, None]:
         """Yield the text of each read behind a finished output, until there is none for as long as the grace lasts.
 
         There usually is none; but some servers call every chunk the last one.
@@ -135,7 +140,7 @@ class OpenAIEndpoint(ABC):
                     data = await anext(reads)
             except (TimeoutError, StopAsyncIteration):
                 return
-            text = decoder.feed(data)
+            text = _metered(decoder.feed(data), len(data), decoder, meter)
             if text:
                 end = time.monotonic() + self._grace
             yield text
@@ -220,6 +225,15 @@ class OpenAIEndpoint(ABC):
                 cached_input_tokens=min(decoder.cached_input_tokens, decoder.input_tokens),
             ),
         )
+
+
+def _metered(text: str, received: int, decoder: EventDecoder, meter: OutputMeter) -> str:
+    """Return the text of one read of `received` bytes. If the output is too long, end it, and cut the text there."""
+    within = meter.take(text, received=received, reasoning=decoder.reasoning_length, arguments=decoder.arguments_length)
+    if meter.excess is None:
+        return text
+    decoder.end_early(ModelOutputTooLong(meter.excess))
+    return text if decoder.fault is None else within
 
 
 class _TokenWatchdog:

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.errors import TransientFault
+from shared.errors import MillraceError, TransientFault
 from shared.llm.model import (
     ChatModel,
     ImagePart,
@@ -25,6 +25,8 @@ from shared.llm.model import (
 from shared.llm.openai.endpoint import OpenAIEndpoint, provider_faults, schema_parameters, wanted_answer
 from shared.llm.openai.parameters import RESPONSES
 from shared.llm.openai.responses_stream import ResponseDecoder, ResponsePosition
+from shared.llm.output_bound import OutputMeter
+from shared.observability.log import log
 
 if TYPE_CHECKING:
     import openai
@@ -56,7 +58,7 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
             position = ResponsePosition.parse(request.resume_from)
             if position is None:
                 raise ResponseGone("the cursor is not one of this provider")
-            pieces = self._reattach(request.model, position)
+            pieces = self._reattach(request, position)
         async with contextlib.aclosing(pieces):
             async for piece in pieces:
                 yield piece
@@ -82,9 +84,10 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
     async def _start(self, request: ModelRequest, refused: tuple[str, ...]) -> AsyncGenerator[Piece, None]:
         parameters = self._refused.apply(refused, self.parameters(request))
         decoder = ResponseDecoder(wanted=wanted_answer(request), kept="background" in parameters)
+        meter = OutputMeter(request)
         started = False
         async with contextlib.aclosing(
-            self._read(lambda client: client.responses.with_streaming_response.create(**parameters), decoder)
+            self._read(lambda client: client.responses.with_streaming_response.create(**parameters), decoder, meter)
         ) as texts:
             async for text in texts:
                 if not started and decoder.first_cursor is not None:
@@ -92,14 +95,27 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
                     yield Started(decoder.first_cursor)
                 if text:
                     yield TextDelta(text, decoder.cursor)
+        await self._cancel_if_endless(decoder, meter)
         for piece in self._ending(request.model, decoder):
             yield piece
 
-    async def _reattach(self, model: str, position: ResponsePosition) -> AsyncGenerator[Piece, None]:
+    async def _cancel_if_endless(self, decoder: ResponseDecoder, meter: OutputMeter) -> None:
+        """Cancel a response that would not stop: the provider continues it without a connection."""
+        if meter.excess is None or decoder.first_cursor is None:
+            return
+        try:
+            await self.cancel(decoder.first_cursor)
+        except MillraceError as fault:
+            log.warning("model response not cancelled", code=fault.code)
+
+    async def _reattach(self, request: ModelRequest, position: ResponsePosition) -> AsyncGenerator[Piece, None]:
         decoder = ResponseDecoder(position)
+        meter = OutputMeter(request, reattached=True)
         streamed = position.sequence_number is not None
         try:
-            async with contextlib.aclosing(self._read(lambda client: _attached(client, position), decoder)) as texts:
+            async with contextlib.aclosing(
+                self._read(lambda client: _attached(client, position), decoder, meter)
+            ) as texts:
                 async for text in texts:
                     if text:
                         yield TextDelta(text, decoder.cursor)
@@ -110,7 +126,8 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
             text = await self._stored_rest(position.response_id, decoder, wait=not streamed)
             if text:
                 yield TextDelta(text, decoder.cursor)
-        for piece in self._ending(model, decoder):
+        await self._cancel_if_endless(decoder, meter)
+        for piece in self._ending(request.model, decoder):
             yield piece
 
     def _ending(self, model: str, decoder: ResponseDecoder) -> tuple[Piece, ...]:

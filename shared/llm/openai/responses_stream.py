@@ -54,7 +54,6 @@ class ResponseDecoder(EventDecoder):
         """The cursor before any text; None until the provider has sent the response's id."""
         self._reattached = reattached_at is not None
         self._kept = kept
-        self._whole: list[str] = []
         self._in_text = False
         self._complete = False
         self._truncated = False
@@ -77,6 +76,10 @@ class ResponseDecoder(EventDecoder):
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         return self._calls.calls if self._complete else ()
+
+    @property
+    def arguments_length(self) -> int:
+        return self._calls.arguments_length
 
     @property
     def truncated(self) -> bool:
@@ -149,7 +152,7 @@ class ResponseDecoder(EventDecoder):
             case "response.output_text.delta" | "response.output_text.done":
                 self._take_text_event(event)
             case "response.reasoning_text.delta":
-                self._reasoning.append("" + event["delta"])
+                self._add_reasoning(event["delta"])
             case "response.created" | "response.queued" | "response.in_progress":
                 self._accept(event["response"])
             case "response.output_item.added" | "response.output_item.done":
@@ -220,6 +223,9 @@ class ResponseDecoder(EventDecoder):
         elif self._id is None and self._kept:
             self._id = "" + response["id"]
             self.first_cursor = str(ResponsePosition(self._id, None, 0))
+
+    def _complete_early(self) -> None:
+        self._complete = True
 
     def _conclude(self, *, declared: bool) -> None:
         # A response that the provider keeps is better looked up there: that costs nothing, and tells its usage.

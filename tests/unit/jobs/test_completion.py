@@ -167,6 +167,7 @@ class TestFaults:
             ("ModelRefused", ErrorCode.MODEL_REFUSED, False),
             ("ModelRejectedRequest", ErrorCode.MODEL_REJECTED_REQUEST, False),
             ("ModelMisconfigured", ErrorCode.MODEL_MISCONFIGURED, False),
+            ("ModelOutputTooLong", ErrorCode.MODEL_OUTPUT_TOO_LONG, False),
             ("InvalidModelOutput", ErrorCode.INVALID_MODEL_OUTPUT, False),
             ("InternalFault", ErrorCode.INTERNAL_ERROR, False),
             ("States.Timeout", ErrorCode.STAGE_TIMEOUT, True),

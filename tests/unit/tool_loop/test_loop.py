@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.agents.agent import AgentRef, AgentSettings
-from shared.errors import AttemptSuperseded, ModelUnavailable, StorageUnavailable
+from shared.errors import AttemptSuperseded, ModelOutputTooLong, ModelUnavailable, StorageUnavailable
 from shared.jobs.job import Job
 from shared.llm.model import ChatModel, ToolCall
 from shared.log.events import Item, Tool
@@ -308,6 +308,28 @@ class TestLimits:
         assert result["truncated"]
         assert "data" not in result
         assert "ask for less" in result["warnings"][0]
+
+    @pytest.mark.parametrize(
+        "response", [("é" * 10_000,), ("", ToolCall("c", "add", json.dumps({"by": 1, "note": "x" * 56_000})))]
+    )
+    def test_a_turn_that_is_too_long_to_be_kept_fails_the_stage_with_its_size(self, response: Any) -> None:
+        core = FakeCore()
+        with pytest.raises(ModelOutputTooLong, match="longer than 56,000 bytes"):
+            run(core, core.new_job(), CallingModel(response), Counter())
+
+    def test_the_model_is_not_read_beyond_what_a_turn_may_have(self) -> None:
+        core = FakeCore()
+        model = CallingModel(("Done.",))
+        run(core, core.new_job(), model, Counter(), Budget(turn_bytes=1_000))
+        assert model.requests[0].max_chars == 1_000
+
+    @pytest.mark.parametrize(("text", "has_data"), [("", True), ("é" * 120, False)])
+    def test_a_result_gets_the_room_that_the_text_of_its_turn_leaves(self, text: str, has_data: bool) -> None:
+        core = FakeCore()
+        model = CallingModel((text, call("add", by=1)), ("Done.",))
+        run(core, core.new_job(), model, Counter(), Budget(turn_bytes=1_000))
+        [result] = results_sent(model)
+        assert ("data" in result) == has_data
 
     def test_calls_of_a_last_answer_are_ignored(self) -> None:
         core, counter = FakeCore(), Counter()

@@ -43,6 +43,7 @@ EXPECTED = {
     "ModelRejectedRequest": 500,
     "ModelMisconfigured": 500,
     "StageTimedOut": 500,
+    "ModelOutputTooLong": 500,
     "InvalidModelOutput": 500,
     "InternalFault": 500,
     "AttemptSuperseded": 500,

@@ -15,7 +15,14 @@ from shared.apps.ideation.answer_reader import progress_of
 from shared.apps.ideation.models import Ideation
 from shared.apps.ideation.pipeline import PIPELINE
 from shared.apps.ideation.stages import ArrangeIdeas, GenerateIdeas, PrepareIdeas
-from shared.errors import ErrorCode, InvalidModelOutput, JobEnded, ModelDisconnected
+from shared.errors import (
+    ErrorCode,
+    InvalidModelOutput,
+    JobEnded,
+    MillraceError,
+    ModelDisconnected,
+    ModelOutputTooLong,
+)
 from shared.jobs.job import JobStatus
 from shared.jobs.store import JobGuard
 from shared.llm.model import Finished, ModelRequest, TextDelta
@@ -159,7 +166,9 @@ class TestRetries:
 class TestInvalidIdeas:
     """The stage drops invalid ideas and asks for them again."""
 
-    def generated(self, *outputs: str, truncated: bool = False) -> IdeationDriver[ScriptedModel]:
+    def generated(
+        self, *outputs: str | tuple[str, MillraceError], truncated: bool = False
+    ) -> IdeationDriver[ScriptedModel]:
         driver = IdeationDriver(ScriptedModel(*outputs, truncated=truncated), ideaCount=2, genreProportions=[50, 50, 0])
         driver.generate()
         return driver
@@ -212,6 +221,18 @@ class TestInvalidIdeas:
         with pytest.raises(InvalidModelOutput, match="wrote 5 of 10 ideas, and no further valid one in 3 calls"):
             driver.generate()
         assert len(driver.model.requests) == 4
+        assert driver.item_titles == ["M1", "M2", "M3", "M4", "M5"]
+
+    def test_an_output_that_does_not_stop_behind_the_last_idea_is_enough(self) -> None:
+        whole = output_of(g1=[draft("M1")], g2=[draft("S1")])
+        driver = self.generated((whole[:-1], ModelOutputTooLong("no end")))
+        assert driver.lines == ["M1", "S1"]
+
+    def test_an_output_that_does_not_stop_fails_the_job_if_an_idea_is_missing(self) -> None:
+        driver = IdeationDriver(ScriptedModel((output_of(g1=drafts("M", 5)), ModelOutputTooLong("no end")), TEN))
+        with pytest.raises(ModelOutputTooLong):
+            driver.generate()
+        assert len(driver.model.requests) == 1
         assert driver.item_titles == ["M1", "M2", "M3", "M4", "M5"]
 
     def test_a_new_idea_resets_the_number_of_calls_without_one(self) -> None:
