@@ -9,8 +9,8 @@ from shared.log.transcript import Transcript
 def compact(log: EventLog, job_id: str, log_bytes: int, *, expires_at: int) -> LogSnapshot | None:
     """Store a snapshot of all events except the newest batch, delete those events, and return the snapshot.
 
-    Return the stored snapshot, or None, if there is nothing to add to it. `log_bytes` is the size of the log's text,
-    `expires_at` is when the job expires (Unix seconds).
+    Return the stored snapshot, or None, if there is nothing to add to it. `log_bytes` is the size of what the snapshot
+    covers, `expires_at` is when the job expires (Unix seconds).
     """
     stored = log.snapshot(job_id)
     snapshot = _snapshot(log, job_id, stored, log_bytes, consistent=False)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from shared.log.events import TERMINAL, Delta, Item, Reset, StoredEvent, Subtask
+from shared.log.events import TERMINAL, ApplicationEvent, Delta, Item, Reset, StoredEvent, Subtask, Tool
 from shared.log.fence import Fence
 
 MAX_BATCH = 4
@@ -86,7 +86,7 @@ class LogTail:
 
 @dataclass(frozen=True, slots=True)
 class LogSnapshot:
-    """Everything up to and including event `seq` in one record. `log_bytes` is the log's size when it was compacted."""
+    """Everything up to and including event `seq` in one record. `log_bytes` is the size of the log up to there."""
 
     seq: int
     text: str
@@ -99,7 +99,10 @@ class LogSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class LogBounds:
-    """How many events, and bytes of text and items, a log may gain after a snapshot before it is compacted again."""
+    """How many events, and bytes of what they carry, a log may gain after a snapshot before it is compacted again.
+
+    It is compacted after the append that reaches a bound, so a log exceeds its bounds by one append at most.
+    """
 
     max_events: int = 1000
     max_bytes: int = 262_144
@@ -153,7 +156,7 @@ class EventLog(Protocol):
 
 
 def text_bytes(events: Sequence[StoredEvent]) -> int:
-    """Return how many bytes of text and of items the events add to the log."""
+    """Return how many bytes of text, items, tool calls and events of an application the events add to the log."""
     return sum(_size(event) for event in events)
 
 
@@ -163,5 +166,7 @@ def _size(event: StoredEvent) -> int:
             return len(text.encode())
         case Item(data=data):
             return len(json.dumps(data).encode())
+        case Tool() | Subtask() | ApplicationEvent():
+            return len(event.model_dump_json(exclude_none=True).encode())
         case _:
             return 0

@@ -63,6 +63,7 @@ class LogWriter:
         self._bounds = bounds
         self._check_job = check_job
         self._compacted: LogSnapshot | None = None
+        self._newest_bytes = 0
         self._written = [text]
         self._buffered: list[str] = []
         self._cursor = self._written_cursor = tail.cursor
@@ -116,7 +117,7 @@ class LogWriter:
             await self._append_buffered()
             for start in range(0, len(events), MAX_BATCH):
                 await self._append(events[start : start + MAX_BATCH])
-            await self._compact_if_needed()
+                await self._compact_if_needed()
 
     async def append_item(
         self, stage: str, key: str, data: dict[str, Any], *, event: StoredEvent | None = None
@@ -130,7 +131,6 @@ class LogWriter:
             raise ValueError(f"the item is too large; an item may have at most {MAX_ITEM_BYTES} bytes")
         async with self._writing:
             await self._append_buffered(item, *(() if event is None else (event,)))
-            await self._compact_if_needed()
 
     async def reset(self, event: Reset) -> None:
         """Append `event`, which replaces the log's text, and discard the text that is buffered now."""
@@ -144,6 +144,7 @@ class LogWriter:
             self._written = [head]
             self._progress = self._written_progress = event.progress
             self.write(rest)
+            await self._compact_if_needed()
 
     async def flush(self) -> None:
         """Append the buffered text, and the progress if it has changed."""
@@ -193,7 +194,6 @@ class LogWriter:
             started_at = time.monotonic()
             async with self._writing:
                 await self._append_buffered()
-                await self._compact_if_needed()
             await asyncio.sleep(max(0.0, started_at + COALESCE_SECONDS - time.monotonic()))
 
     async def _append_buffered(self, *last: StoredEvent) -> None:
@@ -209,16 +209,19 @@ class LogWriter:
             behind = last if index == len(parts) - 1 else ()
             await self._append((Delta(text=part), *progress, *behind))
             self._written.append(self._buffered.pop(0))
+            await self._compact_if_needed()
         if last and not parts:
             self._written_cursor = cursor
             await self._append(last)
+            await self._compact_if_needed()
 
     def _progress_event(self) -> Progress:
         return Progress(progress=self._progress)
 
     async def _append(self, events: tuple[StoredEvent, ...]) -> None:
         raise_if_expired(self._expires_at, self._clock)
-        size = self._tail.log_bytes + text_bytes(events)
+        added = text_bytes(events)
+        size = self._tail.log_bytes + added
         batch = Batch(
             self._tail.seq + 1,
             events,
@@ -235,6 +238,7 @@ class LogWriter:
             # The batch there is this writer's own: an append succeeded, but its response was lost.
             raise StorageUnavailable("the response to an append was lost") from None
         self._tail = LogTail(batch.last, size, self._fence)
+        self._newest_bytes = added
         self._written_progress = next(
             (event.progress for event in events if isinstance(event, Progress)), self._written_progress
         )
@@ -248,6 +252,7 @@ class LogWriter:
             return
         # A superseded attempt stops here and leaves the work to the newer one.
         await asyncio.to_thread(self._check_job)
+        covered_bytes = self._tail.log_bytes - self._newest_bytes
         self._compacted = await asyncio.to_thread(
-            compact, self._log, self._job_id, self._tail.log_bytes, expires_at=self._expires_at
+            compact, self._log, self._job_id, covered_bytes, expires_at=self._expires_at
         )
