@@ -266,7 +266,7 @@ export interface IdeationInput {
   platform: string;
   /** each path from the widest genre to the narrowest, such as `Fiction`, `Mystery`, `Cozy` */
   genrePaths: string[][];
-  /** the percentage of ideas for each genre path, in the same order; the sum must be 100 */
+  /** the percentage of ideas for each genre path, in the same order; the sum must be 100, give or take half a unit of the last decimal for each */
   genreProportions: number[];
   requirements?: string | null;
   /** when the ideas were requested; by default, when the job is created */
@@ -463,7 +463,7 @@ export interface NewIdeation {
   platform: string;
   /** each path from the widest genre to the narrowest, such as `Fiction`, `Mystery`, `Cozy` */
   genrePaths: string[][];
-  /** the percentage of ideas for each genre path, in the same order; the sum must be 100 */
+  /** the percentage of ideas for each genre path, in the same order; the sum must be 100, give or take half a unit of the last decimal for each */
   genreProportions: number[];
   requirements?: string | null;
   /** when the ideas were requested; by default, when the job is created */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -66,7 +67,7 @@ def refuse(exchange: Exchange, error: MillraceError) -> JSONResponse:
     details = ErrorDetails(
         fields=tuple(FieldError(field=issue.field, rule=issue.rule) for issue in getattr(error, "issues", ())),
         job_id=error.job.id if isinstance(error, NotStarted) else None,
-        retry_after_seconds=getattr(error, "retry_after", None),
+        retry_after_seconds=_seconds_to_wait(error, status),
     )
     body = ErrorBody(code=error.code, message=error.message, details=details, retryable=error.retryable)
     headers = {}
@@ -75,6 +76,17 @@ def refuse(exchange: Exchange, error: MillraceError) -> JSONResponse:
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(exchange.refusal(body).model_dump(mode="json"), status, headers)
+
+
+def _seconds_to_wait(error: MillraceError, status: int) -> int | None:
+    """Return after how many seconds the request may succeed; None if that is not known, or if it cannot.
+
+    A storage fault, such as a repeat that meets the transaction of the first request, is over within a second.
+    """
+    told: float | None = getattr(error, "retry_after", None)
+    if told is None:
+        return 1 if status == 503 else None
+    return max(1, math.ceil(told))
 
 
 def defect(exchange: Exchange, error: Exception, **about: str) -> JSONResponse:

@@ -47,7 +47,7 @@ class KeysUnreadable(Exception):
 class IssuerKeys:
     """The keys of one issuer. Threads and event loops may share it; at most one fetch runs at a time.
 
-    `fetch` returns the keys, or raises KeysUnreadable or OSError. It runs in a thread of its own, because a fetch that
+    `fetch` returns the keys, or raises KeysUnreadable or OSError. It runs in a separate thread, because a fetch that
     hangs must not take one of the threads that requests need. `clock` returns seconds.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from shared.jobs.pipeline import JobInput
 from shared.schema import Schema
 
 SUM_TOLERANCE = 0.01
-"""By how much the sum of all proportions may differ from 100, because a third is written as 33.33."""
+"""By how much the sum of any proportions may differ from 100; proportions with decimals may differ by more."""
 
 DECIMALS = 6
 """Decimals to which proportions are rounded: more than any use needs, and few enough to be stored exactly."""
@@ -56,7 +57,8 @@ class IdeationInput(JobInput):
         description="each path from the widest genre to the narrowest, such as `Fiction`, `Mystery`, `Cozy`"
     )
     genre_proportions: list[Proportion] = Field(
-        description="the percentage of ideas for each genre path, in the same order; the sum must be 100"
+        description="the percentage of ideas for each genre path, in the same order; the sum must be 100, "
+        "give or take half a unit of the last decimal for each"
     )
     requirements: str | None = Field(default=None, max_length=2000)
     requested_at: AwareDatetime | None = Field(
@@ -97,11 +99,25 @@ class IdeationInput(JobInput):
     @classmethod
     def _100_in_all(cls, proportions: list[Proportion]) -> list[Proportion]:
         total = round(math.fsum(proportions), DECIMALS)
-        if round(abs(total - 100), DECIMALS) > SUM_TOLERANCE:
+        if round(abs(total - 100), DECIMALS) > sum_tolerance(proportions):
             raise _broken(
                 f"must sum to 100; {' + '.join(f'{each:.9g}' for each in proportions) or 'nothing'} is {total:.9g}"
             )
         return proportions
+
+
+def sum_tolerance(proportions: Sequence[float]) -> float:
+    """Return by how much the sum may differ from 100: for each proportion half a unit of the last decimal that is used.
+
+    A sixth is written as 16.67 or 16.7, so six of them are 100.02 or 100.2. Whole numbers do not count as rounded.
+    """
+    decimals = max((-_exponent(each) for each in proportions), default=0)
+    rounding = len(proportions) * 0.5 * 10**-decimals if decimals > 0 else 0.0
+    return max(SUM_TOLERANCE, round(rounding, DECIMALS))
+
+
+def _exponent(number: float) -> int:
+    return int(Decimal(repr(number)).normalize().as_tuple().exponent)
 
 
 def _broken(rule: str) -> PydanticCustomError:

@@ -143,6 +143,14 @@ def test_a_fault_that_says_how_long_it_lasts_has_the_time_to_wait() -> None:
     assert (envelope["error"]["retryable"], envelope["error"]["details"]["retryAfterSeconds"]) == (True, 3)
 
 
+@pytest.mark.parametrize("kind", [errors.StorageThrottled, errors.StorageUnavailable, NotStarted])
+def test_every_503_has_the_time_to_wait_and_is_retryable(kind: type[MillraceError]) -> None:
+    status, headers, envelope = response_to(an_error(kind))
+
+    assert (status, headers["retry-after"]) == (503, "1")
+    assert (envelope["error"]["retryable"], envelope["error"]["details"]["retryAfterSeconds"]) == (True, 1)
+
+
 def test_only_a_401_has_a_www_authenticate_header() -> None:
     assert response_to(errors.Unauthenticated("who?"))[1]["www-authenticate"] == "Bearer"
     assert "www-authenticate" not in response_to(errors.Forbidden("not yours"))[1]

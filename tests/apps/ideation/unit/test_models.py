@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.apps.ideation.models import Arrangement, IdeationInput
+from shared.apps.ideation.models import Arrangement, IdeationInput, sum_tolerance
 
 INPUT: dict[str, Any] = {
     "platform": "mobile game",
@@ -86,6 +86,39 @@ def test_an_invalid_path_causes_no_issue_of_the_proportions() -> None:
 @pytest.mark.parametrize("proportions", [[33.33, 33.33, 33.33], [33.34, 33.33, 33.34], [0.1 + 0.2, 99.7, 0]])
 def test_the_sum_of_proportions_may_differ_from_100_by_a_hundredth(proportions: list[float]) -> None:
     assert len(IdeationInput.model_validate(INPUT | {"genreProportions": proportions}).genre_proportions) == 3
+
+
+@pytest.mark.parametrize(
+    ("proportions", "tolerance"),
+    [
+        ([16.67] * 6, 0.03),
+        ([16.7] * 6, 0.3),
+        ([14.29] * 7, 0.035),
+        ([99.99], 0.01),
+        ([17] * 6, 0.01),
+        ([17.0] * 6, 0.01),
+        ([16.7, 16.67, 17], 0.015),
+        ([16.666667] * 6, 0.01),
+        ([], 0.01),
+    ],
+)
+def test_proportions_with_decimals_may_each_be_wrong_by_half_a_unit(proportions: list[float], tolerance: float) -> None:
+    assert sum_tolerance(proportions) == pytest.approx(tolerance, abs=1e-9)
+
+
+SIXTHS = {"genrePaths": [[f"genre {number}"] for number in range(6)]}
+
+
+@pytest.mark.parametrize("share", [16.67, 16.7, 16.667])
+def test_rounded_sixths_are_accepted(share: float) -> None:
+    wanted = IdeationInput.model_validate(INPUT | SIXTHS | {"genreProportions": [share] * 6})
+    assert wanted.genre_proportions == [share] * 6
+
+
+@pytest.mark.parametrize("share", [16.66, 16.6, 17])
+def test_shares_that_no_rounding_makes_of_sixths_are_refused_with_their_sum(share: float) -> None:
+    with pytest.raises(ValidationError, match=rf"must sum to 100; {share} \+ .* is {share * 6:.9g}"):
+        IdeationInput.model_validate(INPUT | SIXTHS | {"genreProportions": [share] * 6})
 
 
 def test_proportions_are_rounded_to_six_decimals() -> None:

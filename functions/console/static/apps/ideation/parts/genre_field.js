@@ -9,7 +9,7 @@ import { genreRows } from "./genre_rows.js";
 /** @typedef {{ path: string[], share: number | null }} Genre `share` in percent */
 
 const MAX_GENRES = 20;
-const TOLERANCE = 0.01;
+const DECIMALS = 6;
 
 /**
  * Two fields of the API, `genrePaths` and `genreProportions`, as the rows of one list.
@@ -22,7 +22,7 @@ export function genreField(given) {
   const share = h("button", { type: "button", class: "button small", onclick: () => rows.shareEvenly() }, "Share evenly");
   const rows = genreRows(() => {
     setText(sum, `${rows.total()} % of 100 %`);
-    sum.dataset["valid"] = String(addsUp(rows.total()));
+    sum.dataset["valid"] = String(addsUp(rows));
     add.disabled = rows.all().length >= MAX_GENRES;
     showRule(error, null);
   });
@@ -47,7 +47,7 @@ function apiFields(element, error, rows) {
     showRule(error, rule);
     for (const row of rows.all()) row.mark(rule !== null && row.rule() !== null);
   };
-  const check = () => invalid()?.rule() ?? (addsUp(rows.total()) ? null : `shares must add up to 100; they add up to ${rows.total()}`);
+  const check = () => invalid()?.rule() ?? (addsUp(rows) ? null : `shares must add up to 100; they add up to ${rows.total()}`);
   const focus = () => (invalid() ?? rows.all()[0])?.focus();
   /** @type {Field<string[][]>} */
   const paths = { name: "genrePaths", element, check, refuse, focus, value: () => rows.all().map((row) => row.path()) };
@@ -59,7 +59,14 @@ function apiFields(element, error, rows) {
   return { paths, shares };
 }
 
-/** @param {number} total */
-function addsUp(total) {
-  return Math.abs(total - 100) <= TOLERANCE;
+/**
+ * Whether the shares add up to 100 as the API counts: with decimals, give or take half a unit of the last one for each.
+ * @param {ReturnType<typeof genreRows>} rows
+ */
+function addsUp(rows) {
+  const shares = rows.all().map((row) => Number((row.share() ?? 0).toFixed(DECIMALS)));
+  const decimals = Math.max(0, ...shares.map((share) => (share.toFixed(DECIMALS).replace(/0+$/, "").split(".")[1] ?? "").length));
+  const tolerance = Math.max(0.01, decimals > 0 ? (shares.length * 0.5) / 10 ** decimals : 0);
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  return Number(Math.abs(total - 100).toFixed(DECIMALS)) <= Number(tolerance.toFixed(DECIMALS));
 }
