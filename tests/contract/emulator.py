@@ -21,6 +21,7 @@ from local.aws.iam import role_of
 from local.stack import AUDIENCE, LocalStack
 from local.template.template import Function, Template
 from tests.contract.build_output import BUILD, LAYERS, RUNTIME, lambda_environment
+from tests.free_port import free_port
 from tests.layout import ROOT
 from tests.patience import PATIENCE
 
@@ -29,9 +30,7 @@ class Emulated:
     """One built function; the emulator serves one request at a time."""
 
     def __init__(self, program: Path, function: Function, environment: dict[str, str], log: Path) -> None:
-        with contextlib.ExitStack() as closing:
-            probes = [closing.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
-            self._port, runtime_api = (probe.getsockname()[1] for probe in probes)
+        self._port, runtime_api = free_port(), free_port()
         arguments = ["--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"]
         arguments += ["--runtime-api-address", f"127.0.0.1:{runtime_api}"]
         self._log = log

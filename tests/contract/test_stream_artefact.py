@@ -25,7 +25,7 @@ from local.aws.credentials import aws_environment
 from local.aws.iam import role_of
 from local.stack import LocalStack
 from local.template.template import Function
-from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal
+from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal, wait_until
 from tests.contract import build_output
 from tests.contract.build_output import event
 from tests.contract.emulator import template_of
@@ -282,6 +282,7 @@ def test_a_connection_ends_cleanly_after_its_window_and_the_next_one_continues(
 ) -> None:
     hurried = new_sandbox(STREAM_WINDOW_SECONDS="0.5")
     about = request(hanging_job, token=user.token, tab="mine")
+    wait_until(lambda: user.job(hanging_job)["text"])  # so that a connection has events, however short it is
 
     answer = hurried.invoke(about)
     first = list(events_of(answer.response()))

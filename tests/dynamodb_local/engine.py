@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import os
-import random
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +16,7 @@ from typing import IO, Self
 from urllib.parse import urlsplit
 
 from local.aws.credentials import without_real_credentials
+from tests.free_port import free_port
 from tests.patience import PATIENCE
 
 HERE = Path(__file__).parent
@@ -65,7 +63,7 @@ class DynamoDbLocal:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         log = Path(self._directory.name) / "log"
         with log.open("wb") as output:
@@ -87,14 +85,6 @@ class DynamoDbLocal:
             self._process.stdin.close()  # `lifeline` waits for this
             self._process.wait(PATIENCE)
         self._directory.cleanup()
-
-
-def _free_port() -> int:
-    """Return a port below those of outgoing connections, so that no process uses it before the engine listens."""
-    for port in random.sample(range(20_000, 32_000), 100):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise EngineError("no free port for DynamoDB Local between 20000 and 32000")
 
 
 def _spawn(port: int, output: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any, Self
 
 from local.template.template import Function
 from tests.contract.build_output import BUILD, LAYERS, RUNTIME, lambda_environment
+from tests.free_port import free_port
 from tests.patience import PATIENCE
 from tests.web_adapter.layer import ADAPTER, OPT
 from tests.web_adapter.runtime_api import Answer, RuntimeApi
@@ -36,8 +36,7 @@ class Sandbox:
     """
 
     def __init__(self, function: Function, environment: Mapping[str, str], log: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._api = RuntimeApi()
         self._log = log
         variables = {
