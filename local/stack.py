@@ -373,7 +373,7 @@ class LocalStack:
                 region_name=REGION,
                 endpoint_url=self.aws_url,
                 **DUMMY_CREDENTIALS,
-                config=Config(max_pool_connections=64),
+                config=Config(max_pool_connections=64, read_timeout=_RESPONSE_WITHIN),
             )
         return self._clients[service]
 
