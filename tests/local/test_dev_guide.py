@@ -63,7 +63,7 @@ def statuses(printed: str) -> dict[str, list[str]]:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=2 * PATIENCE,
     )
     shown = dict(re.findall(r"^== (.*)\n((?:(?!== ).*\n)*)", ran.stdout, re.MULTILINE))
     return {key: re.findall(r"^(?:\w+ \d+: )?(\d{3})$", shown[key.replace("'", "")], re.MULTILINE) for key, _ in wanted}
