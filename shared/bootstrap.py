@@ -265,10 +265,11 @@ def job_stream() -> JobStream:
 @functools.cache
 def stream_tickets() -> StreamTickets:
     """Return the service that signs and checks tickets."""
-    from shared.storage.secrets import secret
+    from shared.storage.secrets import secrets_to_check
     from shared.web.tickets import StreamTickets
 
-    return StreamTickets(secret(TicketSettings.read().ticket_secret_arn).encode(), clock=utc_now)
+    arn = TicketSettings.read().ticket_secret_arn
+    return StreamTickets(lambda: secrets_to_check(arn), clock=utc_now)
 
 
 @functools.cache

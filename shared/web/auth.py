@@ -137,8 +137,8 @@ class StreamGate:
         if token is not None:
             return await self.tokens().subject_of(token)
         if ticket is not None:
-            tickets = await asyncio.to_thread(self.tickets)  # its first call reads the secret
-            return tickets.check(ticket, job_id).owner
+            checked = await asyncio.to_thread(lambda: self.tickets().check(ticket, job_id))  # it may fetch secrets
+            return checked.owner
         raise Unauthenticated(
             "the request has no token and no ticket; send a token in the Authorization header, as Bearer, "
             "or a ticket in the query"

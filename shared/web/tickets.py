@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from shared.clock import Clock
@@ -25,10 +26,14 @@ class Ticket:
 
 
 class StreamTickets:
-    """Issue and check tickets of the form `base64url(JSON).base64url(HMAC-SHA256)`."""
+    """Issue and check tickets of the form `base64url(JSON).base64url(HMAC-SHA256)`.
 
-    def __init__(self, secret: bytes, *, clock: Clock) -> None:
-        self._secret = secret
+    `secrets` yields the secrets with which a valid ticket may be signed. New tickets are signed with the first. So
+    tickets stay valid when the secret is rotated.
+    """
+
+    def __init__(self, secrets: Callable[[], Iterable[str]], *, clock: Clock) -> None:
+        self._secrets = secrets
         self._clock = clock
 
     def issue(self, owner: str, job_id: str) -> tuple[str, Ticket]:
@@ -36,7 +41,7 @@ class StreamTickets:
         ticket = Ticket(owner, job_id, int(self._clock().timestamp()) + TICKET_SECONDS)
         claims = {"sub": ticket.owner, "job": ticket.job_id, "exp": ticket.expires_at}
         body = _encode(json.dumps(claims, separators=(",", ":")).encode())
-        return f"{body}.{_encode(self._sign(body))}", ticket
+        return f"{body}.{_encode(_signature(next(iter(self._secrets())), body))}", ticket
 
     def check(self, text: str, job_id: str) -> Ticket:
         """Return what the ticket says.
@@ -47,7 +52,8 @@ class StreamTickets:
         """
         body, _, signature = text.partition(".")
         try:
-            if not hmac.compare_digest(_decode(signature), self._sign(body)):
+            signed = _decode(signature)
+            if not any(hmac.compare_digest(signed, _signature(secret, body)) for secret in self._secrets()):
                 raise Unauthenticated("the ticket is not valid; ask for a new one")
             claims = json.loads(_decode(body))
         except (ValueError, RecursionError):
@@ -63,8 +69,9 @@ class StreamTickets:
             raise Forbidden("the ticket is for another job; ask for one for this job")
         return ticket
 
-    def _sign(self, body: str) -> bytes:
-        return hmac.new(self._secret, body.encode(), hashlib.sha256).digest()
+
+def _signature(secret: str, body: str) -> bytes:
+    return hmac.new(secret.encode(), body.encode(), hashlib.sha256).digest()
 
 
 def _encode(data: bytes) -> str:

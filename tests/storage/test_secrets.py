@@ -10,7 +10,14 @@ import pytest
 
 from shared.errors import StorageUnavailable
 from shared.storage import aws, secrets
-from shared.storage.secrets import KEPT_SECONDS, SecretWithoutValue, forget_secrets, secret
+from shared.storage.secrets import (
+    KEPT_SECONDS,
+    REFETCHED_SECONDS,
+    SecretWithoutValue,
+    forget_secrets,
+    secret,
+    secrets_to_check,
+)
 from tests.storage.ports import AwsServer
 
 
@@ -87,3 +94,31 @@ def test_a_binary_secret_has_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws, "client", lambda _service: Stored(SecretBinary=b"\x00"))
     with pytest.raises(SecretWithoutValue):
         secret("arn")
+
+
+def test_a_rotated_secret_is_checked_with_the_one_before_and_a_newer_one(
+    moto: AwsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, manager = Clock(monkeypatch), moto.client("secretsmanager")
+    arn = manager.create_secret(Name="rotated", SecretString="first")["ARN"]
+    assert list(secrets_to_check(arn)) == ["first"]
+    manager.put_secret_value(SecretId=arn, SecretString="second")
+    assert list(secrets_to_check(arn)) == ["first"]
+    clock.seconds += REFETCHED_SECONDS
+    # Another process may have signed with the second secret already.
+    assert list(secrets_to_check(arn)) == ["first", "second"]
+    assert list(secrets_to_check(arn)) == ["second", "first"]
+    forget_secrets()
+    assert list(secrets_to_check(arn)) == ["second", "first"]
+
+
+def test_checking_signatures_causes_few_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, manager = Clock(monkeypatch), Stored(SecretString="only")
+    monkeypatch.setattr(aws, "client", lambda _service: manager)
+    for _ in range(100):
+        list(secrets_to_check("arn"))
+    assert manager.asked == 2
+    clock.seconds += REFETCHED_SECONDS
+    for _ in range(100):
+        list(secrets_to_check("arn"))
+    assert manager.asked == 3

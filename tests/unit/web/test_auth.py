@@ -14,7 +14,7 @@ from shared.web.auth import StreamGate, TokenVerifier, bearer_token, current_use
 from shared.web.issuer_keys import IssuerKeys
 from shared.web.tickets import StreamTickets
 
-TICKETS = StreamTickets(b"secret", clock=lambda: datetime(2026, 11, 21, tzinfo=UTC))
+TICKETS = StreamTickets(lambda: ["secret"], clock=lambda: datetime(2026, 11, 21, tzinfo=UTC))
 
 
 def request(event: Any = None, **headers: str) -> Request:

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -15,13 +16,13 @@ from shared.errors import Forbidden, Unauthenticated
 from shared.web.tickets import TICKET_SECONDS, StreamTickets
 from tests.fakes.clock import SettableClock
 
-SECRET = b"a secret of this test"
+SECRET = "a secret of this test"
 ANYTHING = st.text(st.characters(codec=None))
 """Texts with lone surrogates too, because an ASGI server accepts them."""
 
 
-def tickets(clock: SettableClock | None = None, secret: bytes = SECRET) -> StreamTickets:
-    return StreamTickets(secret, clock=clock or SettableClock())
+def tickets(clock: SettableClock | None = None, secrets: Sequence[str] = (SECRET,)) -> StreamTickets:
+    return StreamTickets(lambda: secrets, clock=clock or SettableClock())
 
 
 def test_a_ticket_is_valid_for_the_job_it_was_issued_for() -> None:
@@ -52,9 +53,16 @@ def test_a_ticket_expires_exactly_after_its_lifetime() -> None:
 
 
 def test_a_ticket_signed_with_another_secret_is_refused() -> None:
-    text, _ = tickets(secret=b"another").issue("ada", "job_1")
+    text, _ = tickets(secrets=["another"]).issue("ada", "job_1")
     with pytest.raises(Unauthenticated):
         tickets().check(text, "job_1")
+
+
+def test_a_ticket_stays_valid_when_the_secret_is_rotated() -> None:
+    text, ticket = tickets().issue("ada", "job_1")
+    rotated = tickets(secrets=["the next secret", SECRET])
+    assert rotated.check(text, "job_1") == ticket
+    assert tickets(secrets=["the next secret"]).check(rotated.issue("ada", "job_1")[0], "job_1")
 
 
 @given(st.data())
@@ -101,7 +109,7 @@ def test_text_around_a_valid_ticket_causes_no_other_error(text: str, before: boo
 )
 def test_a_signed_ticket_with_odd_claims_is_refused(claims: str) -> None:
     body = base64.urlsafe_b64encode(claims.encode()).rstrip(b"=").decode()
-    signature = hmac.new(SECRET, body.encode(), hashlib.sha256).digest()
+    signature = hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).digest()
     text = f"{body}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
     with pytest.raises(Unauthenticated):
         tickets().check(text, "job_1")
