@@ -26,7 +26,8 @@ from shared.schema import Schema
 from shared.web.agents import AgentDeleted, AgentDetail, AgentList
 from shared.web.envelope import ErrorBody, ErrorEnvelope, Meta
 from shared.web.jobs import JobAccepted, JobDetail, JobList, JobSummary, StreamTicket
-from shared.web.runs import ActiveJob, LineageDetail, RunAccepted, RunDeleted, RunList
+from shared.web.run_id import RunDeleted
+from shared.web.runs import ActiveJob, LineageDetail, RunAccepted, RunList
 
 FIRST_WAIT: Final = 1.0
 """Seconds before the next connection, until the server sends `retry:`."""

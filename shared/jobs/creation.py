@@ -16,13 +16,13 @@ from shared.errors import (
     InvalidInput,
     MillraceError,
 )
-from shared.jobs.executions import Executions
+from shared.jobs.executions import Executions, NotStarted
 from shared.jobs.idempotency import ClaimedCreation, IdempotencyKeys, KeyClaim, KeyTaken, hash_of_request
 from shared.jobs.ids import new_job_id, new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus, ids_of
 from shared.jobs.pipeline import JobInput, Pipeline
 from shared.jobs.side_writes import SideWrites, put_together
-from shared.jobs.start import JobStarter, NotStarted
+from shared.jobs.start import JobStarter
 from shared.jobs.store import JobStore
 from shared.limits.creations import CreationLimit
 from shared.observability.log import log

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol
 
+from shared.errors import ErrorCode, MillraceError
 from shared.jobs.job import Job
 
 
@@ -18,6 +19,17 @@ class ExecutionState(StrEnum):
 
 class ExecutionNotStarted(Exception):
     """Step Functions refused the start, or could not be reached. The text is for log lines, not for clients."""
+
+
+class NotStarted(MillraceError):
+    """The job is stored as failed, because its execution could not be started."""
+
+    code = ErrorCode.EXECUTION_NOT_STARTED
+    retryable = True
+
+    def __init__(self, job: Job) -> None:
+        super().__init__("the job's execution could not be started, so the job has failed; send the request again")
+        self.job = job
 
 
 class Executions(Protocol):

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from shared.errors import ErrorCode, MillraceError
+from shared.errors import ErrorCode
 from shared.jobs.ending import JobEnder, Retention
-from shared.jobs.executions import ExecutionNotStarted, Executions
+from shared.jobs.executions import ExecutionNotStarted, Executions, NotStarted
 from shared.jobs.job import Fault, Job, JobStatus, ids_of
 from shared.jobs.pipeline import LONGEST_INVOCATION_SECONDS, LONGEST_SECONDS, Pipeline
 from shared.jobs.store import StaleWrite
 from shared.observability.log import log
-
-
-class NotStarted(MillraceError):
-    """The job is stored as failed, because its execution could not be started."""
-
-    code = ErrorCode.EXECUTION_NOT_STARTED
-    retryable = True
-
-    def __init__(self, job: Job) -> None:
-        super().__init__("the job's execution could not be started, so the job has failed; send the request again")
-        self.job = job
 
 
 class JobStarter:

@@ -32,9 +32,7 @@ class RunDeletion(RunQueries):
         self._refuse_unless_owned(run, owner)
         # Remove the lineage last: it names the jobs, so a repeated deletion still finds the jobs to erase.
         self._runs.hide(run_id)
-        lineage = self._runs.lineage(run_id)
-        for transform in lineage.transforms if lineage else ():
-            if transform.job_id is not None:
-                self._erasure.erase(owner, transform.job_id)
+        for job_id in self._runs.job_ids(run_id):
+            self._erasure.erase(owner, job_id)
         self._runs.remove(run_id)
         log.info("run deleted", run_id=run_id)

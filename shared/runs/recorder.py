@@ -79,8 +79,10 @@ class RunRecorder:
         """
         recording = self._recording(job)
         run = self._runs.get(_run_of(job)) if recording else None
-        before = self._runs.transform(run.id, transform_id_of(job)) if run else None
-        if recording is None or run is None or before is None or run.deleting:
+        if recording is None or run is None or run.deleting:
+            return None
+        before = self._runs.transform(run.id, transform_id_of(job))
+        if before is None:
             return None
         contents = self._contents(recording, job) if job.status.ended else {}
         artefacts = tuple(_new_versions(run, before, job, contents))

@@ -33,6 +33,9 @@ class RunStore(Protocol):
     def lineage(self, run_id: str) -> Lineage | None:
         """Return the run with all of its transforms and artefacts."""
 
+    def job_ids(self, run_id: str) -> Sequence[str]:
+        """Return the ids of the jobs of the run's transforms, in their order; none if the run is not stored."""
+
     def list_owned(
         self, owner: str, *, kind: str, status: TransformStatus | None, limit: int, cursor: str | None
     ) -> RunPage:

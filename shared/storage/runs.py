@@ -57,6 +57,17 @@ class DynamoRunStore:
                 run = _run(item)
         return Lineage(run, transforms, artefacts) if run is not None else None
 
+    def job_ids(self, run_id: str) -> Sequence[str]:
+        key = keys.transform(run_id, "")
+        found = query_items(
+            self._table,
+            "PK = :run AND begins_with(SK, :transforms)",
+            {":run": key["PK"], ":transforms": key["SK"]},
+            ConsistentRead=True,
+            ProjectionExpression="jobId",
+        )
+        return [job_id for each in found if (job_id := from_item(each).get("jobId")) is not None]
+
     def list_owned(
         self, owner: str, *, kind: str, status: TransformStatus | None, limit: int, cursor: str | None
     ) -> RunPage:
@@ -96,9 +107,9 @@ class DynamoRunStore:
 
     def remove(self, run_id: str) -> None:
         self._large_texts.delete_all(run_id)
-        for item in self._partition(run_id):
-            if item["SK"]["S"] != keys.RUN:
-                self._remove({"PK": item["PK"], "SK": item["SK"]})
+        for key in self._partition(run_id, ProjectionExpression="PK, SK"):
+            if key["SK"]["S"] != keys.RUN:
+                self._remove(key)
         # Delete the run last, so that a deletion that failed can be repeated.
         self._remove(to_item(keys.run(run_id)))
 
@@ -124,8 +135,8 @@ class DynamoRunStore:
         with storage_faults():
             dynamodb().delete_item(TableName=self._table, Key=key)
 
-    def _partition(self, run_id: str) -> Iterator[Item]:
-        return query_items(self._table, "PK = :run", {":run": keys.run(run_id)["PK"]}, ConsistentRead=True)
+    def _partition(self, run_id: str, **options: Any) -> Iterator[Item]:
+        return query_items(self._table, "PK = :run", {":run": keys.run(run_id)["PK"]}, ConsistentRead=True, **options)
 
 
 class RunMissing(Exception):

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from shared import errors
 from shared.errors import ErrorCode, FieldIssue, MillraceError
-from shared.jobs.start import NotStarted
+from shared.jobs.executions import NotStarted
 from shared.observability.log import log
 from shared.observability.metrics import metrics
 from shared.web.envelope import ErrorBody, ErrorDetails, ErrorEnvelope, Exchange, FieldError

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Path, Request
+from fastapi import Request
 
 from shared.agents.agent import AgentRef
 from shared.jobs.job import Fault, Job
@@ -17,10 +17,6 @@ from shared.schema import Schema
 from shared.web.jobs import JobDetail
 from shared.web.jobs import detail as job_detail
 from shared.web.urls import Urls
-
-RunId = Annotated[
-    str, Path(alias="runId", description="the run's id, from the response that created it", max_length=64)
-]
 
 
 class RunUrls(Urls):
@@ -113,12 +109,6 @@ class ActiveJob(Schema):
 
     transform: TransformDetail | None
     job: JobDetail | None
-
-
-class RunDeleted(Schema):
-    """The id of the run that was deleted, with all its transforms and artefacts."""
-
-    run_id: str
 
 
 def accepted(job: Job, urls: RunUrls) -> RunAccepted:

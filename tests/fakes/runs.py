@@ -42,6 +42,11 @@ class FakeRunStore:
             )
             return Lineage(run, [Transform.model_validate_json(text) for _, text in transforms], artefacts)
 
+    def job_ids(self, run_id: str) -> Sequence[str]:
+        with self._lock:
+            transforms = (Transform.model_validate_json(text) for text in self._transforms.get(run_id, {}).values())
+            return [each.job_id for each in sorted(transforms, key=lambda each: each.id) if each.job_id is not None]
+
     def list_owned(
         self, owner: str, *, kind: str, status: TransformStatus | None, limit: int, cursor: str | None
     ) -> RunPage:

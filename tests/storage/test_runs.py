@@ -326,6 +326,22 @@ class TestLineage:
         )
 
 
+class TestJobIds:
+    def test_the_store_names_the_jobs_of_a_run_in_order(self, ports: Ports) -> None:
+        first = new_job_id(0)
+        run = a_run()
+        writes = ports.runs.prepare_creation(run, a_transform(run, job_id=first), (an_artefact(run),))
+        job = a_job()
+        ports.jobs.put_new(job, side_writes=writes)
+        assert ports.runs.job_ids(run.id) == [first]
+        moved = run.model_copy(update={"revision": 2, "transform_id": "tfm_2"})
+        second = ports.runs.prepare_revision(moved, a_transform(moved, job_id=job.id), ())
+        ports.jobs.update(job.id, {"stage": "s"}, when=PENDING, side_writes=second)
+        ports.runs.hide(run.id)
+        assert ports.runs.job_ids(run.id) == [first, job.id]
+        assert ports.runs.job_ids(new_run_id(0)) == []
+
+
 class TestLargeContents:
     def test_a_large_text_is_stored_in_the_bucket_and_returned_unchanged(self, server: AwsServer) -> None:
         ports, run = adapters(server), a_run()
@@ -562,6 +578,7 @@ class TestLegacyRuns:
     def test_a_legacy_run_can_be_deleted(self, server: AwsServer, legacy: str) -> None:
         runs = adapters(server).runs
         runs.hide(legacy)
+        assert runs.job_ids(legacy) == []
         page = runs.list_owned("ada", kind="ideation", status=None, limit=100, cursor=None)
         assert legacy not in {run.id for run in page.runs}
         runs.remove(legacy)

@@ -7,7 +7,7 @@ from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope
 from shared.web.errors import OWNED, refusals
-from shared.web.runs import RunDeleted, RunId
+from shared.web.run_id import RunDeleted, RunId
 
 app = create_app(Operation.DELETE_IDEATION, count_write=write_counter(Operation.DELETE_IDEATION))
 

@@ -6,7 +6,7 @@ from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope
 from shared.web.errors import OWNED, refusals
-from shared.web.runs import RunId
+from shared.web.run_id import RunId
 
 from fastapi import Request
 

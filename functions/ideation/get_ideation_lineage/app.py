@@ -6,7 +6,8 @@ from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope
 from shared.web.errors import OWNED, refusals
-from shared.web.runs import LineageDetail, RunId, lineage_detail
+from shared.web.run_id import RunId
+from shared.web.runs import LineageDetail, lineage_detail
 
 from fastapi import Request
 

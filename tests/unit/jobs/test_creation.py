@@ -9,9 +9,8 @@ from shared.errors import (
     InvalidInput,
     RateLimitExceeded,
 )
-from shared.jobs.executions import ExecutionNotStarted
+from shared.jobs.executions import ExecutionNotStarted, NotStarted
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
-from shared.jobs.start import NotStarted
 from shared.jobs.store import JobFilter, JobGuard
 from shared.log.events import Failed
 from tests.fakes.core import PIPELINES, FakeCore, PoemInput, a_request

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from shared.errors import CheckpointUnfit, Conflict, Forbidden, ModelUnavailable, NotFound, RateLimitExceeded
+from shared.jobs.executions import NotStarted
 from shared.jobs.invocation import CaughtError, FailureInvocation
 from shared.jobs.job import Job, JobStatus
-from shared.jobs.start import NotStarted
 from shared.jobs.store import JobGuard
 from shared.log.events import Cancelled, Delta, Failed, Reset, Snapshot, StageStarted
 from shared.log.reader import LogReader

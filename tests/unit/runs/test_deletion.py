@@ -107,6 +107,15 @@ class TestDeleting:
             core.run(ScriptedStage("compose", deletes), job)
         assert core.events(job) == [Cancelled()]
 
+    def test_a_deletion_reads_no_transform_and_no_artefact(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        core = FakeCore()
+        job = core.new_song()
+        break_off(core, job, "one")
+        monkeypatch.delattr(FakeRunStore, "lineage")
+        monkeypatch.delattr(FakeRunStore, "transform")
+        core.songs.delete("ada", run_id_of(job))
+        assert core.jobs.get(job.id) is None
+
     def test_deleting_a_run_does_not_change_other_runs(self) -> None:
         core = FakeCore()
         kept, deleted = core.new_song(), core.new_song()

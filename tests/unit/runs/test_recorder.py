@@ -7,12 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import ErrorCode, MillraceError, StorageThrottled
-from shared.jobs.executions import ExecutionState
+from shared.jobs.executions import ExecutionState, NotStarted
 from shared.jobs.ids import new_run_id
 from shared.jobs.job import Job, JobLinks, JobStatus
 from shared.jobs.pipeline import STAGE_SECONDS
 from shared.jobs.side_writes import MAX_ATTEMPTS
-from shared.jobs.start import NotStarted
 from shared.jobs.store import JobGuard
 from shared.log.event_log import Batch, LogTail
 from shared.log.events import TERMINAL, Item

@@ -12,8 +12,8 @@ import pytest
 
 from shared import errors
 from shared.errors import FieldIssue, MillraceError
+from shared.jobs.executions import NotStarted
 from shared.jobs.job import Job
-from shared.jobs.start import NotStarted
 from shared.observability.log import log
 from shared.web.envelope import Exchange, Operation
 from shared.web.errors import STATUS, defect, refusals, refuse, status_of
