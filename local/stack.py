@@ -119,7 +119,7 @@ class LocalStack:
         self._ports = {"aws": 0, "api": api_port, "stream": stream_port}
         self._origins = tuple(origins)
         self._given_model_url = model_url
-        # The scripted model has its own name, so that its jobs have no price of a real model.
+        # The scripted model has its own name, and no price under any other.
         self._model = model or (SCRIPTED_MODEL if model_url is None else None)
         self._model_api_key = model_api_key or "local-model-key"
         self._environment = dict(environment or {})
@@ -214,6 +214,8 @@ class LocalStack:
             "OidcAudience": AUDIENCE,
             "ModelBaseUrl": self.model_url,
         }
+        if self._given_model_url is None:
+            wanted["ModelPrices"] = "{}"
         declared = Template.parameter_defaults(self._template_file)
         if self._model is not None:
             allowed = [self._model, *(declared.get("AllowedModels") or "").split(",")]

@@ -70,13 +70,14 @@ export type Arrangement =
   | "rank"
   | "group";
 
-/** One version of one role in a run; it never changes. `madeBy` is the transform that wrote it. */
+/** One version of one role in a run; it never changes. `madeBy` is the transform that wrote it. `contentOmitted` is true if the content is empty here, because the response would be too large: the older versions are left out first. */
 export interface ArtefactDetail {
   ref: string;
   role: string;
   version: number;
   madeBy: string | null;
   content: Record<string, unknown>;
+  contentOmitted: boolean;
   createdAt: string;
 }
 
@@ -315,7 +316,7 @@ export interface JobAccepted {
   streamUrl: string;
 }
 
-/** A job with its output so far. To watch the rest, open the stream with `lastEventId` as `Last-Event-ID`. */
+/** A job with its output so far. To watch the rest, open the stream with `lastEventId` as `Last-Event-ID`. A response has at most 6 MB. Fields that do not fit are empty and named in `omitted`; `lastEventId` is then 0, because the stream at `streamUrl` has them from its first event on. */
 export interface JobDetail {
   jobId: string;
   pipeline: string;
@@ -354,6 +355,8 @@ export interface JobDetail {
   lastEventId: number;
   /** the pipeline's result; null until the job is completed */
   result: Record<string, unknown> | null;
+  /** the fields that are left out because the response would be too large */
+  omitted: ("text" | "items" | "subtasks" | "result")[];
 }
 
 /** What the job belongs to. `GET /jobs` lists the jobs of each. */

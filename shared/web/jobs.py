@@ -20,6 +20,7 @@ from shared.jobs.queries import JobView
 from shared.log.events import Item, Subtask
 from shared.log.usage import TokenUsage
 from shared.schema import Schema
+from shared.web.body_size import too_large
 from shared.web.urls import Urls
 
 JobId = Annotated[
@@ -121,8 +122,16 @@ class JobSummary(Schema):
     stream_url: str
 
 
+LargeField = Literal["text", "items", "subtasks", "result"]
+"""A field of a job that grows with its output."""
+
+
 class JobDetail(JobSummary):
-    """A job with its output so far. To watch the rest, open the stream with `lastEventId` as `Last-Event-ID`."""
+    """A job with its output so far. To watch the rest, open the stream with `lastEventId` as `Last-Event-ID`.
+
+    A response has at most 6 MB. Fields that do not fit are empty and named in `omitted`; `lastEventId` is then 0,
+    because the stream at `streamUrl` has them from its first event on.
+    """
 
     input: dict[str, Any]
     text: str = Field(description="the text that was streamed so far")
@@ -132,6 +141,9 @@ class JobDetail(JobSummary):
     subtasks: tuple[Subtask, ...] = Field(description="the subtasks and tool calls, in the order in which they began")
     last_event_id: int = Field(description="the last event that `text`, `items`, `subtasks` and `progress` include")
     result: dict[str, Any] | None = Field(description="the pipeline's result; null until the job is completed")
+    omitted: tuple[LargeField, ...] = Field(
+        default=(), description="the fields that are left out because the response would be too large"
+    )
 
 
 class JobList(Schema):
@@ -189,14 +201,20 @@ def detail(view: JobView, urls: Urls, *, show_stack_trace: bool) -> JobDetail:
         # ends before its log does. What is shown belongs to `last_event_id`.
         fields["progress"] = view.transcript.progress
         fields["stage"] = view.transcript.stage or view.job.stage
+    large = {
+        "text": view.transcript.text,
+        "items": tuple(view.transcript.items.values()),
+        "subtasks": tuple(view.transcript.subtasks.values()),
+        "result": view.result,
+    }
+    omitted = too_large(large)
+    empty = {"text": "", "items": (), "subtasks": (), "result": None}
     return JobDetail(
         **fields,
+        **large | {name: empty[name] for name in omitted},
         input=view.job.input,
-        text=view.transcript.text,
-        items=tuple(view.transcript.items.values()),
-        subtasks=tuple(view.transcript.subtasks.values()),
-        last_event_id=view.transcript.seq,
-        result=view.result,
+        last_event_id=0 if omitted else view.transcript.seq,
+        omitted=omitted,
     )
 
 

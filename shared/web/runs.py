@@ -14,6 +14,7 @@ from shared.runs.recorder import STATUS
 from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
 from shared.runs.store import RunPage
 from shared.schema import Schema
+from shared.web.body_size import kept_within
 from shared.web.jobs import JobDetail
 from shared.web.jobs import detail as job_detail
 from shared.web.urls import Urls
@@ -83,13 +84,18 @@ class TransformDetail(Schema):
 
 
 class ArtefactDetail(Schema):
-    """One version of one role in a run; it never changes. `madeBy` is the transform that wrote it."""
+    """One version of one role in a run; it never changes. `madeBy` is the transform that wrote it.
+
+    `contentOmitted` is true if the content is empty here, because the response would be too large: the older versions
+    are left out first.
+    """
 
     ref: str
     role: str
     version: int
     made_by: str | None
     content: dict[str, Any]
+    content_omitted: bool = False
     created_at: datetime
 
 
@@ -137,10 +143,13 @@ def page(found: RunPage, urls: RunUrls) -> RunList:
 
 def lineage_detail(lineage: Lineage, urls: RunUrls) -> LineageDetail:
     """Return the wire model of a lineage."""
+    newest_first = sorted(lineage.artefacts, key=lambda each: (each.version, each.created_at), reverse=True)
+    kept = kept_within(each.content for each in newest_first)
+    shown = {each.ref for each, fits in zip(newest_first, kept, strict=True) if fits}
     return LineageDetail(
         run=summary(lineage.run, urls),
         transforms=tuple(map(transform_detail, lineage.transforms)),
-        artefacts=tuple(map(_artefact_detail, lineage.artefacts)),
+        artefacts=tuple(_artefact_detail(each, omitted=each.ref not in shown) for each in lineage.artefacts),
     )
 
 
@@ -157,10 +166,12 @@ def transform_detail(transform: Transform) -> TransformDetail:
     return TransformDetail(transform_id=transform.id, **{name: getattr(transform, name) for name in shown})
 
 
-def _artefact_detail(artefact: Artefact) -> ArtefactDetail:
+def _artefact_detail(artefact: Artefact, *, omitted: bool) -> ArtefactDetail:
     shown = ArtefactDetail.model_fields.keys() & Artefact.model_fields.keys()
     fields = {name: getattr(artefact, name) for name in shown}
-    return ArtefactDetail(ref=artefact.ref, made_by=artefact.transform_id, **fields)
+    if omitted:
+        fields["content"] = {}
+    return ArtefactDetail(ref=artefact.ref, made_by=artefact.transform_id, content_omitted=omitted, **fields)
 
 
 def run_fields(run: Run, urls: RunUrls) -> dict[str, Any]:

@@ -53,6 +53,18 @@ test("a job is created, connected to, streamed and completed", async () => {
   assert.deepEqual(watch.view.result, { done: true });
 });
 
+test("what the response of an ended job leaves out is read from the stream", async () => {
+  const detail = { ...DETAIL, status: "completed", endedAt: "2026-11-26T08:00:00Z", startedAt: null, omitted: ["text", "result"] };
+  const { watch, requests } = watching([stream([CONNECTED, delta(1, "a"), delta(2, "b"), complete(3)])]);
+
+  await watch.connect(detail);
+
+  assert.equal(watch.state, "complete");
+  assert.equal(watch.view.text, "ab");
+  assert.deepEqual(watch.view.result, { done: true });
+  assert.deepEqual(after(requests), [undefined]);
+});
+
 test("after a broken connection the next one starts after the last event, and repeated events are ignored", async () => {
   const { watch, requests } = watching([
     stream([CONNECTED, delta(1, "a"), delta(2, "b")], "break"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from shared.apps.suggestions.pipeline import PIPELINE
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.jobs.pipeline import JobInput, Pipeline, Pipelines
 from shared.jobs.queries import JobView
-from shared.log.events import Complete, Progress
+from shared.log.events import Complete, Delta, Item, Progress
 from shared.log.transcript import Transcript
 from shared.log.usage import TokenUsage
 from shared.schema import Schema
@@ -134,3 +135,36 @@ def test_urls_have_one_slash_between_their_parts() -> None:
 
     assert shown.status_url == "https://api/jobs/job_1"
     assert shown.stream_url == "https://s/jobs/job_1/stream"
+
+
+LAMBDAS_LIMIT = 6_291_556
+
+
+def a_view(text: str = "", result: dict[str, Any] | None = None, *items: str) -> JobView:
+    written = Transcript(seq=0)
+    written.apply(1, Delta(text=text))
+    for number, data in enumerate(items, start=2):
+        written.apply(number, Item(stage="s", key=str(number), data={"data": data}, text_length=0))
+    return JobView(a_job(), written, result)
+
+
+@pytest.mark.parametrize(
+    ("view", "omitted"),
+    [
+        (a_view("x" * 5_000_000, {"a": "y"}, "z"), ()),
+        (a_view("x" * 7_000_000, {"a": "y"}, "z"), ("text",)),
+        (a_view('"' * 1_500_000), ("text",)),
+        (a_view("é" * 1_200_000), ("text",)),
+        (a_view("x", {"a": "y" * 7_000_000}), ("result",)),
+        (a_view("x" * 7_000_000, {"a": "y" * 8_000_000}), ("result", "text")),
+        (a_view("x" * 100, None, *["z" * 60_000] * 100), ("items",)),
+    ],
+    ids=["5 MB", "7 MB of text", "quotes", "no ASCII", "a result", "both", "items"],
+)
+def test_a_job_is_never_larger_than_lambda_may_return(view: JobView, omitted: tuple[str, ...]) -> None:
+    shown = detail(view, URLS, show_stack_trace=False)
+
+    assert shown.omitted == omitted
+    assert all(not getattr(shown, name) for name in omitted)
+    assert shown.last_event_id == (0 if omitted else view.transcript.seq)
+    assert len(json.dumps({"body": shown.model_dump_json()})) < LAMBDAS_LIMIT

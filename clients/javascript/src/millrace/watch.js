@@ -132,7 +132,8 @@ export class Watch {
   }
 
   /**
-   * Follow an existing job from its first event. If the job has ended, show its final view without a stream.
+   * Follow an existing job from its first event. If the job has ended, show its final view without a stream, unless the
+   * API's response was too large to be whole.
    * @param {string | JobAccepted | JobDetail} job
    * @returns {Promise<this>} as `settled`
    */
@@ -142,9 +143,12 @@ export class Watch {
       const found = typeof job === "string" ? await this.#api.getJob(job) : job;
       this.#job = found;
       if (isDetail(found)) {
-        this.#history = found.lastEventId;
+        // What the response leaves out because of its size is read from the stream, from the first event on.
+        const isWhole = (found.omitted ?? []).length === 0;
+        this.#history = isWhole || found.endedAt === null ? found.lastEventId : Number.MAX_SAFE_INTEGER;
         this.#startedAt = found.startedAt === null ? null : Date.parse(found.startedAt);
-        if (found.endedAt !== null) {
+        if (found.endedAt !== null && !isWhole) this.view = { ...this.view, usage: found.usage };
+        if (found.endedAt !== null && isWhole) {
           this.#settle(viewOf(found));
           return this;
         }
@@ -336,8 +340,12 @@ export class Watch {
    */
   async #catchUp(jobId) {
     try {
-      const ended = viewOf(await this.#api.getJob(jobId));
-      this.#settle({ ...ended, stages: this.view.stages, resets: this.view.resets });
+      const found = await this.#api.getJob(jobId);
+      const { stages, resets, lastEventId, ...seen } = this.view;
+      // What the response leaves out, this watch has: it has received every event.
+      const kept = Object.fromEntries((found.omitted ?? []).map((name) => [name, seen[name]]));
+      const ended = { ...viewOf(found), ...kept };
+      this.#settle({ ...ended, stages, resets, lastEventId: Math.max(lastEventId, ended.lastEventId) });
     } catch (error) {
       this.#fail(problemOf(error));
     }
