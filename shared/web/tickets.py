@@ -1,4 +1,4 @@
-"""Issue and check stream tickets, with which clients that cannot send headers may watch one job for a few minutes."""
+"""Issue and check stream tickets, with which clients that cannot send headers may watch one job to its end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from shared.clock import Clock
 from shared.errors import Forbidden, Unauthenticated
 
-TICKET_SECONDS = 300
-"""How long a ticket is valid: several windows, because `EventSource` reconnects with the same URL after each."""
+LEAST_SECONDS = 300
+"""How long a ticket is valid at least, also if its job is about to expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,12 @@ class StreamTickets:
         self._secrets = secrets
         self._clock = clock
 
-    def issue(self, owner: str, job_id: str) -> tuple[str, Ticket]:
-        """Return the text of a new ticket, and what it says."""
-        ticket = Ticket(owner, job_id, int(self._clock().timestamp()) + TICKET_SECONDS)
+    def issue(self, owner: str, job_id: str, *, until: int = 0) -> tuple[str, Ticket]:
+        """Return the text of a new ticket, and what it says; it is valid until `until` (Unix seconds).
+
+        `until` is when the job expires, because `EventSource` reconnects with the same URL until the job has ended.
+        """
+        ticket = Ticket(owner, job_id, max(until, int(self._clock().timestamp()) + LEAST_SECONDS))
         claims = {"sub": ticket.owner, "job": ticket.job_id, "exp": ticket.expires_at}
         body = _encode(json.dumps(claims, separators=(",", ":")).encode())
         return f"{body}.{_encode(_signature(next(iter(self._secrets())), body))}", ticket

@@ -20,9 +20,9 @@ app = create_app(Operation.CREATE_STREAM_TICKET, count_write=write_counter(Opera
 async def create_stream_ticket(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[StreamTicket]:
-    """Create a ticket that lets its holder watch this job for five minutes."""
+    """Create a ticket that lets its holder watch this job until the job expires, and for five minutes at least."""
     job = core().job_queries.owned(user, job_id)
-    text, ticket = stream_tickets().issue(user, job.id)
+    text, ticket = stream_tickets().issue(user, job.id, until=job.expires_at)
     stream_url = f"{Urls(request, StreamSettings.read().stream_url).stream(job.id)}?ticket={text}"
     expires_at = datetime.fromtimestamp(ticket.expires_at, UTC)
     created = StreamTicket(ticket=text, expires_at=expires_at, stream_url=stream_url)

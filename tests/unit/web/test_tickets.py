@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Forbidden, Unauthenticated
-from shared.web.tickets import TICKET_SECONDS, StreamTickets
+from shared.web.tickets import LEAST_SECONDS, StreamTickets
 from tests.fakes.clock import SettableClock
 
 SECRET = "a secret of this test"
@@ -45,8 +45,20 @@ def test_a_ticket_for_another_job_is_forbidden() -> None:
 def test_a_ticket_expires_exactly_after_its_lifetime() -> None:
     clock = SettableClock()
     text, _ = tickets(clock).issue("ada", "job_1")
-    clock.advance(TICKET_SECONDS - 0.001)
+    clock.advance(LEAST_SECONDS - 0.001)
     assert tickets(clock).check(text, "job_1")
+    clock.advance(0.001)
+    with pytest.raises(Unauthenticated, match="expired"):
+        tickets(clock).check(text, "job_1")
+
+
+def test_a_ticket_is_valid_until_its_job_expires() -> None:
+    clock = SettableClock()
+    expires_at = int(clock().timestamp()) + 7200
+    text, ticket = tickets(clock).issue("ada", "job_1", until=expires_at)
+    assert ticket.expires_at == expires_at
+    clock.advance(7200 - 0.001)
+    assert tickets(clock).check(text, "job_1") == ticket
     clock.advance(0.001)
     with pytest.raises(Unauthenticated, match="expired"):
         tickets(clock).check(text, "job_1")
