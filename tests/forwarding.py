@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,17 +41,21 @@ def _handler(target_of: TargetOf) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             target = urlsplit(target_of(self.path))
-            connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=PATIENCE)
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            connection.request("POST", target.path, body, headers)
-            response = connection.getresponse()
+            connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=PATIENCE)
+            # A client may be killed in the middle of its response; then writing fails, and both sockets are closed.
+            with contextlib.closing(connection), contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request("POST", target.path, body, headers)
+                with connection.getresponse() as response:
+                    self._pass_on(response)
+
+        def _pass_on(self, response: http.client.HTTPResponse) -> None:
             self.send_response(response.status)
             self.send_header("Content-Type", response.headers["Content-Type"])
             self.end_headers()
             while piece := response.read1():
                 self.wfile.write(piece)
-            connection.close()
 
         def log_message(self, *_: Any) -> None:
             pass
