@@ -16,6 +16,7 @@ from shared.llm.json_in_text import AnswerStart, WantedAnswer, find_documents
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
 )
 
 
