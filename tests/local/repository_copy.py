@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import shutil
@@ -17,7 +18,10 @@ _LINKED = (".venv", ".venv-sam", "tests/model_oracle/node_modules")
 
 
 def copy_of_the_repository(folder: Path) -> Path:
-    """Copy the repository as it would be committed now to this empty folder, commit it there, and return the folder."""
+    """Copy the repository as it would be committed now to this empty folder, commit it there, and return the folder.
+
+    The byte code goes with its modules: a copy keeps their times, by which Python checks it.
+    """
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     for name in filter(None, listed.split("\0")):
         source, target = ROOT / name, folder / name
@@ -26,6 +30,7 @@ def copy_of_the_repository(folder: Path) -> Path:
             target.symlink_to(source.readlink())
         elif source.exists():
             shutil.copy2(source, target)
+            _copy_byte_code(source, target)
     for name in _LINKED:
         if (ROOT / name).exists():
             (folder / name).symlink_to(ROOT / name)
@@ -33,6 +38,16 @@ def copy_of_the_repository(folder: Path) -> Path:
     git(folder, "add", "--all")
     git(folder, "-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "--quiet", "-m", "test: copy")
     return folder
+
+
+def _copy_byte_code(source: Path, target: Path) -> None:
+    if source.suffix != ".py":
+        return
+    compiled = Path(importlib.util.cache_from_source(str(source)))
+    if compiled.exists():
+        copied = Path(importlib.util.cache_from_source(str(target)))
+        copied.parent.mkdir(exist_ok=True)
+        shutil.copy2(compiled, copied)
 
 
 def git(folder: Path, *arguments: str) -> str:
