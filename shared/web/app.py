@@ -131,7 +131,8 @@ async def known_query_only(request: Request) -> None:
     known = _query_of(request.scope["route"])
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
-        rule = f"is not a query parameter of this operation; known: {', '.join(sorted(known)) or 'none'}"
+        remedy = f"correct its name (known: {', '.join(sorted(known))}) or remove it" if known else "remove it"
+        rule = f"is not a query parameter of this operation; {remedy}"
         raise InvalidInput([FieldIssue(name[:64], rule) for name in unknown[:10]])
 
 
