@@ -35,6 +35,13 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let `--no-cov` leave pytest-cov out: it pauses its measurement for `no_cover`, also if it has started none."""
+    plugin = config.pluginmanager.get_plugin("_cov")
+    if plugin is not None and config.getoption("no_cov"):
+        config.pluginmanager.unregister(plugin)
+
+
 def pytest_collection_finish() -> None:
     """Leave modules and collected tests, most of this process's objects, out of every later garbage collection."""
     gc.collect()
