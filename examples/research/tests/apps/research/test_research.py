@@ -80,27 +80,58 @@ def calls_about(model: ModelControl, question: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("held", "what"),
-    [("turn-03", "kept, and none of its calls run"), ("finding-turn-03-call-2", "run, and not kept with its results")],
+    ("held", "executed", "calls", "what"),
+    [
+        ("turn-03", False, TURNS + 1, "asked for, and not kept"),
+        ("turn-03", True, TURNS, "kept, and none of its calls run"),
+        ("finding-turn-03-call-2", False, TURNS, "one of its calls run"),
+        ("finding-turn-03-call-2", True, TURNS, "run, and not kept with its results"),
+    ],
 )
-def test_kill_9_within_a_turn_repeats_neither_the_model_call_nor_an_effect(
-    user: ApiUser, model: ModelControl, held: str, what: str
+def test_kill_9_within_a_turn_repeats_no_kept_turn_and_no_effect(
+    user: ApiUser, model: ModelControl, held: str, executed: bool, calls: int, what: str
 ) -> None:
+    events = killed_at(user, model, "PutItem", held, executed=executed, calls=calls)
+
+    assert of_type(events, "reset")[0]["reason"] == "WORKER_LOST", what
+
+
+@pytest.mark.parametrize("executed", [False, True])
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param(("checkpoints", "write_report"), id="checkpoint"),
+        pytest.param(('"completed"',), id="completion"),
+    ],
+)
+def test_kill_9_at_the_end_of_the_stage_or_the_job_repeats_nothing(
+    user: ApiUser, model: ModelControl, held: tuple[str, ...], executed: bool
+) -> None:
+    killed_at(user, model, "UpdateItem", *held, executed=executed, calls=TURNS)
+
+
+def killed_at(
+    user: ApiUser, model: ModelControl, operation: str, *held: str, executed: bool, calls: int
+) -> list[Event]:
+    """Kill the attempt at this call of DynamoDB, and return the events; `calls` are the model calls of the report.
+
+    `make chaos ARGS=--every-point` does this at every call.
+    """
     question = a_question()
-    with user.stack.holding("PutItem", held, executed=True) as is_held:
+    with user.stack.holding(operation, *held, executed=executed) as is_held:
         job_id = create(user, question)
         wait_until(is_held)
         os.kill(running(user, job_id), signal.SIGKILL)
 
     events = user.watch(job_id)
 
-    assert events[-1].type == "complete", what
-    assert of_type(events, "reset")[0]["reason"] == "WORKER_LOST"
-    assert len(calls_about(model, question)) == TURNS  # a turn that is asked for again would be one more
+    assert events[-1].type == "complete"
+    assert len(calls_about(model, question)) == calls
     result = events[-1].data["result"]
     assert [each["number"] for each in result["findings"]] == [1, 2]
     assert [each["finding"] for each in of_type(events, "finding")] == result["findings"]
     assert folded(events) == shown_by(user.job(job_id))
+    return events
 
 
 def running(user: ApiUser, job_id: str) -> int:
