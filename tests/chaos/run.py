@@ -249,11 +249,11 @@ class ChaosRun:
         sights.begin_generation()
         try:
             async with asyncio.timeout(DEADLINE_OF_SWEEP):
-                resumed = await injector.resume(resumption)
+                generations = await injector.resume(resumption)
         except TimeoutError:
             story.problems.append(f"stuck: the job was not resumed within {DEADLINE_OF_SWEEP:.0f} s")
             return
-        if not resumed:
+        if not generations:
             return
         sights.saw("created")
         seen = story.watchers[0].events
@@ -261,7 +261,7 @@ class ChaosRun:
             story.watchers.append(self._returning(story, sights, each, f"{len(story.watchers)}-{number}", seen))
             injector.note(f"watcher back: {each.position}")
         for watcher in story.watchers:
-            watcher.come_back()
+            watcher.come_back(generations)
         await self._watch(story, sights, injector, resumption.actions, within=DEADLINE_OF_SWEEP)
         await injector.settle()
 

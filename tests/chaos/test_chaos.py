@@ -99,6 +99,10 @@ def _checkpointed_by_a_superseded_attempt(story: JobStory) -> None:
     story.stored["JOB"]["checkpoints"][first]["fence"] = "00001.000.000.00000000"
 
 
+def _in_a_generation_without_a_resumption(story: JobStory) -> None:
+    story.stored["JOB"]["generation"] += 1
+
+
 def _counting_retries_wrongly(story: JobStory) -> None:
     story.shown["retryCount"] += 1
 
@@ -118,6 +122,7 @@ def _running_a_finished_stage_again(story: JobStory) -> None:
         Broken(_still_running, "does not end"),
         Broken(_written_by_a_superseded_attempt, "stands behind its successor's"),
         Broken(_checkpointed_by_a_superseded_attempt, "the checkpoint of"),
+        Broken(_in_a_generation_without_a_resumption, "is in generation"),
         Broken(_counting_retries_wrongly, "retries counted"),
         Broken(_running_a_finished_stage_again, "ran again"),
     ],

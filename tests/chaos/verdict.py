@@ -93,6 +93,9 @@ def _of_end(story: JobStory) -> Iterator[str]:
             yield "it failed without a reason"
         case "cancelled" if not any(each.what == "cancel" for each in story.injected):
             yield "it was cancelled by nobody"
+    generation = story.stored.get(keys.JOB, {}).get("generation")
+    if generation != 1 + story.resumptions:
+        yield f"it was resumed {story.resumptions} times and is in generation {generation}"
 
 
 def _of_log(log: Sequence[Stored], story: JobStory) -> Iterator[str]:

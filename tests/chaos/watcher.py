@@ -114,9 +114,9 @@ class Watcher:
                 self.problems.append(f"connection {self.connections} broke by itself: {error!r}")
                 await asyncio.sleep(0.2)
 
-    def come_back(self) -> None:
-        """Prepare to read on, because the job was resumed."""
-        self.returned_at.append(len(self.events))
+    def come_back(self, generations: int) -> None:
+        """Prepare to read on, because the job was resumed; this many generations have begun since the last return."""
+        self.returned_at += [len(self.events)] * generations
 
     async def ask_after_the_end(self) -> None:
         """Connect once more, as EventSource does; the response must say that nothing follows."""
