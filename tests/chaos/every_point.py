@@ -38,6 +38,8 @@ TOKENS = (0, 3)
 """After how many tokens of each model call the attempt is killed."""
 _AT_ONCE = {"token_ms": 0, "first_token_ms": 0}
 _NEVER = 10**6
+_RUNS_CALLS = re.compile(r" PutItem EVT#\d+( \w+)* tool\b")
+"""An append of the event that a call of a tool begins or ends."""
 
 
 @dataclass(slots=True)
@@ -74,6 +76,10 @@ class EveryPoint:
             found.append(f"the job is {story.shown['status']}: {story.shown['failure']}")
         if len(story.model_calls) > self.model_calls + 1:
             found.append(f"{len(story.model_calls)} model calls, {self.model_calls} without a kill")
+        killed = [each.detail for each in story.injected if each.what == "kill"]
+        # The loop stores a turn before it runs the turn's calls.
+        if any(_RUNS_CALLS.search(detail) for detail in killed) and len(story.model_calls) > self.model_calls:
+            found.append(f"the model was asked again for a turn whose calls were running: {killed}")
         return found
 
     def missing(self) -> list[str]:
