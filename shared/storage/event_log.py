@@ -31,16 +31,19 @@ SUBTASKS: TypeAdapter[tuple[Subtask, ...]] = adapter_of(tuple[Subtask, ...])
 
 
 class StoredBatch(Schema):
-    """The DynamoDB item of one batch; `at` is in Unix milliseconds, `events` is a JSON list, EMPTY after compaction."""
+    """The DynamoDB item of one batch; `at` is in Unix milliseconds, `events` is a JSON list, EMPTY after compaction.
+
+    An item that was made by hand needs only `seq` and `events`. Its fence is below that of every attempt.
+    """
 
     seq: int
     events: str
     fence: str = str(Fence.of_resumption(1))
-    at: int
-    log_bytes: int
+    at: int = 0
+    log_bytes: int = 0
     cursor: str | None = None
     writer: str | None = None
-    expires_at: int
+    expires_at: int = 0
 
 
 class StoredSnapshot(Schema):

@@ -11,7 +11,18 @@ from shared.jobs.ids import new_job_id
 from shared.log.claim import claim
 from shared.log.compaction import compact, renew
 from shared.log.event_log import Batch, LogSnapshot, LogTail, SequenceTaken
-from shared.log.events import Cancelled, Complete, Delta, Failed, Progress, Reset, StageStarted, StoredEvent, Tool
+from shared.log.events import (
+    Cancelled,
+    Complete,
+    Delta,
+    Failed,
+    Progress,
+    Reset,
+    StageStarted,
+    StoredEvent,
+    Tool,
+    dump_events,
+)
 from shared.log.fence import Fence
 from shared.log.reader import LogReader
 from shared.log.transcript import Transcript
@@ -291,6 +302,17 @@ class TestErasing:
 
 
 class TestInTheTable:
+    def test_an_item_that_was_made_by_hand_is_read_and_continued(self, server: AwsServer, job_id: str) -> None:
+        ports = adapters(server)
+        events = {"events": {"S": dump_events((Delta(text="by hand"),))}, "seq": {"N": "1"}}
+        key = {"PK": {"S": f"JOB#{job_id}"}, "SK": {"S": "EVT#0000000001"}}
+        server.dynamodb.put_item(TableName=server.table, Item={**key, **events})
+        assert ports.log.tail(job_id).seq == 1
+        fill(ports, job_id, 1)
+        with pytest.raises(SequenceTaken):
+            ports.log.append(job_id, batch(1, "late"))
+        assert [entry.event for entry in ports.log.read(job_id, after=0)] == [Delta(text="by hand"), Delta(text="x")]
+
     def test_the_item_of_a_large_snapshot_has_the_key_of_an_object(self, server: AwsServer, job_id: str) -> None:
         ports = adapters(server)
         fill(ports, job_id, 3)
