@@ -227,6 +227,7 @@ def chat_model() -> ChatModel:
         api_key=lambda: _model_key(settings.model_secret_arn),
         prices=prices,
         token_timeout=settings.model_token_timeout_seconds,
+        key_changed=lambda: _model_key_changed(settings.model_secret_arn),
     )
 
 
@@ -238,6 +239,12 @@ def _model_key(arn: str) -> str:
         return secret(arn)
     except SecretWithoutValue:
         return ""
+
+
+def _model_key_changed(arn: str) -> bool:
+    from shared.storage.secrets import secret_changed
+
+    return secret_changed(arn)
 
 
 def _in_words(error: ValueError) -> str:

@@ -260,11 +260,13 @@ class ModelRefused(PermanentFault):
 class ModelRejectedRequest(PermanentFault):
     """The model provider rejected the request.
 
-    `parameters` are those of the request that the provider names in its error.
+    `parameters` are those of the request that the provider names in its error. `key_refused` is set if it does not
+    accept the API key.
     """
 
     code = ErrorCode.MODEL_REJECTED_REQUEST
     parameters: frozenset[str] = frozenset()
+    key_refused = False
 
 
 class ModelMisconfigured(PermanentFault):

@@ -35,6 +35,16 @@ def secret(arn: str) -> str:
     return text
 
 
+def secret_changed(arn: str) -> bool:
+    """Fetch the secret again, unless it was fetched at most REFETCHED_SECONDS ago; return whether it has changed.
+
+    Raises the faults of `storage_faults`.
+    """
+    before = _kept.get((arn, CURRENT))
+    after = _kept_text(arn, CURRENT, REFETCHED_SECONDS)
+    return before is not None and after not in {before[0], None}
+
+
 def secrets_to_check(arn: str) -> Iterator[str]:
     """Yield the texts with which something may have been signed: the secret, the one before, and a newer one.
 

@@ -14,6 +14,7 @@ from local.model.control import ModelControl
 from shared.errors import (
     MillraceError,
     ModelDisconnected,
+    ModelRejectedRequest,
     ModelTimeout,
 )
 from shared.llm.model import ChatModel, Finished, OutputSchema, ResponseGone
@@ -203,6 +204,26 @@ def test_the_next_call_uses_a_rotated_key() -> None:
 
     assert [b"sk-old" in head for head in heads] == [True, False]
     assert [b"sk-new" in head for head in heads] == [False, True]
+
+
+@pytest.mark.parametrize(("changed", "calls"), [(True, 2), (False, 1)])
+def test_a_key_that_is_refused_is_fetched_again_once(changed: bool, calls: int) -> None:
+    keys: list[str] = []
+    heads: list[bytes] = []
+
+    def api_key() -> str:
+        keys.append(f"sk-{len(keys)}")
+        return keys[-1]
+
+    async def run() -> None:
+        refusal = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        async with raw_server(saying(refusal), heads) as url:
+            model = OpenAIChatModel(base_url=url, api_key=api_key, prices={}, key_changed=lambda: changed)
+            with pytest.raises(ModelRejectedRequest, match="the API key is not accepted"):
+                await collect(model, request())
+
+    asyncio.run(run())
+    assert (len(keys), len(heads)) == (calls, calls)
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "500 Oops", "200 OK"])

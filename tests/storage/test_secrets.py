@@ -16,6 +16,7 @@ from shared.storage.secrets import (
     SecretWithoutValue,
     forget_secrets,
     secret,
+    secret_changed,
     secrets_to_check,
 )
 from tests.storage.ports import AwsServer
@@ -122,3 +123,14 @@ def test_checking_signatures_causes_few_requests(monkeypatch: pytest.MonkeyPatch
     for _ in range(100):
         list(secrets_to_check("arn"))
     assert manager.asked == 3
+
+
+def test_a_secret_that_does_not_fit_is_fetched_again_after_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, manager = Clock(monkeypatch), Stored(SecretString="first")
+    monkeypatch.setattr(aws, "client", lambda _service: manager)
+    assert not secret_changed("arn")
+    manager.response = {"SecretString": "second"}
+    assert not secret_changed("arn")
+    clock.seconds += REFETCHED_SECONDS
+    assert secret_changed("arn")
+    assert secret("arn") == "second"

@@ -62,10 +62,12 @@ class OpenAIEndpoint(ABC):
     """One endpoint, for the life of the process. Threads may share it, and event loops may use it one after another.
 
     If `base_url` is None, the endpoint is OpenAI's. `api_key` is called before every model call, so that a rotated key
-    is used at once; its exceptions are not caught. Base URL, key and proxy are checked before every call, which raises
+    is used at once; its exceptions are not caught. If the server refuses the key, `key_changed` fetches it again; if
+    it returns true, the request is sent once more. Base URL, key and proxy are checked before every call, which raises
     ModelMisconfigured if one is not valid. Timeouts are in seconds: `token_timeout` limits the wait for the
     first token and between two tokens, and `grace` the wait for what follows a finished output. Step Functions retries,
-    not this class: only a request that the server refuses for one of its parameters is sent again, without it.
+    not this class: only a request that the server refuses for one of its parameters is sent again, without it, and one
+    that it refuses for a key that was rotated.
     """
 
     changes: ClassVar[Mapping[str, Change]]
@@ -80,9 +82,11 @@ class OpenAIEndpoint(ABC):
         connect_timeout: float = 5.0,
         token_timeout: float = 60.0,
         grace: float = GRACE_SECONDS,
+        key_changed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._base_url = base_url
         self._api_key = api_key
+        self._key_changed = key_changed
         self._prices = prices
         self._connect_timeout = connect_timeout
         self._token_timeout = token_timeout
@@ -151,6 +155,7 @@ class OpenAIEndpoint(ABC):
         `call` gets the names of the parameters to do without. A call that the server refuses is not paid for.
         """
         refused = self._refused.known(request.model)
+        may_renew_key = True
         while True:
             begun = False
             try:
@@ -159,6 +164,9 @@ class OpenAIEndpoint(ABC):
                         begun = True
                         yield piece
             except ModelRejectedRequest as rejection:
+                if rejection.key_refused and not begun and may_renew_key and await self._renewed_key():
+                    may_renew_key = False
+                    continue
                 parameters = self._refused.apply(refused, self.parameters(request))
                 more = self._refused.next_to(refused, rejection.parameters, parameters)
                 if begun or more is None:
@@ -167,6 +175,10 @@ class OpenAIEndpoint(ABC):
             else:
                 self._refused.remember(request.model, refused)
                 return
+
+    async def _renewed_key(self) -> bool:
+        """Return whether the key has changed since the server refused it."""
+        return await asyncio.to_thread(self._key_changed)
 
     def _finished(self, model: str, decoder: EventDecoder) -> Finished:
         """Return the last piece of a complete output.

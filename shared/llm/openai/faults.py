@@ -249,6 +249,7 @@ def _rejection(status: int, code: str, error: object, came: str) -> ModelRejecte
         f"the model provider rejected the request: {reason} ({came}{_named(status, error, parameters)})"
     )
     fault.parameters = parameters
+    fault.key_refused = status == 401
     return fault
 
 
