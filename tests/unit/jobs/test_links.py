@@ -168,6 +168,15 @@ class TestResumption:
         assert resumed.expires_at > job.expires_at
         assert core.jobs.renewed == {job.id: resumed.expires_at}
 
+    def test_resumptions_that_a_removed_session_refuses_do_not_count(self) -> None:
+        sessions = Sessions(s1="ada")
+        core = core_with(sessions)
+        job = self.cancelled(core)
+        sessions.owners.clear()
+        for _ in range(core.ports.job_creations_per_minute + 1):
+            with pytest.raises(CheckpointUnfit):
+                core.job_resumption.resume("ada", job.id)
+
     def test_a_job_whose_session_was_removed_cannot_be_resumed(self) -> None:
         sessions = Sessions(s1="ada")
         core = core_with(sessions)

@@ -19,7 +19,7 @@ from shared.errors import (
     StorageUnavailable,
 )
 from shared.jobs.checkpoints import latest_checkpoint
-from shared.jobs.invocation import FanOutDone
+from shared.jobs.invocation import FanOutDone, PartDone
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.pipeline import Pipelines
 from shared.llm.model import Message
@@ -211,6 +211,18 @@ class TestOnePart:
         core.run_part(part, job, "a")
         assert part.runs == ["a"]
         assert (core.events(job), core.job(job.id)) == before
+
+    def test_an_invocation_that_its_twin_overtakes_returns_the_same_result(self) -> None:
+        core = FakeCore()
+        job = planned(core, "a")
+        twins: list[PartDone] = []
+
+        async def overtaken(context: PartContext) -> dict[str, Any]:
+            twins.append(await asyncio.to_thread(core.run_part, ScriptedPart(), job, "a"))
+            return {"read": "too late"}
+
+        assert core.run_part(ScriptedPart(a=[overtaken]), job, "a") == twins[0]
+        assert core.job(job.id).last_fault is None
 
     def test_of_two_attempts_at_once_one_leaves_its_result(self) -> None:
         core = FakeCore()
