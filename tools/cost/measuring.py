@@ -36,7 +36,7 @@ from tools.cost.deployed import resolved
 
 T = TypeVar("T")
 WARM_UP = 2
-"""Jobs that run before the measurement and are not counted."""
+"""Jobs of a pipeline that run first on a stack and are not counted."""
 
 SWEEPS = 5
 """Sweeps that are counted."""
@@ -128,6 +128,7 @@ class Measurement:
         self._traffic: dict[str, _Traffic] = defaultdict(_Traffic)
         self._lock = threading.Lock()
         self._jobs_so_far = 0
+        self._warm: set[str] = set()
 
     def __enter__(self) -> Measurement:
         self._stack.start()
@@ -149,16 +150,16 @@ class Measurement:
             model.clear()
             model.script(first_token_ms=self.pace.first_token_ms, token_ms=self.pace.token_ms)
         streams = self._so_far().streams
-        self._run(pipeline, WARM_UP)
+        warmed_up = self._warm_up(pipeline)
         transitions_before = self._transitions()
-        before = self._so_far(at_least_streams=streams + WARM_UP, at_least_stages=transitions_before)
+        before = self._so_far(at_least_streams=streams + warmed_up, at_least_stages=transitions_before)
         self._traffic.clear()
         watched = self._run(pipeline, jobs)
         transitions_after = self._transitions()
         after = self._so_far(at_least_streams=before.streams + jobs, at_least_stages=transitions_after)
         spent, transitions = after.since(before), transitions_after - transitions_before
         api, stream = self._traffic[self._stack.api_url], self._traffic[self._stack.stream_url]
-        self._jobs_so_far += jobs + WARM_UP
+        self._jobs_so_far += jobs + warmed_up
         self._check(spent, jobs, api.requests, transitions)
         usage = [each.end.usage for each in watched]
         tables = self._tables(spent, jobs)
@@ -193,6 +194,13 @@ class Measurement:
             input_tokens=statistics.mean(each.input_tokens for each in usage),
             output_tokens=statistics.mean(each.output_tokens for each in usage),
         )
+
+    def _warm_up(self, pipeline: str) -> int:
+        """Run the first jobs of the pipeline, if none has run on this stack, and return how many."""
+        if pipeline in self._warm:
+            return 0
+        self._warm.add(pipeline)
+        return len(self._run(pipeline, WARM_UP))
 
     def _run(self, pipeline: str, jobs: int) -> list[_Watched]:
         together = min(self._together, jobs)
