@@ -30,14 +30,19 @@ OTHER_ORIGIN = "https://app.example"
 
 
 def wait_until(condition: Callable[[], T], *, timeout: float = PATIENCE) -> T:
-    """Return the first true result of `condition`; raise AssertionError after `timeout` seconds."""
+    """Return the first true result of `condition`; raise AssertionError after `timeout` seconds.
+
+    The longer it waits, the longer its pauses become: most conditions are requests, which use the CPU of the stack.
+    """
     deadline = time.monotonic() + timeout
+    pause = 0.02
     while True:
         found = condition()
         if found:
             return found
         assert time.monotonic() < deadline, f"still {found!r} after {timeout} s"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(0.1, pause * 1.2)
 
 
 @dataclass(frozen=True, slots=True)
