@@ -304,7 +304,7 @@ export interface Item {
   stage: string;
   key: string;
   data: Record<string, unknown>;
-  /** how many characters of the text so far are kept with this item */
+  /** how many characters (Unicode code points) of the text so far are kept with this item */
   textLength: number;
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,10 +23,10 @@ from shared.limits.creations import CreationLimit
 from shared.log.claim import Opening, claim
 from shared.log.compaction import renew
 from shared.log.event_log import EventLog, LogTail
-from shared.log.events import Delta, Reset
+from shared.log.events import StoredReset
 from shared.log.fence import Fence
 from shared.log.reader import read_transcript
-from shared.log.writer import MAX_DELTA_CHARS
+from shared.log.transcript import Transcript
 from shared.observability.log import log
 
 RESUMABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
@@ -164,14 +165,14 @@ class JobResumption:
 
         The events before it expire with the generation before, so store a snapshot of them.
         """
-        parts: list[str] = []
 
         def opening(_: LogTail) -> Opening:
-            nonlocal parts
-            text = self._text_of_interrupted_stage(job) or (checkpoint.text if checkpoint else "")
-            parts = [text[start : start + MAX_DELTA_CHARS] for start in range(0, len(text), MAX_DELTA_CHARS)] or [""]
-            reset = Reset(
-                text=parts[0],
+            transcript = read_transcript(self._log, job.id, consistent=True)
+            text = self._text_of_interrupted_stage(job, transcript) or (checkpoint.text if checkpoint else "")
+            kept = transcript.keep(text)
+            reset = StoredReset(
+                kept_of=kept.of,
+                kept_characters=len(kept.text),
                 progress=job.progress,
                 reason="RESUMED",
                 message="the job resumes from its last checkpoint",
@@ -181,22 +182,14 @@ class JobResumption:
             return Opening((reset,))
 
         fence = Fence.of_resumption(job.generation)
-        try:
-            tail: LogTail | None = claim(self._log, job.id, fence, opening, at=self._clock, expires_at=job.expires_at)
-            for part in parts[1:]:
-                if tail is not None:
-                    delta = (Delta(text=part),)
-                    tail = claim(
-                        self._log, job.id, fence, delta, at=self._clock, expires_at=job.expires_at, expected=tail
-                    )
-        except AttemptStopped:
-            pass  # the owner has cancelled the job again, so its terminal event is the end of the log
+        # If the owner has cancelled the job again, that terminal event is the end of the log.
+        with suppress(AttemptStopped):
+            claim(self._log, job.id, fence, opening, at=self._clock, expires_at=job.expires_at)
         renew(self._log, job.id, expires_at=job.expires_at)
 
-    def _text_of_interrupted_stage(self, job: Job) -> str | None:
+    def _text_of_interrupted_stage(self, job: Job, transcript: Transcript) -> str | None:
         """Return the stage's text up to its last item; None if it has no item, or if every stage has finished."""
         stages = self._pipelines[job.pipeline].stages
         if len(job.checkpoints) == len(stages):
             return None
-        transcript = read_transcript(self._log, job.id, consistent=True)
         return transcript.text_up_to_last_item(stages[len(job.checkpoints)])

@@ -50,4 +50,5 @@ def _snapshot(
         log_bytes,
         tuple(transcript.items.values()),
         tuple(transcript.subtasks.values()),
+        transcript.checkpoint_text,
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from shared.log.events import TERMINAL, ApplicationEvent, Delta, Item, Reset, StoredEvent, Subtask, Tool
+from shared.log.events import TERMINAL, ApplicationEvent, Delta, Item, StoredEvent, Subtask, Tool
 from shared.log.fence import Fence
 
 MAX_BATCH = 4
@@ -86,7 +86,10 @@ class LogTail:
 
 @dataclass(frozen=True, slots=True)
 class LogSnapshot:
-    """Everything up to and including event `seq` in one record. `log_bytes` is the size of the log up to there."""
+    """Everything up to and including event `seq` in one record.
+
+    `log_bytes` is the size of the log up to there. `checkpoint_text` is the text when the stage began.
+    """
 
     seq: int
     text: str
@@ -95,6 +98,7 @@ class LogSnapshot:
     log_bytes: int = 0
     items: tuple[Item, ...] = ()
     subtasks: tuple[Subtask, ...] = ()
+    checkpoint_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ def text_bytes(events: Sequence[StoredEvent]) -> int:
 
 def _size(event: StoredEvent) -> int:
     match event:
-        case Delta(text=text) | Reset(text=text):
+        case Delta(text=text):
             return len(text.encode())
         case Item(data=data):
             return len(json.dumps(data).encode())

@@ -77,7 +77,9 @@ class Item(Schema):
     stage: str
     key: str
     data: dict[str, Any]
-    text_length: int = Field(ge=0, description="how many characters of the text so far are kept with this item")
+    text_length: int = Field(
+        ge=0, description="how many characters (Unicode code points) of the text so far are kept with this item"
+    )
 
 
 class Reset(Schema):
@@ -90,6 +92,36 @@ class Reset(Schema):
     message: str
     attempt: int
     retry_count: int
+
+
+class StoredReset(Schema):
+    """A reset as the log stores it: it names the text that it keeps, so that every reset fits into one append.
+
+    It keeps the first `kept_characters` characters (Unicode code points) of the text so far or, with `kept_of`
+    "checkpoint", of the text of the last checkpoint. In a log of an earlier version it has the kept text as `text`.
+    The stream sends a `Reset`.
+    """
+
+    type: Literal["reset"] = "reset"
+    kept_of: Literal["text", "checkpoint"] = "text"
+    kept_characters: int = Field(default=0, ge=0)
+    text: str | None = None
+    progress: float = Field(ge=0, le=100)
+    reason: ErrorCode | Literal["REPAIR", "RESTARTED", "RESUMED"]
+    message: str
+    attempt: int
+    retry_count: int
+
+    def as_sent(self, text: str) -> Reset:
+        """Return the event that the stream sends; `text` is the text that the reset keeps."""
+        return Reset(
+            text=text,
+            progress=self.progress,
+            reason=self.reason,
+            message=self.message,
+            attempt=self.attempt,
+            retry_count=self.retry_count,
+        )
 
 
 class Snapshot(Schema):
@@ -154,7 +186,7 @@ class OpaqueEvent(ApplicationEvent):
 
 
 CoreEvent = Annotated[
-    StageStarted | Progress | Delta | Tool | Subtask | Item | Reset | Complete | Failed | Cancelled,
+    StageStarted | Progress | Delta | Tool | Subtask | Item | StoredReset | Complete | Failed | Cancelled,
     Field(discriminator="type"),
 ]
 StoredEvent: TypeAlias = CoreEvent | ApplicationEvent

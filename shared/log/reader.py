@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from shared.log.event_log import EventLog
-from shared.log.events import TERMINAL, StreamEvent
+from shared.log.events import TERMINAL, StoredReset, StreamEvent
 from shared.log.transcript import Transcript
 
 
@@ -25,17 +26,25 @@ class Frame:
 class LogReader:
     """Read one job's log after a sequence number: each event once and in order.
 
-    If compaction has removed the next events, the reader returns the snapshot that covers them.
+    If compaction has removed the next events, the reader returns the snapshot that covers them. A stored reset names
+    the text that it keeps, and the reader returns it with that text. A reader that began in the middle of the log reads
+    the events before once, for its first reset.
     """
 
     def __init__(self, log: EventLog, job_id: str, *, after: int = 0, consistent: bool = False) -> None:
         self._log = log
         self._job_id = job_id
         self._consistent = consistent
-        self.position = after
-        """The sequence number of the last event that was returned."""
+        self._is_whole = after == 0
+        self.transcript = Transcript(seq=after)
+        """What the returned events amount to; of the whole log, if the reader began at 0."""
         self.written_at = 0.0
         """The time of the newest append that was returned, in Unix seconds of the writer's clock."""
+
+    @property
+    def position(self) -> int:
+        """Return the sequence number of the last event that was returned."""
+        return self.transcript.seq
 
     def poll(self) -> list[Frame]:
         """Return the events that are new since the last call.
@@ -49,43 +58,61 @@ class LogReader:
         ends = [frame.id for frame in frames[:-1] if frame.terminal]
         return self._without_earlier_generations(frames, ends[-1]) if ends else frames
 
-    def _read(self, *, consistent: bool) -> list[Frame]:
+    def _read(self, *, consistent: bool, up_to: float = math.inf) -> list[Frame]:
         frames: list[Frame] = []
         for entry in self._log.read(self._job_id, after=self.position, consistent=consistent):
-            if entry.seq > self.position + 1:
+            if entry.seq > self.position + 1 and self.position < up_to:
                 frames.extend(self._snapshot_over_gap())
-            if entry.seq == self.position + 1:
-                self.position = entry.seq
+            if self.position >= up_to:
+                break
+            if entry.seq == self.position + 1 and isinstance(entry.event, StoredReset):
+                frames.extend(self._learn_the_text())
+            if entry.seq == self.position + 1 and (self._is_whole or not isinstance(entry.event, StoredReset)):
+                frames.append(Frame(entry.seq, self.transcript.sent(entry.event)))
+                self.transcript.apply(entry.seq, entry.event)
                 self.written_at = entry.at.timestamp()
-                frames.append(Frame(entry.seq, entry.event))
             elif entry.seq > self.position:
                 break  # an eventually consistent read can miss events; the next poll finds them
         return frames
 
+    def _learn_the_text(self) -> list[Frame]:
+        """Read the events before `position`, if the reader began after them.
+
+        If the log was compacted beyond `position` in the meantime, return the snapshot.
+        """
+        whole = self.transcript if self._is_whole else self._whole_up_to(self.position)
+        if whole.seq < self.position:
+            return []
+        frames = [Frame(whole.seq, whole.as_snapshot())] if whole.seq > self.position else []
+        self.transcript, self._is_whole = whole, True
+        return frames
+
+    def _whole_up_to(self, seq: int) -> Transcript:
+        """Return the transcript of the events up to `seq`, or of more if the log's snapshot covers more."""
+        whole = LogReader(self._log, self._job_id)
+        whole._read(consistent=True, up_to=seq)
+        return whole.transcript
+
     def _without_earlier_generations(self, frames: list[Frame], end: int) -> list[Frame]:
         """Replace the frames up to the terminal event `end` by one snapshot of the log up to there."""
-        whole = LogReader(self._log, self._job_id)
-        transcript = Transcript()
-        for frame in whole._read(consistent=True):
-            if transcript.seq < end:
-                transcript.apply(frame.id, frame.event)
-        # If the log was compacted in the meantime, its own snapshot may cover more than the earlier generations.
-        self.position = max(self.position, transcript.seq)
-        later = [frame for frame in frames if frame.id > transcript.seq]
-        return [Frame(transcript.seq, transcript.as_snapshot()), *later]
+        whole = self._whole_up_to(end)
+        if whole.seq > self.position:
+            # The log was compacted in the meantime, and its own snapshot covers more than the earlier generations.
+            self.transcript, self._is_whole = whole, True
+        later = [frame for frame in frames if frame.id > whole.seq]
+        return [Frame(whole.seq, whole.as_snapshot()), *later]
 
     def _snapshot_over_gap(self) -> list[Frame]:
         """Return the snapshot that covers the missing events, or nothing if there is none."""
         snapshot = self._log.snapshot(self._job_id)
         if snapshot is None or snapshot.seq <= self.position:
             return []
-        self.position = snapshot.seq
-        return [Frame(snapshot.seq, Transcript.of_snapshot(snapshot).as_snapshot())]
+        self.transcript, self._is_whole = Transcript.of_snapshot(snapshot), True
+        return [Frame(snapshot.seq, self.transcript.as_snapshot())]
 
 
 def read_transcript(log: EventLog, job_id: str, *, consistent: bool = False) -> Transcript:
     """Read the job's whole log and return its transcript."""
-    transcript = Transcript()
-    for frame in LogReader(log, job_id, consistent=consistent).poll():
-        transcript.apply(frame.id, frame.event)
-    return transcript
+    reader = LogReader(log, job_id, consistent=consistent)
+    reader.poll()
+    return reader.transcript

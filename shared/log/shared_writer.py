@@ -59,7 +59,11 @@ class SharedWriter:
         self._id = secrets.token_hex(4)
         # A batch that compaction has emptied tells its writers apart, but not the batches of one writer.
         self._appending = threading.Lock()
-        self.transcript = Transcript(seq=after)
+
+    @property
+    def transcript(self) -> Transcript:
+        """Return what the events after `after` amount to, up to the last read of the log."""
+        return self._reader.transcript
 
     def append(self, events_of: EventsOf) -> None:
         """Append the events that `events_of` returns, at most MAX_BATCH; append nothing if it returns none.
@@ -78,7 +82,7 @@ class SharedWriter:
             raise_if_expired(self._expires_at, self._clock)
             tail = self._log.tail(self._job_id)
             raise_if_stopped(tail, self.fence)
-            self._read()
+            self._reader.poll()
             if self.transcript.seq != tail.seq:
                 continue  # another attempt has appended between the two reads
             events = tuple(events_of(self.transcript, tail.fence != self.fence))
@@ -86,10 +90,6 @@ class SharedWriter:
                 return
             self._sleep(random.uniform(0, longest_wait))  # noqa: S311 - not for secrets
             longest_wait = min(2 * longest_wait, MAX_BACK_OFF_SECONDS)
-
-    def _read(self) -> None:
-        for frame in self._reader.poll():
-            self.transcript.apply(frame.id, frame.event)
 
     def _append_after(self, tail: LogTail, events: tuple[StoredEvent, ...]) -> bool:
         """Append the events after `tail` and return True; return False if another batch has the next number."""

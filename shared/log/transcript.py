@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from itertools import takewhile
+from typing import Literal, TypeVar
 
 from shared.log.event_log import LogSnapshot
 from shared.log.events import (
@@ -16,6 +17,7 @@ from shared.log.events import (
     Snapshot,
     StageStarted,
     StoredEvent,
+    StoredReset,
     StreamEvent,
     Subtask,
     Tool,
@@ -25,11 +27,20 @@ K = TypeVar("K", Item, Subtask)
 ENDED = frozenset({"finished", "failed"})
 
 
+@dataclass(frozen=True, slots=True)
+class KeptText:
+    """The text that a reset keeps: the beginning of the text so far, or of the text of the last checkpoint."""
+
+    text: str
+    of: Literal["text", "checkpoint"]
+
+
 @dataclass(slots=True)
 class Transcript:
     """The text, items, stage and progress after all events up to `seq`, which is 0 before the first event.
 
-    `ended` is the terminal event if it is the last event; a resumption clears it.
+    `ended` is the terminal event if it is the last event; a resumption clears it. `checkpoint_text` is the text when
+    the stage began: a later attempt at the stage may need it, although a reset has removed it from the text.
     """
 
     seq: int = 0
@@ -38,6 +49,7 @@ class Transcript:
     ended: StoredEvent | None = None
     items: dict[str, Item] = field(default_factory=dict)
     subtasks: dict[str, Subtask] = field(default_factory=dict)
+    checkpoint_text: str = ""
     _parts: list[str] = field(default_factory=list)
 
     @classmethod
@@ -50,6 +62,7 @@ class Transcript:
             None,
             _by_key(snapshot.items),
             _by_key(snapshot.subtasks),
+            snapshot.checkpoint_text,
             [snapshot.text],
         )
 
@@ -79,7 +92,24 @@ class Transcript:
         last = next((item for item in reversed(self.items.values()) if item.stage == stage), None)
         return None if last is None else self.text[: last.text_length]
 
-    def apply(self, seq: int, event: StreamEvent) -> None:
+    def keep(self, text: str) -> KeptText:
+        """Return how a reset names `text`, which is the beginning of the text so far or of the checkpoint's text.
+
+        In a log that an earlier version has compacted, it may be neither. Then return as much of it as the two begin
+        with in common.
+        """
+        if self.text.startswith(text):
+            return KeptText(text, "text")
+        if self.checkpoint_text.startswith(text):
+            return KeptText(text, "checkpoint")
+        both = takewhile(lambda pair: pair[0] == pair[1], zip(self.text, text, strict=False))
+        return KeptText("".join(character for character, _ in both), "text")
+
+    def sent(self, event: StoredEvent) -> StreamEvent:
+        """Return the next event of the log as the stream sends it: a reset has the text that it keeps."""
+        return event.as_sent(self._text_after(event)) if isinstance(event, StoredReset) else event
+
+    def apply(self, seq: int, event: StreamEvent | StoredEvent) -> None:
         """Apply the event with number `seq`. Ignore it if it was applied before."""
         if seq <= self.seq:
             return
@@ -88,10 +118,8 @@ class Transcript:
         match event:
             case Delta(text=text):
                 self._parts.append(text)
-            case Reset(text=text, progress=progress):
-                self._parts, self.progress = [text], progress
-                # The next attempt begins the unfinished ones again, or not at all.
-                self.subtasks = {key: each for key, each in self.subtasks.items() if each.status in ENDED}
+            case Reset() | StoredReset():
+                self._take_reset(event)
             case Item(key=key):
                 self.items[key] = event
             case Subtask() | Tool():
@@ -100,13 +128,29 @@ class Transcript:
                 self._parts, self.stage, self.progress = [text], stage, progress
                 self.items, self.subtasks = _by_key(items), _by_key(subtasks)
             case StageStarted(stage=stage):
-                self.stage = stage
+                self._begin(stage)
             case Progress(progress=progress):
                 self.progress = progress
             case _ if event.type in TERMINAL:
                 self.ended = event  # type: ignore[assignment]  # TERMINAL names stored events only
             case _:
                 pass
+
+    def _begin(self, stage: str) -> None:
+        if stage != self.stage:
+            self.stage, self.checkpoint_text = stage, self.text
+
+    def _text_after(self, reset: Reset | StoredReset) -> str:
+        if reset.text is not None:
+            return reset.text
+        assert isinstance(reset, StoredReset)  # noqa: S101 - a Reset has its text
+        whole = self.checkpoint_text if reset.kept_of == "checkpoint" else self.text
+        return whole[: reset.kept_characters]
+
+    def _take_reset(self, reset: Reset | StoredReset) -> None:
+        self._parts, self.progress = [self._text_after(reset)], reset.progress
+        # The next attempt begins the unfinished ones again, or not at all.
+        self.subtasks = {key: each for key, each in self.subtasks.items() if each.status in ENDED}
 
     def _take_subtask(self, event: Subtask | Tool) -> None:
         """Store the event as the latest state of its subtask. A tool call is a subtask; one without a key is left out.

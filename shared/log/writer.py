@@ -13,7 +13,7 @@ from shared.errors import AttemptStopped, StorageUnavailable
 from shared.log.claim import raise_if_expired, raise_if_stopped
 from shared.log.compaction import compact
 from shared.log.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogSnapshot, LogTail, SequenceTaken, text_bytes
-from shared.log.events import Delta, Item, Progress, Reset, StoredEvent
+from shared.log.events import Delta, Item, Progress, StoredEvent, StoredReset
 from shared.log.fence import Fence
 
 COALESCE_SECONDS = 0.1
@@ -132,18 +132,24 @@ class LogWriter:
         async with self._writing:
             await self._append_buffered(item, *(() if event is None else (event,)))
 
-    async def reset(self, event: Reset) -> None:
-        """Append `event`, which replaces the log's text, and discard the text that is buffered now."""
+    async def reset(self, event: StoredReset) -> None:
+        """Append `event`, which keeps the first `kept_characters` of the text, and discard the rest.
+
+        Raises ValueError if the text is shorter than that.
+        """
+        kept = event.kept_characters
+        if kept > len(self.text):
+            raise ValueError(f"a reset cannot keep {kept} characters of a text of {len(self.text)}")
         async with self._writing:
-            head, rest = event.text[:MAX_DELTA_CHARS], event.text[MAX_DELTA_CHARS:]
+            if kept > sum(map(len, self._written)):
+                await self._append_buffered()
             discarded = len(self._buffered)
             self._written_cursor = None
-            await self._append((event.model_copy(update={"text": head}),))
+            await self._append((event,))
             del self._buffered[:discarded]
-            self._cursor = self._written_cursor = None
-            self._written = [head]
+            self._cursor = None
+            self._written = ["".join(self._written)[:kept]]
             self._progress = self._written_progress = event.progress
-            self.write(rest)
             await self._compact_if_needed()
 
     async def flush(self) -> None:

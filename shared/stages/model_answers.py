@@ -23,7 +23,7 @@ from shared.llm.model import (
     TextDelta,
 )
 from shared.llm.output_bound import longest_json
-from shared.log.events import Reset
+from shared.log.events import StoredReset
 from shared.log.usage import TokenUsage
 from shared.observability import tracing
 from shared.observability.log import log
@@ -145,12 +145,22 @@ async def stream_output(
 
 
 async def reset_text(
-    context: StageContext, reason: Literal["REPAIR", "RESTARTED"], message: str, *, text: str = "", progress: float = 0
+    context: StageContext, reason: Literal["REPAIR", "RESTARTED"], message: str, *, keep: int = 0, progress: float = 0
 ) -> None:
-    """Replace the log's text by `text` and the progress by `progress`, before the stage calls the model again."""
-    attempt, retry_count = context.job.attempt, context.job.retry_count
+    """Keep the first `keep` characters of the log's text and set the progress, before the stage calls the model again.
+
+    Raises ValueError if the text is shorter.
+    """
+    job = context.job
     await context.output.reset(
-        Reset(text=text, progress=progress, reason=reason, message=message, attempt=attempt, retry_count=retry_count)
+        StoredReset(
+            kept_characters=keep,
+            progress=progress,
+            reason=reason,
+            message=message,
+            attempt=job.attempt,
+            retry_count=job.retry_count,
+        )
     )
 
 

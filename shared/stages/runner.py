@@ -27,10 +27,11 @@ from shared.jobs.pipeline import Pipeline
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.log.claim import Opening, claim
 from shared.log.event_log import EventLog, LogBounds, LogTail
-from shared.log.events import Reset, StageStarted
+from shared.log.events import StageStarted, StoredReset
 from shared.log.fence import Fence
 from shared.log.reader import read_transcript
-from shared.log.writer import MAX_DELTA_CHARS, LogWriter
+from shared.log.transcript import KeptText, Transcript
+from shared.log.writer import LogWriter
 from shared.observability import tracing
 from shared.observability.log import log
 from shared.observability.metrics import metrics
@@ -221,8 +222,6 @@ class StageRunner:
             bounds=self._bounds,
             check_job=lambda: raise_if_job_stopped(self._jobs, job.id, fence),
         )
-        if start.unwritten:
-            writer.write(start.unwritten, cursor=start.cursor)
         job_input = pipeline.input_model.model_validate(job.input)
         context = StageContext(
             job,
@@ -301,9 +300,10 @@ class StageRunner:
 
     def _start_after_resumption(self, job: Job, tail: LogTail) -> StartingPoint | None:
         """Return what is kept of earlier attempts if the log ends with the resumption's `reset`."""
-        if tail.fence is None or not _is_reset_of_resumption(tail, job):
+        if not _is_reset_of_resumption(tail, job):
             return None
-        return self._start_after_earlier_attempts(job, tail.fence, tail)
+        transcript = read_transcript(self._log, job.id, consistent=True)
+        return StartingPoint(transcript.text, _items_of(job, transcript))
 
     def _claim_any_end(
         self, job: Job, fence: Fence, started: StageStarted, default: StartingPoint
@@ -322,24 +322,10 @@ class StageRunner:
     def _opening_with_reset(
         self, job: Job, fence: Fence, started: StageStarted, default: StartingPoint, tail: LogTail
     ) -> tuple[Opening, StartingPoint]:
-        kept = self._start_after_earlier_attempts(job, fence, tail) or default
-        start = replace(kept, text=kept.text[:MAX_DELTA_CHARS], unwritten=kept.text[MAX_DELTA_CHARS:])
-        return Opening((_reset(job, start.text), started), None if start.unwritten else start.cursor), start
-
-    def _start_after_earlier_attempts(self, job: Job, fence: Fence, tail: LogTail) -> StartingPoint | None:
-        """Return what is kept of earlier attempts at this stage, or None if nothing is.
-
-        That is all their text if the attempt can re-attach to the model response, else the text up to the last item.
-        """
-        if tail.fence is None:
-            return None
         transcript = read_transcript(self._log, job.id, consistent=True)
-        stage = str(job.stage)
-        items = {key: item.data for key, item in transcript.items_of(stage).items()}
-        if tail.cursor is not None and (tail.fence.generation, tail.fence.stage) == (fence.generation, fence.stage):
-            return StartingPoint(transcript.text, items, tail.cursor)
-        text = transcript.text_up_to_last_item(stage)
-        return None if text is None else StartingPoint(text, items)
+        start = _start_after_earlier_attempts(job, fence, tail, transcript) or default
+        kept = transcript.keep(start.text)
+        return Opening((_reset(job, kept), started), start.cursor), replace(start, text=kept.text)
 
     def _before(self, pipeline: Pipeline, stage: str, job: Job, fence: Fence) -> _Before:
         """Return what the stages before have left for this one."""
@@ -434,7 +420,28 @@ def _is_reset_of_resumption(tail: LogTail, job: Job) -> bool:
     return tail.fence is not None and tail.fence.is_resumption and tail.fence.generation == job.generation
 
 
-def _reset(job: Job, text: str) -> Reset:
+def _items_of(job: Job, transcript: Transcript) -> dict[str, dict[str, Any]]:
+    """Return the data of the items of the job's stage by key."""
+    return {key: item.data for key, item in transcript.items_of(str(job.stage)).items()}
+
+
+def _start_after_earlier_attempts(
+    job: Job, fence: Fence, tail: LogTail, transcript: Transcript
+) -> StartingPoint | None:
+    """Return what is kept of earlier attempts at this stage, or None if nothing is.
+
+    That is all their text if the attempt can re-attach to the model response, else the text up to the last item.
+    """
+    if tail.fence is None:
+        return None
+    items = _items_of(job, transcript)
+    if tail.cursor is not None and (tail.fence.generation, tail.fence.stage) == (fence.generation, fence.stage):
+        return StartingPoint(transcript.text, items, tail.cursor)
+    text = transcript.text_up_to_last_item(str(job.stage))
+    return None if text is None else StartingPoint(text, items)
+
+
+def _reset(job: Job, kept: KeptText) -> StoredReset:
     fault = job.last_fault
     if fault is None or fault.stage != job.stage or fault.attempt != job.attempt - 1:
         fault = Fault(
@@ -442,8 +449,9 @@ def _reset(job: Job, text: str) -> Reset:
             message="the stage's function was terminated before the stage finished",
             retryable=True,
         )
-    return Reset(
-        text=text,
+    return StoredReset(
+        kept_of=kept.of,
+        kept_characters=len(kept.text),
         progress=job.progress,
         reason=fault.code,
         message=fault.message,

@@ -11,11 +11,9 @@ class StartingPoint:
     """The text and the items that an attempt starts with.
 
     `items` are the stage's items by key. `cursor` is the position in a model response at the end of the text; None if
-    the attempt cannot re-attach to a response. `unwritten` is the rest of a text that does not fit into one `reset`
-    event: the attempt appends it next.
+    the attempt cannot re-attach to a response.
     """
 
     text: str
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
     cursor: str | None = None
-    unwritten: str = ""

@@ -47,12 +47,17 @@ class StoredBatch(Schema):
 
 
 class StoredSnapshot(Schema):
-    """The DynamoDB item of a snapshot; `text` and `items`, a JSON list, are stored as LargeTexts returns them."""
+    """The DynamoDB item of a snapshot; `text` and `items`, a JSON list, are stored as LargeTexts returns them.
+
+    The checkpoint's text is stored as the number of characters with which it begins the text, or else as a whole.
+    """
 
     seq: int
     text: str
     items: str | None = None
     subtasks: str | None = None
+    checkpoint_length: int = 0
+    checkpoint_text: str | None = None
     stage: str | None = None
     progress: float
     log_bytes: int
@@ -128,7 +133,12 @@ class DynamoEventLog:
         text = self._large_texts.load(stored.text)
         items = ITEMS.validate_json(self._large_texts.load(stored.items)) if stored.items else ()
         subtasks = SUBTASKS.validate_json(self._large_texts.load(stored.subtasks)) if stored.subtasks else ()
-        return LogSnapshot(stored.seq, text, stored.stage, stored.progress, stored.log_bytes, items, subtasks)
+        checkpoint_text = text[: stored.checkpoint_length]
+        if stored.checkpoint_text is not None:
+            checkpoint_text = self._large_texts.load(stored.checkpoint_text)
+        return LogSnapshot(
+            stored.seq, text, stored.stage, stored.progress, stored.log_bytes, items, subtasks, checkpoint_text
+        )
 
     def compact(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
         try:
@@ -152,6 +162,7 @@ class DynamoEventLog:
             text=self._large_texts.store(job_id, f"snapshot-{snapshot.seq}", snapshot.text),
             items=self._large_texts.store(job_id, f"snapshot-{snapshot.seq}-items", items) if snapshot.items else None,
             subtasks=self._stored_subtasks(job_id, snapshot),
+            **self._stored_checkpoint(job_id, snapshot),
             stage=snapshot.stage,
             progress=snapshot.progress,
             log_bytes=snapshot.log_bytes,
@@ -173,6 +184,12 @@ class DynamoEventLog:
             return None
         text = SUBTASKS.dump_json(snapshot.subtasks).decode()
         return self._large_texts.store(job_id, f"snapshot-{snapshot.seq}-subtasks", text)
+
+    def _stored_checkpoint(self, job_id: str, snapshot: LogSnapshot) -> dict[str, Any]:
+        text = snapshot.checkpoint_text
+        if snapshot.text.startswith(text):
+            return {"checkpoint_length": len(text)}
+        return {"checkpoint_text": self._large_texts.store(job_id, f"snapshot-{snapshot.seq}-checkpoint", text)}
 
     def _empty_covered(self, job_id: str, after: int, up_to: int) -> None:
         """Remove the events of the batches that the snapshot covers, except the newest batch.

@@ -172,8 +172,8 @@ class ToolLoop(Generic[State, Effect]):
                 raise
             log.info("response not resumed", stage=context.job.stage, reason=type(error).__name__)
             await self._model.cancel(request.resume_from)
-            text = context.output.text[: self._kept_length]
-            await reset_text(context, "RESTARTED", "the model's response was lost; asking for it again", text=text)
+            message = "the model's response was lost; asking for it again"
+            await reset_text(context, "RESTARTED", message, keep=self._kept_length)
             return await self._read(replace(request, resume_from=None))
 
     @property

@@ -26,7 +26,7 @@ from shared.jobs.links import LinkedEntities
 from shared.jobs.pipeline import JobInput, Pipeline, Pipelines, RunRecording
 from shared.jobs.side_writes import SideWrites
 from shared.log.event_log import LogBounds
-from shared.log.events import ApplicationEvent, Item, StoredEvent
+from shared.log.events import ApplicationEvent, Item, StreamEvent
 from shared.log.transcript import Transcript
 from shared.schema import Schema
 from shared.stages.part import Part, PartContext
@@ -285,8 +285,13 @@ class FakeCore(Core):
         invocation = FailureInvocation(job_id=job.id, generation=generation, failure=failure)
         return self.job_completion.record_failure(invocation)
 
-    def events(self, job: Job) -> list[StoredEvent]:
-        return [entry.event for entry in self.log.read(job.id, after=0)]
+    def events(self, job: Job) -> list[StreamEvent]:
+        """Return the log's events as the stream sends them."""
+        transcript, events = Transcript(), []
+        for entry in self.log.read(job.id, after=0):
+            events.append(transcript.sent(entry.event))
+            transcript.apply(entry.seq, entry.event)
+        return events
 
     def transcript(self, job: Job) -> Transcript:
         """Return what a watcher sees from the beginning of the log."""

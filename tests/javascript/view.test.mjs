@@ -1,6 +1,7 @@
 /** The view of a job: the same for one log, wherever connections broke. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { Gap, EMPTY_VIEW, fold, viewOf } from "../../clients/javascript/src/millrace/view.js";
@@ -78,6 +79,36 @@ test("a reset replaces the text, is kept with its reason, and keeps the items", 
   assert.equal(view.stages.length, 1);
   assert.equal(view.stages[0].attempt, 2);
 });
+
+/** The text of a shared case: parts of a list are texts or repeated texts. */
+function whole(text) {
+  if (typeof text === "string") return text;
+  return text.map((part) => (typeof part === "string" ? part : part.repeat.repeat(part.times))).join("");
+}
+
+/** The shared cases of resets; tests/unit/log/test_resets.py holds the server to them. */
+const RESETS = JSON.parse(readFileSync(new URL("resets.json", import.meta.url), "utf8"));
+
+for (const { name, stored, texts, items = [], subtasks = [] } of RESETS) {
+  test(`a watcher has the text after each reset, wherever it joined: ${name}`, () => {
+    const expected = texts.map(whole);
+    const sent = stored.map((event, index) => {
+      if (event.type === "reset") return reset(expected[index]);
+      return event.type === "delta" ? { ...event, text: whole(event.text) } : event;
+    });
+    for (let after = 0; after <= sent.length; after += 1) {
+      const snapshot = { type: "snapshot", text: expected[after - 1], stage: null, progress: 0, items: [], subtasks: [] };
+      let view = after === 0 ? EMPTY_VIEW : fold(EMPTY_VIEW, after, snapshot, 0);
+      for (let index = after; index < sent.length; index += 1) {
+        view = fold(view, index + 1, sent[index], 0);
+        assert.ok(view.text === expected[index], `after event ${index + 1}, joined after ${after}`);
+      }
+      if (after > 0) continue;
+      assert.deepEqual(view.items.map(({ key }) => key), items);
+      assert.deepEqual(view.subtasks.map(({ key }) => key), subtasks);
+    }
+  });
+}
 
 test("a resumed job continues in the log in which it had ended", () => {
   const failed = folded([stage("generate", 1), delta("a"), FAILED]);

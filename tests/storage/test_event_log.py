@@ -16,10 +16,12 @@ from shared.log.events import (
     Complete,
     Delta,
     Failed,
+    Item,
     Progress,
-    Reset,
     StageStarted,
     StoredEvent,
+    StoredReset,
+    Subtask,
     Tool,
     dump_events,
 )
@@ -66,7 +68,7 @@ class TestAppending:
             Progress(progress=33.3),
             Delta(text='quotes " and \n lines – ⏳ \x00'),
             Tool(name="search", status="finished", detail={"found": [1, 2.5, {"deep": True}], "by": "ü"}),
-            Reset(text="t", progress=5, reason="REPAIR", message="m", attempt=1, retry_count=0),
+            StoredReset(kept_characters=1, progress=5, reason="REPAIR", message="m", attempt=1, retry_count=0),
             Complete(usage=TokenUsage(input_tokens=1, cost_usd=0.25)),
             Failed(code=ErrorCode.MODEL_REFUSED, message="m", attempt=1, retry_count=2, retryable=False),
             Cancelled(stage="draft"),
@@ -233,6 +235,18 @@ class TestCompacting:
         ports.log.compact(job_id, large, expires_at=EXPIRES_AT)
         assert ports.log.snapshot(job_id) == large
 
+    @pytest.mark.parametrize("text", ["the draft and more", "a repair", "x" * 100_000])
+    @pytest.mark.parametrize("checkpoint", ["", "the draft", "é" * 50_000, "é" * 300_000])
+    def test_a_snapshot_keeps_the_text_of_the_checkpoint(
+        self, ports: Ports, job_id: str, text: str, checkpoint: str
+    ) -> None:
+        fill(ports, job_id, 3)
+        item = Item(stage="draft", key="large", data={"text": "x" * 99_000}, text_length=0)
+        subtask = Subtask(key="large", title="x" * 99_000, status="running")
+        snapshot = LogSnapshot(2, text, "draft", 50, 600_000, (item,), (subtask,), checkpoint)
+        ports.log.compact(job_id, snapshot, expires_at=EXPIRES_AT)
+        assert ports.log.snapshot(job_id) == snapshot
+
 
 class TestRenewing:
     def test_a_renewal_keeps_all_events_but_the_newest_for_longer(self, ports: Ports, job_id: str) -> None:
@@ -319,6 +333,23 @@ class TestInTheTable:
         ports.log.compact(job_id, LogSnapshot(2, "x" * 200_000, None, 0), expires_at=EXPIRES_AT)
         item = items_of(server, job_id)["SNAP"]
         assert item["text"] == {"S": f"s3:jobs/{job_id}/snapshot-2"}
+
+    def test_a_snapshot_of_an_earlier_version_has_no_text_of_a_checkpoint(self, server: AwsServer, job_id: str) -> None:
+        ports = adapters(server)
+        fill(ports, job_id, 3)
+        ports.log.compact(job_id, LogSnapshot(2, "one two", "draft", 50, checkpoint_text="one"), expires_at=EXPIRES_AT)
+        item = items_of(server, job_id)["SNAP"]
+        del item["checkpointLength"]
+        server.dynamodb.put_item(TableName=server.table, Item=item)
+        assert ports.log.snapshot(job_id) == LogSnapshot(2, "one two", "draft", 50)
+
+    def test_a_checkpoint_that_begins_the_text_is_not_stored_twice(self, server: AwsServer, job_id: str) -> None:
+        ports = adapters(server)
+        fill(ports, job_id, 3)
+        ports.log.compact(job_id, LogSnapshot(2, "one two", "draft", 50, checkpoint_text="one"), expires_at=EXPIRES_AT)
+        item = items_of(server, job_id)["SNAP"]
+        assert item["checkpointLength"] == {"N": "3"}
+        assert "checkpointText" not in item
 
     def test_no_item_of_a_log_expires_before_its_job_or_long_after_it(self, server: AwsServer, job_id: str) -> None:
         ports = adapters(server)

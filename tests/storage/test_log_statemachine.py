@@ -28,11 +28,11 @@ from shared.jobs.store import JobGuard, StaleWrite
 from shared.log.claim import Opening, claim
 from shared.log.compaction import compact
 from shared.log.event_log import MAX_BATCH, Batch, EventLog, LogBounds, LogEntry, LogSnapshot, LogTail
-from shared.log.events import TERMINAL, Item, Progress, Reset, Snapshot, StageStarted, StoredEvent
+from shared.log.events import TERMINAL, Delta, Item, Progress, Snapshot, StageStarted, StoredEvent, StoredReset
 from shared.log.fence import Fence
 from shared.log.reader import LogReader, read_transcript
 from shared.log.shared_writer import EventsOf, SharedWriter
-from shared.log.transcript import Transcript
+from shared.log.transcript import KeptText, Transcript
 from shared.log.writer import LogWriter
 from tests.fakes.clock import EXPIRES_AT, SettableClock
 from tests.fakes.core import a_job
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.no_cover  # as every property test; see tests/conftest.
 
 BOUNDS = LogBounds(max_events=4)
 WHICH = st.integers(0, 11)
-TEXTS = st.lists(st.text("ab é", min_size=1, max_size=3), min_size=1, max_size=8)
+TEXTS = st.lists(st.text("ab é🎼", min_size=1, max_size=3), min_size=1, max_size=8)
 LAG = st.frozensets(st.integers(0, 5), max_size=2)
 """The batches, counted from the newest, that a read does not return yet."""
 
@@ -131,11 +131,37 @@ class Watcher:
     transcript: Transcript = field(default_factory=Transcript)
 
 
+def texts_of(events: Sequence[StoredEvent]) -> tuple[str, str]:
+    """Return the text after the events, and the text when their last stage began: in the plainest way."""
+    text, checkpoint, stage = "", "", None
+    for event in events:
+        if isinstance(event, Delta):
+            text += event.text
+        elif isinstance(event, StoredReset):
+            text = (checkpoint if event.kept_of == "checkpoint" else text)[: event.kept_characters]
+        elif isinstance(event, StageStarted) and event.stage != stage:
+            checkpoint, stage = text, event.stage
+    return text, checkpoint
+
+
 def folded(events: Sequence[StoredEvent]) -> tuple[object, ...]:
     transcript = Transcript()
     for seq, event in enumerate(events, 1):
         transcript.apply(seq, event)
+    assert (transcript.text, transcript.checkpoint_text) == texts_of(events)
     return shown(transcript)
+
+
+def resumed(kept: KeptText) -> StoredReset:
+    return StoredReset(
+        kept_of=kept.of,
+        kept_characters=len(kept.text),
+        progress=0,
+        reason="RESUMED",
+        message="again",
+        attempt=1,
+        retry_count=0,
+    )
 
 
 def stage_of(fence: Fence) -> str:
@@ -197,15 +223,14 @@ class LogMachine(RuleBasedStateMachine):
     def take_the_log(self, claimant: Claimant) -> None:
         fence = claimant.fence
         found = read_transcript(self.log, self.job.id, consistent=True)
-        text = found.text_up_to_last_item(stage_of(fence)) or ""
-        reset = Reset(text=text, progress=0, reason="RESUMED", message="again", attempt=1, retry_count=0)
+        kept = found.keep(self.kept_text(found, stage_of(fence)))
         started = StageStarted(stage=stage_of(fence), index=1, of=3)
         try:
             tail = claim(
                 self.log,
                 self.job.id,
                 fence,
-                (reset, started),
+                (resumed(kept), started),
                 at=self.clock,
                 expires_at=EXPIRES_AT,
                 expected=claimant.seen,
@@ -222,7 +247,7 @@ class LogMachine(RuleBasedStateMachine):
             self.job.id,
             fence,
             tail=tail,
-            text=text,
+            text=kept.text,
             progress=0,
             expires_at=EXPIRES_AT,
             clock=self.clock,
@@ -231,17 +256,24 @@ class LogMachine(RuleBasedStateMachine):
         )
         self.writers.append(writer)
 
+    @staticmethod
+    def kept_text(found: Transcript, stage: str) -> str:
+        """Return the text up to the stage's last item; without an item, the text when the newest stage began."""
+        up_to_last_item = found.text_up_to_last_item(stage)
+        return found.checkpoint_text if up_to_last_item is None else up_to_last_item
+
     def check_what_is_left(self, found: Transcript, stage: str, *, before: int) -> None:
         """Check what a new attempt read of the log before it claimed its end, with no append in between."""
         history = self.log.history[:before]
+        assert (found.text, found.checkpoint_text) == texts_of(history)
         kept = [event for event in history if isinstance(event, Item)]
         assert list(found.items.values()) == kept
         own = [place for place, event in enumerate(history) if isinstance(event, Item) and event.stage == stage]
-        if own and not any(isinstance(event, Reset) for event in history[own[-1] :]):
+        if own and not any(isinstance(event, StoredReset) for event in history[own[-1] :]):
             assert found.text_up_to_last_item(stage) == folded(history[: own[-1] + 1])[1]
 
     @precondition(lambda self: self.writers)
-    @rule(which=WHICH, text=st.text("ab é", max_size=3), lag=LAG, loses=LOSSES)
+    @rule(which=WHICH, text=st.text("ab é🎼", max_size=3), lag=LAG, loses=LOSSES)
     def keep(self, which: int, text: str, lag: frozenset[int], loses: str | None) -> None:
         self.kept += 1
         number = self.kept
@@ -265,10 +297,21 @@ class LogMachine(RuleBasedStateMachine):
         self.use_writer(which, lag, loses, lambda writer: writer.append(*events))
 
     @precondition(lambda self: self.writers)
-    @rule(which=WHICH, text=st.text("xyz", max_size=5), progress=st.integers(0, 100))
-    def start_over(self, which: int, text: str, progress: int) -> None:
-        event = Reset(text=text, progress=progress, reason="REPAIR", message="again", attempt=1, retry_count=0)
-        self.use_writer(which, frozenset(), None, lambda writer: writer.reset(event))
+    @rule(which=WHICH, text=st.text("xy🎼", max_size=3), keep=st.integers(0, 9), progress=st.integers(0, 100))
+    def start_over(self, which: int, text: str, keep: int, progress: int) -> None:
+        """Keep the beginning of the text, perhaps with text that is not appended yet."""
+
+        async def act(writer: LogWriter) -> None:
+            writer.write(text)
+            kept = min(keep, len(writer.text))
+            event = StoredReset(
+                kept_characters=kept, progress=progress, reason="REPAIR", message="", attempt=1, retry_count=0
+            )
+            expected = writer.text[:kept]
+            await writer.reset(event)
+            assert writer.text == expected
+
+        self.use_writer(which, frozenset(), None, act)
 
     @staticmethod
     async def write_each(writer: LogWriter, texts: list[str], progress: int) -> None:
@@ -417,8 +460,7 @@ class LogMachine(RuleBasedStateMachine):
         def opening(_: LogTail) -> Opening:
             nonlocal found
             found = read_transcript(self.log, self.job.id, consistent=True)
-            text = found.text_up_to_last_item(f"stage {which}") or ""
-            return Opening((Reset(text=text, progress=0, reason="RESUMED", message="", attempt=1, retry_count=0),))
+            return Opening((resumed(found.keep(self.kept_text(found, f"stage {which}"))),))
 
         try:
             tail = claim(
@@ -464,7 +506,9 @@ class LogMachine(RuleBasedStateMachine):
                 assert (frame.event.text, list(frame.event.items)) == (text, items)
             else:
                 assert frame.id == watcher.transcript.seq + 1, "an event was left out"
-                assert frame.event == self.log.history[frame.id - 1]
+                stored = self.log.history[frame.id - 1]
+                text, _ = texts_of(self.log.history[: frame.id])
+                assert frame.event == (stored.as_sent(text) if isinstance(stored, StoredReset) else stored)
             watcher.transcript.apply(frame.id, frame.event)
         assert shown(watcher.transcript) == folded(self.log.history[: watcher.transcript.seq])
 

@@ -191,8 +191,8 @@ def _elements_of(output: str, ideas: IdeaCollection) -> Iterator[tuple[str, str]
 async def reset_to_stored_ideas(
     context: StageContext, ideas: IdeaCollection, message: str, *, restarted: bool = False
 ) -> None:
-    """Replace the watchers' text with the stored ideas; `message` says why, `restarted` that the model starts again."""
+    """Reset the text to the stored ideas; `message` says why, `restarted` that the model starts again."""
     progress = progress_of(len(ideas.ideas), 0, ideas.count)
     finished_lines = context.output.text.split("\n")[:-1]
-    text = "".join(f"{line}\n" for line in finished_lines[: len(ideas.ideas)])
-    await reset_text(context, "RESTARTED" if restarted else "REPAIR", message, text=text, progress=progress)
+    keep = sum(len(line) + 1 for line in finished_lines[: len(ideas.ideas)])
+    await reset_text(context, "RESTARTED" if restarted else "REPAIR", message, keep=keep, progress=progress)

@@ -13,14 +13,13 @@ from shared.jobs.job import Job, JobStatus
 from shared.jobs.store import JobGuard
 from shared.log.events import Cancelled, Delta, Failed, Reset, Snapshot, StageStarted
 from shared.log.reader import LogReader
-from shared.log.writer import MAX_DELTA_CHARS
 from tests.fakes.core import FakeCore, ScriptedStage, a_request, fails, says
 
 
-def failed_at_polish(core: FakeCore, draft: str = "a draft") -> Job:
+def failed_at_polish(core: FakeCore) -> Job:
     """Return a job whose first stage finished and whose second stage failed."""
     job = core.job_creation.create("ada", a_request())
-    core.run(ScriptedStage("draft", says(draft)), job)
+    core.run(ScriptedStage("draft", says("a draft")), job)
     with pytest.raises(ModelUnavailable):
         core.run(ScriptedStage("polish", fails(ModelUnavailable("down"), after=" and half a")), job)
     caught = CaughtError.model_validate({"Error": "ModelUnavailable"})
@@ -103,13 +102,6 @@ class TestResuming:
         with pytest.raises(Exception, match="newer attempt"):
             core.run(ScriptedStage("polish", says("late")), job, retry=1)
         assert core.events(job) == before
-
-    def test_a_resumption_keeps_a_long_text_complete(self) -> None:
-        core = FakeCore()
-        job = failed_at_polish(core, draft="x" * (2 * MAX_DELTA_CHARS + 5))
-        resumed = core.job_resumption.resume("ada", job.id)
-        core.run(ScriptedStage("polish", says("!")), resumed, generation=2)
-        assert core.job_queries.view("ada", job.id).transcript.text == "x" * (2 * MAX_DELTA_CHARS + 5) + "!"
 
     def test_a_resumption_that_another_request_overtakes_does_not_count(self, monkeypatch: pytest.MonkeyPatch) -> None:
         core = FakeCore()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 
 from shared.log.claim import claim
 from shared.log.compaction import compact
 from shared.log.event_log import Batch, LogEntry, LogSnapshot, LogTail
-from shared.log.events import Cancelled, Delta, Reset, Snapshot, StageStarted, StoredEvent
+from shared.log.events import Cancelled, Delta, Reset, Snapshot, StageStarted, StoredEvent, StoredReset
 from shared.log.fence import Fence
-from shared.log.reader import Frame, LogReader
+from shared.log.reader import Frame, LogReader, read_transcript
 from tests.fakes.clock import EXPIRES_AT, NOON, SettableClock
 from tests.fakes.event_log import FakeEventLog
 
@@ -27,6 +28,19 @@ def append(log: FakeEventLog, *events: StoredEvent, fence: Fence = FENCE, job_id
 
 def deltas(frames: Sequence[Frame]) -> list[tuple[int, str]]:
     return [(frame.id, frame.event.text) for frame in frames if isinstance(frame.event, Delta)]
+
+
+def reset(keep: int, of: Literal["text", "checkpoint"] = "text", text: str | None = None) -> StoredReset:
+    return StoredReset(
+        kept_of=of,
+        kept_characters=keep,
+        text=text,
+        progress=0,
+        reason="RESUMED",
+        message="again",
+        attempt=1,
+        retry_count=0,
+    )
 
 
 def long_log(count: int = 10) -> FakeEventLog:
@@ -121,8 +135,7 @@ def resumed_log() -> FakeEventLog:
     """Return a log of four deltas, a cancellation, the reset of a resumption and one more delta."""
     log = long_log(4)
     append(log, Cancelled())
-    reset = Reset(text="1 2 ", progress=0, reason="RESUMED", message="again", attempt=1, retry_count=0)
-    append(log, reset, fence=Fence(2, 0, 0, ""))
+    append(log, reset(4), fence=Fence(2, 0, 0, ""))
     append(log, Delta(text="7 "), fence=Fence(2, 0, 0, "bbbbbbbb"))
     return log
 
@@ -149,12 +162,119 @@ class TestResumed:
         log.read = read_old  # type: ignore[method-assign]
         assert [frame.id for frame in LogReader(log, JOB, after=2).poll()] == [5, 6, 7]
 
+    @pytest.mark.parametrize("after", [0, 2])
+    def test_a_snapshot_that_covers_more_than_the_earlier_generation_is_followed_by_the_next_event(
+        self, after: int
+    ) -> None:
+        log = resumed_log()
+        read = log.read
+
+        def then_compact(job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+            entries = read(job_id, after=after, consistent=consistent)
+            log.read = read  # type: ignore[method-assign]
+            for seq in (8, 9):
+                append(log, Delta(text=f"{seq} "), fence=Fence(2, 0, 0, "bbbbbbbb"))
+            compact(log, JOB, 0, expires_at=EXPIRES_AT)
+            return entries
+
+        log.read = then_compact  # type: ignore[method-assign]
+        reader = LogReader(log, JOB, after=after)
+        assert reader.poll() == [Frame(8, Snapshot(text="1 2 7 8 ", stage=None, progress=0))]
+        assert reader.poll() == [Frame(9, Delta(text="9 "))]
+
     def test_the_last_end_is_told(self) -> None:
         log = resumed_log()
         append(log, Cancelled(), fence=Fence(2, 999, 0, "cccccccc"))
         frames = LogReader(log, JOB, after=2).poll()
         assert [frame.id for frame in frames] == [5, 6, 7, 8]
         assert [frame.terminal for frame in frames] == [False, False, False, True]
+
+
+class TestResets:
+    """The stream sends a reset with the text that it keeps; the log stores where that text is."""
+
+    @staticmethod
+    def log() -> FakeEventLog:
+        """Return a log whose event 4 is a reset to the first two of its three deltas."""
+        log = FakeEventLog()
+        append(log, Delta(text="one 🏔️ "), Delta(text="two 🎼 "), Delta(text="three"))
+        append(log, reset(len("one 🏔️ two 🎼 ")), StageStarted(stage="draft", index=1, of=2))
+        return log
+
+    @pytest.mark.parametrize("after", [0, 1, 2, 3])
+    def test_a_reset_is_sent_with_its_text_wherever_the_reader_began(self, after: int) -> None:
+        *_, frame, started = LogReader(self.log(), JOB, after=after).poll()
+        assert isinstance(frame.event, Reset)
+        assert (frame.id, frame.event.text, started.id) == (4, "one 🏔️ two 🎼 ", 5)
+
+    def test_a_reset_that_an_earlier_version_stored_is_sent_with_the_text_that_it_has(self) -> None:
+        log = long_log(3)
+        append(log, reset(0, text="1 3 "))
+        append(log, Delta(text="5 "))
+        append(log, reset(3))
+        for after in (0, 2, 3, 4):
+            *_, last = LogReader(log, JOB, after=after).poll()
+            assert isinstance(last.event, Reset)
+            assert last.event.text == "1 3"
+        (only,) = [frame.event for frame in LogReader(log, JOB, after=2).poll() if frame.id == 4]
+        assert isinstance(only, Reset)
+        assert only.text == "1 3 "
+
+    def test_a_reader_in_the_middle_reads_the_events_before_once(self) -> None:
+        log = self.log()
+        reader = LogReader(log, JOB, after=2)
+        assert [frame.id for frame in reader.poll()] == [3, 4, 5]
+        reads: list[int] = []
+        read = log.read
+
+        def counted(job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+            reads.append(after)
+            return read(job_id, after=after, consistent=consistent)
+
+        log.read = counted  # type: ignore[method-assign]
+        append(log, Delta(text="more"), reset(5))
+        *_, last = reader.poll()
+        assert isinstance(last.event, Reset)
+        assert last.event.text == "one 🏔"
+        assert reads == [5]
+
+    def test_a_snapshot_replaces_a_reset_whose_earlier_events_are_compacted_between_two_reads(self) -> None:
+        log = self.log()
+        append(log, Delta(text="four"))
+        read = log.read
+
+        def then_compact(job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+            entries = read(job_id, after=after, consistent=consistent)
+            log.read = read  # type: ignore[method-assign]
+            compact(log, JOB, 0, expires_at=EXPIRES_AT)
+            return entries
+
+        log.read = then_compact  # type: ignore[method-assign]
+        frames = LogReader(log, JOB, after=2).poll()
+        assert [frame.id for frame in frames] == [3, 5, 6]
+        assert frames[1].event == Snapshot(text="one 🏔️ two 🎼 ", stage="draft", progress=0)
+
+    def test_a_reader_waits_before_a_reset_if_earlier_events_are_not_readable(self) -> None:
+        log = self.log()
+        log.forget_first(JOB)
+        append(log, Delta(text="more"))
+        reader = LogReader(log, JOB, after=3)
+        assert reader.poll() == []
+        assert reader.position == 3
+
+    def test_a_reset_to_a_checkpoint_restores_text_that_was_removed(self) -> None:
+        log = FakeEventLog()
+        append(log, StageStarted(stage="draft", index=1, of=2), Delta(text="the draft"))
+        append(log, StageStarted(stage="polish", index=2, of=2), reset(0), Delta(text="the repair"))
+        compact(log, JOB, 0, expires_at=EXPIRES_AT)
+        append(log, Delta(text="!"))
+        compact(log, JOB, 0, expires_at=EXPIRES_AT)
+        append(log, reset(9, "checkpoint"), StageStarted(stage="polish", index=2, of=2, attempt=2))
+        for after in (0, 5, 6):
+            *_, frame, _ = LogReader(log, JOB, after=after).poll()
+            assert isinstance(frame.event, Reset)
+            assert frame.event.text == "the draft"
+        assert read_transcript(log, JOB).text == "the draft"
 
 
 def test_an_entry_has_the_time_of_its_append() -> None:

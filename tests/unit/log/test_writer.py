@@ -18,7 +18,7 @@ from shared.log import writer as writing
 from shared.log.claim import claim
 from shared.log.compaction import compact
 from shared.log.event_log import MAX_BATCH, Batch, LogBounds, LogTail, text_bytes
-from shared.log.events import Cancelled, Delta, Progress, Reset, StoredEvent, Tool
+from shared.log.events import Cancelled, Delta, Progress, StoredEvent, StoredReset, Tool
 from shared.log.fence import Fence
 from shared.log.reader import LogReader
 from shared.log.transcript import Transcript
@@ -63,8 +63,10 @@ def run(writer: LogWriter, work: Callable[[], Awaitable[T]]) -> T:
     return asyncio.run(main())
 
 
-def reset(text: str, progress: float = 0) -> Reset:
-    return Reset(text=text, progress=progress, reason="REPAIR", message="again", attempt=1, retry_count=0)
+def reset(keep: int = 0, progress: float = 0) -> StoredReset:
+    return StoredReset(
+        kept_characters=keep, progress=progress, reason="REPAIR", message="again", attempt=1, retry_count=0
+    )
 
 
 def written(log: FakeEventLog) -> list[StoredEvent]:
@@ -208,20 +210,6 @@ class TestSizes:
         assert [event for event in written(log) if isinstance(event, Progress)] == [Progress(progress=50)]
         assert text_of(log) == writer.text
 
-    def test_a_reset_that_is_too_large_is_split(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(writing, "MAX_DELTA_CHARS", 10)
-        log = FakeEventLog()
-        writer = new_writer(log)
-
-        async def work() -> None:
-            writer.write("wrong")
-            await writer.reset(reset("0123456789abc"))
-            writer.write("def")
-
-        run(writer, work)
-        assert text_of(log) == writer.text == "0123456789abcdef"
-        assert all(len(event.text) <= 10 for event in written(log) if isinstance(event, Delta | Reset))
-
     def test_log_bytes_count_the_text_in_utf_8(self) -> None:
         log = FakeEventLog()
         writer = new_writer(log)
@@ -229,10 +217,71 @@ class TestSizes:
         async def work() -> None:
             writer.write("é")
             await writer.flush()
-            await writer.reset(reset("übrig"))
+            await writer.reset(reset(1))
+            writer.write("übrig")
 
         run(writer, work)
         assert log.tail(JOB).log_bytes == writer.tail.log_bytes == 2 + 6
+
+
+class TestResets:
+    @pytest.mark.parametrize("flushed", [False, True])
+    def test_a_reset_is_one_small_event_whatever_the_length_of_the_text(
+        self, monkeypatch: pytest.MonkeyPatch, flushed: bool
+    ) -> None:
+        monkeypatch.setattr(writing, "MAX_DELTA_CHARS", 10)
+        log = FakeEventLog()
+        writer = new_writer(log)
+
+        async def work() -> None:
+            writer.write("0123456789🎼bc wrong")
+            if flushed:
+                await writer.flush()
+            await writer.reset(reset(13))
+            writer.write("def")
+
+        run(writer, work)
+        assert text_of(log) == writer.text == "0123456789🎼bcdef"
+        assert written(log)[-2:] == [reset(13), Delta(text="def")]
+
+    def test_a_reset_discards_text_that_is_not_appended_and_that_it_does_not_keep(self) -> None:
+        log = FakeEventLog()
+        writer = new_writer(log)
+
+        async def work() -> None:
+            writer.write("kept")
+            await writer.flush()
+            writer.write(" dropped", cursor="after what is dropped")
+            await writer.reset(reset(4))
+
+        asyncio.run(work())  # without appends in the background, which may be first
+        assert written(log) == [Delta(text="kept"), reset(4)]
+        assert log.tail(JOB).cursor is None
+
+    def test_a_reset_cannot_keep_more_than_there_is(self) -> None:
+        log = FakeEventLog()
+        writer = new_writer(log)
+
+        async def work() -> None:
+            writer.write("abc")
+            with pytest.raises(ValueError, match="cannot keep 4 characters of a text of 3"):
+                await writer.reset(reset(4))
+
+        run(writer, work)
+        assert written(log) == [Delta(text="abc")]
+
+    def test_the_text_after_a_reset_whose_append_failed_is_still_whole(self) -> None:
+        log = FaultyLog(StorageThrottled("busy"))
+        writer = new_writer(log)
+
+        async def work() -> None:
+            writer.write("abc")
+            with pytest.raises(StorageThrottled):
+                await writer.reset(reset(0))
+            await writer.flush()
+
+        asyncio.run(work())
+        assert text_of(log) == writer.text == "abc"
 
 
 class TestProgress:
@@ -267,16 +316,16 @@ class TestProgress:
 
         async def work() -> None:
             writer.report_progress(60)
-            writer.write("wrong")
+            writer.write("right but wrong")
             await writer.flush()
             writer.write("dropped")
-            await writer.reset(reset("right", 30))
+            await writer.reset(reset(5, 30))
             writer.report_progress(20)
             writer.write("!")
 
         run(writer, work)
         assert (text_of(log), writer.text, writer.progress) == ("right!", "right!", 30)
-        assert written(log)[-2:] == [reset("right", 30), Delta(text="!")]
+        assert written(log)[-2:] == [reset(5, 30), Delta(text="!")]
 
     def test_progress_of_a_failed_append_is_in_the_next_append(self) -> None:
         log = FaultyLog(StorageThrottled("busy"))
@@ -302,7 +351,7 @@ class TestFencing:
         async def work() -> None:
             writer.write("mine")
             await until(lambda: log.appends)
-            claim(log, JOB, SECOND, (reset(""),), at=SettableClock(), expires_at=EXPIRES_AT)
+            claim(log, JOB, SECOND, (reset(),), at=SettableClock(), expires_at=EXPIRES_AT)
             writer.write("too late")
             try:
                 await asyncio.Event().wait()
@@ -311,7 +360,7 @@ class TestFencing:
 
         with pytest.raises(AttemptSuperseded):
             run(writer, work)
-        assert written(log) == [Delta(text="mine"), reset("")]
+        assert written(log) == [Delta(text="mine"), reset()]
         assert stopped == ["model call"]
 
     def test_a_writer_of_a_cancelled_job_stops_at_its_next_append(self) -> None:
@@ -355,7 +404,7 @@ class TestFencing:
         writer = new_writer(log)
 
         async def work() -> str:
-            claim(log, JOB, SECOND, (reset(""),), at=SettableClock(), expires_at=EXPIRES_AT)
+            claim(log, JOB, SECOND, (reset(),), at=SettableClock(), expires_at=EXPIRES_AT)
             writer.write("too late")
             return "a result that must not be used"
 
@@ -370,7 +419,7 @@ class TestFencing:
         async def work() -> None:
             slow.write("slow")
             await slow.flush()
-            quick._tail = claim(log, JOB, SECOND, (reset(""),), at=SettableClock(), expires_at=EXPIRES_AT)
+            quick._tail = claim(log, JOB, SECOND, (reset(),), at=SettableClock(), expires_at=EXPIRES_AT)
             for _ in range(20):
                 await quick.append(Delta(text="quick "))
             slow.write("late")
@@ -395,7 +444,7 @@ class TestFencing:
     def test_the_next_generation_may_append_after_a_terminal_event(self) -> None:
         log = FakeEventLog()
         claim(log, JOB, Fence(1, 999, 0, "cccccccc"), (Cancelled(),), at=SettableClock(), expires_at=EXPIRES_AT)
-        tail = claim(log, JOB, Fence(2, 0, 0, "dddddddd"), (reset(""),), at=SettableClock(), expires_at=EXPIRES_AT)
+        tail = claim(log, JOB, Fence(2, 0, 0, "dddddddd"), (reset(),), at=SettableClock(), expires_at=EXPIRES_AT)
         assert (tail.seq, tail.terminal) == (2, False)
 
     def test_a_claim_returns_none_when_the_tail_is_not_the_expected_one(self) -> None:
@@ -550,7 +599,8 @@ class TestBound:
                     case "verse":
                         await writer.append(Verse(line="x" * size))
                     case _:
-                        await writer.reset(reset("x" * size))
+                        writer.write("x" * size)
+                        await writer.reset(reset(len(writer.text) - size // 2))
 
         with patch.object(writing, "MAX_DELTA_CHARS", 50):
             asyncio.run(main())

@@ -24,7 +24,7 @@ from shared.jobs.job import Job, JobStatus
 from shared.jobs.pipeline import Pipelines
 from shared.llm.model import Message
 from shared.log.event_log import Batch, LogBounds, LogSnapshot
-from shared.log.events import Item, Progress, Reset, StageStarted, StoredEvent, Subtask
+from shared.log.events import Item, Progress, Reset, StageStarted, StreamEvent, Subtask
 from shared.log.fence import Fence
 from shared.log.usage import TokenUsage
 from shared.stages import part_runner
@@ -78,7 +78,7 @@ def subtasks(core: FakeCore, job: Job) -> list[tuple[str, str]]:
     return [(event.key, event.status) for event in core.events(job) if isinstance(event, Subtask)]
 
 
-def of_type(core: FakeCore, job: Job, kind: type[StoredEvent]) -> list[StoredEvent]:
+def of_type(core: FakeCore, job: Job, kind: type[StreamEvent]) -> list[StreamEvent]:
     return [event for event in core.events(job) if isinstance(event, kind)]
 
 

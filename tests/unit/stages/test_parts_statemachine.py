@@ -20,7 +20,7 @@ from shared.jobs.job import Job, JobStatus
 from shared.jobs.store import JobGuard, PreparedWrites
 from shared.log.compaction import compact
 from shared.log.event_log import Batch, LogBounds, LogTail
-from shared.log.events import TERMINAL, Item, Progress, Reset, StoredEvent, Subtask
+from shared.log.events import TERMINAL, Item, Progress, StoredEvent, StoredReset, Subtask
 from shared.log.fence import PARTS, Fence
 from shared.log.reader import read_transcript
 from shared.log.transcript import Transcript
@@ -326,7 +326,7 @@ class Story:
         """Progress falls with a reset only."""
         progress = 0.0
         for event in self.log.history:
-            if isinstance(event, Reset):
+            if isinstance(event, StoredReset):
                 progress = event.progress
             elif isinstance(event, Progress):
                 assert event.progress >= progress

@@ -181,21 +181,6 @@ class TestRetries:
         assert core.transcript(job).text == "a river bends"
         assert [reset.text for reset in resets(core, job)] == ["a river"]
 
-    def test_a_reset_to_a_long_text_is_written_in_several_events(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(writing, "MAX_DELTA_CHARS", 10)
-        monkeypatch.setattr(running, "MAX_DELTA_CHARS", 10)
-        core = FakeCore()
-        job = core.new_job()
-        core.run(draft(says("0123456789" * 3)), job)
-        stage = polish(fails(ModelRateLimited("slow down")), says("!"))
-        with pytest.raises(ModelRateLimited):
-            core.run(stage, job)
-        core.run(stage, job, retry=1)
-        assert core.transcript(job).text == "0123456789" * 3 + "!"
-        assert all(len(event.text) <= 10 for event in core.events(job) if isinstance(event, Delta | Reset))
-        ref = core.job(job.id).checkpoints["polish"]
-        assert core.checkpoints.get(job.id, "polish", ref).text == "0123456789" * 3 + "!"
-
     def test_a_retry_after_a_killed_attempt_has_the_reason_worker_lost(self) -> None:
         core = FakeCore()
         job = core.new_job()
