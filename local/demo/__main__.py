@@ -132,6 +132,9 @@ class _Run:
         detail = self.client.get(job.job_id)
         steps = 0 if detail.execution_arn is None else self.stack.transitions(detail.execution_arn)
         usage = end.usage
+        unreported = ""
+        if usage.unreported_calls:
+            unreported = f", {numbered(usage.unreported_calls, 'call')} without a report"
         if usage.cost_usd is not None:
             price = f"${usage.cost_usd:.6f}"
         else:
@@ -142,7 +145,7 @@ class _Run:
             else f"{self.first_delta * 1000:.0f} ms after the request"
         )
         return {
-            "model tokens": f"{usage.input_tokens} in, {usage.output_tokens} out ({detail.model})",
+            "model tokens": f"{usage.input_tokens} in, {usage.output_tokens} out{unreported} ({detail.model})",
             "model price": price,
             "DynamoDB": f"{numbered(units['writeUnits'], 'write unit')}, {numbered(units['readUnits'], 'read unit')}",
             "Step Functions": numbered(steps, "state transition"),

@@ -194,7 +194,14 @@ class Finished:
     why_empty: str | None = None
 
 
-Piece = Started | TextDelta | ToolCalled | Finished
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a call has used that fails next: it has no `Finished`. It is yielded only if the model may have worked."""
+
+    usage: TokenUsage
+
+
+Piece = Started | TextDelta | ToolCalled | Finished | Spent
 """What `ChatModel.stream` yields."""
 
 
@@ -211,6 +218,8 @@ class ChatModel(Protocol):
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
         """Yield `Started` if later calls can re-attach to the response, then `TextDelta`s, and one `Finished` at last.
+
+        A call that fails yields `Spent` before it raises, if the model may have worked.
 
         Closing the iterator ends the call. A response without cursors then ends at the provider, too. A response with
         cursors continues there and is billed, so either re-attach to it or `cancel` it.

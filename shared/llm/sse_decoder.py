@@ -34,14 +34,15 @@ class EventDecoder(ABC):
 
     Each event is read with `json.loads` instead of the SDK's models: see docs/decisions/0003-openai-raw-stream.md.
     What servers send besides well-formed events is told in docs/decisions/0023-endpoints-as-they-are.md.
-    `events` counts the events so far, `done` is true after the last one, and `fault` is set after an error event.
-    A fault after the end of the output changes nothing.
+    `opened` is true once the provider has accepted the request. `events` counts the events so far, `done` is true after
+    the last one, and `fault` is set after an error event. A fault after the end of the output changes nothing.
     """
 
     def __init__(self, wanted: WantedAnswer | None = None) -> None:
         """`wanted` is what a whole answer looks like; None if any text is one."""
         self.wanted = wanted
         self.has_output = False
+        self.opened = False
         self.events = 0
         self.done = False
         self.input_tokens = 0

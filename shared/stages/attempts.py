@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from shared.agents.agent import Agent
 from shared.agents.store import AgentVersions
+from shared.clock import Clock
 from shared.errors import AttemptStopped, AttemptSuperseded, InternalFault, JobEnded, MillraceError
 from shared.jobs.job import Fault, Job, JobStatus
-from shared.jobs.store import JobGuard, JobStore
+from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.log.fence import Fence
+from shared.log.usage import TokenUsage
 from shared.observability.log import log
 from shared.stages.stage import AttemptContext
 
@@ -54,6 +57,32 @@ def stored_fault(job: Job, fault: MillraceError, *, message: str, attempt: int) 
         retryable=fault.retryable,
         trace_id=job.trace_id,
     )
+
+
+async def store_usage(jobs: JobStore, job_id: str, usage: TokenUsage, clock: Clock) -> None:
+    """Add the tokens of an attempt that has not finished to its job, whatever the job's status is by now."""
+    if usage == TokenUsage():
+        return
+    try:
+        await asyncio.to_thread(_add_usage, jobs, job_id, usage, clock)
+    except MillraceError as fault:
+        log.warning("tokens not stored on the job", code=fault.code)
+
+
+def _add_usage(jobs: JobStore, job_id: str, usage: TokenUsage, clock: Clock) -> None:
+    current = jobs.get(job_id)
+    while current is not None:
+        # Each change has its own `updated_at`, because that is what the next change is conditional on.
+        at = max(clock(), current.updated_at + timedelta(microseconds=1))
+        changes = {"usage": current.usage + usage, "updated_at": at}
+        try:
+            jobs.update(job_id, changes, when=JobGuard(updated_at=current.updated_at))
+        except StaleWrite as stale:
+            if stale.current is not None and stale.current.updated_at == at:
+                return  # botocore repeated a write whose response was lost
+            current = stale.current
+        else:
+            return
 
 
 async def cancel_response(context: AttemptContext) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from shared.errors import ModelTimeout
+from shared.errors import ModelTimeout, TransientFault
 from shared.llm.model import (
     ChatModel,
     Finished,
@@ -19,6 +19,7 @@ from shared.llm.model import (
     OutputSchema,
     Piece,
     ResponseGone,
+    Spent,
     Started,
     TextDelta,
 )
@@ -74,26 +75,53 @@ def _with_instructions(messages: tuple[Message, ...], instructions: str) -> tupl
 async def call_model(model: ChatModel, context: AttemptContext, request: ModelRequest) -> AsyncGenerator[Piece, None]:
     """Call the model once and yield what `ChatModel.stream` yields. Count the tokens in `context.usage`.
 
+    A call that fails or is cancelled counts, too: as unreported if its tokens are not known. A response that the next
+    attempt reads on is counted there.
+
     While a later attempt could re-attach to the response, `context.cancel_response` is set.
     """
     if request.resume_from is not None:
         context.cancel_response = functools.partial(model.cancel, request.resume_from)
     span = tracing.start_span("model", namespace="remote", model=request.model, resumed=request.resume_from is not None)
+    spent: TokenUsage | None = None
     try:
         async with aclosing(model.stream(request)) as pieces:
             async for piece in pieces:
+                spent = piece.usage if isinstance(piece, Finished | Spent) else spent or UNREPORTED
+                if isinstance(piece, Spent):
+                    continue
                 if isinstance(piece, Started):
                     context.cancel_response = functools.partial(model.cancel, piece.cursor)
                 elif isinstance(piece, Finished):
                     context.cancel_response = None
-                    context.add_usage(piece.usage)
                     span.annotate(input_tokens=piece.usage.input_tokens, output_tokens=piece.usage.output_tokens)
                 yield piece
     except Exception as error:
         span.failed(error)
+        spent = _of_failed_call(context, request, spent, error)
+        raise
+    except BaseException:  # the attempt is cancelled, or its stage has read enough
+        spent = spent or UNREPORTED
         raise
     finally:
+        if spent is not None:
+            context.add_usage(spent)
         span.end()
+
+
+UNREPORTED = TokenUsage(unreported_calls=1)
+"""What a call has used that ended before the provider told it."""
+
+
+def _of_failed_call(
+    context: AttemptContext, request: ModelRequest, spent: TokenUsage | None, error: Exception
+) -> TokenUsage | None:
+    """Return what a failed call has used; None if nothing, or if the next attempt reads its response on."""
+    lost = isinstance(error, ResponseGone) or (request.resume_from is not None and isinstance(error, ModelTimeout))
+    if lost:
+        return UNREPORTED
+    runs = context.cancel_response is not None and context.can_reattach and isinstance(error, TransientFault)
+    return None if runs else spent
 
 
 async def read_output(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol
 
 from shared.log.events import ApplicationEvent
 from shared.log.shared_writer import SharedWriter
@@ -18,6 +18,7 @@ MAX_PART_EVENTS = 100
 class PartContext(AttemptContext):
     """What one attempt at a part works with. `part` is its key, `title` its title, as the stage before named them."""
 
+    can_reattach: ClassVar[bool] = False
     part: str = field(kw_only=True)
     title: str = field(kw_only=True)
     writer: SharedWriter = field(kw_only=True, repr=False)

@@ -34,6 +34,7 @@ from shared.stages.attempts import (
     guard_of,
     raise_if_job_stopped,
     stopped,
+    store_usage,
     stored_fault,
 )
 from shared.stages.part import Part, PartContext
@@ -179,6 +180,7 @@ class PartRunner:
             result = await self._run_until_stopped(attempt, within_time_limit(part.run(context), lambda: False))
         except BaseException:
             await cancel_response(context)  # no later attempt re-attaches to it
+            await store_usage(self._jobs, job.id, context.usage, self._clock)
             raise
         await asyncio.to_thread(self._finish, part_log, attempt, context, whole_values(result))
 

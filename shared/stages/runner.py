@@ -41,6 +41,7 @@ from shared.stages.attempts import (
     guard_of,
     raise_if_job_stopped,
     stopped,
+    store_usage,
     stored_fault,
 )
 from shared.stages.stage import Stage, StageContext
@@ -241,8 +242,10 @@ class StageRunner:
 
         try:
             output = await writer.write_while(within_time_limit(stage.run(context), has_progress))
-        except (JobEnded, PermanentFault):
-            await cancel_response(context)
+        except Exception as error:
+            if isinstance(error, JobEnded | PermanentFault):
+                await cancel_response(context)
+            await store_usage(self._jobs, job.id, context.usage, self._clock)
             raise
         if pipeline.fan_out_after(stage.name):
             part_titles(stage.name, output)  # before the output is valid, so that a broken one fails this stage

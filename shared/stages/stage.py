@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from shared.agents.agent import Agent
 from shared.jobs.checkpoints import StageOutput
@@ -34,9 +34,11 @@ class AttemptContext:
     agent: Agent | None = field(default=None, kw_only=True)
     usage: TokenUsage = field(default_factory=TokenUsage, kw_only=True)
     events: tuple[type[ApplicationEvent], ...] = field(default=(), kw_only=True)
+    can_reattach: ClassVar[bool] = True
+    """Whether a later attempt may read on a response that this one leaves running."""
 
     def add_usage(self, usage: TokenUsage) -> None:
-        """Count model tokens. They are added to the job when the stage, or the part, finishes."""
+        """Count model tokens. They are added to the job when the attempt ends, whether it finishes or not."""
         self.usage = self.usage + usage
 
     def declared(self, event: ApplicationEvent) -> ApplicationEvent:

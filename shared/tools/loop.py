@@ -119,6 +119,7 @@ class ToolLoop(Generic[State, Effect]):
                 text=response.text,
                 calls=() if limit else response.calls,
                 usage=response.usage,
+                attempt=self._context.job.attempt,
                 stopped=limit,
                 truncated=response.truncated,
             )
@@ -135,10 +136,19 @@ class ToolLoop(Generic[State, Effect]):
     def _kept_turns(self) -> list[Turn]:
         kept = [Turn.model_validate(data) for key, data in self._context.items.items() if key.startswith(PREFIX)]
         for turn in kept:
-            self._context.add_usage(turn.usage)
+            if turn.attempt == self._lost_attempt:
+                self._context.add_usage(turn.usage)
             for call, result in zip(turn.calls, turn.results, strict=False):
                 self._count_failure(call, result)
         return kept
+
+    @property
+    def _lost_attempt(self) -> int | None:
+        """The attempt before this one, if its function was killed: then its tokens are not on the job."""
+        job, fault = self._context.job, self._context.job.last_fault
+        before = job.attempt - 1
+        has_ended = fault is not None and (fault.stage, fault.attempt) == (job.stage, before)
+        return None if has_ended else before
 
     def _limit(self) -> str | None:
         if any(count > REPEATED_FAILURES for count in self._failures.values()):
@@ -147,7 +157,7 @@ class ToolLoop(Generic[State, Effect]):
             turns=len(self._turns),
             calls=self._calls_made,
             seconds=self._monotonic() - self._began,
-            tokens=self._context.usage.total_tokens,
+            tokens=sum(turn.usage.total_tokens for turn in self._turns),
         )
 
     # ---- the model ---------------------------------------------------------------------------------------------------
@@ -197,6 +207,8 @@ class ToolLoop(Generic[State, Effect]):
                         calls.append(KeptCall(id=call.id, name=call.name, arguments=call.arguments))
                     case Finished():
                         finished = piece
+                    case _:
+                        pass
         output.write("")  # a whole response needs no cursor, because its turn is kept
         return _Response(output.text[self._kept_length :], tuple(calls), finished.usage, finished.truncated)
 

@@ -30,6 +30,7 @@ class Turn(Schema):
     calls: tuple[KeptCall, ...] = ()
     results: tuple[ToolResult, ...] = ()
     usage: TokenUsage = Field(default_factory=TokenUsage)
+    attempt: int = Field(default=1, description="the attempt that made the turn")
     stopped: str | None = Field(default=None, description="which limit ended the loop; only on the last turn")
     truncated: bool = Field(default=False, description="the provider stopped this text at its output limit")
 

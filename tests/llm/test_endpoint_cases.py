@@ -340,6 +340,58 @@ def test_usage_that_was_not_sent_is_unknown_on_the_job(play: Any) -> None:
     assert (ended.job.usage.unreported_calls, ended.job.usage.input_tokens) == (1, 0)
 
 
+def usage_of(ended: Ended) -> tuple[int, int, int]:
+    assert ended.job is not None
+    usage = ended.job.usage
+    return usage.input_tokens, usage.output_tokens, usage.unreported_calls
+
+
+COUNTED = {"id": "c1", "choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+COUNTING = {**HALF, "usage": {"prompt_tokens": 7, "completion_tokens": 1}}
+ACCOUNTS: dict[str, tuple[bytes, tuple[int, int, int]]] = {
+    "refused by its status": (LIMITED, (70, 300, 0)),
+    "refused in its stream": (stream([{"error": {"code": "rate_limit_exceeded"}}]), (70, 300, 0)),
+    "cut short": (stream([HALF]), (70, 300, 1)),
+    "cut short behind a running total": (stream([COUNTING]), (77, 301, 0)),
+    "failed by the provider, with its tokens": (
+        stream([HALF, COUNTED, chunk({}, "insufficient_system_resource")]), (77, 303, 0)
+    ),
+    "failed by the provider": (stream([HALF, chunk({}, "insufficient_system_resource")]), (70, 300, 1)),
+    "nothing but an end": (stream([DONE]), (70, 300, 1)),
+    "repaired": (stream([*chunks('{"unexpected": 1}', usage=False)[:-1], COUNTED, DONE]), (77, 303, 0)),
+    "repaired without its tokens": (stream(chunks('{"unexpected": 1}', usage=False)), (70, 300, 1)),
+}  # fmt: skip
+"""What the first call is, and the input tokens, output tokens and unreported calls of the job that then succeeds."""
+
+
+@pytest.mark.parametrize("case", ACCOUNTS)
+def test_the_tokens_of_every_call_are_on_the_job(case: str, play: Any) -> None:
+    first, counted = ACCOUNTS[case]
+    ended, _ = play(
+        f"account: {case}", "suggestion", lambda n, answer: ANSWERS["as documented"](answer) if n else first
+    )
+    assert ended.outcome == "complete", ended.message
+    assert usage_of(ended) == counted
+
+
+FAILED_ACCOUNTS: dict[str, tuple[bytes | Endless, tuple[int, int, int]]] = {
+    "rejected": (http_response(400, BAD), (0, 0, 0)),
+    "a web page": (http_response(200, PAGE, content_type="text/html"), (0, 0, 0)),
+    "a refusal with its tokens": (stream([HALF, COUNTED, chunk({}, "content_filter")]), (7, 3, 0)),
+    "never valid": (stream([*chunks("no", usage=False)[:-1], COUNTED, DONE]), (14, 6, 0)),
+    "ended at its bound": (without_end({"content": " " * 500}), (0, 0, 1)),
+    "always cut short": (stream([HALF]), (0, 0, 4)),
+}
+
+
+@pytest.mark.parametrize("case", FAILED_ACCOUNTS)
+def test_the_tokens_of_a_failed_job_are_on_it(case: str, play: Any) -> None:
+    response, counted = FAILED_ACCOUNTS[case]
+    ended, _ = play(f"account: {case}", "suggestion", lambda _n, _answer: response)
+    assert ended.outcome != "complete"
+    assert usage_of(ended) == counted
+
+
 def response_of(answer: str, *, twice: bool) -> dict[str, Any]:
     message = {"id": "msg_1", "type": "message", "content": [{"type": "output_text", "text": answer}]}
     return {"id": "resp_1", "status": "completed", "output": [message] * (2 if twice else 1), "usage": None}

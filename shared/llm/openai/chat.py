@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from shared.errors import MillraceError
 from shared.llm.model import (
     ChatModel,
     ImagePart,
@@ -46,17 +47,22 @@ class OpenAIChatModel(OpenAIEndpoint, ChatModel):
     async def _call(self, request: ModelRequest, refused: tuple[str, ...]) -> AsyncGenerator[Piece, None]:
         decoder = ChatDecoder(wanted_answer(request))
         parameters = self._refused.apply(refused, self.parameters(request))
-        async with contextlib.aclosing(
-            self._read(
-                lambda client: client.chat.completions.with_streaming_response.create(**parameters),
-                decoder,
-                OutputMeter(request),
-            )
-        ) as texts:
-            async for text in texts:
-                if text:
-                    yield TextDelta(text)
-        finished = self._finished(request.model, decoder)
+        try:
+            async with contextlib.aclosing(
+                self._read(
+                    lambda client: client.chat.completions.with_streaming_response.create(**parameters),
+                    decoder,
+                    OutputMeter(request),
+                )
+            ) as texts:
+                async for text in texts:
+                    if text:
+                        yield TextDelta(text)
+            finished = self._finished(request.model, decoder)
+        except MillraceError as error:
+            for spent in self._spent(request.model, decoder, error):
+                yield spent
+            raise
         for call in decoder.calls:
             yield ToolCalled(call)
         yield finished

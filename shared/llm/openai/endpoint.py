@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from shared.errors import (
+    MillraceError,
     ModelDisconnected,
     ModelMisconfigured,
     ModelOutputTooLong,
@@ -20,7 +21,7 @@ from shared.errors import (
     TransientFault,
 )
 from shared.llm.json_in_text import WantedAnswer
-from shared.llm.model import Finished, ModelRequest, OutputSchema, Piece
+from shared.llm.model import Finished, ModelRequest, OutputSchema, Piece, Spent
 from shared.llm.openai.configuration import api_key_of, base_url_of, proxy_for
 from shared.llm.openai.faults import fault_of_status
 from shared.llm.openai.parameters import Change, RefusedParameters
@@ -115,6 +116,7 @@ class OpenAIEndpoint(ABC):
                     opening(client) as response,
                     contextlib.aclosing(response.http_response.aiter_bytes()) as reads,
                 ):
+                    decoder.opened = True
                     async for data in reads:
                         yield _metered(decoder.feed(data), len(data), decoder, meter)
                         if decoder.done or decoder.fault is not None:
@@ -220,6 +222,14 @@ class OpenAIEndpoint(ABC):
                 timeout=timeout,
                 http_client=connection,
             )
+
+    def _spent(self, model: str, decoder: EventDecoder, error: MillraceError) -> Iterator[Spent]:
+        """Yield what a failed call has used; nothing if the provider has refused it before the model worked."""
+        worked = decoder.has_output or decoder.reasoning_length or decoder.arguments_length
+        reported = decoder.input_tokens or decoder.output_tokens
+        unknown = decoder.opened if decoder.fault is None else worked
+        if reported or unknown or error.message == _NO_TOKEN:
+            yield Spent(self._usage(model, decoder))
 
     def _usage(self, model: str, decoder: EventDecoder) -> TokenUsage:
         if not (decoder.input_tokens or decoder.output_tokens):

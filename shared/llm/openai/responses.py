@@ -86,18 +86,23 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
         decoder = ResponseDecoder(wanted=wanted_answer(request), kept="background" in parameters)
         meter = OutputMeter(request)
         started = False
-        async with contextlib.aclosing(
-            self._read(lambda client: client.responses.with_streaming_response.create(**parameters), decoder, meter)
-        ) as texts:
-            async for text in texts:
-                if not started and decoder.first_cursor is not None:
-                    started = True
-                    yield Started(decoder.first_cursor)
-                if text:
-                    yield TextDelta(text, decoder.cursor)
-        await self._cancel_if_endless(decoder, meter)
-        for piece in self._ending(request.model, decoder):
-            yield piece
+        try:
+            async with contextlib.aclosing(
+                self._read(lambda client: client.responses.with_streaming_response.create(**parameters), decoder, meter)
+            ) as texts:
+                async for text in texts:
+                    if not started and decoder.first_cursor is not None:
+                        started = True
+                        yield Started(decoder.first_cursor)
+                    if text:
+                        yield TextDelta(text, decoder.cursor)
+            await self._cancel_if_endless(decoder, meter)
+            for piece in self._ending(request.model, decoder):
+                yield piece
+        except MillraceError as error:
+            for spent in self._spent(request.model, decoder, error):
+                yield spent
+            raise
 
     async def _cancel_if_endless(self, decoder: ResponseDecoder, meter: OutputMeter) -> None:
         """Cancel a response that would not stop: the provider continues it without a connection."""

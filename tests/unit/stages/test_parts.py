@@ -434,6 +434,21 @@ class TestUsage:
         core.run_part(ScriptedPart(a=[overtaken]), job, "a")
         assert core.job(job.id).usage == TokenUsage(input_tokens=320, output_tokens=2)
 
+    def test_the_tokens_of_a_failed_attempt_at_a_part_are_on_the_job(self) -> None:
+        core = FakeCore()
+        job = planned(core, "a", "b")
+
+        async def pays_and_breaks(context: PartContext) -> dict[str, Any]:
+            await uses(5)(context)
+            raise ModelUnavailable("down")
+
+        part = ScriptedPart(a=[pays_and_breaks, uses(7)])
+        with pytest.raises(ModelUnavailable):
+            core.run_part(part, job, "a")
+        assert core.job(job.id).usage == TokenUsage(input_tokens=5, output_tokens=1)
+        core.run_part(part, job, "a", retry=1)
+        assert core.job(job.id).usage == TokenUsage(input_tokens=12, output_tokens=2)
+
     def test_twenty_parts_at_once_lose_no_token(self) -> None:
         core = FakeCore()
         keys = [f"part-{number}" for number in range(20)]

@@ -139,6 +139,38 @@ class TestOneAttempt:
         assert core.transcript(job).text == "".join(f"{number} " for number in range(50))
 
 
+class TestAccounts:
+    @pytest.mark.parametrize("fault", [ModelRateLimited("slow"), ModelRefused("no"), ValueError("a defect")])
+    def test_the_tokens_of_a_failed_attempt_are_on_the_job(self, fault: Exception) -> None:
+        core = FakeCore()
+        job = core.new_job()
+
+        async def script(context: StageContext) -> dict[str, Any]:
+            context.add_usage(TokenUsage(input_tokens=3, unreported_calls=1))
+            raise fault
+
+        for attempts in (1, 2):
+            with pytest.raises((ModelRateLimited, ModelRefused, InternalFault)):
+                core.run(draft(script), job, retry=attempts - 1)
+            assert core.job(job.id).usage == TokenUsage(input_tokens=3 * attempts, unreported_calls=attempts)
+
+    def test_the_tokens_of_a_cancelled_attempt_are_on_the_job(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+
+        async def script(context: StageContext) -> dict[str, Any]:
+            context.add_usage(TokenUsage(input_tokens=3))
+            core.job_cancellation.cancel("ada", job.id)
+            context.output.write("late")
+            await context.output.flush()
+            return {}
+
+        with pytest.raises(JobEnded):
+            core.run(draft(script), job)
+        now = core.job(job.id)
+        assert (now.status, now.usage.input_tokens) == (JobStatus.CANCELLED, 3)
+
+
 class TestRetries:
     def test_a_finished_stage_never_runs_twice(self) -> None:
         core = FakeCore()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
 from shared.agents.agent import AgentRef, AgentSettings
 from shared.errors import AttemptSuperseded, ModelOutputTooLong, ModelUnavailable, StorageUnavailable
 from shared.jobs.job import Job
+from shared.jobs.store import JobGuard
 from shared.llm.model import ChatModel, ToolCall
 from shared.log.events import Item, Tool
 from shared.tools.budget import Budget
@@ -233,7 +235,16 @@ class TestTakingOver:
         run(core, again, model, counter)
         assert len(model.requests) == 1
 
-    def test_the_tokens_of_kept_turns_are_counted_by_the_attempt_that_finishes(self) -> None:
+    def test_the_tokens_of_kept_turns_of_a_killed_attempt_are_counted_by_the_next(self) -> None:
+        core, counter = FakeCore(), Counter()
+        job = core.new_job()
+        with pytest.raises(ModelUnavailable), patch("shared.stages.runner.store_usage", AsyncMock()):
+            run(core, job, CallingModel(("", call("add", by=1)), ModelUnavailable("down")), counter)
+        core.jobs.update(job.id, {"last_fault": None}, when=JobGuard())
+        run(core, job, CallingModel(("It is 1.",)), counter, retry=1)
+        assert core.job(job.id).usage.output_tokens == 40
+
+    def test_the_tokens_of_kept_turns_are_counted_once(self) -> None:
         core, counter = FakeCore(), Counter()
         job = core.new_job()
         with pytest.raises(ModelUnavailable):

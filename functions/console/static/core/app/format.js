@@ -1,5 +1,7 @@
 /** Formats times, token counts and costs in the browser's language. */
 
+/** @import { TokenUsage } from "../../../../../docs/api/types" */
+
 const NUMBER = new Intl.NumberFormat();
 const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const AGO = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
@@ -58,4 +60,22 @@ export function cost(usd) {
     minimumFractionDigits: 2,
     maximumFractionDigits: digits,
   }).format(usd);
+}
+
+/**
+ * A number of tokens. With calls that the provider has not reported it is the least that can be true, and 0 is unknown.
+ * @param {number} tokens
+ * @param {number} unreported calls without a report
+ */
+export function tokensOf(tokens, unreported) {
+  if (unreported === 0) return number(tokens);
+  return tokens > 0 ? `at least ${number(tokens)}` : "not reported";
+}
+
+/**
+ * The cost of a job; with calls that the provider has not reported, the least that it can be.
+ * @param {TokenUsage} usage
+ */
+export function costOf({ costUsd, unreportedCalls }) {
+  return costUsd !== null && unreportedCalls > 0 ? `at least ${cost(costUsd)}` : cost(costUsd);
 }

@@ -5,7 +5,7 @@
 /** @import { Context } from "../app/context.js" */
 
 import { h } from "../app/dom.js";
-import { cost, number } from "../app/format.js";
+import { costOf, tokensOf } from "../app/format.js";
 import { sentenceCase } from "../app/labels.js";
 import { statusBadge, timeOf } from "./facts.js";
 import { pagedList } from "./paged_list.js";
@@ -38,14 +38,15 @@ export function jobList({ applications, millrace, signIn }, { limit, more = true
 function jobRow({ jobId, status, stage, progress, usage, createdAt, failure }, label) {
   const running = status === "in_progress" && stage !== null;
   const tokens = usage.inputTokens + usage.outputTokens;
+  const unreported = usage.unreportedCalls ?? 0;
   return h("tr", {},
     h("th", { scope: "row" }, h("a", { href: `/console/jobs/${jobId}` }, label), h("span", { class: "id" }, jobId)),
     h("td", { "data-label": "Status" }, statusBadge(status),
       running && h("span", { class: "note" }, `${sentenceCase(stage)}, ${Math.floor(progress)} %`),
       failure && h("span", { class: "note" }, failure.code)),
     h("td", { "data-label": "Created" }, timeOf(createdAt)),
-    figure("Tokens", tokens > 0 ? number(tokens) : null),
-    figure("Cost", tokens > 0 && usage.costUsd !== null ? cost(usage.costUsd) : null));
+    figure("Tokens", tokens > 0 || unreported > 0 ? tokensOf(tokens, unreported) : null),
+    figure("Cost", tokens > 0 && usage.costUsd !== null ? costOf(usage) : null));
 }
 
 /**

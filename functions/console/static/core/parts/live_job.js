@@ -7,7 +7,7 @@
 /** @import { Action } from "./problem_card.js" */
 
 import { fill, h } from "../app/dom.js";
-import { cost, duration, number } from "../app/format.js";
+import { costOf, duration, number, tokensOf } from "../app/format.js";
 import { eachFrame } from "../app/frames.js";
 import { eventHistory } from "./event_history.js";
 import { factList } from "./facts.js";
@@ -68,13 +68,15 @@ function panel(id, heading, content) {
  * @param {JobView} view
  */
 function statisticsOf(job, view) {
+  const unreported = view.usage?.unreportedCalls ?? 0;
   return factList([
     ["Duration", durationOf(job, view)],
     ["Attempt", view.attempt > 1 ? String(view.attempt) : null],
     ["Retries", view.retryCount > 0 ? String(view.retryCount) : null],
-    ["Tokens in", view.usage && number(view.usage.inputTokens)],
-    ["Tokens out", view.usage && number(view.usage.outputTokens)],
-    ["Cost", view.usage && cost(view.usage.costUsd)],
+    ["Tokens in", view.usage && tokensOf(view.usage.inputTokens, unreported)],
+    ["Tokens out", view.usage && tokensOf(view.usage.outputTokens, unreported)],
+    ["Calls without a token report", unreported > 0 ? number(unreported) : null],
+    ["Cost", view.usage && costOf(view.usage)],
     ["Events", number(view.lastEventId)],
   ]);
 }
