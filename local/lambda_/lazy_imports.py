@@ -17,6 +17,7 @@ BY_THE_PRODUCT: Final = (
     "botocore.exceptions",
     "httpx2",
     "jwt",
+    "jwt.algorithms",
     "mangum",
     "openai",
     "pydantic",
