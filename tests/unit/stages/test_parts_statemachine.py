@@ -147,7 +147,7 @@ class DisturbedJobs(FakeJobStore):
     ) -> Job:
         with self._disturbance.around():
             updated = super().update(job_id, changes, when=when, side_writes=side_writes)
-            if "usage" in changes and Fence.parse(updated.fence).nonce == PARTS:
+            if changes.keys() == {"usage", "updated_at"}:  # a part's; a stage stores more with its tokens
                 self.paid += 1
             return updated
 
