@@ -106,6 +106,7 @@ class LogWriter:
         async with self._writing:
             self._written_cursor = cursor
             await self._append((self._progress_event(),))
+            await self._compact_if_needed()
 
     def report_progress(self, progress: float) -> None:
         """Set the job's progress (0–100), to be appended with the next text. A lower value changes nothing."""
@@ -158,6 +159,7 @@ class LogWriter:
             await self._append_buffered()
             if self._progress != self._written_progress:
                 await self._append((self._progress_event(),))
+                await self._compact_if_needed()
 
     async def write_while(self, work: Awaitable[T]) -> T:
         """Run `work`, append the text that it writes meanwhile, and return its result.

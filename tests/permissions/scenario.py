@@ -17,8 +17,9 @@ from tests.permissions.world import World
 ENVIRONMENT = {
     "JOB_CREATIONS_PER_MINUTE": "1000",
     "WRITES_PER_MINUTE": "1000",
-    # This compacts logs several times.
+    # These compact logs several times: for their bytes, and in the stage after a long one for their events.
     "LOG_MAX_BYTES": "60000",
+    "LOG_MAX_EVENTS": "20",
 }
 
 

@@ -567,6 +567,29 @@ class BoundedLog(FakeEventLog):
 SIZES = st.integers(1, 700)
 
 
+async def act_on(writer: LogWriter, act: str, number: int, size: int) -> None:
+    match act:
+        case "write":
+            writer.write("é" * size)
+            await writer.flush()
+        case "item":
+            await writer.append_item("draft", f"key-{number}", {"text": "x" * size})
+        case "tools":
+            await writer.append(*(Tool(name="search", status="finished"),) * size)
+        case "verse":
+            await writer.append(Verse(line="x" * size))
+        case "progress":
+            for step in range(size):
+                writer.report_progress(number * 8 + step / 3)
+                await writer.flush()
+        case "cursor":
+            for step in range(size):
+                await writer.store_cursor(f"{number}-{step}")
+        case _:
+            writer.write("x" * size)
+            await writer.reset(reset(len(writer.text) - size // 2))
+
+
 class TestBound:
     @settings(max_examples=60, deadline=None)
     @given(
@@ -577,6 +600,7 @@ class TestBound:
                 st.tuples(st.just("tools"), st.integers(1, 20)),
                 st.tuples(st.just("verse"), SIZES),
                 st.tuples(st.just("reset"), SIZES),
+                st.tuples(st.sampled_from(["progress", "cursor"]), st.integers(1, 20)),
             ),
             min_size=1,
             max_size=12,
@@ -588,19 +612,7 @@ class TestBound:
 
         async def main() -> None:
             for number, (act, size) in enumerate(acts):
-                match act:
-                    case "write":
-                        writer.write("é" * size)
-                        await writer.flush()
-                    case "item":
-                        await writer.append_item("draft", f"key-{number}", {"text": "x" * size})
-                    case "tools":
-                        await writer.append(*(Tool(name="search", status="finished"),) * size)
-                    case "verse":
-                        await writer.append(Verse(line="x" * size))
-                    case _:
-                        writer.write("x" * size)
-                        await writer.reset(reset(len(writer.text) - size // 2))
+                await act_on(writer, act, number, size)
 
         with patch.object(writing, "MAX_DELTA_CHARS", 50):
             asyncio.run(main())
