@@ -41,6 +41,8 @@ class JobWatcher:
     def has_seen_terminal_event(self, job_id: str, *, after: int) -> bool:
         """Return whether event `after` is the terminal event, so that nothing follows it.
 
+        It is not if the job has been resumed, also while the log does not show that yet.
+
         Raises InvalidInput if the log has no event with this number.
         """
         if after == 0:
@@ -48,10 +50,12 @@ class JobWatcher:
         tail = self._log.tail(job_id)
         if after > tail.seq:
             raise InvalidInput([FieldIssue("Last-Event-ID", f"must be at most {tail.seq}, the id of the last event")])
-        return tail.terminal and after == tail.seq
+        return tail.terminal and after == tail.seq and not self._is_live(job_id)
 
     async def follow(self, job_id: str, *, after: int) -> AsyncIterator[Frame | None]:
         """Yield the job's events after number `after` up to the terminal event, and None after each empty poll.
+
+        The end of a generation before a resumption is not the job's end, and a snapshot replaces it.
 
         End without a terminal event only if the job has expired. If the process that ended the job died before it
         appended the terminal event, append it here.
@@ -63,6 +67,10 @@ class JobWatcher:
             polled_at = time.monotonic()
             frames = await asyncio.to_thread(reader.poll)
             pace.record_poll(frames, polled_at, reader.written_at)
+            if frames and frames[-1].terminal and await asyncio.to_thread(self._is_live, job_id):
+                # A resumption stores the job before its reset, so this is the end of the generation before. Read it
+                # again together with the reset, which makes a snapshot of it.
+                reader = LogReader(self._log, job_id, after=frames.pop().id - 1)
             for frame in frames:
                 yield await self._with_result(job_id, frame)
             if frames and frames[-1].terminal:
@@ -81,6 +89,11 @@ class JobWatcher:
         job = await asyncio.to_thread(self._jobs.get, job_id)
         result = await asyncio.to_thread(self._result_of, job) if job else None
         return replace(frame, event=frame.event.model_copy(update={"result": result}))
+
+    def _is_live(self, job_id: str) -> bool:
+        """Return whether the job has not ended; a job that has expired is not live."""
+        job = self._jobs.get(job_id)
+        return job is not None and not job.status.ended
 
     def _check_job(self, job_id: str) -> bool:
         """Return whether the job still exists; append its terminal event if that is missing."""

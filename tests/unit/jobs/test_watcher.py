@@ -52,6 +52,7 @@ class TestFollowing:
         job = core.new_job()
         append(core.log, Delta(text="x"), job_id=job.id)
         append(core.log, Progress(progress=50), Cancelled(), job_id=job.id)
+        core.jobs.update(job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
         frames = asyncio.run(collect(core, job.id))
         assert [frame.id for frame in frames] == [1, 2, 3]
         assert core.job_watcher.has_seen_terminal_event(job.id, after=3)
@@ -71,7 +72,36 @@ class TestFollowing:
         append(core.log, Cancelled(), job_id=job.id)
         append(core.log, Delta(text="again"), fence=Fence(2, 0, 0, "bbbbbbbb"), job_id=job.id)
         append(core.log, Cancelled(), fence=Fence(2, 1, 0, "bbbbbbbb"), job_id=job.id)
+        core.jobs.update(job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
         assert [frame.id for frame in asyncio.run(collect(core, job.id))] == [1, 2, 3]
+
+    def test_the_end_before_a_resumption_is_never_the_jobs_end(self) -> None:
+        """The resumption is stored in the job before the log: its process may die in between."""
+        core = FakeCore()
+        job = core.new_job()
+        append(core.log, Delta(text="x"), Cancelled(), job_id=job.id)
+        core.jobs.update(job.id, {"generation": 2}, when=JobGuard())
+        assert not core.job_watcher.has_seen_terminal_event(job.id, after=2)
+
+        async def main() -> list[Frame]:
+            frames: list[Frame] = []
+            async with asyncio.timeout(PATIENCE):
+                async for frame in core.job_watcher.follow(job.id, after=0):
+                    if frame is not None:
+                        frames.append(frame)
+                    elif core.log.tail(job.id).terminal:
+                        append(core.log, Delta(text="y"), fence=Fence(2, 0, 0, "bbbbbbbb"), job_id=job.id)
+                    else:
+                        core.job_cancellation.cancel("ada", job.id)
+            return frames
+
+        frames = asyncio.run(main())
+        assert [(frame.id, frame.event.type) for frame in frames] == [
+            (1, "delta"),
+            (2, "snapshot"),
+            (3, "delta"),
+            (4, "cancelled"),
+        ]
 
     def test_following_yields_new_events_and_none_during_silence(self) -> None:
         core = FakeCore()
@@ -85,7 +115,7 @@ class TestFollowing:
                     if frame is None and len(seen) == 1:
                         append(core.log, Delta(text="x"), job_id=job.id)
                     elif frame is not None and not frame.terminal:
-                        append(core.log, Cancelled(), job_id=job.id)
+                        core.job_cancellation.cancel("ada", job.id)
             return seen
 
         seen = asyncio.run(main())
@@ -137,7 +167,7 @@ class TestFollowing:
                 async for frame in core.job_watcher.follow(job.id, after=0):
                     rounds += 1
                     if rounds == 4:
-                        append(core.log, Cancelled(), job_id=job.id)
+                        core.job_cancellation.cancel("ada", job.id)
                     if frame is not None:
                         frames.append(frame)
             return frames

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from shared.errors import StreamLimitExceeded
-from shared.jobs.job import Job
+from shared.jobs.job import Job, JobStatus
+from shared.jobs.store import JobGuard
 from shared.limits.stream_slots import StreamSlots
 from shared.log.claim import claim
 from shared.log.events import Cancelled, Delta
@@ -79,6 +80,7 @@ def a_running_job(core: FakeCore) -> Job:
 
 
 def end(core: FakeCore, job: Job) -> None:
+    core.jobs.update(job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
     claim(core.log, job.id, Fence(1, 999, 0, "aaaaaaaa"), (Cancelled(),), at=core.clock, expires_at=EXPIRES_AT)
 
 
