@@ -56,6 +56,8 @@ def _of_model_calls(story: JobStory) -> Iterator[str]:
     titles = [item["data"]["title"] for item in story.shown["items"]]
     began = [event for event in stored_log(story) if event.type == "stage"]
     last = [event.at for event in began if event.data["index"] == event.data["of"]]
+    # A compacted log no longer says when its stages began.
+    last += [call.arrived_at for call in story.model_calls if call.output == "ranking"]
     generating = [event for event in began if event.data["stage"] == STAGES[1]]
     outdated = 0
     for call in story.model_calls:
