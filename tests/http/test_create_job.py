@@ -105,7 +105,9 @@ def test_a_job_uses_the_model_that_the_client_names(user: ApiUser) -> None:
 
     job_id = data_of(user.create(customModel=named), 202)["jobId"]
 
-    assert user.job(job_id)["model"] == named
+    job = user.ended(job_id)
+    assert job["model"] == named
+    assert job["usage"]["costUsd"] is None, "the scripted model has no price, also under the name of a model that has"
 
 
 def test_the_response_has_the_job_its_status_url_and_its_stream_url(user: ApiUser) -> None:
