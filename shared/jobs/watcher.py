@@ -50,7 +50,7 @@ class JobWatcher:
         tail = self._log.tail(job_id)
         if after > tail.seq:
             raise InvalidInput([FieldIssue("Last-Event-ID", f"must be at most {tail.seq}, the id of the last event")])
-        return tail.terminal and after == tail.seq and not self._is_live(job_id)
+        return tail.terminal and after == tail.seq and not _is_live(self._jobs.get(job_id))
 
     async def follow(self, job_id: str, *, after: int) -> AsyncIterator[Frame | None]:
         """Yield the job's events after number `after` up to the terminal event, and None after each empty poll.
@@ -67,12 +67,13 @@ class JobWatcher:
             polled_at = time.monotonic()
             frames = await asyncio.to_thread(reader.poll)
             pace.record_poll(frames, polled_at, reader.written_at)
-            if frames and frames[-1].terminal and await asyncio.to_thread(self._is_live, job_id):
+            job = await asyncio.to_thread(self._jobs.get, job_id) if frames and frames[-1].terminal else None
+            if _is_live(job):
                 # A resumption stores the job before its reset, so this is the end of the generation before. Read it
                 # again together with the reset, which makes a snapshot of it.
                 reader = LogReader(self._log, job_id, after=frames.pop().id - 1)
             for frame in frames:
-                yield await self._with_result(job_id, frame)
+                yield await self._with_result(job, frame)
             if frames and frames[-1].terminal:
                 return
             if pace.silence >= JOB_CHECK_SECONDS and time.monotonic() - checked_at >= JOB_CHECK_SECONDS:
@@ -83,17 +84,11 @@ class JobWatcher:
                 yield None
             await asyncio.sleep(pace.next_wait())
 
-    async def _with_result(self, job_id: str, frame: Frame) -> Frame:
+    async def _with_result(self, job: Job | None, frame: Frame) -> Frame:
         if not isinstance(frame.event, Complete):
             return frame
-        job = await asyncio.to_thread(self._jobs.get, job_id)
         result = await asyncio.to_thread(self._result_of, job) if job else None
         return replace(frame, event=frame.event.model_copy(update={"result": result}))
-
-    def _is_live(self, job_id: str) -> bool:
-        """Return whether the job has not ended; a job that has expired is not live."""
-        job = self._jobs.get(job_id)
-        return job is not None and not job.status.ended
 
     def _check_job(self, job_id: str) -> bool:
         """Return whether the job still exists; append its terminal event if that is missing."""
@@ -101,3 +96,8 @@ class JobWatcher:
         if job is not None and job.status.ended:
             ensure_terminal_event(self._log, job, clock=self._clock)
         return job is not None
+
+
+def _is_live(job: Job | None) -> bool:
+    """Return whether the job has not ended; a job that has expired, None, is not live."""
+    return job is not None and not job.status.ended
