@@ -6,12 +6,12 @@ import contextlib
 import http.client
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from tests.patience import PATIENCE
+from tests.serving import serving
 
 TargetOf = Callable[[str], str]
 """Return the URL to forward a request to, from the target in its request line."""
@@ -22,19 +22,17 @@ class ForwardingServer:
 
     def __init__(self, target_of: TargetOf) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(target_of))
-        self._thread = Thread(target=self._server.serve_forever, name="forwarding server")
+        self._serving = serving(self._server)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serving.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._serving.__exit__(kind, error, trace)
 
 
 def _handler(target_of: TargetOf) -> type[BaseHTTPRequestHandler]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -20,6 +19,7 @@ from shared.errors import ErrorCode, TransientFault
 from shared.web import issuer_keys
 from shared.web.auth import TokenVerifier
 from shared.web.issuer_keys import IssuerKeys, KeysUnreadable, discover_jwks_url, fetch_keys
+from tests.serving import serving
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PUBLISHED = {**json.loads(RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "key-1", "use": "sig", "alg": "RS256"}
@@ -65,12 +65,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[KeyServer]:
-    with KeyServer() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving(KeyServer()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

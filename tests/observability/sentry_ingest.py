@@ -6,7 +6,10 @@ import gzip
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
 from typing import Any, Literal, Self
+
+from tests.serving import serving
 
 Event = dict[str, Any]
 
@@ -46,17 +49,17 @@ class SentryIngest:
         self._server.daemon_threads = True
         host, port = self._server.server_address[:2]
         self.dsn = f"http://public-key@{host!s}:{port}/42"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._serving = serving(self._server)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serving.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._released.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._serving.__exit__(kind, error, trace)
 
     @property
     def events(self) -> list[Event]:

@@ -13,7 +13,7 @@ from shared.errors import (
 )
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.ids import new_job_id
-from shared.jobs.job import CheckpointRef, JobStatus
+from shared.jobs.job import CheckpointRef, Job, JobStatus
 from shared.jobs.store import JobFilter, JobGuard
 from shared.log.claim import claim
 from shared.log.compaction import compact
@@ -23,6 +23,13 @@ from tests.fakes.clock import EXPIRES_AT
 from tests.fakes.core import FakeCore
 
 ANY = JobFilter()
+
+
+def append_numbers(core: FakeCore, job: Job) -> None:
+    """Append the numbers from 0 to 19, one at a time."""
+    fence = Fence(1, 0, 0, "aaaaaaaa")
+    for number in range(20):
+        claim(core.log, job.id, fence, (Delta(text=f"{number} "),), at=core.clock, expires_at=EXPIRES_AT)
 
 
 class TestViewing:
@@ -53,15 +60,7 @@ class TestViewing:
     def test_the_view_has_the_whole_text_of_a_compacted_log(self) -> None:
         core = FakeCore()
         job = core.new_job()
-        for number in range(20):
-            claim(
-                core.log,
-                job.id,
-                Fence(1, 0, 0, "aaaaaaaa"),
-                (Delta(text=f"{number} "),),
-                at=core.clock,
-                expires_at=EXPIRES_AT,
-            )
+        append_numbers(core, job)
         compact(core.log, job.id, 0, expires_at=EXPIRES_AT)
         view = core.job_queries.view("ada", job.id)
         assert view.transcript.text == "".join(f"{number} " for number in range(20))
@@ -73,15 +72,7 @@ class TestViewing:
     ) -> None:
         core = FakeCore()
         job = core.new_job()
-        for number in range(20):
-            claim(
-                core.log,
-                job.id,
-                Fence(1, 0, 0, "aaaaaaaa"),
-                (Delta(text=f"{number} "),),
-                at=core.clock,
-                expires_at=EXPIRES_AT,
-            )
+        append_numbers(core, job)
         original = getattr(core.log, method)
 
         def compacted_right_after(*args: Any, **given: Any) -> Any:
