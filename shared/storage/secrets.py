@@ -93,7 +93,7 @@ def _fetch(arn: str, label: str) -> str | None:
         with storage_faults():
             found = secretsmanager().get_secret_value(SecretId=arn, VersionStage=label)
     except ClientError as error:
-        # The response for a secret whose stack has been deployed, and into which nobody has put a value.
+        # The response for a secret whose stack has been deployed, and which has no value yet.
         if error.response.get("Error", {}).get("Code") != "ResourceNotFoundException":
             raise
         return None

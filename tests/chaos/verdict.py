@@ -110,7 +110,8 @@ def _of_log(log: Sequence[Stored], story: JobStory) -> Iterator[str]:
             yield f"event {after.id} of the attempt {after.fence} stands behind its successor's: {before.fence}"
     for end, after in itertools.pairwise(log):
         if end.type in TERMINAL and after.fence.generation == end.fence.generation:
-            yield f"the log goes on after the end {end.id} of a generation: {[(event.id, event.type) for event in log]}"
+            events = [(event.id, event.type) for event in log]
+            yield f"the log has events after the end {end.id} of a generation: {events}"
     generations = [event.fence.generation for event in log if event.type in TERMINAL]
     if generations != sorted(set(generations)):
         yield f"the generations {generations} of the log have ended"

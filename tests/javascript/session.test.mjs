@@ -154,7 +154,7 @@ test("a refused refresh signs the user out, a network fault does not", async () 
   await assert.rejects(current.token(), { name: "Refused", code: "UNAUTHENTICATED" });
 });
 
-test("nonsense from the provider signs nobody out", async () => {
+test("a response of the provider that is not valid leaves the user signed in", async () => {
   const current = await signedIn();
   const page = (status) => new Response("<!doctype html>", { status, headers: { "content-type": "text/html" } });
   const limited = Response.json({ error: "slow_down" }, { status: 429 });

@@ -1,4 +1,4 @@
-"""Every reader has the attempt's true text after each reset, however long the text and whatever its characters."""
+"""After each reset, every reader has the text that the attempt kept: texts of any length, with any characters."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_known_keys_are_used_for_an_hour_while_the_issuer_sends_none(nonsense: E
     issuer.now = nonsense
     for seconds in (FRESH_SECONDS, FRESH_SECONDS + PAUSE_SECONDS, KEPT_SECONDS - 1):
         issuer.seconds = seconds
-        assert issuer.key("key-1") == "old", "nobody is signed out"
+        assert issuer.key("key-1") == "old", "the user stays signed in"
         assert issuer.key("key-2") == ErrorCode.IDENTITY_UNAVAILABLE, "it may be a new key"
     issuer.seconds = KEPT_SECONDS + PAUSE_SECONDS
     assert issuer.key("key-1") == ErrorCode.IDENTITY_UNAVAILABLE
