@@ -55,6 +55,7 @@ lock: .venv/.synced ## resolve the dependencies of pyproject.toml again
 	$(BIN)/uv pip compile -q --group sam --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/sam.lock
 	$(BIN)/uv pip compile -q --group checkov --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/checkov.lock
 	$(BIN)/uv pip compile -q pyproject.toml --universal --no-annotate --no-header --python-version 3.11 -o layers/dependencies/requirements.txt
+	mkdir -p layers/sheets && $(BIN)/uv pip compile -q --group sheets --constraint layers/dependencies/requirements.txt --universal --no-annotate --no-header --python-version 3.11 -o layers/sheets/requirements.txt
 
 # ---- seeing it run -----------------------------------------------------------------------------------------------
 # ARGS is passed on, as in: make dev ARGS="--functions processes"
