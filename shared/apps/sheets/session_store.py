@@ -1,0 +1,115 @@
+"""The ports that keep sessions, and the data of their workbooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from shared.apps.sheets.session import ChatMessage, Session, SessionEvent, SessionJob, Version
+from shared.jobs.store import PreparedWrites
+
+
+class StaleSession(Exception):
+    """The session has changed since it was read: read it again, check again, and try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChange:
+    """One change of a session, which is stored wholly or not at all.
+
+    `before` is the session as it was read, None for a new one. `after.seq` is `before.seq` plus the number of `events`,
+    which get the numbers in between.
+    """
+
+    before: Session | None
+    after: Session
+    events: tuple[SessionEvent, ...]
+    version: Version | None = None
+    messages: tuple[ChatMessage, ...] = ()
+    jobs: tuple[SessionJob, ...] = ()
+
+    def __post_init__(self) -> None:
+        seq = self.before.seq if self.before else 0
+        if self.after.seq != seq + len(self.events):
+            raise ValueError("a change numbers its events: after.seq must be before.seq plus their count")
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedEvent:
+    """An event of a session with its number, from 1."""
+
+    seq: int
+    at: datetime
+    event: SessionEvent
+
+
+class SessionStore(Protocol):
+    """Keep sessions, their events, versions, messages and jobs. Raises the storage faults of `shared/errors.py`."""
+
+    def save(self, change: SessionChange) -> None:
+        """Store the change in one transaction. Raises StaleSession if the session is not as `before` any more."""
+
+    def prepare(self, change: SessionChange) -> PreparedWrites:
+        """Prepare the change as side writes of a job's transition, with the same condition as `save`."""
+
+    def get(self, session_id: str) -> Session | None:
+        """Return the session, strongly consistent; None if there is none."""
+
+    def list_of(self, owner: str, *, limit: int, cursor: str | None) -> tuple[Sequence[Session], str | None]:
+        """Return a page of the owner's sessions, newest first, and the cursor of the next page."""
+
+    def events(self, session_id: str, *, after: int) -> Sequence[NumberedEvent]:
+        """Return the events after this number, in order. Events older than a day may be gone."""
+
+    def version(self, session_id: str, number: int) -> Version | None:
+        """Return the version, strongly consistent; None if there is none."""
+
+    def versions(self, session_id: str, *, limit: int, before: int | None = None) -> Sequence[Version]:
+        """Return up to `limit` versions with numbers below `before`, newest first, strongly consistent."""
+
+    def messages(self, session_id: str, *, limit: int, before: str | None = None) -> Sequence[ChatMessage]:
+        """Return up to `limit` messages with ids below `before`, newest first, strongly consistent."""
+
+    def jobs(self, session_id: str, *, limit: int, before: str | None = None) -> Sequence[SessionJob]:
+        """Return up to `limit` jobs with ids below `before`, newest first."""
+
+    def delete(self, session_id: str) -> None:
+        """Remove the session with all that belongs to it. It can be repeated if it fails."""
+
+
+class WorkbookData(Protocol):
+    """Keep what workbooks consist of, by digest: blocks and maps never change, so they are cached for ever."""
+
+    def put_blocks(self, session_id: str, blocks: Mapping[str, bytes]) -> None:
+        """Store blocks by digest. To store a block again does nothing."""
+
+    def block(self, session_id: str, digest: str) -> bytes:
+        """Return a block. Raises DataGone if it is not stored."""
+
+    def put_map(self, session_id: str, digest: str, content: bytes) -> None:
+        """Store a map."""
+
+    def map(self, session_id: str, digest: str) -> bytes:
+        """Return a map. Raises DataGone if it is not stored."""
+
+    def put_snapshot(self, session_id: str, content: bytes, *, engine: str) -> str:
+        """Store an engine's snapshot and return its name, which contains the engine's version."""
+
+    def snapshot(self, session_id: str, name: str) -> bytes:
+        """Return a snapshot. Raises DataGone if it is not stored."""
+
+    def missing(self, session_id: str, *, maps: Iterable[str] = (), snapshots: Iterable[str] = ()) -> Sequence[str]:
+        """Return those of the maps and snapshots that are not stored. They are asked about, not read."""
+
+    def download(self, key: str, to: Path) -> None:
+        """Write an object, such as a session's source, to a file. Raises DataGone if it is not stored."""
+
+    def delete(self, session_id: str) -> None:
+        """Remove all data of the session. It can be repeated if it fails."""
+
+
+class DataGone(Exception):
+    """Data of the workbook is not stored any more."""
