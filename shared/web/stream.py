@@ -34,6 +34,23 @@ SendChunk = Callable[[bytes], Awaitable[None]]
 """Send bytes to the client; wait while the client does not read."""
 
 
+class Outgoing:
+    """Send bytes to a client. `waits` is true while the client has not read enough to take the last bytes.
+
+    It stays true if the task that waits is cancelled: nothing can be sent to this client any more.
+    """
+
+    def __init__(self, send: SendChunk) -> None:
+        self._send = send
+        self.waits = False
+
+    async def send(self, chunk: bytes) -> None:
+        """Send the bytes; wait while the client does not read."""
+        self.waits = True
+        await self._send(chunk)
+        self.waits = False
+
+
 class End(StrEnum):
     """Why a connection ended."""
 
@@ -86,7 +103,7 @@ class JobStream:
         """Take a slot for the connection. Raises StreamLimitExceeded, as `StreamSlots.take` does."""
         self._slots.take(connection.owner, self._holder(connection))
 
-    async def serve(self, job: Job, connection: Connection, send: SendChunk) -> End:
+    async def serve(self, job: Job, connection: Connection, outgoing: Outgoing) -> End:
         """Send SSE bytes until the terminal event, the end of the window, or the loss of the slot.
 
         A transient fault of the storage ends the connection, too: the client reconnects and continues. A client that
@@ -97,7 +114,7 @@ class JobStream:
         # The stream belongs to the job's trace; the request that opened it has its own trace.
         span = tracing.start_span("stream", at=tracing.header_for(job.trace_id), **ids_of(job))
         try:
-            end = await self._serve_while_held(job, connection, send)
+            end = await self._serve_while_held(job, connection, outgoing)
         except TransientFault as fault:
             # The status is sent already, so end the connection: the client reconnects with its last event id.
             end = End.UNAVAILABLE
@@ -114,16 +131,19 @@ class JobStream:
             startup.finish()
         return end
 
-    async def _serve_while_held(self, job: Job, connection: Connection, send: SendChunk) -> End:
+    async def _serve_while_held(self, job: Job, connection: Connection, outgoing: Outgoing) -> End:
         """Send events in one task and renew the slot in another, so that a client that does not read has its slot."""
-        sending = asyncio.ensure_future(self._send_events(job, connection, send))
+        sending = asyncio.ensure_future(self._send_events(job, connection, outgoing.send))
         holding = asyncio.ensure_future(self._hold_slot(connection))
         limit = self._times.window + OVERTIME_SECONDS
         try:
             await asyncio.wait((sending, holding), timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
                 return sending.result()
-            return holding.result() if holding.done() else End.UNREAD
+            if holding.done():
+                return holding.result()
+            # If no bytes wait for the client, it has read everything: the database is what does not respond.
+            return End.UNREAD if outgoing.waits else End.WINDOW
         finally:
             sending.cancel()
             holding.cancel()
@@ -182,5 +202,7 @@ class JobStreamResponse(StreamingResponse):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if await self._stream.serve(self._job, self._connection, send_chunk) is not End.UNREAD:
+        outgoing = Outgoing(send_chunk)
+        await self._stream.serve(self._job, self._connection, outgoing)
+        if not outgoing.waits:
             await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -118,6 +119,42 @@ def test_a_client_that_does_not_read_is_cut_after_its_window(
     assert not client.ended
     assert ends == [End.UNREAD]
     stream.take_slot(Connection.of_tab("ada", None, after=0))
+
+
+def test_a_connection_ends_properly_after_its_window_while_the_database_does_not_respond(
+    core: FakeCore, ends: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "OVERTIME_SECONDS", 0)
+    stream, job, client = a_stream(core, window=SHORT), a_running_job(core), Client()
+    responds = threading.Event()
+    read = core.log.read
+
+    def read_late(*args: Any, **options: Any) -> Any:
+        responds.wait(PATIENCE)
+        return read(*args, **options)
+
+    monkeypatch.setattr(core.log, "read", read_late)
+
+    async def watched() -> None:
+        await client.open(stream, job, Connection.of_tab("ada", None, after=0))
+        responds.set()  # asyncio.run waits for the thread
+
+    asyncio.run(watched())
+    assert client.ended
+    assert ends == [End.WINDOW]
+
+
+def test_a_client_that_does_not_read_is_cut_when_its_tab_opens_another_connection(
+    core: FakeCore, ends: list[str]
+) -> None:
+    stream, job, client = a_stream(core, lease=0.03), a_running_job(core), Client(reads=1)
+    connection = Connection.of_tab("ada", "mine", after=0)
+    stream.take_slot(connection)
+    with pytest.raises(StreamLimitExceeded):
+        stream.take_slot(Connection.of_tab("ada", "mine", after=0))
+    asyncio.run(client.open(stream, job, connection))
+    assert not client.ended
+    assert ends == [End.TAKEN_OVER]
 
 
 def test_a_client_that_does_not_read_has_its_slot_until_it_is_cut(core: FakeCore, ends: list[str]) -> None:
