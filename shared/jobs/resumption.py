@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from shared.agents.store import AgentVersions
 from shared.clock import Clock
-from shared.errors import AttemptStopped, CheckpointUnfit, Conflict, MillraceError
+from shared.errors import AttemptStopped, AttemptSuperseded, CheckpointUnfit, Conflict, MillraceError
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
 from shared.jobs.executions import Executions
 from shared.jobs.job import Job, JobStatus, ids_of
@@ -66,7 +66,8 @@ class JobResumption:
     def resume(self, owner: str, job_id: str, *, trace_id: str | None = None, request_id: str | None = None) -> Job:
         """Start the next generation and return the job. Watchers get a `reset` with the text that is kept.
 
-        `trace_id` and `request_id` replace the job's own, because this request causes the new execution.
+        `trace_id` and `request_id` replace the job's own, because this request causes the new execution. If an earlier
+        request has stored the next generation, and none of its attempts has begun, complete that resumption instead.
 
         Raises:
             NotFound: the job does not exist or has expired.
@@ -77,18 +78,30 @@ class JobResumption:
             NotStarted: the execution could not be started; the job is stored as failed.
         """
         job = owned_job(self._jobs, owner, job_id)
-        if job.status not in RESUMABLE:
+        is_resumed = self._is_resumed(job)
+        if job.status not in RESUMABLE and not is_resumed:
             raise Conflict(f"the job is {job.status}; only a failed or cancelled job can be resumed")
         outputs = self._outputs(job)
         counted = self._creations.count_creation(owner)
         try:
-            resumed = self._next_generation(job, outputs, {"trace_id": trace_id, "request_id": request_id})
+            origin = {"trace_id": trace_id, "request_id": request_id}
+            resumed = job if is_resumed else self._next_generation(job, outputs, origin)
         except MillraceError:
             self._creations.take_back(owner, counted)
             raise
         self._append_reset(resumed, list(outputs.values())[-1] if outputs else None)
         log.info("job resumed", **ids_of(resumed), generation=resumed.generation)
         return self._starter.start(resumed)
+
+    def _is_resumed(self, job: Job) -> bool:
+        """Return whether a request has resumed the job and no attempt has begun since.
+
+        That request may have broken off before it appended the `reset` or started the execution.
+        """
+        if job.status is not JobStatus.PENDING or job.generation == 1:
+            return False
+        fence = self._log.tail(job.id).fence
+        return fence is None or fence <= Fence.of_resumption(job.generation)
 
     def _outputs(self, job: Job) -> dict[str, StageOutput]:
         """Return the outputs of the finished stages, in order. Raises CheckpointUnfit."""
@@ -166,7 +179,11 @@ class JobResumption:
         The events before it expire with the generation before, so store a snapshot of them.
         """
 
-        def opening(_: LogTail) -> Opening:
+        fence = Fence.of_resumption(job.generation)
+
+        def opening(tail: LogTail) -> Opening:
+            if tail.fence == fence:
+                raise AttemptSuperseded("another request has appended the reset")
             transcript = read_transcript(self._log, job.id, consistent=True)
             text = self._text_of_interrupted_stage(job, transcript) or (checkpoint.text if checkpoint else "")
             kept = transcript.keep(text)
@@ -181,7 +198,6 @@ class JobResumption:
             )
             return Opening((reset,))
 
-        fence = Fence.of_resumption(job.generation)
         # If the owner has cancelled the job again, that terminal event is the end of the log.
         with suppress(AttemptStopped):
             claim(self._log, job.id, fence, opening, at=self._clock, expires_at=job.expires_at)

@@ -26,6 +26,7 @@ from tests.chaos.plan import (
     KillAtReset,
     LateStart,
     Moment,
+    Remedy,
     ResumeCall,
     Resumption,
     Straggle,
@@ -251,21 +252,28 @@ class Injector:
         """Resume the job as the plan says; return how many generations have begun."""
         await asyncio.sleep(plan.delay)
         if plan.killed_at is not None:
-            return int(await self._resume_killed(plan.killed_at, is_swept=plan.is_swept))
-        answers = [503]
-        while set(answers) == {503}:
-            requests = (self.api.post(f"/jobs/{self.job_id}/resume") for _ in range(1 + plan.twice))
-            answers = [answer.status_code for answer in await asyncio.gather(*requests)]
-            await asyncio.sleep(0.1)
-        what = "resume twice" if plan.twice else "resume"
-        self.note(what if 202 in answers else "missed: resume", str(answers))
-        if set(answers) - {202, 409, 503}:
-            self.problems.append(f"{what} was answered {answers}")
-        # Both succeed if the job fails again between them. The verdict compares this with the job's generation.
-        return answers.count(202)
+            return int(await self._resume_killed(plan.killed_at, plan.remedy))
+        return await self._send_resumptions("resume twice" if plan.twice else "resume", 1 + plan.twice)
 
-    async def _resume_killed(self, at: ResumeCall, *, is_swept: bool) -> bool:
-        """Kill resume_job at its call. Then end the job if nothing has started its execution."""
+    async def _send_resumptions(self, what: str, at_once: int) -> int:
+        """Send the request, `at_once` times at the same time, and again while all are answered 503.
+
+        Return how many executions the answers name. Two requests cause one, or two if the job fails again between them.
+        """
+        while True:
+            requests = (self.api.post(f"/jobs/{self.job_id}/resume") for _ in range(at_once))
+            answers = await asyncio.gather(*requests)
+            statuses = [answer.status_code for answer in answers]
+            if set(statuses) != {503}:
+                break
+            await asyncio.sleep(0.1)
+        self.note(what if 202 in statuses else "missed: resume", str(statuses))
+        if set(statuses) - {202, 409, 503}:
+            self.problems.append(f"{what} was answered {statuses}")
+        return len({answer.json()["data"]["executionArn"] for answer in answers if answer.status_code == 202})
+
+    async def _resume_killed(self, at: ResumeCall, remedy: Remedy) -> bool:
+        """Kill resume_job at its call. Then apply the remedy if nothing has started the execution."""
         (operation, *texts), executed = _RESUME_CALLS[at]
         with self.stack.holding(
             operation, self.job_id, *texts, executed=executed, function="ResumeJobFunction"
@@ -282,15 +290,25 @@ class Injector:
             self.note("resume_job killed", at)
         await request
         if at != "started":
-            self._ending = asyncio.create_task(self._await_sweep() if is_swept else self._cancel())
+            self._ending = asyncio.create_task(self._apply(remedy))
         if at == "job":
             await self.settle()  # until then the log ends with the end of the generation before
         return True
 
     async def settle(self) -> None:
-        """Return when a job whose resumption was killed has ended."""
+        """Return when the remedy of a job whose resumption was killed is applied."""
         if self._ending is not None:
             await self._ending
+
+    async def _apply(self, remedy: Remedy) -> None:
+        match remedy:
+            case "cancel":
+                await self._cancel()
+            case "sweep":
+                await self._await_sweep()
+            case "repeat":
+                if await self._send_resumptions("resume repeated", 1) != 1:
+                    self.problems.append("a repeat did not complete the resumption")
 
     async def _await_sweep(self) -> None:
         """Wait until the sweep has ended the job, which no execution will end."""

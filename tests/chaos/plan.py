@@ -161,19 +161,23 @@ ResumeCall = Literal["job", "reset", "start", "started"]
 """The call at which resume_job is killed: it has written the job, or appended the `reset`, or is about to start the
 execution, or has started it."""
 
+Remedy = Literal["cancel", "sweep", "repeat"]
+"""What follows a resumption that did not start the execution: the owner cancels the job, the sweep fails it, or the
+owner repeats the request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
     """The owner resumes the ended job after `delay` seconds, with one request or two at once.
 
-    With `killed_at` resume_job is killed there. Then, unless the execution has started, the owner cancels the job, or
-    with `is_swept` waits until the sweep ends it. `actions` are injected afterwards; their moments are counted again.
+    With `killed_at` resume_job is killed there, and unless the execution has started, `remedy` follows. `actions` are
+    injected afterwards; their moments are counted again.
     """
 
     delay: float
     twice: bool
     killed_at: ResumeCall | None
-    is_swept: bool
+    remedy: Remedy
     actions: tuple[Action, ...]
     returns: tuple[Return, ...]
 
@@ -276,7 +280,7 @@ def _resumption(chance: random.Random) -> Resumption:
         delay=chance.uniform(0, 0.5),
         twice=killed_at is None and chance.random() < 0.4,
         killed_at=killed_at,
-        is_swept=chance.random() < 0.4,
+        remedy=chance.choice(("cancel", "sweep", "repeat")),
         actions=actions,
         returns=tuple(Return(each, chance.random(), chance.uniform(0, 1.0)) for each in positions),
     )

@@ -97,6 +97,7 @@ REQUIRED = (
     "left to the sweep",
     "lost but running",
     "resume",
+    "resume repeated",
     "resume twice",
     "resume_job killed",
     "straggle",

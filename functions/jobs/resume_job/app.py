@@ -23,7 +23,11 @@ app = create_app(Operation.RESUME_JOB, count_write=COUNTED_BY_SERVICE)
 async def resume_job(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[JobSummary]:
-    """Resume a failed or cancelled job at its last checkpoint. Its stream continues in the same log."""
+    """Resume a failed or cancelled job at its last checkpoint. Its stream continues in the same log.
+
+    A repeat of the request before the next attempt begins returns the same job, and completes a resumption that has
+    broken off.
+    """
     job = core().job_resumption.resume(user, job_id, trace_id=exchange.trace_id, request_id=exchange.request_id)
     return exchange.success(summary(job, Urls(request, StreamSettings.read().stream_url)), Entity.JOB)
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from shared.errors import CheckpointUnfit, Conflict, Forbidden, ModelUnavailable, NotFound, RateLimitExceeded
+from shared.errors import (
+    CheckpointUnfit,
+    Conflict,
+    Forbidden,
+    ModelUnavailable,
+    NotFound,
+    RateLimitExceeded,
+    StorageThrottled,
+)
 from shared.jobs.executions import NotStarted
 from shared.jobs.invocation import CaughtError, FailureInvocation
 from shared.jobs.job import Job, JobStatus
@@ -29,6 +39,13 @@ def failed_at_polish(core: FakeCore) -> Job:
 
 def events_for_a_new_watcher(core: FakeCore, job: Job) -> list[str]:
     return [frame.event.type for frame in LogReader(core.log, job.id).poll()]
+
+
+def fails_with(error: type[BaseException]) -> Callable[..., None]:
+    def call(*_: object) -> None:
+        raise error
+
+    return call
 
 
 class TestResuming:
@@ -138,7 +155,7 @@ class TestResuming:
         assert core.job(job.id).status is JobStatus.FAILED
         assert isinstance(core.events(job)[-1], Failed)
 
-    def test_one_of_several_concurrent_resumptions_succeeds(self) -> None:
+    def test_several_concurrent_resumptions_begin_one_generation(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
 
@@ -147,8 +164,62 @@ class TestResuming:
             return list(await asyncio.gather(*calls, return_exceptions=True))
 
         outcomes = asyncio.run(all_at_once())
-        assert sum(isinstance(outcome, Job) for outcome in outcomes) == 1
+        assert {outcome.generation for outcome in outcomes if isinstance(outcome, Job)} == {2}
         assert all(isinstance(outcome, Job | Conflict) for outcome in outcomes)
+        assert core.job(job.id).generation == 2
+        assert [event.type for event in core.events(job)].count("reset") == 1
+
+    @pytest.mark.parametrize("operation", ["read", "tail", "append", "renew"])
+    def test_a_repeat_completes_a_resumption_that_the_log_has_throttled(
+        self, operation: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        core = FakeCore()
+        job = failed_at_polish(core)
+        work = getattr(core.log, operation)
+
+        def throttled(*arguments: Any, **options: Any) -> Any:
+            if core.job(job.id).generation == 2:
+                raise StorageThrottled("slow down")
+            return work(*arguments, **options)
+
+        monkeypatch.setattr(core.log, operation, throttled)
+        with pytest.raises(StorageThrottled):
+            core.job_resumption.resume("ada", job.id)
+        assert core.executions.started == {job.id}
+        monkeypatch.undo()
+
+        resumed = core.job_resumption.resume("ada", job.id)
+        assert (resumed.status, resumed.generation) == (JobStatus.PENDING, 2)
+        assert core.executions.started == {job.id, f"{job.id}-2"}
+        resets = [event for event in core.events(job) if isinstance(event, Reset)]
+        assert [(reset.reason, reset.text) for reset in resets] == [("RESUMED", "a draft")]
+        core.clock.advance(5000)  # beyond what was stored for the first generation
+        core.log.delete_expired(core.clock())
+        assert core.transcript(job).text == "a draft"
+
+    def test_a_repeat_completes_a_resumption_whose_process_was_killed_before_the_start(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        core = FakeCore()
+        job = failed_at_polish(core)
+        with monkeypatch.context() as killed:
+            killed.setattr(core.executions, "start", fails_with(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                core.job_resumption.resume("ada", job.id)
+        before = core.events(job)
+        core.job_resumption.resume("ada", job.id)
+        assert core.executions.started == {job.id, f"{job.id}-2"}
+        assert core.events(job) == before
+
+    def test_a_job_whose_next_attempt_has_begun_cannot_be_resumed_again(self) -> None:
+        core = FakeCore()
+        job = failed_at_polish(core)
+        core.job_resumption.resume("ada", job.id)
+        with pytest.raises(ModelUnavailable):
+            core.run(ScriptedStage("polish", fails(ModelUnavailable("down"))), job, generation=2)
+        core.jobs.update(job.id, {"status": JobStatus.PENDING}, when=JobGuard())  # as a reader with an old item sees it
+        with pytest.raises(Conflict, match="only a failed or cancelled job"):
+            core.job_resumption.resume("ada", job.id)
 
 
 class TestRefusals:
