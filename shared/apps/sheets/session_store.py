@@ -80,35 +80,102 @@ class SessionStore(Protocol):
         """Remove the session with all that belongs to it. It can be repeated if it fails."""
 
 
+@dataclass(frozen=True, slots=True)
+class VersionData:
+    """What a version of a workbook consists of: its new blocks by digest, its map, and the engine's snapshot.
+
+    `engine` is the name and version of the engine that wrote the snapshot. `ops` are the version's changes as JSON, if
+    they are too many for its record.
+    """
+
+    blocks: Mapping[str, bytes]
+    map_digest: str
+    map: bytes
+    snapshot: bytes
+    engine: str
+    ops: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """The names of the data that a session still needs."""
+
+    blocks: frozenset[str]
+    maps: frozenset[str]
+    snapshots: frozenset[str]
+
+
 class WorkbookData(Protocol):
     """Keep what workbooks consist of, by digest: blocks and maps never change, so they are cached for ever."""
 
-    def put_blocks(self, session_id: str, blocks: Mapping[str, bytes]) -> None:
-        """Store blocks by digest. To store a block again does nothing."""
+    def store(self, session_id: str, version: VersionData) -> str:
+        """Store the data of a version, and return the name of its snapshot, which contains the engine's version.
+
+        To store data again does nothing. If it fails, a part may be stored: the version is published later, by
+        `SessionStore.save`.
+        """
 
     def block(self, session_id: str, digest: str) -> bytes:
         """Return a block. Raises DataGone if it is not stored."""
 
-    def put_map(self, session_id: str, digest: str, content: bytes) -> None:
-        """Store a map."""
+    def blocks(self, session_id: str, digests: Iterable[str]) -> Mapping[str, bytes]:
+        """Return blocks by digest, read at the same time. Raises DataGone if one is not stored."""
 
     def map(self, session_id: str, digest: str) -> bytes:
         """Return a map. Raises DataGone if it is not stored."""
 
-    def put_snapshot(self, session_id: str, content: bytes, *, engine: str) -> str:
-        """Store an engine's snapshot and return its name, which contains the engine's version."""
-
     def snapshot(self, session_id: str, name: str) -> bytes:
         """Return a snapshot. Raises DataGone if it is not stored."""
 
-    def missing(self, session_id: str, *, maps: Iterable[str] = (), snapshots: Iterable[str] = ()) -> Sequence[str]:
-        """Return those of the maps and snapshots that are not stored. They are asked about, not read."""
+    def missing(
+        self, session_id: str, *, maps: Iterable[str] = (), snapshots: Iterable[str] = (), blocks: Iterable[str] = ()
+    ) -> Sequence[str]:
+        """Return those of the names that are not stored. They are asked about, not read."""
 
-    def download(self, key: str, to: Path) -> None:
-        """Write an object, such as a session's source, to a file. Raises DataGone if it is not stored."""
+    def thin(self, session_id: str, keep: Retained, *, before: datetime) -> int:
+        """Delete the blocks, maps and snapshots that are not in `keep` and were stored before this time.
+
+        Return how many were deleted. It can be repeated if it fails.
+        """
 
     def delete(self, session_id: str) -> None:
-        """Remove all data of the session. It can be repeated if it fails."""
+        """Remove all data and files of the session. It can be repeated if it fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadUrl:
+    """A URL to which a client sends a file with PUT and exactly these headers, until `expires_at`."""
+
+    url: str
+    headers: Mapping[str, str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """A stored file; `etag` changes with its content."""
+
+    bytes: int
+    etag: str
+
+
+class SessionFiles(Protocol):
+    """Keep the files of sessions: the uploaded source and the exports. Clients read and write them by signed URLs."""
+
+    def upload_url(self, key: str, *, size: int, content_type: str) -> UploadUrl:
+        """Return a URL for an upload of exactly `size` bytes of this type, valid for 15 minutes."""
+
+    def info(self, key: str) -> FileInfo | None:
+        """Return the size and the tag of a file; None if it is not stored."""
+
+    def download(self, key: str, to: Path) -> None:
+        """Write a stored file, such as a session's source, to a local file. Raises DataGone if it is not stored."""
+
+    def upload(self, key: str, file: Path, *, content_type: str) -> None:
+        """Store a local file, such as an export."""
+
+    def download_url(self, key: str, *, name: str) -> str:
+        """Return a URL that is valid for 5 minutes, from which a browser saves the file under this name."""
 
 
 class DataGone(Exception):
