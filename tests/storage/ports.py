@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from local.template.template import Template
 from shared.agents.store import AgentStore
+from shared.apps.sheets.session_store import SessionStore
+from shared.apps.sheets.storage.sessions import DynamoSessionStore
 from shared.jobs.checkpoints import CheckpointStore
 from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys
@@ -35,6 +37,7 @@ from tests.fakes.executions import FakeExecutions
 from tests.fakes.jobs import FakeJobStore
 from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
 from tests.fakes.runs import FakeRunStore
+from tests.fakes.sessions import FakeSessionStore
 from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -112,6 +115,7 @@ class Ports:
     executions: Executions
     agents: AgentStore
     runs: RunStore
+    sessions: SessionStore
 
 
 def fakes() -> Ports:
@@ -126,6 +130,7 @@ def fakes() -> Ports:
         executions=FakeExecutions(),
         agents=FakeAgentStore(clock=clock),
         runs=FakeRunStore(),
+        sessions=FakeSessionStore(),
     )
 
 
@@ -142,4 +147,5 @@ def adapters(server: AwsServer) -> Ports:
         executions=StepFunctionsExecutions(server.machine_prefix),
         agents=DynamoAgentStore(server.durable_table, clock=clock),
         runs=DynamoRunStore(server.durable_table, LargeTexts(server.bucket, folder="runs")),
+        sessions=DynamoSessionStore(server.durable_table, server.table),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -102,6 +102,30 @@ class Session(Schema):
     created_at: datetime
     updated_at: datetime
     closed_at: datetime | None = None
+
+    @property
+    def sweep_at(self) -> datetime | None:
+        """Return when the sweep has to look at the session if it does not change before; None for never.
+
+        A session that is not loaded is given up after UNLOADED_HOURS and removed KEPT_DAYS later. A closed one may have
+        live jobs, so the sweep looks at it soon. An active one may have data that no version needs any more.
+        """
+        match self.state:
+            case SessionState.INITIALIZING:
+                return self.updated_at + timedelta(hours=UNLOADED_HOURS)
+            case SessionState.ERROR:
+                return None if self.version else self.updated_at + timedelta(days=KEPT_DAYS)
+            case SessionState.CLOSED:
+                return self.updated_at
+            case SessionState.ACTIVE:
+                return self.updated_at + timedelta(days=1)
+
+
+UNLOADED_HOURS = 24
+"""How long a session may wait for its upload and its load."""
+
+KEPT_DAYS = 7
+"""How long a closed session, and one that was never loaded, is kept."""
 
 
 class BlockRef(Schema):

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from shared.apps.sheets.session import ChatMessage, Session, SessionEvent, SessionJob, Version
+from shared.apps.sheets.session import ChatMessage, Session, SessionEvent, SessionJob, SessionState, Version
 from shared.jobs.store import PreparedWrites
 
 
@@ -49,17 +49,28 @@ class NumberedEvent:
 class SessionStore(Protocol):
     """Keep sessions, their events, versions, messages and jobs. Raises the storage faults of `shared/errors.py`."""
 
-    def save(self, change: SessionChange) -> None:
-        """Store the change in one transaction. Raises StaleSession if the session is not as `before` any more."""
+    def save(self, change: SessionChange, *, also: PreparedWrites | None = None) -> None:
+        """Store the change in one transaction, together with the writes `also`.
+
+        Raises StaleSession if the session is not as `before` any more, or a condition of `also` does not hold.
+        """
 
     def prepare(self, change: SessionChange) -> PreparedWrites:
         """Prepare the change as side writes of a job's transition, with the same condition as `save`."""
 
+    def prepare_open(self, session_id: str) -> PreparedWrites:
+        """Prepare a condition that writes nothing, for a job's transaction: the session is stored and not closed."""
+
     def get(self, session_id: str) -> Session | None:
         """Return the session, strongly consistent; None if there is none."""
 
-    def list_of(self, owner: str, *, limit: int, cursor: str | None) -> tuple[Sequence[Session], str | None]:
-        """Return a page of the owner's sessions, newest first, and the cursor of the next page."""
+    def list_of(
+        self, owner: str, *, state: SessionState | None = None, limit: int, cursor: str | None
+    ) -> tuple[Sequence[Session], str | None]:
+        """Return a page of the owner's sessions, newest first, and the cursor of the next page.
+
+        Raises ValueError for an invalid cursor.
+        """
 
     def events(self, session_id: str, *, after: int) -> Sequence[NumberedEvent]:
         """Return the events after this number, in order. Events older than a day may be gone."""
@@ -76,8 +87,21 @@ class SessionStore(Protocol):
     def jobs(self, session_id: str, *, limit: int, before: str | None = None) -> Sequence[SessionJob]:
         """Return up to `limit` jobs with ids below `before`, newest first."""
 
+    def due(self, now: datetime) -> Sequence[Session]:
+        """Return up to MOST_DUE sessions whose `sweep_at` is not after `now`, those that wait longest first.
+
+        A session that was postponed is due at the time that was given. The latest changes may be missing.
+        """
+
+    def postpone(self, session: Session, until: datetime | None) -> None:
+        """Let the session be due at `until`; None for never. Do nothing if the session has changed meanwhile."""
+
     def delete(self, session_id: str) -> None:
         """Remove the session with all that belongs to it. It can be repeated if it fails."""
+
+
+MOST_DUE = 100
+"""How many sessions `due` returns, at most."""
 
 
 @dataclass(frozen=True, slots=True)
