@@ -14,12 +14,12 @@ from shared.jobs.store import PreparedWrites
 class LinkedEntities(Protocol):
     """The entities of one kind that jobs can be linked to, such as the sessions of an application."""
 
-    def condition(self, owner: str, entity_id: str) -> PreparedWrites | None:
-        """Prepare the condition under which a job of this owner may be linked to the entity.
+    def condition(self, job: Job, entity_id: str) -> PreparedWrites | None:
+        """Prepare the condition under which the job may be linked to the entity.
 
         It is part of the job's transaction, usually a ConditionCheck that the entity is still stored. So a job is never
-        linked to an entity that was removed or closed before the job was stored. Return None if the owner has no such
-        entity.
+        linked to an entity that was removed or closed before the job was stored. Return None if the job's owner has no
+        such entity.
 
         Raises Conflict if the owner has it, but it takes no jobs, for example because it is closed.
         """
@@ -76,7 +76,7 @@ class LinkChecks:
         owned = False
         for entities in self._entities_of(kind, job.pipeline):
             owned = True
-            condition = entities.condition(job.owner, entity_id)
+            condition = entities.condition(job, entity_id)
             if condition is not None:
                 return condition
         if owned:

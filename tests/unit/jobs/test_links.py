@@ -28,9 +28,9 @@ class Sessions:
         self.asked = 0
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def condition(self, owner: str, entity_id: str) -> PreparedWrites | None:
+    def condition(self, job: Job, entity_id: str) -> PreparedWrites | None:
         self.asked += 1
-        if self.owners.get(entity_id) != owner:
+        if self.owners.get(entity_id) != job.owner:
             return None
         if entity_id in self.closed:
             raise Conflict("the session is closed; open another session")

@@ -89,10 +89,10 @@ class NotebookLinks:
     def __init__(self, store: NotebookStore) -> None:
         self._store = store
 
-    def condition(self, owner: str, entity_id: str) -> PreparedWrites | None:
+    def condition(self, job: Job, entity_id: str) -> PreparedWrites | None:
         """Prepare no condition: the entry in the notebook is a write of the same transaction, and has one."""
         notebook = self._store.get(entity_id)
-        return PreparedWrites(()) if notebook is not None and notebook.owner == owner else None
+        return PreparedWrites(()) if notebook is not None and notebook.owner == job.owner else None
 
 
 class NotebookEntries:
