@@ -30,6 +30,9 @@ MillraceError
 │   ├── StageTimedOut         the attempt's time is over; another attempt would end in the same way
 │   ├── ModelOutputTooLong    the model did not stop: its output was ended, and no answer is in it
 │   ├── InvalidModelOutput    the output does not fit its schema, even after a repair
+│   ├── UnusableFile          the uploaded file cannot be loaded; the message says what to do
+│   ├── DataLost              stored data that the job needs is no longer stored
+│   ├── DataUnreadable        stored data that the job needs cannot be read
 │   └── InternalFault         a defect in Millrace; only the log lines have the details
 └── AttemptStopped            this attempt may no longer write; it has not failed
     ├── AttemptSuperseded     a newer attempt has claimed the job
@@ -53,6 +56,7 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     CONFLICT = "CONFLICT"
+    SESSION_BUSY = "SESSION_BUSY"
     CHECKPOINT_UNFIT = "CHECKPOINT_UNFIT"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
@@ -69,6 +73,9 @@ class ErrorCode(StrEnum):
     MODEL_MISCONFIGURED = "MODEL_MISCONFIGURED"
     MODEL_OUTPUT_TOO_LONG = "MODEL_OUTPUT_TOO_LONG"
     INVALID_MODEL_OUTPUT = "INVALID_MODEL_OUTPUT"
+    UNSUPPORTED_FILE = "UNSUPPORTED_FILE"
+    DATA_GONE = "DATA_GONE"
+    DATA_UNREADABLE = "DATA_UNREADABLE"
     STORAGE_THROTTLED = "STORAGE_THROTTLED"
     STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
     IDENTITY_UNAVAILABLE = "IDENTITY_UNAVAILABLE"
@@ -143,9 +150,27 @@ class NotFound(RequestRefused):
 
 
 class Conflict(RequestRefused):
-    """The present state does not allow the request."""
+    """The present state does not allow the request.
+
+    `state` is the present state, and `allowed` are the states in which the request is possible, where there are such
+    states. `active_job_id` is the job that has to end first.
+    """
 
     code = ErrorCode.CONFLICT
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: ErrorCode | None = None,
+        state: str | None = None,
+        allowed: Sequence[str] = (),
+        active_job_id: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code)
+        self.state = state
+        self.allowed = tuple(allowed)
+        self.active_job_id = active_job_id
 
 
 class CheckpointUnfit(RequestRefused):
@@ -291,6 +316,24 @@ class InvalidModelOutput(PermanentFault):
     """The model's output does not fit its schema, even after a repair."""
 
     code = ErrorCode.INVALID_MODEL_OUTPUT
+
+
+class UnusableFile(PermanentFault):
+    """The uploaded file cannot be loaded."""
+
+    code = ErrorCode.UNSUPPORTED_FILE
+
+
+class DataLost(PermanentFault):
+    """Data that the job needs is no longer stored."""
+
+    code = ErrorCode.DATA_GONE
+
+
+class DataUnreadable(PermanentFault):
+    """Data that the job needs cannot be read."""
+
+    code = ErrorCode.DATA_UNREADABLE
 
 
 class InternalFault(PermanentFault):

@@ -140,6 +140,7 @@ export type ErrorCode =
   | "NOT_FOUND"
   | "METHOD_NOT_ALLOWED"
   | "CONFLICT"
+  | "SESSION_BUSY"
   | "CHECKPOINT_UNFIT"
   | "IDEMPOTENCY_KEY_REUSED"
   | "PAYLOAD_TOO_LARGE"
@@ -156,6 +157,9 @@ export type ErrorCode =
   | "MODEL_MISCONFIGURED"
   | "MODEL_OUTPUT_TOO_LONG"
   | "INVALID_MODEL_OUTPUT"
+  | "UNSUPPORTED_FILE"
+  | "DATA_GONE"
+  | "DATA_UNREADABLE"
   | "STORAGE_THROTTLED"
   | "STORAGE_UNAVAILABLE"
   | "IDENTITY_UNAVAILABLE"
@@ -165,11 +169,14 @@ export type ErrorCode =
   | "NO_PROGRESS"
   | "INTERNAL_ERROR";
 
-/** The fields that are not valid, the job that was created nevertheless, and the seconds to wait before a repeat. */
+/** The fields that are not valid, the job that was created nevertheless, and the seconds to wait before a repeat. Of a conflict: the present state, the states in which the request is possible, and the job that has to end first. */
 export interface ErrorDetails {
   fields: FieldError[];
   jobId: string | null;
   retryAfterSeconds: number | null;
+  state: string | null;
+  allowed: string[];
+  activeJobId: string | null;
 }
 
 /** The response to a request that was refused or failed. */

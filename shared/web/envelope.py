@@ -72,11 +72,17 @@ class FieldError(Schema):
 
 
 class ErrorDetails(Schema):
-    """The fields that are not valid, the job that was created nevertheless, and the seconds to wait before a repeat."""
+    """The fields that are not valid, the job that was created nevertheless, and the seconds to wait before a repeat.
+
+    Of a conflict: the present state, the states in which the request is possible, and the job that has to end first.
+    """
 
     fields: tuple[FieldError, ...] = ()
     job_id: str | None = None
     retry_after_seconds: int | None = None
+    state: str | None = None
+    allowed: tuple[str, ...] = ()
+    active_job_id: str | None = None
 
 
 class ErrorBody(Schema):

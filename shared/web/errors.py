@@ -68,6 +68,7 @@ def refuse(exchange: Exchange, error: MillraceError) -> JSONResponse:
         fields=tuple(FieldError(field=issue.field, rule=issue.rule) for issue in getattr(error, "issues", ())),
         job_id=error.job.id if isinstance(error, NotStarted) else None,
         retry_after_seconds=_seconds_to_wait(error, status),
+        **_of_conflict(error),
     )
     body = ErrorBody(code=error.code, message=error.message, details=details, retryable=error.retryable)
     headers = {}
@@ -76,6 +77,12 @@ def refuse(exchange: Exchange, error: MillraceError) -> JSONResponse:
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(exchange.refusal(body).model_dump(mode="json"), status, headers)
+
+
+def _of_conflict(error: MillraceError) -> dict[str, Any]:
+    if not isinstance(error, errors.Conflict):
+        return {}
+    return {"state": error.state, "allowed": error.allowed, "active_job_id": error.active_job_id}
 
 
 def _seconds_to_wait(error: MillraceError, status: int) -> int | None:

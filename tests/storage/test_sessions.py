@@ -372,7 +372,7 @@ def due_ids(ports: Ports, at: datetime) -> list[str]:
 class TestSweeping:
     @pytest.mark.parametrize("state", SessionState)
     def test_a_session_is_due_at_the_age_of_its_state(self, ports: Ports, state: SessionState) -> None:
-        # The tests share a table, so each has a time of its own in the past, when no other session is due.
+        # The tests share a table, so each uses another time in the past, at which no other session is due.
         begin = NOON - timedelta(days=1000 + 100 * list(SessionState).index(state))
         session = created(ports, state=state, updated_at=begin)
         due = begin + AGES[state]

@@ -45,6 +45,9 @@ EXPECTED = {
     "StageTimedOut": 500,
     "ModelOutputTooLong": 500,
     "InvalidModelOutput": 500,
+    "UnusableFile": 500,
+    "DataLost": 500,
+    "DataUnreadable": 500,
     "InternalFault": 500,
     "AttemptSuperseded": 500,
     "JobEnded": 500,
@@ -158,6 +161,18 @@ def test_only_a_401_has_a_www_authenticate_header() -> None:
 
 def test_a_job_that_could_not_start_is_in_the_details() -> None:
     assert response_to(NotStarted(a_job()))[2]["error"]["details"]["jobId"] == "job_1"
+
+
+def test_a_conflict_says_in_which_states_the_request_is_possible_and_which_job_has_to_end() -> None:
+    conflict = errors.Conflict(
+        "busy", code=errors.ErrorCode.SESSION_BUSY, state="ACTIVE", allowed=("ERROR",), active_job_id="job_1"
+    )
+
+    status, _, envelope = response_to(conflict)
+
+    assert (status, envelope["error"]["code"]) == (409, "SESSION_BUSY")
+    details = envelope["error"]["details"]
+    assert (details["state"], details["allowed"], details["activeJobId"]) == ("ACTIVE", ["ERROR"], "job_1")
 
 
 def test_the_response_to_a_defect_has_only_the_request_id(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,68 @@
+"""Define the inputs and the results of the jobs of a session."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from shared.apps.sheets.cells import CellJson
+from shared.apps.sheets.session import BlockRef, Inventory, Source, Version
+from shared.jobs.pipeline import JobInput
+from shared.schema import Schema
+
+MOST_TEXT = 8000
+"""Maximum characters of a message."""
+
+
+class SheetLoadInput(JobInput):
+    """The input of a job that loads the uploaded file of its session, which `links.sessionId` names."""
+
+
+class FirstBlock(Schema):
+    """The first block of a sheet, for a page that shows it at once.
+
+    `rows` are rows of cells: a cell is its value, or an object with `value` and what else there is to say.
+    """
+
+    sheet: int = Field(description="the id of the sheet")
+    digest: str
+    rows: tuple[tuple[CellJson, ...], ...]
+
+
+class WorkbookLoaded(Schema):
+    """The result of `sheet_load`: the version that becomes the session's when the job is completed.
+
+    `blocks` are the blocks of the version; null if they are more than an event names.
+    """
+
+    version: Version
+    blocks: tuple[BlockRef, ...] | None
+    source: Source
+    inventory: Inventory
+    first_blocks: tuple[FirstBlock, ...] = ()
+
+
+class Selection(Schema):
+    """What is selected in the page while a message is sent."""
+
+    sheet: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    range: Annotated[str, StringConstraints(min_length=1, max_length=40)] = Field(description="such as `B2:D9`")
+
+
+class SheetChatInput(JobInput):
+    """The input of a job that answers a message about the workbook of its session."""
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_TEXT)]
+    selection: Selection | None = None
+
+
+class SheetAnswer(Schema):
+    """The result of `sheet_chat`: the answer, and the numbers of the versions that its changes made.
+
+    `outcome` is `stopped` if a limit ended the work before the model was done.
+    """
+
+    text: str
+    outcome: Literal["completed", "stopped"] = "completed"
+    versions: tuple[int, ...] = ()
