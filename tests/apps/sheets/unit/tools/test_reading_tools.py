@@ -62,7 +62,7 @@ class TestDescribe:
         assert result.data["fieldsLeftOut"] + len(result.data["fields"]) == 400
 
     def test_many_sheets_are_cut_and_named(self) -> None:
-        rows = [[f"Name {n}" for n in range(30)], list(range(30))]
+        rows: list[list[Any]] = [[f"Name {n}" for n in range(30)], list(range(30))]
         data = data_of(PlainWorkbook({f"Sheet {n}": rows for n in range(90)}), "describe_workbook")
         assert len(data["sheets"]) < 90
         assert data["otherSheets"]
