@@ -106,6 +106,7 @@ class History:
         check = _refusal(kind, job_id)
         check(session)
         target = self._target(kind, session, to)
+        self._refuse_lost(kind, session, target)
         make = undone if kind == "undo" else redone
         publication = self._publication(session, make(target, session, at=self._clock()), before=session.map)
         version = publication.version.model_copy(update={"by": "model" if job_id else "user", "origin": origin})
@@ -118,9 +119,16 @@ class History:
         found = None if to is None else self._sessions.version(session.id, to)
         if found is None:
             raise Conflict(f"there is nothing to {kind}")
-        if found.snapshot is None or self._data.missing(session.id, maps=[found.map], snapshots=[found.snapshot]):
-            raise Conflict(f"version {to} is not kept any more, so there is nothing left to {kind}")
         return found
+
+    def _refuse_lost(self, kind: str, session: Session, target: Version) -> None:
+        """Raise Conflict if data of the target is not stored. What the newest version has too is not looked for."""
+        lost = target.snapshot is None or self._data.missing(session.id, maps=[target.map], snapshots=[target.snapshot])
+        if not lost:
+            head, found = (self._publishing.map_of(session.id, each) for each in (str(session.map), target.map))
+            lost = self._data.missing(session.id, blocks=sorted(found.digests - head.digests))
+        if lost:
+            raise Conflict(f"version {target.number} is not kept any more, so there is nothing left to {kind}")
 
     def _publication(self, session: Session, version: Version, *, before: str | None) -> Publication:
         """Return the publication of the version, with what differs from the map `before`; None if that is lost."""
