@@ -38,13 +38,22 @@ def encode_block(rows: Sequence[Sequence[CellContent]]) -> tuple[str, bytes] | N
     The bytes are gzip of a JSON array of rows (`cell_json`), without empty cells at the end of rows and empty rows at
     the end of the block. They are the same for the same cells.
     """
-    text = block_text(rows)
+    return encode_rows([[cell_json(cell) for cell in row] for row in rows])
+
+
+def encode_rows(rows: Sequence[list[CellJson]]) -> tuple[str, bytes] | None:
+    """Do the same as `encode_block` for cells that are JSON already (`cell_json`)."""
+    text = _rows_text(rows)
     return None if text is None else (digest_of(text), gzip.compress(text, compresslevel=1, mtime=0))
 
 
 def block_text(rows: Sequence[Sequence[CellContent]]) -> bytes | None:
     """Return the JSON of a block, which its digest is computed from; None if all its cells are empty."""
-    written = [_without_end([cell_json(cell) for cell in row]) for row in rows]
+    return _rows_text([[cell_json(cell) for cell in row] for row in rows])
+
+
+def _rows_text(rows: Sequence[list[CellJson]]) -> bytes | None:
+    written = [_without_end(row) for row in rows]
     while written and not written[-1]:
         written.pop()
     return json.dumps(written, ensure_ascii=False, separators=(",", ":")).encode() if written else None
@@ -57,13 +66,7 @@ def digest_of(text: bytes) -> str:
 
 def decode_block(stored: bytes) -> list[list[CellContent]]:
     """Return the rows of a block, as short as they were stored."""
-    return [[cell_of(cell) for cell in row] for row in block_json(stored)]
-
-
-def block_json(stored: bytes) -> list[list[CellJson]]:
-    """Return the rows of a block in JSON, as short as they were stored."""
-    rows: list[list[CellJson]] = json.loads(gzip.decompress(stored))
-    return rows
+    return [[cell_of(cell) for cell in row] for row in json.loads(gzip.decompress(stored))]
 
 
 def cell_in(block: Sequence[Sequence[CellContent]], row: int, column: int) -> CellContent:

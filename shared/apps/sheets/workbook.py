@@ -1,4 +1,4 @@
-"""The workbook as tools and publishing see it, computed by an engine in a separate process."""
+"""The workbook as tools and publishing see it, computed by an engine in a process of its own."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class SheetErrorCode(StrEnum):
     RANGE_TOO_LARGE = "RANGE_TOO_LARGE"
     UNKNOWN_COLUMN = "UNKNOWN_COLUMN"
     WOULD_OVERWRITE = "WOULD_OVERWRITE"
+    BAD_VALUE = "BAD_VALUE"
     FORMULA_UNREADABLE = "FORMULA_UNREADABLE"
     FORMULA_UNSUPPORTED = "FORMULA_UNSUPPORTED"
     FORMULA_REFUSED = "FORMULA_REFUSED"
@@ -65,7 +66,7 @@ class ChangedRange(Schema):
 
 @dataclass(frozen=True, slots=True)
 class CellAt:
-    """A cell and its place."""
+    """A cell and where it stands."""
 
     sheet: str
     cell: Cell
@@ -178,7 +179,7 @@ class LoadReport:
 
 
 class Engine(Protocol):
-    """Start workbooks, each in a separate process."""
+    """Start workbooks, each in a process of its own."""
 
     @property
     def version(self) -> str:

@@ -1,0 +1,16 @@
+"""The messages between the engine's process and its parent: JSON with bytes behind it, over a pair of pipes."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+HEAD = struct.Struct(">II")
+"""The lengths of the JSON and of the bytes."""
+
+
+def packed(content: dict[str, Any], binary: bytes = b"") -> bytes:
+    """Return a message. Half characters (surrogates) survive it."""
+    text = json.dumps(content, separators=(",", ":")).encode()
+    return HEAD.pack(len(text), len(binary)) + text + binary

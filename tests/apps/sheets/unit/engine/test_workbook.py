@@ -1,0 +1,153 @@
+"""A workbook in the engine's process: it is loaded, read, changed, scanned and opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import ironcalc
+import pytest
+
+from shared.apps.sheets.addresses import parse_area
+from shared.apps.sheets.blocks import decode_block
+from shared.apps.sheets.cells import CellContent
+from shared.apps.sheets.engine.process import ProcessEngine, ProcessWorkbook
+from shared.apps.sheets.engine.version import ENGINE
+from shared.apps.sheets.ops import CellWrite, ChangeStructure, FillFormula, ManageSheet, ReorderRows, WriteCells
+from shared.apps.sheets.workbook import SheetErrorCode, SnapshotUnreadable, WorkbookRefusal
+
+CSV = "region,when,units,price,code\nNorth,2024-01-05,3,1.5,00123\nSouth,2024-02-06,4,2.5,00456\n"
+
+
+@pytest.fixture
+def workbook(tmp_path: Path) -> Iterator[ProcessWorkbook]:
+    file = tmp_path / "sales.csv"
+    file.write_text(CSV)
+    workbook, _ = ProcessEngine().load(file, "csv")
+    yield workbook
+    workbook.close()
+
+
+def cells(workbook: ProcessWorkbook, area: str, sheet: str = "Sheet1") -> list[list[CellContent]]:
+    return [list(row) for row in workbook.read(sheet, parse_area(area))]
+
+
+def shown(workbook: ProcessWorkbook, area: str, sheet: str = "Sheet1") -> list[list[object]]:
+    return [[cell.formula or cell.iso or cell.value for cell in row] for row in cells(workbook, area, sheet)]
+
+
+def write(at: str, value: str | float | bool | None = None, formula: str | None = None) -> WriteCells:
+    return WriteCells(sheet="Sheet1", cells=(CellWrite(at=at, value=value, formula=formula),))
+
+
+def test_the_version_is_that_of_the_installed_engine() -> None:
+    assert f"ironcalc-{ironcalc.__version__}" == ENGINE == ProcessEngine().version
+
+
+def test_a_csv_file_has_typed_cells(workbook: ProcessWorkbook) -> None:
+    assert cells(workbook, "A2:E2") == [
+        [
+            CellContent("North"),
+            CellContent(45296, text="2024-01-05", iso="2024-01-05"),
+            CellContent(3),
+            CellContent(1.5),
+            CellContent("00123"),
+        ]
+    ]
+    assert [(info.name, info.rows, info.columns) for info in workbook.sheets] == [("Sheet1", 3, 5)]
+
+
+def test_a_filled_formula_moves_its_references_and_is_computed(workbook: ProcessWorkbook) -> None:
+    applied = workbook.apply([FillFormula(sheet="Sheet1", range="F2:F3", formula="=C2*$D$2")])
+
+    assert shown(workbook, "F2:F3") == [["=C2*$D$2"], ["=C3*$D$2"]]
+    assert [row[0].value for row in cells(workbook, "F2:F3")] == [4.5, 6]
+    assert [(each.range, each.cells) for each in applied.changed] == [("F2:F3", 2)]
+    assert (applied.written, applied.recalculated, applied.errors) == (2, 0, 0)
+
+
+def test_what_depends_on_a_change_is_reported(workbook: ProcessWorkbook) -> None:
+    workbook.apply([write("F2", formula="=C2*2"), write("F3", formula="=1/(C2-3)+1")])
+
+    applied = workbook.apply([write("C2", 5)])
+
+    assert [(each.range, each.cells) for each in applied.changed] == [("C2", 1), ("F2:F3", 2)]
+    assert [str(each.cell) for each in applied.preview] == ["C2", "F2", "F3"]
+    back = workbook.apply([write("C2", 3)])
+    assert [(str(each.cell), each.content.value) for each in back.errors_introduced] == [("F3", "#DIV/0!")]
+
+
+def test_a_refused_change_leaves_the_workbook_as_it_was(workbook: ProcessWorkbook) -> None:
+    before = workbook.scan(frozenset()).digests
+
+    with pytest.raises(WorkbookRefusal) as refused:
+        workbook.apply([write("A1", "changed"), write("B2", formula="=B2+1")])
+
+    assert refused.value.code == SheetErrorCode.CIRCULAR
+    assert workbook.scan(frozenset()).digests == before
+
+
+def test_a_snapshot_is_the_same_workbook(workbook: ProcessWorkbook) -> None:
+    workbook.apply([write("F1", formula="=MAX(C:C)")])
+    before = workbook.scan(frozenset())
+
+    opened = ProcessEngine().open(workbook.snapshot())
+
+    assert opened.sheets == workbook.sheets
+    after = opened.scan(frozenset(before.new))
+    assert after.digests == before.digests
+    assert after.new == {}
+    opened.close()
+
+
+def test_a_scan_has_the_blocks_that_the_caller_does_not_have(workbook: ProcessWorkbook) -> None:
+    first = workbook.scan(frozenset())
+    workbook.apply([write("A600", "below")])
+
+    second = workbook.scan(frozenset(first.new))
+
+    [sheet] = second.digests.values()
+    assert set(sheet) == {(1, 1), (513, 1)}
+    assert next(decode_block(stored) for stored in second.new.values() if len(decode_block(stored)) == 88)[87] == [
+        CellContent("below")
+    ]
+
+
+def test_bytes_that_are_no_snapshot_are_unreadable() -> None:
+    with pytest.raises(SnapshotUnreadable):
+        ProcessEngine().open(b"something else")
+
+
+def test_texts_stay_texts_when_rows_are_inserted(workbook: ProcessWorkbook) -> None:
+    workbook.apply([write("A2", "=1+1"), write("F2", formula="=C2+C3")])
+
+    workbook.apply([ChangeStructure(sheet="Sheet1", action="insert_rows", at=2, count=1)])
+
+    assert shown(workbook, "A3:F3") == [["=1+1", "2024-01-05", 3, 1.5, "00123", "=C3+C4"]]
+    assert cells(workbook, "A3:A3")[0][0] == CellContent("=1+1")
+
+
+def test_rows_move_with_their_formulas(workbook: ProcessWorkbook) -> None:
+    workbook.apply([FillFormula(sheet="Sheet1", range="F2:F3", formula="=C2*D2")])
+
+    workbook.apply([ReorderRows(sheet="Sheet1", range="A2:F3", order=(1, 0))])
+
+    assert shown(workbook, "A2:F3") == [
+        ["South", "2024-02-06", 4, 2.5, "00456", "=C2*D2"],
+        ["North", "2024-01-05", 3, 1.5, "00123", "=C3*D3"],
+    ]
+
+
+def test_a_sheet_keeps_its_id_when_it_is_renamed(workbook: ProcessWorkbook) -> None:
+    workbook.apply([ManageSheet(action="duplicate", sheet="Sheet1", new_name="Copy")])
+    workbook.apply([ManageSheet(action="rename", sheet="Sheet1", new_name="Sales 2024")])
+    workbook.apply([ManageSheet(action="delete", sheet="Copy")])
+    workbook.apply([ManageSheet(action="add", sheet="New")])
+
+    assert [(info.id, info.name) for info in workbook.sheets] == [(1, "Sales 2024"), (3, "New")]
+
+
+def test_a_query_reads_the_sheets_by_their_header_rows(workbook: ProcessWorkbook) -> None:
+    table = workbook.query("SELECT region, units * price AS total, _row FROM Sheet1 ORDER BY total DESC", limit=1)
+
+    assert (table.columns, table.rows, table.truncated) == (("region", "total", "_row"), (("South", 10.0, 3),), True)
