@@ -57,6 +57,18 @@ lock: .venv/.synced ## resolve the dependencies of pyproject.toml again
 	$(BIN)/uv pip compile -q pyproject.toml --universal --no-annotate --no-header --python-version 3.11 -o layers/dependencies/requirements.txt
 	mkdir -p layers/sheets && $(BIN)/uv pip compile -q --group sheets --constraint layers/dependencies/requirements.txt --universal --no-annotate --no-header --python-version 3.11 -o layers/sheets/requirements.txt
 
+# Libraries that the console serves; needs Node. The results are committed, so nothing else needs it.
+AG_GRID := functions/console/static/vendor/ag_grid
+.PHONY: vendor
+vendor: ## build the libraries in functions/console/static/vendor/ again
+	@npm ci --prefix tools/vendor --silent --no-audit --no-fund
+	@cd tools/vendor && npx esbuild ag_grid.js --bundle --minify --format=esm --target=es2022 \
+		--banner:js="/*! ag-grid-community $$(node -p "require('./node_modules/ag-grid-community/package.json').version"), MIT: LICENSE.txt */" \
+		--legal-comments=none --outfile=../../$(AG_GRID)/ag_grid.js --log-level=warning
+	@cp tools/vendor/node_modules/ag-grid-community/styles/ag-grid.min.css $(AG_GRID)/ag_grid.css
+	@cp tools/vendor/node_modules/ag-grid-community/styles/ag-theme-quartz-no-font.min.css $(AG_GRID)/theme.css
+	@cp tools/vendor/node_modules/ag-grid-community/LICENSE.txt $(AG_GRID)/LICENSE.txt
+
 # ---- seeing it run -----------------------------------------------------------------------------------------------
 # ARGS is passed on, as in: make dev ARGS="--functions processes"
 

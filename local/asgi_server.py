@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from local.web_guard import WebGuard
 
@@ -46,19 +48,51 @@ def serve(
     origins: Iterable[str],
     programs_only: tuple[str, ...] = (),
     keep_alive_seconds: int = 5,
+    websocket_limits: tuple[int, int] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. Pages of `origins` may call the application, and a link may lead to it.
 
-    `programs_only`: prefixes of paths that no page may use.
+    `programs_only`: prefixes of paths that no page may use. `websocket_limits`: the largest message and the largest
+    frame in bytes; None serves no WebSocket.
     """
     port: int = listener.getsockname()[1]
     guard = WebGuard(port, frozenset(origins), opens=True, programs_only=programs_only)
-    config = uvicorn.Config(
-        GuardMiddleware(app, guard),
+    config = application_config(
+        GuardMiddleware(app, guard), keep_alive_seconds=keep_alive_seconds, websocket_limits=websocket_limits
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """Lets a client read why its message is refused: uvicorn closes the socket at once, and unread data resets it."""
+
+    def handle_parser_exception(self) -> None:
+        if self.close_sent:
+            return  # what a failed connection still sends is discarded
+        close = self.conn.close_sent
+        code, reason = (1006, "") if close is None else (close.code, close.reason)
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.write_eof()  # the client closes the socket when it has read this far
+        self.close_sent = True
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+
+
+def application_config(
+    app: ASGIApp, *, keep_alive_seconds: int = 5, websocket_limits: tuple[int, int] | None = None
+) -> uvicorn.Config:
+    """Return uvicorn's settings. WebSockets are as API Gateway has them: without compression and without own pings."""
+    limits: Any = websocket_limits  # uvicorn passes it to websockets, which takes the limit of a frame as well
+    return uvicorn.Config(
+        app,
         access_log=False,
         log_level="warning",
         lifespan="off",
         timeout_keep_alive=keep_alive_seconds,
         timeout_graceful_shutdown=1,
+        ws="none" if limits is None else WebSocketProtocol,
+        ws_max_size=limits or 0,
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
     )
-    uvicorn.Server(config).run(sockets=[listener])

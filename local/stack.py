@@ -133,6 +133,7 @@ class LocalStack:
         self._previous_handlers: dict[signal.Signals, Any] = {}
         self._xray: XRayDaemon | None = None
         self.api_url = ""
+        self.channel_url = ""
         self.stream_url = ""
         self.aws_url = ""
         self.issuer_url = ""
@@ -231,9 +232,18 @@ class LocalStack:
             origins=origins,
             allowance=self._allowance,
             parameters=parameters,
-            attributes={f"{resource}.FunctionUrl": self.stream_url for resource in bare.function_urls},
+            attributes={f"{resource}.FunctionUrl": self.stream_url for resource in bare.function_urls}
+            | self._channel_attributes(bare),
             environment=self._environment,
         )
+
+    def _channel_attributes(self, template: Template) -> dict[str, str]:
+        api = template.websocket_api
+        if api is None:
+            return {}
+        endpoint = self.api_url.replace("http:", "ws:", 1)
+        self.channel_url = f"{endpoint}/{api.stage}"
+        return {f"{api.logical_id}.ApiEndpoint": endpoint}
 
     @contextlib.contextmanager
     def down(self, *names: Literal["api", "stream"]) -> Iterator[None]:
@@ -443,7 +453,35 @@ class LocalStack:
 
     def accesses(self) -> dict[str, list[list[str]]]:
         """Return what the template's roles have `used` and were `refused` so far: lists of role, action and ARN."""
-        return dict(_call("GET", f"{self.aws_url}/_millrace/accesses"))
+        accesses = dict(_call("GET", f"{self.aws_url}/_millrace/accesses"))
+        if not self.channel_url:
+            return accesses
+        of_connections = self._channel("accesses")
+        return {kind: [*entries, *of_connections[kind]] for kind, entries in accesses.items()}
+
+    # ---- the channel ---------------------------------------------------------------------------------------------
+
+    def connections(self) -> list[str]:
+        """Return the ids of the open WebSocket connections, oldest first."""
+        return list(self._channel("connections"))
+
+    def advance_channel_clock(self, seconds: float) -> None:
+        """Set the WebSocket gateway's clock forward. It closes the connections that are then idle or too old."""
+        self._channel("clock", {"seconds": seconds})
+
+    @contextlib.contextmanager
+    def losing_disconnects(self) -> Iterator[None]:
+        """Lose the `$disconnect` event of every WebSocket connection that ends inside the block, as AWS may."""
+        self._channel("disconnects", {"lost": True})
+        try:
+            yield
+        finally:
+            self._channel("disconnects", {"lost": False})
+
+    def _channel(self, control: str, body: Mapping[str, Any] | None = None) -> Any:
+        return _call("GET" if body is None else "POST", f"{self.api_url}/_millrace/channel/{control}", body)
+
+    # ---- what it has done ----------------------------------------------------------------------------------------
 
     def transitions(self, execution_arn: str) -> int:
         """Return the state transitions that Step Functions Standard bills: one for each state that was entered."""

@@ -24,6 +24,7 @@ from fastapi.routing import APIRoute
 from pydantic import Field, TypeAdapter
 
 from shared.apps.registry import RegisteredPipelines, application_module, application_names
+from shared.channel.messages import ClientMessage, ServerMessage
 from shared.log.events import ApplicationEvent, CoreStreamEvent
 from shared.schema import Schema
 from shared.web import envelope
@@ -158,6 +159,8 @@ def openapi() -> dict[str, Any]:
     pipelines = RegisteredPipelines().values()
     declared = tuple(dict.fromkeys(event for pipeline in pipelines for event in pipeline.events))
     _add_models(schemas, "StreamEvent", _stream_events(declared))
+    for name, messages in (("ClientMessage", ClientMessage), ("ServerMessage", ServerMessage)):
+        _add_models(schemas, name, _by_type(get_args(messages)))
     for pipeline in pipelines:
         _add_models(schemas, pipeline.result_model.__name__, TypeAdapter(pipeline.result_model))
     for route in routes:
@@ -176,7 +179,11 @@ def openapi() -> dict[str, Any]:
 def _stream_events(declared: tuple[type[ApplicationEvent], ...]) -> TypeAdapter[Any]:
     """The events of the core and those that applications declare, told apart by `type`."""
     core: tuple[Any, ...] = get_args(get_args(CoreStreamEvent)[0])
-    united = functools.reduce(operator.or_, (*core, *declared))
+    return _by_type((*core, *declared))
+
+
+def _by_type(models: tuple[Any, ...]) -> TypeAdapter[Any]:
+    united = functools.reduce(operator.or_, models)
     discriminated: Any = Annotated[united, Field(discriminator="type")]
     return TypeAdapter(discriminated)
 

@@ -111,6 +111,8 @@ def _type(schema: dict[str, Any], indent: str) -> str:
 
 def _type_by_name(schema: dict[str, Any], indent: str) -> str:
     match schema["type"]:
+        case "array" if "prefixItems" in schema:
+            return f"[{', '.join(_type(each, indent) for each in schema['prefixItems'])}]"
         case "array":
             return f"{_parenthesised(_type(schema['items'], indent))}[]"
         case "object":

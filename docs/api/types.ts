@@ -81,10 +81,40 @@ export interface ArtefactDetail {
   createdAt: string;
 }
 
+/** The client is too far behind to be sent the events one after another, or the next event is too large. With `then` "subscribe": subscribe again after the client's last event. With "read": read the topic over HTTP, and subscribe after its `lastEventId`. */
+export interface Behind {
+  type: "behind";
+  topic: string;
+  /** the number of the topic's last event */
+  tail: number;
+  then: "subscribe" | "read";
+}
+
 /** The owner has cancelled the job. Its checkpoints and items are kept. */
 export interface Cancelled {
   type: "cancelled";
   stage: string | null;
+}
+
+/** A message was refused or failed; the connection stays open. `id` is that of the refused message, null if it could not be read. */
+export interface ChannelError {
+  type: "error";
+  id: string | null;
+  code: ErrorCode;
+  message: string;
+  /** after this many seconds the same message may succeed; null if it cannot */
+  retryAfter: number | null;
+}
+
+export type ClientMessage =
+  | Subscribe
+  | Unsubscribe
+  | Ping;
+
+/** The server closes the connection now. `reauthenticate`: its token has expired: open another with a new token or ticket. `replaced`: the same tab has opened another. `too_many_messages`: wait ten seconds, then open another. `unknown_connection`: the server has removed it, because a message could not be delivered: open another. */
+export interface Closing {
+  type: "closing";
+  reason: "reauthenticate" | "replaced" | "too_many_messages" | "unknown_connection";
 }
 
 /** The job is completed. `result` is not stored: it is read from the last checkpoint when the event is sent. */
@@ -184,6 +214,14 @@ export interface ErrorEnvelope {
   success: false;
   error: ErrorBody;
   meta: Meta;
+}
+
+/** Events of one topic, each with its number, in ascending order. */
+export interface Events {
+  type: "events";
+  topic: string;
+  /** [number, event] each; the events are those of the stream */
+  events: [number, Record<string, unknown>][];
 }
 
 /** The job has failed: the error, and the ids to quote when you report it. */
@@ -506,10 +544,26 @@ export type Operation =
   | "get_ideation_lineage"
   | "delete_ideation";
 
+/** Keep the connection open, and say up to which event the client has each topic. Missing events are sent again. */
+export interface Ping {
+  type: "ping";
+  id: string;
+  /** by topic, the number of the last event that the client has */
+  positions: Record<string, number>;
+}
+
 /** The `result` of a completed job, by pipeline. */
 export interface PipelineResults {
   ideation: Ideation;
   suggestion: Suggestions;
+}
+
+/** The answer to a ping. A topic of `positions` that is missing in `tails` has no subscription: subscribe again. */
+export interface Pong {
+  type: "pong";
+  id: string;
+  /** by topic, the number of its last event */
+  tails: Record<string, number>;
 }
 
 /** How urgently the features are needed. */
@@ -591,6 +645,15 @@ export interface RunSummary {
   runUrl: string;
 }
 
+export type ServerMessage =
+  | Subscribed
+  | Unsubscribed
+  | Pong
+  | ChannelError
+  | Events
+  | Behind
+  | Closing;
+
 /** Everything up to this event's id in one event, for a watcher that needs events that the log no longer has. */
 export interface Snapshot {
   type: "snapshot";
@@ -630,6 +693,25 @@ export interface StreamTicket {
   expiresAt: string;
   /** the stream's URL with the ticket in it */
   streamUrl: string;
+}
+
+/** Ask for the topic's events after number `after`, and for every event from then on. `id` is any text that tells the client's messages apart; the answer has the same `id`. */
+export interface Subscribe {
+  type: "subscribe";
+  id: string;
+  /** `job:<jobId>`, or a topic of an application */
+  topic: string;
+  /** the number of the last event that the client has; 0 for all events */
+  after: number;
+}
+
+/** The connection is subscribed. The events after `after` follow. `state` is the job's status, or the topic's. */
+export interface Subscribed {
+  type: "subscribed";
+  id: string;
+  topic: string;
+  after: number;
+  state: string;
 }
 
 /** A part of a stage's work begins, moves or ends. Events of one subtask have one `key`; the newest counts. */
@@ -725,3 +807,17 @@ export type TransformStatus =
   | "completed"
   | "failed"
   | "cancelled";
+
+/** Ask for no more events of the topic. It is no error if the connection is not subscribed to it. */
+export interface Unsubscribe {
+  type: "unsubscribe";
+  id: string;
+  topic: string;
+}
+
+/** The connection is not subscribed to the topic. Events that were sent before this message may still arrive. */
+export interface Unsubscribed {
+  type: "unsubscribed";
+  id: string;
+  topic: string;
+}

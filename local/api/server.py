@@ -1,4 +1,4 @@
-"""The process of the function host: serves invocations, the HTTP API of the functions, and the token issuer."""
+"""The process of the function host: serves invocations, the APIs of the functions, and the token issuer."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from local.api.channel import Channel
 from local.api.cors import CorsMiddleware
 from local.api.gateway import INTEGRATION_TIMEOUT, Gateway
 from local.api.issuer import PREFIX, Issuer
+from local.api.websocket_gateway import LARGEST_FRAME, LARGEST_MESSAGE
 from local.asgi_server import serve
 from local.aws import signing
 from local.aws.credentials import aws_environment
@@ -36,16 +38,28 @@ _CONTROL = "/_millrace/"
 class Application:
     """Passes each request to the part that serves its path."""
 
-    def __init__(self, host: FunctionHost, gateway: ASGIApp, issuer: ASGIApp, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        host: FunctionHost,
+        gateway: ASGIApp,
+        issuer: ASGIApp,
+        threads: ThreadPoolExecutor,
+        channel: Channel | None,
+    ) -> None:
         self._host = host
         self._gateway = gateway
         self._issuer = issuer
         self._threads = threads
+        self._channel = channel
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        path: str = scope["path"]
+        path: str = scope.get("path", "")
+        if self._channel is not None and self._channel.serves(scope):
+            await self._channel(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._serve(path, scope, receive, send)
+
+    async def _serve(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         if path.startswith(_INVOCATIONS):
             await self._invoke(scope, receive, send)
         elif path.startswith(f"{PREFIX}/"):
@@ -118,17 +132,25 @@ def main(arguments: list[str] | None = None) -> None:
         key_file=options.deployment.with_name("issuer.pem"),
     )
     threads = ThreadPoolExecutor(max_workers=256, thread_name_prefix="lambda", initializer=_give_event_loop)
+    invoke = _invoker(host, threads)
     time_limit = INTEGRATION_TIMEOUT * deployment.allowance
     gateway = CorsMiddleware(
-        Gateway(deployment.template, issuer, _invoker(host, threads), time_limit=time_limit), deployment.template.cors
+        Gateway(deployment.template, issuer, invoke, time_limit=time_limit), deployment.template.cors
     )
-    application = Application(host, gateway, issuer.application(), threads)
+    channel = Channel.of(deployment.template, invoke, deployment.allowance)
+    application = Application(host, gateway, issuer.application(), threads, channel)
     try:
         serve(
             application,
             socket.socket(fileno=options.fd),
             origins=deployment.origins,
-            programs_only=(_INVOCATIONS, _CONTROL, f"{PREFIX}/token"),
+            programs_only=(
+                _INVOCATIONS,
+                _CONTROL,
+                f"{PREFIX}/token",
+                *Channel.programs_only(deployment.template),
+            ),
+            websocket_limits=(LARGEST_MESSAGE, LARGEST_FRAME),
             # Moto keeps connections open. If this server closed an idle one, moto would have to repeat a request.
             keep_alive_seconds=3600,
         )

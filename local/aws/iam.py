@@ -11,8 +11,12 @@ from typing import Any, Self
 
 from local.template.intrinsics import ACCOUNT, REGION, TemplateError
 from local.template.template import Template
+from local.template.websocket_api import WebSocketApi
 
 _PREFIX = "s3:prefix"
+_CONNECTIONS = "/@connections/*"
+CONNECTION_METHODS = ("POST", "GET", "DELETE")
+"""The methods of a WebSocket API's `@connections`, of which each is a resource."""
 
 
 def role_of(logical_id: str) -> str:
@@ -44,7 +48,7 @@ class Grant:
         return (
             access.action == self.action
             and self.covers(access.arn)
-            and (not self.prefixes or any(_matches(each, access.prefix or "") for each in self.prefixes))
+            and (not self.prefixes or any(matches(each, access.prefix or "") for each in self.prefixes))
         )
 
     def covers(self, arn: str) -> bool:
@@ -85,7 +89,7 @@ def _prefixes(logical_id: str, condition: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def resource_of(arn: str) -> str:
-    """Return the resource that a policy names: an object's folder, or all executions of a state machine."""
+    """Return the resource that a policy names: a folder of objects, all executions, or all connections."""
     service, own = arn.split(":")[2], arn.split(":", 5)[5]
     if service == "s3" and "/" in own:
         bucket, key = own.split("/", 1)
@@ -93,7 +97,17 @@ def resource_of(arn: str) -> str:
         return f"arn:aws:s3:::{bucket}/{folder}{'/*' if inside else ''}"
     if own.startswith("execution:"):
         return arn.rpartition(":")[0] + ":*"
+    if service == "execute-api":
+        return f"{arn.partition('/@connections/')[0]}{_CONNECTIONS}"
     return arn
+
+
+def access_denied(role: str, access: Access) -> str:
+    """Return the message of AWS for an access that no policy of the role allows."""
+    return (
+        f"User: arn:aws:sts::{ACCOUNT}:assumed-role/{role}/local is not authorized to perform: {access.action} on "
+        f"resource: {access.arn} because no identity-based policy allows the {access.action} action"
+    )
 
 
 def resources_of(template: Template) -> set[str]:
@@ -107,7 +121,18 @@ def resources_of(template: Template) -> set[str]:
     machines = {machine.arn for machine in template.state_machines}
     executions = {f"{arn.replace(':stateMachine:', ':execution:')}:*" for arn in machines}
     buckets = {f"arn:aws:s3:::{bucket}" for bucket in template.buckets}
-    return {*tables, *indexes, *machines, *executions, *buckets, *(each.arn for each in template.secrets)}
+    secrets = {each.arn for each in template.secrets}
+    return {*tables, *indexes, *machines, *executions, *buckets, *secrets, *_connections(template)}
+
+
+def connections_arn(api: WebSocketApi, method: str, connection: str = "*") -> str:
+    """Return the ARN of a connection of the API, or of all, for one method of `@connections`."""
+    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.api_id}/{api.stage}/{method}/@connections/{connection}"
+
+
+def _connections(template: Template) -> Iterable[str]:
+    api = template.websocket_api
+    return () if api is None else [connections_arn(api, method) for method in CONNECTION_METHODS]
 
 
 class AccessControl:
@@ -151,7 +176,8 @@ class AccessControl:
             }
 
 
-def _matches(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str) -> bool:
+    """Tell whether the text fits an IAM pattern."""
     return _compiled(pattern).fullmatch(text) is not None
 
 

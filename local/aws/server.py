@@ -27,10 +27,9 @@ from local.aws.dynamodb_upstream import UpstreamDynamoDb
 from local.aws.execution_events import ExecutionEvents
 from local.aws.held_calls import HeldCalls, Hold
 from local.aws.http_server import Environ, StartResponse, serve, status_line
-from local.aws.iam import Access, AccessControl
+from local.aws.iam import Access, AccessControl, access_denied
 from local.aws.requests import accesses_of, role_of_signer
 from local.aws.upstream import Upstream
-from local.template.intrinsics import ACCOUNT
 from local.template.template import Template
 
 _INVOCATIONS = "/2015-03-31/functions/"
@@ -193,10 +192,7 @@ def _payload_of(environ: Environ) -> bytes:
 
 
 def _access_denied(environ: Environ, start_response: StartResponse, role: str, refused: Access) -> Iterable[bytes]:
-    message = (
-        f"User: arn:aws:sts::{ACCOUNT}:assumed-role/{role}/local is not authorized to perform: {refused.action} on "
-        f"resource: {refused.arn} because no identity-based policy allows the {refused.action} action"
-    )
+    message = access_denied(role, refused)
     print(f"access denied: {message}", file=sys.stderr, flush=True)
     if "HTTP_X_AMZ_TARGET" in environ:
         status, kind = 400, "application/x-amz-json-1.0"

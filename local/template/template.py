@@ -1,4 +1,4 @@
-"""Reads the functions, routes, tables, secrets, buckets and state machines of `template.yaml`."""
+"""Reads the functions, APIs, tables, secrets, buckets and state machines of `template.yaml`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 
 from local.template.intrinsics import ACCOUNT, REGION, Resolver, TemplateError, parse_yaml, substitute
 from local.template.routes import Route, routes_of
+from local.template.websocket_api import TYPE as WEBSOCKET_API
+from local.template.websocket_api import WebSocketApi, api_id_of, endpoint_of, websocket_api_of
 
 # The properties of AWS::DynamoDB::Table that CreateTable accepts under the same names.
 _TABLE_PROPERTIES = (
@@ -180,6 +182,16 @@ class Template:
     def routes(self) -> tuple[Route, ...]:
         body = next((self._properties(each).get("DefinitionBody") for each in self._http_apis), None)
         return tuple(routes_of(body or {}, self._http_api.get("Auth", {}).get("DefaultAuthorizer")))
+
+    @cached_property
+    def websocket_api(self) -> WebSocketApi | None:
+        """Return the WebSocket API. Raises TemplateError for more than one."""
+        declared = list(self._of_type(WEBSOCKET_API))
+        if len(declared) > 1:
+            raise TemplateError(f"one {WEBSOCKET_API} is supported, found {', '.join(declared)}")
+        for logical_id in declared:
+            return websocket_api_of(logical_id, self._properties(logical_id), self._resolver.resolve)
+        return None
 
     @cached_property
     def schedules(self) -> tuple[Schedule, ...]:
@@ -394,8 +406,8 @@ class Template:
         kind = self._document["Resources"][logical_id]["Type"]
         if kind in {"AWS::Serverless::StateMachine", "AWS::SecretsManager::Secret"}:
             return self._arn(logical_id)
-        if kind == "AWS::Serverless::HttpApi":
-            return logical_id.lower()
+        if kind in {"AWS::Serverless::HttpApi", WEBSOCKET_API}:
+            return api_id_of(logical_id)
         return self._physical_name(logical_id)
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
@@ -404,6 +416,8 @@ class Template:
             return given
         if attribute == "Arn":
             return self._arn(logical_id)
+        if self._document["Resources"].get(logical_id, {}).get("Type") == WEBSOCKET_API:
+            return {"ApiEndpoint": endpoint_of, "ApiId": api_id_of}[attribute](logical_id)
         if attribute == "Name" and logical_id in self._document["Resources"]:
             return self._physical_name(logical_id)
         raise KeyError(attribute)

@@ -135,7 +135,8 @@ class PartRunner:
             internal = InternalFault(f"an internal error occurred in stage {part.name} ({type(error).__name__})")
             _name_part(internal, attempt.part)
             await asyncio.to_thread(self._store_fault, attempt, internal)
-            raise internal from error
+            # Lambda gives the state machine this exception's frames only, and the owner looks for those of the defect.
+            raise internal.with_traceback(error.__traceback__) from error
 
     def _claim_job(self, stage: str, fence: Fence, invocation: PartInvocation) -> Job:
         """Claim the job for all parts, unless another part has; only the first parts and retries write the job."""

@@ -158,7 +158,8 @@ class StageRunner:
             log.defect("stage broke", error, stage=stage.name)
             internal = InternalFault(f"an internal error occurred in stage {stage.name} ({type(error).__name__})")
             await self._store_fault(job, fence, internal)
-            raise internal from error
+            # Lambda gives the state machine this exception's frames only, and the owner looks for those of the defect.
+            raise internal.with_traceback(error.__traceback__) from error
         return _done(pipeline, stage.name, job, output)
 
     def _already_done(self, pipeline: Pipeline, stage: str, job: Job) -> StageDone:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from glob import glob
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,9 @@ PAGE: Final = "index.html"
 
 FILES_AT: Final = "/console/static/"
 """The path under which the files are served."""
+
+ON_DEMAND: Final = "vendor/"
+"""Files in this folder are large libraries: the page does not link them, and the pages that need one load it."""
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 """`Cache-Control` of a file whose path contains its version: browsers may keep it for a year."""
@@ -49,21 +53,21 @@ class ConsoleConfig(Schema):
     models: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SiteFile:
-    """The bytes of one file, plain and compressed; `etag` is a digest of the plain bytes."""
+    """The bytes of one file; `etag` is a digest of them."""
 
     media_type: str
-    etag: str
-    body: bytes
-    gzipped: bytes
+    body: bytes = field(repr=False)
 
-    @classmethod
-    def of(cls, media_type: str, body: bytes) -> SiteFile:
-        """Compress a file and compute its `etag`."""
-        # Without the time of compression, the same file gives the same bytes in every process.
-        compressed = gzip.compress(body, mtime=0)
-        return cls(media_type, hashlib.sha256(body).hexdigest()[:20], body, compressed)
+    @cached_property
+    def etag(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()[:20]
+
+    @cached_property
+    def gzipped(self) -> bytes:
+        """Return the bytes compressed: without the time of compression, so that they are the same in every process."""
+        return gzip.compress(self.body, mtime=0)
 
 
 class Site:
@@ -76,14 +80,14 @@ class Site:
         # Unlike Path.rglob, glob follows links to folders. In the repository, the folder of the client is such a link.
         found = [folder / name for name in sorted(glob("**", root_dir=folder, recursive=True))]
         files = {
-            path.relative_to(folder).as_posix(): SiteFile.of(MEDIA_TYPES[path.suffix], path.read_bytes())
+            path.relative_to(folder).as_posix(): SiteFile(MEDIA_TYPES[path.suffix], path.read_bytes())
             for path in found
             if path.is_file()
         }
         self.version = hashlib.sha256("".join(file.etag for file in files.values()).encode()).hexdigest()[:16]
         page = files.pop(PAGE)
         self._files = files
-        self._page = SiteFile.of(page.media_type, self._with_versions(page.body.decode()).encode())
+        self._page = SiteFile(page.media_type, self._with_versions(page.body.decode()).encode())
         self._page_headers = _page_headers(connects_to)
 
     def page(self, request: Request) -> Response:
@@ -104,10 +108,12 @@ class Site:
     def _with_versions(self, page: str) -> str:
         """Add the version to the paths of files, and link the applications' style sheets and every module.
 
+        Files that are loaded on demand are not linked.
+
         With a link to each module, the browser requests all modules at once. Without, it finds one import after the
         other.
         """
-        paths = [f"{FILES_AT}{name}" for name in self._files]
+        paths = [f"{FILES_AT}{name}" for name in self._files if not name.startswith(ON_DEMAND)]
         sheets = [each for each in paths if each.endswith(".css") and f'"{each}"' not in page]
         modules = [each for each in paths if each.endswith(".js")]
         links = [

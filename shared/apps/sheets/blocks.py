@@ -66,7 +66,13 @@ def digest_of(text: bytes) -> str:
 
 def decode_block(stored: bytes) -> list[list[CellContent]]:
     """Return the rows of a block, as short as they were stored."""
-    return [[cell_of(cell) for cell in row] for row in json.loads(gzip.decompress(stored))]
+    return [[cell_of(cell) for cell in row] for row in block_json(stored)]
+
+
+def block_json(stored: bytes) -> list[list[CellJson]]:
+    """Return the rows of a block in JSON, as short as they were stored."""
+    rows: list[list[CellJson]] = json.loads(gzip.decompress(stored))
+    return rows
 
 
 def cell_in(block: Sequence[Sequence[CellContent]], row: int, column: int) -> CellContent:

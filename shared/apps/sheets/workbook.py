@@ -1,4 +1,4 @@
-"""The workbook as tools and publishing see it, computed by an engine in a process of its own."""
+"""The workbook as tools and publishing see it, computed by an engine in a separate process."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ChangedRange(Schema):
 
 @dataclass(frozen=True, slots=True)
 class CellAt:
-    """A cell and where it stands."""
+    """A cell and its place."""
 
     sheet: str
     cell: Cell
@@ -179,7 +179,7 @@ class LoadReport:
 
 
 class Engine(Protocol):
-    """Start workbooks, each in a process of its own."""
+    """Start workbooks, each in a separate process."""
 
     @property
     def version(self) -> str:

@@ -341,6 +341,17 @@ def test_what_is_said_to_be_gone_is_not_kept_for_recovery_and_what_people_keep_i
     assert resources["UserPool"]["Properties"]["DeletionProtection"] == "ACTIVE"
 
 
+def test_sign_in_is_hardened() -> None:
+    resources = parse_yaml((ROOT / "template.yaml").read_text())["Resources"]
+    assert resources["UserPool"]["Properties"]["MfaConfiguration"] == "OPTIONAL"
+    assert resources["UserPoolClient"]["Properties"]["RefreshTokenRotation"]["Feature"] == "ENABLED"
+
+
+def test_cancelling_has_a_whole_cpu_for_its_cold_start() -> None:
+    resources = parse_yaml((ROOT / "template.yaml").read_text())["Resources"]
+    assert resources["CancelJobFunction"]["Properties"]["MemorySize"] >= 1769
+
+
 def test_the_cost_of_the_public_stream_is_bounded_and_watched() -> None:
     resources = parse_yaml((ROOT / "template.yaml").read_text())["Resources"]
     assert resources["StreamJobFunction"]["Properties"]["ReservedConcurrentExecutions"] == {

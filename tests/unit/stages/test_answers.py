@@ -45,6 +45,7 @@ PROMPT = (Message("system", "Answer."), Message("user", "A page"))
         json.dumps(TEXT),
         json.dumps({"answer": ANSWER}),
         json.dumps(ANSWER["suggestions"]),
+        TEXT.replace("implementationConsiderations", "implementation_considerations"),
         "\ufeff" + TEXT,
     ],
 )

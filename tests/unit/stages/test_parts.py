@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -362,8 +363,11 @@ class TestFaults:
     def test_a_defect_shows_its_class_only(self) -> None:
         core = FakeCore()
         job = planned(core, "a")
-        with pytest.raises(InternalFault, match=r"an internal error occurred in stage read_poem \(ZeroDivisionError\)"):
+        with pytest.raises(
+            InternalFault, match=r"an internal error occurred in stage read_poem \(ZeroDivisionError\)"
+        ) as fault:
             core.run_part(ScriptedPart(a=[breaks(ZeroDivisionError("secret plan"))]), job, "a")
+        assert traceback.extract_tb(fault.value.__traceback__)[-1].name == "script"
         assert "secret plan" not in core.job(job.id).model_dump_json()
 
     def test_a_killed_attempt_leaves_a_subtask_that_its_retry_finishes(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import traceback
 from typing import Any
 
 import pytest
@@ -428,6 +429,15 @@ class TestFaults:
         assert "test_stages.py" in logged or "core.py" in logged  # where it came from
         assert "secret plan" not in logged + fault.value.message + core.job(job.id).model_dump_json()
         assert "ZeroDivisionError" in fault.value.message
+
+    def test_the_frames_of_an_internal_fault_end_where_the_stage_broke(self) -> None:
+        async def breaks_here(_: StageContext) -> dict[str, Any]:
+            raise ZeroDivisionError
+
+        core = FakeCore()
+        with pytest.raises(InternalFault) as fault:
+            core.run(draft(breaks_here), core.new_job())
+        assert traceback.extract_tb(fault.value.__traceback__)[-1].name == "breaks_here"
 
     def test_a_fault_that_cannot_be_stored_is_still_raised(self, monkeypatch: pytest.MonkeyPatch) -> None:
         core = FakeCore()

@@ -81,7 +81,7 @@ export async function errorOf(response) {
   if (code === undefined) return new Unreadable(`the server returned ${status}, which this API does not`);
   // API Gateway's own refusals have the form {"message": "Unauthorized"}.
   const message = typeof body?.message === "string" ? body.message : `the server returned ${status}`;
-  const details = { fields: [], jobId: null, retryAfterSeconds: null };
+  const details = { fields: [], jobId: null, retryAfterSeconds: null, state: null, allowed: [], activeJobId: null };
   return new Refused(status, { code, message, details, retryable: false }, { retryAfter });
 }
 

@@ -10,6 +10,7 @@ import pytest
 from local.template.intrinsics import TemplateError
 from local.template.routes import Route
 from local.template.template import Template
+from local.template.websocket_api import WebSocketApi, WebSocketAuthorizer
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 SMALL = REPOSITORY / "tests/local/stack/template.yaml"
@@ -201,3 +202,56 @@ Resources:
         Variables:
           VALUE: {value}
 """
+
+
+def websocket(tmp_path: Path, properties: str) -> Template:
+    return written(
+        tmp_path,
+        f"""
+Resources:
+  F: {{Type: "AWS::Serverless::Function", Properties: {{CodeUri: f/, Handler: app.handler}}}}
+  ChannelApi: {{Type: "AWS::Serverless::WebSocketApi", Properties: {{{properties}}}}}
+""",
+    )
+
+
+SELECTION = "RouteSelectionExpression: $request.body.action.name"
+
+
+@pytest.mark.parametrize(
+    "function", ["!GetAtt F.Arn", "!Ref F", "!Ref F.Alias", '!Sub "${F.Arn}:live"', '!Sub "${F.Alias}"']
+)
+def test_a_websocket_api_has_routes_and_an_authorizer(tmp_path: Path, function: str) -> None:
+    auth = f"Auth: {{AuthType: CUSTOM, AuthArn: {function}, IdentitySource: [route.request.header.Authorization]}}"
+    template = websocket(tmp_path, f"{SELECTION}, {auth}, Routes: {{$connect: {{FunctionArn: {function}}}}}")
+
+    authorizer = WebSocketAuthorizer("F", ("route.request.header.Authorization",))
+    assert template.websocket_api == WebSocketApi(
+        "ChannelApi", "default", ("action", "name"), {"$connect": "F"}, authorizer
+    )
+    assert template.resolve({"Ref": "ChannelApi"}) == "channelapi"
+    assert template.resolve({"Fn::Sub": "${ChannelApi.ApiId}"}) == "channelapi"
+    assert template.resolve({"Fn::GetAtt": ["ChannelApi", "ApiEndpoint"]}).startswith("wss://channelapi.execute-api.")
+
+
+def test_a_template_without_a_websocket_api_has_none() -> None:
+    assert small().websocket_api is None
+
+
+@pytest.mark.parametrize(
+    ("properties", "named"),
+    [
+        ("RouteSelectionExpression: $request.header.x", "RouteSelectionExpression"),
+        (f"{SELECTION}, Routes: {{x: {{FunctionArn: 'arn:aws:lambda'}}}}", "Routes.x.FunctionArn"),
+        (
+            f"{SELECTION}, Routes: {{x: {{FunctionArn: !Ref F, RouteResponseSelectionExpression: $default}}}}",
+            "Routes.x",
+        ),
+        (f"{SELECTION}, Auth: {{AuthType: AWS_IAM}}", "Auth.AuthType"),
+    ],
+)
+def test_a_websocket_api_that_the_gateway_does_not_support_is_refused(
+    tmp_path: Path, properties: str, named: str
+) -> None:
+    with pytest.raises(TemplateError, match=rf"ChannelApi\.{named}"):
+        _ = websocket(tmp_path, properties).websocket_api

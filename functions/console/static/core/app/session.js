@@ -209,7 +209,7 @@ function endpointOf(discovered, name) {
 
 /** @param {string} [why] */
 function signedOut(why = "You are not signed in. Sign in to continue.") {
-  const details = { fields: [], jobId: null, retryAfterSeconds: null };
+  const details = { fields: [], jobId: null, retryAfterSeconds: null, state: null, allowed: [], activeJobId: null };
   return new Refused(401, { code: "UNAUTHENTICATED", message: why, details, retryable: false });
 }
 

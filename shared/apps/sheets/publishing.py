@@ -1,0 +1,264 @@
+"""Publish the changes of a workbook as a new version of its session: exactly once, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+from shared.apps.sheets.addresses import parse_area
+from shared.apps.sheets.cells import cell_json
+from shared.apps.sheets.maps import WorkbookMap, changed_blocks, decode_map, encode_map, map_of
+from shared.apps.sheets.ops import OPS, Op
+from shared.apps.sheets.publication import MOST_CELLS, CellsBySheet, Publication, refuse_unless_active
+from shared.apps.sheets.session import Session, SessionState, Version
+from shared.apps.sheets.session_store import SessionChange, SessionStore, StaleSession, VersionData, WorkbookData
+from shared.apps.sheets.workbook import Applied, Engine, Workbook
+from shared.clock import Clock
+from shared.errors import Conflict, JobEnded, NotFound, StorageThrottled
+
+MOST_MOVES = 3
+"""How often a change is applied again because the session got another version meanwhile."""
+
+MOST_TRIES = 20
+"""How often a change is saved again because the session changed in another way meanwhile, such as by a message."""
+
+MOST_OP_BYTES = 100_000
+"""The most bytes of a version's changes, as JSON, in its record."""
+
+PAGE = 100
+"""How many versions are read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a version does, and for whom.
+
+    `origin` names the tool call (`Version.origin`), and `job_id` its job: the version is published only while this is
+    the session's active job. `after` is a version that is older than everything of this origin. `result` returns what
+    the call returns, from what the changes did and the number of the version.
+    """
+
+    ops: tuple[Op, ...]
+    by: Literal["user", "model"]
+    title: str
+    origin: str | None = None
+    job_id: str | None = None
+    after: int = 0
+    result: Callable[[Applied, int], Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version that is published, the session with it, and its workbook, which the caller closes.
+
+    `applied` is None if an earlier attempt had published the version already.
+    """
+
+    session: Session
+    version: Version
+    workbook: Workbook
+    applied: Applied | None
+
+
+Again: TypeAlias = Callable[[Workbook], Change]
+"""Checks a change against a newer workbook and returns it, perhaps with other `ops`. Raises WorkbookRefusal."""
+
+
+class VersionMoved(Exception):
+    """The session has got another version since it was read; `session` is the session now."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(f"the newest version is {session.version} now")
+        self.session = session
+
+
+class Publishing:
+    """Publish versions. Everybody who changes a workbook uses it: people, tools and the load of a file."""
+
+    def __init__(self, *, sessions: SessionStore, data: WorkbookData, engine: Engine, clock: Clock) -> None:
+        self._sessions = sessions
+        self._data = data
+        self._engine = engine
+        self._clock = clock
+
+    def open(self, session: Session) -> Workbook:
+        """Return the workbook of the session's newest version. Raises DataGone and SnapshotUnreadable."""
+        refuse_unless_active(session)
+        assert session.snapshot is not None  # noqa: S101 - an active session's newest version has one
+        return self._engine.open(self._data.snapshot(session.id, session.snapshot))
+
+    def load(self, session: Session, workbook: Workbook, *, title: str) -> Publication:
+        """Store the data of a workbook that was loaded from a file, and return its version.
+
+        The version is published when the caller saves it, together with the end of the job that loads it.
+        """
+        new, stored = self._store(session, workbook, base=None, ops=())
+        version = Version(
+            session_id=session.id,
+            number=session.version + 1,
+            kind="load",
+            by="user",
+            title=title,
+            sheets=new.infos,
+            created_at=self._clock(),
+            **stored,
+        )
+        return Publication(version, changed_blocks(_nothing(new), new))
+
+    def find(self, session_id: str, origin: str, *, after: int = 0) -> Version | None:
+        """Return the version of a tool call, looking at versions with numbers above `after`; None if it made none."""
+        before: int | None = None
+        while True:
+            page = self._sessions.versions(session_id, limit=PAGE, before=before)
+            for version in page:
+                if version.number <= after:
+                    return None
+                if version.origin == origin:
+                    return version
+            if len(page) < PAGE:
+                return None
+            before = page[-1].number
+
+    def publish(
+        self,
+        session: Session,
+        workbook: Workbook,
+        applied: Applied,
+        change: Change,
+        *,
+        again: Again | None = None,
+    ) -> Published:
+        """Publish a workbook to which the changes were applied as the session's next version.
+
+        `session` is the session as it was when the workbook was opened. If another version was published meanwhile, the
+        changes are applied to that one: `again` checks them first. If the call has published its version before, return
+        that one.
+
+        Raises:
+            Conflict: the session is not active, or others publish too often.
+            JobEnded: the job that makes the change is not the session's active job any more.
+            WorkbookRefusal: the changes cannot be applied to the newer workbook.
+        """
+        for _ in range(1 + MOST_MOVES):
+            done = self._done(session, change)
+            if done is not None:
+                return Published(session, done, self._reopen(workbook, session), None)
+            _refuse_unless_open(session, change)
+            publication = self._publication(session, workbook, applied, change)
+            try:
+                saved = self.save(session, publication.change_of, check=partial(_refuse_unless_open, change=change))
+            except VersionMoved as moved:
+                session = moved.session
+            else:
+                return Published(saved, publication.version, workbook, applied)
+            workbook = self._reopen(workbook, session)
+            change = again(workbook) if again is not None else change
+            applied = workbook.apply(change.ops)
+        raise Conflict("the workbook is changed by others all the time; read it again and repeat the change")
+
+    def save(
+        self,
+        session: Session,
+        make: Callable[[Session], SessionChange],
+        *,
+        check: Callable[[Session], None] = refuse_unless_active,
+    ) -> Session:
+        """Save the change that `make` returns for the session, and return the session after it.
+
+        If the session has changed but has no new version, `check` it and try again.
+
+        Raises:
+            VersionMoved: it has a new version.
+            NotFound: it was deleted.
+        """
+        for _ in range(MOST_TRIES):
+            change = make(session)
+            try:
+                self._sessions.save(change)
+            except StaleSession:
+                now = self._sessions.get(session.id)
+            else:
+                return change.after
+            if now is None:
+                raise NotFound(f"session {session.id} was not found; it was deleted")
+            if now.version != session.version:
+                raise VersionMoved(now)
+            check(now)
+            session = now
+        raise StorageThrottled("the session is changed by others all the time; try again")
+
+    def map_of(self, session_id: str, digest: str) -> WorkbookMap:
+        """Return a map. Raises DataGone."""
+        return decode_map(self._data.map(session_id, digest))
+
+    def _done(self, session: Session, change: Change) -> Version | None:
+        return None if change.origin is None else self.find(session.id, change.origin, after=change.after)
+
+    def _reopen(self, workbook: Workbook, session: Session) -> Workbook:
+        workbook.close()
+        return self.open(session)
+
+    def _publication(self, session: Session, workbook: Workbook, applied: Applied, change: Change) -> Publication:
+        """Store the workbook's data and return the version that has it."""
+        base = self.map_of(session.id, str(session.map))
+        new, stored = self._store(session, workbook, base=base, ops=change.ops)
+        number = session.version + 1
+        version = Version(
+            session_id=session.id,
+            number=number,
+            kind="change",
+            by=change.by,
+            title=change.title,
+            origin=change.origin,
+            result=dict(change.result(applied, number)) if change.result is not None else None,
+            changed=applied.changed,
+            errors_introduced=applied.errors,
+            sheets=new.infos,
+            undo_to=session.version,
+            created_at=self._clock(),
+            **stored,
+        )
+        return Publication(version, changed_blocks(base, new), _changed_cells(workbook, applied), change.job_id)
+
+    def _store(
+        self, session: Session, workbook: Workbook, *, base: WorkbookMap | None, ops: Sequence[Op]
+    ) -> tuple[WorkbookMap, dict[str, Any]]:
+        """Store the data of a workbook that are not in its base; return its map, and the version's fields with them."""
+        scan = workbook.scan(base.digests if base is not None else frozenset())
+        engine = self._engine.version
+        new = map_of(workbook.sheets, scan.digests, engine=engine, base=base, ops=ops)
+        digest, content = encode_map(new)
+        written = OPS.dump_json(tuple(ops))
+        large = written if len(written) > MOST_OP_BYTES else None
+        data = VersionData(scan.new, digest, content, workbook.snapshot(), engine, ops=large)
+        snapshot = self._data.store(session.id, data)
+        return new, {"map": digest, "snapshot": snapshot, "ops": None if large is not None else tuple(ops)}
+
+
+def _refuse_unless_open(session: Session, change: Change) -> None:
+    """Raise JobEnded or Conflict if the change may not be published any more."""
+    if change.job_id is not None and (
+        session.state is not SessionState.ACTIVE or session.active_job_id != change.job_id
+    ):
+        raise JobEnded("the job has ended, or its session was closed")
+    refuse_unless_active(session)
+
+
+def _changed_cells(workbook: Workbook, applied: Applied) -> CellsBySheet | None:
+    """Return the cells of the changed ranges; None if the ranges have more cells than an event may contain."""
+    areas = [(changed.sheet, parse_area(changed.range)) for changed in applied.changed]
+    ids = {sheet.name: sheet.id for sheet in workbook.sheets}
+    if sum(area.size for _, area in areas) > MOST_CELLS or not all(name in ids for name, _ in areas):
+        return None
+    cells: dict[int, dict[str, Any]] = {}
+    for name, area in areas:
+        contents = (content for row in workbook.read(name, area) for content in row)
+        for cell, content in zip(area.cells(), contents, strict=True):
+            cells.setdefault(ids[name], {})[str(cell)] = cell_json(content)
+    return cells
+
+
+def _nothing(workbook: WorkbookMap) -> WorkbookMap:
+    return WorkbookMap(sheets=(), engine=workbook.engine)
