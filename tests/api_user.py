@@ -16,6 +16,7 @@ from httpx_sse import EventSource, ServerSentEvent, connect_sse
 
 from local.model.control import ModelControl
 from local.stack import LocalStack
+from shared.storage.keys import EVENT_PREFIX, job_partition
 from tests.apps.suggestions.requests import FIELDS
 from tests.patience import PATIENCE
 
@@ -158,14 +159,27 @@ class ApiUser:
         """Wait until the job has ended, and return it; a completed job's log has its end then, too."""
 
         def found() -> dict[str, Any] | None:
+            log_has_ended = self._log_has_ended(job_id)
             job = self.job(job_id)
-            # The final status is stored before the log's last events, one of which sets the progress.
-            has_end = job["status"] in {"failed", "cancelled"} or job["progress"] == 100
+            # The final status is stored before the log's last events.
+            has_end = job["status"] in {"failed", "cancelled"} or log_has_ended
             return job if job["status"] in {"completed", "failed", "cancelled"} and has_end else None
 
         job = wait_until(found)
         assert job is not None
         return job
+
+    def _log_has_ended(self, job_id: str) -> bool:
+        """Return whether the job's log ends with `complete`."""
+        newest = self.stack.client("dynamodb").query(
+            TableName="millrace-JobsTable",
+            KeyConditionExpression="PK = :pk AND begins_with(SK, :events)",
+            ExpressionAttributeValues={":pk": {"S": job_partition(job_id)}, ":events": {"S": EVENT_PREFIX}},
+            ScanIndexForward=False,
+            Limit=1,
+            ConsistentRead=True,
+        )["Items"]
+        return any(json.loads(item["events"]["S"])[-1]["type"] == "complete" for item in newest)
 
     def stream_refused(self, job_id: str, *, after: str | None = None, **parameters: str) -> httpx.Response:
         """Return the response to a stream request that is refused or ends by itself."""

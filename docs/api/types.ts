@@ -396,7 +396,7 @@ export interface JobDetail {
   items: Item[];
   /** the subtasks and tool calls, in the order in which they began */
   subtasks: Subtask[];
-  /** the last event that `text`, `items`, `subtasks` and `progress` include */
+  /** the last event that `text`, `items`, `subtasks` and `progress` include; a completed job's `progress` is 100, also before its last events can be read */
   lastEventId: number;
   /** the pipeline's result; null until the job is completed */
   result: Record<string, unknown> | null;

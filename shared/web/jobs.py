@@ -139,7 +139,10 @@ class JobDetail(JobSummary):
         description="the finished items of long stages, in the order in which they were stored"
     )
     subtasks: tuple[Subtask, ...] = Field(description="the subtasks and tool calls, in the order in which they began")
-    last_event_id: int = Field(description="the last event that `text`, `items`, `subtasks` and `progress` include")
+    last_event_id: int = Field(
+        description="the last event that `text`, `items`, `subtasks` and `progress` include; a completed job's "
+        "`progress` is 100, also before its last events can be read"
+    )
     result: dict[str, Any] | None = Field(description="the pipeline's result; null until the job is completed")
     omitted: tuple[LargeField, ...] = Field(
         default=(), description="the fields that are left out because the response would be too large"
@@ -198,8 +201,8 @@ def detail(view: JobView, urls: Urls, *, show_stack_trace: bool) -> JobDetail:
     fields = _fields(view.job, urls, show_stack_trace=show_stack_trace)
     if view.transcript.seq:
         # The job item is older, because it is written only when a stage begins or ends; or it is newer, because a job
-        # ends before its log does. What is shown belongs to `last_event_id`.
-        fields["progress"] = view.transcript.progress
+        # ends before its log does. What is shown belongs to `last_event_id`, except that a completed job is at 100.
+        fields["progress"] = 100 if view.job.status is JobStatus.COMPLETED else view.transcript.progress
         fields["stage"] = view.transcript.stage or view.job.stage
     large = {
         "text": view.transcript.text,

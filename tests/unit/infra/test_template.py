@@ -347,6 +347,12 @@ def test_sign_in_is_hardened() -> None:
     assert resources["UserPoolClient"]["Properties"]["RefreshTokenRotation"]["Feature"] == "ENABLED"
 
 
+def test_the_access_log_names_the_caller() -> None:
+    resources = parse_yaml((ROOT / "template.yaml").read_text())["Resources"]
+    logged = resources["HttpApi"]["Properties"]["AccessLogSettings"]["Format"]
+    assert '"caller":"$context.authorizer.claims.sub"' in logged
+
+
 def test_cancelling_has_a_whole_cpu_for_its_cold_start() -> None:
     resources = parse_yaml((ROOT / "template.yaml").read_text())["Resources"]
     assert resources["CancelJobFunction"]["Properties"]["MemorySize"] >= 1769

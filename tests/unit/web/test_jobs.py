@@ -16,9 +16,8 @@ from shared.apps.suggestions.pipeline import PIPELINE
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.jobs.pipeline import JobInput, Pipeline, Pipelines
 from shared.jobs.queries import JobView
-from shared.log.events import Complete, Delta, Item, Progress
+from shared.log.events import Delta, Item
 from shared.log.transcript import Transcript
-from shared.log.usage import TokenUsage
 from shared.schema import Schema
 from shared.web.app import create_app
 from shared.web.envelope import Operation
@@ -106,15 +105,17 @@ def failed_job() -> Job:
     return a_job().model_copy(update={"failure": fault, "status": JobStatus.FAILED})
 
 
-def test_the_progress_belongs_to_the_last_event_also_if_the_job_has_ended_before_its_log() -> None:
+def test_the_progress_belongs_to_the_last_event_also_if_the_job_has_failed_before_its_log_ended() -> None:
     """The job's end is stored before the log's, so a reader can see one without the other."""
-    ended = a_job().model_copy(update={"status": JobStatus.COMPLETED, "progress": 80.0, "stage": "polish"})
+    failed = failed_job().model_copy(update={"progress": 80.0})
     written = Transcript(seq=7, stage="polish", progress=35)
+    assert detail(JobView(failed, written, {}), URLS, show_stack_trace=False).progress == 35
 
-    assert detail(JobView(ended, written, {}), URLS, show_stack_trace=False).progress == 35
-    written.apply(8, Progress(progress=100))
-    written.apply(9, Complete(usage=TokenUsage()))
-    assert detail(JobView(ended, written, {}), URLS, show_stack_trace=False).progress == 100
+
+def test_a_completed_job_is_at_100_although_its_log_has_no_end_yet() -> None:
+    completed = a_job().model_copy(update={"status": JobStatus.COMPLETED, "progress": 100.0, "stage": "polish"})
+    shown = detail(JobView(completed, Transcript(seq=7, stage="polish", progress=95), {}), URLS, show_stack_trace=False)
+    assert (shown.progress, shown.last_event_id) == (100, 7)
 
 
 def test_a_stack_trace_is_shown_only_on_request() -> None:
