@@ -144,7 +144,7 @@ class ScriptedStage:
         return await self._scripts.pop(0)(context)
 
 
-def says(text: str, **output: Any) -> Callable[[StageContext], Awaitable[dict[str, Any]]]:
+def says(text: str, /, **output: Any) -> Callable[[StageContext], Awaitable[dict[str, Any]]]:
     async def script(context: StageContext) -> dict[str, Any]:
         context.output.write(text)
         return output
@@ -195,6 +195,7 @@ class FakePorts:
         bounds: LogBounds | None = None,
         clock: SettableClock | None = None,
         runs: FakeRunStore | None = None,
+        checkpoints: FakeCheckpointStore | None = None,
         pipelines: Pipelines = PIPELINES,
         side_writes: Mapping[str, Sequence[SideWrites]] | None = None,
         linked_entities: Mapping[LinkKind, Sequence[LinkedEntities]] | None = None,
@@ -206,7 +207,7 @@ class FakePorts:
         self.clock = clock or SettableClock()
         self.jobs = jobs or FakeJobStore(clock=self.clock)
         self.event_log = event_log or FakeEventLog()
-        self.checkpoints = FakeCheckpointStore()
+        self.checkpoints = checkpoints or FakeCheckpointStore()
         self.records = FakeRecordStore()
         self.idempotency_keys = FakeIdempotencyKeys(clock=self.clock)
         self.executions = FakeExecutions()

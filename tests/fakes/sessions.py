@@ -97,6 +97,16 @@ class FakeSessionStore:
             found = _newest(self._messages.get(session_id, {}), limit, before)
         return [ChatMessage.model_validate_json(text) for text in found]
 
+    def job(self, session_id: str, job_id: str) -> SessionJob | None:
+        with self._lock:
+            text = self._jobs.get(session_id, {}).get(ulid_of(job_id))
+        return None if text is None else SessionJob.model_validate_json(text)
+
+    def message(self, session_id: str, message_id: str) -> ChatMessage | None:
+        with self._lock:
+            text = self._messages.get(session_id, {}).get(message_id)
+        return None if text is None else ChatMessage.model_validate_json(text)
+
     def jobs(self, session_id: str, *, limit: int, before: str | None = None) -> Sequence[SessionJob]:
         with self._lock:
             found = _newest(self._jobs.get(session_id, {}), limit, None if before is None else ulid_of(before))

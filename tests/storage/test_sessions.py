@@ -150,6 +150,8 @@ class TestSaving:
         unknown = new_session_id(0)
         assert ports.sessions.get(unknown) is None
         assert ports.sessions.version(session.id, 1) is None
+        assert ports.sessions.job(session.id, job_id_at(NOON)) is None
+        assert ports.sessions.message(session.id, message_id(job_id_at(NOON), "user")) is None
         assert not ports.sessions.events(unknown, after=0)
         assert not ports.sessions.messages(unknown, limit=5)
 
@@ -168,7 +170,9 @@ class TestSaving:
         assert ports.sessions.get(session.id) == after
         assert ports.sessions.version(session.id, 1) == version
         assert ports.sessions.messages(session.id, limit=5) == [message]
+        assert ports.sessions.message(session.id, message.id) == message
         assert ports.sessions.jobs(session.id, limit=5) == [job]
+        assert ports.sessions.job(session.id, job.job_id) == job
         assert [each.event for each in ports.sessions.events(session.id, after=1)] == list(events)
 
     def test_a_stale_change_stores_nothing(self, ports: Ports) -> None:

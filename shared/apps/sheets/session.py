@@ -48,12 +48,17 @@ class Source(Schema):
     sha256: str | None = None
 
 
+Action: TypeAlias = Literal["upload", "load", "recover"]
+"""What helps a session that is not active: another upload, loading the upload, or going back to an older version."""
+
+
 class SessionProblem(Schema):
-    """Something that went wrong in a session; `message` says what helps, if something does."""
+    """Something that went wrong in a session; `action` is the one that helps, if one does."""
 
     code: str
     message: str
     retryable: bool
+    action: Action | None = None
     job_id: str | None = None
     at: datetime
 

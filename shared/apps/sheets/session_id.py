@@ -11,6 +11,9 @@ from shared.ulid import ALPHABET, new_ulid
 SESSION_ID = re.compile(rf"ses_[{ALPHABET}]{{26}}")
 """Matches a whole session id."""
 
+MESSAGE_ID = re.compile(rf"[{ALPHABET}]{{26}}-[12]")
+"""Matches a whole id of a message."""
+
 
 def new_session_id(milliseconds: int) -> str:
     """Return a new session id; `milliseconds` is the Unix time of its creation."""

@@ -84,6 +84,12 @@ class SessionStore(Protocol):
     def messages(self, session_id: str, *, limit: int, before: str | None = None) -> Sequence[ChatMessage]:
         """Return up to `limit` messages with ids below `before`, newest first, strongly consistent."""
 
+    def job(self, session_id: str, job_id: str) -> SessionJob | None:
+        """Return one job of the session, strongly consistent; None if it is none of its jobs."""
+
+    def message(self, session_id: str, message_id: str) -> ChatMessage | None:
+        """Return one message, strongly consistent; None if there is none."""
+
     def jobs(self, session_id: str, *, limit: int, before: str | None = None) -> Sequence[SessionJob]:
         """Return up to `limit` jobs with ids below `before`, newest first."""
 

@@ -91,6 +91,14 @@ class DynamoSessionStore:
         last = None if before is None else f"{MESSAGE}{before}"
         return self._newest(ChatMessage, session_id, MESSAGE, limit=limit, before=last)
 
+    def job(self, session_id: str, job_id: str) -> SessionJob | None:
+        item = read_item(self._durable, _key(session_id, _job_sort(job_id)))
+        return _model(SessionJob, item) if item else None
+
+    def message(self, session_id: str, message_id: str) -> ChatMessage | None:
+        item = read_item(self._durable, _key(session_id, f"{MESSAGE}{message_id}"))
+        return _model(ChatMessage, item) if item else None
+
     def jobs(self, session_id: str, *, limit: int, before: str | None = None) -> Sequence[SessionJob]:
         last = None if before is None else _job_sort(before)
         return self._newest(SessionJob, session_id, JOB, limit=limit, before=last)

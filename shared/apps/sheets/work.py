@@ -1,0 +1,134 @@
+"""Let a session work: load its file, answer a message, recover it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.apps.sheets import moves
+from shared.apps.sheets.health import SessionHealth
+from shared.apps.sheets.models import SheetChatInput, SheetLoadInput
+from shared.apps.sheets.moves import Request, refuse_if_busy, refuse_unless_possible
+from shared.apps.sheets.queries import owned_session
+from shared.apps.sheets.saving import save
+from shared.apps.sheets.session import Session, SessionProblem
+from shared.apps.sheets.session_store import SessionChange, SessionFiles, SessionStore
+from shared.clock import Clock
+from shared.errors import Conflict, ErrorCode
+from shared.jobs.creation import JobCreation, NewJob
+from shared.jobs.job import Job, JobLinks
+from shared.jobs.pipeline import JobInput
+
+NOTHING_LEFT = "no version of the workbook and no upload is stored any more; upload the file again"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a request's job is traced by."""
+
+    trace_id: str | None = None
+    request_id: str | None = None
+
+
+class SessionWork:
+    """Start the work that owners ask of their sessions. `owner` is the authenticated user."""
+
+    def __init__(
+        self,
+        *,
+        sessions: SessionStore,
+        files: SessionFiles,
+        health: SessionHealth,
+        jobs: JobCreation,
+        recover: Callable[[Session], Session | None],
+        clock: Clock,
+    ) -> None:
+        """`recover` returns the session with its newest whole version; None if there is none."""
+        self._sessions = sessions
+        self._files = files
+        self._health = health
+        self._jobs = jobs
+        self._recover = recover
+        self._clock = clock
+
+    def load(self, owner: str, session_id: str, origin: Origin, *, idempotency_key: str | None = None) -> Job:
+        """Start the job that loads the session's upload.
+
+        Raises:
+            NotFound, Forbidden: as `owned_session`.
+            Conflict: the session is active or closed, its load runs, or its file is not uploaded.
+        """
+        session = owned_session(self._sessions, owner, session_id)
+        if idempotency_key is None:
+            refuse_unless_possible(session, Request.LOAD)
+            refuse_if_busy(session)
+            self._refuse_without_upload(session)
+        return self._start(owner, session, "sheet_load", SheetLoadInput(), origin, idempotency_key)
+
+    def ask(
+        self,
+        owner: str,
+        session_id: str,
+        message: SheetChatInput,
+        origin: Origin,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Start the job that answers the message.
+
+        Raises:
+            NotFound, Forbidden: as `owned_session`.
+            InvalidInput: the agent or the model is not available.
+            Conflict: the session is not valid, or another job of the session runs.
+        """
+        session = owned_session(self._sessions, owner, session_id)
+        if idempotency_key is None:
+            self._health.refuse_unless_valid(session, Request.ASK)
+            refuse_if_busy(session)
+        return self._start(owner, session, "sheet_chat", message, origin, idempotency_key)
+
+    def recover(self, owner: str, session_id: str, origin: Origin) -> tuple[Session, Job | None]:
+        """Return the session with its newest whole version, or else start the job that loads its upload again.
+
+        Raises:
+            NotFound, Forbidden: as `owned_session`.
+            Conflict: the session is not in the state ERROR, its load runs, or neither a version nor the upload is
+                stored.
+        """
+        session = owned_session(self._sessions, owner, session_id)
+        refuse_unless_possible(session, Request.RECOVER)
+        refuse_if_busy(session)
+        recovered = self._recover(session) if session.version else None
+        if recovered is not None:
+            return recovered, None
+        if self._files.info(session.source.key) is None:
+            raise self._nothing_left(session)
+        job = self._start(owner, session, "sheet_load", SheetLoadInput(), origin, None)
+        return self._sessions.get(session.id) or session, job
+
+    def _start(
+        self, owner: str, session: Session, pipeline: str, job_input: JobInput, origin: Origin, key: str | None
+    ) -> Job:
+        links = JobLinks(session_id=session.id)
+        request = NewJob(pipeline, job_input, links, origin.trace_id, origin.request_id)
+        return self._jobs.create(owner, request, idempotency_key=key)
+
+    def _refuse_without_upload(self, session: Session) -> None:
+        found = self._files.info(session.source.key)
+        if found is None:
+            raise Conflict("the file is not uploaded; send it to the session's upload URL, then load it")
+        if found.bytes != session.source.bytes:
+            raise Conflict(
+                f"the uploaded file has {found.bytes} bytes, but {session.source.bytes} were announced; upload it again"
+            )
+
+    def _nothing_left(self, session: Session) -> Conflict:
+        """Add the error to the session, and return the error to raise."""
+        code = ErrorCode.DATA_GONE
+        problem = SessionProblem(code=code, message=NOTHING_LEFT, retryable=False, action="upload", at=self._clock())
+
+        def decide(current: Session) -> SessionChange | None:
+            return moves.failed(current, problem) if current.seq == session.seq else None
+
+        after = save(self._sessions, session, decide)
+        return Conflict(NOTHING_LEFT, code=code, state=after.state)
