@@ -49,6 +49,15 @@ class Metrics:
     def lost_job_ended(self) -> None:
         self._put("StuckJobsEnded", 1, "Count")
 
+    def blocks_read(self, *, hits: int, misses: int) -> None:
+        """Count the blocks of workbooks that the process's cache had (`hits`), and those that it had to read."""
+        self._put("BlockCacheHits", hits, "Count")
+        self._put("BlockCacheMisses", misses, "Count")
+
+    def not_modified(self, operation: str) -> None:
+        """Count a response that told the client to use what it has."""
+        self._put("NotModified", 1, "Count", operation=operation)
+
     def answered(self, operation: str, status: int, milliseconds: float) -> None:
         self._put("Requests", 1, "Count", operation=operation, status=f"{status // 100}xx")
         self._put("RequestMilliseconds", milliseconds, "Milliseconds", operation=operation)

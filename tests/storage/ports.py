@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from local.template.template import Template
 from shared.agents.store import AgentStore
 from shared.apps.sheets.session_store import SessionStore
+from shared.apps.sheets.storage.block_cache import BlockCache
 from shared.apps.sheets.storage.sessions import DynamoSessionStore
+from shared.apps.sheets.storage.workbook_data import S3WorkbookData
 from shared.jobs.checkpoints import CheckpointStore
 from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys
@@ -27,6 +29,7 @@ from shared.storage.event_log import DynamoEventLog
 from shared.storage.executions import StepFunctionsExecutions
 from shared.storage.jobs import DynamoJobStore
 from shared.storage.large_texts import LargeTexts
+from shared.storage.objects import Objects
 from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
 from shared.storage.runs import DynamoRunStore
 from tests.fakes.agents import FakeAgentStore
@@ -38,6 +41,7 @@ from tests.fakes.jobs import FakeJobStore
 from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.sessions import FakeSessionStore
+from tests.fakes.workbook_data import FakeWorkbookData
 from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -116,6 +120,7 @@ class Ports:
     agents: AgentStore
     runs: RunStore
     sessions: SessionStore
+    workbook_data: FakeWorkbookData | S3WorkbookData
 
 
 def fakes() -> Ports:
@@ -131,6 +136,7 @@ def fakes() -> Ports:
         agents=FakeAgentStore(clock=clock),
         runs=FakeRunStore(),
         sessions=FakeSessionStore(),
+        workbook_data=FakeWorkbookData(clock=clock),
     )
 
 
@@ -148,4 +154,11 @@ def adapters(server: AwsServer) -> Ports:
         agents=DynamoAgentStore(server.durable_table, clock=clock),
         runs=DynamoRunStore(server.durable_table, LargeTexts(server.bucket, folder="runs")),
         sessions=DynamoSessionStore(server.durable_table, server.table),
+        workbook_data=workbook_data(server),
     )
+
+
+def workbook_data(server: AwsServer, *, cache: BlockCache | None = None) -> S3WorkbookData:
+    """Return the adapter with its own cache: the process's cache would return what another test has stored."""
+    none = BlockCache(most_bytes=0)
+    return S3WorkbookData(Objects(server.bucket), clock=SettableClock(), count=lambda *_: None, cache=cache or none)
