@@ -111,7 +111,8 @@ class FakeWorkbook:
         if not info.rows:
             return
         for row, column in block_starts(Area(Cell(1, 1), Cell(info.rows, info.columns))):
-            encoded = encode_block(self.read(info.name, Area(Cell(row, column), Cell(row + 511, column + 63))))
+            last = Cell(min(row + 511, info.rows), min(column + 63, info.columns))
+            encoded = encode_block(self.read(info.name, Area(Cell(row, column), last)))
             if encoded is not None:
                 yield encoded[0], (row, column), encoded[1]
 
