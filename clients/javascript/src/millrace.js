@@ -14,10 +14,13 @@
 /** @import { WatchApi } from "./millrace/watch.js" */
 
 import { Calls } from "./millrace/calls.js";
+import { Channel } from "./millrace/channel.js";
+import { channelConnection } from "./millrace/channel_connection.js";
 import { eventSourceConnection, fetchConnection } from "./millrace/connection.js";
 import { claimTab } from "./millrace/tab.js";
 import { Watch } from "./millrace/watch.js";
 
+export { Channel };
 export { MillraceError, Refused, Unreachable, Unreadable } from "./millrace/errors.js";
 export { SseParser } from "./millrace/sse.js";
 export { LIVE } from "./millrace/states.js";
@@ -37,7 +40,8 @@ const SILENCE_WITHOUT_HEARTBEATS = 75_000;
  * @typedef {object} MillraceOptions
  * @property {string} api origin of the HTTP API
  * @property {TokenSource} token a bearer token, or a function that returns one
- * @property {"fetch" | "eventsource"} [transport] how streams are read
+ * @property {"fetch" | "eventsource" | "channel"} [transport] how jobs are watched: over a stream for each job, read with
+ *   `fetch` or `EventSource`, or over one WebSocket for all, and over streams where a network lets no WebSocket through
  * @property {typeof fetch} [fetch]
  */
 /** @typedef {{ pipeline?: string, status?: string, sessionId?: string, runId?: string, projectId?: string, limit?: number, cursor?: string | null }} JobFilter */
@@ -52,16 +56,19 @@ export class Millrace {
   #tab = null;
   /** @type {Set<number>} */
   #slots = new Set();
+  /** @type {Channel | null} */
+  #channel = null;
 
   /** @param {MillraceOptions} options */
   constructor({ api, token, transport = "fetch", fetch: fetcher = (...request) => globalThis.fetch(...request) }) {
     this.#calls = new Calls(api, token, fetcher);
-    if (transport === "fetch") {
+    if (transport !== "eventsource") {
       this.#connect = fetchConnection(this.#calls);
     } else {
       this.#connect = eventSourceConnection((url) => this.#urlWithTicket(url), globalThis.EventSource, fetcher);
       this.#times = { silence: SILENCE_WITHOUT_HEARTBEATS };
     }
+    if (transport === "channel") this.#connect = channelConnection(this.channel, this.#connect);
   }
 
   // ---- jobs ----------------------------------------------------------------------------------------------------------
@@ -126,7 +133,25 @@ export class Millrace {
     return this.#calls.call("POST", `/jobs/${encodeURIComponent(jobId)}/stream-tickets`, { repeatable: true });
   }
 
+  /**
+   * Create a ticket that opens one connection of the channel, for a client that cannot send an Authorization header.
+   * @param {string} tab names the tab: its next connection replaces this one
+   * @returns {Promise<{ ticket: string, expiresAt: string, channelUrl: string, subprotocols: string[] }>}
+   */
+  createConnectionTicket(tab) {
+    return this.#calls.call("POST", "/connection-tickets", { body: { tab }, repeatable: true });
+  }
+
   // ---- watching ------------------------------------------------------------------------------------------------------
+
+  /** The client's WebSocket channel. It opens with the first subscription. */
+  get channel() {
+    this.#channel ??= new Channel(async () => {
+      this.#tab ??= claimTab();
+      return this.createConnectionTicket((await this.#tab).id);
+    });
+    return this.#channel;
+  }
 
   /** Return a watch in the state `idle`: call `connect` with a job, or `start` with a function that creates one. */
   newWatch() {

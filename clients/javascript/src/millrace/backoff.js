@@ -9,10 +9,11 @@ export const MAX_WAIT = 30_000;
  * @param {number} base milliseconds: the server's `retry:`
  * @param {number} faults consecutive failed connections, from 1
  * @param {() => number} [random] uniform in [0, 1)
+ * @param {number} [most] milliseconds
  * @returns {number} milliseconds
  */
-export function fullJitter(base, faults, random = Math.random) {
-  return random() * Math.min(Math.max(MAX_WAIT, base), base * 2 ** Math.max(0, faults - 1));
+export function fullJitter(base, faults, random = Math.random, most = MAX_WAIT) {
+  return random() * Math.min(Math.max(most, base), base * 2 ** Math.max(0, faults - 1));
 }
 
 /**

@@ -3,9 +3,13 @@
  * (https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
  */
 
+/** How events arrive: over the WebSocket channel, or over the job's own stream. @typedef {"channel" | "stream"} Transport */
 /**
- * A part of a stream: an event, a comment (a heartbeat), or the time to wait before a reconnection.
+ * A part of a stream: an event, a comment (a heartbeat), or the time to wait before a reconnection. Only the channel's
+ * connections say by which transport they are open, and when they are interrupted.
  * @typedef {{ kind: "event", type: string, data: string, id: string }
+ *   | { kind: "opened", transport: Transport }
+ *   | { kind: "interrupted" }
  *   | { kind: "comment", text: string }
  *   | { kind: "retry", milliseconds: number }} SsePart
  */

@@ -2,6 +2,7 @@
 
 /** @import { JobAccepted, JobDetail, StreamEvent } from "../../../../docs/api/types" */
 /** @import { Connect } from "./connection.js" */
+/** @import { Transport } from "./sse.js" */
 /** @import { WatchEvent, WatchState } from "./states.js" */
 /** @import { JobView } from "./view.js" */
 
@@ -30,7 +31,7 @@ export const TIMES = Object.freeze({ firstWait: 1_000, silence: 45_000, idleLimi
  * @property {number | null} retryAfter seconds
  * @property {string | null} requestId
  */
-/** @typedef {{ jobId: string, streamUrl: string }} JobRef */
+/** @typedef {{ jobId: string, streamUrl: string, pipeline?: string }} JobRef */
 /**
  * The calls that a watch makes.
  * @typedef {object} WatchApi
@@ -57,6 +58,8 @@ export class Watch {
   problem = null;
   /** Consecutive connections that were lost; 0 again once an event has arrived. */
   faults = 0;
+  /** How the events of this job arrive. @type {Transport} */
+  transport = "stream";
 
   #api;
   #now;
@@ -300,6 +303,8 @@ export class Watch {
         restartTimer();
         this.#lastActivity = this.#now();
         if (part.kind === "retry") wait.base = part.milliseconds;
+        if (part.kind === "interrupted") this.#transition("lost");
+        if (part.kind === "opened") this.#open(part.transport);
         if (part.kind !== "event") continue;
         if (this.#apply(part)) return true;
       }
@@ -307,6 +312,18 @@ export class Watch {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /**
+   * A connection of the channel is open, which has no event that says so; `stream` is told by its `connected` event.
+   * @param {Transport} transport
+   */
+  #open(transport) {
+    this.transport = transport;
+    if (transport === "stream") return;
+    const job = /** @type {JobRef} */ (this.#job);
+    this.view = { ...this.view, jobId: job.jobId, pipeline: job.pipeline ?? this.view.pipeline };
+    this.#transition("opened");
   }
 
   /**
