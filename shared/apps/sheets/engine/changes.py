@@ -24,10 +24,8 @@ from shared.apps.sheets.engine.facts import (
     position,
     row_of,
 )
+from shared.apps.sheets.engine.limits import MOST_WRITTEN
 from shared.apps.sheets.engine.refusal import Refused
-
-MOST_WRITTEN = 200_000
-"""Cells that one call writes at most."""
 
 LONGEST_TEXT = 32_767
 """Characters of a cell's text, as in Excel."""

@@ -17,10 +17,10 @@ import python_calamine
 from shared.apps.sheets.engine import formulas
 from shared.apps.sheets.engine.book import Book
 from shared.apps.sheets.engine.changes import write_value
-from shared.apps.sheets.engine.csv_file import MOST_CELLS
 from shared.apps.sheets.engine.facts import SheetFacts, column_of, position, row_of
 from shared.apps.sheets.engine.formats import serial_of, shows_date
 from shared.apps.sheets.engine.judge import cached_value, freeze, judge
+from shared.apps.sheets.engine.limits import MOST_CELLS
 from shared.apps.sheets.engine.package import FileFormula, FileSheet, Package
 from shared.apps.sheets.engine.refusal import Unsupported
 
