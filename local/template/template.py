@@ -50,7 +50,10 @@ class Cors:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Lambda function: `folder` is the last part of its CodeUri, `timeout` in seconds, `memory` in MB."""
+    """A Lambda function: `folder` is the last part of its CodeUri, `timeout` in seconds, `memory` in MB.
+
+    `layers` are the names of the template's layers that it has besides those of all functions.
+    """
 
     logical_id: str
     name: str
@@ -63,6 +66,7 @@ class Function:
     has_url: bool
     url_cors: Cors | None
     reserved_concurrency: int | None
+    layers: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -377,6 +381,9 @@ class Template:
             has_url="FunctionUrlConfig" in own,
             url_cors=_cors(self._resolver.resolve((own.get("FunctionUrlConfig") or {}).get("Cors"), logical_id)),
             reserved_concurrency=None if concurrency is None else int(concurrency),
+            layers=tuple(
+                layer["Ref"] for layer in own.get("Layers") or () if isinstance(layer, dict) and "Ref" in layer
+            ),
         )
 
     # ---- names -----------------------------------------------------------------------------------------------------

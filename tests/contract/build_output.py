@@ -16,6 +16,8 @@ from tests.layout import APPS, ROOT, event_file
 
 BUILD = ROOT / ".aws-sam" / "build"
 LAYERS = [BUILD / "DependenciesLayer" / "python", BUILD / "SharedLayer" / "python"]
+"""The layers of every function."""
+SHEETS_LAYER = BUILD / "SheetsLayer" / "python"
 RUNTIME = ROOT / ".venv-runtime" / "bin" / "python"
 
 
@@ -40,7 +42,7 @@ def require(reason: str | None, *, wanted: bool = False) -> None:
 
 def missing() -> str | None:
     """Return in one line why the built functions cannot run; None if they can."""
-    if not RUNTIME.exists() or not all(layer.is_dir() for layer in LAYERS):
+    if not RUNTIME.exists() or not all(layer.is_dir() for layer in [*LAYERS, SHEETS_LAYER]):
         return "nothing is built: make build"
     for source, built in _built_files():
         if not source.is_file() or "__pycache__" in source.parts:
@@ -58,6 +60,11 @@ def _built_files() -> Iterator[tuple[Path, Path]]:
         logical_id = "".join(word.capitalize() for word in app.parent.name.split("_")) + "Function"
         for source in app.parent.rglob("*"):
             yield source, BUILD / logical_id / source.relative_to(app.parent)
+
+
+def paths_of(function: Function) -> list[Path]:
+    """Return the folders that Lambda puts together for the function: its code and its layers."""
+    return [BUILD / function.logical_id, *LAYERS, *(BUILD / layer / "python" for layer in function.layers)]
 
 
 def lambda_environment(function: Function) -> dict[str, str]:

@@ -20,7 +20,7 @@ from local.aws.credentials import aws_environment
 from local.aws.iam import role_of
 from local.stack import AUDIENCE, LocalStack
 from local.template.template import Function, Template
-from tests.contract.build_output import BUILD, LAYERS, RUNTIME, lambda_environment
+from tests.contract.build_output import BUILD, RUNTIME, lambda_environment, paths_of
 from tests.free_port import free_port
 from tests.layout import ROOT
 from tests.patience import PATIENCE
@@ -44,7 +44,7 @@ class Emulated:
                     "PATH": os.environ["PATH"],
                     **lambda_environment(function),
                     **environment,
-                    "PYTHONPATH": os.pathsep.join(map(str, [folder, *LAYERS])),
+                    "PYTHONPATH": os.pathsep.join(map(str, paths_of(function))),
                 },
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -26,7 +26,7 @@ from tests.contract.answers import (
     data,
     function_of,
 )
-from tests.contract.build_output import BUILD, LAYERS
+from tests.contract.build_output import BUILD, LAYERS, SHEETS_LAYER, paths_of
 from tests.contract.emulator import Emulator
 from tests.layout import ROOT
 
@@ -133,6 +133,10 @@ def test_every_built_module_is_compiled() -> None:
         assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01
 
 
-def test_the_layers_are_within_the_quota_and_do_not_contain_boto3() -> None:
+def test_each_function_with_its_layers_is_within_the_quota_and_does_not_contain_boto3() -> None:
     assert not (LAYERS[0] / "boto3").exists()
-    assert sum(file.stat().st_size for layer in LAYERS for file in layer.rglob("*")) < UNZIPPED_LIMIT
+    folders = {path for function in TEMPLATE.functions for path in paths_of(function)} | {SHEETS_LAYER}
+    sizes = {folder: sum(file.stat().st_size for file in folder.rglob("*")) for folder in folders}
+    for function in TEMPLATE.functions:
+        assert sum(sizes[folder] for folder in paths_of(function)) < UNZIPPED_LIMIT, function.name
+    assert sum(sizes[folder] for folder in [*LAYERS, SHEETS_LAYER]) < UNZIPPED_LIMIT

@@ -48,3 +48,9 @@ def test_the_code_that_deploys_imports_every_package_that_is_declared_for_it(pac
 def test_the_layer_holds_no_package_that_lambda_brings(package: str) -> None:
     lines = (ROOT / "layers/dependencies/requirements.txt").read_text().splitlines()
     assert package not in _names(lines)
+
+
+def test_the_sheets_layer_has_the_versions_that_the_tests_run_with() -> None:
+    locked = (ROOT / "requirements/dev.lock").read_text()
+    pins = (ROOT / "layers/sheets/requirements.txt").read_text().split()
+    assert [pin for pin in pins if f"\n{pin} " not in locked] == []

@@ -33,7 +33,7 @@ from local.aws.iam import role_of
 from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from local.template.template import Function, Template
 from tests.contract.answers import JOB, Place, a_job_after, answers, function_of, payload
-from tests.contract.build_output import BUILD, LAYERS, RUNTIME, lambda_environment, missing
+from tests.contract.build_output import BUILD, RUNTIME, lambda_environment, missing, paths_of
 from tests.contract.emulator import executions_waiting, template_of
 from tests.contract.function_kinds import Kind, kind_of
 from tests.layout import ROOT
@@ -169,7 +169,7 @@ class Bench:
     def _process(
         self, function: Function, code: Path, command: Sequence[str | Path], given: str, **more: str
     ) -> Iterator[subprocess.Popen[bytes]]:
-        paths = [code, *LAYERS]
+        paths = [code, *paths_of(function)[1:]]
         variables = {
             "PATH": os.environ["PATH"],
             **lambda_environment(function),

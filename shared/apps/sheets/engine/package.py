@@ -61,7 +61,7 @@ _BUILT_IN = {
 class FileFormula:
     """A cell with a formula in the file: its text if it is written there, and the value that was kept with it.
 
-    `kind` is the type of the value: n, b, e, str, or s for a text that stands elsewhere. `group` is the number of a
+    `kind` is the type of the value: n, b, e, str, or s for a text of the shared ones. `group` is the number of a
     shared formula.
     """
 
