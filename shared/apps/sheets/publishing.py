@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -134,28 +135,33 @@ class Publishing:
 
         `session` is the session as it was when the workbook was opened. If another version was published meanwhile, the
         changes are applied to that one: `again` checks them first. If the call has published its version before, return
-        that one.
+        that one. If this fails, the workbook is closed.
 
         Raises:
             Conflict: the session is not active, or others publish too often.
             JobEnded: the job that makes the change is not the session's active job any more.
             WorkbookRefusal: the changes cannot be applied to the newer workbook.
         """
-        for _ in range(1 + MOST_MOVES):
-            done = self._done(session, change)
-            if done is not None:
-                return Published(session, done, self._reopen(workbook, session), None)
-            _refuse_unless_open(session, change)
-            publication = self._publication(session, workbook, applied, change)
-            try:
-                saved = self.save(session, publication.change_of, check=partial(_refuse_unless_open, change=change))
-            except VersionMoved as moved:
-                session = moved.session
-            else:
-                return Published(saved, publication.version, workbook, applied)
-            workbook = self._reopen(workbook, session)
-            change = again(workbook) if again is not None else change
-            applied = workbook.apply(change.ops)
+        with ExitStack() as failed:
+            failed.callback(lambda: workbook.close())  # noqa: PLW0108 - the one that is open then
+            for _ in range(1 + MOST_MOVES):
+                done = self._done(session, change)
+                if done is not None:
+                    workbook = self._reopen(workbook, session)
+                    failed.pop_all()
+                    return Published(session, done, workbook, None)
+                _refuse_unless_open(session, change)
+                publication = self._publication(session, workbook, applied, change)
+                try:
+                    saved = self.save(session, publication.change_of, check=partial(_refuse_unless_open, change=change))
+                except VersionMoved as moved:
+                    session = moved.session
+                else:
+                    failed.pop_all()
+                    return Published(saved, publication.version, workbook, applied)
+                workbook = self._reopen(workbook, session)
+                change = again(workbook) if again is not None else change
+                applied = workbook.apply(change.ops)
         raise Conflict("the workbook is changed by others all the time; read it again and repeat the change")
 
     def save(
