@@ -49,6 +49,8 @@ def client(service: Service) -> Any:
         read_timeout=10,
         max_pool_connections=50,
         retries={"mode": "standard", "total_max_attempts": 3},
+        # Presigned URLs with the bucket's regional name: the global one redirects, which a browser does not follow.
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
         user_agent="millrace",  # botocore builds its own again for each request, which takes a fifth of the CPU time
     )
     with _making:
