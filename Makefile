@@ -166,6 +166,12 @@ JOBS ?= 300
 chaos: .venv/.synced ## run JOBS jobs while processes die, connections break, the model and the database fail
 	@$(BIN)/python -m tests.chaos --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+# The model is called at OPENAI_BASE_URL with OPENAI_API_KEY. Without MODEL, the scripted model proves the harness only.
+# ARGS="--only sort --seeds 1" runs some of the tasks on one workbook each.
+.PHONY: evaluate-sheets
+evaluate-sheets: .venv/.synced ## let MODEL solve sixty tasks on workbooks, and compare their cells
+	@$(BIN)/python -m tests.evals.sheets $(if $(MODEL),--model "$(MODEL)") $(ARGS)
+
 # DynamoDB Local is a Java program on Maven Central; once it is fetched, `make test` runs on it as well.
 DYNAMODB_LOCAL := tests/dynamodb_local/target/.fetched
 

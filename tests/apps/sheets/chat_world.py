@@ -49,9 +49,9 @@ def call(name: str, identity: str = "c1", **arguments: Any) -> ToolCall:
 
 
 class ChatWorld:
-    """One active session, whose workbook is the CSV file `SALES` with the sheet's name that the engine gives it."""
+    """One active session, whose workbook is a CSV file, given as text, or an XLSX file, given as bytes."""
 
-    def __init__(self, folder: Path, content: str = SALES) -> None:
+    def __init__(self, folder: Path, content: str | bytes = SALES) -> None:
         self.clock = SettableClock()
         self.core = FakeCore(clock=self.clock, pipelines=Pipelines(CHAT))
         self.sessions = FakeSessionStore()
@@ -64,7 +64,7 @@ class ChatWorld:
             history=History(publishing=self.publishing, sessions=self.sessions, data=self.data, clock=self.clock),
             health=SessionHealth(sessions=self.sessions, data=self.data, clock=self.clock),
         )
-        self._load(folder / "sales.csv", content)
+        self._load(folder, content)
 
     @property
     def session(self) -> Session:
@@ -142,14 +142,16 @@ class ChatWorld:
         published.workbook.close()
         return published.version
 
-    def _load(self, file: Path, content: str) -> None:
-        file.write_text(content)
-        workbook, report = self.engine.load(file, "csv")
+    def _load(self, folder: Path, content: str | bytes) -> None:
+        kind = FileFormat.CSV if isinstance(content, str) else FileFormat.XLSX
+        file = folder / f"sales.{kind}"
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        workbook, report = self.engine.load(file, kind)
         new = Session(
             id=SESSION,
             owner="ada",
             title="Sales",
-            source=Source(key="k", name=file.name, bytes=len(content), format=FileFormat.CSV),
+            source=Source(key="k", name=file.name, bytes=len(content), format=kind),
             inventory=Inventory(mode="computed", judged=report.judged),
             created_at=NOON,
             updated_at=NOON - timedelta(seconds=1),
