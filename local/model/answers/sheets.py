@@ -128,7 +128,7 @@ def _new_column(
 
 
 def _with_cells(expression: str, fields: Sequence[dict[str, Any]], row: int) -> str:
-    """Return the expression with the cells of this row in place of the columns' names."""
+    """Return the expression with the cells of this row instead of the columns' names."""
     cells = {field["name"].casefold(): f"{field['column']}{row}" for field in fields}
     names = "|".join(re.escape(name) for name in sorted(cells, key=len, reverse=True))
     return re.sub(rf"(?<!\w)(?:{names})(?!\w)", lambda name: cells[name[0].casefold()], expression, flags=re.IGNORECASE)

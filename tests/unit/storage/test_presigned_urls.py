@@ -1,4 +1,4 @@
-"""Presigned URLs name the bucket in its region, because the global name redirects and a browser does not follow that."""
+"""Presigned URLs name the bucket in its region: the global name redirects, and a browser does not follow that."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ class TestAnswer:
 
 
 class TestMisbehaviour:
-    """What a model may send that is not what it was told to send: each call has one result, and the job goes on."""
+    """What a model may send that is not what it was told to send: each call has one result, and the job continues."""
 
     @pytest.mark.parametrize(
         ("wrong", "code"),
@@ -153,7 +153,7 @@ class TestMisbehaviour:
             (ToolCall("c", "sql_query", '{"query": "x", "limit": 1e99}'), "INVALID_ARGUMENTS"),
         ],
     )
-    def test_a_bad_call_is_explained_and_the_job_goes_on(self, world: ChatWorld, wrong: ToolCall, code: str) -> None:
+    def test_a_bad_call_is_explained_and_the_job_continues(self, world: ChatWorld, wrong: ToolCall, code: str) -> None:
         (result,) = world.converse([wrong])
         assert result["error"]["code"] == code
 
