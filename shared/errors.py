@@ -8,6 +8,7 @@ MillraceError
 │   ├── Forbidden             the job, run or agent belongs to another user
 │   ├── NotFound              it does not exist, has expired or was deleted
 │   ├── Conflict              the present state does not allow it
+│   ├── PreconditionFailed    it has changed since the client saw it (`If-Match`)
 │   ├── CheckpointUnfit       the job cannot resume as it was; create a new job
 │   ├── PayloadTooLarge       the body is larger than the limit
 │   ├── UnsupportedMediaType  the body is not sent as JSON
@@ -57,6 +58,7 @@ class ErrorCode(StrEnum):
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     CONFLICT = "CONFLICT"
     SESSION_BUSY = "SESSION_BUSY"
+    PRECONDITION_FAILED = "PRECONDITION_FAILED"
     CHECKPOINT_UNFIT = "CHECKPOINT_UNFIT"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
@@ -171,6 +173,12 @@ class Conflict(RequestRefused):
         self.state = state
         self.allowed = tuple(allowed)
         self.active_job_id = active_job_id
+
+
+class PreconditionFailed(RequestRefused):
+    """It has changed since the version that `If-Match` names; read it again, then repeat the request."""
+
+    code = ErrorCode.PRECONDITION_FAILED
 
 
 class CheckpointUnfit(RequestRefused):

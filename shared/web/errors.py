@@ -26,6 +26,7 @@ STATUS: dict[type[MillraceError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.CheckpointUnfit: 409,
+    errors.PreconditionFailed: 412,
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.InvalidInput: 422,

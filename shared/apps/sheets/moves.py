@@ -26,6 +26,7 @@ class Request(StrEnum):
     UPLOAD = "get another file"
     LOAD = "be loaded"
     RECOVER = "be recovered"
+    READ = "be read"
     CHANGE = "be changed"
     ASK = "be asked"
     EXPORT = "be exported"
@@ -35,6 +36,7 @@ POSSIBLE: Mapping[Request, tuple[SessionState, ...]] = {
     Request.UPLOAD: (SessionState.INITIALIZING, SessionState.ERROR),
     Request.LOAD: (SessionState.INITIALIZING, SessionState.ERROR),
     Request.RECOVER: (SessionState.ERROR,),
+    Request.READ: (SessionState.ACTIVE,),
     Request.CHANGE: (SessionState.ACTIVE,),
     Request.ASK: (SessionState.ACTIVE,),
     Request.EXPORT: (SessionState.ACTIVE,),
