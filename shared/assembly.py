@@ -16,6 +16,13 @@ from shared.clock import Clock
 if TYPE_CHECKING:
     from shared.agents.service import AgentService
     from shared.agents.store import AgentStore
+    from shared.channel.announcer import Announcements
+    from shared.channel.catch_up import CatchUp
+    from shared.channel.connections import ChannelLimits, ConnectionRegistry, ConnectionStore
+    from shared.channel.pings import Pings
+    from shared.channel.posts import ChannelPosts
+    from shared.channel.subscriptions import SubscriptionStore
+    from shared.channel.topics import TopicSource, TopicSources
     from shared.jobs.cancellation import JobCancellation
     from shared.jobs.checkpoints import CheckpointStore
     from shared.jobs.completion import JobCompletion
@@ -44,6 +51,9 @@ if TYPE_CHECKING:
     from shared.runs.store import RunStore
     from shared.stages.part_runner import PartRunner
     from shared.stages.runner import StageRunner
+
+FLUSH_SECONDS = 1.5
+"""How long an invocation waits at its end for the posts to connections. Pings send later what was not sent then."""
 
 
 class Ports(Protocol):
@@ -106,6 +116,29 @@ class Ports(Protocol):
     @property
     def stream_lease_seconds(self) -> float: ...
 
+    @property
+    def has_channel(self) -> bool:
+        """Return whether this function may tell the channel's connections what it appends."""
+
+    @property
+    def connections(self) -> ConnectionStore: ...
+
+    @property
+    def subscriptions(self) -> SubscriptionStore: ...
+
+    @property
+    def channel_posts(self) -> ChannelPosts: ...
+
+    @property
+    def channel_limits(self) -> ChannelLimits: ...
+
+    @property
+    def application_topics(self) -> Sequence[str]:
+        """Return the kinds of topics that the applications have."""
+
+    def topic_source(self, kind: str) -> TopicSource:
+        """Return the source of an application's topics of this kind."""
+
     def side_writes_of(self, pipeline: str) -> Sequence[SideWrites]:
         """Return what the pipeline's application contributes to the transactions of its jobs."""
 
@@ -118,6 +151,79 @@ class Core:
 
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
+
+    # ---- the event log and the channel -------------------------------------------------------------------------------
+
+    @cached_property
+    def event_log(self) -> EventLog:
+        """The event log of all jobs. Every append to it is announced to the channel, if there is one."""
+        if not self.ports.has_channel:
+            return self.ports.event_log
+        from shared.channel.announcing_log import AnnouncingEventLog
+
+        return AnnouncingEventLog(self.ports.event_log, self.announcer)
+
+    @cached_property
+    def announcer(self) -> Announcements:
+        """What tells the subscribed connections of appended events. An application announces its own topics here."""
+        from shared.channel.announcer import Announcer, NoAnnouncements
+
+        if not self.ports.has_channel:
+            return NoAnnouncements()
+        return Announcer(
+            sources=self.topic_sources,
+            subscriptions=self.ports.subscriptions,
+            posts=self.ports.channel_posts,
+            remove=self.connection_registry.remove,
+        )
+
+    def flush_announcements(self) -> None:
+        """Wait a little until everything that this process has announced was sent."""
+        announcer: Announcements | None = vars(self).get("announcer")  # one that was never used is not built
+        if announcer is not None:
+            announcer.flush(FLUSH_SECONDS)
+
+    @cached_property
+    def topic_sources(self) -> TopicSources:
+        from shared.channel.topics import TopicSources
+
+        return TopicSources(("job", *self.ports.application_topics), self._topic_source)
+
+    def _topic_source(self, kind: str) -> TopicSource:
+        from shared.channel.job_topics import JobTopics
+
+        if kind == JobTopics.kind:
+            return JobTopics(queries=self.job_queries, watcher=self.job_watcher, event_log=self.event_log)
+        return self.ports.topic_source(kind)
+
+    @cached_property
+    def connection_registry(self) -> ConnectionRegistry:
+        from shared.channel.connections import ConnectionRegistry
+
+        return ConnectionRegistry(
+            connections=self.ports.connections,
+            subscriptions=self.ports.subscriptions,
+            records=self.ports.records,
+            limits=self.ports.channel_limits,
+            clock=self.ports.clock,
+        )
+
+    @cached_property
+    def catch_up(self) -> CatchUp:
+        from shared.channel.catch_up import CatchUp
+
+        return CatchUp(
+            sources=self.topic_sources,
+            registry=self.connection_registry,
+            subscriptions=self.ports.subscriptions,
+            posts=self.ports.channel_posts,
+        )
+
+    @cached_property
+    def pings(self) -> Pings:
+        from shared.channel.pings import Pings
+
+        return Pings(sources=self.topic_sources, posts=self.ports.channel_posts)
 
     # ---- jobs --------------------------------------------------------------------------------------------------------
 
@@ -150,7 +256,7 @@ class Core:
     def job_queries(self) -> JobQueries:
         from shared.jobs.queries import JobQueries
 
-        return JobQueries(jobs=self.ports.jobs, event_log=self.ports.event_log, checkpoints=self.ports.checkpoints)
+        return JobQueries(jobs=self.ports.jobs, event_log=self.event_log, checkpoints=self.ports.checkpoints)
 
     @cached_property
     def job_watcher(self) -> JobWatcher:
@@ -158,7 +264,7 @@ class Core:
 
         return JobWatcher(
             jobs=self.ports.jobs,
-            event_log=self.ports.event_log,
+            event_log=self.event_log,
             result_of=self.job_queries.result,
             clock=self.ports.clock,
         )
@@ -177,7 +283,7 @@ class Core:
 
         return JobErasure(
             jobs=self.ports.jobs,
-            event_log=self.ports.event_log,
+            event_log=self.event_log,
             checkpoints=self.ports.checkpoints,
             cancellation=self.job_cancellation,
             clock=self.ports.clock,
@@ -189,7 +295,7 @@ class Core:
 
         return JobResumption(
             jobs=self.ports.jobs,
-            event_log=self.ports.event_log,
+            event_log=self.event_log,
             checkpoints=self.ports.checkpoints,
             executions=self.ports.executions,
             starter=self.job_starter,
@@ -213,7 +319,7 @@ class Core:
 
         return JobEnder(
             jobs=self.ports.jobs,
-            event_log=self.ports.event_log,
+            event_log=self.event_log,
             pipelines=self.ports.pipelines,
             retention=self.ports.retention,
             side_writes=self.side_writes,
@@ -233,7 +339,7 @@ class Core:
         return StuckJobSweep(
             jobs=self.ports.jobs,
             executions=self.ports.executions,
-            event_log=self.ports.event_log,
+            event_log=self.event_log,
             lost_jobs=self.lost_jobs,
             records=self.ports.records,
             pipelines=self.ports.pipelines,
@@ -246,7 +352,7 @@ class Core:
 
         return StageRunner(
             jobs=self.ports.jobs,
-            event_log=self.ports.event_log,
+            event_log=self.event_log,
             checkpoints=self.ports.checkpoints,
             agents=self.ports.agents,
             clock=self.ports.clock,
@@ -259,7 +365,7 @@ class Core:
 
         return PartRunner(
             jobs=self.ports.jobs,
-            event_log=self.ports.event_log,
+            event_log=self.event_log,
             checkpoints=self.ports.checkpoints,
             agents=self.ports.agents,
             clock=self.ports.clock,
@@ -278,7 +384,7 @@ class Core:
         recorder = RunRecorder(
             runs=self.ports.runs,
             checkpoints=self.ports.checkpoints,
-            event_log=self.ports.event_log,
+            event_log=self.event_log,
             pipelines=self.ports.pipelines,
         )
         links = LinkChecks(pipelines=self.ports.pipelines, entities_of=self._linked_entities)

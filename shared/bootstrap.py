@@ -12,10 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.apps.registry import RegisteredPipelines, declared
+from shared.apps.registry import RegisteredPipelines, declared, topic_kinds, topic_source
 from shared.assembly import Core
 from shared.clock import utc_now
 from shared.runtime.settings import (
+    ChannelSettings,
     ConsoleSettings,
     CreationSettings,
     ExecutionSettings,
@@ -32,6 +33,10 @@ from shared.runtime.settings import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from shared.channel.connections import ChannelLimits
+    from shared.channel.topics import TopicSource
+    from shared.identity.tickets import ConnectionTickets, StreamTickets
+    from shared.identity.tokens import TokenVerifier
     from shared.jobs.ending import Retention
     from shared.jobs.invocation import PartDone, PartInvocation, StageDone, StageInvocation
     from shared.jobs.job import LinkKind
@@ -40,20 +45,23 @@ if TYPE_CHECKING:
     from shared.jobs.side_writes import SideWrites
     from shared.llm.model import ChatModel
     from shared.log.event_log import LogBounds
+    from shared.sockets.desk import MessageDesk
+    from shared.sockets.gate import ConnectionGate
     from shared.stages.part import Part
     from shared.stages.stage import Stage
     from shared.storage.agents import DynamoAgentStore
+    from shared.storage.channel_posts import ApiGatewayPosts
     from shared.storage.checkpoints import DynamoCheckpointStore
+    from shared.storage.connections import DynamoConnectionStore, DynamoSubscriptionStore
     from shared.storage.event_log import DynamoEventLog
     from shared.storage.executions import StepFunctionsExecutions
     from shared.storage.jobs import DynamoJobStore
     from shared.storage.large_texts import LargeTexts
     from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
     from shared.storage.runs import DynamoRunStore
-    from shared.web.auth import StreamGate, TokenVerifier
+    from shared.web.auth import StreamGate
     from shared.web.site import ConsoleConfig, Site
     from shared.web.stream import JobStream
-    from shared.web.tickets import StreamTickets
 
 
 class AwsPorts:
@@ -121,6 +129,43 @@ class AwsPorts:
         settings = StorageSettings.read()
         return DynamoRunStore(settings.durable_table_name, LargeTexts(settings.artefact_bucket, folder="runs"))
 
+    @property
+    def has_channel(self) -> bool:
+        settings = ChannelSettings.read()
+        return bool(settings.channel_url and settings.channel_table_name)
+
+    @cached_property
+    def connections(self) -> DynamoConnectionStore:
+        from shared.storage.connections import DynamoConnectionStore
+
+        return DynamoConnectionStore(ChannelSettings.read().channel_table_name)
+
+    @cached_property
+    def subscriptions(self) -> DynamoSubscriptionStore:
+        from shared.storage.connections import DynamoSubscriptionStore
+
+        return DynamoSubscriptionStore(ChannelSettings.read().channel_table_name)
+
+    @cached_property
+    def channel_posts(self) -> ApiGatewayPosts:
+        from shared.storage.channel_posts import ApiGatewayPosts
+
+        return ApiGatewayPosts(ChannelSettings.read().channel_url)
+
+    @property
+    def channel_limits(self) -> ChannelLimits:
+        from shared.channel.connections import ChannelLimits
+
+        settings = ChannelSettings.read()
+        return ChannelLimits(settings.connections_per_user, settings.connection_opens_per_minute)
+
+    @property
+    def application_topics(self) -> Sequence[str]:
+        return topic_kinds()
+
+    def topic_source(self, kind: str) -> TopicSource:
+        return topic_source(kind)
+
     def side_writes_of(self, pipeline: str) -> Sequence[SideWrites]:
         """Return what the pipeline's application declares as `side_writes()` in its `bootstrap.py`, if anything."""
         declare = self.pipelines.declared_for(pipeline, "side_writes")
@@ -180,7 +225,11 @@ class AwsPorts:
 @functools.cache
 def core() -> Core:
     """Return the core on AWS."""
-    return Core(AwsPorts())
+    from shared.runtime import at_end
+
+    made = Core(AwsPorts())
+    at_end.register(made.flush_announcements)
+    return made
 
 
 def write_counter(operation: str) -> Callable[[str], None]:
@@ -272,8 +321,8 @@ def job_stream() -> JobStream:
 @functools.cache
 def stream_tickets() -> StreamTickets:
     """Return the service that signs and checks tickets."""
+    from shared.identity.tickets import StreamTickets
     from shared.storage.secrets import secrets_to_check
-    from shared.web.tickets import StreamTickets
 
     arn = TicketSettings.read().ticket_secret_arn
     return StreamTickets(lambda: secrets_to_check(arn), clock=utc_now)
@@ -289,12 +338,42 @@ def stream_gate() -> StreamGate:
 
 @functools.cache
 def _token_verifier() -> TokenVerifier:
-    from shared.web.auth import TokenVerifier
-    from shared.web.issuer_keys import IssuerKeys, fetch_keys
+    from shared.identity.issuer_keys import IssuerKeys, fetch_keys
+    from shared.identity.tokens import TokenVerifier
 
     settings = IdentitySettings.read()
     keys = IssuerKeys(lambda: fetch_keys(settings.oidc_issuer, settings.oidc_jwks_url))
     return TokenVerifier(settings.oidc_issuer, settings.oidc_audience, keys=keys)
+
+
+# ---- the channel -----------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def connection_tickets() -> ConnectionTickets:
+    """Return the service that signs and checks the tickets of the channel's connections."""
+    from shared.identity.tickets import ConnectionTickets
+    from shared.storage.secrets import secrets_to_check
+
+    arn = TicketSettings.read().ticket_secret_arn
+    return ConnectionTickets(lambda: secrets_to_check(arn), lambda: core().ports.records, clock=utc_now)
+
+
+@functools.cache
+def connection_gate() -> ConnectionGate:
+    """Return the service that decides who may open a connection."""
+    from shared.sockets.gate import ConnectionGate
+
+    origins = ChannelSettings.read().cors_origins
+    return ConnectionGate(tokens=_token_verifier, tickets=connection_tickets, origins=origins, clock=utc_now)
+
+
+@functools.cache
+def message_desk() -> MessageDesk:
+    """Return the service that answers the messages of the channel's clients."""
+    from shared.sockets.desk import MessageDesk
+
+    return MessageDesk(core().connection_registry, core().ports.channel_posts)
 
 
 # ---- the console -----------------------------------------------------------------------------------------------------

@@ -133,6 +133,30 @@ export interface Connected {
   lastEventId: number;
 }
 
+/** What a client may do with the channel. */
+export interface ConnectionLimits {
+  /** open connections of one user */
+  connections: number;
+  /** topics of one connection */
+  subscriptions: number;
+  /** messages of one connection within `messageSeconds` */
+  messages: number;
+  messageSeconds: number;
+  /** how long a connection lasts at most */
+  connectionSeconds: number;
+}
+
+/** A ticket that opens one connection of the channel, until `expiresAt`. */
+export interface CreatedTicket {
+  ticket: string;
+  expiresAt: string;
+  /** the URL to connect to */
+  channelUrl: string;
+  /** the subprotocols to offer: the second one carries the ticket */
+  subprotocols: string[];
+  limits: ConnectionLimits;
+}
+
 /** Text to append to the text so far. */
 export interface Delta {
   type: "delta";
@@ -144,6 +168,7 @@ export type Entity =
   | "job"
   | "job_list"
   | "stream_ticket"
+  | "connection_ticket"
   | "console_config"
   | "run"
   | "run_list"
@@ -531,6 +556,7 @@ export type Operation =
   | "resume_job"
   | "create_stream_ticket"
   | "stream_job"
+  | "create_connection_ticket"
   | "console"
   | "create_agent"
   | "list_agents"
@@ -759,6 +785,12 @@ export interface SuggestionJobRequest {
 /** The result of a feature suggestion job. */
 export interface Suggestions {
   suggestions: Suggestion[];
+}
+
+/** The body of `POST /connection-tickets`. */
+export interface TicketRequest {
+  /** any text that names the tab: its next connection replaces this one */
+  tab: string;
 }
 
 /** Model tokens and their cost; the cost is null if the price of the model is not known. */

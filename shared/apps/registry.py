@@ -2,7 +2,9 @@
 
 Every package in `shared/apps/` names its pipelines in its `__init__.py`, as `PIPELINES`, and defines each in its
 `pipeline.py`. If jobs can be linked to its entities, it names these links there too, such as `LINKS = ("sessionId",)`,
-and its `bootstrap.py` has the function `linked_entities`. So a new application changes nothing here.
+and its `bootstrap.py` has the function `linked_entities`. If it has topics in the channel, it names their
+kinds there, such as `TOPICS = ("session",)`, and its `bootstrap.py` has the function `topic_sources`. So a new
+application changes nothing here.
 """
 
 from __future__ import annotations
@@ -12,15 +14,37 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared import apps
 from shared.jobs.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from shared.channel.topics import TopicSource
 
 
 def application_names() -> tuple[str, ...]:
     """Return the names of the packages in `shared/apps/`, sorted."""
     return tuple(sorted(found.name for found in pkgutil.iter_modules(apps.__path__) if found.ispkg))
+
+
+def topic_kinds() -> tuple[str, ...]:
+    """Return the kinds of topics that the applications name in their `TOPICS`."""
+    return tuple(kind for each in application_names() for kind in getattr(_package(each), "TOPICS", ()))
+
+
+def topic_source(kind: str) -> TopicSource:
+    """Return the source of this kind among those that its application's `topic_sources()` returns.
+
+    Raises LookupError if no application names the kind, or if its application has no source of that kind.
+    """
+    for application in application_names():
+        if kind in getattr(_package(application), "TOPICS", ()):
+            sources: Sequence[TopicSource] = declared(application, "topic_sources")()
+            found = next((each for each in sources if each.kind == kind), None)
+            if found is not None:
+                return found
+    raise LookupError(f"an application that names the topic kind {kind} must have its source in topic_sources()")
 
 
 def application_module(application: str, module: str) -> ModuleType | None:

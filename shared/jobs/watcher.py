@@ -60,42 +60,88 @@ class JobWatcher:
         End without a terminal event only if the job has expired. If the process that ended the job died before it
         appended the terminal event, append it here.
         """
-        reader = LogReader(self._log, job_id, after=after)
+        follower = self.follower(job_id, after=after)
         pace = Pace()
         checked_at = time.monotonic()
         while True:
             polled_at = time.monotonic()
-            frames = await asyncio.to_thread(reader.poll)
-            pace.record_poll(frames, polled_at, reader.written_at)
-            job = await asyncio.to_thread(self._jobs.get, job_id) if frames and frames[-1].terminal else None
-            if _is_live(job):
-                # A resumption stores the job before its reset, so this is the end of the generation before. Read it
-                # again together with the reset, which makes a snapshot of it.
-                reader = LogReader(self._log, job_id, after=frames.pop().id - 1)
+            frames = await asyncio.to_thread(follower.poll)
+            pace.record_poll(frames, polled_at, follower.written_at)
             for frame in frames:
-                yield await self._with_result(job, frame)
+                yield frame
             if frames and frames[-1].terminal:
                 return
             if pace.silence >= JOB_CHECK_SECONDS and time.monotonic() - checked_at >= JOB_CHECK_SECONDS:
                 checked_at = time.monotonic()
-                if not await asyncio.to_thread(self._check_job, job_id):
+                if not await asyncio.to_thread(self.check_job, job_id):
                     return
             if not frames:
                 yield None
             await asyncio.sleep(pace.next_wait())
 
-    async def _with_result(self, job: Job | None, frame: Frame) -> Frame:
-        if not isinstance(frame.event, Complete):
-            return frame
-        result = await asyncio.to_thread(self._result_of, job) if job else None
-        return replace(frame, event=frame.event.model_copy(update={"result": result}))
+    def follower(self, job_id: str, *, after: int, consistent: bool = False) -> JobFollower:
+        """Return one watcher's reader of the job's events after number `after`."""
+        return JobFollower(self._jobs, self._log, self._result_of, job_id, after=after, consistent=consistent)
 
-    def _check_job(self, job_id: str) -> bool:
+    def check_job(self, job_id: str) -> bool:
         """Return whether the job still exists; append its terminal event if that is missing."""
         job = self._jobs.get(job_id)
         if job is not None and job.status.ended:
             ensure_terminal_event(self._log, job, clock=self._clock)
         return job is not None
+
+
+class JobFollower:
+    """Read one job's events for one watcher, as every transport sends them."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        event_log: EventLog,
+        result_of: Callable[[Job], dict[str, Any] | None],
+        job_id: str,
+        *,
+        after: int,
+        consistent: bool,
+    ) -> None:
+        self._jobs = jobs
+        self._log = event_log
+        self._result_of = result_of
+        self._job_id = job_id
+        self._consistent = consistent
+        self._reader = self._reader_after(after)
+
+    @property
+    def position(self) -> int:
+        """Return the number of the last event that was returned."""
+        return self._reader.position
+
+    @property
+    def written_at(self) -> float:
+        """Return the time of the newest append that was returned, in Unix seconds of the writer's clock."""
+        return self._reader.written_at
+
+    def poll(self) -> list[Frame]:
+        """Return the events that are new since the last call, with the result in `complete`.
+
+        The end of a generation before a resumption is not the job's end, so a snapshot replaces it.
+        """
+        frames = self._reader.poll()
+        job = self._jobs.get(self._job_id) if frames and frames[-1].terminal else None
+        if _is_live(job):
+            # A resumption stores the job before its reset, so this is the end of the generation before. Read it
+            # again together with the reset, which makes a snapshot of it.
+            self._reader = self._reader_after(frames.pop().id - 1)
+        return [self._with_result(job, frame) for frame in frames]
+
+    def _reader_after(self, seq: int) -> LogReader:
+        return LogReader(self._log, self._job_id, after=seq, consistent=self._consistent)
+
+    def _with_result(self, job: Job | None, frame: Frame) -> Frame:
+        if not isinstance(frame.event, Complete):
+            return frame
+        result = self._result_of(job) if job else None
+        return replace(frame, event=frame.event.model_copy(update={"result": result}))
 
 
 def _is_live(job: Job | None) -> bool:

@@ -1,4 +1,4 @@
-"""Limit the concurrent streams of each user: one lease per connection."""
+"""Limit the concurrent connections of each user, such as streams: one lease per connection."""
 
 from __future__ import annotations
 
@@ -59,8 +59,20 @@ class StreamSlots:
     is free after `lease_seconds`.
     """
 
-    def __init__(self, records: RecordStore, *, limit: int, lease_seconds: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        records: RecordStore,
+        *,
+        limit: int,
+        lease_seconds: float,
+        clock: Clock,
+        record: str = "connections",
+        what: str = "streams",
+    ) -> None:
+        """Keep the slots in the record of this name; `what` names in messages what a user has too many of."""
         self._records = records
+        self._record = record
+        self._what = what
         self._limit = limit
         self.lease_seconds = lease_seconds
         self._clock = clock
@@ -96,9 +108,19 @@ class StreamSlots:
 
         self._swap(owner, decide)
         if refused_for is not None:
-            free_in = max(1, math.ceil(refused_for))
-            message = f"you may have at most {self._limit} streams open; close one, or try again in {free_in} s"
-            raise StreamLimitExceeded(message, retry_after=free_in)
+            raise self._refusal(refused_for)
+
+    def check_free(self, owner: str) -> None:
+        """Raise StreamLimitExceeded, as `take` does, if all slots are taken. Take none."""
+        now = self._clock().timestamp()
+        live = _live(LEASES.validate_json(self._records.load(owner, self._record).text), now)
+        if len(live) >= self._limit:
+            raise self._refusal(min(self._free_at(lease, now) for lease in live.values()) - now)
+
+    def _refusal(self, free_in: float) -> StreamLimitExceeded:
+        seconds = max(1, math.ceil(free_in))
+        message = f"you may have at most {self._limit} {self._what} open; close one, or try again in {seconds} s"
+        return StreamLimitExceeded(message, retry_after=seconds)
 
     def renew(self, owner: str, holder: SlotHolder) -> bool:
         """Extend the lease by `lease_seconds` and return True.
@@ -150,7 +172,7 @@ class StreamSlots:
         return leaves_at if leaves_at > now else lease.until
 
     def _swap(self, owner: str, decide: Callable[[Leases, float], Leases]) -> None:
-        update_record(self._records, owner, "connections", LEASES, decide, self._clock, kept=self.lease_seconds)
+        update_record(self._records, owner, self._record, LEASES, decide, self._clock, kept=self.lease_seconds)
 
 
 def _live(stored: Leases, now: float) -> Mapping[str, Lease]:

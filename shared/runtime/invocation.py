@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shared.clock import ending_in
 from shared.observability import error_reports, tracing
 from shared.observability.log import log
-from shared.runtime import startup
+from shared.runtime import at_end, startup
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -33,6 +33,7 @@ def observed(handler: Handler) -> Handler:
             with log.about(function=name, **ids), tracing.span(name, at=header), ending_in(left):
                 return handler(event, context)
         finally:
+            at_end.run()
             error_reports.flush()
             startup.finish()
 

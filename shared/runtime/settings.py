@@ -91,6 +91,21 @@ class StreamSettings(Settings):
     heartbeat_seconds: float = 15
 
 
+class ChannelSettings(Settings):
+    """The address of the channel, its table, and its limits per user. Without both, a function announces nothing."""
+
+    channel_url: str = ""
+    channel_table_name: str = ""
+    connections_per_user: int = 10
+    connection_opens_per_minute: int = 30
+    cors_origins: tuple[str, ...] = ("*",)
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 class TicketSettings(Settings):
     """The secret that signs tickets."""
 

@@ -36,12 +36,25 @@ Service = Literal["dynamodb", "s3", "stepfunctions", "secretsmanager"]
 SERVICES: tuple[Service, ...] = ("dynamodb", "s3", "stepfunctions", "secretsmanager")
 """All services that functions use."""
 
+CHANNEL_SERVICE = "apigatewaymanagementapi"
+"""boto3's name of the service that sends messages to connections. Its client is made only when there is one to send."""
+
 _making = Lock()  # several threads may share a boto3 client, but not a boto3 session
 
 
 @functools.cache
 def client(service: Service) -> Any:
     """Return the service's boto3 client, with short timeouts and few quick retries: Step Functions retries the rest."""
+    return _new_client(service)
+
+
+@functools.cache
+def channel_management(endpoint: str) -> Any:
+    """Return the boto3 client of the management API at this URL, which sends messages to connections."""
+    return _new_client(CHANNEL_SERVICE, endpoint_url=endpoint)
+
+
+def _new_client(service: str, **options: Any) -> Any:
     from botocore.config import Config  # noqa: PLC0415 - the import takes time, and some functions need no AWS
 
     config = Config(
@@ -54,7 +67,7 @@ def client(service: Service) -> Any:
         user_agent="millrace",  # botocore builds its own again for each request, which takes a fifth of the CPU time
     )
     with _making:
-        return _session().client(service, config=config)
+        return _session().client(service, config=config, **options)  # type: ignore[call-overload]  # by its name
 
 
 @functools.cache
@@ -62,7 +75,7 @@ def _session() -> Session:
     """Return the one session of all clients, because each new session reads its data files again."""
     from shared.storage.aws_session import session_for  # noqa: PLC0415 - as above
 
-    return session_for(SERVICES)
+    return session_for((*SERVICES, CHANNEL_SERVICE))
 
 
 def make_clients() -> None:

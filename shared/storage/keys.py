@@ -103,3 +103,18 @@ def agent_version(agent_id: str, version: int) -> dict[str, str]:
 def agent_count(owner: str) -> dict[str, str]:
     """Return the key of the number of agents that an owner has."""
     return {"PK": user_partition(owner), "SK": "COUNT#agents"}
+
+
+def connection(connection_id: str) -> dict[str, str]:
+    """Return the key of an open connection of the channel."""
+    return {"PK": f"CONN#{connection_id}", "SK": "CONN"}
+
+
+def topic_partition(topic: str) -> str:
+    """Return the partition key of the subscriptions to a topic, such as `job:job_a01m7…`."""
+    return f"TOPIC#{topic}"
+
+
+def subscription(topic: str, connection_id: str) -> dict[str, str]:
+    """Return the key of a connection's subscription to a topic."""
+    return {"PK": topic_partition(topic), "SK": f"CONN#{connection_id}"}

@@ -30,7 +30,7 @@ from shared.observability import error_reports, tracing
 from shared.observability.log import log
 from shared.observability.metrics import metrics
 from shared.observability.tracing import Span, TraceHeader
-from shared.runtime import snapstart, startup
+from shared.runtime import at_end, snapstart, startup
 from shared.web.auth import CountWrite
 from shared.web.envelope import Exchange
 from shared.web.errors import defect, install, refusals, refuse
@@ -95,6 +95,7 @@ def lambda_handler(app: FastAPI, ready: Callable[[], object]) -> Callable[[dict[
         try:
             return adapter()(with_safe_headers(event), context)
         finally:
+            at_end.run()
             startup.finish()
 
     def prepare() -> None:

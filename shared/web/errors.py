@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +16,7 @@ from shared.errors import ErrorCode, FieldIssue, MillraceError
 from shared.jobs.executions import NotStarted
 from shared.observability.log import log
 from shared.observability.metrics import metrics
+from shared.rules import rule_of
 from shared.web.envelope import ErrorBody, ErrorDetails, ErrorEnvelope, Exchange, FieldError
 
 STATUS: dict[type[MillraceError], int] = {
@@ -36,9 +36,6 @@ STATUS: dict[type[MillraceError], int] = {
     MillraceError: 500,
 }
 """HTTP status of each error class. A class that is missing here has the status of its nearest ancestor."""
-
-_SHOULD = re.compile(r"^\w+ should ")
-"""How pydantic begins a rule: `Input should …`, `String should …`."""
 
 Refusals = tuple[type[MillraceError], ...]
 """The error classes that an operation may respond with, for its OpenAPI description."""
@@ -163,23 +160,7 @@ def _issues(found: Iterable[Any], branches: frozenset[str]) -> Iterable[FieldIss
             del path[0]
         if each["type"] in {"union_tag_not_found", "union_tag_invalid"}:
             path.append(each["ctx"]["discriminator"].strip("'"))
-        yield FieldIssue(".".join(str(part) for part in path) or str(source), _rule(each))
-
-
-def _rule(each: Any) -> str:
-    message = str(each["msg"])
-    match each["type"]:
-        case "extra_forbidden":
-            return "is not a known field"
-        case "missing" | "union_tag_not_found":
-            return "is required"
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return "must be an object"
-        case "union_tag_invalid":
-            return f"must be one of: {each['ctx']['expected_tags']}"
-        case _:
-            rule = _SHOULD.sub("must ", message).replace(" after validation", "")
-            return rule[:1].lower() + rule[1:]
+        yield FieldIssue(".".join(str(part) for part in path) or str(source), rule_of(each))
 
 
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:

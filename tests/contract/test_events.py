@@ -8,18 +8,34 @@ from typing import Any
 
 import pytest
 
+from local.api.websocket_events import route_of
 from local.aws.execution_events import matches
 from local.template.intrinsics import ACCOUNT, REGION
 from local.template.template import Template
 from tests.layout import EVENTS, ROOT
 from tools.validate_template.document import Document, snake_case, tasks_of
 
+
+def channel_routes(template: Template) -> dict[str, str | None]:
+    api = template.websocket_api
+    assert api is not None
+    assert api.authorizer is not None
+    routes: dict[str, str | None] = {function: key for key, function in api.routes.items()}
+    return {
+        snake_case(function.removesuffix("Function")): key
+        for function, key in {**routes, api.authorizer.function: None}.items()
+    }
+
+
 ROUTES: dict[str, set[str]] = {}
 PARAMETERS = {"OidcIssuer": "https://issuer.example.com", "OidcAudience": "millrace"}
 ATTRIBUTES = {"StreamJobFunctionUrl.FunctionUrl": "https://stream.example.com/"}
-for route in Template(ROOT / "template.yaml", parameters=PARAMETERS, attributes=ATTRIBUTES).routes:
+TEMPLATE = Template(ROOT / "template.yaml", parameters=PARAMETERS, attributes=ATTRIBUTES)
+for route in TEMPLATE.routes:
     function = snake_case(route.function.removesuffix("Function"))
     ROUTES.setdefault(function, set()).add(f"{route.method} {route.path}")
+CHANNEL = channel_routes(TEMPLATE)
+"""Function → its route key in the channel; None for the authorizer."""
 OPEN_TO_ANYBODY = {"console"}
 PAYLOADS = {
     snake_case(name): {field.removesuffix(".$") for field in state["Parameters"]["Payload"]}
@@ -55,8 +71,27 @@ def test_a_stage_event_has_the_fields_that_its_state_sends(file: Path) -> None:
     assert set(json.loads(file.read_text())) == PAYLOADS[file.name.split(".")[0]]
 
 
+@pytest.mark.parametrize("file", events_of(CHANNEL), ids=lambda file: file.name)
+def test_an_event_of_the_channel_has_the_route_that_the_template_declares(file: Path) -> None:
+    event = json.loads(file.read_text())
+    context = event["requestContext"]
+    route = CHANNEL[file.name.split(".")[0]]
+
+    assert context["routeKey"] == (route or "$connect")
+    assert context["connectionId"]
+    if route is None:
+        assert (event["type"], "authorizer" in context) == ("REQUEST", False)
+        return
+    kinds = {"$connect": "CONNECT", "$disconnect": "DISCONNECT"}
+    assert context["eventType"] == kinds.get(route, "MESSAGE")
+    assert context["authorizer"]["owner"] == "user-1"
+    if context["eventType"] == "MESSAGE":
+        assert TEMPLATE.websocket_api is not None
+        assert route_of(TEMPLATE.websocket_api, event["body"]) == route
+
+
 def test_every_event_belongs_to_one_of_these_tests() -> None:
-    unchecked = set(EVENTS) - {*events_of(ROUTES), *events_of(PAYLOADS)}
+    unchecked = set(EVENTS) - {*events_of(ROUTES), *events_of(PAYLOADS), *events_of(CHANNEL)}
 
     assert {file.name for file in unchecked} == {
         "end_lost_job.execution_failed.json",

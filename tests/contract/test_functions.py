@@ -76,8 +76,13 @@ NOT_YET = {"boto3", "botocore", "aws_lambda_powertools", "urllib3"}
 
 FORBIDDEN: dict[Kind, set[str]] = {
     "api": NEVER | NOT_YET | SERVERS | ADAPTERS | {"shared.stages.runner", "shared.apps.suggestions.stages"},
-    "stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creation", "shared.web.tickets", "shared.runs.deletion"},
+    "stage": NEVER
+    | NOT_YET
+    | WEB
+    | ADAPTERS
+    | {"shared.jobs.creation", "shared.identity.tickets", "shared.runs.deletion"},
     "model stage": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creation", "shared.jobs.sweep"},
+    "channel": NEVER | NOT_YET | WEB | ADAPTERS | {"shared.jobs.creation", "shared.stages.runner"},
     # uvicorn starts the app and imports it.
     "stream": NEVER | NOT_YET | ADAPTERS | {"shared.jobs.resumption", "shared.jobs.sweep"},
 }
@@ -104,6 +109,7 @@ IN_COMMON: dict[Kind, str] = {
     "api": "fastapi, mangum",
     "stage": "pydantic",
     "model stage": "pydantic",
+    "channel": "pydantic",
     "stream": "fastapi",
 }
 """Kind of function → modules that all of them import: one process imports them and forks the others."""
@@ -185,7 +191,7 @@ def test_the_import_of_a_function_loads_only_its_own_applications_code(
 
 WITHOUT = {
     "shared.web.server": {"click", "uvicorn.main", "uvicorn.supervisors"},
-    "shared.web.auth, jwt": {"cryptography.x509.base", "cryptography.x509.name"},
+    "shared.identity.tokens, jwt": {"cryptography.x509.base", "cryptography.x509.name"},
 }
 """Modules → modules that importing them must not load, although their packages would (shared/packages.py)."""
 

@@ -30,7 +30,14 @@ AWS_METRICS: dict[str, tuple[set[str], set[frozenset[str]]]] = {
         {frozenset(), frozenset({"FunctionName"})},
     ),
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
-    "AWS/ApiGateway": ({"4xx", "5xx", "Count", "IntegrationLatency", "Latency"}, {frozenset({"ApiId"})}),
+    "AWS/ApiGateway": (
+        {
+            *("4xx", "5xx", "Count", "IntegrationLatency", "Latency"),
+            # of a WebSocket API:
+            *("ConnectCount", "MessageCount", "IntegrationError", "ClientError", "ExecutionError"),
+        },
+        {frozenset({"ApiId"})},
+    ),
     # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
     "AWS/States": (
         {

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from unittest.mock import patch
 
 from shared.assembly import Core
+from shared.channel.connections import ChannelLimits
+from shared.channel.topics import TopicSource
 from shared.errors import StageUnfinished
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.creation import NewJob
@@ -34,6 +36,7 @@ from shared.stages.part_runner import PartRunner
 from shared.stages.runner import StageRunner
 from shared.stages.stage import Stage, StageContext
 from tests.fakes.agents import FakeAgentStore
+from tests.fakes.channel import FakeConnectionStore, FakePosts, FakeSubscriptionStore
 from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import EXPIRES_AT, NOON, SettableClock
 from tests.fakes.event_log import FakeEventLog
@@ -186,6 +189,8 @@ class FakePorts:
     writes_per_minute = 30
     streams_per_user = 5
     stream_lease_seconds = 30.0
+    channel_limits = ChannelLimits()
+    application_topics = ()
 
     def __init__(
         self,
@@ -199,7 +204,9 @@ class FakePorts:
         pipelines: Pipelines = PIPELINES,
         side_writes: Mapping[str, Sequence[SideWrites]] | None = None,
         linked_entities: Mapping[LinkKind, Sequence[LinkedEntities]] | None = None,
+        has_channel: bool = False,
     ) -> None:
+        self.has_channel = has_channel
         self._side_writes = side_writes or {}
         self._linked_entities = linked_entities or {}
         self.pipelines = pipelines
@@ -213,6 +220,12 @@ class FakePorts:
         self.executions = FakeExecutions()
         self.agents = FakeAgentStore(clock=self.clock)
         self.runs = runs or FakeRunStore()
+        self.connections = FakeConnectionStore()
+        self.subscriptions = FakeSubscriptionStore()
+        self.channel_posts = FakePosts()
+
+    def topic_source(self, kind: str) -> TopicSource:
+        raise LookupError(kind)
 
     def side_writes_of(self, pipeline: str) -> Sequence[SideWrites]:
         return self._side_writes.get(pipeline, ())

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from shared.errors import ErrorCode, TransientFault
-from shared.web import issuer_keys
-from shared.web.auth import TokenVerifier
-from shared.web.issuer_keys import IssuerKeys, KeysUnreadable, discover_jwks_url, fetch_keys
+from shared.identity import issuer_keys
+from shared.identity.issuer_keys import IssuerKeys, KeysUnreadable, discover_jwks_url, fetch_keys
+from shared.identity.tokens import TokenVerifier
 from tests.serving import serving
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

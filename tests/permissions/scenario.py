@@ -12,6 +12,7 @@ from tests.api_user import ApiUser, data_of
 from tests.applications import modules
 from tests.apps.ideation.requests import RUN
 from tests.apps.suggestions.requests import FIELDS
+from tests.permissions.channel import use_channel, with_announcements
 from tests.permissions.world import World
 
 ENVIRONMENT = {
@@ -37,6 +38,7 @@ def use_everything(world: World, application: str | None = None) -> None:
             module.use_everything(world, agent_id)
     if application is None:
         _use_links(world)
+        use_channel(world)
     assert world.user.api.delete(f"/agents/{agent_id}").status_code in {200, 204}
 
 
@@ -78,6 +80,7 @@ def as_record(accesses: dict[str, list[list[str]]], earlier: Record | None = Non
         for action, arns in actions.items()
         for arn in arns
     }
+    used = with_announcements(used)
     record: Record = {role: {} for role in sorted(grants_of(Template(ROOT / "template.yaml")))}
     for role, action, arn in sorted(used):
         record[role].setdefault(action, []).append(arn)

@@ -22,6 +22,7 @@ ORDER = (
     "users",
     "jobs",
     "stream",
+    "channel",
     "agents",
     "console",
     APPLICATIONS,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.template.intrinsics import parse_yaml
 from tools.infra.blocks import CannotUnite, Entry, entries_of, indent_of, is_comment, shifted
 from tools.infra.fragments import Fragment
 from tools.infra.loops import Scope, expanded
@@ -139,15 +140,26 @@ class Kinds:
         self._kinds = {each.key: each for each in entries_of(path.read_text().splitlines())}
         self._explained: set[str] = set()
 
+    def with_theirs(self, kinds: Iterable[str]) -> list[str]:
+        """Return the kinds, each after the kinds that it has itself, and none twice.
+
+        Raises CannotUnite for a kind that is not there.
+        """
+        found: dict[str, None] = {}
+        for kind in kinds:
+            if kind not in self._kinds:
+                raise CannotUnite(f"{kind} is no kind of infra/kinds.yaml ({', '.join(self._kinds)})")
+            own = parse_yaml("\n".join(self._kinds[kind].text))[kind] or {}
+            found |= dict.fromkeys([*self.with_theirs(own.get("Kinds", [])), kind])
+        return [*found]
+
     def properties(self, kind: str, scope: Scope) -> list[Entry]:
-        """Return the kind's properties for one resource. Raises CannotUnite for a kind that is not there."""
-        if kind not in self._kinds:
-            raise CannotUnite(f"{kind} is no kind of infra/kinds.yaml ({', '.join(self._kinds)})")
+        """Return the properties of one of the kinds for one resource, without those of the kinds that it has."""
         lines = list(expanded(self._kinds[kind].inside, scope))
         if kind in self._explained:
             lines = [line for line in lines if not is_comment(line)]
         self._explained.add(kind)
-        return entries_of(lines)
+        return [each for each in entries_of(lines) if each.key != "Kinds"]
 
 
 def complete(resource: Entry, kinds: Sequence[str], scope: Scope, known: Kinds, type_: str) -> Entry:
@@ -168,7 +180,8 @@ def complete(resource: Entry, kinds: Sequence[str], scope: Scope, known: Kinds, 
         if entry.key not in (*PROPERTIES[type_], *OURS):
             raise CannotUnite(f"{resource.key}.{entry.key} is not in PROPERTIES of tools/infra/functions.py")
     merged: dict[str, Entry] = {}
-    for entry in (*(each for kind in kinds for each in known.properties(kind, scope)), *own):
+    of_kinds = (each for kind in known.with_theirs(kinds) for each in known.properties(kind, scope))
+    for entry in (*of_kinds, *own):
         written = entry.at(6)
         merged[entry.key] = _merged(merged[entry.key], written) if entry.key in merged else written
     ordered = [merged[key] for key in PROPERTIES[type_] if key in merged]

@@ -45,7 +45,7 @@ FURTHER = 2
 """The number of times that functions over their budgets get the same number of further rounds."""
 
 READY_WITHIN = 60.0  # seconds
-BUDGETS: dict[Kind, float] = {"api": 2.0, "stage": 1.5, "model stage": 3.25, "stream": 2.5}
+BUDGETS: dict[Kind, float] = {"api": 2.0, "stage": 1.5, "model stage": 3.25, "channel": 1.5, "stream": 2.5}
 """Kind of function → its budget as a multiple of the bare handler's cost. See docs/decisions/0015."""
 
 OFFERED = Template.parameter_defaults(ROOT / "template.yaml")["DefaultModel"]

@@ -117,7 +117,17 @@ def test_a_stage_with_a_long_log_may_do_what_a_stage_with_a_model_may_except_rea
     properties = [resources[name]["Properties"] for name in ("BindPoemsFunction", "GenerateSuggestionsFunction")]
     long_log, with_model = (each["Policies"][0]["Statement"] for each in properties)
     assert long_log == [each for each in with_model if "secretsmanager:GetSecretValue" not in each["Action"]]
-    assert properties[0]["Environment"]["Variables"] == {"LOG_MAX_EVENTS": "1000", "LOG_MAX_BYTES": "262144"}
+    variables = properties[0]["Environment"]["Variables"]
+    assert {*variables} == {"CHANNEL_URL", "CHANNEL_TABLE_NAME", "LOG_MAX_EVENTS", "LOG_MAX_BYTES"}
+
+
+def test_a_function_has_what_the_kinds_of_its_kinds_have_and_has_it_once(product: Path) -> None:
+    resources = parse_yaml(Stack(product / "infra").text())["Resources"]
+    statements = resources["CancelJobFunction"]["Properties"]["Policies"][0]["Statement"]
+    of_connections = [each for each in statements if each["Action"] == ["execute-api:ManageConnections"]]
+    assert len(of_connections) == 1
+    assert "CHANNEL_URL" in resources["CancelJobFunction"]["Properties"]["Environment"]["Variables"]
+    assert "Kinds" not in resources["CancelJobFunction"]["Properties"]
 
 
 def test_the_comments_of_a_kind_are_written_at_its_first_use(write: Write, template: Text) -> None:

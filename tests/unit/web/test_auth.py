@@ -10,9 +10,10 @@ import pytest
 from starlette.requests import Request
 
 from shared.errors import Forbidden, Unauthenticated
-from shared.web.auth import StreamGate, TokenVerifier, bearer_token, current_user
-from shared.web.issuer_keys import IssuerKeys
-from shared.web.tickets import StreamTickets
+from shared.identity.issuer_keys import IssuerKeys
+from shared.identity.tickets import StreamTickets
+from shared.identity.tokens import TokenVerifier
+from shared.web.auth import StreamGate, bearer_token, current_user
 
 TICKETS = StreamTickets(lambda: ["secret"], clock=lambda: datetime(2026, 11, 21, tzinfo=UTC))
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import ErrorCode, TransientFault
-from shared.web import issuer_keys
-from shared.web.issuer_keys import FRESH_SECONDS, KEPT_SECONDS, PAUSE_SECONDS, IssuerKeys, Keys, KeysUnreadable
+from shared.identity import issuer_keys
+from shared.identity.issuer_keys import FRESH_SECONDS, KEPT_SECONDS, PAUSE_SECONDS, IssuerKeys, Keys, KeysUnreadable
 
 OLD: Keys = {"key-1": "old"}
 NEW: Keys = {"key-1": "new", "key-2": "new"}

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Forbidden, Unauthenticated
-from shared.web.tickets import LEAST_SECONDS, StreamTickets
+from shared.identity.tickets import LEAST_SECONDS, StreamTickets
 from tests.fakes.clock import SettableClock
 
 SECRET = "a secret of this test"

@@ -14,9 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import Unauthenticated
-from shared.web import auth
-from shared.web.auth import TokenVerifier
-from shared.web.issuer_keys import IssuerKeys
+from shared.identity import tokens
+from shared.identity.issuer_keys import IssuerKeys
+from shared.identity.tokens import TokenVerifier
 
 ISSUER = "https://issuer.example"
 AUDIENCE = "millrace"
@@ -59,7 +59,7 @@ def test_the_verifier_accepts_a_token_that_expired_within_the_leeway(
     expired = token(exp=int(time.time()) - 60)
     with pytest.raises(Unauthenticated):
         subject(verifier, expired)
-    monkeypatch.setattr(auth, "LEEWAY_SECONDS", 3600)
+    monkeypatch.setattr(tokens, "LEEWAY_SECONDS", 3600)
     assert subject(verifier, expired) == "user-1"
 
 

@@ -1,0 +1,377 @@
+"""Send each appended event to the connections that are subscribed to its topic, without delaying the append.
+
+The process that appends an event tells its announcer. The log is the queue: an announcer keeps the newest events only,
+and it tells a connection that is further behind to subscribe again. If a process dies, the next ping of each client
+repairs what its announcer did not send.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shared.channel.messages import MAX_EVENT_BYTES, MAX_EVENTS, Behind
+from shared.channel.pages import SentEvent, missed, sent_events
+from shared.channel.posts import ChannelPosts, ConnectionGone
+from shared.channel.subscriptions import Subscription, SubscriptionStore
+from shared.channel.topics import Topic, TopicSources
+from shared.errors import TransientFault
+from shared.log.events import TERMINAL, StreamEvent
+from shared.observability.log import log
+
+WATCHED_SECONDS = 0.25
+"""The subscriptions of a topic are read at most this often, while it has some."""
+
+UNWATCHED_SECONDS = 1.0
+"""The subscriptions of a topic are read at most this often, while it has none."""
+
+BETWEEN_POSTS_SECONDS = 0.1
+"""The least time between two posts of one topic to one connection."""
+
+FIRST_BACKOFF_SECONDS = 0.2
+LONGEST_BACKOFF_SECONDS = 2.0
+"""How long to wait after a post that was refused: the first time, and at most. Each time takes twice as long."""
+
+FORGOTTEN_SECONDS = 10.0
+"""A topic without a new event is forgotten after this time, if everything was sent."""
+
+POSTING_THREADS = 8
+"""How many posts a process may have in flight, of all connections together."""
+
+
+class Announcements(Protocol):
+    """Tell the subscribed connections what was appended to a topic."""
+
+    def notice(self, topic: Topic, first: int, events: Sequence[StreamEvent | None]) -> None:
+        """Note events that were appended to the topic, with the numbers from `first` on.
+
+        None means an event that the announcer has to read from the topic's source. Call this after the append has
+        succeeded. It takes microseconds, and it never raises.
+        """
+
+    def flush(self, seconds: float) -> None:
+        """Wait until everything was sent, at most this long. Call this at the end of an invocation."""
+
+
+class NoAnnouncements:
+    """The Announcements of a function that has no channel: they do nothing."""
+
+    def notice(self, topic: Topic, first: int, events: Sequence[StreamEvent | None]) -> None:
+        pass
+
+    def flush(self, seconds: float) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class _Noticed:
+    """One event in the ring; `sent` is filled when the event is first sent."""
+
+    seq: int
+    event: StreamEvent | None
+    sent: SentEvent | None = None
+
+    @property
+    def ends(self) -> bool:
+        return self.event is None or self.event.type in TERMINAL
+
+
+@dataclass(slots=True)
+class _Watcher:
+    """A connection that is subscribed to a topic, and the number of the last event that it was sent."""
+
+    connection_id: str
+    position: int
+    next_at: float = 0.0
+
+
+@dataclass(slots=True)
+class _Line:
+    """What all posts to one connection have in common."""
+
+    in_flight: bool = False
+    backoff: float = 0.0
+    blocked_until: float = 0.0
+
+
+@dataclass(slots=True)
+class _TopicState:
+    """The newest events of a topic, and its watchers. `dropped` is the number of the last event that left the ring."""
+
+    topic: Topic
+    begin: int
+    ring: deque[_Noticed] = field(default_factory=deque)
+    ring_bytes: int = 0
+    dropped: int = 0
+    watchers: dict[str, _Watcher] = field(default_factory=dict)
+    noticed_at: float = 0.0
+    refreshed_at: float | None = None
+    refreshing: bool = False
+    is_stale: bool = False
+
+    @property
+    def tail(self) -> int:
+        return self.ring[-1].seq if self.ring else self.dropped
+
+    @property
+    def refresh_due_at(self) -> float:
+        if self.refreshed_at is None:
+            return 0.0
+        return self.refreshed_at + (WATCHED_SECONDS if self.watchers else UNWATCHED_SECONDS)
+
+    def add(self, noticed: _Noticed) -> None:
+        """Append the event, and drop the oldest ones beyond what one message may hold."""
+        self.ring.append(noticed)
+        if noticed.event is not None:
+            noticed.sent = SentEvent.of(self.topic, noticed.seq, noticed.event)
+            self.ring_bytes += noticed.sent.size
+        while len(self.ring) > MAX_EVENTS or (self.ring_bytes > MAX_EVENT_BYTES and len(self.ring) > 1):
+            oldest = self.ring.popleft()
+            self.ring_bytes -= oldest.sent.size if oldest.event is not None and oldest.sent is not None else 0
+            self.dropped = oldest.seq
+
+    def lacks(self, watcher: _Watcher) -> bool:
+        return self.tail > watcher.position
+
+    def keep_only(self, subscriptions: Sequence[Subscription]) -> None:
+        """Begin to watch new subscriptions, and forget those that are gone."""
+        before = self.watchers
+        self.watchers = {
+            each.connection_id: before.get(each.connection_id)
+            # Other processes have sent what was appended before this one appended its first event.
+            or _Watcher(each.connection_id, max(each.position, self.begin - 1))
+            for each in subscriptions
+        }
+
+
+class Announcer:
+    """The Announcements of one process: one thread finds what is due, and a few others send it.
+
+    Per connection one post is in flight at a time, of everything that the connection lacks. So a slow connection gets
+    fewer and larger messages, and delays no other. `submit` runs a function now or later, in any thread; tests give one
+    of their own and call `step` themselves.
+    """
+
+    def __init__(
+        self,
+        *,
+        sources: TopicSources,
+        subscriptions: SubscriptionStore,
+        posts: ChannelPosts,
+        remove: Callable[[str], None],
+        monotonic: Callable[[], float] = time.monotonic,
+        submit: Callable[[Callable[[], None]], object] | None = None,
+    ) -> None:
+        """`remove` removes a connection that has ended, with its subscriptions and its slot."""
+        self._sources = sources
+        self._subscriptions = subscriptions
+        self._posts = posts
+        self._remove = remove
+        self._monotonic = monotonic
+        self._given_submit = submit
+        self._changed = threading.Condition()
+        self._wake = False
+        self._thread: threading.Thread | None = None
+        self._inbox: deque[tuple[Topic, int, Sequence[StreamEvent | None]]] = deque()
+        self._topics: dict[Topic, _TopicState] = {}
+        self._lines: dict[str, _Line] = {}
+
+    # ---- for those who append ------------------------------------------------------------------------------------
+
+    def notice(self, topic: Topic, first: int, events: Sequence[StreamEvent | None]) -> None:
+        try:
+            self._inbox.append((topic, first, events))
+            self._signal()
+        except Exception as error:  # noqa: BLE001 - the append has succeeded; pings send what this leaves out
+            log.defect("event not announced", error, topic=str(topic))
+
+    def flush(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(self._is_quiet, timeout=seconds)
+
+    # ---- what is due ---------------------------------------------------------------------------------------------
+
+    def step(self) -> float | None:
+        """Start whatever is due. Return the seconds until something else is; None if only an event can change that."""
+        with self._changed:
+            self._wake = False
+            now = self._monotonic()
+            self._take_inbox(now)
+            due = [*self._due_refreshes(now), *self._due_posts(now)]
+        for start in due:
+            self._submit(start)
+        with self._changed:
+            self._forget_old(now)
+            waits = [each - now for each in self._times()]
+        return max(0.0, min(waits)) if waits else None
+
+    def _take_inbox(self, now: float) -> None:
+        while self._inbox:
+            topic, first, events = self._inbox.popleft()
+            state = self._topics.setdefault(topic, _TopicState(topic, begin=first, dropped=first - 1))
+            state.noticed_at = now
+            state.is_stale = True
+            for seq, event in enumerate(events, start=first):
+                state.add(_Noticed(seq, event))
+
+    def _due_refreshes(self, now: float) -> Iterator[Callable[[], None]]:
+        for state in self._topics.values():
+            if state.is_stale and not state.refreshing and state.refresh_due_at <= now:
+                state.refreshing, state.is_stale = True, False
+                yield functools.partial(self._refresh, state)
+
+    def _due_posts(self, now: float) -> Iterator[Callable[[], None]]:
+        waiting = sorted(self._waiting(), key=lambda pair: pair[1].next_at)
+        for state, watcher in waiting:
+            line = self._lines.setdefault(watcher.connection_id, _Line())
+            if not line.in_flight and max(watcher.next_at, line.blocked_until) <= now:
+                line.in_flight = True
+                yield functools.partial(self._post, state, watcher, line)
+
+    def _waiting(self) -> Iterator[tuple[_TopicState, _Watcher]]:
+        for state in self._topics.values():
+            for watcher in state.watchers.values():
+                if state.lacks(watcher):
+                    yield state, watcher
+
+    def _times(self) -> Iterator[float]:
+        """Yield when each thing is due that no thread is doing."""
+        for state in self._topics.values():
+            if state.is_stale and not state.refreshing:
+                yield state.refresh_due_at
+        for _, watcher in self._waiting():
+            line = self._lines.setdefault(watcher.connection_id, _Line())
+            if not line.in_flight:
+                yield max(watcher.next_at, line.blocked_until)
+
+    def _is_quiet(self) -> bool:
+        unread = any(each.refreshing or each.refreshed_at is None for each in self._topics.values())
+        return not (self._inbox or unread or any(True for _ in self._waiting()) or self._in_flight())
+
+    def _in_flight(self) -> bool:
+        return any(line.in_flight for line in self._lines.values())
+
+    def _forget_old(self, now: float) -> None:
+        waiting = {state.topic for state, _ in self._waiting()}
+        for topic, state in list(self._topics.items()):
+            is_done = not (state.refreshing or state.is_stale or topic in waiting)
+            if is_done and now - state.noticed_at >= FORGOTTEN_SECONDS:
+                del self._topics[topic]
+        watched = {connection_id for state in self._topics.values() for connection_id in state.watchers}
+        for connection_id, line in list(self._lines.items()):
+            if connection_id not in watched and not line.in_flight:
+                del self._lines[connection_id]
+
+    # ---- what threads do -----------------------------------------------------------------------------------------
+
+    def _refresh(self, state: _TopicState) -> None:
+        """Read who is subscribed to the topic."""
+        began = self._monotonic()
+        found: Sequence[Subscription] | None = None
+        try:
+            found = self._subscriptions.of_topic(str(state.topic))
+        except TransientFault:
+            pass
+        except Exception as error:  # noqa: BLE001 - must not end the thread; pings send what this leaves out
+            log.defect("subscriptions not read", error, topic=str(state.topic))
+        with self._changed:
+            if found is not None:
+                state.keep_only(found)
+            else:
+                state.is_stale = True
+            state.refreshed_at, state.refreshing = began, False
+        self._signal()
+
+    def _post(self, state: _TopicState, watcher: _Watcher, line: _Line) -> None:
+        """Send a watcher what it lacks of the topic."""
+        blocked_for, is_gone = 0.0, False
+        position = watcher.position
+        try:
+            message, position = self._next_message(state, watcher)
+            if message is not None:
+                self._posts.post(watcher.connection_id, message)
+        except ConnectionGone:
+            is_gone = True
+        except TransientFault:
+            position = watcher.position
+            longest = min(LONGEST_BACKOFF_SECONDS, max(FIRST_BACKOFF_SECONDS, 2 * line.backoff))
+            line.backoff = longest
+            blocked_for = longest * random.uniform(0.5, 1)  # noqa: S311 - not a secret
+        except Exception as error:  # noqa: BLE001 - must not end the thread; pings send what this leaves out
+            log.defect("event not sent", error, topic=str(state.topic))
+            position = state.tail
+        else:
+            line.backoff = 0.0
+        if is_gone:
+            self._end(watcher.connection_id)
+        with self._changed:
+            now = self._monotonic()
+            watcher.position = max(position, watcher.position)
+            watcher.next_at = now + BETWEEN_POSTS_SECONDS
+            line.in_flight, line.blocked_until = False, now + blocked_for
+        self._signal()
+
+    def _next_message(self, state: _TopicState, watcher: _Watcher) -> tuple[str | None, int]:
+        """Return the message with everything that the watcher lacks, and the number up to which it was sent then.
+
+        The message is None if the source has nothing: the topic was erased, or is about to have a new generation.
+        """
+        with self._changed:
+            tail, dropped = state.tail, state.dropped
+            lacking = [each for each in state.ring if each.seq > watcher.position]
+        if watcher.position < dropped:
+            return Behind(topic=str(state.topic), tail=tail, then="subscribe").model_dump_json(), tail
+        if any(each.sent is None for each in lacking) or any(each.ends for each in lacking[:-1]):
+            # The source has the text of a reset and the result of a job, and a snapshot for an end that is none.
+            reader = self._sources.of(state.topic).reader(state.topic.id, after=lacking[0].seq - 1)
+            events = sent_events(state.topic, reader.poll())
+        else:
+            events = [each.sent for each in lacking if each.sent is not None]
+        tail = max(tail, events[-1].seq) if events else tail
+        return missed(state.topic, events, tail=tail) if events else None, tail
+
+    def _end(self, connection_id: str) -> None:
+        """Forget a connection that has ended, and remove it from the storage."""
+        with self._changed:
+            for state in self._topics.values():
+                state.watchers.pop(connection_id, None)
+        try:
+            self._remove(connection_id)
+        except TransientFault:
+            pass  # its lease ends, and its items expire
+        except Exception as error:  # noqa: BLE001 - must not end the thread
+            log.defect("connection not removed", error)
+
+    # ---- threads -------------------------------------------------------------------------------------------------
+
+    def _submit(self, start: Callable[[], None]) -> None:
+        (self._given_submit or self._pool.submit)(start)
+
+    @functools.cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(POSTING_THREADS, thread_name_prefix="announcer")
+
+    def _signal(self) -> None:
+        with self._changed:
+            self._wake = True
+            if self._thread is None and self._given_submit is None:
+                self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                wait = self.step()
+            except Exception as error:  # noqa: BLE001 - this thread must not end
+                log.defect("announcer broke", error)
+                wait = UNWATCHED_SECONDS
+            with self._changed:
+                self._changed.wait_for(lambda: self._wake, timeout=wait)

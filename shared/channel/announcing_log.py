@@ -1,0 +1,52 @@
+"""Announce to the channel every event that is appended to a job's log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.channel.announcer import Announcements
+from shared.channel.topics import Topic
+from shared.log.event_log import Batch, EventLog, LogEntry, LogSnapshot, LogTail
+from shared.log.events import ApplicationEvent, Complete, OpaqueEvent, StoredEvent, StoredReset, StreamEvent
+
+
+class AnnouncingEventLog:
+    """An EventLog that tells the announcer of every append that has succeeded; the port describes the methods."""
+
+    def __init__(self, log: EventLog, announcer: Announcements) -> None:
+        self._log = log
+        self._announcer = announcer
+
+    def append(self, job_id: str, batch: Batch) -> None:
+        self._log.append(job_id, batch)
+        self._announcer.notice(Topic.of_job(job_id), batch.first, [_as_sent(event) for event in batch.events])
+
+    def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+        return self._log.read(job_id, after=after, consistent=consistent)
+
+    def tail(self, job_id: str) -> LogTail:
+        return self._log.tail(job_id)
+
+    def snapshot(self, job_id: str) -> LogSnapshot | None:
+        return self._log.snapshot(job_id)
+
+    def compact(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
+        self._log.compact(job_id, snapshot, expires_at=expires_at)
+
+    def renew(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
+        self._log.renew(job_id, snapshot, expires_at=expires_at)
+
+    def erase(self, job_id: str, *, expires_at: int) -> None:
+        self._log.erase(job_id, expires_at=expires_at)
+
+
+def _as_sent(event: StoredEvent) -> StreamEvent | None:
+    """Return the event as every reader of the log gets it.
+
+    Return None if watchers are sent more than is stored: the text of a reset, the result of `complete`.
+    """
+    if isinstance(event, StoredReset | Complete):
+        return None
+    if isinstance(event, ApplicationEvent):
+        return OpaqueEvent.model_validate_json(event.model_dump_json(exclude_none=True))
+    return event

@@ -1,0 +1,98 @@
+"""Subscribe a connection to a topic: send what the client missed, without a gap before what is pushed from then on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from shared.channel.connections import Connection, ConnectionRegistry
+from shared.channel.messages import MAX_EVENT_BYTES, Subscribe, Subscribed, Unsubscribe, Unsubscribed
+from shared.channel.pages import messages, sent_events
+from shared.channel.posts import ChannelPosts
+from shared.channel.subscriptions import Subscription, SubscriptionStore
+from shared.channel.topics import Topic, TopicReader, TopicSources
+from shared.errors import FieldIssue, InvalidInput
+
+UNSEEN_SECONDS = 1.0
+"""How long a process that appends events may not know of a new subscription."""
+
+POLL_SECONDS = 0.1
+"""The time between two reads of the topic in UNSEEN_SECONDS."""
+
+
+class CatchUp:
+    """Subscribe and unsubscribe connections."""
+
+    def __init__(
+        self,
+        *,
+        sources: TopicSources,
+        registry: ConnectionRegistry,
+        subscriptions: SubscriptionStore,
+        posts: ChannelPosts,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sources = sources
+        self._registry = registry
+        self._subscriptions = subscriptions
+        self._posts = posts
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    def subscribe(self, connection: Connection, message: Subscribe) -> None:
+        """Subscribe the connection, and send every event after `message.after`.
+
+        The subscription is stored after the stored events have been sent, so that no newer event arrives before them.
+        A process that appends events reads the subscriptions once a second at least. So this method sends every event
+        that is appended until UNSEEN_SECONDS after the subscription was stored; some of them are sent twice.
+
+        Raises:
+            NotFound: there is no such topic.
+            Forbidden: the topic belongs to another user.
+            InvalidInput: the topic has no event with the number `after`.
+            Conflict: the connection has too many subscriptions.
+            MustClose: the connection is not stored.
+            ConnectionGone: the connection has ended.
+            TransientFault: the storage failed; the client is to send the message again.
+        """
+        topic = Topic.named(message.topic)
+        source = self._sources.of(topic)
+        state = source.state(connection.owner, topic.id)
+        tail = source.tail(topic.id) or 0
+        if message.after > tail:
+            rule = f"must be at most {tail}, the number of the topic's last event"
+            raise InvalidInput([FieldIssue("after", rule)])
+        self._registry.add_topic(connection.id, str(topic))
+        answer = Subscribed(id=message.id, topic=str(topic), after=message.after, state=state)
+        self._posts.post(connection.id, answer.model_dump_json())
+        reader = source.reader(topic.id, after=message.after)
+        if not self._send(connection, topic, reader):
+            self._registry.drop_topic(connection.id, str(topic))
+            return
+        stored = Subscription(topic=str(topic), connection_id=connection.id, position=reader.position)
+        self._subscriptions.put(stored, expires_at=connection.expires_at)
+        self._send_until_known(connection, topic, reader)
+
+    def unsubscribe(self, connection: Connection, message: Unsubscribe) -> None:
+        """Remove the subscription, if there is one. Raises MustClose, ConnectionGone and TransientFault."""
+        self._registry.drop_topic(connection.id, message.topic)
+        answer = Unsubscribed(id=message.id, topic=message.topic)
+        self._posts.post(connection.id, answer.model_dump_json())
+
+    def _send_until_known(self, connection: Connection, topic: Topic, reader: TopicReader) -> None:
+        ends_at = self._monotonic() + UNSEEN_SECONDS
+        is_last = False
+        while not is_last:
+            is_last = self._monotonic() >= ends_at
+            if not self._send(connection, topic, reader):
+                return
+            if not is_last:
+                self._sleep(POLL_SECONDS)
+
+    def _send(self, connection: Connection, topic: Topic, reader: TopicReader) -> bool:
+        """Send what the reader finds. Return whether that was everything: an event may be too large for a message."""
+        sent = sent_events(topic, reader.poll())
+        for text in messages(topic, sent, tail=reader.position):
+            self._posts.post(connection.id, text)
+        return all(event.size <= MAX_EVENT_BYTES for event in sent)

@@ -1,0 +1,41 @@
+"""Answer a client's ping: say how far its topics are, and send what it has not received."""
+
+from __future__ import annotations
+
+from shared.channel.connections import Connection
+from shared.channel.messages import Ping, Pong
+from shared.channel.pages import missed, sent_events
+from shared.channel.posts import ChannelPosts
+from shared.channel.topics import Topic, TopicSources
+
+
+class Pings:
+    """Answer pings. They repair what a process left out that died between an append and its post."""
+
+    def __init__(self, *, sources: TopicSources, posts: ChannelPosts) -> None:
+        self._sources = sources
+        self._posts = posts
+
+    def answer(self, connection: Connection, ping: Ping) -> None:
+        """Send a pong with the tail of each subscribed topic of the ping, then the events that the client lacks.
+
+        A topic to which the connection is not subscribed, or that is gone, has no tail.
+
+        Raises ConnectionGone and TransientFault.
+        """
+        positions = {topic: seq for topic, seq in ping.positions.items() if topic in connection.topics}
+        tails = {name: self._tail(Topic.named(name)) for name in positions}
+        known = {name: tail for name, tail in tails.items() if tail is not None}
+        self._posts.post(connection.id, Pong(id=ping.id, tails=known).model_dump_json())
+        for name, tail in known.items():
+            if positions[name] < tail:
+                self._send_missed(connection, Topic.named(name), positions[name], tail)
+
+    def _tail(self, topic: Topic) -> int | None:
+        return self._sources.of(topic).tail(topic.id)
+
+    def _send_missed(self, connection: Connection, topic: Topic, after: int, tail: int) -> None:
+        reader = self._sources.of(topic).reader(topic.id, after=after)
+        events = sent_events(topic, reader.poll())
+        if events:
+            self._posts.post(connection.id, missed(topic, events, tail=max(tail, reader.position)))

@@ -1,0 +1,29 @@
+"""Which connections are subscribed to a topic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from shared.schema import Schema
+
+
+class Subscription(Schema):
+    """A connection gets the events of a topic after number `position`, which it had when it subscribed."""
+
+    topic: str
+    connection_id: str
+    position: int
+
+
+class SubscriptionStore(Protocol):
+    """Store subscriptions, one per topic and connection. Each method raises TransientFault if the storage fails."""
+
+    def put(self, subscription: Subscription, *, expires_at: int) -> None:
+        """Store the subscription, which replaces an earlier one, to expire at `expires_at` (Unix seconds)."""
+
+    def remove(self, topic: str, connection_id: str) -> None:
+        """Remove the subscription, if there is one."""
+
+    def of_topic(self, topic: str) -> Sequence[Subscription]:
+        """Return the topic's subscriptions. One of the last second may be missing."""

@@ -1,0 +1,129 @@
+"""Every way in which the channel uses AWS: each route, and an event for a connection that has ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from tests.api_user import data_of
+from tests.patience import PATIENCE
+from tests.permissions.world import JOBS_TABLE, World, key_of
+
+CHANNEL_TABLE = "millrace-ChannelTable"
+APPENDS = "dynamodb:Query"
+"""What each function that appends events does with the channel's table."""
+READS_TOPICS = frozenset({"SubscribeFunctionRole", "PingFunctionRole"})
+"""The roles that query the channel's table, and have more of its permissions than those that append events."""
+
+
+def use_channel(world: World) -> None:
+    """Use each route, with a job whose result is large and with jobs whose end is missing in their logs."""
+    large = _job_with_a_large_result(world)
+    with world.idle_state_machines():
+        unfinished = [world.user.new_job() for _ in range(2)]
+    with _opened(world, "tab") as connection:
+        _end_without_event(world, unfinished[0])
+        _say(connection, "subscribe", "subscribed", topic=f"job:{unfinished[0]}")
+        _say(connection, "subscribe", "subscribed", topic=f"job:{unfinished[1]}")
+        _end_without_event(world, unfinished[1])
+        _say(connection, "ping", "pong", positions={f"job:{unfinished[1]}": 0})
+        _say(connection, "subscribe", "subscribed", topic=f"job:{large}")
+        _say(connection, "ping", "pong", positions={f"job:{large}": 0})
+        _say(connection, "unsubscribe", "unsubscribed", topic=f"job:{large}")
+        _say(connection, "publish", "error")
+    for message in ("subscribe", "unsubscribe", "ping", "publish"):
+        _say_after_the_token_has_expired(world, message)
+    _tell_a_connection_that_has_ended(world)
+
+
+def _opened(world: World, tab: str) -> ClientConnection:
+    ticket = data_of(world.post("/connection-tickets", {"tab": tab}), 201)
+    offered = [Subprotocol(each) for each in ticket["subprotocols"]]
+    return connect(ticket["channelUrl"], subprotocols=offered, open_timeout=PATIENCE)
+
+
+def _say(connection: ClientConnection, kind: str, answer: str, **fields: Any) -> None:
+    """Send a message, and read until its answer."""
+    connection.send(json.dumps({"type": kind, "id": "1", **fields}))
+    while json.loads(connection.recv(timeout=PATIENCE))["type"] != answer:
+        pass
+
+
+def _say_after_the_token_has_expired(world: World, kind: str) -> None:
+    with _opened(world, kind) as connection:
+        [item] = [each for each in _items(world) if each["SK"]["S"] == "CONN" and each["tab"]["S"] == kind]
+        world.stack.client("dynamodb").put_item(TableName=CHANNEL_TABLE, Item={**item, "until": {"N": "0"}})
+        _say(connection, kind, "closing")
+        try:
+            connection.recv(timeout=PATIENCE)
+        except ConnectionClosed:
+            return
+        raise AssertionError("the connection was not closed")
+
+
+def _items(world: World) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.stack.client("dynamodb").scan(TableName=CHANNEL_TABLE)["Items"]
+    return found
+
+
+def _job_with_a_large_result(world: World) -> str:
+    """Return a job whose result is in the bucket, as one of the suggestions' scenario is."""
+    for job_id in world.user.jobs(status="completed", pipeline="suggestion"):
+        if len(json.dumps(world.user.job(job_id)["result"])) > 100_000:
+            return job_id
+    raise AssertionError("no job has a large result")
+
+
+def _end_without_event(world: World, job_id: str) -> None:
+    """Store that the job was cancelled, as a process does that then dies before it appends the event."""
+    world.stack.client("dynamodb").update_item(
+        TableName=JOBS_TABLE,
+        Key=key_of(job_id),
+        UpdateExpression="SET #status = :cancelled",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":cancelled": {"S": "cancelled"}},
+    )
+
+
+def _tell_a_connection_that_has_ended(world: World) -> None:
+    """Let a job that a connection was subscribed to end after the connection, whose end nothing has told us."""
+    job_id = world.user.new_job("hang_after=0")
+    world.wait_for_start(job_id)
+    database, gone = world.stack.client("dynamodb"), "GoneConnection="
+    expires = {"expiresAt": {"N": str(int(time.time()) + 600)}}
+    topic = {"PK": {"S": f"TOPIC#job:{job_id}"}, "SK": {"S": f"CONN#{gone}"}, "position": {"N": "0"}}
+    stored: dict[str, Any] = {"id": gone, "owner": world.user.name, "tab": "lost"}
+    times = {name: {"N": str(int(time.time()))} for name in ("until", "openedAt", "renewedAt")}
+    connection = {
+        **{name: {"S": text} for name, text in stored.items()},
+        **times,
+        "topics": {"L": [{"S": f"job:{job_id}"}]},
+        "version": {"N": "1"},
+    }
+    key = {"PK": {"S": f"CONN#{gone}"}, "SK": {"S": "CONN"}}
+    database.put_item(TableName=CHANNEL_TABLE, Item={**key, **connection, **expires})
+    database.put_item(TableName=CHANNEL_TABLE, Item={**topic, **expires})
+    assert world.user.cancel(job_id).status_code == 200
+    world.user.ended(job_id)
+    assert [each for each in _items(world) if gone in each["PK"]["S"] + each["SK"]["S"]] == []
+
+
+def with_announcements(used: Collection[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """Return what was used, and for every role that appends events all that an announcement can use.
+
+    All of these functions announce events with the same code. The scenario takes one of them, cancel_job, through all
+    of it. How far the others come depends on who is subscribed at that moment, so their records would differ by chance.
+    """
+    of_one = {
+        (action, arn)
+        for role, action, arn in used
+        if role == "CancelJobFunctionRole" and (arn.endswith(CHANNEL_TABLE) or action.startswith("execute-api:"))
+    }
+    announcing = {role for role, action, arn in used if action == APPENDS and arn.endswith(CHANNEL_TABLE)}
+    return {*used, *((role, *each) for role in announcing - READS_TOPICS for each in of_one)}
