@@ -16,7 +16,7 @@ from shared.jobs.pipeline import JobInput
 from shared.schema import Schema
 
 SUM_TOLERANCE = 0.01
-"""By how much the sum of any proportions may differ from 100; proportions with decimals may differ by more."""
+"""By how much the sum of any proportions may differ from 100; rounded proportions may differ by more."""
 
 DECIMALS = 6
 """Decimals to which proportions are rounded: more than any use needs, and few enough to be stored exactly."""
@@ -109,10 +109,11 @@ class IdeationInput(JobInput):
 def sum_tolerance(proportions: Sequence[float]) -> float:
     """Return by how much the sum may differ from 100: for each proportion half a unit of the last decimal that is used.
 
-    A sixth is written as 16.67 or 16.7, so six of them are 100.02 or 100.2. Whole numbers do not count as rounded.
+    A sixth is written as 16.67, 16.7 or 17, so six of them are 100.02, 100.2 or 102. One or two whole numbers have to
+    be exactly 100: two could be 99 or 101 only if both were wrong by the whole half.
     """
     decimals = max((-_exponent(each) for each in proportions), default=0)
-    rounding = len(proportions) * 0.5 * 10**-decimals if decimals > 0 else 0.0
+    rounding = len(proportions) * 0.5 * 10**-decimals if decimals > 0 else (len(proportions) - 1) // 2
     return max(SUM_TOLERANCE, round(rounding, DECIMALS))
 
 

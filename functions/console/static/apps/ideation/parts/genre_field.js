@@ -5,11 +5,11 @@
 import { h, setText } from "../../../core/app/dom.js";
 import { showRule } from "../../../core/parts/fields.js";
 import { genreRows } from "./genre_rows.js";
+import { addUpTo100 } from "./share_sum.js";
 
 /** @typedef {{ path: string[], share: number | null }} Genre `share` in percent */
 
 const MAX_GENRES = 20;
-const DECIMALS = 6;
 
 /**
  * Two fields of the API, `genrePaths` and `genreProportions`, as the rows of one list.
@@ -22,7 +22,7 @@ export function genreField(given) {
   const share = h("button", { type: "button", class: "button small", onclick: () => rows.shareEvenly() }, "Share evenly");
   const rows = genreRows(() => {
     setText(sum, `${rows.total()} % of 100 %`);
-    sum.dataset["valid"] = String(addsUp(rows));
+    sum.dataset["valid"] = String(addUpTo100(sharesOf(rows)));
     add.disabled = rows.all().length >= MAX_GENRES;
     showRule(error, null);
   });
@@ -47,26 +47,19 @@ function apiFields(element, error, rows) {
     showRule(error, rule);
     for (const row of rows.all()) row.mark(rule !== null && row.rule() !== null);
   };
-  const check = () => invalid()?.rule() ?? (addsUp(rows) ? null : `shares must add up to 100; they add up to ${rows.total()}`);
+  const check = () => invalid()?.rule() ?? (addUpTo100(sharesOf(rows)) ? null : `shares must add up to 100; they add up to ${rows.total()}`);
   const focus = () => (invalid() ?? rows.all()[0])?.focus();
   /** @type {Field<string[][]>} */
   const paths = { name: "genrePaths", element, check, refuse, focus, value: () => rows.all().map((row) => row.path()) };
   /** @type {Field<number[]>} */
   const shares = {
     ...{ ...paths, name: "genreProportions", check: () => null, refuse: (rule) => rule && refuse(rule) },
-    value: () => rows.all().map((row) => row.share() ?? 0),
+    value: () => sharesOf(rows),
   };
   return { paths, shares };
 }
 
-/**
- * Whether the shares add up to 100 as the API counts: with decimals, give or take half a unit of the last one for each.
- * @param {ReturnType<typeof genreRows>} rows
- */
-function addsUp(rows) {
-  const shares = rows.all().map((row) => Number((row.share() ?? 0).toFixed(DECIMALS)));
-  const decimals = Math.max(0, ...shares.map((share) => (share.toFixed(DECIMALS).replace(/0+$/, "").split(".")[1] ?? "").length));
-  const tolerance = Math.max(0.01, decimals > 0 ? (shares.length * 0.5) / 10 ** decimals : 0);
-  const total = shares.reduce((sum, share) => sum + share, 0);
-  return Number(Math.abs(total - 100).toFixed(DECIMALS)) <= Number(tolerance.toFixed(DECIMALS));
+/** @param {ReturnType<typeof genreRows>} rows */
+function sharesOf(rows) {
+  return rows.all().map((row) => row.share() ?? 0);
 }
