@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import ssl
 import time
 from abc import ABC, abstractmethod
@@ -44,6 +45,8 @@ _OPENAI: Final = "https://api.openai.com/v1"
 _NO_CONNECTION: Final = "the model provider did not accept the connection in time"
 _NO_TOKEN: Final = "the model sent no token in time"  # noqa: S105 - a token of a model's output, not a credential
 _MISCONFIGURED: Final = "the model's client is not configured correctly; check its base URL, its key and the proxies"
+
+_VERSION_IN_PATH: Final = re.compile(r"/v\d+[a-z0-9]*/")
 
 # The parameter and the secret of the stack, by which an operator knows them.
 _BASE_URL_SETTING: Final = "ModelBaseUrl"
@@ -204,6 +207,8 @@ class OpenAIEndpoint(ABC):
         import httpx2  # noqa: PLC0415 - their import takes time, which only a call has to pay
         import openai  # noqa: PLC0415
 
+        from shared.llm.openai.error_body import bound_error_body  # noqa: PLC0415 - it imports httpx2
+
         base = base_url_of(self._base_url or _OPENAI, _BASE_URL_SETTING)
         api_key = api_key_of(self._api_key(), _KEY_SETTING)
         if self._tls is None:
@@ -212,7 +217,12 @@ class OpenAIEndpoint(ABC):
         # Without this client, the SDK would create its own connection pool, with a second TLS context, and would refuse
         # to start if any proxy of the environment is not valid, also one that this endpoint does not need.
         async with openai.DefaultAsyncHttpxClient(
-            verify=self._tls, timeout=timeout, params=base.query, proxy=proxy_for(base), trust_env=False
+            verify=self._tls,
+            timeout=timeout,
+            params=base.query,
+            proxy=proxy_for(base),
+            trust_env=False,
+            event_hooks={"response": [bound_error_body]},
         ) as connection:
             yield openai.AsyncOpenAI(
                 base_url=base.url,
@@ -310,7 +320,9 @@ def provider_faults() -> Iterator[None]:
         yield
     except openai.APIStatusError as error:
         told = retry_after_of(error.response.headers, error.body)
-        raise fault_of_status(error.status_code, error.body, retry_after=told) from None
+        url = error.request.url
+        versioned = _VERSION_IN_PATH.search(url.path) is not None or "api-version" in url.params
+        raise fault_of_status(error.status_code, error.body, retry_after=told, versioned=versioned) from None
     except (openai.APITimeoutError, httpx2.TimeoutException) as error:
         connecting = isinstance(error.__cause__ or error, httpx2.ConnectTimeout | httpx2.PoolTimeout)
         raise ModelTimeout(_NO_CONNECTION if connecting else _NO_TOKEN) from None

@@ -62,6 +62,12 @@ _STATUS_REASONS: Final[Mapping[int, str]] = {
     501: "the endpoint does not support this request",
 }
 
+_UNVERSIONED_REASONS: Final[Mapping[int, str]] = {
+    404: "the endpoint is unknown; check the base URL, which usually ends in /v1 and has no version",
+    405: "the endpoint does not support this request; check the base URL, which usually ends in /v1 and has no version",
+}
+"""What a status usually means if the URL has no version such as `/v1`."""
+
 # Parts of the `code` or `type` of an error inside a stream, where errors have no status. The first match decides.
 _FRAGMENTS: Final[tuple[tuple[str, int], ...]] = (
     ("rate_limit", 429),
@@ -129,12 +135,17 @@ _STATUS_IN_PAGE: Final = re.compile(r"<(?:title|h1|h2)[^>]*>[^<]*?\b([45]\d\d)\b
 
 
 def fault_of_status(
-    status: int, error: object = None, *, retry_after: float | None = None, came: str | None = None
+    status: int,
+    error: object = None,
+    *,
+    retry_after: float | None = None,
+    came: str | None = None,
+    versioned: bool = True,
 ) -> MillraceError:
     """Return the fault for an HTTP error response; `error` is the provider's error object, if it sent one.
 
     `retry_after` is how many seconds the provider tells us to wait; None if it says nothing. `came` is what the message
-    names if no response with this status came.
+    names if no response with this status came. `versioned` is false if the URL has no version such as `/v1`.
     """
     came = came or f"HTTP {status}"
     code = _code_of(error) or ("" if status == 429 or status >= 500 else _code_by_words(error))
@@ -144,7 +155,7 @@ def fault_of_status(
         return _rejection(status, code, error, came)
     fault = _transient(status, error, came, told_to_wait=retry_after is not None)
     if fault is None:
-        return _rejection(status, code, error, came)
+        return _rejection(status, code, error, came, versioned=versioned)
     fault.retry_after = retry_after
     return fault
 
@@ -240,8 +251,13 @@ def _is_loading(error: object) -> bool:
     return any(_LOADING.search(text) for text in texts_of(error))
 
 
-def _rejection(status: int, code: str, error: object, came: str) -> ModelRejectedRequest:
-    reason = _REASONS.get(code) or _STATUS_REASONS.get(status) or "the request is not valid"
+def _rejection(status: int, code: str, error: object, came: str, *, versioned: bool = True) -> ModelRejectedRequest:
+    reason = (
+        _REASONS.get(code)
+        or (not versioned and _UNVERSIONED_REASONS.get(status))
+        or _STATUS_REASONS.get(status)
+        or "the request is not valid"
+    )
     parameters: frozenset[str] = frozenset()
     if code not in _REASONS or code.startswith("unsupported"):
         parameters = parameters_in(error)
