@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from pydantic import MISSING, ConfigDict, Field
 from shared.agents.agent import Agent, AgentName, AgentSettings, Instructions, MaxOutputTokens, ModelName, Temperature
 from shared.agents.store import AgentPage
 from shared.schema import Schema
+from shared.web.body_size import kept_within
 
 AgentId = Annotated[
     str, Path(alias="agentId", description="the agent's id, from the response that created it", max_length=64)
@@ -54,7 +56,8 @@ class AgentDetail(AgentSettings):
 class AgentList(Schema):
     """One page of the owner's agents in their latest versions, newest agent first.
 
-    Send `cursor` to get the next page. It is null on the last page.
+    Send `cursor` to get the next page. It is null on the last page. A page has fewer agents than `limit` if more would
+    not fit into one response.
     """
 
     agents: tuple[AgentDetail, ...]
@@ -73,6 +76,15 @@ def detail(agent: Agent) -> AgentDetail:
     return AgentDetail(agent_id=agent.id, **{name: getattr(agent, name) for name in shown})
 
 
-def page(found: AgentPage) -> AgentList:
-    """Return the wire model of one page of agents."""
-    return AgentList(agents=tuple(detail(agent) for agent in found.agents), cursor=found.cursor)
+def page(fetch: Callable[[int], AgentPage], limit: int) -> AgentList:
+    """Return one page of at most `limit` agents, and of no more than one response may have.
+
+    `fetch` returns the page of at most so many agents. If they are too large together, a smaller page is fetched.
+    """
+    while True:
+        found = fetch(limit)
+        agents = tuple(detail(agent) for agent in found.agents)
+        fits = kept_within(agents)
+        if all(fits):
+            return AgentList(agents=agents, cursor=found.cursor)
+        limit = fits.index(False)

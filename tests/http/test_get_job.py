@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
-from tests.api_user import ApiUser, broken_rules, data_of, refusal
+from local.model.control import ModelControl
+from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal
 from tests.apps.suggestions.requests import FIELDS
 
 
@@ -74,3 +76,46 @@ def test_no_operation_finds_an_expired_job(user: ApiUser) -> None:
 def test_an_unknown_path_is_not_found(user: ApiUser) -> None:
     refusal(user.api.get("/nowhere"), 404, "NOT_FOUND")
     refusal(user.streams.get("/"), 404, "NOT_FOUND")
+
+
+EMOJI_CARD = {
+    "title": "Offline basket",
+    "rationale": "🎼" * 4_000,
+    "description": "🎼" * 4_000,
+    "implementationConsiderations": ["🎼" * 4_000] * 12,
+}
+"""The largest suggestion. Lambda sends a response as a text inside of JSON, in which an emoji takes twelve bytes."""
+
+
+def test_a_result_that_no_response_can_hold_comes_whole_over_the_stream(user: ApiUser, model: ModelControl) -> None:
+    largest = json.dumps({"suggestions": [EMOJI_CARD] * 10}, ensure_ascii=False)
+    assert sent_bytes(largest) > 6_700_000
+    model.script(match="A page with 7 MB", text=largest, tokens=200, first_token_ms=0, token_ms=0)
+    job_id = data_of(user.create(pageOrComponent="A page with 7 MB"), 202)["jobId"]
+
+    events = watched_to_its_end(user, job_id)
+
+    assert events[-1].data["result"] == json.loads(largest)
+    assert fold(events) == largest
+    response = user.api.get(f"/jobs/{job_id}")
+    assert sent_bytes(response.text) < LAMBDAS_LIMIT
+    job = data_of(response)
+    assert set(job["omitted"]) == {"text", "result"}
+    assert (job["status"], job["text"], job["result"], job["lastEventId"]) == ("completed", "", None, 0)
+    assert fold(watched_to_its_end(user, job_id)) == largest
+
+
+def watched_to_its_end(user: ApiUser, job_id: str) -> list[Event]:
+    """Return the events of as many connections as the job takes."""
+    events = user.watch(job_id)
+    while events[-1].type not in TERMINAL:
+        events += user.watch(job_id, after=max((event.id for event in events if event.id is not None), default=0))
+    return events
+
+
+LAMBDAS_LIMIT = 6_291_556
+"""Bytes of the largest response that Lambda returns."""
+
+
+def sent_bytes(body: str) -> int:
+    return len(json.dumps(body))

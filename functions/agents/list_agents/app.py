@@ -22,8 +22,9 @@ async def list_agents(
     cursor: Annotated[str | None, Query(min_length=1, max_length=512)] = None,
 ) -> Envelope[AgentList]:
     """Return your agents, newest first, each in its latest version."""
-    found = core().agent_service.list_agents(user, limit=limit, cursor=cursor)
-    return exchange.success(page(found), Entity.AGENT_LIST)
+    agents = core().agent_service
+    found = page(lambda most: agents.list_agents(user, limit=most, cursor=cursor), limit)
+    return exchange.success(found, Entity.AGENT_LIST)
 
 
 handler = lambda_handler(app, lambda: core().agent_service)
