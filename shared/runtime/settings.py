@@ -121,9 +121,13 @@ class IdentitySettings(Settings):
 
 
 class ConsoleSettings(Settings):
-    """How the console signs its users in. Without `console_client_id`, its client id is `oidc_audience`."""
+    """How the console signs its users in. Without `console_client_id`, its client id is `oidc_audience`.
+
+    The local stack sets `scripted_model` if no provider answers but a script, which costs nothing.
+    """
 
     oidc_issuer: str
     oidc_audience: str
     console_client_id: str | None = None
     sign_in_origin: str | None = None
+    scripted_model: bool = False

@@ -44,13 +44,17 @@ MEDIA_TYPES: Final = {
 
 
 class ConsoleConfig(Schema):
-    """The settings of the deployment that the page needs to sign users in and to call the API."""
+    """The settings of the deployment that the page needs to sign users in and to call the API.
+
+    `scripted_model` is true if a script answers instead of a model, so that no job costs anything.
+    """
 
     issuer: str
     client_id: str
     stream_url: str
     default_model: str
     models: tuple[str, ...]
+    scripted_model: bool
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,13 @@
 
 /**
  * The configuration of the deployment, from `/console/config.json`.
- * @typedef {{ issuer: string, clientId: string, streamUrl: string, defaultModel: string, models: string[] }} ConsoleConfig
+ * @typedef {object} ConsoleConfig
+ * @property {string} issuer
+ * @property {string} clientId
+ * @property {string} streamUrl
+ * @property {string} defaultModel
+ * @property {string[]} models
+ * @property {boolean} scriptedModel whether a script answers instead of a model, so that no job costs anything
  */
 /**
  * @typedef {object} Context

@@ -75,7 +75,9 @@ export function tokensOf(tokens, unreported) {
 /**
  * The cost of a job; with calls that the provider has not reported, the least that it can be.
  * @param {TokenUsage} usage
+ * @param {{ scriptedModel: boolean }} [config]
  */
-export function costOf({ costUsd, unreportedCalls }) {
+export function costOf({ costUsd, unreportedCalls }, { scriptedModel } = { scriptedModel: false }) {
+  if (scriptedModel && costUsd === null) return "scripted, no cost";
   return costUsd !== null && unreportedCalls > 0 ? `at least ${cost(costUsd)}` : cost(costUsd);
 }

@@ -3,7 +3,7 @@
 /** @import { JobDetail } from "../../../../../docs/api/types" */
 /** @import { Watch } from "../../millrace.js" */
 /** @import { JobView } from "../../millrace/view.js" */
-/** @import { Context } from "../app/context.js" */
+/** @import { ConsoleConfig, Context } from "../app/context.js" */
 /** @import { Action } from "./problem_card.js" */
 
 import { fill, h } from "../app/dom.js";
@@ -25,7 +25,7 @@ const TICK = 1_000;
  * @param {JobDetail} job when the page was loaded
  * @param {readonly Action[]} alternatives to resuming a job that has failed or was cancelled
  */
-export function liveJob({ applications, announce, signIn }, watch, job, alternatives) {
+export function liveJob({ applications, announce, config, signIn }, watch, job, alternatives) {
   const controls = jobControls(watch, signIn, alternatives);
   const stages = stageList(applications.of(job.pipeline).stages);
   const history = eventHistory(announce);
@@ -39,7 +39,7 @@ export function liveJob({ applications, announce, signIn }, watch, job, alternat
     stagesPanel.hidden = stages.element.childElementCount === 0;
     subtasksPanel.hidden = !subtasks.show(view);
     history.show(view.resets);
-    fill(statistics, statisticsOf(job, view));
+    fill(statistics, statisticsOf(job, view, config));
   });
   const ticking = setInterval(() => watch.live && stages.show(watch.view, Date.now()), TICK);
   return {
@@ -66,8 +66,9 @@ function panel(id, heading, content) {
 /**
  * @param {JobDetail} job
  * @param {JobView} view
+ * @param {ConsoleConfig} config
  */
-function statisticsOf(job, view) {
+function statisticsOf(job, view, config) {
   const unreported = view.usage?.unreportedCalls ?? 0;
   return factList([
     ["Duration", durationOf(job, view)],
@@ -76,7 +77,7 @@ function statisticsOf(job, view) {
     ["Tokens in", view.usage && tokensOf(view.usage.inputTokens, unreported)],
     ["Tokens out", view.usage && tokensOf(view.usage.outputTokens, unreported)],
     ["Calls without a token report", unreported > 0 ? number(unreported) : null],
-    ["Cost", view.usage && costOf(view.usage)],
+    ["Cost", view.usage && costOf(view.usage, config)],
     ["Events", number(view.lastEventId)],
   ]);
 }
