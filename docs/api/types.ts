@@ -52,7 +52,7 @@ export interface AgentDetail {
   updatedAt: string;
 }
 
-/** One page of the owner's agents in their latest versions, newest agent first. Send `cursor` to get the next page. It is null on the last page. */
+/** One page of the owner's agents in their latest versions, newest agent first. Send `cursor` to get the next page. It is null on the last page. A page has fewer agents than `limit` if more would not fit into one response. */
 export interface AgentList {
   agents: AgentDetail[];
   cursor: string | null;
@@ -90,10 +90,11 @@ export interface Behind {
   then: "subscribe" | "read";
 }
 
-/** The owner has cancelled the job. Its checkpoints and items are kept. */
+/** The owner has cancelled the job. Its checkpoints and items are kept. `usage` is what is known by then: an attempt that runs counts as one call in `unreportedCalls`. When it stops, within a second, it adds what it knows to the job. */
 export interface Cancelled {
   type: "cancelled";
   stage: string | null;
+  usage: TokenUsage | null;
 }
 
 /** A message was refused or failed; the connection stays open. `id` is that of the refused message, null if it could not be read. */
@@ -250,7 +251,7 @@ export interface Events {
   events: [number, Record<string, unknown>][];
 }
 
-/** The job has failed: the error, and the ids to quote when you report it. */
+/** The job has failed: the error, the ids to quote when you report it, and the tokens that are known by then. */
 export interface Failed {
   type: "error";
   code: ErrorCode;
@@ -262,6 +263,7 @@ export interface Failed {
   retryable: boolean;
   requestId: string | null;
   traceId: string | null;
+  usage: TokenUsage | null;
 }
 
 /** An error that ended an attempt or the job. It is safe to show to the owner, the stack trace only on request. */
@@ -801,7 +803,7 @@ export interface TokenUsage {
   cachedInputTokens: number;
   /** of `outputTokens`, spent on reasoning */
   reasoningTokens: number;
-  /** model calls whose tokens the provider did not report; they are in no other count */
+  /** model calls whose tokens are not known; they are in no other count. An attempt whose function was killed counts as one call. */
   unreportedCalls: number;
   costUsd: number | null;
 }

@@ -43,7 +43,8 @@ class JobCompletion:
         """
         job = self._current(invocation.job_id, invocation.generation)
         failure = fault_of(job, invocation.failure)
-        self._end(job, JobStatus.FAILED, LIVE, {"failure": failure})
+        killed = not _is_ours(getattr(errors, invocation.failure.error, None))
+        self._end(job, JobStatus.FAILED, LIVE, {"failure": failure}, part_killed=killed)
         log.error("job failed", **ids_of(job), code=failure.code, stage=job.stage, error=invocation.failure.error)
         return StageDone(job_id=job.id, stage="record_failure")
 
@@ -56,9 +57,17 @@ class JobCompletion:
             raise AttemptSuperseded("the job was resumed")
         return job
 
-    def _end(self, job: Job, to: JobStatus, status_in: frozenset[JobStatus], details: dict[str, Any]) -> None:
+    def _end(
+        self,
+        job: Job,
+        to: JobStatus,
+        status_in: frozenset[JobStatus],
+        details: dict[str, Any],
+        *,
+        part_killed: bool = False,
+    ) -> None:
         try:
-            self._ender.end(job, to, status_in=status_in, details=details)
+            self._ender.end(job, to, status_in=status_in, details=details, part_killed=part_killed)
         except StaleWrite as stale:
             raise JobEnded(str(stale)) from stale
 

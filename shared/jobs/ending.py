@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from shared.clock import Clock
 from shared.errors import AttemptStopped, ErrorCode
+from shared.jobs.accounts import attempt_has_ended, attempt_is_open, uncounted_calls
 from shared.jobs.checkpoints import latest_checkpoint
 from shared.jobs.job import LIVE, Fault, Job, JobStatus
 from shared.jobs.pipeline import Pipeline
@@ -19,6 +20,7 @@ from shared.log.claim import claim
 from shared.log.event_log import EventLog, LogTail
 from shared.log.events import Cancelled, Complete, Failed, Progress, StoredEvent
 from shared.log.fence import Fence
+from shared.log.usage import UNREPORTED, TokenUsage
 from shared.observability.metrics import metrics
 
 ENDING_STAGE_INDEX = 999
@@ -48,7 +50,8 @@ def terminal_events(job: Job) -> tuple[StoredEvent, ...]:
         case JobStatus.COMPLETED:
             return (Progress(progress=100), Complete(usage=job.usage))
         case JobStatus.CANCELLED:
-            return (Cancelled(stage=job.stage),)
+            running = UNREPORTED if attempt_is_open(job) else TokenUsage()
+            return (Cancelled(stage=job.stage, usage=job.usage + running),)
         case JobStatus.FAILED:
             failure = job.failure or UNKNOWN_FAILURE
             return (
@@ -61,6 +64,7 @@ def terminal_events(job: Job) -> tuple[StoredEvent, ...]:
                     retryable=failure.retryable,
                     request_id=job.request_id,
                     trace_id=job.trace_id,
+                    usage=job.usage,
                 ),
             )
         case _:
@@ -115,11 +119,13 @@ class JobEnder:
         *,
         status_in: frozenset[JobStatus] = LIVE,
         details: Mapping[str, Any] | None = None,
+        part_killed: bool = False,
     ) -> Job:
         """End this generation of the job with status `to`, append the terminal event, and return the job.
 
-        `status_in` are the statuses that the job may have before; `details` are further fields to set. If this
-        generation has already ended with status `to`, only append the terminal event if it is missing.
+        `status_in` are the statuses that the job may have before; `details` are further fields to set. `part_killed`
+        says that an attempt at a part of a fan-out was killed. If this generation has already ended with status `to`,
+        only append the terminal event if it is missing.
 
         Raises StaleWrite if the job has ended with another status, was resumed, or has expired.
         """
@@ -133,9 +139,10 @@ class JobEnder:
             # Not later than a job that never ends: what is stored for it lasts until then.
             "expires_at": min(int((now + kept).timestamp()), job.expires_at),
         }
+        guard = JobGuard(status_in=status_in, generation=job.generation)
+        uncounted = self._uncounted_at_end(job, to, part_killed=part_killed)
         try:
-            guard = JobGuard(status_in=status_in, generation=job.generation)
-            ended = update_together(self._side_writes, self._jobs, job, changes, when=guard)
+            ended = self._update(job, changes, guard, uncounted)
             metrics.job_ended(to.value, (now - ended.created_at).total_seconds(), pipeline=ended.pipeline)
         except StaleWrite as stale:
             if stale.current is None or (stale.current.status, stale.current.generation) != (to, job.generation):
@@ -144,6 +151,30 @@ class JobEnder:
         ensure_terminal_event(self._log, ended, clock=self._clock)
         self._record_late_items(ended)
         return ended
+
+    def _update(self, job: Job, changes: Mapping[str, Any], guard: JobGuard, uncounted: TokenUsage) -> Job:
+        """Write the transition, and add the uncounted tokens to those that the job has at that moment."""
+        if uncounted == TokenUsage():
+            return update_together(self._side_writes, self._jobs, job, changes, when=guard)
+        while True:
+            counted = {**changes, "usage": job.usage + uncounted}
+            unchanged = replace(guard, updated_at=job.updated_at)
+            try:
+                return update_together(self._side_writes, self._jobs, job, counted, when=unchanged)
+            except StaleWrite as stale:
+                if stale.current is None or not guard.holds(stale.current):
+                    raise
+                job = stale.current
+
+    def _uncounted_at_end(self, job: Job, to: JobStatus, *, part_killed: bool) -> TokenUsage:
+        """Return what the job has used and no attempt has counted. An attempt that runs counts its own calls later."""
+        if to is JobStatus.COMPLETED or job.status is not JobStatus.IN_PROGRESS or job.stage is None:
+            return TokenUsage()
+        if job.stage in self._pipelines[job.pipeline].parts and attempt_has_ended(job):
+            return UNREPORTED if part_killed else TokenUsage()  # the last fault may be that of another part
+        if to is JobStatus.CANCELLED and not attempt_has_ended(job):
+            return TokenUsage()
+        return uncounted_calls(job, self._log.tail(job.id))
 
     def _record_late_items(self, ended: Job) -> None:
         """Record the items that a stage appended after the side writes were prepared and before the terminal event."""

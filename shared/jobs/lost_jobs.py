@@ -68,7 +68,7 @@ class LostJobs:
             trace_id=job.trace_id,
         )
         try:
-            self._ender.end(job, JobStatus.FAILED, details={"failure": failure})
+            self._ender.end(job, JobStatus.FAILED, details={"failure": failure}, part_killed=True)
         except StaleWrite:
             return False
         log.warning("stuck job ended", **ids_of(job), code=reason.code, stage=job.stage)

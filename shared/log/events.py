@@ -144,7 +144,7 @@ class Complete(Schema):
 
 
 class Failed(Schema):
-    """The job has failed: the error, and the ids to quote when you report it."""
+    """The job has failed: the error, the ids to quote when you report it, and the tokens that are known by then."""
 
     type: Literal["error"] = "error"
     code: ErrorCode
@@ -155,13 +155,19 @@ class Failed(Schema):
     retryable: bool = Field(description="whether the same request may succeed later")
     request_id: str | None = None
     trace_id: str | None = None
+    usage: TokenUsage | None = None  # None in a log of an earlier version
 
 
 class Cancelled(Schema):
-    """The owner has cancelled the job. Its checkpoints and items are kept."""
+    """The owner has cancelled the job. Its checkpoints and items are kept.
+
+    `usage` is what is known by then: an attempt that runs counts as one call in `unreportedCalls`. When it stops,
+    within a second, it adds what it knows to the job.
+    """
 
     type: Literal["cancelled"] = "cancelled"
     stage: str | None = None
+    usage: TokenUsage | None = None  # None in a log of an earlier version
 
 
 class ApplicationEvent(Schema):

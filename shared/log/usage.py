@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field
 
 from shared.schema import Schema
@@ -15,7 +17,10 @@ class TokenUsage(Schema):
     cached_input_tokens: int = Field(default=0, ge=0, description="of `inputTokens`, read from the provider's cache")
     reasoning_tokens: int = Field(default=0, ge=0, description="of `outputTokens`, spent on reasoning")
     unreported_calls: int = Field(
-        default=0, ge=0, description="model calls whose tokens the provider did not report; they are in no other count"
+        default=0,
+        ge=0,
+        description="model calls whose tokens are not known; they are in no other count. "
+        "An attempt whose function was killed counts as one call.",
     )
     cost_usd: float | None = Field(default=None, ge=0)
 
@@ -35,3 +40,7 @@ class TokenUsage(Schema):
             unreported_calls=self.unreported_calls + other.unreported_calls,
             cost_usd=sum(costs) if costs else None,
         )
+
+
+UNREPORTED: Final = TokenUsage(unreported_calls=1)
+"""What a call has used that ended before the provider told it."""

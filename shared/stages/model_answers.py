@@ -25,7 +25,7 @@ from shared.llm.model import (
 )
 from shared.llm.output_bound import longest_json
 from shared.log.events import StoredReset
-from shared.log.usage import TokenUsage
+from shared.log.usage import UNREPORTED, TokenUsage
 from shared.observability import tracing
 from shared.observability.log import log
 from shared.stages.stage import AttemptContext, StageContext
@@ -76,14 +76,16 @@ async def call_model(model: ChatModel, context: AttemptContext, request: ModelRe
     """Call the model once and yield what `ChatModel.stream` yields. Count the tokens in `context.usage`.
 
     A call that fails or is cancelled counts, too: as unreported if its tokens are not known. A response that the next
-    attempt reads on is counted there.
+    attempt may read on is in `context.left_running`, because that attempt counts it.
 
     While a later attempt could re-attach to the response, `context.cancel_response` is set.
     """
+    context.count_left_running()
     if request.resume_from is not None:
         context.cancel_response = functools.partial(model.cancel, request.resume_from)
     span = tracing.start_span("model", namespace="remote", model=request.model, resumed=request.resume_from is not None)
     spent: TokenUsage | None = None
+    failed: BaseException | None = None
     try:
         async with aclosing(model.stream(request)) as pieces:
             async for piece in pieces:
@@ -96,32 +98,30 @@ async def call_model(model: ChatModel, context: AttemptContext, request: ModelRe
                     context.cancel_response = None
                     span.annotate(input_tokens=piece.usage.input_tokens, output_tokens=piece.usage.output_tokens)
                 yield piece
-    except Exception as error:
-        span.failed(error)
-        spent = _of_failed_call(context, request, spent, error)
-        raise
-    except BaseException:  # the attempt is cancelled, or its stage has read enough
-        spent = spent or UNREPORTED
+    except BaseException as error:  # also if the attempt is cancelled, or if its stage has read enough
+        failed = error
+        if isinstance(error, Exception):
+            span.failed(error)
         raise
     finally:
-        if spent is not None:
-            context.add_usage(spent)
+        _count(context, request, spent, failed)
         span.end()
 
 
-UNREPORTED = TokenUsage(unreported_calls=1)
-"""What a call has used that ended before the provider told it."""
-
-
-def _of_failed_call(
-    context: AttemptContext, request: ModelRequest, spent: TokenUsage | None, error: Exception
-) -> TokenUsage | None:
-    """Return what a failed call has used; None if nothing, or if the next attempt reads its response on."""
-    lost = isinstance(error, ResponseGone) or (request.resume_from is not None and isinstance(error, ModelTimeout))
-    if lost:
-        return UNREPORTED
-    runs = context.cancel_response is not None and context.can_reattach and isinstance(error, TransientFault)
-    return None if runs else spent
+def _count(
+    context: AttemptContext, request: ModelRequest, spent: TokenUsage | None, failed: BaseException | None
+) -> None:
+    """Count what a call has used; `spent` is None if the provider has told nothing, and has begun nothing."""
+    if isinstance(failed, ResponseGone) or (request.resume_from is not None and isinstance(failed, ModelTimeout)):
+        context.add_usage(UNREPORTED)
+        return
+    if failed is not None and not isinstance(failed, Exception):
+        spent = spent or UNREPORTED
+    goes_on = isinstance(failed, TransientFault) or (failed is not None and not isinstance(failed, Exception))
+    if goes_on and context.cancel_response is not None and context.can_reattach:
+        context.left_running = spent or UNREPORTED
+    elif spent is not None:
+        context.add_usage(spent)
 
 
 async def read_output(

@@ -35,7 +35,7 @@ class PartEvents:
         if self.are_over(transcript):
             return []
         events: list[StoredEvent] = [StageStarted(stage=self.stage, index=self.index, of=self.of)] if is_first else []
-        if not self._is_started(transcript):
+        if not self.is_under_way(transcript):
             events.append(self._subtask("started"))
         return [*events, *self._progress(transcript)]
 
@@ -54,13 +54,14 @@ class PartEvents:
 
     def failed(self, transcript: Transcript) -> list[StoredEvent]:
         """Return the events of an attempt that has failed; none if the log does not show the part as started."""
-        return [self._subtask("failed")] if self._is_started(transcript) else []
+        return [self._subtask("failed")] if self.is_under_way(transcript) else []
 
     def item(self, result: dict[str, Any]) -> Item:
         """Return the item that keeps the part's result."""
         return Item(stage=self.stage, key=self.part, data=result, text_length=self.text_length)
 
-    def _is_started(self, transcript: Transcript) -> bool:
+    def is_under_way(self, transcript: Transcript) -> bool:
+        """Return whether an attempt at the part has started and the log does not show its end."""
         subtask = transcript.subtasks.get(self.part)
         return subtask is not None and subtask.status == "started"
 

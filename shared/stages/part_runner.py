@@ -20,10 +20,11 @@ from shared.jobs.job import LIVE, Job, JobStatus, ids_of
 from shared.jobs.pipeline import Pipeline
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
 from shared.log.event_log import EventLog, LogBounds, text_bytes
-from shared.log.events import ApplicationEvent
+from shared.log.events import ApplicationEvent, StoredEvent
 from shared.log.fence import Fence
 from shared.log.shared_writer import SharedWriter
-from shared.log.usage import TokenUsage
+from shared.log.transcript import Transcript
+from shared.log.usage import UNREPORTED, TokenUsage
 from shared.log.writer import MAX_ITEM_BYTES
 from shared.observability import tracing
 from shared.observability.log import log
@@ -55,9 +56,21 @@ class _PartLog:
     writer: SharedWriter
 
     def start(self) -> bool:
-        """Append the attempt's first events and return True; return False if the part has its result."""
-        self.writer.append(self.events.started)
-        return not self.events.are_over(self.writer.transcript)
+        """Append the attempt's first events. Return whether the log shows an attempt before that has not ended."""
+        under_way = False
+
+        def opening(transcript: Transcript, is_first: bool) -> list[StoredEvent]:
+            nonlocal under_way
+            under_way = self.events.is_under_way(transcript)
+            return self.events.started(transcript, is_first)
+
+        self.writer.append(opening)
+        return under_way
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the part has its result."""
+        return self.events.are_over(self.writer.transcript)
 
     def finish(self, result: dict[str, Any], event: ApplicationEvent | None) -> None:
         """Append the result, unless another attempt has."""
@@ -164,9 +177,12 @@ class PartRunner:
         job = attempt.job
         previous, titles, since = await asyncio.to_thread(self._fan_out, pipeline, part.name, attempt)
         attempt.log = part_log = self._log_of(pipeline, part.name, attempt, titles, previous, since)
-        if not await asyncio.to_thread(part_log.start):
+        under_way = await asyncio.to_thread(part_log.start)
+        if part_log.is_over:
             log.info("part already finished by an earlier attempt", stage=part.name)
             return
+        if under_way and attempt.number > 1:  # the attempt before was killed, and may have called the model
+            await store_usage(self._jobs, job.id, UNREPORTED, self._clock)
         context = PartContext(
             job,
             pipeline.input_model.model_validate(job.input),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from shared.agents.store import AgentVersions
@@ -19,6 +20,7 @@ from shared.errors import (
     PermanentFault,
     StageUnfinished,
 )
+from shared.jobs.accounts import attempt_is_open, uncounted_calls
 from shared.jobs.checkpoints import CheckpointStore, StageOutput
 from shared.jobs.fan_out import part_titles
 from shared.jobs.invocation import FanOutDone, StageDone, StageInvocation
@@ -31,6 +33,7 @@ from shared.log.events import StageStarted, StoredReset
 from shared.log.fence import Fence
 from shared.log.reader import read_transcript
 from shared.log.transcript import KeptText, Transcript
+from shared.log.usage import TokenUsage
 from shared.log.writer import LogWriter
 from shared.observability import tracing
 from shared.observability.log import log
@@ -182,21 +185,40 @@ class StageRunner:
             "attempt": invocation.retry + 1,
             "updated_at": now,
         }
-        if invocation.retry:
-            changes["retry_count"] = await self._retries_so_far(invocation.job_id) + 1
-        elif pipeline.index_of(stage) == 0 and invocation.generation == 1:
-            changes["started_at"] = now
         guard = JobGuard(status_in=LIVE, generation=invocation.generation, fence_up_to=str(fence))
+        if invocation.retry:
+            return await asyncio.to_thread(self._claim_again, invocation, changes, guard)
+        if pipeline.index_of(stage) == 0 and invocation.generation == 1:
+            changes["started_at"] = now
         try:
             return await asyncio.to_thread(self._jobs.update, invocation.job_id, changes, when=guard)
         except StaleWrite as stale:
             raise stopped(stale.current) from stale
 
-    async def _retries_so_far(self, job_id: str) -> int:
-        job = await asyncio.to_thread(self._jobs.get, job_id)
-        if job is None:
-            raise stopped(None)
-        return job.retry_count
+    def _claim_again(self, invocation: StageInvocation, changes: Mapping[str, Any], guard: JobGuard) -> Job:
+        """Claim the job for a retry. Count the retry, and what an attempt before has not counted that was killed."""
+        job = self._jobs.get(invocation.job_id)
+        while True:
+            if job is None or not guard.holds(job):
+                raise stopped(job)
+            counted = {**changes, "retry_count": job.retry_count + 1}
+            uncounted = self._uncounted(job, str(changes["stage"]), invocation)
+            when = guard
+            if uncounted != TokenUsage():
+                counted["usage"] = job.usage + uncounted
+                when = replace(guard, updated_at=job.updated_at)
+            try:
+                return self._jobs.update(job.id, counted, when=when)
+            except StaleWrite as stale:
+                if stale.current is not None and stale.current.fence == changes["fence"]:
+                    return stale.current  # botocore repeated a write whose response was lost
+                job = stale.current
+
+    def _uncounted(self, job: Job, stage: str, invocation: StageInvocation) -> TokenUsage:
+        """Return what the attempt before has used and has not counted, because its function was killed."""
+        if (job.stage, job.attempt) != (stage, invocation.retry) or not attempt_is_open(job):
+            return TokenUsage()
+        return uncounted_calls(job, self._log.tail(job.id), read_on=True)
 
     async def _attempt(
         self, pipeline: Pipeline, stage: Stage, job: Job, fence: Fence, invocation: StageInvocation
@@ -246,6 +268,7 @@ class StageRunner:
         except Exception as error:
             if isinstance(error, JobEnded | PermanentFault):
                 await cancel_response(context)
+                context.count_left_running()
             await store_usage(self._jobs, job.id, context.usage, self._clock)
             raise
         if pipeline.fan_out_after(stage.name):
@@ -374,26 +397,40 @@ class StageRunner:
         return _Before(job, planned, None, {key: items[key].data for key in titles})
 
     async def _finish(self, stage: str, job: Job, fence: Fence, context: StageContext, output: StageOutput) -> None:
+        context.count_left_running()
         await asyncio.to_thread(self._checkpoints.put, job, stage, str(fence), output)
         tail = context.output.tail
         ref = CheckpointRef(seq=tail.seq, log_bytes=tail.log_bytes, fence=str(fence))
-        changes = {
-            "checkpoints": {**job.checkpoints, stage: ref},
-            "usage": job.usage + context.usage,
-            "progress": context.output.progress,
-            "updated_at": self._clock(),
-        }
-        try:
-            # This conditional write makes the attempt's output valid. It fails if the attempt was superseded.
-            await asyncio.to_thread(self._jobs.update, job.id, changes, when=guard_of(fence))
-        except StaleWrite as stale:
-            raise stopped(stale.current) from stale
+        await asyncio.to_thread(self._store_checkpoint, stage, job, fence, context, ref)
         metrics.stage_finished(
             stage,
             input_tokens=context.usage.input_tokens,
             output_tokens=context.usage.output_tokens,
             cost_usd=context.usage.cost_usd,
         )
+
+    def _store_checkpoint(self, stage: str, job: Job, fence: Fence, context: StageContext, ref: CheckpointRef) -> None:
+        """Make the attempt's output valid by one conditional write, which fails if the attempt was superseded.
+
+        An attempt that was superseded may add its tokens meanwhile. Then add to those.
+        """
+        while True:
+            changes = {
+                "checkpoints": {**job.checkpoints, stage: ref},
+                "usage": job.usage + context.usage,
+                "progress": context.output.progress,
+                "updated_at": max(self._clock(), job.updated_at + timedelta(microseconds=1)),
+            }
+            try:
+                self._jobs.update(job.id, changes, when=replace(guard_of(fence), updated_at=job.updated_at))
+            except StaleWrite as stale:
+                if stale.current is None or not guard_of(fence).holds(stale.current):
+                    raise stopped(stale.current) from stale
+                if stale.current.checkpoints.get(stage) == ref:
+                    return  # botocore repeated a write whose response was lost
+                job = stale.current
+            else:
+                return
 
     async def _store_fault(self, job: Job, fence: Fence, fault: MillraceError) -> None:
         stored = stored_fault(job, fault, message=fault.message, attempt=job.attempt)

@@ -25,6 +25,8 @@ class AttemptContext:
     attempt will re-attach to the response.
     `agent` is the version of the agent that was the latest when the job was created; None if the job has no agent.
     `usage` is the number of model tokens that this attempt has used.
+    `left_running` is what a response has used that runs at the provider without a reader: the next attempt counts it,
+    if it reads the response on.
     """
 
     job: Job
@@ -34,12 +36,19 @@ class AttemptContext:
     agent: Agent | None = field(default=None, kw_only=True)
     usage: TokenUsage = field(default_factory=TokenUsage, kw_only=True)
     events: tuple[type[ApplicationEvent], ...] = field(default=(), kw_only=True)
+    left_running: TokenUsage | None = field(default=None, kw_only=True)
     can_reattach: ClassVar[bool] = True
     """Whether a later attempt may read on a response that this one leaves running."""
 
     def add_usage(self, usage: TokenUsage) -> None:
         """Count model tokens. They are added to the job when the attempt ends, whether it finishes or not."""
         self.usage = self.usage + usage
+
+    def count_left_running(self) -> None:
+        """Count the response that is left running, if there is one, because no later attempt reads it on."""
+        if self.left_running is not None:
+            self.add_usage(self.left_running)
+            self.left_running = None
 
     def declared(self, event: ApplicationEvent) -> ApplicationEvent:
         """Return the event. Raises ValueError if the pipeline does not declare it."""

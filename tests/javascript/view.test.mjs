@@ -133,6 +133,13 @@ test("the last event brings the result and the usage", () => {
   assert.equal(view.usage.outputTokens, 2);
 });
 
+test("a failure and a cancellation bring the usage that is known by then", () => {
+  const usage = { inputTokens: 1, outputTokens: 2, unreportedCalls: 1, costUsd: null };
+
+  assert.deepEqual(folded([{ ...FAILED, usage }]).usage, usage);
+  assert.deepEqual(folded([{ type: "cancelled", stage: null, usage }]).usage, usage);
+});
+
 test("the API's response for a job gives the same view as its events", () => {
   const job = {
     ...{ jobId: "job_1", pipeline: "suggestion", status: "failed", text: "abc", progress: 40, stage: "generate" },

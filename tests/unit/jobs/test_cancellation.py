@@ -12,6 +12,7 @@ from shared.jobs.job import Job, JobStatus
 from shared.log.claim import claim
 from shared.log.events import Cancelled, Delta
 from shared.log.fence import Fence
+from shared.log.usage import TokenUsage
 from tests.fakes.clock import EXPIRES_AT
 from tests.fakes.core import FakeCore
 
@@ -24,7 +25,7 @@ class TestCancellation:
         assert core.job(job.id) == cancelled
         assert (cancelled.status, cancelled.ended_at) == (JobStatus.CANCELLED, core.clock())
         assert cancelled.expires_at == int(core.clock().timestamp()) + 3600
-        assert core.events(job) == [Cancelled(stage="draft")]
+        assert core.events(job) == [Cancelled(stage="draft", usage=TokenUsage())]
         assert core.executions.stopped == [job.id]
 
     def test_cancelling_again_changes_nothing(self) -> None:
@@ -33,7 +34,7 @@ class TestCancellation:
         first = core.job_cancellation.cancel("ada", job.id)
         core.clock.advance(10)
         assert core.job_cancellation.cancel("ada", job.id) == first
-        assert core.events(job) == [Cancelled()]
+        assert core.events(job) == [Cancelled(usage=TokenUsage())]
 
     @pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED])
     def test_a_completed_or_failed_job_cannot_be_cancelled(self, status: JobStatus) -> None:

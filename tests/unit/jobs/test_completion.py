@@ -90,7 +90,13 @@ class TestFailure:
     def test_the_error_event_has_code_stage_attempt_and_retryable(self) -> None:
         core = FakeCore()
         job = core.new_job(
-            status=JobStatus.IN_PROGRESS, stage="draft", attempt=4, retry_count=3, trace_id="t", request_id="r"
+            status=JobStatus.IN_PROGRESS,
+            stage="draft",
+            attempt=4,
+            retry_count=3,
+            trace_id="t",
+            request_id="r",
+            usage=TokenUsage(input_tokens=3),
         )
         failed = record(core, job, caught("ModelRateLimited"))
         assert failed.status is JobStatus.FAILED
@@ -106,6 +112,7 @@ class TestFailure:
                 retryable=True,
                 request_id="r",
                 trace_id="t",
+                usage=TokenUsage(input_tokens=3),
             )
         ]
 
@@ -248,7 +255,7 @@ class TestTerminalEvents:
         job = core.new_job(status=JobStatus.CANCELLED, stage="draft")
         for _ in range(3):
             ensure_terminal_event(core.log, job, clock=core.clock)
-        assert core.events(job) == [Cancelled(stage="draft")]
+        assert core.events(job) == [Cancelled(stage="draft", usage=TokenUsage())]
 
     def test_a_failed_job_without_a_stored_failure_still_has_a_terminal_event(self) -> None:
         (event,) = terminal_events(a_job(status=JobStatus.FAILED))
@@ -266,4 +273,4 @@ class TestTerminalEvents:
         ensure_terminal_event(core.log, job, clock=core.clock)
         again = core.jobs.update(job.id, {"generation": 2}, when=JobGuard())
         ensure_terminal_event(core.log, again, clock=core.clock)
-        assert core.events(job) == [Cancelled(), Cancelled()]
+        assert core.events(job) == [Cancelled(usage=TokenUsage())] * 2

@@ -147,7 +147,7 @@ class TestFollowing:
         append(core.log, Delta(text="x"), job_id=job.id)
         core.jobs.update(job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
         frames = asyncio.run(collect(core, job.id))
-        assert [frame.event for frame in frames] == [Delta(text="x"), Cancelled(stage="draft")]
+        assert [frame.event for frame in frames] == [Delta(text="x"), Cancelled(stage="draft", usage=TokenUsage())]
 
     def test_following_a_job_that_expires_ends_without_a_terminal_event(self) -> None:
         core = FakeCore()
@@ -172,4 +172,4 @@ class TestFollowing:
                         frames.append(frame)
             return frames
 
-        assert [frame.event for frame in asyncio.run(main())] == [Cancelled()]
+        assert [frame.event for frame in asyncio.run(main())] == [Cancelled(usage=TokenUsage())]

@@ -146,9 +146,11 @@ class DisturbedJobs(FakeJobStore):
         self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, side_writes: PreparedWrites | None = None
     ) -> Job:
         with self._disturbance.around():
+            before = super().get(job_id)
             updated = super().update(job_id, changes, when=when, side_writes=side_writes)
             if changes.keys() == {"usage", "updated_at"}:  # a part's; a stage stores more with its tokens
-                self.paid += 1
+                assert before is not None
+                self.paid += updated.usage.input_tokens - before.usage.input_tokens
             return updated
 
 
@@ -245,8 +247,8 @@ class Story:
                 self.core.complete(self.job, generation=now.generation)
 
     def resume(self) -> None:
-        self.core.clock.advance(60)  # beyond the limit of creations
         if self.now().status in {JobStatus.FAILED, JobStatus.CANCELLED}:
+            self.core.clock.advance(60)  # beyond the limit of creations
             with self.may_go_wrong():
                 self.core.job_resumption.resume("ada", self.job.id)
             self.plan()

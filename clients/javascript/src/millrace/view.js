@@ -122,9 +122,9 @@ function changes(view, id, event, at) {
       return { outcome: "complete", progress: 100, result: event.result, usage: event.usage, stages };
     }
     case "error":
-      return { outcome: "error", failure: event, stages: endStages(view.stages, "failed", at) };
+      return { outcome: "error", failure: event, usage: event.usage, stages: endStages(view.stages, "failed", at) };
     case "cancelled":
-      return { outcome: "cancelled", stages: endStages(view.stages, "cancelled", at) };
+      return { outcome: "cancelled", usage: event.usage, stages: endStages(view.stages, "cancelled", at) };
     default:
       // An event type of a newer server. Its id counts, so that the next event is not a gap.
       return {};
