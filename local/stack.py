@@ -234,13 +234,9 @@ class LocalStack:
             parameters=parameters,
             attributes={f"{resource}.FunctionUrl": self.stream_url for resource in bare.function_urls}
             | self._channel_attributes(bare),
-            environment=self._scripted_environment(bare) | self._environment,
+            environment=self._environment,
+            scripted_model=self._given_model_url is None,
         )
-
-    def _scripted_environment(self, template: Template) -> dict[str, str]:
-        """Return the variable that tells the console whether a script answers, if the template has it."""
-        known = any("SCRIPTED_MODEL" in function.environment for function in template.functions)
-        return {"SCRIPTED_MODEL": str(self._given_model_url is None).lower()} if known else {}
 
     def _channel_attributes(self, template: Template) -> dict[str, str]:
         api = template.websocket_api

@@ -79,7 +79,7 @@ def detail(agent: Agent) -> AgentDetail:
 def page(fetch: Callable[[int], AgentPage], limit: int) -> AgentList:
     """Return one page of at most `limit` agents, and of no more than one response may have.
 
-    `fetch` returns the page of at most so many agents. If they are too large together, a smaller page is fetched.
+    `fetch` returns the page of at most that many agents. If they are too large together, a smaller page is fetched.
     """
     while True:
         found = fetch(limit)
