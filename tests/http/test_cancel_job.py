@@ -33,6 +33,8 @@ def test_a_cancellation_ends_a_silent_model_call_and_the_stream(
     assert response["status"] == "cancelled"
     assert call["ended"] == "client_disconnected"
     assert events[-1].type == "cancelled"
+    assert events[-1].data["usage"]["unreportedCalls"] == 1
+    wait_until(lambda: user.job(job_id)["usage"]["unreportedCalls"] == 1)  # the attempt counts its call when it stops
     job = user.job(job_id)
     assert job["status"] == "cancelled"
     assert job["text"] == fold(events)
