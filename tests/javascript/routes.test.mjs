@@ -20,6 +20,7 @@ const CALLS = {
   cancelJob: ["{jobId}"],
   resumeJob: ["{jobId}"],
   createStreamTicket: ["{jobId}"],
+  createConnectionTicket: ["tab"],
   createIdeation: [{}],
   listIdeations: [],
   getIdeation: ["{runId}"],

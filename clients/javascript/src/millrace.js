@@ -136,7 +136,7 @@ export class Millrace {
   /**
    * Create a ticket that opens one connection of the channel, for a client that cannot send an Authorization header.
    * @param {string} tab names the tab: its next connection replaces this one
-   * @returns {Promise<{ ticket: string, expiresAt: string, channelUrl: string, subprotocols: string[] }>}
+   * @returns {Promise<Api.CreatedTicket>}
    */
   createConnectionTicket(tab) {
     return this.#calls.call("POST", "/connection-tickets", { body: { tab }, repeatable: true });
