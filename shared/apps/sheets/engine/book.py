@@ -31,7 +31,8 @@ from shared.apps.sheets.engine.version import ENGINE
 LAYOUT = 1
 """The version of what a snapshot has besides the engine's bytes."""
 
-_MOST_DENSE = 20_000_000  # cells of a sheet's rectangle that are looked at one by one
+MOST_DENSE = 20_000_000
+"""Cells of a sheet's rectangle that are looked at one by one."""
 _EXACT = 2.0**53
 
 
@@ -137,8 +138,9 @@ class Book:
     def encode_dirty(self) -> None:
         """Encode the blocks that have changed."""
         for index, facts in enumerate(self.sheets):
+            end = self.extent(index) if facts.dirty else Cell(1, 1)
             for start in sorted(facts.dirty):
-                self._encode(index, start)
+                self._encode(index, start, end)
             facts.dirty.clear()
 
     def scan(self, known: frozenset[str]) -> tuple[list[tuple[int, int, int, str]], dict[str, bytes]]:
@@ -147,30 +149,35 @@ class Book:
         digests: list[tuple[int, int, int, str]] = []
         new: dict[str, bytes] = {}
         for index, facts in enumerate(self.sheets):
+            end = Cell(facts.last_row, facts.last_column)
             for (row, column), stored in list(facts.blocks.items()):
                 digests.append((facts.id, row, column, stored.digest))
                 if stored.digest in known or stored.digest in new:
                     continue
                 if stored.digest not in self.fresh:
-                    self._encode(index, (row, column))
+                    self._encode(index, (row, column), end)
                 new[stored.digest] = self.fresh[stored.digest]
         self.fresh.clear()
         return digests, new
 
     def mark_all(self, index: int) -> None:
         """Mark every block that a sheet may have content in."""
-        _, last_row, _, last_column = self.model.get_sheet_dimensions(index)
+        end = self.extent(index)
         dirty = self.sheets[index].dirty
-        if last_row * last_column > _MOST_DENSE:
-            cells = (cell for cell in self.model.get_all_cells() if cell[0] == index)
-            dirty.update(block_of(position(row, column)) for _, row, column in cells)
+        if end.row * end.column > MOST_DENSE:
+            dirty.update(block_of(place) for place, _ in self.filled(index, Cell(1, 1), end))
             return
-        for row in range(1, last_row + 1, BLOCK_ROWS):
-            dirty.update((row, column) for column in range(1, last_column + 1, BLOCK_COLUMNS))
+        for row in range(1, end.row + 1, BLOCK_ROWS):
+            dirty.update((row, column) for column in range(1, end.column + 1, BLOCK_COLUMNS))
+
+    def extent(self, index: int) -> Cell:
+        """Return the last row and column in which the engine has a cell, if only an empty one; it looks at each row."""
+        _, last_row, _, last_column = self.model.get_sheet_dimensions(index)
+        return Cell(last_row, last_column)
 
     def end_of_columns(self) -> int:
         """Return the row at which references to whole columns can end: a multiple of 1,024 behind every content."""
-        last = max((self.model.get_sheet_dimensions(index)[1] for index in range(len(self.sheets))), default=1)
+        last = max((self.extent(index).row for index in range(len(self.sheets))), default=1)
         return min((last // 1024 + 1) * 1024, MOST_ROWS)
 
     def bind(self, index: int, place: int, formula: str) -> None:
@@ -196,10 +203,10 @@ class Book:
             for place, formula in list(facts.written.items()):
                 self.bind(index, place, formula)
 
-    def _encode(self, index: int, start: tuple[int, int]) -> None:
+    def _encode(self, index: int, start: tuple[int, int], end: Cell) -> None:
         facts = self.sheets[index]
-        area = block_area(*start)
-        rows = list(self.rows(index, area.first, area.last))
+        last = block_area(*start).last
+        rows = list(self.rows(index, Cell(*start), Cell(min(last.row, end.row), min(last.column, end.column))))
         encoded = encode_rows(rows)
         if encoded is None:
             facts.blocks.pop(start, None)
@@ -212,28 +219,49 @@ class Book:
 
     def values(self, index: int, first: Cell, last: Cell) -> Iterator[list[Any]]:
         """Yield the rows between two cells as the engine has them, without the empty cells at their ends."""
-        _, last_row, _, last_column = self.model.get_sheet_dimensions(index)
-        columns = range(first.column, min(last.column, last_column) + 1)
+        columns = range(first.column, last.column + 1)
         get = self.model.get_cell_value
-        for row in range(first.row, min(last.row, last_row) + 1):
+        for row in range(first.row, last.row + 1):
             values: list[Any] = list(map(get, repeat(index), repeat(row), columns))
             while values and values[-1] is None:
                 values.pop()
             yield values
 
+    def filled(self, index: int, first: Cell, last: Cell) -> Iterator[tuple[int, Any]]:
+        """Yield the positions and values between two cells that are not empty, however far from each other they are."""
+        if (last.row - first.row + 1) * (last.column - first.column + 1) > MOST_DENSE:
+            area = Area(first, last)
+            for of, row, column in self.model.get_all_cells():
+                if of == index and Cell(row, column) in area:
+                    value = self.model.get_cell_value(index, row, column)
+                    if value is not None:
+                        yield position(row, column), value
+            return
+        for row, values in enumerate(self.values(index, first, last), first.row):
+            place = position(row, first.column)
+            yield from ((place + offset, value) for offset, value in enumerate(values) if value is not None)
+
     def rows(self, index: int, first: Cell, last: Cell) -> Iterator[list[CellJson]]:
         """Yield the rows between two cells, without the empty cells at their ends."""
         facts = self.sheets[index]
         computed, frozen = facts.formulas, facts.frozen
-        formatted = any(first.column <= column <= last.column for column in facts.formats)
+        known = bool(computed or frozen)
+        formatted = [column in facts.formats for column in range(first.column, last.column + 1)]
         for row, values in enumerate(self.values(index, first, last), first.row):
-            place = position(row, first.column)
-            for offset, value in enumerate(values, place):
+            start = position(row, first.column)
+            for offset, value in enumerate(values):
+                if value is None:
+                    continue
+                place = start + offset
                 kind = type(value)
-                if offset in computed or offset in frozen or (kind is str and value.startswith("#")):
-                    values[offset - place] = self._cell(index, offset, value)
-                elif kind is float:
-                    values[offset - place] = self._cell(index, offset, value) if formatted else plain(value)
+                if (
+                    (known and (place in computed or place in frozen))
+                    or (kind is float and formatted[offset])
+                    or (kind is str and value.startswith("#"))
+                ):
+                    values[offset] = self._cell(index, place, value)
+                elif kind is float and value.is_integer() and -_EXACT < value < _EXACT:
+                    values[offset] = int(value)
             yield values
 
     def _cell(self, index: int, place: int, raw: Any) -> CellJson:

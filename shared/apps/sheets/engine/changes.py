@@ -116,6 +116,8 @@ class _Change:
             handlers[op["op"]](op)
         except BadAddress as error:
             raise Refused("BAD_RANGE", str(error)) from error
+        except ironcalc.WorkbookError as error:
+            raise Refused("CONFLICT", str(error)[:300]) from error
 
     def write_cells(self, op: dict[str, Any]) -> None:
         """Write single cells."""
@@ -154,7 +156,7 @@ class _Change:
         """Clear the contents of a range."""
         index = self.book.index_of(op["sheet"])
         area = self._used(index, parse_area(op["range"]))
-        places = [] if area is None else list(self._filled(index, area))
+        places = [] if area is None else [place for place, _ in self.book.filled(index, area.first, area.last)]
         self._count(len(places))
         for place in places:
             self._write(index, place, None)
@@ -205,9 +207,10 @@ class _Change:
         book, facts = self.book, self.book.sheets[index]
         insert, rows = op["action"].startswith("insert"), op["action"].endswith("rows")
         shift = formulas.Shift(facts.name, rows, op["at"], op["count"] if insert else -op["count"])
-        self._check_shift(index, shift)
+        last = book.extent(index)
+        self._check_shift(shift, last)
         place = mover(shift)
-        last = Cell(max(facts.last_row, 1), max(facts.last_column, 1))
+        constants = self._constants_from(index, shift, last)
         facts.shift(shift)
         self.tracking.shift(facts.id, place)
         self._rewrite(lambda home, formula: formulas.shifted(formula, home.name, shift))
@@ -218,9 +221,8 @@ class _Change:
             (False, True): model.delete_rows,
             (False, False): model.delete_columns,
         }[insert, rows]
-        texts = self._texts_from(index, shift)
         call(index, op["at"], op["count"])
-        self._write_again(index, texts, place)
+        self._write_again(index, constants, place)
         if book.bound:
             book.bound = book.end_of_columns()
         book.write_bounded()
@@ -352,14 +354,9 @@ class _Change:
         return formula
 
     def _used(self, index: int, area: Area) -> Area | None:
-        _, last_row, _, last_column = self.book.model.get_sheet_dimensions(index)
-        last = Cell(min(area.last.row, last_row), min(area.last.column, last_column))
+        end = self.book.extent(index)
+        last = Cell(min(area.last.row, end.row), min(area.last.column, end.column))
         return Area(area.first, last) if area.first.row <= last.row and area.first.column <= last.column else None
-
-    def _filled(self, index: int, area: Area) -> Iterator[int]:
-        for cell in area.cells():
-            if not self.book.model.is_empty_cell(index, cell.row, cell.column):
-                yield position(cell.row, cell.column)
 
     def _contents(self, index: int, row: int, area: Area) -> list[tuple[Scalar, str | None, bool]]:
         facts = self.book.sheets[index]
@@ -393,36 +390,47 @@ class _Change:
             facts.written = {place: change(facts, formula) for place, formula in facts.written.items()}
             facts.touch_formulas()
 
-    def _texts_from(self, index: int, shift: formulas.Shift) -> dict[int, str]:
-        """Return the texts that will move."""
+    def _constants_from(self, index: int, shift: formulas.Shift, last: Cell) -> dict[int, Any]:
+        """Return the values that will move, without those that the engine computes."""
         facts = self.book.sheets[index]
         start = Cell(shift.at, 1) if shift.rows else Cell(1, shift.at)
-        texts: dict[int, str] = {}
-        rows = self.book.values(index, start, Cell(facts.last_row, facts.last_column))
-        for row, values in enumerate(rows, start.row):
-            first = position(row, start.column)
-            texts.update((first + offset, value) for offset, value in enumerate(values) if type(value) is str)
-        return {place: text for place, text in texts.items() if place not in facts.formulas}
+        moving = self.book.filled(index, start, last)
+        constants = {place: value for place, value in moving if place not in facts.formulas}
+        if not self.book.spills:
+            return constants
+        asked = ironcalc.UserModel.from_bytes(self.book.model.to_bytes())
+        single = "SingleCell"
+        return {
+            place: value
+            for place, value in constants.items()
+            if asked.get_cell_array_structure(index, row_of(place), column_of(place)) == single
+        }
 
-    def _write_again(self, index: int, texts: dict[int, str], place: Callable[[int], int | None]) -> None:
-        """Write the texts again that the engine took for something else when it moved them, such as `00123`."""
+    def _write_again(self, index: int, values: dict[int, Any], place: Callable[[int], int | None]) -> None:
+        """Write the values again that moving has changed: the engine moves what it would show.
+
+        It takes the text `00123` for a number then, and cuts numbers to 15 digits.
+        """
         model, facts = self.book.model, self.book.sheets[index]
-        for old, text in texts.items():
+        for old, value in values.items():
             new = place(old)
             if new is None:
                 continue
             row, column = row_of(new), column_of(new)
-            if text[:1] in _LOOKS_LIKE_INPUT or model.get_cell_value(index, row, column) != text:
+            if isinstance(value, str):
+                if value[:1] not in _LOOKS_LIKE_INPUT and model.get_cell_value(index, row, column) == value:
+                    continue
                 style = model.get_cell_style(index, row, column)
                 model.set_cell_style(
                     index, row, column, {**style, "num_fmt": facts.format_at(row, column) or "general"}
                 )
-                model.update_cell_with_text(index, row, column, text)
+                model.update_cell_with_text(index, row, column, value)
+            elif not same(model.get_cell_value(index, row, column), value):
+                write_value(model, index, new, value)
 
-    def _check_shift(self, index: int, shift: formulas.Shift) -> None:
-        facts = self.book.sheets[index]
+    def _check_shift(self, shift: formulas.Shift, end: Cell) -> None:
         most = MOST_ROWS if shift.rows else MOST_COLUMNS
-        last = facts.last_row if shift.rows else facts.last_column
+        last = end.row if shift.rows else end.column
         what = "rows" if shift.rows else "columns"
         if shift.at + abs(shift.count) - 1 > most:
             raise Refused("BAD_RANGE", f"a sheet has {most:,} {what}")
@@ -516,7 +524,7 @@ def check_formula(formula: str, names: set[str]) -> None:
             "Check its syntax; separate arguments by commas.",
         )
     local = {part.upper() for part in formulas.names_of(formula)} | names
-    unknown = sorted(name for name in formulas.functions_of(formula) - local if not _is_known(name))
+    unknown = sorted(name for name in formulas.functions_of(formula) - local if not is_known(name))
     if unknown:
         raise Refused(
             "FORMULA_UNSUPPORTED",
@@ -593,7 +601,7 @@ def _as_read(formula: str) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def _is_known(function: str) -> bool:
+def is_known(function: str) -> bool:
     """Tell whether the engine has a function: it shows the names of others in small letters."""
     model = _scratch()
     model.update_cell_with_formula(0, 1, 1, f"={function}()")

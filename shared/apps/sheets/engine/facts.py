@@ -126,7 +126,7 @@ class SheetFacts:
             self.formats.pop(column, None)
 
     def shift(self, shift: Shift) -> None:
-        """Move the facts as inserting or deleting rows or columns of this sheet moves cells. Formats of rows follow."""
+        """Move the facts as inserting or deleting rows or columns moves cells, and mark the blocks that change."""
         place = mover(shift)
         self.formulas = {moved for old in self.formulas if (moved := place(old)) is not None}
         self.frozen = moved_keys(self.frozen, place)
@@ -140,18 +140,14 @@ class SheetFacts:
         else:
             moved_formats = ((shift.number(column), runs) for column, runs in self.formats.items())
             self.formats = {column: runs for column, runs in moved_formats if column is not None}
-        self._shift_blocks(shift)
-
-    def _shift_blocks(self, shift: Shift) -> None:
-        """Mark all blocks from the shifted rows or columns on, old ones and those that they may move into."""
-        last_row, last_column = self.last_row, self.last_column
-        grown = max(shift.count, 0)
-        rows = range(1, last_row + (grown if shift.rows else 0) + 1, BLOCK_ROWS)
-        columns = range(1, last_column + (0 if shift.rows else grown) + 1, BLOCK_COLUMNS)
-        for row in rows:
-            for column in columns:
-                if (row + BLOCK_ROWS if shift.rows else column + BLOCK_COLUMNS) > shift.at:
-                    self.dirty.add((row, column))
+        size = BLOCK_ROWS if shift.rows else BLOCK_COLUMNS
+        for row, column in {*self.blocks, *self.dirty}:
+            start = row if shift.rows else column
+            if start + size > shift.at:
+                self.dirty.add((row, column))
+                for moved in (start + shift.count, start + size - 1 + shift.count):
+                    target = position(max(moved, 1), column) if shift.rows else position(row, max(moved, 1))
+                    self.dirty.add(block_of(target))
 
 
 def mover(shift: Shift) -> Callable[[int], int | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 GENERAL = "General"
@@ -62,6 +62,7 @@ def _shows(code: str) -> tuple[bool, bool]:
     return day, time
 
 
+@lru_cache(maxsize=65536)
 def iso_text(serial: float, code: str) -> str | None:
     """Return the day, the time or both of a serial number, as the format shows them; None if it is no date."""
     moment = _moment(serial, 3)
@@ -76,6 +77,7 @@ def iso_text(serial: float, code: str) -> str | None:
     return f"{moment.date().isoformat()}T{clock}" if time or clock != "00:00:00" else moment.date().isoformat()
 
 
+@lru_cache(maxsize=65536)
 def date_text(serial: float, code: str) -> str | None:
     """Return a serial number as Excel shows it in this format; None if it is no date, which Excel shows as `####`."""
     pieces = _pieces(code)
@@ -89,10 +91,11 @@ def date_text(serial: float, code: str) -> str | None:
 
 
 def serial_of(moment: datetime | date) -> float:
-    """Return the serial number of a day or a moment from 1900-03-01 on."""
+    """Return the serial number of a day or a moment from 1900-01-01 on."""
     if not isinstance(moment, datetime):
-        return float((moment - _DAY_0.date()).days)
-    return (moment - _DAY_0) / timedelta(days=1)
+        moment = datetime.combine(moment, time())
+    serial = (moment - _DAY_0) / timedelta(days=1)
+    return serial if serial > _FALSE_LEAP_DAY else serial - 1
 
 
 def _moment(serial: float, digits: int) -> datetime | None:

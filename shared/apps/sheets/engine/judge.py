@@ -10,7 +10,7 @@ from typing import Any
 from shared.apps.sheets.cells import Scalar
 from shared.apps.sheets.engine import formulas
 from shared.apps.sheets.engine.book import Book, values_of
-from shared.apps.sheets.engine.changes import write_value
+from shared.apps.sheets.engine.changes import is_known, write_value
 from shared.apps.sheets.engine.facts import cell_at
 from shared.apps.sheets.engine.package import FileFormula
 
@@ -41,17 +41,13 @@ class _Case:
 def judge(book: Book, sheets: dict[int, list[FileFormula]]) -> Verdict:
     """Compare the formulas of the sheets (by index) with their values in the file.
 
-    A formula that is an error now and was none in the file is frozen: first those that the engine does not understand,
-    then what is an error still when it computes with their values.
+    A formula that is an error now and was none in the file is frozen: first those with functions or references that the
+    engine does not have, then what is an error still when it computes with their values.
     """
     cases = [case for index, found in sheets.items() for case in _cases(book, index, found)]
     verdict = Verdict(judged=len(cases))
-    for own_faults in (True, False):
-        broken = [
-            case
-            for case in _errors(book, cases)
-            if not own_faults or book.value(case.index, case.formula.place) in _OWN_FAULTS
-        ]
+    for is_fault in (_has_unknown, _is_misunderstood, _is_any):
+        broken = [case for case in _errors(book, cases) if is_fault(book, case)]
         for case in broken:
             freeze(book, case.index, case.formula, case.expected)
         verdict.frozen += len(broken)
@@ -101,6 +97,19 @@ def _errors(book: Book, cases: list[_Case]) -> Iterator[_Case]:
             continue
         if book.is_error(case.index, place, book.value(case.index, place)):
             yield case
+
+
+def _has_unknown(book: Book, case: _Case) -> bool:
+    text = case.formula.text or book.formula(case.index, case.formula.place) or ""
+    return formulas.reaches_outside(text) or not all(map(is_known, formulas.functions_of(text)))
+
+
+def _is_misunderstood(book: Book, case: _Case) -> bool:
+    return book.value(case.index, case.formula.place) in _OWN_FAULTS
+
+
+def _is_any(_book: Book, _case: _Case) -> bool:
+    return True
 
 
 def _compare(book: Book, case: _Case, verdict: Verdict) -> None:

@@ -7,23 +7,26 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
 
-from shared.apps.sheets.addresses import MOST_ROWS, column_number
+from shared.apps.sheets.addresses import MOST_COLUMNS, MOST_ROWS, column_number
 from shared.apps.sheets.engine.facts import Run, joined, position
+from shared.apps.sheets.engine.limits import MOST_CELLS
 from shared.apps.sheets.engine.refusal import Unsupported
 
 _CHUNK = 8 << 20  # bytes of XML that are searched at once
-_CELL = re.compile(
-    rb"<(?:\w+:)?c\b([^>]*)>\s*<(?:\w+:)?f\b([^>]*?)(?:/>|>([^<]*)</(?:\w+:)?f>)\s*"
-    rb"(?:<(?:\w+:)?v\b[^>]*?(?:/>|>([^<]*)</(?:\w+:)?v>))?"
+_FORMULA = (  # {} is the prefix of the elements
+    rb"<{}c ([^>]*)>\s*<{}f\b([^>]*?)(?:/>|>([^<]*)</{}f>)\s*"
+    rb"(?:<{}v\b[^>]*?(?:/>|>([^<]*)</{}v>))?"
 )
-_NAMELESS = re.compile(rb"<(?:\w+:)?c\b(?![^>]*\sr=\")[^>]*>")
-_HIDDEN = re.compile(rb"<(?:\w+:)?row\b(?=[^>]*\shidden=\"(?:1|true)\")[^>]*\sr=\"([0-9]+)\"")
-_ATTRIBUTE = re.compile(rb"\b(\w+)=\"([^\"]*)\"")
-_PLACE = re.compile(rb"([A-Z]{1,3})([0-9]{1,7})")
+_NAMELESS = rb"<{}c\b(?![^>]* r=\")"
+_HIDDEN = re.compile(rb"<(?:\w+:)?row\b(?=[^>]* hidden=\"(?:1|true)\")[^>]* r=\"([0-9]+)\"")
+_KIND = re.compile(rb"\bt=\"(\w+)\"")
+_GROUP = re.compile(rb"\bsi=\"(\w+)\"")
+_PLACE = re.compile(rb"\br=\"([A-Z]{1,3})([0-9]{1,7})\"")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 # The number formats that files name by number only, as Excel shows them in American English.
@@ -91,6 +94,7 @@ class Package:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._cells = 0
         try:
             with zipfile.ZipFile(path) as archive:
                 self._read(archive)
@@ -128,25 +132,34 @@ class Package:
         self._formats = _formats(archive.read(styles)) if styles in archive.namelist() and styles else {}
 
     def _scan(self, archive: zipfile.ZipFile, sheet: FileSheet) -> None:
-        styled = None
-        if self._formats:
-            styles = "|".join(map(str, self._formats))
-            styled = re.compile(
-                rf'<(?:\w+:)?c\b(?=[^>]*\ss="({styles})")[^>]*\sr="([A-Z]{{1,3}})([0-9]{{1,7}})"'.encode()
-            )
-        columns: dict[bytes, int] = {}
         hidden: list[Run] = []
+        cells = 0
         for chunk in _chunks(archive, sheet.part):
-            sheet.odd = sheet.odd or _NAMELESS.search(chunk) is not None
-            hidden.extend((int(row[1]), int(row[1]), "") for row in _HIDDEN.finditer(chunk))
-            if styled is not None:
-                for style, letters, row in styled.findall(chunk):
-                    column = columns.get(letters) or columns.setdefault(letters, column_number(letters.decode()))
-                    _extend(sheet.formats.setdefault(column, []), int(row), self._formats[int(style)])
+            prefix = b"" if b"<c " in chunk or b"<c>" in chunk else rb"\w+:"
+            named = chunk.count(b'<c r="')
+            if named < chunk.count(b"<c") - chunk.count(b"<col") and _pattern(_NAMELESS, prefix).search(chunk):
+                sheet.odd = True
+            cells += named if not prefix else chunk.count(b":c ")
+            if b" hidden=" in chunk:
+                hidden.extend((int(row[1]), int(row[1]), "") for row in _HIDDEN.finditer(chunk))
+            if self._formats:
+                self._note_formats(sheet, chunk, prefix)
             if b"<f" in chunk or b":f" in chunk:
-                sheet.formulas.extend(_formulas(chunk))
+                sheet.formulas.extend(_formulas(chunk, prefix))
+        self._count(cells)
         sheet.hidden_rows = [(first, last) for first, last, _ in joined(hidden)]
         sheet.formats = {column: joined(sorted(runs)) for column, runs in sheet.formats.items()}
+
+    def _note_formats(self, sheet: FileSheet, chunk: bytes, prefix: bytes) -> None:
+        styles = b"|".join(str(style).encode() for style in self._formats)
+        styled = rb"<{}c(?=[^>]* s=\"(" + styles + rb")\")[^>]* r=\"([A-Z]{1,3})([0-9]{1,7})\""
+        for style, letters, row in _pattern(styled, prefix).findall(chunk):
+            _extend(sheet.formats.setdefault(_column(letters), []), int(row), self._formats[int(style)])
+
+    def _count(self, cells: int) -> None:
+        self._cells += cells
+        if self._cells > MOST_CELLS:
+            raise Unsupported(f"The workbook has more than {MOST_CELLS:,} cells. Split it.")
 
 
 def relations_of(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
@@ -193,22 +206,37 @@ def _chunks(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
     yield rest
 
 
-def _formulas(chunk: bytes) -> Iterator[FileFormula]:
-    for cell, formula, text, cached in _CELL.findall(chunk):
-        attributes = dict(_ATTRIBUTE.findall(cell))
-        place = _PLACE.fullmatch(attributes.get(b"r", b""))
+def _formulas(chunk: bytes, prefix: bytes) -> Iterator[FileFormula]:
+    for cell, about, text, cached in _pattern(_FORMULA, prefix).findall(chunk):
+        place = _PLACE.search(cell)
         if place is None or not 1 <= int(place[2]) <= MOST_ROWS:
             continue
-        about = dict(_ATTRIBUTE.findall(formula))
-        column = column_number(place[1].decode())
+        kind = _KIND.search(cell) if b't="' in cell else None
+        how = _KIND.search(about) if about else None
+        group = _GROUP.search(about) if how is not None and how[1] == b"shared" else None
         yield FileFormula(
-            position(int(place[2]), column),
-            "=" + text_of(text.decode("utf-8", errors="replace")) if text else None,
-            attributes.get(b"t", b"n").decode(),
-            text_of(cached.decode("utf-8", errors="replace")) if cached else None,
-            about[b"si"].decode() if about.get(b"t") == b"shared" and b"si" in about else None,
-            about.get(b"t") in {b"array", b"dataTable"},
+            position(int(place[2]), _column(place[1])),
+            "=" + _decoded(text) if text else None,
+            "n" if kind is None else kind[1].decode(),
+            _decoded(cached) if cached else None,
+            None if group is None else group[1].decode(),
+            how is not None and how[1] in {b"array", b"dataTable"},
         )
+
+
+@lru_cache(maxsize=256)
+def _pattern(template: bytes, prefix: bytes) -> re.Pattern[bytes]:
+    return re.compile(template.replace(b"{}", prefix))
+
+
+@lru_cache(maxsize=MOST_COLUMNS)
+def _column(letters: bytes) -> int:
+    return column_number(letters.decode())
+
+
+def _decoded(content: bytes) -> str:
+    text = content.decode("utf-8", errors="replace")
+    return text_of(text) if "&" in text or "_x" in text else text
 
 
 def _extend(runs: list[Run], row: int, code: str) -> None:

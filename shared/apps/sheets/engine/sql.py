@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.apps.sheets.addresses import Cell
 from shared.apps.sheets.cells import CellJson, Scalar, cell_of
-from shared.apps.sheets.engine.book import Book
+from shared.apps.sheets.engine.book import MOST_DENSE, Book
 from shared.apps.sheets.engine.facts import SheetFacts
 from shared.apps.sheets.engine.refusal import Refused
 from shared.apps.sheets.headers import ROWS_TO_LOOK_AT, column_names, find_header
@@ -137,6 +137,10 @@ class _Database:
             if facts.name.lower() == name.lower() and facts.name not in self._tables:
                 self._tables.add(facts.name)
                 self._connection.set_authorizer(None)
+                if facts.last_row * facts.last_column > MOST_DENSE:
+                    raise Refused(
+                        "SQL_REFUSED", f"{facts.name!r} is too wide and long for a query", "Read ranges of it."
+                    )
                 columns, first_row = _columns(self._book, index)
                 quoted = ", ".join(_quoted(column) for column in columns)
                 self._connection.execute(f"CREATE TABLE {_quoted(facts.name)} ({quoted})")
