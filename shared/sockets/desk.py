@@ -98,7 +98,7 @@ def read_message(kind: type[M], text: str) -> M:
         return kind.model_validate_json(text, by_alias=True, by_name=False)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        if found[0]["type"] == "json_invalid":
+        if not found[0]["loc"]:  # it is about the whole message, which is no JSON or no text
             raise MalformedRequest("the message is not valid JSON; send one JSON object") from None
         raise InvalidInput(issues_of(found)) from None
 

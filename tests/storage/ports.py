@@ -15,6 +15,8 @@ from shared.apps.sheets.session_store import SessionStore
 from shared.apps.sheets.storage.block_cache import BlockCache
 from shared.apps.sheets.storage.sessions import DynamoSessionStore
 from shared.apps.sheets.storage.workbook_data import S3WorkbookData
+from shared.channel.connections import ConnectionStore
+from shared.channel.subscriptions import SubscriptionStore
 from shared.jobs.checkpoints import CheckpointStore
 from shared.jobs.executions import Executions
 from shared.jobs.idempotency import IdempotencyKeys
@@ -25,6 +27,7 @@ from shared.runs.store import RunStore
 from shared.storage import aws
 from shared.storage.agents import DynamoAgentStore
 from shared.storage.checkpoints import DynamoCheckpointStore
+from shared.storage.connections import DynamoConnectionStore, DynamoSubscriptionStore
 from shared.storage.event_log import DynamoEventLog
 from shared.storage.executions import StepFunctionsExecutions
 from shared.storage.jobs import DynamoJobStore
@@ -33,6 +36,7 @@ from shared.storage.objects import Objects
 from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
 from shared.storage.runs import DynamoRunStore
 from tests.fakes.agents import FakeAgentStore
+from tests.fakes.channel import FakeConnectionStore, FakeSubscriptionStore
 from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import SettableClock
 from tests.fakes.event_log import FakeEventLog
@@ -61,6 +65,7 @@ class AwsServer:
     url: str
     table: str = ""
     durable_table: str = ""
+    channel_table: str = ""
     bucket: str = ""
     machine_prefix: str = ""
     clients: dict[str, Any] = field(default_factory=dict)
@@ -97,6 +102,7 @@ def create_tables(dynamodb: DynamoDBClient) -> dict[str, str]:
 def create_resources(server: AwsServer) -> None:
     tables = create_tables(server.dynamodb)
     server.table, server.durable_table = tables["JobsTable"], tables["DurableTable"]
+    server.channel_table = tables["ChannelTable"]
     server.bucket = Template(ROOT / "template.yaml").buckets[0]
     server.s3.create_bucket(Bucket=server.bucket)
     waits = {"StartAt": "Waiting", "States": {"Waiting": {"Type": "Wait", "Seconds": 600, "End": True}}}
@@ -121,6 +127,8 @@ class Ports:
     runs: RunStore
     sessions: SessionStore
     workbook_data: FakeWorkbookData | S3WorkbookData
+    connections: ConnectionStore
+    subscriptions: SubscriptionStore
 
 
 def fakes() -> Ports:
@@ -137,6 +145,8 @@ def fakes() -> Ports:
         runs=FakeRunStore(),
         sessions=FakeSessionStore(),
         workbook_data=FakeWorkbookData(clock=clock),
+        connections=FakeConnectionStore(),
+        subscriptions=FakeSubscriptionStore(),
     )
 
 
@@ -155,6 +165,8 @@ def adapters(server: AwsServer) -> Ports:
         runs=DynamoRunStore(server.durable_table, LargeTexts(server.bucket, folder="runs")),
         sessions=DynamoSessionStore(server.durable_table, server.table),
         workbook_data=workbook_data(server),
+        connections=DynamoConnectionStore(server.channel_table),
+        subscriptions=DynamoSubscriptionStore(server.channel_table),
     )
 
 
