@@ -144,6 +144,12 @@ class Delivery(RuleBasedStateMachine):
         if fate != "lose" and connection_id in self.network.open:
             self.client.receive(message)
 
+    @rule(process=st.integers(0, 1))
+    def go_well(self, process: int) -> None:
+        """Let the process send what is due, and let all of it arrive."""
+        self.processes[process].do(after=1)
+        self.deliver_all()
+
     @rule()
     def cut(self) -> None:
         self.network.on_the_way.clear()
