@@ -187,6 +187,7 @@ class LocalStack:
                 command += ["--dynamodb", self._dynamodb_url]
             if self._published_latency:
                 command += ["--published-latency"]
+            command += [f"--origin={origin}" for origin in self._page_origins]
             self._spawn("aws", listeners["aws"], command, unmeasured(base | aws), log_dir)
             self.model_url = self._given_model_url or self._start_model(unmeasured(base), log_dir)
             deployment = self._describe(log_dir)
@@ -207,8 +208,12 @@ class LocalStack:
         real = self._given_model_url is not None and not is_loopback(self._given_model_url)
         return direct_to_loopback(own) if real else without_proxies(own)
 
+    @property
+    def _page_origins(self) -> tuple[str, ...]:
+        return (*origins_of_port(urlsplit(self.api_url).port or 80), *self._origins)
+
     def _describe(self, log_dir: Path) -> Deployment:
-        origins = (*origins_of_port(urlsplit(self.api_url).port or 80), *self._origins)
+        origins = self._page_origins
         wanted = {
             "CorsOrigins": ",".join(origins),
             "OidcIssuer": self.issuer_url,
@@ -235,7 +240,6 @@ class LocalStack:
             attributes={f"{resource}.FunctionUrl": self.stream_url for resource in bare.function_urls}
             | self._channel_attributes(bare),
             environment=self._environment,
-            scripted_model=self._given_model_url is None,
         )
 
     def _channel_attributes(self, template: Template) -> dict[str, str]:

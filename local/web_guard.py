@@ -41,13 +41,15 @@ class WebGuard:
     """Decides which requests a server on the loopback port `port` answers.
 
     `origins`: the origins whose pages may read its responses. `opens`: whether a link on any page may lead to it.
-    `programs_only`: prefixes of paths that no page may use, not even a page of `origins`.
+    `programs_only`: prefixes of paths that no page may use, not even a page of `origins`. `pages_at`: prefixes of the
+    only paths that pages may use, if not all others; a link on a page of this machine may lead there as well.
     """
 
     port: int
     origins: frozenset[str] = frozenset()
     opens: bool = False
     programs_only: tuple[str, ...] = ()
+    pages_at: tuple[str, ...] | None = None
     _hosts: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +66,7 @@ class WebGuard:
         if header("host").lower() not in self._hosts:
             return f"Host must be one of: {', '.join(sorted(self._hosts))}"
         origin, site = header("origin"), header("sec-fetch-site")
-        if path.startswith(self.programs_only):
+        if path.startswith(self.programs_only) or not (self.pages_at is None or path.startswith(self.pages_at)):
             is_page = origin != "" or site not in {"", "none"}
             return "this path is for programs, not for web pages" if is_page else None
         if origin:
@@ -72,6 +74,7 @@ class WebGuard:
         navigates = (
             method == "GET" and header("sec-fetch-mode") == "navigate" and header("sec-fetch-dest") == "document"
         )
-        if site in _DIRECT or (self.opens and navigates):
+        opens = self.opens or (self.pages_at is not None and site == "same-site")
+        if site in _DIRECT or (opens and navigates):
             return None
         return "a page of another origin may not load this"

@@ -391,7 +391,6 @@ def console_config() -> ConsoleConfig:
         stream_url=StreamSettings.read().stream_url,
         default_model=models.default_model,
         models=models.allowed_models,
-        scripted_model=identity.scripted_model,
     )
 
 
@@ -401,5 +400,7 @@ def console_site(app_file: str) -> Site:
     from shared.web.site import Site, origin_of
 
     identity = ConsoleSettings.read()
-    origins = (StreamSettings.read().stream_url, identity.oidc_issuer, identity.sign_in_origin)
+    uploads = identity.aws_endpoint_url or identity.upload_origin
+    channel, stream = ChannelSettings.read().channel_url, StreamSettings.read().stream_url
+    origins = (stream, channel, identity.oidc_issuer, identity.sign_in_origin, uploads)
     return Site(Path(app_file).parent / "static", connects_to=[origin_of(url) for url in origins if url])

@@ -25,10 +25,15 @@ _LONGEST_LINE = 65536
 _UNPREFIXED = {"CONTENT_TYPE", "CONTENT_LENGTH"}
 
 
-def serve(listener: socket.socket, application: Application) -> None:
-    """Serve the connections of a listening socket until it is closed, each in its own thread; refuse web pages."""
+def serve(
+    listener: socket.socket, application: Application, *, origins: Iterable[str] = (), pages_at: Iterable[str] = ()
+) -> None:
+    """Serve the connections of a listening socket until it is closed, each in its own thread.
+
+    Web pages are refused, except pages of `origins` at paths that begin with one of `pages_at`.
+    """
     host, port = listener.getsockname()[:2]
-    guarded = _guarded(application, WebGuard(port))
+    guarded = _guarded(application, WebGuard(port, frozenset(origins), pages_at=tuple(pages_at)))
     while True:
         try:
             connection, _ = listener.accept()

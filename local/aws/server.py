@@ -217,6 +217,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--dynamodb", help="URL of a DynamoDB to use instead of moto's")
     parser.add_argument("--published-latency", action="store_true", help="make DynamoDB respond no sooner than on AWS")
     parser.add_argument("--template", type=Path, help="enforce its policies, and follow its event rules")
+    parser.add_argument("--origin", action="append", default=[], help="whose pages may read and write objects")
     options = parser.parse_args(arguments)
     template = None if options.template is None else Template(options.template)
     access = None if template is None else AccessControl.of(template)
@@ -229,7 +230,9 @@ def main(arguments: list[str] | None = None) -> None:
     application = Aws(options.function_host, options.dynamodb, access, published_latency=options.published_latency)
     if template is not None:
         moto_stepfunctions.report_ends(ExecutionEvents(template.event_rules, application.send_event).ended)
-    serve(listener, application)
+    # Pages send and get files by presigned URLs.
+    buckets = () if template is None else (f"/{bucket}/" for bucket in template.buckets)
+    serve(listener, application, origins=options.origin, pages_at=buckets)
 
 
 if __name__ == "__main__":

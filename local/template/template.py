@@ -427,6 +427,8 @@ class Template:
             return {"ApiEndpoint": endpoint_of, "ApiId": api_id_of}[attribute](logical_id)
         if attribute == "Name" and logical_id in self._document["Resources"]:
             return self._physical_name(logical_id)
+        if attribute == "RegionalDomainName":
+            return f"{self._physical_name(logical_id)}.s3.{REGION}.amazonaws.com"
         raise KeyError(attribute)
 
 

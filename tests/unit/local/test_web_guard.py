@@ -14,6 +14,7 @@ OURS = "http://127.0.0.1:8000"
 EVIL = "https://evil.example"
 PAGES = WebGuard(8000, frozenset({OURS}), opens=True, programs_only=("/_control/",))
 PROGRAMS = WebGuard(8000)
+OBJECTS = WebGuard(8000, frozenset({OURS}), pages_at=("/bucket/",))
 LINK = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 
 
@@ -111,6 +112,25 @@ def test_a_redirect_leads_only_to_a_page_of_a_named_origin(url: str, expected: b
 )
 def test_an_origin_is_written_as_browsers_write_it(text: str, expected: bool) -> None:
     assert is_origin(text) is expected
+
+
+def test_our_pages_may_send_and_get_objects_and_nothing_else() -> None:
+    upload = {"origin": OURS, "sec-fetch-site": "same-site"}
+    link = {**LINK, "sec-fetch-site": "same-site"}
+
+    assert refusal(OBJECTS, upload, path="/bucket/file", method="PUT") is None
+    assert refusal(OBJECTS, link, path="/bucket/file") is None
+    for headers, path, method in [
+        (upload, "/", "POST"),
+        (upload, "/bucket", "GET"),
+        (link, "/other/file", "GET"),
+        ({"sec-fetch-site": "same-site"}, "/bucket/file", "GET"),
+        (LINK, "/bucket/file", "GET"),
+        ({"origin": EVIL}, "/bucket/file", "PUT"),
+        ({"origin": "null"}, "/bucket/file", "OPTIONS"),
+    ]:
+        assert refusal(OBJECTS, headers, path=path, method=method) is not None, (headers, path)
+    assert refusal(OBJECTS, {}, path="/", method="POST") is None
 
 
 def test_the_console_may_be_opened_at_each_name_of_this_machine() -> None:
