@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -13,6 +13,7 @@ from shared.apps.sheets.addresses import Area, Cell, column_number, parse_area, 
 from shared.apps.sheets.cells import CellContent
 from shared.apps.sheets.engine.cell_xml import attributes_of, tag_of, written_cell
 from shared.apps.sheets.engine.package import Package, relations_of
+from shared.apps.sheets.engine.styles_xml import Styles
 
 _CHUNK = 8 << 20  # bytes of XML that are patched at once
 _LEVEL = 4  # of the compression of a patched part
@@ -37,13 +38,13 @@ class SheetPatch:
     """What changes in a sheet: its cells by row and column, and which rows are hidden; None if that has not changed.
 
     `content` returns any cell of the sheet as it is now: cells of a shared formula that loses its first cell are
-    written with their own formulas. `restyle` returns the number of a style for a cell with this style.
+    written with their own formulas. `formats` are number formats of areas; a later one replaces an earlier one.
     """
 
     cells: Mapping[int, Mapping[int, CellPatch]]
     content: Callable[[int, int], CellContent]
     hidden: Callable[[int], bool] | None = None
-    restyle: Callable[[int, int, bytes | None], bytes | None] | None = None
+    formats: Sequence[tuple[Area, str]] = ()
 
 
 def patch(source: Path, target: Path, sheets: Mapping[str, SheetPatch]) -> None:
@@ -57,10 +58,13 @@ def patch(source: Path, target: Path, sheets: Mapping[str, SheetPatch]) -> None:
     patches = {parts[name]: found for name, found in sheets.items()}
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         workbook = next((part for kind, part in relations_of(old, "").values() if kind == "officeDocument"), "")
+        styles = _styles(old, workbook, patches.values())
         for item in old.infolist():
             if item.filename in patches:
                 with new.open(_copied(item), "w", force_zip64=True) as to:
-                    _patch_sheet(old, item.filename, to, patches[item.filename])
+                    _patch_sheet(old, item.filename, to, patches[item.filename], styles)
+            elif styles is not None and item.filename == styles.part:
+                continue  # it is written last, because the sheets add to it
             elif patches and "calcChain" in item.filename:
                 continue
             elif patches and (item.filename == "[Content_Types].xml" or item.filename.endswith("workbook.xml.rels")):
@@ -69,6 +73,8 @@ def patch(source: Path, target: Path, sheets: Mapping[str, SheetPatch]) -> None:
                 new.writestr(_copied(item), _calculated(old.read(item)))
             else:
                 new.writestr(item, old.read(item), compress_type=item.compress_type)
+        if styles is not None:
+            new.writestr(_copied(old.getinfo(styles.part)), styles.written())
 
 
 def _copied(item: zipfile.ZipInfo) -> zipfile.ZipInfo:
@@ -93,8 +99,16 @@ def _calculated(workbook: bytes) -> bytes:
     return workbook[: ends[-1].end()] + element + workbook[ends[-1].end() :]
 
 
-def _patch_sheet(archive: zipfile.ZipFile, part: str, to: IO[bytes], sheet: SheetPatch) -> None:
-    patcher = _SheetPatcher(sheet, _Groups(archive, part))
+def _styles(archive: zipfile.ZipFile, workbook: str, sheets: Iterable[SheetPatch]) -> Styles | None:
+    """Return the styles of the package if a sheet needs other ones; None if none does, or the package has no styles."""
+    part = next((part for kind, part in relations_of(archive, workbook).values() if kind == "styles"), "")
+    if part not in archive.namelist() or not any(sheet.formats for sheet in sheets):
+        return None
+    return Styles(part, archive.read(part))
+
+
+def _patch_sheet(archive: zipfile.ZipFile, part: str, to: IO[bytes], sheet: SheetPatch, styles: Styles | None) -> None:
+    patcher = _SheetPatcher(sheet, _Groups(archive, part), styles if sheet.formats else None)
     for chunk in _chunks(archive, part):
         to.write(patcher.patched(chunk))
 
@@ -161,8 +175,9 @@ def _is_rewritten(cells: Mapping[int, Mapping[int, CellPatch]], at: tuple[int, i
 class _SheetPatcher:
     """Patches the XML of one sheet, piece by piece."""
 
-    def __init__(self, sheet: SheetPatch, groups: _Groups) -> None:
+    def __init__(self, sheet: SheetPatch, groups: _Groups, styles: Styles | None) -> None:
         self._sheet = sheet
+        self._styles = styles
         self._cells = {row: dict(cells) for row, cells in sheet.cells.items()}
         for row, column in groups.broken_by(sheet.cells):
             alone = CellPatch(sheet.content(row, column))
@@ -234,7 +249,7 @@ class _SheetPatcher:
             changes = self._cells[self._left.pop()]
         attributes = attributes_of(found[1])
         hidden = self._is_hidden(attributes)
-        if not changes and not hidden[0] and self._sheet.restyle is None:
+        if not changes and not hidden[0] and self._styles is None:
             return found[0]
         old = dict(self._old_cells(found[2] or b""))
         written = self._written(self._row, old, changes)
@@ -279,9 +294,8 @@ class _SheetPatcher:
     ) -> bytes:
         """Return the element of one cell."""
         attributes, element = old or ({}, b"")
-        style = new_style = attributes.get(b"s")
-        if self._sheet.restyle is not None:
-            new_style = self._sheet.restyle(row, column, style)
+        style = attributes.get(b"s")
+        new_style = self._style(row, column, style)
         if change is None:
             return element if new_style == style else _restyled(element, new_style)
         formula = _FORMULA.search(element) if change.computed else None
@@ -293,6 +307,11 @@ class _SheetPatcher:
             style=new_style,
             formula=formula[0] if formula is not None else None,
         )
+
+    def _style(self, row: int, column: int, style: bytes | None) -> bytes | None:
+        """Return the style that a cell with this style has now."""
+        codes = [code for area, code in self._sheet.formats if Cell(row, column) in area]
+        return self._styles.with_format(style, codes[-1]) if self._styles is not None and codes else style
 
 
 def _restyled(element: bytes, style: bytes | None) -> bytes:
