@@ -8,7 +8,7 @@ import contextlib
 import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.stack import WITHOUT_RATE_LIMITS, LocalStack
-from tests.bench.watched_job import BEHAVIOUR, TOKENS, WatchedJob, percentile, watch_job
+from tests.bench.watched_job import BEHAVIOUR, TOKENS, WatchedJob, percentile, watch_job, watch_job_over_channel
 from tests.dynamodb_local.engine import DynamoDbLocal, missing
 
 WARM_UP = 5
@@ -48,6 +48,18 @@ def usage_of(stack: LocalStack) -> Usage:
 async def one_at_a_time(stack: LocalStack, jobs: int) -> list[WatchedJob]:
     async with httpx.AsyncClient(timeout=60) as client:
         return [await watch_job(client, stack.api_url, stack.token("bench")) for _ in range(jobs)]
+
+
+async def both_ways(stack: LocalStack, jobs: int) -> tuple[list[WatchedJob], list[WatchedJob]]:
+    """Watch each second job over the channel and the others over SSE, so that both meet the same moments."""
+    async with httpx.AsyncClient(timeout=60) as client:
+        streamed, channelled = [], []
+        for _ in range(jobs):
+            streamed.append(await watch_job(client, stack.api_url, stack.token("bench")))
+            channelled.append(
+                await watch_job_over_channel(client, stack.api_url, stack.channel_url, stack.token("bench"))
+            )
+    return streamed, channelled
 
 
 async def side_by_side(stack: LocalStack, jobs: int) -> tuple[list[WatchedJob], float]:
@@ -85,10 +97,24 @@ def report(alone: list[WatchedJob], together: list[WatchedJob], jobs_per_second:
     return table
 
 
+def compared(streamed: list[WatchedJob], channelled: list[WatchedJob]) -> Iterator[str]:
+    """Yield the delivery lag of both ways, and the channel's as a multiple of SSE's."""
+    over = {
+        name: [lag for job in jobs for lag in job.lags_ms]
+        for name, jobs in (("SSE", streamed), ("channel", channelled))
+    }
+    figures = {name: (statistics.median(lags), percentile(lags, 99)) for name, lags in over.items()}
+    for name, (median, high) in figures.items():
+        yield f"delivery lag over {name}, {len(over[name])} tokens, p50/p99: {median:.1f} / {high:.1f} ms"
+    ratios = [channel / sse for sse, channel in zip(figures["SSE"], figures["channel"], strict=True)]
+    yield f"channel / SSE: {ratios[0]:.2f} / {ratios[1]:.2f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--jobs", type=int, default=60, help="one at a time; at least 50 for medians worth the name")
     parser.add_argument("--together", type=int, default=100, help=f"with {CONCURRENT} at a time")
+    parser.add_argument("--both", type=int, default=30, help="one at a time over SSE, and as many over the channel")
     parser.add_argument("--dynamodb-local", action="store_true", help="on AWS's own engine instead of moto's tables")
     parser.add_argument("--published-latency", action="store_true", help="a store that answers no sooner than on AWS")
     options = parser.parse_args()
@@ -99,7 +125,7 @@ def main() -> None:
             if reason := missing():
                 raise SystemExit(reason)
             engine_url = open_until_done.enter_context(DynamoDbLocal()).url
-        limits = WITHOUT_RATE_LIMITS
+        limits = {**WITHOUT_RATE_LIMITS, "CONNECTION_OPENS_PER_MINUTE": "100000"}
         stack = open_until_done.enter_context(
             LocalStack(environment=limits, dynamodb_url=engine_url, published_latency=options.published_latency)
         )
@@ -107,11 +133,14 @@ def main() -> None:
         httpx.post(control, json={"match": None, "times": None, "behaviour": BEHAVIOUR}).raise_for_status()
         asyncio.run(one_at_a_time(stack, WARM_UP))
         alone = asyncio.run(one_at_a_time(stack, options.jobs))
+        streamed, channelled = asyncio.run(both_ways(stack, options.both))
         before, client_before = usage_of(stack), time.process_time()
         together, seconds = asyncio.run(side_by_side(stack, options.together))
         after, client_seconds = usage_of(stack), time.process_time() - client_before
         units = [stack.capacity(job.job_id) for job in alone]
     console.print(report(alone, together, len(together) / seconds))
+    for line in compared(streamed, channelled):
+        console.print(line)
     spent = {name: each / len(together) for name, each in after.spent_since(before).items()}
     parts = ", ".join(f"{name} {each:.3f}" for name, each in spent.items())
     console.print(f"CPU s per job at {CONCURRENT}: {sum(spent.values()):.3f} ({parts}); target 0.15")

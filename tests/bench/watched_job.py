@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 TOKENS = 200
 FIRST_TOKEN_MS = 50
@@ -57,6 +59,44 @@ async def watch_job(client: httpx.AsyncClient, api_url: str, token: str, *, watc
     return seen[-1]
 
 
+async def watch_job_over_channel(client: httpx.AsyncClient, api_url: str, channel_url: str, token: str) -> WatchedJob:
+    """Create one job and follow it over the channel, on a connection that is open before, as a page's is."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with connect(
+        channel_url, additional_headers=headers, subprotocols=[Subprotocol("millrace.v1")], proxy=None
+    ) as connection:
+        began = time.time_ns()
+        answer = await client.post(f"{api_url}/jobs", json=REQUEST, headers=headers)
+        create_ms = _since(began)
+        if answer.status_code != 202:
+            raise BenchmarkBroken(answer.text)
+        job = WatchedJob(job_id=answer.json()["data"]["jobId"], create_ms=create_ms)
+        await connection.send(json.dumps({"type": "subscribe", "id": "1", "topic": f"job:{job.job_id}", "after": 0}))
+        await _follow(connection, job, began)
+    return job
+
+
+async def _follow(connection: ClientConnection, job: WatchedJob, began: int) -> None:
+    """Read messages to the job's end. An event counts when it arrives first: some are sent twice."""
+    events: dict[int, dict[str, Any]] = {}
+    async for text in connection:
+        now = time.time_ns()
+        message = json.loads(text)
+        for seq, event in message.get("events", ()):
+            if seq in events:
+                continue
+            events[seq] = event
+            if event["type"] == "delta":
+                job.first_delta_ms = job.first_delta_ms or (now - began) / 1e6
+                job.lags_ms += [(now - int(stamp)) / 1e6 for stamp in STAMP.findall(event["text"].encode())]
+        if message["type"] == "error":
+            raise BenchmarkBroken(str(text))
+        if any(event["type"] == "complete" for _, event in message.get("events", ())):
+            break
+    job.total_ms = _since(began)
+    _check_events(job, [events[seq] for seq in sorted(events)])
+
+
 async def _watch(
     client: httpx.AsyncClient, stream_url: str, headers: dict[str, str], job: WatchedJob, began: int
 ) -> None:
@@ -75,11 +115,17 @@ async def _watch(
 
 
 def _check(job: WatchedJob, body: str) -> None:
+    _check_events(
+        job, [json.loads(line.removeprefix("data: ")) for line in body.splitlines() if line.startswith("data: ")]
+    )
+
+
+def _check_events(job: WatchedJob, datas: list[dict[str, Any]]) -> None:
     """Check that the deltas together are the result. Raises: BenchmarkBroken if text is lost or repeated."""
-    datas = [json.loads(line.removeprefix("data: ")) for line in body.splitlines() if line.startswith("data: ")]
     text = "".join(data["text"] for data in datas if data["type"] == "delta")
     if datas[-1]["type"] != "complete" or _stripped(json.loads(text)) != _stripped(datas[-1]["result"]):
-        raise BenchmarkBroken(f"{job.job_id}: {len(text)} characters, then {body[-300:]} after {job.total_ms:.0f} ms")
+        last = str(datas[-1])[-300:]
+        raise BenchmarkBroken(f"{job.job_id}: {len(text)} characters, then {last} after {job.total_ms:.0f} ms")
 
 
 def _stripped(value: Any) -> Any:

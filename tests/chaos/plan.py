@@ -135,12 +135,19 @@ class Drop:
     away: float
 
 
+Transport = Literal["stream", "channel", "both"]
+"""How a watcher follows. `both`: it changes between the two with each connection."""
+
+TRANSPORTS: tuple[Transport, ...] = ("stream", "channel", "both")
+
+
 @dataclass(frozen=True, slots=True)
 class WatcherPlan:
-    """When one watcher connects, and where its connections break, in order."""
+    """When one watcher connects, how, and where its connections break, in order."""
 
     joins: Moment
     drops: tuple[Drop, ...]
+    transport: Transport = "stream"
 
 
 Position = Literal["beginning", "before", "at", "after"]
@@ -155,6 +162,11 @@ class Return:
     position: Position
     share: float
     delay: float
+
+    @property
+    def transport(self) -> Transport:
+        """Follow over the channel half of the time, without another draw: a seed keeps its plan."""
+        return "channel" if int(self.delay * 1000) % 2 else "stream"
 
 
 ResumeCall = Literal["job", "reset", "start", "started"]
@@ -261,8 +273,9 @@ def _job(chance: random.Random, number: int, scenario: str, application: str) ->
         application=application,
         script=f"tokens={tokens}, first_token_ms={chance.randint(20, 150)}, token_ms={token_ms}",
         trouble=trouble,
+        # The moments of the plan are what the steady watcher sees.
         steady=WatcherPlan(Moment("created"), _drops(chance, most=1)),
-        dropping=WatcherPlan(_joins(chance), _drops(chance, most=6)),
+        dropping=WatcherPlan(_joins(chance), _drops(chance, most=6), TRANSPORTS[number % 3]),
         resumptions=tuple(_resumption(chance) for _ in range(chance.randint(1, 2))),
     )
 

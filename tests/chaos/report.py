@@ -77,6 +77,7 @@ def remarks(stories: Sequence[JobStory]) -> list[str]:
     )
     snapshots = sum(event.type == "snapshot" for story in stories for each in story.watchers for event in each.events)
     watchers = [each for story in stories for each in story.watchers]
+    transports = Counter[str](each.plan.transport for each in watchers)
     return [
         f"failed with: {listed(reasons)}",
         f"what became of attempts that were lost: {listed(superseded)}",
@@ -84,6 +85,7 @@ def remarks(stories: Sequence[JobStory]) -> list[str]:
         f"{sum(_resets_of_whole_text(story) for story in stories)}",
         f"watchers: {len(watchers)}, with {sum(len(each.events) for each in watchers)} events, {snapshots} of them "
         f"snapshots; told to come back later: {sum(each.refused for each in watchers)} times",
+        f"watchers by transport: {listed(transports)}",
     ]
 
 
@@ -103,6 +105,8 @@ REQUIRED = (
     "straggle",
     "throttle",
     "throttled DescribeExecution",
+    "watched over both",
+    "watched over channel",
     "watcher back: after",
     "watcher back: at",
     "watcher back: before",
@@ -120,6 +124,7 @@ def too_rare(stories: Sequence[JobStory], throttled: int) -> list[str]:
     """
     made = Counter(each.what for story in stories for each in story.injected)
     made["throttled DescribeExecution"] = throttled
+    made.update(f"watched over {each.plan.transport}" for story in stories for each in story.watchers)
     least = len(stories) // JOBS_PER_INJECTION
     return [f"{what} only {made[what]} times, not {least}" for what in REQUIRED if made[what] < least]
 

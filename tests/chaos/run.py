@@ -19,6 +19,7 @@ from shared.storage import keys
 from shared.storage.attributes import from_item
 from tests.api_user import Event, data_of
 from tests.chaos.application import Application, applications, states
+from tests.chaos.channel_watcher import ChannelWatcher
 from tests.chaos.injections import Injector
 from tests.chaos.plan import Action, Drop, JobPlan, KillAtCall, Moment, Plan, Resumption, Return, WatcherPlan
 from tests.chaos.story import JobStory, ModelCall
@@ -28,6 +29,7 @@ from tests.patience import PATIENCE
 ENVIRONMENT = {
     "JOB_CREATIONS_PER_MINUTE": "100000",
     "WRITES_PER_MINUTE": "100000",
+    "CONNECTION_OPENS_PER_MINUTE": "100000",
     # A model call that hangs is noticed after four seconds instead of sixty.
     "MODEL_TOKEN_TIMEOUT_SECONDS": "4",
     # Most jobs' logs are compacted at least once, so that watchers that reconnect get snapshots.
@@ -205,7 +207,7 @@ class ChaosRun:
         created_at = time.time()
         url = f"{self._stack.stream_url}/jobs/{job_id}/stream"
         watchers = [
-            Watcher(api, url, kind, f"{kind}-{plan.number}", watched, sights)
+            self._watcher(api, url, kind, f"{kind}-{plan.number}", watched, sights)
             for kind, watched in ((STEADY, plan.steady), ("dropping", plan.dropping))
         ]
         injector = Injector(self._stack, self._model_url, application, api, job_id, sights, page, held)
@@ -220,6 +222,22 @@ class ChaosRun:
             await watcher.ask_after_the_end()
         story.took = time.time() - created_at
         return story, application.also_shown({**created, **fields})
+
+    def _watcher(
+        self, api: httpx.AsyncClient, url: str, kind: str, tab: str, plan: WatcherPlan, sights: Sights
+    ) -> Watcher:
+        if plan.transport == "stream":
+            return Watcher(api, url, kind, tab, plan, sights)
+        return ChannelWatcher(
+            api,
+            url,
+            f"{kind} ({plan.transport})",
+            tab,
+            plan,
+            sights,
+            channel_url=self._stack.channel_url,
+            alternates=plan.transport == "both",
+        )
 
     async def _watch(
         self,
@@ -269,9 +287,9 @@ class ChaosRun:
         """Return a watcher that has seen a part of the events of the steady one."""
         drops = (Drop(1, 0.1),) if plan.position == "after" else ()
         known = {"beginning": 0, "before": int(plan.share * len(seen))}.get(plan.position, len(seen))
-        watched = WatcherPlan(Moment("created", delay=plan.delay), drops)
+        watched = WatcherPlan(Moment("created", delay=plan.delay), drops, plan.transport)
         first = story.watchers[0]
-        watcher = Watcher(
+        watcher = self._watcher(
             first.client, first.url, f"back: {plan.position}", f"back-{story.plan.number}-{name}", watched, sights
         )
         watcher.events = list(seen[:known])
