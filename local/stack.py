@@ -240,7 +240,6 @@ class LocalStack:
             attributes={f"{resource}.FunctionUrl": self.stream_url for resource in bare.function_urls}
             | self._channel_attributes(bare),
             environment=self._environment,
-            scripted_model=self._given_model_url is None,
         )
 
     def _channel_attributes(self, template: Template) -> dict[str, str]:
@@ -375,6 +374,8 @@ class LocalStack:
             self.client("secretsmanager").create_secret(Name=secret.name, SecretString=value)
         for bucket in template.buckets:
             self.client("s3").create_bucket(Bucket=bucket)
+        for bucket, rules in template.bucket_cors.items():
+            self.client("s3").put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
         for machine in template.state_machines:
             role = f"arn:aws:iam::{ACCOUNT}:role/{role_of(machine.logical_id)}"
             self.client("stepfunctions").create_state_machine(

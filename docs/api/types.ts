@@ -90,11 +90,43 @@ export interface Behind {
   then: "subscribe" | "read";
 }
 
+/** A block of a sheet, by its first cell; `digest` is None if all its cells are empty now. */
+export interface BlockRef {
+  sheet: number;
+  row: number;
+  column: number;
+  digest: string | null;
+}
+
 /** The owner has cancelled the job. Its checkpoints and items are kept. `usage` is what is known by then: an attempt that runs counts as one call in `unreportedCalls`. When it stops, within a second, it adds what it knows to the job. */
 export interface Cancelled {
   type: "cancelled";
   stage: string | null;
   usage: TokenUsage | null;
+}
+
+/** One cell to write: a value, or a formula that begins with `=`. */
+export interface CellWrite {
+  /** the cell, such as B3 */
+  at: string;
+  value: boolean | number | string | null;
+  formula: string | null;
+}
+
+/** Insert or delete `count` rows or columns; `at` is the number of the first one. */
+export interface ChangeStructure {
+  op: "change_structure";
+  sheet: string;
+  action: "insert_rows" | "delete_rows" | "insert_columns" | "delete_columns";
+  at: number;
+  count: number;
+}
+
+/** A range in which `cells` cells have changed, by the change itself or because they were computed again. */
+export interface ChangedRange {
+  sheet: string;
+  range: string;
+  cells: number;
 }
 
 /** A message was refused or failed; the connection stays open. `id` is that of the refused message, null if it could not be read. */
@@ -105,6 +137,13 @@ export interface ChannelError {
   message: string;
   /** after this many seconds the same message may succeed; null if it cannot */
   retryAfter: number | null;
+}
+
+/** Clear the contents of a range; formats stay. */
+export interface ClearRange {
+  op: "clear_range";
+  sheet: string;
+  range: string;
 }
 
 export type ClientMessage =
@@ -177,7 +216,10 @@ export type Entity =
   | "active_job"
   | "agent"
   | "agent_list"
-  | "none";
+  | "none"
+  | "session"
+  | "session_list"
+  | "message_list";
 
 /** An error: `code` for programs, `message` for people. If `retryable`, the same request may succeed later. */
 export interface ErrorBody {
@@ -243,12 +285,12 @@ export interface ErrorEnvelope {
   meta: Meta;
 }
 
-/** Events of one topic, each with its number, in ascending order: those of the stream, or a LargeComplete. */
+/** Events of one topic, each with its number, in ascending order. */
 export interface Events {
   type: "events";
   topic: string;
   /** [number, event] each; the events are those of the stream */
-  events: ([number, StreamEvent | LargeComplete])[];
+  events: [number, Record<string, unknown>][];
 }
 
 /** The job has failed: the error, the ids to quote when you report it, and the tokens that are known by then. */
@@ -291,6 +333,27 @@ export interface FieldError {
   rule: string;
 }
 
+/** The formats of workbooks. */
+export type FileFormat =
+  | "xlsx"
+  | "csv";
+
+/** Write a formula to a range: as it is to the top-left cell, its relative references moved in the others. */
+export interface FillFormula {
+  op: "fill_formula";
+  sheet: string;
+  range: string;
+  formula: string;
+}
+
+/** The first block of a sheet, for a page that shows it at once. `rows` are rows of cells: a cell is its value, or an object with `value` and what else there is to say. */
+export interface FirstBlock {
+  /** the id of the sheet */
+  sheet: number;
+  digest: string;
+  rows: ((string | number | boolean | Record<string, unknown> | null)[])[];
+}
+
 /** A response of API Gateway itself. */
 export interface GatewayMessage {
   message: string;
@@ -309,6 +372,13 @@ export interface Group {
   name: string;
   reason: string;
   numbers: number[];
+}
+
+/** Show all rows of a sheet but those in `rows`, given as pairs of first and last row. */
+export interface HideRows {
+  op: "hide_rows";
+  sheet: string;
+  rows: [number, number][];
 }
 
 /** One idea; `number` counts from 1, in the order in which the ideas were written. */
@@ -369,6 +439,17 @@ export interface IdeationParameters {
   arrangement: string;
   customModel: string | null;
   agentId: string | null;
+}
+
+/** What the uploaded file has besides cells, and what the engine made of it. `parts` counts by kind, such as charts, tables and images. `mode`, `judged`, `mismatches`, `frozen` and `notes` are those of the load (`LoadReport`). */
+export interface Inventory {
+  parts: Record<string, number>;
+  mode: "computed" | "values" | null;
+  engine: string | null;
+  judged: number;
+  mismatches: number;
+  frozen: number;
+  notes: string[];
 }
 
 /** One finished piece of a long stage's work: a checkpoint inside the stage. `key` identifies the item. No retry, reset or resumption removes it. A retried attempt continues after the first `textLength` characters of the text, which belong to this item and the items before it. */
@@ -496,20 +577,37 @@ export interface JobSummary {
   streamUrl: string;
 }
 
-/** The `complete` of a job whose result is larger than a message may be: read the job at `resultUrl`. */
-export interface LargeComplete {
-  type: "complete";
-  result: null;
-  /** the path of the job in the HTTP API, such as `/jobs/{jobId}` */
-  resultUrl: string;
-  usage: TokenUsage;
-}
-
 /** How everything in a run came about: transforms in order of time, artefacts by role and version. */
 export interface LineageDetail {
   run: RunSummary;
   transforms: TransformDetail[];
   artefacts: ArtefactDetail[];
+}
+
+/** Add, rename, delete or duplicate a sheet; `new_name` is the name that the new or renamed sheet gets. */
+export interface ManageSheet {
+  op: "manage_sheet";
+  action: "add" | "rename" | "delete" | "duplicate";
+  sheet: string;
+  newName: string | null;
+}
+
+/** A message. `versions` are the versions that the answer made; `jobStatus` is null if the job is unknown. `outcome` of an answer is `completed`, `stopped` at a limit, `failed` or `cancelled`; null for a question. */
+export interface MessageDetail {
+  messageId: string;
+  role: "user" | "assistant";
+  text: string;
+  jobId: string;
+  jobStatus: string | null;
+  versions: number[];
+  outcome: string | null;
+  createdAt: string;
+}
+
+/** One page of a session's messages, newest first. Send `cursor` for the next page; it is null on the last page. */
+export interface MessageList {
+  messages: MessageDetail[];
+  cursor: string | null;
 }
 
 /** Facts about the response: `durationMs` is the function's time, `traceId` the X-Ray trace of the request. */
@@ -558,6 +656,19 @@ export interface NewIdeation {
   arrangement?: Arrangement;
 }
 
+/** The body of `POST /sessions`. */
+export interface NewSession {
+  /** what the session is called; the file's name if it is left out */
+  title?: string | null;
+  file: UploadFile;
+}
+
+/** The body of `POST /sessions/{sessionId}/upload-urls`. */
+export interface NewUploadUrl {
+  /** another file; the one that was announced if left out */
+  file?: UploadFile | null;
+}
+
 /** The operation that responded: one per HTTP function. */
 export type Operation =
   | "create_job"
@@ -580,7 +691,16 @@ export type Operation =
   | "get_ideation"
   | "get_ideation_job"
   | "get_ideation_lineage"
-  | "delete_ideation";
+  | "delete_ideation"
+  | "create_session"
+  | "list_sessions"
+  | "get_session"
+  | "create_upload_url"
+  | "load_session"
+  | "recover_session"
+  | "close_session"
+  | "delete_session"
+  | "list_messages";
 
 /** Keep the connection open, and say up to which event the client has each topic. Missing events are sent again. */
 export interface Ping {
@@ -593,6 +713,7 @@ export interface Ping {
 /** The `result` of a completed job, by pipeline. */
 export interface PipelineResults {
   ideation: Ideation;
+  sheet_load: WorkbookLoaded;
   suggestion: Suggestions;
 }
 
@@ -621,6 +742,14 @@ export interface Progress {
 export interface Ranked {
   number: number;
   reason: string;
+}
+
+/** Move the rows of a range: row i of the result is row `order[i]` of the range before, counted from 0. */
+export interface ReorderRows {
+  op: "reorder_rows";
+  sheet: string;
+  range: string;
+  order: number[];
 }
 
 /** `text` replaces the text so far, because a new attempt begins or the output is repaired. */
@@ -692,6 +821,127 @@ export type ServerMessage =
   | Behind
   | Closing;
 
+/** The id of the session that was deleted, with its versions, messages, jobs and file. */
+export interface SessionDeleted {
+  sessionId: string;
+}
+
+/** A session. To follow it, read it again with its `ETag`, or subscribe to its events after `lastEventId`. `action` is what helps a session that is not active: `upload` a file, `load` it, or `recover` an older version. `undoTo` and `redoTo` are the versions that undo and redo return to; null if there is nothing to undo or redo. */
+export interface SessionDetail {
+  sessionId: string;
+  title: string;
+  state: SessionState;
+  action: "upload" | "load" | "recover" | null;
+  version: number;
+  file: SessionFile;
+  sheets: SheetInfo[];
+  inventory: Inventory;
+  /** the load or the answer that runs now */
+  activeJobId: string | null;
+  errors: SessionProblem[];
+  messages: number;
+  undoTo: number | null;
+  redoTo: number | null;
+  lastEventId: number;
+  createdAt: string;
+  updatedAt: string;
+  closedAt: string | null;
+  sessionUrl: string;
+}
+
+/** The uploaded file of a session; `format` is known when it was inspected. */
+export interface SessionFile {
+  name: string;
+  bytes: number;
+  format: FileFormat | null;
+}
+
+/** One page of the owner's sessions, newest first. Send `cursor` to get the next page; it is null on the last page. A page with a cursor may have fewer sessions than `limit`, or none, if few match the filter: get the next page. */
+export interface SessionList {
+  sessions: SessionDetail[];
+  cursor: string | null;
+}
+
+/** Something that went wrong in a session; `action` is the one that helps, if one does. */
+export interface SessionProblem {
+  code: string;
+  message: string;
+  retryable: boolean;
+  action: "upload" | "load" | "recover" | null;
+  jobId: string | null;
+  at: string;
+}
+
+/** A session that is recovered; or the job that loads its file again, if no version of it is stored wholly. */
+export interface SessionRecovered {
+  session: SessionDetail;
+  job: JobAccepted | null;
+}
+
+/** The state of a session. INITIALIZING: its workbook is not loaded yet. ACTIVE: it can be read, changed and talked to. ERROR: its data cannot be used; the newest of `errors` says why and what helps. CLOSED: it was closed, and can only be deleted. */
+export type SessionState =
+  | "INITIALIZING"
+  | "ACTIVE"
+  | "ERROR"
+  | "CLOSED";
+
+/** A session and the URL for its upload. */
+export interface SessionWithUpload {
+  sessionId: string;
+  title: string;
+  state: SessionState;
+  action: "upload" | "load" | "recover" | null;
+  version: number;
+  file: SessionFile;
+  sheets: SheetInfo[];
+  inventory: Inventory;
+  /** the load or the answer that runs now */
+  activeJobId: string | null;
+  errors: SessionProblem[];
+  messages: number;
+  undoTo: number | null;
+  redoTo: number | null;
+  lastEventId: number;
+  createdAt: string;
+  updatedAt: string;
+  closedAt: string | null;
+  sessionUrl: string;
+  upload: UploadTarget;
+}
+
+/** Show the numbers of a range in a format, such as `0.00` or `yyyy-mm-dd`. */
+export interface SetNumberFormat {
+  op: "set_number_format";
+  sheet: string;
+  range: string;
+  format: string;
+}
+
+/** One sheet: `id` stays when the sheet is renamed; `rows` and `columns` are the last ones with content. */
+export interface SheetInfo {
+  id: number;
+  name: string;
+  rows: number;
+  columns: number;
+  hidden: boolean;
+}
+
+/** The input of a job that loads the uploaded file of its session, which `links.sessionId` names. */
+export interface SheetLoadInput {
+  /** an allowed model, to use instead of the agent's or the default model */
+  customModel?: string | null;
+  /** the id of one of your agents */
+  agentId?: string | null;
+}
+
+/** A request for a job of the `sheet_load` pipeline. */
+export interface Sheet_LoadJobRequest {
+  pipeline: "sheet_load";
+  input: SheetLoadInput;
+  /** what the job belongs to */
+  links?: JobLinksRequest;
+}
+
 /** Everything up to this event's id in one event, for a watcher that needs events that the log no longer has. */
 export interface Snapshot {
   type: "snapshot";
@@ -700,6 +950,16 @@ export interface Snapshot {
   subtasks: Subtask[];
   stage: string | null;
   progress: number;
+}
+
+/** The uploaded file. `format`, `etag` and `sha256` are known when it was inspected. */
+export interface Source {
+  key: string;
+  name: string;
+  bytes: number;
+  format: FileFormat | null;
+  etag: string | null;
+  sha256: string | null;
 }
 
 /** An attempt of a stage begins: stage `index` of `of`, counted from 1. */
@@ -864,4 +1124,66 @@ export interface Unsubscribed {
   type: "unsubscribed";
   id: string;
   topic: string;
+}
+
+/** A file that is going to be uploaded: an XLSX or CSV workbook. */
+export interface UploadFile {
+  name: string;
+  /** the exact size of the file */
+  bytes: number;
+  /** the type that the upload is sent with */
+  contentType?: string | null;
+}
+
+/** Where to send the file: with this method and exactly these headers, until `expiresAt`. */
+export interface UploadTarget {
+  url: string;
+  method: "PUT";
+  headers: Record<string, string>;
+  expiresAt: string;
+}
+
+/** One immutable state of a session's workbook. `map` is the digest of its map of blocks, and `snapshot` names the engine's snapshot; None if it was thinned out. `origin` names the tool call that made the version (`<job>:<turn>-call-<n>`): a call has at most one. `result` is what that call returned. `ops` are None if they are too many for the record: then they are stored beside the snapshot. */
+export interface Version {
+  sessionId: string;
+  number: number;
+  kind: "load" | "change" | "undo" | "redo" | "recover";
+  by: "user" | "model";
+  title: string;
+  origin: string | null;
+  result: Record<string, unknown> | null;
+  ops: (WriteCells | WriteValues | FillFormula | ClearRange | ReorderRows | HideRows | ChangeStructure | ManageSheet | SetNumberFormat)[] | null;
+  changed: ChangedRange[];
+  errorsIntroduced: number;
+  map: string;
+  snapshot: string | null;
+  sheets: SheetInfo[];
+  undoTo: number | null;
+  redoTo: number | null;
+  createdAt: string;
+}
+
+/** The result of `sheet_load`: the version that becomes the session's when the job is completed. `blocks` are the blocks of the version; null if they are more than an event names. `differences` are formula cells whose value in the file differs from the engine's, with both values. */
+export interface WorkbookLoaded {
+  version: Version;
+  blocks: BlockRef[] | null;
+  source: Source;
+  inventory: Inventory;
+  differences: Record<string, unknown>[];
+  firstBlocks: FirstBlock[];
+}
+
+/** Write single cells. */
+export interface WriteCells {
+  op: "write_cells";
+  sheet: string;
+  cells: CellWrite[];
+}
+
+/** Write rows of values, the first value at `start`. Rows may have different lengths. */
+export interface WriteValues {
+  op: "write_values";
+  sheet: string;
+  start: string;
+  values: ((boolean | number | string | null)[])[];
 }

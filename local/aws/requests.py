@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qs
+from xml.sax.saxutils import unescape
 
 from local.aws.http_server import Environ
 from local.aws.iam import Access
@@ -13,13 +15,21 @@ from local.template.intrinsics import ACCOUNT, REGION
 _SERVICES = {"DynamoDB_20120810": "dynamodb", "AWSStepFunctions": "states", "secretsmanager": "secretsmanager"}
 _INVOCATIONS = "/2015-03-31/functions/"
 _S3_ACTIONS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
+_DELETED = re.compile(r"<Key>(.*?)</Key>")
 _NAMES = ("stateMachineArn", "executionArn", "SecretId")
 
 
 def role_of_signer(environ: Environ) -> str:
-    """Return the access key of the signature, which is the name of the role here; empty without a signature."""
+    """Return the access key of the signature, which is the name of the role here; empty without a signature.
+
+    A signed URL has its signature in the query.
+    """
     signature: str = environ.get("HTTP_AUTHORIZATION", "")
-    return signature.partition("Credential=")[2].partition("/")[0]
+    in_header = signature.partition("Credential=")[2].partition("/")[0]
+    if in_header:
+        return in_header
+    credential: str = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential", [""])[0]
+    return credential.partition("/")[0]
 
 
 def accesses_of(environ: Environ) -> list[Access]:
@@ -37,7 +47,17 @@ def accesses_of(environ: Environ) -> list[Access]:
         function = path.removeprefix(_INVOCATIONS).removesuffix("/invocations")
         arn = function if function.startswith("arn:") else f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
         return [Access("lambda:InvokeFunction", arn)]
+    if environ["REQUEST_METHOD"] == "POST" and "delete" in parse_qs(environ["QUERY_STRING"], keep_blank_values=True):
+        return _of_deletion(environ, path.strip("/"))
     return [_of_s3(environ, path.strip("/"))]
+
+
+def _of_deletion(environ: Environ, bucket: str) -> list[Access]:
+    """Return the accesses of a request that deletes several objects: each of them must be allowed."""
+    stream = environ["wsgi.input"]
+    names = _DELETED.findall(stream.read().decode())
+    stream.seek(0)
+    return [Access("s3:DeleteObject", f"arn:aws:s3:::{bucket}/{unescape(name)}") for name in names]
 
 
 def _of_dynamodb(operation: str, request: dict[str, Any]) -> list[Access]:

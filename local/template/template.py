@@ -275,6 +275,16 @@ class Template:
         return tuple(self._physical_name(logical_id) for logical_id in self._of_type("AWS::S3::Bucket"))
 
     @cached_property
+    def bucket_cors(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the CORS rules of each bucket that has some, by its name, as S3's API takes them."""
+        found = {}
+        for logical_id in self._of_type("AWS::S3::Bucket"):
+            configuration = self._resolved(logical_id, ("CorsConfiguration",)).get("CorsConfiguration")
+            if configuration:
+                found[self._physical_name(logical_id)] = [_bucket_rule(rule) for rule in configuration["CorsRules"]]
+        return found
+
+    @cached_property
     def state_machines(self) -> tuple[StateMachine, ...]:
         machines = []
         for logical_id in self._of_type("AWS::Serverless::StateMachine"):
@@ -430,6 +440,12 @@ class Template:
         if attribute == "RegionalDomainName":
             return f"{self._physical_name(logical_id)}.s3.{REGION}.amazonaws.com"
         raise KeyError(attribute)
+
+
+def _bucket_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a CORS rule of a bucket with the names of S3's API, which differ from CloudFormation's."""
+    renamed = {"ExposedHeaders": "ExposeHeaders", "MaxAge": "MaxAgeSeconds", "Id": "ID"}
+    return {renamed.get(name, name): value for name, value in rule.items()}
 
 
 def _cors(configuration: Any) -> Cors | None:

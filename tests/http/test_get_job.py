@@ -13,7 +13,7 @@ from tests.apps.suggestions.requests import FIELDS
 
 
 def test_the_owner_gets_the_jobs_input_and_result(user: ApiUser) -> None:
-    body = {"pipeline": "suggestion", "input": FIELDS, "links": {"sessionId": "s-1", "projectId": "shop"}}
+    body = {"pipeline": "suggestion", "input": FIELDS, "links": {"projectId": "shop"}}
     created = user.api.post("/jobs", json=body)
     job_id = data_of(created, 202)["jobId"]
 
@@ -21,7 +21,7 @@ def test_the_owner_gets_the_jobs_input_and_result(user: ApiUser) -> None:
 
     assert job["status"] == "completed"
     assert job["input"] == FIELDS
-    assert job["links"] == {"sessionId": "s-1", "runId": None, "projectId": "shop"}
+    assert job["links"] == {"sessionId": None, "runId": None, "projectId": "shop"}
     assert job["requestId"] == created.json()["meta"]["requestId"]
     assert (job["progress"], job["attempt"], job["retryCount"]) == (100, 1, 0)
     assert job["failure"] is job["lastFault"] is None

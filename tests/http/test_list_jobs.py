@@ -52,7 +52,7 @@ def test_the_pages_contain_every_job_once(user: ApiUser) -> None:
 def test_the_list_can_be_filtered_by_status_pipeline_and_links(user: ApiUser) -> None:
     plain = user.new_job()
     linked = data_of(
-        user.api.post("/jobs", json={"pipeline": "suggestion", "input": FIELDS, "links": {"sessionId": "s-1"}}), 202
+        user.api.post("/jobs", json={"pipeline": "suggestion", "input": FIELDS, "links": {"projectId": "s-1"}}), 202
     )["jobId"]
     hanging = user.new_job("hang_after=0")
     for job_id in (plain, linked):
@@ -61,11 +61,11 @@ def test_the_list_can_be_filtered_by_status_pipeline_and_links(user: ApiUser) ->
 
     assert user.jobs(status="completed") == [linked, plain]
     assert user.jobs(status="cancelled") == [hanging]
-    assert user.jobs(sessionId="s-1") == [linked]
-    assert user.jobs(sessionId="s-1", status="cancelled") == []
+    assert user.jobs(projectId="s-1") == [linked]
+    assert user.jobs(projectId="s-1", status="cancelled") == []
     assert user.jobs(pipeline="suggestion") == [hanging, linked, plain]
     assert user.jobs(pipeline="video") == []
-    assert user.jobs(runId="s-1") == user.jobs(projectId="s-1") == []
+    assert user.jobs(runId="s-1") == user.jobs(sessionId="s-1") == []
 
 
 @pytest.mark.parametrize(

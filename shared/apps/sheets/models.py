@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -11,6 +10,9 @@ from shared.apps.sheets.cells import CellJson
 from shared.apps.sheets.session import BlockRef, Inventory, Source, Version
 from shared.jobs.pipeline import JobInput
 from shared.schema import Schema
+
+MOST_FILE_BYTES = 50_000_000
+"""The largest file."""
 
 MOST_TEXT = 8000
 """Maximum characters of a message."""
@@ -34,13 +36,15 @@ class FirstBlock(Schema):
 class WorkbookLoaded(Schema):
     """The result of `sheet_load`: the version that becomes the session's when the job is completed.
 
-    `blocks` are the blocks of the version; null if they are more than an event names.
+    `blocks` are the blocks of the version; null if they are more than an event names. `differences` are formula cells
+    whose value in the file differs from the engine's, with both values.
     """
 
     version: Version
     blocks: tuple[BlockRef, ...] | None
     source: Source
     inventory: Inventory
+    differences: tuple[dict[str, Any], ...] = ()
     first_blocks: tuple[FirstBlock, ...] = ()
 
 
@@ -67,28 +71,3 @@ class SheetAnswer(Schema):
     text: str
     outcome: Literal["completed", "stopped"] = "completed"
     versions: tuple[int, ...] = ()
-
-
-class SheetExportInput(JobInput):
-    """The input of a job that writes a version of its session's workbook to a file to download."""
-
-    format: Literal["xlsx", "csv"] = "xlsx"
-    sheet: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = Field(
-        default=None, description="the sheet to write as CSV; the first one that is not hidden if it is left out"
-    )
-    version: int | None = Field(default=None, ge=1, description="the newest version if it is left out")
-
-
-class WorkbookExported(Schema):
-    """The result of `sheet_export`: where to download the file, until `expiresAt`.
-
-    `losses` names what the file does not have that the workbook or its uploaded file has. `bytes` is the file's size.
-    """
-
-    version: int
-    format: Literal["xlsx", "csv"]
-    name: str
-    bytes: int
-    losses: tuple[str, ...]
-    download_url: str
-    expires_at: datetime

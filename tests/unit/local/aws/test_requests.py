@@ -104,3 +104,18 @@ def test_the_signer_is_named_by_its_access_key() -> None:
 
     assert role_of_signer({"HTTP_AUTHORIZATION": signature}) == "WorkFunctionRole"
     assert role_of_signer({}) == ""
+    in_url = (
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=WorkFunctionRole%2F20261121%2Fus-east-1%2Fs3%2Faws4_request"
+    )
+    assert role_of_signer({"QUERY_STRING": in_url}) == "WorkFunctionRole"
+
+
+def test_deleting_several_objects_needs_the_action_for_each() -> None:
+    body = b"<Delete><Object><Key>a/1</Key></Object><Object><Key>b&amp;c</Key></Object></Delete>"
+    environ = {**rest("POST", "/bucket", "delete"), "wsgi.input": io.BytesIO(body)}
+
+    assert accesses_of(environ) == [
+        Access("s3:DeleteObject", "arn:aws:s3:::bucket/a/1"),
+        Access("s3:DeleteObject", "arn:aws:s3:::bucket/b&c"),
+    ]
+    assert environ["wsgi.input"].read() == body

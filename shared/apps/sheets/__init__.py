@@ -1,0 +1,7 @@
+"""Talk about a workbook, change it and undo: sessions over uploaded XLSX and CSV files."""
+
+PIPELINES = ("sheet_load",)
+"""The names of the application's pipelines."""
+
+LINKS = ("sessionId",)
+"""The links of jobs that this application's entities can be."""

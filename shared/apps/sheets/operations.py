@@ -1,0 +1,19 @@
+"""Name the operations of sheet chat: apart from `web.py`, whose models not every operation needs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Operation(StrEnum):
+    """The operations of this application, one per HTTP function."""
+
+    CREATE_SESSION = "create_session"
+    LIST_SESSIONS = "list_sessions"
+    GET_SESSION = "get_session"
+    CREATE_UPLOAD_URL = "create_upload_url"
+    LOAD_SESSION = "load_session"
+    RECOVER_SESSION = "recover_session"
+    CLOSE_SESSION = "close_session"
+    DELETE_SESSION = "delete_session"
+    LIST_MESSAGES = "list_messages"

@@ -1,0 +1,155 @@
+"""Every way in which sheet chat, and the core for its jobs, use AWS."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from tests.api_user import data_of, refusal
+from tests.apps.sheets.requests import CSV, active_session, get_session, load, new_session, uploaded_session
+from tests.permissions.world import World
+
+DURABLE_TABLE = "millrace-DurableTable"
+
+
+def use_everything(world: World, _agent_id: str) -> None:
+    """Load, lose, recover, close, sweep and delete sessions, and let their jobs fail and not start."""
+    _sessions_that_are_created(world)
+    _loads_that_fail(world)
+    session = active_session(world.user)
+    world.get(f"/sessions/{session['sessionId']}/messages")
+    _recovered_session(world)
+    _closed_session(world)
+    _swept_sessions(world)
+    _deleted_sessions(world, session["sessionId"])
+
+
+def _sessions_that_are_created(world: World) -> None:
+    body = {"file": {"name": "sales.csv", "bytes": len(CSV)}}
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    first, second = (data_of(world.user.api.post("/sessions", json=body, headers=headers), 201) for _ in range(2))
+    assert first["sessionId"] == second["sessionId"]
+    data_of(world.user.api.post(f"/sessions/{first['sessionId']}/upload-urls", json=body), 201)
+    world.get("/sessions")
+    get_session(world.user, first["sessionId"])
+
+
+def _loads_that_fail(world: World) -> None:
+    unloaded = new_session(world.user)
+    refusal(world.user.api.post(f"/sessions/{unloaded['sessionId']}/load"), 409, "CONFLICT")
+    broken = uploaded_session(world.user, b"%PDF-1.7 nothing")
+    assert world.user.ended(load(world.user, broken["sessionId"]))["failure"]["code"] == "UNSUPPORTED_FILE"
+    _files_that_are_gone(world)
+    lost = uploaded_session(world.user)
+    with world.without_state_machines():
+        refusal(world.user.api.post(f"/sessions/{lost['sessionId']}/load"), 503, "EXECUTION_NOT_STARTED")
+        refusal(world.user.api.post(f"/sessions/{lost['sessionId']}/recover"), 503, "EXECUTION_NOT_STARTED")
+    with world.idle_state_machines():
+        job_id = load(world.user, lost["sessionId"])
+        assert world.user.cancel(job_id).status_code == 200
+        data_of(world.user.api.post(f"/jobs/{job_id}/resume"), 202)
+        assert world.user.cancel(job_id).status_code == 200
+        world.execution_ended(load(world.user, lost["sessionId"]))
+    assert get_session(world.user, lost["sessionId"])["state"] == "ERROR"
+
+
+def _files_that_are_gone(world: World) -> None:
+    """Load a file that was never uploaded, and one that is gone when the stage after its inspection reads it."""
+    never = new_session(world.user)["sessionId"]
+    body = {"pipeline": "sheet_load", "input": {}, "links": {"sessionId": never}}
+    job_id = data_of(world.post("/jobs", body), 202)["jobId"]
+    assert world.user.ended(job_id)["failure"]["code"] == "UNSUPPORTED_FILE"
+    session_id = uploaded_session(world.user)["sessionId"]
+    with world.idle_state_machines():
+        job_id = load(world.user, session_id)
+        world.invoke("inspect_workbook", jobId=job_id, generation=1, retry=0)
+        _remove_objects(world, f"sheets/{session_id}/source")
+        payload = json.dumps({"jobId": job_id, "generation": 1, "retry": 0}).encode()
+        answer = world.stack.client("lambda").invoke(FunctionName="millrace-load_workbook", Payload=payload)
+        assert "DataLost" in answer["Payload"].read().decode()
+
+
+def _recovered_session(world: World) -> None:
+    """Let a session lose its newest data, and recover it: from its version, and from its file."""
+    session_id = active_session(world.user)["sessionId"]
+    _move_to_error(world, session_id)
+    assert data_of(world.user.api.post(f"/sessions/{session_id}/recover"))["job"] is None
+    _move_to_error(world, session_id)
+    _remove_objects(world, f"sheets/{session_id}/models/")
+    job = data_of(world.user.api.post(f"/sessions/{session_id}/recover"), 202)["job"]
+    assert world.user.ended(job["jobId"])["status"] == "completed"
+
+
+def _closed_session(world: World) -> None:
+    session_id = uploaded_session(world.user)["sessionId"]
+    with world.idle_state_machines():
+        load(world.user, session_id)
+        assert data_of(world.user.api.post(f"/sessions/{session_id}/close"))["state"] == "CLOSED"
+
+
+def _swept_sessions(world: World) -> None:
+    """Let the sweep find a session that was never loaded, one with old data, one to clean and one to remove."""
+    never = new_session(world.user)["sessionId"]
+    active, gone = (active_session(world.user)["sessionId"] for _ in range(2))
+    _remove_objects(world, f"sheets/{gone}/maps/")
+    closed = uploaded_session(world.user)["sessionId"]
+    with world.idle_state_machines():
+        job_id = load(world.user, closed)
+        _edit(world, closed, state="CLOSED", closed_at=LONG_AGO)
+        for session_id in (never, active, gone, closed):
+            _make_due(world, session_id)
+        report = world.invoke("sweep_sessions")
+    assert report["givenUp"] >= 1
+    assert report["removed"] >= 1
+    assert world.user.api.get(f"/jobs/{job_id}").status_code == 404
+
+
+def _deleted_sessions(world: World, finished: str) -> None:
+    loading = uploaded_session(world.user)["sessionId"]
+    with world.idle_state_machines():
+        load(world.user, loading)
+        for session_id in (finished, loading):
+            data_of(world.user.api.delete(f"/sessions/{session_id}"))
+
+
+LONG_AGO = "2026-01-01T00:00:00Z"
+
+
+def _move_to_error(world: World, session_id: str) -> None:
+    problem = {"code": "DATA_GONE", "message": "gone", "retryable": False, "action": "recover", "at": LONG_AGO}
+    _edit(world, session_id, state="ERROR", errors=[problem])
+
+
+def _edit(world: World, session_id: str, **fields: Any) -> None:
+    """Change fields of the stored session, as no request can."""
+    database, key = world.stack.client("dynamodb"), _key(session_id)
+    item = database.get_item(TableName=DURABLE_TABLE, Key=key, ConsistentRead=True)["Item"]
+    body = {**json.loads(item["body"]["S"]), **{_camel(name): value for name, value in fields.items()}}
+    item["body"]["S"], item["state"] = json.dumps(body), {"S": body["state"]}
+    database.put_item(TableName=DURABLE_TABLE, Item=item)
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(each.title() for each in others)
+
+
+def _make_due(world: World, session_id: str) -> None:
+    world.stack.client("dynamodb").update_item(
+        TableName=DURABLE_TABLE,
+        Key=_key(session_id),
+        UpdateExpression="SET sweep = :sweep, sweepAt = :then",
+        ExpressionAttributeValues={":sweep": {"S": "sessions"}, ":then": {"S": LONG_AGO}},
+    )
+
+
+def _remove_objects(world: World, prefix: str) -> None:
+    bucket = world.stack.client("s3")
+    name = bucket.list_buckets()["Buckets"][0]["Name"]
+    for found in bucket.list_objects_v2(Bucket=name, Prefix=prefix).get("Contents", ()):
+        bucket.delete_object(Bucket=name, Key=found["Key"])
+
+
+def _key(session_id: str) -> dict[str, Any]:
+    return {"PK": {"S": f"SESSION#{session_id}"}, "SK": {"S": "SESSION"}}
