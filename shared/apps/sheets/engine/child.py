@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from shared.apps.sheets.addresses import Area, Cell
-from shared.apps.sheets.engine import changes, loading, sql
+from shared.apps.sheets.engine import changes
 from shared.apps.sheets.engine.book import Book
 from shared.apps.sheets.engine.frames import HEAD, packed
 from shared.apps.sheets.engine.refusal import Refused, Unsupported
@@ -82,6 +82,8 @@ class _Served:
 
     def load(self, content: dict[str, Any], _binary: bytes) -> Answer:
         """Load a file."""
+        from shared.apps.sheets.engine import loading  # noqa: PLC0415 - a third of all imports; most children only open
+
         self.book, report = loading.load(content["path"], content["format"], content["mode"])
         return {**self._sheets(), "report": report}, b""
 
@@ -99,6 +101,8 @@ class _Served:
 
     def query(self, content: dict[str, Any], _binary: bytes) -> Answer:
         """Run a query."""
+        from shared.apps.sheets.engine import sql  # noqa: PLC0415
+
         return sql.run(self._book(), content["sql"], content["limit"], content["seconds"]), b""
 
     def scan(self, content: dict[str, Any], _binary: bytes) -> Answer:

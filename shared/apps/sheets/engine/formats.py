@@ -11,7 +11,7 @@ GENERAL = "General"
 
 _PIECE = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_(?:.)|\*(?:.)|\[(?P<elapsed>h+|m+|s+)\]|\[[^\]]*\]'
-    r"|(?P<half>AM/PM|A/P)|(?P<fraction>\.0+)|(?P<part>y+|m+|d+|h+|s+|e+|b+|g+)|(?P<general>General)|(?P<other>.)",
+    r"|(?P<half>AM/PM|A/P)|(?P<fraction>\.0+)|General|E[-+]|(?P<part>y+|m+|d+|h+|s+|e+|b+|g+)|(?P<other>.)",
     re.IGNORECASE | re.DOTALL,
 )
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

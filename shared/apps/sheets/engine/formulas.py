@@ -67,7 +67,6 @@ _TOKEN = re.compile(
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
-_NAME = re.compile(r"(?!(?:TRUE|FALSE)\Z)[^\W\d][\w.\\?]*\[?", re.IGNORECASE)
 _CORNER = re.compile(r"(\$?)([A-Za-z]{0,3})(\$?)([0-9]*)")
 
 
@@ -193,9 +192,9 @@ def may_spill(formula: str) -> bool:
     """Tell whether the result may fill more cells than the formula's own, in doubt that it may."""
     if "{" in formula or "#" in formula or functions_of(formula) & _ARRAYS:
         return True
-    for part, enclosing in _with_enclosing(formula):
-        wide = part.last is not None if isinstance(part, Reference) else bool(_NAME.fullmatch(part))
-        if wide and enclosing not in _REDUCING:
+    for kind, part, enclosing in _with_enclosing(formula):
+        wide = part.last is not None if isinstance(part, Reference) else kind in {"name", "structured", "qualified"}
+        if wide and enclosing not in _REDUCING and str(part).upper() not in {"TRUE", "FALSE"}:
             return True
     return False
 
@@ -209,7 +208,7 @@ def bounded(formula: str, last_row: int) -> str | None:
         return None
     parts: list[str] = []
     found = False
-    for part, enclosing in _with_enclosing(formula):
+    for _, part, enclosing in _with_enclosing(formula):
         if isinstance(part, Reference) and part.whole_columns and enclosing and enclosing not in _UNBOUNDED_IN:
             parts.append(_ended(part, last_row))
             found = True
@@ -368,17 +367,17 @@ def _sheet_names(prefix: str) -> list[str]:
     return name.split(":")
 
 
-def _with_enclosing(formula: str) -> Iterator[tuple[Part, str]]:
-    """Yield the tokens with the name of the innermost function around each; empty outside of functions."""
+def _with_enclosing(formula: str) -> Iterator[tuple[str, Part, str]]:
+    """Yield the tokens: kind, the token, and the innermost function around it; empty outside of functions."""
     stack: list[str] = []
     called = ""
     for found in _TOKEN.finditer(formula):
         kind = found.lastgroup
         enclosing = next((name for name in reversed(stack) if name), "")
         if kind in {"reference", "area", "sheet"}:
-            yield _reference_of(found) or found[0], enclosing
+            yield "reference", _reference_of(found) or found[0], enclosing
             continue
-        yield found[0], enclosing
+        yield kind or "other", found[0], enclosing
         if kind == "function":
             called = plain_name(found[0])
         elif found[0] == "(":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 from shared.apps.sheets.addresses import Cell
@@ -41,7 +41,8 @@ def run(book: Book, query: str, limit: int, seconds: float) -> dict[str, Any]:
     """
     if len(query) > _LONGEST_QUERY:
         raise Refused("SQL_REFUSED", f"the query has {len(query):,} characters; {_LONGEST_QUERY:,} are possible")
-    database = _Database(book, time.monotonic() + seconds * _PART_OF_TIME)
+    book.encode_dirty()
+    database = _Database(book, monotonic() + seconds * _PART_OF_TIME)
     try:
         return database.run(query, limit)
     finally:
@@ -107,7 +108,7 @@ class _Database:
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
     def _is_late(self) -> int:
-        return int(time.monotonic() > self._deadline)
+        return int(monotonic() > self._deadline)
 
     def _refusal(self, error: sqlite3.Error) -> Refused:
         text = str(error)

@@ -1,0 +1,157 @@
+"""The engine's process ends when it must, alone, and tells nothing and leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.apps.sheets.addresses import parse_area
+from shared.apps.sheets.engine.process import EngineLimits, ProcessEngine, ProcessWorkbook
+from shared.apps.sheets.ops import CellWrite, FillFormula, WriteCells
+from shared.apps.sheets.workbook import EngineGone, SheetErrorCode, UnsupportedFile, WorkbookRefusal
+from tests.patience import PATIENCE
+
+ENDLESS = FillFormula(sheet="Sheet1", range="C1:C2000", formula="=SUMPRODUCT($A$1:$B$1048576*$A$1:$B$1048576)")
+GREEDY = WriteCells(sheet="Sheet1", cells=(CellWrite(at="C1", formula="=SUMPRODUCT($D$1:$K$1048576*$D$1:$K$1048576)"),))
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> bytes:
+    (tmp_path / "book.csv").write_text("a,b\n1,2\n")
+    workbook, _ = ProcessEngine().load(tmp_path / "book.csv", "csv")
+    content = workbook.snapshot()
+    workbook.close()
+    return content
+
+
+@pytest.fixture
+def workbook(snapshot: bytes) -> Iterator[ProcessWorkbook]:
+    opened = ProcessEngine().open(snapshot)
+    yield opened
+    opened.close()
+
+
+def pid_of(workbook: ProcessWorkbook) -> int:
+    assert workbook._child is not None
+    return workbook._child._process.pid
+
+
+def exists(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def test_a_late_calculation_is_stopped_with_its_process(snapshot: bytes) -> None:
+    workbook = ProcessEngine(EngineLimits(call_seconds=0.5)).open(snapshot)
+    pid = pid_of(workbook)
+
+    with pytest.raises(WorkbookRefusal) as refused:
+        workbook.apply([ENDLESS])
+
+    assert refused.value.code == SheetErrorCode.CALCULATION_TOO_SLOW
+    assert not exists(pid)
+    with pytest.raises(EngineGone):
+        workbook.read("Sheet1", parse_area("A1"))
+    workbook.close()
+
+
+def test_a_calculation_that_needs_too_much_memory_ends_alone(snapshot: bytes) -> None:
+    workbook = ProcessEngine(EngineLimits(memory=250_000_000, call_seconds=PATIENCE)).open(snapshot)
+
+    with pytest.raises(WorkbookRefusal) as refused:
+        workbook.apply([GREEDY])
+
+    assert refused.value.code == SheetErrorCode.CALCULATION_TOO_LARGE
+    with pytest.raises(EngineGone):
+        workbook.snapshot()
+    workbook.close()
+
+
+def test_a_process_that_was_killed_is_gone(workbook: ProcessWorkbook) -> None:
+    os.kill(pid_of(workbook), signal.SIGKILL)
+
+    with pytest.raises(WorkbookRefusal) as refused:
+        workbook.scan(frozenset())
+
+    assert refused.value.code == SheetErrorCode.CALCULATION_TOO_LARGE
+    with pytest.raises(EngineGone):
+        workbook.scan(frozenset())
+
+
+def test_closing_leaves_no_process_and_no_descriptor(snapshot: bytes) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    engine = ProcessEngine()
+    pids = []
+    for _ in range(3):
+        workbook = engine.open(snapshot)
+        pids.append(pid_of(workbook))
+        workbook.close()
+        workbook.close()
+    with pytest.raises(UnsupportedFile):
+        engine.load(Path("/nowhere/book.xlsx"), "xlsx")
+
+    assert not any(map(exists, pids))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_process_sees_nothing_of_the_environment(snapshot: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    workbook = ProcessEngine().open(snapshot)
+
+    assert Path(f"/proc/{pid_of(workbook)}/environ").read_bytes().split(b"\0") == [b"LANG=C.UTF-8", b""]
+    workbook.close()
+
+
+def test_the_process_ends_with_its_parent(snapshot: bytes, tmp_path: Path) -> None:
+    (tmp_path / "snapshot").write_bytes(snapshot)
+    program = (
+        "import sys, pathlib\n"
+        "from shared.apps.sheets.engine.process import ProcessEngine\n"
+        "workbook = ProcessEngine().open(pathlib.Path(sys.argv[1]).read_bytes())\n"
+        "print(workbook._child._process.pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "snapshot")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    watched = os.pidfd_open(child)
+
+    parent.kill()
+
+    assert parent.wait() == -signal.SIGKILL
+    assert _ends(watched)
+    parent.stdin.close()
+    parent.stdout.close()
+    os.close(watched)
+
+
+def test_a_process_without_a_parent_does_not_outlive_its_deadline(snapshot: bytes) -> None:
+    workbook = ProcessEngine(EngineLimits(call_seconds=PATIENCE)).open(snapshot)
+    assert workbook._child is not None
+    watched = os.pidfd_open(pid_of(workbook))
+    request = {"call": "apply", "ops": [ENDLESS.model_dump(by_alias=False)]}
+
+    with pytest.raises(WorkbookRefusal):
+        workbook._child.ask(request, b"", 0.01)  # late, but nothing kills it yet
+
+    assert _ends(watched)
+    os.close(watched)
+    workbook.close()
+
+
+def _ends(watched: int) -> bool:
+    poll = select.poll()
+    poll.register(watched, select.POLLIN)
+    return bool(poll.poll(PATIENCE * 1000))
