@@ -30,6 +30,7 @@ class Deployment:
     parameters: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    scripted_model: bool = False
 
     @cached_property
     def template(self) -> Template:
@@ -47,7 +48,8 @@ class Deployment:
 
     def variables(self, function: Function) -> dict[str, str]:
         """Return the function's variables, with the overrides of this stack."""
-        return {name: self.environment.get(name, value) for name, value in function.environment.items()}
+        overrides = {"SCRIPTED_MODEL": str(self.scripted_model).lower(), **self.environment}
+        return {name: overrides.get(name, value) for name, value in function.environment.items()}
 
     def refuse_unknown_overrides(self) -> None:
         """Raise ValueError for an override of a variable that no function has, because its name may be misspelt."""

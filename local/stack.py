@@ -240,6 +240,7 @@ class LocalStack:
             attributes={f"{resource}.FunctionUrl": self.stream_url for resource in bare.function_urls}
             | self._channel_attributes(bare),
             environment=self._environment,
+            scripted_model=self._given_model_url is None,
         )
 
     def _channel_attributes(self, template: Template) -> dict[str, str]:

@@ -391,6 +391,7 @@ def console_config() -> ConsoleConfig:
         stream_url=StreamSettings.read().stream_url,
         default_model=models.default_model,
         models=models.allowed_models,
+        scripted_model=identity.scripted_model,
     )
 
 

@@ -24,7 +24,7 @@ from fastapi.routing import APIRoute
 from pydantic import Field, TypeAdapter
 
 from shared.apps.registry import RegisteredPipelines, application_module, application_names
-from shared.channel.messages import ClientMessage, ServerMessage
+from shared.channel.messages import ClientMessage, LargeComplete, ServerMessage
 from shared.log.events import ApplicationEvent, CoreStreamEvent
 from shared.schema import Schema
 from shared.web import envelope
@@ -161,6 +161,9 @@ def openapi() -> dict[str, Any]:
     _add_models(schemas, "StreamEvent", _stream_events(declared))
     for name, messages in (("ClientMessage", ClientMessage), ("ServerMessage", ServerMessage)):
         _add_models(schemas, name, _by_type(get_args(messages)))
+    _add_models(schemas, LargeComplete.__name__, TypeAdapter(LargeComplete))
+    event = {"anyOf": [{"$ref": f"{REF}StreamEvent"}, {"$ref": REF + LargeComplete.__name__}]}
+    schemas["Events"]["properties"]["events"]["items"]["prefixItems"][1] = event
     for pipeline in pipelines:
         _add_models(schemas, pipeline.result_model.__name__, TypeAdapter(pipeline.result_model))
     for route in routes:

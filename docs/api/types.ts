@@ -285,12 +285,12 @@ export interface ErrorEnvelope {
   meta: Meta;
 }
 
-/** Events of one topic, each with its number, in ascending order. */
+/** Events of one topic, each with its number, in ascending order: those of the stream, or a LargeComplete. */
 export interface Events {
   type: "events";
   topic: string;
   /** [number, event] each; the events are those of the stream */
-  events: [number, Record<string, unknown>][];
+  events: ([number, StreamEvent | LargeComplete])[];
 }
 
 /** The job has failed: the error, the ids to quote when you report it, and the tokens that are known by then. */
@@ -575,6 +575,15 @@ export interface JobSummary {
   expiresAt: string;
   statusUrl: string;
   streamUrl: string;
+}
+
+/** The `complete` of a job whose result is larger than a message may be: read the job at `resultUrl`. */
+export interface LargeComplete {
+  type: "complete";
+  result: null;
+  /** the path of the job in the HTTP API, such as `/jobs/{jobId}` */
+  resultUrl: string;
+  usage: TokenUsage;
 }
 
 /** How everything in a run came about: transforms in order of time, artefacts by role and version. */

@@ -27,6 +27,7 @@ from local.stack import ROOT, LocalStack, StackError
 from shared.errors import ErrorCode, ModelMisconfigured
 from shared.log.events import Cancelled, Complete, Connected, Delta, Failed, Progress, Reset, Snapshot, StageStarted
 from shared.log.transcript import Transcript
+from shared.log.usage import TokenUsage
 
 LONGEST_JOB: Final = 300.0
 """Seconds after which the demo cancels its job; checked at each event and at the end of each connection."""
@@ -121,22 +122,21 @@ class _Run:
                 self.screen.event("failed", f"in {_stage_of(end)}, attempt {end.attempt}", BAD)
                 advice = _LOGS_ADVICE if self.scripted else _ADVICE.get(end.code, _LOGS_ADVICE)
                 self.screen.failure(f"The job failed: {end.code}", end.message, advice)
+                self.screen.costs(self._costs(job, end, total))
             case Cancelled():
                 self.screen.failure("The job was cancelled", "by another client of the same user", "make demo")
+                self.screen.costs(self._costs(job, end, total))
             case _:
                 self.screen.failure("The job has no result", f"none came in {total:.0f} s", _LOGS_ADVICE)
         return 1
 
-    def _costs(self, job: Accepted, end: Complete, total: float) -> dict[str, str]:
+    def _costs(self, job: Accepted, end: Complete | Failed | Cancelled, total: float) -> dict[str, str]:
         units = self.stack.capacity(job.job_id)  # before the read below, which must not count
         detail = self.client.get(job.job_id)
         steps = 0 if detail.execution_arn is None else self.stack.transitions(detail.execution_arn)
-        usage = end.usage
-        unreported = ""
-        if usage.unreported_calls:
-            unreported = f", {numbered(usage.unreported_calls, 'call')} without a report"
+        usage = end.usage or detail.usage
         if usage.cost_usd is not None:
-            price = f"${usage.cost_usd:.6f}"
+            price = f"{'at least ' if usage.unreported_calls else ''}${usage.cost_usd:.6f}"
         else:
             price = "free: scripted" if self.scripted else f"unknown for {detail.model}"
         first = (
@@ -145,7 +145,7 @@ class _Run:
             else f"{self.first_delta * 1000:.0f} ms after the request"
         )
         return {
-            "model tokens": f"{usage.input_tokens} in, {usage.output_tokens} out{unreported} ({detail.model})",
+            "model tokens": f"{_tokens(usage)} ({detail.model})",
             "model price": price,
             "DynamoDB": f"{numbered(units['writeUnits'], 'write unit')}, {numbered(units['readUnits'], 'read unit')}",
             "Step Functions": numbered(steps, "state transition"),
@@ -164,6 +164,15 @@ class _Run:
             self.screen.event("stopped", f"the job could not be cancelled: {error}", WARNING)
         else:
             self.screen.event("cancelled", self.job.job_id, WARNING)
+
+
+def _tokens(usage: TokenUsage) -> str:
+    """Return the tokens in words. With calls without a report they are a least number, and 0 is unknown."""
+    reported = f"{usage.input_tokens} in, {usage.output_tokens} out"
+    if not usage.unreported_calls:
+        return reported
+    known = f"at least {reported}" if usage.total_tokens else "not reported"
+    return f"{known}, {numbered(usage.unreported_calls, 'call')} without a report"
 
 
 def _stage_of(end: Failed) -> str:

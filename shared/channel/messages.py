@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, StringConstraints
 
 from shared.errors import ErrorCode
-from shared.log.events import StreamEvent
 from shared.log.usage import TokenUsage
 from shared.schema import Schema
 
@@ -120,12 +119,8 @@ class LargeComplete(Schema):
     usage: TokenUsage
 
 
-ChannelEvent: TypeAlias = StreamEvent | LargeComplete
-"""An event as the channel sends it: that of the stream with the same number, or a LargeComplete."""
-
-
 class Events(Schema):
-    """Events of one topic, each with its number, in ascending order."""
+    """Events of one topic, each with its number, in ascending order: those of the stream, or a LargeComplete."""
 
     type: Literal["events"] = "events"
     topic: str

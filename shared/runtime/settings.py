@@ -124,12 +124,14 @@ class ConsoleSettings(Settings):
     """How the console signs its users in, and where it sends files.
 
     Without `console_client_id`, its client id is `oidc_audience`. `aws_endpoint_url` is AWS's own variable: if it is
-    set, files go there instead of to `upload_origin`.
+    set, files go there instead of to `upload_origin`. The local stack sets `scripted_model` if no provider answers but
+    a script, which costs nothing.
     """
 
     oidc_issuer: str
     oidc_audience: str
     console_client_id: str | None = None
     sign_in_origin: str | None = None
+    scripted_model: bool = False
     upload_origin: str | None = None
     aws_endpoint_url: str | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.apps.registry import RegisteredPipelines, application_module, application_names
+from shared.apps.registry import RegisteredPipelines, application_module, application_names, topic_kinds
 from shared.log.events import type_of
 from shared.web import envelope
 
@@ -40,6 +40,12 @@ def test_a_pipeline_and_a_stage_have_one_owner() -> None:
     pipelines = RegisteredPipelines().values()
     assert not repeated(pipeline.name for pipeline in pipelines)
     assert not repeated(stage for pipeline in pipelines for stage in pipeline.stages)
+
+
+def test_a_kind_of_topic_has_one_owner() -> None:
+    kinds = ("job", *topic_kinds())
+    assert not repeated(kinds)
+    assert all(":" not in kind for kind in kinds)
 
 
 def test_a_key_prefix_has_one_owner() -> None:

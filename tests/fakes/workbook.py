@@ -74,6 +74,9 @@ class FakeWorkbook:
         }
         return json.dumps([list(self._names.values()), cells], sort_keys=True).encode()
 
+    def write_xlsx(self, file: Path) -> None:
+        file.write_bytes(self.snapshot())
+
     def close(self) -> None:
         self.closed = True
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.stack import ROOT
+from tools.cost.channel import bill_for_idle_hours, bill_for_seconds_of_text
 from tools.cost.report import Report
 from tools.cost.tables import (
+    bill_table,
     comparison_table,
     goal_table,
     idle_table,
@@ -42,6 +44,10 @@ def blocks(report: Report) -> dict[str, str]:
         **{name: pipeline_table(report, name) for name in measured.pipelines},
         **{f"idle-{name}": idle_table(report, name) for name in report.deployments},
         "in-use": in_use_table(report),
+        "channel-text": bill_table(
+            bill_for_seconds_of_text(report.prices), "count per second", "USD per 1,000 seconds"
+        ),
+        "channel-idle": bill_table(bill_for_idle_hours(report.prices), "count per hour", "USD per 1,000 hours"),
         "savings-jobs": for_jobs,
         "savings-month": for_a_month,
         "comparison": comparison_table(report),

@@ -65,18 +65,20 @@ def _compared(
     rows = {digest: block_json(content) for digest, content in stored.items()}
     for block in blocks:
         was = old.get((block.sheet, block.row, block.column))
-        yield block, dict(_changed(block, rows.get(was or "", []), rows.get(block.digest or "", [])))
+        found = changed_cells(block.row, block.column, rows.get(was or "", []), rows.get(block.digest or "", []))
+        yield block, {cell: now for cell, _, now in found}
 
 
-def _changed(
-    block: BlockRef, before: Sequence[Sequence[CellJson]], after: Sequence[Sequence[CellJson]]
-) -> Iterator[tuple[Cell, CellJson]]:
+def changed_cells(
+    row: int, column: int, before: Sequence[Sequence[CellJson]], after: Sequence[Sequence[CellJson]]
+) -> Iterator[tuple[Cell, CellJson, CellJson]]:
+    """Yield the cells of the block at this position that differ, with what they were and what they are."""
     for down, (old, new) in enumerate(zip_longest(before, after, fillvalue=())):
         if json.dumps(old) == json.dumps(new):  # as JSON, because Python says that 1 == True
             continue
         for right, (was, now) in enumerate(zip_longest(old, new)):
             if json.dumps(was) != json.dumps(now):
-                yield Cell(block.row + down, block.column + right), now
+                yield Cell(row + down, column + right), was, now
 
 
 def _corners(block: BlockRef, info: SheetInfo) -> tuple[Cell, Cell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -71,3 +72,28 @@ class SheetAnswer(Schema):
     text: str
     outcome: Literal["completed", "stopped"] = "completed"
     versions: tuple[int, ...] = ()
+
+
+class SheetExportInput(JobInput):
+    """The input of a job that writes a version of its session's workbook to a file to download."""
+
+    format: Literal["xlsx", "csv"] = "xlsx"
+    sheet: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = Field(
+        default=None, description="the sheet to write as CSV; the first one that is not hidden if it is left out"
+    )
+    version: int | None = Field(default=None, ge=1, description="the newest version if it is left out")
+
+
+class WorkbookExported(Schema):
+    """The result of `sheet_export`: where to download the file, until `expiresAt`.
+
+    `losses` names what the file does not have that the workbook or its uploaded file has. `bytes` is the file's size.
+    """
+
+    version: int
+    format: Literal["xlsx", "csv"]
+    name: str
+    bytes: int
+    losses: tuple[str, ...]
+    download_url: str
+    expires_at: datetime

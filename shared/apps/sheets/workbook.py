@@ -143,6 +143,9 @@ class Workbook(Protocol):
     def snapshot(self) -> bytes:
         """Return everything that `Engine.open` needs to have this workbook again: the engine's own format, opaque."""
 
+    def write_xlsx(self, file: Path) -> None:
+        """Write the workbook to an XLSX file: cells, formulas and formats, and nothing else that the source had."""
+
     def close(self) -> None:
         """End the process. It can be called again."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from shared.apps.sheets.addresses import Area
@@ -67,6 +68,9 @@ class PlainWorkbook:
         raise NotImplementedError
 
     def snapshot(self) -> bytes:
+        raise NotImplementedError
+
+    def write_xlsx(self, file: Path) -> None:
         raise NotImplementedError
 
     def close(self) -> None:

@@ -63,3 +63,24 @@ def test_an_import_that_fails_inside_a_bootstrap_is_an_error(applications: Path)
     (applications / "fable" / "bootstrap.py").write_text("import a_package_that_is_missing\n")
     with pytest.raises(ModuleNotFoundError, match="a_package_that_is_missing"):
         RegisteredPipelines().declared_for("fable", "side_writes")
+
+
+SAGAS = """
+class Sagas:
+    kind = "saga"
+
+def topic_sources():
+    return (Sagas(),)
+"""
+
+
+def test_an_applications_topic_has_the_source_of_its_kind(applications: Path) -> None:
+    (applications / "fable" / "__init__.py").write_text('PIPELINES = ("fable",)\nTOPICS = ("saga", "myth")\n')
+    (applications / "fable" / "bootstrap.py").write_text(SAGAS)
+    (applications / "plain" / "bootstrap.py").write_text("raise AssertionError\n")
+    ports = AwsPorts()
+    assert {"saga", "myth"} <= set(ports.application_topics)
+    assert type(ports.topic_source("saga")).__name__ == "Sagas"
+    for kind in ("myth", "legend"):
+        with pytest.raises(LookupError, match=f"the topic kind {kind} must have its source"):
+            ports.topic_source(kind)

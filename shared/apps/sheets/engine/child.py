@@ -63,6 +63,7 @@ class _Served:
             "query": self.query,
             "scan": self.scan,
             "snapshot": self.snapshot,
+            "write": self.write,
         }
         try:
             return calls[content["call"]](content, binary)
@@ -115,6 +116,11 @@ class _Served:
     def snapshot(self, _content: dict[str, Any], _binary: bytes) -> Answer:
         """Return the snapshot."""
         return {}, self._book().snapshot()
+
+    def write(self, content: dict[str, Any], _binary: bytes) -> Answer:
+        """Write an XLSX file. The engine refuses to overwrite one, so the file must not exist."""
+        self._book().model.save_to_xlsx(content["path"])
+        return {}, b""
 
     def _book(self) -> Book:
         if self.book is None:

@@ -189,6 +189,10 @@ class ProcessWorkbook:
         _, binary = self._call({"call": "snapshot"}, b"", self._limits.scan_seconds)
         return binary
 
+    def write_xlsx(self, file: Path) -> None:
+        """Write the workbook to an XLSX file, which must not exist."""
+        self._call({"call": "write", "path": str(file)}, b"", self._limits.scan_seconds)
+
     def close(self) -> None:
         """End the process."""
         if self._child is not None:

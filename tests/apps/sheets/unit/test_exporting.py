@@ -1,0 +1,193 @@
+"""An export has the cells of its version: in the uploaded package, in a new one, or one sheet as CSV."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from openpyxl.chart import BarChart, Reference
+
+from shared.apps.sheets.cells import CellContent
+from shared.apps.sheets.engine.patch import patch
+from shared.apps.sheets.engine.process import ProcessEngine
+from shared.apps.sheets.exporting import Exported, Exports, csv_text
+from shared.apps.sheets.ops import (
+    CellWrite,
+    ChangeStructure,
+    FillFormula,
+    HideRows,
+    Op,
+    SetNumberFormat,
+    WriteCells,
+)
+from shared.apps.sheets.publishing import Change, Publishing
+from shared.apps.sheets.session import FileFormat, Inventory, Session, Source, StateChanged, Version
+from shared.apps.sheets.session_store import SessionChange
+from tests.apps.sheets.versions_world import OWNER, SESSION
+from tests.fakes.clock import NOON, SettableClock
+from tests.fakes.sessions import FakeSessionStore
+from tests.fakes.workbook_data import FakeWorkbookData
+
+
+class ExportWorld:
+    """An active session over a file, with the real engine."""
+
+    def __init__(self, folder: Path, file: Path) -> None:
+        self.folder = folder
+        self.sessions = FakeSessionStore()
+        self.data = FakeWorkbookData()
+        self.engine = ProcessEngine()
+        self.publishing = Publishing(sessions=self.sessions, data=self.data, engine=self.engine, clock=SettableClock())
+        self.exports = Exports(sessions=self.sessions, data=self.data, files=self.data, engine=self.engine, patch=patch)
+        kind = FileFormat(file.suffix[1:])
+        source = Source(key=f"sheets/{SESSION}/source", name=file.name, bytes=1, format=kind)
+        self.data.upload(source.key, file, content_type="")
+        session = Session(
+            id=SESSION,
+            owner=OWNER,
+            title="book",
+            seq=1,
+            source=source,
+            inventory=Inventory(parts={"charts": 1}),
+            created_at=NOON,
+            updated_at=NOON,
+        )
+        self.sessions.save(SessionChange(None, session, (StateChanged(state=session.state),)))
+        workbook, _ = self.engine.load(file, kind)
+        try:
+            self.sessions.save(self.publishing.load(session, workbook, title="Load").change_of(session))
+        finally:
+            workbook.close()
+
+    @property
+    def session(self) -> Session:
+        found = self.sessions.get(SESSION)
+        assert found is not None
+        return found
+
+    @property
+    def version(self) -> Version:
+        found = self.sessions.version(SESSION, self.session.version)
+        assert found is not None
+        return found
+
+    def change(self, *ops: Op) -> None:
+        workbook = self.publishing.open(self.session)
+        applied = workbook.apply(ops)
+        self.publishing.publish(self.session, workbook, applied, Change(ops, "user", "Change")).workbook.close()
+
+    def xlsx(self) -> tuple[Path, Exported]:
+        file = self.folder / "export.xlsx"
+        file.unlink(missing_ok=True)
+        return file, self.exports.write_xlsx(self.session, self.version, self.folder, file)
+
+    def csv(self) -> list[list[str]]:
+        file = self.folder / "export.csv"
+        head = self.exports.map_of(self.version)
+        self.exports.write_csv(self.session, head, head.sheets[0], file)
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            return list(csv.reader(lines))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> ExportWorld:
+    book = openpyxl.Workbook()
+    sheet: Any = book.active
+    sheet.title = "Data"
+    sheet.append(["Region", "Units", "Double"])
+    for row in range(2, 6):
+        sheet.append([f"R{row}", row, f"=B{row}*2"])
+    chart = BarChart()
+    chart.add_data(Reference(sheet, min_col=2, min_row=1, max_row=5))
+    sheet.add_chart(chart, "H2")
+    book.create_sheet("Other")["A1"] = "=Data!B2+1"
+    file = tmp_path / "sales.xlsx"
+    book.save(file)
+    return ExportWorld(tmp_path, file)
+
+
+def write(**cells: Any) -> WriteCells:
+    return WriteCells(sheet="Data", cells=tuple(CellWrite(at=at, value=value) for at, value in cells.items()))
+
+
+def test_an_export_without_a_change_is_the_uploaded_package(world: ExportWorld) -> None:
+    file, exported = world.xlsx()
+    with zipfile.ZipFile(file) as new, zipfile.ZipFile(world.folder / "sales.xlsx") as old:
+        assert {name: new.read(name) for name in new.namelist()} == {name: old.read(name) for name in old.namelist()}
+    assert exported.losses == ()
+
+
+def test_an_export_keeps_the_charts_and_renews_what_was_computed_on_every_sheet(world: ExportWorld) -> None:
+    world.change(write(B2=10), FillFormula(sheet="Data", range="D2:D5", formula="=B2+C2"))
+    file, exported = world.xlsx()
+    assert exported.losses == ()
+    formulas: Any = openpyxl.load_workbook(file)
+    values: Any = openpyxl.load_workbook(file, data_only=True)
+    assert len(formulas["Data"]._charts) == 1
+    assert [formulas["Data"][f"D{row}"].value for row in (2, 5)] == ["=B2+C2", "=B5+C5"]
+    assert [values["Data"][f"D{row}"].value for row in (2, 5)] == [30, 15]
+    assert (formulas["Data"]["C2"].value, values["Data"]["C2"].value) == ("=B2*2", 20)
+    assert (formulas["Other"]["A1"].value, values["Other"]["A1"].value) == ("=Data!B2+1", 11)
+
+
+def test_an_export_has_number_formats_and_hidden_rows(world: ExportWorld) -> None:
+    world.change(
+        SetNumberFormat(sheet="Data", range="B2:B3", format='0.00" kg"'),
+        HideRows(sheet="Data", rows=((3, 4),)),
+    )
+    file, _ = world.xlsx()
+    sheet: Any = openpyxl.load_workbook(file)["Data"]
+    assert [sheet[f"B{row}"].number_format for row in (2, 3, 4)] == ['0.00" kg"', '0.00" kg"', "General"]
+    assert [sheet.row_dimensions[row].hidden for row in (2, 3, 4, 5)] == [False, True, True, False]
+    assert sheet["B2"].value == 2
+
+
+def test_a_workbook_with_inserted_rows_is_written_anew_and_names_what_is_lost(world: ExportWorld) -> None:
+    world.change(ChangeStructure(sheet="Data", action="insert_rows", at=2, count=1), write(B2=7))
+    file, exported = world.xlsx()
+    assert exported.losses == ("charts: 1",)
+    sheet: Any = openpyxl.load_workbook(file)["Data"]
+    assert [sheet[f"B{row}"].value for row in (2, 3)] == [7, 2]
+    assert sheet["C3"].value == "=B3*2"
+
+
+def test_a_csv_file_is_exported_as_a_workbook_and_as_csv(tmp_path: Path) -> None:
+    file = tmp_path / "sales.csv"
+    file.write_text("a,b\n=1+1,00123\n-5,x\n")
+    world = ExportWorld(tmp_path, file)
+    xlsx, _ = world.xlsx()
+    sheet: Any = openpyxl.load_workbook(xlsx).worksheets[0]
+    assert [[cell.value for cell in row] for row in sheet["A1:B3"]][1][1] == "00123"
+    assert world.csv() == [["a", "b"], ["'=1+1", "00123"], ["-5", "x"]]
+
+
+def test_a_csv_export_has_rows_of_the_same_length(world: ExportWorld) -> None:
+    world.change(write(E3="far"))
+    rows = world.csv()
+    assert {len(row) for row in rows} == {5}
+    assert rows[2] == ["R3", "3", "6", "", "far"]
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_text_that_would_be_computed_is_guarded_in_csv(first: str) -> None:
+    assert csv_text(CellContent(f"{first}cmd|' /C calc'!A0")).startswith(f"'{first}")
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (CellContent(), ""),
+        (CellContent(-5), "-5"),
+        (CellContent(0.1), "0.1"),
+        (CellContent(True), "TRUE"),
+        (CellContent(46112, text="31.03.2026", iso="2026-03-31"), "2026-03-31"),
+        (CellContent("#REF!", error=True), "#REF!"),
+        (CellContent("it's", formula="=A1"), "it's"),
+    ],
+)
+def test_every_other_cell_is_its_plain_value_in_csv(cell: CellContent, text: str) -> None:
+    assert csv_text(cell) == text
