@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from shared.errors import MillraceError, ModelRateLimited, ModelRejectedRequest, ModelUnavailable
@@ -73,3 +76,32 @@ MODEL_UNKNOWN: dict[str, Any] = {"error": {"code": "model_not_found", "message":
 )
 def test_otherwise_an_unknown_address_does_not(adapter_for: AdapterFor, path: str, response: bytes) -> None:
     assert "/v1" not in fault_of(adapter_for, response, path=path).message
+
+
+class Chunks(httpx2.AsyncByteStream):
+    """A body in chunks, which counts how many are read."""
+
+    def __init__(self, chunks: int) -> None:
+        self._chunks = chunks
+        self.read = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(self._chunks):
+            self.read += 1
+            yield b"x" * 1_000
+
+
+@pytest.mark.parametrize(
+    ("status", "chunks", "read", "size"),
+    [(500, 60, 60, 60_000), (500, 100, 66, error_body.MOST_BYTES), (200, 100, 100, 100_000)],
+    ids=["a short one", "a long one", "no error"],
+)
+def test_only_the_beginning_of_an_errors_body_is_read(status: int, chunks: int, read: int, size: int) -> None:
+    async def body() -> bytes:
+        response = httpx2.Response(status, stream=stream)
+        await error_body.bound_error_body(response)
+        return await response.aread()
+
+    stream = Chunks(chunks)
+    assert len(asyncio.run(body())) == size
+    assert stream.read == read

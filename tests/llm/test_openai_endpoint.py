@@ -59,6 +59,13 @@ def test_the_provider_gets_every_field_of_the_request(scripted: ModelControl, mo
     assert record["ended"] == "finished"
 
 
+def test_the_provider_gets_no_empty_turn_of_the_model(scripted: ModelControl, model: ChatModel) -> None:
+    turns = [Message("user", "one"), Message("assistant", " \n"), Message("assistant", "two"), Message("user", "three")]
+    answer(model, ModelRequest(model="scripted-1", messages=tuple(turns)))
+    (record,) = scripted.requests()
+    assert [message["content"] for message in record["messages"]] == ["one", "two", "three"]
+
+
 def test_the_adapter_omits_fields_without_a_value(scripted: ModelControl, model: ChatModel) -> None:
     answer(model, request())
 

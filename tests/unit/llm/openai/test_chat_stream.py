@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ModelDisconnected, ModelRefused, ModelUnavailable
+from shared.llm.json_in_text import WantedAnswer
 from shared.llm.model import ToolCall
 from shared.llm.openai.chat_stream import ChatDecoder
 
@@ -204,3 +205,22 @@ def test_chunks_of_a_wrong_shape_are_a_disconnection(odd: Any) -> None:
     decoder = ChatDecoder()
     decoder.feed(event(odd))
     assert isinstance(decoder.fault, ModelDisconnected)
+
+
+@pytest.mark.parametrize(
+    ("text", "last", "complete"),
+    [
+        ("I have none.", b"data: [DONE]\n\n", True),
+        ("I have none.", b"", False),
+        ('{"title": "a', b"data: [DONE]\n\n", False),
+        ("", b"data: [DONE]\n\n", False),
+        ('{"title": "a"}', b"", True),
+    ],
+    ids=["words, then an end", "words", "JSON that is cut off, then an end", "only an end", "an answer"],
+)
+def test_without_a_finish_reason_the_end_of_the_stream_or_the_answer_counts(
+    text: str, last: bytes, complete: bool
+) -> None:
+    decoder = ChatDecoder(WantedAnswer(["title"]))
+    assert decoder.feed(event(delta(text)) + last) + decoder.end() == text
+    assert decoder.complete is complete
