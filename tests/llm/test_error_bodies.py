@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -19,12 +21,16 @@ LIMITED = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nRetry-
 NOT_FOUND = http_response(404, {"detail": "Not Found"})
 
 
+NEVER = 3600.0
+"""Seconds that only a hang takes."""
+
+
 def fault_of(
     adapter_for: AdapterFor, response: bytes | Endless, *, path: str = "/v1", hold: bool = False
 ) -> MillraceError:
     respond: Respond = lambda _: response  # noqa: E731
     with CaseServer(respond, hold=hold) as server:
-        return fault(adapter_for(server.url.removesuffix("/v1") + path))
+        return fault(adapter_for(server.url.removesuffix("/v1") + path, token_timeout=NEVER))
 
 
 def test_a_body_without_an_end_is_cut(adapter_for: AdapterFor) -> None:
@@ -105,3 +111,16 @@ def test_only_the_beginning_of_an_errors_body_is_read(status: int, chunks: int, 
     stream = Chunks(chunks)
     assert len(asyncio.run(body())) == size
     assert stream.read == read
+
+
+def test_a_body_that_comes_slowly_is_read_for_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        response = httpx2.Response(500, stream=stream)
+        await error_body.bound_error_body(response)
+        await response.aread()
+
+    seconds = itertools.count()
+    monkeypatch.setattr(error_body, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    stream = Chunks(50)
+    asyncio.run(body())
+    assert stream.read == 9

@@ -35,9 +35,9 @@ class _BoundedStream(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         reads = aiter(self._stream)
-        while self._left > 0:
+        while self._left > 0 and (seconds := self._end - time.monotonic()) > 0:
             try:
-                async with asyncio.timeout(self._end - time.monotonic()):
+                async with asyncio.timeout(seconds):
                     data = await anext(reads)
             except (StopAsyncIteration, TimeoutError, httpx2.RequestError):
                 return
