@@ -77,12 +77,14 @@ class ProcessEngine:
         return ENGINE
 
     def open(self, snapshot: bytes) -> ProcessWorkbook:
-        """Return the workbook of a snapshot. Raises SnapshotUnreadable."""
+        """Return the workbook of a snapshot. Raises SnapshotUnreadable, and EngineGone if the process has ended."""
         workbook = ProcessWorkbook(self._limits)
         try:
             workbook.start({"call": "open"}, snapshot, self._limits.open_seconds)
-        except (_Failed, WorkbookRefusal) as error:
+        except _Failed as error:
             raise SnapshotUnreadable(str(error)) from error
+        except WorkbookRefusal as refusal:
+            raise EngineGone(f"the snapshot was not opened: {refusal.message}") from refusal
         return workbook
 
     def load(self, file: Path, format: str) -> tuple[ProcessWorkbook, LoadReport]:  # noqa: A002 - the port's word
@@ -213,6 +215,8 @@ class ProcessWorkbook:
         if "unsupported" in answer:
             raise UnsupportedFile(answer["unsupported"])
         if "failed" in answer:
+            if request["call"] not in {"apply", "query"}:  # these leave the workbook as it was
+                self.close()
             raise _Failed(answer["failed"])
         if "sheets" in answer:
             self._sheets = tuple(SheetInfo(**info) for info in answer["sheets"])
@@ -228,15 +232,18 @@ class _Child:
 
     def __init__(self, memory: int) -> None:
         paths = [path for path in sys.path if path and Path(path).exists()]
-        # Nothing of the environment: it has credentials, and the child reads files of strangers.
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-            [sys.executable, "-I", "-S", "-c", _START, str(_ROOT), str(memory), *paths],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={"LANG": "C.UTF-8"},
-            bufsize=0,
-        )
+        try:
+            # Nothing of the environment: it has credentials, and the child reads files of strangers.
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+                [sys.executable, "-I", "-S", "-c", _START, str(_ROOT), str(memory), *paths],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={"LANG": "C.UTF-8"},
+                bufsize=0,
+            )
+        except OSError as error:
+            raise EngineGone(f"the engine's process cannot be started: {error}") from error
         os.set_blocking(self._stdin, False)
 
     def ask(self, request: dict[str, Any], binary: bytes, seconds: float) -> tuple[dict[str, Any], bytes]:

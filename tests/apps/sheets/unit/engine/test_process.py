@@ -100,6 +100,18 @@ def test_closing_leaves_no_process_and_no_descriptor(snapshot: bytes) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_an_engine_that_cannot_start_is_gone(snapshot: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+
+    with pytest.raises(EngineGone):
+        ProcessEngine().open(snapshot)
+
+
+def test_a_snapshot_that_is_not_opened_in_time_is_not_called_unreadable(snapshot: bytes) -> None:
+    with pytest.raises(EngineGone):
+        ProcessEngine(EngineLimits(open_seconds=0)).open(snapshot)
+
+
 def test_the_process_sees_nothing_of_the_environment(snapshot: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     workbook = ProcessEngine().open(snapshot)
