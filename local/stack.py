@@ -473,6 +473,12 @@ class LocalStack:
         """Return the ids of the open WebSocket connections, oldest first."""
         return list(self._channel("connections"))
 
+    def channel_client(self) -> Any:
+        """Return the boto3 client of the channel's `@connections`."""
+        url = self.channel_url.replace("ws:", "http:", 1)
+        credentials: Any = DUMMY_CREDENTIALS
+        return boto3.client("apigatewaymanagementapi", region_name=REGION, endpoint_url=url, **credentials)
+
     def advance_channel_clock(self, seconds: float) -> None:
         """Set the WebSocket gateway's clock forward. It closes the connections that are then idle or too old."""
         self._channel("clock", {"seconds": seconds})

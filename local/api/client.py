@@ -75,7 +75,7 @@ class _Lost(Exception):
 
 
 @dataclass(slots=True)
-class _Reconnection:
+class Reconnection:
     """Decides when to connect again: after the server's `retry:`, doubled for each failed connection in a row."""
 
     patience: int
@@ -198,7 +198,7 @@ class JobsClient:
         connects again. If `after` is the terminal event, there are no events. Raises Refused, Unreachable, Unreadable.
         """
         last = after
-        reconnection = _Reconnection(self._patience)
+        reconnection = Reconnection(self._patience)
         tab = secrets.token_hex(8)  # keeps the slot from one connection to the next
         while True:
             received_any = False
@@ -220,7 +220,7 @@ class JobsClient:
                 reconnection.failed(fault)
             self._sleep(reconnection.wait())
 
-    def _connection(self, url: str, tab: str, last: int, reconnection: _Reconnection) -> Iterator[Received]:
+    def _connection(self, url: str, tab: str, last: int, reconnection: Reconnection) -> Iterator[Received]:
         """Yield one connection's events. Raises _Lost, and _Ended if no event will ever follow `last`."""
         headers = {"Last-Event-ID": str(last)} if last else {}
         timeout = httpx.Timeout(SILENCE, connect=5)
@@ -291,7 +291,7 @@ def _check(response: httpx.Response) -> None:
         raise _Lost(str(refusal)) if isinstance(refusal, Unreachable) else refusal
 
 
-def _events(source: EventSource, reconnection: _Reconnection) -> Iterator[Received]:
+def _events(source: EventSource, reconnection: Reconnection) -> Iterator[Received]:
     try:
         for sent in source.iter_sse():
             if sent.retry is not None:

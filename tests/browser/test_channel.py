@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import boto3
 import pytest
 
-from local.aws.credentials import DUMMY_CREDENTIALS
-from local.template.intrinsics import REGION
 from tests.api_user import ApiUser, Event, wait_until
 from tests.browser.scripts import PAUSES
 from tests.browser.tab import Tab
@@ -66,15 +61,6 @@ def client(tab: Tab, user: ApiUser) -> Client:
     return made
 
 
-def connections(user: ApiUser) -> Any:
-    return boto3.client(  # type: ignore[call-overload]
-        "apigatewaymanagementapi",
-        region_name=REGION,
-        endpoint_url=user.stack.channel_url.replace("ws:", "http:", 1),
-        **DUMMY_CREDENTIALS,
-    )
-
-
 def test_the_client_follows_over_one_websocket_which_is_closed_three_times(client: Client, user: ApiUser) -> None:
     job_id, closed = user.new_job(PAUSES), set(user.stack.connections())
 
@@ -86,7 +72,7 @@ def test_the_client_follows_over_one_websocket_which_is_closed_three_times(clien
     for _ in range(3):
         (connection_id,) = opened()
         closed.add(connection_id)
-        connections(user).delete_connection(ConnectionId=connection_id)
+        user.stack.channel_client().delete_connection(ConnectionId=connection_id)
         wait_until(opened)
         client.until("watch.state === 'streaming'")
     user.release(job_id)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import websockets
 
+from local.api.channel_follower import ChannelFollower, NotFollowed
 from tests.api_user import AT_ONCE, ApiUser, Event, data_of, refusal, wait_until
 from tests.follower import SUBPROTOCOL, Channel, channel_of, follow, topic_of
 from tests.layout import ROOT
@@ -58,6 +61,33 @@ def _node() -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def test_the_python_client_follows_a_job_over_connections_that_the_server_closes(user: ApiUser) -> None:
+    job_id, earlier = user.new_job(f"pause_after=10, {AT_ONCE}"), set(user.stack.connections())
+    subscribed: queue.Queue[set[str]] = queue.Queue()
+
+    def note() -> None:
+        subscribed.put(set(user.stack.connections()) - earlier)
+
+    follower = ChannelFollower(user.stack.channel_url, user.token, job_id, opened=note, sleep=lambda _: None)
+    with ThreadPoolExecutor(1) as pool:
+        followed = pool.submit(lambda: list(follower))
+        for _ in range(3):
+            (connection_id,) = subscribed.get(timeout=PATIENCE)
+            earlier.add(connection_id)
+            user.stack.channel_client().delete_connection(ConnectionId=connection_id)
+        user.release(job_id)
+        events = [Event(each.id, each.event.type, each.event.model_dump(mode="json")) for each in followed.result()]
+    assert events == stored(user, job_id)
+
+
+def test_a_job_of_another_user_is_not_followed(new_user: Callable[[], ApiUser]) -> None:
+    job_id, stranger = new_user().new_job(), new_user()
+    with pytest.raises(NotFollowed, match="FORBIDDEN"):
+        list(ChannelFollower(stranger.stack.channel_url, stranger.token, job_id))
+    with pytest.raises(NotFollowed, match="403"):
+        list(ChannelFollower(stranger.stack.channel_url, "no token", job_id))
 
 
 def test_the_client_opens_the_channel_with_a_ticket_which_is_valid_once(user: ApiUser) -> None:

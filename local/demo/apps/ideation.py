@@ -77,10 +77,13 @@ class RunExtras(Extras):
         self._second.communicate()
 
     def _start_second(self) -> subprocess.Popen[bytes]:
-        """Return a process that waits for the URL of a stream, so that it is not late on a busy machine."""
+        """Return a process that waits for the URL of a stream, so that it is not late on a busy machine.
+
+        It follows over the WebSocket channel, and this process over the stream: both receive the same.
+        """
         environment = {**os.environ, "MILLRACE_TOKEN": self.stack.token("demo")}
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.demo.watch"],
+            [sys.executable, "-m", "local.demo.watch", "--channel", self.stack.channel_url],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
@@ -109,8 +112,8 @@ class RunExtras(Extras):
         kinds = Counter(event["event"]["type"] for event in received)
         what = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         return (
-            f"the second process, which joined after event {self._joined_after}, received the same {len(received)} "
-            f"events in the same order: {late} stored, {len(received) - late} live ({what})"
+            f"the second process, which joined over the WebSocket channel after event {self._joined_after}, received "
+            f"the same {len(received)} events in the same order: {late} stored, {len(received) - late} live ({what})"
         )
 
     def _expire_the_job(self) -> None:
