@@ -70,7 +70,8 @@ class ClaimedCreation:
         self._refused = True
         prepared = self._side_writes.on_creation(job)
         claiming = self._keys.claiming(self._owner, self._key, self._claim, expires_at=self._expires_at)
-        return PreparedWrites((*(prepared.writes if prepared else ()), *claiming.writes))
+        own = prepared or PreparedWrites(())
+        return PreparedWrites((*own.writes, *claiming.writes), own.stored)
 
     def on_transition(self, job: Job) -> PreparedWrites | None:
         """Prepare the job's own side writes: a claim belongs to a creation only."""

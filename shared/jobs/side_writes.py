@@ -61,18 +61,20 @@ class CombinedSideWrites:
     def _combine(self, job: Job, prepare: Callable[[SideWrites], PreparedWrites | None]) -> PreparedWrites | None:
         counts: dict[str, int] = {}
         writes: list[Any] = []
+        stored: list[Callable[[], None]] = []
         for each in self._contributors_of(job):
             prepared = prepare(each)
             if prepared is not None:
                 counts[type(each).__name__] = len(prepared.writes)
                 writes += prepared.writes
+                stored += prepared.stored
         if len(writes) > MOST_SIDE_WRITES:
             by_contributor = ", ".join(f"{name} {count}" for name, count in counts.items())
             raise TooManySideWrites(
                 f"a transition of pipeline {job.pipeline} has {len(writes)} side writes ({by_contributor}); "
                 f"DynamoDB takes at most {MOST_SIDE_WRITES} with a job in one transaction"
             )
-        return PreparedWrites(tuple(writes)) if counts else None
+        return PreparedWrites(tuple(writes), tuple(stored)) if counts else None
 
     def _contributors_of(self, job: Job) -> Sequence[SideWrites]:
         if job.pipeline not in self._contributors:
@@ -98,9 +100,10 @@ def put_together(side_writes: SideWrites, jobs: JobStore, job: Job, prepared: Pr
         if attempt:
             prepared = side_writes.on_creation(job)
         try:
-            return jobs.put_new(job, side_writes=prepared)
+            jobs.put_new(job, side_writes=prepared)
         except SideWriteConflict:
             continue
+        return _tell(prepared)
     raise StorageThrottled("other requests are changing what the job refers to; try again")
 
 
@@ -125,11 +128,20 @@ def update_together(
         if prepared is None:
             return jobs.update(job.id, changes, when=when)
         try:
-            return jobs.update(job.id, changes, when=replace(when, updated_at=job.updated_at), side_writes=prepared)
+            updated = jobs.update(job.id, changes, when=replace(when, updated_at=job.updated_at), side_writes=prepared)
         except SideWriteConflict:
             continue
         except StaleWrite as stale:
             if stale.current is None:
                 raise
             job = stale.current
+        else:
+            _tell(prepared)
+            return updated
     raise StorageThrottled("other requests are changing the job and what is written with it; try again")
+
+
+def _tell(prepared: PreparedWrites | None) -> None:
+    """Call what the contributors want to be called after the transaction."""
+    for each in prepared.stored if prepared is not None else ():
+        each()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -44,9 +44,14 @@ class StaleWrite(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PreparedWrites:
-    """Side writes for a job's transaction. Only the stores of one database know the form of `writes`."""
+    """Side writes for a job's transaction. Only the stores of one database know the form of `writes`.
+
+    `stored` is called after the transaction has succeeded, to announce what was written. It must not fail; a process
+    that dies before does not call it.
+    """
 
     writes: tuple[Any, ...]
+    stored: tuple[Callable[[], None], ...] = ()
 
 
 MOST_SIDE_WRITES = 95

@@ -5,3 +5,6 @@ PIPELINES = ("sheet_load",)
 
 LINKS = ("sessionId",)
 """The links of jobs that this application's entities can be."""
+
+TOPICS = ("session",)
+"""The kinds of topics of the channel that this application has."""

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from shared.apps.sheets.loading import InspectWorkbook, LoadWorkbook
     from shared.apps.sheets.publishing import Publishing
     from shared.apps.sheets.queries import SessionQueries
-    from shared.apps.sheets.storage.sessions import DynamoSessionStore
+    from shared.apps.sheets.session_store import SessionStore
+    from shared.apps.sheets.session_topics import SessionTopics
     from shared.apps.sheets.storage.workbook_data import S3WorkbookData
     from shared.apps.sheets.sweep import SessionSweep
     from shared.apps.sheets.uploads import SessionUploads
@@ -48,16 +49,25 @@ def linked_entities(_kind: LinkKind) -> LinkedEntities:
     return LinkedSessions(session_store(), own_pipelines=PIPELINES)
 
 
+def topic_sources() -> Sequence[SessionTopics]:
+    """Return the topics of sessions, which clients of the channel subscribe to."""
+    from shared.apps.sheets.session_topics import SessionTopics
+
+    return (SessionTopics(session_store()),)
+
+
 # ---- storage and engine ----------------------------------------------------------------------------------------------
 
 
 @functools.cache
-def session_store() -> DynamoSessionStore:
-    """Return the store of sessions."""
+def session_store() -> SessionStore:
+    """Return the store of sessions, which announces each change to the channel, if there is one."""
+    from shared.apps.sheets.announcing_store import AnnouncingSessionStore
     from shared.apps.sheets.storage.sessions import DynamoSessionStore
 
     settings = StorageSettings.read()
-    return DynamoSessionStore(settings.durable_table_name, settings.table_name)
+    store = DynamoSessionStore(settings.durable_table_name, settings.table_name)
+    return AnnouncingSessionStore(store, core().announcer) if core().ports.has_channel else store
 
 
 @functools.cache

@@ -6,8 +6,12 @@ import json
 import uuid
 from typing import Any
 
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
 from tests.api_user import data_of, refusal
 from tests.apps.sheets.requests import CSV, active_session, get_session, load, new_session, uploaded_session
+from tests.patience import PATIENCE
 from tests.permissions.world import World
 
 DURABLE_TABLE = "millrace-DurableTable"
@@ -19,10 +23,23 @@ def use_everything(world: World, _agent_id: str) -> None:
     _loads_that_fail(world)
     session = active_session(world.user)
     world.get(f"/sessions/{session['sessionId']}/messages")
+    _followed_session(world, session["sessionId"])
     _recovered_session(world)
     _closed_session(world)
     _swept_sessions(world)
     _deleted_sessions(world, session["sessionId"])
+
+
+def _followed_session(world: World, session_id: str) -> None:
+    """Follow the session over the channel: from its beginning, and by a ping."""
+    ticket = data_of(world.post("/connection-tickets", {"tab": "sheets"}), 201)
+    offered = [Subprotocol(each) for each in ticket["subprotocols"]]
+    topic = f"session:{session_id}"
+    with connect(ticket["channelUrl"], subprotocols=offered, open_timeout=PATIENCE) as connection:
+        for message in ({"type": "subscribe", "topic": topic}, {"type": "ping", "positions": {topic: 0}}):
+            connection.send(json.dumps({"id": "1", **message}))
+            while json.loads(connection.recv(timeout=PATIENCE))["type"] not in {"subscribed", "pong"}:
+                pass
 
 
 def _sessions_that_are_created(world: World) -> None:
