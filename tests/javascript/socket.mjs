@@ -56,7 +56,7 @@ export function sockets() {
 }
 
 /**
- * A channel with fake sockets, on a clock that stands still until the test moves it.
+ * A channel with fake sockets, on a clock that moves only when the test moves it.
  * @param {(() => Promise<unknown>)[]} tickets what the first calls for a ticket do; the others succeed
  */
 export function channelOf({ tickets = [], ...parts } = {}) {

@@ -39,6 +39,12 @@ export async function suggest(): Promise<string[]> {
   }
 }
 
+export function follow(topic: string, show: (text: string) => void): () => void {
+  const { channel } = new Millrace({ api: "https://api.example.com", token: "token", transport: "channel" });
+  channel.observe((state) => show(state === "blocked" ? "over streams" : state));
+  return channel.subscribe(topic, { after: 7, onEvents: (events) => events.map(([seq, { type }]) => show(`${seq} ${type}`)) });
+}
+
 export async function failed(): Promise<number> {
   const { jobs, cursor } = await millrace.listJobs({ status: "failed", limit: 5 });
   return cursor === null ? jobs.length : Number.POSITIVE_INFINITY;
