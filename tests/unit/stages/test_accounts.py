@@ -129,6 +129,19 @@ class TestKilledAttempts:
         draft(core, job, asks(Model(*CHAT)), retry=1)
         assert core.job(job.id).usage == USED
 
+    def test_nor_has_one_that_was_killed_there_after_an_attempt_that_has_counted_its_calls(self) -> None:
+        log = MortalLog()
+        core = FakeCore(event_log=log)
+        job = a_new_job(core)
+        with pytest.raises(ModelUnavailable):
+            draft(core, job, asks(Model(BREAKS)))
+        log.kill_at(1)
+        with pytest.raises(Killed):
+            draft(core, job, asks(Model(*CHAT)), retry=1)
+        log.kill_at(None)
+        draft(core, job, asks(Model(*CHAT)), retry=2)
+        assert core.job(job.id).usage == USED
+
     def test_an_attempt_that_never_ran_has_made_no_call(self) -> None:
         core = FakeCore()
         job = a_new_job(core)
