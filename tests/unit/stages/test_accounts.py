@@ -362,6 +362,14 @@ class TestParts:
         self.run(core, job, None, retry=2)
         assert core.job(job.id).usage == USED + USED + UNREPORTED
 
+    def test_an_attempt_that_failed_by_itself_has_counted_its_calls(self) -> None:
+        core = FakeCore()
+        job = self.planned(core)
+        with pytest.raises(ModelUnavailable):
+            self.run(core, job, BREAKS)
+        self.run(core, job, None, retry=1)
+        assert core.job(job.id).usage == USED + USED
+
     @pytest.mark.parametrize(("error", "counted"), [("Lambda.Unknown", UNREPORTED), ("ModelUnavailable", TokenUsage())])
     def test_the_last_attempt_counts_if_it_was_killed(self, error: str, counted: TokenUsage) -> None:
         core = FakeCore()
