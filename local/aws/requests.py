@@ -22,8 +22,10 @@ _NAMES = ("stateMachineArn", "executionArn", "SecretId")
 def role_of_signer(environ: Environ) -> str:
     """Return the access key of the signature, which is the name of the role here; empty without a signature.
 
-    A signed URL has its signature in the query.
+    A signed URL has its signature in the query. A preflight of such a URL is not signed: the browser asks for itself.
     """
+    if environ.get("REQUEST_METHOD") == "OPTIONS":
+        return ""
     signature: str = environ.get("HTTP_AUTHORIZATION", "")
     in_header = signature.partition("Credential=")[2].partition("/")[0]
     if in_header:

@@ -108,6 +108,7 @@ def test_the_signer_is_named_by_its_access_key() -> None:
         "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=WorkFunctionRole%2F20261121%2Fus-east-1%2Fs3%2Faws4_request"
     )
     assert role_of_signer({"QUERY_STRING": in_url}) == "WorkFunctionRole"
+    assert role_of_signer({"QUERY_STRING": in_url, "REQUEST_METHOD": "OPTIONS"}) == ""
 
 
 def test_deleting_several_objects_needs_the_action_for_each() -> None:
