@@ -26,7 +26,7 @@ SECRETS = ("a secret of this test",)
 
 
 class Tokens:
-    """Stands for the TokenVerifier: one token is valid, and one could not be checked."""
+    """Replaces the TokenVerifier: one token is valid, and one could not be checked."""
 
     async def verified(self, token: str) -> VerifiedToken:
         if token == "unchecked":
