@@ -174,8 +174,11 @@ class Core:
             sources=self.topic_sources,
             subscriptions=self.ports.subscriptions,
             posts=self.ports.channel_posts,
-            remove=self.connection_registry.remove,
+            remove=self._remove_connection,
         )
+
+    def _remove_connection(self, connection_id: str) -> None:
+        self.connection_registry.remove(connection_id)  # it is built when the first connection has ended
 
     def flush_announcements(self) -> None:
         """Wait a little until everything that this process has announced was sent."""

@@ -52,13 +52,14 @@ if TYPE_CHECKING:
     from shared.storage.agents import DynamoAgentStore
     from shared.storage.channel_posts import ApiGatewayPosts
     from shared.storage.checkpoints import DynamoCheckpointStore
-    from shared.storage.connections import DynamoConnectionStore, DynamoSubscriptionStore
+    from shared.storage.connections import DynamoConnectionStore
     from shared.storage.event_log import DynamoEventLog
     from shared.storage.executions import StepFunctionsExecutions
     from shared.storage.jobs import DynamoJobStore
     from shared.storage.large_texts import LargeTexts
     from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
     from shared.storage.runs import DynamoRunStore
+    from shared.storage.subscriptions import DynamoSubscriptionStore
     from shared.web.auth import StreamGate
     from shared.web.site import ConsoleConfig, Site
     from shared.web.stream import JobStream
@@ -142,7 +143,7 @@ class AwsPorts:
 
     @cached_property
     def subscriptions(self) -> DynamoSubscriptionStore:
-        from shared.storage.connections import DynamoSubscriptionStore
+        from shared.storage.subscriptions import DynamoSubscriptionStore
 
         return DynamoSubscriptionStore(ChannelSettings.read().channel_table_name)
 

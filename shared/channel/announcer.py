@@ -14,17 +14,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from shared.channel.messages import MAX_EVENT_BYTES, MAX_EVENTS, Behind
-from shared.channel.pages import SentEvent, missed, sent_events
 from shared.channel.posts import ChannelPosts, ConnectionGone
+from shared.channel.sizes import MAX_EVENT_BYTES, MAX_EVENTS
 from shared.channel.subscriptions import Subscription, SubscriptionStore
 from shared.channel.topics import Topic, TopicSources
 from shared.errors import TransientFault
 from shared.log.events import TERMINAL, StreamEvent
 from shared.observability.log import log
+
+if TYPE_CHECKING:
+    from shared.channel.pages import SentEvent
 
 WATCHED_SECONDS = 0.25
 """The subscriptions of a topic are read at most this often, while it has some."""
@@ -70,51 +71,54 @@ class NoAnnouncements:
         pass
 
 
-@dataclass(slots=True)
+# Plain classes: to define a dataclass takes a millisecond, and every function that appends events imports these.
+
+
 class _Noticed:
     """One event in the ring; `sent` is filled when the event is first sent."""
 
-    seq: int
-    event: StreamEvent | None
-    sent: SentEvent | None = None
+    def __init__(self, seq: int, event: StreamEvent | None) -> None:
+        self.seq = seq
+        self.event = event
+        self.sent: SentEvent | None = None
 
     @property
     def ends(self) -> bool:
         return self.event is None or self.event.type in TERMINAL
 
 
-@dataclass(slots=True)
 class _Watcher:
     """A connection that is subscribed to a topic, and the number of the last event that it was sent."""
 
-    connection_id: str
-    position: int
-    next_at: float = 0.0
+    def __init__(self, connection_id: str, position: int) -> None:
+        self.connection_id = connection_id
+        self.position = position
+        self.next_at = 0.0
 
 
-@dataclass(slots=True)
 class _Line:
     """What all posts to one connection have in common."""
 
-    in_flight: bool = False
-    backoff: float = 0.0
-    blocked_until: float = 0.0
+    def __init__(self) -> None:
+        self.in_flight = False
+        self.backoff = 0.0
+        self.blocked_until = 0.0
 
 
-@dataclass(slots=True)
 class _TopicState:
     """The newest events of a topic, and its watchers. `dropped` is the number of the last event that left the ring."""
 
-    topic: Topic
-    begin: int
-    ring: deque[_Noticed] = field(default_factory=deque)
-    ring_bytes: int = 0
-    dropped: int = 0
-    watchers: dict[str, _Watcher] = field(default_factory=dict)
-    noticed_at: float = 0.0
-    refreshed_at: float | None = None
-    refreshing: bool = False
-    is_stale: bool = False
+    def __init__(self, topic: Topic, *, begin: int) -> None:
+        self.topic = topic
+        self.begin = begin
+        self.ring: deque[_Noticed] = deque()
+        self.ring_bytes = 0
+        self.dropped = begin - 1
+        self.watchers: dict[str, _Watcher] = {}
+        self.noticed_at = 0.0
+        self.refreshed_at: float | None = None
+        self.refreshing = False
+        self.is_stale = False
 
     @property
     def tail(self) -> int:
@@ -127,15 +131,32 @@ class _TopicState:
         return self.refreshed_at + (WATCHED_SECONDS if self.watchers else UNWATCHED_SECONDS)
 
     def add(self, noticed: _Noticed) -> None:
-        """Append the event, and drop the oldest ones beyond what one message may hold."""
+        """Append the event, and drop the oldest one if one message could not hold so many."""
         self.ring.append(noticed)
-        if noticed.event is not None:
-            noticed.sent = SentEvent.of(self.topic, noticed.seq, noticed.event)
-            self.ring_bytes += noticed.sent.size
-        while len(self.ring) > MAX_EVENTS or (self.ring_bytes > MAX_EVENT_BYTES and len(self.ring) > 1):
-            oldest = self.ring.popleft()
-            self.ring_bytes -= oldest.sent.size if oldest.event is not None and oldest.sent is not None else 0
-            self.dropped = oldest.seq
+        if len(self.ring) > MAX_EVENTS:
+            self._drop_oldest()
+
+    def encode(self) -> None:
+        """Encode the events for sending, and drop the oldest ones beyond the bytes that one message may hold."""
+        from shared.channel.pages import SentEvent  # noqa: PLC0415 - only for a topic with watchers
+
+        for noticed in self.ring:
+            if noticed.sent is None and noticed.event is not None:
+                noticed.sent = SentEvent.of(self.topic, noticed.seq, noticed.event)
+                self.ring_bytes += noticed.sent.size
+        while self.ring_bytes > MAX_EVENT_BYTES and len(self.ring) > 1:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        oldest = self.ring.popleft()
+        self.ring_bytes -= 0 if oldest.sent is None else oldest.sent.size
+        self.dropped = oldest.seq
+
+    def forget_up_to(self, seq: int) -> None:
+        """Drop the events up to `seq`: a later subscriber gets them from the function that subscribes it."""
+        while self.ring and self.ring[0].seq <= seq:
+            self._drop_oldest()
+        self.begin = max(self.begin, seq + 1)
 
     def lacks(self, watcher: _Watcher) -> bool:
         return self.tail > watcher.position
@@ -215,7 +236,7 @@ class Announcer:
     def _take_inbox(self, now: float) -> None:
         while self._inbox:
             topic, first, events = self._inbox.popleft()
-            state = self._topics.setdefault(topic, _TopicState(topic, begin=first, dropped=first - 1))
+            state = self._topics.setdefault(topic, _TopicState(topic, begin=first))
             state.noticed_at = now
             state.is_stale = True
             for seq, event in enumerate(events, start=first):
@@ -273,7 +294,7 @@ class Announcer:
 
     def _refresh(self, state: _TopicState) -> None:
         """Read who is subscribed to the topic."""
-        began = self._monotonic()
+        began, tail = self._monotonic(), state.tail
         found: Sequence[Subscription] | None = None
         try:
             found = self._subscriptions.of_topic(str(state.topic))
@@ -284,6 +305,8 @@ class Announcer:
         with self._changed:
             if found is not None:
                 state.keep_only(found)
+                if not found:
+                    state.forget_up_to(tail)
             else:
                 state.is_stale = True
             state.refreshed_at, state.refreshing = began, False
@@ -321,11 +344,19 @@ class Announcer:
     def _next_message(self, state: _TopicState, watcher: _Watcher) -> tuple[str | None, int]:
         """Return the message with everything that the watcher lacks, and the number up to which it was sent then.
 
-        The message is None if the source has nothing: the topic was erased, or is about to have a new generation.
+        The message is None if the source has nothing, because the topic was erased or is about to have a new
+        generation, or if the connection is no longer subscribed.
         """
+        from shared.channel.messages import Behind  # noqa: PLC0415 - only for a topic with watchers
+        from shared.channel.pages import missed, sent_events  # noqa: PLC0415
+
         with self._changed:
+            state.encode()
             tail, dropped = state.tail, state.dropped
             lacking = [each for each in state.ring if each.seq > watcher.position]
+            is_subscribed = watcher.connection_id in state.watchers
+        if not is_subscribed:
+            return None, tail
         if watcher.position < dropped:
             return Behind(topic=str(state.topic), tail=tail, then="subscribe").model_dump_json(), tail
         if any(each.sent is None for each in lacking) or any(each.ends for each in lacking[:-1]):

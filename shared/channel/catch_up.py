@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 
 from shared.channel.connections import Connection, ConnectionRegistry
-from shared.channel.messages import MAX_EVENT_BYTES, Subscribe, Subscribed, Unsubscribe, Unsubscribed
+from shared.channel.messages import Subscribe, Subscribed, Unsubscribe, Unsubscribed
 from shared.channel.pages import messages, sent_events
 from shared.channel.posts import ChannelPosts
+from shared.channel.sizes import MAX_EVENT_BYTES
 from shared.channel.subscriptions import Subscription, SubscriptionStore
 from shared.channel.topics import Topic, TopicReader, TopicSources
 from shared.errors import FieldIssue, InvalidInput

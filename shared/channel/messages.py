@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, StringConstraints
 
+from shared.channel.sizes import MAX_EVENTS
 from shared.errors import ErrorCode
 from shared.log.usage import TokenUsage
 from shared.schema import Schema
@@ -20,12 +21,6 @@ TICKET_PREFIX = "ticket."
 
 MAX_CLIENT_BYTES = 4096
 """The largest message of a client. Fifty positions fit into it."""
-
-MAX_EVENTS = 500
-"""Maximum events in one message."""
-
-MAX_EVENT_BYTES = 96 * 1024
-"""Maximum bytes of the events in one message. API Gateway sends at most 128 KB."""
 
 MAX_RESULT_BYTES = 64 * 1024
 """A larger result is left out of `complete`: the client reads it at `resultUrl`."""

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from shared.channel.messages import (
-    MAX_EVENT_BYTES,
-    MAX_EVENTS,
-    MAX_RESULT_BYTES,
-    Behind,
-    LargeComplete,
-    events_message,
-)
+from shared.channel.messages import MAX_RESULT_BYTES, Behind, LargeComplete, events_message
+from shared.channel.sizes import MAX_EVENT_BYTES, MAX_EVENTS
 from shared.channel.topics import Topic
 from shared.log.events import Complete
 from shared.log.reader import Frame

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from shared.schema import Schema
 
-
-class Subscription(Schema):
+@dataclass(frozen=True, slots=True)
+class Subscription:
     """A connection gets the events of a topic after number `position`, which it had when it subscribed."""
 
     topic: str

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from shared.errors import NotFound
-from shared.log.reader import Frame
+
+if TYPE_CHECKING:
+    from shared.log.reader import Frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,15 @@
-"""Store connections and subscriptions in DynamoDB: `CONN#<id> / CONN` and `TOPIC#<topic> / CONN#<id>`."""
+"""Store connections in DynamoDB: `CONN#<id> / CONN`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.channel.connections import Connection
-from shared.channel.subscriptions import Subscription
 from shared.limits.records import VersionConflict
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
-from shared.storage.items import query_items, read_item
+from shared.storage.items import read_item
 
 
 class DynamoConnectionStore:
@@ -41,33 +39,6 @@ class DynamoConnectionStore:
     def remove(self, connection_id: str) -> None:
         with storage_faults():
             dynamodb().delete_item(TableName=self._table, Key=to_item(keys.connection(connection_id)))
-
-
-class DynamoSubscriptionStore:
-    """The SubscriptionStore on a DynamoDB table; the port describes the methods."""
-
-    def __init__(self, table: str) -> None:
-        self._table = table
-
-    def put(self, subscription: Subscription, *, expires_at: int) -> None:
-        key = keys.subscription(subscription.topic, subscription.connection_id)
-        values = {**key, "position": subscription.position, "expiresAt": expires_at}
-        with storage_faults():
-            dynamodb().put_item(TableName=self._table, Item=to_item(values))
-
-    def remove(self, topic: str, connection_id: str) -> None:
-        with storage_faults():
-            dynamodb().delete_item(TableName=self._table, Key=to_item(keys.subscription(topic, connection_id)))
-
-    def of_topic(self, topic: str) -> Sequence[Subscription]:
-        # Eventually consistent, at half the price: a new subscriber's function sends the events of the first second.
-        found = query_items(self._table, "PK = :pk", {":pk": keys.topic_partition(topic)}, ConsistentRead=False)
-        return [_subscription(topic, item) for item in found]
-
-
-def _subscription(topic: str, item: Mapping[str, Any]) -> Subscription:
-    connection_id = item["SK"]["S"].partition("#")[2]
-    return Subscription(topic=topic, connection_id=connection_id, position=int(item["position"]["N"]))
 
 
 def _item(connection: Connection) -> dict[str, Any]:

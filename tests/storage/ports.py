@@ -27,7 +27,7 @@ from shared.runs.store import RunStore
 from shared.storage import aws
 from shared.storage.agents import DynamoAgentStore
 from shared.storage.checkpoints import DynamoCheckpointStore
-from shared.storage.connections import DynamoConnectionStore, DynamoSubscriptionStore
+from shared.storage.connections import DynamoConnectionStore
 from shared.storage.event_log import DynamoEventLog
 from shared.storage.executions import StepFunctionsExecutions
 from shared.storage.jobs import DynamoJobStore
@@ -35,6 +35,7 @@ from shared.storage.large_texts import LargeTexts
 from shared.storage.objects import Objects
 from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
 from shared.storage.runs import DynamoRunStore
+from shared.storage.subscriptions import DynamoSubscriptionStore
 from tests.fakes.agents import FakeAgentStore
 from tests.fakes.channel import FakeConnectionStore, FakeSubscriptionStore
 from tests.fakes.checkpoints import FakeCheckpointStore

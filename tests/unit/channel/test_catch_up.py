@@ -9,8 +9,9 @@ import pytest
 from shared.channel.announcing_log import AnnouncingEventLog
 from shared.channel.catch_up import CatchUp
 from shared.channel.connections import Connection, MustClose
-from shared.channel.messages import MAX_EVENT_BYTES, MAX_EVENTS, Subscribe, Unsubscribe
+from shared.channel.messages import Subscribe, Unsubscribe
 from shared.channel.posts import ConnectionGone
+from shared.channel.sizes import MAX_EVENT_BYTES, MAX_EVENTS
 from shared.errors import Forbidden, InvalidInput, NotFound
 from shared.jobs.job import Job, JobStatus
 from shared.log.event_log import MAX_BATCH, Batch

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from shared.channel.messages import MAX_EVENT_BYTES, MAX_EVENTS, Ping
+from shared.channel.messages import Ping
+from shared.channel.sizes import MAX_EVENT_BYTES, MAX_EVENTS
 from shared.jobs.job import JobStatus
 from shared.jobs.store import JobGuard
 from shared.log.events import Delta
@@ -16,7 +19,7 @@ def subscriber() -> Subscriber:
     return Subscriber()
 
 
-def ping(subscriber: Subscriber, **positions: int) -> list[dict[str, object]]:
+def ping(subscriber: Subscriber, **positions: int) -> list[dict[str, Any]]:
     """Send a ping with these positions of jobs, and return what was sent because of it."""
     before = len(subscriber.posts.sent["one"])
     message = Ping(id="9", positions={f"job:{job_id}": seq for job_id, seq in positions.items()})
@@ -57,7 +60,8 @@ def test_an_ended_job_without_a_terminal_event_gets_one(subscriber: Subscriber) 
     subscriber.subscribe(f"job:{job.id}")
     subscriber.core.jobs.update(job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
     _, events = ping(subscriber, **{job.id: 0})
-    assert events["events"] == [[1, {"type": "cancelled", "stage": None}]]
+    [[seq, event]] = events["events"]
+    assert (seq, event["type"]) == (1, "cancelled")
 
 
 @pytest.mark.parametrize(
