@@ -13,7 +13,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from shared.channel.posts import ChannelPosts, ConnectionGone
@@ -25,6 +24,8 @@ from shared.log.events import TERMINAL, StreamEvent
 from shared.observability.log import log
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from shared.channel.pages import SentEvent
 
 WATCHED_SECONDS = 0.25
@@ -387,6 +388,8 @@ class Announcer:
 
     @functools.cached_property
     def _pool(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - takes 3 ms
+
         return ThreadPoolExecutor(POSTING_THREADS, thread_name_prefix="announcer")
 
     def _signal(self) -> None:
