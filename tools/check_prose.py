@@ -138,14 +138,16 @@ _SUFFIXES: Final = frozenset({
     ".css", ".html", ".js", ".md", ".mjs", ".py", ".sh", ".toml", ".ts", ".yaml", ".yml",
 })  # fmt: skip
 _NAMES: Final = frozenset({"Makefile", "run", "CODEOWNERS"})
+_OF_OTHERS: Final = "functions/console/static/vendor/"
 
 
 def tracked(paths: Sequence[str], root: Path = ROOT) -> list[str]:
-    """Return the files below these paths that Git tracks and that hold prose; no paths: all of them."""
+    """Return the files below these paths that Git tracks and that have prose of ours; no paths: all of them."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--", *paths], cwd=root, check=True, capture_output=True, text=True
     )
-    files = [each for each in listed.stdout.split("\0") if each and (root / each).is_file()]
+    names = (each for each in listed.stdout.split("\0") if each and not each.startswith(_OF_OTHERS))
+    files = [each for each in names if (root / each).is_file()]
     return [each for each in files if Path(each).suffix in _SUFFIXES or Path(each).name in _NAMES]
 
 

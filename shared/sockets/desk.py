@@ -42,7 +42,7 @@ class MessageDesk:
         return self._serve(event, lambda connection: act(connection, read_message(kind, text_of(event))))
 
     def refuse(self, event: Event) -> dict[str, Any]:
-        """Tell the client what is wrong with a message that has no route of its own."""
+        """Tell the client what is wrong with a message whose type has no route."""
 
         def act(_: Connection) -> None:
             raise refusal_of(text_of(event))

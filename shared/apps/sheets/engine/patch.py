@@ -85,7 +85,7 @@ def _copied(item: zipfile.ZipInfo) -> zipfile.ZipInfo:
 
 
 def _calculated(workbook: bytes) -> bytes:
-    """Return the workbook part such that whoever opens it computes all formulas."""
+    """Return the workbook part changed so that the program that opens it computes all formulas."""
     found = _CALCULATION.search(workbook)
     if found is not None:
         prefix = found[1] or b""

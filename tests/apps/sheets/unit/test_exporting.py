@@ -146,7 +146,7 @@ def test_an_export_has_number_formats_and_hidden_rows(world: ExportWorld) -> Non
     assert sheet["B2"].value == 2
 
 
-def test_a_workbook_with_inserted_rows_is_written_anew_and_names_what_is_lost(world: ExportWorld) -> None:
+def test_a_workbook_with_inserted_rows_is_written_again_and_names_what_is_lost(world: ExportWorld) -> None:
     world.change(ChangeStructure(sheet="Data", action="insert_rows", at=2, count=1), write(B2=7))
     file, exported = world.xlsx()
     assert exported.losses == ("charts: 1",)
