@@ -68,13 +68,20 @@ def test_the_python_client_follows_a_job_over_connections_that_the_server_closes
     subscribed: queue.Queue[set[str]] = queue.Queue()
 
     def note() -> None:
-        subscribed.put(set(user.stack.connections()) - earlier)
+        subscribed.put(set(user.stack.connections()))
+
+    def newly_subscribed() -> str:
+        """Return the connection that has subscribed; after a gap one subscribes again."""
+        while not (new := subscribed.get(timeout=PATIENCE) - earlier):
+            pass
+        (connection_id,) = new
+        return connection_id
 
     follower = ChannelFollower(user.stack.channel_url, user.token, job_id, opened=note, sleep=lambda _: None)
     with ThreadPoolExecutor(1) as pool:
         followed = pool.submit(lambda: list(follower))
         for _ in range(3):
-            (connection_id,) = subscribed.get(timeout=PATIENCE)
+            connection_id = newly_subscribed()
             earlier.add(connection_id)
             user.stack.channel_client().delete_connection(ConnectionId=connection_id)
         user.release(job_id)
