@@ -24,8 +24,9 @@ class Deployed:
     """The resources of a deployment that determine an idle month's bill.
 
     `alarm_metrics` is the number of metrics of all alarms. `snapshot_gb` is the memory in GB of each function with
-    SnapStart. `sweeps` is the number of sweeps per month, `sweep_gb` the sweep's memory in GB. `request_rate` is the
-    HTTP API's throttling limit in requests per second.
+    SnapStart. `sweeps` is the number of scheduled invocations per month, each of which counts as a sweep of jobs, and
+    `sweep_gb` the largest memory of them in GB. `request_rate` is the HTTP API's throttling limit in requests per
+    second.
     """
 
     alarm_metrics: int
@@ -44,7 +45,7 @@ class Deployed:
         template = resolved(path, parameters)
         [api] = template.of_type("AWS::Serverless::HttpApi").values()
         settings = api.get("DefaultRouteSettings", {})
-        [sweep] = template.schedules
+        scheduled = template.schedules
         return Deployed(
             alarm_metrics=sum(map(_metrics_of, template.of_type("AWS::CloudWatch::Alarm").values())),
             dashboards=len(template.of_type("AWS::CloudWatch::Dashboard")),
@@ -52,8 +53,8 @@ class Deployed:
             snapshot_gb=_snapshots(template),
             routes=len(template.routes),
             routes_have_metrics=bool(settings.get("DetailedMetricsEnabled")),
-            sweeps=MONTH_SECONDS / sweep.every_seconds,
-            sweep_gb=sweep.function.memory / 1024,
+            sweeps=sum(MONTH_SECONDS / each.every_seconds for each in scheduled),
+            sweep_gb=max(each.function.memory for each in scheduled) / 1024,
             request_rate=float(settings["ThrottlingRateLimit"]),
         )
 

@@ -230,12 +230,11 @@ class Measurement:
     # ---- the sweep -----------------------------------------------------------------------------------------------
 
     def of_the_sweep(self) -> SweepCounts:
-        """Return what one sweep uses if there is no live job. A first sweep is not counted.
+        """Return what one sweep of jobs uses if there is no live job. A first sweep is not counted.
 
         Raises CountingFailed if a sweep fails.
         """
-        [schedule] = self._template.schedules
-        name = schedule.function.name
+        [name] = [each.function.name for each in self._template.schedules if each.function.folder == "sweep_jobs"]
         self._invoke(name)
         before = self._so_far()
         for _ in range(SWEEPS):
