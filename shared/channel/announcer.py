@@ -132,7 +132,7 @@ class _TopicState:
         return self.refreshed_at + (WATCHED_SECONDS if self.watchers else UNWATCHED_SECONDS)
 
     def add(self, noticed: _Noticed) -> None:
-        """Append the event, and drop the oldest one if one message could not hold so many."""
+        """Append the event, and drop the oldest one if one message could not hold them all."""
         self.ring.append(noticed)
         if len(self.ring) > MAX_EVENTS:
             self._drop_oldest()
