@@ -87,7 +87,9 @@ class SessionWork:
             refuse_if_busy(session)
         return self._start(owner, session, "sheet_chat", message, origin, idempotency_key)
 
-    def recover(self, owner: str, session_id: str, origin: Origin) -> tuple[Session, Job | None]:
+    def recover(
+        self, owner: str, session_id: str, origin: Origin, *, idempotency_key: str | None = None
+    ) -> tuple[Session, Job | None]:
         """Return the session with its newest whole version, or else start the job that loads its upload again.
 
         Raises:
@@ -103,7 +105,7 @@ class SessionWork:
             return recovered, None
         if self._files.info(session.source.key) is None:
             raise self._nothing_left(session)
-        job = self._start(owner, session, "sheet_load", SheetLoadInput(), origin, None)
+        job = self._start(owner, session, "sheet_load", SheetLoadInput(), origin, idempotency_key)
         return self._sessions.get(session.id) or session, job
 
     def _start(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import uuid
 from typing import Any
@@ -9,11 +10,16 @@ from typing import Any
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from tests.api_user import data_of, refusal
-from tests.apps.sheets.requests import CSV, active_session, get_session, load, new_session, uploaded_session
+from local.model.tokens import split_tokens
+from tests.api_user import data_of, refusal, wait_until
+from tests.apps.ideation.requests import RUN
+from tests.apps.sheets.requests import CSV, active_session, get_session, load, new_session, upload, uploaded_session
+from tests.apps.suggestions.requests import FIELDS
 from tests.patience import PATIENCE
-from tests.permissions.world import World
+from tests.permissions.world import World, wide
 
+IDEAS = 15
+"""The text of this many ideas is too long for one event."""
 DURABLE_TABLE = "millrace-DurableTable"
 
 
@@ -47,7 +53,8 @@ def _sessions_that_are_created(world: World) -> None:
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     first, second = (data_of(world.user.api.post("/sessions", json=body, headers=headers), 201) for _ in range(2))
     assert first["sessionId"] == second["sessionId"]
-    data_of(world.user.api.post(f"/sessions/{first['sessionId']}/upload-urls", json=body), 201)
+    target = data_of(world.user.api.post(f"/sessions/{first['sessionId']}/upload-urls", json=body), 201)
+    assert upload(target).status_code == 200
     world.get("/sessions")
     get_session(world.user, first["sessionId"])
 
@@ -60,8 +67,8 @@ def _loads_that_fail(world: World) -> None:
     _files_that_are_gone(world)
     lost = uploaded_session(world.user)
     with world.without_state_machines():
-        refusal(world.user.api.post(f"/sessions/{lost['sessionId']}/load"), 503, "EXECUTION_NOT_STARTED")
-        refusal(world.user.api.post(f"/sessions/{lost['sessionId']}/recover"), 503, "EXECUTION_NOT_STARTED")
+        refusal(world.post(f"/sessions/{lost['sessionId']}/load", {}), 503, "EXECUTION_NOT_STARTED")
+        refusal(world.post(f"/sessions/{lost['sessionId']}/recover", {}), 503, "EXECUTION_NOT_STARTED")
     with world.idle_state_machines():
         job_id = load(world.user, lost["sessionId"])
         assert world.user.cancel(job_id).status_code == 200
@@ -80,11 +87,13 @@ def _files_that_are_gone(world: World) -> None:
     session_id = uploaded_session(world.user)["sessionId"]
     with world.idle_state_machines():
         job_id = load(world.user, session_id)
-        world.invoke("inspect_workbook", jobId=job_id, generation=1, retry=0)
+        world.invoke("inspect_workbook", jobId=job_id, generation=1, retry=1)
         _remove_objects(world, f"sheets/{session_id}/source")
-        payload = json.dumps({"jobId": job_id, "generation": 1, "retry": 0}).encode()
-        answer = world.stack.client("lambda").invoke(FunctionName="millrace-load_workbook", Payload=payload)
-        assert "DataLost" in answer["Payload"].read().decode()
+        for retry in range(2):
+            payload = json.dumps({"jobId": job_id, "generation": 1, "retry": retry}).encode()
+            answer = world.stack.client("lambda").invoke(FunctionName="millrace-load_workbook", Payload=payload)
+            assert "DataLost" in answer["Payload"].read().decode()
+        world.sweep_stopped(job_id)
 
 
 def _recovered_session(world: World) -> None:
@@ -100,9 +109,38 @@ def _recovered_session(world: World) -> None:
 
 def _closed_session(world: World) -> None:
     session_id = uploaded_session(world.user)["sessionId"]
+    _linked_jobs(world, session_id)
     with world.idle_state_machines():
         load(world.user, session_id)
         assert data_of(world.user.api.post(f"/sessions/{session_id}/close"))["state"] == "CLOSED"
+
+
+def _linked_jobs(world: World, session_id: str) -> None:
+    """Start a linked job of each other application, one with a log in the bucket, and wait until they run."""
+    for pipeline, job_input, field in (
+        ("ideation", {**RUN, "ideaCount": 16, "genreProportions": [25, 75]}, "requirements"),
+        ("suggestion", FIELDS, "additionalContext"),
+    ):
+        text = f"For {uuid.uuid4().hex}"
+        output = _output_over_100_kb()
+        world.says(text, text=output, hang_after=len(split_tokens(output)) - 1)
+        links = {"sessionId": session_id}
+        body = {"pipeline": pipeline, "input": {**job_input, field: text}, "links": links}
+        job_id = data_of(world.post("/jobs", body), 202)["jobId"]
+        world.wait_for_start(job_id)
+        if pipeline == "ideation":
+            # The last idea ends in the token that the model does not write.
+            wait_until(functools.partial(_has_its_items, world, job_id))
+
+
+def _has_its_items(world: World, job_id: str) -> bool:
+    return len(world.user.job(job_id)["items"]) == IDEAS - 1
+
+
+def _output_over_100_kb() -> str:
+    """Return ideas as valid JSON."""
+    drafts = [{"title": f"Idea {n}", "logline": wide(390), "description": wide(3900)} for n in range(IDEAS)]
+    return json.dumps({"g1": drafts[:4], "g2": drafts[4:]}, ensure_ascii=False)
 
 
 def _swept_sessions(world: World) -> None:
@@ -111,8 +149,10 @@ def _swept_sessions(world: World) -> None:
     active, gone = (active_session(world.user)["sessionId"] for _ in range(2))
     _remove_objects(world, f"sheets/{gone}/maps/")
     closed = uploaded_session(world.user)["sessionId"]
+    _linked_jobs(world, closed)
     with world.idle_state_machines():
         job_id = load(world.user, closed)
+        _leave_a_text(world, job_id)
         _edit(world, closed, state="CLOSED", closed_at=LONG_AGO)
         for session_id in (never, active, gone, closed):
             _make_due(world, session_id)
@@ -124,8 +164,9 @@ def _swept_sessions(world: World) -> None:
 
 def _deleted_sessions(world: World, finished: str) -> None:
     loading = uploaded_session(world.user)["sessionId"]
+    _linked_jobs(world, loading)
     with world.idle_state_machines():
-        load(world.user, loading)
+        _leave_a_text(world, load(world.user, loading))
         for session_id in (finished, loading):
             data_of(world.user.api.delete(f"/sessions/{session_id}"))
 
@@ -159,6 +200,13 @@ def _make_due(world: World, session_id: str) -> None:
         UpdateExpression="SET sweep = :sweep, sweepAt = :then",
         ExpressionAttributeValues={":sweep": {"S": "sessions"}, ":then": {"S": LONG_AGO}},
     )
+
+
+def _leave_a_text(world: World, job_id: str) -> None:
+    """Store a text of the job in the bucket, as an attempt does whose process dies before it names the text."""
+    bucket = world.stack.client("s3")
+    name = bucket.list_buckets()["Buckets"][0]["Name"]
+    bucket.put_object(Bucket=name, Key=f"jobs/{job_id}/left", Body=b"text")
 
 
 def _remove_objects(world: World, prefix: str) -> None:

@@ -1,0 +1,137 @@
+"""The stages of sheet_load, with the real engine: what they refuse, and what a loaded session is told."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import openpyxl
+import pytest
+
+from shared.apps.sheets.engine.inspection import inspect
+from shared.apps.sheets.engine.process import ProcessEngine
+from shared.apps.sheets.loading import MOST_FIRST_BYTES, InspectWorkbook, LoadWorkbook
+from shared.apps.sheets.models import SheetLoadInput, WorkbookLoaded
+from shared.apps.sheets.moves import Request
+from shared.apps.sheets.publishing import Publishing
+from shared.apps.sheets.session import FileFormat, Session, SessionState
+from shared.apps.sheets.uploads import NewFile
+from shared.errors import DataLost, UnusableFile
+from shared.jobs.job import Job
+from tests.apps.sheets.session_world import OWNER, SessionWorld
+
+CSV = b"region,amount\nNorth,120.5\nSouth,80\n"
+
+
+class Loading:
+    """A session with its load, stage by stage."""
+
+    def __init__(self, content: bytes, *, announced: int | None = None) -> None:
+        self.world = SessionWorld()
+        self.session, _ = self.world.uploads.create(OWNER, None, NewFile("a.xlsx", announced or len(content)))
+        self.world.upload(self.session, content)
+        self.job: Job = self.world.start(self.session, "sheet_load", SheetLoadInput())
+        engine = ProcessEngine()
+        world = self.world
+        self.inspect = InspectWorkbook(sessions=world.store, files=world.data, inspect=inspect)
+        publishing = Publishing(sessions=world.store, data=world.data, engine=engine, clock=world.clock)
+        self.load = LoadWorkbook(sessions=world.store, files=world.data, engine=engine, publishing=publishing)
+
+    def run(self) -> Session:
+        """Run both stages, complete the job, and return the session."""
+        self.world.core.run(self.inspect, self.job)
+        self.world.core.run(self.load, self.job)
+        self.world.core.complete(self.job)
+        return self.world.now(self.session)
+
+    @property
+    def result(self) -> WorkbookLoaded:
+        found = self.world.core.job_queries.result(self.world.core.job(self.job.id))
+        return WorkbookLoaded.model_validate(found)
+
+
+def xlsx(fill: Callable[[openpyxl.Workbook], object]) -> bytes:
+    workbook = openpyxl.Workbook()
+    fill(workbook)
+    content = io.BytesIO()
+    workbook.save(content)
+    return content.getvalue()
+
+
+def two_sheets(workbook: openpyxl.Workbook) -> None:
+    first = workbook.worksheets[0]
+    first.title = "Sales"
+    first["A1"], first["B1"], first["C2"] = "region", 2, "=B1*3"
+    workbook.create_sheet("Empty")
+    workbook.create_sheet("Notes")["A1"] = "n"
+
+
+def test_an_xlsx_file_is_inspected_computed_and_published_with_the_end_of_its_job() -> None:
+    loading = Loading(xlsx(two_sheets))
+    session = loading.run()
+    assert (session.state, session.version, session.source.format) == (SessionState.ACTIVE, 1, FileFormat.XLSX)
+    assert [sheet.name for sheet in session.sheets] == ["Sales", "Empty", "Notes"]
+    assert (session.inventory.mode, session.inventory.frozen) == ("computed", 0)
+    assert session.source.sha256 is not None
+    sales, notes = loading.result.first_blocks
+    assert sales.rows[0] == ("region", 2)
+    assert sales.rows[1][2] == {"value": 6, "formula": "=B1*3"}
+    assert notes.rows == (("n",),)
+    loading.world.health.refuse_unless_valid(session, Request.ASK)
+    loading.world.check(session)
+
+
+def test_the_steps_of_a_load_are_subtasks() -> None:
+    loading = Loading(CSV)
+    loading.run()
+    found = loading.world.core.transcript(loading.job).subtasks
+    assert {key: each.status for key, each in found.items()} == dict.fromkeys(
+        ("inspect", "compute", "store"), "finished"
+    )
+
+
+def test_blocks_that_are_too_large_for_the_result_are_left_out() -> None:
+    line = b",".join(b"%d" % number for number in range(60)) + b"\n"
+    loading = Loading(line * 400)
+    assert loading.run().state is SessionState.ACTIVE
+    assert len(line) * 400 > MOST_FIRST_BYTES
+    assert loading.result.first_blocks == ()
+
+
+def test_a_file_that_is_no_workbook_fails_the_job_with_what_to_do() -> None:
+    loading = Loading(b"%PDF-1.7")
+    with pytest.raises(UnusableFile, match="PDF"):
+        loading.world.core.run(loading.inspect, loading.job)
+    assert loading.world.core.transcript(loading.job).subtasks["inspect"].status == "failed"
+    loading.world.core.record_failure(loading.job, "UnusableFile")
+    session = loading.world.now(loading.session)
+    assert (session.state, session.errors[-1].action) == (SessionState.ERROR, "upload")
+
+
+def test_a_file_of_another_size_than_announced_is_refused() -> None:
+    loading = Loading(CSV, announced=len(CSV) + 1)
+    with pytest.raises(UnusableFile, match="bytes, but"):
+        loading.world.core.run(loading.inspect, loading.job)
+
+
+def test_a_file_that_is_replaced_after_its_inspection_is_refused() -> None:
+    loading = Loading(CSV)
+    loading.world.core.run(loading.inspect, loading.job)
+    loading.world.upload(loading.session, CSV.replace(b"80", b"81"))
+    with pytest.raises(UnusableFile, match="replaced"):
+        loading.world.core.run(loading.load, loading.job)
+
+
+def test_a_file_that_is_gone_is_asked_for_again() -> None:
+    loading = Loading(CSV)
+    loading.world.core.run(loading.inspect, loading.job)
+    loading.world.data.delete(loading.session.id)
+    with pytest.raises(DataLost, match="Upload it again"):
+        loading.world.core.run(loading.load, loading.job)
+
+
+def test_a_load_whose_session_was_deleted_ends() -> None:
+    loading = Loading(CSV)
+    loading.world.store.delete(loading.session.id)
+    with pytest.raises(DataLost, match="deleted"):
+        loading.world.core.run(loading.inspect, loading.job)
