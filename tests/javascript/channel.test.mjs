@@ -63,6 +63,9 @@ test("events are applied once and in order, whatever order they arrive in", asyn
 
   last().deliver(events(snapshot(9)), events(event(8), event(10)));
   assert.deepEqual([seen.snapshots, seen.events], [[9], [1, 2, 3, 4, 5, 10]]);
+  last().take();
+  await pass(CHANNEL_TIMES.hold);
+  assert.deepEqual(last().take(), []); // an event that comes again is no gap
 });
 
 test("after a gap of 300 ms the topic is subscribed to again, after the last event", async () => {
