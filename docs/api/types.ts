@@ -105,12 +105,36 @@ export interface Cancelled {
   usage: TokenUsage | null;
 }
 
+/** One cell to write: either a `value` or a `formula`. A value is typed: a text stays a text, also if it looks like a number or begins with `=`; null clears the cell. A formula begins with `=`. */
+export interface CellEdit {
+  /** the cell, such as B3 */
+  at: string;
+  value?: boolean | number | string | null;
+  formula?: string | null;
+}
+
+/** The body of `PATCH /sessions/{sessionId}/cells`. */
+export interface CellEditing {
+  /** the name of the sheet */
+  sheet: string;
+  cells: CellEdit[];
+}
+
 /** One cell to write: a value, or a formula that begins with `=`. */
 export interface CellWrite {
   /** the cell, such as B3 */
   at: string;
   value: boolean | number | string | null;
   formula: string | null;
+}
+
+/** The cells of a range. `rows` are the cells row by row, without the empty cells at the end of a row and the empty rows at the end. A cell is its value: a number, a text, a boolean or null. If there is more to say it is an object with its `value` and some of `text` (how it is shown), `formula`, `iso` (a date or time), `error` and `frozen`. `blocks` are the blocks that the range has a part of: a block with the same digest has the same cells. `version` is a version with these cells. */
+export interface Cells {
+  version: number;
+  sheet: SheetInfo;
+  range: string;
+  rows: ((string | number | boolean | Record<string, unknown> | null)[])[];
+  blocks: BlockRef[];
 }
 
 /** Insert or delete `count` rows or columns; `at` is the number of the first one. */
@@ -219,7 +243,10 @@ export type Entity =
   | "none"
   | "session"
   | "session_list"
-  | "message_list";
+  | "message_list"
+  | "cells"
+  | "version"
+  | "version_list";
 
 /** An error: `code` for programs, `message` for people. If `retryable`, the same request may succeed later. */
 export interface ErrorBody {
@@ -645,6 +672,19 @@ export interface NewAgent {
   maxOutputTokens?: number | null;
 }
 
+/** The body of `POST /sessions/{sessionId}/exports`. */
+export interface NewExport {
+  /** an allowed model, to use instead of the agent's or the default model */
+  customModel?: string | null;
+  /** the id of one of your agents */
+  agentId?: string | null;
+  format?: "xlsx" | "csv";
+  /** the sheet to write as CSV; the first one that is not hidden if it is left out */
+  sheet?: string | null;
+  /** the newest version if it is left out */
+  version?: number | null;
+}
+
 /** The body of `POST /ideations`: the parameters of a new brainstorming run. */
 export interface NewIdeation {
   /** an allowed model, to use instead of the agent's or the default model */
@@ -709,7 +749,13 @@ export type Operation =
   | "recover_session"
   | "close_session"
   | "delete_session"
-  | "list_messages";
+  | "list_messages"
+  | "get_cells"
+  | "edit_cells"
+  | "undo_change"
+  | "redo_change"
+  | "list_versions"
+  | "create_export";
 
 /** Keep the connection open, and say up to which event the client has each topic. Missing events are sent again. */
 export interface Ping {
@@ -722,6 +768,7 @@ export interface Ping {
 /** The `result` of a completed job, by pipeline. */
 export interface PipelineResults {
   ideation: Ideation;
+  sheet_export: WorkbookExported;
   sheet_load: WorkbookLoaded;
   suggestion: Suggestions;
 }
@@ -926,6 +973,19 @@ export interface SetNumberFormat {
   format: string;
 }
 
+/** The input of a job that writes a version of its session's workbook to a file to download. */
+export interface SheetExportInput {
+  /** an allowed model, to use instead of the agent's or the default model */
+  customModel?: string | null;
+  /** the id of one of your agents */
+  agentId?: string | null;
+  format?: "xlsx" | "csv";
+  /** the sheet to write as CSV; the first one that is not hidden if it is left out */
+  sheet?: string | null;
+  /** the newest version if it is left out */
+  version?: number | null;
+}
+
 /** One sheet: `id` stays when the sheet is renamed; `rows` and `columns` are the last ones with content. */
 export interface SheetInfo {
   id: number;
@@ -941,6 +1001,14 @@ export interface SheetLoadInput {
   customModel?: string | null;
   /** the id of one of your agents */
   agentId?: string | null;
+}
+
+/** A request for a job of the `sheet_export` pipeline. */
+export interface Sheet_ExportJobRequest {
+  pipeline: "sheet_export";
+  input: SheetExportInput;
+  /** what the job belongs to */
+  links?: JobLinksRequest;
 }
 
 /** A request for a job of the `sheet_load` pipeline. */
@@ -1170,6 +1238,36 @@ export interface Version {
   undoTo: number | null;
   redoTo: number | null;
   createdAt: string;
+}
+
+/** A version of the workbook. `undoTo` and `redoTo` are the versions that undo and redo return to from it. */
+export interface VersionDetail {
+  version: number;
+  kind: "load" | "change" | "undo" | "redo" | "recover";
+  by: "user" | "model";
+  title: string;
+  changed: ChangedRange[];
+  errorsIntroduced: number;
+  undoTo: number | null;
+  redoTo: number | null;
+  createdAt: string;
+}
+
+/** One page of versions, newest first. Send `cursor` to get the next page; it is null on the last page. */
+export interface VersionList {
+  versions: VersionDetail[];
+  cursor: string | null;
+}
+
+/** The result of `sheet_export`: where to download the file, until `expiresAt`. `losses` names what the file does not have that the workbook or its uploaded file has. `bytes` is the file's size. */
+export interface WorkbookExported {
+  version: number;
+  format: "xlsx" | "csv";
+  name: string;
+  bytes: number;
+  losses: string[];
+  downloadUrl: string;
+  expiresAt: string;
 }
 
 /** The result of `sheet_load`: the version that becomes the session's when the job is completed. `blocks` are the blocks of the version; null if they are more than an event names. `differences` are formula cells whose value in the file differs from the engine's, with both values. */

@@ -210,6 +210,11 @@ EXPECTED: dict[str, list[Measurement]] = {
         Measurement("OldestPendingJobSeconds", "Seconds", 75, (S,)),
     ],
     "lost_job_ended": [Measurement("StuckJobsEnded", "Count", 1, (S,))],
+    "blocks_read": [
+        Measurement("BlockCacheHits", "Count", 3, (S,)),
+        Measurement("BlockCacheMisses", "Count", 1, (S,)),
+    ],
+    "not_modified": [Measurement("NotModified", "Count", 1, (("operation", "get_cells"), S))],
     "answered": [
         Measurement("Requests", "Count", 1, (OP, S, ("status", "2xx"))),
         Measurement("RequestMilliseconds", "Milliseconds", 21.5, (OP, S)),

@@ -13,8 +13,12 @@ from shared.bootstrap import core
 from shared.runtime.settings import StorageSettings
 
 if TYPE_CHECKING:
+    from shared.apps.sheets.cells_query import CellsQuery
     from shared.apps.sheets.closing import SessionClosing
+    from shared.apps.sheets.editing import CellEdits
     from shared.apps.sheets.engine.process import ProcessEngine
+    from shared.apps.sheets.export_jobs import ExportCreation, ExportWorkbook
+    from shared.apps.sheets.exporting import Exports
     from shared.apps.sheets.health import SessionHealth
     from shared.apps.sheets.history import History
     from shared.apps.sheets.loading import InspectWorkbook, LoadWorkbook
@@ -185,6 +189,45 @@ def session_sweep() -> SessionSweep:
     )
 
 
+# ---- cells and versions ----------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def cells_query() -> CellsQuery:
+    """Return the service that reads cells."""
+    from shared.apps.sheets.cells_query import CellsQuery
+
+    return CellsQuery(sessions=session_store(), data=workbook_data(), health=session_health())
+
+
+@functools.cache
+def cell_edits() -> CellEdits:
+    """Return the service that edits cells, undoes and redoes."""
+    from shared.apps.sheets.editing import CellEdits
+
+    return CellEdits(sessions=session_store(), publishing=publishing(), history=history(), health=session_health())
+
+
+@functools.cache
+def exports() -> Exports:
+    """Return the service that writes versions to files."""
+    from shared.apps.sheets.engine.patch import patch
+    from shared.apps.sheets.exporting import Exports
+
+    data = workbook_data()
+    return Exports(sessions=session_store(), data=data, files=data, engine=engine(), patch=patch)
+
+
+@functools.cache
+def export_creation() -> ExportCreation:
+    """Return the service that starts exports."""
+    from shared.apps.sheets.export_jobs import ExportCreation
+
+    return ExportCreation(
+        sessions=session_store(), exports=exports(), health=session_health(), jobs=core().job_creation
+    )
+
+
 # ---- stages ----------------------------------------------------------------------------------------------------------
 
 
@@ -201,3 +244,10 @@ def load_workbook() -> LoadWorkbook:
     from shared.apps.sheets.loading import LoadWorkbook
 
     return LoadWorkbook(sessions=session_store(), files=workbook_data(), engine=engine(), publishing=publishing())
+
+
+def export_workbook() -> ExportWorkbook:
+    """Return the stage that writes a version to a file."""
+    from shared.apps.sheets.export_jobs import ExportWorkbook
+
+    return ExportWorkbook(sessions=session_store(), files=workbook_data(), exports=exports(), clock=core().ports.clock)

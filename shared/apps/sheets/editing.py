@@ -18,9 +18,6 @@ from shared.apps.sheets.session_store import DataGone, SessionStore
 from shared.apps.sheets.workbook import SheetErrorCode, SnapshotUnreadable, Workbook, WorkbookRefusal
 from shared.errors import Conflict, FieldIssue, InvalidInput, PreconditionFailed
 
-MOST_WRITES = 500
-"""The most cells that a person writes at once."""
-
 MOST_CHARACTERS = 32_767
 """The most characters of a cell in XLSX."""
 

@@ -15,6 +15,9 @@ from shared.schema import Schema
 MOST_FILE_BYTES = 50_000_000
 """The largest file."""
 
+MOST_WRITES = 500
+"""The most cells that a person writes at once."""
+
 MOST_TEXT = 8000
 """Maximum characters of a message."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.apps.sheets.models import SheetLoadInput, WorkbookLoaded
+from shared.apps.sheets.models import SheetExportInput, SheetLoadInput, WorkbookExported, WorkbookLoaded
 from shared.jobs.pipeline import Pipeline
 
 SHEET_LOAD = Pipeline(
@@ -14,3 +14,13 @@ SHEET_LOAD = Pipeline(
     stage_seconds={"inspect_workbook": 40, "load_workbook": 130},
 )
 """From an uploaded file to the first version of its session's workbook."""
+
+SHEET_EXPORT = Pipeline(
+    name="sheet_export",
+    input_model=SheetExportInput,
+    result_model=WorkbookExported,
+    stages=("export_workbook",),
+    run_seconds=1800,
+    stage_seconds={"export_workbook": 130},
+)
+"""From a version of a session's workbook to a file to download."""

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import Path, Request
-from pydantic import ConfigDict, Field, StringConstraints
+from fastapi import Header, Path, Request
+from pydantic import ConfigDict, Field, FiniteFloat, StrictBool, StrictInt, StrictStr, StringConstraints
 
-from shared.apps.sheets.models import MOST_FILE_BYTES, SheetChatInput
+from shared.apps.sheets.cells import CellJson
+from shared.apps.sheets.models import MOST_FILE_BYTES, MOST_WRITES, SheetChatInput, SheetExportInput
 from shared.apps.sheets.operations import Operation as Operation  # noqa: PLC0414 - other modules import it from here
 from shared.apps.sheets.queries import MessagePage
-from shared.apps.sheets.session import Action, FileFormat, Inventory, Session, SessionProblem, SessionState
+from shared.apps.sheets.session import (
+    Action,
+    BlockRef,
+    FileFormat,
+    Inventory,
+    Session,
+    SessionProblem,
+    SessionState,
+    Version,
+)
 from shared.apps.sheets.session_store import UploadUrl
 from shared.apps.sheets.uploads import DEFAULT_TYPE, NewFile
-from shared.apps.sheets.workbook import SheetInfo
+from shared.apps.sheets.workbook import ChangedRange, SheetInfo
+from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.job import Job
 from shared.runtime.settings import StreamSettings
 from shared.schema import Schema
+from shared.web.body_size import MAX_SENT_BYTES, sent_bytes
 from shared.web.jobs import JobAccepted, accepted
 from shared.web.urls import Urls
+
+if TYPE_CHECKING:
+    from shared.apps.sheets.cells_query import CellRange, Rows
 
 NAME = r"^[^\x00-\x1f\x7f/\\]+$"
 """A name of a file: no control character and no path."""
@@ -36,12 +53,27 @@ JOB_EXAMPLES: dict[str, Any] = {
 """Examples of `POST /jobs` bodies in the OpenAPI document, by name."""
 
 
+_VERSION_TAG = re.compile(r'"v([0-9]{1,9})"')
+
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=100,
+        description='the newest version that the client has seen, such as `"v7"`: if there is a newer one, 412',
+    ),
+]
+
+
 class Entity(StrEnum):
     """The kinds of `data` in this application's responses."""
 
     SESSION = "session"
     SESSION_LIST = "session_list"
     MESSAGE_LIST = "message_list"
+    CELLS = "cells"
+    VERSION = "version"
+    VERSION_LIST = "version_list"
 
 
 SessionId = Annotated[
@@ -83,6 +115,68 @@ class NewMessage(SheetChatInput):
     """The body of `POST /sessions/{sessionId}/messages`."""
 
     model_config = ConfigDict(validate_by_name=False, defer_build=False)
+
+
+class CellEdit(_Body):
+    """One cell to write: either a `value` or a `formula`.
+
+    A value is typed: a text stays a text, also if it looks like a number or begins with `=`; null clears the cell. A
+    formula begins with `=`.
+    """
+
+    at: Annotated[str, StringConstraints(min_length=1, max_length=20)] = Field(description="the cell, such as B3")
+    value: StrictBool | StrictInt | FiniteFloat | StrictStr | None = None
+    formula: Annotated[str, StringConstraints(min_length=1, max_length=8192)] | None = None
+
+
+class CellEditing(_Body):
+    """The body of `PATCH /sessions/{sessionId}/cells`."""
+
+    sheet: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(description="the name of the sheet")
+    cells: Annotated[tuple[CellEdit, ...], Field(min_length=1, max_length=MOST_WRITES)]
+
+
+class NewExport(SheetExportInput):
+    """The body of `POST /sessions/{sessionId}/exports`."""
+
+    model_config = ConfigDict(validate_by_name=False, defer_build=False)
+
+
+class Cells(Schema):
+    """The cells of a range.
+
+    `rows` are the cells row by row, without the empty cells at the end of a row and the empty rows at the end. A cell
+    is its value: a number, a text, a boolean or null. If there is more to say it is an object with its `value` and some
+    of `text` (how it is shown), `formula`, `iso` (a date or time), `error` and `frozen`. `blocks` are the blocks that
+    the range has a part of: a block with the same digest has the same cells. `version` is a version with these cells.
+    """
+
+    version: int
+    sheet: SheetInfo
+    range: str
+    rows: tuple[tuple[CellJson, ...], ...]
+    blocks: tuple[BlockRef, ...]
+
+
+class VersionDetail(Schema):
+    """A version of the workbook. `undoTo` and `redoTo` are the versions that undo and redo return to from it."""
+
+    version: int
+    kind: Literal["load", "change", "undo", "redo", "recover"]
+    by: Literal["user", "model"]
+    title: str
+    changed: tuple[ChangedRange, ...]
+    errors_introduced: int
+    undo_to: int | None
+    redo_to: int | None
+    created_at: datetime
+
+
+class VersionList(Schema):
+    """One page of versions, newest first. Send `cursor` to get the next page; it is null on the last page."""
+
+    versions: tuple[VersionDetail, ...]
+    cursor: str | None
 
 
 class SessionFile(Schema):
@@ -221,6 +315,54 @@ def recovered(session: Session, job: Job | None, urls: SessionUrls) -> SessionRe
 def message_list(page: MessagePage) -> MessageList:
     """Return the wire model of a page of messages."""
     return MessageList(messages=tuple(_messages(page)), cursor=page.cursor)
+
+
+def version_detail(version: Version) -> VersionDetail:
+    """Return the wire model of a version."""
+    shown = VersionDetail.model_fields.keys() & Version.model_fields.keys()
+    return VersionDetail(version=version.number, **{name: getattr(version, name) for name in shown})
+
+
+def version_list(versions: Sequence[Version], before: int | None) -> VersionList:
+    """Return the wire model of a page of versions."""
+    cursor = None if before is None else str(before)
+    return VersionList(versions=tuple(map(version_detail, versions)), cursor=cursor)
+
+
+def cells(found: CellRange, rows: Rows) -> Cells:
+    """Return the wire model of cells. Raises InvalidInput if they are too large for a response."""
+    content = Cells.model_construct(
+        version=found.version,
+        sheet=found.sheet,
+        range=str(found.area),
+        rows=tuple(map(tuple, rows)),
+        blocks=found.blocks,
+    )
+    if sent_bytes(content) > MAX_SENT_BYTES:
+        raise InvalidInput([FieldIssue("range", "has too much text for one response; read it in several parts")])
+    return content
+
+
+def expected_version(if_match: str | None) -> int | None:
+    """Return the version that `If-Match` names; None if there is no such header, or it is `*`.
+
+    Raises InvalidInput for a header of another form.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = _VERSION_TAG.fullmatch(if_match.strip())
+    if found is None:
+        raise InvalidInput([FieldIssue("If-Match", 'must be the newest version that you have seen, such as "v7"')])
+    return int(found[1])
+
+
+def version_cursor(cursor: str | None) -> int | None:
+    """Return the number in the cursor of a page of versions. Raises InvalidInput for another text."""
+    if cursor is None:
+        return None
+    if not cursor.isascii() or not cursor.isdigit():
+        raise InvalidInput([FieldIssue("cursor", "must be the `cursor` of an earlier page")])
+    return int(cursor)
 
 
 def _messages(page: MessagePage) -> list[MessageDetail]:

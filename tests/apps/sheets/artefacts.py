@@ -52,6 +52,39 @@ def an_active_session(invoker: Invoker) -> Place:
     return after(invoker, a_load(invoker), ("inspect_workbook", "load_workbook", "complete_job"))
 
 
+def an_edited_session(invoker: Invoker) -> Place:
+    """Create a session whose file is loaded, and edit its cells."""
+    place = an_active_session(invoker)
+    data(ask(invoker, "edit_cells.valid", place))
+    return place
+
+
+def an_undone_session(invoker: Invoker) -> Place:
+    """Create a session with a change that is undone."""
+    place = an_edited_session(invoker)
+    data(ask(invoker, "undo_change.valid", place))
+    return place
+
+
+def an_export(invoker: Invoker) -> Place:
+    """Create a session and the job that exports its workbook."""
+    place = an_active_session(invoker)
+    return {**place, JOB: data(ask(invoker, "create_export.valid", place), 202)["jobId"]}
+
+
+def has_the_file(answer: Any, _: Place) -> None:
+    assert data(answer)["rows"] == [["region", "amount"], ["North", 120.5], ["South", 80], ["North", 99.5]]
+
+
+def is_version(number: int) -> Callable[[Any, Place], None]:
+    """Return the check of a response with this version."""
+
+    def check(answer: Any, _: Place) -> None:
+        assert data(answer)["version"] == number
+
+    return check
+
+
 def a_broken_session(invoker: Invoker) -> Place:
     """Create a session whose load was cancelled."""
     place = a_load(invoker)
@@ -73,6 +106,14 @@ ANSWERS: Answers = {
     "close_session.valid": (a_session, shows("sessionId", SESSION)),
     "delete_session.valid": (a_session, shows("sessionId", SESSION)),
     "list_messages.valid": (a_session, lambda answer, _: data(answer)["messages"]),
+    "get_cells.valid": (an_active_session, has_the_file),
+    "edit_cells.valid": (an_active_session, is_version(2)),
+    "undo_change.valid": (an_edited_session, is_version(3)),
+    "redo_change.valid": (an_undone_session, is_version(4)),
+    "list_versions.valid": (an_edited_session, lambda answer, _: data(answer)["versions"]),
+    "create_export.valid": (an_active_session, names("jobId", 202)),
+    "export_workbook.first_attempt": (an_export, done("export_workbook")),
+    "export_workbook.retry": (an_export, done("export_workbook")),
     "inspect_workbook.first_attempt": (a_load, done("inspect_workbook")),
     "inspect_workbook.retry": (a_load, done("inspect_workbook")),
     "load_workbook.first_attempt": (a_load_after("inspect_workbook"), done("load_workbook")),

@@ -7,6 +7,7 @@ import json
 import uuid
 from typing import Any
 
+import httpx
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
@@ -30,6 +31,7 @@ def use_everything(world: World, _agent_id: str) -> None:
     session = active_session(world.user)
     world.get(f"/sessions/{session['sessionId']}/messages")
     _followed_session(world, session["sessionId"])
+    _changed_sessions(world)
     _recovered_session(world)
     _closed_session(world)
     _swept_sessions(world)
@@ -94,6 +96,48 @@ def _files_that_are_gone(world: World) -> None:
             answer = world.stack.client("lambda").invoke(FunctionName="millrace-load_workbook", Payload=payload)
             assert "DataLost" in answer["Payload"].read().decode()
         world.sweep_stopped(job_id)
+
+
+def _changed_sessions(world: World) -> None:
+    """Read, edit, undo, redo and export workbooks, also ones whose data is gone."""
+    path = f"/sessions/{active_session(world.user)['sessionId']}"
+    _edited_cells(world, path)
+    world.get(f"{path}/versions")
+    for export in ({"format": "xlsx"}, {"format": "csv", "version": 2}):
+        job_id = data_of(world.post(f"{path}/exports", export), 202)["jobId"]
+        assert world.user.ended(job_id)["status"] == "completed"
+    with world.without_state_machines():
+        refusal(world.post(f"{path}/exports", {}), 503, "EXECUTION_NOT_STARTED")
+    for request in (_read, _edit_cells, _undo):
+        session_id = active_session(world.user)["sessionId"]
+        _edit_cells(world, f"/sessions/{session_id}")
+        for folder in ("maps", "models", "blocks"):
+            _remove_objects(world, f"sheets/{session_id}/{folder}/")
+        response = request(world, f"/sessions/{session_id}")
+        assert response.status_code == 409, response.text
+
+
+def _edited_cells(world: World, path: str) -> None:
+    assert _read(world, path).status_code == 200
+    data_of(_edit_cells(world, path))
+    data_of(_undo(world, path))
+    data_of(world.user.api.post(f"{path}/redo"))
+    assert (
+        world.user.api.get(f"{path}/cells", params={"sheet": "Sheet1", "range": "A1", "version": 1}).status_code == 200
+    )
+
+
+def _read(world: World, path: str) -> httpx.Response:
+    return world.user.api.get(f"{path}/cells", params={"sheet": "Sheet1", "range": "A1:B4"})
+
+
+def _edit_cells(world: World, path: str) -> httpx.Response:
+    cells = [{"at": "B2", "value": str(uuid.uuid4())}]
+    return world.user.api.patch(f"{path}/cells", json={"sheet": "Sheet1", "cells": cells})
+
+
+def _undo(world: World, path: str) -> httpx.Response:
+    return world.user.api.post(f"{path}/undo")
 
 
 def _recovered_session(world: World) -> None:

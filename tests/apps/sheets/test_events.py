@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.apps.sheets.artefacts import SESSION
 from tests.apps.sheets.requests import upload
 from tests.fixtures.functions import JOB_ID, OWNER, Handle, envelope, load_event
+from tests.patience import PATIENCE
 
 Send = Callable[..., Any]
 OPERATIONS = (
@@ -23,6 +25,12 @@ OPERATIONS = (
     "close_session",
     "delete_session",
     "list_messages",
+    "get_cells",
+    "edit_cells",
+    "undo_change",
+    "redo_change",
+    "list_versions",
+    "create_export",
 )
 
 
@@ -114,3 +122,28 @@ def test_a_request_without_the_authorizers_claims_is_unauthenticated(handle: Han
     del event["requestContext"]["authorizer"]
     response = handle(f"{operation}.valid", requestContext=event["requestContext"])
     assert envelope(response, 401)["error"]["code"] == "UNAUTHENTICATED"
+
+
+def test_cells_are_read_edited_undone_and_redone(send: Send) -> None:
+    load(send, "first_attempt", "first_attempt", "first_attempt")
+    first = send("get_cells.valid")
+    assert data(first)["rows"][1] == ["North", 120.5]
+    edited = data(send("edit_cells.valid"))
+    assert (edited["version"], edited["by"], edited["undoTo"]) == (2, "user", 1)
+    assert data(send("get_cells.valid"))["rows"][1] == ["North", 130]
+    assert data(send("undo_change.valid"))["kind"] == "undo"
+    assert send("get_cells.valid")["headers"]["etag"] == first["headers"]["etag"]
+    assert data(send("redo_change.valid"))["redoTo"] is None
+    listed = data(send("list_versions.valid"))["versions"]
+    assert [each["kind"] for each in listed] == ["redo", "undo", "change", "load"]
+
+
+@pytest.mark.parametrize("case", ["export_workbook.first_attempt", "export_workbook.retry"])
+def test_an_export_is_a_job_with_a_file_to_download(send: Send, case: str) -> None:
+    load(send, "first_attempt", "first_attempt", "first_attempt")
+    job_id = data(send("create_export.valid"), 202)["jobId"]
+    assert send(case, job_id) == {"jobId": job_id, "stage": "export_workbook", "status": "done"}
+    assert send("complete_job.first_attempt", job_id)["status"] == "done"
+    result = data(send("get_job.valid", job_id))["result"]
+    assert (result["name"], result["losses"]) == ("sales.xlsx", [])
+    assert httpx.get(result["downloadUrl"], timeout=PATIENCE).content[:2] == b"PK"
