@@ -126,7 +126,8 @@ class _Change:
         for cell in op["cells"]:
             at = parse_cell(cell["at"])
             if cell.get("formula") is not None:
-                self._write_formula(index, position(at.row, at.column), self._checked(cell["formula"]))
+                formula = self._checked(cell["formula"], index, at)
+                self._write_formula(index, position(at.row, at.column), formula, formulas.date_format(formula))
             else:
                 self._write(index, position(at.row, at.column), cell.get("value"))
 
@@ -147,10 +148,11 @@ class _Change:
         index = self.book.index_of(op["sheet"])
         area = parse_area(op["range"])
         self._count(area.size)
-        parts = formulas.parse(self._checked(op["formula"]))
+        parts = formulas.parse(self._checked(op["formula"], index, area.first))
+        code = formulas.date_format(op["formula"])
         for cell in area.cells():
             formula = formulas.moved(parts, cell.row - area.first.row, cell.column - area.first.column)
-            self._write_formula(index, position(cell.row, cell.column), formula)
+            self._write_formula(index, position(cell.row, cell.column), formula, code)
 
     def clear_range(self, op: dict[str, Any]) -> None:
         """Clear the contents of a range."""
@@ -337,20 +339,29 @@ class _Change:
         self.book.sheets[index].forget(place)
         write_value(self.book.model, index, place, value)
 
-    def _write_formula(self, index: int, place: int, formula: str) -> None:
+    def _write_formula(self, index: int, place: int, formula: str, code: str | None = None) -> None:
+        """Write a formula, and the number format that it gives a cell without one."""
         self._touch(index, place)
         if not self.book.bound and ":" in formula:
             self.book.bound = self.book.end_of_columns()
         self.book.bind(index, place, formula)
+        if code is not None and self.book.sheets[index].format_at(row_of(place), column_of(place)) is None:
+            self._format(index, place, code)
 
-    def _checked(self, formula: str) -> str:
-        """Return the formula if it can be computed. Raises Refused."""
+    def _checked(self, formula: str, index: int, at: Cell) -> str:
+        """Return the formula if it can be computed; it is for this cell. Raises Refused."""
         names = {name["name"].upper() for name in self.book.model.get_defined_name_list()}
         check_formula(formula, names)
         known = {facts.name.lower() for facts in self.book.sheets}
         for sheet in formulas.sheets_of(formula):
             if sheet.lower() not in known:
                 self.book.index_of(sheet)
+        if "[" in formula:  # only the workbook itself knows its tables
+            self._touch(index, position(at.row, at.column))
+            if _read_at(self.book.model, index, at, formula) is None:
+                raise Refused(
+                    "FORMULA_UNREADABLE", f"the engine cannot read {formula[:120]}", "Name cells, such as A2:A9."
+                )
         return formula
 
     def _used(self, index: int, area: Area) -> Area | None:
@@ -516,8 +527,7 @@ def check_formula(formula: str, names: set[str]) -> None:
     if not formula.startswith("=") or not formula[1:].strip():
         raise Refused("FORMULA_UNREADABLE", f"{formula[:60]!r} is no formula", "A formula begins with =.")
     formulas.check(formula)
-    shown = _as_read(formula)
-    if shown is None:
+    if "[" not in formula and _read_at(_scratch(), 0, Cell(1, 1), formula) is None:
         raise Refused(
             "FORMULA_UNREADABLE",
             f"the engine cannot read {formula[:120]}",
@@ -588,15 +598,17 @@ def _scratch() -> ironcalc.Model:
     return ironcalc.create("scratch")
 
 
-def _as_read(formula: str) -> str | None:
-    """Return the formula as the engine has understood it; None if it has not: then it keeps the text as it is."""
-    model = _scratch()
+def _read_at(model: ironcalc.Model, index: int, at: Cell, formula: str) -> str | None:
+    """Write the formula and return it as the engine has understood it; None if it has not: then it keeps the text.
+
+    In parentheses, because the engine drops what it does not understand at the end of a formula.
+    """
     written = f"=(  {formula[1:]})"
     try:
-        model.update_cell_with_formula(0, 1, 1, written)
+        model.update_cell_with_formula(index, at.row, at.column, written)
     except ironcalc.WorkbookError:
         return None
-    shown = model.get_cell_formula(0, 1, 1)
+    shown = model.get_cell_formula(index, at.row, at.column)
     return None if shown is None or shown.startswith("=(  ") else shown
 
 

@@ -50,17 +50,23 @@ _ARRAYS = _names(
 )
 # The functions whose result may be an array although no range is passed to them.
 
+_DATES = {
+    **dict.fromkeys(("DATE", "DATEVALUE", "EDATE", "EOMONTH", "TODAY", "WORKDAY", "WORKDAY.INTL"), "yyyy-mm-dd"),
+    "NOW": "yyyy-mm-dd hh:mm",
+}
+
 _SHEET = r"(?:'(?:[^']|'')+'|[^\W\d][\w.]*(?::[^\W\d][\w.]*)?)!"
 _CELL = r"\$?[A-Za-z]{1,3}\$?[1-9][0-9]{0,6}"
 _COLUMN = r"\$?[A-Za-z]{1,3}"
 _ROW = r"\$?[1-9][0-9]{0,6}"
+_IN_BRACKETS = r"(?:[^\[\]']|'.|\[(?:[^\[\]']|'.)*\])*"  # of a table's name: a quote escapes the next character
 _TOKEN = re.compile(
     rf"""(?P<text>"(?:[^"]|"")*")
     |(?P<error>\#(?:REF!|DIV/0!|N/A|NAME\?|NULL!|NUM!|VALUE!|SPILL!|CALC!|CIRC!|ERROR!|N/IMPL!))
-    |(?P<reference>(?P<sheet>{_SHEET})?(?P<area>{_CELL}:{_CELL}|{_COLUMN}:{_COLUMN}|{_ROW}:{_ROW}|{_CELL})(?![\w.(!:]))
+    |(?P<reference>(?P<sheet>{_SHEET})?(?P<area>{_CELL}:{_CELL}|{_COLUMN}:{_COLUMN}|{_ROW}:{_ROW}|{_CELL})(?![\w.(!:\[]))
     |(?P<qualified>{_SHEET}[^\W\d]?[\w.]*)
     |(?P<function>[^\W\d][\w.]*(?=\())
-    |(?P<structured>[^\W\d][\w.]*\[)
+    |(?P<structured>(?:[^\W\d][\w.]*\[|\[@){_IN_BRACKETS}\])
     |(?P<name>[^\W\d\\][\w.\\?]*)
     |(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
     |(?P<space>\s+)
@@ -396,3 +402,16 @@ def without_prefixes(formula: str) -> str:
     """Return the formula with the names of functions in capitals, without the prefixes that files give to new ones."""
     tokens = _TOKEN.finditer(formula)
     return "".join(plain_name(found[0]) if found.lastgroup == "function" else found[0] for found in tokens)
+
+
+def date_format(formula: str) -> str | None:
+    """Return the number format that a spreadsheet gives a new formula whose outermost function makes a date."""
+    tokens = [(kind, text) for kind, text in _tokens(formula) if kind != "space"]
+    if not tokens or tokens[0][0] != "function" or tokens[-1][1] != ")":
+        return None
+    depth = 0
+    for _, text in tokens[1:-1]:
+        depth += (text == "(") - (text == ")")
+        if depth == 0:
+            return None
+    return _DATES.get(plain_name(tokens[0][1]))

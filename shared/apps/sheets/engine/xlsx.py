@@ -64,6 +64,8 @@ def _load_computed(package: Package) -> tuple[Book, dict[str, Any]]:
     model = _model_of(package)
     names = [sheet["name"] for sheet in model.get_worksheets_properties()]
     by_name = {sheet.name: sheet for sheet in package.sheets}
+    if not names:
+        raise _NotComputed("the engine finds no sheet in it")
     if any(by_name[name].odd for name in names if name in by_name):
         raise _NotComputed("its cells do not say where they are")
     files = [by_name.get(name) or FileSheet(name, hidden=False, part="") for name in names]

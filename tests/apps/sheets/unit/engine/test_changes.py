@@ -56,6 +56,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no formula": (write("A1", formula="1+1"), "FORMULA_UNREADABLE", "begins with ="),
     "an empty formula": (write("A1", formula="= "), "FORMULA_UNREADABLE", "no formula"),
     "an unfinished formula": (write("C1", formula="=A1+"), "FORMULA_UNREADABLE", "cannot read"),
+    "something behind a formula": (write("C1", formula="=A1 B1 junk"), "FORMULA_UNREADABLE", "cannot read"),
+    "an unknown table": (write("C1", formula="=T1[[#This Row],[price]]*2"), "FORMULA_UNREADABLE", "cannot read"),
     "an open parenthesis": (write("C1", formula="=SUM(A1"), "FORMULA_UNREADABLE", "not closed"),
     "an open text": (write("C1", formula='="a'), "FORMULA_UNREADABLE", "closing quote"),
     "a deep formula": (
@@ -175,3 +177,16 @@ def test_many_scattered_changes_are_told_in_few_ranges() -> None:
 
     assert len(applied["changed"]) == 50
     assert sum(count for _, _, count in applied["changed"]) == 399
+
+
+def test_a_new_formula_that_makes_a_date_is_shown_as_one() -> None:
+    book = a_book()
+
+    changes.apply(book, [write("C1", formula="=DATE(2024,2,28+1)")])
+
+    assert book.cell(0, position(1, 3)) == {
+        "value": 45_351,
+        "text": "2024-02-29",
+        "formula": "=DATE(2024,2,28+1)",
+        "iso": "2024-02-29",
+    }

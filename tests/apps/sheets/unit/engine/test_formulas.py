@@ -143,3 +143,30 @@ def test_whole_columns_are_bounded_where_the_result_is_the_same(formula: str, bo
 )
 def test_what_may_fill_other_cells_is_known(formula: str, spills: bool) -> None:
     assert formulas.may_spill(formula) is spills
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["=SUM(T1[A1])", "=T1[[#This Row],[Q1 (net)]]*2", "=[@B2]+1", "=SUM(T1['[B2']])", "=T1[[#Headers],[B2]:[C3]]"],
+)
+def test_columns_of_tables_are_no_references(formula: str) -> None:
+    formulas.check(formula)
+
+    assert formulas.moved(formulas.parse(formula), 1, 1) == formula
+    assert formulas.sheets_of(formula) == set()
+
+
+@pytest.mark.parametrize(
+    ("formula", "code"),
+    [
+        ("=TODAY()", "yyyy-mm-dd"),
+        ("=NOW( )", "yyyy-mm-dd hh:mm"),
+        ("=DATE(YEAR(A1),1,1)", "yyyy-mm-dd"),
+        ("=TODAY()-DATE(2020,1,1)", None),
+        ("=YEAR(TODAY())", None),
+        ("=(TODAY())", None),
+        ("=A1", None),
+    ],
+)
+def test_a_formula_that_makes_a_date_is_shown_as_one(formula: str, code: str | None) -> None:
+    assert formulas.date_format(formula) == code

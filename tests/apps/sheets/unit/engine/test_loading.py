@@ -314,6 +314,11 @@ def test_a_workbook_that_nothing_can_read_is_refused(load: Load, tmp_path: Path)
         load(packages.workbook(tmp_path / "book.xlsx", "<row r='1'><c r='A1'><v>1</row>"))
 
 
+def test_a_workbook_without_sheets_is_refused(load: Load, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedFile, match="Upload one that has"):
+        load(packages.write(tmp_path / "book.xlsx", packages.parts({})))
+
+
 def test_a_workbook_that_takes_too_long_is_loaded_as_values(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
