@@ -250,7 +250,7 @@ def _leave_a_text(world: World, job_id: str) -> None:
     """Store a text of the job in the bucket, as an attempt does whose process dies before it names the text."""
     bucket = world.stack.client("s3")
     name = bucket.list_buckets()["Buckets"][0]["Name"]
-    bucket.put_object(Bucket=name, Key=f"jobs/{job_id}/left", Body=b"text")
+    bucket.put_object(Bucket=name, Key=f"jobs/{job_id}/checkpoint-left", Body=b"text")
 
 
 def _remove_objects(world: World, prefix: str) -> None:
