@@ -32,6 +32,7 @@ def use_everything(world: World, _agent_id: str) -> None:
     world.get(f"/sessions/{session['sessionId']}/messages")
     _followed_session(world, session["sessionId"])
     _changed_sessions(world)
+    _exports_that_do_not_run(world)
     _recovered_session(world)
     _closed_session(world)
     _swept_sessions(world)
@@ -115,6 +116,31 @@ def _changed_sessions(world: World) -> None:
             _remove_objects(world, f"sheets/{session_id}/{folder}/")
         response = request(world, f"/sessions/{session_id}")
         assert response.status_code == 409, response.text
+
+
+def _exports_that_do_not_run(world: World) -> None:
+    """Let exports be cancelled, resumed and lost, and let their sessions be closed, swept and deleted meanwhile."""
+    ended, closed, swept, deleted = (active_session(world.user)["sessionId"] for _ in range(4))
+    with world.idle_state_machines():
+        job_id = _export(world, ended)
+        assert world.user.cancel(job_id).status_code == 200
+        data_of(world.user.api.post(f"/jobs/{job_id}/resume"), 202)
+        assert world.user.cancel(job_id).status_code == 200
+        world.execution_ended(_export(world, ended))
+        for session_id in (closed, swept, deleted):
+            _export(world, session_id)
+        data_of(world.user.api.post(f"/sessions/{closed}/close"))
+        data_of(world.user.api.delete(f"/sessions/{deleted}"))
+        _edit(world, swept, state="CLOSED", closed_at=LONG_AGO)
+        _make_due(world, swept)
+        world.invoke("sweep_sessions")
+
+
+def _export(world: World, session_id: str) -> str:
+    """Start an export as a client of `POST /jobs` does, and return its job's id."""
+    body = {"pipeline": "sheet_export", "input": {}, "links": {"sessionId": session_id}}
+    job_id: str = data_of(world.post("/jobs", body), 202)["jobId"]
+    return job_id
 
 
 def _edited_cells(world: World, path: str) -> None:
