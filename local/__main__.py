@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from local.demo.dev_guide import Endpoints, script
-from local.demo.pipeline import PipelineDemo, demos
+from local.demo.pipeline import PipelineDemo, guides
 from local.demo.screen import BAD, MUTED, terminal_console
 from local.loopback import proxied
 from local.model.choice import ModelChoice
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with contextlib.suppress(KeyboardInterrupt), stack:
             interrupted = _noting_interrupts()
-            demo = demos()[options.pipeline]
+            demo = guides()[options.pipeline]
             _print_guide(console, stack, choice, demo, processes=options.functions == "processes")
             while not interrupted():
                 time.sleep(_POLL_SECONDS)
@@ -104,7 +104,7 @@ def _print_guide(
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local", description="Run the local stack until Ctrl-C.")
     parser.add_argument("--functions", choices=("threads", "processes"), default="threads")
-    pipelines = sorted(demos())
+    pipelines = sorted(guides())
     parser.add_argument(
         "--pipeline", choices=pipelines, default=pipelines[0], help="whose jobs the commands create (%(default)s)"
     )

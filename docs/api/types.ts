@@ -705,6 +705,16 @@ export interface NewIdeation {
   arrangement?: Arrangement;
 }
 
+/** The body of `POST /sessions/{sessionId}/messages`. */
+export interface NewMessage {
+  /** an allowed model, to use instead of the agent's or the default model */
+  customModel?: string | null;
+  /** the id of one of your agents */
+  agentId?: string | null;
+  text: string;
+  selection?: Selection | null;
+}
+
 /** The body of `POST /sessions`. */
 export interface NewSession {
   /** what the session is called; the file's name if it is left out */
@@ -749,6 +759,7 @@ export type Operation =
   | "recover_session"
   | "close_session"
   | "delete_session"
+  | "create_message"
   | "list_messages"
   | "get_cells"
   | "edit_cells"
@@ -768,6 +779,7 @@ export interface Ping {
 /** The `result` of a completed job, by pipeline. */
 export interface PipelineResults {
   ideation: Ideation;
+  sheet_chat: SheetAnswer;
   sheet_export: WorkbookExported;
   sheet_load: WorkbookLoaded;
   suggestion: Suggestions;
@@ -866,6 +878,13 @@ export interface RunSummary {
   createdAt: string;
   updatedAt: string;
   runUrl: string;
+}
+
+/** What is selected in the page while a message is sent. */
+export interface Selection {
+  sheet: string;
+  /** such as `B2:D9` */
+  range: string;
 }
 
 export type ServerMessage =
@@ -973,6 +992,23 @@ export interface SetNumberFormat {
   format: string;
 }
 
+/** The result of `sheet_chat`: the answer, and the numbers of the versions that its changes made. `outcome` is `stopped` if a limit ended the work before the model was done. */
+export interface SheetAnswer {
+  text: string;
+  outcome: "completed" | "stopped";
+  versions: number[];
+}
+
+/** The input of a job that answers a message about the workbook of its session. */
+export interface SheetChatInput {
+  /** an allowed model, to use instead of the agent's or the default model */
+  customModel?: string | null;
+  /** the id of one of your agents */
+  agentId?: string | null;
+  text: string;
+  selection?: Selection | null;
+}
+
 /** The input of a job that writes a version of its session's workbook to a file to download. */
 export interface SheetExportInput {
   /** an allowed model, to use instead of the agent's or the default model */
@@ -1001,6 +1037,14 @@ export interface SheetLoadInput {
   customModel?: string | null;
   /** the id of one of your agents */
   agentId?: string | null;
+}
+
+/** A request for a job of the `sheet_chat` pipeline. */
+export interface Sheet_ChatJobRequest {
+  pipeline: "sheet_chat";
+  input: SheetChatInput;
+  /** what the job belongs to */
+  links?: JobLinksRequest;
 }
 
 /** A request for a job of the `sheet_export` pipeline. */

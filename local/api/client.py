@@ -139,48 +139,49 @@ class JobsClient:
         """Create a job. Raises Refused, Unreachable."""
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         body = {"pipeline": pipeline, "input": dict(job_input)}
-        return self._call(JobAccepted, "POST", "/jobs", json=body, headers=headers)
+        return self.call(JobAccepted, "POST", "/jobs", json=body, headers=headers)
 
     def runs(self, path: str, detail: type[D]) -> RunsClient[D]:
         """Return a client for the runs of one application: `path` is that of its list, `detail` the data of one run."""
-        return RunsClient(self._call, path, detail)
+        return RunsClient(self.call, path, detail)
 
     def new_agent(self, settings: Mapping[str, Any]) -> AgentDetail:
         """Create an agent; `settings` are the fields of `POST /agents`."""
-        return self._call(AgentDetail, "POST", "/agents", json=dict(settings))
+        return self.call(AgentDetail, "POST", "/agents", json=dict(settings))
 
     def agents(self, **filters: str | int) -> AgentList:
-        return self._call(AgentList, "GET", "/agents", params=filters)
+        return self.call(AgentList, "GET", "/agents", params=filters)
 
     def agent(self, agent_id: str, **parameters: int) -> AgentDetail:
         """Return the latest version, or the one of `version=`."""
-        return self._call(AgentDetail, "GET", f"/agents/{agent_id}", params=parameters)
+        return self.call(AgentDetail, "GET", f"/agents/{agent_id}", params=parameters)
 
     def change_agent(self, agent_id: str, changes: Mapping[str, Any]) -> AgentDetail:
         """Store and return the next version; `changes` are the fields of `PATCH /agents/{agentId}`."""
-        return self._call(AgentDetail, "PATCH", f"/agents/{agent_id}", json=dict(changes))
+        return self.call(AgentDetail, "PATCH", f"/agents/{agent_id}", json=dict(changes))
 
     def delete_agent(self, agent_id: str) -> AgentDeleted:
-        return self._call(AgentDeleted, "DELETE", f"/agents/{agent_id}")
+        return self.call(AgentDeleted, "DELETE", f"/agents/{agent_id}")
 
     def get(self, job_id: str) -> JobDetail:
-        return self._call(JobDetail, "GET", f"/jobs/{job_id}")
+        return self.call(JobDetail, "GET", f"/jobs/{job_id}")
 
     def list(self, **filters: str | int) -> JobList:
         """Return one page of jobs; `filters` are the query parameters of `GET /jobs`."""
-        return self._call(JobList, "GET", "/jobs", params=filters)
+        return self.call(JobList, "GET", "/jobs", params=filters)
 
     def cancel(self, job_id: str) -> JobSummary:
-        return self._call(JobSummary, "POST", f"/jobs/{job_id}/cancel")
+        return self.call(JobSummary, "POST", f"/jobs/{job_id}/cancel")
 
     def resume(self, job_id: str) -> JobSummary:
         """Resume a failed or cancelled job; its stream continues after the last event."""
-        return self._call(JobSummary, "POST", f"/jobs/{job_id}/resume")
+        return self.call(JobSummary, "POST", f"/jobs/{job_id}/resume")
 
     def ticket(self, job_id: str) -> StreamTicket:
-        return self._call(StreamTicket, "POST", f"/jobs/{job_id}/stream-tickets")
+        return self.call(StreamTicket, "POST", f"/jobs/{job_id}/stream-tickets")
 
-    def _call(self, data: type[T], method: str, path: str, **request: Any) -> T:
+    def call(self, data: type[T], method: str, path: str, **request: Any) -> T:
+        """Call an operation and return the `data` of its response, such as one of an application's own operations."""
         try:
             response = self._http.request(method, f"{self._api}{path}", **request)
         except httpx.TransportError as error:

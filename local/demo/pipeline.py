@@ -62,6 +62,12 @@ class PipelineDemo(ABC):
     """One example job. `directive` is an instruction to the scripted model, such as "token_ms=50"."""
 
     pipeline: ClassVar[Pipeline]
+    name: ClassVar[str | None] = None
+    """What `--pipeline` calls the demo, if it is not the pipeline's name."""
+
+    begins_with_job: ClassVar[bool] = True
+    """Whether the job needs nothing that is created before it. `make dev` prints commands for such demos only."""
+
     path: ClassVar[str] = "/jobs"
     """Path of the operation that creates the job."""
 
@@ -101,5 +107,10 @@ class PipelineDemo(ABC):
 
 
 def demos() -> dict[str, type[PipelineDemo]]:
-    """Return the demos of all applications by the name of their pipeline: those in `DEMOS` of each module of `apps`."""
-    return {demo.pipeline.name: demo for module in modules_of(apps) for demo in module.DEMOS}
+    """Return the demos of all applications by their name: those in `DEMOS` of each module of `apps`."""
+    return {demo.name or demo.pipeline.name: demo for module in modules_of(apps) for demo in module.DEMOS}
+
+
+def guides() -> dict[str, type[PipelineDemo]]:
+    """Return the demos that `make dev` prints commands for."""
+    return {name: demo for name, demo in demos().items() if demo.begins_with_job}

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.demo.dev_guide import Endpoints, script
-from local.demo.pipeline import demos
+from local.demo.pipeline import guides
 from tests.local.command import DEAD_PROXIES, ROOT, Command
 from tests.patience import PATIENCE
 
@@ -83,7 +83,7 @@ def test_every_printed_line_is_bash(printed: str) -> None:
     assert "\x1b" not in printed
 
 
-@pytest.mark.parametrize("pipeline", sorted(demos()))
+@pytest.mark.parametrize("pipeline", sorted(guides()))
 @pytest.mark.parametrize("model_url", [None, "http://127.0.0.1:3"])
 def test_the_guide_of_a_stack_with_processes_is_bash_and_kills_stages(model_url: str | None, pipeline: str) -> None:
     at = Endpoints(
@@ -96,7 +96,7 @@ def test_the_guide_of_a_stack_with_processes_is_bash_and_kills_stages(model_url:
         state_machine_arn="arn",
         processes=True,
     )
-    demo = demos()[pipeline]
+    demo = guides()[pipeline]
     lines = "\n".join(script(at, demo))
     assert subprocess.run(["bash", "-n"], input=lines, text=True, check=False).returncode == 0
     assert "kill -9 $(curl" in lines

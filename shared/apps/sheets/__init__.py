@@ -1,6 +1,6 @@
 """Talk about a workbook, change it and undo: sessions over uploaded XLSX and CSV files."""
 
-PIPELINES = ("sheet_export", "sheet_load")
+PIPELINES = ("sheet_chat", "sheet_export", "sheet_load")
 """The names of the application's pipelines."""
 
 LINKS = ("sessionId",)

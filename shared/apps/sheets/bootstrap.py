@@ -14,6 +14,7 @@ from shared.runtime.settings import StorageSettings
 
 if TYPE_CHECKING:
     from shared.apps.sheets.cells_query import CellsQuery
+    from shared.apps.sheets.chat import AnswerMessage, PrepareMessage
     from shared.apps.sheets.closing import SessionClosing
     from shared.apps.sheets.editing import CellEdits
     from shared.apps.sheets.engine.process import ProcessEngine
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from shared.apps.sheets.sweep import SessionSweep
     from shared.apps.sheets.uploads import SessionUploads
     from shared.apps.sheets.work import SessionWork
+    from shared.apps.sheets.workspace import SheetServices
     from shared.jobs.job import LinkKind
     from shared.jobs.links import LinkedEntities
     from shared.jobs.side_writes import SideWrites
@@ -251,3 +253,24 @@ def export_workbook() -> ExportWorkbook:
     from shared.apps.sheets.export_jobs import ExportWorkbook
 
     return ExportWorkbook(sessions=session_store(), files=workbook_data(), exports=exports(), clock=core().ports.clock)
+
+
+def prepare_message() -> PrepareMessage:
+    """Return the stage that gathers what the model must know."""
+    from shared.apps.sheets.chat import PrepareMessage
+
+    return PrepareMessage(_sheet_services())
+
+
+def answer_message() -> AnswerMessage:
+    """Return the stage in which the model calls tools until it answers."""
+    from shared.apps.sheets.chat import AnswerMessage
+    from shared.bootstrap import chat_model
+
+    return AnswerMessage(chat_model(), _sheet_services())
+
+
+def _sheet_services() -> SheetServices:
+    from shared.apps.sheets.workspace import SheetServices
+
+    return SheetServices(sessions=session_store(), publishing=publishing(), history=history(), health=session_health())

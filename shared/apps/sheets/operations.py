@@ -16,6 +16,7 @@ class Operation(StrEnum):
     RECOVER_SESSION = "recover_session"
     CLOSE_SESSION = "close_session"
     DELETE_SESSION = "delete_session"
+    CREATE_MESSAGE = "create_message"
     LIST_MESSAGES = "list_messages"
     GET_CELLS = "get_cells"
     EDIT_CELLS = "edit_cells"

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from shared.apps.sheets.models import SheetExportInput, SheetLoadInput, WorkbookExported, WorkbookLoaded
+from shared.apps.sheets.models import (
+    SheetAnswer,
+    SheetChatInput,
+    SheetExportInput,
+    SheetLoadInput,
+    WorkbookExported,
+    WorkbookLoaded,
+)
 from shared.jobs.pipeline import Pipeline
 
 SHEET_LOAD = Pipeline(
@@ -24,3 +31,13 @@ SHEET_EXPORT = Pipeline(
     stage_seconds={"export_workbook": 130},
 )
 """From a version of a session's workbook to a file to download."""
+
+SHEET_CHAT = Pipeline(
+    name="sheet_chat",
+    input_model=SheetChatInput,
+    result_model=SheetAnswer,
+    stages=("prepare_message", "answer_message"),
+    run_seconds=3600,
+    stage_seconds={"prepare_message": 40, "answer_message": 610},
+)
+"""From a message about a session's workbook to its answer, and the versions that the answer makes."""

@@ -161,7 +161,8 @@ class SessionJobs:
         if job.pipeline != CHAT:
             return
         text, outcome = self._text(job)
-        made = self._sessions.versions(session.id, limit=VERSIONS_OF_ANSWER)
+        # A job that has not started has made no version; the function that creates it may not read them.
+        made = self._sessions.versions(session.id, limit=VERSIONS_OF_ANSWER) if job.started_at is not None else ()
         answer = ChatMessage(
             session_id=session.id,
             id=message_id(job.id, "assistant"),

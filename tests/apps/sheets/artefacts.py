@@ -85,6 +85,17 @@ def is_version(number: int) -> Callable[[Any, Place], None]:
     return check
 
 
+def a_message(invoker: Invoker) -> Place:
+    """Create an active session and the job that answers a message."""
+    place = an_active_session(invoker)
+    return {**place, JOB: data(ask(invoker, "create_message.valid", place), 202)["jobId"]}
+
+
+def a_message_after(*stages: str) -> Callable[[Invoker], Place]:
+    """Create an active session and a message whose job has finished these stages."""
+    return lambda invoker: after(invoker, a_message(invoker), stages)
+
+
 def a_broken_session(invoker: Invoker) -> Place:
     """Create a session whose load was cancelled."""
     place = a_load(invoker)
@@ -118,5 +129,10 @@ ANSWERS: Answers = {
     "inspect_workbook.retry": (a_load, done("inspect_workbook")),
     "load_workbook.first_attempt": (a_load_after("inspect_workbook"), done("load_workbook")),
     "load_workbook.retry": (a_load_after("inspect_workbook"), done("load_workbook")),
+    "create_message.valid": (an_active_session, names("jobId", 202)),
+    "prepare_message.first_attempt": (a_message, done("prepare_message")),
+    "prepare_message.retry": (a_message, done("prepare_message")),
+    "answer_message.first_attempt": (a_message_after("prepare_message"), done("answer_message")),
+    "answer_message.retry": (a_message_after("prepare_message"), done("answer_message")),
     "sweep_sessions.scheduled": (nothing, says_what_was_swept),
 }

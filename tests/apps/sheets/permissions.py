@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 from local.model.tokens import split_tokens
 from tests.api_user import data_of, refusal, wait_until
 from tests.apps.ideation.requests import RUN
+from tests.apps.sheets.chat_permissions import use_chat
 from tests.apps.sheets.requests import CSV, active_session, get_session, load, new_session, upload, uploaded_session
 from tests.apps.suggestions.requests import FIELDS
 from tests.patience import PATIENCE
@@ -24,7 +25,7 @@ IDEAS = 15
 DURABLE_TABLE = "millrace-DurableTable"
 
 
-def use_everything(world: World, _agent_id: str) -> None:
+def use_everything(world: World, agent_id: str) -> None:
     """Load, lose, recover, close, sweep and delete sessions, and let their jobs fail and not start."""
     _sessions_that_are_created(world)
     _loads_that_fail(world)
@@ -36,6 +37,7 @@ def use_everything(world: World, _agent_id: str) -> None:
     _recovered_session(world)
     _closed_session(world)
     _swept_sessions(world)
+    use_chat(world, agent_id)
     _deleted_sessions(world, session["sessionId"])
 
 
@@ -216,7 +218,7 @@ def _output_over_100_kb() -> str:
 def _swept_sessions(world: World) -> None:
     """Let the sweep find a session that was never loaded, one with old data, one to clean and one to remove."""
     never = new_session(world.user)["sessionId"]
-    active, gone = (active_session(world.user)["sessionId"] for _ in range(2))
+    active, gone, asked = (active_session(world.user)["sessionId"] for _ in range(3))
     _remove_objects(world, f"sheets/{gone}/maps/")
     closed = uploaded_session(world.user)["sessionId"]
     _linked_jobs(world, closed)
@@ -224,7 +226,9 @@ def _swept_sessions(world: World) -> None:
         job_id = load(world.user, closed)
         _leave_a_text(world, job_id)
         _edit(world, closed, state="CLOSED", closed_at=LONG_AGO)
-        for session_id in (never, active, gone, closed):
+        data_of(world.post(f"/sessions/{asked}/messages", {"text": "read A1"}), 202)
+        _edit(world, asked, state="CLOSED", closed_at=LONG_AGO)
+        for session_id in (never, active, gone, closed, asked):
             _make_due(world, session_id)
         report = world.invoke("sweep_sessions")
     assert report["givenUp"] >= 1

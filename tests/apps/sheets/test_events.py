@@ -31,6 +31,7 @@ OPERATIONS = (
     "redo_change",
     "list_versions",
     "create_export",
+    "create_message",
 )
 
 
@@ -147,3 +148,16 @@ def test_an_export_is_a_job_with_a_file_to_download(send: Send, case: str) -> No
     result = data(send("get_job.valid", job_id))["result"]
     assert (result["name"], result["losses"]) == ("sales.xlsx", [])
     assert httpx.get(result["downloadUrl"], timeout=PATIENCE).content[:2] == b"PK"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "answer"), [("first_attempt", "first_attempt"), ("retry", "first_attempt"), ("first_attempt", "retry")]
+)
+def test_a_message_is_answered_stage_by_stage(send: Send, prepare: str, answer: str) -> None:
+    load(send, "first_attempt", "first_attempt", "first_attempt")
+    job_id: str = data(send("create_message.valid"), 202)["jobId"]
+    for event in (f"prepare_message.{prepare}", f"answer_message.{answer}", "complete_job.first_attempt"):
+        assert send(event, job_id)["status"] == "done"
+    reply, question = data(send("list_messages.valid"))["messages"]
+    assert question["text"] == "What is the total of amount by region?"
+    assert "North | 220" in reply["text"]
