@@ -34,6 +34,7 @@ def use_everything(world: World, agent_id: str) -> None:
     _followed_session(world, session["sessionId"])
     _changed_sessions(world)
     _exports_that_do_not_run(world)
+    _exports_that_fail(world)
     _recovered_session(world)
     _closed_session(world)
     _swept_sessions(world)
@@ -111,9 +112,11 @@ def _changed_sessions(world: World) -> None:
         assert world.user.ended(job_id)["status"] == "completed"
     with world.without_state_machines():
         refusal(world.post(f"{path}/exports", {}), 503, "EXECUTION_NOT_STARTED")
-    for request in (_read, _edit_cells, _undo):
+    for request in (_read, _edit_cells, _undo, _redo, _request_export):
         session_id = active_session(world.user)["sessionId"]
         _edit_cells(world, f"/sessions/{session_id}")
+        if request is _redo:
+            _undo(world, f"/sessions/{session_id}")
         for folder in ("maps", "models", "blocks"):
             _remove_objects(world, f"sheets/{session_id}/{folder}/")
         response = request(world, f"/sessions/{session_id}")
@@ -136,6 +139,22 @@ def _exports_that_do_not_run(world: World) -> None:
         _edit(world, swept, state="CLOSED", closed_at=LONG_AGO)
         _make_due(world, swept)
         world.invoke("sweep_sessions")
+
+
+def _exports_that_fail(world: World) -> None:
+    """Let an export fail for its sheet, and another one for data that is gone, which the sweep then ends."""
+    session_id = active_session(world.user)["sessionId"]
+    body = {"pipeline": "sheet_export", "input": {"format": "csv", "sheet": "none"}, "links": {"sessionId": session_id}}
+    job_id = data_of(world.post("/jobs", body), 202)["jobId"]
+    assert world.user.ended(job_id)["status"] == "failed"
+    with world.idle_state_machines():
+        job_id = _export(world, session_id)
+        _remove_objects(world, f"sheets/{session_id}/")
+        for retry in range(2):
+            payload = json.dumps({"jobId": job_id, "generation": 1, "retry": retry}).encode()
+            answer = world.stack.client("lambda").invoke(FunctionName="millrace-export_workbook", Payload=payload)
+            assert "DataLost" in answer["Payload"].read().decode()
+        world.sweep_stopped(job_id)
 
 
 def _export(world: World, session_id: str) -> str:
@@ -166,6 +185,14 @@ def _edit_cells(world: World, path: str) -> httpx.Response:
 
 def _undo(world: World, path: str) -> httpx.Response:
     return world.user.api.post(f"{path}/undo")
+
+
+def _redo(world: World, path: str) -> httpx.Response:
+    return world.user.api.post(f"{path}/redo")
+
+
+def _request_export(world: World, path: str) -> httpx.Response:
+    return world.user.api.post(f"{path}/exports", json={"format": "csv"})
 
 
 def _recovered_session(world: World) -> None:
