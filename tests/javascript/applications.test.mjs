@@ -32,7 +32,6 @@ test("apps.js lists the application of every folder", () => {
   const listed = imports("apps.js").filter((path) => path.endsWith("/index.js"));
 
   assert.deepEqual(listed.sort(), FOLDERS.map((folder) => `apps/${folder}/index.js`).sort());
-  assert.equal(applications.length, FOLDERS.length);
   assert.equal(new Set(applications.map(({ pipeline }) => pipeline)).size, applications.length);
 });
 

@@ -34,11 +34,34 @@ const CALLS = {
   deleteAgent: ["{agentId}"],
 };
 
+/** The methods of `sheets` and the arguments with which they are called. */
+const SHEETS = {
+  create: [{}],
+  list: [],
+  get: ["{sessionId}"],
+  createUploadUrl: ["{sessionId}"],
+  load: ["{sessionId}"],
+  recover: ["{sessionId}"],
+  close: ["{sessionId}"],
+  delete: ["{sessionId}"],
+  messages: ["{sessionId}"],
+  versions: ["{sessionId}"],
+  cells: ["{sessionId}", {}],
+  edit: ["{sessionId}", {}],
+  undo: ["{sessionId}"],
+  redo: ["{sessionId}"],
+  export: ["{sessionId}", {}],
+};
+
 test("every operation of the API has a method, and every method an operation", async () => {
   const called = new Set();
-  for (const [name, parameters] of Object.entries(CALLS)) {
+  const calls = [
+    ...Object.entries(CALLS).map(([name, parameters]) => (millrace) => millrace[name](...parameters)),
+    ...Object.entries(SHEETS).map(([name, parameters]) => (millrace) => millrace.sheets[name](...parameters)),
+  ];
+  for (const call of calls) {
     const api = server([success({})]);
-    await new Millrace({ api: "http://api", token: "t", fetch: api.fetch })[name](...parameters);
+    await call(new Millrace({ api: "http://api", token: "t", fetch: api.fetch }));
     const [{ method, url }] = api.requests;
     called.add(`${method} ${decodeURIComponent(new URL(url).pathname)}`);
   }

@@ -17,6 +17,7 @@ import { Calls } from "./millrace/calls.js";
 import { Channel } from "./millrace/channel.js";
 import { channelConnection } from "./millrace/channel_connection.js";
 import { eventSourceConnection, fetchConnection } from "./millrace/connection.js";
+import { Sheets } from "./millrace/sheets.js";
 import { claimTab } from "./millrace/tab.js";
 import { Watch } from "./millrace/watch.js";
 
@@ -58,6 +59,8 @@ export class Millrace {
   #slots = new Set();
   /** @type {Channel | null} */
   #channel = null;
+  /** @type {Sheets | null} */
+  #sheets = null;
 
   /** @param {MillraceOptions} options */
   constructor({ api, token, transport = "fetch", fetch: fetcher = (...request) => globalThis.fetch(...request) }) {
@@ -250,6 +253,14 @@ export class Millrace {
    */
   deleteIdeation(runId) {
     return this.#calls.call("DELETE", `/ideations/${encodeURIComponent(runId)}`);
+  }
+
+  // ---- sheets --------------------------------------------------------------------------------------------------------
+
+  /** Requests about sheet sessions. */
+  get sheets() {
+    this.#sheets ??= new Sheets(this.#calls);
+    return this.#sheets;
   }
 
   // ---- agents --------------------------------------------------------------------------------------------------------

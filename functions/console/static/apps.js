@@ -3,7 +3,8 @@
 /** @import { Application } from "./core/app/applications.js" */
 
 import { ideation } from "./apps/ideation/index.js";
+import { sheets } from "./apps/sheets/index.js";
 import { suggestions } from "./apps/suggestions/index.js";
 
 /** @type {readonly Application[]} */
-export const applications = [suggestions, ideation];
+export const applications = [suggestions, ideation, ...sheets];

@@ -6,6 +6,7 @@ import { MillraceError, Unreachable, Unreadable, errorOf } from "./errors.js";
 const MAX_ATTEMPTS = 4;
 /** In milliseconds. */
 const FIRST_WAIT = 500;
+const NOT_MODIFIED = 304;
 
 /**
  * A bearer token, or a function that returns one. It is called with `stale` to get a replacement for a token that the API
@@ -59,6 +60,17 @@ export class Calls {
   }
 
   /**
+   * As `call` with GET and `If-None-Match`, but return null if nothing has changed since the version with this ETag.
+   * @template T
+   * @param {string} path
+   * @param {string} etag
+   * @returns {Promise<T | null>}
+   */
+  callIfChanged(path, etag) {
+    return this.call("GET", path, { headers: { "If-None-Match": etag }, repeatable: true });
+  }
+
+  /**
    * Return a successful response as soon as its headers have arrived. If the API refuses the token, get a new one and send
    * the request once more.
    * @param {string} url absolute
@@ -87,6 +99,7 @@ export class Calls {
       request.headers = { ...headers, "Content-Type": "application/json" };
     }
     const response = await this.open(`${this.#origin}${path}${queryOf(query)}`, request);
+    if (response.status === NOT_MODIFIED) return null;
     const envelope = await response.json().catch(() => null);
     if (envelope?.success !== true) throw new Unreadable(`${method} ${path}: the response is not from this API`);
     return envelope.data;
@@ -122,7 +135,7 @@ export class Calls {
 
 /** @param {Response} response */
 async function successful(response) {
-  if (response.ok) return response;
+  if (response.ok || response.status === NOT_MODIFIED) return response;
   throw await errorOf(response);
 }
 

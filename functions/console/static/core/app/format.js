@@ -81,3 +81,14 @@ export function costOf({ costUsd, unreportedCalls }, { scriptedModel } = { scrip
   if (scriptedModel && costUsd === null) return "scripted, no cost";
   return costUsd !== null && unreportedCalls > 0 ? `at least ${cost(costUsd)}` : cost(costUsd);
 }
+
+/**
+ * `340 bytes`, `1.5 MB`.
+ * @param {number} count
+ */
+export function bytes(count) {
+  if (count < 1_000) return `${count} bytes`;
+  const [unit, size] = count < 1_000_000 ? ["kB", 1_000] : ["MB", 1_000_000];
+  const value = count / size;
+  return `${value.toFixed(value < 10 ? 1 : 0)} ${unit}`;
+}

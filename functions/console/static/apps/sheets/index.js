@@ -1,0 +1,43 @@
+/** Sheet chat: sessions over workbooks. */
+
+/** @import { Application } from "../../core/app/applications.js" */
+
+import { jsonOutput } from "../../core/parts/json_output.js";
+import { sheetPage } from "./pages/sheet.js";
+import { sheetsPage } from "./pages/sheets.js";
+import { answerOutput } from "./parts/answer_output.js";
+import { SHEETS } from "./paths.js";
+
+/** @type {Application} */
+const chat = {
+  pipeline: "sheet_chat",
+  label: "Sheet answer",
+  stages: ["prepare_message", "answer_message"],
+  form: {
+    path: SHEETS,
+    label: "Sheets",
+    title: "Talk to a workbook",
+    description: "Drop an XLSX or CSV file, ask about it, and let the model change it. Every change can be undone.",
+  },
+  lists: [],
+  routes: [
+    { pattern: /^\/console\/sheets$/, page: sheetsPage },
+    { pattern: /^\/console\/sheets\/([^/]+)$/, page: sheetPage },
+  ],
+  titleOf: ({ text }) => text,
+  output: answerOutput,
+};
+
+/** @type {Application} */
+const load = {
+  ...{ pipeline: "sheet_load", label: "Sheet load", stages: ["inspect_workbook", "load_workbook"] },
+  ...{ form: null, lists: [], routes: [], titleOf: () => null, output: jsonOutput },
+};
+
+/** @type {Application} */
+const exporting = {
+  ...{ pipeline: "sheet_export", label: "Sheet export", stages: ["export_workbook"] },
+  ...{ form: null, lists: [], routes: [], titleOf: () => null, output: jsonOutput },
+};
+
+export const sheets = [chat, load, exporting];

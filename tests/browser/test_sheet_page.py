@@ -1,0 +1,141 @@
+"""The page of a workbook: dropped, shown, edited, asked about, undone and exported, in one tab and in two."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, expect
+
+from tests.api_user import ApiUser
+from tests.apps.sheets.requests import active_session, get_session
+from tests.browser.audit import audit
+from tests.browser.console import Console
+from tests.browser.tab import Tab
+
+ROWS = ["region,units,price", *(f"{['North', 'South'][i % 2]},{i},{i}.5" for i in range(1, 41))]
+CSV = "\n".join(ROWS).encode()
+
+
+class SheetPage:
+    """The page of one session in a tab."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.page = console.page
+        self.formula = self.page.get_by_label("Formula or value of the cell")
+        self.conversation = self.page.get_by_role("list", name="Conversation").get_by_role("listitem")
+        self.undo = self.page.get_by_role("button", name="Undo", exact=True).first
+
+    def cell(self, row: int, column: str) -> Locator:
+        number = ord(column) - ord("A") + 1
+        return self.page.locator(f'.ag-row[row-index="{row - 1}"] [col-id="c{number}"]').first
+
+    def ask(self, text: str) -> None:
+        """Send a message and wait for its answer."""
+        before = self.conversation.count()
+        self.page.get_by_label("Message", exact=True).fill(text)
+        self.page.get_by_role("button", name="Send").click()
+        expect(self.conversation).to_have_count(before + 2)
+
+
+def test_a_dropped_file_is_read_shown_edited_and_undone(console: Console) -> None:
+    console.open("/console/sheets")
+    page = console.page
+    audit(console.tab, "sheets-empty")
+    page.locator("#workbook").set_input_files({"name": "sales.csv", "mimeType": "text/csv", "buffer": CSV})
+    page.wait_for_url("**/console/sheets/ses_*")
+    sheet = SheetPage(console)
+    expect(sheet.cell(2, "A")).to_have_text("South")
+    expect(page.get_by_text("Active", exact=True)).to_be_visible()
+    audit(console.tab, "sheet")
+
+    sheet.cell(2, "B").click()
+    expect(sheet.formula).to_have_value("1")
+    page.keyboard.type("=C2*2")
+    page.keyboard.press("Enter")
+    expect(sheet.cell(2, "B")).to_have_text("3")
+    sheet.cell(3, "A").click()
+    sheet.formula.fill("00123")
+    sheet.formula.press("Enter")
+    expect(sheet.cell(3, "A")).to_have_text("00123")
+    for row, column, text in [(3, "A", "North"), (2, "B", "1")]:
+        sheet.undo.click()
+        expect(sheet.cell(row, column)).to_have_text(text)
+    expect(sheet.undo).to_be_disabled()
+    page.get_by_role("button", name="Redo").click()
+    expect(sheet.cell(2, "B")).to_have_text("3")
+
+
+def test_an_answer_changes_the_workbook_and_is_undone_in_one_click(console: Console, user: ApiUser) -> None:
+    session = active_session(user, CSV)
+    console.open(f"/console/sheets/{session['sessionId']}")
+    sheet = SheetPage(console)
+    expect(sheet.cell(1, "A")).to_have_text("region")
+    sheet.ask("What is the total of units by region?")
+    expect(sheet.conversation.last).to_contain_text("420")
+    sheet.ask("Add a column Revenue = units * price")
+    expect(sheet.cell(1, "D")).to_have_text("Revenue")
+    expect(sheet.cell(3, "D")).to_have_text("5")
+    expect(sheet.cell(3, "D")).to_have_class(re.compile("cell-changed"))
+    audit(console.tab, "sheet-changed")
+    console.page.locator(".changes").get_by_role("button", name="Undo").click()
+    expect(sheet.cell(3, "D")).to_have_text("")
+
+
+def test_two_tabs_agree_and_closing_in_one_shows_in_the_other(
+    console: Console, user: ApiUser, new_tab: Callable[[], Tab]
+) -> None:
+    session = active_session(user, CSV)
+    address = f"/console/sheets/{session['sessionId']}"
+    console.open(address)
+    other = Console(new_tab(), user)
+    other.open(address)
+    first, second = SheetPage(console), SheetPage(other)
+    for each in (first, second):
+        expect(each.cell(2, "A")).to_have_text("South")
+    first.cell(2, "A").click()
+    console.page.keyboard.type("West")
+    console.page.keyboard.press("Enter")
+    expect(second.cell(2, "A")).to_have_text("West")
+
+    console.page.get_by_role("button", name="Close", exact=True).first.click()
+    console.page.get_by_role("dialog", name="Close this workbook?").get_by_role("button", name="Close it").click()
+    for tab in (console.page, other.page):
+        expect(tab.get_by_text("This workbook is closed.")).to_be_visible()
+    assert get_session(user, session["sessionId"])["state"] == "CLOSED"
+
+
+def test_without_a_websocket_the_page_reads_again_and_says_so(console: Console, user: ApiUser) -> None:
+    session = active_session(user, CSV)
+    console.page.add_init_script("delete window.WebSocket")
+    console.open(f"/console/sheets/{session['sessionId']}")
+    sheet = SheetPage(console)
+    expect(console.page.get_by_text("lets no WebSocket through")).to_be_visible()
+    sheet.cell(2, "A").click()
+    console.page.keyboard.type("West")
+    console.page.keyboard.press("Enter")
+    expect(sheet.cell(2, "A")).to_have_text("West")
+
+
+def test_an_export_offers_the_file(console: Console, user: ApiUser) -> None:
+    session = active_session(user, CSV)
+    console.open(f"/console/sheets/{session['sessionId']}")
+    console.page.get_by_role("button", name="Export").click()
+    dialog = console.page.get_by_role("dialog", name="Export the workbook")
+    dialog.get_by_role("button", name="As CSV").click()
+    with console.page.expect_download() as download:
+        dialog.get_by_role("link", name="Download").click()
+    assert download.value.path().read_text(encoding="utf-8-sig").splitlines()[:2] == ROWS[:2]
+
+
+def test_a_file_that_cannot_be_read_says_why_and_takes_another(console: Console) -> None:
+    console.open("/console/sheets")
+    page = console.page
+    page.locator("#workbook").set_input_files(
+        {"name": "old.xlsx", "mimeType": "application/vnd.ms-excel", "buffer": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 64}
+    )
+    page.wait_for_url("**/console/sheets/ses_*")
+    expect(page.get_by_text("without a password")).to_be_visible()
+    page.locator("#workbook").set_input_files({"name": "sales.csv", "mimeType": "text/csv", "buffer": CSV})
+    expect(SheetPage(console).cell(2, "A")).to_have_text("South")
