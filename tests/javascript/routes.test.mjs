@@ -44,6 +44,7 @@ const SHEETS = {
   recover: ["{sessionId}"],
   close: ["{sessionId}"],
   delete: ["{sessionId}"],
+  send: ["{sessionId}", {}],
   messages: ["{sessionId}"],
   versions: ["{sessionId}"],
   cells: ["{sessionId}", {}],
