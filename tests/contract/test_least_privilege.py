@@ -142,7 +142,7 @@ def test_the_comparison_asks_for_its_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("sam_environment")
-def test_the_scheduler_may_invoke_the_function_it_is_for_and_nothing_else(tmp_path: Path) -> None:
+def test_each_schedule_may_invoke_its_function_and_nothing_else(tmp_path: Path) -> None:
     """Its role is SAM's work."""
     translated = tmp_path / "translated.json"
     finished = run("python", str(ROOT / "tools/validate_template/translate.py"), str(ROOT / TEMPLATE), str(translated))
@@ -150,7 +150,8 @@ def test_the_scheduler_may_invoke_the_function_it_is_for_and_nothing_else(tmp_pa
     resources = json.loads(translated.read_text())["Resources"]
 
     schedules = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Scheduler::Schedule"]
-    assert len(schedules) == 1
+    invoked = {each["Target"]["Arn"]["Fn::GetAtt"][0] for each in schedules}
+    assert invoked == {"SweepJobsFunction", "SweepSessionsFunction"}
     for schedule in schedules:
         role = resources[schedule["Target"]["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]

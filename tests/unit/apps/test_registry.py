@@ -16,7 +16,7 @@ from shared.jobs.job import LinkKind
 
 @pytest.fixture
 def applications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Add the applications `fable` and `plain`, both with sessions. Only `fable` declares side writes."""
+    """Register only the applications `fable` and `plain`, both with sessions. Only `fable` declares side writes."""
     for name in ("fable", "plain"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(f'PIPELINES = ("{name}",)\nLINKS = ("sessionId",)\n')
@@ -24,7 +24,7 @@ def applications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         (tmp_path / name / "bootstrap.py").write_text(entities)
     with (tmp_path / "fable" / "bootstrap.py").open("a") as bootstrap:
         bootstrap.write('def side_writes():\n    return ("the fable\'s",)\n')
-    monkeypatch.setattr(apps, "__path__", [*apps.__path__, str(tmp_path)])
+    monkeypatch.setattr(apps, "__path__", [str(tmp_path)])
     yield tmp_path
     for module in [each for each in sys.modules if each.startswith(("shared.apps.fable", "shared.apps.plain"))]:
         del sys.modules[module]
@@ -49,8 +49,8 @@ def test_an_application_is_imported_only_if_those_before_it_do_not_have_the_enti
 def test_an_application_declares_the_side_writes_of_its_pipelines() -> None:
     ports = AwsPorts()
     removed = "a pipeline of an application that was removed"
-    found = {name: tuple(map(str, ports.side_writes_of(name))) for name in ("fable", "plain", "ideation", removed)}
-    assert found == {"fable": ("the fable's",), "plain": (), "ideation": (), removed: ()}
+    found = {name: tuple(map(str, ports.side_writes_of(name))) for name in ("fable", "plain", removed)}
+    assert found == {"fable": ("the fable's",), "plain": (), removed: ()}
 
 
 def test_to_read_a_declaration_imports_no_other_application(applications: Path) -> None:

@@ -35,4 +35,11 @@ def test_a_refusal_without_a_function_is_a_complete_envelope() -> None:
     read = ErrorEnvelope.model_validate(body)
     assert read.error.code is ErrorCode.NOT_FOUND
     assert (read.meta.request_id, read.meta.operation, read.meta.entity) == ("r-2", Operation.UNKNOWN, Entity.NONE)
-    assert body["error"]["details"] == {"fields": [], "jobId": None, "retryAfterSeconds": None}
+    assert body["error"]["details"] == {
+        "fields": [],
+        "jobId": None,
+        "retryAfterSeconds": None,
+        "state": None,
+        "allowed": [],
+        "activeJobId": None,
+    }

@@ -25,6 +25,7 @@ EXPECTED = {
     "NotFound": 404,
     "Conflict": 409,
     "CheckpointUnfit": 409,
+    "PreconditionFailed": 412,
     "PayloadTooLarge": 413,
     "UnsupportedMediaType": 415,
     "InvalidInput": 422,
