@@ -12,7 +12,7 @@ from tests.apps.sheets.requests import active_session, get_session
 from tests.permissions.world import World, wide
 
 TURNS = 12
-"""So many turns with the longest text that a turn may have make a log that is compacted."""
+"""The number of turns, each with the longest text possible, whose log is compacted."""
 
 
 def use_chat(world: World, agent_id: str) -> None:
