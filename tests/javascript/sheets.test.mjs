@@ -102,7 +102,7 @@ test("the session and its messages are read again after events", async () => {
   await settle();
 
   assert.equal(session.view.session.version, 2);
-  assert.equal(session.view.version.version, 2);
+  assert.deepEqual(session.view.versions.map(({ version }) => version), [2]);
   assert.equal(session.view.transport, "channel");
 });
 

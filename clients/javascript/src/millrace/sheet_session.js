@@ -15,6 +15,7 @@ const MOST_BLOCKS = 96;
 /** How often a session is read again when no channel tells of its changes, in milliseconds. */
 const POLL = 3_000;
 const MESSAGES = 50;
+const MOST_VERSIONS = 100;
 
 /** @typedef {"channel" | "polling"} Transport how changes of the session become known */
 /** @typedef {{ sheet: string, range: string, cells: number }} ChangedRange */
@@ -26,12 +27,12 @@ const MESSAGES = 50;
  * @property {readonly ChangedRange[]} changed
  */
 /**
- * What a listener gets: the session and what has changed since it was last called. `version` is the newest version that
- * was published since the session is followed.
+ * What a listener gets: the session and its conversation. `versions` are those that were published since the session is
+ * followed, the newest last, at most 100.
  * @typedef {object} SessionView
  * @property {SessionDetail} session
  * @property {readonly MessageDetail[]} messages the newest, the oldest of them first
- * @property {Version | null} version
+ * @property {readonly Version[]} versions
  * @property {Transport} transport
  * @property {unknown} problem the last failure to follow the session; null while all is well
  */
@@ -60,7 +61,7 @@ export class SheetSession {
   constructor({ sheets, channel }, session) {
     this.#sheets = sheets;
     this.#channel = channel;
-    this.view = { session, messages: [], version: null, transport: "channel", problem: null };
+    this.view = { session, messages: [], versions: [], transport: "channel", problem: null };
   }
 
   get id() {
@@ -178,13 +179,9 @@ export class SheetSession {
 
   /** @param {readonly any[]} events */
   #receive(events) {
-    let version = this.view.version;
-    for (const event of events) {
-      if (event.type !== "version") continue;
-      this.#drop(event);
-      version = event;
-    }
-    this.view = { ...this.view, version };
+    const published = events.filter(({ type }) => type === "version");
+    for (const version of published) this.#drop(version);
+    this.view = { ...this.view, versions: [...this.view.versions, ...published].slice(-MOST_VERSIONS) };
     void this.refresh();
   }
 

@@ -77,19 +77,24 @@ function showSession(context, first, element) {
     return mine;
   };
   const undo = () => attempt(() => millrace.sheets.undo(session.id));
+  /** @param {number} count of versions */
+  const undoAnswer = (count) =>
+    attempt(async () => {
+      for (let left = count; left > 0; left -= 1) await millrace.sheets.undo(session.id);
+    });
   const redo = () => attempt(() => millrace.sheets.redo(session.id));
   const view = sheetView(session, { attempt, announce });
   const conversation = chat(context, {
     send: async (text) => {
-      view.forgetChanges();
-      conversation.showChange(null);
       await latest;
+      seen = session.view.session.version;
+      view.mark([]);
       const selection = view.selection();
       await millrace.sheets.send(session.id, { text, ...(selection && { selection }) });
       await session.refresh();
     },
     select: view.select,
-    undo,
+    undo: undoAnswer,
   });
   const state = h("span", {});
   const transport = h("span", { class: "note", role: "status" });
@@ -122,9 +127,11 @@ function showSession(context, first, element) {
     problem, help.element,
     h("div", { class: "sheet-columns" }, view.element, conversation.element));
 
-  let shownVersion = 0;
+  /** The newest version when the last message was sent: what is newer is marked. */
+  let seen = first.version;
+  let announced = 0;
   /** @param {SessionView} now */
-  const show = ({ session: current, messages, version, transport: how, problem: lost }) => {
+  const show = ({ session: current, messages, versions, transport: how, problem: lost }) => {
     const active = current.state === "ACTIVE";
     const busy = current.activeJobId !== null;
     fill(state, stateBadge(current.state));
@@ -137,13 +144,13 @@ function showSession(context, first, element) {
     conversation.allow(active && !busy);
     conversation.show(messages);
     conversation.follow(active ? current.activeJobId : null);
-    if (version !== null && version.version !== shownVersion) {
-      shownVersion = version.version;
-      view.showVersion(version);
-      const cells = version.changed.reduce((sum, each) => sum + each.cells, 0);
-      conversation.showChange(cells > 0 && version.by === "model" ? { ...version, cells } : null);
-      announce(`Version ${version.version}: ${version.title}`);
+    const newest = versions.at(-1);
+    if (newest !== undefined && newest.version !== announced) {
+      announced = newest.version;
+      view.mark(versions.filter((each) => each.version > seen));
+      announce(`Version ${newest.version}: ${newest.title}`);
     }
+    conversation.showChange(busy ? null : changeOf(current, messages, versions));
   };
   const unsubscribe = session.subscribe(show);
   show(session.view);
@@ -155,4 +162,18 @@ function showSession(context, first, element) {
     view.stop();
     exporting.stop();
   };
+}
+
+/**
+ * Return what the last answer has changed, if nothing was changed since; null otherwise.
+ * @param {SessionDetail} session
+ * @param {SessionView["messages"]} messages
+ * @param {SessionView["versions"]} versions
+ */
+function changeOf({ version }, messages, versions) {
+  const made = messages.at(-1)?.versions ?? [];
+  if (made.length === 0 || Math.max(...made) !== version) return null;
+  const known = versions.filter((each) => made.includes(each.version));
+  const cells = known.flatMap(({ changed }) => changed).reduce((sum, each) => sum + each.cells, 0);
+  return { versions: made.length, cells: known.length === made.length ? cells : null, title: known.at(-1)?.title ?? null };
 }

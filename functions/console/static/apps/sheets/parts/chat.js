@@ -31,10 +31,10 @@ const CALLS = { started: "running", finished: "done", failed: "failed" };
 
 /**
  * @param {Context} context
- * @param {{ send: (text: string) => Promise<unknown>, select: (sheet: string, range: string) => void, undo: () => Promise<unknown> }} actions
+ * @param {{ send: (text: string) => Promise<unknown>, select: (sheet: string, range: string) => void, undo: (versions: number) => Promise<unknown> }} actions
  */
 export function chat(context, { send, select, undo }) {
-  const list = h("ol", { class: "messages", "aria-label": "Conversation" });
+  const list = h("ol", { class: "messages", "aria-label": "Conversation", tabindex: "0" });
   const live = h("div", { class: "live-answer", hidden: true });
   const liveText = h("p", { class: "answer" });
   const steps = h("ol", { class: "steps" });
@@ -126,13 +126,15 @@ export function chat(context, { send, select, undo }) {
       };
     },
     /**
-     * Say what the newest version has changed, with the way back.
-     * @param {{ title: string, by: string, cells: number } | null} change
+     * Say what the last answer has changed, with the way back.
+     * @param {{ versions: number, cells: number | null, title: string | null } | null} change
      */
     showChange(change) {
       changes.hidden = change === null;
-      fill(changes, change && [`${change.cells} ${change.cells === 1 ? "cell" : "cells"} by “${change.title}” · `,
-        h("button", { type: "button", class: "link", onclick: undo }, "Undo")]);
+      if (change === null) return;
+      const { versions, cells, title } = change;
+      const what = cells === null ? "This answer has changed the workbook" : `${cells} ${cells === 1 ? "cell" : "cells"}${title ? ` by “${title}”` : ""}`;
+      fill(changes, what, " · ", h("button", { type: "button", class: "link", onclick: () => undo(versions) }, "Undo"));
     },
     stop: () => stopWatch(),
   };

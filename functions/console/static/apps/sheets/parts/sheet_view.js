@@ -38,8 +38,8 @@ export function sheetView(session, { attempt, announce }) {
   let sheets = [];
   /** @type {{ row: number, column: number } | null} */
   let focused = null;
-  /** @type {Version | null} */
-  let newest = null;
+  /** The versions whose changes are marked. @type {readonly Version[]} */
+  let marked = [];
   let version = 0;
   let editable = false;
   let stopped = false;
@@ -94,7 +94,7 @@ export function sheetView(session, { attempt, announce }) {
       h("button", { type: "button", role: "tab", "aria-selected": sheet.id === shown?.id ? "true" : "false", onclick: () => open(sheet.name) }, sheet.name)));
   };
   const markChanges = () => {
-    const changed = newest?.changed.filter(({ sheet }) => sheet === shown?.name) ?? [];
+    const changed = marked.flatMap((version) => version.changed).filter(({ sheet }) => sheet === shown?.name);
     grid?.mark(changed.flatMap(({ range }) => areaOf(range) ?? []), "changed");
   };
 
@@ -115,16 +115,15 @@ export function sheetView(session, { attempt, announce }) {
       cells?.renew();
       void open(shown === null ? undefined : (sheets.find(({ id }) => id === shown?.id)?.name ?? undefined));
     },
-    /** @param {Version} published */
-    showVersion(published) {
-      newest = published;
-      cells?.renew();
+    /**
+     * Read the cells again, and mark what these versions have changed.
+     * @param {readonly Version[]} versions
+     */
+    mark(versions) {
+      marked = versions;
+      if (versions.length > 0) cells?.renew();
+      else grid?.mark([], "selected");
       markChanges();
-    },
-    forgetChanges() {
-      newest = null;
-      markChanges();
-      grid?.mark([], "selected");
     },
     /** @param {string} sheet @param {string} range */
     async select(sheet, range) {
