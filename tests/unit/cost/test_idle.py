@@ -85,7 +85,7 @@ def test_an_idle_month_of_the_default_configuration_costs_at_most_five_dollars()
 def test_the_default_configuration_has_no_snapshots_no_dashboard_and_fewer_alarms() -> None:
     default, production = (Deployed.of(ROOT / "template.yaml", PARAMETERS[name]) for name in (DEFAULT, PRODUCTION))
     assert (default.snapshot_gb, default.dashboards) == ({}, 0)
-    assert (len(production.snapshot_gb), production.dashboards) == (4, 1)
+    assert (len(production.snapshot_gb), production.dashboards) == (5, 1)
     assert 0 < default.alarm_metrics < production.alarm_metrics
 
 
