@@ -134,6 +134,10 @@ bench: .venv/.synced ## run the benchmark job on the local stack, and compare wi
 bench-load: .venv/.synced ## run 1, 10 and 50 jobs at once with two watchers each; count units of 1, 10 and 100 kB outputs
 	@$(BIN)/python -m tests.bench.load
 
+.PHONY: bench-sheets
+bench-sheets: .venv/.synced ## load, read, edit, undo and export workbooks of 30 MB on the local stack; count cached blocks
+	@$(BIN)/python -m tests.bench.sheets $(ARGS)
+
 # Other systems for the same job, each installed from its own lock. ARGS="--rounds 5", ARGS="--only taskiq".
 PEERS := langgraph taskiq dbos
 
