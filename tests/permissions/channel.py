@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from local.stack import ROOT
 from tests.api_user import data_of
 from tests.patience import PATIENCE
 from tests.permissions.world import JOBS_TABLE, World, key_of
@@ -39,6 +40,8 @@ def use_channel(world: World) -> None:
         _say(connection, "publish", "error")
     for message in ("subscribe", "unsubscribe", "ping", "publish"):
         _say_after_the_token_has_expired(world, message)
+    for function in ("subscribe", "unsubscribe", "ping", "refuse_message"):
+        _serve_a_connection_that_has_ended(world, function)
     _tell_a_connection_that_has_ended(world)
 
 
@@ -65,6 +68,21 @@ def _say_after_the_token_has_expired(world: World, kind: str) -> None:
         except ConnectionClosed:
             return
         raise AssertionError("the connection was not closed")
+
+
+def _serve_a_connection_that_has_ended(world: World, function: str) -> None:
+    """Let the function find that the token has expired and the connection has ended, so that it removes the connection.
+
+    Of a connection that is open, end_connection may remove everything first.
+    """
+    gone = {"connectionId": f"Gone-{function}=", "authorizer": {"owner": "gone", "tab": function, "until": "0"}}
+    for name in ("open_connection", function):
+        [path] = (ROOT / "events/channel").glob(f"{name}.*.json")
+        event = json.loads(path.read_text())
+        assert (
+            world.invoke(name, **{**event, "requestContext": {**event["requestContext"], **gone}})["statusCode"] == 200
+        )
+    assert [each for each in _items(world) if gone["connectionId"] in each["PK"]["S"]] == []
 
 
 def _items(world: World) -> list[dict[str, Any]]:
