@@ -136,9 +136,9 @@ def send(request: pytest.FixtureRequest, stack: LocalStack, made: Made) -> Calla
 
 
 def with_rules_no_schema_can_say(case: Any) -> Any:
-    """Let each application correct what a body's schema cannot express."""
+    """Let each application correct what the schemas of a query, a header or a body cannot express."""
     for application in modules("openapi"):
-        application.follow_rules(case.path, case.body)
+        application.follow_rules(case)
     return case
 
 

@@ -12,8 +12,9 @@ EXISTING: dict[str, Callable[[ApiUser], str]] = {"runId": lambda user: str(finis
 """Parameter of a path → make what it names."""
 
 
-def follow_rules(path: str, body: Any) -> None:
+def follow_rules(case: Any) -> None:
     """Make the proportions of a run add up, one to each of its genre paths, which all differ."""
-    if path == "/ideations" and isinstance(body, dict) and "genrePaths" in body:
+    body = case.body
+    if case.path == "/ideations" and isinstance(body, dict) and "genrePaths" in body:
         paths = [[f"{number} {path[0]}"[:60], *path[1:]] for number, path in enumerate(body["genrePaths"])]
         body |= {"genrePaths": paths, "genreProportions": [100 / len(paths)] * len(paths)}
