@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 from shared.apps.sheets.differences import Differences
 from shared.apps.sheets.maps import WorkbookMap, decode_map
+from shared.apps.sheets.moves import Request, refuse_unless_possible
 from shared.apps.sheets.publication import Publication, recovered, redone, refuse_unless_active, undone
 from shared.apps.sheets.publishing import PAGE, Publishing, VersionMoved
 from shared.apps.sheets.session import Session, SessionState, StateChanged, Version
 from shared.apps.sheets.session_store import DataGone, Retained, SessionChange, SessionStore, WorkbookData
 from shared.clock import Clock
-from shared.errors import Conflict, JobEnded
+from shared.errors import Conflict, ErrorCode, JobEnded
 
 KEPT_NEWEST = 20
 """How many of the newest versions are kept, and how far undo and redo reach."""
@@ -184,14 +185,18 @@ def _refusal(kind: str, job_id: str | None) -> Callable[[Session], None]:
             return
         refuse_unless_active(session)
         if session.active_job_id is not None:
-            raise Conflict(f"job {session.active_job_id} is changing the workbook; wait for its end, then {kind}")
+            raise Conflict(
+                f"job {session.active_job_id} is changing the workbook; wait for its end, then {kind}",
+                code=ErrorCode.SESSION_BUSY,
+                state=session.state,
+                active_job_id=session.active_job_id,
+            )
 
     return check
 
 
 def _refuse_unless_error(session: Session) -> None:
-    if session.state is not SessionState.ERROR:
-        raise Conflict(f"the session is {session.state.lower()}; only a session in the state ERROR can be recovered")
+    refuse_unless_possible(session, Request.RECOVER)
 
 
 def _activated(session: Session, at: datetime) -> SessionChange:

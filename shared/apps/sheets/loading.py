@@ -14,12 +14,13 @@ from typing import Any, Protocol, TypeVar
 from shared.apps.sheets.addresses import Area, Cell
 from shared.apps.sheets.blocks import block_area
 from shared.apps.sheets.cells import CellJson, cell_json
+from shared.apps.sheets.engine_faults import transient_engine
 from shared.apps.sheets.models import MOST_FILE_BYTES, FirstBlock, WorkbookLoaded
 from shared.apps.sheets.publication import MOST_BLOCKS, Publication
 from shared.apps.sheets.publishing import Publishing
 from shared.apps.sheets.session import Inventory, Session, Source
 from shared.apps.sheets.session_store import DataGone, FileInfo, SessionFiles, SessionStore
-from shared.apps.sheets.workbook import Engine, LoadReport, UnsupportedFile, Workbook
+from shared.apps.sheets.workbook import Engine, LoadReport, UnsupportedFile, Workbook, WorkbookRefusal
 from shared.errors import DataLost, UnusableFile
 from shared.log.events import Subtask
 from shared.stages.stage import StageContext
@@ -91,7 +92,10 @@ class LoadWorkbook:
             publication = await _step(
                 context, "store", "Store its cells", lambda: self._publishing.load(session, workbook, title=title)
             )
-            first = await asyncio.to_thread(lambda: tuple(first_blocks(workbook, publication)))
+            with transient_engine():
+                first = await asyncio.to_thread(lambda: tuple(first_blocks(workbook, publication)))
+        except WorkbookRefusal as refused:
+            raise UnusableFile(f"The workbook is too large: {refused.message}. Split it into smaller files.") from None
         finally:
             workbook.close()
         loaded = WorkbookLoaded(
@@ -109,7 +113,8 @@ class LoadWorkbook:
             if _sha256(file) != source.sha256:
                 raise UnusableFile("The file was replaced while it was loaded. Upload it again, then load it.")
             try:
-                return self._engine.load(file, str(source.format))
+                with transient_engine():
+                    return self._engine.load(file, str(source.format))
             except UnsupportedFile as refused:
                 raise UnusableFile(str(refused)) from refused
 

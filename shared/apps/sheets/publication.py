@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from shared.apps.sheets.cells import CellJson
+from shared.apps.sheets.moves import Request, refuse_unless_possible
 from shared.apps.sheets.session import (
     BlockRef,
     Session,
@@ -19,7 +20,6 @@ from shared.apps.sheets.session import (
     VersionPublished,
 )
 from shared.apps.sheets.session_store import SessionChange
-from shared.errors import Conflict
 
 MOST_BLOCKS = 200
 """The most changed blocks that an event names."""
@@ -32,13 +32,6 @@ MOST_CELL_BYTES = 16_000
 
 CellsBySheet = Mapping[int, Mapping[str, CellJson]]
 """Cells by the id of their sheet and their address."""
-
-NEXT_STEP = {
-    SessionState.INITIALIZING: "upload its file and load it first",
-    SessionState.ERROR: "recover it, or load its file again",
-    SessionState.CLOSED: "create a new session",
-}
-"""What helps when a session is not active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +80,8 @@ class Publication:
 
 
 def refuse_unless_active(session: Session) -> None:
-    """Raise Conflict if the session is not active; the message says what helps."""
-    if session.state is not SessionState.ACTIVE:
-        raise Conflict(f"the session is {session.state.lower()}; {NEXT_STEP[session.state]}")
+    """Raise Conflict if the session is not active; it says which states allow a change."""
+    refuse_unless_possible(session, Request.CHANGE)
 
 
 def undone(target: Version, session: Session, *, at: datetime) -> Version:

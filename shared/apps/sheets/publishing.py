@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from shared.apps.sheets.addresses import parse_area
 from shared.apps.sheets.cells import cell_json
+from shared.apps.sheets.engine_faults import transient_engine
 from shared.apps.sheets.maps import WorkbookMap, changed_blocks, decode_map, encode_map, map_of
 from shared.apps.sheets.ops import OPS, Op
 from shared.apps.sheets.publication import MOST_CELLS, CellsBySheet, Publication, refuse_unless_active
@@ -85,10 +86,16 @@ class Publishing:
         self._clock = clock
 
     def open(self, session: Session) -> Workbook:
-        """Return the workbook of the session's newest version. Raises DataGone and SnapshotUnreadable."""
+        """Return the workbook of the session's newest version.
+
+        Raises Conflict if the session is not active, DataGone, SnapshotUnreadable, and StorageUnavailable if the
+        engine's process has ended.
+        """
         refuse_unless_active(session)
         assert session.snapshot is not None  # noqa: S101 - an active session's newest version has one
-        return self._engine.open(self._data.snapshot(session.id, session.snapshot))
+        snapshot = self._data.snapshot(session.id, session.snapshot)
+        with transient_engine():
+            return self._engine.open(snapshot)
 
     def load(self, session: Session, workbook: Workbook, *, title: str) -> Publication:
         """Store the data of a workbook that was loaded from a file, and return its version.
@@ -232,15 +239,17 @@ class Publishing:
         self, session: Session, workbook: Workbook, *, base: WorkbookMap | None, ops: Sequence[Op]
     ) -> tuple[WorkbookMap, dict[str, Any]]:
         """Store the data of a workbook that are not in its base; return its map, and the version's fields with them."""
-        scan = workbook.scan(base.digests if base is not None else frozenset())
+        with transient_engine():
+            scan = workbook.scan(base.digests if base is not None else frozenset())
+            snapshot = workbook.snapshot()
         engine = self._engine.version
         new = map_of(workbook.sheets, scan.digests, engine=engine, base=base, ops=ops)
         digest, content = encode_map(new)
         written = OPS.dump_json(tuple(ops))
         large = written if len(written) > MOST_OP_BYTES else None
-        data = VersionData(scan.new, digest, content, workbook.snapshot(), engine, ops=large)
-        snapshot = self._data.store(session.id, data)
-        return new, {"map": digest, "snapshot": snapshot, "ops": None if large is not None else tuple(ops)}
+        data = VersionData(scan.new, digest, content, snapshot, engine, ops=large)
+        name = self._data.store(session.id, data)
+        return new, {"map": digest, "snapshot": name, "ops": None if large is not None else tuple(ops)}
 
 
 def _refuse_unless_open(session: Session, change: Change) -> None:

@@ -10,8 +10,16 @@ import pytest
 from shared.apps.sheets.editing import MOST_CHARACTERS
 from shared.apps.sheets.ops import CellWrite
 from shared.apps.sheets.session import SessionState, VersionPublished
-from shared.apps.sheets.workbook import SheetErrorCode, WorkbookRefusal
-from shared.errors import Conflict, ErrorCode, Forbidden, InvalidInput, NotFound, PreconditionFailed
+from shared.apps.sheets.workbook import EngineGone, SheetErrorCode, WorkbookRefusal
+from shared.errors import (
+    Conflict,
+    ErrorCode,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PreconditionFailed,
+    StorageUnavailable,
+)
 from tests.apps.sheets.versions_world import OWNER, SESSION, VersionsWorld
 
 
@@ -65,8 +73,9 @@ def test_undo_waits_for_the_job_that_works_on_the_session() -> None:
     world.write("A1", 1)
     world.change(active_job_id="job_a1")
     for act in (world.edits.undo, world.edits.redo):
-        with pytest.raises(Conflict, match="job_a1"):
+        with pytest.raises(Conflict, match="job_a1") as busy:
             act(OWNER, SESSION, expected=None)
+        assert (busy.value.code, busy.value.active_job_id) == (ErrorCode.SESSION_BUSY, "job_a1")
     assert world.write("A2", 2).number == 3, "a person may write while a job works"
 
 
@@ -113,6 +122,23 @@ def test_an_edit_without_an_expected_version_is_applied_to_the_newer_one(monkeyp
     monkeypatch.setattr(world.data, "store", meanwhile)
     assert world.write("A1", "mine").number == 3
     assert world.read("A1:A2") == [["mine"], ["other"]]
+
+
+def test_an_edit_of_a_session_that_is_closed_meanwhile_says_in_which_state_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = VersionsWorld()
+    store = world.data.store
+
+    def meanwhile(session_id: str, version: Any) -> str:
+        world.change(state=SessionState.CLOSED)
+        return store(session_id, version)
+
+    monkeypatch.setattr(world.data, "store", meanwhile)
+    with pytest.raises(Conflict) as closed:
+        world.write("A1", "mine")
+    assert (closed.value.state, closed.value.allowed) == ("CLOSED", ("ACTIVE",))
+    assert world.session.version == 1
 
 
 WRITE = CellWrite(at="A1", value=1)
@@ -211,3 +237,21 @@ def test_only_the_owner_changes_and_lists() -> None:
             act()
     with pytest.raises(NotFound):
         world.edits.undo(OWNER, SESSION[:-1] + "b", expected=None)
+
+
+@pytest.mark.parametrize("call", ["FakeEngine.open", "FakeWorkbook.scan", "FakeWorkbook.snapshot"])
+def test_an_edit_whose_engine_ends_changes_nothing_and_may_be_repeated(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    world = VersionsWorld()
+
+    def end(*_: Any) -> Any:
+        raise EngineGone
+
+    with monkeypatch.context() as broken:
+        broken.setattr(f"tests.fakes.workbook.{call}", end)
+        with pytest.raises(StorageUnavailable, match="try again") as gone:
+            world.write("A1", 1)
+    assert (gone.value.code, gone.value.retryable) == (ErrorCode.WORKER_LOST, True)
+    assert (world.session.version, world.session.state) == (1, SessionState.ACTIVE)
+    assert world.write("A1", 1).number == 2

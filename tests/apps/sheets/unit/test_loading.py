@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import openpyxl
 import pytest
@@ -16,7 +17,8 @@ from shared.apps.sheets.moves import Request
 from shared.apps.sheets.publishing import Publishing
 from shared.apps.sheets.session import FileFormat, Session, SessionState
 from shared.apps.sheets.uploads import NewFile
-from shared.errors import DataLost, UnusableFile
+from shared.apps.sheets.workbook import EngineGone, SheetErrorCode, WorkbookRefusal
+from shared.errors import DataLost, MillraceError, StorageUnavailable, UnusableFile
 from shared.jobs.job import Job
 from tests.apps.sheets.session_world import OWNER, SessionWorld
 
@@ -135,3 +137,30 @@ def test_a_load_whose_session_was_deleted_ends() -> None:
     loading.world.store.delete(loading.session.id)
     with pytest.raises(DataLost, match="deleted"):
         loading.world.core.run(loading.inspect, loading.job)
+
+
+TOO_LARGE = WorkbookRefusal(SheetErrorCode.CALCULATION_TOO_LARGE, "the calculation needed more memory than there is")
+
+
+@pytest.mark.parametrize(
+    ("call", "raised", "error"),
+    [
+        ("ProcessEngine.load", EngineGone("no process"), StorageUnavailable),
+        ("ProcessWorkbook.scan", EngineGone("ended"), StorageUnavailable),
+        ("ProcessWorkbook.read", EngineGone("ended"), StorageUnavailable),
+        ("ProcessWorkbook.scan", TOO_LARGE, UnusableFile),
+        ("ProcessWorkbook.read", TOO_LARGE, UnusableFile),
+    ],
+)
+def test_a_load_whose_engine_ends_says_whether_another_attempt_may_help(
+    monkeypatch: pytest.MonkeyPatch, call: str, raised: Exception, error: type[MillraceError]
+) -> None:
+    loading = Loading(CSV)
+    loading.world.core.run(loading.inspect, loading.job)
+
+    def end(*_: Any) -> Any:
+        raise raised
+
+    monkeypatch.setattr(f"shared.apps.sheets.engine.process.{call}", end)
+    with pytest.raises(error):
+        loading.world.core.run(loading.load, loading.job)
