@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from shared.apps.sheets.exporting import Exports
+from shared.apps.sheets.exporting import Exports, too_large_for_csv
 from shared.apps.sheets.health import SessionHealth
 from shared.apps.sheets.maps import SheetMap, WorkbookMap
 from shared.apps.sheets.models import SheetExportInput, WorkbookExported
@@ -50,7 +50,7 @@ class ExportCreation:
 
         Raises:
             NotFound, Forbidden: as `owned_session`; NotFound also if there is no such version any more.
-            InvalidInput: there is no such sheet.
+            InvalidInput: there is no such sheet, or it is too large for CSV.
             Conflict: the session is not valid.
         """
         session = owned_session(self._sessions, owner, session_id)
@@ -69,12 +69,17 @@ class ExportCreation:
         try:
             head = self._exports.map_of(version)
         except DataGone:
+            if version.number == session.version:
+                raise self._health.lost(session) from None
             raise NotFound(
                 f"version {wanted.version} is not kept any more; the newest version is {session.version}"
             ) from None
         if wanted.sheet is not None and head.sheet(wanted.sheet) is None:
             names = ", ".join(repr(info.name) for info in head.infos[:10])
             raise InvalidInput([FieldIssue("sheet", f"must be the name of a sheet: {names}")])
+        rule = too_large_for_csv(_sheet(head, wanted.sheet)) if wanted.format == "csv" else None
+        if rule is not None:
+            raise InvalidInput([FieldIssue("sheet", rule)])
 
 
 class ExportWorkbook:

@@ -9,16 +9,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from shared.apps.sheets.addresses import parse_area
+from shared.apps.sheets.addresses import Cell, parse_area
 from shared.apps.sheets.blocks import BLOCK_COLUMNS, BLOCK_ROWS, block_json
 from shared.apps.sheets.cells import EMPTY, CellContent, CellJson, cell_of
 from shared.apps.sheets.differences import changed_cells
 from shared.apps.sheets.engine.patch import CellPatch, SheetPatch
+from shared.apps.sheets.engine_faults import transient_engine
+from shared.apps.sheets.loading import sha256_of
 from shared.apps.sheets.maps import SheetMap, WorkbookMap, changed_blocks, decode_map
 from shared.apps.sheets.ops import HideRows, SetNumberFormat
-from shared.apps.sheets.session import BlockRef, FileFormat, Inventory, Session, Version
-from shared.apps.sheets.session_store import SessionFiles, SessionStore, WorkbookData
-from shared.apps.sheets.workbook import Engine
+from shared.apps.sheets.session import BlockRef, FileFormat, Inventory, Session, Source, Version
+from shared.apps.sheets.session_store import DataGone, SessionFiles, SessionStore, WorkbookData
+from shared.apps.sheets.workbook import Engine, WorkbookRefusal
+from shared.errors import UnusableFile
 
 BLOCKS_AT_ONCE = 64
 """How many blocks are read at the same time."""
@@ -28,6 +31,10 @@ GUARDED = ("=", "+", "-", "@", "\t", "\r")
 
 PAGE = 100
 """How many versions are read at once."""
+
+MOST_CSV_CELLS = 20_000_000
+"""The most cells of a CSV file, empty ones included: a single value in the last cell of a sheet makes 17 thousand
+million of them."""
 
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV_TYPE = "text/csv; charset=utf-8"
@@ -68,19 +75,41 @@ class Exports:
         head = self.map_of(version)
         base = self._base(session, version)
         if base is None or head.restructured or session.source.format is not FileFormat.XLSX:
-            workbook = self._engine.open(self._data.snapshot(session.id, str(version.snapshot)))
-            try:
-                workbook.write_xlsx(to)
-            finally:
-                workbook.close()
-            return Exported(XLSX_TYPE, tuple(_losses(session.inventory)))
+            return self._new_package(session, version, to)
         source = folder / "source.xlsx"
-        self._files.download(session.source.key, source)
+        if not self._loaded_file(session.source, source):
+            return self._new_package(session, version, to)
         self._patch(source, to, self._patches(session.id, self.map_of(base), head))
         return Exported(XLSX_TYPE, ())
 
+    def _new_package(self, session: Session, version: Version, to: Path) -> Exported:
+        snapshot = self._data.snapshot(session.id, str(version.snapshot))
+        with transient_engine():
+            workbook = self._engine.open(snapshot)
+            try:
+                workbook.write_xlsx(to)
+            except WorkbookRefusal as refused:
+                raise UnusableFile(f"The workbook is too large: {refused.message}. Export it as CSV.") from None
+            finally:
+                workbook.close()
+        return Exported(XLSX_TYPE, tuple(_losses(session.inventory)))
+
+    def _loaded_file(self, source: Source, to: Path) -> bool:
+        """Download the source. Return whether it is the file that was loaded: its upload URL may still be valid."""
+        try:
+            self._files.download(source.key, to)
+        except DataGone:
+            return False
+        return source.sha256 in {None, sha256_of(to)}
+
     def write_csv(self, session: Session, head: WorkbookMap, sheet: SheetMap, to: Path) -> Exported:
-        """Write the values of one sheet of a version as CSV, in UTF-8 with a byte order mark."""
+        """Write the values of one sheet of a version as CSV, in UTF-8 with a byte order mark.
+
+        Raises UnusableFile if the sheet is too large for that.
+        """
+        rule = too_large_for_csv(sheet)
+        if rule is not None:
+            raise UnusableFile(f"The sheet {sheet.info.name!r} {rule}.")
         with to.open("w", encoding="utf-8-sig", errors="replace", newline="") as file:
             writer = csv.writer(file)
             writer.writerows(self._csv_rows(session.id, sheet))
@@ -177,6 +206,17 @@ class Exports:
                     for right, cell in enumerate(rows[down] if down < len(rows) else ()):
                         row[column - 1 + right] = csv_text(cell_of(cell))
                 yield row
+
+
+def too_large_for_csv(sheet: SheetMap) -> str | None:
+    """Return why the sheet cannot be written as CSV, and what to do; None if it can."""
+    last = Cell(max(sheet.info.rows, 1), max(sheet.info.columns, 1))
+    if last.row * last.column <= MOST_CSV_CELLS:
+        return None
+    return (
+        f"reaches to {last}, which are {last.row * last.column:,} cells, but a CSV file has at most "
+        f"{MOST_CSV_CELLS:,}; export it as XLSX, or clear the cells that are far away"
+    )
 
 
 def csv_text(cell: CellContent) -> str:

@@ -65,7 +65,7 @@ class InspectWorkbook:
                 inspected = self._inspect(file)
             except UnsupportedFile as refused:
                 raise UnusableFile(str(refused)) from refused
-            known = {"format": inspected.format, "etag": found.etag if found else None, "sha256": _sha256(file)}
+            known = {"format": inspected.format, "etag": found.etag if found else None, "sha256": sha256_of(file)}
         after = Source.model_validate({**source.model_dump(), **known})
         return {"source": after.model_dump(mode="json"), "parts": dict(inspected.parts)}
 
@@ -110,7 +110,7 @@ class LoadWorkbook:
 
     def _loaded(self, source: Source) -> tuple[Workbook, LoadReport]:
         with downloaded(self._files, source) as file:
-            if _sha256(file) != source.sha256:
+            if sha256_of(file) != source.sha256:
                 raise UnusableFile("The file was replaced while it was loaded. Upload it again, then load it.")
             try:
                 with transient_engine():
@@ -187,7 +187,8 @@ def _refuse_unless_announced(source: Source, found: FileInfo | None) -> None:
         )
 
 
-def _sha256(file: Path) -> str:
+def sha256_of(file: Path) -> str:
+    """Return the digest of a local file."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

@@ -119,7 +119,10 @@ class _Served:
 
     def write(self, content: dict[str, Any], _binary: bytes) -> Answer:
         """Write an XLSX file. The engine refuses to overwrite one, so the file must not exist."""
+        from shared.apps.sheets.engine.xml_escapes import escape_invalid  # noqa: PLC0415
+
         self._book().model.save_to_xlsx(content["path"])
+        escape_invalid(content["path"])
         return {}, b""
 
     def _book(self) -> Book:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ from openpyxl.chart import BarChart, Reference
 from shared.apps.sheets.cells import CellContent
 from shared.apps.sheets.engine.patch import patch
 from shared.apps.sheets.engine.process import ProcessEngine
+from shared.apps.sheets.export_jobs import ExportCreation
 from shared.apps.sheets.exporting import Exported, Exports, csv_text
+from shared.apps.sheets.health import SessionHealth
+from shared.apps.sheets.models import SheetExportInput
+from shared.apps.sheets.moves import Request
 from shared.apps.sheets.ops import (
     CellWrite,
     ChangeStructure,
@@ -25,8 +30,11 @@ from shared.apps.sheets.ops import (
     WriteCells,
 )
 from shared.apps.sheets.publishing import Change, Publishing
-from shared.apps.sheets.session import FileFormat, Inventory, Session, Source, StateChanged, Version
+from shared.apps.sheets.session import FileFormat, Inventory, Session, SessionState, Source, StateChanged, Version
 from shared.apps.sheets.session_store import SessionChange
+from shared.errors import Conflict, ErrorCode, InvalidInput, UnusableFile
+from shared.jobs.job import Job
+from tests.apps.sheets.session_world import SessionWorld
 from tests.apps.sheets.versions_world import OWNER, SESSION
 from tests.fakes.clock import NOON, SettableClock
 from tests.fakes.sessions import FakeSessionStore
@@ -44,7 +52,8 @@ class ExportWorld:
         self.publishing = Publishing(sessions=self.sessions, data=self.data, engine=self.engine, clock=SettableClock())
         self.exports = Exports(sessions=self.sessions, data=self.data, files=self.data, engine=self.engine, patch=patch)
         kind = FileFormat(file.suffix[1:])
-        source = Source(key=f"sheets/{SESSION}/source", name=file.name, bytes=1, format=kind)
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        source = Source(key=f"sheets/{SESSION}/source", name=file.name, bytes=1, format=kind, sha256=sha256)
         self.data.upload(source.key, file, content_type="")
         session = Session(
             id=SESSION,
@@ -121,6 +130,34 @@ def test_an_export_without_a_change_is_the_uploaded_package(world: ExportWorld) 
     assert exported.losses == ()
 
 
+@pytest.mark.parametrize("replaced", [True, False])
+def test_an_export_without_the_loaded_file_is_a_new_package(world: ExportWorld, replaced: bool) -> None:
+    """The upload URL takes another file for some minutes after the load."""
+    world.change(write(B2=10))
+    key = world.session.source.key
+    if replaced:
+        other = openpyxl.Workbook()
+        other.worksheets[0].title = "Data"
+        other.save(world.folder / "other.xlsx")
+        world.data.upload(key, world.folder / "other.xlsx", content_type="")
+    else:
+        del world.data.objects[key]
+    file, exported = world.xlsx()
+    assert exported.losses == ("charts: 1",)
+    sheet: Any = openpyxl.load_workbook(file)["Data"]
+    assert [sheet[at].value for at in ("A3", "B2", "C2")] == ["R3", 10, "=B2*2"]
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_characters_that_xml_cannot_have_are_exported_as_escapes(world: ExportWorld, is_new: bool) -> None:
+    world.change(write(A2="a\x00b\x01\ufffe"))
+    if is_new:
+        del world.data.objects[world.session.source.key]
+    file, _ = world.xlsx()
+    sheet: Any = openpyxl.load_workbook(file)["Data"]
+    assert sheet["A2"].value == "a_x0000_b_x0001__xFFFE_"
+
+
 def test_an_export_keeps_the_charts_and_renews_what_was_computed_on_every_sheet(world: ExportWorld) -> None:
     world.change(write(B2=10), FillFormula(sheet="Data", range="D2:D5", formula="=B2+C2"))
     file, exported = world.xlsx()
@@ -191,3 +228,36 @@ def test_a_text_that_would_be_computed_is_guarded_in_csv(first: str) -> None:
 )
 def test_every_other_cell_is_its_plain_value_in_csv(cell: CellContent, text: str) -> None:
     assert csv_text(cell) == text
+
+
+def creation(world: ExportWorld) -> ExportCreation:
+    health = SessionHealth(sessions=world.sessions, data=world.data, clock=SettableClock())
+    health.refuse_unless_valid(world.session, Request.EXPORT)
+    jobs = SessionWorld().core.job_creation
+    return ExportCreation(sessions=world.sessions, exports=world.exports, health=health, jobs=jobs)
+
+
+def create(exports: ExportCreation, **wanted: Any) -> Job:
+    wants = SheetExportInput.model_validate(wanted)
+    return exports.create(OWNER, SESSION, wants, trace_id=None, request_id=None, idempotency_key=None)
+
+
+def test_an_export_whose_newest_version_is_gone_moves_the_session_to_error(world: ExportWorld) -> None:
+    """The data was there when it was checked last, less than a minute ago."""
+    exports = creation(world)
+    world.data.delete(SESSION)
+    with pytest.raises(Conflict, match="recover the session") as gone:
+        create(exports)
+    assert (gone.value.code, world.session.state) == (ErrorCode.DATA_GONE, SessionState.ERROR)
+
+
+def test_a_sheet_with_a_value_in_its_last_cell_is_refused_as_csv(world: ExportWorld) -> None:
+    world.change(write(XFD1048576="far"))
+    with pytest.raises(InvalidInput, match="reaches to XFD1048576, which are 17,179,869,184 cells") as refused:
+        create(creation(world), format="csv", sheet="Data")
+    assert [issue.field for issue in refused.value.issues] == ["sheet"]
+    with pytest.raises(UnusableFile, match="export it as XLSX"):
+        world.csv()
+    file, _ = world.xlsx()
+    sheet: Any = openpyxl.load_workbook(file)["Data"]
+    assert sheet["XFD1048576"].value == "far"
