@@ -108,6 +108,10 @@ class JobCreation:
             self._keys.release(owner, idempotency_key, claim)
             raise
 
+    def is_repeat(self, owner: str, idempotency_key: str | None) -> bool:
+        """Return whether an earlier request holds this key: then `create` returns its job, and checks nothing else."""
+        return idempotency_key is not None and self._keys.find(owner, idempotency_key) is not None
+
     def _create(self, job: Job, side_writes: SideWrites) -> Job:
         prepared = side_writes.on_creation(job)  # first, so that a refused job does not count
         counted = self._creations.count_creation(job.owner)

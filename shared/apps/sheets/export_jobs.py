@@ -54,7 +54,7 @@ class ExportCreation:
             Conflict: the session is not valid.
         """
         session = owned_session(self._sessions, owner, session_id)
-        if idempotency_key is None:
+        if not self._jobs.is_repeat(owner, idempotency_key):
             self._health.refuse_unless_valid(session, Request.EXPORT)
             self._refuse_unknown(session, wanted)
         links = JobLinks(session_id=session.id)

@@ -59,7 +59,7 @@ class SessionWork:
             Conflict: the session is active or closed, its load runs, or its file is not uploaded.
         """
         session = owned_session(self._sessions, owner, session_id)
-        if idempotency_key is None:
+        if not self._jobs.is_repeat(owner, idempotency_key):
             refuse_unless_possible(session, Request.LOAD)
             refuse_if_busy(session)
             self._refuse_without_upload(session)
@@ -82,7 +82,7 @@ class SessionWork:
             Conflict: the session is not valid, or another job of the session runs.
         """
         session = owned_session(self._sessions, owner, session_id)
-        if idempotency_key is None:
+        if not self._jobs.is_repeat(owner, idempotency_key):
             self._health.refuse_unless_valid(session, Request.ASK)
             refuse_if_busy(session)
         return self._start(owner, session, "sheet_chat", message, origin, idempotency_key)

@@ -197,6 +197,16 @@ class TestLoading:
         with pytest.raises(Conflict, match="has 6 bytes, but 4 were announced"):
             world.load(session)
 
+    def test_a_request_with_a_new_key_is_checked_as_one_without(self, world: SessionWorld) -> None:
+        session, _ = world.uploads.create(OWNER, None, FILE)
+        with pytest.raises(Conflict, match="the file is not uploaded"):
+            world.work.load(OWNER, session.id, Origin(), idempotency_key="a")
+        assert world.now(session).active_job_id is None
+        world.upload(session)
+        job = world.work.load(OWNER, session.id, Origin(), idempotency_key="a")
+        world.finish(job)
+        assert world.work.load(OWNER, session.id, Origin(), idempotency_key="a").id == job.id
+
     def test_only_the_newest_errors_are_kept(self, world: SessionWorld) -> None:
         session = world.created()
         for _ in range(MOST_ERRORS + 1):
