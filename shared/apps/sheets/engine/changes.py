@@ -488,9 +488,12 @@ class _Change:
         source = self.book.sheets[index].copy()
         facts = self._new_facts(name, place)
         facts.formulas, facts.frozen, facts.written = source.formulas, source.frozen, source.written
-        facts.formats, facts.hidden, facts.dirty = source.formats, source.hidden, set(source.blocks)
-        if source.blocks:
-            self.tracking.moved.append((facts.id, Area(Cell(1, 1), Cell(source.last_row, source.last_column))))
+        facts.formats, facts.hidden = source.formats, source.hidden
+        self.book.mark_all(place)  # the source's blocks lack what the same change has written to it
+        written = bool(self.tracking.touched.get(source.id))
+        if source.blocks or written:
+            end = self.book.extent(place) if written else Cell(source.last_row, source.last_column)
+            self.tracking.moved.append((facts.id, Area(Cell(1, 1), end)))
 
     def _check_name(self, name: str, but: int | None = None) -> None:
         """Refuse a name that Excel would not open."""

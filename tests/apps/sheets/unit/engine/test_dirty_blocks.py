@@ -6,7 +6,7 @@ from typing import Any
 
 import ironcalc
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.apps.sheets.engine import changes
@@ -106,6 +106,14 @@ def computed(book: Book) -> set[tuple[str, str]]:
     }
 
 
+@example(
+    [
+        [
+            {"op": "write_cells", "sheet": "Sheet1", "cells": [{"at": "A1", "value": 0, "formula": None}]},
+            {"op": "manage_sheet", "action": "duplicate", "sheet": "Sheet1", "new_name": "Other"},
+        ]
+    ]
+)
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(CHANGES, min_size=1, max_size=3), min_size=1, max_size=6))
 def test_blocks_and_facts_follow_every_change(steps: list[list[dict[str, Any]]]) -> None:
