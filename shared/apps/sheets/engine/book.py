@@ -55,13 +55,17 @@ class Book:
 
     @classmethod
     def of_snapshot(cls, snapshot: bytes) -> Book:
-        """Return the workbook of a snapshot. Raises ValueError if another engine or layout wrote it."""
-        content = zlib.decompress(snapshot)
-        (length,) = struct.unpack_from(">I", content)
-        header = json.loads(content[4 : 4 + length])
+        """Return the workbook of a snapshot. Raises ValueError if it is cut off, or of another engine or layout."""
+        unpacking = zlib.decompressobj()
+        # In parts, because the engine's bytes are so large that a second copy of them needs too much memory.
+        (length,) = struct.unpack(">I", unpacking.decompress(snapshot, 4))
+        header = json.loads(unpacking.decompress(unpacking.unconsumed_tail, length))
         if header["engine"] != ENGINE or header["layout"] != LAYOUT:
             raise ValueError(f"the snapshot is of {header['engine']}")
-        model = ironcalc.load_from_bytes(content[4 + length :])
+        content = unpacking.decompress(unpacking.unconsumed_tail)
+        if not unpacking.eof:
+            raise ValueError("the snapshot is cut off")
+        model = ironcalc.load_from_bytes(content)
         book = cls(model, list(map(facts_of, header["sheets"])), bound=header["bound"], spills=header["spills"])
         book.next_id = header["nextId"]
         return book
@@ -78,7 +82,9 @@ class Book:
             "sheets": list(map(facts_json, self.sheets)),
         }
         written = json.dumps(header, separators=(",", ":")).encode()
-        return zlib.compress(struct.pack(">I", len(written)) + written + self.model.to_bytes(), level=1)
+        packing = zlib.compressobj(level=1)
+        head = packing.compress(struct.pack(">I", len(written)) + written)
+        return b"".join((head, packing.compress(self.model.to_bytes()), packing.flush()))
 
     def infos(self) -> list[dict[str, Any]]:
         """Return the sheets as SheetInfo has them."""
