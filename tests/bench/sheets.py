@@ -191,10 +191,10 @@ def caches(user: ApiUser) -> Figures:
 
     with ExitStack() as opened, ThreadPoolExecutor(2) as pool:
         position = session["lastEventId"]
-        tabs = [Tab(blocks(), opened.enter_context(channel_of(user)), position) for _ in range(2)]
-        asker = blocks()
-        for each in (*(tab.blocks for tab in tabs), asker):
+        *followers, asker = clients = [blocks() for _ in range(3)]
+        for each in clients:
             each.read_all(CACHE_ROWS)
+        tabs = [Tab(each, opened.enter_context(channel_of(user)), position) for each in followers]
         for number in range(WRITES):
             row = number * 397 % CACHE_ROWS
             grid[row][2] = -number - 1
