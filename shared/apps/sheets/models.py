@@ -84,7 +84,9 @@ class SheetExportInput(JobInput):
     sheet: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = Field(
         default=None, description="the sheet to write as CSV; the first one that is not hidden if it is left out"
     )
-    version: int | None = Field(default=None, ge=1, description="the newest version if it is left out")
+    version: int | None = Field(
+        default=None, strict=True, ge=1, le=999_999_999, description="the newest version if it is left out"
+    )
 
 
 class WorkbookExported(Schema):

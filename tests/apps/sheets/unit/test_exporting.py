@@ -11,6 +11,7 @@ from typing import Any
 import openpyxl
 import pytest
 from openpyxl.chart import BarChart, Reference
+from pydantic import ValidationError
 
 from shared.apps.sheets.cells import CellContent
 from shared.apps.sheets.engine.patch import patch
@@ -261,3 +262,11 @@ def test_a_sheet_with_a_value_in_its_last_cell_is_refused_as_csv(world: ExportWo
     file, _ = world.xlsx()
     sheet: Any = openpyxl.load_workbook(file)["Data"]
     assert sheet["XFD1048576"].value == "far"
+
+
+@pytest.mark.parametrize(
+    "version", [0, 10**9, 10**1200, True, "1", 1.5], ids=["zero", "10 digits", "1201 digits", "boolean", "text", "part"]
+)
+def test_a_version_to_export_is_a_number_that_a_key_can_have(version: Any) -> None:
+    with pytest.raises(ValidationError, match="version"):
+        SheetExportInput.model_validate({"version": version})
