@@ -9,8 +9,7 @@ from typing import Any
 
 from shared.apps.sheets.blocks import BLOCK_ROWS
 from tests.api_user import ApiUser
-from tests.follower import Channel
-from tests.patience import PATIENCE
+from tests.follower import PING_SECONDS, Channel
 
 Grid = Sequence[Sequence[Any]]
 
@@ -84,7 +83,11 @@ class Tab:
 
     def _named(self, version: int) -> list[int]:
         """Return the blocks that the next message names, if it has the event of the version."""
-        message = self._channel.receive(PATIENCE)
+        try:
+            message = self._channel.receive(PING_SECONDS)
+        except TimeoutError:
+            self._channel.send("ping", positions={self._topic: self._seen})
+            return []
         named: list[int] = []
         for seq, event in message.get("events", ()):
             if seq > self._seen:
