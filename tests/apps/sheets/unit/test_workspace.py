@@ -210,8 +210,10 @@ class TestDeaths:
         def dying(self: Publishing, *arguments: Any, **named: Any) -> Any:
             if next(publications) != 1:
                 return publish(self, *arguments, **named)
+            _, workbook, *_ = arguments
             if died == "between":
-                publish(self, *arguments, **named).workbook.close()
+                workbook = publish(self, *arguments, **named).workbook
+            workbook.close()
             raise KeyboardInterrupt
 
         first = CallingModel(("", write(world), fill(world)))
