@@ -164,6 +164,20 @@ def says_what_was_swept(answer: Any, _: Place) -> None:
     assert answer.keys() == {"lookedAt", "checked", "ended", "finished"}, answer
 
 
+def refuses_to_connect(answer: Any, _: Place) -> None:
+    """Check that the ticket of the event, which nobody has signed, opens no connection."""
+    assert answer["policyDocument"]["Statement"][0]["Effect"] == "Deny", answer
+
+
+def returns_status(status: int) -> Check:
+    """Check the status that a function of the channel returns to API Gateway."""
+
+    def check(answer: Any, _: Place) -> None:
+        assert answer["statusCode"] == status, answer
+
+    return check
+
+
 def says_which_job_was_lost(answer: Any, place: Place) -> None:
     assert answer == {"ended": place[JOB]}, answer
 
@@ -177,6 +191,14 @@ _OF_THE_CORE: Answers = {
     "cancel_job.valid": (a_job, has("status", "cancelled")),
     "resume_job.valid": (a_cancelled_job, shows("jobId", JOB, 202)),
     "create_stream_ticket.valid": (a_job, names("ticket", 201)),
+    "create_connection_ticket.valid": (nothing, names("ticket", 201)),
+    "authorize_connection.ticket": (nothing, refuses_to_connect),
+    "open_connection.valid": (nothing, returns_status(200)),
+    "end_connection.closed": (nothing, returns_status(200)),
+    "subscribe.valid": (nothing, returns_status(200)),
+    "unsubscribe.valid": (nothing, returns_status(200)),
+    "ping.valid": (nothing, returns_status(200)),
+    "refuse_message.unknown_type": (nothing, returns_status(200)),
     "create_agent.valid": (nothing, names("agentId", 201)),
     "list_agents.valid": (an_agent, lists("agents", "agentId", AGENT)),
     "get_agent.valid": (an_agent, shows("agentId", AGENT)),

@@ -122,7 +122,10 @@ def template_of(stack: LocalStack) -> Template:
     return Template(
         ROOT / "template.yaml",
         parameters={"OidcIssuer": stack.issuer_url, "OidcAudience": AUDIENCE, "ModelBaseUrl": stack.model_url},
-        attributes={"StreamJobFunctionUrl.FunctionUrl": stack.stream_url},
+        attributes={
+            "StreamJobFunctionUrl.FunctionUrl": stack.stream_url,
+            "ChannelApi.ApiEndpoint": stack.channel_url.rpartition("/")[0],
+        },
     )
 
 
