@@ -61,6 +61,9 @@ class Announcements(Protocol):
     def flush(self, seconds: float) -> None:
         """Wait until everything was sent, at most this long. Call this at the end of an invocation."""
 
+    def close(self) -> None:
+        """Send nothing more. What was not sent is repaired by pings."""
+
 
 class NoAnnouncements:
     """The Announcements of a function that has no channel: they do nothing."""
@@ -69,6 +72,9 @@ class NoAnnouncements:
         pass
 
     def flush(self, seconds: float) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
 
@@ -200,6 +206,7 @@ class Announcer:
         self._given_submit = submit
         self._changed = threading.Condition()
         self._wake = False
+        self._closed = False
         self._thread: threading.Thread | None = None
         self._inbox: deque[tuple[Topic, int, Sequence[StreamEvent | None]]] = deque()
         self._topics: dict[Topic, _TopicState] = {}
@@ -217,6 +224,12 @@ class Announcer:
     def flush(self, seconds: float) -> None:
         with self._changed:
             self._changed.wait_for(self._is_quiet, timeout=seconds)
+
+    def close(self) -> None:
+        """Send nothing more, and end the thread. What was not sent is repaired by pings."""
+        with self._changed:
+            self._closed = True
+        self._signal()
 
     # ---- what is due ---------------------------------------------------------------------------------------------
 
@@ -283,7 +296,7 @@ class Announcer:
     def _forget_old(self, now: float) -> None:
         waiting = {state.topic for state, _ in self._waiting()}
         for topic, state in list(self._topics.items()):
-            is_done = not (state.refreshing or state.is_stale or topic in waiting)
+            is_done = not (state.refreshing or topic in waiting)
             if is_done and now - state.noticed_at >= FORGOTTEN_SECONDS:
                 del self._topics[topic]
         watched = {connection_id for state in self._topics.values() for connection_id in state.watchers}
@@ -300,15 +313,16 @@ class Announcer:
         try:
             found = self._subscriptions.of_topic(str(state.topic))
         except TransientFault:
-            pass
+            again = True
         except Exception as error:  # noqa: BLE001 - must not end the thread; pings send what this leaves out
             log.defect("subscriptions not read", error, topic=str(state.topic))
+            again = False
         with self._changed:
             if found is not None:
                 state.keep_only(found)
                 if not found:
                     state.forget_up_to(tail)
-            else:
+            elif again:
                 state.is_stale = True
             state.refreshed_at, state.refreshing = began, False
         self._signal()
@@ -395,13 +409,13 @@ class Announcer:
     def _signal(self) -> None:
         with self._changed:
             self._wake = True
-            if self._thread is None and self._given_submit is None:
+            if self._thread is None and self._given_submit is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
     def _run(self) -> None:
-        while True:
+        while not self._closed:
             try:
                 wait = self.step()
             except Exception as error:  # noqa: BLE001 - this thread must not end

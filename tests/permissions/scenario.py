@@ -67,6 +67,21 @@ def run_scenario(application: str | None = None) -> dict[str, list[list[str]]]:
         return stack.accesses()
 
 
+def _with_cancellations(used: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """Return what was used, and for the roles that an application names in `CANCEL_ANY_JOB` what cancel_job may stop.
+
+    These functions cancel the jobs that belong to an entity, of whichever pipeline they are, also of pipelines that are
+    added later.
+    """
+    stops = {
+        (action, arn)
+        for role, action, arn in used
+        if role == "CancelJobFunctionRole" and action == "states:StopExecution"
+    }
+    cancelling = {role for module in modules("permissions") for role in getattr(module, "CANCEL_ANY_JOB", ())}
+    return {*used, *((role, *each) for role in cancelling for each in stops)}
+
+
 Record = dict[str, dict[str, list[str]]]
 """Role → action → ARNs."""
 
@@ -80,7 +95,7 @@ def as_record(accesses: dict[str, list[list[str]]], earlier: Record | None = Non
         for action, arns in actions.items()
         for arn in arns
     }
-    used = with_announcements(used)
+    used = _with_cancellations(with_announcements(used))
     record: Record = {role: {} for role in sorted(grants_of(Template(ROOT / "template.yaml")))}
     for role, action, arn in sorted(used):
         record[role].setdefault(action, []).append(arn)

@@ -25,6 +25,10 @@ IDEAS = 15
 DURABLE_TABLE = "millrace-DurableTable"
 
 
+CANCEL_ANY_JOB = ("CloseSessionFunctionRole", "DeleteSessionFunctionRole", "SweepSessionsFunctionRole")
+"""The roles that cancel the jobs of a session, of whichever pipeline they are."""
+
+
 def use_everything(world: World, agent_id: str) -> None:
     """Load, lose, recover, close, sweep and delete sessions, and let their jobs fail and not start."""
     _sessions_that_are_created(world)

@@ -32,6 +32,9 @@ class Heard:
     def flush(self, seconds: float) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
 
 @pytest.fixture
 def heard() -> Heard:
