@@ -150,17 +150,20 @@ class Measurement:
             model.clear()
             model.script(first_token_ms=self.pace.first_token_ms, token_ms=self.pace.token_ms)
         streams = self._so_far().streams
+        self._traffic.clear()
         warmed_up = self._warm_up(pipeline)
         transitions_before = self._transitions()
-        before = self._so_far(at_least_streams=streams + warmed_up, at_least_stages=transitions_before)
+        streams += self._traffic[self._stack.stream_url].requests
+        before = self._so_far(at_least_streams=streams, at_least_stages=transitions_before)
         self._traffic.clear()
         watched = self._run(pipeline, jobs)
         transitions_after = self._transitions()
-        after = self._so_far(at_least_streams=before.streams + jobs, at_least_stages=transitions_after)
-        spent, transitions = after.since(before), transitions_after - transitions_before
         api, stream = self._traffic[self._stack.api_url], self._traffic[self._stack.stream_url]
+        streams = before.streams + stream.requests
+        after = self._so_far(at_least_streams=streams, at_least_stages=transitions_after)
+        spent, transitions = after.since(before), transitions_after - transitions_before
         self._jobs_so_far += jobs + warmed_up
-        self._check(spent, jobs, api.requests, transitions)
+        self._check(spent, stream.requests, api.requests, transitions)
         usage = [each.end.usage for each in watched]
         tables = self._tables(spent, jobs)
         objects = self._objects()
@@ -295,7 +298,7 @@ class Measurement:
             if function.logical_id not in by_route and not function.has_url and not self._is_scheduled(function)
         )
 
-    def _check(self, spent: _Totals, jobs: int, requests: int, transitions: int) -> None:
+    def _check(self, spent: _Totals, watchers: int, requests: int, transitions: int) -> None:
         """Compare the counts with each other: they must match, because nothing fails and nothing is retried here."""
         by_route = {route.function for route in self._template.routes}
         stages = self._stages(spent)
@@ -304,10 +307,10 @@ class Measurement:
             for function in self._template.functions
             if function.logical_id in by_route
         )
-        if called != requests or stages != transitions or spent.streams != jobs:
+        if called != requests or stages != transitions or spent.streams != watchers:
             raise CountingFailed(
                 f"{requests} requests called {called} functions, {transitions} transitions called {stages}, "
-                f"and {jobs} watchers called {spent.streams}; not every invocation was counted"
+                f"and {watchers} watchers called {spent.streams}; not every invocation was counted"
             )
 
     def _routes(self, spent: _Totals) -> tuple[str, ...]:
@@ -321,7 +324,7 @@ class Measurement:
                 write_units=spent.tables[table.name]["writeUnits"] / jobs,
                 read_units=spent.tables[table.name]["readUnits"] / jobs,
                 index_units={name: units / jobs for name, units in spent.tables[table.name]["indexUnits"].items()},
-                **self._stored(table.name, [i["IndexName"] for i in table.definition["GlobalSecondaryIndexes"]]),
+                **self._stored(table.name, [i["IndexName"] for i in table.definition.get("GlobalSecondaryIndexes", ())]),
             )
             for table in self._template.tables
             if table.name in spent.tables
