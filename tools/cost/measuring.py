@@ -324,7 +324,9 @@ class Measurement:
                 write_units=spent.tables[table.name]["writeUnits"] / jobs,
                 read_units=spent.tables[table.name]["readUnits"] / jobs,
                 index_units={name: units / jobs for name, units in spent.tables[table.name]["indexUnits"].items()},
-                **self._stored(table.name, [i["IndexName"] for i in table.definition.get("GlobalSecondaryIndexes", ())]),
+                **self._stored(
+                    table.name, [i["IndexName"] for i in table.definition.get("GlobalSecondaryIndexes", ())]
+                ),
             )
             for table in self._template.tables
             if table.name in spent.tables
