@@ -26,6 +26,10 @@ from tests.layout import ROOT
 from tests.patience import PATIENCE
 
 
+class NotStarted(Exception):
+    """The emulator returned nothing: its runtime did not start, because another process has taken its port."""
+
+
 class Emulated:
     """One built function; the emulator serves one request at a time."""
 
@@ -68,9 +72,12 @@ class Emulated:
             connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
             try:
                 connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(payload))
-                return json.loads(connection.getresponse().read())
+                body = connection.getresponse().read()
             finally:
                 connection.close()
+        if not body:
+            raise NotStarted(self._log.read_text())
+        return json.loads(body)
 
     def stop(self) -> None:
         self._process.terminate()  # this ends the function's process, too
@@ -106,7 +113,13 @@ class Emulator:
         with self._starting[folder]:
             if folder not in self._started:
                 self._started[folder] = self._start(self._functions[folder])
-        return self._started[folder].invoke(payload)
+        try:
+            return self._started[folder].invoke(payload)
+        except NotStarted:
+            with self._starting[folder]:
+                self._started[folder].stop()
+                self._started[folder] = self._start(self._functions[folder])
+            return self._started[folder].invoke(payload)
 
     def _start(self, function: Function) -> Emulated:
         environment = {
