@@ -147,6 +147,22 @@ test("a cell that was written is shown until it is published", async () => {
   assert.ok(changes >= 3);
 });
 
+test("a sheet of any size keeps a bounded number of blocks, and reads the others again", async () => {
+  const { session } = following({ cells: () => ({ rows: [[1]] }) });
+  let reads = 0;
+  const counting = { block: (...where) => ((reads += 1), session.block(...where)) };
+  const store = new CellStore(counting, "Data", { onChange: () => {}, onProblem: assert.fail });
+  for (let block = 0; block < 65; block += 1) {
+    store.at(block * 512 + 1, 1);
+    await settle();
+  }
+  assert.equal(reads, 65);
+  store.at(64 * 512 + 1, 1);
+  assert.equal(reads, 65);
+  store.at(1, 1);
+  assert.equal(reads, 66);
+});
+
 test("steps are the calls of tools with the ranges that they changed", () => {
   const tool = (status, detail) => ({ type: "tool", key: "c1", title: "Write D2:D9", name: "write_range", status, detail });
   const subtasks = [{ type: "subtask", key: "c1", title: "Write D2:D9", status: "finished", progress: null }];

@@ -5,6 +5,9 @@
 
 import { BLOCK_COLUMNS, BLOCK_ROWS } from "../../../millrace/sheet_session.js";
 
+/** How many blocks are kept: more than a window shows, but not all of a sheet with a million rows. */
+const MOST_BLOCKS = 64;
+
 export class CellStore {
   #session;
   #sheet;
@@ -75,6 +78,20 @@ export class CellStore {
   }
 
   /**
+   * Keep a block, and drop the one that was read first: it is read again when it is shown again.
+   * @param {string} key
+   * @param {Cell[][]} rows
+   */
+  #keep(key, rows) {
+    this.#blocks.delete(key);
+    this.#blocks.set(key, rows);
+    if (this.#blocks.size <= MOST_BLOCKS) return;
+    const [oldest = ""] = this.#blocks.keys();
+    this.#blocks.delete(oldest);
+    this.#asked.delete(oldest);
+  }
+
+  /**
    * @param {string} key
    * @param {number} row
    * @param {number} column
@@ -84,7 +101,7 @@ export class CellStore {
     const generation = this.#generation;
     try {
       const rows = await this.#session.block(this.#sheet, row, column);
-      if (generation === this.#generation) this.#blocks.set(key, rows);
+      if (generation === this.#generation) this.#keep(key, rows);
     } catch (error) {
       if (generation === this.#generation) this.#onProblem(error);
     }
