@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -17,7 +17,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from shared.errors import AttemptStopped, AttemptSuperseded, JobEnded, StorageUnavailable
@@ -38,6 +37,7 @@ from tests.fakes.clock import EXPIRES_AT, SettableClock
 from tests.fakes.core import a_job
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.jobs import FakeJobStore
+from tests.storage.machines import run_machine
 from tests.storage.ports import AwsServer, adapters
 
 pytestmark = pytest.mark.no_cover  # as every property test; see tests/conftest.py
@@ -540,24 +540,8 @@ class LogMachine(RuleBasedStateMachine):
             assert shown(watcher.transcript) == folded(self.log.history)
 
 
-def check(
-    make_log: Callable[[], EventLog], *, examples: int, steps: int, phases: Sequence[Phase] = tuple(Phase)
-) -> None:
-    machine = type("LogMachine", (LogMachine,), {"make_log": staticmethod(make_log)})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            phases=phases,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_no_interleaving_breaks_the_log_in_memory() -> None:
-    check(FakeEventLog, examples=120, steps=60)
+    run_machine(LogMachine, make_log=FakeEventLog, examples=120, steps=60)
 
 
 def test_no_interleaving_breaks_the_log_on_dynamodb(server: AwsServer) -> None:
@@ -589,4 +573,6 @@ def test_no_interleaving_breaks_the_log_on_dynamodb(server: AwsServer) -> None:
             self._log.erase(self._job_id, expires_at=expires_at)
 
     # Without shrinking, which would take minutes here; the test in memory shrinks what breaks both.
-    check(FreshLog, examples=12, steps=40, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+    run_machine(
+        LogMachine, make_log=FreshLog, examples=12, steps=40, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+    )

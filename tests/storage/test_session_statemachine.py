@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -17,7 +16,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from shared.apps.sheets.moves import POSSIBLE, Request
@@ -30,6 +28,7 @@ from shared.errors import MillraceError
 from shared.jobs.job import Job, LinkKind
 from shared.jobs.store import JobFilter
 from tests.apps.sheets.session_world import OWNER, SessionWorld
+from tests.storage.machines import run_machine
 from tests.storage.ports import AwsServer, Ports, adapters, fakes
 
 pytestmark = pytest.mark.no_cover  # as every property test; see tests/conftest.py
@@ -232,22 +231,9 @@ LEGAL = {
 """The states to which each state may move."""
 
 
-def run_on(make_ports: Callable[[], Ports], *, examples: int, steps: int) -> None:
-    machine = type("Machine", (SessionMachine,), {"make_ports": staticmethod(make_ports)})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_a_session_and_its_jobs_agree_on_the_fakes() -> None:
-    run_on(fakes, examples=60, steps=20)
+    run_machine(SessionMachine, make_ports=fakes, examples=60, steps=20)
 
 
 def test_a_session_and_its_jobs_agree_on_dynamodb(server: AwsServer) -> None:
-    run_on(lambda: adapters(server), examples=6, steps=12)
+    run_machine(SessionMachine, make_ports=lambda: adapters(server), examples=6, steps=12)

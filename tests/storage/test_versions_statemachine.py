@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from shared.apps.sheets.addresses import Cell
 from shared.apps.sheets.blocks import decode_block
@@ -38,6 +38,7 @@ from tests.fakes.clock import NOON, SettableClock
 from tests.fakes.sessions import FakeSessionStore
 from tests.fakes.workbook import FakeEngine
 from tests.fakes.workbook_data import FakeWorkbookData
+from tests.storage.machines import run_machine
 from tests.storage.ports import AwsServer, adapters
 from tests.storage.test_sessions import a_session
 
@@ -355,27 +356,17 @@ def exact(content: Content) -> dict[Cell, tuple[type, CellContent]]:
     return {at: (type(cell.value), cell) for at, cell in content.items()}
 
 
-def check(
-    make_store: Callable[[], SessionStore], *, examples: int, steps: int, phases: Sequence[Phase] = tuple(Phase)
-) -> None:
-    machine = type("VersionMachine", (VersionMachine,), {"make_store": staticmethod(make_store)})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            phases=phases,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_no_interleaving_breaks_the_versions_in_memory() -> None:
-    check(FakeSessionStore, examples=40, steps=25)
+    run_machine(VersionMachine, make_store=FakeSessionStore, examples=40, steps=25)
 
 
 def test_no_interleaving_breaks_the_versions_on_dynamodb(server: AwsServer) -> None:
     # Without shrinking, which would take minutes here; the test in memory shrinks what breaks both.
     store = adapters(server).sessions
-    check(lambda: store, examples=5, steps=20, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+    run_machine(
+        VersionMachine,
+        make_store=lambda: store,
+        examples=5,
+        steps=20,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    )
