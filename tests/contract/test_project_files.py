@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def test_code_owners_names_only_existing_paths() -> None:
     patterns = [line.split()[0] for line in lines if line and not line.startswith("#")]
     assert patterns[0] == "*"
     assert [each for each in patterns if not (ROOT / each.strip("/")).exists() and each != "*"] == []
+
+
+def test_every_link_leads_to_a_file_of_the_repository() -> None:
+    """A link to a folder of somebody's machine is a file like any other to git, and it breaks every clone."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    links = [ROOT / name for name in filter(None, listed.split("\0")) if (ROOT / name).is_symlink()]
+    leaving = [link for link in links if not link.resolve().is_relative_to(ROOT) or link.readlink().is_absolute()]
+    assert [str(link.relative_to(ROOT)) for link in leaving] == []
 
 
 def test_the_changelog_has_an_unreleased_section_and_names_the_version() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from local.aws.iam import grants_of
+from local.aws.iam import grants_of, role_of
 from local.model.control import ModelControl
 from local.stack import ROOT, LocalStack
 from local.template.template import Template
@@ -13,7 +13,8 @@ from tests.applications import modules
 from tests.apps.ideation.requests import RUN
 from tests.apps.suggestions.requests import FIELDS
 from tests.permissions.channel import use_channel, with_announcements
-from tests.permissions.world import World
+from tests.permissions.world import JOBS_TABLE, World
+from tools.infra.functions import camel
 
 ENVIRONMENT = {
     "JOB_CREATIONS_PER_MINUTE": "1000",
@@ -22,6 +23,7 @@ ENVIRONMENT = {
     "LOG_MAX_BYTES": "60000",
     "LOG_MAX_EVENTS": "20",
 }
+RUNNER_ACTS = ("GetItem", "PutItem", "Query", "UpdateItem")
 
 
 def use_everything(world: World, application: str | None = None) -> None:
@@ -82,6 +84,24 @@ def _with_cancellations(used: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
     return {*used, *((role, *each) for role in cancelling for each in stops)}
 
 
+def _with_runner(used: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """Return what was used, and for every stage all that the runner of stages uses of the jobs' table.
+
+    All stages are run by the same code: it reads the job, claims the log, appends to it, and, if a model writes,
+    compacts it. Which of these acts a stage of the scenario needs depends on how far an earlier attempt or a
+    cancellation has come at that moment, so the records would differ by chance.
+    """
+    stages = {
+        role_of(f"{camel(arn.rpartition('-')[2])}Function")
+        for role, action, arn in used
+        if action == "lambda:InvokeFunction" and role.endswith("StateMachineRole")
+    }
+    with_model = {role for role, action, arn in used if arn.endswith(":secret:millrace-ModelSecret")}
+    (table,) = {arn for _, _, arn in used if arn.endswith(f":table/{JOBS_TABLE}")}
+    every = {(role, f"dynamodb:{act}", table) for role in stages for act in RUNNER_ACTS}
+    return used | every | {(role, "dynamodb:BatchWriteItem", table) for role in stages & with_model}
+
+
 Record = dict[str, dict[str, list[str]]]
 """Role → action → ARNs."""
 
@@ -95,7 +115,7 @@ def as_record(accesses: dict[str, list[list[str]]], earlier: Record | None = Non
         for action, arns in actions.items()
         for arn in arns
     }
-    used = _with_cancellations(with_announcements(used))
+    used = _with_runner(_with_cancellations(with_announcements(used)))
     record: Record = {role: {} for role in sorted(grants_of(Template(ROOT / "template.yaml")))}
     for role, action, arn in sorted(used):
         record[role].setdefault(action, []).append(arn)
