@@ -52,7 +52,7 @@ class VideoChatInput(JobInput):
     chooses one.
     """
 
-    text: str = Field(min_length=1, max_length=MAX_TEXT)
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
     image_ids: tuple[ImageId, ...] = Field(default=(), max_length=MAX_IMAGES)
     scene_ids: tuple[SceneId, ...] = Field(default=(), max_length=MAX_ATTACHED_SCENES)
     selected_scene_id: SceneId | None = None
@@ -103,10 +103,15 @@ class PreparedAnswer(Schema):
 
 
 class ChangeMade(Schema):
-    """One change of the new revision: `before` and `after` are versions, None where there is none."""
+    """One change of a revision: `before` and `after` are versions, None where there is none.
+
+    `id` is that of a scene, the name of a component, or `title` or `format` of the project. `name` is what people call
+    it: for a changed title the new title.
+    """
 
     change: Literal["added", "changed", "removed", "moved", "component", "project"]
     id: str
+    name: str = ""
     before: int | None = None
     after: int | None = None
 
