@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,9 @@ from tests.api_user import ApiUser
 from tests.follower import PING_SECONDS, Channel
 
 Grid = Sequence[Sequence[Any]]
+
+LONGEST_WAIT_SECONDS = 60.0
+"""After this time without the event of a version, the bench fails and tells what it has received."""
 
 
 @dataclass(slots=True)
@@ -57,7 +61,10 @@ class Blocks:
 
 
 class Tab:
-    """A client that follows the session over the channel. `needed` counts the blocks that it has shown."""
+    """A client that follows the session over the channel. `needed` counts the blocks that it has shown.
+
+    `show` runs in a thread, which `stop` ends when another part of the bench has failed.
+    """
 
     def __init__(self, blocks: Blocks, channel: Channel, position: int) -> None:
         self.blocks = blocks
@@ -65,21 +72,38 @@ class Tab:
         self._channel = channel
         self._seen = position
         self._topic = f"session:{blocks.session_id}"
+        self._received: deque[str] = deque(maxlen=5)
+        self._held: dict[int, dict[str, Any]] = {}
+        self._stopped = False
         channel.answer(channel.send("subscribe", topic=self._topic, after=position))
+
+    def stop(self) -> None:
+        """End a `show` that is waiting in another thread."""
+        self._stopped = True
 
     def show(self, version: int, grid: Grid) -> float:
         """Wait for the event of the version, read what it names, and show all blocks; return when that was done.
 
-        Raises AssertionError if a block that the tab shows does not have the cells of the grid.
+        Raises AssertionError if a block that the tab shows does not have the cells of the grid, or if the event of the
+        version does not come.
         """
+        ends_at = time.monotonic() + LONGEST_WAIT_SECONDS
         while not (named := self._named(version)):
-            pass
+            assert not self._stopped, f"version {version}: stopped while waiting for its event"
+            assert time.monotonic() < ends_at, self._missing(version)
         for first_row in sorted(set(named)):
             self.blocks.read(first_row)
         done = time.monotonic()
         self.needed += len(self.blocks.kept)
         assert not (stale := self.blocks.stale(grid)), f"version {version}: blocks {stale} are stale"
         return done
+
+    def _missing(self, version: int) -> str:
+        stored = self.blocks.user.api.get(f"/sessions/{self.blocks.session_id}").text
+        return (
+            f"no event of version {version} on {self._topic} within {LONGEST_WAIT_SECONDS:.0f} s; the last event was "
+            f"number {self._seen}, the last messages were {list(self._received)}, and the session is {stored[:1000]}"
+        )
 
     def _named(self, version: int) -> list[int]:
         """Return the blocks that the next message names, if it has the event of the version."""
@@ -88,10 +112,13 @@ class Tab:
         except TimeoutError:
             self._channel.send("ping", positions={self._topic: self._seen})
             return []
+        self._received.append(str(message)[:500])
+        self._held |= {seq: event for seq, event in message.get("events", ()) if seq > self._seen}
         named: list[int] = []
-        for seq, event in message.get("events", ()):
-            if seq > self._seen:
-                self._seen = seq
-                if event["type"] == "version" and event["version"] == version:
-                    named += [block["row"] for block in event["blocks"]]
+        while (event := self._held.pop(self._seen + 1, None)) is not None:
+            self._seen += 1
+            if event["type"] == "version" and event["version"] == version:
+                named += [block["row"] for block in event["blocks"]]
+        # The session keeps its events for a day, so none of them may be replaced.
+        assert all(event["type"] != "snapshot" for event in self._held.values()), f"{self._held} after {self._seen}"
         return named

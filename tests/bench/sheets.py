@@ -189,12 +189,14 @@ def caches(user: ApiUser) -> Figures:
     def blocks() -> Blocks:
         return Blocks(user, workbook.id, sheet, COLUMNS[-1])
 
-    with ExitStack() as opened, ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool, ExitStack() as opened:
         position = session["lastEventId"]
         *followers, asker = clients = [blocks() for _ in range(3)]
         for each in clients:
             each.read_all(CACHE_ROWS)
         tabs = [Tab(each, opened.enter_context(channel_of(user)), position) for each in followers]
+        for tab in tabs:
+            opened.callback(tab.stop)  # the pool waits for its threads, also if the bench fails here
         for number in range(WRITES):
             row = number * 397 % CACHE_ROWS
             grid[row][2] = -number - 1

@@ -44,8 +44,12 @@ function following({ blocked = false, cells = (where) => ({ rows: [[where.range]
     current = { ...current, lastEventId: current.lastEventId + events.length, version: events.at(-1).version ?? current.version };
     handlers.onEvents(events.map((event, index) => [current.lastEventId - events.length + 1 + index, event]));
   };
+  const lose = (how) => {
+    current = { ...current, version: 9, lastEventId: current.lastEventId + 5 };
+    handlers[how](current.lastEventId, { type: "snapshot" });
+  };
   const publish = (version) => (current = { ...current, version, lastEventId: current.lastEventId + 1 });
-  return { session, asked, deliver, publish };
+  return { session, asked, deliver, lose, publish };
 }
 
 const published = (version, blocks, sheets = SHEETS) => ({ type: "version", version, blocks, sheets, changed: [], title: "t", by: "user" });
@@ -91,6 +95,17 @@ test("every block is read again if a version names none, or renames a sheet", as
     deliver(version);
     await session.block("Data", 1, 1);
     assert.equal(asked.length, 2);
+  }
+});
+
+test("every block is read again after a snapshot, because it does not tell which blocks have changed", async () => {
+  for (const how of ["onSnapshot", "onBehind"]) {
+    const { session, asked, lose } = following();
+    await session.block("Data", 1, 1);
+    lose(how);
+    await settle();
+    await session.block("Data", 1, 1);
+    assert.deepEqual([asked.length, session.view.session.version], [2, 9], how);
   }
 });
 

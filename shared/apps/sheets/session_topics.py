@@ -64,12 +64,20 @@ class SessionReader:
 
     def poll(self) -> Sequence[Frame]:
         events = self._sessions.events(self._session_id, after=self._position)
-        gone = events[0].seq - 1 if events else self._tail()
+        gone = self._position
+        if not events:
+            # An event may be appended between the two reads, so it is gone only if a third read lacks it too.
+            gone = self._tail()
+            if gone > self._position:
+                events = self._sessions.events(self._session_id, after=self._position)
+        if events:
+            gone = events[0].seq - 1
         frames = [Frame(gone, OpaqueEvent(type="snapshot"))] if gone > self._position else []
         frames += [Frame(each.seq, sent(each.event)) for each in events]
         self._position = frames[-1].id if frames else self._position
         return frames
 
     def _tail(self) -> int:
+        """Return the number of the session's last event."""
         session = self._sessions.get(self._session_id)
         return 0 if session is None else session.seq

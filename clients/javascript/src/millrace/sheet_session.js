@@ -82,9 +82,9 @@ export class SheetSession {
     this.#unsubscribe = this.#channel.subscribe(`session:${this.id}`, {
       after: this.view.session.lastEventId,
       onEvents: (events) => this.#receive(events.map(([, event]) => /** @type {any} */ (event))),
-      onSnapshot: () => this.refresh(),
+      onSnapshot: () => this.#readAll(),
       onOpen: () => this.#poll(false),
-      onBehind: () => this.refresh(),
+      onBehind: () => this.#readAll(),
       onBlocked: () => this.#poll(true),
       onError: () => this.#poll(true),
     });
@@ -195,6 +195,12 @@ export class SheetSession {
     const renamed = known.length !== sheets.length || known.some(({ id, name }) => names.get(id) !== name);
     if (blocks === null || renamed) this.#blocks.clear();
     for (const { sheet, row, column } of blocks ?? []) this.#blocks.delete(JSON.stringify([names.get(sheet), row, column]));
+  }
+
+  /** Read everything again when it is next asked for: events are missing, so it is not known which blocks have changed. */
+  #readAll() {
+    this.#blocks.clear();
+    void this.refresh();
   }
 
   /** @param {boolean} on */

@@ -106,6 +106,23 @@ def test_a_snapshot_replaces_events_that_are_gone(kept: int, monkeypatch: pytest
     assert frames(reader) == []
 
 
+def test_an_event_that_is_stored_between_two_reads_is_no_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that is sent a snapshot has to read the whole session, and drops the event as old."""
+    store = FakeSessionStore()
+    session = store_with_events(store, count=2)
+    read = store.get
+
+    def after_another_event(session_id: str) -> Session | None:
+        monkeypatch.undo()
+        store.save(moves.changed(session, session.updated_at, StateChanged(state=session.state)))
+        return read(session_id)
+
+    reader = SessionTopics(store).reader(session.id, after=2)
+    monkeypatch.setattr(store, "get", after_another_event)
+    assert frames(reader) == [(3, "state")]
+    assert frames(reader) == []
+
+
 def store_with_events(store: FakeSessionStore, *, count: int) -> Session:
     session, _ = SessionWorld(sessions=store).uploads.create(OWNER, None, FILE)
     for _ in range(count - 1):
