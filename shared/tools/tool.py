@@ -17,7 +17,7 @@ State = TypeVar("State")
 Effect = TypeVar("Effect")
 
 MAX_ARGUMENT_BYTES = 16_000
-"""Largest arguments of one call, as the model wrote them."""
+"""Largest arguments of one call, as the model wrote them, if the toolbox sets no other limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,9 @@ class CheckedCall(Generic[State, Effect]):
 class Toolbox(Generic[State, Effect]):
     """An application's tools by name."""
 
-    def __init__(self, tools: Iterable[Tool[State, Effect]]) -> None:
+    def __init__(self, tools: Iterable[Tool[State, Effect]], *, max_argument_bytes: int = MAX_ARGUMENT_BYTES) -> None:
         self._tools = {tool.name: tool for tool in tools}
+        self._max_argument_bytes = max_argument_bytes
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,10 +91,10 @@ class Toolbox(Generic[State, Effect]):
                 f"this agent may not use the tool {tool.name}",
                 hint=f"allowed tools: {', '.join(offered) or 'none'}",
             )
-        if len(call.arguments.encode()) > MAX_ARGUMENT_BYTES:
+        if len(call.arguments.encode()) > self._max_argument_bytes:
             return failed(
                 ToolErrorCode.INVALID_ARGUMENTS,
-                f"the arguments are longer than {MAX_ARGUMENT_BYTES} bytes",
+                f"the arguments are longer than {self._max_argument_bytes} bytes",
                 hint="make several smaller calls",
             )
         return _checked(tool, call.arguments)
