@@ -233,13 +233,14 @@ def _moved(before: Manifest, after: Manifest) -> frozenset[str]:
     """Return the fewest scenes that were moved: those outside a longest run of scenes that kept their order."""
     places = {each.scene_id: index for index, each in enumerate(before.scenes)}
     common = [each.scene_id for each in after.scenes if each.scene_id in places]
-    none: list[str] = []
-    longest: list[list[str]] = []
-    """For each common scene, the longest run in the old order that ends with it."""
-    for index, scene_id in enumerate(common):
-        earlier = [run for run in longest[:index] if places[run[-1]] < places[scene_id]]
-        longest.append([*max([none, *earlier], key=len), scene_id])
-    return frozenset(common) - frozenset(max([none, *longest], key=len))
+    runs: list[list[str]] = [[]]
+    """The longest runs in the old order, one for each common scene, which is its last."""
+    for scene_id in common:
+        earlier = [run for run in runs if not run or places[run[-1]] < places[scene_id]]
+        longest = max(earlier, key=len)
+        runs.append([*longest, scene_id])
+    longest = max(runs, key=len)
+    return frozenset(common) - frozenset(longest)
 
 
 def _build_of(built: BuiltChange) -> Build:
