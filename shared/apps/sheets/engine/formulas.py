@@ -112,7 +112,10 @@ Part = str | Reference
 
 
 def parse(formula: str) -> list[Part]:
-    """Return the pieces of a formula; joined they are the formula again. A reference beyond the sheet stays text."""
+    """Return the pieces of a formula; joined they are the formula again, with its references in capital letters.
+
+    A reference beyond the sheet stays text.
+    """
     parts: list[Part] = []
     for found in _TOKEN.finditer(formula):
         reference = _reference_of(found) if found.lastgroup in {"reference", "area", "sheet"} else None

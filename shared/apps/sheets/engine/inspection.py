@@ -7,13 +7,16 @@ import re
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+from xml.etree import ElementTree
 
 from shared.apps.sheets.addresses import MOST_COLUMNS
 from shared.apps.sheets.engine import csv_text, limits
+from shared.apps.sheets.engine.parts import PROLOG, TYPES, Parts, UnsafePart, declares_document_type, key_of
 from shared.apps.sheets.workbook import UnsupportedFile
 
 SAVE_AS_XLSX = "Open it in a spreadsheet program, save it as .xlsx, and upload that."
@@ -33,32 +36,43 @@ _MAGIC = {
     b"\x7fELF": "a program",
     b"MZ\x90": "a program",
 }
-_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError, struct.error)
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    OSError,
+    NotImplementedError,
+    struct.error,
+    ElementTree.ParseError,
+)
 _MARKUP = re.compile(rb"\s*<(?:!doctype\s+html|html|\?xml|script|svg|\?php)", re.IGNORECASE)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _PIECE = 1 << 20  # bytes that are looked at together
-_PROLOG = 64 * 1024  # bytes in which a part's first element must begin
-_PROLOG_PARTS = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
 _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 
-_KINDS = {
-    "charts": re.compile(r"xl/charts/chart[^/]*\.xml"),
-    "tables": re.compile(r"xl/tables/[^/]+\.xml"),
-    "comments": re.compile(r"xl/(?:.*/)?comments[^/]*\.xml"),
-    "images": re.compile(r"xl/media/[^/]+"),
-    "pivots": re.compile(r"xl/pivotTables/[^/]+\.xml"),
-    "externalLinks": re.compile(r"xl/externalLinks/[^/]+\.xml"),
-    "embeddings": re.compile(r"xl/(?:embeddings|activeX)/[^/]+"),
+_KINDS = {  # by the kinds of relationships
+    "chart": "charts",
+    "chartEx": "charts",
+    "table": "tables",
+    "comments": "comments",
+    "image": "images",
+    "pivotTable": "pivots",
+    "externalLink": "externalLinks",
+    "oleObject": "embeddings",
+    "package": "embeddings",
+    "control": "embeddings",
+    "ctrlProp": "embeddings",
 }
+_OF_A_MAC = "__macosx/"
 _MARKS = {"validations": b"<dataValidation ", "conditionalFormats": b"<conditionalFormatting"}
 _CELL_MARKS = (b"<c ", b"<c>", b":c r=")
-_SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
 _FOREIGN = (
     ("word/", "a Word document"),
     ("ppt/", "a presentation"),
-    ("Index/Document.iwa", "a Numbers document"),
-    ("META-INF/MANIFEST.MF", "a Java archive"),
+    ("index/document.iwa", "a Numbers document"),
+    ("meta-inf/manifest.mf", "a Java archive"),
 )
 
 
@@ -100,10 +114,14 @@ def _inspect_package(file: Path, size: int) -> Inspection:
         with zipfile.ZipFile(file) as archive:
             items = archive.infolist()
             _check_sizes(items, size)
-            names = [item.filename for item in items]
-            _check_kind(archive, names)
-            parts = {kind: count for kind, pattern in _KINDS.items() if (count := _count(pattern, names))}
-            return Inspection("xlsx", {**parts, **_look_into(archive, names)})
+            parts = Parts(archive)
+            _check_kind(archive, parts, items)
+            reached = parts.reached()
+            _check_contents(reached, items)
+            kinds = Counter(_KINDS[kind] for kind in reached.values() if kind in _KINDS)
+            return Inspection("xlsx", {**kinds, **_look_into(archive, reached)})
+    except UnsafePart as unsafe:
+        raise _unsafe(str(unsafe)) from unsafe
     except _DAMAGES as error:
         raise UnsupportedFile(f"The file is damaged, perhaps cut off while it was sent. {SAVE_AS_XLSX}") from error
 
@@ -117,7 +135,7 @@ def _check_sizes(items: list[zipfile.ZipInfo], size: int) -> None:
         raise UnsupportedFile(
             f"The file unpacks to {_mega(unpacked)}; {_mega(limits.MOST_UNPACKED)} are possible. Split the workbook."
         )
-    if sum(item.compress_size for item in items) > size or len({item.filename for item in items}) < len(items):
+    if sum(item.compress_size for item in items) > size or len({key_of(item.filename) for item in items}) < len(items):
         raise UnsupportedFile(f"The file is damaged: its parts overlap. {SAVE_AS_XLSX}")
     for item in items:
         if item.flag_bits & 0x1:
@@ -129,49 +147,68 @@ def _check_sizes(items: list[zipfile.ZipInfo], size: int) -> None:
             )
 
 
-def _check_kind(archive: zipfile.ZipFile, names: list[str]) -> None:
-    """Refuse what is no workbook, and workbooks with macros or connections."""
-    if "mimetype" in names and b"opendocument" in archive.read("mimetype")[:200]:
+def _check_kind(archive: zipfile.ZipFile, parts: Parts, items: list[zipfile.ZipInfo]) -> None:
+    """Refuse what is no workbook."""
+    mimetype = parts.find("mimetype")
+    if mimetype is not None and b"opendocument" in archive.read(mimetype)[:200]:
         raise UnsupportedFile(f"The file is an OpenDocument. {SAVE_AS_XLSX}")
     for start, name in _FOREIGN:
-        if any(part.startswith(start) for part in names):
+        if any(key_of(item.filename).startswith(start) for item in items):
             raise UnsupportedFile(f"The file is {name}. {_OR_CSV}")
-    if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
+    types, workbook = parts.find(TYPES), parts.workbook()
+    if types is None or workbook is None:
         raise UnsupportedFile(f"The file is an archive without a workbook. {_OR_CSV}")
-    if any(name.endswith("workbook.bin") for name in names):
+    if workbook.endswith(".bin") or any(key_of(item.filename).endswith("workbook.bin") for item in items):
         raise UnsupportedFile(f"The file is a binary workbook (.xlsb). {SAVE_AS_XLSX}")
-    types = archive.read("[Content_Types].xml").lower()
-    macros = b"macroenabled" in types or b"vbaproject" in types or b"macrosheet" in types
-    if macros or any("vbaproject" in name.lower() or name.startswith("xl/macrosheets/") for name in names):
-        raise UnsupportedFile("The workbook has macros, which are not accepted. Save it as .xlsx, which has none.")
-    if "xl/connections.xml" in names or any(name.startswith("xl/queryTables/") for name in names):
+    known = archive.read(types).lower()
+    if b"macroenabled" in known or b"vbaproject" in known or b"macrosheet" in known:
+        raise _with_macros()
+
+
+def _check_contents(reached: Mapping[str, str], items: list[zipfile.ZipInfo]) -> None:
+    """Refuse workbooks with macros, connections or too many sheets."""
+    keys = [key for item in items if not (key := key_of(item.filename)).startswith(_OF_A_MAC)]
+    if any("vbaproject" in key or key.startswith("xl/macrosheets/") for key in keys):
+        raise _with_macros()
+    if "xl/connections.xml" in keys or any(key.startswith("xl/querytables/") for key in keys):
         raise UnsupportedFile(
             "The workbook takes data from outside it (data connections), which is not accepted. Delete its connections "
             "(in Excel: Data, Queries & Connections), save it, and upload it again."
         )
-    sheets = _count(_SHEET, names)
+    sheets = sum(kind == "worksheet" for kind in reached.values())
     if sheets > limits.MOST_SHEETS:
         raise UnsupportedFile(f"The workbook has {sheets} sheets; {limits.MOST_SHEETS} are possible. Split it.")
 
 
-def _look_into(archive: zipfile.ZipFile, names: list[str]) -> dict[str, int]:
-    """Read all XML once: refuse document types, count the cells and what sheets have besides them."""
+def _with_macros() -> UnsupportedFile:
+    return UnsupportedFile("The workbook has macros, which are not accepted. Save it as .xlsx, which has none.")
+
+
+def _unsafe(name: str) -> UnsupportedFile:
+    return UnsupportedFile(f"The file is unsafe: {name[:80]} declares a document type. {SAVE_AS_XLSX}")
+
+
+def _look_into(archive: zipfile.ZipFile, reached: Mapping[str, str]) -> dict[str, int]:
+    """Read the XML of all real parts once: refuse document types, count the cells and what sheets have besides them.
+
+    Other parts, such as those that a Mac adds to archives, are read by no program.
+    """
     found = dict.fromkeys(_MARKS, 0)
     cells = 0
-    for name in names:
-        if not name.endswith((".xml", ".rels", ".vml")):
+    for name, kind in reached.items():
+        sheet = kind == "worksheet"
+        if not sheet and not key_of(name).endswith((".xml", ".vml")):
             continue
-        sheet = _SHEET.fullmatch(name) is not None
         with archive.open(name) as part:
-            head = part.read(_PROLOG)
-            if _declares(head):
-                raise UnsupportedFile(f"The file is unsafe: {name[:80]} declares a document type. {SAVE_AS_XLSX}")
+            head = part.read(PROLOG)
+            if declares_document_type(head):
+                raise _unsafe(name)
             if not sheet:
                 continue
             for piece in _pieces(head, part):
                 cells += sum(piece.count(mark) for mark in _CELL_MARKS)
-                for kind, mark in _MARKS.items():
-                    found[kind] += piece.count(mark)
+                for mark_kind, mark in _MARKS.items():
+                    found[mark_kind] += piece.count(mark)
         if cells > limits.MOST_CELLS:
             raise UnsupportedFile(f"The workbook has more than {limits.MOST_CELLS:,} cells. Split it.")
     return {kind: count for kind, count in found.items() if count}
@@ -187,24 +224,6 @@ def _pieces(head: bytes, part: IO[bytes]) -> Iterator[bytes]:
             yield rest[:end]
             rest = rest[end:]
     yield rest
-
-
-def _declares(head: bytes) -> bool:
-    """Tell whether XML declares a document type before its first element, or hides where that is."""
-    text = _decoded(head)
-    position = 0
-    while found := _PROLOG_PARTS.match(text, position):
-        position = found.end()
-    if position == len(text):
-        return len(head) >= _PROLOG
-    return text[position] != "<" or text.startswith("<!", position) or "<!ENTITY" in text
-
-
-def _decoded(head: bytes) -> str:
-    wide = csv_text.utf_16_without_mark(head[:256])
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        wide = "utf-16"
-    return head.decode(wide or "utf-8", errors="replace").lstrip("\ufeff")
 
 
 def _inspect_text(file: Path) -> None:
@@ -225,10 +244,6 @@ def _inspect_text(file: Path) -> None:
     for line in csv_text.lines_of(text):
         if line.count(delimiter) >= MOST_COLUMNS and len(next(csv.reader([line], delimiter=delimiter))) > MOST_COLUMNS:
             raise UnsupportedFile(f"The file has more than {MOST_COLUMNS:,} columns. Split it.")
-
-
-def _count(pattern: re.Pattern[str], names: list[str]) -> int:
-    return sum(pattern.fullmatch(name) is not None for name in names)
 
 
 def _mega(size: int) -> str:

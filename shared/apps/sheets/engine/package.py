@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from xml.etree import ElementTree
 from shared.apps.sheets.addresses import MOST_COLUMNS, MOST_ROWS, column_number
 from shared.apps.sheets.engine.facts import Run, joined, position
 from shared.apps.sheets.engine.limits import MOST_CELLS
+from shared.apps.sheets.engine.parts import Parts
 from shared.apps.sheets.engine.refusal import Unsupported
 
 _CHUNK = 8 << 20  # bytes of XML that are searched at once
@@ -118,18 +118,20 @@ class Package:
                     self._scan(archive, sheet)
 
     def _read(self, archive: zipfile.ZipFile) -> None:
-        workbook_part = _workbook_part(archive)
-        relations = relations_of(archive, workbook_part)
-        root = ElementTree.fromstring(archive.read(workbook_part))  # noqa: S314 - inspection refuses entities
+        parts = Parts(archive)
+        workbook = parts.workbook() or ""
+        relations = parts.relations(workbook)
+        sheets = {relation.id: relation.part for relation in relations}
+        root = ElementTree.fromstring(archive.read(workbook))  # noqa: S314 - inspection refuses entities
         properties = _first(root, "workbookPr")
         self.date1904 = properties is not None and properties.get("date1904") in {"1", "true", "on"}
         self.sheets = [
             FileSheet(sheet.get("name") or "", sheet.get("state", "visible") != "visible", part)
             for sheet in _all(root, "sheet")
-            if (part := relations.get(_relation_id(sheet), ("", ""))[1])
+            if (part := sheets.get(_relation_id(sheet)))
         ]
-        styles = next((part for kind, part in relations.values() if kind == "styles"), None)
-        self._formats = _formats(archive.read(styles)) if styles in archive.namelist() and styles else {}
+        styles = next((relation.part for relation in relations if relation.kind == "styles"), "")
+        self._formats = _formats(archive.read(styles)) if parts.find(styles) else {}
 
     def _scan(self, archive: zipfile.ZipFile, sheet: FileSheet) -> None:
         hidden: list[Run] = []
@@ -162,33 +164,9 @@ class Package:
             raise Unsupported(f"The workbook has more than {MOST_CELLS:,} cells. Split it.")
 
 
-def relations_of(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
-    """Return the relationships of a part within the package: id → the last word of its type, and the other part."""
-    folder, name = posixpath.split(part)
-    rels = posixpath.join(folder, "_rels", f"{name}.rels")
-    if rels not in archive.namelist():
-        return {}
-    root = ElementTree.fromstring(archive.read(rels))  # noqa: S314 - inspection refuses entities
-    return {
-        relation.get("Id", ""): (
-            relation.get("Type", "").rpartition("/")[2],
-            posixpath.normpath(posixpath.join(folder, target)) if not target.startswith("/") else target[1:],
-        )
-        for relation in root
-        if (target := relation.get("Target", "")) and relation.get("TargetMode") != "External"
-    }
-
-
 def text_of(content: str) -> str:
     """Return a text of the file without its escapes."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), unescape(content))
-
-
-def _workbook_part(archive: zipfile.ZipFile) -> str:
-    for kind, part in relations_of(archive, "").values():
-        if kind == "officeDocument":
-            return part
-    return "xl/workbook.xml"
 
 
 def _chunks(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:

@@ -12,12 +12,13 @@ from typing import IO
 from shared.apps.sheets.addresses import Area, Cell, column_number, parse_area, parse_cell
 from shared.apps.sheets.cells import CellContent
 from shared.apps.sheets.engine.cell_xml import attributes_of, tag_of, written_cell
-from shared.apps.sheets.engine.package import Package, relations_of
+from shared.apps.sheets.engine.package import Package
+from shared.apps.sheets.engine.parts import TYPES, Parts
 from shared.apps.sheets.engine.styles_xml import Styles
 
 _CHUNK = 8 << 20  # bytes of XML that are patched at once
 _LEVEL = 4  # of the compression of a patched part
-_CHAIN = re.compile(rb"<(?:\w+:)?(?:Override|Relationship)\b[^>]*calcChain[^>]*?(?:/>|></(?:\w+:)?\w+>)")
+_CHAIN = re.compile(rb"<(?:\w+:)?(?:Override|Relationship)\b[^>]*calcChain[^>]*?(?:/>|></(?:\w+:)?\w+>)", re.IGNORECASE)
 _CALCULATION = re.compile(rb"<(\w+:)?calcPr\b([^>]*?)(/?)>")
 _BEFORE_CALCULATION = re.compile(rb"</(\w+:)?(?:sheets|functionGroups|externalReferences|definedNames)>")
 _DIMENSION = re.compile(rb'(<(?:\w+:)?dimension\b[^>]*\bref=")([^"]*)(")')
@@ -57,17 +58,19 @@ def patch(source: Path, target: Path, sheets: Mapping[str, SheetPatch]) -> None:
     parts = {sheet.name: sheet.part for sheet in package.sheets}
     patches = {parts[name]: found for name, found in sheets.items()}
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
-        workbook = next((part for kind, part in relations_of(old, "").values() if kind == "officeDocument"), "")
-        styles = _styles(old, workbook, patches.values())
+        known = Parts(old)
+        workbook = known.workbook() or ""
+        listing = {known.find(TYPES), known.relations_part(workbook)}
+        styles = _styles(old, known, workbook, patches.values())
         for item in old.infolist():
             if item.filename in patches:
                 with new.open(_copied(item), "w", force_zip64=True) as to:
                     _patch_sheet(old, item.filename, to, patches[item.filename], styles)
             elif styles is not None and item.filename == styles.part:
                 continue  # it is written last, because the sheets add to it
-            elif patches and "calcChain" in item.filename:
+            elif patches and "calcchain" in item.filename.casefold():
                 continue
-            elif patches and (item.filename == "[Content_Types].xml" or item.filename.endswith("workbook.xml.rels")):
+            elif patches and item.filename in listing:
                 new.writestr(_copied(item), _CHAIN.sub(b"", old.read(item)))
             elif patches and item.filename == workbook:
                 new.writestr(_copied(item), _calculated(old.read(item)))
@@ -99,10 +102,10 @@ def _calculated(workbook: bytes) -> bytes:
     return workbook[: ends[-1].end()] + element + workbook[ends[-1].end() :]
 
 
-def _styles(archive: zipfile.ZipFile, workbook: str, sheets: Iterable[SheetPatch]) -> Styles | None:
+def _styles(archive: zipfile.ZipFile, parts: Parts, workbook: str, sheets: Iterable[SheetPatch]) -> Styles | None:
     """Return the styles of the package if a sheet needs other ones; None if none does, or the package has no styles."""
-    part = next((part for kind, part in relations_of(archive, workbook).values() if kind == "styles"), "")
-    if part not in archive.namelist() or not any(sheet.formats for sheet in sheets):
+    part = next((relation.part for relation in parts.relations(workbook) if relation.kind == "styles"), "")
+    if not parts.find(part) or not any(sheet.formats for sheet in sheets):
         return None
     return Styles(part, archive.read(part))
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,17 +18,11 @@ from shared.apps.sheets.engine.formats import serial_of, shows_date
 from shared.apps.sheets.engine.judge import cached_value, freeze, judge
 from shared.apps.sheets.engine.limits import MOST_CELLS
 from shared.apps.sheets.engine.package import FileFormula, FileSheet, Package
+from shared.apps.sheets.engine.reduced import reduced
 from shared.apps.sheets.engine.refusal import Unsupported
 
 _WHOLE_COLUMNS = re.compile(r"\$?[A-Z]{1,3}:\$?[A-Z]{1,3}(?![\w(])")
 _DIGITS = re.compile(r"[0-9]+")
-_LEFT_OUT = re.compile(
-    r"xl/(?:comments|threadedComments|persons|drawings|media|printerSettings)|comments[^/]*\.xml|\.vml$"
-)
-_LEFT_OUT_RELATION = re.compile(
-    rb'<(?:\w+:)?Relationship\b[^>]*Type="[^"]*/(?:comments|vmlDrawing|drawing|threadedComment|person|printerSettings|'
-    rb'legacyDrawing)"[^>]*?(?:/>|></(?:\w+:)?Relationship>)'
-)
 _EMPTY = (None, "")
 
 
@@ -95,7 +85,7 @@ def _frozen_note(count: int) -> str:
 
 
 def _model_of(package: Package) -> ironcalc.Model:
-    with _reduced(package.path) as path:
+    with reduced(package.path) as path:
         try:
             return ironcalc.load_from_xlsx(str(path))
         except MemoryError:
@@ -104,25 +94,6 @@ def _model_of(package: Package) -> ironcalc.Model:
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
             raise _NotComputed("the engine cannot read this file") from error
-
-
-@contextmanager
-def _reduced(path: Path) -> Iterator[Path]:
-    """Yield the file, or a copy without the parts that the engine does not need and sometimes fails on."""
-    with zipfile.ZipFile(path) as archive:
-        if not any(_LEFT_OUT.search(name) for name in archive.namelist()):
-            yield path
-            return
-        with tempfile.NamedTemporaryFile(suffix=".xlsx") as copy:
-            with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
-                for item in archive.infolist():
-                    if not _LEFT_OUT.search(item.filename):
-                        content = archive.read(item)
-                        if item.filename.endswith(".rels"):
-                            content = _LEFT_OUT_RELATION.sub(b"", content)
-                        target.writestr(item.filename, content)
-            copy.flush()
-            yield Path(copy.name)
 
 
 def _facts(number: int, file: FileSheet) -> SheetFacts:
@@ -156,8 +127,14 @@ def _take_formulas(book: Book, files: list[FileSheet]) -> None:
 
 def _load_values(package: Package) -> tuple[Book, dict[str, Any]]:
     """Fill the engine with the file's values; its formulas are all frozen. Raises Unsupported."""
+    with reduced(package.path) as path:
+        return _filled(package, path)
+
+
+def _filled(package: Package, path: Path) -> tuple[Book, dict[str, Any]]:
+    """Return the values of the file at `path`, which has the cells of the package."""
     try:
-        source = python_calamine.CalamineWorkbook.from_path(str(package.path))
+        source = python_calamine.CalamineWorkbook.from_path(str(path))
         names = [sheet.name for sheet in source.sheets_metadata if sheet.typ == python_calamine.SheetTypeEnum.WorkSheet]
         model = ironcalc.create("workbook")
         book = Book(model, [])

@@ -68,6 +68,15 @@ def parts(sheets: Mapping[str, str], *, workbook: str = "", names: str = "") -> 
     }
 
 
+def relations(**parts: str) -> str:
+    """Return relationships: the kind of each → its target, with the kind as its id."""
+    entries = "".join(
+        f'<Relationship Id="{kind}" Type="{_RELATIONS}/{kind.rstrip("0123456789")}" Target="{target}"/>'
+        for kind, target in parts.items()
+    )
+    return f'{HEAD}<Relationships xmlns="{_PACKAGE}/relationships">{entries}</Relationships>'
+
+
 def write(path: Path, content: Mapping[str, str | bytes]) -> Path:
     """Write a package of these parts."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ironcalc
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.apps.sheets.addresses import column_name
@@ -26,9 +26,13 @@ FORMULA = st.lists(PIECES, min_size=1, max_size=4).map(lambda pieces: "=" + "+".
 
 
 @pytest.mark.no_cover
+@example("=a1+$b$2:c3")
 @given(st.text(max_size=60) | FORMULA)
-def test_the_pieces_of_a_text_are_the_text(text: str) -> None:
-    assert formulas.show(formulas.parse(text)) == text
+def test_the_pieces_of_a_text_are_the_text_with_its_references_in_capitals(text: str) -> None:
+    shown = formulas.show(formulas.parse(text))
+
+    assert shown.upper() == text.upper()
+    assert formulas.show(formulas.parse(shown)) == shown
 
 
 @pytest.mark.no_cover

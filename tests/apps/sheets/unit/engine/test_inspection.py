@@ -17,6 +17,8 @@ from tests.apps.sheets.unit.engine import packages
 
 CELLS = '<row r="1"><c r="A1"><v>1</v></c></row>'
 
+SHEET_RELATIONS = "xl/worksheets/_rels/sheet1.xml.rels"
+
 Maker = Callable[[Path], Path]
 
 
@@ -98,7 +100,14 @@ REFUSED: dict[str, tuple[Maker, str]] = {
     "data connections": (with_parts({"xl/connections.xml": "<connections/>"}), "data connections"),
     "entities in a sheet": (with_parts({"xl/worksheets/sheet1.xml": BOMB}), "document type"),
     "entities in UTF-16": (with_parts({"xl/worksheets/sheet1.xml": UTF_16_BOMB}), "document type"),
-    "entities in a comment's part": (with_parts({"xl/comments1.xml": BOMB}), "document type"),
+    "entities in a comment's part": (
+        with_parts({"xl/comments1.xml": BOMB, SHEET_RELATIONS: packages.relations(comments="../comments1.xml")}),
+        "document type",
+    ),
+    "entities in relationships": (
+        with_parts({SHEET_RELATIONS: BOMB}),
+        "document type",
+    ),
     "a document type behind spaces": (
         with_parts({"xl/styles.xml": " " * 70_000 + BOMB.partition("?>")[2]}),
         "document type",
@@ -180,6 +189,17 @@ def test_the_inventory_counts_what_a_workbook_has_besides_cells(tmp_path: Path) 
         "xl/media/image1.png": b"\x89PNG",
         "xl/comments1.xml": "<x/>",
         "xl/pivotTables/pivotTable1.xml": "<x/>",
+        SHEET_RELATIONS: packages.relations(
+            drawing="../drawings/drawing1.xml",
+            table="../tables/table1.xml",
+            comments="../comments1.xml",
+            pivotTable="../pivotTables/pivotTable1.xml",
+        ),
+        "xl/drawings/drawing1.xml": "<x/>",
+        "xl/drawings/_rels/drawing1.xml.rels": packages.relations(
+            chart1="../charts/chart1.xml", chart2="/xl/charts/chart2.xml", image="../media/image1.png"
+        ),
+        "xl/charts/_rels/chart1.xml.rels": packages.relations(chartStyle="style1.xml"),
     }
 
     found = inspect(with_parts(more)(tmp_path / "book.xlsx"))
@@ -200,7 +220,19 @@ def test_the_inventory_counts_what_a_workbook_has_besides_cells(tmp_path: Path) 
 
 def test_marks_are_counted_wherever_pieces_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inspection, "_PIECE", 7)
-    monkeypatch.setattr(inspection, "_PROLOG", 100)
+    monkeypatch.setattr(inspection, "PROLOG", 100)
     sheet = packages.sheet_xml(CELLS, after="<dataValidation />" * 20)
 
     assert inspect(with_parts({"xl/worksheets/sheet1.xml": sheet})(tmp_path / "b.xlsx")).parts == {"validations": 20}
+
+
+def test_parts_that_no_relationship_leads_to_are_not_looked_at(tmp_path: Path) -> None:
+    of_a_mac = b"\x00\x05\x16\x07" + bytes(80)
+    more: dict[str, str | bytes] = {
+        "__MACOSX/xl/worksheets/._sheet1.xml": of_a_mac,
+        "__MACOSX/._[Content_Types].xml": of_a_mac,
+        "__MACOSX/_rels/._.rels": of_a_mac,
+        "xl/charts/chart7.xml": BOMB,
+    }
+
+    assert inspect(with_parts(more)(tmp_path / "book.xlsx")) == Inspection("xlsx")
