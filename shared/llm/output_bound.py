@@ -26,6 +26,9 @@ _ESCAPED: Final = 2
 _AROUND: Final = 100
 """Characters around one value: its quotes and comma, and the indentation that some models write."""
 
+_STORED_BYTES: Final = 12
+"""Bytes that one character takes at most in a stored response, which is JSON: two `\\uXXXX` for an emoji."""
+
 _NUMBER: Final = 40
 _STAMP: Final = 64
 _FORMATS: Final = frozenset({"date", "date-time", "duration", "time", "uuid"})
@@ -90,6 +93,11 @@ def longest_output(request: ModelRequest) -> int:
         return request.max_chars
     schema = request.output_schema
     return MAX_TEXT_CHARS if schema is None or schema.max_chars is None else schema.max_chars
+
+
+def longest_stored_response(request: ModelRequest) -> int:
+    """Return the most bytes of a stored response: the longest output, and what a provider writes around it."""
+    return _STORED_BYTES * longest_output(request) + MAX_UNREAD_BYTES
 
 
 class OutputMeter:

@@ -17,9 +17,16 @@ Respond = Callable[[dict[str, Any]], "bytes | Endless"]
 """Return the HTTP response for the body of a request."""
 
 
+MOST_SENT = 32_000_000
+"""Bytes of an endless response that no client reads: the largest bound, and the buffers between the two."""
+
+
 @dataclass(frozen=True)
 class Endless:
-    """A response that begins with `head`, and then repeats `piece` until the client leaves."""
+    """A response that begins with `head`, and then repeats `piece` until the client leaves.
+
+    A client that does not leave gets `MOST_SENT` bytes, and then the test fails.
+    """
 
     head: bytes
     piece: bytes
@@ -34,10 +41,14 @@ def http_response(status: int, body: Any, *, content_type: str = "application/js
 
 
 class CaseServer:
-    """The endpoint. `bodies` are the requests so far. With `hold`, a connection stays open after its response."""
+    """The endpoint. `bodies` are those of the requests so far; a request without one counts as an empty object.
+
+    With `hold`, a connection stays open after its response.
+    """
 
     def __init__(self, respond: Respond, *, hold: bool = False) -> None:
         self.bodies: list[dict[str, Any]] = []
+        self._read_on = False
         self._released = threading.Event()
         self._hold = hold
         case = self
@@ -63,25 +74,30 @@ class CaseServer:
     ) -> None:
         self._released.set()
         self._serving.__exit__(kind, error, trace)
+        assert not self._read_on, f"the client has read {MOST_SENT:,} bytes of an endless response"
 
     def _handle(self, connection: StreamRequestHandler, respond: Respond) -> None:
+        if not connection.rfile.readline():
+            return  # the client has only connected
         length = 0
         while (line := connection.rfile.readline().strip()) != b"":
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 length = int(value)
-        if not length:
-            return  # the client has only connected
-        body = json.loads(connection.rfile.read(length))
+        body = json.loads(connection.rfile.read(length)) if length else {}
         self.bodies.append(body)
         response = respond(body)
         if isinstance(response, Endless):
-            connection.wfile.write(response.head)
             with contextlib.suppress(ConnectionError):
-                while True:
-                    connection.wfile.write(response.piece)
+                self._send(connection, response)
             return
         connection.wfile.write(response)
         connection.wfile.flush()
         if self._hold:
             self._released.wait()
+
+    def _send(self, connection: StreamRequestHandler, response: Endless) -> None:
+        connection.wfile.write(response.head)
+        for _ in range(MOST_SENT // len(response.piece)):
+            connection.wfile.write(response.piece)
+        self._read_on = True

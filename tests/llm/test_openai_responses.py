@@ -27,7 +27,8 @@ from shared.llm.model import ChatModel, Finished, Message, ModelRequest, OutputS
 from shared.llm.model import TextDelta as Delta
 from shared.llm.openai import responses
 from shared.llm.openai.responses import OpenAIResponsesModel
-from tests.llm.case_server import CaseServer, Endless
+from shared.llm.output_bound import MAX_REASONING_CHARS
+from tests.llm.case_server import CaseServer, Endless, http_response
 from tests.llm.model_calls import (
     HEAD,
     KEY,
@@ -544,3 +545,39 @@ def test_a_response_that_does_not_stop_is_cancelled_at_the_provider() -> None:
 
     assert isinstance(raised, ModelOutputTooLong)
     assert cancelled == ["resp_1:0:0"]
+
+
+JSON_HEAD = b"HTTP/1.1 200 X\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+ENDLESS_DOCUMENT = Endless(JSON_HEAD + b'{"status": "in_progress", "output": "', b"word " * 20_000)
+
+
+def test_a_stored_response_without_an_end_is_read_to_its_bound() -> None:
+    with CaseServer(lambda _: ENDLESS_DOCUMENT) as server:
+        model = OpenAIResponsesModel(base_url=server.url, api_key=lambda: KEY, prices={})
+        raised = fault(model, request(resume_from="resp_1::3", max_chars=1_000))
+
+    assert isinstance(raised, ModelOutputTooLong)
+    assert "ended at 16,012,000 bytes" in raised.message
+
+
+def test_the_text_of_a_stored_response_has_the_bound_of_an_output() -> None:
+    text = "x" * 10_000_000
+    stored = {
+        "status": "completed",
+        "output": [{"type": "message", "content": [{"type": "output_text", "text": text}]}],
+    }
+    pieces: list[Piece] = []
+    with CaseServer(lambda _: http_response(200, stored)) as server:
+        model = OpenAIResponsesModel(base_url=server.url, api_key=lambda: KEY, prices={})
+        raised = fault(model, request(resume_from="resp_1::0", max_chars=1_000), pieces)
+
+    assert isinstance(raised, ModelOutputTooLong)
+    assert "ended at 1,000 characters" in raised.message
+    assert len(text_of(pieces)) == 1_000 + MAX_REASONING_CHARS
+
+
+def test_the_body_that_answers_a_cancellation_is_not_read() -> None:
+    with CaseServer(lambda _: ENDLESS_DOCUMENT) as server:
+        model = OpenAIResponsesModel(base_url=server.url, api_key=lambda: KEY, prices={})
+        asyncio.run(model.cancel("resp_1:0:0"))
+    assert server.bodies == [{}]

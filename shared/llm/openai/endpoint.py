@@ -121,7 +121,7 @@ class OpenAIEndpoint(ABC):
                 ):
                     decoder.opened = True
                     async for data in reads:
-                        yield _metered(decoder.feed(data), len(data), decoder, meter)
+                        yield metered(decoder.feed(data), len(data), decoder, meter)
                         if decoder.done or decoder.fault is not None:
                             break
                         if decoder.complete:
@@ -131,7 +131,7 @@ class OpenAIEndpoint(ABC):
                         watchdog.check(decoder.events)
         except TransientFault as fault:
             broken = fault
-        yield _metered(decoder.end(), 0, decoder, meter)
+        yield metered(decoder.end(), 0, decoder, meter)
         if broken is not None and not decoder.complete and not isinstance(decoder.fault, ModelRejectedRequest):
             raise broken
 
@@ -143,13 +143,13 @@ class OpenAIEndpoint(ABC):
         There usually is none; but some servers call every chunk the last one.
         """
         end = time.monotonic() + self._grace
-        while not decoder.done:
+        while not decoder.done and (left := end - time.monotonic()) > 0:
             try:
-                async with asyncio.timeout(end - time.monotonic()):
+                async with asyncio.timeout(left):
                     data = await anext(reads)
             except (TimeoutError, StopAsyncIteration):
                 return
-            text = _metered(decoder.feed(data), len(data), decoder, meter)
+            text = metered(decoder.feed(data), len(data), decoder, meter)
             if text:
                 end = time.monotonic() + self._grace
             yield text
@@ -259,7 +259,7 @@ class OpenAIEndpoint(ABC):
         )
 
 
-def _metered(text: str, received: int, decoder: EventDecoder, meter: OutputMeter) -> str:
+def metered(text: str, received: int, decoder: EventDecoder, meter: OutputMeter) -> str:
     """Return the text of one read of `received` bytes. If the output is too long, end it, and cut the text there."""
     within = meter.take(text, received=received, reasoning=decoder.reasoning_length, arguments=decoder.arguments_length)
     if meter.excess is None:

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.errors import MillraceError, TransientFault
+from shared.errors import MillraceError, ModelOutputTooLong, TransientFault
 from shared.llm.model import (
     ChatModel,
     ImagePart,
@@ -22,10 +22,10 @@ from shared.llm.model import (
     TextPart,
     ToolCalled,
 )
-from shared.llm.openai.endpoint import OpenAIEndpoint, provider_faults, schema_parameters, wanted_answer
+from shared.llm.openai.endpoint import OpenAIEndpoint, metered, provider_faults, schema_parameters, wanted_answer
 from shared.llm.openai.parameters import RESPONSES
 from shared.llm.openai.responses_stream import ResponseDecoder, ResponsePosition
-from shared.llm.output_bound import OutputMeter
+from shared.llm.output_bound import OutputMeter, longest_stored_response
 from shared.observability.log import log
 
 if TYPE_CHECKING:
@@ -74,9 +74,13 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
             return
         with provider_faults():
             async with self._client_for_call() as client:
+                # There are no tokens to wait for, so the longer token timeout does not apply.
+                cancelling = client.responses.with_streaming_response.cancel(
+                    position.response_id, timeout=self._connect_timeout
+                )
                 try:
-                    # This response has no tokens to wait for, so the longer token timeout does not apply.
-                    await client.responses.with_raw_response.cancel(position.response_id, timeout=self._connect_timeout)
+                    async with cancelling:
+                        pass  # the body is not needed, and it has no bound
                 except openai.APIStatusError as error:
                     if error.status_code not in _NOTHING_TO_CANCEL:
                         raise
@@ -128,7 +132,8 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
             streamed = False
         # The stream of a cancelled response ends without a final event, on every try. So read how it ended.
         if not decoder.complete and (decoder.fault is None or isinstance(decoder.fault, TransientFault)):
-            text = await self._stored_rest(position.response_id, decoder, wait=not streamed)
+            rest = await self._stored_rest(request, position.response_id, decoder, wait=not streamed)
+            text = metered(rest, 0, decoder, meter)
             if text:
                 yield TextDelta(text, decoder.cursor)
         await self._cancel_if_endless(decoder, meter)
@@ -139,10 +144,15 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
         finished = self._finished(model, decoder)
         return *map(ToolCalled, decoder.calls), finished
 
-    async def _stored_rest(self, response_id: str, decoder: ResponseDecoder, *, wait: bool) -> str:
+    async def _stored_rest(
+        self, request: ModelRequest, response_id: str, decoder: ResponseDecoder, *, wait: bool
+    ) -> str:
         """Return the text of an ended response that the stream did not deliver; if `wait`, wait until it has ended.
 
         The wait needs no timeout, because the provider ends every response and the stage's timeout ends the stage.
+
+        Raises:
+            ModelOutputTooLong: the provider sends more than any response to the request can take.
         """
         with provider_faults():
             async with self._client_for_call() as client:
@@ -151,10 +161,24 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
                         _unknown_as_gone(),
                         client.responses.with_streaming_response.retrieve(response_id) as found,
                     ):
-                        text = decoder.read_stored(await found.read())
+                        text = decoder.read_stored(await _whole_body(found, longest_stored_response(request)))
                     if not wait or decoder.complete or decoder.fault is not None:
                         return text
                     await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _whole_body(response: Any, most_bytes: int) -> bytes:
+    """Return the body of a raw response. Raises ModelOutputTooLong if it is longer than `most_bytes`."""
+    body = bytearray()
+    async with contextlib.aclosing(response.http_response.aiter_bytes()) as reads:
+        async for data in reads:
+            body += data
+            if len(body) > most_bytes:
+                raise ModelOutputTooLong(
+                    f"the model's stored response was ended at {most_bytes:,} bytes, "
+                    "the most that the longest output and its envelope can take"
+                )
+    return bytes(body)
 
 
 class _NotStreamed(Exception):
