@@ -161,23 +161,6 @@ def test_the_adapter_stops_reading_after_done(adapter_for: AdapterFor) -> None:
     assert asyncio.run(run()) == "x"
 
 
-@pytest.mark.parametrize("noise", [b"", b": still here\n\n"])
-def test_a_finished_output_waits_for_its_usage_no_longer_than_the_grace(noise: bytes) -> None:
-    async def converse(writer: asyncio.StreamWriter) -> None:
-        writer.write(HEAD + SAYS_X + STOPS)
-        while True:
-            writer.write(noise)
-            await writer.drain()
-            await asyncio.sleep(0.02)
-
-    async def run() -> str:
-        async with raw_server(converse, []) as url:
-            model = OpenAIChatModel(base_url=url, api_key=lambda: KEY, prices={}, grace=0.1)
-            return (await asyncio.wait_for(collect(model, request()), timeout=PATIENCE))[0]
-
-    assert asyncio.run(run()) == "x"
-
-
 def test_keep_alive_comments_are_not_tokens(adapter_for: AdapterFor) -> None:
     async def converse(writer: asyncio.StreamWriter) -> None:
         writer.write(HEAD + SAYS_X)
