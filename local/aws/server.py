@@ -14,6 +14,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -21,7 +22,7 @@ from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local.aws import dynamodb_latency, moto_dynamodb, moto_stepfunctions
+from local.aws import dynamodb_latency, moto_dynamodb, moto_stepfunctions, s3_posts
 from local.aws.credentials import DUMMY_CREDENTIALS
 from local.aws.dynamodb_upstream import UpstreamDynamoDb
 from local.aws.execution_events import ExecutionEvents
@@ -59,6 +60,8 @@ class Aws:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         target: str = environ.get("HTTP_X_AMZ_TARGET", "")
+        if s3_posts.is_post(environ):
+            return self._store_post(environ, start_response)
         path: str = environ["PATH_INFO"]
         role = role_of_signer(environ)
         if self._access.knows(role):
@@ -145,6 +148,25 @@ class Aws:
         """Invoke a function by its name without waiting for its response, as EventBridge does. Raises OSError."""
         if self._functions is not None:
             self._functions.post(f"{_INVOCATIONS}{function}/invocations", event, {"X-Amz-Invocation-Type": "Event"})
+
+    def _store_post(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Store the file of a form, as S3 does: if its policy allows it, and the role that signed it may."""
+        origin = environ.get("HTTP_ORIGIN")
+        headers = [("Access-Control-Allow-Origin", origin)] if origin else []
+        try:
+            posted = s3_posts.posted_file(environ, datetime.now(UTC))
+        except s3_posts.PostRefused as refused:
+            start_response(status_line(refused.status), [("Content-Type", "application/xml"), *headers])
+            return [s3_posts.error_body(refused)]
+        if self._access.knows(posted.role) and self._access.first_refused(posted.role, [posted.access]) is not None:
+            return _access_denied(environ, start_response, posted.role, posted.access)
+        stored: list[Any] = []
+        body = list(self._moto(s3_posts.as_put(environ, posted), lambda *head: stored.extend(head)))
+        if not stored[0].startswith("200"):
+            start_response(*stored[:2])
+            return body
+        start_response(status_line(204), [*headers, *(each for each in stored[1] if each[0].lower() == "etag")])
+        return [b""]
 
     def _millrace(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"].removeprefix("/_millrace/")

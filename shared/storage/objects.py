@@ -50,10 +50,10 @@ class Objects:
         """Store objects by key, several at a time."""
         at_once(lambda item: self.put(*item), list(contents.items()))
 
-    def put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes, *, content_type: str = "application/octet-stream") -> None:
         """Store an object."""
         with storage_faults():
-            s3().put_object(Bucket=self._bucket, Key=key, Body=content, ContentType="application/octet-stream")
+            s3().put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
 
     def upload(self, key: str, file: Path, *, content_type: str) -> None:
         """Store a local file."""
@@ -65,10 +65,10 @@ class Objects:
         asked = list(keys)
         return dict(zip(asked, at_once(self.get, asked), strict=True))
 
-    def get(self, key: str) -> bytes:
-        """Return an object. Raises ObjectGone if it is not stored."""
+    def get(self, key: str, *, most: int | None = None) -> bytes:
+        """Return an object, at most its first `most` bytes. Raises ObjectGone if it is not stored."""
         with self._gone(key):
-            return s3().get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return s3().get_object(Bucket=self._bucket, Key=key)["Body"].read(most)
 
     def download(self, key: str, to: Path) -> None:
         """Write an object to a local file. Raises ObjectGone if it is not stored."""
@@ -111,6 +111,18 @@ class Objects:
         asked = {"Bucket": self._bucket, "Key": key, "ContentLength": size, "ContentType": content_type}
         with storage_faults():
             return s3().generate_presigned_url("put_object", Params=asked, ExpiresIn=seconds)
+
+    def post_form(self, key: str, *, size: int, content_type: str, seconds: int) -> tuple[str, Mapping[str, str]]:
+        """Return the URL and the fields of a form that a browser sends, valid for this many seconds.
+
+        Its signed policy lets it store one file of exactly `size` bytes under this key and type, and nothing else.
+        """
+        conditions: list[Any] = [{"Content-Type": content_type}, ["content-length-range", size, size]]
+        with storage_faults():
+            form = s3().generate_presigned_post(
+                self._bucket, key, Fields={"Content-Type": content_type}, Conditions=conditions, ExpiresIn=seconds
+            )
+        return form["url"], form["fields"]
 
     def get_url(self, key: str, *, name: str, seconds: int) -> str:
         """Return a URL that is valid for this many seconds, from which a browser saves the object under this name."""
