@@ -15,6 +15,8 @@ from shared.apps.sheets.session_store import SessionStore
 from shared.apps.sheets.storage.block_cache import BlockCache
 from shared.apps.sheets.storage.sessions import DynamoSessionStore
 from shared.apps.sheets.storage.workbook_data import S3WorkbookData
+from shared.apps.video.image_store import ImageFiles, ImageStore
+from shared.apps.video.storage.images import DynamoImageStore, S3ImageFiles
 from shared.channel.connections import ConnectionStore
 from shared.channel.subscriptions import SubscriptionStore
 from shared.jobs.checkpoints import CheckpointStore
@@ -42,6 +44,7 @@ from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import SettableClock
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.executions import FakeExecutions
+from tests.fakes.images import FakeImageFiles, FakeImageStore
 from tests.fakes.jobs import FakeJobStore
 from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
 from tests.fakes.runs import FakeRunStore
@@ -128,6 +131,8 @@ class Ports:
     runs: RunStore
     sessions: SessionStore
     workbook_data: FakeWorkbookData | S3WorkbookData
+    images: ImageStore
+    image_files: ImageFiles
     connections: ConnectionStore
     subscriptions: SubscriptionStore
 
@@ -146,6 +151,8 @@ def fakes() -> Ports:
         runs=FakeRunStore(),
         sessions=FakeSessionStore(),
         workbook_data=FakeWorkbookData(clock=clock),
+        images=FakeImageStore(),
+        image_files=FakeImageFiles(clock=clock),
         connections=FakeConnectionStore(),
         subscriptions=FakeSubscriptionStore(),
     )
@@ -166,6 +173,8 @@ def adapters(server: AwsServer) -> Ports:
         runs=DynamoRunStore(server.durable_table, LargeTexts(server.bucket, folder="runs")),
         sessions=DynamoSessionStore(server.durable_table, server.table),
         workbook_data=workbook_data(server),
+        images=DynamoImageStore(server.durable_table),
+        image_files=S3ImageFiles(Objects(server.bucket), clock=clock),
         connections=DynamoConnectionStore(server.channel_table),
         subscriptions=DynamoSubscriptionStore(server.channel_table),
     )
