@@ -32,6 +32,7 @@ MillraceError
 │   ├── ModelOutputTooLong    the model did not stop: its output was ended, and no answer is in it
 │   ├── InvalidModelOutput    the output does not fit its schema, even after a repair
 │   ├── UnusableFile          the uploaded file cannot be loaded; the message says what to do
+│   ├── CompilerMissing       scenes cannot be built, because packages are not installed
 │   ├── DataLost              stored data that the job needs is no longer stored
 │   ├── DataUnreadable        stored data that the job needs cannot be read
 │   └── InternalFault         a defect in Millrace; only the log lines have the details
@@ -78,6 +79,7 @@ class ErrorCode(StrEnum):
     INVALID_MODEL_OUTPUT = "INVALID_MODEL_OUTPUT"
     UNSUPPORTED_FILE = "UNSUPPORTED_FILE"
     IMAGE_REFUSED = "IMAGE_REFUSED"
+    COMPILER_MISSING = "COMPILER_MISSING"
     DATA_GONE = "DATA_GONE"
     DATA_UNREADABLE = "DATA_UNREADABLE"
     STORAGE_THROTTLED = "STORAGE_THROTTLED"
@@ -332,6 +334,12 @@ class UnusableFile(PermanentFault):
     """The uploaded file cannot be loaded."""
 
     code = ErrorCode.UNSUPPORTED_FILE
+
+
+class CompilerMissing(PermanentFault):
+    """Scenes cannot be built, because packages are not installed; the message names them."""
+
+    code = ErrorCode.COMPILER_MISSING
 
 
 class DataLost(PermanentFault):

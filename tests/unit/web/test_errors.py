@@ -47,6 +47,7 @@ EXPECTED = {
     "ModelOutputTooLong": 500,
     "InvalidModelOutput": 500,
     "UnusableFile": 500,
+    "CompilerMissing": 500,
     "DataLost": 500,
     "DataUnreadable": 500,
     "InternalFault": 500,

@@ -35,7 +35,8 @@ class BuildRequest:
     """What is to be built: a scene, or with `is_component` a component.
 
     `props` are the values with which the test render plays it, besides its own defaults. `images` are the ids of the
-    project's images. `components` are the compiled modules of the project's components by name.
+    project's images. `components` are the compiled modules of the project's components by name. At a `playback_rate` of
+    2 the scene's own time passes twice as fast.
     """
 
     tsx_code: str
@@ -45,6 +46,7 @@ class BuildRequest:
     images: frozenset[str] = frozenset()
     components: Mapping[str, str] | None = None
     is_component: bool = False
+    playback_rate: float = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +70,6 @@ class SceneBuilder(Protocol):
         """Build the source. A fault of the source is in the report; it is never raised.
 
         Raises:
-            TransientFault: the compiler could not be started; the message names what to install.
+            CompilerMissing: the compiler is not installed; the message names what to install.
+            TransientFault: the compiler could not be started.
         """
