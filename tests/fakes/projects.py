@@ -1,4 +1,4 @@
-"""The project store port, in memory."""
+"""The ports that keep projects and preferences, in memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from shared.apps.video.ids import PROJECT_ID
+from shared.apps.video.preferences import Preferences, PreferenceScope, StalePreferences
 from shared.apps.video.project import ChatMessage, Project, Revision
 from shared.apps.video.project_store import MOST_PROJECTS, ProjectWrite, StaleProject, TooManyProjects
 from shared.apps.video.scene import ComponentVersion, SceneVersion
@@ -91,9 +92,9 @@ class FakeProjectStore:
             ids = sorted((each for each in stored if before is None or each < before), reverse=True)
             return [ChatMessage.model_validate_json(stored[each]) for each in ids[:limit]]
 
-    def add_message(self, message: ChatMessage) -> bool:
+    def add_message(self, message: ChatMessage, *, also: PreparedWrites | None = None) -> bool:
         try:
-            write_all(self.prepare_message(message))
+            write_all(PreparedWrites((*self.prepare_message(message).writes, *(also.writes if also else ()))))
         except SideWriteConflict:
             return False
         return True
@@ -149,3 +150,36 @@ class FakeProjectStore:
     def _takes_jobs(self, project_id: str) -> bool:
         stored = self._project(project_id)
         return stored is not None and not stored.deleting
+
+
+class FakePreferenceStore:
+    """Implements PreferenceStore, for the projects of a FakeProjectStore."""
+
+    def __init__(self, projects: FakeProjectStore) -> None:
+        self._lock = threading.Lock()
+        self._projects = projects
+        self._preferences: dict[PreferenceScope, str] = {}
+
+    def get(self, scope: PreferenceScope) -> Preferences:
+        with self._lock:
+            return self._stored(scope)
+
+    def save(self, scope: PreferenceScope, preferences: Preferences) -> None:
+        check = () if scope.project_id is None else self._projects.prepare_presence(scope.project_id).writes
+        try:
+            write_all(PreparedWrites((*self.prepare(scope, preferences).writes, *check)))
+        except SideWriteConflict as refused:
+            raise StalePreferences from refused
+
+    def prepare(self, scope: PreferenceScope, preferences: Preferences) -> PreparedWrites:
+        def fits() -> bool:
+            return self._stored(scope).version == preferences.version - 1
+
+        def write() -> None:
+            self._preferences[scope] = preferences.model_dump_json()
+
+        return PreparedWrites((FakeWrite(f"preferences of {scope}", self._lock, fits, write),))
+
+    def _stored(self, scope: PreferenceScope) -> Preferences:
+        text = self._preferences.get(scope)
+        return Preferences() if text is None else Preferences.model_validate_json(text)

@@ -16,7 +16,11 @@ from shared.apps.sheets.storage.block_cache import BlockCache
 from shared.apps.sheets.storage.sessions import DynamoSessionStore
 from shared.apps.sheets.storage.workbook_data import S3WorkbookData
 from shared.apps.video.image_store import ImageFiles, ImageStore
+from shared.apps.video.preferences import PreferenceStore
+from shared.apps.video.project_store import ProjectStore
 from shared.apps.video.storage.images import DynamoImageStore, S3ImageFiles
+from shared.apps.video.storage.preferences import DynamoPreferenceStore
+from shared.apps.video.storage.projects import DynamoProjectStore
 from shared.channel.connections import ConnectionStore
 from shared.channel.subscriptions import SubscriptionStore
 from shared.jobs.checkpoints import CheckpointStore
@@ -46,6 +50,7 @@ from tests.fakes.event_log import FakeEventLog
 from tests.fakes.executions import FakeExecutions
 from tests.fakes.images import FakeImageFiles, FakeImageStore
 from tests.fakes.jobs import FakeJobStore
+from tests.fakes.projects import FakePreferenceStore, FakeProjectStore
 from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.sessions import FakeSessionStore
@@ -135,10 +140,13 @@ class Ports:
     image_files: ImageFiles
     connections: ConnectionStore
     subscriptions: SubscriptionStore
+    projects: ProjectStore
+    preferences: PreferenceStore
 
 
 def fakes() -> Ports:
     clock = SettableClock()
+    projects = FakeProjectStore()
     return Ports(
         clock=clock,
         jobs=FakeJobStore(clock=clock),
@@ -155,6 +163,8 @@ def fakes() -> Ports:
         image_files=FakeImageFiles(clock=clock),
         connections=FakeConnectionStore(),
         subscriptions=FakeSubscriptionStore(),
+        projects=projects,
+        preferences=FakePreferenceStore(projects),
     )
 
 
@@ -177,6 +187,8 @@ def adapters(server: AwsServer) -> Ports:
         image_files=S3ImageFiles(Objects(server.bucket), clock=clock),
         connections=DynamoConnectionStore(server.channel_table),
         subscriptions=DynamoSubscriptionStore(server.channel_table),
+        projects=DynamoProjectStore(server.durable_table, server.bucket),
+        preferences=DynamoPreferenceStore(server.durable_table),
     )
 
 

@@ -93,10 +93,11 @@ class ProjectStore(Protocol):
     def messages(self, project_id: str, *, limit: int, before: str | None = None) -> Sequence[ChatMessage]:
         """Return up to `limit` messages with ids below `before`, newest first."""
 
-    def add_message(self, message: ChatMessage) -> bool:
-        """Store a message that goes with no change, such as a question of the assistant.
+    def add_message(self, message: ChatMessage, *, also: PreparedWrites | None = None) -> bool:
+        """Store a message that goes with no change, such as a question, together with the writes `also`.
 
-        Return False, and store nothing, if a message with its id is stored, or the project is deleted.
+        Return False, and store nothing, if a message with its id is stored, the project is deleted, or a condition of
+        `also` does not hold.
         """
 
     def prepare_message(self, message: ChatMessage) -> PreparedWrites:

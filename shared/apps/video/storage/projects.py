@@ -1,0 +1,288 @@
+"""Store projects in DynamoDB: a project and all that belongs to it in one partition, with large code in S3."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from shared.apps.video.ids import PROJECT_ID
+from shared.apps.video.project import ChatMessage, Project, Revision
+from shared.apps.video.project_store import MOST_PROJECTS, ProjectWrite, StaleProject, TooManyProjects
+from shared.apps.video.scene import ComponentVersion, SceneVersion
+from shared.jobs.store import PreparedWrites
+from shared.schema import Schema
+from shared.storage import keys
+from shared.storage.attributes import Item, to_attribute, to_item
+from shared.storage.aws import dynamodb, storage_faults
+from shared.storage.items import query_items, read_item
+from shared.storage.large_texts import LargeTexts
+from shared.storage.matching import BATCH
+from shared.storage.owner_index import OwnerIndex
+from shared.storage.transactions import ConditionsRefused, write_transaction
+
+FOLDER = "projects"
+"""The folder of the bucket with the code that is too large for an item; it has a folder for each project."""
+
+INLINE_BYTES = 100_000
+"""Largest version that is stored in its item."""
+
+TRANSACTION_BYTES = 2_500_000
+"""Most bytes of versions that a transaction has in its items: DynamoDB takes 4 MB of items."""
+
+EXISTS = "attribute_exists(PK) AND attribute_not_exists(deleting)"
+"""The condition that a project is stored and is not being deleted."""
+
+NEW = {"ConditionExpression": "attribute_not_exists(PK)"}
+
+T = TypeVar("T", bound=Schema)
+
+
+class DynamoProjectStore:
+    """The ProjectStore on the table of what does not expire; the port describes the methods."""
+
+    def __init__(self, table: str, bucket: str) -> None:
+        self._table = table
+        self._bucket = bucket
+        self._texts = LargeTexts(bucket, folder=FOLDER)
+        self._index = OwnerIndex(table, "prj_", PROJECT_ID, _project_key, _visible)
+
+    def save(self, write: ProjectWrite, *, also: PreparedWrites | None = None) -> None:
+        writes = [self._put_project(write), *self._additions(write), *(also.writes if also else ())]
+        if write.before is None:
+            writes.insert(0, self._count(write.after.owner, 1))
+        try:
+            write_transaction(writes)
+        except ConditionsRefused as refused:
+            if write.before is None and 0 in refused.existing:
+                raise TooManyProjects from refused
+            raise StaleProject from refused
+
+    def get(self, project_id: str) -> Project | None:
+        item = read_item(self._table, _project_key(project_id))
+        return _model(Project, item) if item else None
+
+    def list_of(self, owner: str, *, limit: int, cursor: str | None) -> tuple[Sequence[Project], str | None]:
+        return self._index.page(owner, matches=lambda _: True, limit=limit, cursor=cursor)
+
+    def revision(self, project_id: str, number: int) -> Revision | None:
+        item = read_item(self._table, _key(project_id, _revision_sort(number)))
+        return _model(Revision, item) if item else None
+
+    def revisions(self, project_id: str, *, limit: int, before: int | None = None) -> Sequence[Revision]:
+        last = None if before is None else _revision_sort(max(before, 0))
+        return self._newest(Revision, project_id, REVISION, limit=limit, before=last)
+
+    def scenes(self, project_id: str, wanted: Collection[tuple[str, int]]) -> Mapping[tuple[str, int], SceneVersion]:
+        return self._versions(SceneVersion, project_id, wanted, _scene_sort)
+
+    def components(
+        self, project_id: str, wanted: Collection[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], ComponentVersion]:
+        return self._versions(ComponentVersion, project_id, wanted, _component_sort)
+
+    def message(self, project_id: str, message_id: str) -> ChatMessage | None:
+        item = read_item(self._table, _key(project_id, f"{MESSAGE}{message_id}"))
+        return _model(ChatMessage, item) if item else None
+
+    def messages(self, project_id: str, *, limit: int, before: str | None = None) -> Sequence[ChatMessage]:
+        last = None if before is None else f"{MESSAGE}{before}"
+        return self._newest(ChatMessage, project_id, MESSAGE, limit=limit, before=last)
+
+    def add_message(self, message: ChatMessage, *, also: PreparedWrites | None = None) -> bool:
+        try:
+            write_transaction((*self.prepare_message(message).writes, *(also.writes if also else ())))
+        except ConditionsRefused:
+            return False
+        return True
+
+    def prepare_message(self, message: ChatMessage) -> PreparedWrites:
+        return PreparedWrites((self._put_message(message, **NEW), *self.prepare_presence(message.project_id).writes))
+
+    def prepare_update(self, message: ChatMessage) -> PreparedWrites:
+        return PreparedWrites((self._put_message(message, ConditionExpression="attribute_exists(PK)"),))
+
+    def prepare_presence(self, project_id: str) -> PreparedWrites:
+        return PreparedWrites((project_presence(self._table, project_id),))
+
+    def hide(self, project: Project) -> None:
+        hidden = {
+            "TableName": self._table,
+            "Key": to_item(_project_key(project.id)),
+            "UpdateExpression": "SET deleting = :yes REMOVE ownerSort",
+            "ConditionExpression": EXISTS,
+            "ExpressionAttributeValues": {":yes": to_attribute(True)},
+        }
+        with contextlib.suppress(ConditionsRefused):  # an earlier call has hidden it
+            write_transaction([{"Update": hidden}, self._count(project.owner, -1)])
+
+    def delete(self, project_id: str) -> None:
+        self._texts.delete_all(project_id)
+        partition = {":project": project_partition(project_id)}
+        for key in query_items(
+            self._table, "PK = :project", partition, ConsistentRead=True, ProjectionExpression="PK, SK"
+        ):
+            if key["SK"]["S"] != PROJECT:
+                self._remove(key)
+        # The project last, so that a deletion that failed can be repeated.
+        self._remove(to_item(_project_key(project_id)))
+
+    def _put_project(self, write: ProjectWrite) -> Mapping[str, Any]:
+        project, before = write.after, write.before
+        item = {
+            **_project_key(project.id),
+            "owner": project.owner,
+            "ownerSort": project.id,
+            "revision": project.revision,
+            BODY: project.model_dump_json(exclude={"deleting"}),
+        }
+        put: dict[str, Any] = {"TableName": self._table, "Item": to_item(item)}
+        if before is None:
+            return {"Put": {**put, **NEW}}
+        return {
+            "Put": {
+                **put,
+                "ConditionExpression": f"{EXISTS} AND revision = :before",
+                "ExpressionAttributeValues": {":before": to_attribute(before.revision)},
+            }
+        }
+
+    def _additions(self, write: ProjectWrite) -> Iterator[Mapping[str, Any]]:
+        """Yield the writes of all that the change adds. To write the same again is refused: nothing ever changes."""
+        project_id = write.after.id
+        yield self._put(project_id, _revision_sort(write.revision.number), write.revision.model_dump_json(), **NEW)
+        count = len(write.scenes) + len(write.components)
+        texts = LargeTexts(
+            self._bucket, folder=FOLDER, inline_bytes=min(INLINE_BYTES, TRANSACTION_BYTES // max(count, 1))
+        )
+        versions: list[tuple[str, SceneVersion | ComponentVersion]] = [
+            *((_scene_sort(each.scene_id, each.version), each) for each in write.scenes),
+            *((_component_sort(each.draft.name, each.version), each) for each in write.components),
+        ]
+        for sort, version in versions:
+            # Two changes may prepare the same version, of which one is stored. With the digest in its name, neither
+            # text overwrites the other.
+            text = version.model_dump_json()
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            stored = texts.store(project_id, f"code/{sort.replace('#', '-')}-{digest}", text)
+            yield self._put(project_id, sort, stored, **NEW)
+        for message in write.messages:
+            yield self._put_message(message, **NEW)
+
+    def _put_message(self, message: ChatMessage, **condition: Any) -> Mapping[str, Any]:
+        return self._put(message.project_id, f"{MESSAGE}{message.id}", message.model_dump_json(), **condition)
+
+    def _put(self, project_id: str, sort: str, body: str, **condition: Any) -> Mapping[str, Any]:
+        item = to_item({**_key(project_id, sort), BODY: body})
+        return {"Put": {"TableName": self._table, "Item": item, **condition}}
+
+    def _count(self, owner: str, more: int) -> Mapping[str, Any]:
+        """Return the write that counts the owner's projects. To add one is refused if there are too many."""
+        update: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": to_item({"PK": keys.user_partition(owner), "SK": "COUNT#projects"}),
+            "UpdateExpression": "ADD #count :more",
+            "ExpressionAttributeNames": {"#count": "count"},
+            "ExpressionAttributeValues": {":more": to_attribute(more)},
+        }
+        if more > 0:
+            update["ConditionExpression"] = "attribute_not_exists(#count) OR #count < :limit"
+            update["ExpressionAttributeValues"][":limit"] = to_attribute(MOST_PROJECTS)
+        return {"Update": update}
+
+    def _versions(
+        self,
+        kind: type[T],
+        project_id: str,
+        wanted: Collection[tuple[str, int]],
+        sort_of: Callable[[str, int], str],
+    ) -> dict[tuple[str, int], T]:
+        """Return these versions, read in batches, by name and version."""
+        by_sort = {sort_of(*each): each for each in wanted}
+        found: dict[tuple[str, int], T] = {}
+        sorts = iter(by_sort)
+        while batch := list(islice(sorts, BATCH)):
+            for item in self._read_batch([to_item(_key(project_id, sort)) for sort in batch]):
+                text = self._texts.load(item[BODY]["S"])
+                found[by_sort[item["SK"]["S"]]] = kind.model_validate_json(text)
+        return found
+
+    def _read_batch(self, wanted_keys: Sequence[Item]) -> Iterator[Mapping[str, Any]]:
+        wanted: Any = {self._table: {"Keys": wanted_keys, "ConsistentRead": True}}
+        while wanted:
+            with storage_faults():
+                response = dynamodb().batch_get_item(RequestItems=wanted)
+            yield from response["Responses"].get(self._table, [])
+            wanted = response.get("UnprocessedKeys")
+
+    def _newest(self, kind: type[T], project_id: str, prefix: str, *, limit: int, before: str | None) -> Sequence[T]:
+        """Return the newest items whose sort keys begin with the prefix and sort below `before`."""
+        found = query_items(
+            self._table,
+            "PK = :project AND SK BETWEEN :first AND :last",
+            {":project": project_partition(project_id), ":first": prefix, ":last": before or f"{prefix}~"},
+            ConsistentRead=True,
+            ScanIndexForward=False,
+            Limit=limit + 1,
+        )
+        return [_model(kind, item) for item in islice((each for each in found if each["SK"]["S"] != before), limit)]
+
+    def _remove(self, key: Item) -> None:
+        with storage_faults():
+            dynamodb().delete_item(TableName=self._table, Key=key)
+
+
+PROJECT = "PROJECT"
+"""Sort key of a project."""
+
+REVISION = "REV#"
+"""Prefix of the sort keys of revisions."""
+
+MESSAGE = "MSG#"
+"""Prefix of the sort keys of messages."""
+
+BODY = "body"
+"""The attribute with the JSON of what an item stores: props must come back exactly as they were."""
+
+
+def project_partition(project_id: str) -> str:
+    """Return the partition key of a project and of all that belongs to it."""
+    return f"PROJECT#{project_id}"
+
+
+def project_presence(table: str, project_id: str) -> Mapping[str, Any]:
+    """Return the check that the project is stored and not being deleted, for a transaction."""
+    check = {"TableName": table, "Key": to_item(_project_key(project_id)), "ConditionExpression": EXISTS}
+    return {"ConditionCheck": check}
+
+
+def _key(project_id: str, sort: str) -> dict[str, str]:
+    return {"PK": project_partition(project_id), "SK": sort}
+
+
+def _project_key(project_id: str) -> dict[str, str]:
+    return _key(project_id, PROJECT)
+
+
+def _revision_sort(number: int) -> str:
+    return f"{REVISION}{number:010d}"
+
+
+def _scene_sort(scene_id: str, version: int) -> str:
+    return f"SCENE#{scene_id}#V#{version:010d}"
+
+
+def _component_sort(name: str, version: int) -> str:
+    return f"COMP#{name}#V#{version:010d}"
+
+
+def _visible(item: Mapping[str, Any]) -> Project | None:
+    project = _model(Project, item)
+    return None if project.deleting else project
+
+
+def _model(kind: type[T], item: Mapping[str, Any]) -> T:
+    found = kind.model_validate_json(item[BODY]["S"])
+    return found.model_copy(update={"deleting": True}) if "deleting" in item else found
