@@ -111,6 +111,13 @@ class FakeProjectStore:
 
         return PreparedWrites((FakeWrite(message.id, self._lock, fits, lambda: self._put(message)),))
 
+    def prepare_running(self, project_id: str, message_id: str) -> PreparedWrites:
+        def fits() -> bool:
+            text = self._messages.get(project_id, {}).get(message_id)
+            return text is not None and ChatMessage.model_validate_json(text).status == "running"
+
+        return PreparedWrites((FakeWrite(message_id, self._lock, fits),))
+
     def prepare_presence(self, project_id: str) -> PreparedWrites:
         return PreparedWrites((FakeWrite(project_id, self._lock, lambda: self._takes_jobs(project_id)),))
 

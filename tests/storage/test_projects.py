@@ -204,6 +204,23 @@ class TestMessages:
         with pytest.raises(StaleProject):
             ports.projects.save(write_of(project, put_scene(JOB)))
 
+    def test_a_change_can_be_stored_only_while_its_message_is_answered(self, ports: Ports) -> None:
+        project = stored_project(ports.projects, owner=owner())
+        message = a_message(project, JOB, status="running")
+        assert ports.projects.add_message(message)
+        running = ports.projects.prepare_running(project.id, message.id)
+
+        ports.projects.save(write_of(project, put_scene(JOB)), also=running)
+        job = a_job(id=a_job_id())
+        cancelled = message.model_copy(update={"status": "cancelled"})
+        ports.jobs.put_new(job, side_writes=ports.projects.prepare_update(cancelled))
+
+        now = ports.projects.get(project.id)
+        assert now is not None
+        with pytest.raises(StaleProject):
+            ports.projects.save(write_of(now, put_scene(a_job_id())), also=running)
+        assert ports.projects.get(project.id) == now
+
     def test_a_message_is_stored_once(self, ports: Ports) -> None:
         project = stored_project(ports.projects, owner=owner())
 

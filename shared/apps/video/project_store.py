@@ -106,6 +106,12 @@ class ProjectStore(Protocol):
     def prepare_update(self, message: ChatMessage) -> PreparedWrites:
         """Prepare another state of a stored message, for a job's transaction. Its condition: the message is stored."""
 
+    def prepare_running(self, project_id: str, message_id: str) -> PreparedWrites:
+        """Prepare a condition that writes nothing: the message is stored with the status `running`.
+
+        With it, a change of a job is stored only while the job is neither cancelled nor failed.
+        """
+
     def prepare_presence(self, project_id: str) -> PreparedWrites:
         """Prepare a condition that writes nothing, for a job's transaction: the project takes jobs."""
 

@@ -70,12 +70,12 @@ class ProjectQueries:
         project = self.owned(owner, project_id)
         entry = project.manifest.scene(scene_id)
         number = version if version is not None else entry.version if entry else None
-        wanted = () if number is None or not SCENE_ID.fullmatch(scene_id) else ((scene_id, number),)
-        found = self._projects.scenes(project.id, wanted) if wanted else {}
-        if not found:
+        key = None if number is None or not SCENE_ID.fullmatch(scene_id) else (scene_id, number)
+        found = None if key is None else self._projects.scenes(project.id, [key]).get(key)
+        if found is None:
             which = "now: it was removed, or never had one" if version is None else f"in version {version}"
             raise NotFound(f"the project has no scene {scene_id[:64]} {which}")
-        return found[wanted[0]]
+        return found
 
     def revisions(self, owner: str, project_id: str, *, limit: int, cursor: str | None) -> Sequence[Revision]:
         """Return a page of the project's revisions, newest first. Raises InvalidInput, and what `owned` raises."""

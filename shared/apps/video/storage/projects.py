@@ -104,6 +104,16 @@ class DynamoProjectStore:
     def prepare_update(self, message: ChatMessage) -> PreparedWrites:
         return PreparedWrites((self._put_message(message, ConditionExpression="attribute_exists(PK)"),))
 
+    def prepare_running(self, project_id: str, message_id: str) -> PreparedWrites:
+        check = {
+            "TableName": self._table,
+            "Key": to_item(_key(project_id, f"{MESSAGE}{message_id}")),
+            "ConditionExpression": "#status = :running",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {":running": to_attribute("running")},
+        }
+        return PreparedWrites(({"ConditionCheck": check},))
+
     def prepare_presence(self, project_id: str) -> PreparedWrites:
         return PreparedWrites((project_presence(self._table, project_id),))
 
@@ -172,10 +182,13 @@ class DynamoProjectStore:
             yield self._put_message(message, **NEW)
 
     def _put_message(self, message: ChatMessage, **condition: Any) -> Mapping[str, Any]:
-        return self._put(message.project_id, f"{MESSAGE}{message.id}", message.model_dump_json(), **condition)
+        sort = f"{MESSAGE}{message.id}"
+        return self._put(message.project_id, sort, message.model_dump_json(), status=message.status, **condition)
 
-    def _put(self, project_id: str, sort: str, body: str, **condition: Any) -> Mapping[str, Any]:
-        item = to_item({**_key(project_id, sort), BODY: body})
+    def _put(
+        self, project_id: str, sort: str, body: str, *, status: str | None = None, **condition: Any
+    ) -> Mapping[str, Any]:
+        item = to_item({**_key(project_id, sort), "status": status, BODY: body})
         return {"Put": {"TableName": self._table, "Item": item, **condition}}
 
     def _count(self, owner: str, more: int) -> Mapping[str, Any]:
