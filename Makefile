@@ -43,6 +43,17 @@ help: ## list every target
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BROWSER_BIN)/python requirements/browser.lock
 	@touch $@
 
+# The compiler of scenes and the parser, in the folder layout of a layer. Without a network only what builds scenes misses
+# them, and says so; where CI=true they have to be there.
+.venv-video/.synced: requirements/video.lock | .venv/.synced
+	@echo "fetching the compiler of scenes into .venv-video (42 MB)"
+	@rm -rf .venv-video
+	@if $(BIN)/uv pip install --quiet --require-hashes --no-deps --python $(BIN)/python --target .venv-video -r requirements/video.lock; then touch $@; \
+	else rm -rf .venv-video; echo "the compiler of scenes could not be fetched, so no scenes are built here"; [ "$${CI:-}" != true ]; fi
+
+.PHONY: video
+video: .venv-video/.synced ## fetch the compiler of scenes, which the pipeline video_chat needs
+
 .PHONY: setup
 setup: .venv/.synced ## create the environment (every target below does this by itself)
 
@@ -53,9 +64,11 @@ lock: .venv/.synced ## resolve the dependencies of pyproject.toml again
 	$(BIN)/uv pip compile -q pyproject.toml --group browser --constraint requirements/dev.lock --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/browser.lock
 	for peer in $(PEERS); do $(BIN)/uv pip compile -q requirements/peers/$$peer.in --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/peers/$$peer.lock; done
 	$(BIN)/uv pip compile -q --group sam --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/sam.lock
+	$(BIN)/uv pip compile -q --group video --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/video.lock
 	$(BIN)/uv pip compile -q --group checkov --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/checkov.lock
 	$(BIN)/uv pip compile -q pyproject.toml --universal --no-annotate --no-header --python-version 3.11 -o layers/dependencies/requirements.txt
 	mkdir -p layers/sheets && $(BIN)/uv pip compile -q --group sheets --constraint layers/dependencies/requirements.txt --universal --no-annotate --no-header --python-version 3.11 -o layers/sheets/requirements.txt
+	mkdir -p layers/video && $(BIN)/uv pip compile -q --group video --constraint layers/dependencies/requirements.txt --universal --no-annotate --no-header --python-version 3.11 -o layers/video/requirements.txt
 
 # Libraries that the console serves; needs Node. The results are committed, so nothing else needs it.
 AG_GRID := functions/console/static/vendor/ag_grid
@@ -75,11 +88,11 @@ vendor: ## build the libraries in functions/console/static/vendor/ again
 PIPELINE ?= suggestion
 
 .PHONY: demo
-demo: .venv/.synced ## run one job through the whole local stack and show it live, with its cost
+demo: .venv/.synced $(if $(filter video%,$(PIPELINE)),.venv-video/.synced) ## run one job through the whole local stack and show it live, with its cost
 	@$(BIN)/python -m local.demo --pipeline $(PIPELINE) $(ARGS)
 
 .PHONY: dev
-dev: .venv/.synced ## run the local stack until Ctrl-C, and print curl lines for every operation
+dev: .venv/.synced $(if $(filter video%,$(PIPELINE)),.venv-video/.synced) ## run the local stack until Ctrl-C, and print curl lines for every operation
 	@$(BIN)/python -m local --pipeline $(PIPELINE) $(ARGS)
 
 # ---- tests and checks ----------------------------------------------------------------------------------------------
@@ -218,9 +231,9 @@ test-artefacts: .venv/.synced .venv-sam/.synced web-adapter ## test what `make b
 	@ARTEFACTS_REQUIRED=true $(BIN)/python -m pytest tests/contract/test_artefacts.py tests/contract/test_stream_artefact.py $(wildcard tests/apps/*/test_artefacts.py) -rs $(ARGS)
 
 # Install what the optional lanes need: Node for the independent model server and the type check, Python 3.13 for built
-# functions, Java and Maven for DynamoDB Local, Rust for Lambda Web Adapter.
+# functions, Java and Maven for DynamoDB Local, Rust for Lambda Web Adapter, Deno for scenes.
 .PHONY: lanes
-lanes: build $(DYNAMODB_LOCAL) $(WEB_ADAPTER)
+lanes: build .venv-video/.synced $(DYNAMODB_LOCAL) $(WEB_ADAPTER)
 	@for lane in tests/model_oracle tests/typescript; do npm ci --prefix $$lane --silent --no-audit --no-fund; done
 
 # ---- template and build --------------------------------------------------------------------------------------------
@@ -247,6 +260,8 @@ python313:
 build: .venv-sam/.synced .venv-runtime/.synced | python313 ## build what is deployed, into .aws-sam/build
 	@PATH="$(dir $(PYTHON313)):$$PATH" $(SAM_BIN)/sam build
 	@rm -r .aws-sam/build/DependenciesLayer/python/pydantic/v1
+	@install -D -m 755 .aws-sam/build/VideoLayer/python/deno-*.data/scripts/deno .aws-sam/build/VideoLayer/python/bin/deno
+	@rm -r .aws-sam/build/VideoLayer/python/deno-*.data
 	@$(PYTHON313) -m compileall -q --invalidation-mode unchecked-hash .aws-sam/build
 	@du -sh .aws-sam/build/*Layer
 

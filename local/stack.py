@@ -31,6 +31,7 @@ from local.aws.iam import role_of
 from local.aws.xray import XRayDaemon
 from local.child import RUN_DIRECTORY
 from local.deployment import Deployment
+from local.lambda_.layers import packages_of
 from local.loopback import direct_to_loopback, is_loopback, without_proxies
 from local.model.requests import MODEL as SCRIPTED_MODEL
 from local.template.intrinsics import ACCOUNT, REGION
@@ -195,6 +196,8 @@ class LocalStack:
             settings = self._run_dir / "deployment.json"
             deployment.save(settings)
             arguments = ["--deployment", str(settings)]
+            packages = map(str, packages_of(deployment.template.functions))
+            base["PYTHONPATH"] = os.pathsep.join([base["PYTHONPATH"], *packages])
             self._spawn("api", listeners["api"], ["local.api.server", *arguments], base | aws, log_dir)
             streams = any(function.has_url for function in deployment.template.functions)
             if streams:

@@ -7,6 +7,7 @@ then Python gives one thread a module that is only partly initialised. The produ
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Final
 
 BY_THE_PRODUCT: Final = (
@@ -33,6 +34,8 @@ BY_ITS_LIBRARIES: Final = (
 )
 """The modules that these libraries import on first use: of an event loop, a client or a call."""
 
+IF_INSTALLED: Final = ("tree_sitter", "tree_sitter_typescript")
+"""The modules that functions of shared/ import on first use, and that only the layer of video has."""
 
 OF_MODELS: Final = frozenset({"httpcore2", "httpx2", "openai"})
 """The packages that only a call of a model uses."""
@@ -42,4 +45,7 @@ def import_all(*, models: bool = True) -> None:
     """Import all of them; those of models take half of the time, and a process that calls none does without."""
     for name in (*BY_THE_PRODUCT, *BY_ITS_LIBRARIES):
         if models or name.partition(".")[0] not in OF_MODELS:
+            importlib.import_module(name)
+    for name in IF_INSTALLED:
+        if importlib.util.find_spec(name) is not None:
             importlib.import_module(name)

@@ -25,6 +25,7 @@ from local.aws.http_server import Environ, StartResponse, serve, status_line
 from local.aws.iam import role_of
 from local.deployment import Deployment
 from local.lambda_.functions import FunctionHost, Invocation, Outcome, failed, refused
+from local.lambda_.layers import packages_of
 from local.loopback import PROXY_VARIABLES
 from local.template.intrinsics import REGION
 from local.template.template import Function
@@ -95,7 +96,9 @@ class Sandbox:
                 env={
                     **environment,
                     "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}",
-                    "PYTHONPATH": os.pathsep.join(map(str, [function.code, root, _REPOSITORY])),
+                    "PYTHONPATH": os.pathsep.join(
+                        map(str, [function.code, root, _REPOSITORY, *packages_of([function])])
+                    ),
                 },
                 stdin=subprocess.PIPE,
                 stdout=output,

@@ -52,7 +52,8 @@ class Cors:
 class Function:
     """A Lambda function: `folder` is the last part of its CodeUri, `timeout` in seconds, `memory` in MB.
 
-    `layers` are the names of the template's layers that it has besides those of all functions.
+    `layers` are the names of the template's layers that it has besides those of all functions, and `layer_folders` the
+    folders that these are built from.
     """
 
     logical_id: str
@@ -67,6 +68,7 @@ class Function:
     url_cors: Cors | None
     reserved_concurrency: int | None
     layers: tuple[str, ...] = ()
+    layer_folders: tuple[Path, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -377,6 +379,7 @@ class Template:
         }
         environment = self._resolver.resolve(variables, f"{logical_id}.Environment.Variables")
         concurrency = resolved.get("ReservedConcurrentExecutions")
+        layers = tuple(layer["Ref"] for layer in own.get("Layers") or () if isinstance(layer, dict) and "Ref" in layer)
         return Function(
             logical_id=logical_id,
             name=self._physical_name(logical_id),
@@ -391,8 +394,9 @@ class Template:
             has_url="FunctionUrlConfig" in own,
             url_cors=_cors(self._resolver.resolve((own.get("FunctionUrlConfig") or {}).get("Cors"), logical_id)),
             reserved_concurrency=None if concurrency is None else int(concurrency),
-            layers=tuple(
-                layer["Ref"] for layer in own.get("Layers") or () if isinstance(layer, dict) and "Ref" in layer
+            layers=layers,
+            layer_folders=tuple(
+                (self._path.parent / self._properties(layer)["ContentUri"]).resolve() for layer in layers
             ),
         )
 

@@ -5,6 +5,7 @@ Each function has its own role, and the local AWS allows only what the role's po
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -26,7 +27,7 @@ from tests.contract.answers import (
     data,
     function_of,
 )
-from tests.contract.build_output import BUILD, LAYERS, SHEETS_LAYER, paths_of
+from tests.contract.build_output import BUILD, LAYERS, SHEETS_LAYER, VIDEO_LAYER, paths_of
 from tests.contract.emulator import Emulator
 from tests.layout import ROOT
 
@@ -135,8 +136,15 @@ def test_every_built_module_is_compiled() -> None:
 
 def test_each_function_with_its_layers_is_within_the_quota_and_does_not_contain_boto3() -> None:
     assert not (LAYERS[0] / "boto3").exists()
-    folders = {path for function in TEMPLATE.functions for path in paths_of(function)} | {SHEETS_LAYER}
+    folders = {path for function in TEMPLATE.functions for path in paths_of(function)} | {SHEETS_LAYER, VIDEO_LAYER}
     sizes = {folder: sum(file.stat().st_size for file in folder.rglob("*")) for folder in folders}
     for function in TEMPLATE.functions:
         assert sum(sizes[folder] for folder in paths_of(function)) < UNZIPPED_LIMIT, function.name
-    assert sum(sizes[folder] for folder in [*LAYERS, SHEETS_LAYER]) < UNZIPPED_LIMIT
+    for layer in (SHEETS_LAYER, VIDEO_LAYER):
+        assert sum(sizes[folder] for folder in [*LAYERS, layer]) < UNZIPPED_LIMIT
+
+
+def test_the_layer_of_video_has_the_compiler_where_it_is_looked_for() -> None:
+    program = VIDEO_LAYER / "bin" / "deno"
+    assert os.access(program, os.X_OK)
+    assert not list(VIDEO_LAYER.glob("*.data"))

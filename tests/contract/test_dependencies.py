@@ -50,7 +50,9 @@ def test_the_layer_holds_no_package_that_lambda_brings(package: str) -> None:
     assert package not in _names(lines)
 
 
-def test_the_sheets_layer_has_the_versions_that_the_tests_run_with() -> None:
-    locked = (ROOT / "requirements/dev.lock").read_text()
-    pins = (ROOT / "layers/sheets/requirements.txt").read_text().split()
+@pytest.mark.parametrize(("layer", "lock"), [("sheets", "dev"), ("video", "video")])
+def test_a_layer_of_an_application_has_the_versions_that_the_tests_run_with(layer: str, lock: str) -> None:
+    locked = "\n" + (ROOT / f"requirements/{lock}.lock").read_text()
+    pins = (ROOT / f"layers/{layer}/requirements.txt").read_text().split()
+    assert pins
     assert [pin for pin in pins if f"\n{pin} " not in locked] == []
