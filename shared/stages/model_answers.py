@@ -51,18 +51,20 @@ def model_request(
     output_schema: OutputSchema | None,
     *,
     resume_from: str | None = None,
+    temperature: float | None = None,
 ) -> ModelRequest:
     """Return the request for the job's model: the pipeline's messages and schema, with the agent's settings.
 
     The first of `messages` must be the system message. `resume_from` is the cursor of a response to re-attach to.
+    `temperature` applies unless the agent sets one.
     """
-    request = ModelRequest(context.job.model, messages, output_schema, resume_from=resume_from)
+    request = ModelRequest(context.job.model, messages, output_schema, resume_from=resume_from, temperature=temperature)
     if context.agent is None:
         return request
     return replace(
         request,
         messages=_with_instructions(messages, context.agent.instructions),
-        temperature=context.agent.temperature,
+        temperature=temperature if context.agent.temperature is None else context.agent.temperature,
         max_output_tokens=context.agent.max_output_tokens,
     )
 
@@ -125,7 +127,12 @@ def _count(
 
 
 async def read_output(
-    model: ChatModel, context: AttemptContext, messages: tuple[Message, ...], output_schema: OutputSchema | None
+    model: ChatModel,
+    context: AttemptContext,
+    messages: tuple[Message, ...],
+    output_schema: OutputSchema | None,
+    *,
+    temperature: float | None = None,
 ) -> tuple[str, Finished]:
     """Call the model and return its whole output and how it finished. Append nothing: parts call the model like this.
 
@@ -133,9 +140,54 @@ async def read_output(
     """
     texts: list[str] = []
     finished = Finished(TokenUsage())
-    async with aclosing(call_model(model, context, model_request(context, messages, output_schema))) as pieces:
+    request = model_request(context, messages, output_schema, temperature=temperature)
+    async with aclosing(call_model(model, context, request)) as pieces:
         async for piece in pieces:
             match piece:
+                case TextDelta(text=text):
+                    texts.append(text)
+                case Finished():
+                    finished = piece
+                case _:
+                    pass
+    return "".join(texts), finished
+
+
+async def read_resumable_output(
+    model: ChatModel,
+    context: StageContext,
+    messages: tuple[Message, ...],
+    output_schema: OutputSchema | None,
+    *,
+    temperature: float | None = None,
+) -> tuple[str, Finished]:
+    """Call the model and return its whole output and how it finished; append only the cursor before any text.
+
+    If an earlier attempt started a response, read that one from its beginning. If it is gone, call the model again.
+    Raises the model faults of `ChatModel.stream`.
+    """
+    request = model_request(
+        context, messages, output_schema, resume_from=context.response_cursor, temperature=temperature
+    )
+    context.response_cursor = None
+    try:
+        return await _read_with_cursor(model, context, request)
+    except (ResponseGone, ModelTimeout) as error:
+        if request.resume_from is None:
+            raise
+        log.info("re-attach failed", stage=context.job.stage, reason=type(error).__name__)
+        await model.cancel(request.resume_from)  # a response that hangs would hang again
+        return await _read_with_cursor(model, context, replace(request, resume_from=None))
+
+
+async def _read_with_cursor(model: ChatModel, context: StageContext, request: ModelRequest) -> tuple[str, Finished]:
+    texts: list[str] = []
+    finished = Finished(TokenUsage())
+    async with aclosing(call_model(model, context, request)) as pieces:
+        async for piece in pieces:
+            match piece:
+                case Started(cursor=cursor):
+                    await context.output.store_cursor(cursor)
                 case TextDelta(text=text):
                     texts.append(text)
                 case Finished():
@@ -149,27 +201,31 @@ async def stream_output(
     model: ChatModel,
     context: StageContext,
     messages: tuple[Message, ...],
-    output_schema: OutputSchema,
+    output_schema: OutputSchema | None,
     *,
     progress_of: Callable[[int], float],
+    keep: int = 0,
 ) -> Finished:
     """Call the model, append its output to the log as it arrives, and return how it finished.
 
-    `progress_of` returns the job's progress (0–100) from the number of characters of the output. If an earlier attempt
-    started a response, re-attach to it. If that fails, discard the text so far and call the model again.
+    `progress_of` returns the job's progress (0–100) from the number of characters of the output, which is what follows
+    the first `keep` characters of the log's text. If an earlier attempt started a response, re-attach to it. If that
+    fails, discard the output so far and call the model again.
 
     Raises the model faults of `ChatModel.stream`.
     """
     request = model_request(context, messages, output_schema, resume_from=context.response_cursor)
+    context.response_cursor = None
     try:
-        return await _write_output(model, context, request, progress_of)
+        return await _write_output(model, context, request, progress_of, keep)
     except (ResponseGone, ModelTimeout) as error:
         if request.resume_from is None:
             raise
         log.info("re-attach failed", stage=context.job.stage, reason=type(error).__name__)
         await model.cancel(request.resume_from)  # a response that hangs would hang again
-        await reset_text(context, "RESTARTED", "the model's response was lost; the model is called again")
-        return await _write_output(model, context, replace(request, resume_from=None), progress_of)
+        message = "the model's response was lost; the model is called again"
+        await reset_text(context, "RESTARTED", message, keep=keep, progress=progress_of(0) if keep else 0)
+        return await _write_output(model, context, replace(request, resume_from=None), progress_of, keep)
 
 
 async def reset_text(
@@ -193,9 +249,9 @@ async def reset_text(
 
 
 async def _write_output(
-    model: ChatModel, context: StageContext, request: ModelRequest, progress_of: Callable[[int], float]
+    model: ChatModel, context: StageContext, request: ModelRequest, progress_of: Callable[[int], float], keep: int
 ) -> Finished:
-    length = len(context.output.text)
+    length = len(context.output.text) - keep
     finished = Finished(TokenUsage())
     async with aclosing(call_model(model, context, request)) as pieces:
         async for piece in pieces:

@@ -77,7 +77,7 @@ class Decision(_Written):
     targets: tuple[str, ...] = Field(max_length=200)
     references: tuple[str, ...] = Field(max_length=10)
     image_uses: tuple[WrittenImageUse, ...] = Field(max_length=8)
-    instruction: str = Field(max_length=4_000)
+    instruction: str = Field(max_length=2_000)
     name: str | None = Field(max_length=100)
     after: str | None
     count: int | None

@@ -21,8 +21,8 @@ The tools:
 Yes: "make the bars in scene 2 rounder", "animate this logo in scene 1". No: "make scene 2 4 seconds" (changeDuration).
 - deleteScene: remove scenes. Yes: "scene 3 has to go". No: "remove the subtitle in scene 3" (editScene).
 - changeDuration: length or speed. mode retime = faster or slower, by factor (2 is twice as fast); mode trim = \
-shorter, longer, N seconds; mode stretch = N seconds while keeping all of its motion. Yes: "faster", "cut a second off". No: \
-"make it more dynamic" (editScene).
+shorter, longer, N seconds; mode stretch = N seconds while keeping all of its motion. Yes: "faster", "cut a second \
+off". No: "make it more dynamic" (editScene).
 - planScenes: two to eight new scenes at once. Yes: "a 30 second launch video in four scenes". No: "a scene with three \
 points" (addScene).
 - applyPatch: new values of props that exist, names, the order, the project's title or format, without writing code. \
