@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from shared.apps.sheets.addresses import BadAddress, parse_cell
+from shared.apps.sheets.engine_faults import transient_engine
 from shared.apps.sheets.health import SessionHealth
 from shared.apps.sheets.history import History
 from shared.apps.sheets.moves import Request, refuse_unless_possible
@@ -55,7 +56,8 @@ class CellEdits:
         with self._data_is_there(session), _refusals():
             workbook = self._publishing.open(session)
             try:
-                applied = workbook.apply(change.ops)
+                with transient_engine():
+                    applied = workbook.apply(change.ops)
                 again = None if expected is None else _refuse_again(expected)
                 published = self._publishing.publish(session, workbook, applied, change, again=again)
                 workbook = published.workbook

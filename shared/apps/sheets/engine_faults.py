@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from shared.apps.sheets.workbook import EngineGone
 from shared.errors import ErrorCode, StorageUnavailable
 
-ENDED = "the process that computes the workbook has ended; nothing was changed: try again"
-
 
 @contextmanager
 def transient_engine() -> Iterator[None]:
@@ -17,4 +15,6 @@ def transient_engine() -> Iterator[None]:
     try:
         yield
     except EngineGone as gone:
-        raise StorageUnavailable(ENDED, code=ErrorCode.WORKER_LOST) from gone
+        how = "has ended" if gone.killed_by is None else f"was killed by {gone.killed_by}"
+        message = f"the process that computes the workbook {how}; nothing was changed: try again"
+        raise StorageUnavailable(message, code=ErrorCode.WORKER_LOST) from gone

@@ -148,8 +148,9 @@ class Publishing:
             Conflict: the session is not active, or others publish too often.
             JobEnded: the job that makes the change is not the session's active job any more.
             WorkbookRefusal: the changes cannot be applied to the newer workbook.
+            StorageUnavailable: the engine's process has ended.
         """
-        with ExitStack() as failed:
+        with transient_engine(), ExitStack() as failed:
             failed.callback(lambda: workbook.close())  # noqa: PLW0108 - the one that is open then
             for _ in range(1 + MOST_MOVES):
                 done = self._done(session, change)

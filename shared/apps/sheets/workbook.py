@@ -114,7 +114,8 @@ class Workbook(Protocol):
     """One workbook in the engine's process. Every method blocks; none is called from two threads at once.
 
     Each call has a deadline. A call that is late or needs too much memory ends the process: then the call raises
-    WorkbookRefusal (CALCULATION_TOO_SLOW or CALCULATION_TOO_LARGE), and every later call raises EngineGone.
+    WorkbookRefusal (CALCULATION_TOO_SLOW or CALCULATION_TOO_LARGE), and every later call raises EngineGone. If another
+    process kills it, the call raises EngineGone too: the same call of a new process may succeed.
     """
 
     @property
@@ -151,7 +152,11 @@ class Workbook(Protocol):
 
 
 class EngineGone(Exception):
-    """The engine's process has ended: open the workbook again."""
+    """The engine's process has ended: open the workbook again. `killed_by` names the signal that has killed it."""
+
+    def __init__(self, message: str = "", *, killed_by: str | None = None) -> None:
+        super().__init__(message)
+        self.killed_by = killed_by
 
 
 class SnapshotUnreadable(Exception):

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from shared.apps.sheets.addresses import Area, Cell
+from shared.apps.sheets.engine_faults import transient_engine
 from shared.apps.sheets.health import SessionHealth
 from shared.apps.sheets.history import History
 from shared.apps.sheets.publishing import Change, Publishing
@@ -170,7 +171,8 @@ class SheetWorkspace:
         assert self._workbook is not None  # noqa: S101 - the tool has planned with it
         assert self._session is not None  # noqa: S101 - it was opened for a session
         try:
-            applied = self._workbook.apply(effect.ops)
+            with transient_engine():
+                applied = self._workbook.apply(effect.ops)
         except WorkbookRefusal as refusal:
             return refused(refusal)
         workbook, self._workbook = self._workbook, None  # it is ahead of the newest version until that is published

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from shared.apps.sheets.addresses import Area, Cell
 from shared.apps.sheets.engine import changes
 from shared.apps.sheets.engine.book import Book
-from shared.apps.sheets.engine.frames import HEAD, packed
+from shared.apps.sheets.engine.frames import HEAD, OUT_OF_MEMORY, packed
 from shared.apps.sheets.engine.refusal import Refused, Unsupported
 from shared.apps.sheets.engine.version import ENGINE
 
@@ -38,13 +38,10 @@ def main(memory: int) -> None:
         try:
             answer = served.answer(content, binary)
         except MemoryError:
-            os._exit(_OUT_OF_MEMORY)
+            os._exit(OUT_OF_MEMORY)
         signal.setitimer(signal.ITIMER_REAL, 0)
         sink.write(packed(*answer))
         sink.flush()
-
-
-_OUT_OF_MEMORY = 71
 
 
 class _Served:

@@ -9,6 +9,9 @@ from typing import Any
 HEAD = struct.Struct(">II")
 """The lengths of the JSON and of the bytes."""
 
+OUT_OF_MEMORY = 71
+"""The exit status of a process whose call needed more memory than it may use."""
+
 
 def packed(content: dict[str, Any], binary: bytes = b"") -> bytes:
     """Return a message. Half characters (surrogates) survive it."""

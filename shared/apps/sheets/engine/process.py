@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import Any
 
 from shared.apps.sheets.addresses import Area, Cell
 from shared.apps.sheets.cells import EMPTY, CellContent, cell_of
-from shared.apps.sheets.engine.frames import HEAD, packed
+from shared.apps.sheets.engine.frames import HEAD, OUT_OF_MEMORY, packed
 from shared.apps.sheets.engine.version import ENGINE
 from shared.apps.sheets.ops import OPS, Op
 from shared.apps.sheets.workbook import (
@@ -46,6 +47,15 @@ main(memory)
 
 _ROOT = Path(__file__).parents[4]
 _PIECE = 1 << 20  # bytes
+
+_CRASHES = frozenset({signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV})
+"""The signals that a process gets because of what it does itself. Another process sends the others."""
+
+_NO_MEMORY = (b"memory allocation of", b"MemoryError")
+"""What Rust and Python print before they end because an allocation has failed."""
+
+_DYING_SECONDS = 5.0
+"""How long a process may take to end after it has closed its pipes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,24 +242,33 @@ class _Child:
 
     def __init__(self, memory: int) -> None:
         paths = [path for path in sys.path if path and Path(path).exists()]
+        # What the process prints says why it ends. If it prints more than the pipe holds, the rest is lost.
+        self._stderr, stderr = os.pipe()
+        os.set_blocking(stderr, False)
         try:
             # Nothing of the environment: it has credentials, and the child reads files of strangers.
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
                 [sys.executable, "-I", "-S", "-c", _START, str(_ROOT), str(memory), *paths],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=stderr,
                 env={"LANG": "C.UTF-8"},
                 bufsize=0,
             )
         except OSError as error:
+            os.close(self._stderr)
             raise EngineGone(f"the engine's process cannot be started: {error}") from error
+        finally:
+            os.close(stderr)
         os.set_blocking(self._stdin, False)
 
     def ask(self, request: dict[str, Any], binary: bytes, seconds: float) -> tuple[dict[str, Any], bytes]:
-        """Send a request and return its answer.
+        """Send a request and return its answer. After an error the process has ended, or its answer is late.
 
-        Raises WorkbookRefusal if the answer is late or the process has died: it has ended then.
+        Raises:
+            WorkbookRefusal: the answer is late, or the process has needed more memory than it may use.
+            _Failed: the process has crashed.
+            EngineGone: another process has killed it.
         """
         deadline = time.monotonic() + seconds
         try:
@@ -258,17 +277,38 @@ class _Child:
             answer: dict[str, Any] = json.loads(bytes(self._receive(length, deadline)))
             return answer, bytes(self._receive(body, deadline))
         except TimeoutError as error:
-            raise WorkbookRefusal(
-                SheetErrorCode.CALCULATION_TOO_SLOW,
-                f"the calculation was stopped after {seconds:g} seconds",
-                hint="Refer to fewer cells, such as A1:A500 instead of A:A, or change fewer cells at once.",
-            ) from error
+            raise _too_slow(seconds) from error
         except (EOFError, BrokenPipeError) as error:
-            raise WorkbookRefusal(
+            raise self._death(seconds) from error
+
+    def _death(self, seconds: float) -> WorkbookRefusal | EngineGone:
+        """Return why the process has ended during a call of this many seconds."""
+        try:
+            status = self._process.wait(_DYING_SECONDS)
+        except subprocess.TimeoutExpired:
+            return EngineGone("the engine's process has closed its pipes and does not end")
+        printed = self._printed()
+        if status == OUT_OF_MEMORY or any(text in printed for text in _NO_MEMORY):
+            return WorkbookRefusal(
                 SheetErrorCode.CALCULATION_TOO_LARGE,
                 "the calculation needed more memory than there is",
                 hint="Refer to fewer cells, or change fewer cells at once.",
-            ) from error
+            )
+        if status >= 0:
+            return _Failed(f"the engine's process has ended with the status {status}")
+        if -status == signal.SIGALRM:
+            return _too_slow(seconds)
+        name = signal.Signals(-status).name
+        if -status in _CRASHES:
+            return _Failed(f"the engine's process has crashed with {name}")
+        return EngineGone(f"the engine's process was killed by {name}", killed_by=name)
+
+    def _printed(self) -> bytes:
+        """Return what the ended process has printed."""
+        printed = bytearray()
+        while piece := os.read(self._stderr, _PIECE):
+            printed += piece
+        return bytes(printed)
 
     def end(self) -> None:
         """Kill the process and wait for it."""
@@ -277,6 +317,7 @@ class _Child:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+        os.close(self._stderr)
 
     @property
     def _stdin(self) -> int:
@@ -309,6 +350,14 @@ class _Child:
         left = deadline - time.monotonic()
         if left <= 0 or not poll.poll(left * 1000):
             raise TimeoutError
+
+
+def _too_slow(seconds: float) -> WorkbookRefusal:
+    return WorkbookRefusal(
+        SheetErrorCode.CALCULATION_TOO_SLOW,
+        f"the calculation was stopped after {seconds:g} seconds",
+        hint="Refer to fewer cells, such as A1:A500 instead of A:A, or change fewer cells at once.",
+    )
 
 
 def _applied(answer: Mapping[str, Any]) -> Applied:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from shared.apps.sheets.cells import CellContent, Scalar
+from shared.apps.sheets.engine_faults import transient_engine
 from shared.apps.sheets.ops import Op
 from shared.apps.sheets.workbook import Workbook, WorkbookRefusal
 from shared.schema import Schema
@@ -54,12 +55,16 @@ def change(title: str, *ops: Op, warnings: Sequence[str] = ()) -> Plan:
 
 
 def tool_function(plan: Callable[[Workbook, Arguments], Plan]) -> Callable[[Workbook, Arguments], SheetOutcome]:
-    """Return the tool's function: it plans, and turns the workbook's refusals into results that say what to do."""
+    """Return the tool's function: it plans, and turns the workbook's refusals into results that say what to do.
+
+    It raises StorageUnavailable if the engine's process has ended: the loop then calls it again with a new one.
+    """
 
     @functools.wraps(plan)
     def run(workbook: Workbook, arguments: Arguments) -> SheetOutcome:
         try:
-            planned = plan(workbook, arguments)
+            with transient_engine():
+                planned = plan(workbook, arguments)
         except WorkbookRefusal as refusal:
             return Outcome(refused(refusal))
         if not planned.effects:

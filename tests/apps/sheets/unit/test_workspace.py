@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from shared.apps.sheets.engine.process import EngineLimits, ProcessEngine
+from shared.apps.sheets.engine.process import EngineLimits, ProcessEngine, ProcessWorkbook
 from shared.apps.sheets.publishing import Publishing
 from shared.apps.sheets.session import SessionState
 from shared.apps.sheets.workspace import SheetWorkspace
@@ -175,6 +175,26 @@ class TestOthers:
             world.answer(job, CallingModel(("", fill(world)), ("Done.",)))
         assert len(world.versions()) == 1
 
+    @pytest.mark.parametrize("kind", ["blocks", "maps", "models"])
+    def test_nothing_is_published_if_the_session_is_closed_while_the_data_is_stored(
+        self, world: ChatWorld, kind: str
+    ) -> None:
+        """The tool has computed its change, and a part of it is stored."""
+        job = world.new_job()
+        world.prepare(job)
+        close = iter([lambda: world.change(state=SessionState.CLOSED)])
+
+        def before_put(key: str) -> None:
+            act = next(close, None) if f"/{kind}/" in key else None
+            if act is not None:
+                act()
+
+        world.data.before_put = before_put
+        with pytest.raises(JobEnded):
+            world.answer(job, CallingModel(("", fill(world)), ("Done.",)))
+        assert (len(world.versions()), world.session.version) == (1, 1)
+        assert next(close, None) is None
+
     def test_nothing_is_published_by_a_job_that_is_not_the_active_one(self, world: ChatWorld) -> None:
         job = world.new_job()
         world.prepare(job)
@@ -269,6 +289,45 @@ class TestDeaths:
         assert [each["ok"] for each in results] == [True, True]
         assert len(world.versions()) == 2
         assert len(set(children)) == len(children) > 3
+
+    @pytest.mark.parametrize("within", ["read", "apply", "scan", "snapshot"])
+    def test_a_call_whose_engine_is_killed_runs_again_in_a_new_process(self, world: ChatWorld, within: str) -> None:
+        """The model is not told of memory that was never needed, and its change is made once."""
+        job = world.new_job()
+        world.prepare(job)
+        act, kills = ProcessWorkbook._call, iter([True])
+
+        def killed(self: ProcessWorkbook, request: dict[str, Any], *arguments: Any) -> Any:
+            if request["call"] == within and next(kills, False):
+                assert self._child is not None
+                os.kill(self._child._process.pid, signal.SIGKILL)
+            return act(self, request, *arguments)
+
+        model = CallingModel(("", fill(world)), ("Done.",))
+        with patch.object(ProcessWorkbook, "_call", killed):
+            world.answer(job, model)
+        (result,) = (json.loads(each.text) for each in model.requests[-1].messages if each.role == "tool")
+        assert result["version"] == 2
+        assert len(world.versions()) == 2
+        assert next(kills, None) is None
+
+    def test_an_engine_that_is_killed_again_and_again_ends_the_attempt_with_the_reason(self, world: ChatWorld) -> None:
+        job = world.new_job()
+        world.prepare(job)
+        act = ProcessWorkbook._call
+
+        def killed(self: ProcessWorkbook, request: dict[str, Any], *arguments: Any) -> Any:
+            if request["call"] == "apply":
+                assert self._child is not None
+                os.kill(self._child._process.pid, signal.SIGKILL)
+            return act(self, request, *arguments)
+
+        with (
+            patch.object(ProcessWorkbook, "_call", killed),
+            pytest.raises(StorageUnavailable, match="was killed by SIGKILL"),
+        ):
+            world.answer(job, CallingModel(("", fill(world))))
+        assert len(world.versions()) == 1
 
     def test_a_storage_fault_is_tried_again_and_publishes_once(self, world: ChatWorld) -> None:
         faults = iter([StorageUnavailable("down")])

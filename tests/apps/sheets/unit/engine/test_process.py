@@ -21,6 +21,7 @@ from shared.apps.sheets.workbook import EngineGone, SheetErrorCode, UnsupportedF
 from tests.patience import PATIENCE
 
 ENDLESS = FillFormula(sheet="Sheet1", range="C1:C2000", formula="=SUMPRODUCT($A$1:$B$1048576*$A$1:$B$1048576)")
+WRITE = WriteCells(sheet="Sheet1", cells=(CellWrite(at="C1", value=1),))
 GREEDY = WriteCells(sheet="Sheet1", cells=(CellWrite(at="C1", formula="=SUMPRODUCT($D$1:$K$1048576*$D$1:$K$1048576)"),))
 
 
@@ -75,15 +76,39 @@ def test_a_calculation_that_needs_too_much_memory_ends_alone(snapshot: bytes) ->
     workbook.close()
 
 
-def test_a_process_that_was_killed_is_gone(workbook: ProcessWorkbook) -> None:
-    os.kill(pid_of(workbook), signal.SIGKILL)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_that_another_one_has_killed_is_gone(workbook: ProcessWorkbook, number: signal.Signals) -> None:
+    os.kill(pid_of(workbook), number)
+
+    with pytest.raises(EngineGone) as gone:
+        workbook.apply([WRITE])
+
+    assert gone.value.killed_by == number.name
+    with pytest.raises(EngineGone) as gone:
+        workbook.scan(frozenset())
+    assert gone.value.killed_by is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
+def test_a_process_that_has_crashed_refuses_the_change_and_blames_no_memory(
+    workbook: ProcessWorkbook, number: signal.Signals
+) -> None:
+    os.kill(pid_of(workbook), number)
 
     with pytest.raises(WorkbookRefusal) as refused:
-        workbook.scan(frozenset())
+        workbook.apply([WRITE])
 
-    assert refused.value.code == SheetErrorCode.CALCULATION_TOO_LARGE
-    with pytest.raises(EngineGone):
-        workbook.scan(frozenset())
+    assert refused.value.code == SheetErrorCode.FORMULA_UNSUPPORTED
+    assert number.name in str(refused.value.__cause__)
+
+
+def test_a_process_that_was_ended_by_its_own_alarm_was_too_slow(workbook: ProcessWorkbook) -> None:
+    os.kill(pid_of(workbook), signal.SIGALRM)
+
+    with pytest.raises(WorkbookRefusal) as refused:
+        workbook.apply([WRITE])
+
+    assert refused.value.code == SheetErrorCode.CALCULATION_TOO_SLOW
 
 
 def test_closing_leaves_no_process_and_no_descriptor(snapshot: bytes) -> None:
