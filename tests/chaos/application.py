@@ -1,18 +1,23 @@
-"""The data about an application that chaos needs; `tests/apps/<app>/chaos.py` defines it as APPLICATION."""
+"""The data about a pipeline that chaos needs; `tests/apps/<app>/chaos.py` defines APPLICATIONS."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
 from tests.applications import modules
 
 if TYPE_CHECKING:
+    from local.stack import LocalStack
+    from tests.chaos.plan import Scenario, Sight
     from tests.chaos.story import JobStory
+
+Subject: TypeAlias = Mapping[str, Any]
+"""What the creation of a job has returned, with the fields that `Application.prepare` added to its request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,22 @@ def no_request(_page: str, _script: str) -> tuple[str, dict[str, Any]]:
     raise NotImplementedError
 
 
+async def no_evidence(_stack: LocalStack, _api: httpx.AsyncClient, _story: JobStory) -> dict[str, Any]:
+    """Return nothing: what the job shows is enough."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic of the channel besides the job's: a watcher follows it from before the job to its end.
+
+    `of` returns its name, `stored` its stored events with their numbers.
+    """
+
+    of: Callable[[Subject], str]
+    stored: Callable[[LocalStack, Subject], list[tuple[int, dict[str, Any]]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
     """A pipeline whose jobs chaos runs; `share` is its part of all jobs, relative to the other pipelines.
@@ -51,9 +72,8 @@ class Application:
     violations: Callable[[JobStory], Iterator[str]]
     """Yield the application's own promises that a job breaks; the core's promises are checked for every job."""
     broken: tuple[Broken, ...]
-    also_shown: Callable[[Mapping[str, Any]], dict[str, str]] = lambda created: {}
-    """Return name → path of each operation besides `GET /jobs/{jobId}` that shows the job, from its creation's data and
-    the fields of its request."""
+    also_shown: Callable[[Subject], dict[str, str]] = lambda created: {}
+    """Return name → path of each operation besides `GET /jobs/{jobId}` that shows the job."""
     fan_outs: frozenset[str] = frozenset()
     has_tools: bool = False
     repairs_texts: bool = False
@@ -61,12 +81,27 @@ class Application:
     """As `request`, for a job whose attempts run one after the other: in a fan-out it has one part."""
     prepare: Callable[[httpx.AsyncClient, str], Awaitable[dict[str, Any]]] = no_fields
     """Create what the job needs, and return the fields that this adds to its request; called with its unique name."""
+    evidence: Callable[[LocalStack, httpx.AsyncClient, JobStory], Awaitable[dict[str, Any]]] = no_evidence
+    """Return what else `violations` needs to know about an ended job; it becomes `JobStory.found`."""
+    topic: Topic | None = None
+    closing: Callable[[Subject], str] | None = None
+    """Return the path to which a POST closes what the job is linked to: that cancels the job."""
+    progress: tuple[Sight, int] | None = None
+    """For a pipeline without a model: the event that shows its progress, and how many of them each job has."""
+    scenarios: Mapping[str, Scenario] = field(default_factory=dict)
+    """Further scenarios, for jobs of this pipeline."""
+    required: tuple[str, ...] = ()
+    """What a run must have injected, besides what it must inject into jobs of any pipeline."""
+    counted: Callable[[JobStory], Mapping[str, int]] = lambda story: {}
+    """Return what the report counts of a job, by name."""
+    measured: Callable[[JobStory], Mapping[str, float]] = lambda story: {}
+    """Return times in seconds that the report shows, by name."""
 
 
 @functools.cache
 def applications() -> dict[str, Application]:
     """Return every application by the name of its pipeline."""
-    return {module.APPLICATION.pipeline: module.APPLICATION for module in modules("chaos")}
+    return {each.pipeline: each for module in modules("chaos") for each in module.APPLICATIONS}
 
 
 @functools.cache

@@ -25,16 +25,27 @@ _REFUSED = {429, 500, 502, 503}
 
 @dataclass(slots=True)
 class ChannelWatcher(Watcher):
-    """A Watcher at the channel's URL. `url` is that of the job's stream: with `alternates` each second connection's."""
+    """A Watcher at the channel's URL. `url` is that of the job's stream: with `alternates` each second connection's.
+
+    With `followed` it watches that topic instead of the job's. Such a topic has no terminal event: the watcher ends
+    when it has seen the event with the number `until`.
+    """
 
     channel_url: str = ""
     alternates: bool = False
+    followed: str | None = None
+    until: int | None = None
     _held: dict[int, Event] = field(default_factory=dict)
     _tries: int = 0
 
     @property
     def topic(self) -> str:
-        return f"job:{self.url.rsplit('/', 2)[-2]}"
+        return self.followed or f"job:{self.url.rsplit('/', 2)[-2]}"
+
+    def _is_at_the_end(self) -> bool:
+        if self.followed is None:
+            return Watcher._is_at_the_end(self)
+        return self.until is not None and self.last_id >= self.until
 
     async def _connect(self) -> None:
         self._tries += 1
@@ -86,7 +97,7 @@ class ChannelWatcher(Watcher):
     async def _read(self, connection: ClientConnection) -> float | None:
         """Read until the end, or until the connection must break; return the seconds until the reconnection then."""
         received = 0
-        while True:
+        while not self._is_at_the_end():
             message = await self._receive(connection, _GAP_SECONDS if self._held else _PING_SECONDS)
             if message is None:
                 await self._ask(connection)
@@ -97,10 +108,11 @@ class ChannelWatcher(Watcher):
                 for event in self._next(message["events"]):
                     self._take(event)
                     received += 1
-                    if self.has_seen_the_end:
+                    if self._is_at_the_end():
                         return None
                     if (drop := self._drop_after(received)) is not None:
                         return drop
+        return None
 
     async def _ask(self, connection: ClientConnection) -> None:
         """After a silence ask for what is missing."""

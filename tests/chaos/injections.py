@@ -15,15 +15,18 @@ import httpx
 
 from local.model.control import ModelControl
 from local.stack import Held, LocalStack
-from tests.chaos.application import Application, states
+from tests.chaos.application import Application, Subject, states
 from tests.chaos.plan import (
     Action,
     Cancel,
+    Close,
     Duplicate,
     Kill,
     KillAtCall,
     KillAtModelCall,
     KillAtReset,
+    KillAtWrite,
+    KillChild,
     LateStart,
     Moment,
     Remedy,
@@ -32,6 +35,7 @@ from tests.chaos.plan import (
     Straggle,
     Throttle,
 )
+from tests.chaos.processes import children_of
 from tests.chaos.watcher import Sights
 
 _LONGEST_PAUSE = 20.0
@@ -79,7 +83,7 @@ class Injected:
 class Injector:
     """Executes the actions of one job's plan; `api` is the owner's client, `page` the job's unique name.
 
-    `held` is the call that the stack holds for a KillAtCall.
+    `subject` is the job's (`JobStory.subject`). `held` is the call that the stack holds for a KillAtCall.
     """
 
     stack: LocalStack
@@ -89,6 +93,7 @@ class Injector:
     job_id: str
     sights: Sights
     page: str
+    subject: Subject = field(default_factory=dict)
     held: Held | None = None
     done: list[Injected] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -100,7 +105,7 @@ class Injector:
             self.note(f"missed: {type(action).__name__.lower()}", "the job ended first")
             return
         match action:
-            case Kill() | KillAtCall() | KillAtModelCall() | KillAtReset():
+            case Kill() | KillAtCall() | KillAtModelCall() | KillAtReset() | KillAtWrite() | KillChild():
                 await self._kill_as(action)
             case Straggle():
                 await self._straggle(action)
@@ -113,8 +118,12 @@ class Injector:
                 self.note("throttle", f"{count} x {operation}")
             case Cancel():
                 await self._cancel()
+            case Close():
+                await self._close()
 
-    async def _kill_as(self, action: Kill | KillAtCall | KillAtModelCall | KillAtReset) -> None:
+    async def _kill_as(
+        self, action: Kill | KillAtCall | KillAtModelCall | KillAtReset | KillAtWrite | KillChild
+    ) -> None:
         match action:
             case Kill():
                 await self._kill()
@@ -126,6 +135,10 @@ class Injector:
                 await self._kill(str(action))
             case KillAtReset():
                 await self._kill_at_resets(action.times)
+            case KillAtWrite():
+                await self._kill_at_write(action)
+            case KillChild():
+                await self._kill_children()
 
     async def _reach_moment_of(self, action: Action) -> bool:
         match action:
@@ -245,6 +258,49 @@ class Injector:
                 if attempt is not None:
                     _send(attempt["pid"], signal.SIGKILL)
                     self.note("append after reset lost", _name(attempt))
+
+    async def _kill_at_write(self, action: KillAtWrite) -> None:
+        with self.stack.holding(
+            action.operation,
+            self.job_id,
+            *action.containing,
+            executed=action.executed,
+            skip=action.skip,
+            function=action.function,
+        ) as held:
+            if not await self._unless_ended(held):
+                self.note(f"missed: {action.what}", "the job ended first")
+                return
+            attempt = await self._running()
+            if attempt is not None:
+                _send(attempt["pid"], signal.SIGKILL)
+                self.note(action.what, _name(attempt))
+
+    async def _kill_children(self) -> None:
+        while not self.sights.has_ended:
+            attempt = await self._running()
+            children = children_of(attempt["pid"]) if attempt is not None else []
+            for pid in children:
+                _send(pid, signal.SIGKILL)
+            if attempt is not None and children:
+                self.note("child killed", _name(attempt))
+                return
+            await asyncio.sleep(0.02)
+        self.note("missed: child killed", "the job ended first")
+
+    async def _close(self) -> None:
+        assert self.application.closing is not None
+        path = self.application.closing(self.subject)
+        while True:
+            self.note("close", path)
+            answer = await self.api.post(path)
+            if answer.is_success:
+                return
+            self.done.pop()
+            if answer.status_code != 503:
+                self.problems.append(f"closing was answered {answer.status_code}: {answer.text[:300]}")
+                return
+            await asyncio.sleep(0.2)
 
     # ---- resumption --------------------------------------------------------------------------------------------------
 

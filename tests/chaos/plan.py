@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
 from tests.chaos.application import Application, applications
@@ -69,6 +69,34 @@ class KillAtModelCall:
 
 
 @dataclass(frozen=True, slots=True)
+class KillAtWrite:
+    """Kill the attempt's process at a call of AWS's `operation` whose payload has the job's id and all these texts.
+
+    It is the `skip`-th such call, from 0, after `at`, by the function with this logical id; empty means any operation
+    and any function. If `executed`, AWS executes the call, but its caller dies before the response. `what` names the
+    injection in the report.
+    """
+
+    at: Moment
+    what: str
+    operation: str
+    containing: tuple[str, ...]
+    executed: bool
+    skip: int = 0
+    function: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KillChild:
+    """Kill the child processes of the running attempt's process with SIGKILL, such as that of an engine.
+
+    If it has none at this moment, kill the next ones that it starts.
+    """
+
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class Straggle:
     """Step Functions loses the running attempt and starts the next, but the lost attempt continues.
 
@@ -122,8 +150,26 @@ class Cancel:
     at: Moment
 
 
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The owner closes what the job is linked to (`Application.closing`)."""
+
+    at: Moment
+
+
 Action: TypeAlias = (
-    Kill | KillAtCall | KillAtModelCall | KillAtReset | Straggle | Duplicate | LateStart | Throttle | Cancel
+    Kill
+    | KillAtCall
+    | KillAtModelCall
+    | KillAtReset
+    | KillAtWrite
+    | KillChild
+    | Straggle
+    | Duplicate
+    | LateStart
+    | Throttle
+    | Cancel
+    | Close
 )
 
 
@@ -237,7 +283,7 @@ class Plan:
     jobs: tuple[JobPlan, ...] = field(repr=False)
 
 
-Scenario = Callable[[random.Random], Trouble]
+Scenario: TypeAlias = Callable[[random.Random], Trouble]
 
 
 def make_plan(seed: int, jobs: int) -> Plan:
@@ -247,7 +293,7 @@ def make_plan(seed: int, jobs: int) -> Plan:
     made = []
     for number in range(jobs):
         if not deck:
-            deck = [scenario for scenario in SCENARIOS if _shares(scenario)]
+            deck = [scenario for scenario in scenarios() if _shares(scenario)]
             chance.shuffle(deck)
         scenario = deck.pop()
         shares = _shares(scenario)
@@ -256,17 +302,42 @@ def make_plan(seed: int, jobs: int) -> Plan:
     return Plan(seed, tuple(made))
 
 
+def plan_of(seed: int, *chosen: tuple[str, str]) -> Plan:
+    """Return a plan of this seed with exactly these jobs: pairs of a scenario and an application."""
+    jobs = (
+        _job(random.Random(f"{scenario} of {application} of {seed}"), number, scenario, application)
+        for number, (scenario, application) in enumerate(chosen)
+    )
+    return Plan(seed, tuple(jobs))
+
+
+def scenarios() -> dict[str, Scenario]:
+    """Return the scenarios by name: those for every application, and those of single applications."""
+    own = {name: each for application in applications().values() for name, each in application.scenarios.items()}
+    return {**SCENARIOS, **own}
+
+
+def possible(scenario: str, application: Application) -> bool:
+    """Return whether the application's jobs can have this scenario."""
+    if scenario not in SCENARIOS:
+        return scenario in application.scenarios
+    if application.progress is not None and scenario not in WITHOUT_MODEL:
+        return False
+    needed = NEEDS.get(scenario)
+    return needed is None or needed(application)
+
+
 def _shares(scenario: str) -> dict[str, float]:
     """Return the share of each application whose jobs can have this scenario."""
-    needed = NEEDS.get(scenario)
-    return {name: each.share for name, each in applications().items() if needed is None or needed(each)}
+    return {name: each.share for name, each in applications().items() if possible(scenario, each)}
 
 
 def _job(chance: random.Random, number: int, scenario: str, application: str) -> JobPlan:
     tokens, token_ms = chance.randint(40, 90), chance.randint(10, 25)
-    trouble = SCENARIOS[scenario](chance)
+    trouble = scenarios()[scenario](chance)
     if chance.random() < 0.2:
         trouble = Trouble((*trouble.actions, _throttle(chance)), trouble.rules)
+    trouble = _without_text(trouble, applications()[application])
     return JobPlan(
         number=number,
         scenario=scenario,
@@ -278,6 +349,23 @@ def _job(chance: random.Random, number: int, scenario: str, application: str) ->
         dropping=WatcherPlan(_joins(chance), _drops(chance, most=6), TRANSPORTS[number % 3]),
         resumptions=tuple(_resumption(chance) for _ in range(chance.randint(1, 2))),
     )
+
+
+def _without_text(trouble: Trouble, application: Application) -> Trouble:
+    """Move the moments within a text to those of the progress of an application whose jobs write none."""
+    if application.progress is None:
+        return trouble
+    return Trouble(tuple(_moved(each, *application.progress) for each in trouble.actions), trouble.rules)
+
+
+def _moved(action: Action, progress: Sight, most: int) -> Action:
+    moments = {each.name: getattr(action, each.name) for each in fields(action)}
+    moved: dict[str, Any] = {
+        name: Moment(progress, min(moment.count, most), moment.delay)
+        for name, moment in moments.items()
+        if isinstance(moment, Moment) and moment.sight in {"delta", "whole"}
+    }
+    return replace(action, **moved)
 
 
 def _resumption(chance: random.Random) -> Resumption:
@@ -524,3 +612,20 @@ NEEDS: dict[str, Callable[[Application], bool]] = {
     "straggler between tool calls": lambda application: application.has_tools,
 }
 """What an application must have for a scenario."""
+
+WITHOUT_MODEL = frozenset(
+    {
+        "calm",
+        "killed in mid-stream",
+        "killed at any time",
+        "duplicated at once",
+        "duplicated late",
+        "straggler back in reset",
+        "straggler back later",
+        "runs beside successor",
+        "late start",
+        "throttled",
+        "cancelled",
+    }
+)
+"""The scenarios for jobs that ask no model and write no text."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
+from tests.chaos.application import applications
 from tests.chaos.plan import Plan
 from tests.chaos.story import JobStory, stored_log
 
@@ -78,6 +79,10 @@ def remarks(stories: Sequence[JobStory]) -> list[str]:
     snapshots = sum(event.type == "snapshot" for story in stories for each in story.watchers for event in each.events)
     watchers = [each for story in stories for each in story.watchers]
     transports = Counter[str](each.plan.transport for each in watchers)
+    followers = [story.follower for story in stories if story.follower is not None]
+    counted = Counter[str]()
+    for story in stories:
+        counted.update(story.application.counted(story))
     return [
         f"failed with: {listed(reasons)}",
         f"what became of attempts that were lost: {listed(superseded)}",
@@ -86,6 +91,20 @@ def remarks(stories: Sequence[JobStory]) -> list[str]:
         f"watchers: {len(watchers)}, with {sum(len(each.events) for each in watchers)} events, {snapshots} of them "
         f"snapshots; told to come back later: {sum(each.refused for each in watchers)} times",
         f"watchers by transport: {listed(transports)}",
+        f"followers of topics: {len(followers)}, with {sum(len(each.events) for each in followers)} events",
+        f"counted: {listed(counted)}",
+        *_measured(stories),
+    ]
+
+
+def _measured(stories: Sequence[JobStory]) -> list[str]:
+    times: dict[str, list[float]] = defaultdict(list)
+    for story in stories:
+        for name, seconds in story.application.measured(story).items():
+            times[name].append(seconds)
+    return [
+        f"{name}: {len(each)} times, median {statistics.median(each):.2f} s, longest {max(each):.2f} s"
+        for name, each in times.items()
     ]
 
 
@@ -126,7 +145,8 @@ def too_rare(stories: Sequence[JobStory], throttled: int) -> list[str]:
     made["throttled DescribeExecution"] = throttled
     made.update(f"watched over {each.plan.transport}" for story in stories for each in story.watchers)
     least = len(stories) // JOBS_PER_INJECTION
-    return [f"{what} only {made[what]} times, not {least}" for what in REQUIRED if made[what] < least]
+    required = (*REQUIRED, *(what for each in applications().values() for what in each.required))
+    return [f"{what} only {made[what]} times, not {least}" for what in required if made[what] < least]
 
 
 def whole_story(story: JobStory, found: Sequence[str]) -> str:

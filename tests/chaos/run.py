@@ -7,7 +7,7 @@ import contextlib
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import httpx
@@ -18,7 +18,7 @@ from local.template.template import Template
 from shared.storage import keys
 from shared.storage.attributes import from_item
 from tests.api_user import Event, data_of
-from tests.chaos.application import Application, applications, states
+from tests.chaos.application import applications, states
 from tests.chaos.channel_watcher import ChannelWatcher
 from tests.chaos.injections import Injector
 from tests.chaos.plan import Action, Drop, JobPlan, KillAtCall, Moment, Plan, Resumption, Return, WatcherPlan
@@ -150,13 +150,15 @@ class ChaosRun:
             base_url=self._stack.api_url, headers=headers, timeout=PATIENCE, limits=limits, trust_env=False
         ) as api:
             while waiting:
-                story, paths = await self._job(api, waiting.popleft())
+                story = await self._job(api, waiting.popleft())
                 stories.append(story)
                 story.shown = await self._show(api, f"/jobs/{story.job_id}") or _NOT_SHOWN
                 self._tell(story)
                 # Kept for the final check: later writes of lost attempts must not be visible.
                 story.problems += await self._changed_later(api, story)
+                paths = story.application.also_shown(story.subject)
                 story.also = {name: await self._show(api, path) for name, path in paths.items()}
+                story.found = await story.application.evidence(self._stack, api, story)
 
     async def _changed_later(self, api: httpx.AsyncClient, story: JobStory) -> list[str]:
         """Wait until every attempt has ended, including lost ones; return what changed after the job's end."""
@@ -175,14 +177,15 @@ class ChaosRun:
         differing = [name for name in again if again[name] != story.shown[name]]
         return [f"changed after the end: {name}" for name in differing]
 
-    async def _job(self, api: httpx.AsyncClient, plan: JobPlan) -> tuple[JobStory, dict[str, str]]:
-        """Run one job to its end; return its story and the paths of the other operations that show it."""
+    async def _job(self, api: httpx.AsyncClient, plan: JobPlan) -> JobStory:
+        """Run one job to its end, and return its story."""
         page = f"Page {plan.number} {uuid.uuid4().hex}"
         for rule in plan.trouble.rules:
             self._control.script(match=page, times=rule.times, **rule.behaviour)
-        application = applications()[plan.application]
+        async with self._creating:
+            fields = await applications()[plan.application].prepare(api, page)
         with self._held(plan) as held:
-            return await self._created(api, plan, application, page, held)
+            return await self._created(api, plan, page, fields, held)
 
     def _held(self, plan: JobPlan) -> contextlib.AbstractContextManager[Held | None]:
         """Hold the call at which the plan kills the job's attempt, if it names one."""
@@ -194,34 +197,58 @@ class ChaosRun:
         return contextlib.nullcontext()
 
     async def _created(
-        self, api: httpx.AsyncClient, plan: JobPlan, application: Application, page: str, held: Held | None
-    ) -> tuple[JobStory, dict[str, str]]:
+        self, api: httpx.AsyncClient, plan: JobPlan, page: str, fields: dict[str, Any], held: Held | None
+    ) -> JobStory:
         """Create the job and run it to its end."""
+        application = applications()[plan.application]
         sights = Sights(application.is_whole)
         async with self._creating:
-            fields = await application.prepare(api, page)
             request = application.request_in_turn if plan.in_turn else application.request
             path, body = request(page, plan.script)
             created = data_of(await api.post(path, json={**body, **fields}, headers={"Idempotency-Key": page}), 202)
-        job_id = str(created["jobId"])
+        job_id, subject = str(created["jobId"]), {**created, **fields}
         created_at = time.time()
         url = f"{self._stack.stream_url}/jobs/{job_id}/stream"
         watchers = [
             self._watcher(api, url, kind, f"{kind}-{plan.number}", watched, sights)
             for kind, watched in ((STEADY, plan.steady), ("dropping", plan.dropping))
         ]
-        injector = Injector(self._stack, self._model_url, application, api, job_id, sights, page, held)
-        story = JobStory(plan, job_id, page, created_at, watchers, injector.done, injector.problems)
+        injector = Injector(self._stack, self._model_url, application, api, job_id, sights, page, subject, held)
+        story = JobStory(plan, job_id, page, created_at, watchers, injector.done, injector.problems, subject)
         sights.saw("created")
-        await self._watch(story, sights, injector, plan.trouble.actions)
-        for resumption in plan.resumptions:
-            if story.problems or not await self._can_resume(api, story):
-                break
-            await self._resume(story, sights, injector, resumption)
+        async with self._following(story, api, sights):
+            await self._watch(story, sights, injector, plan.trouble.actions)
+            for resumption in plan.resumptions:
+                if story.problems or not await self._can_resume(api, story):
+                    break
+                await self._resume(story, sights, injector, resumption)
         for watcher in watchers[1:]:
             await watcher.ask_after_the_end()
         story.took = time.time() - created_at
-        return story, application.also_shown({**created, **fields})
+        return story
+
+    @contextlib.asynccontextmanager
+    async def _following(self, story: JobStory, api: httpx.AsyncClient, sights: Sights) -> AsyncIterator[None]:
+        """Watch the application's topic during the block, and at its end until the last event that is stored then."""
+        topic = story.application.topic
+        if topic is None:
+            yield
+            return
+        plan = WatcherPlan(Moment("created"), story.plan.dropping.drops, "channel")
+        follower = ChannelWatcher(
+            api, "", "topic", "", plan, sights, channel_url=self._stack.channel_url, followed=topic.of(story.subject)
+        )
+        story.follower = follower
+        watching = asyncio.create_task(follower.watch())
+        try:
+            yield
+            story.topic_events = await asyncio.to_thread(topic.stored, self._stack, story.subject)
+            follower.until = story.topic_events[-1][0]
+            await asyncio.wait([watching], timeout=PATIENCE)
+            if not watching.done():
+                follower.problems.append(f"saw event {follower.last_id} last, and {follower.until} is stored")
+        finally:
+            watching.cancel()
 
     def _watcher(
         self, api: httpx.AsyncClient, url: str, kind: str, tab: str, plan: WatcherPlan, sights: Sights

@@ -10,7 +10,7 @@ from typing import Any
 from shared.log.fence import Fence
 from shared.storage import keys
 from tests.api_user import Event
-from tests.chaos.application import Application, applications
+from tests.chaos.application import Application, Subject, applications
 from tests.chaos.injections import Injected
 from tests.chaos.plan import JobPlan
 from tests.chaos.watcher import Watcher
@@ -45,7 +45,9 @@ class JobStory:
     """One job: its plan, its injected faults, its watchers' events, its stored items and its responses.
 
     `stored` are the items of its partition by sort key. `also` are the responses of the operations that
-    `Application.also_shown` names; None for an operation that did not show the job.
+    `Application.also_shown` names; None for an operation that did not show the job. `found` is what
+    `Application.evidence` has returned. `follower` watches the application's topic, whose stored events are
+    `topic_events`.
     """
 
     plan: JobPlan
@@ -55,9 +57,13 @@ class JobStory:
     watchers: list[Watcher]
     injected: list[Injected]
     problems: list[str]
+    subject: Subject = field(default_factory=dict)
+    follower: Watcher | None = None
+    topic_events: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     took: float = 0
     shown: dict[str, Any] = field(default_factory=dict)
     also: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
     invocations: list[dict[str, Any]] = field(default_factory=list)
     model_calls: list[ModelCall] = field(default_factory=list)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import itertools
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from tests.api_user import Event
-from tests.chaos import plan as plans
 from tests.chaos import report
 from tests.chaos.__main__ import run_on_a_stack
 from tests.chaos.application import Application, Broken, applications
 from tests.chaos.breaking import check_that_it_is_found
-from tests.chaos.plan import NEEDS, JobPlan, Plan, make_plan
+from tests.chaos.plan import make_plan, plan_of, possible, scenarios
 from tests.chaos.story import JobStory
 from tests.chaos.verdict import violations
 
@@ -33,22 +32,19 @@ SCENARIOS = (
 
 @pytest.fixture(scope="module")
 def stories(tmp_path_factory: pytest.TempPathFactory) -> list[JobStory]:
-    jobs = make_plan(SEED, 300).jobs
-    calm = [_first(jobs, "calm", name) for name in applications()]
-    plan = Plan(SEED, (*calm, *(_first(jobs, scenario) for scenario in SCENARIOS)))
+    calm = [("calm", name) for name in applications()]
+    plan = plan_of(SEED, *calm, *zip(SCENARIOS, itertools.cycle(("suggestion", "ideation")), strict=False))
     stories, *_ = run_on_a_stack(plan, tmp_path_factory.mktemp("logs"), lambda _: None)
     return stories
-
-
-def _first(jobs: Sequence[JobPlan], scenario: str, application: str | None = None) -> JobPlan:
-    return next(job for job in jobs if job.scenario == scenario and application in {None, job.application})
 
 
 def test_a_plan_depends_only_on_its_seed() -> None:
     assert make_plan(7, 60) == make_plan(7, 60)
     assert make_plan(7, 60) != make_plan(8, 60)
-    possible = {each for each in plans.SCENARIOS if each not in NEEDS or any(map(NEEDS[each], applications().values()))}
-    assert {job.scenario for job in make_plan(7, len(possible)).jobs} == possible
+    planned = {
+        each for each in scenarios() if any(possible(each, application) for application in applications().values())
+    }
+    assert {job.scenario for job in make_plan(7, len(planned)).jobs} == planned
 
 
 def test_every_job_keeps_every_promise(stories: list[JobStory]) -> None:
@@ -76,7 +72,7 @@ def _with_an_event_twice(story: JobStory) -> None:
 
 
 def _with_another_text(story: JobStory) -> None:
-    event = next(each for each in story.watchers[1].events if each.type == "delta")
+    event = next(each for each in reversed(story.watchers[0].events) if each.type == "delta")
     event.data["text"] += "!"
 
 

@@ -27,6 +27,7 @@ def violations(story: JobStory) -> list[str]:
             f"{watcher.kind} watcher: {problem}"
             for problem in (*watcher.problems, *_of_watcher(watcher, story, log, ended))
         ]
+    found += _of_topic(story)
     found += _of_end(story)
     found += _of_log(log, story)
     found += _of_stages(story)
@@ -57,6 +58,17 @@ def _of_watcher(watcher: Watcher, story: JobStory, log: Sequence[Stored], ended:
         yield f"saw the log end at {watcher.last_id}, GET says {story.shown['lastEventId']}"
     if events and events[-1].type == "complete" and events[-1].data["result"] != story.shown["result"]:
         yield f"complete brought {events[-1].data['result']}, GET shows {story.shown['result']}"
+
+
+def _of_topic(story: JobStory) -> Iterator[str]:
+    """Check that the follower of the application's topic has seen the stored events, each once and in order."""
+    if story.follower is None:
+        return
+    yield from (f"topic watcher: {problem}" for problem in (*story.follower.problems, *_of_ids(story.follower.events)))
+    seen = {event.id: without_nulls(event.data) for event in story.follower.events}
+    for number, stored in story.topic_events:
+        if seen.get(number) != without_nulls(stored):
+            yield f"topic event {number} was seen as {str(seen.get(number))[:120]} and is stored as {str(stored)[:120]}"
 
 
 def _of_ends(watcher: Watcher, end: str) -> Iterator[str]:
@@ -97,7 +109,7 @@ def _of_end(story: JobStory) -> Iterator[str]:
     match shown["status"]:
         case "failed" if not (shown["failure"] or {}).get("code"):
             yield "it failed without a reason"
-        case "cancelled" if not any(each.what == "cancel" for each in story.injected):
+        case "cancelled" if not any(each.what in {"cancel", "close"} for each in story.injected):
             yield "it was cancelled by nobody"
     generation = story.stored.get(keys.JOB, {}).get("generation")
     if generation != 1 + story.resumptions:

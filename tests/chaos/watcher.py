@@ -126,6 +126,9 @@ class Watcher:
 
     @property
     def has_seen_the_end(self) -> bool:
+        return self._is_at_the_end()
+
+    def _is_at_the_end(self) -> bool:
         new = self.events[self.returned_at[-1] :] if self.returned_at else self.events
         return bool(new) and new[-1].type in TERMINAL
 

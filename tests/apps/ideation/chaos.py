@@ -173,3 +173,5 @@ APPLICATION = Application(
     ),
     also_shown=_also_shown,
 )
+
+APPLICATIONS = (APPLICATION,)

@@ -88,3 +88,5 @@ APPLICATION = Application(
     ),
     repairs_texts=True,
 )
+
+APPLICATIONS = (APPLICATION,)

@@ -192,3 +192,5 @@ APPLICATION = Application(
     request_in_turn=_request_in_turn,
     prepare=_notebook,
 )
+
+APPLICATIONS = (APPLICATION,)

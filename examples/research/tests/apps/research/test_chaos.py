@@ -11,7 +11,7 @@ from tests.apps.research.chaos import APPLICATION
 from tests.chaos import report
 from tests.chaos.application import Broken
 from tests.chaos.breaking import check_that_it_is_found
-from tests.chaos.plan import Plan, make_plan
+from tests.chaos.plan import plan_of
 from tests.chaos.run import ChaosRun
 from tests.chaos.story import JobStory
 from tests.chaos.verdict import violations
@@ -22,9 +22,8 @@ SCENARIOS = ("calm", "killed in parts", "killed between tool calls", "straggler 
 
 @pytest.fixture(scope="module")
 def stories(stack: LocalStack, scripted_model: str) -> list[JobStory]:
-    jobs = [job for job in make_plan(SEED, 300).jobs if job.application == APPLICATION.pipeline]
-    chosen = tuple(next(job for job in jobs if job.scenario == scenario) for scenario in SCENARIOS)
-    run = ChaosRun(stack, Plan(SEED, chosen), tell=lambda _: None, model_url=scripted_model)
+    plan = plan_of(SEED, *((scenario, APPLICATION.pipeline) for scenario in SCENARIOS))
+    run = ChaosRun(stack, plan, tell=lambda _: None, model_url=scripted_model)
     return asyncio.run(run.run())
 
 
