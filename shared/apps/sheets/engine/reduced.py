@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import posixpath
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -36,6 +38,8 @@ _STRICT = (
     ),
     (b"http://purl.oclc.org/ooxml/drawingml/main", b"http://schemas.openxmlformats.org/drawingml/2006/main"),
 )
+_ENCODING = re.compile(rb"<\?xml\b[^>]*\bencoding=[\"']([\w.-]+)[\"'][^>]*>")
+_HEAD = 256  # bytes in which XML declares its encoding
 _TYPE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
 _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -86,6 +90,7 @@ def _is_usual(archive: zipfile.ZipFile, parts: Parts, reached: Mapping[str, str]
         and any(relation.kind == "officeDocument" for relation in parts.relations(ROOT))
         and "xl/styles.xml" in places.values()
         and all(name == place for name, place in places.items())
+        and not any(_single_byte_encoding(_head(archive, name)) for name in places)
         and all(relation.exact for part in (ROOT, *places) for relation in parts.relations(part))
         and all(
             item.is_dir()
@@ -98,11 +103,32 @@ def _is_usual(archive: zipfile.ZipFile, parts: Parts, reached: Mapping[str, str]
     )
 
 
+def _in_utf_8(content: bytes) -> bytes:
+    """Return XML that is written in a single-byte encoding in UTF-8."""
+    encoding = _single_byte_encoding(content[:_HEAD])
+    return content if encoding is None else _ENCODING.sub(b"<?xml version='1.0'?>", content.decode(encoding).encode())
+
+
+def _single_byte_encoding(head: bytes) -> str | None:
+    """Return the encoding that XML declares; None if it is UTF-8, which the engine reads, or UTF-16."""
+    found = _ENCODING.match(head)
+    try:
+        encoding = codecs.lookup(found[1].decode()).name if found is not None else "utf-8"
+    except LookupError:
+        return None
+    return None if encoding.startswith("utf") or encoding == "ascii" else encoding
+
+
+def _head(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as part:
+        return part.read(_HEAD)
+
+
 def _write(archive: zipfile.ZipFile, parts: Parts, places: Mapping[str, str], target: zipfile.ZipFile) -> None:
     types = parts.find(TYPES)
     target.writestr("[Content_Types].xml", archive.read(types) if types is not None else b"")
     for name, place in places.items():
-        content = archive.read(name)
+        content = _in_utf_8(archive.read(name))
         if parts.strict:
             for strict, usual in _STRICT:
                 content = content.replace(strict, usual)

@@ -73,6 +73,11 @@ def with_stray_texts(content: Parts) -> Parts:
     return {**content, "xl/_rels/workbook.xml.rels": rels, "xl/texts.xml": texts, "xl/sharedStrings.xml": bomb}
 
 
+def in_latin_1(content: Parts) -> dict[str, str | bytes]:
+    texts = content["xl/sharedStrings.xml"].replace("UTF-8", "ISO-8859-1").replace("a text", "a t\xe9xt")
+    return {**content, "xl/sharedStrings.xml": texts.encode("latin-1")}
+
+
 WAYS: list[Callable[[Parts], Parts]] = [
     dict,
     backslashes,
@@ -108,6 +113,15 @@ def test_the_values_of_a_workbook_are_read_wherever_its_parts_are(
     assert (report["mode"], report["frozen"]) == ("values", 1)
     assert book.model.get_cell_value(0, 2, 1) == 45002
     assert book.model.get_cell_value(0, 2, 2) == "a text"
+
+
+def test_texts_in_another_encoding_are_read(tmp_path: Path) -> None:
+    path = packages.write(tmp_path / "book.xlsx", in_latin_1(usual()))
+
+    assert inspect(path).format == "xlsx"
+    for values_only in (False, True):
+        book, _ = xlsx.load(path, values_only=values_only)
+        assert book.model.get_cell_value(0, 2, 2) == "a t\xe9xt"
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
