@@ -68,6 +68,9 @@ class FakeWorkbook:
                     new[digest] = content
         return BlockScan(digests, new)
 
+    def filled(self, sheet: str, cells: Sequence[Cell]) -> Sequence[Area]:
+        return [Area(cell, cell) for cell in cells]
+
     def snapshot(self) -> bytes:
         cells = {
             sheet: {str(at): cell_json(cell) for at, cell in found.items()} for sheet, found in self._cells.items()

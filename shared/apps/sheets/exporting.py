@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from shared.apps.sheets.addresses import Cell, parse_area
+from shared.apps.sheets.addresses import Area, Cell, parse_area
 from shared.apps.sheets.blocks import BLOCK_COLUMNS, BLOCK_ROWS, block_json
 from shared.apps.sheets.cells import EMPTY, CellContent, CellJson, cell_of
 from shared.apps.sheets.differences import changed_cells
@@ -20,7 +21,7 @@ from shared.apps.sheets.maps import SheetMap, WorkbookMap, changed_blocks, decod
 from shared.apps.sheets.ops import HideRows, SetNumberFormat
 from shared.apps.sheets.session import BlockRef, FileFormat, Inventory, Session, Source, Version
 from shared.apps.sheets.session_store import DataGone, SessionFiles, SessionStore, WorkbookData
-from shared.apps.sheets.workbook import Engine, WorkbookRefusal
+from shared.apps.sheets.workbook import Engine, SnapshotUnreadable, Workbook, WorkbookRefusal
 from shared.errors import UnusableFile
 
 BLOCKS_AT_ONCE = 64
@@ -40,10 +41,14 @@ XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV_TYPE = "text/csv; charset=utf-8"
 
 
-class Patch(Protocol):
-    """Writes a copy of a package with changes (`engine/patch.py`)."""
+Arrays: TypeAlias = Callable[[str, Sequence[Cell]], Sequence[Area] | None]
+"""Returns the areas that the formulas in cells of a sheet fill; None if that is not known any more."""
 
-    def __call__(self, source: Path, target: Path, sheets: Mapping[str, SheetPatch]) -> None: ...
+
+class Patch(Protocol):
+    """Writes a copy of a package with changes, and returns what is lost (`engine/patch.py`)."""
+
+    def __call__(self, source: Path, target: Path, sheets: Mapping[str, SheetPatch]) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,28 @@ class Exports:
         source = folder / "source.xlsx"
         if not self._loaded_file(session.source, source):
             return self._new_package(session, version, to)
-        self._patch(source, to, self._patches(session.id, self.map_of(base), head))
-        return Exported(XLSX_TYPE, ())
+        with self._arrays(version) as arrays:
+            losses = self._patch(source, to, self._patches(session.id, self.map_of(base), head, arrays))
+        return Exported(XLSX_TYPE, losses)
+
+    @contextmanager
+    def _arrays(self, version: Version) -> Iterator[Arrays]:
+        """Yield what finds the areas that formulas of the version fill: only then its workbook is opened."""
+        with ExitStack() as opened:
+
+            @lru_cache(maxsize=1)
+            def workbook() -> Workbook:
+                found = self._engine.open(self._data.snapshot(version.session_id, str(version.snapshot)))
+                return opened.enter_context(closing(found))
+
+            def filled(sheet: str, cells: Sequence[Cell]) -> Sequence[Area] | None:
+                try:
+                    with transient_engine():
+                        return workbook().filled(sheet, cells)
+                except (DataGone, SnapshotUnreadable, WorkbookRefusal):  # such as an older version
+                    return None
+
+            yield filled
 
     def _new_package(self, session: Session, version: Version, to: Path) -> Exported:
         snapshot = self._data.snapshot(session.id, str(version.snapshot))
@@ -131,7 +156,7 @@ class Exports:
                 return None
             before = page[-1].number
 
-    def _patches(self, session_id: str, base: WorkbookMap, head: WorkbookMap) -> dict[str, SheetPatch]:
+    def _patches(self, session_id: str, base: WorkbookMap, head: WorkbookMap, arrays: Arrays) -> dict[str, SheetPatch]:
         """Return what differs between the loaded version and this one, by the names of the sheets."""
         blocks: dict[int, list[BlockRef]] = {}
         for block in changed_blocks(base, head):
@@ -141,7 +166,10 @@ class Exports:
             info.id for info in head.infos if any(op.sheet.casefold() == info.name.casefold() for op in head.layout)
         }
         return {
-            names[sheet].info.name: self._sheet_patch(session_id, base, head, names[sheet], blocks.get(sheet, []))
+            names[sheet].info.name: replace(
+                self._sheet_patch(session_id, base, head, names[sheet], blocks.get(sheet, [])),
+                filled=partial(arrays, names[sheet].info.name),
+            )
             for sheet in sorted({*blocks, *changed})
         }
 

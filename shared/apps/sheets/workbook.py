@@ -144,6 +144,9 @@ class Workbook(Protocol):
     def snapshot(self) -> bytes:
         """Return everything that `Engine.open` needs to have this workbook again: the engine's own format, opaque."""
 
+    def filled(self, sheet: str, cells: Sequence[Cell]) -> Sequence[Area]:
+        """Return for each cell the area that its formula fills: the cell alone if the formula is no array."""
+
     def write_xlsx(self, file: Path) -> None:
         """Write the workbook to an XLSX file: cells, formulas and formats, and nothing else that the source had."""
 

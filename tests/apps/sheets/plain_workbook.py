@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from shared.apps.sheets.addresses import Area
+from shared.apps.sheets.addresses import Area, Cell
 from shared.apps.sheets.cells import EMPTY, CellContent
 from shared.apps.sheets.ops import Op
 from shared.apps.sheets.tools.places import sheet_named
@@ -47,6 +47,9 @@ class PlainWorkbook:
             [self._cell(rows, row, column) for column in range(area.first.column, area.last.column + 1)]
             for row in range(area.first.row, area.last.row + 1)
         ]
+
+    def filled(self, sheet: str, cells: Sequence[Cell]) -> Sequence[Area]:
+        raise NotImplementedError
 
     def query(self, sql: str, *, limit: int) -> Table:
         """Run the query in SQLite. The engine's own rules for queries have their own tests."""

@@ -166,6 +166,19 @@ class Book:
         self.fresh.clear()
         return digests, new
 
+    def filled_sizes(self, sheet: str, cells: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return how many rows and columns the formulas in these cells fill. Raises Refused (UNKNOWN_SHEET)."""
+        index = self.index_of(sheet)
+        asked = ironcalc.UserModel.from_bytes(self.model.to_bytes())
+        sizes: list[tuple[int, int]] = []
+        for row, column in cells:
+            structure = asked.get_cell_array_structure(index, row, column)
+            columns, rows = (1, 1)
+            if isinstance(structure, dict):
+                columns, rows = structure.get("ArrayAnchor") or structure.get("DynamicAnchor") or (1, 1)
+            sizes.append((rows, columns))
+        return sizes
+
     def mark_all(self, index: int) -> None:
         """Mark every block that a sheet may have content in."""
         end = self.extent(index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.sax.saxutils import escape
 
-from shared.apps.sheets.addresses import column_name
+from shared.apps.sheets.addresses import Area, column_name
 from shared.apps.sheets.cells import CellContent, Scalar
 
 LONGEST_NUMBER = 2**53
@@ -27,6 +27,7 @@ _NEWER_NAMES = (
     "TEXTSPLIT UNICHAR UNICODE UNIQUE VAR.P VAR.S VSTACK HSTACK WEIBULL.DIST XLOOKUP XMATCH XOR Z.TEST"
 )
 _NEWER = frozenset(_NEWER_NAMES.split())
+_FILE_ERRORS = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"}  # a file has no newer ones
 _NEWEST = frozenset({"FILTER", "SORT"})
 
 
@@ -42,24 +43,40 @@ def tag_of(name: bytes, attributes: dict[bytes, bytes], *, empty: bool = False) 
 
 
 def written_cell(
-    prefix: bytes, row: int, column: int, content: CellContent, *, style: bytes | None, formula: bytes | None = None
+    prefix: bytes,
+    row: int,
+    column: int,
+    content: CellContent,
+    *,
+    style: bytes | None,
+    formula: bytes | None = None,
+    metadata: bytes | None = None,
 ) -> bytes:
     """Return the element of a cell; nothing for an empty one without a style.
 
-    `formula` is the element `f` to write as it is; if it is None, that of the cell's own formula.
+    `formula` is the element `f` to write as it is; if it is None, that of the cell's own formula. `metadata` is the
+    number of the metadata that say that the formula is a dynamic array.
     """
     attributes = {b"r": f"{column_name(column)}{row}".encode()}
     if style is not None:
         attributes[b"s"] = style
     if formula is None and content.formula is not None:
-        text = _escaped(in_file(content.formula.removeprefix("=")))
-        formula = b"<%sf>%s</%sf>" % (prefix, text, prefix)
+        formula = written_formula(prefix, content.formula)
     if formula is None and content.value is None:
         return b"" if style is None else tag_of(prefix + b"c", attributes, empty=True)
     kind, value = _value(prefix, content, computed=formula is not None)
     if kind:
         attributes[b"t"] = kind
+    if metadata is not None:
+        attributes[b"cm"] = metadata
     return b"%s%s%s</%sc>" % (tag_of(prefix + b"c", attributes), formula or b"", value, prefix)
+
+
+def written_formula(prefix: bytes, formula: str, fills: Area | None = None) -> bytes:
+    """Return the element of a formula; of an array formula if it fills an area."""
+    text = _escaped(in_file(formula.removeprefix("=")))
+    attributes = {b"t": b"array", b"ref": str(fills).encode()} if fills is not None else {}
+    return b"%s%s</%sf>" % (tag_of(prefix + b"f", attributes), text, prefix)
 
 
 def in_file(formula: str) -> str:
@@ -84,9 +101,10 @@ def _value(prefix: bytes, content: CellContent, *, computed: bool) -> tuple[byte
             return b"b", b"<%sv>%d</%sv>" % (prefix, value, prefix)
         case int() | float():
             return b"", b"<%sv>%s</%sv>" % (prefix, _number(value), prefix)
-    text = _escaped(_safe(value))
+    text = _escaped(safe_text(value))
     if content.error:
-        return b"e", b"<%sv>%s</%sv>" % (prefix, text, prefix)
+        known = text if value in _FILE_ERRORS else b"#VALUE!"
+        return b"e", b"<%sv>%s</%sv>" % (prefix, known, prefix)
     if computed:
         return b"str", b"<%sv>%s</%sv>" % (prefix, text, prefix)
     inline = b'<%sis><%st xml:space="preserve">%s</%st></%sis>' % (prefix, prefix, text, prefix, prefix)
@@ -97,7 +115,7 @@ def _number(value: float) -> bytes:
     return repr(float(value) if abs(value) > LONGEST_NUMBER else value).encode()
 
 
-def _safe(text: str) -> str:
+def safe_text(text: str) -> str:
     """Return a text with escapes for the characters that XML cannot have, and for what looks like an escape."""
     return _UNSAFE.sub(lambda found: f"_x{ord(found[0][0]):04X}_{found[0][1:]}", text)
 

@@ -42,13 +42,14 @@ class Tracking:
     """What changes touch. Positions move with the rows and columns that they are in.
 
     `touched` has the values before of the cells that the changes write, by sheet id; `computed` those of the cells that
-    the engine computes; `moved` the areas whose cells were moved.
+    the engine computes; `moved` the areas whose cells were moved; `wanted` the cells that were given a content.
     """
 
     touched: dict[int, dict[int, Scalar]] = field(default_factory=dict)
     computed: dict[int, dict[int, Scalar]] = field(default_factory=dict)
     errors: dict[int, set[int]] = field(default_factory=dict)
     moved: list[tuple[int, Area]] = field(default_factory=list)
+    wanted: dict[int, set[int]] = field(default_factory=dict)
     written: int = 0
 
     def shift(self, sheet: int, place: Callable[[int], int | None]) -> None:
@@ -56,12 +57,13 @@ class Tracking:
         for values in (self.touched, self.computed):
             if sheet in values:
                 values[sheet] = moved_keys(values[sheet], place)
-        if sheet in self.errors:
-            self.errors[sheet] = {moved for old in self.errors[sheet] if (moved := place(old)) is not None}
+        for places in (self.errors, self.wanted):
+            if sheet in places:
+                places[sheet] = {moved for old in places[sheet] if (moved := place(old)) is not None}
 
     def forget(self, sheet: int) -> None:
         """Forget a sheet that is deleted."""
-        for tracked in (self.touched, self.computed, self.errors):
+        for tracked in (self.touched, self.computed, self.errors, self.wanted):
             tracked.pop(sheet, None)
         self.moved = [(of, area) for of, area in self.moved if of != sheet]
 
@@ -280,6 +282,7 @@ class _Change:
             book.sheets[index].dirty.update(map(block_of, {*touched, *computed}))
             changed.append((index, sorted(touched), sorted(computed - touched.keys())))
         self._refuse_circles(errors)
+        self._refuse_parts_of_arrays()
         return self._summary(changed, errors)
 
     def _computed(self, index: int, places: set[int]) -> set[int]:
@@ -293,6 +296,27 @@ class _Change:
             if self.book.value(index, place) == "#CIRC!":
                 where = f"{formulas.quoted(self.book.sheets[index].name)}!{cell_at(place)}"
                 raise Refused("CIRCULAR", f"{where} would depend on itself", "Refer to other cells.")
+
+    def _refuse_parts_of_arrays(self) -> None:
+        """Refuse contents for cells that an array formula fills: the engine has computed these again.
+
+        An array formula that spills gives way to other contents; one of an older file does not.
+        """
+        if not self.book.spills:
+            return
+        asked = ironcalc.UserModel.from_bytes(self.book.model.to_bytes())
+        for index, facts in enumerate(self.book.sheets):
+            for place in sorted(self.tracking.wanted.get(facts.id, ())):
+                structure = asked.get_cell_array_structure(index, row_of(place), column_of(place))
+                if isinstance(structure, dict) and (found := structure.get("ArrayChild")):
+                    row, column, columns, rows = found
+                    first = Cell(row, column)
+                    area = Area(first, Cell(row + rows - 1, column + columns - 1))
+                    raise Refused(
+                        "CONFLICT",
+                        f"{cell_at(place)} cannot be changed alone, because the array formula in {first} fills {area}",
+                        f"Write {first} first: then the array formula is gone.",
+                    )
 
     def _summary(
         self, changed: list[tuple[int, list[int], list[int]]], errors: list[tuple[int, int]]
@@ -333,11 +357,16 @@ class _Change:
         if place not in touched:
             touched[place] = self.book.value(index, place)
 
+    def _want(self, index: int, place: int) -> None:
+        self.tracking.wanted.setdefault(self.book.sheets[index].id, set()).add(place)
+
     def _write(self, index: int, place: int, value: Any) -> None:
         """Write a typed value. The engine's own reading of texts is never used."""
         self._touch(index, place)
         self.book.sheets[index].forget(place)
         write_value(self.book.model, index, place, value)
+        if value is not None:
+            self._want(index, place)
 
     def _write_formula(self, index: int, place: int, formula: str, code: str | None = None) -> None:
         """Write a formula, and the number format that it gives a cell without one."""
@@ -345,6 +374,7 @@ class _Change:
         if not self.book.bound and ":" in formula:
             self.book.bound = self.book.end_of_columns()
         self.book.bind(index, place, formula)
+        self._want(index, place)
         if code is not None and self.book.sheets[index].format_at(row_of(place), column_of(place)) is None:
             self._format(index, place, code)
 

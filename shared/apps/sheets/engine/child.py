@@ -60,6 +60,7 @@ class _Served:
             "query": self.query,
             "scan": self.scan,
             "snapshot": self.snapshot,
+            "filled": self.filled,
             "write": self.write,
         }
         try:
@@ -113,6 +114,10 @@ class _Served:
     def snapshot(self, _content: dict[str, Any], _binary: bytes) -> Answer:
         """Return the snapshot."""
         return {}, self._book().snapshot()
+
+    def filled(self, content: dict[str, Any], _binary: bytes) -> Answer:
+        """Return the rows and columns that formulas fill."""
+        return {"sizes": self._book().filled_sizes(content["sheet"], content["cells"])}, b""
 
     def write(self, content: dict[str, Any], _binary: bytes) -> Answer:
         """Write an XLSX file. The engine refuses to overwrite one, so the file must not exist."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.apps.sheets.addresses import MOST_COLUMNS, MOST_ROWS, column_name, column_number
@@ -60,6 +60,9 @@ _CELL = r"\$?[A-Za-z]{1,3}\$?[1-9][0-9]{0,6}"
 _COLUMN = r"\$?[A-Za-z]{1,3}"
 _ROW = r"\$?[1-9][0-9]{0,6}"
 _IN_BRACKETS = r"(?:[^\[\]']|'.|\[(?:[^\[\]']|'.)*\])*"  # of a table's name: a quote escapes the next character
+_TABLE_COLUMN = re.compile(r"\[((?:[^\[\]']|'.)+)\]")
+_ESCAPED_IN_TABLE = re.compile(r"'(.)")
+_TO_ESCAPE_IN_TABLE = re.compile(r"[\[\]#'@]")
 _TOKEN = re.compile(
     rf"""(?P<text>"(?:[^"]|"")*")
     |(?P<error>\#(?:REF!|DIV/0!|N/A|NAME\?|NULL!|NUM!|VALUE!|SPILL!|CALC!|CIRC!|ERROR!|N/IMPL!))
@@ -224,6 +227,22 @@ def bounded(formula: str, last_row: int) -> str | None:
         else:
             parts.append(str(part))
     return "".join(parts) if found else None
+
+
+def with_columns(formula: str, renamed: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the formula of a file with other names for columns of tables: table → old name → new name."""
+    known = {table.casefold(): {old.casefold(): new for old, new in names.items()} for table, names in renamed.items()}
+
+    def column(found: re.Match[str], names: Mapping[str, str]) -> str:
+        new = names.get(_ESCAPED_IN_TABLE.sub(r"\1", found[1]).casefold())
+        return found[0] if new is None else "[" + _TO_ESCAPE_IN_TABLE.sub(r"'\g<0>", new) + "]"
+
+    def structured(text: str) -> str:
+        table, bracket, rest = text.partition("[")
+        names = known.get(table.casefold())
+        return text if names is None else table + _TABLE_COLUMN.sub(lambda found: column(found, names), bracket + rest)
+
+    return "".join(structured(text) if kind == "structured" else text for kind, text in _tokens(formula))
 
 
 @dataclass(frozen=True, slots=True)

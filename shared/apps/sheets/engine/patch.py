@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from shared.apps.sheets.addresses import Area, Cell, column_number, parse_area, parse_cell
-from shared.apps.sheets.cells import CellContent
-from shared.apps.sheets.engine.cell_xml import attributes_of, tag_of, written_cell
+from shared.apps.sheets.addresses import Area, Cell, column_number, parse_area
+from shared.apps.sheets.cells import EMPTY, CellContent
+from shared.apps.sheets.engine.cell_xml import attributes_of, tag_of, written_cell, written_formula
+from shared.apps.sheets.engine.formula_groups import FormulaGroups, array_areas
 from shared.apps.sheets.engine.package import Package
 from shared.apps.sheets.engine.parts import TYPES, Parts
 from shared.apps.sheets.engine.styles_xml import Styles
+from shared.apps.sheets.engine.tables_xml import Headers, headers_of, tables_of, with_names, with_renamed
 
 _CHUNK = 8 << 20  # bytes of XML that are patched at once
 _LEVEL = 4  # of the compression of a patched part
@@ -23,7 +25,7 @@ _CALCULATION = re.compile(rb"<(\w+:)?calcPr\b([^>]*?)(/?)>")
 _BEFORE_CALCULATION = re.compile(rb"</(\w+:)?(?:sheets|functionGroups|externalReferences|definedNames)>")
 _DIMENSION = re.compile(rb'(<(?:\w+:)?dimension\b[^>]*\bref=")([^"]*)(")')
 _FORMULA = re.compile(rb"<(?:\w+:)?f\b[^>]*?(?:/>|>.*?</(?:\w+:)?f>)", re.DOTALL)
-_GROUP = re.compile(rb'<(?:\w+:)?c\b([^>]*)>\s*<(?:\w+:)?f\b([^>]*\bt="(?:shared|array)"[^>]*?)(/?)>')
+_REF = re.compile(rb'\bref="[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +42,18 @@ class SheetPatch:
 
     `content` returns any cell of the sheet as it is now: cells of a shared formula that loses its first cell are
     written with their own formulas. `formats` are number formats of areas; a later one replaces an earlier one.
+    `filled` returns the areas that the formulas in some cells fill now; None if that is not known any more.
     """
 
     cells: Mapping[int, Mapping[int, CellPatch]]
     content: Callable[[int, int], CellContent]
     hidden: Callable[[int], bool] | None = None
     formats: Sequence[tuple[Area, str]] = ()
+    filled: Callable[[Sequence[Cell]], Sequence[Area] | None] = lambda _cells: None
 
 
-def patch(source: Path, target: Path, sheets: Mapping[str, SheetPatch]) -> None:
-    """Write the package `source` with these changes, by the names of its sheets, to `target`.
+def patch(source: Path, target: Path, sheets: Mapping[str, SheetPatch]) -> tuple[str, ...]:
+    """Write the package `source` with these changes, by the names of its sheets, to `target`; return what is lost.
 
     Every part without a change is the same byte for byte. The calculation chain is left out, and the program that opens
     the file computes it again. Raises KeyError if the package does not have one of the sheets.
@@ -58,26 +62,76 @@ def patch(source: Path, target: Path, sheets: Mapping[str, SheetPatch]) -> None:
     parts = {sheet.name: sheet.part for sheet in package.sheets}
     patches = {parts[name]: found for name, found in sheets.items()}
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
-        known = Parts(old)
-        workbook = known.workbook() or ""
-        listing = {known.find(TYPES), known.relations_part(workbook)}
-        styles = _styles(old, known, workbook, patches.values())
-        for item in old.infolist():
-            if item.filename in patches:
-                with new.open(_copied(item), "w", force_zip64=True) as to:
-                    _patch_sheet(old, item.filename, to, patches[item.filename], styles)
-            elif styles is not None and item.filename == styles.part:
-                continue  # it is written last, because the sheets add to it
-            elif patches and "calcchain" in item.filename.casefold():
+        return _Patching(old, new, patches, set(parts.values())).run()
+
+
+class _Patching:
+    """One call of `patch`. `patches` are by the names of the sheets' parts, `sheets` the names of all of these."""
+
+    def __init__(
+        self, old: zipfile.ZipFile, new: zipfile.ZipFile, patches: Mapping[str, SheetPatch], sheets: set[str]
+    ) -> None:
+        self._old, self._new = old, new
+        self._sheets = sheets
+        parts = Parts(old)
+        self._workbook = parts.workbook() or ""
+        self._listing = {parts.find(TYPES), parts.relations_part(self._workbook)}
+        self._styles = _styles(old, parts, self._workbook, patches.values())
+        self._headers: dict[str, Headers] = {}
+        self._losses: list[str] = []
+        self._patches = {part: self._with_headers(parts, part, found) for part, found in patches.items()}
+        self._renamed = {each.table.name: each.renamed for each in self._headers.values() if each.renamed}
+
+    def run(self) -> tuple[str, ...]:
+        """Write all parts."""
+        for item in self._old.infolist():
+            if self._patches and "calcchain" in item.filename.casefold():
                 continue
-            elif patches and item.filename in listing:
-                new.writestr(_copied(item), _CHAIN.sub(b"", old.read(item)))
-            elif patches and item.filename == workbook:
-                new.writestr(_copied(item), _calculated(old.read(item)))
-            else:
-                new.writestr(item, old.read(item), compress_type=item.compress_type)
-        if styles is not None:
-            new.writestr(_copied(old.getinfo(styles.part)), styles.written())
+            if self._styles is None or item.filename != self._styles.part:
+                self._write(item)
+        if self._styles is not None:  # it is written last, because the sheets add to it
+            self._new.writestr(_copied(self._old.getinfo(self._styles.part)), self._styles.written())
+        return tuple(self._losses)
+
+    def _write(self, item: zipfile.ZipInfo) -> None:
+        name = item.filename
+        if name in self._patches or (self._renamed and name in self._sheets):
+            with self._new.open(_copied(item), "w", force_zip64=True) as to:
+                self._write_sheet(name, to)
+            return
+        content = before = self._old.read(item)
+        if self._patches and name in self._listing:
+            content = _CHAIN.sub(b"", content)
+        elif self._patches and name == self._workbook:
+            content = with_renamed(_calculated(content), self._renamed)
+        elif name in self._headers:
+            content = with_renamed(with_names(content, self._headers[name].names), self._renamed)
+        if content is before:
+            self._new.writestr(item, content, compress_type=item.compress_type)
+        else:
+            self._new.writestr(_copied(item), content)
+
+    def _write_sheet(self, part: str, to: IO[bytes]) -> None:
+        sheet = self._patches.get(part, SheetPatch({}, lambda _row, _column: EMPTY))
+        groups = FormulaGroups.of(_chunks(self._old, part))
+        patcher = _SheetPatcher(sheet, groups, self._styles if sheet.formats else None)
+        self._losses.extend(patcher.losses)
+        for chunk in _chunks(self._old, part):
+            patched = patcher.patched(chunk)
+            to.write(with_renamed(patched, self._renamed) if self._renamed else patched)
+
+    def _with_headers(self, parts: Parts, part: str, sheet: SheetPatch) -> SheetPatch:
+        """Return the patch with the headers of tables as they must be, and note the tables that they are of."""
+        cells = {row: dict(found) for row, found in sheet.cells.items()}
+        written = {(row, column): cell.content for row, found in cells.items() for column, cell in found.items()}
+        for table in tables_of(self._old, parts, part) if written else ():
+            headers = headers_of(table, written)
+            if headers is not None:
+                self._headers[table.part] = headers
+                self._losses.extend(headers.losses)
+                for (row, column), content in headers.cells.items():
+                    cells[row][column] = CellPatch(content)
+        return replace(sheet, cells=cells)
 
 
 def _copied(item: zipfile.ZipInfo) -> zipfile.ZipInfo:
@@ -110,12 +164,6 @@ def _styles(archive: zipfile.ZipFile, parts: Parts, workbook: str, sheets: Itera
     return Styles(part, archive.read(part))
 
 
-def _patch_sheet(archive: zipfile.ZipFile, part: str, to: IO[bytes], sheet: SheetPatch, styles: Styles | None) -> None:
-    patcher = _SheetPatcher(sheet, _Groups(archive, part), styles if sheet.formats else None)
-    for chunk in _chunks(archive, part):
-        to.write(patcher.patched(chunk))
-
-
 def _chunks(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
     """Yield the XML of a sheet in pieces that end with a row; the last one has everything behind the rows."""
     rest = b""
@@ -130,67 +178,33 @@ def _chunks(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
     yield rest
 
 
-@dataclass
-class _Groups:
-    """The groups of cells with one formula in a sheet: by the group's first cell, its area, number and kind."""
-
-    archive: zipfile.ZipFile
-    part: str
-    shared: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    members: dict[bytes, list[tuple[int, int]]] = field(default_factory=dict)
-    arrays: dict[tuple[int, int], Area] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for chunk in _chunks(self.archive, self.part):
-            for cell, formula, empty in _GROUP.findall(chunk):
-                self._add(attributes_of(b" " + cell), attributes_of(b" " + formula), child=bool(empty))
-
-    def _add(self, cell: dict[bytes, bytes], formula: dict[bytes, bytes], *, child: bool) -> None:
-        if b"r" not in cell:
-            return
-        found = parse_cell(cell[b"r"].decode())
-        at = (found.row, found.column)
-        if formula[b"t"] == b"array":
-            self.arrays[at] = parse_area(formula.get(b"ref", cell[b"r"]).decode())
-            return
-        self.members.setdefault(formula.get(b"si", b""), []).append(at)
-        if not child:
-            self.shared[at] = formula.get(b"si", b"")
-
-    def broken_by(self, cells: Mapping[int, Mapping[int, CellPatch]]) -> Iterator[tuple[int, int]]:
-        """Yield the cells that must be written with formulas of their own, because another cell of theirs changes."""
-        for at, number in self.shared.items():
-            if _is_rewritten(cells, at):
-                yield from self.members[number]
-        for at, area in self.arrays.items():
-            rows = (row for row in cells if area.first.row <= row <= area.last.row)
-            if any(
-                Cell(row, column) in area and not cells[row][column].computed for row in rows for column in cells[row]
-            ):
-                yield at
-
-
-def _is_rewritten(cells: Mapping[int, Mapping[int, CellPatch]], at: tuple[int, int]) -> bool:
-    found = cells.get(at[0], {}).get(at[1])
-    return found is not None and not found.computed
-
-
 class _SheetPatcher:
     """Patches the XML of one sheet, piece by piece."""
 
-    def __init__(self, sheet: SheetPatch, groups: _Groups, styles: Styles | None) -> None:
+    def __init__(self, sheet: SheetPatch, groups: FormulaGroups, styles: Styles | None) -> None:
         self._sheet = sheet
         self._styles = styles
         self._cells = {row: dict(cells) for row, cells in sheet.cells.items()}
-        for row, column in groups.broken_by(sheet.cells):
-            alone = CellPatch(sheet.content(row, column))
-            at = self._cells.setdefault(row, {})
-            if column not in at or at[column].computed:
-                at[column] = alone
+        written = {
+            (row, column): cell.content
+            for row, cells in sheet.cells.items()
+            for column, cell in cells.items()
+            if not cell.computed
+        }
+        for at in groups.left_alone(written):
+            self._write(at, CellPatch(sheet.content(*at)))
+        self._fills, self.losses = array_areas(groups, written, sheet.filled, sheet.content)
+        for at in self._fills:
+            self._write(at, CellPatch(sheet.content(*at), computed=at not in written))
         self._left = sorted(self._cells, reverse=True)
         self._row = 0
         self._prefix: bytes | None = None
         self._ended = False
+
+    def _write(self, at: tuple[int, int], cell: CellPatch) -> None:
+        cells = self._cells.setdefault(at[0], {})
+        if at[1] not in cells or cells[at[1]].computed:
+            cells[at[1]] = cell
 
     def patched(self, chunk: bytes) -> bytes:
         """Return the next piece with its changes."""
@@ -301,15 +315,26 @@ class _SheetPatcher:
         new_style = self._style(row, column, style)
         if change is None:
             return element if new_style == style else _restyled(element, new_style)
-        formula = _FORMULA.search(element) if change.computed else None
+        formula = self._formula(row, column, element, change)
         return written_cell(
             self._prefix or b"",
             row,
             column,
             change.content,
             style=new_style,
-            formula=formula[0] if formula is not None else None,
+            formula=formula,
+            metadata=attributes.get(b"cm") if change.computed else None,
         )
+
+    def _formula(self, row: int, column: int, element: bytes, change: CellPatch) -> bytes | None:
+        """Return the element of a formula that is the file's own, or fills an area; None for any other one."""
+        area = self._fills.get((row, column))
+        found = _FORMULA.search(element) if change.computed else None
+        if found is not None:
+            return found[0] if area is None else _REF.sub(b'ref="%s"' % str(area).encode(), found[0], count=1)
+        if area is None or change.content.formula is None:
+            return None
+        return written_formula(self._prefix or b"", change.content.formula, area)
 
     def _style(self, row: int, column: int, style: bytes | None) -> bytes | None:
         """Return the style that a cell with this style has now."""

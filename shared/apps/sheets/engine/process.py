@@ -201,6 +201,15 @@ class ProcessWorkbook:
         _, binary = self._call({"call": "snapshot"}, b"", self._limits.scan_seconds)
         return binary
 
+    def filled(self, sheet: str, cells: Sequence[Cell]) -> Sequence[Area]:
+        """Return for each cell the area that its formula fills: the cell alone if the formula is no array."""
+        request = {"call": "filled", "sheet": sheet, "cells": [(cell.row, cell.column) for cell in cells]}
+        answer, _ = self._call(request, b"", self._limits.scan_seconds)
+        return [
+            Area(cell, Cell(cell.row + rows - 1, cell.column + columns - 1))
+            for cell, (rows, columns) in zip(cells, answer["sizes"], strict=True)
+        ]
+
     def write_xlsx(self, file: Path) -> None:
         """Write the workbook to an XLSX file, which must not exist."""
         self._call({"call": "write", "path": str(file)}, b"", self._limits.scan_seconds)

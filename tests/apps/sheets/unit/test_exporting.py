@@ -11,6 +11,7 @@ from typing import Any
 import openpyxl
 import pytest
 from openpyxl.chart import BarChart, Reference
+from openpyxl.worksheet.formula import ArrayFormula
 from pydantic import ValidationError
 
 from shared.apps.sheets.cells import CellContent
@@ -170,6 +171,41 @@ def test_an_export_keeps_the_charts_and_renews_what_was_computed_on_every_sheet(
     assert [values["Data"][f"D{row}"].value for row in (2, 5)] == [30, 15]
     assert (formulas["Data"]["C2"].value, values["Data"]["C2"].value) == ("=B2*2", 20)
     assert (formulas["Other"]["A1"].value, values["Other"]["A1"].value) == ("=Data!B2+1", 11)
+
+
+@pytest.fixture
+def arrays(tmp_path: Path) -> ExportWorld:
+    book = openpyxl.Workbook()
+    sheet: Any = book.active
+    sheet.title = "Data"
+    for row in range(1, 4):
+        sheet.append([row])
+    sheet["B1"] = ArrayFormula("B1:B3", "=A1:A3*2")
+    file = tmp_path / "arrays.xlsx"
+    book.save(file)
+    return ExportWorld(tmp_path, file)
+
+
+def test_an_export_keeps_array_formulas_and_renews_their_values(arrays: ExportWorld) -> None:
+    arrays.change(write(A2=10), FillFormula(sheet="Data", range="D1", formula="=A1:A2+1"))
+    file, exported = arrays.xlsx()
+    assert exported.losses == ()
+    formulas: Any = openpyxl.load_workbook(file)["Data"]
+    values: Any = openpyxl.load_workbook(file, data_only=True)["Data"]
+    assert [(formulas[at].value.ref, formulas[at].value.text) for at in ("B1", "D1")] == [
+        ("B1:B3", "=A1:A3*2"),
+        ("D1:D2", "=A1:A2+1"),
+    ]
+    assert values["B2"].value == 20
+    assert [values[f"D{row}"].value for row in (1, 2)] == [2, 11]
+
+
+def test_an_export_of_a_version_without_a_snapshot_says_what_it_does_not_know(arrays: ExportWorld) -> None:
+    arrays.change(write(A2=10))
+    del arrays.data.objects[f"sheets/{SESSION}/models/{arrays.version.snapshot}"]
+    file, exported = arrays.xlsx()
+    assert ["array formula in B1" in loss for loss in exported.losses] == [True]
+    assert openpyxl.load_workbook(file)["Data"]["B1"].value.ref == "B1:B3"
 
 
 def test_an_export_has_number_formats_and_hidden_rows(world: ExportWorld) -> None:

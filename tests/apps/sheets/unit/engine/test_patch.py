@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
 from openpyxl.styles import Font
+from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
-from openpyxl.worksheet.table import Table
+from openpyxl.worksheet.table import Table, TableFormula
 
-from shared.apps.sheets.addresses import parse_cell
+from shared.apps.sheets.addresses import Area, Cell, parse_area, parse_cell
 from shared.apps.sheets.cells import EMPTY, CellContent
 from shared.apps.sheets.engine.cell_xml import in_file
 from shared.apps.sheets.engine.patch import CellPatch, SheetPatch, patch
@@ -171,12 +172,122 @@ def test_a_shared_formula_keeps_its_group_when_another_cell_is_changed(tmp_path:
     assert '<c r="B2"><f t="shared" si="0"/><v>4</v></c>' in xml_of(target)
 
 
-def test_an_array_formula_that_is_touched_is_written_as_a_plain_one(tmp_path: Path) -> None:
-    first = '<row r="1"><c r="B1"><f t="array" ref="B1:B2">A1:A2*2</f><v>2</v></c></row>'
-    rows = first + '<row r="2"><c r="B2"><v>4</v></c></row>'
-    rest = {"B1": CellContent(2, formula="=A1:A2*2")}
-    target = patched(tmp_path, by_hand(tmp_path, rows), {"Data": changed({"B2": "mine"}, rest=rest)})
-    assert '<c r="B1"><f>A1:A2*2</f><v>2</v></c>' in xml_of(target)
+ARRAY = (
+    '<row r="1"><c r="B1" cm="1"><f t="array" ref="B1:B2">A1:A2*2</f><v>2</v></c></row>'
+    '<row r="2"><c r="B2"><v>4</v></c></row>'
+)
+FORMULA = "=A1:A2*2"
+
+
+def fills(area: str) -> Callable[[Sequence[Cell]], Sequence[Area]]:
+    return lambda cells: [parse_area(area) for _ in cells]
+
+
+def test_an_array_formula_stays_one_when_its_values_are_renewed(tmp_path: Path) -> None:
+    renewed = CellPatch(CellContent(6, formula=FORMULA), computed=True)
+    target = patched(
+        tmp_path, by_hand(tmp_path, ARRAY), {"Data": changed({"B1": renewed, "B2": 8}, filled=fills("B1:B2"))}
+    )
+    assert '<c r="B1" cm="1"><f t="array" ref="B1:B2">A1:A2*2</f><v>6</v></c>' in xml_of(target)
+    assert '<c r="B2"><v>8</v></c>' in xml_of(target)
+    assert openpyxl.load_workbook(target)["Data"]["B1"].value.ref == "B1:B2"
+
+
+@pytest.mark.parametrize(("area", "cells"), [("B1:B3", {"B3": 6}), ("B1", {"B2": "mine"}), ("B1:C2", {"C1": 1})])
+def test_an_array_formula_has_the_area_that_it_fills_now(tmp_path: Path, area: str, cells: Any) -> None:
+    patch_of = changed(cells, rest={"B1": CellContent(2, formula=FORMULA)}, filled=fills(area))
+    target = patched(tmp_path, by_hand(tmp_path, ARRAY), {"Data": patch_of})
+    assert f'<c r="B1" cm="1"><f t="array" ref="{area}">A1:A2*2</f><v>2</v></c>' in xml_of(target)
+
+
+def test_an_array_formula_that_was_overwritten_is_gone(tmp_path: Path) -> None:
+    target = patched(
+        tmp_path, by_hand(tmp_path, ARRAY), {"Data": changed({"B1": CellContent(1, formula="=A1")}, filled=fills("B1"))}
+    )
+    assert '<c r="B1"><f>A1</f><v>1</v></c>' in xml_of(target)
+
+
+def test_a_new_formula_that_fills_other_cells_is_an_array_formula(tmp_path: Path) -> None:
+    new = CellContent(2, formula="=B1:B2*2")
+    target = patched(tmp_path, by_hand(tmp_path, ""), {"Data": changed({"C1": new, "C2": 4}, filled=fills("C1:C2"))})
+    assert '<c r="C1"><f t="array" ref="C1:C2">B1:B2*2</f><v>2</v></c>' in xml_of(target)
+
+
+def test_the_export_says_which_array_formulas_it_knows_no_more_of(tmp_path: Path) -> None:
+    frozen = {"B1": CellContent(2, formula=FORMULA, frozen=True)}
+    source, target = by_hand(tmp_path, ARRAY), tmp_path / "patched.xlsx"
+
+    (unknown,) = patch(source, target, {"Data": changed({"B2": 5}, rest={"B1": CellContent(2, formula=FORMULA)})})
+    assert "array formula in B1" in unknown
+    assert 'ref="B1:B2"' in xml_of(target)
+
+    (alone,) = patch(source, target, {"Data": changed({"B2": 5}, rest=frozen)})
+    assert "array formula in B1:B2: it fills B1 only" in alone
+    assert 'ref="B1"' in xml_of(target)
+
+
+def test_an_error_that_files_do_not_have_is_written_as_one_that_they_have(tmp_path: Path) -> None:
+    error = CellContent("#SPILL!", formula="=A1", error=True)
+    target = patched(tmp_path, by_hand(tmp_path, ""), {"Data": changed({"B1": error})})
+    assert '<c r="B1" t="e"><f>A1</f><v>#VALUE!</v></c>' in xml_of(target)
+
+
+@pytest.fixture
+def tabular(tmp_path: Path) -> Path:
+    """A workbook with a table whose columns are named in formulas of two sheets and in a defined name."""
+    book = openpyxl.Workbook()
+    sheet: Any = book.active
+    sheet.title = "Data"
+    for row in (["Region", "Units", "a [b]"], ["R1", 2, 3], ["R2", 4, 5]):
+        sheet.append(row)
+    sheet["E1"] = "=SUM(Sales[Units])"
+    table: Any = Table(displayName="Sales", ref="A1:C3")
+    table._initialise_columns()
+    for column, header in zip(table.tableColumns, ("Region", "Units", "a [b]"), strict=True):
+        column.name = header
+    table.tableColumns[2].calculatedColumnFormula = TableFormula(attr_text="Sales[[#This Row],[Units]]+1")
+    sheet.add_table(table)
+    book.create_sheet("Other")["A1"] = "=SUM(Sales[[#All],[a '[b']]])&\"Sales[Units]\""
+    book.create_sheet("Third")["A1"] = 1
+    book.defined_names["all_units"] = DefinedName("all_units", attr_text="Sales[Units]")
+    file = tmp_path / "table.xlsx"
+    book.save(file)
+    return file
+
+
+def test_the_columns_of_a_table_are_named_as_its_headers(tmp_path: Path, tabular: Path) -> None:
+    target = tmp_path / "patched.xlsx"
+    losses = patch(tabular, target, {"Data": changed({"B1": "Sold & paid", "C1": "x#"})})
+
+    assert losses == ()
+    book: Any = openpyxl.load_workbook(target)
+    table = book["Data"].tables["Sales"]
+    assert [column.name for column in table.tableColumns] == ["Region", "Sold & paid", "x#"]
+    assert [cell.value for cell in book["Data"][1][:3]] == ["Region", "Sold & paid", "x#"]
+    assert book["Data"]["E1"].value == "=SUM(Sales[Sold & paid])"
+    assert book["Other"]["A1"].value == '=SUM(Sales[[#All],[x\'#]])&"Sales[Units]"'
+    assert book.defined_names["all_units"].attr_text == "Sales[Sold & paid]"
+    assert "Sales[[#This Row],[Sold &amp; paid]]+1" in xml_of(target, "xl/tables/table1.xml")
+    with zipfile.ZipFile(tabular) as old, zipfile.ZipFile(target) as new:
+        assert old.read("xl/worksheets/sheet3.xml") == new.read("xl/worksheets/sheet3.xml")
+
+
+def test_headers_are_different_texts_and_the_export_says_so(tmp_path: Path, tabular: Path) -> None:
+    target = tmp_path / "patched.xlsx"
+    losses = patch(tabular, target, {"Data": changed({"A1": None, "B1": 7, "C1": "COLUMN1"})})
+
+    sheet: Any = openpyxl.load_workbook(target)["Data"]
+    names = ["Column1", "7", "COLUMN12"]
+    assert [column.name for column in sheet.tables["Sales"].tableColumns] == names
+    assert [cell.value for cell in sheet[1][:3]] == names
+    assert [loss.partition(":")[0] for loss in losses] == [
+        f"header {at} of the table Sales" for at in ("A1", "B1", "C1")
+    ]
+
+
+def test_cells_below_the_headers_leave_the_table_as_it_is(tmp_path: Path, tabular: Path) -> None:
+    target = patched(tmp_path, tabular, {"Data": changed({"B2": 9})})
+    assert xml_of(target, "xl/tables/table1.xml") == xml_of(tabular, "xl/tables/table1.xml")
 
 
 def test_the_calculation_chain_is_left_out_with_its_references(tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import ironcalc
 import pytest
 
-from shared.apps.sheets.addresses import parse_area
+from shared.apps.sheets.addresses import Cell, parse_area
 from shared.apps.sheets.blocks import decode_block
 from shared.apps.sheets.cells import CellContent
 from shared.apps.sheets.engine.process import ProcessEngine, ProcessWorkbook
 from shared.apps.sheets.engine.version import ENGINE
 from shared.apps.sheets.ops import CellWrite, ChangeStructure, FillFormula, ManageSheet, ReorderRows, WriteCells
 from shared.apps.sheets.workbook import SheetErrorCode, SnapshotUnreadable, WorkbookRefusal
+from tests.apps.sheets.unit.engine import packages
 
 CSV = "region,when,units,price,code\nNorth,2024-01-05,3,1.5,00123\nSouth,2024-02-06,4,2.5,00456\n"
 
@@ -151,3 +152,39 @@ def test_a_query_reads_the_sheets_by_their_header_rows(workbook: ProcessWorkbook
     table = workbook.query("SELECT region, units * price AS total, _row FROM Sheet1 ORDER BY total DESC", limit=1)
 
     assert (table.columns, table.rows, table.truncated) == (("region", "total", "_row"), (("South", 10.0, 3),), True)
+
+
+@pytest.fixture
+def arrays(tmp_path: Path) -> Iterator[ProcessWorkbook]:
+    """A workbook in which an array formula of the old kind fills C1:C2, and one of the new kind D1:E2."""
+    rows = (
+        '<row r="1"><c r="A1"><v>1</v></c><c r="B1"><v>2</v></c>'
+        '<c r="C1"><f t="array" ref="C1:C2">A1:A2*2</f><v>2</v></c>'
+        '<c r="D1" cm="1"><f t="array" ref="D1:E2">A1:B2+1</f><v>2</v></c></row>'
+        '<row r="2"><c r="A2"><v>3</v></c><c r="B2"><v>4</v></c><c r="C2"><v>6</v></c></row>'
+    )
+    workbook, _ = ProcessEngine().load(packages.write(tmp_path / "a.xlsx", packages.parts({"Sheet1": rows})), "xlsx")
+    yield workbook
+    workbook.close()
+
+
+def test_a_formula_says_which_area_it_fills(arrays: ProcessWorkbook) -> None:
+    corners = [Cell(1, 1), Cell(1, 3), Cell(1, 4), Cell(9, 9)]
+    assert list(map(str, arrays.filled("Sheet1", corners))) == ["A1", "C1:C2", "D1:E2", "I9"]
+
+
+@pytest.mark.parametrize("change", [write("C2", 5), write("C2", formula="=A1")])
+def test_a_part_of_an_array_cannot_be_changed_alone(arrays: ProcessWorkbook, change: WriteCells) -> None:
+    with pytest.raises(WorkbookRefusal, match="C2 cannot be changed alone") as refused:
+        arrays.apply([change])
+
+    assert refused.value.code == SheetErrorCode.CONFLICT
+    assert shown(arrays, "C1:C2") == [["=A1:A2*2"], [6]]
+
+
+def test_an_array_gives_way_when_its_first_cell_is_changed_or_it_spills(arrays: ProcessWorkbook) -> None:
+    arrays.apply([write("C1", 5)])
+    arrays.apply([write("C2", 7), write("E1", "mine")])
+
+    assert shown(arrays, "C1:E2") == [[5, "=A1:B2+1", "mine"], [7, None, None]]
+    assert list(map(str, arrays.filled("Sheet1", [Cell(1, 4)]))) == ["D1"]
