@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -95,7 +96,8 @@ class VideoWorld:
         self.cache = FakeDecisionCache()
         self.builder = FakeSceneBuilder()
         self.preferences: dict[str, str] = {}
-        first = new_job_id(MILLISECONDS)
+        self._milliseconds = itertools.count(MILLISECONDS)  # so that ids have the order in which they are made
+        first = self._new_job_id()
         scenes = [
             put_scene(first, part, name=name, tsx_code=CODE, props={"title": name}) for part, name in enumerate(NAMES)
         ]
@@ -114,10 +116,13 @@ class VideoWorld:
         """Return a chat job about the project, and store its message. Fields with names of the API are the input's."""
         own = {key: fields.pop(key) for key in ("agent", "model") if key in fields}
         links = JobLinks(project_id=(project or self.project).id)
-        job = a_job(pipeline="video_chat", input={"text": text, **fields}, links=links, **own)
+        job = a_job(self._new_job_id(), pipeline="video_chat", input={"text": text, **fields}, links=links, **own)
         self.core.jobs.put_new(job)
         self.say(job.id, "user", text, project=project)
         return job
+
+    def _new_job_id(self) -> str:
+        return new_job_id(next(self._milliseconds))
 
     def say(self, job_id: str, role: Any, text: str, *, project: Project | None = None, **fields: Any) -> ChatMessage:
         message = ChatMessage(
@@ -134,13 +139,13 @@ class VideoWorld:
 
     def ask(self, text: str, *options: Option) -> ChatMessage:
         """Store a question of the assistant, and return it."""
-        return self.say(new_job_id(MILLISECONDS), "assistant", text, kind="question", options=options)
+        return self.say(self._new_job_id(), "assistant", text, kind="question", options=options)
 
     def changed(self, text: str, tool: Any, *scene_ids: str) -> None:
         """Store a message of the assistant that tells of a change."""
         choice = Choice(tool=tool, confidence=1, reason="", source="direct")
         changes = tuple(ChangeMade(change="changed", id=each, before=2, after=3) for each in scene_ids)
-        self.say(new_job_id(MILLISECONDS), "assistant", text, choice=choice, changes=changes)
+        self.say(self._new_job_id(), "assistant", text, choice=choice, changes=changes)
 
     def add_image(self, image_id: str = IMAGE, *, status: ImageStatus = ImageStatus.READY) -> str:
         content = png_of(255, 0, 0)

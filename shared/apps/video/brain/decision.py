@@ -1,4 +1,4 @@
-"""The decision as a model writes it, and the calls that it stands for."""
+"""The decision as a model writes it, and the calls that follow from it."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _one_of(values: list[str]) -> dict[str, Any]:
 
 
 def calls_of(decision: Decision, facts: Facts, tool: ToolName | None = None) -> tuple[RequestedTool, ...]:
-    """Return the calls that the decision stands for, or those of another `tool` with the same arguments.
+    """Return the calls that follow from the decision, or those of another `tool` with the same arguments.
 
     A tool of one scene is called once for each target.
     """
