@@ -1267,7 +1267,7 @@ export interface UploadTarget {
   expiresAt: string;
 }
 
-/** One immutable state of a session's workbook. `map` is the digest of its map of blocks, and `snapshot` names the engine's snapshot; None if it was thinned out. `origin` names the tool call that made the version (`<job>:<turn>-call-<n>`): a call has at most one. `result` is what that call returned. `ops` are None if they are too many for the record: then they are stored beside the snapshot. */
+/** One immutable state of a session's workbook. `map` is the digest of its map of blocks, and `snapshot` names the engine's snapshot; None if it was thinned out. `origin` names the tool call that made the version (`<job>:<turn>-call-<n>`): a call has at most one. `result` is what that call returned. `ops` are None if they are too many for the record: then they are stored beside the snapshot. `answer` is the job whose answer made these contents. The versions of an answer have the `undo_to` of its first one, so that a person undoes the answer in one step; `step_to` is the version that the job itself undoes to. */
 export interface Version {
   sessionId: string;
   number: number;
@@ -1284,10 +1284,12 @@ export interface Version {
   sheets: SheetInfo[];
   undoTo: number | null;
   redoTo: number | null;
+  stepTo: number | null;
+  answer: string | null;
   createdAt: string;
 }
 
-/** A version of the workbook. `undoTo` and `redoTo` are the versions that undo and redo return to from it. */
+/** A version of the workbook. `undoTo` and `redoTo` are the versions that undo and redo return to from it. Undo takes back all versions of one answer, so these have the same `undoTo`. */
 export interface VersionDetail {
   version: number;
   kind: "load" | "change" | "undo" | "redo" | "recover";

@@ -24,7 +24,7 @@ app = create_app(Operation.UNDO_CHANGE, count_write=write_counter(Operation.UNDO
 async def undo_change(
     session_id: SessionId, user: CurrentUser, exchange: CurrentExchange, if_match: IfMatch = None
 ) -> Envelope[VersionDetail]:
-    """Undo the newest version: the workbook is as it was before. The undo is a version too, and can be redone."""
+    """Undo the newest change, or all changes of the newest answer. The undo is a version too, and can be redone."""
     version = cell_edits().undo(user, session_id, expected=expected_version(if_match))
     return exchange.success(version_detail(version), Entity.VERSION)
 

@@ -44,17 +44,19 @@ class History:
         origin: str | None = None,
         result: Callable[[Version], Mapping[str, Any]] | None = None,
     ) -> tuple[Session, Version]:
-        """Undo the session's newest version; return the session and the version that it has now.
+        """Undo the session's newest change; return the session and the version that it has now.
 
         A tool of the session's active job gives its `job_id`, its `origin` and what its call returns: then the version
-        is by the model. Otherwise it is by a person, who cannot undo while a job is active.
+        is by the model, and undoes one change of the job. Otherwise it is by a person, who cannot undo while a job is
+        active, and undoes all that one answer has changed.
 
         Raises:
             Conflict: there is nothing to undo, its data is not kept any more, a job is active, the session is not
                 active, or another version was published at the same moment.
             JobEnded: the job is not the session's active job any more.
         """
-        return self._move("undo", session, session.undo_to, job_id, origin, result)
+        to = session.undo_to if job_id is None else self._step_to(session)
+        return self._move("undo", session, to, job_id, origin, result)
 
     def redo(self, session: Session) -> tuple[Session, Version]:
         """Redo what was undone last; return the session and the version that it has now. Raises Conflict as `undo`."""
@@ -115,6 +117,10 @@ class History:
             version = version.model_copy(update={"result": dict(result(version))})
         publication = replace(publication, version=version, job_id=job_id)
         return self._save(session, publication.change_of, check), version
+
+    def _step_to(self, session: Session) -> int | None:
+        newest = self._sessions.version(session.id, session.version)
+        return None if newest is None else newest.step_to
 
     def _target(self, kind: str, session: Session, to: int | None) -> Version:
         found = None if to is None else self._sessions.version(session.id, to)

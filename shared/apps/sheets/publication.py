@@ -118,6 +118,8 @@ def _again(
         map=target.map,
         snapshot=target.snapshot,
         sheets=target.sheets,
+        step_to=target.step_to,
+        answer=target.answer,
         created_at=at,
         **pointers,
     )

@@ -230,11 +230,18 @@ class Publishing:
             changed=applied.changed,
             errors_introduced=applied.errors,
             sheets=new.infos,
-            undo_to=session.version,
+            undo_to=self._undo_to(session, change),
+            step_to=session.version,
+            answer=change.job_id,
             created_at=self._clock(),
             **stored,
         )
         return Publication(version, changed_blocks(base, new), _changed_cells(workbook, applied), change.job_id)
+
+    def _undo_to(self, session: Session, change: Change) -> int | None:
+        """Return the version that undo returns to after the change: that before the first one of its answer."""
+        newest = None if change.job_id is None else self._sessions.version(session.id, session.version)
+        return session.undo_to if newest is not None and newest.answer == change.job_id else session.version
 
     def _store(
         self, session: Session, workbook: Workbook, *, base: WorkbookMap | None, ops: Sequence[Op]

@@ -148,7 +148,8 @@ class Version(Schema):
     `map` is the digest of its map of blocks, and `snapshot` names the engine's snapshot; None if it was thinned out.
     `origin` names the tool call that made the version (`<job>:<turn>-call-<n>`): a call has at most one. `result` is
     what that call returned. `ops` are None if they are too many for the record: then they are stored beside the
-    snapshot.
+    snapshot. `answer` is the job whose answer made these contents. The versions of an answer have the `undo_to` of its
+    first one, so that a person undoes the answer in one step; `step_to` is the version that the job itself undoes to.
     """
 
     session_id: str
@@ -166,6 +167,8 @@ class Version(Schema):
     sheets: tuple[SheetInfo, ...]
     undo_to: int | None = None
     redo_to: int | None = None
+    step_to: int | None = None
+    answer: str | None = None
     created_at: datetime
 
 

@@ -159,7 +159,11 @@ class Cells(Schema):
 
 
 class VersionDetail(Schema):
-    """A version of the workbook. `undoTo` and `redoTo` are the versions that undo and redo return to from it."""
+    """A version of the workbook.
+
+    `undoTo` and `redoTo` are the versions that undo and redo return to from it. Undo takes back all versions of one
+    answer, so these have the same `undoTo`.
+    """
 
     version: int
     kind: Literal["load", "change", "undo", "redo", "recover"]

@@ -138,6 +138,30 @@ class TestUndo:
         results = [json.loads(each.text) for each in model.requests[-1].messages if each.role == "tool"]
         assert [each["ok"] for each in results] == [True, True, False]
 
+    def test_a_person_undoes_an_answer_in_one_step_and_redoes_it_in_one(self, world: ChatWorld) -> None:
+        world.edit("B2", 9)
+        world.converse([write(world)], [fill(world)], [write(world, "E1", "x")], [call("undo_last_change")])
+        world.change(active_job_id=None)
+        loaded, edited, _, filled = (each.map for each in world.versions()[:4])
+        assert [each.undo_to for each in world.versions()[2:]] == [2, 2, 2, 2]
+        history, session = world.services.history, world.session
+
+        session, undone = history.undo(session)
+        assert undone.map == edited
+        session, redone = history.redo(session)
+        assert (redone.map, redone.undo_to) == (filled, 2)
+        session, _ = history.undo(session)
+        _, first = history.undo(session)
+        assert first.map == loaded
+
+    def test_two_answers_are_undone_one_after_the_other(self, world: ChatWorld) -> None:
+        for answer in (1, 2):
+            world.converse(
+                [write(world, "D1", answer, allowOverwrite=True)], [write(world, "E1", answer, allowOverwrite=True)]
+            )
+            world.change(active_job_id=None)
+        assert [each.undo_to for each in world.versions()] == [None, 1, 1, 3, 3]
+
 
 class TestOthers:
     def test_a_persons_change_is_seen_by_the_next_call_and_said_with_the_next_change(self, world: ChatWorld) -> None:

@@ -77,11 +77,6 @@ function showSession(context, first, element) {
     return mine;
   };
   const undo = () => attempt(() => millrace.sheets.undo(session.id));
-  /** @param {number} count of versions */
-  const undoAnswer = (count) =>
-    attempt(async () => {
-      for (let left = count; left > 0; left -= 1) await millrace.sheets.undo(session.id);
-    });
   const redo = () => attempt(() => millrace.sheets.redo(session.id));
   const view = sheetView(session, { attempt, announce });
   const conversation = chat(context, {
@@ -94,7 +89,7 @@ function showSession(context, first, element) {
       await session.refresh();
     },
     select: view.select,
-    undo: undoAnswer,
+    undo,
   });
   const state = h("span", {});
   const transport = h("span", { class: "note", role: "status" });
@@ -175,5 +170,5 @@ function changeOf({ version }, messages, versions) {
   if (made.length === 0 || Math.max(...made) !== version) return null;
   const known = versions.filter((each) => made.includes(each.version));
   const cells = known.flatMap(({ changed }) => changed).reduce((sum, each) => sum + each.cells, 0);
-  return { versions: made.length, cells: known.length === made.length ? cells : null, title: known.at(-1)?.title ?? null };
+  return { cells: known.length === made.length ? cells : null, title: known.at(-1)?.title ?? null };
 }

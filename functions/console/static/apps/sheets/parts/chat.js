@@ -31,7 +31,7 @@ const CALLS = { started: "running", finished: "done", failed: "failed" };
 
 /**
  * @param {Context} context
- * @param {{ send: (text: string) => Promise<unknown>, select: (sheet: string, range: string) => void, undo: (versions: number) => Promise<unknown> }} actions
+ * @param {{ send: (text: string) => Promise<unknown>, select: (sheet: string, range: string) => void, undo: () => Promise<unknown> }} actions
  */
 export function chat(context, { send, select, undo }) {
   const list = h("ol", { class: "messages", "aria-label": "Conversation", tabindex: "0" });
@@ -127,14 +127,14 @@ export function chat(context, { send, select, undo }) {
     },
     /**
      * Say what the last answer has changed, with the way back.
-     * @param {{ versions: number, cells: number | null, title: string | null } | null} change
+     * @param {{ cells: number | null, title: string | null } | null} change
      */
     showChange(change) {
       changes.hidden = change === null;
       if (change === null) return;
-      const { versions, cells, title } = change;
+      const { cells, title } = change;
       const what = cells === null ? "This answer has changed the workbook" : `${cells} ${cells === 1 ? "cell" : "cells"}${title ? ` by “${title}”` : ""}`;
-      fill(changes, what, " · ", h("button", { type: "button", class: "link", onclick: () => undo(versions) }, "Undo"));
+      fill(changes, what, " · ", h("button", { type: "button", class: "link", onclick: undo }, "Undo"));
     },
     stop: () => stopWatch(),
   };
