@@ -15,9 +15,11 @@ from shared.apps.sheets.session_store import SessionStore
 from shared.apps.sheets.storage.block_cache import BlockCache
 from shared.apps.sheets.storage.sessions import DynamoSessionStore
 from shared.apps.sheets.storage.workbook_data import S3WorkbookData
+from shared.apps.video.brain.cache import DecisionCache
 from shared.apps.video.image_store import ImageFiles, ImageStore
 from shared.apps.video.preferences import PreferenceStore
 from shared.apps.video.project_store import ProjectStore
+from shared.apps.video.storage.decisions import DynamoDecisionCache
 from shared.apps.video.storage.images import DynamoImageStore, S3ImageFiles
 from shared.apps.video.storage.preferences import DynamoPreferenceStore
 from shared.apps.video.storage.projects import DynamoProjectStore
@@ -46,6 +48,7 @@ from tests.fakes.agents import FakeAgentStore
 from tests.fakes.channel import FakeConnectionStore, FakeSubscriptionStore
 from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import SettableClock
+from tests.fakes.decisions import FakeDecisionCache
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.executions import FakeExecutions
 from tests.fakes.images import FakeImageFiles, FakeImageStore
@@ -142,6 +145,7 @@ class Ports:
     subscriptions: SubscriptionStore
     projects: ProjectStore
     preferences: PreferenceStore
+    decisions: DecisionCache
 
 
 def fakes() -> Ports:
@@ -165,6 +169,7 @@ def fakes() -> Ports:
         subscriptions=FakeSubscriptionStore(),
         projects=projects,
         preferences=FakePreferenceStore(projects),
+        decisions=FakeDecisionCache(clock=clock),
     )
 
 
@@ -189,6 +194,7 @@ def adapters(server: AwsServer) -> Ports:
         subscriptions=DynamoSubscriptionStore(server.channel_table),
         projects=DynamoProjectStore(server.durable_table, server.bucket),
         preferences=DynamoPreferenceStore(server.durable_table),
+        decisions=DynamoDecisionCache(server.table, clock=clock),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -62,7 +62,7 @@ class _Written(BaseModel):
 class WrittenProp(_Written):
     """A prop of a scene; `value` is JSON text, because a schema cannot leave its type open."""
 
-    key: str = Field(pattern=r"^[a-z][A-Za-z0-9]{0,39}$")
+    key: str = Field(pattern=r"^[a-z][A-Za-z0-9]*$", max_length=40)
     value: str = Field(max_length=600)
 
 
@@ -72,8 +72,8 @@ class WrittenBrief(_Written):
     name: str = Field(min_length=1, max_length=100)
     purpose: str = Field(max_length=500)
     seconds: float = Field(gt=0, le=300)
-    elements: tuple[str, ...] = Field(max_length=12)
-    palette: tuple[str, ...] = Field(max_length=6)
+    elements: tuple[Annotated[str, Field(max_length=200)], ...] = Field(max_length=12)
+    palette: tuple[Annotated[str, Field(max_length=40)], ...] = Field(max_length=6)
     motion: str = Field(max_length=500)
     props: tuple[WrittenProp, ...] = Field(max_length=16)
     summary: str = Field(max_length=200)

@@ -35,9 +35,9 @@ class WrittenOperation(_Written):
     """An operation of a JSON Patch; `value` is JSON text, because a schema cannot leave its type open."""
 
     op: Literal["add", "replace", "remove", "move"]
-    path: str
-    from_: str | None = Field(alias="from")
-    value: str | None
+    path: str = Field(max_length=300)
+    from_: str | None = Field(alias="from", max_length=300)
+    value: str | None = Field(max_length=4_000)
 
 
 class Alternative(_Written):
@@ -110,7 +110,7 @@ def decision_schema(facts: Facts) -> OutputSchema:
 
 
 def _one_of(values: list[str]) -> dict[str, Any]:
-    return {"type": "string", "enum": values} if values else {"type": "string", "maxLength": 0}
+    return {"type": "string", "enum": values} if values else {"type": "string", "maxLength": 64}
 
 
 def calls_of(decision: Decision, facts: Facts, tool: ToolName | None = None) -> tuple[RequestedTool, ...]:
