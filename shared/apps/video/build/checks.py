@@ -5,19 +5,22 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from shared.apps.video.build import lint
 from shared.apps.video.build.compiler import Compiled, Compiler
 from shared.apps.video.build.deno import RUNTIME
 from shared.apps.video.build.deno_compiler import DenoCompiler
+from shared.apps.video.build.loops import Loop, counted, loop_of
 from shared.apps.video.build.report import MOST_ERRORS, BuildError, BuildReport, BuildRequest
-from shared.apps.video.build.source import Source, limit_errors
+from shared.apps.video.build.source import Place, Source, limit_errors
 from shared.apps.video.build.test_render import Hints, Played, play
 from shared.apps.video.build.type_check import type_errors
 from shared.apps.video.scene import Build
@@ -26,15 +29,25 @@ API: Final = "1"
 """The version of the runtime's API for scenes."""
 
 _FIRST = ("limit", "syntax", "lint", "runtime", "name")
-# With one of these, the module cannot be loaded, and the test render could only say the same again.
-_PREVENTS_LOADING = frozenset({"import-source", "import-name", "no-state", "default-export"})
+# With one of these, the test render could only say the same again.
+_PREVENTS_PLAYING = frozenset(
+    {
+        *("import-source", "import-name", "no-state", "default-export"),
+        *("unknown-component", "unknown-image", "image-source"),
+    }
+)
+
+
+NameCheck: TypeAlias = Callable[[Source, Path], Awaitable[list[BuildError]]]
+"""Finds all wrong names of a source that failed."""
 
 
 class Checks:
     """The port SceneBuilder."""
 
-    def __init__(self, compiler: Compiler | None = None) -> None:
+    def __init__(self, compiler: Compiler | None = None, *, names: NameCheck = type_errors) -> None:
         self._compiler = compiler or DenoCompiler()
+        self._names = names
 
     async def build(self, request: BuildRequest) -> BuildReport:
         """Build a source. Raises CompilerMissing, and StorageUnavailable if a process could not be started."""
@@ -48,26 +61,44 @@ class Checks:
             folder = Path(name)
             with steps.timed("compile"):
                 compiled = await self._compiler.compile(source, folder)
-            played = Played()
-            errors = list(findings.errors)
             if isinstance(compiled, BuildError):
-                errors.append(compiled)
-            elif not _PREVENTS_LOADING.intersection(error.rule for error in errors):
+                played = Played(errors=(compiled,))
+            else:
                 with steps.timed("play"):
-                    hints = Hints(findings.scene, findings.module_state)
-                    played = await play(source, compiled, request, hints, folder)
-                errors += played.errors
+                    played = await self._play(source, findings, compiled, request, folder)
+            errors = [*findings.errors, *played.errors]
             if errors and isinstance(compiled, Compiled):
                 with steps.timed("types"):
-                    errors += await type_errors(source, folder)
+                    errors += await self._names(source, folder)
         build = None if errors or isinstance(compiled, BuildError) else self._built(compiled, request)
-        return BuildReport(
-            build,
-            _sorted(errors),
-            _sorted([*findings.warnings, *played.warnings]),
-            frozenset(findings.images) | played.images,
-            steps.milliseconds,
-        )
+        warnings = _sorted([*findings.warnings, *played.warnings])
+        images = frozenset(findings.images) | played.images
+        return BuildReport(build, _sorted(errors), warnings, images, steps.milliseconds)
+
+    async def _play(
+        self, source: Source, findings: lint.Findings, compiled: Compiled, request: BuildRequest, folder: Path
+    ) -> Played:
+        """Play the scene, unless the rules have found why it cannot be played."""
+        if _PREVENTS_PLAYING.intersection(error.rule for error in findings.errors):
+            return Played()
+        hints = Hints(findings.scene, findings.module_state, findings.elements)
+        played = await play(source, compiled, request, hints, folder)
+        if not findings.loops or all(error.rule != "too-slow" for error in played.errors):
+            return played
+        place = await self._endless_loop(source, findings.loops, request, folder)
+        return replace(played, errors=tuple(_at(source, error, place) for error in played.errors))
+
+    async def _endless_loop(
+        self, source: Source, loops: Sequence[Loop], request: BuildRequest, folder: Path
+    ) -> Place | None:
+        """Return the place of the loop that does not end, if one does not."""
+        copy = Source(counted(source.text, loops))
+        with tempfile.TemporaryDirectory(prefix="loops-", dir=folder) as name:
+            compiled = await self._compiler.compile(copy, Path(name))
+            if isinstance(compiled, BuildError):
+                return None
+            played = await play(copy, compiled, request, Hints(), Path(name))
+        return next((place for error in played.errors if (place := loop_of(error.message, loops))), None)
 
     def _built(self, compiled: Compiled, request: BuildRequest) -> Build:
         compiler, runtime = self._compiler.version, runtime_version()
@@ -97,13 +128,29 @@ def runtime_version() -> str:
     return f"{API}-{digest.hexdigest()[:12]}"
 
 
+def _at(source: Source, error: BuildError, place: Place | None) -> BuildError:
+    return error if place is None else source.error(error.kind, error.rule, error.message, place)
+
+
 def _sorted(errors: Sequence[BuildError]) -> tuple[BuildError, ...]:
     """Return the errors in the order of the source, one for each place, and no more than a report names."""
+    errors = _once_for_each_name(errors)
     at_places: dict[object, BuildError] = {}
     for error in sorted(errors, key=lambda error: _FIRST.index(error.kind)):
         at_places.setdefault((error.line, error.column) if error.line else error.message, error)
     ordered = sorted(at_places.values(), key=lambda error: (error.line or 0, error.column or 0))
     return tuple(ordered[:MOST_ERRORS])
+
+
+_UNDEFINED = re.compile(r"ReferenceError: (?P<name>[\w$]+) is not defined")
+_NOT_FOUND = re.compile(r"Cannot find name '(?P<name>[\w$]+)'")
+
+
+def _once_for_each_name(errors: Sequence[BuildError]) -> list[BuildError]:
+    """Leave out what the test render says of a name that the type check found too: only that knows its column."""
+    checked = {(error.line, found["name"]) for error in errors if (found := _NOT_FOUND.search(error.message))}
+    played = [(error, _UNDEFINED.search(error.message)) for error in errors]
+    return [error for error, found in played if found is None or (error.line, found["name"]) not in checked]
 
 
 class _Steps:

@@ -10,7 +10,7 @@ from typing import Final
 from shared.apps.video.build.compiler import Compiled
 from shared.apps.video.build.deno import RUNTIME, Limits, run_deno
 from shared.apps.video.build.report import BuildError
-from shared.apps.video.build.source import Place, Source
+from shared.apps.video.build.source import Source
 from shared.apps.video.build.toolchain import deno_version
 from shared.errors import InternalFault
 
@@ -70,4 +70,7 @@ def _syntax_error(source: Source, errors: str) -> BuildError:
     if found is None:
         raise InternalFault(f"the compiler failed in a way that is not known: {errors[-500:]}")
     line, column = int(found["line"]), int(found["column"])
-    return source.error("syntax", "syntax", found["message"].rstrip("."), Place(line, column))
+    message = found["message"].rstrip(".")
+    if message.startswith("Expected '</'"):
+        message = "an element that begins before this place is not closed"
+    return source.error("syntax", "syntax", message, source.place_of_columns(line, column))

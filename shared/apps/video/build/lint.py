@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from shared.apps.video.build import vocabulary
+from shared.apps.video.build.loops import Loop
 from shared.apps.video.build.report import BuildError
 from shared.apps.video.build.source import Place, Source
 from shared.apps.video.build.toolchain import require
@@ -56,14 +57,18 @@ class Allowed:
 
 @dataclass(slots=True)
 class Findings:
-    """What the rules found. `images` are the ids that the source names; the places are those of likely causes."""
+    """What the rules found. `images` are the ids that the source names; the places are those of likely causes.
+
+    `elements` are the places of the elements that have a name with a capital letter.
+    """
 
     errors: list[BuildError] = field(default_factory=list)
     warnings: list[BuildError] = field(default_factory=list)
     images: set[str] = field(default_factory=set)
     scene: Place | None = None
     module_state: Place | None = None
-    loops: list[Place] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
+    elements: dict[str, list[Place]] = field(default_factory=dict)
 
 
 def lint(source: Source, allowed: Allowed) -> Findings:
@@ -129,7 +134,7 @@ class _Check:
             "await_expression": self.waiting,
             "lexical_declaration": self.declaration,
             "variable_declaration": self.declaration,
-            **dict.fromkeys(("while_statement", "do_statement", "for_statement"), self.loop),
+            **dict.fromkeys(("while_statement", "do_statement", "for_statement", "for_in_statement"), self.loop),
         }
 
     def error(self, rule: str, message: str, node: Node) -> None:
@@ -227,6 +232,8 @@ class _Check:
             return
         if (instead := vocabulary.ELEMENTS.get(_text(name))) is not None:
             self.error("no-element", f"<{_text(name)}> is not available: {instead}", name)
+        if name.type in {"identifier", "member_expression"}:
+            self.findings.elements.setdefault(_text(name), []).append(self.place(name))
         if _text(name) == "Img":
             for attribute in node.named_children:
                 if attribute.type == "jsx_attribute":
@@ -296,7 +303,9 @@ class _Check:
 
     def loop(self, node: Node) -> None:
         """Note a loop, which may be the one that does not end."""
-        self.findings.loops.append(self.place(node))
+        if (body := node.child_by_field_name("body")) is not None:
+            is_block = body.type == "statement_block"
+            self.findings.loops.append(Loop(self.place(node), body.start_byte, body.end_byte, is_block))
 
     def finish(self, root: Node) -> None:
         """Apply the rules that need the whole source."""

@@ -27,8 +27,8 @@ class Source:
     """The text of a scene or component, and the faults at places of it."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.lines = text.split("\n")
+        self.text = text.removeprefix("\ufeff")  # a byte order mark, which no editor counts
+        self.lines = self.text.split("\n")
 
     def line(self, number: int) -> str:
         """Return a line without its end, counted from 1; an empty text if there is no such line."""
@@ -43,6 +43,15 @@ class Source:
         """Return the place of a line and a column in UTF-16 units, both counted from 1, as V8 counts."""
         before = self.line(line).encode("utf-16-le")[: 2 * (column - 1)]
         return Place(line, len(before.decode("utf-16-le", errors="replace")) + 1)
+
+    def place_of_columns(self, line: int, column: int) -> Place:
+        """Return the place of a line and a column counted from 1 in which a tab has two columns, as Deno displays."""
+        passed = 1
+        for index, character in enumerate(self.line(line)):
+            if passed >= column:
+                return Place(line, index + 1)
+            passed += 2 if character == "\t" else 1
+        return Place(line, len(self.line(line)) + 1)
 
     def error(self, kind: ErrorKind, rule: str, message: str, place: Place | None = None) -> BuildError:
         """Return a fault of the source, with the line at its place."""

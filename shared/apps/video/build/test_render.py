@@ -5,23 +5,30 @@ from __future__ import annotations
 import json
 import secrets
 import signal
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from shared.apps.video.build.compiler import Compiled
 from shared.apps.video.build.deno import NO_PERMISSIONS, RUNTIME, Ended, Limits, run_deno
-from shared.apps.video.build.positions import first_place, without_places
+from shared.apps.video.build.positions import first_place, places, without_places
 from shared.apps.video.build.report import BuildError, BuildRequest
 from shared.apps.video.build.source import ErrorKind, Place, Source
 
 MOST_FRAMES: Final = 300
 """Scenes of more frames are played at this number of frames, evenly spaced, the first and the last included."""
-LIMITS: Final = Limits(cpu_seconds=4, seconds=20, memory=700_000_000)
+LIMITS: Final = Limits(cpu_seconds=3, seconds=20, memory=700_000_000)
 """What a test render may use."""
 
 _HEAP = 128  # MB of the objects of JavaScript
+OPTIONS: Final = (
+    *NO_PERMISSIONS,
+    *("--no-config", "--cached-only", "--no-code-cache", "--quiet", f"--v8-flags=--max-old-space-size={_HEAP}"),
+    *("--import-map", str(RUNTIME / "imports.json"), f"--allow-read={RUNTIME}"),
+)
+"""How a scene is run: the only permission is to read the runtime."""
 _OUT_OF_MEMORY = ("out of memory", "memory allocation of")
 
 
@@ -40,6 +47,7 @@ class Hints:
 
     scene: Place | None = None
     module_state: Place | None = None
+    elements: Mapping[str, Sequence[Place]] = field(default_factory=dict)
 
 
 def frames_to_play(duration: int) -> list[int]:
@@ -57,11 +65,8 @@ async def play(source: Source, compiled: Compiled, request: BuildRequest, hints:
         StorageUnavailable: Deno could not be started.
     """
     key = secrets.token_hex(16)
-    options = [*NO_PERMISSIONS, "--no-config", "--cached-only", "--no-code-cache", "--quiet"]
-    options += ["--import-map", str(RUNTIME / "imports.json"), f"--v8-flags=--max-old-space-size={_HEAP}"]
-    options += [f"--allow-read={RUNTIME}"]
     given = json.dumps(_job(key, compiled.mapped_code, request)).encode()
-    ended = await run_deno(["run", *options, str(RUNTIME / "smoke.js")], LIMITS, folder=folder, given=given)
+    ended = await run_deno(["run", *OPTIONS, str(RUNTIME / "smoke.js")], LIMITS, folder=folder, given=given)
     answer = next((line[len(key) :] for line in ended.output.splitlines() if line.startswith(key)), None)
     if answer is None:
         return Played(errors=(_no_answer(source, ended, hints),))
@@ -116,8 +121,22 @@ def _error(source: Source, fault: Mapping[str, Any], hints: Hints) -> BuildError
             text = f"{frame}drawn twice, it is not the same: compute everything from useCurrentFrame() and props"
             return source.error("runtime", "not-a-function-of-the-frame", text, hints.module_state or hints.scene)
     kind, rule = _kind(fault["name"], message)
-    place = first_place(source, fault["message"]) or first_place(source, fault["stack"])
+    if rule == "endless-recursion":
+        place = _most_frequent(places(source, fault["stack"]))
+    else:
+        place = first_place(source, fault["message"]) or first_place(source, fault["stack"])
+    place = place or _only(hints.elements.get(message.partition(":")[0], ()))
     return source.error(kind, rule, f"{frame}{fault['name']}: {message}", place)
+
+
+def _only(places: Sequence[Place]) -> Place | None:
+    """Return the place of an element whose own code has thrown, if the source has one such element only."""
+    return places[0] if len(places) == 1 else None
+
+
+def _most_frequent(found: Sequence[Place]) -> Place | None:
+    """Return the call of a recursion. Which call is the one too many depends on the size of the stack."""
+    return Counter(found).most_common(1)[0][0] if found else None
 
 
 def _kind(name: str, message: str) -> tuple[ErrorKind, str]:

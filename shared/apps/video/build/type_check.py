@@ -12,7 +12,7 @@ from shared.apps.video.build.positions import first_place
 from shared.apps.video.build.report import BuildError
 from shared.apps.video.build.source import Source
 
-LIMITS: Final = Limits(cpu_seconds=20, seconds=40, memory=1_500_000_000)
+LIMITS: Final = Limits(cpu_seconds=20, seconds=60, memory=1_500_000_000)
 """What a type check may use. It takes ten times as long as the rest of a build."""
 
 RULES: Final = {

@@ -12,7 +12,9 @@ import { drawing } from "./player.js";
 const MOST_CHARACTERS = 1_000_000; // of one frame's HTML
 
 const { Deno } = globalThis;
-delete globalThis.Deno;
+for (const name of ["Deno", "process", "Buffer", "Worker", "localStorage", "sessionStorage", "caches", "fetch", "WebSocket", "EventSource"]) {
+  delete globalThis[name];
+}
 for (const name of Object.keys(console)) console[name] = () => {};
 const { parse, stringify } = JSON;
 const encoder = new TextEncoder();

@@ -18,5 +18,8 @@ export function useCurrentFrame(): number;
 export function useVideoConfig(): { width: number; height: number; fps: number; durationInFrames: number; id: string };
 
 declare global {
+  namespace JSX {
+    type Element = any;
+  }
   const console: { log(...values: any[]): void; warn(...values: any[]): void; error(...values: any[]): void };
 }

@@ -1,0 +1,168 @@
+"""What a scene that means harm can reach when it is played for a build: nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from shared.apps.video.build.compiler import Compiled
+from shared.apps.video.build.deno import RUNTIME, Limits, run_deno
+from shared.apps.video.build.report import BuildRequest
+from shared.apps.video.build.source import Source
+from shared.apps.video.build.test_render import LIMITS, OPTIONS, Hints, Played, play
+from shared.apps.video.scene import FORMATS
+from tests.apps.video.compiler_lane import require_compiler
+
+
+@pytest.fixture(autouse=True)
+def _compiler() -> None:
+    require_compiler()
+
+
+def play_code(code: str, folder: Path) -> Played:
+    """Play a module as it is, without the rules, which are no boundary."""
+    request = BuildRequest(code, 30, FORMATS["landscape"], {})
+    return asyncio.run(play(Source(code), Compiled(code, code), request, Hints(), folder))
+
+
+def told(code: str, folder: Path) -> str:
+    """Return what the code could find out: it throws a text."""
+    [error] = play_code(code, folder).errors
+    return error.message
+
+
+DRAWING = "export default () => 'drawn';"
+
+
+def printed(script: str, folder: Path, *options: str) -> str:
+    """Run a script as scenes are run, but with all that Deno has, and return what it prints."""
+    file = folder / "script.js"
+    file.write_text(script)
+    return asyncio.run(run_deno(["run", *(options or OPTIONS), str(file)], LIMITS, folder=folder)).output.strip()
+
+
+class TestWhatIsOutOfReach:
+    @pytest.mark.parametrize(
+        "attempt",
+        [
+            pytest.param("Deno.readTextFileSync('/etc/passwd')", id="a file"),
+            pytest.param(f"Deno.readTextFileSync({str(Path(__file__))!r})", id="a file of the product"),
+            pytest.param("(await import('node:fs')).readFileSync('/etc/passwd')", id="a file, through node"),
+            pytest.param("Deno.writeTextFileSync('/tmp/mark', '')", id="writing"),
+            pytest.param("new Deno.Command('id').outputSync()", id="a program"),
+            pytest.param("(await import('node:child_process')).execSync('id')", id="a program, through node"),
+            pytest.param("await fetch('http://127.0.0.1:1/')", id="a request"),
+            pytest.param("await Deno.connect({ port: 1 })", id="a connection"),
+            pytest.param("await import('file:///etc/hosts')", id="a module of the machine"),
+            pytest.param("await import('https://127.0.0.1:1/x.js')", id="a module of a network"),
+            pytest.param("Deno.env.get('AWS_SECRET_ACCESS_KEY')", id="a variable of the environment"),
+            pytest.param("(await import('node:os')).userInfo()", id="the user"),
+            pytest.param("Deno.dlopen('libc.so.6', {})", id="a library"),
+        ],
+    )
+    def test_what_the_process_may_not_do(self, attempt: str, tmp_path: Path) -> None:
+        script = f"try {{ {attempt}; console.log('reached'); }} catch (error) {{ console.log('refused', error.name); }}"
+
+        assert printed(script, tmp_path).startswith("refused")
+
+    def test_what_the_runtime_needs_is_in_reach(self, tmp_path: Path) -> None:
+        """The other tests would pass if nothing ran at all."""
+        script = f"console.log(Deno.readTextFileSync({str(RUNTIME / 'imports.json')!r}).length > 10)"
+
+        assert printed(script, tmp_path) == "true"
+
+    @pytest.mark.parametrize(
+        "name", ["Deno", "process", "require", "Buffer", "localStorage", "fetch", "Worker", "WebSocket"]
+    )
+    def test_a_name_that_reaches_out(self, name: str, tmp_path: Path) -> None:
+        assert told(f"throw new Error(typeof {name});", tmp_path) == "Error: undefined"
+
+    def test_the_environment_has_nothing_of_the_function(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-function")
+        script = "console.log(JSON.stringify(Deno.env.toObject()))"
+
+        variables = json.loads(printed(script, tmp_path, "--allow-env"))
+
+        ours = {"DENO_DIR", "DENO_NO_UPDATE_CHECK", "NO_COLOR"}
+        of_shell_and_deno = {"PATH", "PWD", "OLDPWD", "SHLVL", "_", "DENO_NODE_SHIM_ACTIVE"}
+        assert ours <= set(variables) <= ours | of_shell_and_deno
+
+
+class TestWhatItCannotFake:
+    def test_an_answer_of_its_own(self, tmp_path: Path) -> None:
+        """It neither has the way to standard output nor knows the key."""
+        code = """
+            console.log('{"images":[],"empty":false,"notNumbers":null}');
+            throw new Error('really');
+        """
+
+        assert told(code, tmp_path) == "Error: really"
+
+    def test_a_drawing_that_a_later_change_of_built_ins_has_made(self, tmp_path: Path) -> None:
+        code = """
+            JSON.stringify = () => '{}';
+            JSON.parse = () => ({});
+            Map.prototype.get = () => null;
+            export default () => { throw new Error('still told'); };
+        """
+
+        assert "still told" in told(code, tmp_path)
+
+
+class TestLimits:
+    def test_a_loop_ends_after_its_seconds_of_computing(self, tmp_path: Path) -> None:
+        script = tmp_path / "loops.js"
+        script.write_text("while (true) {}")
+
+        ended = asyncio.run(run_deno(["run", str(script)], Limits(1, 60, 700_000_000), folder=tmp_path))
+
+        assert not ended.late
+        assert ended.status in {-signal.SIGXCPU, -signal.SIGKILL}
+
+    def test_a_heap_that_grows_ends(self, tmp_path: Path) -> None:
+        [error] = play_code("const all = []; while (true) all.push(new Array(1e6).fill(1));", tmp_path).errors
+
+        assert error.rule == "too-much-memory"
+
+    def test_memory_outside_the_heap_is_limited_too(self, tmp_path: Path) -> None:
+        code = "const all = []; for (let i = 0; i < 20; i++) all.push(new Uint8Array(2e8).fill(1));\n" + DRAWING
+
+        [error] = play_code(code, tmp_path).errors
+
+        assert error.rule in {"exception", "too-much-memory", "ended"}
+
+    def test_a_process_that_waits_is_ended(self, tmp_path: Path) -> None:
+        script = tmp_path / "waits.js"
+        script.write_text("setInterval(() => {}, 1000)")
+
+        ended = asyncio.run(run_deno(["run", str(script)], Limits(5, 0.5, 700_000_000), folder=tmp_path))
+
+        assert ended.late
+
+    def test_a_build_that_is_given_up_leaves_no_process(self, tmp_path: Path) -> None:
+        script, mark = tmp_path / "waits.js", tmp_path / "pid"
+        script.write_text(f"Deno.writeTextFileSync({str(mark)!r}, String(Deno.pid)); setInterval(() => {{}}, 1000)")
+
+        async def give_up() -> None:
+            limits = Limits(60, 60, 700_000_000)
+            task = asyncio.create_task(run_deno(["run", "--allow-write", str(script)], limits, folder=tmp_path))
+            await asyncio.to_thread(wait_for_content, mark)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        asyncio.run(give_up())
+
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(mark.read_text()), 0)
+
+
+def wait_for_content(file: Path) -> None:
+    """Wait until the file has been written."""
+    while not (file.exists() and file.read_text()):
+        time.sleep(0.01)
