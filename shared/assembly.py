@@ -177,8 +177,8 @@ class Core:
             remove=self._remove_connection,
         )
 
-    def _remove_connection(self, connection_id: str) -> None:
-        self.connection_registry.remove(connection_id)  # it is built when the first connection has ended
+    def _remove_connection(self, connection_id: str, topic: str) -> None:
+        self.connection_registry.remove(connection_id, topic)  # it is built when the first connection has ended
 
     def flush_announcements(self) -> None:
         """Wait a little until everything that this process has announced was sent."""
@@ -226,7 +226,7 @@ class Core:
     def pings(self) -> Pings:
         from shared.channel.pings import Pings
 
-        return Pings(sources=self.topic_sources, posts=self.ports.channel_posts)
+        return Pings(sources=self.topic_sources, subscriptions=self.ports.subscriptions, posts=self.ports.channel_posts)
 
     # ---- jobs --------------------------------------------------------------------------------------------------------
 

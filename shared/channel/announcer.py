@@ -28,14 +28,18 @@ if TYPE_CHECKING:
 
     from shared.channel.pages import SentEvent
 
-WATCHED_SECONDS = 0.25
-"""The subscriptions of a topic are read at most this often, while it has some."""
+REFRESH_SECONDS = 0.5
+"""The subscriptions of a topic are read at most this often. `subscribe` sends new events itself for twice this time."""
 
-UNWATCHED_SECONDS = 1.0
-"""The subscriptions of a topic are read at most this often, while it has none."""
+FIRST_REFRESH_SECONDS = 0.1
+"""A new topic's subscriptions are read again after this time, because clients subscribe soon after they create a job.
+Each time is twice the one before, up to REFRESH_SECONDS."""
 
 BETWEEN_POSTS_SECONDS = 0.1
-"""The least time between two posts of one topic to one connection."""
+"""The least time between two posts of one topic to one connection, on average."""
+
+EARLY_SECONDS = 0.05
+"""By how much one post may be earlier. Otherwise text that is appended every 100 ms would wait for its turn."""
 
 FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 2.0
@@ -62,7 +66,10 @@ class Announcements(Protocol):
         """Wait until everything was sent, at most this long. Call this at the end of an invocation."""
 
     def close(self) -> None:
-        """Send nothing more. What was not sent is repaired by pings."""
+        """Send nothing more. Pings repair what was not sent.
+
+        Only tests call this: Lambda freezes or kills a process and does not tell it.
+        """
 
 
 class NoAnnouncements:
@@ -101,6 +108,12 @@ class _Watcher:
         self.connection_id = connection_id
         self.position = position
         self.next_at = 0.0
+        self._paced_until = 0.0
+
+    def note_post(self, at: float) -> None:
+        """Set when the next post may begin, after one that has begun at `at`."""
+        self._paced_until = max(self._paced_until, at) + BETWEEN_POSTS_SECONDS
+        self.next_at = self._paced_until - EARLY_SECONDS
 
 
 class _Line:
@@ -111,13 +124,19 @@ class _Line:
         self.backoff = 0.0
         self.blocked_until = 0.0
 
+    def block(self, now: float) -> None:
+        """Let the connection wait after a failed post: twice as long as the last time, with jitter."""
+        self.backoff = min(LONGEST_BACKOFF_SECONDS, max(FIRST_BACKOFF_SECONDS, 2 * self.backoff))
+        self.blocked_until = now + self.backoff * random.uniform(0.5, 1)  # noqa: S311 - not a secret
+
 
 class _TopicState:
     """The newest events of a topic, and its watchers. `dropped` is the number of the last event that left the ring."""
 
-    def __init__(self, topic: Topic, *, begin: int) -> None:
+    def __init__(self, topic: Topic, *, begin: int, at: float) -> None:
         self.topic = topic
         self.begin = begin
+        self.began_at = at
         self.ring: deque[_Noticed] = deque()
         self.ring_bytes = 0
         self.dropped = begin - 1
@@ -126,6 +145,7 @@ class _TopicState:
         self.refreshed_at: float | None = None
         self.refreshing = False
         self.is_stale = False
+        self.is_unknown = True  # since the last failure to read the subscriptions, or from the beginning
 
     @property
     def tail(self) -> int:
@@ -135,7 +155,8 @@ class _TopicState:
     def refresh_due_at(self) -> float:
         if self.refreshed_at is None:
             return 0.0
-        return self.refreshed_at + (WATCHED_SECONDS if self.watchers else UNWATCHED_SECONDS)
+        age = self.refreshed_at - self.began_at
+        return self.refreshed_at + min(REFRESH_SECONDS, max(FIRST_REFRESH_SECONDS, age))
 
     def add(self, noticed: _Noticed) -> None:
         """Append the event, and drop the oldest one if one message could not hold them all."""
@@ -193,11 +214,14 @@ class Announcer:
         sources: TopicSources,
         subscriptions: SubscriptionStore,
         posts: ChannelPosts,
-        remove: Callable[[str], None],
+        remove: Callable[[str, str], None],
         monotonic: Callable[[], float] = time.monotonic,
         submit: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
-        """`remove` removes a connection that has ended, with its subscriptions and its slot."""
+        """`remove(connection_id, topic)` removes a connection that has ended, with its slot and its subscriptions.
+
+        It is subscribed to the topic, also if it was removed before: `subscribe` may have stored that later.
+        """
         self._sources = sources
         self._subscriptions = subscriptions
         self._posts = posts
@@ -207,6 +231,7 @@ class Announcer:
         self._changed = threading.Condition()
         self._wake = False
         self._closed = False
+        self._flushing = 0
         self._thread: threading.Thread | None = None
         self._inbox: deque[tuple[Topic, int, Sequence[StreamEvent | None]]] = deque()
         self._topics: dict[Topic, _TopicState] = {}
@@ -223,7 +248,16 @@ class Announcer:
 
     def flush(self, seconds: float) -> None:
         with self._changed:
-            self._changed.wait_for(self._is_quiet, timeout=seconds)
+            if self._is_quiet():
+                return
+            self._flushing += 1
+        try:
+            self._signal()
+            with self._changed:
+                self._changed.wait_for(self._is_quiet, timeout=seconds)
+        finally:
+            with self._changed:
+                self._flushing -= 1
 
     def close(self) -> None:
         """Send nothing more, and end the thread. What was not sent is repaired by pings."""
@@ -240,8 +274,8 @@ class Announcer:
             now = self._monotonic()
             self._take_inbox(now)
             due = [*self._due_refreshes(now), *self._due_posts(now)]
-        for start in due:
-            self._submit(start)
+        for start, undo in due:
+            self._start(start, undo)
         with self._changed:
             self._forget_old(now)
             waits = [each - now for each in self._times()]
@@ -250,25 +284,34 @@ class Announcer:
     def _take_inbox(self, now: float) -> None:
         while self._inbox:
             topic, first, events = self._inbox.popleft()
-            state = self._topics.setdefault(topic, _TopicState(topic, begin=first))
+            state = self._topics.setdefault(topic, _TopicState(topic, begin=first, at=now))
             state.noticed_at = now
             state.is_stale = True
             for seq, event in enumerate(events, start=first):
                 state.add(_Noticed(seq, event))
 
-    def _due_refreshes(self, now: float) -> Iterator[Callable[[], None]]:
+    def _due_refreshes(self, now: float) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+        """Yield each reading of subscriptions that is due, and what to do if it cannot begin."""
         for state in self._topics.values():
             if state.is_stale and not state.refreshing and state.refresh_due_at <= now:
                 state.refreshing, state.is_stale = True, False
-                yield functools.partial(self._refresh, state)
+                yield functools.partial(self._refresh, state), functools.partial(self._note_unread, state, now)
 
-    def _due_posts(self, now: float) -> Iterator[Callable[[], None]]:
+    def _due_posts(self, now: float) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+        """Yield each post that is due, and what to do if it cannot begin."""
         waiting = sorted(self._waiting(), key=lambda pair: pair[1].next_at)
         for state, watcher in waiting:
             line = self._lines.setdefault(watcher.connection_id, _Line())
-            if not line.in_flight and max(watcher.next_at, line.blocked_until) <= now:
+            if not line.in_flight and self._post_due_at(watcher, line) <= now:
                 line.in_flight = True
-                yield functools.partial(self._post, state, watcher, line)
+                yield (
+                    functools.partial(self._post, state, watcher, line),
+                    functools.partial(self._note_unsent, line, now),
+                )
+
+    def _post_due_at(self, watcher: _Watcher, line: _Line) -> float:
+        """Return when the watcher may be sent what it lacks: at the end of an invocation at once."""
+        return line.blocked_until if self._flushing else max(watcher.next_at, line.blocked_until)
 
     def _waiting(self) -> Iterator[tuple[_TopicState, _Watcher]]:
         for state in self._topics.values():
@@ -284,10 +327,10 @@ class Announcer:
         for _, watcher in self._waiting():
             line = self._lines.setdefault(watcher.connection_id, _Line())
             if not line.in_flight:
-                yield max(watcher.next_at, line.blocked_until)
+                yield self._post_due_at(watcher, line)
 
     def _is_quiet(self) -> bool:
-        unread = any(each.refreshing or each.refreshed_at is None for each in self._topics.values())
+        unread = any(each.refreshing or each.is_unknown for each in self._topics.values())
         return not (self._inbox or unread or any(True for _ in self._waiting()) or self._in_flight())
 
     def _in_flight(self) -> bool:
@@ -296,7 +339,7 @@ class Announcer:
     def _forget_old(self, now: float) -> None:
         waiting = {state.topic for state, _ in self._waiting()}
         for topic, state in list(self._topics.items()):
-            is_done = not (state.refreshing or topic in waiting)
+            is_done = not (state.refreshing or state.is_unknown or topic in waiting)
             if is_done and now - state.noticed_at >= FORGOTTEN_SECONDS:
                 del self._topics[topic]
         watched = {connection_id for state in self._topics.values() for connection_id in state.watchers}
@@ -310,26 +353,31 @@ class Announcer:
         """Read who is subscribed to the topic."""
         began, tail = self._monotonic(), state.tail
         found: Sequence[Subscription] | None = None
+        again = False
         try:
             found = self._subscriptions.of_topic(str(state.topic))
         except TransientFault:
             again = True
         except Exception as error:  # noqa: BLE001 - must not end the thread; pings send what this leaves out
             log.defect("subscriptions not read", error, topic=str(state.topic))
-            again = False
         with self._changed:
+            if again:
+                self._note_unread(state, began)
+            else:
+                state.refreshed_at, state.refreshing, state.is_unknown = began, False, False
             if found is not None:
                 state.keep_only(found)
                 if not found:
                     state.forget_up_to(tail)
-            elif again:
-                state.is_stale = True
-            state.refreshed_at, state.refreshing = began, False
         self._signal()
+
+    def _note_unread(self, state: _TopicState, at: float) -> None:
+        """Let the subscriptions of the topic be read again, because they could not be read at this time."""
+        state.refreshed_at, state.refreshing, state.is_stale, state.is_unknown = at, False, True, True
 
     def _post(self, state: _TopicState, watcher: _Watcher, line: _Line) -> None:
         """Send a watcher what it lacks of the topic."""
-        blocked_for, is_gone = 0.0, False
+        began, has_failed, is_gone = self._monotonic(), False, False
         position = watcher.position
         try:
             message, position = self._next_message(state, watcher)
@@ -338,23 +386,26 @@ class Announcer:
         except ConnectionGone:
             is_gone = True
         except TransientFault:
-            position = watcher.position
-            longest = min(LONGEST_BACKOFF_SECONDS, max(FIRST_BACKOFF_SECONDS, 2 * line.backoff))
-            line.backoff = longest
-            blocked_for = longest * random.uniform(0.5, 1)  # noqa: S311 - not a secret
+            position, has_failed = watcher.position, True
         except Exception as error:  # noqa: BLE001 - must not end the thread; pings send what this leaves out
             log.defect("event not sent", error, topic=str(state.topic))
             position = state.tail
-        else:
-            line.backoff = 0.0
         if is_gone:
-            self._end(watcher.connection_id)
+            self._end(watcher.connection_id, state.topic)
         with self._changed:
-            now = self._monotonic()
             watcher.position = max(position, watcher.position)
-            watcher.next_at = now + BETWEEN_POSTS_SECONDS
-            line.in_flight, line.blocked_until = False, now + blocked_for
+            watcher.note_post(began)
+            line.in_flight = False
+            if has_failed:
+                line.block(self._monotonic())
+            else:
+                line.backoff = 0.0
         self._signal()
+
+    def _note_unsent(self, line: _Line, at: float) -> None:
+        """Let what could not begin at this time be sent later."""
+        line.in_flight = False
+        line.block(at)
 
     def _next_message(self, state: _TopicState, watcher: _Watcher) -> tuple[str | None, int]:
         """Return the message with everything that the watcher lacks, and the number up to which it was sent then.
@@ -383,13 +434,13 @@ class Announcer:
         tail = max(tail, events[-1].seq) if events else tail
         return missed(state.topic, events, tail=tail) if events else None, tail
 
-    def _end(self, connection_id: str) -> None:
+    def _end(self, connection_id: str, topic: Topic) -> None:
         """Forget a connection that has ended, and remove it from the storage."""
         with self._changed:
             for state in self._topics.values():
                 state.watchers.pop(connection_id, None)
         try:
-            self._remove(connection_id)
+            self._remove(connection_id, str(topic))
         except TransientFault:
             pass  # its lease ends, and its items expire
         except Exception as error:  # noqa: BLE001 - must not end the thread
@@ -397,8 +448,14 @@ class Announcer:
 
     # ---- threads -------------------------------------------------------------------------------------------------
 
-    def _submit(self, start: Callable[[], None]) -> None:
-        (self._given_submit or self._pool.submit)(start)
+    def _start(self, start: Callable[[], None], undo: Callable[[], None]) -> None:
+        """Let a thread run `start`. If none can be started, run `undo`, so that it is tried again later."""
+        try:
+            (self._given_submit or self._pool.submit)(start)
+        except Exception as error:  # noqa: BLE001 - what this process must still send waits for the same thread
+            log.defect("announcer has no thread", error)
+            with self._changed:
+                undo()
 
     @functools.cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -409,10 +466,18 @@ class Announcer:
     def _signal(self) -> None:
         with self._changed:
             self._wake = True
-            if self._thread is None and self._given_submit is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
-                self._thread.start()
             self._changed.notify_all()
+            if self._given_submit is None and not self._closed and not (self._thread and self._thread.is_alive()):
+                self._start_thread()
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._run, name="announcer", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the process has too many threads: the next notice tries again
+            log.defect("announcer has no thread", error)
+        else:
+            self._thread = thread
 
     def _run(self) -> None:
         while not self._closed:
@@ -420,6 +485,6 @@ class Announcer:
                 wait = self.step()
             except Exception as error:  # noqa: BLE001 - this thread must not end
                 log.defect("announcer broke", error)
-                wait = UNWATCHED_SECONDS
+                wait = REFRESH_SECONDS
             with self._changed:
                 self._changed.wait_for(lambda: self._wake, timeout=wait)

@@ -15,10 +15,16 @@ from shared.channel.topics import Topic, TopicReader, TopicSources
 from shared.errors import FieldIssue, InvalidInput
 
 UNSEEN_SECONDS = 1.0
-"""How long a process that appends events may not know of a new subscription."""
+"""How long a process that appends events may not know of a new subscription: it reads them twice in this time.
+
+The reads of subscriptions are eventually consistent, and the second one finds what the first may have missed.
+"""
 
 POLL_SECONDS = 0.1
-"""The time between two reads of the topic in UNSEEN_SECONDS."""
+"""The time between two reads of the topic in the first half of UNSEEN_SECONDS."""
+
+LATE_POLL_SECONDS = 0.25
+"""The same in the second half, when nearly every process knows of the subscription and sends the events itself."""
 
 
 class CatchUp:
@@ -45,8 +51,8 @@ class CatchUp:
         """Subscribe the connection, and send every event after `message.after`.
 
         The subscription is stored after the stored events have been sent, so that no newer event arrives before them.
-        A process that appends events reads the subscriptions once a second at least. So this method sends every event
-        that is appended until UNSEEN_SECONDS after the subscription was stored; some of them are sent twice.
+        A process that appends events reads the subscriptions twice a second. So this method sends every event that is
+        appended until UNSEEN_SECONDS after the subscription was stored; some of them are sent twice.
 
         Raises:
             NotFound: there is no such topic.
@@ -83,13 +89,11 @@ class CatchUp:
 
     def _send_until_known(self, connection: Connection, topic: Topic, reader: TopicReader) -> None:
         ends_at = self._monotonic() + UNSEEN_SECONDS
-        is_last = False
-        while not is_last:
-            is_last = self._monotonic() >= ends_at
-            if not self._send(connection, topic, reader):
+        while True:
+            left = ends_at - self._monotonic()
+            if not self._send(connection, topic, reader) or left <= 0:
                 return
-            if not is_last:
-                self._sleep(POLL_SECONDS)
+            self._sleep(POLL_SECONDS if left > UNSEEN_SECONDS / 2 else LATE_POLL_SECONDS)
 
     def _send(self, connection: Connection, topic: Topic, reader: TopicReader) -> bool:
         """Send what the reader finds. Return whether that was everything: an event may be too large for a message."""

@@ -217,13 +217,18 @@ class ConnectionRegistry:
 
         self._update(connection_id, decide)
 
-    def remove(self, connection_id: str) -> None:
-        """Remove the connection, its subscriptions and its slot. It can be repeated, also if a call has failed."""
+    def remove(self, connection_id: str, topic: str | None = None) -> None:
+        """Remove the connection, its subscriptions and its slot. It can be repeated, also if a call has failed.
+
+        It is subscribed to `topic`, also if that is not noted: a connection that ends while `subscribe` runs can be
+        removed before the subscription is stored.
+        """
         connection = self._connections.get(connection_id)
+        noted = connection.topics if connection else ()
+        for each in noted if topic is None or topic in noted else (*noted, topic):
+            self._subscriptions.remove(each, connection_id)
         if connection is None:
             return
-        for topic in connection.topics:
-            self._subscriptions.remove(topic, connection_id)
         self._slots.release(connection.owner, connection.slot)
         self._connections.remove(connection_id)
 

@@ -6,24 +6,28 @@ from shared.channel.connections import Connection
 from shared.channel.messages import Ping, Pong
 from shared.channel.pages import missed, sent_events
 from shared.channel.posts import ChannelPosts
+from shared.channel.subscriptions import SubscriptionStore
 from shared.channel.topics import Topic, TopicSources
 
 
 class Pings:
     """Answer pings. They repair what a process left out that died between an append and its post."""
 
-    def __init__(self, *, sources: TopicSources, posts: ChannelPosts) -> None:
+    def __init__(self, *, sources: TopicSources, subscriptions: SubscriptionStore, posts: ChannelPosts) -> None:
         self._sources = sources
+        self._subscriptions = subscriptions
         self._posts = posts
 
     def answer(self, connection: Connection, ping: Ping) -> None:
         """Send a pong with the tail of each subscribed topic of the ping, then the events that the client lacks.
 
-        A topic to which the connection is not subscribed, or that is gone, has no tail.
+        A topic to which the connection is not subscribed, or that is gone, has no tail. The subscription itself is
+        read, because a `subscribe` that was killed may have noted the topic without storing it.
 
         Raises ConnectionGone and TransientFault.
         """
-        positions = {topic: seq for topic, seq in ping.positions.items() if topic in connection.topics}
+        noted = {topic: seq for topic, seq in ping.positions.items() if topic in connection.topics}
+        positions = {topic: seq for topic, seq in noted.items() if self._subscriptions.has(topic, connection.id)}
         tails = {name: self._tail(Topic.named(name)) for name in positions}
         known = {name: tail for name, tail in tails.items() if tail is not None}
         self._posts.post(connection.id, Pong(id=ping.id, tails=known).model_dump_json())

@@ -25,5 +25,8 @@ class SubscriptionStore(Protocol):
     def remove(self, topic: str, connection_id: str) -> None:
         """Remove the subscription, if there is one."""
 
+    def has(self, topic: str, connection_id: str) -> bool:
+        """Return whether the connection's subscription to the topic is stored, strongly consistent."""
+
     def of_topic(self, topic: str) -> Sequence[Subscription]:
         """Return the topic's subscriptions. One of the last second may be missing."""

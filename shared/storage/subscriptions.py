@@ -9,7 +9,7 @@ from shared.channel.subscriptions import Subscription
 from shared.storage import keys
 from shared.storage.attributes import to_item
 from shared.storage.aws import dynamodb, storage_faults
-from shared.storage.items import query_items
+from shared.storage.items import query_items, read_item
 
 
 class DynamoSubscriptionStore:
@@ -27,6 +27,9 @@ class DynamoSubscriptionStore:
     def remove(self, topic: str, connection_id: str) -> None:
         with storage_faults():
             dynamodb().delete_item(TableName=self._table, Key=to_item(keys.subscription(topic, connection_id)))
+
+    def has(self, topic: str, connection_id: str) -> bool:
+        return read_item(self._table, keys.subscription(topic, connection_id)) is not None
 
     def of_topic(self, topic: str) -> Sequence[Subscription]:
         # Eventually consistent, at half the price: a new subscriber's function sends the events of the first second.

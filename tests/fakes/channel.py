@@ -58,6 +58,10 @@ class FakeSubscriptionStore:
         with self._lock:
             self._stored[topic].pop(connection_id, None)
 
+    def has(self, topic: str, connection_id: str) -> bool:
+        with self._lock:
+            return connection_id in self._stored[topic]
+
     def of_topic(self, topic: str) -> Sequence[Subscription]:
         with self._lock:
             self.reads += 1

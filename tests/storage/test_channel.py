@@ -70,6 +70,7 @@ class TestSubscriptions:
         for _ in range(2):
             ports.subscriptions.remove(topic, "1=")
         assert ports.subscriptions.of_topic(topic) == [second]
+        assert [ports.subscriptions.has(topic, each) for each in ("1=", "2=", "3=")] == [False, True, False]
 
     def test_a_second_subscription_of_a_connection_replaces_the_first(self, ports: Ports, owner: str) -> None:
         for position in (1, 7):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.channel.announcer import BETWEEN_POSTS_SECONDS, WATCHED_SECONDS
+from shared.channel.announcer import BETWEEN_POSTS_SECONDS, REFRESH_SECONDS
 from tools.cost.bill import JOBS, Line
 from tools.cost.counts import GB
 from tools.cost.prices import PriceList
@@ -14,7 +14,7 @@ PINGS_AN_HOUR = 15
 """A client in whose topics nothing happens pings every four minutes."""
 
 PING_SECONDS = 0.05
-"""How long a ping's function runs. It is assumed: three reads, two writes and a post, one after another."""
+"""How long a ping's function runs. It is assumed: four reads, two writes and a post, one after another."""
 
 PING_GB = 0.5
 """The memory of the ping's function in GB."""
@@ -25,7 +25,7 @@ def bill_for_seconds_of_text(prices: PriceList) -> list[Line]:
     posts = 1 / BETWEEN_POSTS_SECONDS
     uses = [
         ("messages to the tab", posts, "websocket_message"),
-        ("reads of the subscriptions, eventually consistent", 0.5 / WATCHED_SECONDS, "dynamodb_read"),
+        ("reads of the subscriptions, eventually consistent", 0.5 / REFRESH_SECONDS, "dynamodb_read"),
         ("connection minutes", 1 / 60, "websocket_minute"),
         ("data transfer to the internet", posts * TEXT_BYTES / GB, "transfer_out"),
     ]
@@ -40,6 +40,10 @@ def bill_for_idle_hours(prices: PriceList) -> list[Line]:
         ("Lambda invocations", PINGS_AN_HOUR, "lambda_request"),
         ("Lambda ping", PINGS_AN_HOUR * PING_SECONDS * PING_GB, "lambda_gb_second"),
         ("writes of the connection and its slot", 2 * PINGS_AN_HOUR, "dynamodb_write"),
-        ("reads of the connection, its slot, the log's end and the job", 4 * PINGS_AN_HOUR, "dynamodb_read"),
+        (
+            "reads of the connection, its slot, its subscription, the log's end and the job",
+            5 * PINGS_AN_HOUR,
+            "dynamodb_read",
+        ),
     ]
     return [Line(what, count, prices[price], JOBS) for what, count, price in uses]

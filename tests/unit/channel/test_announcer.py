@@ -93,15 +93,48 @@ class TestWhatIsSent:
                 }
             ]
 
-    def test_events_within_100_ms_are_sent_together(self, process: Process) -> None:
+    def test_events_within_50_ms_are_sent_together(self, process: Process) -> None:
         process.watch("one")
         process.say("a")
         process.do()
-        for text in "bcd":
+        for number, text in enumerate("bcd", 1):
             process.say(text)
-            assert process.do(after=0.01) == pytest.approx(0.1, abs=0.031)
-        process.do(after=0.07)
+            assert process.do(after=0.01) == pytest.approx(0.05 - number * 0.01)
+        process.do(after=0.02)
         assert [[seq for seq, _ in message["events"]] for message in process.posts.sent["one"]] == [[1], [2, 3, 4]]
+
+    def test_text_that_is_appended_every_100_ms_never_waits(self, process: Process) -> None:
+        process.watch("one")
+        for number, jitter in enumerate([0.0, 0.1, 0.08, 0.12, 0.1, 0.06, 0.14], 1):
+            process.now += jitter
+            process.say("x")
+            process.do()
+            assert len(process.posts.sent["one"]) == number
+
+    def test_a_connection_gets_ten_messages_a_second(self, process: Process) -> None:
+        process.watch("one")
+        for _ in range(100):
+            process.say("x")
+            process.do(after=0.01)
+        assert 10 <= len(process.posts.sent["one"]) <= 11
+
+    def test_at_the_end_of_an_invocation_nothing_waits_for_its_turn(self, process: Process) -> None:
+        process.watch("one")
+        process.say("a")
+        process.do()
+        process.say("b")
+        process.do()
+        assert len(process.posts.sent["one"]) == 1
+
+        flushing = threading.Thread(target=process.announcer.flush, args=(PATIENCE,))
+        flushing.start()
+        while not process.announcer._flushing:
+            assert flushing.is_alive()
+            flushing.join(0.001)
+        process.do()
+        flushing.join(PATIENCE)
+        assert process.posts.events("one") == [(1, "delta"), (2, "delta")]
+        assert not flushing.is_alive()
 
     def test_a_connection_gets_what_it_lacks_only(self, process: Process) -> None:
         process.say("a", "b", "c")
@@ -178,29 +211,32 @@ class TestWhatIsSent:
 
 
 class TestWhoWatches:
-    def test_without_a_watcher_the_subscriptions_are_read_once_a_second(self, process: Process) -> None:
-        for _ in range(30):
+    @pytest.mark.parametrize("watchers", [(), ("one",)])
+    def test_the_subscriptions_are_read_twice_a_second_and_at_first_more_often(
+        self, process: Process, watchers: tuple[str, ...]
+    ) -> None:
+        process.watch(*watchers)
+        read_at = []
+        for now in range(0, 3000, 25):
+            before = process.subscriptions.reads
             process.say("x")
-            process.do(after=0.1)
-        assert process.subscriptions.reads == 3
-        assert process.posts.sent == {}
+            process.now = 100.0 + now / 1000
+            process.do()
+            read_at += [now] * (process.subscriptions.reads - before)
+        assert read_at == pytest.approx([0, 100, 200, 400, 800, 1300, 1800, 2300, 2800], abs=50)
 
-    def test_with_a_watcher_they_are_read_four_times_a_second(self, process: Process) -> None:
-        process.watch("one")
-        for _ in range(30):
+    def test_a_new_watcher_is_found_within_half_a_second_and_gets_all_since_its_subscription(
+        self, process: Process
+    ) -> None:
+        for _ in range(3):
             process.say("x")
-            process.do(after=0.1)
-        assert process.subscriptions.reads == 10  # every third time: 0.3 s is the first that is not below 0.25
-
-    def test_a_new_watcher_is_found_within_a_second_and_gets_all_since_its_subscription(self, process: Process) -> None:
-        process.say("a")
-        process.do()
-        process.watch("one", position=1)
+            process.do(after=0.5)
+        process.watch("one", position=3)
         process.say("b")
-        process.do(after=0.1)
+        process.do(after=0.4)
         assert process.posts.events("one") == []
-        process.do(after=0.9)
-        assert process.posts.events("one") == [(2, "delta")]
+        process.do(after=0.1)
+        assert process.posts.events("one") == [(4, "delta")]
 
     def test_nothing_is_read_while_nothing_is_appended(self, process: Process) -> None:
         process.say("a")
@@ -229,6 +265,31 @@ class TestWhoWatches:
         process.do(after=1)
         assert process.posts.events("one") == [(1, "delta")]
 
+    def test_a_flush_waits_for_subscriptions_that_could_not_be_read(self, process: Process) -> None:
+        process.watch("one")
+        process.subscriptions.fault = StorageUnavailable("the database could not be reached")
+        process.say("a")
+        process.do()
+        flushing = threading.Thread(target=process.announcer.flush, args=(PATIENCE,))
+        flushing.start()
+        while not process.announcer._flushing:
+            assert flushing.is_alive()
+            flushing.join(0.001)
+        process.do(after=1)
+        flushing.join(PATIENCE)
+        assert process.posts.events("one") == [(1, "delta")]
+
+    def test_a_topic_whose_subscriptions_could_not_be_read_is_not_forgotten(self, process: Process) -> None:
+        process.watch("one")
+        for _ in range(30):
+            process.subscriptions.fault = StorageUnavailable("the database could not be reached")
+            if process.now == 100.0:
+                process.say("a")
+            process.do(after=0.5)
+        process.subscriptions.fault = None
+        process.do(after=0.5)
+        assert process.posts.events("one") == [(1, "delta")]
+
 
 class TestConnectionsInTrouble:
     def test_a_connection_that_has_ended_is_removed_with_its_subscriptions_and_its_slot(self, process: Process) -> None:
@@ -243,6 +304,14 @@ class TestConnectionsInTrouble:
         process.say("b")
         process.do(after=0.3)
         assert process.posts.events("two") == [(1, "delta"), (2, "delta")]
+
+    def test_a_subscription_that_was_stored_after_its_connection_was_removed_goes_too(self, process: Process) -> None:
+        orphan = Subscription(topic=str(process.topic), connection_id="gone", position=0)
+        process.subscriptions.put(orphan, expires_at=2**40)
+        process.posts.gone.add("gone")
+        process.say("a")
+        process.do()
+        assert process.subscriptions.of_topic(str(process.topic)) == []
 
     def test_a_refused_post_is_repeated_later_with_everything_since(
         self, process: Process, monkeypatch: pytest.MonkeyPatch
@@ -330,6 +399,36 @@ class TestThreads:
 
     def test_a_flush_without_a_notice_does_nothing(self) -> None:
         self.announcer(FakeCore()).flush(PATIENCE)
+
+    def test_what_no_thread_could_do_is_done_later(self, process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        process.watch("one")
+        for what in ("read", "sent"):
+            with monkeypatch.context() as patch:
+                patch.setattr(process.announcer, "_given_submit", refuse)
+                process.say(what)
+                process.do(after=1)
+            process.do(after=1)
+        assert process.posts.events("one") == [(1, "delta"), (2, "delta")]
+        process.announcer.flush(0)
+
+    def test_a_thread_that_could_not_be_started_is_started_with_the_next_event(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        process = Process(FakeCore())
+        process.watch("one")
+        announcer = self.announcer(process.core)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            announcer.notice(process.topic, 1, [Delta(text="x")])
+            announcer.flush(0)
+        announcer.flush(PATIENCE)
+        assert process.posts.events("one") == [(1, "delta")]
 
     def test_a_notice_never_raises(self, process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
         def broken() -> None:

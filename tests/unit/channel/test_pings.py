@@ -55,6 +55,14 @@ def test_a_topic_without_a_subscription_or_that_has_expired_has_no_tail(subscrib
     assert ping(subscriber, **{watched.id: 0, other.id: 0}) == [{"type": "pong", "id": "9", "tails": {}}]
 
 
+def test_a_topic_whose_subscription_is_not_stored_has_no_tail(subscriber: Subscriber) -> None:
+    """A `subscribe` that is killed can leave a topic that the connection has noted, and nothing else."""
+    job = subscriber.core.new_job()
+    subscriber.registry.add_topic("one", f"job:{job.id}")
+    subscriber.append(job, Delta(text="a"))
+    assert ping(subscriber, **{job.id: 0}) == [{"type": "pong", "id": "9", "tails": {}}]
+
+
 def test_an_ended_job_without_a_terminal_event_gets_one(subscriber: Subscriber) -> None:
     job = subscriber.core.new_job()
     subscriber.subscribe(f"job:{job.id}")
