@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import Header, Response
 
+from shared.observability.metrics import metrics
+
 IfNoneMatch = Annotated[
     str | None,
     Header(
@@ -30,6 +32,7 @@ def is_current(etag: str, if_none_match: str | None) -> bool:
     return etag in named or "*" in named
 
 
-def not_modified(etag: str, *, cache_control: str = REVALIDATE) -> Response:
-    """Return the response 304."""
+def not_modified(operation: str, etag: str, *, cache_control: str = REVALIDATE) -> Response:
+    """Return the response 304 of the operation, and count it."""
+    metrics.not_modified(operation)
     return Response(status_code=304, headers={"ETag": etag, "Cache-Control": cache_control})

@@ -34,7 +34,7 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         description="a repeat of the request with the same key within a day gets the first job and creates no second; "
-        "if that job has expired, 409",
+        "if that job has expired, 409 without `Retry-After`: send a new key, because no repeat with this one succeeds",
     ),
 ]
 

@@ -5,7 +5,6 @@ from typing import Annotated
 from shared.apps.sheets.bootstrap import cells_query
 from shared.apps.sheets.web import Cells, Entity, Operation, SessionId, cells
 from shared.errors import Conflict
-from shared.observability.metrics import metrics
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.conditional import NOT_MODIFIED, REVALIDATE, IfNoneMatch, is_current, not_modified
@@ -43,8 +42,7 @@ async def get_cells(
     found = cells_query().find(user, session_id, sheet=sheet, cells=area, version=version)
     cache_control = IMMUTABLE if found.pinned else REVALIDATE
     if is_current(found.etag, if_none_match):
-        metrics.not_modified(Operation.GET_CELLS)
-        return not_modified(found.etag, cache_control=cache_control)
+        return not_modified(Operation.GET_CELLS, found.etag, cache_control=cache_control)
     content = cells(found, cells_query().read(found))
     response.headers["ETag"], response.headers["Cache-Control"] = found.etag, cache_control
     return exchange.success(content, Entity.CELLS)

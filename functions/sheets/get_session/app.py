@@ -26,7 +26,7 @@ async def get_session(
     session = session_queries().owned(user, session_id)
     etag = etag_of(session)
     if is_current(etag, if_none_match):
-        return not_modified(etag)
+        return not_modified(Operation.GET_SESSION, etag)
     response.headers["ETag"], response.headers["Cache-Control"] = etag, REVALIDATE
     return exchange.success(detail(session, SessionUrls(request)), Entity.SESSION)
 
