@@ -118,6 +118,8 @@ def read(channel: Channel, topic: str, log: Log, cuts: list[int]) -> None:
                 channel.send("ping", positions={topic: log.last})
             log.held.clear()
             continue
+        if message["type"] == "pong" and topic not in message["tails"]:
+            channel.send("subscribe", topic=topic, after=log.last)
         if message["type"] == "events":
             log.receive(message["events"], at_most=cuts[0] if cuts else None)
         if cuts and len(log.events) == cuts[0]:

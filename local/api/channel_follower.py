@@ -111,6 +111,8 @@ class ChannelFollower:
                 self._opened()
             case "events":
                 yield from self._next(message["events"])
+            case "pong" if self._topic not in message["tails"]:
+                raise _Lost("the connection is not subscribed")
             case "error" if message["retryAfter"] is None:
                 raise NotFollowed(f"{message['code']}: {message['message']}")
             case "behind" if message["then"] == "read":

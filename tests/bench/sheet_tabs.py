@@ -113,6 +113,8 @@ class Tab:
             self._channel.send("ping", positions={self._topic: self._seen})
             return []
         self._received.append(str(message)[:500])
+        if message["type"] == "pong" and self._topic not in message["tails"]:
+            self._channel.send("subscribe", topic=self._topic, after=self._seen)
         self._held |= {seq: event for seq, event in message.get("events", ()) if seq > self._seen}
         named: list[int] = []
         while (event := self._held.pop(self._seen + 1, None)) is not None:

@@ -25,7 +25,8 @@ FOLLOW = """async ([api, token, jobId, cuts]) => {
     socket.onopen = subscribe;
     socket.onclose = end;
     socket.onmessage = ({ data }) => {
-      const { type, events } = JSON.parse(data);
+      const { type, events, tails } = JSON.parse(data);
+      if (type === "pong" && !(`job:${jobId}` in tails)) return subscribe();
       for (const [seq, event] of type === "events" ? events : []) {
         if (seq <= last()) continue;
         if (seq > last() + 1 && event.type !== "snapshot") return void setTimeout(subscribe, 300);

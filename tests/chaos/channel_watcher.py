@@ -104,6 +104,8 @@ class ChannelWatcher(Watcher):
             elif message["type"] in {"error", "behind"}:
                 await asyncio.sleep(message.get("retryAfter") or 0.3)
                 await self._send(connection, "subscribe", after=self.last_id)
+            elif message["type"] == "pong" and self.topic not in message["tails"]:
+                await self._send(connection, "subscribe", after=self.last_id)
             elif message["type"] == "events":
                 for event in self._next(message["events"]):
                     self._take(event)

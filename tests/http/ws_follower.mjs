@@ -29,6 +29,7 @@ function connect() {
   socket.on("message", (data) => {
     const message = JSON.parse(String(data));
     if (message.type === "error") throw new Error(String(data));
+    if (message.type === "pong" && !(topic in message.tails)) return void subscribe();
     if (message.type !== "events" || cut) return;
     for (const [seq, event] of message.events) {
       if (seq <= last) continue;

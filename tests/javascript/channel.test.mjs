@@ -133,6 +133,31 @@ test("after ten seconds of silence a ping says which events the client has, and 
   assert.equal(all.length, 1);
 });
 
+test("with several topics, the events of one do not put off the ping that repairs another", async () => {
+  const { channel, last } = await opened();
+  const other = listening(channel, "job:job_2");
+  last().accept(JOB, event(1));
+  last().accept("job:job_2", event(1));
+  last().take();
+  for (let seq = 2; seq < 12; seq += 1) {
+    await pass(CHANNEL_TIMES.ping / 10);
+    last().deliver({ type: "events", topic: JOB, events: [event(seq)] });
+  }
+  assert.deepEqual(last().take(), [{ type: "ping", positions: { [JOB]: 10, "job:job_2": 1 } }]);
+  last().deliver({ type: "pong", id: "x", tails: { [JOB]: 11, "job:job_2": 2 } }, { type: "events", topic: "job:job_2", events: [event(2)] });
+  assert.deepEqual(other.events, [1, 2]);
+});
+
+test("a subscription on a connection that had no topic is asked for again if it gets no answer", async () => {
+  const { channel, last, seen } = await opened();
+  last().accept(JOB, event(1));
+  seen.stop();
+  listening(channel, "job:job_2");
+  last().take();
+  await pass(CHANNEL_TIMES.ping);
+  assert.deepEqual(last().take(), [{ type: "ping", positions: { "job:job_2": 0 } }]);
+});
+
 test("if no answer comes within ten seconds of a ping, the connection is replaced", async () => {
   const { all, last, seen } = await opened();
   await pass(CHANNEL_TIMES.ping);

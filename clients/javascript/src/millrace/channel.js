@@ -10,9 +10,9 @@ import { ChannelSocket } from "./socket.js";
 import { Subscriber } from "./topic.js";
 
 /**
- * In milliseconds. `open`: a handshake may take this long. `ping`: silence before a ping while there are topics, `idlePing`
- * while there are none. `pong`: how long an answer may take. `hold`: how long a gap may last before the topic is asked for
- * again. `wait` and `maxWait`: between two connections. `blocked`: within this time three failed openings mean that the
+ * In milliseconds. `open`: a handshake may take this long. `ping`: silence before a ping while there is one topic, and the
+ * time between two pings while there are several; `idlePing`: silence before a ping while there are none. `pong`: how long
+ * an answer may take. `hold`: how long a gap may last before the topic is asked for again. `wait` and `maxWait`: between two connections. `blocked`: within this time three failed openings mean that the
  * network lets no WebSocket through; `retry`: how long nothing is tried then. `turnover`: the age at which a new connection
  * replaces an old one, give or take `spread`; API Gateway ends each after two hours. `linger`: how long the connection is
  * kept without topics.

@@ -57,7 +57,9 @@ export class ChannelSocket {
 
   /** @param {ClientMessage} message */
   send(message) {
-    if (!this.#ended && this.opened) this.#socket.send(JSON.stringify(message));
+    if (this.#ended || !this.opened) return;
+    this.#socket.send(JSON.stringify(message));
+    this.#restart(); // the topics may have changed, and with them how long it may be quiet
   }
 
   /** Close the connection. It counts as ended at once: a broken network would let the closing handshake wait. */
@@ -86,18 +88,19 @@ export class ChannelSocket {
     if (this.#ended) return;
     clearTimeout(this.#unanswered); // any message shows that the server is there
     this.#unanswered = 0;
-    this.#restart();
+    // With several topics, the events of one must not put off the ping that repairs another.
+    if (this.#topics() <= 1) this.#restart();
     const message = readMessage(data);
     if (message !== null) this.#handlers.onMessage(message);
   }
 
+  #topics() {
+    return Object.keys(this.#handlers.positions()).length;
+  }
+
   #restart() {
     clearTimeout(this.#quiet);
-    const live = Object.keys(this.#handlers.positions()).length > 0;
-    this.#quiet = timer(() => {
-      this.ping();
-      this.#restart();
-    }, live ? this.#times.ping : this.#times.idlePing);
+    this.#quiet = timer(() => this.ping(), this.#topics() > 0 ? this.#times.ping : this.#times.idlePing);
   }
 
   #end() {
