@@ -14,17 +14,12 @@ from shared.channel.subscriptions import Subscription, SubscriptionStore
 from shared.channel.topics import Topic, TopicReader, TopicSources
 from shared.errors import FieldIssue, InvalidInput
 
-UNSEEN_SECONDS = 1.0
-"""How long a process that appends events may not know of a new subscription: it reads them twice in this time.
+UNSEEN_SECONDS = (0.1, 0.15, 0.25, 0.5)
+"""The times between two reads of the topic while a process that appends events may not know of a new subscription.
 
-The reads of subscriptions are eventually consistent, and the second one finds what the first may have missed.
+Together they are a second. A process reads the subscriptions twice in it, because one eventually consistent read may be
+too old. Most processes find the subscription in the first half, and send the events themselves from then on.
 """
-
-POLL_SECONDS = 0.1
-"""The time between two reads of the topic in the first half of UNSEEN_SECONDS."""
-
-LATE_POLL_SECONDS = 0.25
-"""The same in the second half, when nearly every process knows of the subscription and sends the events itself."""
 
 
 class CatchUp:
@@ -37,14 +32,12 @@ class CatchUp:
         registry: ConnectionRegistry,
         subscriptions: SubscriptionStore,
         posts: ChannelPosts,
-        monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._sources = sources
         self._registry = registry
         self._subscriptions = subscriptions
         self._posts = posts
-        self._monotonic = monotonic
         self._sleep = sleep
 
     def subscribe(self, connection: Connection, message: Subscribe) -> None:
@@ -52,7 +45,7 @@ class CatchUp:
 
         The subscription is stored after the stored events have been sent, so that no newer event arrives before them.
         A process that appends events reads the subscriptions twice a second. So this method sends every event that is
-        appended until UNSEEN_SECONDS after the subscription was stored; some of them are sent twice.
+        appended within UNSEEN_SECONDS after the subscription was stored; some of them are sent twice.
 
         Raises:
             NotFound: there is no such topic.
@@ -88,12 +81,11 @@ class CatchUp:
         self._posts.post(connection.id, answer.model_dump_json())
 
     def _send_until_known(self, connection: Connection, topic: Topic, reader: TopicReader) -> None:
-        ends_at = self._monotonic() + UNSEEN_SECONDS
-        while True:
-            left = ends_at - self._monotonic()
-            if not self._send(connection, topic, reader) or left <= 0:
+        for wait in UNSEEN_SECONDS:
+            if not self._send(connection, topic, reader):
                 return
-            self._sleep(POLL_SECONDS if left > UNSEEN_SECONDS / 2 else LATE_POLL_SECONDS)
+            self._sleep(wait)
+        self._send(connection, topic, reader)
 
     def _send(self, connection: Connection, topic: Topic, reader: TopicReader) -> bool:
         """Send what the reader finds. Return whether that was everything: an event may be too large for a message."""

@@ -24,7 +24,7 @@ def posts(tables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> FakePosts:
     """What the functions send to connections."""
     fake = FakePosts()
     monkeypatch.setattr("shared.storage.channel_posts.ApiGatewayPosts", lambda _: fake)
-    monkeypatch.setattr("shared.channel.catch_up.UNSEEN_SECONDS", 0.0)
+    monkeypatch.setattr("shared.channel.catch_up.UNSEEN_SECONDS", ())
     return fake
 
 

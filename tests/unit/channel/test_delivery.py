@@ -174,14 +174,12 @@ class Delivery(RuleBasedStateMachine):
     def _subscribe(self) -> None:
         connection = self.core.ports.connections.get(self.name)
         assert connection is not None
-        now = [0.0]
         CatchUp(
             sources=self.core.topic_sources,
             registry=self.core.connection_registry,
             subscriptions=self.core.ports.subscriptions,
             posts=self.network,
-            monotonic=lambda: now[0],
-            sleep=lambda seconds: now.__setitem__(0, now[0] + seconds),
+            sleep=lambda _: None,
         ).subscribe(connection, Subscribe(id="1", topic=f"job:{self.job.id}", after=self.client.last))
 
     # ---- what must be true ---------------------------------------------------------------------------------------

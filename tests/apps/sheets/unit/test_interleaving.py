@@ -360,7 +360,6 @@ class Interleaving(RuleBasedStateMachine):
             registry=self.core.connection_registry,
             subscriptions=self.core.ports.subscriptions,
             posts=self.core.ports.channel_posts,
-            monotonic=lambda: self.now,
             sleep=sleep,
         )
 
