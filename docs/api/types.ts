@@ -1025,13 +1025,14 @@ export interface SheetExportInput {
   version?: number | null;
 }
 
-/** One sheet: `id` stays when the sheet is renamed; `rows` and `columns` are the last ones with content. */
+/** One sheet: `id` stays when the sheet is renamed; `rows` and `columns` are the last ones with content. A sheet is `protected` if the file asks programs to let people change its unlocked cells only. */
 export interface SheetInfo {
   id: number;
   name: string;
   rows: number;
   columns: number;
   hidden: boolean;
+  protected: boolean;
 }
 
 /** The input of a job that loads the uploaded file of its session, which `links.sessionId` names. */

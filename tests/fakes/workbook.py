@@ -15,6 +15,7 @@ from shared.apps.sheets.workbook import (
     Applied,
     BlockScan,
     ChangedRange,
+    DefinedName,
     EngineGone,
     LoadReport,
     SheetErrorCode,
@@ -42,6 +43,10 @@ class FakeWorkbook:
     @property
     def sheets(self) -> Sequence[SheetInfo]:
         return [self._info(sheet, name) for sheet, name in self._names.items() if name]
+
+    @property
+    def names(self) -> Sequence[DefinedName]:
+        return ()
 
     def read(self, sheet: str, area: Area) -> Sequence[Sequence[CellContent]]:
         cells = self._cells[self._id(sheet)]

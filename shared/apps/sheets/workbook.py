@@ -47,13 +47,26 @@ class WorkbookRefusal(Exception):
 
 
 class SheetInfo(Schema):
-    """One sheet: `id` stays when the sheet is renamed; `rows` and `columns` are the last ones with content."""
+    """One sheet: `id` stays when the sheet is renamed; `rows` and `columns` are the last ones with content.
+
+    A sheet is `protected` if the file asks programs to let people change its unlocked cells only.
+    """
 
     id: int
     name: str
     rows: int
     columns: int
     hidden: bool = False
+    protected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DefinedName:
+    """A name for a formula, mostly a range; `sheet` is the one where it is known, None if that is the workbook."""
+
+    name: str
+    formula: str
+    sheet: str | None = None
 
 
 class ChangedRange(Schema):
@@ -121,6 +134,10 @@ class Workbook(Protocol):
     @property
     def sheets(self) -> Sequence[SheetInfo]:
         """Return the sheets in the workbook's order."""
+
+    @property
+    def names(self) -> Sequence[DefinedName]:
+        """Return the defined names, the first 500 of them."""
 
     def read(self, sheet: str, area: Area) -> Sequence[Sequence[CellContent]]:
         """Return the cells of the area row by row. Raises WorkbookRefusal (UNKNOWN_SHEET)."""

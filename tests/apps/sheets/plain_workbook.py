@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,15 @@ from shared.apps.sheets.cells import EMPTY, CellContent
 from shared.apps.sheets.ops import Op
 from shared.apps.sheets.tools.places import sheet_named
 from shared.apps.sheets.tools.tables import table_of
-from shared.apps.sheets.workbook import Applied, BlockScan, SheetErrorCode, SheetInfo, Table, WorkbookRefusal
+from shared.apps.sheets.workbook import (
+    Applied,
+    BlockScan,
+    DefinedName,
+    SheetErrorCode,
+    SheetInfo,
+    Table,
+    WorkbookRefusal,
+)
 
 
 def date(iso: str, serial: int = 45_000) -> CellContent:
@@ -26,7 +34,15 @@ def formula(text: str, value: Any = 0) -> CellContent:
 class PlainWorkbook:
     """Sheets by name, each a list of rows; a value that is no CellContent is a cell with this value."""
 
-    def __init__(self, sheets: Mapping[str, Sequence[Sequence[Any]]]) -> None:
+    def __init__(
+        self,
+        sheets: Mapping[str, Sequence[Sequence[Any]]],
+        *,
+        names: Sequence[DefinedName] = (),
+        protected: Container[str] = (),
+    ) -> None:
+        self.names = names
+        self._protected = protected
         self._rows = {
             name: [[each if isinstance(each, CellContent) else CellContent(each) for each in row] for row in rows]
             for name, rows in sheets.items()
@@ -36,7 +52,13 @@ class PlainWorkbook:
     @property
     def sheets(self) -> Sequence[SheetInfo]:
         return [
-            SheetInfo(id=number, name=name, rows=len(rows), columns=max(map(len, rows), default=0))
+            SheetInfo(
+                id=number,
+                name=name,
+                rows=len(rows),
+                columns=max(map(len, rows), default=0),
+                protected=name in self._protected,
+            )
             for number, (name, rows) in enumerate(self._rows.items(), start=1)
         ]
 

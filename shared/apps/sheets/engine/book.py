@@ -6,7 +6,7 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any
 
 import ironcalc
@@ -25,6 +25,7 @@ from shared.apps.sheets.engine.facts import (
     position,
     row_of,
 )
+from shared.apps.sheets.engine.limits import MOST_NAMES
 from shared.apps.sheets.engine.refusal import Refused
 from shared.apps.sheets.engine.version import ENGINE
 
@@ -96,8 +97,18 @@ class Book:
                 "rows": facts.last_row,
                 "columns": facts.last_column,
                 "hidden": facts.hidden_sheet,
+                "protected": facts.protected,
             }
             for facts in self.sheets
+        ]
+
+    def names(self) -> list[tuple[str, str, str | None]]:
+        """Return the defined names as DefinedName has them, without those of programs, such as print areas."""
+        listed = self.model.get_defined_name_list()
+        own = (each for each in listed if not each["name"].lower().startswith("_xlnm."))
+        return [
+            (each["name"], each["formula"], None if each["scope"] is None else self.sheets[each["scope"]].name)
+            for each in islice(own, MOST_NAMES)
         ]
 
     def index_of(self, sheet: str) -> int:

@@ -133,7 +133,7 @@ class _Served:
         return self.book
 
     def _sheets(self) -> dict[str, Any]:
-        return {"sheets": self._book().infos(), "engine": ENGINE}
+        return {"sheets": self._book().infos(), "names": self._book().names(), "engine": ENGINE}
 
 
 def _private_pipes() -> tuple[BinaryIO, BinaryIO]:

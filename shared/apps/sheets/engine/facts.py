@@ -59,7 +59,7 @@ class SheetFacts:
     `formulas` are the positions that the engine computes. `frozen` has the formulas whose values the file gave.
     `written` has formulas as they were written where the engine has them with bounded references. `formats` has the
     number formats other than General, by column. `hidden` are pairs of first and last row. `blocks` are those that are
-    not empty, as they were encoded last; those in `dirty` have changed since.
+    not empty, as they were encoded last; those in `dirty` have changed since. `protected` is SheetInfo's.
     """
 
     id: int
@@ -72,6 +72,7 @@ class SheetFacts:
     hidden: list[tuple[int, int]] = field(default_factory=list)
     blocks: dict[tuple[int, int], Stored] = field(default_factory=dict)
     dirty: set[tuple[int, int]] = field(default_factory=set)
+    protected: bool = False
 
     @property
     def last_row(self) -> int:
@@ -94,6 +95,7 @@ class SheetFacts:
             list(self.hidden),
             dict(self.blocks),
             set(self.dirty),
+            self.protected,
         )
 
     def forget(self, place: int) -> None:
@@ -225,6 +227,7 @@ def facts_json(facts: SheetFacts) -> dict[str, Any]:
         "hidden": facts.hidden,
         "blocks": [(*start, block.digest, block.last_row, block.last_column) for start, block in facts.blocks.items()],
         "dirty": sorted(facts.dirty),
+        "protected": facts.protected,
     }
 
 
@@ -241,6 +244,7 @@ def facts_of(content: dict[str, Any]) -> SheetFacts:
         [tuple(pair) for pair in content["hidden"]],
         {(row, column): Stored(*stored) for row, column, *stored in content["blocks"]},
         {(row, column) for row, column in content["dirty"]},
+        content.get("protected", False),  # snapshots of before do not have it
     )
 
 

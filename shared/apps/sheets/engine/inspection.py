@@ -66,7 +66,11 @@ _KINDS = {  # by the kinds of relationships
     "ctrlProp": "embeddings",
 }
 _OF_A_MAC = "__macosx/"
-_MARKS = {"validations": b"<dataValidation ", "conditionalFormats": b"<conditionalFormatting"}
+_MARKS = {
+    "validations": b"<dataValidation ",
+    "conditionalFormats": b"<conditionalFormatting",
+    "protections": b"<sheetProtection ",
+}
 _CELL_MARKS = (b"<c ", b"<c>", b":c r=")
 _FOREIGN = (
     ("word/", "a Word document"),

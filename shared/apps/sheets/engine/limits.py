@@ -20,6 +20,9 @@ MOST_SHEETS = 100
 MOST_CELLS = 5_000_000
 """Cells of a workbook."""
 
+MOST_NAMES = 500
+"""Defined names of a workbook that are told."""
+
 MOST_WRITTEN = 200_000
 """Cells that one change writes."""
 

@@ -24,6 +24,7 @@ _FORMULA = (  # {} is the prefix of the elements
 )
 _NAMELESS = rb"<{}c\b(?![^>]* r=\")"
 _HIDDEN = re.compile(rb"<(?:\w+:)?row\b(?=[^>]* hidden=\"(?:1|true)\")[^>]* r=\"([0-9]+)\"")
+_PROTECTED = re.compile(rb"<(?:\w+:)?sheetProtection\b[^>]*\bsheet=\"(?:1|true)\"")
 _KIND = re.compile(rb"\bt=\"(\w+)\"")
 _GROUP = re.compile(rb"\bsi=\"(\w+)\"")
 _PLACE = re.compile(rb"\br=\"([A-Z]{1,3})([0-9]{1,7})\"")
@@ -87,6 +88,7 @@ class FileSheet:
     formats: dict[int, list[Run]] = field(default_factory=dict)
     hidden_rows: list[tuple[int, int]] = field(default_factory=list)
     odd: bool = False
+    protected: bool = False
 
 
 class Package:
@@ -142,6 +144,8 @@ class Package:
             if named < chunk.count(b"<c") - chunk.count(b"<col") and _pattern(_NAMELESS, prefix).search(chunk):
                 sheet.odd = True
             cells += named if not prefix else chunk.count(b":c ")
+            if b"sheetProtection" in chunk:
+                sheet.protected = _PROTECTED.search(chunk) is not None
             if b" hidden=" in chunk:
                 hidden.extend((int(row[1]), int(row[1]), "") for row in _HIDDEN.finditer(chunk))
             if self._formats:

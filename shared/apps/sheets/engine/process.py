@@ -24,6 +24,7 @@ from shared.apps.sheets.workbook import (
     BlockScan,
     CellAt,
     ChangedRange,
+    DefinedName,
     EngineGone,
     LoadReport,
     SheetErrorCode,
@@ -135,6 +136,7 @@ class ProcessWorkbook:
     def __init__(self, limits: EngineLimits) -> None:
         self._limits = limits
         self._sheets: tuple[SheetInfo, ...] = ()
+        self._names: tuple[DefinedName, ...] = ()
         self._child: _Child | None = _Child(limits.memory)
 
     def start(self, request: dict[str, Any], binary: bytes, seconds: float) -> dict[str, Any]:
@@ -150,6 +152,11 @@ class ProcessWorkbook:
     def sheets(self) -> Sequence[SheetInfo]:
         """Return the sheets in the workbook's order."""
         return self._sheets
+
+    @property
+    def names(self) -> Sequence[DefinedName]:
+        """Return the defined names, the first 500 of them."""
+        return self._names
 
     def read(self, sheet: str, area: Area) -> Sequence[Sequence[CellContent]]:
         """Return the cells of the area row by row. Raises WorkbookRefusal (UNKNOWN_SHEET)."""
@@ -239,6 +246,7 @@ class ProcessWorkbook:
             raise _Failed(answer["failed"])
         if "sheets" in answer:
             self._sheets = tuple(SheetInfo(**info) for info in answer["sheets"])
+            self._names = tuple(DefinedName(*name) for name in answer["names"])
         return answer, body
 
 

@@ -98,7 +98,7 @@ def _model_of(package: Package) -> ironcalc.Model:
 
 def _facts(number: int, file: FileSheet) -> SheetFacts:
     facts = SheetFacts(number, file.name, hidden_sheet=file.hidden)
-    facts.formats, facts.hidden = file.formats, file.hidden_rows
+    facts.formats, facts.hidden, facts.protected = file.formats, file.hidden_rows, file.protected
     return facts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 from typing import Any
 
@@ -11,13 +12,14 @@ from shared.apps.sheets.tools.outcomes import Plan, SheetEffect, counted, fittin
 from shared.apps.sheets.tools.places import sheet_named
 from shared.apps.sheets.tools.profiles import ColumnProfile, profiles_of
 from shared.apps.sheets.tools.tables import Table, is_total, table_of
-from shared.apps.sheets.workbook import SheetInfo, Workbook
+from shared.apps.sheets.workbook import DefinedName, SheetInfo, Workbook
 from shared.schema import Schema
 from shared.tools.tool import Tool
 
 _PROFILED_CELLS = 60_000
 _PROFILED_COLUMNS = 200
 _BYTES_PER_WORKBOOK = 4_400
+_BYTES_OF_NAMES = 800
 
 
 class DescribeArguments(Schema):
@@ -37,14 +39,29 @@ def describe_workbook(workbook: Workbook, arguments: DescribeArguments) -> Plan:
 
 def describe_sheets(workbook: Workbook, most: int, *, full: bool) -> tuple[dict[str, Any], bool]:
     """Return a description of all sheets in at most `most` bytes of JSON, and whether something was left out."""
+    names = _names(workbook)
+    most -= len(json.dumps(names, ensure_ascii=False).encode())
     each = max(300, most // max(1, len(workbook.sheets)))
     described = [describe_sheet(workbook, sheet, full=full, most=each) for sheet in workbook.sheets[:40]]
     sheets = fitting([data for data, _ in described], most)
     cut = len(sheets) < len(workbook.sheets) or any(cut for _, cut in described)
-    data: dict[str, Any] = {"sheets": sheets}
+    data: dict[str, Any] = {"sheets": sheets, **names}
     if len(sheets) < len(workbook.sheets):
         data["otherSheets"] = fitting([sheet.name for sheet in workbook.sheets[len(sheets) :]], 300)
     return data, cut
+
+
+def _names(workbook: Workbook) -> dict[str, Any]:
+    """Return the defined names in few bytes, and how many were left out; nothing if there is none."""
+    named = [_named(name) for name in workbook.names]
+    kept = fitting(named, _BYTES_OF_NAMES)
+    left_out = {"namesLeftOut": len(named) - len(kept)} if len(kept) < len(named) else {}
+    return {"names": kept, **left_out} if named else {}
+
+
+def _named(name: DefinedName) -> dict[str, str]:
+    known = {"name": name.name, "formula": name.formula[:200]}
+    return known if name.sheet is None else {**known, "sheet": name.sheet}
 
 
 def describe_sheet(workbook: Workbook, sheet: SheetInfo, *, full: bool, most: int) -> tuple[dict[str, Any], bool]:
@@ -52,6 +69,8 @@ def describe_sheet(workbook: Workbook, sheet: SheetInfo, *, full: bool, most: in
     data: dict[str, Any] = {"sheet": sheet.name, "rows": sheet.rows, "columns": sheet.columns}
     if sheet.hidden:
         data["hidden"] = True
+    if sheet.protected:
+        data["protected"] = True
     if not (sheet.rows and sheet.columns):
         return {**data, "empty": True}, False
     table = table_of(workbook, sheet)
@@ -84,7 +103,8 @@ def _profiles(workbook: Workbook, table: Table) -> tuple[tuple[ColumnProfile, ..
 
 TOOL: Tool[Workbook, SheetEffect] = Tool(
     "describe_workbook",
-    "Say which sheets there are: sizes, header row, columns with type, minimum, maximum and samples. Call it first.",
+    "Say which sheets there are: sizes, header row, columns with type, minimum, maximum and samples; which are "
+    "protected; and the workbook's defined names, which formulas can use. Call it first.",
     DescribeArguments,
     describe_workbook,
     title=lambda arguments: f"Look at {arguments.sheet or 'the workbook'}",

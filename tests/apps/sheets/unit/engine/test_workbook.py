@@ -14,7 +14,7 @@ from shared.apps.sheets.cells import CellContent
 from shared.apps.sheets.engine.process import ProcessEngine, ProcessWorkbook
 from shared.apps.sheets.engine.version import ENGINE
 from shared.apps.sheets.ops import CellWrite, ChangeStructure, FillFormula, ManageSheet, ReorderRows, WriteCells
-from shared.apps.sheets.workbook import SheetErrorCode, SnapshotUnreadable, WorkbookRefusal
+from shared.apps.sheets.workbook import DefinedName, SheetErrorCode, SnapshotUnreadable, WorkbookRefusal
 from tests.apps.sheets.unit.engine import packages
 
 CSV = "region,when,units,price,code\nNorth,2024-01-05,3,1.5,00123\nSouth,2024-02-06,4,2.5,00456\n"
@@ -188,3 +188,20 @@ def test_an_array_gives_way_when_its_first_cell_is_changed_or_it_spills(arrays: 
 
     assert shown(arrays, "C1:E2") == [[5, "=A1:B2+1", "mine"], [7, None, None]]
     assert list(map(str, arrays.filled("Sheet1", [Cell(1, 4)]))) == ["D1"]
+
+
+def test_names_and_protection_are_those_of_the_file_and_survive_a_snapshot(tmp_path: Path) -> None:
+    protected = packages.sheet_xml('<row r="1"><c r="A1"><v>1</v></c></row>', after='<sheetProtection sheet="1"/>')
+    names = (
+        '<definedNames><definedName name="Rate">Data!$A$1</definedName><definedName name="Own" localSheetId="1">'
+        'Other!$A$1</definedName><definedName name="_xlnm.Print_Area" localSheetId="0">Data!$A$1</definedName>'
+        "</definedNames>"
+    )
+    content = packages.parts({"Data": protected, "Other": ""}, names=names)
+    workbook, _ = ProcessEngine().load(packages.write(tmp_path / "b.xlsx", content), "xlsx")
+    again = ProcessEngine().open(workbook.snapshot())
+
+    for each in (workbook, again):
+        assert [(info.name, info.protected) for info in each.sheets] == [("Data", True), ("Other", False)]
+        assert list(each.names) == [DefinedName("Rate", "Data!$A$1"), DefinedName("Own", "Other!$A$1", "Other")]
+        each.close()

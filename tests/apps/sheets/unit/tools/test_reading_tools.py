@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.apps.sheets.cells import CellContent
+from shared.apps.sheets.workbook import DefinedName
 from tests.apps.sheets.plain_workbook import PlainWorkbook, date, formula
 from tests.apps.sheets.unit.tools.calling import data_of, error_of, result_of
 
@@ -40,6 +41,22 @@ class TestDescribe:
         ]
         assert notes["rows"] == 2
         assert empty == {"sheet": "Empty", "rows": 0, "columns": 0, "empty": True}
+
+    def test_defined_names_and_protected_sheets_are_told(self) -> None:
+        names = [DefinedName("Rate", "Sales!$B$1"), DefinedName("Local", "Sales!$B$2", "Sales")]
+        workbook = PlainWorkbook({"Sales": [("a", "b"), (1, 2)], "Notes": [("x",)]}, names=names, protected={"Sales"})
+        data = data_of(workbook, "describe_workbook")
+        assert data["names"] == [
+            {"name": "Rate", "formula": "Sales!$B$1"},
+            {"name": "Local", "formula": "Sales!$B$2", "sheet": "Sales"},
+        ]
+        assert [each.get("protected") for each in data["sheets"]] == [True, None]
+
+    def test_many_names_are_cut_and_counted(self) -> None:
+        names = [DefinedName(f"Name{number}", f"S!$A${number}") for number in range(1, 101)]
+        data = data_of(PlainWorkbook({"S": [("a",)]}, names=names), "describe_workbook")
+        assert len(data["names"]) + data["namesLeftOut"] == 100
+        assert data["sheets"]
 
     def test_one_sheet_is_described_with_everything_about_its_columns(self, workbook: PlainWorkbook) -> None:
         day, region, units, price, total = data_of(workbook, "describe_workbook", sheet="sales")["fields"]
