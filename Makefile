@@ -151,6 +151,11 @@ bench-load: .venv/.synced ## run 1, 10 and 50 jobs at once with two watchers eac
 bench-sheets: .venv/.synced ## load, read, edit, undo and export workbooks of 30 MB on the local stack; count cached blocks
 	@$(BIN)/python -m tests.bench.sheets $(ARGS)
 
+# ARGS="--rounds 30"; --check fails if a target is missed.
+.PHONY: bench-build
+bench-build: .venv/.synced .venv-video/.synced ## build the scenes of the corpus, and print p50 and p95 of each step
+	@$(BIN)/python -m tests.bench.builds $(ARGS)
+
 # Other systems for the same job, each installed from its own lock. ARGS="--rounds 5", ARGS="--only taskiq".
 PEERS := langgraph taskiq dbos
 

@@ -95,7 +95,7 @@ class TestWhatIsOutOfReach:
 
 
 class TestWhatItCannotFake:
-    def test_an_answer_of_its_own(self, tmp_path: Path) -> None:
+    def test_an_answer(self, tmp_path: Path) -> None:
         """It neither has the way to standard output nor knows the key."""
         code = """
             console.log('{"images":[],"empty":false,"notNumbers":null}');
