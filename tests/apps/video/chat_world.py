@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.apps.video.brain.brain import Brain
 from shared.apps.video.briefs import BriefScenes
+from shared.apps.video.build.report import SceneBuilder
 from shared.apps.video.chat import DecideTool
 from shared.apps.video.component import Briefed
 from shared.apps.video.events import ComponentStage
@@ -95,6 +96,8 @@ class VideoWorld:
         self.files = FakeImageFiles()
         self.cache = FakeDecisionCache()
         self.builder = FakeSceneBuilder()
+        self.checks: SceneBuilder = self.builder
+        """What builds: the fake, unless a test sets another."""
         self.preferences: dict[str, str] = {}
         self._milliseconds = itertools.count(MILLISECONDS)  # so that ids have the order in which they are made
         first = self._new_job_id()
@@ -178,16 +181,18 @@ class VideoWorld:
         return Briefed.model_validate(self._run(stage, job, retry, generation))
 
     def make(self, job: Job, model: ChatModel | None = None, *, retry: int = 0, generation: int = 1) -> PreparedAnswer:
-        stage = MakeScenes(model or ScriptedModel(), self.reading, self.builder)
+        stage = MakeScenes(model or ScriptedModel(), self.reading, self.checks)
         return PreparedAnswer.model_validate(self._run(stage, job, retry, generation))
 
     def answer(self, text: str, *outputs: str, **fields: Any) -> PreparedAnswer:
         """Run the three stages of a message with a model that writes these outputs; return what is to be saved."""
+        self.model = ScriptedModel(*outputs)
+        return self.answer_with(self.model, text, **fields)
+
+    def answer_with(self, model: ChatModel, text: str, **fields: Any) -> PreparedAnswer:
         job = self.new_job(text, **fields)
-        model = ScriptedModel(*outputs)
         self.decide(job, model)
         self.brief(job, model)
-        self.model = model
         return self.make(job, model)
 
     def _run(self, stage: Any, job: Job, retry: int, generation: int) -> dict[str, Any]:
