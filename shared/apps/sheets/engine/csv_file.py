@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import zlib
 from pathlib import Path
 
 import ironcalc
 
 from shared.apps.sheets.addresses import MOST_COLUMNS, MOST_ROWS
+from shared.apps.sheets.engine import limits
 from shared.apps.sheets.engine.book import Book
 from shared.apps.sheets.engine.csv_text import (
     SAMPLE,
@@ -19,7 +21,6 @@ from shared.apps.sheets.engine.csv_text import (
     typed,
 )
 from shared.apps.sheets.engine.facts import SheetFacts
-from shared.apps.sheets.engine.limits import MOST_CELLS
 from shared.apps.sheets.engine.refusal import Unsupported
 
 _LONGEST_TEXT = 32_767  # characters of a cell, as in Excel
@@ -44,6 +45,27 @@ def load(path: Path) -> tuple[Book, list[str]]:
     return book, [*notes, *writer.notes()]
 
 
+class _DifferentTexts:
+    """Count different texts in little memory: two of them are taken for one in about four of a hundred cases."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray(1 << 23)
+        self._count = 0
+
+    def add(self, text: str) -> None:
+        """Count a text. Raises Unsupported if there are too many."""
+        place, bit = divmod(zlib.crc32(text.encode("utf-8", errors="replace")) & 0x3FFFFFF, 8)
+        if self._bits[place] >> bit & 1:
+            return
+        self._bits[place] |= 1 << bit
+        self._count += 1
+        if self._count > limits.MOST_TEXTS:
+            raise Unsupported(
+                f"The file has more than {limits.MOST_TEXTS:,} different texts, which need more memory than a workbook "
+                "has. Split it, or leave out a column whose texts are different in each row."
+            )
+
+
 class _Writer:
     """Write rows to the engine's model, and remember which cells are dates."""
 
@@ -54,15 +76,16 @@ class _Writer:
         self._cells = 0
         self._cut = 0
         self._usual: dict[int, str] = {}
+        self._texts = _DifferentTexts()
         self._plain_style = model.get_cell_style(0, 1, 1)
 
     def write_row(self, row: int, fields: list[str]) -> None:
         """Write the fields of a row. Raises Unsupported if there are too many rows, columns or cells."""
         self._cells += len(fields)
-        if row > MOST_ROWS or len(fields) > MOST_COLUMNS or self._cells > MOST_CELLS:
+        if row > MOST_ROWS or len(fields) > MOST_COLUMNS or self._cells > limits.MOST_CELLS:
             raise Unsupported(
                 f"The file is too large: a sheet has at most {MOST_ROWS:,} rows, {MOST_COLUMNS:,} columns and "
-                f"{MOST_CELLS:,} cells. Split it."
+                f"{limits.MOST_CELLS:,} cells. Split it."
             )
         for column, field in enumerate(fields, 1):
             if field:
@@ -78,6 +101,7 @@ class _Writer:
             self._write_number(row, column, *moment)
         else:
             self._cut += len(field) > _LONGEST_TEXT
+            self._texts.add(field)
             self._model.update_cell_with_text(0, row, column, field[:_LONGEST_TEXT])
 
     def _write_number(self, row: int, column: int, value: float, code: str | None) -> None:

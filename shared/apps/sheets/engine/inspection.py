@@ -71,6 +71,7 @@ _MARKS = {
     "conditionalFormats": b"<conditionalFormatting",
     "protections": b"<sheetProtection ",
 }
+_TEXT_MARKS = (b"<si>", b":si>", b"<si ")
 _CELL_MARKS = (b"<c ", b"<c>", b":c r=")
 _FOREIGN = (
     ("word/", "a Word document"),
@@ -207,6 +208,8 @@ def _look_into(archive: zipfile.ZipFile, reached: Mapping[str, str]) -> dict[str
             head = part.read(PROLOG)
             if declares_document_type(head):
                 raise _unsafe(name)
+            if kind == "sharedStrings":
+                _count_texts(head, part)
             if not sheet:
                 continue
             for piece in _pieces(head, part):
@@ -216,6 +219,16 @@ def _look_into(archive: zipfile.ZipFile, reached: Mapping[str, str]) -> dict[str
         if cells > limits.MOST_CELLS:
             raise UnsupportedFile(f"The workbook has more than {limits.MOST_CELLS:,} cells. Split it.")
     return {kind: count for kind, count in found.items() if count}
+
+
+def _count_texts(head: bytes, part: IO[bytes]) -> None:
+    """Refuse more different texts than the engine has memory for."""
+    texts = sum(sum(piece.count(mark) for mark in _TEXT_MARKS) for piece in _pieces(head, part))
+    if texts > limits.MOST_TEXTS:
+        raise UnsupportedFile(
+            f"The workbook has more than {limits.MOST_TEXTS:,} different texts, which need more memory than a workbook "
+            "has. Split it."
+        )
 
 
 def _pieces(head: bytes, part: IO[bytes]) -> Iterator[bytes]:

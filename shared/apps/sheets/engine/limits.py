@@ -20,6 +20,9 @@ MOST_SHEETS = 100
 MOST_CELLS = 5_000_000
 """Cells of a workbook."""
 
+MOST_TEXTS = 4_000_000
+"""Different texts of a workbook: the engine needs 300 bytes for each, and has 1.5 GB for the workbook."""
+
 MOST_NAMES = 500
 """Defined names of a workbook that are told."""
 

@@ -149,6 +149,19 @@ def test_a_file_with_too_many_cells_is_refused(tmp_path: Path, monkeypatch: pyte
         inspect(packages.workbook(tmp_path / "book.xlsx", CELLS * 100))
 
 
+def test_a_file_with_too_many_different_texts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_TEXTS", 9)
+    rels = packages.parts({"Data": CELLS})["xl/_rels/workbook.xml.rels"]
+    texts = packages.relations(sharedStrings="sharedStrings.xml").partition("<Relationship ")[2]
+    more: dict[str, str | bytes] = {
+        "xl/_rels/workbook.xml.rels": rels.replace("</Relationships>", f"<Relationship {texts}"),
+        "xl/sharedStrings.xml": f"<sst>{'<si><t>a</t></si>' * 10}</sst>",
+    }
+
+    with pytest.raises(UnsupportedFile, match="more than 9 different texts"):
+        inspect(with_parts(more)(tmp_path / "book.xlsx"))
+
+
 def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
     file = tmp_path / "book.xlsx"
     with file.open("wb") as sparse:

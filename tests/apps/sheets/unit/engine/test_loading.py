@@ -13,7 +13,7 @@ from openpyxl.comments import Comment
 
 from shared.apps.sheets.addresses import parse_area
 from shared.apps.sheets.cells import CellContent
-from shared.apps.sheets.engine import csv_file, process
+from shared.apps.sheets.engine import csv_file, limits, process
 from shared.apps.sheets.engine.process import ProcessEngine, ProcessWorkbook
 from shared.apps.sheets.engine.refusal import Unsupported
 from shared.apps.sheets.ops import CellWrite, ChangeStructure, ManageSheet, WriteCells
@@ -400,3 +400,14 @@ def test_a_csv_file_with_more_rows_than_a_sheet_is_refused(tmp_path: Path, monke
 
     with pytest.raises(Unsupported, match="at most 10 rows"):
         csv_file.load(tmp_path / "book.csv")
+
+
+def test_a_csv_file_with_too_many_different_texts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_TEXTS", 3)
+    file = tmp_path / "book.csv"
+    file.write_text("a,b,c\nb,c,a\n1,2,3\n4,5,6\n")
+    csv_file.load(file)
+
+    file.write_text("a,b,c\nb,c,a\n1,2,d\n")
+    with pytest.raises(Unsupported, match=r"more than 3 different texts.*Split it"):
+        csv_file.load(file)
