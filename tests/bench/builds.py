@@ -57,8 +57,8 @@ def measure(table: Table, what: str, codes: list[str], rounds: int, *, frames: i
             began = time.perf_counter()
             report = build(code, frames=frames)
             whole.append((time.perf_counter() - began) * 1000)
-            for step, milliseconds in (report.milliseconds or {}).items():
-                steps[step].append(milliseconds)
+            for step, duration in (report.milliseconds or {}).items():
+                steps[step].append(duration)
     spent = (cpu_seconds() - before) / len(whole) * 1000
     table.add_row(what, str(len(whole)), *row(whole), f"{spent:.0f}")
     for step, milliseconds in steps.items():

@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from shared.apps.video.build.checks import Checks
 from shared.apps.video.build.deno import NO_PERMISSIONS, run_deno
@@ -197,3 +199,45 @@ class TestTypeCheck:
             return await type_errors(source, tmp_path)
 
         assert [error.rule for error in asyncio.run(check())] == ["undefined-name"]
+
+
+class TestAnyText:
+    """Whatever a model writes is reported, with places inside the text; nothing is raised."""
+
+    @pytest.mark.parametrize(
+        ("code", "rule"),
+        [
+            pytest.param("export default () => " + "[a," * 7_000 + "]" * 7_000, "too-deep", id="lists"),
+            pytest.param("export default () => " + "<a>" * 5_000 + "</a>" * 5_000, "too-deep", id="elements"),
+            pytest.param("export default () => " + "!" * 39_000 + "1", "too-deep", id="operators"),
+            pytest.param("export default () => " + "`${" * 8_000, "too-complex", id="a template that does not end"),
+            pytest.param("export default () => /" + "(" * 30_000 + "/", "syntax", id="a pattern"),
+            pytest.param("export default async () => 'x'", "no-waiting", id="a promise"),
+            pytest.param("export default class A {}", "default-export", id="a class"),
+            pytest.param("export default () => { throw null }", "exception", id="null is thrown"),
+            pytest.param("export default 'x'\n```", "syntax", id="a fence"),
+            pytest.param("def f():\n    return 1", "syntax", id="another language"),
+        ],
+    )
+    def test_a_text_that_is_no_scene(self, code: str, rule: str) -> None:
+        report = build(code, checks=QUICK)
+
+        assert rule in {error.rule for error in report.errors}
+        assert all(len(error.message) <= 400 for error in report.errors)
+
+    @given(data=st.data())
+    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_a_scene_that_is_cut_off_or_has_something_inserted(self, data: st.DataObject) -> None:
+        code = data.draw(st.sampled_from([file.read_text() for file in GOOD]))
+        at = data.draw(st.integers(0, len(code)))
+        rest = data.draw(st.sampled_from(["", code[at:]]))
+        code = code[:at] + data.draw(st.text(max_size=5)) + rest
+
+        report = build(code, checks=QUICK, frames=3)
+
+        assert (report.build is None) == bool(report.errors)
+        lines = Source(code).lines
+        for error in report.errors:
+            if error.line is not None and error.column is not None:
+                assert error.line <= len(lines)
+                assert error.column <= len(lines[error.line - 1]) + 1

@@ -22,6 +22,7 @@ from shared.apps.video.build.loops import Loop, counted, loop_of
 from shared.apps.video.build.report import MOST_ERRORS, BuildError, BuildReport, BuildRequest
 from shared.apps.video.build.source import Place, Source, limit_errors
 from shared.apps.video.build.test_render import Hints, Played, play
+from shared.apps.video.build.toolchain import require
 from shared.apps.video.build.type_check import type_errors
 from shared.apps.video.scene import Build
 
@@ -54,9 +55,12 @@ class Checks:
         source = Source(request.tsx_code)
         if errors := limit_errors(source):
             return BuildReport(None, errors)
+        require()
         steps = _Steps()
         with steps.timed("lint"):
             findings = lint.lint(source, lint.Allowed(request.images, frozenset(request.components or ())))
+        if any(error.kind == "limit" for error in findings.errors):
+            return BuildReport(None, findings.errors, milliseconds=steps.milliseconds)
         with tempfile.TemporaryDirectory(prefix="scene-") as name:
             folder = Path(name)
             with steps.timed("compile"):

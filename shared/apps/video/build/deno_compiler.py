@@ -35,7 +35,7 @@ _CONFIG = {
         "preact/jsx-runtime": (_TYPES / "jsx-runtime.d.ts").as_uri(),
     },
 }
-_LIMITS = Limits(cpu_seconds=5, seconds=30, memory=700_000_000)
+_LIMITS = Limits(cpu_seconds=2, seconds=30, memory=700_000_000)
 _FAULT = re.compile(
     r"^error: (?:SyntaxError: )?(?P<message>.*?)$.*?^\s*at file://\S*?:(?P<line>\d+):(?P<column>\d+)",
     re.MULTILINE | re.DOTALL,

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 VERSION: Final = "1"
 """Changes when a rule changes, so that no cached build passes that would not pass now."""
 
+MAX_DEPTH: Final = 300
+"""How deep expressions and elements may be nested. The compiler needs minutes, or fails, for some that are deeper."""
+
+_TOO_DEEP = f"the code is nested more than {MAX_DEPTH} levels deep here: write a list or a component"
 _SMALL_TEXT = 24  # pixels
 _URL = re.compile(r"^\s*(?:https?:)?//|^\s*data:|url\(\s*(?!['\"]?#)", re.IGNORECASE)
 _NAMESPACES = ("http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink", "http://www.w3.org/1999/xhtml")
@@ -75,7 +79,11 @@ def lint(source: Source, allowed: Allowed) -> Findings:
     """Apply all rules. Raises CompilerMissing if the parser is not installed."""
     tree = _parser().parse(source.text.encode())
     check = _Check(source, allowed)
-    for node in _nodes(tree.root_node):
+    for node, parent, depth in _nodes_with_parents(tree.root_node):
+        if depth > MAX_DEPTH:
+            check.findings.errors = [source.error("limit", "too-deep", _TOO_DEEP, check.place(node))]
+            return check.findings
+        check.parent = parent
         if rule := check.rules.get(node.type):
             rule(node)
     check.finish(tree.root_node)
@@ -100,6 +108,15 @@ def _nodes(root: Node) -> Iterator[Node]:
         waiting.extend(reversed(node.named_children))
 
 
+def _nodes_with_parents(root: Node) -> Iterator[tuple[Node, Node | None, int]]:
+    """Yield all named nodes with their parents and depths; `node.parent` would search from the root each time."""
+    waiting: list[tuple[Node, Node | None, int]] = [(root, None, 0)]
+    while waiting:
+        node, parent, depth = waiting.pop()
+        yield node, parent, depth
+        waiting.extend((child, node, depth + 1) for child in reversed(node.named_children))
+
+
 def _text(node: Node | None) -> str:
     return "" if node is None or node.text is None else node.text.decode(errors="replace")
 
@@ -115,6 +132,7 @@ class _Check:
         self.source = source
         self.allowed = allowed
         self.findings = Findings()
+        self.parent: Node | None = None
         self.declared: set[str] = set()
         self.used_globals: list[tuple[str, Node]] = []
         self.rules: dict[str, Callable[[Node], None]] = {
@@ -134,6 +152,7 @@ class _Check:
             "await_expression": self.waiting,
             "lexical_declaration": self.declaration,
             "variable_declaration": self.declaration,
+            **dict.fromkeys(("function_declaration", "function_expression", "arrow_function"), self.function),
             **dict.fromkeys(("while_statement", "do_statement", "for_statement", "for_in_statement"), self.loop),
         }
 
@@ -213,8 +232,8 @@ class _Check:
 
     def identifier(self, node: Node) -> None:
         """Names: note what is declared, and which globals are used."""
-        name, parent = _text(node), node.parent
-        if parent is not None and _declares(parent, node):
+        name = _text(node)
+        if self.parent is not None and _declares(self.parent, node):
             self.declared.add(name)
         elif name in vocabulary.GLOBALS:
             self.used_globals.append((name, node))
@@ -266,7 +285,7 @@ class _Check:
 
     def string(self, node: Node) -> None:
         """Texts: nothing outside the project can be loaded, so no addresses of it."""
-        if node.parent is not None and node.parent.type in {"import_statement", "export_statement"}:
+        if self.parent is not None and self.parent.type in {"import_statement", "export_statement"}:
             return
         content = _unquoted(node)
         if _URL.search(content) and not content.startswith(_NAMESPACES):
@@ -295,10 +314,15 @@ class _Check:
         """A frame is drawn at once."""
         self.error("no-waiting", "await is not available: a frame is drawn at once", node)
 
+    def function(self, node: Node) -> None:
+        """A function that is drawn returns elements, not a promise of them."""
+        if node.children[0].type == "async":
+            self.error("no-waiting", "async is not available: a frame is drawn at once", node)
+
     def declaration(self, node: Node) -> None:
         """Note the first variable of the module that can change."""
         changes = node.children[0].type in {"let", "var"}
-        if changes and node.parent is not None and node.parent.type == "program" and not self.findings.module_state:
+        if changes and self.parent is not None and self.parent.type == "program" and not self.findings.module_state:
             self.findings.module_state = self.place(node)
 
     def loop(self, node: Node) -> None:

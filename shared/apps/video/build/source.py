@@ -11,6 +11,7 @@ from shared.apps.video.scene import MAX_CODE_BYTES
 MAX_LINES: Final = 800
 """Most lines of one scene or component."""
 _EXCERPT = 160  # characters
+_MESSAGE = 400  # characters
 
 ErrorKind = Literal["limit", "lint", "syntax", "name", "runtime"]
 
@@ -27,12 +28,13 @@ class Source:
     """The text of a scene or component, and the faults at places of it."""
 
     def __init__(self, text: str) -> None:
-        self.text = text.removeprefix("\ufeff")  # a byte order mark, which no editor counts
+        # A byte order mark, which no editor counts, and line ends of other systems, which JavaScript reads as these.
+        self.text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
         self.lines = self.text.split("\n")
 
     def line(self, number: int) -> str:
         """Return a line without its end, counted from 1; an empty text if there is no such line."""
-        return self.lines[number - 1].rstrip("\r") if 1 <= number <= len(self.lines) else ""
+        return self.lines[number - 1] if 1 <= number <= len(self.lines) else ""
 
     def place_of_bytes(self, row: int, column: int) -> Place:
         """Return the place of a row and a column in bytes, both counted from 0, as tree-sitter counts."""
@@ -55,6 +57,7 @@ class Source:
 
     def error(self, kind: ErrorKind, rule: str, message: str, place: Place | None = None) -> BuildError:
         """Return a fault of the source, with the line at its place."""
+        message = message if len(message) <= _MESSAGE else f"{message[: _MESSAGE - 1]}…"
         if place is None:
             return BuildError(kind=kind, rule=rule, message=message)
         excerpt = self.line(place.line).strip()[:_EXCERPT]
