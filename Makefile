@@ -190,6 +190,10 @@ chaos: .venv/.synced ## run JOBS jobs while processes die, connections break, th
 
 # The model is called at OPENAI_BASE_URL with OPENAI_API_KEY. Without MODEL, the scripted model proves the harness only.
 # ARGS="--only sort --seeds 1" runs some of the tasks on one workbook each.
+.PHONY: eval-brain
+eval-brain: .venv/.synced ## let MODEL decide the 150 labelled messages of video chat, and compare its decisions
+	@$(BIN)/python -m tests.evals.brain $(if $(MODEL),--model "$(MODEL)") $(ARGS)
+
 .PHONY: evaluate-sheets
 evaluate-sheets: .venv/.synced ## let MODEL solve sixty tasks on workbooks, and compare their cells
 	@$(BIN)/python -m tests.evals.sheets $(if $(MODEL),--model "$(MODEL)") $(ARGS)
