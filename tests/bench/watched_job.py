@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 TOKENS = 200
 FIRST_TOKEN_MS = 50
 TOKEN_MS = 5
+LONGEST_JOB_SECONDS = 60.0
 BEHAVIOUR = {"tokens": TOKENS, "timestamps": True, "first_token_ms": FIRST_TOKEN_MS, "token_ms": TOKEN_MS}
 """The script of the model, which is the same for every system that is compared."""
 
@@ -72,13 +73,19 @@ async def watch_job_over_channel(client: httpx.AsyncClient, api_url: str, channe
             raise BenchmarkBroken(answer.text)
         job = WatchedJob(job_id=answer.json()["data"]["jobId"], create_ms=create_ms)
         await connection.send(json.dumps({"type": "subscribe", "id": "1", "topic": f"job:{job.job_id}", "after": 0}))
-        await _follow(connection, job, began)
+        events: dict[int, dict[str, Any]] = {}
+        try:
+            async with asyncio.timeout(LONGEST_JOB_SECONDS):
+                await _follow(connection, job, began, events)
+        except TimeoutError:
+            last = list(events.items())[-3:]
+            waited = f"{job.job_id}: not at its end after {LONGEST_JOB_SECONDS:.0f} s"
+            raise BenchmarkBroken(f"{waited}; {len(events)} events, the last ones: {last}") from None
     return job
 
 
-async def _follow(connection: ClientConnection, job: WatchedJob, began: int) -> None:
-    """Read messages to the job's end. An event counts when it arrives first: some are sent twice."""
-    events: dict[int, dict[str, Any]] = {}
+async def _follow(connection: ClientConnection, job: WatchedJob, began: int, events: dict[int, dict[str, Any]]) -> None:
+    """Read messages to the job's end into `events`. An event counts when it arrives first: some are sent twice."""
     async for text in connection:
         now = time.time_ns()
         message = json.loads(text)
