@@ -94,9 +94,9 @@ class TestWhatIsOutOfReach:
         assert ours <= set(variables) <= ours | of_shell_and_deno
 
 
-class TestWhatItCannotFake:
-    def test_an_answer(self, tmp_path: Path) -> None:
-        """It neither has the way to standard output nor knows the key."""
+class TestAnswers:
+    def test_a_scene_that_prints_an_answer(self, tmp_path: Path) -> None:
+        """What a scene prints is not taken for the answer."""
         code = """
             console.log('{"images":[],"empty":false,"notNumbers":null}');
             throw new Error('really');

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.apps.video.build.checks import Checks
+from shared.apps.video.build.compiler import Compiled
 from shared.apps.video.build.deno import NO_PERMISSIONS, run_deno
 from shared.apps.video.build.deno_compiler import DenoCompiler
 from shared.apps.video.build.report import MOST_ERRORS, BuildError
@@ -189,6 +190,38 @@ class TestDigest:
         code = (CORPUS / "good/bars.tsx").read_text()
 
         assert build(code).build == build(code).build
+
+
+class TestKeptBuilds:
+    def test_the_same_request_is_not_built_twice(self) -> None:
+        compiler = CountingCompiler()
+        checks = Checks(compiler)
+        code = (CORPUS / "good/counter.tsx").read_text()
+
+        first, again, other = (build(code, checks=checks, props=props) for props in ({}, {}, {"to": 5}))
+
+        assert first.build is not None
+        assert again is first
+        assert other.build != first.build
+        assert compiler.calls == 2
+
+    def test_a_refusal_is_not_kept(self) -> None:
+        compiler = CountingCompiler()
+        checks = Checks(compiler, names=no_names)
+
+        for _ in range(2):
+            assert build("export default 3;", checks=checks).errors != ()
+        assert compiler.calls == 2
+
+
+class CountingCompiler(DenoCompiler):
+    """Counts what it compiles."""
+
+    calls = 0
+
+    async def compile(self, source: Source, folder: Path) -> Compiled | BuildError:
+        self.calls += 1
+        return await super().compile(source, folder)
 
 
 class TestTypeCheck:

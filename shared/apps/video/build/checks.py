@@ -8,6 +8,7 @@ import json
 import re
 import tempfile
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,6 +30,9 @@ from shared.apps.video.scene import Build
 API: Final = "1"
 """The version of the runtime's API for scenes."""
 
+KEPT_BUILDS: Final = 64
+"""How many builds a process keeps; one has at most about 100 kB."""
+
 _FIRST = ("limit", "syntax", "lint", "runtime", "name")
 # With one of these, the test render could only say the same again.
 _PREVENTS_PLAYING = frozenset(
@@ -44,11 +48,12 @@ NameCheck: TypeAlias = Callable[[Source, Path], Awaitable[list[BuildError]]]
 
 
 class Checks:
-    """The port SceneBuilder."""
+    """The port SceneBuilder. It keeps the last builds: all that a build depends on is in its digest."""
 
     def __init__(self, compiler: Compiler | None = None, *, names: NameCheck = type_errors) -> None:
         self._compiler = compiler or DenoCompiler()
         self._names = names
+        self._kept: OrderedDict[str, BuildReport] = OrderedDict()
 
     async def build(self, request: BuildRequest) -> BuildReport:
         """Build a source. Raises CompilerMissing, and StorageUnavailable if a process could not be started."""
@@ -56,6 +61,18 @@ class Checks:
         if errors := limit_errors(source):
             return BuildReport(None, errors)
         require()
+        digest = self._digest(request)
+        if kept := self._kept.get(digest):
+            self._kept.move_to_end(digest)
+            return kept
+        report = await self._checked(source, request, digest)
+        if report.build is not None:
+            self._kept[digest] = report
+            if len(self._kept) > KEPT_BUILDS:
+                self._kept.popitem(last=False)
+        return report
+
+    async def _checked(self, source: Source, request: BuildRequest, digest: str) -> BuildReport:
         steps = _Steps()
         with steps.timed("lint"):
             findings = lint.lint(source, lint.Allowed(request.images, frozenset(request.components or ())))
@@ -74,7 +91,10 @@ class Checks:
             if errors and isinstance(compiled, Compiled):
                 with steps.timed("types"):
                     errors += await self._names(source, folder)
-        build = None if errors or isinstance(compiled, BuildError) else self._built(compiled, request)
+        build = None
+        if not errors and isinstance(compiled, Compiled):
+            version = self._compiler.version
+            build = Build(js_code=compiled.code, compiler=version, runtime=runtime_version(), digest=digest)
         warnings = _sorted([*findings.warnings, *played.warnings])
         images = frozenset(findings.images) | played.images
         return BuildReport(build, _sorted(errors), warnings, images, steps.milliseconds)
@@ -104,12 +124,12 @@ class Checks:
             played = await play(copy, compiled, request, Hints(), Path(name))
         return next((place for error in played.errors if (place := loop_of(error.message, loops))), None)
 
-    def _built(self, compiled: Compiled, request: BuildRequest) -> Build:
-        compiler, runtime = self._compiler.version, runtime_version()
+    def _digest(self, request: BuildRequest) -> str:
+        """Return the digest of all that a build depends on."""
         depends = {
             "tsx": request.tsx_code,
-            "compiler": compiler,
-            "runtime": runtime,
+            "compiler": self._compiler.version,
+            "runtime": runtime_version(),
             "rules": lint.VERSION,
             "duration": request.duration_in_frames,
             "rate": request.playback_rate,
@@ -119,8 +139,7 @@ class Checks:
             "components": dict(request.components or {}),
             "isComponent": request.is_component,
         }
-        digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
-        return Build(js_code=compiled.code, compiler=compiler, runtime=runtime, digest=digest)
+        return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
 @functools.cache

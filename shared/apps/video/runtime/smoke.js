@@ -1,7 +1,8 @@
 /**
  * Play a scene without a browser and say what went wrong. It runs in Deno without permissions: one JSON object comes
- * through standard input, and one line leaves through standard output. The line begins with the object's `key`, which
- * the scene cannot know, so that it cannot write the answer itself.
+ * through standard input, and one line leaves through standard output. The line begins with the object's `key`, so that
+ * nothing else that is printed can be taken for it. A scene that means to pass here and to fail in the preview can do so:
+ * the preview contains it.
  */
 
 import { h } from "preact";
