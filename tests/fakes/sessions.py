@@ -31,6 +31,7 @@ class FakeSessionStore:
         self._lock = threading.Lock()
         self._sessions: dict[str, str] = {}
         self._due: dict[str, datetime] = {}
+        self._deleted: dict[str, datetime] = {}
         self._events: dict[str, list[tuple[datetime, bytes]]] = {}
         self._versions: dict[str, dict[int, str]] = {}
         self._messages: dict[str, dict[str, str]] = {}
@@ -126,9 +127,21 @@ class FakeSessionStore:
             if until is not None:
                 self._due[session.id] = until
 
-    def delete(self, session_id: str) -> None:
+    def delete(self, session_id: str, *, purge_at: datetime) -> None:
+        self.purge(session_id)
         with self._lock:
-            for stored in (self._sessions, self._due, self._events, self._versions, self._messages, self._jobs):
+            self._deleted[session_id] = purge_at
+
+    def deleted(self, now: datetime) -> Sequence[str]:
+        with self._lock:
+            return [each for at, each in sorted((at, each) for each, at in self._deleted.items()) if at <= now][
+                :MOST_DUE
+            ]
+
+    def purge(self, session_id: str) -> None:
+        with self._lock:
+            kept = (self._sessions, self._due, self._events, self._versions, self._messages, self._jobs, self._deleted)
+            for stored in kept:
                 stored.pop(session_id, None)
 
     def _write(self, change: SessionChange) -> None:

@@ -37,6 +37,7 @@ from tests.storage.at_once import at_once
 from tests.storage.ports import Ports
 
 LATER = NOON + timedelta(seconds=90)
+NEVER = NOON + timedelta(days=100_000)
 PENDING = JobGuard(status_in=frozenset({JobStatus.PENDING}))
 CANCELLED = {"status": JobStatus.CANCELLED, "ended_at": LATER, "updated_at": LATER}
 SHEETS = (SheetInfo(id=1, name="Sales – 💡", rows=3, columns=2),)
@@ -316,7 +317,7 @@ class TestWithJobs:
         if gone == "closed":
             changed(ports, session, state=SessionState.CLOSED)
         if gone == "deleted":
-            ports.sessions.delete(session.id)
+            delete(ports, session.id)
         asked = new_session_id(0) if gone == "unknown" else session.id
         with pytest.raises(SideWriteConflict):
             ports.jobs.put_new(refused, side_writes=ports.sessions.prepare_open(asked))
@@ -333,6 +334,10 @@ class TestWithJobs:
         assert seqs(ports.sessions, session) == [1, 2, 3]
 
 
+def delete(ports: Ports, session_id: str, *, purge_at: datetime = NEVER) -> None:
+    ports.sessions.delete(session_id, purge_at=purge_at)
+
+
 class TestDeleting:
     def test_nothing_of_a_deleted_session_is_left(self, ports: Ports, owner: str) -> None:
         session, other = created(ports, owner), created(ports, owner)
@@ -345,7 +350,7 @@ class TestDeleting:
             jobs=(a_session_job(session, job_id),),
         )
         for _ in range(2):
-            ports.sessions.delete(session.id)
+            delete(ports, session.id)
             assert ports.sessions.get(session.id) is None
             assert not ports.sessions.events(session.id, after=0)
             assert not ports.sessions.versions(session.id, limit=5)
@@ -355,10 +360,24 @@ class TestDeleting:
 
     def test_a_deleted_session_cannot_be_changed(self, ports: Ports) -> None:
         session = created(ports)
-        ports.sessions.delete(session.id)
+        delete(ports, session.id)
         with pytest.raises(StaleSession):
             changed(ports, session)
         assert ports.sessions.get(session.id) is None
+
+    def test_a_deleted_session_is_named_from_its_time_on_until_it_is_purged(self, ports: Ports) -> None:
+        begin = NOON - timedelta(days=7000)
+        later, earlier = created(ports, state=SessionState.CLOSED, updated_at=begin), created(ports)
+        delete(ports, later.id, purge_at=begin + timedelta(hours=2))
+        delete(ports, earlier.id, purge_at=begin + timedelta(hours=1))
+        assert list(ports.sessions.deleted(begin + timedelta(minutes=59))) == []
+        assert list(ports.sessions.deleted(begin + timedelta(hours=1))) == [earlier.id]
+        assert list(ports.sessions.deleted(begin + timedelta(hours=2))) == [earlier.id, later.id]
+        assert due_ids(ports, begin + timedelta(hours=2)) == []
+        delete(ports, earlier.id, purge_at=begin + timedelta(hours=1))
+        for each in (earlier, later, later):
+            ports.sessions.purge(each.id)
+        assert list(ports.sessions.deleted(begin + timedelta(hours=2))) == []
 
 
 AGES = {
@@ -384,7 +403,7 @@ class TestSweeping:
         assert session.id in due_ids(ports, due)
         moved = changed(ports, session, updated_at=begin + timedelta(days=30))
         assert session.id not in due_ids(ports, due)
-        ports.sessions.delete(moved.id)
+        delete(ports, moved.id)
 
     def test_a_session_that_was_loaded_and_met_an_error_is_never_due(self, ports: Ports) -> None:
         session = created(ports, state=SessionState.ERROR, version=3)
@@ -403,7 +422,7 @@ class TestSweeping:
         ports.sessions.postpone(session, None)
         assert session.id in due_ids(ports, begin)
         assert ports.sessions.get(session.id) == moved
-        ports.sessions.delete(session.id)
+        delete(ports, session.id)
         ports.sessions.postpone(moved, begin)
         assert ports.sessions.get(session.id) is None
 
@@ -415,7 +434,7 @@ class TestSweeping:
         ]
         assert due_ids(ports, begin + timedelta(days=1)) == [each.id for each in reversed(sessions)][:MOST_DUE]
         for each in sessions:
-            ports.sessions.delete(each.id)
+            delete(ports, each.id)
 
 
 def test_a_message_id_sorts_by_its_job_and_the_question_first() -> None:

@@ -67,5 +67,11 @@ class AnnouncingSessionStore:
     def postpone(self, session: Session, until: datetime | None) -> None:
         self._sessions.postpone(session, until)
 
-    def delete(self, session_id: str) -> None:
-        self._sessions.delete(session_id)
+    def delete(self, session_id: str, *, purge_at: datetime) -> None:
+        self._sessions.delete(session_id, purge_at=purge_at)
+
+    def deleted(self, now: datetime) -> Sequence[str]:
+        return self._sessions.deleted(now)
+
+    def purge(self, session_id: str) -> None:
+        self._sessions.purge(session_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from shared.apps.sheets import moves
 from shared.apps.sheets.queries import owned_session
 from shared.apps.sheets.saving import save
@@ -15,6 +17,13 @@ from shared.observability.log import log
 
 PAGE = 100
 """How many jobs are read at once."""
+
+
+PURGED_AFTER = timedelta(hours=1)
+"""When the sweep removes what was stored for a session after its deletion.
+
+An upload may begin until its URL expires, after 15 minutes, and a function that stores data may run that long.
+"""
 
 
 class SessionClosing:
@@ -52,7 +61,8 @@ class SessionClosing:
     def delete(self, owner: str, session_id: str) -> None:
         """Close the session, and remove it with all that belongs to it: its jobs, its data and its file.
 
-        If a deletion failed halfway, call this again: it completes the deletion.
+        If a deletion failed halfway, call this again: it completes the deletion. An upload or a job that is storing
+        data meanwhile may store more: the sweep removes it later.
 
         Raises NotFound and Forbidden, as `owned_session`.
         """
@@ -61,7 +71,7 @@ class SessionClosing:
             self._erasure.erase(owner, job_id)
         self._data.delete(session.id)
         # The session last: it names the jobs, so a repeated deletion still finds what to remove.
-        self._sessions.delete(session.id)
+        self._sessions.delete(session.id, purge_at=self._clock() + PURGED_AFTER)
         log.info("session deleted", session_id=session.id)
 
     def _closed(self, session: Session) -> SessionChange | None:

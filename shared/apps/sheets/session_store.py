@@ -102,12 +102,21 @@ class SessionStore(Protocol):
     def postpone(self, session: Session, until: datetime | None) -> None:
         """Let the session be due at `until`; None for never. Do nothing if the session has changed meanwhile."""
 
-    def delete(self, session_id: str) -> None:
-        """Remove the session with all that belongs to it. It can be repeated if it fails."""
+    def delete(self, session_id: str, *, purge_at: datetime) -> None:
+        """Remove the session with all that belongs to it. It can be repeated if it fails.
+
+        From `purge_at` on `deleted` names it: until then others may still store what they have begun to write for it.
+        """
+
+    def deleted(self, now: datetime) -> Sequence[str]:
+        """Return the ids of up to MOST_DUE deleted sessions whose `purge_at` is not after `now`, the oldest first."""
+
+    def purge(self, session_id: str) -> None:
+        """Remove what was stored for a deleted session meanwhile, and forget it. It can be repeated if it fails."""
 
 
 MOST_DUE = 100
-"""How many sessions `due` returns, at most."""
+"""How many sessions `due` and `deleted` return, at most."""
 
 
 @dataclass(frozen=True, slots=True)

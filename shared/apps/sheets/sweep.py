@@ -1,9 +1,9 @@
-"""The sweep of sessions: give up what was never loaded, remove what was closed, and delete data that nobody needs."""
+"""The sweep of sessions: give up what was never loaded, remove what was closed, and delete data that nothing needs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.apps.sheets import moves
 from shared.apps.sheets.closing import SessionClosing
@@ -29,13 +29,15 @@ NOT_LOADED = f"the file was not loaded within {UNLOADED_HOURS} hours; upload it 
 class SessionSweepReport(Schema):
     """The result of one sweep: how many sessions it looked at, gave up and removed, and how many objects it deleted.
 
-    `finished` is false if sessions are left, which the next sweep looks at.
+    `purged` is how many sessions it looked at that were deleted an hour before. `finished` is false if sessions are
+    left, which the next sweep looks at.
     """
 
     looked_at: int = 0
     given_up: int = 0
     removed: int = 0
     thinned: int = 0
+    purged: int = 0
     finished: bool = True
 
 
@@ -77,10 +79,33 @@ class SessionSweep:
                     log.defect("session not swept", error, session_id=session.id)
                     self._sessions.postpone(session, begin + LATER)
                     failure = error
+        report, not_purged = self._purge(begin, report)
+        failure = not_purged or failure
         log.info("sessions swept", **report.model_dump())
         if failure is not None:
             raise failure
         return report
+
+    def _purge(self, begin: datetime, report: SessionSweepReport) -> tuple[SessionSweepReport, Exception | None]:
+        """Remove what was stored for sessions after their deletion, such as by an upload that began before it.
+
+        Return the report after it, and the error of a session that could not be purged.
+        """
+        failures: dict[str, Exception] = {}
+        while report.finished and (left := [each for each in self._sessions.deleted(begin) if each not in failures]):
+            for session_id in left:
+                if self._clock() >= begin + timedelta(seconds=SWEEP_SECONDS):
+                    report = report.model_copy(update={"finished": False})
+                    break
+                try:
+                    self._data.delete(session_id)
+                    self._sessions.purge(session_id)
+                except Exception as error:  # noqa: BLE001 - raised at the end of the sweep
+                    log.defect("deleted session not purged", error, session_id=session_id)
+                    failures[session_id] = error
+                else:
+                    report = report.model_copy(update={"purged": report.purged + 1})
+        return report, next(iter(failures.values()), None)
 
     def _after(self, session: Session, report: SessionSweepReport) -> SessionSweepReport:
         """Do what is due for the session, and return the report after it."""

@@ -104,7 +104,7 @@ def a_broken_session(invoker: Invoker) -> Place:
 
 
 def says_what_was_swept(answer: Any, _: Place) -> None:
-    assert answer.keys() == {"lookedAt", "givenUp", "removed", "thinned", "finished"}, answer
+    assert answer.keys() == {"lookedAt", "givenUp", "removed", "thinned", "purged", "finished"}, answer
 
 
 ANSWERS: Answers = {

@@ -105,6 +105,7 @@ def test_a_session_is_closed_swept_and_deleted(handle: Handle, send: Send, sessi
         "givenUp": 0,
         "removed": 0,
         "thinned": 0,
+        "purged": 0,
         "finished": True,
     }
     assert data(send("delete_session.valid")) == {"sessionId": session["sessionId"]}

@@ -26,6 +26,9 @@ SWEEPABLE = "Sweepable"
 SWEPT = "sessions"
 """The hash key of sessions in the index `Sweepable`."""
 
+DELETED_SESSIONS = "deleted sessions"
+"""The hash key of deleted sessions in the index `Sweepable`."""
+
 EVENT_SECONDS = 86_400
 """How long events are kept."""
 
@@ -104,14 +107,7 @@ class DynamoSessionStore:
         return self._newest(SessionJob, session_id, JOB, limit=limit, before=last)
 
     def due(self, now: datetime) -> Sequence[Session]:
-        found = query_items(
-            self._durable,
-            "sweep = :sweep AND sweepAt <= :now",
-            {":sweep": SWEPT, ":now": _time(now)},
-            IndexName=SWEEPABLE,
-            Limit=MOST_DUE,
-        )
-        ids = [item["PK"]["S"].partition("#")[2] for _, item in zip(range(MOST_DUE), found, strict=False)]
+        ids = self._swept(SWEPT, now)
         sessions = self._index.load_all(ids)
         return [sessions[each] for each in ids if each in sessions]
 
@@ -133,11 +129,23 @@ class DynamoSessionStore:
                 **update,
             )
 
-    def delete(self, session_id: str) -> None:
-        self._empty(self._events, session_id, keeping="")
+    def delete(self, session_id: str, *, purge_at: datetime) -> None:
         # The session itself last, so that a deletion that failed can be repeated.
-        self._empty(self._durable, session_id, keeping=SESSION)
-        self._remove(self._durable, to_item(_session_key(session_id)))
+        self._empty(session_id, keeping=SESSION)
+        note = {**_key(session_id, DELETED), "sweep": DELETED_SESSIONS, "sweepAt": _time(purge_at)}
+        write_transaction(
+            (
+                {"Delete": {"TableName": self._durable, "Key": to_item(_session_key(session_id))}},
+                {"Put": {"TableName": self._durable, "Item": to_item(note)}},
+            )
+        )
+
+    def deleted(self, now: datetime) -> Sequence[str]:
+        return self._swept(DELETED_SESSIONS, now)
+
+    def purge(self, session_id: str) -> None:
+        self._empty(session_id, keeping=DELETED)
+        self._remove(self._durable, to_item(_key(session_id, DELETED)))
 
     def _writes(self, change: SessionChange) -> Iterator[Mapping[str, Any]]:
         session = change.after
@@ -195,12 +203,24 @@ class DynamoSessionStore:
         chosen = (item for item in found if item["SK"]["S"] != before)
         return [_model(kind, item) for _, item in zip(range(limit), chosen, strict=False)]
 
-    def _empty(self, table: str, session_id: str, *, keeping: str) -> None:
-        """Delete the items of the session's partition, except the one with the sort key `keeping`."""
-        partition = {":session": _partition(session_id)}
-        for key in query_items(table, "PK = :session", partition, ConsistentRead=True, ProjectionExpression="PK, SK"):
-            if key["SK"]["S"] != keeping:
-                self._remove(table, key)
+    def _swept(self, kind: str, now: datetime) -> list[str]:
+        """Return the ids of up to MOST_DUE sessions that have this hash key in the index and are due."""
+        found = query_items(
+            self._durable,
+            "sweep = :sweep AND sweepAt <= :now",
+            {":sweep": kind, ":now": _time(now)},
+            IndexName=SWEEPABLE,
+            Limit=MOST_DUE,
+        )
+        return [item["PK"]["S"].partition("#")[2] for _, item in zip(range(MOST_DUE), found, strict=False)]
+
+    def _empty(self, session_id: str, *, keeping: str) -> None:
+        """Delete the items of the session's partitions, except the one with the sort key `keeping`."""
+        partition, keys = {":session": _partition(session_id)}, {"ProjectionExpression": "PK, SK"}
+        for table in (self._events, self._durable):
+            for key in query_items(table, "PK = :session", partition, ConsistentRead=True, **keys):
+                if key["SK"]["S"] != keeping:
+                    self._remove(table, key)
 
     def _remove(self, table: str, key: Item) -> None:
         with storage_faults():
@@ -209,6 +229,9 @@ class DynamoSessionStore:
 
 SESSION = "SESSION"
 """Sort key of a session."""
+
+DELETED = "DELETED"
+"""Sort key of the note that a session was deleted."""
 
 VERSION = "VERSION#"
 """Prefix of the sort keys of versions."""

@@ -134,7 +134,7 @@ def test_a_file_that_is_gone_is_asked_for_again() -> None:
 
 def test_a_load_whose_session_was_deleted_ends() -> None:
     loading = Loading(CSV)
-    loading.world.store.delete(loading.session.id)
+    loading.world.store.delete(loading.session.id, purge_at=loading.world.clock())
     with pytest.raises(DataLost, match="deleted"):
         loading.world.core.run(loading.inspect, loading.job)
 

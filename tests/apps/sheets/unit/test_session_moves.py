@@ -444,7 +444,7 @@ class TestEnding:
     def test_a_job_that_ends_after_its_session_was_deleted_ends_alone(self, world: SessionWorld) -> None:
         session = world.active()
         job = world.ask(session)
-        world.store.delete(session.id)
+        world.store.delete(session.id, purge_at=world.clock())
         assert world.fail(job).status is JobStatus.FAILED
         assert world.store.get(session.id) is None
         with pytest.raises(CheckpointUnfit):
@@ -513,6 +513,44 @@ class TestSweeping:
         assert orphan not in world.data.objects
         world.finish(world.ask(session))
         assert sweep_of(world).run().looked_at == 0
+
+    @pytest.mark.parametrize("kind", ["source", "blocks/late", "exports/1.xlsx"])
+    def test_what_is_stored_for_a_session_after_its_deletion_is_removed_an_hour_later(
+        self, world: SessionWorld, kind: str
+    ) -> None:
+        """An upload, a load or an export has begun before the deletion, and stores its data after it."""
+        session, other = world.active(), world.active()
+        world.closing.delete(OWNER, session.id)
+        late = f"sheets/{session.id}/{kind}"
+        world.data.objects[late], world.data.stored_at[late] = b"x", world.clock()
+        world.clock.advance(3599)
+        assert sweep_of(world).run().purged == 0
+        world.clock.advance(1)
+        assert sweep_of(world).run().purged == 1
+        assert late not in world.data.objects
+        assert other.source.key in world.data.objects
+        assert sweep_of(world).run().purged == 0
+
+    def test_a_deleted_session_that_cannot_be_purged_delays_no_other(
+        self, world: SessionWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sessions = [world.active() for _ in range(2)]
+        for session in sessions:
+            world.closing.delete(OWNER, session.id)
+        world.clock.advance(3600)
+        purge = world.store.purge
+
+        def refuse(session_id: str) -> None:
+            if session_id == sessions[0].id:
+                raise OSError("no table")
+            purge(session_id)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(world.store, "purge", refuse)
+            with pytest.raises(OSError, match="no table"):
+                sweep_of(world).run()
+        assert list(world.store.deleted(world.clock())) == [sessions[0].id]
+        assert sweep_of(world).run().purged == 1
 
     def test_a_session_that_cannot_be_swept_delays_no_other(self, world: SessionWorld) -> None:
         broken, other = (world.uploads.create(OWNER, None, FILE)[0] for _ in range(2))
