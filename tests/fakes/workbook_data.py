@@ -30,8 +30,6 @@ class FakeWorkbookData:
         for digest, content in version.blocks.items():
             self._put(f"sheets/{session_id}/blocks/{digest}", content)
         self._put(f"sheets/{session_id}/models/{snapshot}", version.snapshot)
-        if version.ops is not None:
-            self._put(f"sheets/{session_id}/ops/{snapshot}", version.ops)
         self._put(f"sheets/{session_id}/maps/{version.map_digest}", version.map)
         return snapshot
 

@@ -32,7 +32,7 @@ def a_version(snapshot: bytes = b"snapshot", **blocks: bytes) -> VersionData:
 
 def test_all_data_of_a_version_can_be_read(ports: Ports, session_id: str) -> None:
     data = ports.workbook_data
-    snapshot = data.store(session_id, VersionData(MANY, "m1", b"the map", b"snapshot", "engine-1", ops=b"[]"))
+    snapshot = data.store(session_id, VersionData(MANY, "m1", b"the map", b"snapshot", "engine-1"))
     assert snapshot.startswith("engine-1-")
     assert data.blocks(session_id, MANY) == MANY
     assert data.block(session_id, min(MANY)) == b"block 0"

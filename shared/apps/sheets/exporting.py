@@ -95,7 +95,7 @@ class Exports:
 
             @lru_cache(maxsize=1)
             def workbook() -> Workbook:
-                found = self._engine.open(self._data.snapshot(version.session_id, str(version.snapshot)))
+                found = self._engine.open(self._data.snapshot(version.session_id, version.snapshot))
                 return opened.enter_context(closing(found))
 
             def filled(sheet: str, cells: Sequence[Cell]) -> Sequence[Area] | None:
@@ -108,7 +108,7 @@ class Exports:
             yield filled
 
     def _new_package(self, session: Session, version: Version, to: Path) -> Exported:
-        snapshot = self._data.snapshot(session.id, str(version.snapshot))
+        snapshot = self._data.snapshot(session.id, version.snapshot)
         with transient_engine():
             workbook = self._engine.open(snapshot)
             try:

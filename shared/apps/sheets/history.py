@@ -91,7 +91,7 @@ class History:
         return Retained(
             blocks=frozenset(digest for found in maps for digest in found.digests),
             maps=frozenset(each.map for each in kept),
-            snapshots=frozenset(each.snapshot for each in kept if each.snapshot is not None),
+            snapshots=frozenset(each.snapshot for each in kept),
         )
 
     def _move(
@@ -130,7 +130,7 @@ class History:
 
     def _refuse_lost(self, kind: str, session: Session, target: Version) -> None:
         """Raise Conflict if data of the target is not stored. What the newest version has too is not looked for."""
-        lost = target.snapshot is None or self._data.missing(session.id, maps=[target.map], snapshots=[target.snapshot])
+        lost = self._data.missing(session.id, maps=[target.map], snapshots=[target.snapshot])
         if not lost:
             head, found = (self._publishing.map_of(session.id, each) for each in (str(session.map), target.map))
             lost = self._data.missing(session.id, blocks=sorted(found.digests - head.digests))
@@ -168,8 +168,7 @@ class History:
 
     def _is_whole(self, version: Version) -> bool:
         """Return whether all data of the version is stored."""
-        snapshots = [version.snapshot] if version.snapshot is not None else []
-        if not snapshots or self._data.missing(version.session_id, maps=[version.map], snapshots=snapshots):
+        if self._data.missing(version.session_id, maps=[version.map], snapshots=[version.snapshot]):
             return False
         found = self._stored_map(version.session_id, version.map)
         return found is not None and not self._data.missing(version.session_id, blocks=sorted(found.digests))

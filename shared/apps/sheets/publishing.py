@@ -253,11 +253,9 @@ class Publishing:
         engine = self._engine.version
         new = map_of(workbook.sheets, scan.digests, engine=engine, base=base, ops=ops)
         digest, content = encode_map(new)
-        written = OPS.dump_json(tuple(ops))
-        large = written if len(written) > MOST_OP_BYTES else None
-        data = VersionData(scan.new, digest, content, snapshot, engine, ops=large)
-        name = self._data.store(session.id, data)
-        return new, {"map": digest, "snapshot": name, "ops": None if large is not None else tuple(ops)}
+        name = self._data.store(session.id, VersionData(scan.new, digest, content, snapshot, engine))
+        kept = tuple(ops) if len(OPS.dump_json(tuple(ops))) <= MOST_OP_BYTES else None
+        return new, {"map": digest, "snapshot": name, "ops": kept}
 
 
 def _refuse_unless_open(session: Session, change: Change) -> None:

@@ -145,11 +145,12 @@ class BlockRef(Schema):
 class Version(Schema):
     """One immutable state of a session's workbook.
 
-    `map` is the digest of its map of blocks, and `snapshot` names the engine's snapshot; None if it was thinned out.
-    `origin` names the tool call that made the version (`<job>:<turn>-call-<n>`): a call has at most one. `result` is
-    what that call returned. `ops` are None if they are too many for the record: then they are stored beside the
-    snapshot. `answer` is the job whose answer made these contents. The versions of an answer have the `undo_to` of its
-    first one, so that a person undoes the answer in one step; `step_to` is the version that the job itself undoes to.
+    `map` is the digest of its map of blocks, and `snapshot` names the engine's snapshot; the sweep deletes both when
+    the session does not need them any more (`History.retained`). `origin` names the tool call that made the version
+    (`<job>:<turn>-call-<n>`): a call has at most one. `result` is what that call returned. `ops` are kept to see later
+    what was done, not to compute the version again; None if they are too many for the record. `answer` is the job whose
+    answer made these contents. The versions of an answer have the `undo_to` of its first one, so that a person undoes
+    the answer in one step; `step_to` is the version that the job itself undoes to.
     """
 
     session_id: str
@@ -163,7 +164,7 @@ class Version(Schema):
     changed: tuple[ChangedRange, ...] = ()
     errors_introduced: int = 0
     map: str
-    snapshot: str | None
+    snapshot: str
     sheets: tuple[SheetInfo, ...]
     undo_to: int | None = None
     redo_to: int | None = None

@@ -123,8 +123,7 @@ MOST_DUE = 100
 class VersionData:
     """What a version of a workbook consists of: its new blocks by digest, its map, and the engine's snapshot.
 
-    `engine` is the name and version of the engine that wrote the snapshot. `ops` are the version's changes as JSON, if
-    they are too many for its record.
+    `engine` is the name and version of the engine that wrote the snapshot.
     """
 
     blocks: Mapping[str, bytes]
@@ -132,7 +131,6 @@ class VersionData:
     map: bytes
     snapshot: bytes
     engine: str
-    ops: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,7 @@ class S3WorkbookData:
         snapshot = f"{version.engine}-{hashlib.sha256(version.snapshot).hexdigest()[:24]}"
         blocks = {_block(session_id, digest): content for digest, content in version.blocks.items()}
         kept = {**blocks, _map(session_id, version.map_digest): version.map}
-        others = {_snapshot(session_id, snapshot): version.snapshot}
-        if version.ops is not None:
-            others[f"{_folder(session_id)}ops/{snapshot}"] = version.ops
-        self._objects.put_all({**others, **kept})
+        self._objects.put_all({_snapshot(session_id, snapshot): version.snapshot, **kept})
         self._cache.add(kept)
         return snapshot
 
