@@ -37,13 +37,10 @@ if PACKAGES.is_dir() and str(PACKAGES) not in sys.path:
 _FAULT = re.compile(r"^// fault: (\S+) (\S+) (\d+):(\d+)$", re.MULTILINE)
 
 
-def require_compiler() -> None:
-    """Skip the test if scenes cannot be built here; fail it in CI."""
-    if not is_installed():
-        reason = "the compiler of scenes is not installed: make video"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+needs_compiler = pytest.mark.skipif(
+    not is_installed() and os.environ.get("CI") != "true", reason="the compiler of scenes is not installed: make video"
+)
+"""Marks what builds scenes. In CI such a test fails without the compiler, and the error names the command."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from shared.apps.video.build.deno import NO_PERMISSIONS, RUNTIME, Limits, run_deno
-from tests.apps.video.compiler_lane import require_compiler
+from tests.apps.video.compiler_lane import needs_compiler
 
+pytestmark = needs_compiler
 CHECKS = Path(__file__).parent / "runtime_checks.js"
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    require_compiler()
     folder = tmp_path_factory.mktemp("runtime")
     for file in RUNTIME.glob("*.js*"):
         shutil.copy(file, folder)
