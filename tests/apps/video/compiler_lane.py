@@ -37,10 +37,10 @@ if PACKAGES.is_dir() and str(PACKAGES) not in sys.path:
 _FAULT = re.compile(r"^// fault: (\S+) (\S+) (\d+):(\d+)$", re.MULTILINE)
 
 
-needs_compiler = pytest.mark.skipif(
-    not is_installed() and os.environ.get("CI") != "true", reason="the compiler of scenes is not installed: make video"
-)
-"""Marks what builds scenes. In CI such a test fails without the compiler, and the error names the command."""
+def require_compiler() -> None:
+    """Skip the module that calls this if scenes cannot be built here; in CI its tests fail, and name the command."""
+    if not is_installed() and os.environ.get("CI") != "true":
+        pytest.skip("the compiler of scenes is not installed: make video", allow_module_level=True)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -17,9 +17,9 @@ from shared.apps.video.build.report import BuildRequest
 from shared.apps.video.build.source import Source
 from shared.apps.video.build.test_render import LIMITS, OPTIONS, Hints, Played, play
 from shared.apps.video.scene import FORMATS
-from tests.apps.video.compiler_lane import needs_compiler
+from tests.apps.video.compiler_lane import require_compiler
 
-pytestmark = needs_compiler
+require_compiler()
 
 
 def play_code(code: str, folder: Path) -> Played:

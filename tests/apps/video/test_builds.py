@@ -16,13 +16,13 @@ from shared.apps.video.build.deno_compiler import DenoCompiler
 from shared.apps.video.build.report import MOST_ERRORS, BuildError
 from shared.apps.video.build.source import Source
 from shared.apps.video.build.type_check import LIMITS, type_errors
-from tests.apps.video.compiler_lane import CORPUS, IMAGES, build, expected, found, needs_compiler, scene
+from tests.apps.video.compiler_lane import CORPUS, IMAGES, build, expected, found, require_compiler, scene
 
 GOOD = sorted((CORPUS / "good").glob("*.tsx"))
 BROKEN = sorted((CORPUS / "broken").glob("*.tsx"))
 
 
-pytestmark = needs_compiler
+require_compiler()
 
 
 async def no_names(_source: Source, _folder: Path) -> list[BuildError]:

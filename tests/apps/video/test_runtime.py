@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from shared.apps.video.build.deno import NO_PERMISSIONS, RUNTIME, Limits, run_deno
-from tests.apps.video.compiler_lane import needs_compiler
+from tests.apps.video.compiler_lane import require_compiler
 
-pytestmark = needs_compiler
+require_compiler()
 CHECKS = Path(__file__).parent / "runtime_checks.js"
 
 

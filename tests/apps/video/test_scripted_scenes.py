@@ -9,7 +9,7 @@ from shared.apps.video.changes import PutScene
 from shared.apps.video.code_text import code_in
 from shared.errors import InvalidModelOutput
 from tests.apps.video.chat_world import VideoWorld
-from tests.apps.video.compiler_lane import build, needs_compiler
+from tests.apps.video.compiler_lane import build, require_compiler
 from tests.apps.video.scripted_model import ScriptedVideoModel
 from tests.apps.video.unit.test_scripted_answers import KINDS, new_scene, written
 
@@ -23,7 +23,7 @@ FAULTS = {
     "truncated": "cut off",
 }
 
-pytestmark = needs_compiler
+require_compiler()
 
 
 @pytest.fixture
