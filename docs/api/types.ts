@@ -105,6 +105,14 @@ export interface Cancelled {
   usage: TokenUsage | null;
 }
 
+/** Why there is a revision: the project was created, a message of the chat, its owner, or a return to a revision. `job_id` and `message_id` are those of the message. `reverted_to` is the revision that was returned to. */
+export interface Cause {
+  kind: "create" | "chat" | "direct" | "revert";
+  jobId: string | null;
+  messageId: string | null;
+  revertedTo: number | null;
+}
+
 /** One cell to write: either a `value` or a `formula`. A value is typed: a text stays a text, also if it looks like a number or begins with `=`; null clears the cell. A formula begins with `=`. */
 export interface CellEdit {
   /** the cell, such as B3 */
@@ -137,6 +145,15 @@ export interface Cells {
   blocks: BlockRef[];
 }
 
+/** One change of a revision: `before` and `after` are versions, None where there is none. `id` is that of a scene, the name of a component, or `title` or `format` of the project. `name` is what people call it: for a changed title the new title. */
+export interface ChangeMade {
+  change: "added" | "changed" | "removed" | "moved" | "component" | "project";
+  id: string;
+  name: string;
+  before: number | null;
+  after: number | null;
+}
+
 /** Insert or delete `count` rows or columns; `at` is the number of the first one. */
 export interface ChangeStructure {
   op: "change_structure";
@@ -163,6 +180,14 @@ export interface ChannelError {
   retryAfter: number | null;
 }
 
+/** Which tool was chosen, how sure that is from 0 to 1, why, and by what. */
+export interface Choice {
+  tool: "addScene" | "editScene" | "deleteScene" | "changeDuration" | "planScenes" | "applyPatch" | "generateComponent" | null;
+  confidence: number;
+  reason: string;
+  source: "direct" | "rule" | "cache" | "model" | "option";
+}
+
 /** Clear the contents of a range; formats stay. */
 export interface ClearRange {
   op: "clear_range";
@@ -186,6 +211,13 @@ export interface Complete {
   type: "complete";
   result: Record<string, unknown> | null;
   usage: TokenUsage;
+}
+
+/** What a version of a component consists of. */
+export interface ComponentCode {
+  tsxCode: string;
+  jsCode: string;
+  propsExample: Record<string, unknown>;
 }
 
 /** The first event of every connection: the job, and where the stream begins. It has no id and is not stored. */
@@ -246,7 +278,14 @@ export type Entity =
   | "message_list"
   | "cells"
   | "version"
-  | "version_list";
+  | "version_list"
+  | "project"
+  | "project_list"
+  | "scene"
+  | "project_message"
+  | "project_message_list"
+  | "revision_list"
+  | "preferences";
 
 /** An error: `code` for programs, `message` for people. If `retryable`, the same request may succeed later. */
 export interface ErrorBody {
@@ -323,6 +362,15 @@ export interface Events {
   events: ([number, StreamEvent | LargeComplete])[];
 }
 
+/** One fact, such as `brandColour: #1d4ed8`: stated by the user, or learned from the message `message_id`. */
+export interface Fact {
+  key: string;
+  value: string;
+  source: "stated" | "learned";
+  messageId: string | null;
+  at: string;
+}
+
 /** The job has failed: the error, the ids to quote when you report it, and the tokens that are known by then. */
 export interface Failed {
   type: "error";
@@ -382,6 +430,13 @@ export interface FirstBlock {
   sheet: number;
   digest: string;
   rows: ((string | number | boolean | Record<string, unknown> | null)[])[];
+}
+
+/** The size of the pictures in pixels, and how many frames a second has. */
+export interface Format {
+  width: number;
+  height: number;
+  fps: number;
 }
 
 /** A response of API Gateway itself. */
@@ -718,6 +773,13 @@ export interface NewMessage {
   selection?: Selection | null;
 }
 
+/** The body of `POST /projects`. */
+export interface NewProject {
+  title: string;
+  /** the size of the pictures, by name or exactly */
+  format?: "landscape" | "portrait" | "square" | Format;
+}
+
 /** The body of `POST /sessions`. */
 export interface NewSession {
   /** what the session is called; the file's name if it is left out */
@@ -769,7 +831,24 @@ export type Operation =
   | "undo_change"
   | "redo_change"
   | "list_versions"
-  | "create_export";
+  | "create_export"
+  | "create_project"
+  | "list_projects"
+  | "get_project"
+  | "update_project"
+  | "delete_project"
+  | "get_scene"
+  | "list_project_messages"
+  | "list_revisions"
+  | "revert_project"
+  | "get_preferences"
+  | "update_preferences";
+
+/** One answer to a question. `call` is what it does: a client that sends it back needs no further decision. */
+export interface Option {
+  label: string;
+  call: RequestedTool;
+}
 
 /** Keep the connection open, and say up to which event the client has each topic. Missing events are sent again. */
 export interface Ping {
@@ -796,6 +875,17 @@ export interface Pong {
   tails: Record<string, number>;
 }
 
+/** The facts that messages are answered with, of a user for all projects or of one project, the oldest first. */
+export interface PreferenceList {
+  projectId: string | null;
+  facts: Fact[];
+}
+
+/** The body of `PATCH /preferences/video`: a text sets a fact, null removes it; all others stay as they are. */
+export interface PreferencesUpdate {
+  facts: Record<string, string | null>;
+}
+
 /** How urgently the features are needed. */
 export type PriorityLevel =
   | "low"
@@ -807,6 +897,94 @@ export type PriorityLevel =
 export interface Progress {
   type: "progress";
   progress: number;
+}
+
+/** A reusable component of a project. `code` is null as that of a scene. */
+export interface ProjectComponent {
+  name: string;
+  version: number;
+  digest: string;
+  code: ComponentCode | null;
+}
+
+/** The id of the project that was deleted, with its scenes, images, chat and jobs. */
+export interface ProjectDeleted {
+  projectId: string;
+}
+
+/** A project as it is at `revision`: its scenes in the order in which they play, and its components. `updatedAt` is when that revision was made. */
+export interface ProjectDetail {
+  projectId: string;
+  title: string;
+  format: Format;
+  revision: number;
+  durationInFrames: number;
+  scenes: ProjectScene[];
+  components: ProjectComponent[];
+  createdAt: string;
+  updatedAt: string;
+  projectUrl: string;
+}
+
+/** One page of the owner's projects, newest first. Send `cursor` to get the next page; it is null on the last page. A page with a cursor may have fewer projects than `limit`: get the next page. */
+export interface ProjectList {
+  projects: ProjectSummary[];
+  cursor: string | null;
+}
+
+/** A message of a project's chat. A user's message has the `status` of its job, and its `failure` if that failed. An assistant's message says which `choice` of a tool was made, what was changed, and which `revision` the project had then; `options` are answers to its question. */
+export interface ProjectMessage {
+  messageId: string;
+  role: "user" | "assistant";
+  kind: "message" | "question";
+  text: string;
+  jobId: string;
+  imageIds: string[];
+  sceneIds: string[];
+  answerTo: string | null;
+  status: "running" | "completed" | "failed" | "cancelled";
+  failure: Fault | null;
+  choice: Choice | null;
+  options: Option[];
+  revision: number | null;
+  changes: ChangeMade[];
+  createdAt: string;
+}
+
+/** One page of a project's messages, newest first. Send `cursor` for the next page; it is null on the last page. */
+export interface ProjectMessageList {
+  messages: ProjectMessage[];
+  cursor: string | null;
+}
+
+/** A scene of a project. `code` is null if it was not asked for, or is too large for this response: get the scene. `digest` is that of the build: two versions with the same digest play the same. */
+export interface ProjectScene {
+  sceneId: string;
+  version: number;
+  name: string;
+  durationInFrames: number;
+  playbackRate: number;
+  digest: string;
+  code: SceneCode | null;
+}
+
+/** A project in a list. */
+export interface ProjectSummary {
+  projectId: string;
+  title: string;
+  format: Format;
+  revision: number;
+  scenes: number;
+  durationInFrames: number;
+  createdAt: string;
+  updatedAt: string;
+  projectUrl: string;
+}
+
+/** The body of `PATCH /projects/{projectId}`. Leave a field out to keep it as it is. */
+export interface ProjectUpdate {
+  title?: string | null;
+  format?: "landscape" | "portrait" | "square" | Format | null;
 }
 
 /** An idea's place in the ranking. */
@@ -823,6 +1001,12 @@ export interface ReorderRows {
   order: number[];
 }
 
+/** A call of one tool. Its arguments are checked against the tool's own rules. */
+export interface RequestedTool {
+  name: "addScene" | "editScene" | "deleteScene" | "changeDuration" | "planScenes" | "applyPatch" | "generateComponent";
+  arguments: Record<string, unknown>;
+}
+
 /** `text` replaces the text so far, because a new attempt begins or the output is repaired. */
 export interface Reset {
   type: "reset";
@@ -832,6 +1016,30 @@ export interface Reset {
   message: string;
   attempt: number;
   retryCount: number;
+}
+
+/** The body of `POST /projects/{projectId}/revert`: the whole project, or one scene, as it was at a revision. */
+export interface Reversion {
+  revision: number;
+  sceneId?: string | null;
+}
+
+/** A revision of a project: why there is it, and how it differs from the one before. */
+export interface RevisionDetail {
+  revision: number;
+  title: string;
+  cause: Cause;
+  summary: string;
+  changes: ChangeMade[];
+  scenes: number;
+  durationInFrames: number;
+  createdAt: string;
+}
+
+/** One page of a project's revisions, newest first. Send `cursor` for the next page; it is null on the last page. */
+export interface RevisionList {
+  revisions: RevisionDetail[];
+  cursor: string | null;
 }
 
 /** A run that was stored and whose job was started. Keep `runUrl`: the job expires, the run does not. */
@@ -881,6 +1089,32 @@ export interface RunSummary {
   createdAt: string;
   updatedAt: string;
   runUrl: string;
+}
+
+/** What a version of a scene consists of. `jsCode` is the compiled ES module that a player imports. */
+export interface SceneCode {
+  tsxCode: string;
+  jsCode: string;
+  props: Record<string, unknown>;
+  images: string[];
+}
+
+/** One version of a scene, which never changes. */
+export interface SceneDetail {
+  sceneId: string;
+  version: number;
+  name: string;
+  durationInFrames: number;
+  playbackRate: number;
+  tsxCode: string;
+  jsCode: string;
+  props: Record<string, unknown>;
+  layoutJson: Record<string, unknown> | null;
+  images: string[];
+  compiler: string;
+  runtime: string;
+  digest: string;
+  createdAt: string;
 }
 
 /** What is selected in the page while a message is sent. */

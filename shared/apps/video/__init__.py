@@ -1,0 +1,7 @@
+"""Make a video by talking about it: projects of scenes that are proven to play before they are stored."""
+
+PIPELINES: tuple[str, ...] = ()
+"""The names of the application's pipelines."""
+
+LINKS = ("projectId",)
+"""The links of jobs that this application's entities can be."""

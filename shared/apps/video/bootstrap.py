@@ -1,0 +1,129 @@
+"""Provide the services of video chat on AWS."""
+
+# ruff: noqa: PLC0415 - a function imports what it uses
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from shared.apps.video import PIPELINES
+from shared.bootstrap import core
+from shared.runtime.settings import StorageSettings
+
+if TYPE_CHECKING:
+    from shared.apps.video.images import ImageReader
+    from shared.apps.video.messages import ChatMessages
+    from shared.apps.video.preference_service import PreferenceService
+    from shared.apps.video.preferences import PreferenceStore
+    from shared.apps.video.project_store import ProjectStore
+    from shared.apps.video.projects import ProjectDeletion, Projects
+    from shared.apps.video.queries import ProjectQueries
+    from shared.apps.video.saving import SaveScenes
+    from shared.jobs.job import LinkKind
+    from shared.jobs.links import LinkedEntities
+    from shared.jobs.side_writes import SideWrites
+
+
+# ---- what the core asks for ------------------------------------------------------------------------------------------
+
+
+def side_writes() -> Sequence[SideWrites]:
+    """Return what this application writes in the transactions of its jobs."""
+    from shared.apps.video.side_writes import ProjectMessages
+
+    return (ProjectMessages(project_store(), check_images=lambda *images: image_reader().ready(*images)),)
+
+
+def linked_entities(_kind: LinkKind) -> LinkedEntities:
+    """Return the projects, which jobs can be linked to."""
+    from shared.apps.video.links import LinkedProjects
+
+    return LinkedProjects(project_store(), own_pipelines=PIPELINES)
+
+
+# ---- storage ---------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def project_store() -> ProjectStore:
+    """Return the store of projects."""
+    from shared.apps.video.storage.projects import DynamoProjectStore
+
+    settings = StorageSettings.read()
+    return DynamoProjectStore(settings.durable_table_name, settings.artefact_bucket)
+
+
+@functools.cache
+def preference_store() -> PreferenceStore:
+    """Return the store of preferences."""
+    from shared.apps.video.storage.preferences import DynamoPreferenceStore
+
+    return DynamoPreferenceStore(StorageSettings.read().durable_table_name)
+
+
+@functools.cache
+def image_reader() -> ImageReader:
+    """Return the reader of the images of projects."""
+    from shared.apps.video.images import ImageReader
+    from shared.apps.video.storage.images import DynamoImageStore, S3ImageFiles
+    from shared.storage.objects import Objects
+
+    settings = StorageSettings.read()
+    files = S3ImageFiles(Objects(settings.artefact_bucket), clock=core().ports.clock)
+    return ImageReader(DynamoImageStore(settings.durable_table_name), files)
+
+
+# ---- projects --------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def project_queries() -> ProjectQueries:
+    """Return the service that reads projects."""
+    from shared.apps.video.queries import ProjectQueries
+
+    return ProjectQueries(project_store())
+
+
+@functools.cache
+def projects() -> Projects:
+    """Return the service that creates, changes and reverts projects."""
+    from shared.apps.video.projects import Projects
+
+    ports = core().ports
+    return Projects(projects=project_store(), keys=ports.idempotency_keys, clock=ports.clock)
+
+
+@functools.cache
+def project_deletion() -> ProjectDeletion:
+    """Return the service that deletes projects."""
+    from shared.apps.video.projects import ProjectDeletion
+
+    return ProjectDeletion(projects=project_store(), cancellation=core().job_cancellation, erasure=core().job_erasure)
+
+
+@functools.cache
+def chat_messages() -> ChatMessages:
+    """Return the service that sends messages."""
+    from shared.apps.video.messages import ChatMessages
+
+    return ChatMessages(projects=project_store(), jobs=core().job_creation)
+
+
+@functools.cache
+def preference_service() -> PreferenceService:
+    """Return the service that reads and changes preferences."""
+    from shared.apps.video.preference_service import PreferenceService
+
+    return PreferenceService(store=preference_store(), projects=project_store(), clock=core().ports.clock)
+
+
+# ---- stages ----------------------------------------------------------------------------------------------------------
+
+
+def save_scenes() -> SaveScenes:
+    """Return the stage that makes the changes of a message a revision."""
+    from shared.apps.video.saving import SaveScenes
+
+    return SaveScenes(projects=project_store(), preferences=preference_store(), clock=core().ports.clock)

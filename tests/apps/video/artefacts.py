@@ -1,0 +1,44 @@
+"""For each event of video chat: the data it needs and the expected response."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from tests.contract.answers import Answers, Invoker, Place, ask, data, has, lists, names, nothing, refuses, shows
+from tests.contract.build_output import event
+
+PROJECT = "prj_01jd8x2v5n7k3q9w4t6y8z0abc"
+"""The project that the events name."""
+
+
+def a_project(invoker: Invoker) -> Place:
+    """Create an empty project."""
+    request = event("create_project.valid")
+    request["headers"]["idempotency-key"] = str(uuid.uuid4())
+    return {PROJECT: data(invoker.invoke("create_project", request), 201)["projectId"]}
+
+
+def a_renamed_project(invoker: Invoker) -> Place:
+    place = a_project(invoker)
+    data(ask(invoker, "update_project.valid", place))
+    return place
+
+
+def has_the_colour(answer: Any, _: Place) -> None:
+    assert [each["value"] for each in data(answer)["facts"]] == ["#1d4ed8"]
+
+
+ANSWERS: Answers = {
+    "create_project.valid": (nothing, names("projectId", 201)),
+    "list_projects.valid": (a_project, lists("projects", "projectId", PROJECT)),
+    "get_project.valid": (a_project, shows("projectId", PROJECT)),
+    "update_project.valid": (a_project, has("revision", 2)),
+    "delete_project.valid": (a_project, shows("projectId", PROJECT)),
+    "get_scene.valid": (a_project, refuses(404, "NOT_FOUND")),
+    "list_project_messages.valid": (a_project, has("messages", [])),
+    "list_revisions.valid": (a_renamed_project, has("cursor", None)),
+    "revert_project.valid": (a_renamed_project, has("revision", 3)),
+    "get_preferences.valid": (nothing, has("projectId", None)),
+    "update_preferences.valid": (nothing, has_the_colour),
+}

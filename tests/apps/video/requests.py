@@ -1,0 +1,49 @@
+"""The requests of video chat that tests send, and short ways to reach a state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from local.stack import LocalStack
+from local.template.template import Template
+from shared.apps.video.models import BuiltChange
+from shared.apps.video.project import Project
+from shared.apps.video.project_store import ProjectStore
+from shared.apps.video.storage.projects import DynamoProjectStore
+from shared.storage import aws
+from tests.api_user import ApiUser, data_of
+from tests.apps.video.projects_world import a_job_id, put_scene, write_of
+from tests.layout import ROOT
+
+TEMPLATE = Template(ROOT / "template.yaml")
+
+
+def new_project(user: ApiUser, title: str = "Launch", **fields: Any) -> dict[str, Any]:
+    """Create a project and return it."""
+    created: dict[str, Any] = data_of(user.api.post("/projects", json={"title": title, **fields}), 201)
+    return created
+
+
+def get_project(user: ApiUser, project_id: str, **query: Any) -> dict[str, Any]:
+    project: dict[str, Any] = data_of(user.api.get(f"/projects/{project_id}", params=query), 200)
+    return project
+
+
+@contextmanager
+def store_of(stack: LocalStack) -> Iterator[ProjectStore]:
+    """Provide the store of the stack's projects: no model and no compiler is needed to give a project scenes."""
+    with patch.object(aws, "client", stack.client):
+        yield DynamoProjectStore("millrace-DurableTable", TEMPLATE.buckets[0])
+
+
+def give_scenes(stack: LocalStack, project_id: str, *changes: BuiltChange) -> Project:
+    """Make a revision of the project with these changes, by default one new scene, and return the project."""
+    with store_of(stack) as store:
+        project = store.get(project_id)
+        assert project is not None
+        write = write_of(project, *(changes or (put_scene(a_job_id()),)))
+        store.save(write)
+        return write.after
