@@ -31,6 +31,8 @@ MillraceError
 │   ├── StageTimedOut         the attempt's time is over; another attempt would end in the same way
 │   ├── ModelOutputTooLong    the model did not stop: its output was ended, and no answer is in it
 │   ├── InvalidModelOutput    the output does not fit its schema, even after a repair
+│   ├── ChangeRefused         the change cannot be made to the project as it is now
+│   │   └── SceneChanged          a scene that it was made for has changed meanwhile
 │   ├── UnusableFile          the uploaded file cannot be loaded; the message says what to do
 │   ├── CompilerMissing       scenes cannot be built, because packages are not installed
 │   ├── DataLost              stored data that the job needs is no longer stored
@@ -328,6 +330,18 @@ class InvalidModelOutput(PermanentFault):
     """The model's output does not fit its schema, even after a repair."""
 
     code = ErrorCode.INVALID_MODEL_OUTPUT
+
+
+class ChangeRefused(PermanentFault):
+    """The change cannot be made to the project as it is now; nothing was changed."""
+
+    code = ErrorCode.CONFLICT
+
+
+class SceneChanged(ChangeRefused):
+    """A scene that the change was made for was changed or removed meanwhile; nothing was changed."""
+
+    code = ErrorCode.SCENE_CHANGED
 
 
 class UnusableFile(PermanentFault):

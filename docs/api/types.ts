@@ -98,6 +98,16 @@ export interface BlockRef {
   digest: string | null;
 }
 
+/** One fault of the source. `line` and `column` count from 1, in the TSX as it was written; None if it has no place. `kind` says what found it: a limit, a rule about the source, the compiler, the type check, or the test render. `rule` is a short name in kebab-case, such as `no-network`. `excerpt` is the line of the source. */
+export interface BuildError {
+  kind: "limit" | "lint" | "syntax" | "name" | "runtime";
+  rule: string;
+  message: string;
+  line: number | null;
+  column: number | null;
+  excerpt: string | null;
+}
+
 /** The owner has cancelled the job. Its checkpoints and items are kept. `usage` is what is known by then: an attempt that runs counts as one call in `unreportedCalls`. When it stops, within a second, it adds what it knows to the job. */
 export interface Cancelled {
   type: "cancelled";
@@ -218,6 +228,18 @@ export interface ComponentCode {
   tsxCode: string;
   jsCode: string;
   propsExample: Record<string, unknown>;
+}
+
+/** A step of making one scene or component begins or ends; `percent` is how much of it is done. Events of one component have one `key`. `repair` is set while the code is written again, because the first one did not build; `errors` are those that it had. */
+export interface ComponentStage {
+  type: "componentStage";
+  key: string;
+  name: string;
+  stage: "brief" | "code" | "build" | "upload";
+  status: "started" | "finished" | "failed";
+  percent: number;
+  repair: boolean;
+  errors: BuildError[];
 }
 
 /** The first event of every connection: the job, and where the stream begins. It has no id and is not stored. */
@@ -686,6 +708,15 @@ export interface ManageSheet {
   newName: string | null;
 }
 
+/** A message that was stored, and the job that answers it, with the URLs at which to follow that. */
+export interface MessageAccepted {
+  messageId: string;
+  jobId: string;
+  status: JobStatus;
+  statusUrl: string;
+  streamUrl: string;
+}
+
 /** A message. `versions` are the versions that the answer made; `jobStatus` is null if the job is unknown. `outcome` of an answer is `completed`, `stopped` at a limit, `failed` or `cancelled`; null for a question. */
 export interface MessageDetail {
   messageId: string;
@@ -780,6 +811,20 @@ export interface NewProject {
   format?: "landscape" | "portrait" | "square" | Format;
 }
 
+/** The body of `POST /projects/{projectId}/messages`. */
+export interface NewProjectMessage {
+  /** an allowed model, to use instead of the agent's or the default model */
+  customModel?: string | null;
+  /** the id of one of your agents */
+  agentId?: string | null;
+  text: string;
+  imageIds?: string[];
+  sceneIds?: string[];
+  selectedSceneId?: string | null;
+  answerTo?: string | null;
+  tool?: RequestedToolRequest | null;
+}
+
 /** The body of `POST /sessions`. */
 export interface NewSession {
   /** what the session is called; the file's name if it is left out */
@@ -838,6 +883,7 @@ export type Operation =
   | "update_project"
   | "delete_project"
   | "get_scene"
+  | "send_message"
   | "list_project_messages"
   | "list_revisions"
   | "revert_project"
@@ -865,6 +911,7 @@ export interface PipelineResults {
   sheet_export: WorkbookExported;
   sheet_load: WorkbookLoaded;
   suggestion: Suggestions;
+  video_chat: VideoChatResult;
 }
 
 /** The answer to a ping. A topic of `positions` that is missing in `tails` has no subscription: subscribe again. */
@@ -1007,6 +1054,12 @@ export interface RequestedTool {
   arguments: Record<string, unknown>;
 }
 
+/** A call of one tool. Its arguments are checked against the tool's own rules. */
+export interface RequestedToolRequest {
+  name: "addScene" | "editScene" | "deleteScene" | "changeDuration" | "planScenes" | "applyPatch" | "generateComponent";
+  arguments?: Record<string, unknown>;
+}
+
 /** `text` replaces the text so far, because a new attempt begins or the output is repaired. */
 export interface Reset {
   type: "reset";
@@ -1115,6 +1168,16 @@ export interface SceneDetail {
   runtime: string;
   digest: string;
   createdAt: string;
+}
+
+/** What happens to one scene; `order` is its position among the project's scenes, from 1. */
+export interface SceneStatus {
+  type: "sceneStatus";
+  key: string;
+  sceneId: string | null;
+  name: string;
+  order: number;
+  status: "planned" | "writing" | "building" | "repairing" | "playable" | "saved" | "removed" | "failed";
 }
 
 /** What is selected in the page while a message is sent. */
@@ -1342,7 +1405,9 @@ export type StreamEvent =
   | Snapshot
   | Complete
   | Failed
-  | Cancelled;
+  | Cancelled
+  | ComponentStage
+  | SceneStatus;
 
 /** A ticket that opens the job's stream without a header, until `expiresAt`. */
 export interface StreamTicket {
@@ -1541,6 +1606,43 @@ export interface VersionDetail {
 export interface VersionList {
   versions: VersionDetail[];
   cursor: string | null;
+}
+
+/** A message in a project's chat. `scene_ids` are scenes that the message is about, and `selected_scene_id` is the one that is selected in the page. `answer_to` is the id of the question that the message answers. With `tool` this tool is called, and no model chooses one. */
+export interface VideoChatInput {
+  /** an allowed model, to use instead of the agent's or the default model */
+  customModel?: string | null;
+  /** the id of one of your agents */
+  agentId?: string | null;
+  text: string;
+  imageIds?: string[];
+  sceneIds?: string[];
+  selectedSceneId?: string | null;
+  answerTo?: string | null;
+  tool?: RequestedToolRequest | null;
+}
+
+/** The result of a chat job: what was changed, asked or answered. `revision` is the project's revision after it. */
+export interface VideoChatResult {
+  outcome: "changed" | "asked" | "answered";
+  tool: "addScene" | "editScene" | "deleteScene" | "changeDuration" | "planScenes" | "applyPatch" | "generateComponent" | null;
+  confidence: number;
+  reason: string;
+  source: "direct" | "rule" | "cache" | "model" | "option";
+  reply: string;
+  revision: number;
+  changes: ChangeMade[];
+  question: string | null;
+  options: Option[];
+  imagesUsed: string[];
+}
+
+/** A request for a job of the `video_chat` pipeline. */
+export interface Video_ChatJobRequest {
+  pipeline: "video_chat";
+  input: VideoChatInput;
+  /** what the job belongs to */
+  links?: JobLinksRequest;
 }
 
 /** The result of `sheet_export`: where to download the file, until `expiresAt`. `losses` names what the file does not have that the workbook or its uploaded file has. `bytes` is the file's size. */

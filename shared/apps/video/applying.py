@@ -17,19 +17,7 @@ from shared.apps.video.models import BuiltChange, ChangeMade
 from shared.apps.video.project import Project
 from shared.apps.video.project_store import MOST_VERSIONS
 from shared.apps.video.scene import MAX_SCENES, Build, ComponentVersion, Format, SceneVersion
-from shared.errors import ErrorCode, PermanentFault
-
-
-class ChangeRefused(PermanentFault):
-    """A change cannot be applied to the project as it is now; nothing was changed."""
-
-    code = ErrorCode.CONFLICT
-
-
-class SceneChanged(ChangeRefused):
-    """A scene that the change was made for has another version now, or was removed; nothing was changed."""
-
-    code = ErrorCode.SCENE_CHANGED
+from shared.errors import ChangeRefused, SceneChanged
 
 
 class State(Protocol):

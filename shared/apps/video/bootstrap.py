@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from shared.apps.video import PIPELINES
@@ -13,13 +13,18 @@ from shared.bootstrap import core
 from shared.runtime.settings import StorageSettings
 
 if TYPE_CHECKING:
+    from shared.apps.video.briefs import BriefScenes
+    from shared.apps.video.chat import DecideTool
+    from shared.apps.video.image_store import ImageFiles, ImageStore
     from shared.apps.video.images import ImageReader
+    from shared.apps.video.making import MakeScenes
     from shared.apps.video.messages import ChatMessages
     from shared.apps.video.preference_service import PreferenceService
     from shared.apps.video.preferences import PreferenceStore
     from shared.apps.video.project_store import ProjectStore
     from shared.apps.video.projects import ProjectDeletion, Projects
     from shared.apps.video.queries import ProjectQueries
+    from shared.apps.video.reading import ProjectReading
     from shared.apps.video.saving import SaveScenes
     from shared.jobs.job import LinkKind
     from shared.jobs.links import LinkedEntities
@@ -64,15 +69,28 @@ def preference_store() -> PreferenceStore:
 
 
 @functools.cache
+def image_store() -> ImageStore:
+    """Return the store of what is known of images."""
+    from shared.apps.video.storage.images import DynamoImageStore
+
+    return DynamoImageStore(StorageSettings.read().durable_table_name)
+
+
+@functools.cache
+def image_files() -> ImageFiles:
+    """Return the store of the images themselves."""
+    from shared.apps.video.storage.images import S3ImageFiles
+    from shared.storage.objects import Objects
+
+    return S3ImageFiles(Objects(StorageSettings.read().artefact_bucket), clock=core().ports.clock)
+
+
+@functools.cache
 def image_reader() -> ImageReader:
     """Return the reader of the images of projects."""
     from shared.apps.video.images import ImageReader
-    from shared.apps.video.storage.images import DynamoImageStore, S3ImageFiles
-    from shared.storage.objects import Objects
 
-    settings = StorageSettings.read()
-    files = S3ImageFiles(Objects(settings.artefact_bucket), clock=core().ports.clock)
-    return ImageReader(DynamoImageStore(settings.durable_table_name), files)
+    return ImageReader(image_store(), image_files())
 
 
 # ---- projects --------------------------------------------------------------------------------------------------------
@@ -122,8 +140,46 @@ def preference_service() -> PreferenceService:
 # ---- stages ----------------------------------------------------------------------------------------------------------
 
 
+def decide_tool() -> DecideTool:
+    """Return the stage that decides which tool a message asks for."""
+    from shared.apps.video.brain.brain import Brain
+    from shared.apps.video.chat import DecideTool
+    from shared.apps.video.storage.decisions import DynamoDecisionCache
+    from shared.bootstrap import chat_model
+
+    cache = DynamoDecisionCache(StorageSettings.read().table_name, clock=core().ports.clock)
+    return DecideTool(Brain(chat_model(), cache), _project_reading())
+
+
+def brief_scenes() -> BriefScenes:
+    """Return the stage that describes the scenes to write."""
+    from shared.apps.video.briefs import BriefScenes
+    from shared.bootstrap import chat_model
+
+    return BriefScenes(chat_model(), _project_reading())
+
+
+def make_scenes() -> MakeScenes:
+    """Return the stage that writes scenes and builds them."""
+    from shared.apps.video.build.checks import Checks
+    from shared.apps.video.making import MakeScenes
+    from shared.bootstrap import chat_model
+
+    return MakeScenes(chat_model(), _project_reading(), Checks())
+
+
 def save_scenes() -> SaveScenes:
     """Return the stage that makes the changes of a message a revision."""
     from shared.apps.video.saving import SaveScenes
 
     return SaveScenes(projects=project_store(), preferences=preference_store(), clock=core().ports.clock)
+
+
+def _project_reading() -> ProjectReading:
+    from shared.apps.video.preferences import facts_of
+    from shared.apps.video.reading import ProjectReading
+
+    def preferences(owner: str, project_id: str) -> Mapping[str, str]:
+        return {each.key: each.value for each in facts_of(preference_store(), owner, project_id)}
+
+    return ProjectReading(projects=project_store(), images=image_store(), files=image_files(), preferences=preferences)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from shared.apps.video.applying import ChangeRefused, SceneChanged
 from shared.apps.video.brain.brain import Brain
 from shared.apps.video.brain.context import ChatContext
 from shared.apps.video.models import Choice, RequestedTool, VideoChatInput
 from shared.apps.video.plan import Plan
 from shared.apps.video.reading import ProjectReading
 from shared.apps.video.tools.toolbox import check, run
+from shared.errors import ChangeRefused, SceneChanged
 from shared.llm.model import ImagePart
 from shared.log.events import Tool
 from shared.stages.stage import StageContext

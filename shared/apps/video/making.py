@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from shared.apps.video.applying import ChangeRefused
 from shared.apps.video.briefs import BRIEFED, facts_of, outcomes_of, pictures_of
 from shared.apps.video.build.report import SceneBuilder
 from shared.apps.video.building import ProjectBuilds
@@ -20,6 +19,7 @@ from shared.apps.video.plan import Plan
 from shared.apps.video.reading import ProjectReading
 from shared.apps.video.tools.effects import VideoOutcome, WriteComponent, WritePlan, WriteScene
 from shared.apps.video.writing import ComponentWriter, Made, build_item
+from shared.errors import ChangeRefused
 from shared.llm.model import ChatModel, ImagePart
 from shared.stages.stage import StageContext
 

@@ -14,6 +14,7 @@ class Operation(StrEnum):
     UPDATE_PROJECT = "update_project"
     DELETE_PROJECT = "delete_project"
     GET_SCENE = "get_scene"
+    SEND_MESSAGE = "send_message"
     LIST_PROJECT_MESSAGES = "list_project_messages"
     LIST_REVISIONS = "list_revisions"
     REVERT_PROJECT = "revert_project"

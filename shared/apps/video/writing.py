@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from shared.apps.video.applying import ChangeRefused
 from shared.apps.video.build.report import BuildError, BuildReport
 from shared.apps.video.building import ProjectBuilds
 from shared.apps.video.changes import ProjectChange, PutComponent, PutScene
@@ -21,7 +20,7 @@ from shared.apps.video.models import BuiltChange
 from shared.apps.video.scene import Build, ComponentDraft, SceneDraft
 from shared.apps.video.tools.effects import WriteComponent
 from shared.apps.video.writing_prompts import code_messages, edit_messages, frames_of, repair_messages
-from shared.errors import InvalidModelOutput
+from shared.errors import ChangeRefused, InvalidModelOutput
 from shared.llm.model import ChatModel, ImagePart, Message
 from shared.schema import Schema
 from shared.stages.model_answers import reset_text, stream_output

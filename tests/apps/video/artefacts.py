@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
-from tests.contract.answers import Answers, Invoker, Place, ask, data, has, lists, names, nothing, refuses, shows
+from tests.contract.answers import (
+    JOB,
+    Answers,
+    Invoker,
+    Place,
+    after,
+    ask,
+    data,
+    done,
+    has,
+    lists,
+    names,
+    nothing,
+    payload,
+    refuses,
+    shows,
+)
 from tests.contract.build_output import event
 
+STAGES = ("decide_tool", "brief_scenes", "make_scenes", "save_scenes")
+ATTEMPTS = ("first_attempt", "retry")
 PROJECT = "prj_01jd8x2v5n7k3q9w4t6y8z0abc"
 """The project that the events name."""
 
@@ -23,6 +42,19 @@ def a_renamed_project(invoker: Invoker) -> Place:
     place = a_project(invoker)
     data(ask(invoker, "update_project.valid", place))
     return place
+
+
+def a_message(invoker: Invoker) -> Place:
+    """Create a project and the job that answers a message, which changes the project without a model."""
+    place = a_project(invoker)
+    request = payload("send_message.valid", place)
+    request["headers"]["idempotency-key"] = str(uuid.uuid4())
+    return {**place, JOB: data(invoker.invoke("send_message", request), 202)["jobId"]}
+
+
+def a_message_after(*stages: str) -> Callable[[Invoker], Place]:
+    """Create a project and a message whose job has finished these stages."""
+    return lambda invoker: after(invoker, a_message(invoker), stages)
 
 
 def has_the_colour(answer: Any, _: Place) -> None:
@@ -41,4 +73,9 @@ ANSWERS: Answers = {
     "revert_project.valid": (a_renamed_project, has("revision", 3)),
     "get_preferences.valid": (nothing, has("projectId", None)),
     "update_preferences.valid": (nothing, has_the_colour),
+    "send_message.valid": (a_project, names("messageId", 202)),
+    **{f"decide_tool.{attempt}": (a_message, done("decide_tool")) for attempt in ATTEMPTS},
+    **{f"brief_scenes.{attempt}": (a_message_after("decide_tool"), done("brief_scenes")) for attempt in ATTEMPTS},
+    **{f"make_scenes.{attempt}": (a_message_after(*STAGES[:2]), done("make_scenes")) for attempt in ATTEMPTS},
+    **{f"save_scenes.{attempt}": (a_message_after(*STAGES[:3]), done("save_scenes")) for attempt in ATTEMPTS},
 }

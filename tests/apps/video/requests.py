@@ -47,3 +47,15 @@ def give_scenes(stack: LocalStack, project_id: str, *changes: BuiltChange) -> Pr
         write = write_of(project, *(changes or (put_scene(a_job_id()),)))
         store.save(write)
         return write.after
+
+
+def rename(title: str) -> dict[str, Any]:
+    """Return the message that calls the project by another title, without a model and without a build."""
+    ops = [{"op": "replace", "path": "/title", "value": title}]
+    return {"text": f"Call it {title}", "tool": {"name": "applyPatch", "arguments": {"ops": ops}}}
+
+
+def send(user: ApiUser, project_id: str, **message: Any) -> dict[str, Any]:
+    """Send a message to the project's chat, and return what it is answered with."""
+    sent: dict[str, Any] = data_of(user.api.post(f"/projects/{project_id}/messages", json=message), 202)
+    return sent

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.apps.video.applying import ChangeRefused, SceneChanged, apply_changes, differences
+from shared.apps.video.applying import apply_changes, differences
 from shared.apps.video.changes import MoveScene, RemoveScene, SetProject
 from shared.apps.video.ids import scene_id
 from shared.apps.video.models import BuiltChange, ChangeMade
 from shared.apps.video.project import Project
 from shared.apps.video.project_store import MOST_VERSIONS
 from shared.apps.video.scene import FORMATS, MAX_SCENES
+from shared.errors import ChangeRefused, SceneChanged
 from tests.apps.video.projects_world import a_job_id, a_project, put, put_component, put_scene
 from tests.fakes.clock import NOON
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from shared.apps.video.applying import ChangeRefused, SceneChanged
 from shared.apps.video.changes import PutComponent, PutScene, RemoveScene
 from shared.apps.video.image_store import ImageStatus
 from shared.apps.video.models import Option, RequestedTool
-from shared.errors import InvalidModelOutput, JobEnded, ModelDisconnected, ModelUnavailable
+from shared.errors import ChangeRefused, InvalidModelOutput, JobEnded, ModelDisconnected, ModelUnavailable, SceneChanged
 from shared.jobs.store import JobGuard
 from shared.llm.model import ImagePart
 from shared.log.events import Item, Reset, Tool
