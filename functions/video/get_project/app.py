@@ -13,7 +13,6 @@ from shared.apps.video.web import (
     detail,
     etag_of,
 )
-from shared.observability.metrics import metrics
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.conditional import NOT_MODIFIED, REVALIDATE, IfNoneMatch, is_current, not_modified
@@ -42,8 +41,7 @@ async def get_project(
     project = project_queries().at(project_queries().owned(user, project_id), revision)
     etag, cache_control = etag_of(project.revision), REVALIDATE if revision is None else IMMUTABLE
     if is_current(etag, if_none_match):
-        metrics.not_modified(Operation.GET_PROJECT)
-        return not_modified(etag, cache_control=cache_control)
+        return not_modified(Operation.GET_PROJECT, etag, cache_control=cache_control)
     response.headers["ETag"], response.headers["Cache-Control"] = etag, cache_control
     shown = detail(project, ProjectUrls(request), project_queries().code(project) if code else None)
     return exchange.success(shown, Entity.PROJECT)

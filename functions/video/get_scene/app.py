@@ -36,7 +36,7 @@ async def get_scene(
     found = project_queries().scene(user, project_id, scene_id, version)
     etag, cache_control = f'"v{found.version}"', REVALIDATE if version is None else IMMUTABLE
     if is_current(etag, if_none_match):
-        return not_modified(etag, cache_control=cache_control)
+        return not_modified(Operation.GET_SCENE, etag, cache_control=cache_control)
     response.headers["ETag"], response.headers["Cache-Control"] = etag, cache_control
     return exchange.success(scene_detail(found), Entity.SCENE)
 

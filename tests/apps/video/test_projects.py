@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -203,7 +204,10 @@ class TestBadMessages:
     ) -> None:
         project_id = new_project(user)["projectId"]
 
-        response = user.api.post(f"/projects/{project_id}/messages", json={"text": "Hello", **fields})
+        # Escaped, because a lone surrogate cannot be sent as UTF-8.
+        body = json.dumps({"text": "Hello", **fields})
+        headers = {"Content-Type": "application/json"}
+        response = user.api.post(f"/projects/{project_id}/messages", content=body, headers=headers)
 
         error = refusal(response, 422, "VALIDATION_FAILED")
         assert field in [each["field"] for each in error["details"]["fields"]]
