@@ -21,7 +21,9 @@ from tools import openapi, typescript
 EVENT_TYPES = {
     *("connected", "stage", "progress", "delta", "tool", "subtask", "item", "reset", "snapshot"),
     *("complete", "error", "cancelled"),
+    *(type_of(event) for pipeline in RegisteredPipelines().values() for event in pipeline.events),
 }
+"""The events of the core, and those that the applications declare."""
 
 
 @pytest.fixture(scope="module")

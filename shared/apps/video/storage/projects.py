@@ -195,7 +195,7 @@ class DynamoProjectStore:
         """Return the write that counts the owner's projects. To add one is refused if there are too many."""
         update: dict[str, Any] = {
             "TableName": self._table,
-            "Key": to_item({"PK": keys.user_partition(owner), "SK": "COUNT#projects"}),
+            "Key": to_item({"PK": keys.user_partition(owner), "SK": "PROJECTS"}),
             "UpdateExpression": "ADD #count :more",
             "ExpressionAttributeNames": {"#count": "count"},
             "ExpressionAttributeValues": {":more": to_attribute(more)},
@@ -253,7 +253,7 @@ PROJECT = "PROJECT"
 REVISION = "REV#"
 """Prefix of the sort keys of revisions."""
 
-MESSAGE = "MSG#"
+MESSAGE = "CHAT#"
 """Prefix of the sort keys of messages."""
 
 BODY = "body"
