@@ -1567,7 +1567,7 @@ export interface UploadTarget {
   expiresAt: string;
 }
 
-/** One immutable state of a session's workbook. `map` is the digest of its map of blocks, and `snapshot` names the engine's snapshot; None if it was thinned out. `origin` names the tool call that made the version (`<job>:<turn>-call-<n>`): a call has at most one. `result` is what that call returned. `ops` are None if they are too many for the record: then they are stored beside the snapshot. `answer` is the job whose answer made these contents. The versions of an answer have the `undo_to` of its first one, so that a person undoes the answer in one step; `step_to` is the version that the job itself undoes to. */
+/** One immutable state of a session's workbook. `map` is the digest of its map of blocks, and `snapshot` names the engine's snapshot; the sweep deletes both when the session does not need them any more (`History.retained`). `origin` names the tool call that made the version (`<job>:<turn>-call-<n>`): a call has at most one. `result` is what that call returned. `ops` are kept to see later what was done, not to compute the version again; None if they are too many for the record. `answer` is the job whose answer made these contents. The versions of an answer have the `undo_to` of its first one, so that a person undoes the answer in one step; `step_to` is the version that the job itself undoes to. */
 export interface Version {
   sessionId: string;
   number: number;
@@ -1580,7 +1580,7 @@ export interface Version {
   changed: ChangedRange[];
   errorsIntroduced: number;
   map: string;
-  snapshot: string | null;
+  snapshot: string;
   sheets: SheetInfo[];
   undoTo: number | null;
   redoTo: number | null;
