@@ -165,6 +165,10 @@ PEERS := langgraph taskiq dbos
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(@D)/bin/python $<
 	@touch $@
 
+.PHONY: bench-sheet-files
+bench-sheet-files: .venv/.synced .venv-browser/.synced ## take workbooks of 30 MB through the real path, with the program curl and in Chromium
+	@$(BIN)/python -m tests.bench.sheet_files $(ARGS)
+
 .PHONY: bench-peers
 bench-peers: .venv/.synced ## run the benchmark job on Millrace, LangGraph, Redis with taskiq, and DBOS, in one table
 	@for peer in $(PEERS); do $(MAKE) --silent .venv-peers/$$peer/.synced || rm -rf .venv-peers/$$peer; done

@@ -25,6 +25,7 @@ from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from tests.api_user import ApiUser, data_of, wait_until
 from tests.apps.sheets.requests import get_session, uploaded_session
 from tests.bench.sheet_tabs import Blocks, Tab
+from tests.bench.sheet_values import CHANGED, QUESTION
 from tests.bench.workbooks import COLUMNS, DATA, DATA_PART, csv_of, values_of, write_xlsx
 from tests.follower import channel_of
 from tests.patience import PATIENCE
@@ -32,8 +33,6 @@ from tests.patience import PATIENCE
 Made = TypeVar("Made")
 
 REPEATS = 5
-CHANGED = 4242
-QUESTION = "What is in this workbook?"
 BUCKET = "millrace-artefactbucket"
 SCREEN = f"A1:{COLUMNS[-1]}50"
 CACHE_ROWS = 20_000
@@ -240,23 +239,24 @@ def main() -> None:
         LocalStack(environment=limits, allowance=given.allowance) as stack,
         user_of(stack) as user,
     ):
-        _report(caches(user))
+        report(caches(user))
         if given.xlsx_rows:
             source = Path(folder) / "bench.xlsx"
             write_xlsx(source, given.xlsx_rows, given.formulas)
             content = source.read_bytes()
             figures, exported = whole_life(Workbook(user, content, "bench.xlsx"), "XLSX", len(content))
             check_export(figures, exported, DATA, source)
-            _report(figures)
+            report(figures)
         if given.csv_rows:
             content = csv_of(given.csv_rows)
             workbook = Workbook(user, content, "bench.csv")
             figures, exported = whole_life(workbook, "CSV", len(content))
             check_export(figures, exported, get_session(user, workbook.id)["sheets"][0]["name"], None)
-            _report(figures)
+            report(figures)
 
 
-def _report(figures: Figures) -> None:
+def report(figures: Figures) -> None:
+    """Print the figures with the machine's load."""
     _CONSOLE.print(figures.table)
     _CONSOLE.print(f"load average: {os.getloadavg()[0]:.1f}")
 
