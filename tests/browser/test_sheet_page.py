@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.api_user import ApiUser
 from tests.apps.sheets.requests import active_session, get_session
@@ -128,6 +128,26 @@ def test_an_export_offers_the_file(console: Console, user: ApiUser) -> None:
     with console.page.expect_download() as download:
         dialog.get_by_role("link", name="Download").click()
     assert download.value.path().read_text(encoding="utf-8-sig").splitlines()[:2] == ROWS[:2]
+
+
+def test_an_export_waits_for_an_edit_that_is_under_way(console: Console, user: ApiUser) -> None:
+    session = active_session(user, CSV)
+    console.open(f"/console/sheets/{session['sessionId']}")
+    page, sheet = console.page, SheetPage(console)
+    held: list[Route] = []
+    page.route("**/cells", lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_())
+    sheet.cell(2, "A").click()
+    page.keyboard.type("West")
+    with page.expect_request(lambda request: request.method == "PATCH"):
+        page.keyboard.press("Enter")
+    page.get_by_role("button", name="Export").click()
+    dialog = page.get_by_role("dialog", name="Export the workbook")
+    dialog.get_by_role("button", name="As CSV").click()
+    expect(dialog.get_by_text("Writing the file")).to_be_visible()
+    held[0].continue_()
+    with page.expect_download() as download:
+        dialog.get_by_role("link", name="Download").click()
+    assert download.value.path().read_text(encoding="utf-8-sig").splitlines()[1].startswith("West,")
 
 
 def test_a_file_that_cannot_be_read_says_why_and_takes_another(console: Console) -> None:

@@ -95,7 +95,7 @@ function showSession(context, first, element) {
   const transport = h("span", { class: "note", role: "status" });
   const undoButton = h("button", { type: "button", class: "button small", onclick: undo }, "Undo");
   const redoButton = h("button", { type: "button", class: "button small", onclick: redo }, "Redo");
-  const exporting = exportControl(context, session);
+  const exporting = exportControl(context, session, () => latest);
   const help = helpCard(context, session, attempt);
   const close = confirmButton({
     ...{ label: "Close", question: "Close this workbook?", yes: "Close it", signIn },

@@ -10,8 +10,9 @@ import { errorCard } from "../../../core/parts/problem_card.js";
 /**
  * @param {Context} context
  * @param {SheetSession} session
+ * @param {() => Promise<unknown>} settled resolves when what was begun before has changed the workbook
  */
-export function exportControl({ millrace, signIn }, session) {
+export function exportControl({ millrace, signIn }, session, settled) {
   const button = h("button", { type: "button", class: "button small" }, "Export");
   const content = h("div", {});
   /** @type {HTMLDialogElement} */
@@ -22,6 +23,7 @@ export function exportControl({ millrace, signIn }, session) {
   const run = async (format) => {
     fill(content, h("p", { role: "status" }, "Writing the file …"));
     try {
+      await settled();
       const job = await millrace.sheets.export(session.id, { format });
       const watch = millrace.watch(job);
       stop();
