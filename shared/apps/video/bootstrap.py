@@ -14,6 +14,7 @@ from shared.runtime.settings import StorageSettings
 
 if TYPE_CHECKING:
     from shared.apps.video.briefs import BriefScenes
+    from shared.apps.video.build.report import SceneBuilder
     from shared.apps.video.chat import DecideTool
     from shared.apps.video.image_store import ImageFiles, ImageStore
     from shared.apps.video.images import ImageReader
@@ -161,11 +162,18 @@ def brief_scenes() -> BriefScenes:
 
 def make_scenes() -> MakeScenes:
     """Return the stage that writes scenes and builds them."""
-    from shared.apps.video.build.checks import Checks
     from shared.apps.video.making import MakeScenes
     from shared.bootstrap import chat_model
 
-    return MakeScenes(chat_model(), _project_reading(), Checks())
+    return MakeScenes(chat_model(), _project_reading(), scene_builder())
+
+
+@functools.cache
+def scene_builder() -> SceneBuilder:
+    """Return the builder of scenes, which keeps the last builds of this process."""
+    from shared.apps.video.build.checks import Checks
+
+    return Checks()
 
 
 def save_scenes() -> SaveScenes:
