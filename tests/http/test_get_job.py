@@ -10,10 +10,12 @@ import pytest
 from local.model.control import ModelControl
 from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal
 from tests.apps.suggestions.requests import FIELDS
+from tests.apps.video.requests import new_project
 
 
 def test_the_owner_gets_the_jobs_input_and_result(user: ApiUser) -> None:
-    body = {"pipeline": "suggestion", "input": FIELDS, "links": {"projectId": "shop"}}
+    project = new_project(user)["projectId"]
+    body = {"pipeline": "suggestion", "input": FIELDS, "links": {"projectId": project}}
     created = user.api.post("/jobs", json=body)
     job_id = data_of(created, 202)["jobId"]
 
@@ -21,7 +23,7 @@ def test_the_owner_gets_the_jobs_input_and_result(user: ApiUser) -> None:
 
     assert job["status"] == "completed"
     assert job["input"] == FIELDS
-    assert job["links"] == {"sessionId": None, "runId": None, "projectId": "shop"}
+    assert job["links"] == {"sessionId": None, "runId": None, "projectId": project}
     assert job["requestId"] == created.json()["meta"]["requestId"]
     assert (job["progress"], job["attempt"], job["retryCount"]) == (100, 1, 0)
     assert job["failure"] is job["lastFault"] is None

@@ -9,6 +9,7 @@ import pytest
 
 from tests.api_user import ApiUser, broken_rules, data_of
 from tests.apps.suggestions.requests import FIELDS
+from tests.apps.video.requests import new_project
 
 BROKEN_CURSORS = [
     "x",
@@ -51,9 +52,9 @@ def test_the_pages_contain_every_job_once(user: ApiUser) -> None:
 
 def test_the_list_can_be_filtered_by_status_pipeline_and_links(user: ApiUser) -> None:
     plain = user.new_job()
-    linked = data_of(
-        user.api.post("/jobs", json={"pipeline": "suggestion", "input": FIELDS, "links": {"projectId": "s-1"}}), 202
-    )["jobId"]
+    project = new_project(user)["projectId"]
+    body = {"pipeline": "suggestion", "input": FIELDS, "links": {"projectId": project}}
+    linked = data_of(user.api.post("/jobs", json=body), 202)["jobId"]
     hanging = user.new_job("hang_after=0")
     for job_id in (plain, linked):
         user.ended(job_id)
@@ -61,8 +62,8 @@ def test_the_list_can_be_filtered_by_status_pipeline_and_links(user: ApiUser) ->
 
     assert user.jobs(status="completed") == [linked, plain]
     assert user.jobs(status="cancelled") == [hanging]
-    assert user.jobs(projectId="s-1") == [linked]
-    assert user.jobs(projectId="s-1", status="cancelled") == []
+    assert user.jobs(projectId=project) == [linked]
+    assert user.jobs(projectId=project, status="cancelled") == []
     assert user.jobs(pipeline="suggestion") == [hanging, linked, plain]
     assert user.jobs(pipeline="video") == []
     assert user.jobs(runId="s-1") == user.jobs(sessionId="s-1") == []

@@ -13,7 +13,7 @@ JOB_EXAMPLES: dict[str, Any] = {
         },
     },
     "linked": {
-        "summary": "With context, and linked to a session and a project",
+        "summary": "With context, and linked to a project",
         "value": {
             "pipeline": "suggestion",
             "input": {
@@ -22,7 +22,7 @@ JOB_EXAMPLES: dict[str, Any] = {
                 "priorityLevel": "critical",
                 "additionalContext": "Most buyers leave at the address form.",
             },
-            "links": {"sessionId": "session-7", "projectId": "shop"},
+            "links": {"projectId": "prj_01jd8x2v5n7k3q9w4t6y8z0abc"},
         },
     },
 }
