@@ -14,7 +14,7 @@ from shared.apps.video.code_text import described
 from shared.apps.video.component import Briefed, Component
 from shared.apps.video.events import SceneStatus
 from shared.apps.video.facts import Facts
-from shared.apps.video.models import BuiltChange, PreparedAnswer
+from shared.apps.video.models import BuiltChange, MadeComponent, PreparedAnswer
 from shared.apps.video.plan import Plan
 from shared.apps.video.reading import ProjectReading
 from shared.apps.video.tools.effects import VideoOutcome, WriteComponent, WritePlan, WriteScene
@@ -152,6 +152,7 @@ def _prepared(
         changes=tuple(changes),
         learned=plan.learned,
         images_used=tuple(sorted(images)),
+        made=tuple(MadeComponent(key=each.key, name=each.name) for each in components),
     )
 
 

@@ -83,11 +83,18 @@ class BuiltChange(Schema):
     build: Build | None = None
 
 
+class MadeComponent(Schema):
+    """A scene or component that was written for the answer; `key` is that of its events."""
+
+    key: str
+    name: str
+
+
 class PreparedAnswer(Schema):
     """What `make_scenes` hands on to `save_scenes`: all that is to be saved, in one transaction.
 
     `base_revision` is the revision on which the changes were made. Without changes only the assistant's message is
-    saved: an answer, or a question with its options.
+    saved: an answer, or a question with its options. `made` is what was written for it.
     """
 
     outcome: Literal["changed", "asked", "answered"]
@@ -100,6 +107,7 @@ class PreparedAnswer(Schema):
     changes: tuple[BuiltChange, ...] = ()
     learned: tuple[LearnedPreference, ...] = ()
     images_used: tuple[ImageId, ...] = ()
+    made: tuple[MadeComponent, ...] = ()
 
 
 class ChangeMade(Schema):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from shared.apps.video.applying import apply_changes
-from shared.apps.video.events import SceneStatus
+from shared.apps.video.events import ComponentStage, SceneStatus
 from shared.apps.video.ids import message_id
 from shared.apps.video.manifest import Manifest
-from shared.apps.video.models import ChangeMade, PreparedAnswer, VideoChatResult
+from shared.apps.video.models import ChangeMade, MadeComponent, PreparedAnswer, VideoChatResult
 from shared.apps.video.preferences import PreferenceScope, PreferenceStore, with_learned
 from shared.apps.video.project import Cause, ChatMessage, Project
 from shared.apps.video.project_store import ProjectStore, ProjectWrite, StaleProject
@@ -57,11 +57,15 @@ class SaveScenes:
         """
         assert context.previous is not None  # noqa: S101 - not the first stage
         prepared = PreparedAnswer.model_validate(context.previous.output)
+        for made in prepared.made:
+            await context.append_event(_upload(made, "started", 75))
         saved = await asyncio.to_thread(self._save, context.job, prepared)
         context.output.report_progress(PROGRESS)
         for key, data, event in _items(saved):
             if key not in context.items:
                 await context.add_item(key, data, event=event)
+        for made in prepared.made:
+            await context.append_event(_upload(made, "finished", 100))
         return _result(prepared, saved.message).model_dump(mode="json")
 
     def _save(self, job: Job, prepared: PreparedAnswer) -> Saved:
@@ -144,6 +148,11 @@ class SaveScenes:
         """Return the manifest of the revision that a stored answer tells of."""
         revision = None if answer.revision is None else self._projects.revision(project.id, answer.revision)
         return project.manifest if revision is None else revision.manifest
+
+
+def _upload(made: MadeComponent, status: Literal["started", "finished"], percent: int) -> ComponentStage:
+    """Return the event of the last step of a component: it is stored."""
+    return ComponentStage(key=made.key, name=made.name, stage="upload", status=status, percent=percent)
 
 
 def _items(saved: Saved) -> Iterator[tuple[str, dict[str, Any], SceneStatus | None]]:

@@ -15,11 +15,12 @@ from shared.apps.video.events import ComponentStage
 from shared.apps.video.ids import message_id
 from shared.apps.video.image_store import Image, ImageStatus
 from shared.apps.video.making import MakeScenes
-from shared.apps.video.models import ChangeMade, Choice, Option, PreparedAnswer
+from shared.apps.video.models import ChangeMade, Choice, Option, PreparedAnswer, VideoChatResult
 from shared.apps.video.pipeline import VIDEO_CHAT
 from shared.apps.video.plan import Plan
 from shared.apps.video.project import ChatMessage, Project
 from shared.apps.video.reading import ProjectReading
+from shared.apps.video.saving import SaveScenes
 from shared.jobs.ids import new_job_id
 from shared.jobs.job import Job, JobLinks
 from shared.jobs.pipeline import Pipelines
@@ -32,7 +33,7 @@ from tests.fakes.decisions import FakeDecisionCache
 from tests.fakes.images import FakeImageFiles, FakeImageStore
 from tests.fakes.model import ScriptedModel
 from tests.fakes.png import png_of
-from tests.fakes.projects import FakeProjectStore
+from tests.fakes.projects import FakePreferenceStore, FakeProjectStore
 
 NAMES = ("Title", "Features", "Outro")
 CODE = """import { AbsoluteFill } from "@millrace/scene";
@@ -121,7 +122,7 @@ class VideoWorld:
         links = JobLinks(project_id=(project or self.project).id)
         job = a_job(self._new_job_id(), pipeline="video_chat", input={"text": text, **fields}, links=links, **own)
         self.core.jobs.put_new(job)
-        self.say(job.id, "user", text, project=project)
+        self.say(job.id, "user", text, project=project, status="running")
         return job
 
     def _new_job_id(self) -> str:
@@ -183,6 +184,12 @@ class VideoWorld:
     def make(self, job: Job, model: ChatModel | None = None, *, retry: int = 0, generation: int = 1) -> PreparedAnswer:
         stage = MakeScenes(model or ScriptedModel(), self.reading, self.checks)
         return PreparedAnswer.model_validate(self._run(stage, job, retry, generation))
+
+    def save(self, job: Job, *, retry: int = 0) -> VideoChatResult:
+        stage = SaveScenes(
+            projects=self.projects, preferences=FakePreferenceStore(self.projects), clock=self.core.clock
+        )
+        return VideoChatResult.model_validate(self._run(stage, job, retry, 1))
 
     def answer(self, text: str, *outputs: str, **fields: Any) -> PreparedAnswer:
         """Run the three stages of a message with a model that writes these outputs; return what is to be saved."""

@@ -209,11 +209,13 @@ class TestMake:
         assert answer.changes[0].build is not None
         assert world.builder.requests[0].components == {"Counter": _component_js(world)}
 
-    def test_eight_steps_are_told_of_a_component_up_to_the_upload(self, world: VideoWorld) -> None:
+    def test_eight_steps_are_told_of_a_component(self, world: VideoWorld) -> None:
         job = world.new_job("rivers")
         model = ScriptedModel(ADD, BRIEF, CODE)
         for stage in (world.decide, world.brief, world.make):
             stage(job, model)
+        result = world.save(job)
+        assert (result.revision, result.changes[0].name) == (3, "Rivers")
         assert world.component_stages(job) == [
             ("component-1", stage, status, percent, False)
             for stage, status, percent in (
@@ -223,11 +225,14 @@ class TestMake:
                 ("code", "finished", 50),
                 ("build", "started", 50),
                 ("build", "finished", 75),
+                ("upload", "started", 75),
+                ("upload", "finished", 100),
             )
         ]
         items = [each for each in world.core.events(job) if isinstance(each, Item)]
-        assert [each.key for each in items] == ["decision", "brief-1", "code-1", "build-1"]
-        assert items[-1].data["jsCode"].startswith("/* js */")
+        scene = f"scene-{result.changes[0].id}"
+        assert [each.key for each in items] == ["decision", "brief-1", "code-1", "build-1", scene]
+        assert items[-2].data["jsCode"].startswith("/* js */")
         assert world.core.transcript(job).text == CODE + "\n"
 
     def test_an_edit_changes_one_place_and_keeps_all_else(self, world: VideoWorld) -> None:
