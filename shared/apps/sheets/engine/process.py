@@ -109,14 +109,18 @@ class ProcessEngine:
             reason = "the engine cannot read it"
             failure: Exception = error
         except WorkbookRefusal as refusal:
-            slow = refusal.code == SheetErrorCode.CALCULATION_TOO_SLOW
-            reason = "computing it takes too long" if slow else "computing it needs too much memory"
+            reason = f"computing it {_need(refusal)}"
             failure = refusal
         if format != "xlsx":
             raise UnsupportedFile(f"The file could not be loaded: {reason}. Split it into smaller files.") from failure
         try:
             workbook, report = self._load(file, format, "values")
-        except (_Failed, WorkbookRefusal) as error:
+        except WorkbookRefusal as refusal:
+            raise UnsupportedFile(
+                f"The workbook could not be loaded: {reason}, and reading its values {_need(refusal)}. Split it into "
+                "smaller files."
+            ) from refusal
+        except _Failed as error:
             raise UnsupportedFile(
                 "The workbook could not be read. Open it in a spreadsheet program, save it as .xlsx, and upload that."
             ) from error
@@ -375,6 +379,11 @@ def _too_slow(seconds: float) -> WorkbookRefusal:
         f"the calculation was stopped after {seconds:g} seconds",
         hint="Refer to fewer cells, such as A1:A500 instead of A:A, or change fewer cells at once.",
     )
+
+
+def _need(refusal: WorkbookRefusal) -> str:
+    """Return what a call that was ended had needed."""
+    return "takes too long" if refusal.code == SheetErrorCode.CALCULATION_TOO_SLOW else "needs too much memory"
 
 
 def _applied(answer: Mapping[str, Any]) -> Applied:

@@ -18,6 +18,7 @@ from shared.apps.sheets.engine.frames import packed
 from shared.apps.sheets.engine.process import EngineLimits, ProcessEngine, ProcessWorkbook
 from shared.apps.sheets.ops import CellWrite, FillFormula, WriteCells
 from shared.apps.sheets.workbook import EngineGone, SheetErrorCode, UnsupportedFile, WorkbookRefusal
+from tests.apps.sheets.unit.engine import packages
 from tests.patience import PATIENCE
 
 ENDLESS = FillFormula(sheet="Sheet1", range="C1:C2000", formula="=SUMPRODUCT($A$1:$B$1048576*$A$1:$B$1048576)")
@@ -137,6 +138,13 @@ def test_an_engine_that_cannot_start_is_gone(snapshot: bytes, monkeypatch: pytes
 def test_a_snapshot_that_is_not_opened_in_time_is_not_called_unreadable(snapshot: bytes) -> None:
     with pytest.raises(EngineGone):
         ProcessEngine(EngineLimits(open_seconds=0)).open(snapshot)
+
+
+def test_a_file_that_takes_too_long_also_without_its_formulas_is_refused_for_that(tmp_path: Path) -> None:
+    file = packages.workbook(tmp_path / "book.xlsx", '<row r="1"><c r="A1"><v>1</v></c></row>')
+
+    with pytest.raises(UnsupportedFile, match=r"reading its values takes too long\. Split it"):
+        ProcessEngine(EngineLimits(load_seconds=0)).load(file, "xlsx")
 
 
 def test_the_process_sees_nothing_of_the_environment(snapshot: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
