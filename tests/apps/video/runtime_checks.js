@@ -88,6 +88,8 @@ results.refused = [
 results.image = [draw(() => h(Img, { image: "img_a", width: 5 }), 0), draw(() => h(Img, { image: "img_b", style: { width: 5 } }), 0)];
 results.component = draw(() => h(component("Tag"), { text: "new" }), 0);
 results.fill = draw(() => h(AbsoluteFill, { style: { top: 4, opacity: 0.5 }, title: "box" }, "x"), 0);
+const shared = { scale: 1.5, aspectRatio: 2, columns: 3, width: 5, lineHeight: 1.2, zIndex: 4 };
+results.style = [draw(() => h("b", { style: shared }), 0), shared.scale];
 results.svg = draw(() => h("svg", {}, h("path", { strokeWidth: 3, strokeLinecap: "round", className: "line" })), 0);
 
 const film = new Film();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from shared.apps.video.build.report import MOST_ERRORS, BuildError
 from shared.apps.video.build.source import Source
 from shared.apps.video.build.type_check import LIMITS, type_errors
 from tests.apps.video.compiler_lane import CORPUS, IMAGES, build, expected, found, require_compiler, scene
+from tests.layout import ROOT
 
 GOOD = sorted((CORPUS / "good").glob("*.tsx"))
 BROKEN = sorted((CORPUS / "broken").glob("*.tsx"))
@@ -56,6 +58,13 @@ class TestCorpus:
 
         assert found(report) == expected(code)
         assert report.build is None
+
+    def test_the_example_of_the_documentation_is_built(self) -> None:
+        [example] = re.findall(r"```tsx\n(.*?)```", (ROOT / "docs/video.md").read_text(), re.DOTALL)
+
+        report = build(example)
+
+        assert (report.errors, report.warnings) == ((), ())
 
     def test_the_type_check_finds_nothing_in_good_scenes(self, tmp_path: Path) -> None:
         async def check() -> str:

@@ -132,6 +132,8 @@ def test_what_is_drawn(results: dict[str, Any]) -> None:
     assert results["component"] == "<u>new</u>"
     assert 'style="position:absolute;top:4px;' in results["fill"]
     assert "opacity:0.5;" in results["fill"]
+    styled = '<b style="scale:1.5;aspect-ratio:2;columns:3;width:5px;line-height:1.2;z-index:4;"></b>'
+    assert results["style"] == [styled, 1.5]
     assert results["svg"] == '<svg><path stroke-width="3" stroke-linecap="round" class="line"></path></svg>'
 
 

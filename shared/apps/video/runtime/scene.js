@@ -4,6 +4,7 @@
  */
 
 import "preact/compat"; // React's names of properties, such as strokeWidth and onClick
+import "./styles.js";
 import { h } from "preact";
 import { useContext } from "preact/hooks";
 import { AssetsContext } from "./player.js";
