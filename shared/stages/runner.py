@@ -188,12 +188,19 @@ class StageRunner:
         guard = JobGuard(status_in=LIVE, generation=invocation.generation, fence_up_to=str(fence))
         if invocation.retry:
             return await asyncio.to_thread(self._claim_again, invocation, changes, guard)
-        if pipeline.index_of(stage) == 0 and invocation.generation == 1:
+        if pipeline.index_of(stage) == 0 and not await asyncio.to_thread(self._has_started, invocation):
             changes["started_at"] = now
         try:
             return await asyncio.to_thread(self._jobs.update, invocation.job_id, changes, when=guard)
         except StaleWrite as stale:
             raise stopped(stale.current) from stale
+
+    def _has_started(self, invocation: StageInvocation) -> bool:
+        """Return whether an attempt has claimed the job before this one, which is the first of its generation."""
+        if invocation.generation == 1:
+            return False
+        job = self._jobs.get(invocation.job_id)
+        return job is not None and job.started_at is not None
 
     def _claim_again(self, invocation: StageInvocation, changes: Mapping[str, Any], guard: JobGuard) -> Job:
         """Claim the job for a retry. Count the retry, and what an attempt before has not counted that was killed."""
@@ -202,6 +209,8 @@ class StageRunner:
             if job is None or not guard.holds(job):
                 raise stopped(job)
             counted = {**changes, "retry_count": job.retry_count + 1}
+            if job.started_at is None:  # the attempt before died before its claim
+                counted["started_at"] = changes["updated_at"]
             uncounted = self._uncounted(job, str(changes["stage"]), invocation)
             when = guard
             if uncounted != TokenUsage():

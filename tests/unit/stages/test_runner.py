@@ -98,6 +98,29 @@ class TestOneAttempt:
         assert (kept.output, kept.text) == ({"lines": 1}, "a river")
         assert now.checkpoints["draft"].seq == core.log.tail(job.id).seq
 
+    @pytest.mark.parametrize(("generation", "retry"), [(1, 1), (2, 0), (2, 1)])
+    def test_a_job_whose_first_attempts_died_before_their_claim_starts_with_the_attempt_that_claims_it(
+        self, generation: int, retry: int
+    ) -> None:
+        core = FakeCore()
+        job = core.new_job(generation=generation)
+        core.clock.advance(60)
+        core.run(draft(says("a river")), job, generation=generation, retry=retry)
+        assert core.job(job.id).started_at == core.clock()
+
+    def test_a_job_that_has_started_keeps_its_start_in_every_later_attempt(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+        began = core.clock()
+        with pytest.raises(ModelRateLimited):
+            core.run(draft(fails(ModelRateLimited("slow"))), job)
+        core.clock.advance(60)
+        with pytest.raises(ModelRateLimited):
+            core.run(draft(fails(ModelRateLimited("slow"))), job, retry=1)
+        core.jobs.update(job.id, {"generation": 2}, when=JobGuard())
+        core.run(draft(says("a river")), job, generation=2)
+        assert core.job(job.id).started_at == began
+
     def test_the_next_stage_gets_the_previous_output_and_appends_to_its_text(self) -> None:
         core = FakeCore()
         job = core.new_job()
