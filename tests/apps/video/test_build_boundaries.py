@@ -17,6 +17,7 @@ from shared.apps.video.build.report import BuildRequest
 from shared.apps.video.build.source import Source
 from shared.apps.video.build.test_render import LIMITS, OPTIONS, Hints, Played, play
 from shared.apps.video.scene import FORMATS
+from shared.errors import CompilerMissing
 from tests.apps.video.compiler_lane import require_compiler
 
 require_compiler()
@@ -133,6 +134,13 @@ class TestLimits:
         [error] = play_code(code, tmp_path).errors
 
         assert error.rule in {"exception", "too-much-memory", "ended"}
+
+    def test_without_its_limits_a_process_is_not_started(self, tmp_path: Path) -> None:
+        script = tmp_path / "prints.js"
+        script.write_text("console.log('started')")
+
+        with pytest.raises(CompilerMissing, match="cannot be limited"):
+            asyncio.run(run_deno(["run", str(script)], Limits(-7, 60, 700_000_000), folder=tmp_path))
 
     def test_a_process_that_waits_is_ended(self, tmp_path: Path) -> None:
         script = tmp_path / "waits.js"

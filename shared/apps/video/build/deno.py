@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.apps.video.build.toolchain import deno_program
-from shared.errors import ErrorCode, StorageUnavailable
+from shared.errors import CompilerMissing, ErrorCode, StorageUnavailable
 
 RUNTIME: Final = Path(__file__).parents[1] / "runtime"
 """The files that scenes run with; the only folder that a scene's process may read."""
@@ -20,7 +20,8 @@ NO_PERMISSIONS: Final = ("--no-prompt", "--no-remote", "--no-npm", "--no-lock")
 
 # Each limit is set in the shell that becomes the process: a function that Python runs between fork and exec is not safe
 # where there are threads. The sizes are in kB, those of files in blocks of 512 bytes.
-_START = 'ulimit -c 0 && ulimit -t "$1" && ulimit -d "$2" && ulimit -f 8192 && shift 2 && exec "$@"'
+_START = '{ ulimit -c 0 && ulimit -t "$1" && ulimit -d "$2" && ulimit -f 8192; } || exit 125; shift 2; exec "$@"'
+_NOT_LIMITED = 125
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ async def run_deno(arguments: Sequence[str], limits: Limits, *, folder: Path, gi
     """Run Deno until it ends or reaches a limit. `folder` is its working directory, and holds its cache.
 
     Raises:
-        CompilerMissing: Deno is not installed.
+        CompilerMissing: Deno is not installed, or this machine does not allow the limits.
         StorageUnavailable: the process could not be started.
     """
     program = deno_program()
@@ -75,7 +76,10 @@ async def run_deno(arguments: Sequence[str], limits: Limits, *, folder: Path, gi
         raise StorageUnavailable(
             "the compiler of scenes could not be started; nothing was changed: try again", code=ErrorCode.WORKER_LOST
         ) from error
-    return await _ended(process, given, limits.seconds)
+    ended = await _ended(process, given, limits.seconds)
+    if ended.status == _NOT_LIMITED:
+        raise CompilerMissing(f"scenes cannot be built here, because a process cannot be limited: {ended.errors[:200]}")
+    return ended
 
 
 async def _ended(process: asyncio.subprocess.Process, given: bytes, seconds: float) -> Ended:
