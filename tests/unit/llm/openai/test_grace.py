@@ -77,7 +77,7 @@ class Provider:
 
 
 class Model(OpenAIChatModel):
-    """The adapter, with a provider in place of its connections."""
+    """The adapter, with a provider instead of its connections."""
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(base_url=None, api_key=str, prices={}, grace=GRACE)
