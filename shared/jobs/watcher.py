@@ -109,6 +109,7 @@ class JobFollower:
         self._result_of = result_of
         self._job_id = job_id
         self._consistent = consistent
+        self._never_resumed: Job | None = None
         self._reader = self._reader_after(after)
 
     @property
@@ -126,8 +127,9 @@ class JobFollower:
 
         The end of a generation before a resumption is not the job's end, so a snapshot replaces it.
         """
+        self._never_resumed = None
         frames = self._reader.poll()
-        job = self._jobs.get(self._job_id) if frames and frames[-1].terminal else None
+        job = (self._never_resumed or self._jobs.get(self._job_id)) if frames and frames[-1].terminal else None
         if _is_live(job):
             # A resumption stores the job before its reset, so this is the end of the generation before. Read it
             # again together with the reset, which makes a snapshot of it.
@@ -135,7 +137,16 @@ class JobFollower:
         return [self._with_result(job, frame) for frame in frames]
 
     def _reader_after(self, seq: int) -> LogReader:
-        return LogReader(self._log, self._job_id, after=seq, consistent=self._consistent)
+        return LogReader(self._log, self._job_id, after=seq, consistent=self._consistent, was_resumed=self._was_resumed)
+
+    def _was_resumed(self) -> bool:
+        """Whether the job may have been resumed. A resumption stores the job's new generation before its reset.
+
+        So the terminal event of a first generation, which most jobs end in, is the log's last one.
+        """
+        job = self._jobs.get(self._job_id)
+        self._never_resumed = job if job is not None and job.generation == 1 else None
+        return self._never_resumed is None
 
     def _with_result(self, job: Job | None, frame: Frame) -> Frame:
         if not isinstance(frame.event, Complete):

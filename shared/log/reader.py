@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.log.event_log import EventLog
@@ -31,8 +32,18 @@ class LogReader:
     the events before once, for its first reset.
     """
 
-    def __init__(self, log: EventLog, job_id: str, *, after: int = 0, consistent: bool = False) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        job_id: str,
+        *,
+        after: int = 0,
+        consistent: bool = False,
+        was_resumed: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`was_resumed` is called for a terminal event: whether the job may have been resumed before this call."""
         self._log = log
+        self._was_resumed = was_resumed
         self._job_id = job_id
         self._consistent = consistent
         self._is_whole = after == 0
@@ -53,7 +64,7 @@ class LogReader:
         replaces it and everything before it, so that no watcher takes it for the end.
         """
         frames = self._read(consistent=self._consistent)
-        if frames and frames[-1].terminal and self._log.tail(self._job_id).seq > self.position:
+        if frames and frames[-1].terminal and self._was_resumed() and self._log.tail(self._job_id).seq > self.position:
             frames += self._read(consistent=True)  # the first read was too old to contain the resumption
         ends = [frame.id for frame in frames[:-1] if frame.terminal]
         return self._without_earlier_generations(frames, ends[-1]) if ends else frames

@@ -72,8 +72,35 @@ class TestFollowing:
         append(core.log, Cancelled(), job_id=job.id)
         append(core.log, Delta(text="again"), fence=Fence(2, 0, 0, "bbbbbbbb"), job_id=job.id)
         append(core.log, Cancelled(), fence=Fence(2, 1, 0, "bbbbbbbb"), job_id=job.id)
-        core.jobs.update(job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
+        core.jobs.update(job.id, {"status": JobStatus.CANCELLED, "generation": 2}, when=JobGuard())
         assert [frame.id for frame in asyncio.run(collect(core, job.id))] == [1, 2, 3]
+
+    @pytest.mark.parametrize(("generation", "ends"), [(1, [2]), (2, [2, 4])])
+    def test_only_the_log_of_a_resumed_job_is_read_behind_a_terminal_event(
+        self, generation: int, ends: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A read that is eventually consistent may end with a terminal event behind which a resumption is stored."""
+        core = FakeCore()
+        job = core.new_job()
+        append(core.log, Delta(text="x"), Cancelled(), job_id=job.id)
+        core.jobs.update(job.id, {"status": JobStatus.CANCELLED, "generation": generation}, when=JobGuard())
+        stale = [core.log.read(job.id, after=0)]
+        if generation == 2:
+            append(core.log, Delta(text="y"), Cancelled(), fence=Fence(2, 0, 0, "bbbbbbbb"), job_id=job.id)
+        read, tail = core.log.read, core.log.tail
+        tails: list[LogTail] = []
+
+        def tail_of(job_id: str) -> LogTail:
+            tails.append(tail(job_id))
+            return tails[-1]
+
+        monkeypatch.setattr(core.log, "read", lambda *what, **how: stale.pop() if stale else read(*what, **how))
+        monkeypatch.setattr(core.log, "tail", tail_of)
+
+        frames = core.job_watcher.follower(job.id, after=0).poll()
+
+        assert frames[-1].id == ends[-1]
+        assert len(tails) == len(ends) - 1
 
     def test_the_end_before_a_resumption_is_never_the_jobs_end(self) -> None:
         """The resumption is stored in the job before the log: its process may die in between."""
