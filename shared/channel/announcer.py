@@ -242,9 +242,15 @@ class Announcer:
     def notice(self, topic: Topic, first: int, events: Sequence[StreamEvent | None]) -> None:
         try:
             self._inbox.append((topic, first, events))
-            self._signal()
+            if not self._looks_soon(topic):
+                self._signal()
         except Exception as error:  # noqa: BLE001 - the append has succeeded; pings send what this leaves out
             log.defect("event not announced", error, topic=str(topic))
+
+    def _looks_soon(self, topic: Topic) -> bool:
+        """Whether the thread needs no signal: the topic has no watchers, and its subscriptions are read again soon."""
+        state = self._topics.get(topic)
+        return state is not None and state.is_stale and not state.refreshing and not state.watchers
 
     def flush(self, seconds: float) -> None:
         with self._changed:

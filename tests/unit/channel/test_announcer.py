@@ -400,6 +400,26 @@ class TestThreads:
     def test_a_flush_without_a_notice_does_nothing(self) -> None:
         self.announcer(FakeCore()).flush(PATIENCE)
 
+    def test_the_thread_is_not_woken_for_events_that_nobody_watches(
+        self, process: Process, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        signals: list[float] = []
+        monkeypatch.setattr(process.announcer, "_signal", lambda: signals.append(process.now))
+        process.say("a")
+        process.do()
+        process.say("b")
+        wait = process.do()
+        signals.clear()
+
+        process.say("c", "d")
+        assert signals == []
+        process.watch("one", position=2)
+        process.do(after=wait or 0.0)
+        assert [seq for seq, _ in process.posts.sent["one"][0]["events"]] == [3, 4]
+        signals.clear()
+        process.say("e")
+        assert len(signals) == 1
+
     def test_what_no_thread_could_do_is_done_later(self, process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(_: object) -> None:
             raise RuntimeError("can't start new thread")
