@@ -45,7 +45,7 @@ _making = Lock()  # several threads may share a boto3 client, but not a boto3 se
 @functools.cache
 def client(service: Service) -> Any:
     """Return the service's boto3 client, with short timeouts and few quick retries: Step Functions retries the rest."""
-    return _new_client(service)
+    return _new_client(service, checks_parameters=service != "dynamodb")
 
 
 @functools.cache
@@ -54,7 +54,12 @@ def channel_management(endpoint: str) -> Any:
     return _new_client(CHANNEL_SERVICE, endpoint_url=endpoint)
 
 
-def _new_client(service: str, **options: Any) -> Any:
+def _new_client(service: str, *, checks_parameters: bool = True, **options: Any) -> Any:
+    """Make a client. Without `checks_parameters`, it leaves the check of each request's shape to the service.
+
+    That saves a twentieth of a request's CPU time. DynamoDB refuses what the check refuses; S3 does not, because an
+    empty key there is another operation.
+    """
     from botocore.config import Config  # noqa: PLC0415 - the import takes time, and some functions need no AWS
 
     config = Config(
@@ -64,6 +69,7 @@ def _new_client(service: str, **options: Any) -> Any:
         retries={"mode": "standard", "total_max_attempts": 3},
         # Presigned URLs with the bucket's regional name: the global one redirects, which a browser does not follow.
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+        parameter_validation=checks_parameters,
         user_agent="millrace",  # botocore builds its own again for each request, which takes a fifth of the CPU time
     )
     if service == "s3":

@@ -14,7 +14,7 @@ import pytest
 from boto3.session import Session
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.loaders import Loader
 
 from shared.storage import aws
@@ -43,6 +43,38 @@ def test_a_client_is_made_once_with_short_timeouts_and_a_large_pool(monkeypatch:
         assert aws.s3().meta.service_model.service_name == "s3"
     finally:
         aws.client.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("service", "incomplete", "is_sent"),
+    [
+        ("dynamodb", lambda client: client.get_item(TableName="t"), True),
+        ("s3", lambda client: client.get_object(Bucket="a-bucket"), False),
+    ],
+)
+def test_only_dynamodb_checks_the_shape_of_its_requests_itself(
+    service: aws.Service,
+    incomplete: Callable[[Any], Any],
+    is_sent: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    sent_to: list[str] = []
+
+    def refuse(request: Any, **_: Any) -> Any:
+        sent_to.append(request.url)
+        return AWSResponse(request.url, 400, HTTPHeaders(), None)
+
+    aws.client.cache_clear()
+    try:
+        aws.client(service).meta.events.register("before-send", refuse)
+        with pytest.raises((ParamValidationError, ClientError, AttributeError)):  # the last for the empty response
+            incomplete(aws.client(service))
+    finally:
+        aws.client.cache_clear()
+    assert bool(sent_to) is is_sent
 
 
 CALLS: dict[str, Callable[[Any], Any]] = {
