@@ -65,6 +65,7 @@ _KINDS = {  # by the kinds of relationships
     "control": "embeddings",
     "ctrlProp": "embeddings",
 }
+_MACROS = re.compile("macroenabled|vbaproject|macrosheet", re.IGNORECASE)  # in content types
 _OF_A_MAC = "__macosx/"
 _MARKS = {
     "validations": b"<dataValidation ",
@@ -122,7 +123,7 @@ def _inspect_package(file: Path, size: int) -> Inspection:
             parts = Parts(archive)
             _check_kind(archive, parts, items)
             reached = parts.reached()
-            _check_contents(reached, items)
+            _check_contents(parts, reached, items)
             kinds = Counter(_KINDS[kind] for kind in reached.values() if kind in _KINDS)
             return Inspection("xlsx", {**kinds, **_look_into(archive, reached)})
     except UnsafePart as unsafe:
@@ -165,16 +166,14 @@ def _check_kind(archive: zipfile.ZipFile, parts: Parts, items: list[zipfile.ZipI
         raise UnsupportedFile(f"The file is an archive without a workbook. {_OR_CSV}")
     if workbook.endswith(".bin") or any(key_of(item.filename).endswith("workbook.bin") for item in items):
         raise UnsupportedFile(f"The file is a binary workbook (.xlsb). {SAVE_AS_XLSX}")
-    known = archive.read(types).lower()
-    if b"macroenabled" in known or b"vbaproject" in known or b"macrosheet" in known:
-        raise _with_macros()
 
 
-def _check_contents(reached: Mapping[str, str], items: list[zipfile.ZipInfo]) -> None:
+def _check_contents(parts: Parts, reached: Mapping[str, str], items: list[zipfile.ZipInfo]) -> None:
     """Refuse workbooks with macros, connections or too many sheets."""
     keys = [key for item in items if not (key := key_of(item.filename)).startswith(_OF_A_MAC)]
-    if any("vbaproject" in key or key.startswith("xl/macrosheets/") for key in keys):
-        raise _with_macros()
+    named = any("vbaproject" in key or key.startswith("xl/macrosheets/") for key in keys)
+    if named or any(_MACROS.search(parts.content_type(name)) for name in reached):
+        raise UnsupportedFile("The workbook has macros, which are not accepted. Save it as .xlsx, which has none.")
     if "xl/connections.xml" in keys or any(key.startswith("xl/querytables/") for key in keys):
         raise UnsupportedFile(
             "The workbook takes data from outside it (data connections), which is not accepted. Delete its connections "
@@ -183,10 +182,6 @@ def _check_contents(reached: Mapping[str, str], items: list[zipfile.ZipInfo]) ->
     sheets = sum(kind == "worksheet" for kind in reached.values())
     if sheets > limits.MOST_SHEETS:
         raise UnsupportedFile(f"The workbook has {sheets} sheets; {limits.MOST_SHEETS} are possible. Split it.")
-
-
-def _with_macros() -> UnsupportedFile:
-    return UnsupportedFile("The workbook has macros, which are not accepted. Save it as .xlsx, which has none.")
 
 
 def _unsafe(name: str) -> UnsupportedFile:

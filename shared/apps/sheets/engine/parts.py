@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -81,12 +82,15 @@ class Parts:
         for relation in self.relations(ROOT):
             if relation.kind == "officeDocument" and self.find(relation.part):
                 return relation.part
-        types = self.find(TYPES)
-        for element in self._xml(types) if types else ():
-            name = self.find(element.get("PartName", ""))
-            if name is not None and _WORKBOOK_TYPE.search(element.get("ContentType", "")):
-                return name
-        return None
+        overrides, _ = self._types
+        found = (self.find(key) for key, kind in overrides.items() if _WORKBOOK_TYPE.search(kind))
+        return next((name for name in found if name is not None), None)
+
+    def content_type(self, part: str) -> str:
+        """Return the content type of a part: that of its name, or of its extension; empty if there is none."""
+        overrides, defaults = self._types
+        key = key_of(part)
+        return overrides.get(key) or defaults.get(key.rpartition(".")[2], "")
 
     @property
     def strict(self) -> bool:
@@ -106,6 +110,24 @@ class Parts:
                     kinds[relation.part] = relation.kind
                     sources.append(relation.part)
         return kinds
+
+    @cached_property
+    def _types(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The content types by the keys of parts, and by extensions."""
+        types = self.find(TYPES)
+        elements = list(self._xml(types)) if types is not None else []
+        return (
+            {
+                key_of(each.get("PartName", "")): each.get("ContentType", "")
+                for each in elements
+                if each.get("PartName")
+            },
+            {
+                each.get("Extension", "").casefold(): each.get("ContentType", "")
+                for each in elements
+                if each.get("Extension")
+            },
+        )
 
     def _read_relations(self, part: str) -> Iterator[Relation]:
         rels = self.relations_part(part)

@@ -135,6 +135,15 @@ def test_a_file_is_refused_with_what_to_do(tmp_path: Path, name: str) -> None:
     assert any(word in str(refused.value) for word in ("Save", "save", "Upload", "upload", "Split"))
 
 
+def test_a_type_with_macros_that_no_part_has_is_no_macro(tmp_path: Path) -> None:
+    types = packages.parts({"Data": CELLS})["[Content_Types].xml"].replace(
+        "</Types>",
+        '<Default Extension="bin" ContentType="application/vnd.ms-excel.sheet.binary.macroEnabled.main"/></Types>',
+    )
+
+    assert inspect(with_parts({"[Content_Types].xml": types})(tmp_path / "book.xlsx")) == Inspection("xlsx")
+
+
 def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MOST_UNPACKED", 5_000)
 
