@@ -59,7 +59,7 @@ def test_a_change_makes_versions_that_the_session_shows(talked: Any) -> None:
     assert change["status"] == "completed", change["failure"]
     assert change["result"]["versions"] == [2, 3]
     session = get_session(user, session_id)
-    assert (session["version"], session["undoTo"], session["activeJobId"]) == (3, 2, None)
+    assert (session["version"], session["undoTo"], session["activeJobId"]) == (3, 1, None)
 
 
 def test_the_session_keeps_the_conversation(talked: Any) -> None:
