@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from shared.storage.subscriptions import DynamoSubscriptionStore
     from shared.web.auth import StreamGate
     from shared.web.site import ConsoleConfig, Site
+    from shared.web.stage_site import StageSite
     from shared.web.stream import JobStream
 
 
@@ -406,3 +407,11 @@ def console_site(app_file: str) -> Site:
     channel, stream = ChannelSettings.read().channel_url, StreamSettings.read().stream_url
     origins = (stream, channel, identity.oidc_issuer, identity.sign_in_origin, uploads)
     return Site(Path(app_file).parent / "static", connects_to=[origin_of(url) for url in origins if url])
+
+
+@functools.cache
+def stage_site(app_file: str) -> StageSite:
+    """Return the page that draws scenes, of the files in `stage/`, beside the function's file `app_file`."""
+    from shared.web.stage_site import StageSite
+
+    return StageSite(Path(app_file).parent / "stage")

@@ -1,6 +1,6 @@
-"""GET / and /console: return the console's page, files and configuration; without a user, and without reading data."""
+"""GET /, /console and /stage: return the console's pages, files and configuration; without a user or reading data."""
 
-from shared.bootstrap import console_config, console_site
+from shared.bootstrap import console_config, console_site, stage_site
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.site import ConsoleConfig
@@ -21,6 +21,12 @@ async def config(exchange: CurrentExchange, response: Response) -> Envelope[Cons
 async def file(path: str, request: Request) -> Response:
     """Return a file of the page. One of them is the client `millrace.js`, which other pages may import too."""
     return console_site(__file__).file(path, request)
+
+
+@app.get("/stage", include_in_schema=False)
+async def stage(request: Request) -> Response:
+    """Return the page that draws scenes; the console shows it in a sandboxed frame."""
+    return stage_site(__file__).page(request)
 
 
 @app.get("/", include_in_schema=False)

@@ -39,6 +39,7 @@ MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
+    ".woff2": "font/woff2",
 }
 """Media types by file suffix. A file with another suffix stops the function from starting."""
 
@@ -96,7 +97,7 @@ class Site:
 
     def page(self, request: Request) -> Response:
         """Return the page. It is the same for every path: its script reads the path and shows what belongs there."""
-        return _send(self._page, request, {"Cache-Control": REVALIDATED, **self._page_headers})
+        return send_file(self._page, request, {"Cache-Control": REVALIDATED, **self._page_headers})
 
     def file(self, path: str, request: Request) -> Response:
         """Return a file by its name, or by `<version>/<name>`, which browsers may cache as immutable.
@@ -107,7 +108,7 @@ class Site:
         file = self._files.get(name)
         if file is None:
             raise NotFound("the file was not found")
-        return _send(file, request, {"Cache-Control": REVALIDATED if name == path else IMMUTABLE})
+        return send_file(file, request, {"Cache-Control": REVALIDATED if name == path else IMMUTABLE})
 
     def _with_versions(self, page: str) -> str:
         """Add the version to the paths of files, and link the applications' style sheets and every module.
@@ -134,7 +135,8 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _send(file: SiteFile, request: Request, headers: Mapping[str, str]) -> Response:
+def send_file(file: SiteFile, request: Request, headers: Mapping[str, str]) -> Response:
+    """Return a file with these headers: compressed if the client takes that, and 304 if it has the same one."""
     compressed = "gzip" in request.headers.get("accept-encoding", "")
     etag = f'"{file.etag}-gzip"' if compressed else f'"{file.etag}"'
     sent = {**headers, "ETag": etag, "Vary": "Accept-Encoding", "X-Content-Type-Options": "nosniff"}
@@ -152,7 +154,9 @@ def _page_headers(connects_to: Sequence[str]) -> dict[str, str]:
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
-        "img-src": "'self'",
+        # `blob:` are pictures that the page itself has read; the frame is the stage, which has its own policy.
+        "img-src": "'self' blob:",
+        "frame-src": "'self'",
         "connect-src": " ".join(["'self'", *dict.fromkeys(connects_to)]),
         "form-action": "'self'",
         "base-uri": "'none'",
