@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.apps.video.build.report import SceneBuilder
     from shared.apps.video.chat import DecideTool
     from shared.apps.video.image_store import ImageFiles, ImageStore
-    from shared.apps.video.images import ImageReader
+    from shared.apps.video.images import ImageReader, Images
     from shared.apps.video.making import MakeScenes
     from shared.apps.video.messages import ChatMessages
     from shared.apps.video.preference_service import PreferenceService
@@ -136,6 +136,18 @@ def preference_service() -> PreferenceService:
     from shared.apps.video.preference_service import PreferenceService
 
     return PreferenceService(store=preference_store(), projects=project_store(), clock=core().ports.clock)
+
+
+@functools.cache
+def images() -> Images:
+    """Return the service that takes images into projects."""
+    from shared.apps.video.images import Images
+    from shared.apps.video.queries import owned_project
+
+    def require_owned(owner: str, project_id: str) -> object:
+        return owned_project(project_store(), owner, project_id)
+
+    return Images(store=image_store(), files=image_files(), require_owned=require_owned, clock=core().ports.clock)
 
 
 # ---- stages ----------------------------------------------------------------------------------------------------------

@@ -20,3 +20,7 @@ class Operation(StrEnum):
     REVERT_PROJECT = "revert_project"
     GET_PREFERENCES = "get_preferences"
     UPDATE_PREFERENCES = "update_preferences"
+    CREATE_IMAGE = "create_image"
+    COMPLETE_IMAGE = "complete_image"
+    GET_IMAGE = "get_image"
+    LIST_IMAGES = "list_images"

@@ -12,9 +12,12 @@ from fastapi import Header, Path, Request
 from pydantic import ConfigDict, Field, StringConstraints
 
 from shared.apps.video.ids import SCENE_ID, ComponentName, ImageId, SceneId, message_id
+from shared.apps.video.image_store import MAX_IMAGE_BYTES, Image, ImageStatus, UploadForm
+from shared.apps.video.images import NewImage
 from shared.apps.video.manifest import ComponentEntry, SceneEntry
 from shared.apps.video.models import ChangeMade, Choice, Option, VideoChatInput
 from shared.apps.video.operations import Operation as Operation  # noqa: PLC0414 - other modules import it from here
+from shared.apps.video.picture import PictureType
 from shared.apps.video.preferences import MOST_FACTS, Fact, Preferences
 from shared.apps.video.project import Cause, ChatMessage, MessageStatus, Project, Revision
 from shared.apps.video.queries import Code
@@ -49,6 +52,10 @@ PathSceneId = Annotated[
     str, Path(alias="sceneId", description="the scene's id, from the project that has it", max_length=64)
 ]
 
+PathImageId = Annotated[
+    str, Path(alias="imageId", description="the image's id, from the response that announced it", max_length=64)
+]
+
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 FormatName: TypeAlias = Literal["landscape", "portrait", "square"]
 
@@ -63,6 +70,8 @@ class Entity(StrEnum):
     PROJECT_MESSAGE_LIST = "project_message_list"
     REVISION_LIST = "revision_list"
     PREFERENCES = "preferences"
+    IMAGE = "image"
+    IMAGE_LIST = "image_list"
 
 
 class _Body(Schema):
@@ -105,6 +114,23 @@ class PreferencesUpdate(_Body):
     """The body of `PATCH /preferences/video`: a text sets a fact, null removes it; all others stay as they are."""
 
     facts: dict[FactName, FactText | None] = Field(min_length=1, max_length=MOST_FACTS)
+
+
+ImageName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")
+]
+
+
+class NewImageFile(_Body):
+    """The body of `POST /projects/{projectId}/images`: the file that is going to be uploaded.
+
+    If `sha256` is set, in hexadecimal digits, a file with another digest is refused.
+    """
+
+    name: ImageName = Field(description="what people call it: no control character and no path")
+    content_type: PictureType
+    bytes: Annotated[int, Field(strict=True, ge=1, le=MAX_IMAGE_BYTES)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
 
 
 class SceneCode(Schema):
@@ -284,6 +310,47 @@ class PreferenceList(Schema):
     facts: tuple[Fact, ...]
 
 
+class ImageDetail(Schema):
+    """An image of a project. It can be used when its `status` is `ready`.
+
+    Until then its type and size in bytes are those that were announced, and its size in pixels is null. `contentUrl` is
+    valid for five minutes. `refusal` is the rule that the file of a refused image breaks.
+    """
+
+    image_id: ImageId
+    status: ImageStatus
+    name: str
+    content_type: PictureType
+    bytes: int
+    sha256: str | None
+    width: int | None
+    height: int | None
+    refusal: str | None
+    content_url: str | None
+    created_at: datetime
+
+
+class ImageUpload(Schema):
+    """A form that sends one file: POST all `fields` as multipart/form-data, and the file as the last field, `file`."""
+
+    url: str
+    fields: dict[str, str]
+    expires_at: datetime
+
+
+class ImageWithUpload(ImageDetail):
+    """An image that was announced, with the form that uploads it."""
+
+    upload: ImageUpload
+
+
+class ImageList(Schema):
+    """One page of a project's images, newest first. Send `cursor` for the next page; it is null on the last page."""
+
+    images: tuple[ImageDetail, ...]
+    cursor: str | None
+
+
 class ProjectUrls(Urls):
     """Build the URLs of projects and their jobs."""
 
@@ -402,6 +469,28 @@ def revision_list(revisions: Sequence[Revision]) -> RevisionList:
         ),
         cursor=None if last == 1 else str(last),
     )
+
+
+def new_image(body: NewImageFile) -> NewImage:
+    """Return the image that a body announces."""
+    sha256 = None if body.sha256 is None else body.sha256.lower()
+    return NewImage(name=body.name, type=body.content_type, bytes=body.bytes, sha256=sha256)
+
+
+def image_detail(image: Image, url: str | None) -> ImageDetail:
+    """Return the wire model of an image; `url` is that of its content."""
+    return ImageDetail(**_image_fields(image), content_url=url)
+
+
+def image_with_upload(image: Image, form: UploadForm) -> ImageWithUpload:
+    """Return the wire model of an image that was announced."""
+    upload = ImageUpload(url=form.url, fields=dict(form.fields), expires_at=form.expires_at)
+    return ImageWithUpload(**_image_fields(image), content_url=None, upload=upload)
+
+
+def _image_fields(image: Image) -> dict[str, Any]:
+    shown = ImageDetail.model_fields.keys() & Image.model_fields.keys()
+    return {**{name: getattr(image, name) for name in shown}, "image_id": image.id, "content_type": image.type}
 
 
 def preference_list(preferences: Preferences, project_id: str | None) -> PreferenceList:

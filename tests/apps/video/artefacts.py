@@ -29,6 +29,8 @@ STAGES = ("decide_tool", "brief_scenes", "make_scenes", "save_scenes")
 ATTEMPTS = ("first_attempt", "retry")
 PROJECT = "prj_01jd8x2v5n7k3q9w4t6y8z0abc"
 """The project that the events name."""
+IMAGE = "img_01jd8x2v5n7k3q9w4t6y8z0abc"
+"""The image that the events name."""
 
 
 def a_project(invoker: Invoker) -> Place:
@@ -42,6 +44,12 @@ def a_renamed_project(invoker: Invoker) -> Place:
     place = a_project(invoker)
     data(ask(invoker, "update_project.valid", place))
     return place
+
+
+def an_image(invoker: Invoker) -> Place:
+    """Create a project and announce an image."""
+    place = a_project(invoker)
+    return {**place, IMAGE: data(ask(invoker, "create_image.valid", place), 201)["imageId"]}
 
 
 def a_message(invoker: Invoker) -> Place:
@@ -73,6 +81,10 @@ ANSWERS: Answers = {
     "revert_project.valid": (a_renamed_project, has("revision", 3)),
     "get_preferences.valid": (nothing, has("projectId", None)),
     "update_preferences.valid": (nothing, has_the_colour),
+    "create_image.valid": (a_project, names("upload", 201)),
+    "complete_image.valid": (an_image, refuses(409, "CONFLICT")),  # nothing was uploaded
+    "get_image.valid": (an_image, shows("imageId", IMAGE)),
+    "list_images.valid": (an_image, lists("images", "imageId", IMAGE)),
     "send_message.valid": (a_project, names("messageId", 202)),
     **{f"decide_tool.{attempt}": (a_message, done("decide_tool")) for attempt in ATTEMPTS},
     **{f"brief_scenes.{attempt}": (a_message_after("decide_tool"), done("brief_scenes")) for attempt in ATTEMPTS},

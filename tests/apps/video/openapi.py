@@ -15,9 +15,17 @@ def a_scene(user: ApiUser) -> str:
     return give_scenes(user.stack, newest["projectId"]).manifest.scenes[0].scene_id
 
 
+def an_image(user: ApiUser) -> str:
+    """Announce an image of the user's newest project and return its id."""
+    newest = data_of(user.api.get("/projects", params={"limit": 1}))["projects"][0]
+    body = {"name": "logo.png", "contentType": "image/png", "bytes": 70}
+    return str(data_of(user.api.post(f"/projects/{newest['projectId']}/images", json=body), 201)["imageId"])
+
+
 EXISTING: dict[str, Callable[[ApiUser], str]] = {
     "projectId": lambda user: str(new_project(user)["projectId"]),
     "sceneId": a_scene,
+    "imageId": an_image,
 }
 """Parameter of a path → make what it names. The scene is one of the project that was made before."""
 
