@@ -307,7 +307,9 @@ export type Entity =
   | "project_message"
   | "project_message_list"
   | "revision_list"
-  | "preferences";
+  | "preferences"
+  | "image"
+  | "image_list";
 
 /** An error: `code` for programs, `message` for people. If `retryable`, the same request may succeed later. */
 export interface ErrorBody {
@@ -546,6 +548,56 @@ export interface IdeationParameters {
   arrangement: string;
   customModel: string | null;
   agentId: string | null;
+}
+
+/** An image of a project. It can be used when its `status` is `ready`. Until then its type and size in bytes are those that were announced, and its size in pixels is null. `contentUrl` is valid for five minutes. `refusal` is the rule that the file of a refused image breaks. */
+export interface ImageDetail {
+  imageId: string;
+  status: ImageStatus;
+  name: string;
+  contentType: "image/png" | "image/jpeg" | "image/webp" | "image/gif";
+  bytes: number;
+  sha256: string | null;
+  width: number | null;
+  height: number | null;
+  refusal: string | null;
+  contentUrl: string | null;
+  createdAt: string;
+}
+
+/** One page of a project's images, newest first. Send `cursor` for the next page; it is null on the last page. */
+export interface ImageList {
+  images: ImageDetail[];
+  cursor: string | null;
+}
+
+/** Whether an image can be used: `pending` until its upload is complete, then `ready` or `refused`. */
+export type ImageStatus =
+  | "pending"
+  | "ready"
+  | "refused";
+
+/** A form that sends one file: POST all `fields` as multipart/form-data, and the file as the last field, `file`. */
+export interface ImageUpload {
+  url: string;
+  fields: Record<string, string>;
+  expiresAt: string;
+}
+
+/** An image that was announced, with the form that uploads it. */
+export interface ImageWithUpload {
+  imageId: string;
+  status: ImageStatus;
+  name: string;
+  contentType: "image/png" | "image/jpeg" | "image/webp" | "image/gif";
+  bytes: number;
+  sha256: string | null;
+  width: number | null;
+  height: number | null;
+  refusal: string | null;
+  contentUrl: string | null;
+  createdAt: string;
+  upload: ImageUpload;
 }
 
 /** What the uploaded file has besides cells, and what the engine made of it. `parts` counts by kind, such as charts, tables and images. `mode`, `judged`, `mismatches`, `frozen` and `notes` are those of the load (`LoadReport`). */
@@ -794,6 +846,15 @@ export interface NewIdeation {
   arrangement?: Arrangement;
 }
 
+/** The body of `POST /projects/{projectId}/images`: the file that is going to be uploaded. If `sha256` is set, in hexadecimal digits, a file with another digest is refused. */
+export interface NewImageFile {
+  /** what people call it: no control character and no path */
+  name: string;
+  contentType: "image/png" | "image/jpeg" | "image/webp" | "image/gif";
+  bytes: number;
+  sha256?: string | null;
+}
+
 /** The body of `POST /sessions/{sessionId}/messages`. */
 export interface NewMessage {
   /** an allowed model, to use instead of the agent's or the default model */
@@ -888,7 +949,11 @@ export type Operation =
   | "list_revisions"
   | "revert_project"
   | "get_preferences"
-  | "update_preferences";
+  | "update_preferences"
+  | "create_image"
+  | "complete_image"
+  | "get_image"
+  | "list_images";
 
 /** One answer to a question. `call` is what it does: a client that sends it back needs no further decision. */
 export interface Option {

@@ -23,6 +23,8 @@ export function textAfter(event: StreamEvent, text: string): string {
     case "tool":
     case "subtask":
     case "item":
+    case "componentStage":
+    case "sceneStatus":
     case "complete":
     case "error":
     case "cancelled":

@@ -17,6 +17,7 @@ import { Calls } from "./millrace/calls.js";
 import { Channel } from "./millrace/channel.js";
 import { channelConnection } from "./millrace/channel_connection.js";
 import { eventSourceConnection, fetchConnection } from "./millrace/connection.js";
+import { Projects } from "./millrace/projects.js";
 import { Sheets } from "./millrace/sheets.js";
 import { claimTab } from "./millrace/tab.js";
 import { Watch } from "./millrace/watch.js";
@@ -61,6 +62,8 @@ export class Millrace {
   #channel = null;
   /** @type {Sheets | null} */
   #sheets = null;
+  /** @type {Projects | null} */
+  #projects = null;
 
   /** @param {MillraceOptions} options */
   constructor({ api, token, transport = "fetch", fetch: fetcher = (...request) => globalThis.fetch(...request) }) {
@@ -253,6 +256,14 @@ export class Millrace {
    */
   deleteIdeation(runId) {
     return this.#calls.call("DELETE", `/ideations/${encodeURIComponent(runId)}`);
+  }
+
+  // ---- video projects ------------------------------------------------------------------------------------------------
+
+  /** The requests about video projects. */
+  get projects() {
+    this.#projects ??= new Projects(this.#calls);
+    return this.#projects;
   }
 
   // ---- sheets --------------------------------------------------------------------------------------------------------

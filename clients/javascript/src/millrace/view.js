@@ -1,12 +1,13 @@
 /** The view of a job: an immutable value into which every event of the log is folded once, in order. */
 
-/** @import { Failed, Fault, Item, JobDetail, Reset, StreamEvent, Subtask, TokenUsage, Tool } from "../../../../docs/api/types" */
+/** @import { ComponentStage, Failed, Fault, Item, JobDetail, Reset, SceneStatus, StreamEvent, Subtask, TokenUsage, Tool } from "../../../../docs/api/types" */
 
 /**
  * A stage. Times are in milliseconds since 1970; null if the watch began later and so does not know the time.
  * @typedef {{ name: string, index: number, of: number, attempt: number, status: StageStatus,
  *   startedAt: number | null, endedAt: number | null }} StageView
  */
+/** @typedef {ComponentStage | SceneStatus} ApplicationEvent an event that only jobs of one application have */
 /** @typedef {"running" | "done" | "failed" | "cancelled"} StageStatus */
 /** @typedef {Pick<Reset, "reason" | "message" | "attempt" | "retryCount"> & { id: number }} ResetNote */
 /** @typedef {Pick<Failed, "code" | "message" | "stage" | "attempt" | "retryable" | "requestId" | "traceId">} JobFailure */
@@ -23,6 +24,7 @@
  * @property {readonly Tool[]} tools
  * @property {readonly Subtask[]} subtasks
  * @property {readonly ResetNote[]} resets
+ * @property {readonly ApplicationEvent[]} news the newest one of the application's own events with each type and key
  * @property {number} attempt
  * @property {number} retryCount
  * @property {"complete" | "error" | "cancelled" | null} outcome
@@ -56,6 +58,7 @@ export const EMPTY_VIEW = Object.freeze({
   tools: [],
   subtasks: [],
   resets: [],
+  news: [],
   attempt: 1,
   retryCount: 0,
   outcome: null,
@@ -126,9 +129,17 @@ function changes(view, id, event, at) {
     case "cancelled":
       return { outcome: "cancelled", usage: event.usage, stages: endStages(view.stages, "cancelled", at) };
     default:
-      // An event type of a newer server. Its id counts, so that the next event is not a gap.
-      return {};
+      // An event of the application, or of a newer server. Its id counts, so that the next event is not a gap.
+      return { news: withNews(view.news, event) };
   }
+}
+
+/**
+ * @param {readonly ApplicationEvent[]} news
+ * @param {ApplicationEvent} event
+ */
+function withNews(news, event) {
+  return [...news.filter(({ type, key }) => type !== event.type || key !== event.key), event];
 }
 
 /**

@@ -1,0 +1,209 @@
+/** Requests about video projects: their scenes, revisions and images, and the chat that changes them. */
+
+/** @import * as Api from "../../../../docs/api/types" */
+/** @import { Calls } from "./calls.js" */
+
+import { Unreachable } from "./errors.js";
+
+/** @typedef {{ limit?: number, cursor?: string | null }} Page */
+/**
+ * A message to a project. `answerTo` is the id of the question that it answers; with `tool`, no model chooses the tool.
+ * @typedef {object} NewProjectMessage
+ * @property {string} text
+ * @property {readonly string[]} [imageIds]
+ * @property {readonly string[]} [sceneIds]
+ * @property {string | null} [selectedSceneId]
+ * @property {string | null} [answerTo]
+ * @property {{ name: string, arguments: Record<string, unknown> } | null} [tool]
+ */
+
+export class Projects {
+  #calls;
+
+  /** @param {Calls} calls */
+  constructor(calls) {
+    this.#calls = calls;
+  }
+
+  /**
+   * Create an empty project.
+   * @param {{ title: string, format?: string | { width: number, height: number, fps: number } }} project
+   * @param {{ idempotencyKey?: string }} [options]
+   * @returns {Promise<Api.ProjectDetail>}
+   */
+  create(project, { idempotencyKey = crypto.randomUUID() } = {}) {
+    const headers = { "Idempotency-Key": idempotencyKey };
+    return this.#calls.call("POST", "/projects", { body: project, headers, repeatable: true });
+  }
+
+  /**
+   * Return one page of the user's projects, newest first.
+   * @param {Page} [page]
+   * @returns {Promise<Api.ProjectList>}
+   */
+  list(page = {}) {
+    return this.#calls.call("GET", "/projects", { query: page, repeatable: true });
+  }
+
+  /**
+   * Return the project as it is now, or at a revision; with `code`, with what its scenes consist of.
+   * @param {string} id
+   * @param {{ code?: boolean, revision?: number }} [options]
+   * @returns {Promise<Api.ProjectDetail>}
+   */
+  get(id, { code = false, revision } = {}) {
+    return this.#calls.call("GET", path(id), { query: { code: String(code), revision }, repeatable: true });
+  }
+
+  /**
+   * Return the project with its code, or null if its newest revision is still this one.
+   * @param {string} id
+   * @param {number} revision
+   * @returns {Promise<Api.ProjectDetail | null>}
+   */
+  getIfChanged(id, revision) {
+    return this.#calls.callIfChanged(`${path(id)}?code=true`, `"rev-${revision}"`);
+  }
+
+  /**
+   * Return a version of a scene; without `version`, the one that the project has now.
+   * @param {string} id
+   * @param {string} sceneId
+   * @param {{ version?: number }} [options]
+   * @returns {Promise<Api.SceneDetail>}
+   */
+  scene(id, sceneId, options = {}) {
+    return this.#calls.call("GET", path(id, `scenes/${encodeURIComponent(sceneId)}`), { query: options, repeatable: true });
+  }
+
+  /**
+   * Change the title or the format.
+   * @param {string} id
+   * @param {{ title?: string, format?: string | { width: number, height: number, fps: number } }} change
+   * @returns {Promise<Api.ProjectDetail>}
+   */
+  update(id, change) {
+    return this.#calls.call("PATCH", path(id), { body: change });
+  }
+
+  /**
+   * Delete the project with all that belongs to it.
+   * @param {string} id
+   * @returns {Promise<Api.ProjectDeleted>}
+   */
+  delete(id) {
+    return this.#calls.call("DELETE", path(id));
+  }
+
+  /**
+   * Send a message: a job, which answers it and may change the project.
+   * @param {string} id
+   * @param {NewProjectMessage} message
+   * @param {{ idempotencyKey?: string }} [options]
+   * @returns {Promise<Api.MessageAccepted>}
+   */
+  send(id, message, { idempotencyKey = crypto.randomUUID() } = {}) {
+    const headers = { "Idempotency-Key": idempotencyKey };
+    return this.#calls.call("POST", path(id, "messages"), { body: message, headers, repeatable: true });
+  }
+
+  /**
+   * Return one page of the chat, newest first.
+   * @param {string} id
+   * @param {Page} [page]
+   * @returns {Promise<Api.ProjectMessageList>}
+   */
+  messages(id, page = {}) {
+    return this.#calls.call("GET", path(id, "messages"), { query: page, repeatable: true });
+  }
+
+  /**
+   * Return one page of the revisions, newest first.
+   * @param {string} id
+   * @param {Page} [page]
+   * @returns {Promise<Api.RevisionList>}
+   */
+  revisions(id, page = {}) {
+    return this.#calls.call("GET", path(id, "revisions"), { query: page, repeatable: true });
+  }
+
+  /**
+   * Return to an earlier revision, as a new revision; with `seen`, only if that is still the newest one.
+   * @param {string} id
+   * @param {number} revision
+   * @param {{ seen?: number }} [options]
+   * @returns {Promise<Api.ProjectDetail>}
+   */
+  revert(id, revision, { seen } = {}) {
+    const headers = seen === undefined ? undefined : { "If-Match": `"rev-${seen}"` };
+    return this.#calls.call("POST", path(id, "revert"), { body: { revision }, ...(headers && { headers }) });
+  }
+
+  // ---- images --------------------------------------------------------------------------------------------------------
+
+  /**
+   * Upload an image, and return it when the API has checked it.
+   * @param {string} id
+   * @param {Blob} file a PNG, JPEG, WebP or GIF of at most 8 MiB
+   * @param {string} name
+   * @returns {Promise<Api.ImageDetail>}
+   */
+  async upload(id, file, name) {
+    const { imageId, upload } = await this.createImage(id, { name, contentType: file.type, bytes: file.size });
+    const form = new FormData();
+    for (const [field, value] of Object.entries(upload.fields)) form.append(field, value);
+    form.append("file", file);
+    const response = await fetch(upload.url, { method: "POST", body: form, credentials: "omit" }).catch((cause) => {
+      throw new Unreachable("the upload broke off; check the network and send the image again", { cause });
+    });
+    if (!response.ok) throw new Unreachable(`the upload was refused with the status ${response.status}`, { status: response.status });
+    return this.completeImage(id, imageId);
+  }
+
+  /**
+   * Announce an image. Then send the file with the form in `upload`, and call `completeImage`.
+   * @param {string} id
+   * @param {{ name: string, contentType: string, bytes: number, sha256?: string }} image
+   * @returns {Promise<Api.ImageWithUpload>}
+   */
+  createImage(id, image) {
+    return this.#calls.call("POST", path(id, "images"), { body: image });
+  }
+
+  /**
+   * Let the API check what was uploaded. Rejects with Refused if it is no image that a project takes.
+   * @param {string} id
+   * @param {string} imageId
+   * @returns {Promise<Api.ImageDetail>}
+   */
+  completeImage(id, imageId) {
+    return this.#calls.call("POST", path(id, `images/${encodeURIComponent(imageId)}/complete`), { repeatable: true });
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} imageId
+   * @returns {Promise<Api.ImageDetail>}
+   */
+  image(id, imageId) {
+    return this.#calls.call("GET", path(id, `images/${encodeURIComponent(imageId)}`), { repeatable: true });
+  }
+
+  /**
+   * Return one page of the project's images, newest first.
+   * @param {string} id
+   * @param {Page} [page]
+   * @returns {Promise<Api.ImageList>}
+   */
+  images(id, page = {}) {
+    return this.#calls.call("GET", path(id, "images"), { query: page, repeatable: true });
+  }
+}
+
+/**
+ * @param {string} id
+ * @param {string} [part]
+ */
+function path(id, part) {
+  return `/projects/${encodeURIComponent(id)}${part ? `/${part}` : ""}`;
+}
