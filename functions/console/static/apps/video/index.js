@@ -1,0 +1,28 @@
+/** Video: projects of scenes, and the chat that changes them. */
+
+/** @import { Application } from "../../core/app/applications.js" */
+
+import { jsonOutput } from "../../core/parts/json_output.js";
+import { projectPage } from "./pages/project.js";
+import { projectsPage } from "./pages/projects.js";
+import { PROJECTS } from "./paths.js";
+
+/** @type {Application} */
+export const video = {
+  pipeline: "video_chat",
+  label: "Video chat",
+  stages: ["decide_tool", "brief_scenes", "make_scenes", "save_scenes"],
+  form: {
+    path: PROJECTS,
+    label: "Videos",
+    title: "Make a video by chat",
+    description: "Say what the video should show. Every scene is played before it is kept, and every change can be undone.",
+  },
+  lists: [],
+  routes: [
+    { pattern: /^\/console\/projects$/, page: projectsPage },
+    { pattern: /^\/console\/projects\/([^/]+)$/, page: projectPage },
+  ],
+  titleOf: ({ text }) => text,
+  output: jsonOutput,
+};

@@ -1,0 +1,178 @@
+/** A project as the page knows it: read again when it may have changed, and followed while a job changes it. */
+
+/** @import { ProjectDetail, ProjectMessage, RevisionDetail } from "../../../../../../docs/api/types" */
+/** @import { Millrace, Watch } from "../../../millrace.js" */
+/** @import { JobView } from "../../../millrace/view.js" */
+/** @import { Film } from "./film.js" */
+/** @import { Sent } from "./talk.js" */
+
+import { filmOf, withDrafts } from "./film.js";
+
+const MESSAGES = 50;
+const REVISIONS = 50;
+
+/**
+ * @typedef {object} ProjectState
+ * @property {ProjectDetail} project
+ * @property {Film} film with the drafts of the running job
+ * @property {readonly ProjectMessage[]} messages the oldest first
+ * @property {readonly RevisionDetail[]} revisions the newest first
+ * @property {JobView | null} job the running one
+ */
+
+export class ProjectSession {
+  /** @type {ProjectState} */
+  state;
+  #millrace;
+  #show;
+  #fail;
+  /** @type {Film} */
+  #saved;
+  /** @type {Watch | null} */
+  #watch = null;
+  #stopped = false;
+  #onReturn = () => {
+    if (!document.hidden) void this.refresh();
+  };
+
+  /**
+   * @param {Millrace} millrace
+   * @param {ProjectDetail} project with its code
+   * @param {{ show: (state: ProjectState) => unknown, fail: (error: unknown) => unknown }} listeners
+   */
+  constructor(millrace, project, { show, fail }) {
+    this.#millrace = millrace;
+    this.#show = show;
+    this.#fail = fail;
+    this.#saved = filmOf(project);
+    this.state = { project, film: this.#saved, messages: [], revisions: [], job: null };
+  }
+
+  get id() {
+    return this.state.project.projectId;
+  }
+
+  async start() {
+    document.addEventListener("visibilitychange", this.#onReturn);
+    addEventListener("focus", this.#onReturn);
+    await this.#attempt(async () => {
+      await this.#complete();
+      await this.#readLists();
+    });
+  }
+
+  stop() {
+    this.#stopped = true;
+    document.removeEventListener("visibilitychange", this.#onReturn);
+    removeEventListener("focus", this.#onReturn);
+    this.#watch?.stop();
+  }
+
+  /** Read the project again if it has changed, also by another tab. */
+  refresh() {
+    return this.#attempt(async () => {
+      const project = await this.#millrace.projects.getIfChanged(this.id, this.state.project.revision);
+      if (project !== null) await this.#take(project);
+      await this.#readLists();
+    });
+  }
+
+  /**
+   * Send a message, and follow the job that answers it.
+   * @param {Sent & { selectedSceneId: string | null }} message
+   */
+  async send(message) {
+    const { jobId } = await this.#millrace.projects.send(this.id, message);
+    this.#follow(jobId);
+    await this.refresh();
+  }
+
+  /** @param {number} revision */
+  async goBack(revision) {
+    await this.#take(await this.#millrace.projects.revert(this.id, revision, { seen: this.state.project.revision }));
+    await this.refresh();
+  }
+
+  /**
+   * Return the film as it was at a revision.
+   * @param {number} revision
+   */
+  async filmAt(revision) {
+    return filmOf(await this.#millrace.projects.get(this.id, { code: true, revision }));
+  }
+
+  cancel() {
+    return this.#watch?.cancel();
+  }
+
+  /** @param {ProjectDetail} project maybe without its code */
+  async #take(project) {
+    const isWhole = project.scenes.every(({ code }) => code !== null);
+    const found = isWhole ? project : await this.#millrace.projects.get(this.id, { code: true });
+    this.#saved = filmOf(found);
+    this.#change({ project: found });
+    await this.#complete();
+  }
+
+  /** Read the scenes whose code was too large for the project's response. */
+  async #complete() {
+    const missing = this.#saved.scenes.filter(({ code }) => code === null);
+    const found = await Promise.all(missing.map(({ id }) => this.#millrace.projects.scene(this.id, id)));
+    const code = new Map(found.map((each) => [each.sceneId, each]));
+    const { project } = this.state;
+    if (found.length === 0) return this.#change({});
+    const scenes = project.scenes.map((scene) => ({ ...scene, code: scene.code ?? code.get(scene.sceneId) ?? null }));
+    this.#saved = filmOf(/** @type {ProjectDetail} */ ({ ...project, scenes }));
+    this.#change({});
+  }
+
+  async #readLists() {
+    const [messages, revisions] = await Promise.all([
+      this.#millrace.projects.messages(this.id, { limit: MESSAGES }),
+      this.#millrace.projects.revisions(this.id, { limit: REVISIONS }),
+    ]);
+    this.#change({ messages: [...messages.messages].reverse(), revisions: revisions.revisions });
+    const running = messages.messages.find(({ role, status }) => role === "user" && status === "running");
+    if (running && this.#watch === null) this.#follow(running.jobId);
+  }
+
+  /** @param {string} jobId */
+  #follow(jobId) {
+    if (this.#stopped || this.#watch?.view.jobId === jobId) return;
+    this.#watch?.stop();
+    const watch = this.#millrace.watch(jobId);
+    this.#watch = watch;
+    watch.subscribe(() => {
+      if (this.#watch !== watch || this.#stopped) return;
+      this.#change({ job: watch.view });
+      if (watch.live || watch.state === "idle") return;
+      this.#watch = null;
+      void this.#end(watch);
+    });
+  }
+
+  /** @param {Watch} watch whose job has ended, or which cannot be followed */
+  async #end(watch) {
+    watch.stop();
+    if (watch.problem !== null && watch.view.outcome === null) this.#fail(new Error(watch.problem.message));
+    // The drafts stay until the project is read again: its scenes are the same, so nothing flickers.
+    await this.refresh();
+    if (this.#watch === null) this.#change({ job: null });
+  }
+
+  /** @param {Partial<ProjectState>} changed */
+  #change(changed) {
+    const state = { ...this.state, ...changed };
+    this.state = { ...state, film: state.job === null ? this.#saved : withDrafts(this.#saved, state.job.items) };
+    if (!this.#stopped) this.#show(this.state);
+  }
+
+  /** @param {() => Promise<unknown>} act */
+  async #attempt(act) {
+    try {
+      await act();
+    } catch (error) {
+      if (!this.#stopped) this.#fail(error);
+    }
+  }
+}
