@@ -252,8 +252,8 @@ def main(arguments: list[str] | None = None) -> None:
     application = Aws(options.function_host, options.dynamodb, access, published_latency=options.published_latency)
     if template is not None:
         moto_stepfunctions.report_ends(ExecutionEvents(template.event_rules, application.send_event).ended)
-    # Pages send and get files by presigned URLs.
-    buckets = () if template is None else (f"/{bucket}/" for bucket in template.buckets)
+    # Pages send and get files by presigned URLs, and send forms to the bucket itself.
+    buckets = () if template is None else (f"/{bucket}" for bucket in template.buckets)
     serve(listener, application, origins=options.origin, pages_at=buckets)
 
 
