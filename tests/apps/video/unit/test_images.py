@@ -112,7 +112,7 @@ def test_an_image_cannot_be_completed_before_its_upload(world: World) -> None:
         pytest.param(PNG + b"\0" * MAX_IMAGE_BYTES, "at most 8 MiB", id="too large"),
     ],
 )
-def test_a_file_that_is_no_usable_image_is_refused_for_good(world: World, content: bytes, rule: str) -> None:
+def test_a_file_that_is_no_usable_image_is_refused_permanently(world: World, content: bytes, rule: str) -> None:
     image = world.announced(b"x")
     world.files.send(image.id, content)
     assert rule in world.refusal(image)

@@ -31,8 +31,8 @@ export function revisionList({ goBack, compare }) {
 }
 
 /**
- * Return the revision to which "Undo" returns; null if there is none. An undo makes a revision too, so the next undo goes
- * on from the one that it has returned to.
+ * Return the revision to which "Undo" returns; null if there is none. An undo makes a revision too, so the next undo continues
+ * from the one that it has returned to.
  * @param {readonly RevisionDetail[]} revisions the newest first
  */
 export function undoTarget(revisions) {
