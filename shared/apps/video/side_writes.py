@@ -8,6 +8,7 @@ from shared.apps.video.ids import message_id
 from shared.apps.video.models import VideoChatInput
 from shared.apps.video.project import ChatMessage, MessageStatus, Project
 from shared.apps.video.project_store import ProjectStore
+from shared.apps.video.tools.toolbox import broken_rules
 from shared.errors import CheckpointUnfit, ErrorCode, FieldIssue, InvalidInput
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.store import PreparedWrites
@@ -30,14 +31,14 @@ class ProjectMessages:
         """Prepare the message.
 
         Raises InvalidInput: the job names no project of its owner, or the message something that the project does not
-        have.
+        have, or arguments that its tool does not take.
         """
         project = self._project(job)
         if project is None or project.owner != job.owner or project.deleting:
             rule = "must be the id of one of your projects: a job of this pipeline works on a project"
             raise InvalidInput([FieldIssue("links.projectId", rule)])
         asked = VideoChatInput.model_validate(job.input)
-        issues = [*_unknown_scenes(project, asked), *self._unknown_question(project, asked)]
+        issues = [*_unknown_scenes(project, asked), *self._unknown_question(project, asked), *_tool_issues(asked)]
         if issues:
             raise InvalidInput(issues)
         if asked.image_ids:
@@ -91,6 +92,11 @@ def _unknown_scenes(project: Project, asked: VideoChatInput) -> Iterator[FieldIs
             yield FieldIssue(f"sceneIds.{index}", rule)
     if asked.selected_scene_id is not None and project.manifest.scene(asked.selected_scene_id) is None:
         yield FieldIssue("selectedSceneId", rule)
+
+
+def _tool_issues(asked: VideoChatInput) -> Iterator[FieldIssue]:
+    for each in () if asked.tool is None else broken_rules(asked.tool):
+        yield FieldIssue(".".join(filter(None, ("tool.arguments", each.field))), each.rule)
 
 
 def _status(job: Job) -> MessageStatus:

@@ -196,6 +196,9 @@ class TestBadMessages:
             ({"answerTo": "01jd8x2v5n7k3q9w4t6y8z0abc-2"}, "answerTo"),
             ({"tool": {"name": "eraseDisk", "arguments": {}}}, "tool.name"),
             ({"tool": {"name": "deleteScene", "arguments": {}, "force": True}}, "tool.force"),
+            ({"tool": {"name": "addScene", "arguments": {}}}, "tool.arguments"),
+            ({"tool": {"name": "deleteScene", "arguments": {"sceneIds": ["one"]}}}, "tool.arguments.sceneIds.0"),
+            ({"tool": {"name": "applyPatch", "arguments": {"ops": []}}}, "tool.arguments.ops"),
             ({"unknown": 1}, "unknown"),
         ],
     )

@@ -118,9 +118,8 @@ def _read_only_in_scenes(facts: Facts, scene_id: str | None = None, field: str |
 
 def _shape_issues(facts: Facts, after: Any) -> Iterator[ArgumentIssue]:
     """Yield what is wrong with the patched document as a whole."""
-    if sorted(map(str, after["order"] if isinstance(after["order"], list) else ())) != sorted(
-        each.scene_id for each in facts.scenes
-    ):
+    order = after.get("order")
+    if not isinstance(order, list) or sorted(map(str, order)) != sorted(each.scene_id for each in facts.scenes):
         yield ArgumentIssue(field="order", rule="must list every scene's id exactly once; delete with deleteScene")
     for scene_id, scene in after["scenes"].items():
         if not isinstance(scene.get("props", {}), dict):
@@ -130,8 +129,10 @@ def _shape_issues(facts: Facts, after: Any) -> Iterator[ArgumentIssue]:
         missing = [each for each in ("name", "durationInFrames", "playbackRate") if each not in scene]
         if missing:
             yield ArgumentIssue(field=f"scenes.{scene_id}.{missing[0]}", rule="must not be removed")
-    if "title" not in after or "format" not in after:
-        yield ArgumentIssue(field="title" if "title" not in after else "format", rule="must not be removed")
+    if not isinstance(after.get("title"), str):
+        yield ArgumentIssue(field="title", rule="must be a text, and must not be removed")
+    if not isinstance(after.get("format"), dict):
+        yield ArgumentIssue(field="format", rule="must be an object, and must not be removed")
 
 
 def _changes(facts: Facts, before: dict[str, Any], after: dict[str, Any]) -> Iterator[ProjectChange]:

@@ -19,7 +19,7 @@ from shared.apps.video.tools import (
 from shared.apps.video.tools.effects import VideoEffect, VideoOutcome
 from shared.llm.model import ToolCall
 from shared.schema import Schema
-from shared.tools.result import ToolErrorCode, ToolResult, failed
+from shared.tools.result import ArgumentIssue, ToolErrorCode, ToolResult, failed
 from shared.tools.tool import CheckedCall, Outcome, Toolbox
 
 TOOLS = (
@@ -48,10 +48,30 @@ def check(requested: RequestedTool) -> CheckedCall[Facts, VideoEffect] | ToolRes
     return TOOLBOX.check(ToolCall("call", requested.name, text), None)
 
 
+def broken_rules(requested: RequestedTool) -> tuple[ArgumentIssue, ...]:
+    """Return which arguments break which rules, whatever the project is; none if the call can be tried."""
+    checked = check(requested)
+    if not isinstance(checked, ToolResult) or checked.error is None:
+        return ()
+    whole = {"arguments": ""}  # how the toolbox names a rule about several arguments
+    found = checked.error.issues
+    issues = tuple(ArgumentIssue(field=whole.get(each.field, each.field), rule=_rule(each.rule)) for each in found)
+    return issues or (ArgumentIssue(field="", rule=checked.error.message),)
+
+
 def run(facts: Facts, call: CheckedCall[Facts, VideoEffect]) -> VideoOutcome:
     """Return the outcome of a checked call: equal facts and arguments give an equal outcome."""
     outcome: Outcome[VideoEffect] = call.tool.function(facts, call.arguments)
     return outcome
+
+
+def _rule(message: str) -> str:
+    """Return a rule of pydantic in our own words."""
+    rule = message.removeprefix("Value error, ")
+    if " should " in rule:
+        return "must " + rule.partition(" should ")[2]
+    known = {"Field required": "is required", "Extra inputs are not permitted": "is not a known field"}
+    return known.get(rule) or rule[:1].lower() + rule[1:]
 
 
 def drafts_needed(requested: RequestedTool) -> frozenset[str]:

@@ -12,7 +12,7 @@ from shared.apps.video.changes import MoveScene, PutScene, RemoveScene, SetProje
 from shared.apps.video.models import RequestedTool
 from shared.apps.video.scene import MAX_SCENES
 from shared.apps.video.tools.effects import WriteComponent, WritePlan, WriteScene
-from shared.apps.video.tools.toolbox import TOOLBOX, check, drafts_needed, run
+from shared.apps.video.tools.toolbox import TOOLBOX, broken_rules, check, drafts_needed, run
 from shared.tools.result import ToolResult
 from tests.apps.video.unit.facts_world import (
     CODE,
@@ -40,6 +40,32 @@ def test_there_are_seven_tools() -> None:
         "applyPatch",
         "generateComponent",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "issue"),
+    [
+        ("changeDuration", {"sceneId": FIRST, "mode": "trim", "seconds": 0}, ("seconds", "must be greater than 0")),
+        ("changeDuration", {"sceneId": FIRST, "mode": "trim", "seconds": "5"}, ("seconds", "must be a valid number")),
+        (
+            "changeDuration",
+            {"sceneId": FIRST, "mode": "trim"},
+            ("", "exactly one of seconds, factor and deltaSeconds is required"),
+        ),
+        ("deleteScene", {}, ("sceneIds", "is required")),
+        ("deleteScene", {"sceneIds": [FIRST], "colour": "red"}, ("colour", "is not a known field")),
+        ("addScene", {"instruction": "x" * 70_000}, ("", "the arguments are longer than 60000 bytes")),
+    ],
+)
+def test_a_request_is_told_which_argument_breaks_which_rule(
+    name: Any, arguments: dict[str, Any], issue: tuple[str, str]
+) -> None:
+    (found,) = broken_rules(RequestedTool(name=name, arguments=arguments))
+    assert (found.field, found.rule) == issue
+
+
+def test_a_request_that_only_the_project_can_refuse_breaks_no_rule() -> None:
+    assert broken_rules(RequestedTool(name="deleteScene", arguments={"sceneIds": [MISSING]})) == ()
 
 
 class TestWriting:
@@ -243,6 +269,8 @@ class TestPatch:
             ([{"op": "remove", "path": "/title"}], "INVALID_RESULT", "title"),
             ([{"op": "remove", "path": "/scenes/{0}/name"}], "INVALID_RESULT", "must not be removed"),
             ([_replace("/title", "")], "INVALID_RESULT", "title"),
+            ([_replace("/title", None)], "INVALID_RESULT", "title"),
+            ([_replace("/format", "wide")], "INVALID_RESULT", "format"),
             ([_replace("/title", "x" * 201)], "INVALID_RESULT", "title"),
             ([_replace("/format/fps", 0)], "INVALID_RESULT", "fps"),
             ([_replace("/scenes/{0}/durationInFrames", 0)], "INVALID_RESULT", "durationInFrames"),
@@ -253,6 +281,7 @@ class TestPatch:
             ([{"op": "remove", "path": "/order/0"}], "INVALID_RESULT", "every scene's id exactly once"),
             ([_replace("/order/0", "{1}")], "INVALID_RESULT", "exactly once"),
             ([_replace("/order", "abc")], "INVALID_RESULT", "exactly once"),
+            ([{"op": "remove", "path": "/order"}], "INVALID_RESULT", "exactly once"),
             ([{"op": "spin", "path": "/title"}], "INVALID_ARGUMENTS", ""),
             ([], "INVALID_ARGUMENTS", ""),
             ([_replace("/title", "x")] * 51, "INVALID_ARGUMENTS", ""),
