@@ -62,7 +62,9 @@ def _data(prompt: Prompt, label: str) -> dict[str, Any]:
 def _plan(wanted: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
     video = wanted["video"]
     count = int(video["count"])
-    kinds = ["title", *("list", "bars", "quote", "timeline", "counter", "list")[: count - 2], "split"]
+    embeds = any(each.get("use", "embed") == "embed" for each in wanted.get("images") or ())
+    between = ("list", "bars", "quote", "timeline", "counter", "list")
+    kinds = ["logo" if embeds else "title", *between[: count - 2], "split"]
     return {
         "scenes": [
             _brief(str(video["instruction"]), wanted, at, prompt, kind=kind) for at, kind in enumerate(kinds[:count])

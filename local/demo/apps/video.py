@@ -1,0 +1,184 @@
+"""What the demo shows of the application `video`: a video from a sentence and an image, a change, a repair, an undo."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import httpx
+from rich import box
+from rich.console import RenderableType
+from rich.panel import Panel
+from rich.text import Text
+
+from local.api.client import JobsClient
+from local.demo.pipeline import Accepted, Extras, PipelineDemo
+from local.demo.screen import ACCENT, BAD, GOOD, MUTED, WARNING, Paragraph, printable
+from local.loopback import is_loopback
+from shared.apps.video.models import VideoChatResult
+from shared.apps.video.pipeline import VIDEO_CHAT
+from shared.apps.video.web import ImageDetail, ImageWithUpload, MessageAccepted, ProjectDetail
+from shared.log.events import Complete, OpaqueEvent, Reset, StreamEvent, Tool
+from shared.log.transcript import Transcript
+
+MESSAGE: Final = "A 12 second launch video for Tidewater in three scenes, with this logo"
+WITHOUT_MODEL: Final = "Make scene 2 faster"
+BROKEN: Final = "Add a scene with our revenue as bars [[code: undefined_name]]"
+COLOUR: Final = (14, 165, 233)
+"""The colour of the demo's image, in red, green and blue from 0 to 255. The scenes get it from the image."""
+
+
+def logo(width: int = 96, height: int = 96) -> bytes:
+    """Return a PNG of one colour."""
+    row = b"\0" + bytes(COLOUR) * width
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * height)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+
+
+class ProjectExtras(Extras):
+    """Shows each step, changes a scene without a model, lets the model repair its code, and undoes that."""
+
+    def on_acceptance(self, job: Accepted) -> None:
+        """Print the project that the job is about."""
+        project_id = str(self.client.get(job.job_id).links.project_id)
+        self._path = f"/projects/{project_id}"
+        self.screen.event("project", f"{project_id}, one image of {len(logo())} bytes uploaded", GOOD)
+
+    def on_event(self, _number: int, event: StreamEvent, _now: Transcript) -> None:
+        """Print the decision and the steps of each scene."""
+        self._show(event)
+
+    def on_completion(self) -> None:
+        self._print_project()
+        for message in (WITHOUT_MODEL, BROKEN):
+            self._send(message)
+        self._undo()
+
+    def _send(self, text: str) -> None:
+        self.screen.event("asked", text.partition(" [[")[0], ACCENT)
+        began = self.screen.elapsed
+        job = self.client.call(MessageAccepted, "POST", f"{self._path}/messages", json={"text": text})
+        result = self._followed(job)
+        if result is not None:
+            what = ", ".join(f"{each.change} “{each.name}”" for each in result.changes)
+            how = f"in {self.screen.elapsed - began:.2f} s, decided by {result.source}"
+            self.screen.event("done", f"revision {result.revision}: {what}; {how}", GOOD)
+        self.screen.label("cost", self._cost(job))
+
+    def _undo(self) -> None:
+        project = self.client.call(ProjectDetail, "GET", self._path)
+        body = {"revision": project.revision - 1}
+        undone = self.client.call(ProjectDetail, "POST", f"{self._path}/revert", json=body)
+        said = f"revision {project.revision} is undone by revision {undone.revision}"
+        self.screen.event("undo", f"{said}, which has {len(undone.scenes)} scenes", GOOD)
+
+    def _print_project(self) -> None:
+        project = self.client.call(ProjectDetail, "GET", self._path)
+        for number, scene in enumerate(project.scenes, 1):
+            seconds = scene.duration_in_frames / project.format.fps
+            self.screen.label(f"scene {number}", f"{scene.name}, {seconds:g} s, version {scene.version}")
+
+    def _followed(self, job: MessageAccepted) -> VideoChatResult | None:
+        """Show the steps of a job and return its result; None if it has none."""
+        for received in self.client.follow(job.stream_url):
+            event = received.event
+            if isinstance(event, Reset):
+                self.screen.event("repair", event.message, WARNING)
+            self._show(event)
+            if isinstance(event, Complete) and event.result is not None:
+                return VideoChatResult.model_validate(event.result)
+        self.screen.event("failed", f"job {job.job_id} has no result", BAD)
+        return None
+
+    def _show(self, event: StreamEvent) -> None:
+        match event:
+            case Tool(status="finished"):
+                detail = event.detail
+                said = f"{event.name}, {detail.get('confidence', 0):.2f} sure: {detail.get('reason')}"
+                self.screen.event("decision", said, GOOD)
+            case OpaqueEvent(type="componentStage"):
+                self._show_stage(event)
+            case OpaqueEvent(type="sceneStatus"):
+                told = event.model_dump()
+                if told["status"] in {"playable", "saved", "removed"}:
+                    self.screen.event(told["status"], f"“{told['name']}”", GOOD)
+            case _:
+                pass
+
+    def _show_stage(self, event: OpaqueEvent) -> None:
+        told = event.model_dump()
+        for error in told.get("errors") or ():
+            place = f"line {error['line']}, column {error['column']}: " if error.get("line") else ""
+            self.screen.event("error", f"{place}{error['message']}", BAD)
+        if told["status"] == "finished" and told["stage"] != "upload":
+            self.screen.event(told["stage"], f"“{told['name']}” is {told['percent']} % done", MUTED)
+
+    def _cost(self, job: Accepted) -> str:
+        units = self.stack.capacity(job.job_id)
+        usage = self.client.get(job.job_id).usage
+        tokens = f"{usage.input_tokens} tokens in, {usage.output_tokens} out"
+        return f"{tokens}, {units['writeUnits']:g} write units, {units['readUnits']:g} read units"
+
+
+class VideoDemo(PipelineDemo):
+    """A video from one sentence and an image; then a change without a model, a repaired answer, and an undo."""
+
+    pipeline = VIDEO_CHAT
+    name = "video"
+    begins_with_job = False
+    path = "/projects/{projectId}/messages"
+    extras = ProjectExtras
+
+    def __init__(self, directive: str | None = None) -> None:
+        self._text = MESSAGE + (f" [[script: {directive}]]" if directive else "")
+
+    @property
+    def summary(self) -> str:
+        return f"“{MESSAGE}”; then a change, a repair and an undo"
+
+    @property
+    def job_input(self) -> Mapping[str, Any]:
+        return {"text": self._text}
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        return self.job_input
+
+    def create(self, client: JobsClient) -> MessageAccepted:
+        """Create a project, upload the image to it, and send the message. Raises ClientError."""
+        project = client.call(ProjectDetail, "POST", "/projects", json={"title": "Tidewater"})
+        path = f"/projects/{project.project_id}"
+        image_id = _uploaded(client, path)
+        body = {**self.job_input, "imageIds": [image_id]}
+        return client.call(MessageAccepted, "POST", f"{path}/messages", json=body)
+
+    def preview(self, text: str) -> list[Paragraph]:
+        return [("", Text(printable(line))) for line in text.splitlines()]
+
+    def cards(self, result: Mapping[str, Any]) -> Iterator[RenderableType]:
+        answer = VideoChatResult.model_validate(result)
+        lines = [answer.reply, "", *(f"{each.change} “{each.name}”, version {each.after}" for each in answer.changes)]
+        title = Text(printable(f" revision {answer.revision} "), style=f"bold {ACCENT}")
+        text = Text(printable("\n".join(lines)))
+        yield Panel(text, title=title, title_align="left", border_style=MUTED, box=box.ROUNDED)
+
+
+def _uploaded(client: JobsClient, path: str) -> str:
+    """Announce the image, send it with the form to the bucket, complete it, and return its id."""
+    content = logo()
+    body = {"name": "logo.png", "contentType": "image/png", "bytes": len(content)}
+    image = client.call(ImageWithUpload, "POST", f"{path}/images", json=body)
+    form = image.upload
+    with httpx.Client(trust_env=not is_loopback(form.url)) as http:
+        files = {"file": ("logo.png", content, "image/png")}
+        http.post(form.url, data=dict(form.fields), files=files).raise_for_status()
+    client.call(ImageDetail, "POST", f"{path}/images/{image.image_id}/complete")
+    return image.image_id
+
+
+DEMOS: Final = (VideoDemo,)
