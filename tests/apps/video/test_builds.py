@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.apps.video.build.checks import Checks
 from shared.apps.video.build.compiler import Compiled
-from shared.apps.video.build.deno import NO_PERMISSIONS, run_deno
+from shared.apps.video.build.deno import NO_FETCHES, run_deno
 from shared.apps.video.build.deno_compiler import DenoCompiler
 from shared.apps.video.build.report import MOST_ERRORS, BuildError
 from shared.apps.video.build.source import Source
@@ -71,7 +71,7 @@ class TestCorpus:
             for file in GOOD:
                 await DenoCompiler().compile(Source(file.read_text()), tmp_path)
                 (tmp_path / "scene.tsx").rename(tmp_path / file.name)
-            options = [*NO_PERMISSIONS[1:], "--quiet", "--config", str(tmp_path / "deno.json")]
+            options = [*NO_FETCHES, "--quiet", "--config", str(tmp_path / "deno.json")]
             files = [str(tmp_path / file.name) for file in GOOD]
             return (await run_deno(["check", *options, *files], LIMITS, folder=tmp_path)).errors
 

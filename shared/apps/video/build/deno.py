@@ -15,8 +15,10 @@ from shared.errors import CompilerMissing, ErrorCode, StorageUnavailable
 RUNTIME: Final = Path(__file__).parents[1] / "runtime"
 """The files that scenes run with; the only folder that a scene's process may read."""
 
-NO_PERMISSIONS: Final = ("--no-prompt", "--no-remote", "--no-npm", "--no-lock")
-"""What every run of Deno is started with: it asks for no permission and fetches nothing."""
+NO_FETCHES: Final = ("--no-remote", "--no-npm", "--no-lock")
+"""What Deno is started with, whatever it does: it fetches nothing."""
+NO_PERMISSIONS: Final = ("--no-prompt", *NO_FETCHES)
+"""What it runs code with: it asks for no permission either."""
 
 # Each limit is set in the shell that becomes the process: a function that Python runs between fork and exec is not safe
 # where there are threads. The sizes are in kB, those of files in blocks of 512 bytes.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.apps.video.build.compiler import Compiled
-from shared.apps.video.build.deno import RUNTIME, Limits, run_deno
+from shared.apps.video.build.deno import NO_FETCHES, RUNTIME, Limits, run_deno
 from shared.apps.video.build.report import BuildError
 from shared.apps.video.build.source import Source
 from shared.apps.video.build.toolchain import deno_version
@@ -55,7 +55,7 @@ class DenoCompiler:
         file = folder / FILE
         file.write_text(source.text, newline="")
         (folder / CONFIG).write_text(json.dumps(_CONFIG))
-        options = ["--quiet", "--config", str(folder / CONFIG), "--source-map", "inline"]
+        options = [*NO_FETCHES, "--quiet", "--config", str(folder / CONFIG), "--source-map", "inline"]
         ended = await run_deno(["transpile", *options, str(file)], _LIMITS, folder=folder)
         if ended.status == 0:
             mapped = ended.output

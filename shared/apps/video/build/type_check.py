@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from shared.apps.video.build.deno import NO_PERMISSIONS, Limits, run_deno
+from shared.apps.video.build.deno import NO_FETCHES, Limits, run_deno
 from shared.apps.video.build.deno_compiler import CONFIG, FILE
 from shared.apps.video.build.positions import first_place
 from shared.apps.video.build.report import BuildError
@@ -40,7 +40,7 @@ async def type_errors(source: Source, folder: Path) -> list[BuildError]:
         CompilerMissing: Deno is not installed.
         StorageUnavailable: Deno could not be started.
     """
-    options = [*NO_PERMISSIONS[1:], "--quiet", "--config", str(folder / CONFIG)]
+    options = [*NO_FETCHES, "--quiet", "--config", str(folder / CONFIG)]
     ended = await run_deno(["check", *options, str(folder / FILE)], LIMITS, folder=folder)
     errors = []
     for found in _FINDING.finditer(ended.errors):
