@@ -103,10 +103,9 @@ class SessionExtras(Extras):
         self.screen.label("cost", self._cost(job))
 
     def _undo(self, path: str) -> None:
-        before = self.client.call(SessionDetail, "GET", path)
         undone = self.client.call(Undone, "POST", f"{path}/undo")
         where = ", ".join(f"{each.sheet}!{each.range}" for each in undone.changed)
-        said = f"version {before.version} is undone by version {undone.version}, which changes {where}"
+        said = f"the whole answer is undone by version {undone.version}, which changes {where}"
         self.screen.event("undo", said, GOOD)
 
     def _export(self, path: str) -> None:

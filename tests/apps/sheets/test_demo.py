@@ -19,7 +19,7 @@ def test_the_demo_asks_changes_undoes_and_exports_a_workbook() -> None:
         assert re.search(r"North \| \d+", output)
         assert "found 1 cell with “late”" in told
         assert "Fill Sales!F4:F403 with =D4 * E4: 400 cells changed" in told
-        assert "version 3 is undone by version 4, which changes Sales!F4:F403" in told
+        assert "the whole answer is undone by version 4, which changes Sales!F3:F403" in told
         assert re.search(r"export +[\d,]+ bytes, nothing is lost", output)
         assert told.count("write units") == 4
         assert CONTROL_CHARACTERS.findall(output) == []
