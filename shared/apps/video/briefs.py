@@ -34,6 +34,8 @@ BRIEFED: Final = 20.0
 DEFAULT_SECONDS: Final = 3.0
 """Length of a new scene for which nothing says a length."""
 COMPONENT_SECONDS: Final = 2.0
+MOST_ITEM_BYTES: Final = 60_000
+"""Largest brief that is kept as an item, in bytes of JSON."""
 
 Answer = TypeVar("Answer", WrittenBrief, WrittenPlan)
 
@@ -220,8 +222,10 @@ async def _keep(context: StageContext, component: Component) -> None:
     """Store the brief that a model wrote, tell that it is finished, and announce its scene."""
     work = component.work
     finished = component.stage_event("brief", "finished")
-    if work.tsx_code is None and work.base_version is None:
-        await context.add_item(f"brief-{component.number}", component.model_dump(mode="json"), event=finished)
-    else:  # what is present already, or in the job's input, may be larger than an item
+    data = component.model_dump(mode="json")
+    # What is present already, or in the job's input, needs no item. A brief that is too large for one is asked again.
+    if work.tsx_code is None and work.base_version is None and len(json.dumps(data)) <= MOST_ITEM_BYTES:
+        await context.add_item(f"brief-{component.number}", data, event=finished)
+    else:
         await context.append_event(finished)
     await context.append_event(component.status_event("planned"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any, Final
 
 from shared.apps.video.brain.brain import Brain
@@ -21,6 +22,10 @@ DECIDED: Final = 5.0
 """Progress in percent after the decision."""
 KEY: Final = "decision"
 """The key of the item with the plan."""
+
+
+MOST_ITEM_BYTES: Final = 60_000
+"""Largest plan that is kept as an item. A retry decides a larger one again, from the cache."""
 
 
 class DecideTool:
@@ -47,7 +52,9 @@ class DecideTool:
             plan = Plan.model_validate(kept)
         else:
             plan = await self._decided(context, message, chat)
-            await context.add_item(KEY, _shown(plan, direct=message.tool is not None))
+            shown = _shown(plan, direct=message.tool is not None)
+            if len(json.dumps(shown)) <= MOST_ITEM_BYTES:
+                await context.add_item(KEY, shown)
         await context.output.append(_event(plan, "finished"))
         context.output.report_progress(DECIDED)
         return plan.model_dump(mode="json")

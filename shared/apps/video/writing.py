@@ -31,6 +31,8 @@ EXPECTED_CHARS: Final = 3_000
 MOST_JS_BYTES: Final = 48_000
 """Largest compiled code in an item, in bytes; a longer one is read when the scene is saved."""
 MOST_ITEM_BYTES: Final = 60_000
+MOST_CODE_BYTES: Final = 52_000
+"""Largest code in an item, in bytes of JSON: its errors fit beside it."""
 
 
 class Written(Schema):
@@ -130,11 +132,11 @@ class ComponentWriter:
         try:
             code = code_in(output, self._present_code(component))
         except NoCode as none:
-            return Written(code=output[: MOST_ITEM_BYTES // 4], errors=none.errors, repaired=repaired, text_end=end)
-        if len(json.dumps(code)) > MOST_ITEM_BYTES:
+            return Written(code=output[: MOST_CODE_BYTES // 12], errors=none.errors, repaired=repaired, text_end=end)
+        if len(json.dumps(code)) > MOST_CODE_BYTES:
             message = "the code is too long: write a shorter scene"
             long = BuildError(kind="limit", rule="too-large", message=message)
-            return Written(code=code[: MOST_ITEM_BYTES // 4], errors=(long,), repaired=repaired, text_end=end)
+            return Written(code=code[: MOST_CODE_BYTES // 12], errors=(long,), repaired=repaired, text_end=end)
         return Written(code=code, repaired=repaired, text_end=end)
 
     async def _to_repair(self, component: Component, written: Written, errors: tuple[BuildError, ...]) -> Written:

@@ -124,7 +124,7 @@ def _shape_issues(facts: Facts, after: Any) -> Iterator[ArgumentIssue]:
     for scene_id, scene in after["scenes"].items():
         if not isinstance(scene.get("props", {}), dict):
             yield ArgumentIssue(field=f"scenes.{scene_id}.props", rule="must be an object")
-        elif len(json.dumps(scene.get("props", {})).encode()) > MAX_PROPS_BYTES:
+        elif len(json.dumps(scene.get("props", {}), ensure_ascii=False).encode()) > MAX_PROPS_BYTES:
             yield ArgumentIssue(field=f"scenes.{scene_id}.props", rule=f"must be at most {MAX_PROPS_BYTES} bytes")
         missing = [each for each in ("name", "durationInFrames", "playbackRate") if each not in scene]
         if missing:

@@ -147,6 +147,16 @@ class TestDecide:
         world.core.jobs.update(job.id, {"checkpoints": {}}, when=_always())
         assert world.decide(job, retry=1) == first
 
+    def test_a_plan_that_is_too_large_for_an_item_is_decided_from_the_cache_by_a_retry(self, world: VideoWorld) -> None:
+        paths = [f"/scenes/{world.scene_ids[0]}/props/p{n}" for n in range(14)]
+        operations = [{"op": "add", "path": path, "from": None, "value": "ü" * 2_085} for path in paths]
+        job = world.new_job("new texts")
+        first = world.decide(job, ScriptedModel(decision("applyPatch", operations=operations)))
+        assert (first.outcome, len(first.calls)) == ("changed", 1)
+        assert [each.key for each in world.core.events(job) if isinstance(each, Item)] == []
+        world.core.jobs.update(job.id, {"checkpoints": {}}, when=_always())
+        assert world.decide(job, retry=1).calls == first.calls
+
     def test_the_job_of_a_deleted_project_ends(self, world: VideoWorld) -> None:
         job = world.new_job("rivers")
         world.projects.hide(world.project)
