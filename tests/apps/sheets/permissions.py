@@ -212,13 +212,13 @@ def _recovered_session(world: World) -> None:
 
 def _closed_session(world: World) -> None:
     session_id = uploaded_session(world.user)["sessionId"]
-    _linked_jobs(world, session_id)
+    linked_jobs(world, {"sessionId": session_id})
     with world.idle_state_machines():
         load(world.user, session_id)
         assert data_of(world.user.api.post(f"/sessions/{session_id}/close"))["state"] == "CLOSED"
 
 
-def _linked_jobs(world: World, session_id: str) -> None:
+def linked_jobs(world: World, links: dict[str, str]) -> None:
     """Start a linked job of each other application, one with a log in the bucket, and wait until they run."""
     for pipeline, job_input, field in (
         ("ideation", {**RUN, "ideaCount": 16, "genreProportions": [25, 75]}, "requirements"),
@@ -227,7 +227,6 @@ def _linked_jobs(world: World, session_id: str) -> None:
         text = f"For {uuid.uuid4().hex}"
         output = _output_over_100_kb()
         world.says(text, text=output, hang_after=len(split_tokens(output)) - 1)
-        links = {"sessionId": session_id}
         body = {"pipeline": pipeline, "input": {**job_input, field: text}, "links": links}
         job_id = data_of(world.post("/jobs", body), 202)["jobId"]
         world.wait_for_start(job_id)
@@ -252,7 +251,7 @@ def _swept_sessions(world: World) -> None:
     active, gone, asked = (active_session(world.user)["sessionId"] for _ in range(3))
     _remove_objects(world, f"sheets/{gone}/maps/")
     closed = uploaded_session(world.user)["sessionId"]
-    _linked_jobs(world, closed)
+    linked_jobs(world, {"sessionId": closed})
     with world.idle_state_machines():
         job_id = load(world.user, closed)
         _leave_a_text(world, job_id)
@@ -269,7 +268,7 @@ def _swept_sessions(world: World) -> None:
 
 def _deleted_sessions(world: World, finished: str) -> None:
     loading = uploaded_session(world.user)["sessionId"]
-    _linked_jobs(world, loading)
+    linked_jobs(world, {"sessionId": loading})
     with world.idle_state_machines():
         _leave_a_text(world, load(world.user, loading))
         for session_id in (finished, loading):
