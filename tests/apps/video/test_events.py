@@ -1,0 +1,92 @@
+"""The functions of video chat on the events of `events/`: the first creates the project that the others work on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.apps.video.artefacts import PROJECT, STAGES
+from tests.fixtures.functions import JOB_ID, OWNER, Handle, envelope, load_event
+
+Send = Callable[..., Any]
+ON_A_PROJECT = (
+    "get_project",
+    "update_project",
+    "delete_project",
+    "get_scene",
+    "send_message",
+    "list_project_messages",
+    "list_revisions",
+    "revert_project",
+)
+OPERATIONS = ("create_project", "list_projects", *ON_A_PROJECT, "get_preferences", "update_preferences")
+
+
+@pytest.fixture
+def project(handle: Handle) -> dict[str, Any]:
+    """Create a project, and return the data of the response."""
+    created: dict[str, Any] = envelope(handle("create_project.valid"), 201)["data"]
+    return created
+
+
+@pytest.fixture
+def send(handle: Handle, project: dict[str, Any]) -> Send:
+    """Return a function that sends an event about the project, and about a job of it, and returns the response."""
+
+    def ask(name: str, job_id: str = JOB_ID) -> Any:
+        text = json.dumps(load_event(name)).replace(PROJECT, project["projectId"]).replace(JOB_ID, job_id)
+        return handle(name, **json.loads(text))
+
+    return ask
+
+
+def data(response: Any, status: int = 200) -> dict[str, Any]:
+    found: dict[str, Any] = envelope(response, status)["data"]
+    return found
+
+
+def test_a_project_is_listed_read_changed_reverted_and_deleted(send: Send, project: dict[str, Any]) -> None:
+    assert [each["projectId"] for each in data(send("list_projects.valid"))["projects"]] == [project["projectId"]]
+    assert data(send("get_project.valid")) == project
+    assert data(send("update_project.valid"))["title"] == "Tidewater launch, second cut"
+    assert data(send("revert_project.valid"))["title"] == project["title"]
+    assert [each["revision"] for each in data(send("list_revisions.valid"))["revisions"]] == [3, 2, 1]
+    assert data(send("list_project_messages.valid")) == {"messages": [], "cursor": None}
+    assert envelope(send("get_scene.valid"), 404)["error"]["code"] == "NOT_FOUND"
+    assert data(send("delete_project.valid")) == {"projectId": project["projectId"]}
+    assert envelope(send("delete_project.valid"), 404)["error"]["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("repeated", [None, *STAGES])
+def test_a_message_is_answered_stage_by_stage(send: Send, repeated: str | None) -> None:
+    job_id: str = data(send("send_message.valid"), 202)["jobId"]
+    for stage in STAGES:
+        attempt = "retry" if stage == repeated else "first_attempt"
+        assert send(f"{stage}.{attempt}", job_id) == {"jobId": job_id, "stage": stage, "status": "done"}
+    assert send("complete_job.first_attempt", job_id)["status"] == "done"
+    assert data(send("get_project.valid"))["title"] == "Tidewater"
+    answer, asked = data(send("list_project_messages.valid"))["messages"]
+    assert (asked["status"], answer["revision"]) == ("completed", 2)
+
+
+def test_preferences_are_set_and_read(send: Send) -> None:
+    stored = data(send("update_preferences.valid"))
+    assert data(send("get_preferences.valid")) == stored
+    assert stored["facts"][0]["value"] == "#1d4ed8"
+
+
+@pytest.mark.parametrize("operation", ON_A_PROJECT)
+def test_an_unknown_project_is_not_found(handle: Handle, operation: str) -> None:
+    assert envelope(handle(f"{operation}.valid"), 404)["error"]["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_request_without_the_authorizers_claims_is_unauthenticated(handle: Handle, operation: str) -> None:
+    event = load_event(f"{operation}.valid")
+    assert event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] == OWNER
+    del event["requestContext"]["authorizer"]
+    response = handle(f"{operation}.valid", requestContext=event["requestContext"])
+    assert envelope(response, 401)["error"]["code"] == "UNAUTHENTICATED"
