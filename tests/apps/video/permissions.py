@@ -75,7 +75,7 @@ def _answers(world: World, project_id: str, agent_id: str) -> None:
 
 
 def _long_logs(world: World, project_id: str) -> None:
-    """Let a message have so many builds that its log is compacted into the bucket, fail there, and read it again."""
+    """Let a message make the log so long that it is compacted into the bucket, fail there, and read it again."""
     build = a_build(js_code="// " + "x" * 45_000)
     job = a_job_id()
     scenes = [put_scene(job, part).model_copy(update={"build": build}) for part in range(9)]

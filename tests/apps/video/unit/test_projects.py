@@ -102,7 +102,7 @@ class TestReverting:
         assert [each.name for each in redone.manifest.scenes] == ["B"]
         assert [each.number for each in world.store.revisions(project.id, limit=9)] == [5, 4, 3, 2, 1]
 
-    def test_a_scene_that_is_changed_after_a_return_gets_a_version_of_its_own(self, world: ProjectJobs) -> None:
+    def test_a_scene_that_is_changed_after_a_return_gets_a_new_version(self, world: ProjectJobs) -> None:
         project = with_scenes(world, "A")
         world.answered(project, put(scene(0), base=2, name="B"))
         world.projects.revert(OWNER, project.id, 2)
