@@ -12,6 +12,7 @@ from shared.apps.video.ids import PROJECT_ID
 from shared.apps.video.project import ChatMessage, Project, Revision
 from shared.apps.video.project_store import MOST_PROJECTS, ProjectWrite, StaleProject, TooManyProjects
 from shared.apps.video.scene import ComponentVersion, SceneVersion
+from shared.apps.video.storage.version_cache import VersionCache
 from shared.jobs.store import PreparedWrites
 from shared.schema import Schema
 from shared.storage import keys
@@ -47,6 +48,7 @@ class DynamoProjectStore:
         self._table = table
         self._bucket = bucket
         self._texts = LargeTexts(bucket, folder=FOLDER)
+        self._cache = VersionCache()
         self._index = OwnerIndex(table, "prj_", PROJECT_ID, _project_key, _visible)
 
     def save(self, write: ProjectWrite, *, also: PreparedWrites | None = None) -> None:
@@ -129,6 +131,7 @@ class DynamoProjectStore:
             write_transaction([{"Update": hidden}, self._count(project.owner, -1)])
 
     def delete(self, project_id: str) -> None:
+        self._cache.forget(project_id)
         self._texts.delete_all(project_id)
         partition = {":project": project_partition(project_id)}
         for key in query_items(
@@ -212,15 +215,17 @@ class DynamoProjectStore:
         wanted: Collection[tuple[str, int]],
         sort_of: Callable[[str, int], str],
     ) -> dict[tuple[str, int], T]:
-        """Return these versions, read in batches, by name and version."""
+        """Return these versions by name and version; read those that the process does not have, in batches."""
         by_sort = {sort_of(*each): each for each in wanted}
-        found: dict[tuple[str, int], T] = {}
-        sorts = iter(by_sort)
-        while batch := list(islice(sorts, BATCH)):
+        kept = self._cache.get([(project_id, sort) for sort in by_sort])
+        texts = {sort: text for (_, sort), text in kept.items()}
+        missing = iter([sort for sort in by_sort if sort not in texts])
+        while batch := list(islice(missing, BATCH)):
             for item in self._read_batch([to_item(_key(project_id, sort)) for sort in batch]):
-                text = self._texts.load(item[BODY]["S"])
-                found[by_sort[item["SK"]["S"]]] = kind.model_validate_json(text)
-        return found
+                sort = item["SK"]["S"]
+                texts[sort] = self._texts.load(item[BODY]["S"])
+                self._cache.add((project_id, sort), texts[sort])
+        return {by_sort[sort]: kind.model_validate_json(text) for sort, text in texts.items()}
 
     def _read_batch(self, wanted_keys: Sequence[Item]) -> Iterator[Mapping[str, Any]]:
         wanted: Any = {self._table: {"Keys": wanted_keys, "ConsistentRead": True}}
