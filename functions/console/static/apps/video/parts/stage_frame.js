@@ -12,7 +12,7 @@ const STAGE = "/stage";
 /** In milliseconds. */
 const TICK = 500;
 /** How many ticks may pass without an answer. The page counts its own ticks, so a machine that is slow is not blamed. */
-const MOST_MISSED = 6;
+const MOST_MISSED = 10;
 const LEFT_OUT = "This scene did not finish drawing and was left out.";
 const MOST_TEXT = 500;
 
