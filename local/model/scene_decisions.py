@@ -98,7 +98,8 @@ def decided(packet: dict[str, Any]) -> dict[str, Any]:
     if tool == "applyPatch":
         found["operations"] = _operations(message, packet, targets)
         if not found["operations"]:
-            found |= {"tool": "editScene", "targets": targets, "confidence": 0.75}
+            edit = {"tool": "editScene", "targets": targets, "confidence": 0.75}
+            found |= edit if packet["scenes"] else {"tool": "addScene", "confidence": 0.86}
     return found
 
 

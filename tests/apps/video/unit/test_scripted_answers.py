@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local.model.answers.video import answer
+from local.model.scene_decisions import decided
 from shared.apps.video.changes import PutScene
 from shared.apps.video.code_text import NoCode, code_in
 from shared.apps.video.component import Brief
@@ -30,6 +31,11 @@ def new_scene(instruction: str = "A scene", *, kind: str = "title", **fields: ob
     work = WriteScene(scene_id=NEW_SCENES[0], instruction=instruction, image_uses=uses)
     brief = Brief(name="New", purpose="", seconds=3, elements=(kind,), props={"title": 'Say "hi"', **fields})
     return code_messages(facts(), work, brief, ())
+
+
+def test_the_first_message_of_the_page_adds_a_scene() -> None:
+    """docs/video.md sends it to an empty project."""
+    assert decided({"message": "Add a title scene that says Tidewater", "scenes": []})["tool"] == "addScene"
 
 
 @pytest.mark.parametrize("kind", KINDS)
