@@ -276,14 +276,21 @@ class ToolLoop(Generic[State, Effect]):
             return failed(ToolErrorCode.INTERNAL, f"the tool {checked.tool.name} failed", hint="answer without it")
 
     async def _run_once(self, checked: CheckedCall[State, Effect], origin: str) -> ToolResult:
+        """Run the call, unless another attempt has published it, such as a superseded one that still runs.
+
+        That is asked again when the call fails: it may have got the state that the other attempt has changed meanwhile.
+        """
         published = await self._workspace.published(origin)
         if published is not None:
             return published
         state = await self._workspace.state()
         outcome = await asyncio.to_thread(checked.tool.function, state, checked.arguments)
-        if not (outcome.effects and outcome.result.ok):
-            return outcome.result
-        return await self._workspace.publish(origin, outcome)
+        result = outcome.result
+        if outcome.effects and result.ok:
+            result = await self._workspace.publish(origin, outcome)
+        if result.ok:
+            return result
+        return await self._workspace.published(origin) or result
 
     async def _retried(self, act: Callable[[], Awaitable[T]]) -> T:
         for attempt in range(1, TRIES):

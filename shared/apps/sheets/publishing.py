@@ -55,7 +55,7 @@ class Change:
 class Published:
     """A version that is published, the session with it, and its workbook, which the caller closes.
 
-    `applied` is None if an earlier attempt had published the version already.
+    `applied` is None if another attempt has published the version.
     """
 
     session: Session
@@ -141,8 +141,8 @@ class Publishing:
         """Publish a workbook to which the changes were applied as the session's next version.
 
         `session` is the session as it was when the workbook was opened. If another version was published meanwhile, the
-        changes are applied to that one: `again` checks them first. If the call has published its version before, return
-        that one. If this fails, the workbook is closed.
+        changes are applied to that one: `again` checks them first. If another attempt has published the version of this
+        call, before or meanwhile, return that one. If this fails, the workbook is closed.
 
         Raises:
             Conflict: the session is not active, or others publish too often.
@@ -152,25 +152,27 @@ class Publishing:
         """
         with transient_engine(), ExitStack() as failed:
             failed.callback(lambda: workbook.close())  # noqa: PLW0108 - the one that is open then
-            for _ in range(1 + MOST_MOVES):
-                done = self._done(session, change)
-                if done is not None:
+            moves = 0
+            while (done := self._done(session, change)) is None:
+                if moves > MOST_MOVES:
+                    message = "the workbook is changed by others all the time; read it again and repeat the change"
+                    raise Conflict(message)
+                if moves:
                     workbook = self._reopen(workbook, session)
-                    failed.pop_all()
-                    return Published(session, done, workbook, None)
+                    change = again(workbook) if again is not None else change
+                    applied = workbook.apply(change.ops)
                 _refuse_unless_open(session, change)
                 publication = self._publication(session, workbook, applied, change)
                 try:
                     saved = self.save(session, publication.change_of, check=partial(_refuse_unless_open, change=change))
                 except VersionMoved as moved:
-                    session = moved.session
+                    session, moves = moved.session, moves + 1
                 else:
                     failed.pop_all()
                     return Published(saved, publication.version, workbook, applied)
-                workbook = self._reopen(workbook, session)
-                change = again(workbook) if again is not None else change
-                applied = workbook.apply(change.ops)
-        raise Conflict("the workbook is changed by others all the time; read it again and repeat the change")
+            workbook = self._reopen(workbook, session)
+            failed.pop_all()
+            return Published(session, done, workbook, None)
 
     def save(
         self,

@@ -65,10 +65,12 @@ class Counter:
     def __init__(self) -> None:
         self.total = 0
         self.results: dict[str, ToolResult] = {}
+        self.before_state: Callable[[], None] = lambda: None
         self.before_publish: Callable[[], None] = lambda: None
         self.after_publish: Callable[[], None] = lambda: None
 
     async def state(self) -> int:
+        self.before_state()
         return self.total
 
     async def published(self, origin: str) -> ToolResult | None:

@@ -15,6 +15,7 @@ from shared.jobs.store import JobGuard
 from shared.llm.model import ChatModel, ToolCall
 from shared.log.events import Item, Tool
 from shared.tools.budget import Budget
+from shared.tools.result import ToolResult
 from tests.fakes.core import FakeCore
 from tests.fakes.model import CallingModel
 from tests.unit.tool_loop.counter_tools import CONVERSATION, Counter, CountStage
@@ -216,6 +217,16 @@ class TestTakingOver:
         run(core, job, CallingModel(("It is 3.",)), counter, retry=1)
 
         assert counter.total == 3
+
+    def test_a_call_that_fails_because_a_superseded_attempt_has_published_it_has_that_attempts_result(self) -> None:
+        """The straggler publishes after this attempt has asked, and before it gets the state of the tool."""
+        core, counter = FakeCore(), Counter()
+        job = core.new_job()
+        made = ToolResult(ok=True, summary="made", version=1)
+        counter.before_state = lambda: counter.results.update({f"{job.id}:turn-01-call-1": made})
+        model = CallingModel(("", call("refuse"), call("refuse", "c2")), ("It is made.",))
+        run(core, job, model, counter)
+        assert [each["summary"] for each in results_sent(model)] == ["made", "the number is frozen"]
 
     def test_a_turn_is_kept_with_all_its_results(self) -> None:
         core = FakeCore()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -13,10 +15,16 @@ from unittest.mock import patch
 import pytest
 
 from shared.apps.sheets.engine.process import EngineLimits, ProcessEngine, ProcessWorkbook
+from shared.apps.sheets.history import History
 from shared.apps.sheets.publishing import Publishing
 from shared.apps.sheets.session import SessionState
+from shared.apps.sheets.session_store import SessionChange
+from shared.apps.sheets.tools.toolbox import TOOLBOX
 from shared.apps.sheets.workspace import SheetWorkspace
 from shared.errors import DataLost, JobEnded, StorageUnavailable
+from shared.jobs.job import Job
+from shared.llm.model import ToolCall
+from shared.tools.tool import CheckedCall
 from tests.apps.sheets.chat_world import SESSION, ChatWorld, call
 from tests.fakes.model import CallingModel
 
@@ -239,6 +247,112 @@ def interposed(world: ChatWorld, acts: Any) -> Any:
         return publish(self, *arguments, **named)
 
     return patch.object(Publishing, "publish", slow)
+
+
+MOMENTS = ("before it is looked for", "after it was looked for", "after it was computed", "before it is saved")
+
+
+class TestStragglers:
+    """A superseded attempt publishes the call that its retry is running: the call has the straggler's result."""
+
+    @pytest.mark.parametrize("moment", MOMENTS)
+    @pytest.mark.parametrize("overwrites", [False, True])
+    def test_a_change_is_made_once(self, world: ChatWorld, moment: str, overwrites: bool) -> None:
+        """The retry finds text in the cells of its call: its own."""
+        job = world.new_job()
+        world.prepare(job)
+        change = write(world, allowOverwrite=overwrites)
+        model = CallingModel(("", change, fill(world)), ("Done.",))
+        with straggling(world, job, change, moment, position=1):
+            answer = world.answer(job, model)
+        _, first, second = world.versions()
+        assert [each["version"] for each in results_of(model)] == [2, 3]
+        assert [first.origin, second.origin] == [f"{job.id}:turn-01-call-1", f"{job.id}:turn-01-call-2"]
+        assert answer["versions"] == [2, 3]
+
+    def test_a_change_that_another_attempt_has_published_is_not_planned_again(self, world: ChatWorld) -> None:
+        job = world.new_job()
+        world.prepare(job)
+        change = write(world)
+        with (
+            straggling(world, job, change, "before it is saved", position=1),
+            patch.object(SheetWorkspace, "_planned_again") as planned,
+        ):
+            world.answer(job, CallingModel(("", change), ("Done.",)))
+        assert not planned.called
+
+    @pytest.mark.parametrize("moment", MOMENTS)
+    @pytest.mark.parametrize("changes", [1, 2])
+    def test_an_undo_is_made_once(self, world: ChatWorld, moment: str, changes: int) -> None:
+        """After it, the newest change is that of somebody else, or an earlier one of this answer."""
+        job = world.new_job()
+        world.prepare(job)
+        undo = call("undo_last_change")
+        made = [write(world), fill(world)][:changes]
+        model = CallingModel(("", *made, undo), ("Done.",))
+        with straggling(world, job, undo, moment, position=1 + changes):
+            answer = world.answer(job, model)
+        *_, undone = world.versions()
+        result = results_of(model)[-1]
+        assert undone.result is not None
+        assert (result["version"], result["data"]) == (undone.number, undone.result["data"])
+        assert [each.kind for each in world.versions()] == ["load", *["change"] * changes, "undo"]
+        assert answer["versions"] == [each.number for each in world.versions()[1:]]
+
+
+def results_of(model: CallingModel) -> list[dict[str, Any]]:
+    return [json.loads(each.text) for each in model.requests[-1].messages if each.role == "tool"]
+
+
+@contextmanager
+def straggling(world: ChatWorld, job: Job, made: Any, moment: str, *, position: int) -> Iterator[None]:
+    """Let another attempt publish the call at this moment of the one that runs, once."""
+    origin = f"{job.id}:turn-01-call-{position}"
+    left = [moment]
+
+    def reach(reached: str, asked: str | None) -> None:
+        if [reached] == left and asked == origin:
+            left.clear()
+            asyncio.run(straggle(world, job, made, origin))
+
+    find, publish, undo, save = Publishing.find, Publishing.publish, History.undo, world.sessions.save
+
+    def found(self: Publishing, session_id: str, asked: str, **named: Any) -> Any:
+        reach("before it is looked for", asked)
+        version = find(self, session_id, asked, **named)
+        reach("after it was looked for", asked)
+        return version
+
+    def published(self: Publishing, *arguments: Any, **named: Any) -> Any:
+        reach("after it was computed", arguments[-1].origin)
+        return publish(self, *arguments, **named)
+
+    def undone(self: History, *arguments: Any, **named: Any) -> Any:
+        reach("after it was computed", named["origin"])
+        return undo(self, *arguments, **named)
+
+    def saved(change: SessionChange, **named: Any) -> None:
+        reach("before it is saved", None if change.version is None else change.version.origin)
+        save(change, **named)
+
+    with (
+        patch.object(Publishing, "find", found),
+        patch.object(Publishing, "publish", published),
+        patch.object(History, "undo", undone),
+        patch.object(world.sessions, "save", saved),
+    ):
+        yield
+    assert not left
+
+
+async def straggle(world: ChatWorld, job: Job, made: ToolCall, origin: str) -> None:
+    """Run the call as an attempt that has asked for its version before the other one published it."""
+    workspace = SheetWorkspace(world.services, session_id=SESSION, job_id=job.id, base=1)
+    checked = TOOLBOX.check(made, None)
+    assert isinstance(checked, CheckedCall)
+    outcome = checked.tool.function(await workspace.state(), checked.arguments)
+    assert (await workspace.publish(origin, outcome)).ok
+    await workspace.close()
 
 
 class TestDeaths:
