@@ -54,11 +54,32 @@ const SHEETS = {
   export: ["{sessionId}", {}],
 };
 
+/** The methods of `projects` and the arguments with which they are called. */
+const PROJECTS = {
+  create: [{}],
+  list: [],
+  get: ["{projectId}"],
+  scene: ["{projectId}", "{sceneId}"],
+  update: ["{projectId}", {}],
+  delete: ["{projectId}"],
+  send: ["{projectId}", {}],
+  messages: ["{projectId}"],
+  revisions: ["{projectId}"],
+  revert: ["{projectId}", 1],
+  preferences: [],
+  updatePreferences: [{}],
+  createImage: ["{projectId}", {}],
+  completeImage: ["{projectId}", "{imageId}"],
+  image: ["{projectId}", "{imageId}"],
+  images: ["{projectId}"],
+};
+
 test("every operation of the API has a method, and every method an operation", async () => {
   const called = new Set();
   const calls = [
     ...Object.entries(CALLS).map(([name, parameters]) => (millrace) => millrace[name](...parameters)),
     ...Object.entries(SHEETS).map(([name, parameters]) => (millrace) => millrace.sheets[name](...parameters)),
+    ...Object.entries(PROJECTS).map(([name, parameters]) => (millrace) => millrace.projects[name](...parameters)),
   ];
   for (const call of calls) {
     const api = server([success({})]);

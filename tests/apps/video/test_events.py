@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.apps.video.artefacts import PROJECT, STAGES
+from tests.apps.video.artefacts import IMAGE, PROJECT, STAGES
 from tests.fixtures.functions import JOB_ID, OWNER, Handle, envelope, load_event
 
 Send = Callable[..., Any]
@@ -36,9 +37,9 @@ def project(handle: Handle) -> dict[str, Any]:
 def send(handle: Handle, project: dict[str, Any]) -> Send:
     """Return a function that sends an event about the project, and about a job of it, and returns the response."""
 
-    def ask(name: str, job_id: str = JOB_ID) -> Any:
+    def ask(name: str, job_id: str = JOB_ID, image_id: str = IMAGE) -> Any:
         text = json.dumps(load_event(name)).replace(PROJECT, project["projectId"]).replace(JOB_ID, job_id)
-        return handle(name, **json.loads(text))
+        return handle(name, **json.loads(text.replace(IMAGE, image_id)))
 
     return ask
 
@@ -60,16 +61,33 @@ def test_a_project_is_listed_read_changed_reverted_and_deleted(send: Send, proje
     assert envelope(send("delete_project.valid"), 404)["error"]["code"] == "NOT_FOUND"
 
 
-@pytest.mark.parametrize("repeated", [None, *STAGES])
-def test_a_message_is_answered_stage_by_stage(send: Send, repeated: str | None) -> None:
+FIRST_ATTEMPTS = (
+    "decide_tool.first_attempt",
+    "brief_scenes.first_attempt",
+    "make_scenes.first_attempt",
+    "save_scenes.first_attempt",
+)
+RETRIES = ("decide_tool.retry", "brief_scenes.retry", "make_scenes.retry", "save_scenes.retry")
+
+
+@pytest.mark.parametrize("repeated", [None, *range(len(STAGES))])
+def test_a_message_is_answered_stage_by_stage(send: Send, repeated: int | None) -> None:
     job_id: str = data(send("send_message.valid"), 202)["jobId"]
-    for stage in STAGES:
-        attempt = "retry" if stage == repeated else "first_attempt"
-        assert send(f"{stage}.{attempt}", job_id) == {"jobId": job_id, "stage": stage, "status": "done"}
+    for at, stage in enumerate(STAGES):
+        attempt = RETRIES[at] if at == repeated else FIRST_ATTEMPTS[at]
+        assert send(attempt, job_id) == {"jobId": job_id, "stage": stage, "status": "done"}
     assert send("complete_job.first_attempt", job_id)["status"] == "done"
     assert data(send("get_project.valid"))["title"] == "Tidewater"
     answer, asked = data(send("list_project_messages.valid"))["messages"]
     assert (asked["status"], answer["revision"]) == ("completed", 2)
+
+
+def test_an_image_is_announced_listed_read_and_not_complete_without_its_file(send: Send) -> None:
+    image: dict[str, Any] = data(send("create_image.valid"), 201)
+    ask = functools.partial(send, image_id=image["imageId"])
+    assert [each["imageId"] for each in data(send("list_images.valid"))["images"]] == [image["imageId"]]
+    assert data(ask("get_image.valid"))["status"] == "pending"
+    assert envelope(ask("complete_image.valid"), 409)["error"]["code"] == "CONFLICT"
 
 
 def test_preferences_are_set_and_read(send: Send) -> None:

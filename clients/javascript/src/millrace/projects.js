@@ -139,6 +139,25 @@ export class Projects {
     return this.#calls.call("POST", path(id, "revert"), { body: { revision }, ...(headers && { headers }) });
   }
 
+  /**
+   * Return the facts that every message is answered with: those of all projects, or with `projectId` those of one.
+   * @param {{ projectId?: string }} [options]
+   * @returns {Promise<Api.PreferenceList>}
+   */
+  preferences(options = {}) {
+    return this.#calls.call("GET", "/preferences/video", { query: options, repeatable: true });
+  }
+
+  /**
+   * Set facts, and remove those that are null.
+   * @param {Record<string, string | null>} facts
+   * @param {{ projectId?: string }} [options]
+   * @returns {Promise<Api.PreferenceList>}
+   */
+  updatePreferences(facts, options = {}) {
+    return this.#calls.call("PATCH", "/preferences/video", { query: options, body: { facts } });
+  }
+
   // ---- images --------------------------------------------------------------------------------------------------------
 
   /**
