@@ -88,7 +88,7 @@ def a_version(session: Session, number: int = 1, **fields: Any) -> Version:
         "by": "model",
         "title": "Add margin",
         "map": "m" * 24,
-        "snapshot": None,
+        "snapshot": "s" * 24,
         "sheets": SHEETS,
         "created_at": NOON,
     }
