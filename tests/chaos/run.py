@@ -23,6 +23,7 @@ from tests.chaos.channel_watcher import ChannelWatcher
 from tests.chaos.injections import Injector
 from tests.chaos.plan import Action, Drop, JobPlan, KillAtCall, Moment, Plan, Resumption, Return, WatcherPlan
 from tests.chaos.story import JobStory, ModelCall
+from tests.chaos.verdict import changed_fields
 from tests.chaos.watcher import STEADY, Sights, Watcher
 from tests.patience import PATIENCE
 
@@ -174,8 +175,7 @@ class ChaosRun:
         if not any(each["abandoned"] for each in story.invocations):
             return []
         again = await self._show(api, f"/jobs/{story.job_id}") or _NOT_SHOWN
-        differing = [name for name in again if again[name] != story.shown[name]]
-        return [f"changed after the end: {name}" for name in differing]
+        return [f"changed after the end: {name}" for name in changed_fields(story.shown, again)]
 
     async def _job(self, api: httpx.AsyncClient, plan: JobPlan) -> JobStory:
         """Run one job to its end, and return its story."""

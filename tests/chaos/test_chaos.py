@@ -16,7 +16,7 @@ from tests.chaos.application import Application, Broken, applications
 from tests.chaos.breaking import check_that_it_is_found
 from tests.chaos.plan import make_plan, plan_of, possible, scenarios
 from tests.chaos.story import JobStory
-from tests.chaos.verdict import violations
+from tests.chaos.verdict import changed_fields, violations
 
 SEED = 28493
 SCENARIOS = (
@@ -45,6 +45,15 @@ def test_a_plan_depends_only_on_its_seed() -> None:
         each for each in scenarios() if any(possible(each, application) for application in applications().values())
     }
     assert {job.scenario for job in make_plan(7, len(planned)).jobs} == planned
+
+
+def test_a_lost_attempt_may_add_its_tokens_to_a_job_that_has_ended_and_nothing_else() -> None:
+    ended = {"text": "a", "updatedAt": "1", "usage": {"outputTokens": 2, "costUsd": None}}
+    later = {**ended, "updatedAt": "2"}
+    assert changed_fields(ended, {**later, "usage": {"outputTokens": 3, "costUsd": 0.1}}) == []
+    assert changed_fields(ended, later) == ["updatedAt"]
+    assert changed_fields(ended, {**later, "usage": {"outputTokens": 1, "costUsd": None}}) == ["updatedAt", "usage"]
+    assert changed_fields(ended, {**later, "text": "b", "usage": {"outputTokens": 3, "costUsd": None}}) == ["text"]
 
 
 def test_every_job_keeps_every_promise(stories: list[JobStory]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.log.fence import Fence
@@ -13,6 +13,19 @@ from tests.chaos.story import JobStory, Stored, items_of, stored_fences, stored_
 from tests.chaos.watcher import Watcher
 
 _ENDED_AS = {"completed": "complete", "failed": "error", "cancelled": "cancelled"}
+
+
+def changed_fields(shown: Mapping[str, Any], again: Mapping[str, Any]) -> list[str]:
+    """Return what has changed of a job that had ended, except for what a lost attempt may still add: its tokens.
+
+    A sum that has become unknown is null.
+    """
+    changed = {name for name in again if again[name] != shown.get(name)}
+    before, after = shown.get("usage") or {}, again.get("usage") or {}
+    grown = all(after.get(name) is None or after[name] >= (before.get(name) or 0) for name in {*before, *after})
+    if "usage" in changed and grown:
+        changed -= {"usage", "updatedAt"}
+    return sorted(changed)
 
 
 def violations(story: JobStory) -> list[str]:
