@@ -57,6 +57,13 @@ class Extras:
     def close(self) -> None:
         """Called at the end of the demo, however it ends."""
 
+    def cost_of(self, job_id: str) -> str:
+        """Return what a job has used: the model's tokens, and DynamoDB's units."""
+        units = self.stack.capacity(job_id)
+        usage = self.client.get(job_id).usage
+        tokens = f"{usage.input_tokens} tokens in, {usage.output_tokens} out"
+        return f"{tokens}, {units['writeUnits']:g} write units, {units['readUnits']:g} read units"
+
 
 class PipelineDemo(ABC):
     """One example job. `directive` is an instruction to the scripted model, such as "token_ms=50"."""

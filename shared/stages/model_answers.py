@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Literal
@@ -138,19 +138,7 @@ async def read_output(
 
     Raises the model faults of `ChatModel.stream`.
     """
-    texts: list[str] = []
-    finished = Finished(TokenUsage())
-    request = model_request(context, messages, output_schema, temperature=temperature)
-    async with aclosing(call_model(model, context, request)) as pieces:
-        async for piece in pieces:
-            match piece:
-                case TextDelta(text=text):
-                    texts.append(text)
-                case Finished():
-                    finished = piece
-                case _:
-                    pass
-    return "".join(texts), finished
+    return await _read(model, context, model_request(context, messages, output_schema, temperature=temperature))
 
 
 async def read_resumable_output(
@@ -171,23 +159,29 @@ async def read_resumable_output(
     )
     context.response_cursor = None
     try:
-        return await _read_with_cursor(model, context, request)
+        return await _read(model, context, request, context.output.store_cursor)
     except (ResponseGone, ModelTimeout) as error:
         if request.resume_from is None:
             raise
         log.info("re-attach failed", stage=context.job.stage, reason=type(error).__name__)
         await model.cancel(request.resume_from)  # a response that hangs would hang again
-        return await _read_with_cursor(model, context, replace(request, resume_from=None))
+        return await _read(model, context, replace(request, resume_from=None), context.output.store_cursor)
 
 
-async def _read_with_cursor(model: ChatModel, context: StageContext, request: ModelRequest) -> tuple[str, Finished]:
+async def _read(
+    model: ChatModel,
+    context: AttemptContext,
+    request: ModelRequest,
+    keep_cursor: Callable[[str], Awaitable[object]] | None = None,
+) -> tuple[str, Finished]:
+    """Read the whole output. `keep_cursor` gets the position in the response as soon as it has begun."""
     texts: list[str] = []
     finished = Finished(TokenUsage())
     async with aclosing(call_model(model, context, request)) as pieces:
         async for piece in pieces:
             match piece:
-                case Started(cursor=cursor):
-                    await context.output.store_cursor(cursor)
+                case Started(cursor=cursor) if keep_cursor is not None:
+                    await keep_cursor(cursor)
                 case TextDelta(text=text):
                     texts.append(text)
                 case Finished():

@@ -165,7 +165,7 @@ def says_what_was_swept(answer: Any, _: Place) -> None:
 
 
 def refuses_to_connect(answer: Any, _: Place) -> None:
-    """Check that the ticket of the event, which nobody has signed, opens no connection."""
+    """Check that the unsigned ticket of the event opens no connection."""
     assert answer["policyDocument"]["Statement"][0]["Effect"] == "Deny", answer
 
 

@@ -55,7 +55,7 @@ def test_code_owners_names_only_existing_paths() -> None:
 
 
 def test_every_link_leads_to_a_file_of_the_repository() -> None:
-    """A link to a folder of somebody's machine is a file like any other to git, and it breaks every clone."""
+    """Git keeps a link to a folder of one machine like a file, and the link breaks in every clone."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
     links = [ROOT / name for name in filter(None, listed.split("\0")) if (ROOT / name).is_symlink()]
     leaving = [link for link in links if not link.resolve().is_relative_to(ROOT) or link.readlink().is_absolute()]

@@ -100,7 +100,7 @@ class SessionExtras(Extras):
         if result is not None:
             for line in SheetAnswer.model_validate(result).text.splitlines():
                 self.screen.label("", line)
-        self.screen.label("cost", self._cost(job))
+        self.screen.label("cost", self.cost_of(job.job_id))
 
     def _undo(self, path: str) -> None:
         undone = self.client.call(Undone, "POST", f"{path}/undo")
@@ -131,12 +131,6 @@ class SessionExtras(Extras):
         if isinstance(event, Tool) and event.status != "started":
             said = str(event.detail.get("summary") or event.title)
             self.screen.event("tool", said, GOOD if event.status == "finished" else BAD)
-
-    def _cost(self, job: JobAccepted) -> str:
-        units = self.stack.capacity(job.job_id)
-        usage = self.client.get(job.job_id).usage
-        tokens = f"{usage.input_tokens} tokens in, {usage.output_tokens} out"
-        return f"{tokens}, {units['writeUnits']:g} write units, {units['readUnits']:g} read units"
 
 
 class SheetDemo(PipelineDemo):

@@ -68,7 +68,7 @@ class ProjectExtras(Extras):
             what = ", ".join(f"{each.change} “{each.name}”" for each in result.changes)
             how = f"in {self.screen.elapsed - began:.2f} s, decided by {result.source}"
             self.screen.event("done", f"revision {result.revision}: {what}; {how}", GOOD)
-        self.screen.label("cost", self._cost(job))
+        self.screen.label("cost", self.cost_of(job.job_id))
 
     def _undo(self) -> None:
         project = self.client.call(ProjectDetail, "GET", self._path)
@@ -117,12 +117,6 @@ class ProjectExtras(Extras):
             self.screen.event("error", f"{place}{error['message']}", BAD)
         if told["status"] == "finished" and told["stage"] != "upload":
             self.screen.event(told["stage"], f"“{told['name']}” is {told['percent']} % done", MUTED)
-
-    def _cost(self, job: Accepted) -> str:
-        units = self.stack.capacity(job.job_id)
-        usage = self.client.get(job.job_id).usage
-        tokens = f"{usage.input_tokens} tokens in, {usage.output_tokens} out"
-        return f"{tokens}, {units['writeUnits']:g} write units, {units['readUnits']:g} read units"
 
 
 class VideoDemo(PipelineDemo):

@@ -30,8 +30,8 @@ class ProjectMessages:
     def on_creation(self, job: Job) -> PreparedWrites | None:
         """Prepare the message.
 
-        Raises InvalidInput: the job names no project of its owner, or the message something that the project does not
-        have, or arguments that its tool does not take.
+        Raises InvalidInput: the job names no project of its owner, the message names something that the project does
+        not have, or its tool does not take the arguments.
         """
         project = self._project(job)
         if project is None or project.owner != job.owner or project.deleting:

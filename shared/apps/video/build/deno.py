@@ -16,7 +16,7 @@ RUNTIME: Final = Path(__file__).parents[1] / "runtime"
 """The files that scenes run with; the only folder that a scene's process may read."""
 
 NO_FETCHES: Final = ("--no-remote", "--no-npm", "--no-lock")
-"""What Deno is started with, whatever it does: it fetches nothing."""
+"""The options of every run of Deno. With them it fetches nothing."""
 NO_PERMISSIONS: Final = ("--no-prompt", *NO_FETCHES)
 """What it runs code with: it asks for no permission either."""
 

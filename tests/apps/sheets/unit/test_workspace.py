@@ -284,7 +284,7 @@ class TestStragglers:
     @pytest.mark.parametrize("moment", MOMENTS)
     @pytest.mark.parametrize("changes", [1, 2])
     def test_an_undo_is_made_once(self, world: ChatWorld, moment: str, changes: int) -> None:
-        """After it, the newest change is that of somebody else, or an earlier one of this answer."""
+        """Made twice, it would undo one more change of this answer, or find none."""
         job = world.new_job()
         world.prepare(job)
         undo = call("undo_last_change")
