@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,7 @@ from shared.apps.video.tools.effects import (
     VideoEffect,
     VideoOutcome,
     WriteScene,
+    check_something_to_write,
     done,
     misfit,
     no_room,
@@ -39,11 +40,7 @@ class AddScene(Schema):
     tsx_code: str | None = None
     props: dict[str, Any] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _has_something_to_write(self) -> Self:
-        if self.instruction is None and self.tsx_code is None:
-            raise ValueError("either instruction or tsxCode is required")
-        return self
+    _has_something_to_write = model_validator(mode="after")(check_something_to_write)
 
 
 def add_scene(facts: Facts, call: AddScene) -> VideoOutcome:

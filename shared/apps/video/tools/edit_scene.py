@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from pydantic import Field, model_validator
 
 from shared.apps.video.facts import Facts
@@ -14,6 +12,7 @@ from shared.apps.video.tools.effects import (
     VideoEffect,
     VideoOutcome,
     WriteScene,
+    check_something_to_write,
     done,
     misfit,
     version_moved,
@@ -34,11 +33,7 @@ class EditScene(Schema):
     rewrite: bool = False
     tsx_code: str | None = None
 
-    @model_validator(mode="after")
-    def _has_something_to_write(self) -> Self:
-        if self.instruction is None and self.tsx_code is None:
-            raise ValueError("either instruction or tsxCode is required")
-        return self
+    _has_something_to_write = model_validator(mode="after")(check_something_to_write)
 
 
 def edit_scene(facts: Facts, call: EditScene) -> VideoOutcome:

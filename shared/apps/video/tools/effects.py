@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from pydantic import Field, Strict
 
@@ -21,6 +21,23 @@ Instruction = Annotated[str, Field(min_length=1, max_length=MAX_INSTRUCTION)]
 # Strict, because pydantic would otherwise accept "5" and true as numbers.
 Seconds = Annotated[float, Strict(), Field(gt=0, le=600, allow_inf_nan=False)]
 """A length in seconds; its frames are checked against the format."""
+
+
+class _Writing(Protocol):
+    @property
+    def instruction(self) -> str | None: ...
+    @property
+    def tsx_code(self) -> str | None: ...
+
+
+Writing = TypeVar("Writing", bound=_Writing)
+
+
+def check_something_to_write(call: Writing) -> Writing:
+    """Return a tool's arguments. Raises ValueError if they have neither an instruction nor code."""
+    if call.instruction is None and call.tsx_code is None:
+        raise ValueError("either instruction or tsxCode is required")
+    return call
 
 
 class ImageUse(Schema):
