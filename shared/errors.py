@@ -35,6 +35,8 @@ MillraceError
 │   │   └── SceneChanged          a scene that it was made for has changed meanwhile
 │   ├── UnusableFile          the uploaded file cannot be loaded; the message says what to do
 │   ├── CompilerMissing       scenes cannot be built, because packages are not installed
+│   ├── RendererMissing       videos cannot be rendered, because a program or package is not installed
+│   ├── SceneBroken           a scene cannot be drawn at one of its frames
 │   ├── DataLost              stored data that the job needs is no longer stored
 │   ├── DataUnreadable        stored data that the job needs cannot be read
 │   └── InternalFault         a defect in Millrace; only the log lines have the details
@@ -82,6 +84,8 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_FILE = "UNSUPPORTED_FILE"
     IMAGE_REFUSED = "IMAGE_REFUSED"
     COMPILER_MISSING = "COMPILER_MISSING"
+    RENDERER_UNAVAILABLE = "RENDERER_UNAVAILABLE"
+    SCENE_BROKEN = "SCENE_BROKEN"
     DATA_GONE = "DATA_GONE"
     DATA_UNREADABLE = "DATA_UNREADABLE"
     STORAGE_THROTTLED = "STORAGE_THROTTLED"
@@ -354,6 +358,23 @@ class CompilerMissing(PermanentFault):
     """Scenes cannot be built, because packages are not installed; the message names them."""
 
     code = ErrorCode.COMPILER_MISSING
+
+
+class RendererMissing(PermanentFault):
+    """Videos cannot be rendered, because a program or a package is not installed; the message names it."""
+
+    code = ErrorCode.RENDERER_UNAVAILABLE
+
+
+class SceneBroken(PermanentFault):
+    """A scene cannot be drawn at one of its frames; the message names the scene and the frame.
+
+    `frame` counts the frames of the scene from 0.
+    """
+
+    code = ErrorCode.SCENE_BROKEN
+    scene_id: str = ""
+    frame: int = 0
 
 
 class DataLost(PermanentFault):

@@ -32,6 +32,7 @@ STATUS: dict[type[MillraceError], int] = {
     errors.InvalidInput: 422,
     errors.LimitExceeded: 429,
     errors.TransientFault: 503,
+    errors.RendererMissing: 503,
     NotStarted: 503,
     MillraceError: 500,
 }
@@ -90,7 +91,7 @@ def _seconds_to_wait(error: MillraceError, status: int) -> int | None:
     """
     told: float | None = getattr(error, "retry_after", None)
     if told is None:
-        return 1 if status == 503 else None
+        return 1 if status == 503 and error.retryable else None
     return max(1, math.ceil(told))
 
 

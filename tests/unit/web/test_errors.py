@@ -49,6 +49,8 @@ EXPECTED = {
     "SceneChanged": 500,
     "UnusableFile": 500,
     "CompilerMissing": 500,
+    "RendererMissing": 503,
+    "SceneBroken": 500,
     "DataLost": 500,
     "DataUnreadable": 500,
     "InternalFault": 500,
@@ -153,11 +155,17 @@ def test_a_fault_that_says_how_long_it_lasts_has_the_time_to_wait() -> None:
 
 
 @pytest.mark.parametrize("kind", [errors.StorageThrottled, errors.StorageUnavailable, NotStarted])
-def test_every_503_has_the_time_to_wait_and_is_retryable(kind: type[MillraceError]) -> None:
+def test_every_503_of_a_transient_fault_has_the_time_to_wait_and_is_retryable(kind: type[MillraceError]) -> None:
     status, headers, envelope = response_to(an_error(kind))
 
     assert (status, headers["retry-after"]) == (503, "1")
     assert (envelope["error"]["retryable"], envelope["error"]["details"]["retryAfterSeconds"]) == (True, 1)
+
+
+def test_a_503_that_another_request_meets_again_names_no_time_to_wait() -> None:
+    status, headers, envelope = response_to(errors.RendererMissing("install chromium"))
+
+    assert (status, "retry-after" in headers, envelope["error"]["retryable"]) == (503, False, False)
 
 
 def test_only_a_401_has_a_www_authenticate_header() -> None:
