@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from shared.jobs.job import CheckpointRef, Job
+from shared.log.fence import Fence
 from shared.schema import Schema
 
 
@@ -29,5 +30,8 @@ class CheckpointStore(Protocol):
 
 
 def latest_checkpoint(job: Job) -> tuple[str, CheckpointRef] | None:
-    """Return the stage that finished last and the reference to its output; None if no stage has finished."""
-    return max(job.checkpoints.items(), key=lambda item: item[1].fence, default=None)
+    """Return the last stage that has finished and the reference to its output; None if no stage has finished.
+
+    It is the last of the pipeline's stages, not of time: a resumed job may run its first stage again.
+    """
+    return max(job.checkpoints.items(), key=lambda item: Fence.parse(item[1].fence).stage, default=None)

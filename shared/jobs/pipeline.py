@@ -62,7 +62,8 @@ class Pipeline:
     means the default of the settings. `refuse_resume` gets a job's input and the outputs of its finished stages by
     stage; it returns the reason why the job cannot resume from them, or None. `recording` is None if the pipeline
     records no runs. `events` are the application's own events, which its stages may append. `parts` are the stages that
-    are fan-outs: each runs in parts, which the stage before names and whose results the stage after gets.
+    are fan-outs: each runs in parts, which the stage before names and whose results the stage after gets. If
+    `repeats_first_stage`, a resumed job runs its first stage again, although it has finished: it waits for a turn.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Pipeline:
     refuse_resume: Callable[[JobInput, Mapping[str, StageOutput]], str | None] | None = None
     events: tuple[type[ApplicationEvent], ...] = ()
     parts: frozenset[str] = frozenset()
+    repeats_first_stage: bool = False
 
     def __post_init__(self) -> None:
         for name in ("run_seconds", "retention_seconds", "failed_retention_seconds"):
@@ -89,6 +91,8 @@ class Pipeline:
             raise ValueError(f"{self.name}: {', '.join(sorted(taken))} are event types of the core; choose other names")
         for stage in sorted(self.parts):
             self._check_fan_out(stage)
+        if self.repeats_first_stage and self.stages[1:2] and self.stages[1] in self.parts:
+            raise ValueError(f"{self.name}: {self.stages[0]} names the parts of a fan-out, so it must not be repeated")
 
     def _check_fan_out(self, stage: str) -> None:
         if stage not in self.stages:
@@ -106,6 +110,10 @@ class Pipeline:
     def index_of(self, stage: str) -> int:
         """Return the index of a stage, from 0."""
         return self.stages.index(stage)
+
+    def is_repeated(self, stage: str) -> bool:
+        """Return whether a resumed job runs the stage again that has finished."""
+        return self.repeats_first_stage and self.index_of(stage) == 0
 
     def stage_before(self, stage: str) -> str | None:
         """Return the stage before this one; None for the first."""

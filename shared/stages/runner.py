@@ -146,7 +146,7 @@ class StageRunner:
         self, pipeline: Pipeline, stage: Stage, job: Job, fence: Fence, invocation: StageInvocation
     ) -> StageDone:
         try:
-            if stage.name in job.checkpoints:
+            if _has_finished(pipeline, stage.name, job):
                 log.info("stage already finished by an earlier attempt", stage=stage.name)
                 return await asyncio.to_thread(self._already_done, pipeline, stage.name, job)
             output = await self._attempt(pipeline, stage, job, fence, invocation)
@@ -454,6 +454,14 @@ class StageRunner:
             )
         except (StaleWrite, MillraceError):
             log.warning("fault not stored on the job", code=fault.code)
+
+
+def _has_finished(pipeline: Pipeline, stage: str, job: Job) -> bool:
+    """Return whether the stage has finished; one that a resumed job runs again, in the job's generation."""
+    ref = job.checkpoints.get(stage)
+    if ref is None or not pipeline.is_repeated(stage):
+        return ref is not None
+    return Fence.parse(ref.fence).generation == job.generation
 
 
 def _done(

@@ -20,3 +20,8 @@ def test_a_pipeline_refuses_a_duration_outside_one_second_to_one_day(field: str,
 
 def test_a_pipeline_may_leave_retentions_to_the_settings() -> None:
     assert replace(POEM, retention_seconds=None, failed_retention_seconds=None).retention_seconds is None
+
+
+def test_a_first_stage_that_names_parts_cannot_be_repeated() -> None:
+    with pytest.raises(ValueError, match="anthology: choose_poems names the parts of a fan-out"):
+        replace(PIPELINES["anthology"], repeats_first_stage=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,10 +21,11 @@ from shared.errors import (
 from shared.jobs.executions import NotStarted
 from shared.jobs.invocation import CaughtError, FailureInvocation
 from shared.jobs.job import Job, JobStatus
+from shared.jobs.pipeline import Pipelines
 from shared.jobs.store import JobGuard
 from shared.log.events import Cancelled, Delta, Failed, Reset, Snapshot, StageStarted
 from shared.log.reader import LogReader
-from tests.fakes.core import FakeCore, ScriptedStage, a_request, fails, says
+from tests.fakes.core import POEM, FakeCore, ScriptedStage, a_request, fails, says
 
 
 def failed_at_polish(core: FakeCore) -> Job:
@@ -277,3 +279,42 @@ class TestRefusals:
         core.jobs.update(job.id, {"input": {"topic": "moved"}}, when=JobGuard())
         with pytest.raises(CheckpointUnfit, match="the topic has moved"):
             core.job_resumption.resume("ada", job.id)
+
+
+class TestAFirstStageThatIsRepeated:
+    """A stage that waits for a turn: a resumed job waits again."""
+
+    PIPELINES = Pipelines(replace(POEM, repeats_first_stage=True))
+
+    def test_a_resumed_job_runs_it_again_and_then_continues_where_it_was(self) -> None:
+        core = FakeCore(pipelines=self.PIPELINES)
+        job = failed_at_polish(core)
+        resumed = core.job_resumption.resume("ada", job.id)
+        waits, polish = ScriptedStage("draft", says("")), ScriptedStage("polish", says(", polished"))
+        core.run(waits, resumed, generation=2)
+        core.run(polish, resumed, generation=2)
+        core.complete(resumed, generation=2)
+        assert (waits.runs, polish.runs) == (1, 1)
+        assert core.transcript(job).text == "a draft, polished"
+        assert core.job(job.id).status is JobStatus.COMPLETED
+
+    def test_it_runs_once_in_each_generation(self) -> None:
+        core = FakeCore(pipelines=self.PIPELINES)
+        resumed = core.job_resumption.resume("ada", failed_at_polish(core).id)
+        core.run(ScriptedStage("draft", says("")), resumed, generation=2)
+        again = ScriptedStage("draft", says(""))
+        core.run(again, resumed, generation=2)
+        core.run(again, resumed, generation=2, retry=1)
+        assert again.runs == 0
+
+    def test_the_result_stays_that_of_the_last_stage(self) -> None:
+        core = FakeCore(pipelines=self.PIPELINES)
+        job = core.job_creation.create("ada", a_request())
+        core.run(ScriptedStage("draft", says("a draft")), job)
+        core.run(ScriptedStage("polish", says("", lines=["polished"])), job)
+        core.job_cancellation.cancel("ada", job.id)
+        resumed = core.job_resumption.resume("ada", job.id)
+        core.run(ScriptedStage("draft", says("", lines=["waited"])), resumed, generation=2)
+        core.run(ScriptedStage("polish"), resumed, generation=2)
+        core.complete(resumed, generation=2)
+        assert core.job_queries.view("ada", job.id).result == {"lines": ["polished"]}
