@@ -54,6 +54,16 @@ help: ## list every target
 .PHONY: video
 video: .venv-video/.synced ## fetch the compiler of scenes, which the pipeline video_chat needs
 
+# The encoder of videos, in the folder layout of a layer, for which the same holds.
+.venv-render/.synced: requirements/render.lock | .venv/.synced
+	@echo "fetching the encoder of videos into .venv-render (40 MB)"
+	@rm -rf .venv-render
+	@if $(BIN)/uv pip install --quiet --require-hashes --no-deps --python $(BIN)/python --target .venv-render -r requirements/render.lock; then touch $@; \
+	else rm -rf .venv-render; echo "the encoder of videos could not be fetched, so no videos are rendered here"; [ "$${CI:-}" != true ]; fi
+
+.PHONY: render
+render: .venv-render/.synced ## fetch the encoder of videos, which the pipeline render needs, besides Chromium
+
 .PHONY: setup
 setup: .venv/.synced ## create the environment (every target below does this by itself)
 
@@ -65,10 +75,12 @@ lock: .venv/.synced ## resolve the dependencies of pyproject.toml again
 	for peer in $(PEERS); do $(BIN)/uv pip compile -q requirements/peers/$$peer.in --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/peers/$$peer.lock; done
 	$(BIN)/uv pip compile -q --group sam --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/sam.lock
 	$(BIN)/uv pip compile -q --group video --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/video.lock
+	$(BIN)/uv pip compile -q --group render --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/render.lock
 	$(BIN)/uv pip compile -q --group checkov --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/checkov.lock
 	$(BIN)/uv pip compile -q pyproject.toml --universal --no-annotate --no-header --python-version 3.11 -o layers/dependencies/requirements.txt
 	mkdir -p layers/sheets && $(BIN)/uv pip compile -q --group sheets --constraint layers/dependencies/requirements.txt --universal --no-annotate --no-header --python-version 3.11 -o layers/sheets/requirements.txt
 	mkdir -p layers/video && $(BIN)/uv pip compile -q --group video --constraint layers/dependencies/requirements.txt --universal --no-annotate --no-header --python-version 3.11 -o layers/video/requirements.txt
+	mkdir -p layers/render && $(BIN)/uv pip compile -q --group render --constraint layers/dependencies/requirements.txt --universal --no-annotate --no-header --python-version 3.11 -o layers/render/requirements.txt
 
 # Libraries that the console serves; needs Node. The results are committed, so nothing else needs it.
 AG_GRID := functions/console/static/vendor/ag_grid
@@ -86,13 +98,14 @@ vendor: ## build the libraries in functions/console/static/vendor/ again
 # ARGS is passed on, as in: make dev ARGS="--functions processes"
 
 PIPELINE ?= suggestion
+LAYERS_OF_PIPELINE = $(if $(filter video% render,$(PIPELINE)),.venv-video/.synced) $(if $(filter render,$(PIPELINE)),.venv-render/.synced)
 
 .PHONY: demo
-demo: .venv/.synced $(if $(filter video%,$(PIPELINE)),.venv-video/.synced) ## run one job through the whole local stack and show it live, with its cost
+demo: .venv/.synced $(LAYERS_OF_PIPELINE) ## run one job through the whole local stack and show it live, with its cost
 	@$(BIN)/python -m local.demo --pipeline $(PIPELINE) $(ARGS)
 
 .PHONY: dev
-dev: .venv/.synced $(if $(filter video%,$(PIPELINE)),.venv-video/.synced) ## run the local stack until Ctrl-C, and print curl lines for every operation
+dev: .venv/.synced $(LAYERS_OF_PIPELINE) ## run the local stack until Ctrl-C, and print curl lines for every operation
 	@$(BIN)/python -m local --pipeline $(PIPELINE) $(ARGS)
 
 # ---- tests and checks ----------------------------------------------------------------------------------------------
@@ -244,9 +257,9 @@ test-artefacts: .venv/.synced .venv-sam/.synced web-adapter ## test what `make b
 	@ARTEFACTS_REQUIRED=true $(BIN)/python -m pytest tests/contract/test_artefacts.py tests/contract/test_stream_artefact.py $(wildcard tests/apps/*/test_artefacts.py) -rs $(ARGS)
 
 # Install what the optional lanes need: Node for the independent model server and the type check, Python 3.13 for built
-# functions, Java and Maven for DynamoDB Local, Rust for Lambda Web Adapter, Deno for scenes.
+# functions, Java and Maven for DynamoDB Local, Rust for Lambda Web Adapter, Deno for scenes, PyAV for videos.
 .PHONY: lanes
-lanes: build .venv-video/.synced $(DYNAMODB_LOCAL) $(WEB_ADAPTER)
+lanes: build .venv-video/.synced .venv-render/.synced $(DYNAMODB_LOCAL) $(WEB_ADAPTER)
 	@for lane in tests/model_oracle tests/typescript; do npm ci --prefix $$lane --silent --no-audit --no-fund; done
 
 # ---- template and build --------------------------------------------------------------------------------------------
