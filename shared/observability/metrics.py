@@ -54,6 +54,11 @@ class Metrics:
         self._put("BlockCacheHits", hits, "Count")
         self._put("BlockCacheMisses", misses, "Count")
 
+    def cache_read(self, kind: str, *, hits: int, misses: int) -> None:
+        """Count what a cache of this kind had (`hits`), and what it did not have (`misses`)."""
+        self._put("CacheHits", hits, "Count", kind=kind)
+        self._put("CacheMisses", misses, "Count", kind=kind)
+
     def not_modified(self, operation: str) -> None:
         """Count a response that told the client to use what it has."""
         self._put("NotModified", 1, "Count", operation=operation)

@@ -1,34 +1,34 @@
-"""Keep blocks and maps in the process: they are named by their contents, so they never become stale."""
+"""Keep contents that never change in the process, so that they never become stale."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Generic, TypeVar
 
-CACHE_BYTES = 64 * 1024 * 1024
-"""How many bytes of compressed blocks and maps a process keeps."""
+K = TypeVar("K", bound=Hashable)
 
 
-class BlockCache:
-    """The objects that were read or stored last, by key, up to `most_bytes`. Several threads may use it at once."""
+class ByteCache(Generic[K]):
+    """The contents that were read or stored last, by key, up to `most_bytes` in all. Threads may share it."""
 
-    def __init__(self, most_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._contents: OrderedDict[str, bytes] = OrderedDict()
+        self._contents: OrderedDict[K, bytes] = OrderedDict()
         self._bytes = 0
 
-    def get(self, keys: Iterable[str]) -> Mapping[str, bytes]:
-        """Return those of the objects that are kept."""
+    def get(self, keys: Iterable[K]) -> Mapping[K, bytes]:
+        """Return those of the contents that are kept."""
         with self._lock:
             found = {key: self._contents[key] for key in keys if key in self._contents}
             for key in found:
                 self._contents.move_to_end(key)
             return found
 
-    def add(self, contents: Mapping[str, bytes]) -> None:
-        """Keep these objects, and forget those that were not used for the longest time."""
+    def add(self, contents: Mapping[K, bytes]) -> None:
+        """Keep these contents, and forget those that were not used for the longest time."""
         with self._lock:
             for key, content in contents.items():
                 self._bytes += len(content) - len(self._contents.pop(key, b""))
@@ -37,8 +37,14 @@ class BlockCache:
                 _, forgotten = self._contents.popitem(last=False)
                 self._bytes -= len(forgotten)
 
-    def forget(self, keys: Iterable[str]) -> None:
-        """Forget these objects."""
+    def forget(self, keys: Iterable[K]) -> None:
+        """Forget the contents of these keys."""
         with self._lock:
             for key in keys:
                 self._bytes -= len(self._contents.pop(key, b""))
+
+    def forget_all(self, matches: Callable[[K], bool]) -> None:
+        """Forget the contents of all keys that match."""
+        with self._lock:
+            for key in [each for each in self._contents if matches(each)]:
+                self._bytes -= len(self._contents.pop(key))

@@ -37,6 +37,7 @@ CALLS: dict[str, list[Callable[[Metrics], None]]] = {
     "swept": [lambda to: to.swept(ended=2, oldest_pending=75.0)],
     "lost_job_ended": [lambda to: to.lost_job_ended()],
     "blocks_read": [lambda to: to.blocks_read(hits=3, misses=1)],
+    "cache_read": [lambda to: to.cache_read("version", hits=3, misses=1)],
     "not_modified": [lambda to: to.not_modified("get_cells")],
     "answered": [lambda to: to.answered("create_job", 202, 21.5)],
     "refused": [lambda to: to.refused("create_job", ErrorCode.RATE_LIMIT_EXCEEDED)],

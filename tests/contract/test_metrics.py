@@ -179,7 +179,7 @@ def test_every_log_group_has_a_retention_time() -> None:
 # ---- the lines themselves ------------------------------------------------------------------------------------------
 
 P, S, OP = ("pipeline", "suggestion"), ("service", "millrace"), ("operation", "create_job")
-STAGE = ("stage", "generate_suggestions")
+STAGE, KIND = ("stage", "generate_suggestions"), ("kind", "version")
 EXPECTED: dict[str, list[Measurement]] = {
     "job_created": [Measurement("JobsCreated", "Count", 1, (P, S))],
     "job_ended": [
@@ -213,6 +213,10 @@ EXPECTED: dict[str, list[Measurement]] = {
     "blocks_read": [
         Measurement("BlockCacheHits", "Count", 3, (S,)),
         Measurement("BlockCacheMisses", "Count", 1, (S,)),
+    ],
+    "cache_read": [
+        Measurement("CacheHits", "Count", 3, (KIND, S)),
+        Measurement("CacheMisses", "Count", 1, (KIND, S)),
     ],
     "not_modified": [Measurement("NotModified", "Count", 1, (("operation", "get_cells"), S))],
     "answered": [

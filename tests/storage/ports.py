@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from local.template.template import Template
 from shared.agents.store import AgentStore
 from shared.apps.sheets.session_store import SessionStore
-from shared.apps.sheets.storage.block_cache import BlockCache
 from shared.apps.sheets.storage.sessions import DynamoSessionStore
 from shared.apps.sheets.storage.workbook_data import S3WorkbookData
 from shared.apps.video.brain.cache import DecisionCache
@@ -34,6 +33,7 @@ from shared.log.event_log import EventLog
 from shared.runs.store import RunStore
 from shared.storage import aws
 from shared.storage.agents import DynamoAgentStore
+from shared.storage.byte_cache import ByteCache
 from shared.storage.checkpoints import DynamoCheckpointStore
 from shared.storage.connections import DynamoConnectionStore
 from shared.storage.event_log import DynamoEventLog
@@ -192,13 +192,19 @@ def adapters(server: AwsServer) -> Ports:
         image_files=S3ImageFiles(Objects(server.bucket), clock=clock),
         connections=DynamoConnectionStore(server.channel_table),
         subscriptions=DynamoSubscriptionStore(server.channel_table),
-        projects=DynamoProjectStore(server.durable_table, server.bucket),
+        projects=project_store(server),
         preferences=DynamoPreferenceStore(server.durable_table),
         decisions=DynamoDecisionCache(server.table, clock=clock),
     )
 
 
-def workbook_data(server: AwsServer, *, cache: BlockCache | None = None) -> S3WorkbookData:
+def project_store(server: AwsServer) -> DynamoProjectStore:
+    """Return the adapter without a cache, so that it returns what is stored."""
+    none = ByteCache[tuple[str, str]](most_bytes=0)
+    return DynamoProjectStore(server.durable_table, server.bucket, count=lambda *_: None, cache=none)
+
+
+def workbook_data(server: AwsServer, *, cache: ByteCache[str] | None = None) -> S3WorkbookData:
     """Return the adapter with its own cache: the process's cache would return what another test has stored."""
-    none = BlockCache(most_bytes=0)
+    none = ByteCache[str](most_bytes=0)
     return S3WorkbookData(Objects(server.bucket), clock=SettableClock(), count=lambda *_: None, cache=cache or none)

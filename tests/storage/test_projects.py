@@ -11,6 +11,7 @@ from shared.apps.video.ids import message_id, new_project_id, scene_id
 from shared.apps.video.models import BuiltChange, Choice
 from shared.apps.video.preferences import Fact, Preferences, PreferenceScope, StalePreferences
 from shared.apps.video.project_store import MOST_VERSIONS, StaleProject, TooManyProjects
+from shared.apps.video.storage.projects import DynamoProjectStore
 from shared.jobs.job import JobLinks, JobStatus
 from shared.jobs.store import JobGuard, PreparedWrites, SideWriteConflict
 from tests.apps.video.projects_world import (
@@ -20,6 +21,7 @@ from tests.apps.video.projects_world import (
     a_message,
     a_project,
     first_write,
+    put,
     put_component,
     put_scene,
     stored_project,
@@ -28,7 +30,7 @@ from tests.apps.video.projects_world import (
 from tests.fakes.clock import NOON
 from tests.fakes.core import a_job
 from tests.storage.at_once import at_once
-from tests.storage.ports import Ports
+from tests.storage.ports import AwsServer, Ports, project_store
 
 PENDING = JobGuard(status_in=frozenset({JobStatus.PENDING}))
 JOB = a_job_id()
@@ -292,3 +294,47 @@ class TestPreferences:
         ports.projects.save(write_of(project, put_scene(JOB)), also=PreparedWrites(first.writes))
 
         assert ports.preferences.get(scope).version == 1
+
+
+class TestKeptVersions:
+    """What DynamoProjectStore keeps in its process."""
+
+    def test_a_version_that_was_stored_or_read_is_not_read_again(self, moto: AwsServer) -> None:
+        stored = stored_project(project_store(moto), put_scene(JOB), put_component(), owner=owner())
+        counted: list[tuple[int, int]] = []
+        store = kept_store(moto, counted)
+        scene = (scene_id(JOB, 0), 2)
+
+        read = store.scenes(stored.id, [scene])
+        assert store.scenes(stored.id, [scene]) == read
+        written = write_of(stored, put(scene[0], base=2, name="Changed"))
+        store.save(written)
+        found = store.scenes(stored.id, [scene, (scene[0], 3)])
+
+        assert {key: each.draft.name for key, each in found.items()} == {scene: "Intro", (scene[0], 3): "Changed"}
+        assert counted == [(0, 1), (1, 0), (2, 0)]
+        assert project_store(moto).scenes(stored.id, list(found)) == found
+
+    def test_a_version_whose_change_was_refused_is_not_kept(self, moto: AwsServer) -> None:
+        before = stored_project(project_store(moto), owner=owner())
+        counted: list[tuple[int, int]] = []
+        store = kept_store(moto, counted)
+        project_store(moto).save(write_of(before, put_scene(JOB, name="First")))
+
+        with pytest.raises(StaleProject):
+            store.save(write_of(before, put_scene(JOB, name="Second")))
+
+        found = store.scenes(before.id, [(scene_id(JOB, 0), 2)])
+        assert [each.draft.name for each in found.values()] == ["First"]
+        assert counted == [(0, 1)]
+
+    def test_the_versions_of_a_deleted_project_are_forgotten(self, moto: AwsServer) -> None:
+        store = kept_store(moto, [])
+        project = stored_project(store, put_scene(JOB), owner=owner())
+        store.hide(project)
+        store.delete(project.id)
+        assert store.scenes(project.id, [(scene_id(JOB, 0), 2)]) == {}
+
+
+def kept_store(moto: AwsServer, counted: list[tuple[int, int]]) -> DynamoProjectStore:
+    return DynamoProjectStore(moto.durable_table, moto.bucket, count=lambda *counts: counted.append(counts))

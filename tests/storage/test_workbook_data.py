@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shared.apps.sheets.session_store import DataGone, Retained, VersionData
-from shared.apps.sheets.storage.block_cache import BlockCache
+from shared.storage.byte_cache import ByteCache
 from shared.storage.objects import AT_ONCE, ObjectGone, Objects, at_once
 from tests.patience import PATIENCE
 from tests.storage.ports import AwsServer, Ports, workbook_data
@@ -135,7 +135,7 @@ def test_the_signature_of_an_upload_covers_its_length_and_type(moto: AwsServer, 
 
 def test_a_block_in_the_cache_is_read_once(moto: AwsServer, session_id: str) -> None:
     counted: list[tuple[int, int]] = []
-    data = workbook_data(moto, cache=BlockCache())
+    data = workbook_data(moto, cache=ByteCache(1000))
     data._count = lambda hits, misses: counted.append((hits, misses))
     workbook_data(moto).store(session_id, a_version(b1=b"one", b2=b"two"))
     assert data.blocks(session_id, ["b1"]) == {"b1": b"one"}
@@ -144,24 +144,11 @@ def test_a_block_in_the_cache_is_read_once(moto: AwsServer, session_id: str) -> 
 
 
 def test_what_a_process_has_stored_is_in_its_cache(moto: AwsServer, session_id: str) -> None:
-    data = workbook_data(moto, cache=BlockCache())
+    data = workbook_data(moto, cache=ByteCache(1000))
     data.store(session_id, a_version(b1=b"one"))
     Objects(moto.bucket).delete([f"sheets/{session_id}/blocks/b1", f"sheets/{session_id}/maps/m1"])
     assert data.block(session_id, "b1") == b"one"
     assert data.map(session_id, "m1") == b"the map"
-
-
-def test_the_cache_forgets_what_was_not_used_for_the_longest_time() -> None:
-    cache = BlockCache(most_bytes=10)
-    cache.add({"a": b"1234", "b": b"1234"})
-    assert cache.get(["a", "c"]) == {"a": b"1234"}
-    cache.add({"c": b"1234"})
-    assert cache.get(["a", "b", "c"]) == {"a": b"1234", "c": b"1234"}
-    cache.add({"a": b"12345678"})
-    assert cache.get(["a", "c"]) == {"a": b"12345678"}
-    cache.forget(["a", "never"])
-    cache.add({"d": b"1234567890"})
-    assert cache.get(["d"]) == {"d": b"1234567890"}
 
 
 def test_an_object_that_may_not_be_read_is_not_taken_for_missing(

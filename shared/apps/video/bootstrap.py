@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from shared.apps.video import PIPELINES
@@ -58,7 +58,7 @@ def project_store() -> ProjectStore:
     from shared.apps.video.storage.projects import DynamoProjectStore
 
     settings = StorageSettings.read()
-    return DynamoProjectStore(settings.durable_table_name, settings.artefact_bucket)
+    return DynamoProjectStore(settings.durable_table_name, settings.artefact_bucket, count=_counting("version"))
 
 
 @functools.cache
@@ -161,7 +161,7 @@ def decide_tool() -> DecideTool:
     from shared.bootstrap import chat_model
 
     cache = DynamoDecisionCache(StorageSettings.read().table_name, clock=core().ports.clock)
-    return DecideTool(Brain(chat_model(), cache), _project_reading())
+    return DecideTool(Brain(chat_model(), cache, count=_counting("decision")), _project_reading())
 
 
 def brief_scenes() -> BriefScenes:
@@ -185,7 +185,7 @@ def scene_builder() -> SceneBuilder:
     """Return the builder of scenes, which keeps the last builds of this process."""
     from shared.apps.video.build.checks import Checks
 
-    return Checks()
+    return Checks(count=_counting("build"))
 
 
 def save_scenes() -> SaveScenes:
@@ -193,6 +193,16 @@ def save_scenes() -> SaveScenes:
     from shared.apps.video.saving import SaveScenes
 
     return SaveScenes(projects=project_store(), preferences=preference_store(), clock=core().ports.clock)
+
+
+def _counting(kind: str) -> Callable[[int, int], None]:
+    """Return what counts the reads of a cache as metrics."""
+    from shared.observability.metrics import metrics
+
+    def count(hits: int, misses: int) -> None:
+        metrics.cache_read(kind, hits=hits, misses=misses)
+
+    return count
 
 
 def _project_reading() -> ProjectReading:

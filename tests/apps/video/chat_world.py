@@ -96,6 +96,8 @@ class VideoWorld:
         self.images = FakeImageStore()
         self.files = FakeImageFiles()
         self.cache = FakeDecisionCache()
+        self.counted: list[tuple[int, int]] = []
+        """How many decisions were kept, and how many were not, for each message that no rule read."""
         self.builder = FakeSceneBuilder()
         self.checks: SceneBuilder = self.builder
         """What builds: the fake, unless a test sets another."""
@@ -174,7 +176,8 @@ class VideoWorld:
 
     def decide(self, job: Job, model: ChatModel | None = None, *, retry: int = 0, generation: int = 1) -> Plan:
         """Run an attempt of the first stage and return its plan. Without a model, none may be asked."""
-        stage = DecideTool(Brain(model or ScriptedModel(), self.cache), self.reading)
+        brain = Brain(model or ScriptedModel(), self.cache, count=lambda *counts: self.counted.append(counts))
+        stage = DecideTool(brain, self.reading)
         return Plan.model_validate(self._run(stage, job, retry, generation))
 
     def brief(self, job: Job, model: ChatModel | None = None, *, retry: int = 0, generation: int = 1) -> Briefed:

@@ -202,7 +202,8 @@ class TestDigest:
 class TestKeptBuilds:
     def test_the_same_request_is_not_built_twice(self) -> None:
         compiler = CountingCompiler()
-        checks = Checks(compiler)
+        counted: list[tuple[int, int]] = []
+        checks = Checks(compiler, count=lambda *counts: counted.append(counts))
         code = (CORPUS / "good/counter.tsx").read_text()
 
         first, again, other = (build(code, checks=checks, props=props) for props in ({}, {}, {"to": 5}))
@@ -211,6 +212,7 @@ class TestKeptBuilds:
         assert again is first
         assert other.build != first.build
         assert compiler.calls == 2
+        assert counted == [(0, 1), (1, 0), (0, 1)]
 
     def test_a_refusal_is_not_kept(self) -> None:
         compiler = CountingCompiler()

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from shared.apps.sheets.session_store import DataGone, FileInfo, Retained, UploadUrl, VersionData
-from shared.apps.sheets.storage.block_cache import BlockCache
 from shared.clock import Clock
+from shared.storage.byte_cache import ByteCache
 from shared.storage.objects import ObjectGone, Objects
 
 UPLOAD_SECONDS: Final = 15 * 60
@@ -20,8 +20,11 @@ UPLOAD_SECONDS: Final = 15 * 60
 DOWNLOAD_SECONDS: Final = 5 * 60
 """How long a URL for a download is valid."""
 
-CACHE: Final = BlockCache()
-"""What this process keeps, for all its requests."""
+CACHE_BYTES: Final = 64 * 1024 * 1024
+"""How many bytes of compressed blocks and maps a process keeps."""
+
+CACHE: Final = ByteCache[str](CACHE_BYTES)
+"""The blocks and maps that this process keeps, for all its requests. They are named by their contents."""
 
 
 class S3WorkbookData:
@@ -31,7 +34,7 @@ class S3WorkbookData:
     """
 
     def __init__(
-        self, objects: Objects, *, clock: Clock, count: Callable[[int, int], None], cache: BlockCache = CACHE
+        self, objects: Objects, *, clock: Clock, count: Callable[[int, int], None], cache: ByteCache[str] = CACHE
     ) -> None:
         self._objects = objects
         self._clock = clock

@@ -36,11 +36,14 @@ Pictures = Callable[[], Awaitable[tuple[ImagePart, ...]]]
 
 
 class Brain:
-    """Choose the tool for a message."""
+    """Choose the tool for a message. `count` gets how many decisions were kept, and how many were not."""
 
-    def __init__(self, model: ChatModel, cache: DecisionCache) -> None:
+    def __init__(
+        self, model: ChatModel, cache: DecisionCache, *, count: Callable[[int, int], None] = lambda *_: None
+    ) -> None:
         self._model = model
         self._cache = cache
+        self._count = count
 
     def without_model(self, chat: ChatContext) -> Plan | None:
         """Return the plan if the message picks an option of the question before it, or if a rule reads it."""
@@ -66,6 +69,7 @@ class Brain:
         owner, key = context.job.owner, key_of(chat, context.job.model)
         source: DecisionSource = "cache"
         decision = await self._kept(owner, key)
+        self._count(int(decision is not None), int(decision is None))
         if decision is None:
             source = "model"
             decision = await self._ask(context, chat, await pictures())

@@ -48,11 +48,21 @@ NameCheck: TypeAlias = Callable[[Source, Path], Awaitable[list[BuildError]]]
 
 
 class Checks:
-    """The port SceneBuilder. It keeps the last builds: all that a build depends on is in its digest."""
+    """The port SceneBuilder. It keeps the last builds: all that a build depends on is in its digest.
 
-    def __init__(self, compiler: Compiler | None = None, *, names: NameCheck = type_errors) -> None:
+    `count` gets how many builds were kept, and how many were not.
+    """
+
+    def __init__(
+        self,
+        compiler: Compiler | None = None,
+        *,
+        names: NameCheck = type_errors,
+        count: Callable[[int, int], None] = lambda *_: None,
+    ) -> None:
         self._compiler = compiler or DenoCompiler()
         self._names = names
+        self._count = count
         self._kept: OrderedDict[str, BuildReport] = OrderedDict()
 
     async def build(self, request: BuildRequest) -> BuildReport:
@@ -62,7 +72,9 @@ class Checks:
             return BuildReport(None, errors)
         require()
         digest = self._digest(request)
-        if kept := self._kept.get(digest):
+        kept = self._kept.get(digest)
+        self._count(int(kept is not None), int(kept is None))
+        if kept is not None:
             self._kept.move_to_end(digest)
             return kept
         report = await self._checked(source, request, digest)

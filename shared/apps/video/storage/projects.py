@@ -6,18 +6,18 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from shared.apps.video.ids import PROJECT_ID
 from shared.apps.video.project import ChatMessage, Project, Revision
 from shared.apps.video.project_store import MOST_PROJECTS, ProjectWrite, StaleProject, TooManyProjects
 from shared.apps.video.scene import ComponentVersion, SceneVersion
-from shared.apps.video.storage.version_cache import VersionCache
 from shared.jobs.store import PreparedWrites
 from shared.schema import Schema
 from shared.storage import keys
 from shared.storage.attributes import Item, to_attribute, to_item
 from shared.storage.aws import dynamodb, storage_faults
+from shared.storage.byte_cache import ByteCache
 from shared.storage.items import query_items, read_item
 from shared.storage.large_texts import LargeTexts
 from shared.storage.matching import BATCH
@@ -38,21 +38,38 @@ EXISTS = "attribute_exists(PK) AND attribute_not_exists(deleting)"
 
 NEW = {"ConditionExpression": "attribute_not_exists(PK)"}
 
+CACHE_BYTES = 32 * 1024 * 1024
+"""How many bytes of versions a process keeps."""
+
 T = TypeVar("T", bound=Schema)
 
 
 class DynamoProjectStore:
-    """The ProjectStore on the table of what does not expire; the port describes the methods."""
+    """The ProjectStore on the table of what does not expire; the port describes the methods.
 
-    def __init__(self, table: str, bucket: str) -> None:
+    It keeps the versions that it has read or stored last: they never change. `count` gets how many versions of a read
+    were kept, and how many were not.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        bucket: str,
+        *,
+        count: Callable[[int, int], None],
+        cache: ByteCache[VersionKey] | None = None,
+    ) -> None:
         self._table = table
         self._bucket = bucket
         self._texts = LargeTexts(bucket, folder=FOLDER)
-        self._cache = VersionCache()
+        self._cache = ByteCache[VersionKey](CACHE_BYTES) if cache is None else cache
+        self._count_versions = count
         self._index = OwnerIndex(table, "prj_", PROJECT_ID, _project_key, _visible)
 
     def save(self, write: ProjectWrite, *, also: PreparedWrites | None = None) -> None:
-        writes = [self._put_project(write), *self._additions(write), *(also.writes if also else ())]
+        versions = _versions_of(write)
+        additions = self._additions(write, versions)
+        writes = [self._put_project(write), *additions, *(also.writes if also else ())]
         if write.before is None:
             writes.insert(0, self._count(write.after.owner, 1))
         try:
@@ -61,6 +78,7 @@ class DynamoProjectStore:
             if write.before is None and 0 in refused.existing:
                 raise TooManyProjects from refused
             raise StaleProject from refused
+        self._cache.add({(write.after.id, sort): content for sort, content in versions.items()})
 
     def get(self, project_id: str) -> Project | None:
         item = read_item(self._table, _project_key(project_id))
@@ -131,7 +149,7 @@ class DynamoProjectStore:
             write_transaction([{"Update": hidden}, self._count(project.owner, -1)])
 
     def delete(self, project_id: str) -> None:
-        self._cache.forget(project_id)
+        self._cache.forget_all(lambda key: key[0] == project_id)
         self._texts.delete_all(project_id)
         partition = {":project": project_partition(project_id)}
         for key in query_items(
@@ -162,24 +180,17 @@ class DynamoProjectStore:
             }
         }
 
-    def _additions(self, write: ProjectWrite) -> Iterator[Mapping[str, Any]]:
+    def _additions(self, write: ProjectWrite, versions: Mapping[str, bytes]) -> Iterator[Mapping[str, Any]]:
         """Yield the writes of all that the change adds. To write the same again is refused: nothing ever changes."""
         project_id = write.after.id
         yield self._put(project_id, _revision_sort(write.revision.number), write.revision.model_dump_json(), **NEW)
-        count = len(write.scenes) + len(write.components)
-        texts = LargeTexts(
-            self._bucket, folder=FOLDER, inline_bytes=min(INLINE_BYTES, TRANSACTION_BYTES // max(count, 1))
-        )
-        versions: list[tuple[str, SceneVersion | ComponentVersion]] = [
-            *((_scene_sort(each.scene_id, each.version), each) for each in write.scenes),
-            *((_component_sort(each.draft.name, each.version), each) for each in write.components),
-        ]
-        for sort, version in versions:
+        inline_bytes = min(INLINE_BYTES, TRANSACTION_BYTES // max(len(versions), 1))
+        texts = LargeTexts(self._bucket, folder=FOLDER, inline_bytes=inline_bytes)
+        for sort, content in versions.items():
             # Two changes may prepare the same version, of which one is stored. With the digest in its name, neither
             # text overwrites the other.
-            text = version.model_dump_json()
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            stored = texts.store(project_id, f"code/{sort.replace('#', '-')}-{digest}", text)
+            digest = hashlib.sha256(content).hexdigest()
+            stored = texts.store(project_id, f"code/{sort.replace('#', '-')}-{digest}", content.decode())
             yield self._put(project_id, sort, stored, **NEW)
         for message in write.messages:
             yield self._put_message(message, **NEW)
@@ -218,14 +229,16 @@ class DynamoProjectStore:
         """Return these versions by name and version; read those that the process does not have, in batches."""
         by_sort = {sort_of(*each): each for each in wanted}
         kept = self._cache.get([(project_id, sort) for sort in by_sort])
-        texts = {sort: text for (_, sort), text in kept.items()}
-        missing = iter([sort for sort in by_sort if sort not in texts])
+        if by_sort:
+            self._count_versions(len(kept), len(by_sort) - len(kept))
+        contents = {sort: content for (_, sort), content in kept.items()}
+        missing = iter([sort for sort in by_sort if sort not in contents])
         while batch := list(islice(missing, BATCH)):
             for item in self._read_batch([to_item(_key(project_id, sort)) for sort in batch]):
                 sort = item["SK"]["S"]
-                texts[sort] = self._texts.load(item[BODY]["S"])
-                self._cache.add((project_id, sort), texts[sort])
-        return {by_sort[sort]: kind.model_validate_json(text) for sort, text in texts.items()}
+                contents[sort] = self._texts.load(item[BODY]["S"]).encode()
+                self._cache.add({(project_id, sort): contents[sort]})
+        return {by_sort[sort]: kind.model_validate_json(content) for sort, content in contents.items()}
 
     def _read_batch(self, wanted_keys: Sequence[Item]) -> Iterator[Mapping[str, Any]]:
         wanted: Any = {self._table: {"Keys": wanted_keys, "ConsistentRead": True}}
@@ -251,6 +264,9 @@ class DynamoProjectStore:
         with storage_faults():
             dynamodb().delete_item(TableName=self._table, Key=key)
 
+
+VersionKey: TypeAlias = tuple[str, str]
+"""A project's id, and the sort key of a version of it."""
 
 PROJECT = "PROJECT"
 """Sort key of a project."""
@@ -294,6 +310,15 @@ def _scene_sort(scene_id: str, version: int) -> str:
 
 def _component_sort(name: str, version: int) -> str:
     return f"COMP#{name}#V#{version:010d}"
+
+
+def _versions_of(write: ProjectWrite) -> Mapping[str, bytes]:
+    """Return the JSON of the versions that the change adds, by their sort keys."""
+    scenes = {_scene_sort(each.scene_id, each.version): each.model_dump_json().encode() for each in write.scenes}
+    components = {
+        _component_sort(each.draft.name, each.version): each.model_dump_json().encode() for each in write.components
+    }
+    return {**scenes, **components}
 
 
 def _visible(item: Mapping[str, Any]) -> Project | None:

@@ -78,6 +78,7 @@ class TestDecide:
         world.projects._messages.clear()
         plan = world.decide(world.new_job("a  scene about rivers"))
         assert plan.choice.source == "cache"
+        assert world.counted == [(0, 1), (1, 0)]
 
     def test_a_changed_project_is_decided_again(self, world: VideoWorld) -> None:
         job = world.new_job("a scene about rivers")
