@@ -34,8 +34,8 @@ BY_ITS_LIBRARIES: Final = (
 )
 """The modules that these libraries import on first use: of an event loop, a client or a call."""
 
-IF_INSTALLED: Final = ("tree_sitter", "tree_sitter_typescript")
-"""The modules that functions of shared/ import on first use, and that only the layer of video has."""
+IF_INSTALLED: Final = ("av", "brotli", "tree_sitter", "tree_sitter_typescript")
+"""The modules that functions of shared/ import on first use, and that only the layers of video and render have."""
 
 OF_MODELS: Final = frozenset({"httpcore2", "httpx2", "openai"})
 """The packages that only a call of a model uses."""

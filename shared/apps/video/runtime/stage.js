@@ -135,6 +135,7 @@ async function addScene(message) {
 async function addComponent({ name, version, code }) {
   try {
     assets.components.set(name, await load(code));
+    tell({ type: "componentShown", name, version });
   } catch (error) {
     tell({ type: "componentError", name, version, message: messageOf(error), stack: stackOf(error) });
   }

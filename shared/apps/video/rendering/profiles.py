@@ -1,0 +1,42 @@
+"""Make and remove the folders that browsers write to, also those of processes that were killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+_PREFIX: Final = "millrace-browser-"
+_TRIES: Final = 50
+_PAUSE_SECONDS: Final = 0.02
+
+
+def new_profile() -> Path:
+    """Return a new empty folder. Remove those that processes left behind when they were killed."""
+    parent = Path(tempfile.gettempdir())
+    for folder in parent.glob(f"{_PREFIX}*"):
+        if not _is_alive(folder.name.removeprefix(_PREFIX).partition("-")[0]):
+            shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
+
+
+def remove_profile(folder: Path) -> None:
+    """Remove the folder. A process of the browser that is about to end may write to it meanwhile."""
+    for _ in range(_TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
