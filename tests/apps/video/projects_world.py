@@ -99,6 +99,7 @@ def write_of(project: Project, *changes: BuiltChange, **fields: Any) -> ProjectW
         "title": applied.title,
         "format": applied.format,
         "manifest": applied.manifest,
+        "updated_at": NOON,
     }
     after = project.model_copy(update=update)
     revision = revision_of(after, changes=applied.changes)
