@@ -169,6 +169,11 @@ bench-sheets: .venv/.synced ## load, read, edit, undo and export workbooks of 30
 bench-build: .venv/.synced .venv-video/.synced ## build the scenes of the corpus, and print p50 and p95 of each step
 	@$(BIN)/python -m tests.bench.builds $(ARGS)
 
+# Exits with 1 if fewer than 90 % of the scenes read come from caches. ARGS="--allowance 6" on a busy machine.
+.PHONY: bench-cache
+bench-cache: .venv/.synced .venv-video/.synced ## replay a video chat that three tabs show; print which caches their reads came from
+	@$(BIN)/python -m tests.bench.video_caches $(ARGS)
+
 # Other systems for the same job, each installed from its own lock. ARGS="--rounds 5", ARGS="--only taskiq".
 PEERS := langgraph taskiq dbos
 
