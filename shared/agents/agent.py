@@ -20,7 +20,8 @@ ModelName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 # Strict, because pydantic would otherwise accept "0.5" and true as numbers.
 Temperature = Annotated[float, Strict(), Field(ge=0, le=2, allow_inf_nan=False)]
 MaxOutputTokens = Annotated[int, Strict(), Field(ge=1, le=100_000)]
-ToolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+"""A name that a tool of any pipeline can have, in snake_case or camelCase; a name of no tool allows nothing."""
 AllowedTools = Annotated[tuple[ToolName, ...], Field(max_length=64)]
 
 

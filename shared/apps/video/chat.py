@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any, Final
 
 from shared.apps.video.brain.brain import Brain
@@ -46,7 +47,7 @@ class DecideTool:
             The model's faults.
         """
         message = input_of(context)
-        chat = await asyncio.to_thread(self._reading.chat, context.job, message)
+        chat = _with_agent(context, await asyncio.to_thread(self._reading.chat, context.job, message))
         kept = context.items.get(KEY)
         if kept is not None and message.tool is None:
             plan = Plan.model_validate(kept)
@@ -71,6 +72,12 @@ class DecideTool:
     async def _pictures(self, context: StageContext, message: VideoChatInput) -> tuple[ImagePart, ...]:
         found = [asyncio.to_thread(self._reading.picture, context.job, each) for each in message.image_ids]
         return tuple(await asyncio.gather(*found))
+
+
+def _with_agent(context: StageContext, chat: ChatContext) -> ChatContext:
+    """Return the chat with the tools that the job's agent allows."""
+    allowed = context.agent.allowed_tools if context.agent else None
+    return chat if allowed is None else replace(chat, allowed_tools=frozenset(allowed))
 
 
 def input_of(context: StageContext) -> VideoChatInput:

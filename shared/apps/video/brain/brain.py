@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from shared.apps.video.brain.cache import DecisionCache, key_of
 from shared.apps.video.brain.context import ChatContext
 from shared.apps.video.brain.decision import Decision, decision_schema
-from shared.apps.video.brain.guard import Verdict, judge
+from shared.apps.video.brain.guard import Verdict, judge, not_allowed
 from shared.apps.video.brain.prompts import decision_messages
 from shared.apps.video.brain.rules import CONFIDENCE, read_command
 from shared.apps.video.brain.scene_names import plain_quotes
@@ -59,6 +59,9 @@ class Brain:
         )
         if ruled.call is None:
             return Plan(revision=chat.facts.revision, outcome="answered", choice=choice, reply=ruled.reply)
+        if not chat.allows(ruled.call.name):
+            reply = not_allowed(chat, ruled.call.name)
+            return Plan(revision=chat.facts.revision, outcome="answered", choice=choice, reply=reply)
         return _of_call(chat, ruled.call, choice)
 
     async def with_model(self, context: StageContext, chat: ChatContext, pictures: Pictures) -> Plan:
@@ -91,7 +94,7 @@ class Brain:
             log.warning("decision not kept", reason=type(error).__name__)
 
     async def _ask(self, context: StageContext, chat: ChatContext, images: tuple[ImagePart, ...]) -> Decision:
-        schema = decision_schema(chat.facts)
+        schema = decision_schema(chat.facts, chat.allowed_tools)
         prompt = decision_messages(chat, images)
         text, finished = await read_resumable_output(self._model, context, prompt, schema, temperature=0)
         try:

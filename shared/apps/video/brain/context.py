@@ -43,6 +43,12 @@ class ChatContext:
     asked: AskedQuestion | None = None
     instructions_version: str = field(default="")
     """The version of the owner's agent, on which a model's decision depends; empty without one."""
+    allowed_tools: frozenset[str] | None = None
+    """The tools that the owner's agent may choose; None for all."""
+
+    def allows(self, tool: str) -> bool:
+        """Return whether the tool may be chosen for the message."""
+        return self.allowed_tools is None or tool in self.allowed_tools
 
     @property
     def last_changed(self) -> tuple[str, ...]:

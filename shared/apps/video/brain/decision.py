@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from collections.abc import Collection, Iterator
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -94,8 +94,11 @@ class Decision(_Written):
     reply: str = Field(max_length=1_000)
 
 
-def decision_schema(facts: Facts) -> OutputSchema:
-    """Return the schema of a decision about this project: scenes and images can only be those that it has."""
+def decision_schema(facts: Facts, allowed_tools: Collection[str] | None = None) -> OutputSchema:
+    """Return the schema of a decision about this project: scenes and images can only be those that it has.
+
+    With `allowed_tools`, only these tools can be chosen, and `answer`.
+    """
     schema = Decision.model_json_schema(by_alias=True)
     scenes = [each.scene_id for each in facts.scenes]
     images = [each.image_id for each in facts.images]
@@ -106,6 +109,11 @@ def decision_schema(facts: Facts) -> OutputSchema:
     schema["$defs"]["WrittenImageUse"]["properties"]["imageId"] = _one_of(images)
     if not images:
         fields["imageUses"]["maxItems"] = 0
+    if allowed_tools is not None:
+        tools = [each for each in get_args(ToolName) if each in allowed_tools]
+        fields["tool"]["enum"] = [*tools, "answer"]
+        schema["$defs"]["Alternative"]["properties"]["tool"] = _one_of(tools)
+        fields["alternatives"] |= {} if tools else {"maxItems": 0}
     return strict_form(SCHEMA_NAME, schema)
 
 

@@ -47,6 +47,8 @@ def judge(decision: Decision, context: ChatContext) -> Verdict:
     """Return the verdict about a decision."""
     if decision.tool == "answer":
         return _answer(decision)
+    if not context.allows(decision.tool):
+        return Verdict(reply=not_allowed(context, decision.tool), why="tool not allowed")
     decision = _expanded(decision, context)
     calls = calls_of(decision, context.facts)
     if decision.tool in _OF_SCENES and (verdict := _about_scenes(decision, context, calls)) is not None:
@@ -58,11 +60,17 @@ def judge(decision: Decision, context: ChatContext) -> Verdict:
     return _by_confidence(decision, context, calls)
 
 
+def not_allowed(context: ChatContext, tool: str) -> str:
+    """Return the reply to a message that asks for a tool which its agent may not choose."""
+    allowed = ", ".join(sorted(context.allowed_tools or ())) or "none"
+    return f"The agent of this message may not use {tool}; it may use: {allowed}. Send the message with another agent."
+
+
 def _about_scenes(decision: Decision, context: ChatContext, calls: tuple[RequestedTool, ...]) -> Verdict | None:
     """Return the question that a decision about present scenes leads to; None if it leads to none."""
     facts = context.facts
     if not facts.scenes:
-        return _on_empty_project(decision)
+        return _on_empty_project(decision, context)
     if not _has_targets(decision, facts):
         return _which_scene(decision, facts)
     if decision.tool == "editScene" and len(calls) > MOST_EDITS:
@@ -94,7 +102,8 @@ def _ask(
 ) -> Verdict:
     """Return a question whose options are ready calls: the decision's own, then those of its alternatives."""
     facts = context.facts
-    tools: list[ToolName] = [each.tool for each in sorted(decision.alternatives, key=lambda each: -each.confidence)]
+    others = (each.tool for each in sorted(decision.alternatives, key=lambda each: -each.confidence))
+    tools: list[ToolName] = [each for each in others if context.allows(each)]
     candidates = [*calls[:1], *(call for tool in tools for call in calls_of(decision, facts, tool)[:1])]
     options = [option for each in candidates if (option := _option(facts, each)) is not None]
     unique = list({option.label: option for option in options}.values())[:MAX_OPTIONS]
@@ -111,10 +120,10 @@ def _which_scene(decision: Decision, facts: Facts) -> Verdict:
     return Verdict(question=question, options=tuple(options[:MAX_OPTIONS]), why="target")
 
 
-def _on_empty_project(decision: Decision) -> Verdict:
+def _on_empty_project(decision: Decision, context: ChatContext) -> Verdict:
     instruction = decision.instruction.strip()
     options: tuple[Option, ...] = ()
-    if instruction:
+    if instruction and context.allows("addScene"):
         call = RequestedTool(name="addScene", arguments={"instruction": instruction})
         options = (Option(label=f"Add a scene: {instruction}"[:_LABEL], call=call),)
     return Verdict(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.agents.agent import AgentSettings
 from shared.apps.video.changes import PutComponent, PutScene, RemoveScene
 from shared.apps.video.image_store import ImageStatus
 from shared.apps.video.models import Option, RequestedTool
@@ -79,6 +80,17 @@ class TestDecide:
         plan = world.decide(world.new_job("a  scene about rivers"))
         assert plan.choice.source == "cache"
         assert world.counted == [(0, 1), (1, 0)]
+
+    def test_a_rule_does_not_use_a_tool_that_the_agent_may_not_use(self, world: VideoWorld) -> None:
+        settings = AgentSettings(name="Timing", instructions="Lengths only.", allowed_tools=("changeDuration",))
+        agent = world.core.agent_service.create("ada", settings)
+
+        refused = world.decide(world.new_job("delete scene 2", agent=agent.ref))
+        done = world.decide(world.new_job("make scene 2 faster", agent=agent.ref))
+
+        assert (refused.outcome, refused.calls, refused.choice.source) == ("answered", (), "rule")
+        assert "may not use deleteScene" in refused.reply
+        assert [each.name for each in done.calls] == ["changeDuration"]
 
     def test_a_changed_project_is_decided_again(self, world: VideoWorld) -> None:
         job = world.new_job("a scene about rivers")

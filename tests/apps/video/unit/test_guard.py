@@ -173,3 +173,38 @@ def test_what_a_model_writes_as_json_is_bounded() -> None:
 
 def test_no_call_follows_from_an_answer() -> None:
     assert calls_of(decided("answer"), facts()) == ()
+
+
+class TestAllowedTools:
+    """What an agent does that may choose some tools only."""
+
+    def chosen(self, tool: str, **fields: Any) -> Verdict:
+        context = ChatContext(text="…", facts=fields.pop("facts", facts()), allowed_tools=frozenset({"changeDuration"}))
+        return judge(decided(tool, **fields), context)
+
+    def test_another_tool_is_not_used_and_the_answer_says_so(self) -> None:
+        told = self.chosen("deleteScene", targets=[FIRST])
+        assert (told.calls, told.question, told.options) == ((), None, ())
+        assert "may not use deleteScene; it may use: changeDuration" in told.reply
+
+    def test_an_allowed_tool_is_used(self) -> None:
+        done = self.chosen("changeDuration", targets=[FIRST], mode="trim", seconds=2)
+        assert [each.name for each in done.calls] == ["changeDuration"]
+
+    def test_no_option_of_a_question_is_another_tool(self) -> None:
+        rivals = [{"tool": "deleteScene", "confidence": 0.5}]
+        amount = {"mode": "trim", "seconds": 2, "confidence": 0.5}
+        asked = self.chosen("changeDuration", targets=[FIRST], alternatives=rivals, **amount)
+        assert [each.call.name for each in asked.options] == ["changeDuration"]
+        empty = self.chosen("changeDuration", facts=EMPTY, **amount)
+        assert (empty.options, "no scene yet" in (empty.question or "")) == ((), True)
+
+    def test_the_schema_has_the_allowed_tools_only(self) -> None:
+        schema = decision_schema(facts(), {"changeDuration", "read_range"}).schema
+        assert schema["properties"]["tool"]["enum"] == ["changeDuration", "answer"]
+        assert schema["$defs"]["Alternative"]["properties"]["tool"]["enum"] == ["changeDuration"]
+
+    def test_a_model_without_any_tool_can_answer_only(self) -> None:
+        schema = decision_schema(facts(), set()).schema
+        assert schema["properties"]["tool"]["enum"] == ["answer"]
+        assert schema["properties"]["alternatives"]["maxItems"] == 0

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.agents.agent import AgentSettings
 from shared.apps.video.changes import MoveScene, PutScene, RemoveScene, SetProject
 from shared.apps.video.models import RequestedTool
 from shared.apps.video.scene import MAX_SCENES
@@ -364,3 +365,8 @@ _POINTERS = st.lists(
 def test_any_patch_is_applied_or_refused_and_never_breaks(ops: list[dict[str, Any]]) -> None:
     outcome = call("applyPatch", ops=ops)
     assert outcome.result.ok or (outcome.result.error is not None and not outcome.effects)
+
+
+def test_an_agent_can_allow_each_tool() -> None:
+    settings = AgentSettings(name="All", instructions="Everything.", allowed_tools=TOOLBOX.names)
+    assert settings.allowed_tools == TOOLBOX.names
