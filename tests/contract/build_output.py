@@ -19,6 +19,8 @@ LAYERS = [BUILD / "DependenciesLayer" / "python", BUILD / "SharedLayer" / "pytho
 """The layers of every function."""
 SHEETS_LAYER = BUILD / "SheetsLayer" / "python"
 VIDEO_LAYER = BUILD / "VideoLayer" / "python"
+RENDER_LAYER = BUILD / "RenderLayer"
+"""Its packages are in the folder `python`, its browser and fonts in the folder `chromium`."""
 RUNTIME = ROOT / ".venv-runtime" / "bin" / "python"
 
 
@@ -43,7 +45,7 @@ def require(reason: str | None, *, wanted: bool = False) -> None:
 
 def missing() -> str | None:
     """Return in one line why the built functions cannot run; None if they can."""
-    if not RUNTIME.exists() or not all(layer.is_dir() for layer in [*LAYERS, SHEETS_LAYER, VIDEO_LAYER]):
+    if not RUNTIME.exists() or not all(layer.is_dir() for layer in [*LAYERS, SHEETS_LAYER, VIDEO_LAYER, RENDER_LAYER]):
         return "nothing is built: make build"
     for source, built in _built_files():
         if not source.is_file() or "__pycache__" in source.parts:

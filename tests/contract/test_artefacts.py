@@ -5,14 +5,17 @@ Each function has its own role, and the local AWS allows only what the role's po
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.template.template import Template
+from shared.apps.video.rendering.layer import LAYER
 from tests import layout
 from tests.contract.answers import (
     AGENT,
@@ -27,7 +30,7 @@ from tests.contract.answers import (
     data,
     function_of,
 )
-from tests.contract.build_output import BUILD, LAYERS, SHEETS_LAYER, VIDEO_LAYER, paths_of
+from tests.contract.build_output import BUILD, LAYERS, RENDER_LAYER, SHEETS_LAYER, VIDEO_LAYER, paths_of
 from tests.contract.emulator import Emulator
 from tests.layout import ROOT
 
@@ -134,14 +137,29 @@ def test_every_built_module_is_compiled() -> None:
         assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01
 
 
+@functools.cache
+def size_of_layer(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*"))
+
+
+def size_of(*folders: Path) -> int:
+    """Return how many bytes Lambda counts: those of the whole layer, whose packages are only one of its folders."""
+    whole = {folder.parent if folder.name == "python" else folder for folder in folders}
+    return sum(size_of_layer(folder) for folder in whole)
+
+
 def test_each_function_with_its_layers_is_within_the_quota_and_does_not_contain_boto3() -> None:
     assert not (LAYERS[0] / "boto3").exists()
-    folders = {path for function in TEMPLATE.functions for path in paths_of(function)} | {SHEETS_LAYER, VIDEO_LAYER}
-    sizes = {folder: sum(file.stat().st_size for file in folder.rglob("*")) for folder in folders}
     for function in TEMPLATE.functions:
-        assert sum(sizes[folder] for folder in paths_of(function)) < UNZIPPED_LIMIT, function.name
-    for layer in (SHEETS_LAYER, VIDEO_LAYER):
-        assert sum(sizes[folder] for folder in [*LAYERS, layer]) < UNZIPPED_LIMIT
+        assert size_of(*paths_of(function)) < UNZIPPED_LIMIT, function.name
+    for layer in (SHEETS_LAYER, VIDEO_LAYER, RENDER_LAYER):
+        assert size_of(*LAYERS, layer) < UNZIPPED_LIMIT, layer.name
+
+
+def test_the_layer_of_rendering_has_the_browser_where_it_is_looked_for() -> None:
+    packed = {path.name for path in (RENDER_LAYER / LAYER.name).iterdir()}
+    assert packed >= {"chromium.br", "al2023.tar.br", "fonts.tar.br", "fonts"}
+    assert (RENDER_LAYER / "python" / "av").is_dir()
 
 
 def test_the_layer_of_video_has_the_compiler_where_it_is_looked_for() -> None:

@@ -1,4 +1,4 @@
-"""Unpack the browser of the layer, which is packed because a function's code may have 250 MiB."""
+"""Unpack the browser of the layer, which is packed because the code of a function may have 250 MiB."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from xml.sax.saxutils import escape
 
 LAYER: Final = Path("/opt/chromium")
-"""The folder of the layer that has the packed browser, its libraries and its fonts."""
+"""The folder of the layer: the packed browser, its libraries and fonts, and a folder `fonts` of others."""
 
 _BLOCK: Final = 1 << 20
+_FONTS: Final = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>{own}</dir><dir>{others}</dir><cachedir>{cache}</cachedir></fontconfig>
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +33,20 @@ class Unpacked:
 
 @functools.cache
 def unpacked(layer: Path = LAYER, folder: Path | None = None) -> Unpacked:
-    """Return the layer's browser, unpacked in `folder`, or in the folder for temporary files; once in each process.
+    """Return the layer's browser, unpacked in `folder` or the folder for temporary files, once in each process.
 
-    It has 200 MB. Another process that unpacks at the same time changes nothing: each file appears whole.
+    It has 200 MB. If an earlier process of this machine has unpacked it, its files are taken: each appears whole.
     """
     target = folder or Path(tempfile.gettempdir()) / "millrace-chromium"
     target.mkdir(parents=True, exist_ok=True)
     program = target / "chromium-headless-shell"
     if not program.is_file():
-        _unpack_program(layer / "chromium.br", program)
-    for name in ("al2023", "fonts"):
-        if not (target / name).is_dir():
+        for name in ("al2023", "fonts"):
             _unpack_folder(layer / f"{name}.tar.br", target)
-    environment = {
-        "LD_LIBRARY_PATH": str(target / "al2023" / "lib"),
-        "FONTCONFIG_PATH": str(target / "fonts"),
-    }
-    return Unpacked(program, environment)
+        fonts = _FONTS.format(own=escape(f"{target}/fonts"), others=escape(f"{layer}/fonts"), cache=f"{target}/cache")
+        (target / "fonts.conf").write_text(fonts)
+        _unpack_program(layer / "chromium.br", program)
+    return Unpacked(program, {"LD_LIBRARY_PATH": str(target / "lib"), "FONTCONFIG_PATH": str(target)})
 
 
 def _unpack_program(packed: Path, program: Path) -> None:
