@@ -15,9 +15,9 @@ from shared.apps.video.rendering.programs import Program
 HOST: Final = "https://stage.invalid"
 """The origin of the page. No such host can exist (RFC 6761)."""
 
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 90.0
 """How long the browser may take to start."""
-ANSWER_SECONDS: Final = 30.0
+ANSWER_SECONDS: Final = 60.0
 """How long the browser may take for one command, such as to draw one frame."""
 
 _PICTURE: Final = {"format": "jpeg", "quality": 95, "optimizeForSpeed": True}
@@ -43,10 +43,13 @@ class Browser:
     """A browser with one page, whose requests get `files` by their path, and fail if there is no such file.
 
     At the end of its `with` block, its processes and its folder are gone. Every method raises StorageUnavailable
-    (`WORKER_LOST`) if the browser died or does not respond in time.
+    (`WORKER_LOST`) if the browser died, or does not respond to a command within `seconds`.
     """
 
-    def __init__(self, program: Program, size: tuple[int, int], files: Mapping[str, File]) -> None:
+    def __init__(
+        self, program: Program, size: tuple[int, int], files: Mapping[str, File], *, seconds: float = ANSWER_SECONDS
+    ) -> None:
+        self._seconds = seconds
         self._on_command = program.draws_on_command
         self._size = size
         self._files = files
@@ -118,15 +121,15 @@ class Browser:
             name = "data"
 
         def picture() -> bytes | None:
-            data = self._answer(sent, ANSWER_SECONDS).get(name)
+            data = self._answer(sent, self._seconds).get(name)
             return None if data is None else base64.b64decode(data)
 
         return picture
 
     # ---- messages ----------------------------------------------------------------------------------------------------
 
-    def _call(self, method: str, params: Mapping[str, Any] | None = None, seconds: float = ANSWER_SECONDS) -> Any:
-        return self._answer(self._send(method, params or {}), seconds)
+    def _call(self, method: str, params: Mapping[str, Any] | None = None, seconds: float | None = None) -> Any:
+        return self._answer(self._send(method, params or {}), seconds or self._seconds)
 
     def _send(self, method: str, params: Mapping[str, Any]) -> int:
         self._last_id += 1

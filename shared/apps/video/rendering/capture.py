@@ -9,6 +9,7 @@ from typing import Any, Final
 from shared.apps.video.rendering.browser import Browser, PageError
 from shared.apps.video.rendering.browser_process import lost
 from shared.apps.video.rendering.chunks import Chunk
+from shared.apps.video.rendering.fonts import characters_of, packages_for
 from shared.apps.video.rendering.plan import PlannedScene, RenderPlan
 from shared.apps.video.rendering.stage_files import PAGE, image_path
 from shared.errors import InternalFault, SceneBroken
@@ -35,6 +36,14 @@ def open_stage(browser: Browser, plan: RenderPlan, chunk: Chunk) -> None:
         "images": [{"id": image_id, "path": image_path(image_id)} for image_id in plan.image_ids],
     }
     _raise_first(_run(browser, "(given) => millrace.open(given)", given), plan, None)
+
+
+def missing_fonts(browser: Browser, plan: RenderPlan) -> tuple[str, ...]:
+    """Return the packages of Debian whose fonts the video needs and the browser does not find."""
+    characters = characters_of(plan)
+    return (
+        packages_for(_run(browser, "(characters) => millrace.undrawable(characters)", characters)) if characters else ()
+    )
 
 
 def pictures(browser: Browser, plan: RenderPlan, chunk: Chunk) -> Iterator[bytes]:
@@ -66,12 +75,11 @@ def _show(browser: Browser, plan: RenderPlan, frame: int, start: int) -> None:
     _raise_first(_run(browser, "(frame) => millrace.show(frame)", frame - start), plan, frame)
 
 
-def _run(browser: Browser, function: str, given: Any) -> Sequence[Mapping[str, Any]]:
+def _run(browser: Browser, function: str, given: Any) -> Any:
     try:
-        errors: Sequence[Mapping[str, Any]] = browser.run(function, given)
+        return browser.run(function, given)
     except PageError as error:
         raise InternalFault(f"the page that draws scenes is broken: {error}") from error
-    return errors
 
 
 def _playing(plan: RenderPlan, chunk: Chunk) -> tuple[Sequence[PlannedScene], int]:

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from shared.apps.video.rendering import joining, programs
 from shared.apps.video.rendering.browser import Browser
-from shared.apps.video.rendering.capture import open_stage, pictures
+from shared.apps.video.rendering.capture import missing_fonts, open_stage, pictures
 from shared.apps.video.rendering.chunks import Chunk
 from shared.apps.video.rendering.encoder import encode
 from shared.apps.video.rendering.plan import ImageFile, RenderPlan
@@ -49,7 +49,7 @@ class _Attempt:
 
 
 class ChromiumRenderer:
-    """A ChunkRenderer. Each attempt has a browser of its own, which ends with it."""
+    """A ChunkRenderer. Each attempt has its own browser, which ends with it."""
 
     def require(self) -> None:
         """Raise RendererMissing, which names what to install, if this machine cannot render."""
@@ -90,6 +90,7 @@ def _render(plan: RenderPlan, chunk: Chunk, images: Mapping[str, ImageFile], att
     with Browser(programs.program(), plan.size, stage_files(images)) as browser:
         attempt.begin(browser)
         open_stage(browser, plan, chunk)
+        lacking = missing_fonts(browser, plan)
         content, frames = encode(
             pictures(browser, plan, chunk), size=plan.size, fps=plan.format.fps, quality=plan.quality
         )
@@ -100,4 +101,5 @@ def _render(plan: RenderPlan, chunk: Chunk, images: Mapping[str, ImageFile], att
         sha256=hashlib.sha256(content).hexdigest(),
         seconds=time.monotonic() - began,
         renderer=version,
+        missing_fonts=lacking,
     )

@@ -1,5 +1,5 @@
 /**
- * Drives the stage's page while a video is rendered. It runs in a world of its own, so a scene cannot change it, and
+ * Drives the stage's page while a video is rendered. It runs in a separate world, so a scene cannot change it, and
  * the stage cannot take its timers away. The stage hears the page around it; here that is the page itself.
  */
 
@@ -59,4 +59,19 @@ async function show(frame) {
   return errors;
 }
 
-globalThis.millrace = { open, show };
+/** Return those of the characters that no font of this machine has: they all look like one that no font has. */
+function undrawable(characters) {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 48;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.font = "32px Inter, system-ui, sans-serif";
+  const look = (character) => {
+    context.clearRect(0, 0, 48, 48);
+    context.fillText(character, 4, 36);
+    return context.getImageData(0, 0, 48, 48).data.join();
+  };
+  const nothing = look("\u{10fffd}");
+  return [...characters].filter((each) => look(each) === nothing);
+}
+
+globalThis.millrace = { open, show, undrawable };

@@ -15,7 +15,8 @@ class RenderedChunk:
     """The MP4 file of one chunk. `sha256` is that of its bytes, in hexadecimal digits.
 
     Two attempts at a chunk have the same bytes. `seconds` is how long this attempt took, and `renderer` is the browser
-    and its version, such as `Chrome/156.0.8078.108`.
+    and its version, such as `Chrome/156.0.8078.108`. `missing_fonts` are the packages of Debian that have fonts for
+    characters of the video, and are not installed: those characters are shown as boxes.
     """
 
     content: bytes
@@ -23,6 +24,7 @@ class RenderedChunk:
     sha256: str
     seconds: float
     renderer: str
+    missing_fonts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
