@@ -174,6 +174,11 @@ bench-build: .venv/.synced .venv-video/.synced ## build the scenes of the corpus
 bench-cache: .venv/.synced .venv-video/.synced ## replay a video chat that three tabs show; print which caches their reads came from
 	@$(BIN)/python -m tests.bench.video_caches $(ARGS)
 
+# Chromium's headless shell draws twice as fast as other browsers; ARGS="--seconds 3", --check fails if a target is missed.
+.PHONY: bench-render
+bench-render: .venv-browser/.synced .venv-video/.synced ## render videos of 3, 15 and 60 seconds, and print how long they take
+	@$(BROWSER_BIN)/python -m tests.bench.rendering $(ARGS)
+
 # Other systems for the same job, each installed from its own lock. ARGS="--rounds 5", ARGS="--only taskiq".
 PEERS := langgraph taskiq dbos
 
