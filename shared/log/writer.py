@@ -121,9 +121,9 @@ class LogWriter:
                 await self._compact_if_needed()
 
     async def append_item(
-        self, stage: str, key: str, data: dict[str, Any], *, event: StoredEvent | None = None
+        self, stage: str, key: str, data: dict[str, Any], *, events: tuple[StoredEvent, ...] = ()
     ) -> None:
-        """Append the buffered text together with an item, and with `event` behind it, in one write.
+        """Append the buffered text together with an item, and with at most two `events` behind it, in one write.
 
         Raises ValueError if the item is larger than MAX_ITEM_BYTES.
         """
@@ -131,7 +131,7 @@ class LogWriter:
         if text_bytes((item,)) > MAX_ITEM_BYTES:
             raise ValueError(f"the item is too large; an item may have at most {MAX_ITEM_BYTES} bytes")
         async with self._writing:
-            await self._append_buffered(item, *(() if event is None else (event,)))
+            await self._append_buffered(item, *events)
 
     async def reset(self, event: StoredReset) -> None:
         """Append `event`, which keeps the first `kept_characters` of the text, and discard the rest.
@@ -213,8 +213,10 @@ class LogWriter:
         for index, part in enumerate(parts):
             # The cursor is valid only after the last part, so store it with that part only.
             self._written_cursor = cursor if index == len(parts) - 1 else None
-            progress = (self._progress_event(),) if self._progress != self._written_progress else ()
             behind = last if index == len(parts) - 1 else ()
+            # Where a batch has no room for the progress, the next one has it.
+            is_due = self._progress != self._written_progress and len(behind) < MAX_BATCH - 1
+            progress = (self._progress_event(),) if is_due else ()
             await self._append((Delta(text=part), *progress, *behind))
             self._written.append(self._buffered.pop(0))
             await self._compact_if_needed()

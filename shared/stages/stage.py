@@ -73,15 +73,22 @@ class StageContext(AttemptContext):
     items: dict[str, dict[str, Any]] = field(default_factory=dict, kw_only=True)
     parts: Mapping[str, dict[str, Any]] = field(default_factory=dict, kw_only=True)
 
-    async def add_item(self, key: str, data: dict[str, Any], *, event: ApplicationEvent | None = None) -> None:
+    async def add_item(
+        self,
+        key: str,
+        data: dict[str, Any],
+        *,
+        event: ApplicationEvent | None = None,
+        then: ApplicationEvent | None = None,
+    ) -> None:
         """Append one finished item and the text so far. A retried attempt finds it in `items` and continues after it.
 
-        `data` is JSON of at most 64 kB. Watchers get the item as an event of the stream. `event` is one of the
-        application's own events; it is appended in the same write, so watchers see it exactly once. Raises ValueError
-        if `data` is larger, or if the pipeline does not declare the event.
+        `data` is JSON of at most 64 kB. Watchers get the item as an event of the stream. `event`, and `then` behind it,
+        are the application's own events; they are appended in the same write, so watchers see them exactly once. Raises
+        ValueError if `data` is larger, or if the pipeline does not declare an event.
         """
-        declared = None if event is None else self.declared(event)
-        await self.output.append_item(str(self.job.stage), key, data, event=declared)
+        events = tuple(self.declared(each) for each in (event, then) if each is not None)
+        await self.output.append_item(str(self.job.stage), key, data, events=events)
         self.items[key] = data
 
     async def append_event(self, event: ApplicationEvent) -> None:

@@ -69,6 +69,29 @@ def test_an_event_with_an_item_is_in_the_same_write_as_the_text_before_it() -> N
     assert written == ["delta", "progress", "item", "rhymeFound"]
 
 
+def test_two_events_with_an_item_are_in_its_write_and_the_progress_is_in_the_next() -> None:
+    core = rhyming_core()
+    job = core.new_job()
+
+    async def keep_rhyme(context: StageContext) -> dict[str, Any]:
+        context.output.report_progress(40)
+        context.output.write("A rose is a nose. ")
+        await context.add_item("rhyme-1", {"word": "nose"}, event=FOUND, then=FOUND)
+        return {}
+
+    core.run(ScriptedStage("draft", keep_rhyme), job)
+
+    entries = core.log.read(job.id, after=0)
+    first = next(entry.first for entry in entries if entry.event.type == "item")
+    assert [entry.event.type for entry in entries if entry.first == first] == [
+        "delta",
+        "item",
+        "rhymeFound",
+        "rhymeFound",
+    ]
+    assert core.transcript(job).progress == 40
+
+
 def test_an_event_that_is_not_declared_is_refused() -> None:
     core = FakeCore()
     job = core.new_job()
