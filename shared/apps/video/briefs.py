@@ -35,7 +35,7 @@ DEFAULT_SECONDS: Final = 3.0
 """Length of a new scene for which nothing says a length."""
 COMPONENT_SECONDS: Final = 2.0
 MOST_ITEM_BYTES: Final = 60_000
-"""Largest brief that is kept as an item, in bytes of JSON."""
+"""Largest brief, or plan of several, that is kept as an item, in bytes of JSON."""
 
 Answer = TypeVar("Answer", WrittenBrief, WrittenPlan)
 
@@ -93,19 +93,14 @@ class BriefScenes:
 
     async def _planned(self, context: StageContext, facts: Facts, work: WritePlan, index: int) -> Sequence[Component]:
         numbers = range(index + 1, index + 1 + len(work.scene_ids))
-        kept = [context.items[key] for number in numbers if (key := f"brief-{number}") in context.items]
-        if len(kept) == len(numbers):
-            return [Component.model_validate(each) for each in kept]
-        images = await self._pictures(context, work)
-        count = len(work.scene_ids)
-
-        def misfit(plan: WrittenPlan) -> str | None:
-            return None if len(plan.scenes) == count else f"scenes: must be exactly {count}, not {len(plan.scenes)}"
-
-        plan = await self._ask(context, WrittenPlan, plan_messages(facts, work, images), plan_schema(), misfit)
+        plan = await self._plan(context, facts, work, f"plan-{numbers[0]}")
         scale = work.seconds / sum(each.seconds for each in plan.scenes) if work.seconds is not None else 1
         components = []
         for number, scene, written in zip(numbers, scene_works(work), plan.scenes, strict=True):
+            kept = context.items.get(f"brief-{number}")
+            if kept is not None:
+                components.append(Component.model_validate(kept))
+                continue
             brief = _brief_of(written, name=None, seconds=round(written.seconds * scale, 2))
             order = order_of(facts, scene.model_copy(update={"after": work.after}), number - 1)
             component = Component(number=number, order=order, work=scene, brief=brief)
@@ -113,6 +108,23 @@ class BriefScenes:
             await _keep(context, component)
             components.append(component)
         return components
+
+    async def _plan(self, context: StageContext, facts: Facts, work: WritePlan, key: str) -> WrittenPlan:
+        """Return the plan that an earlier attempt has kept, or let the model write one, and keep it."""
+        kept = context.items.get(key)
+        if kept is not None:
+            return WrittenPlan.model_validate(kept)
+        images = await self._pictures(context, work)
+        count = len(work.scene_ids)
+
+        def misfit(plan: WrittenPlan) -> str | None:
+            return None if len(plan.scenes) == count else f"scenes: must be exactly {count}, not {len(plan.scenes)}"
+
+        plan = await self._ask(context, WrittenPlan, plan_messages(facts, work, images), plan_schema(), misfit)
+        data = plan.model_dump(mode="json", by_alias=True)
+        if len(json.dumps(data)) <= MOST_ITEM_BYTES:
+            await context.add_item(key, data)
+        return plan
 
     async def _ask(
         self,
@@ -221,11 +233,11 @@ def _value(text: str) -> Any:
 async def _keep(context: StageContext, component: Component) -> None:
     """Store the brief that a model wrote, tell that it is finished, and announce its scene."""
     work = component.work
-    finished = component.stage_event("brief", "finished")
+    finished, planned = component.stage_event("brief", "finished"), component.status_event("planned")
     data = component.model_dump(mode="json")
     # What is present already, or in the job's input, needs no item. A brief that is too large for one is asked again.
     if work.tsx_code is None and work.base_version is None and len(json.dumps(data)) <= MOST_ITEM_BYTES:
-        await context.add_item(f"brief-{component.number}", data, event=finished)
+        await context.add_item(f"brief-{component.number}", data, event=finished, then=planned)
     else:
         await context.append_event(finished)
-    await context.append_event(component.status_event("planned"))
+        await context.append_event(planned)

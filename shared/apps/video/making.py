@@ -111,8 +111,9 @@ async def _rebuilt(context: StageContext, facts: Facts, builds: ProjectBuilds, p
             f"{facts.label(put.scene_id)} does not play with these values, and nothing was changed:\n"
             f"{described(report.errors)}"
         )
-    item = build_item(put, report.build, order=order)
-    await context.add_item(f"build-{number}", item, event=status.model_copy(update={"status": "playable"}))
+    if f"build-{number}" not in context.items:
+        item = build_item(put, report.build, order=order)
+        await context.add_item(f"build-{number}", item, event=status.model_copy(update={"status": "playable"}))
     return Made(BuiltChange(change=put, build=report.build), report.images)
 
 

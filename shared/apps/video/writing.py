@@ -225,8 +225,8 @@ class ComponentWriter:
         if _build_key(component) not in self._context.items:
             finished = component.stage_event("build", "finished")
             item = build_item(change, report.build, order=component.order, code=_digest(code))
-            await self._context.add_item(_build_key(component), item, event=finished)
-            await self._context.append_event(component.status_event("playable"))
+            playable = component.status_event("playable")
+            await self._context.add_item(_build_key(component), item, event=finished, then=playable)
         return Made(BuiltChange(change=change, build=report.build), report.images)
 
     def _draft(self, component: Component, code: str, images: frozenset[str]) -> SceneDraft:

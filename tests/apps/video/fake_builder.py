@@ -9,7 +9,11 @@ import re
 from shared.apps.video.build.report import BuildError, BuildReport, BuildRequest
 from shared.apps.video.scene import Build
 
-BROKEN = {"fps_undefined": "fps is not defined", "duplicate": "Headline is already declared"}
+BROKEN = {
+    "fps_undefined": "fps is not defined",
+    "undefinedName": "undefinedName is not defined",
+    "duplicate": "Headline is already declared",
+}
 """Words in code that do not build, and the messages of their errors."""
 
 
