@@ -9,7 +9,9 @@ import re
 import signal
 import socket
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -21,7 +23,7 @@ from shared.apps.video.build.source import Source
 from shared.apps.video.build.test_render import LIMITS, OPTIONS, Hints, Played, play
 from shared.apps.video.build.type_check import type_errors
 from shared.apps.video.scene import FORMATS
-from shared.errors import CompilerMissing
+from shared.errors import CompilerMissing, ErrorCode, StorageUnavailable
 from tests.apps.video.compiler_lane import require_compiler
 
 require_compiler()
@@ -179,7 +181,37 @@ class TestLimits:
         ended = asyncio.run(run_deno(["run", str(script)], Limits(1, 60, 700_000_000), folder=tmp_path))
 
         assert not ended.late
-        assert ended.status in {-signal.SIGXCPU, -signal.SIGKILL}
+        assert ended.status == -signal.SIGXCPU
+
+    @pytest.mark.parametrize("step", ["compile", "play", "check"])
+    def test_a_process_that_another_one_kills_says_nothing_about_the_scene(self, step: str, tmp_path: Path) -> None:
+        source = Source(DRAWING)
+        # A program that kills itself ends as if another one had killed it.
+        program = tmp_path / "deno"
+        program.write_text("#!/bin/sh\nkill -KILL $$\n")
+        program.chmod(0o700)
+        steps: dict[str, Callable[[], Awaitable[object]]] = {
+            "compile": lambda: DenoCompiler().compile(source, tmp_path),
+            "play": lambda: play(
+                source,
+                Compiled(DRAWING, DRAWING),
+                BuildRequest(DRAWING, 30, FORMATS["landscape"], {}),
+                Hints(),
+                tmp_path,
+            ),
+            "check": lambda: type_errors(source, tmp_path),
+        }
+
+        async def run() -> object:
+            return await steps[step]()
+
+        with (
+            patch("shared.apps.video.build.deno.deno_program", return_value=program),
+            pytest.raises(StorageUnavailable, match="the compiler of scenes was killed") as caught,
+        ):
+            asyncio.run(run())
+
+        assert caught.value.code == ErrorCode.WORKER_LOST
 
     def test_a_heap_that_grows_ends(self, tmp_path: Path) -> None:
         [error] = play_code("const all = []; while (true) all.push(new Array(1e6).fill(1));", tmp_path).errors

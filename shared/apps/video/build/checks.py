@@ -66,7 +66,12 @@ class Checks:
         self._kept: OrderedDict[str, BuildReport] = OrderedDict()
 
     async def build(self, request: BuildRequest) -> BuildReport:
-        """Build a source. Raises CompilerMissing, and StorageUnavailable if a process could not be started."""
+        """Build a source.
+
+        Raises:
+            CompilerMissing: this machine cannot build scenes.
+            StorageUnavailable: a process could not be started, or was killed.
+        """
         source = Source(request.tsx_code)
         if errors := limit_errors(source):
             return BuildReport(None, errors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,14 @@ NO_PERMISSIONS: Final = ("--no-prompt", *NO_FETCHES)
 
 # Each limit is set in the shell that becomes the process: a function that Python runs between fork and exec is not safe
 # where there are threads. The sizes are in kB, those of files in blocks of 512 bytes.
-_START = '{ ulimit -c 0 && ulimit -t "$1" && ulimit -d "$2" && ulimit -f 8192; } || exit 125; shift 2; exec "$@"'
+#
+# At the soft limit of CPU time the kernel sends SIGXCPU. The hard limit, at which it sends SIGKILL, is a second higher.
+# So a process that ends by SIGKILL was killed by another process, or by the kernel because memory was short.
+_START = """\
+{ ulimit -c 0 && ulimit -t "$(($1 + 1))" && ulimit -S -t "$1" && ulimit -d "$2" && ulimit -f 8192; } || exit 125
+shift 2
+exec "$@"
+"""
 _NOT_LIMITED = 125
 
 
@@ -57,7 +65,7 @@ async def run_deno(arguments: Sequence[str], limits: Limits, *, folder: Path, gi
 
     Raises:
         CompilerMissing: Deno is not installed, or this machine does not allow the limits.
-        StorageUnavailable: the process could not be started.
+        StorageUnavailable: the process could not be started, or was killed by another one.
     """
     program = deno_program()
     # Nothing of this process's environment: on AWS it has the function's credentials.
@@ -75,13 +83,19 @@ async def run_deno(arguments: Sequence[str], limits: Limits, *, folder: Path, gi
             cwd=folder,
         )
     except OSError as error:
-        raise StorageUnavailable(
-            "the compiler of scenes could not be started; nothing was changed: try again", code=ErrorCode.WORKER_LOST
-        ) from error
+        raise _lost("could not be started") from error
     ended = await _ended(process, given, limits.seconds)
+    if ended.status == -signal.SIGKILL and not ended.late:
+        raise _lost("was killed")
     if ended.status == _NOT_LIMITED:
         raise CompilerMissing(f"scenes cannot be built here, because a process cannot be limited: {ended.errors[:200]}")
     return ended
+
+
+def _lost(what: str) -> StorageUnavailable:
+    """Return the fault after which the build is tried again: it says nothing about the scene."""
+    message = f"the compiler of scenes {what}; nothing was changed: try again"
+    return StorageUnavailable(message, code=ErrorCode.WORKER_LOST)
 
 
 async def _ended(process: asyncio.subprocess.Process, given: bytes, seconds: float) -> Ended:

@@ -62,7 +62,7 @@ async def play(source: Source, compiled: Compiled, request: BuildRequest, hints:
 
     Raises:
         CompilerMissing: Deno is not installed.
-        StorageUnavailable: Deno could not be started.
+        StorageUnavailable: Deno could not be started, or was killed.
     """
     key = secrets.token_hex(16)
     given = json.dumps(_job(key, compiled.mapped_code, request)).encode()
@@ -157,7 +157,7 @@ def _no_answer(source: Source, ended: Ended, hints: Hints) -> BuildError:
     if any(words in ended.errors for words in _OUT_OF_MEMORY):
         message = "the scene needs too much memory: create fewer objects"
         return source.error("runtime", "too-much-memory", message, hints.scene)
-    if ended.late or ended.status in {-signal.SIGXCPU, -signal.SIGKILL, 128 + signal.SIGXCPU, 128 + signal.SIGKILL}:
+    if ended.late or ended.status == -signal.SIGXCPU:
         message = f"the scene was not drawn within {LIMITS.cpu_seconds} seconds of computing: does a loop never end?"
         return source.error("runtime", "too-slow", message, hints.scene)
     message = "the scene ended the process that draws it: remove what is not about drawing"

@@ -38,7 +38,7 @@ async def type_errors(source: Source, folder: Path) -> list[BuildError]:
 
     Raises:
         CompilerMissing: Deno is not installed.
-        StorageUnavailable: Deno could not be started.
+        StorageUnavailable: Deno could not be started, or was killed.
     """
     options = [*NO_FETCHES, "--quiet", "--config", str(folder / CONFIG)]
     ended = await run_deno(["check", *options, str(folder / FILE)], LIMITS, folder=folder)
