@@ -169,6 +169,38 @@ class TestChat:
         assert (asked["status"], asked["failure"]["code"]) == ("failed", "SCENE_CHANGED")
         refusal(user.api.post(f"/jobs/{sent['jobId']}/resume"), 409, "CHECKPOINT_UNFIT")
 
+    def test_of_two_edits_of_one_scene_at_once_one_is_kept_and_the_other_told_so(
+        self, stack: LocalStack, user: ApiUser
+    ) -> None:
+        project_id = new_project(user)["projectId"]
+        scene_id = give_scenes(stack, project_id, put_scene(a_job_id(), name="Intro")).manifest.scenes[0].scene_id
+
+        def shorten(seconds: float) -> str:
+            arguments = {"sceneId": scene_id, "mode": "trim", "seconds": seconds}
+            tool = {"name": "changeDuration", "arguments": arguments}
+            return str(send(user, project_id, text=f"Make it {seconds} seconds", tool=tool)["jobId"])
+
+        # Both are made from version 2; the first has read the project, and writes after the second.
+        with stack.holding("GetItem", f'"PROJECT#{project_id}"', executed=True, function="SaveScenesFunction") as held:
+            late = shorten(1)
+            wait_until(held)
+            first = user.ended(shorten(2))
+        refused = user.ended(late)
+
+        assert (first["status"], refused["status"]) == ("completed", "failed")
+        said = "scene “Intro” has version 3 now: it was changed while this message was answered. "
+        said += "Nothing was changed; send the message again"
+        assert (refused["failure"]["code"], refused["failure"]["message"]) == ("SCENE_CHANGED", said)
+        assert (user.watch(late)[-1].type, user.watch(late)[-1].data["code"]) == ("error", "SCENE_CHANGED")
+        messages = data_of(user.api.get(f"/projects/{project_id}/messages"))["messages"]
+        assert [(each["role"], each["status"], (each["failure"] or {}).get("message")) for each in messages] == [
+            ("assistant", "completed", None),
+            ("user", "completed", None),
+            ("user", "failed", said),
+        ]
+        project = get_project(user, project_id)
+        assert (project["revision"], project["scenes"][0]["durationInFrames"]) == (3, 60)
+
     def test_many_messages_at_once_all_make_their_change(self, user: ApiUser) -> None:
         project_id = new_project(user)["projectId"]
         titles = [f"Title {number}" for number in range(4)]
