@@ -9,7 +9,7 @@ from typing import Any, Final
 from shared.apps.video.rendering.plan import RenderPlan
 
 MOST_CHARACTERS: Final = 2_000
-"""At most so many different characters of a video are looked for in the fonts."""
+"""Maximum of different characters that are looked for in the fonts."""
 
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"})
 _CJK: Final = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "FULLWIDTH", "HALFWIDTH", "IDEOGRAPHIC")
