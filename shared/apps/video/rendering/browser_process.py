@@ -82,18 +82,18 @@ class BrowserProcess:
         remove_profile(self._folder)
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send a message with the next call of `receive`."""
+        """Send a message; `receive` sends what the pipe does not take now. Raises what `receive` raises."""
         self._unsent += json.dumps(message).encode() + b"\0"
+        self._write()
 
     def receive(self, seconds: float) -> dict[str, Any] | None:
-        """Return the next message; None if there is none after this time. Send what is unsent meanwhile.
+        """Return the next message; None if there is none after this time.
 
         Raises:
             StorageUnavailable: the browser died, `WORKER_LOST`.
             RendererMissing: the browser does not start on this machine.
         """
         end = time.monotonic() + seconds
-        self._write()
         while not self._messages:
             waits = [self._out] if self._unsent else []
             readable, writable, _ = select.select([self._in], waits, [], max(0.0, end - time.monotonic()))
