@@ -1405,6 +1405,8 @@ export interface SheetLoadInput {
   customModel?: string | null;
   /** the id of one of your agents */
   agentId?: string | null;
+  /** make the session's changes again after the file was loaded; refused if the file is not the one that was loaded before, or not all changes are kept */
+  rebuild?: boolean;
 }
 
 /** A request for a job of the `sheet_chat` pipeline. */

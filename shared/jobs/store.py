@@ -138,6 +138,9 @@ class JobStore(Protocol):
             SideWriteConflict: the guard holds, but a condition of the side writes does not.
         """
 
+    def prepare_check(self, job_id: str, *, when: JobGuard) -> PreparedWrites:
+        """Prepare a condition that writes nothing, for another store's transaction: the guard holds."""
+
     def live(self, *, cursor: str | None, limit: int) -> LivePage:
         """Return pending and in_progress jobs, at most `limit`; the latest transitions may be missing.
 

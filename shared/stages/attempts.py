@@ -1,4 +1,4 @@
-"""What the attempts of stages and of parts have in common: their guard, how they are stopped, what they load."""
+"""What the attempts of stages and of parts have in common: what they load, and what they store when they fail."""
 
 from __future__ import annotations
 
@@ -8,32 +8,12 @@ from datetime import timedelta
 from shared.agents.agent import Agent
 from shared.agents.store import AgentVersions
 from shared.clock import Clock
-from shared.errors import AttemptStopped, AttemptSuperseded, InternalFault, JobEnded, MillraceError
-from shared.jobs.job import Fault, Job, JobStatus
+from shared.errors import InternalFault, MillraceError
+from shared.jobs.job import Fault, Job
 from shared.jobs.store import JobGuard, JobStore, StaleWrite
-from shared.log.fence import Fence
 from shared.log.usage import TokenUsage
 from shared.observability.log import log
 from shared.stages.stage import AttemptContext
-
-
-def guard_of(fence: Fence) -> JobGuard:
-    """Return the guard that holds while the attempt, or each attempt that shares the fence, may write."""
-    return JobGuard(status_in=frozenset({JobStatus.IN_PROGRESS}), fence_is=str(fence))
-
-
-def stopped(current: Job | None) -> AttemptStopped:
-    """Return why an attempt may no longer write, from the job as it is now."""
-    if current is None or current.status.ended:
-        return JobEnded("the job has ended")
-    return AttemptSuperseded("a newer attempt has claimed the job")
-
-
-def raise_if_job_stopped(jobs: JobStore, job_id: str, fence: Fence) -> None:
-    """Raise AttemptStopped if the stored job no longer belongs to the fence."""
-    job = jobs.get(job_id)
-    if job is None or not guard_of(fence).holds(job):
-        raise stopped(job)
 
 
 async def agent_of(job: Job, agents: AgentVersions) -> Agent | None:

@@ -29,15 +29,8 @@ from shared.log.writer import MAX_ITEM_BYTES
 from shared.observability import tracing
 from shared.observability.log import log
 from shared.observability.metrics import metrics
-from shared.stages.attempts import (
-    agent_of,
-    cancel_response,
-    guard_of,
-    raise_if_job_stopped,
-    stopped,
-    store_usage,
-    stored_fault,
-)
+from shared.stages.attempt_guard import guard_of, raise_if_job_stopped, stopped
+from shared.stages.attempts import agent_of, cancel_response, store_usage, stored_fault
 from shared.stages.part import Part, PartContext
 from shared.stages.part_events import PartEvents
 from shared.stages.time_limit import wait_as_told, within_time_limit

@@ -38,15 +38,8 @@ from shared.log.writer import LogWriter
 from shared.observability import tracing
 from shared.observability.log import log
 from shared.observability.metrics import metrics
-from shared.stages.attempts import (
-    agent_of,
-    cancel_response,
-    guard_of,
-    raise_if_job_stopped,
-    stopped,
-    store_usage,
-    stored_fault,
-)
+from shared.stages.attempt_guard import AttemptGuard, guard_of, stopped
+from shared.stages.attempts import agent_of, cancel_response, store_usage, stored_fault
 from shared.stages.stage import Stage, StageContext
 from shared.stages.starting_point import StartingPoint
 from shared.stages.time_limit import wait_as_told, within_time_limit
@@ -243,6 +236,7 @@ class StageRunner:
         )
         default = StartingPoint(previous.text if previous else "")
         tail, start = await asyncio.to_thread(self._claim_log, job, fence, started, before.end, default)
+        guard = AttemptGuard(self._jobs, job.id, fence)
         writer = LogWriter(
             self._log,
             job.id,
@@ -253,7 +247,7 @@ class StageRunner:
             expires_at=job.expires_at,
             clock=self._clock,
             bounds=self._bounds,
-            check_job=lambda: raise_if_job_stopped(self._jobs, job.id, fence),
+            check_job=guard.check,
         )
         job_input = pipeline.input_model.model_validate(job.input)
         context = StageContext(
@@ -261,6 +255,7 @@ class StageRunner:
             job_input,
             previous,
             output=writer,
+            guard=guard,
             response_cursor=start.cursor,
             items=start.items,
             parts=before.parts,

@@ -13,6 +13,7 @@ from shared.jobs.pipeline import JobInput
 from shared.log.events import ApplicationEvent
 from shared.log.usage import TokenUsage
 from shared.log.writer import LogWriter
+from shared.stages.attempt_guard import AttemptGuard
 
 
 @dataclass(slots=True)
@@ -61,6 +62,8 @@ class AttemptContext:
 class StageContext(AttemptContext):
     """What one attempt of a stage works with: besides the job, the writer for its output.
 
+    `guard` is for what the stage writes outside of the job: a write with its condition fails when a newer attempt has
+    begun or the job has ended.
     `response_cursor` is set if an earlier attempt started a model response that this attempt can re-attach to: the
     position in the response at the end of the log's text.
     `items` are the items of this stage by key, from this attempt and from earlier ones.
@@ -69,6 +72,7 @@ class StageContext(AttemptContext):
     """
 
     output: LogWriter = field(kw_only=True)
+    guard: AttemptGuard = field(kw_only=True)
     response_cursor: str | None = field(default=None, kw_only=True)
     items: dict[str, dict[str, Any]] = field(default_factory=dict, kw_only=True)
     parts: Mapping[str, dict[str, Any]] = field(default_factory=dict, kw_only=True)

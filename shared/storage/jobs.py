@@ -113,8 +113,8 @@ class DynamoJobStore:
     def _update(self, job_id: str, changes: Mapping[str, Any], when: JobGuard) -> dict[str, Any]:
         """Return the parameters of a conditional update, for UpdateItem or for the Update of a transaction."""
         values = _attributes(changes)
-        now = int(self._clock().timestamp())
-        names, attributes = {"#expiresAt": "expiresAt"}, {":now": to_attribute(now)}
+        guarded = self._guarded(job_id, when)
+        names, attributes = guarded["ExpressionAttributeNames"], guarded["ExpressionAttributeValues"]
         assignments = []
         for index, (name, value) in enumerate(values.items()):
             names[f"#s{index}"] = name
@@ -129,16 +129,23 @@ class DynamoJobStore:
             else:
                 expression += ", #live = :live"
                 attributes[":live"] = to_attribute(_live(_live_shard(job_id)))
+        return {**guarded, "UpdateExpression": expression, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+
+    def _guarded(self, job_id: str, when: JobGuard) -> dict[str, Any]:
+        """Return the parameters of a request for the job that fails if it has expired or the guard does not hold."""
+        now = int(self._clock().timestamp())
+        names, attributes = {"#expiresAt": "expiresAt"}, {":now": to_attribute(now)}
         conditions = ["#expiresAt > :now", *_conditions(when, names, attributes)]
         return {
             "TableName": self._table,
             "Key": to_item(_key(job_id)),
-            "UpdateExpression": expression,
             "ConditionExpression": " AND ".join(conditions),
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": attributes,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+
+    def prepare_check(self, job_id: str, *, when: JobGuard) -> PreparedWrites:
+        return PreparedWrites(({"ConditionCheck": self._guarded(job_id, when)},))
 
     def live(self, *, cursor: str | None, limit: int) -> LivePage:
         # Shard by shard, and within a shard in the order of the index; the id says in which shard a job is.

@@ -10,7 +10,7 @@ from shared.clock import Clock
 from shared.jobs.ids import ulid_of
 from shared.jobs.job import Job
 from shared.jobs.store import JobFilter, JobGuard, JobPage, LivePage, PreparedWrites, StaleWrite
-from tests.fakes.transactions import write_all
+from tests.fakes.transactions import FakeWrite, write_all
 
 
 class FakeJobStore:
@@ -48,6 +48,13 @@ class FakeJobStore:
             text = job.model_copy(update=dict(changes)).model_dump_json()
             self._stored[job_id] = text
             return Job.model_validate_json(text)
+
+    def prepare_check(self, job_id: str, *, when: JobGuard) -> PreparedWrites:
+        def fits() -> bool:
+            job = self._shown(job_id)
+            return job is not None and when.holds(job)
+
+        return PreparedWrites((FakeWrite(job_id, self._lock, fits, rank=0),))
 
     def live(self, *, cursor: str | None, limit: int) -> LivePage:
         with self._lock:

@@ -14,12 +14,16 @@ MAX_WRITES = 100
 
 @dataclass(frozen=True)
 class FakeWrite:
-    """One write to the item `key` of a store: `write` is called under the store's `lock`, if `fits` returns true."""
+    """One write to the item `key` of a store: `write` is called under the store's `lock`, if `fits` returns true.
+
+    Locks are taken in the order of their `rank`. A store that writes side writes under its own lock has the rank 0.
+    """
 
     key: str
     lock: threading.Lock
     fits: Callable[[], bool]
     write: Callable[[], None] = lambda: None
+    rank: int = 1
 
 
 def write_all(side_writes: PreparedWrites | None) -> None:
@@ -30,7 +34,8 @@ def write_all(side_writes: PreparedWrites | None) -> None:
     if len({each.key for each in writes}) < len(writes):
         raise ValueError("a transaction must not write an item twice")
     with ExitStack() as locks:
-        for lock in sorted({each.lock for each in writes}, key=id):
+        ranks = {each.lock: each.rank for each in writes}
+        for lock in sorted(ranks, key=lambda each: (ranks[each], id(each))):
             locks.enter_context(lock)
         if not all(each.fits() for each in writes):
             raise SideWriteConflict

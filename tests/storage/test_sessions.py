@@ -28,9 +28,12 @@ from shared.apps.sheets.session import (
 from shared.apps.sheets.session_id import message_id, new_session_id
 from shared.apps.sheets.session_store import MOST_DUE, SessionChange, SessionStore, StaleSession
 from shared.apps.sheets.workbook import SheetInfo
+from shared.errors import AttemptStopped
 from shared.jobs.ids import new_job_id, ulid_of
 from shared.jobs.job import JobLinks, JobStatus
 from shared.jobs.store import JobGuard, SideWriteConflict
+from shared.log.fence import Fence
+from shared.stages.attempt_guard import AttemptGuard
 from tests.fakes.clock import NOON
 from tests.fakes.core import a_job
 from tests.storage.at_once import at_once
@@ -332,6 +335,38 @@ class TestWithJobs:
         other = created(ports)
         ports.sessions.save(change_of(after), also=ports.sessions.prepare_open(other.id))
         assert seqs(ports.sessions, session) == [1, 2, 3]
+
+    @pytest.mark.parametrize(
+        "lost",
+        [
+            {"fence": "00001.001.001.0123abcd"},
+            {"status": JobStatus.FAILED},
+            {"expires_at": int(NOON.timestamp()) - 1},
+            None,
+        ],
+    )
+    def test_a_change_can_be_stored_on_the_condition_that_an_attempt_has_its_job(
+        self, ports: Ports, lost: dict[str, Any] | None
+    ) -> None:
+        session = created(ports)
+        fence = Fence(1, 1, 0, "0123abcd")
+        job = a_job(status=JobStatus.IN_PROGRESS, fence=str(fence))
+        ports.jobs.put_new(job)
+        guard = AttemptGuard(ports.jobs, job.id, fence)
+        ports.sessions.save(change_of(session), also=guard.condition())
+        guard.check()
+        assert ports.jobs.get(job.id) == job
+        after = ports.sessions.get(session.id)
+        assert after is not None
+        if lost is None:
+            ports.jobs.erase(job.id)
+        else:
+            ports.jobs.update(job.id, lost, when=JobGuard())
+        with pytest.raises(StaleSession):
+            ports.sessions.save(change_of(after), also=guard.condition())
+        with pytest.raises(AttemptStopped):
+            guard.check()
+        assert ports.sessions.get(session.id) == after
 
 
 def delete(ports: Ports, session_id: str, *, purge_at: datetime = NEVER) -> None:

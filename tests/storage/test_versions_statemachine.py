@@ -34,6 +34,7 @@ from shared.apps.sheets.session_store import (
     SessionStore,
 )
 from shared.errors import Conflict, StorageUnavailable
+from shared.jobs.store import PreparedWrites
 from tests.fakes.clock import NOON, SettableClock
 from tests.fakes.sessions import FakeSessionStore
 from tests.fakes.workbook import FakeEngine
@@ -90,9 +91,9 @@ class WatchedSessions:
 
     stores: Stores
 
-    def save(self, change: SessionChange) -> None:
+    def save(self, change: SessionChange, *, also: PreparedWrites | None = None) -> None:
         self.stores.step()
-        self.stores.sessions.save(change)
+        self.stores.sessions.save(change, also=also)
         if self.stores.loses_answer:
             self.stores.loses_answer = False
             raise StorageUnavailable("the response was lost")

@@ -1,4 +1,7 @@
-"""POST /sessions/{sessionId}/recover: go back to the newest whole version, or load the file again."""
+"""POST /sessions/{sessionId}/recover: go back to the newest whole version, or load the file again.
+
+If another version of the engine wrote the newest version, the load also makes the session's changes again.
+"""
 
 from shared.apps.sheets.bootstrap import session_work
 from shared.apps.sheets.web import Entity, Operation, SessionId, SessionRecovered, SessionUrls, recovered

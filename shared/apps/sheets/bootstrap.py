@@ -159,6 +159,7 @@ def session_work() -> SessionWork:
         health=session_health(),
         jobs=core().job_creation,
         recover=lambda session: history().recover(session),
+        can_rebuild=lambda session: history().can_rebuild(session),
         clock=core().ports.clock,
     )
 
@@ -245,7 +246,13 @@ def load_workbook() -> LoadWorkbook:
     """Return the stage that loads an inspected file."""
     from shared.apps.sheets.loading import LoadWorkbook
 
-    return LoadWorkbook(sessions=session_store(), files=workbook_data(), engine=engine(), publishing=publishing())
+    return LoadWorkbook(
+        sessions=session_store(),
+        files=workbook_data(),
+        engine=engine(),
+        publishing=publishing(),
+        changes=lambda session: history().changes(session),
+    )
 
 
 def export_workbook() -> ExportWorkbook:

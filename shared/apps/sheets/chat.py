@@ -100,7 +100,7 @@ class AnswerMessage:
         assert context.previous is not None  # noqa: S101 - not the first stage
         prepared = context.previous.output
         workspace = SheetWorkspace(
-            self._services, session_id=prepared["sessionId"], job_id=context.job.id, base=prepared["version"]
+            self._services, session_id=prepared["sessionId"], guard=context.guard, base=prepared["version"]
         )
         workspace.begin()
         try:

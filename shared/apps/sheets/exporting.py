@@ -21,6 +21,7 @@ from shared.apps.sheets.maps import SheetMap, WorkbookMap, changed_blocks, decod
 from shared.apps.sheets.ops import HideRows, SetNumberFormat
 from shared.apps.sheets.session import BlockRef, FileFormat, Inventory, Session, Source, Version
 from shared.apps.sheets.session_store import DataGone, SessionFiles, SessionStore, WorkbookData
+from shared.apps.sheets.snapshots import open_snapshot
 from shared.apps.sheets.workbook import Engine, SnapshotUnreadable, Workbook, WorkbookRefusal
 from shared.errors import UnusableFile
 
@@ -95,7 +96,7 @@ class Exports:
 
             @lru_cache(maxsize=1)
             def workbook() -> Workbook:
-                found = self._engine.open(self._data.snapshot(version.session_id, version.snapshot))
+                found = open_snapshot(self._engine, self._data, version.session_id, version.snapshot)
                 return opened.enter_context(closing(found))
 
             def filled(sheet: str, cells: Sequence[Cell]) -> Sequence[Area] | None:
@@ -108,9 +109,8 @@ class Exports:
             yield filled
 
     def _new_package(self, session: Session, version: Version, to: Path) -> Exported:
-        snapshot = self._data.snapshot(session.id, version.snapshot)
         with transient_engine():
-            workbook = self._engine.open(snapshot)
+            workbook = open_snapshot(self._engine, self._data, session.id, version.snapshot)
             try:
                 workbook.write_xlsx(to)
             except WorkbookRefusal as refused:

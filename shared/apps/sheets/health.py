@@ -17,7 +17,10 @@ MOST_REMEMBERED = 1000
 """How many sessions a process remembers as checked."""
 
 GONE = "data of the workbook is no longer stored; recover the session: it goes back to its newest whole version"
-UNREADABLE = "data of the workbook cannot be read; recover the session: it goes back to its newest whole version"
+UNREADABLE = (
+    "data of the workbook cannot be read, because another version of the engine wrote it or it is damaged; recover the "
+    "session: its file is loaded again, and its changes are made again"
+)
 
 
 class SessionHealth:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
@@ -10,12 +10,15 @@ from typing import Any, Literal
 from shared.apps.sheets.differences import Differences
 from shared.apps.sheets.maps import WorkbookMap, decode_map
 from shared.apps.sheets.moves import Request, refuse_unless_possible
-from shared.apps.sheets.publication import Publication, recovered, redone, refuse_unless_active, undone
-from shared.apps.sheets.publishing import PAGE, Publishing, VersionMoved
+from shared.apps.sheets.ops import Op
+from shared.apps.sheets.publication import Publication, recovered, redone, undone
+from shared.apps.sheets.publishing import PAGE, Publishing, VersionMoved, refuse_unless_open
 from shared.apps.sheets.session import Session, SessionState, StateChanged, Version
 from shared.apps.sheets.session_store import DataGone, Retained, SessionChange, SessionStore, WorkbookData
+from shared.apps.sheets.snapshots import engine_of
 from shared.clock import Clock
-from shared.errors import Conflict, ErrorCode, JobEnded
+from shared.errors import Conflict, ErrorCode
+from shared.stages.attempt_guard import AttemptGuard
 
 KEPT_NEWEST = 20
 """How many of the newest versions are kept, and how far undo and redo reach."""
@@ -40,41 +43,69 @@ class History:
         self,
         session: Session,
         *,
-        job_id: str | None = None,
+        guard: AttemptGuard | None = None,
         origin: str | None = None,
         result: Callable[[Version], Mapping[str, Any]] | None = None,
     ) -> tuple[Session, Version]:
         """Undo the session's newest change; return the session and the version that it has now.
 
-        A tool of the session's active job gives its `job_id`, its `origin` and what its call returns: then the version
-        is by the model, and undoes one change of the job. Otherwise it is by a person, who cannot undo while a job is
-        active, and undoes all that one answer has changed.
+        A tool of the session's active job gives its attempt's `guard`, its `origin` and what its call returns: then the
+        version is by the model, and undoes one change of the job. Otherwise it is by a person, who cannot undo while a
+        job is active, and undoes all that one answer has changed.
 
         Raises:
             Conflict: there is nothing to undo, its data is not kept any more, a job is active, the session is not
                 active, or another version was published at the same moment.
             JobEnded: the job is not the session's active job any more.
+            AttemptSuperseded: a newer attempt of the job has begun.
         """
-        to = session.undo_to if job_id is None else self._step_to(session)
-        return self._move("undo", session, to, job_id, origin, result)
+        to = session.undo_to if guard is None else self._step_to(session)
+        return self._move("undo", session, to, guard, origin, result)
 
     def redo(self, session: Session) -> tuple[Session, Version]:
         """Redo what was undone last; return the session and the version that it has now. Raises Conflict as `undo`."""
         return self._move("redo", session, session.redo_to, None, None, None)
 
     def recover(self, session: Session) -> Session | None:
-        """Return to the newest version whose data is stored wholly, and make the session active.
+        """Return to the newest version whose data is stored wholly and can be read, and make the session active.
 
         Return None if there is no such version. Raises Conflict if the session is not in the state ERROR.
         """
         _refuse_unless_error(session)
-        target = next((each for each in self._newest(session, MOST_LOOKED_AT) if self._is_whole(each)), None)
+        damaged = session.snapshot if _is_unreadable(session) else None
+        newest = (each for each in self._newest(session, MOST_LOOKED_AT) if each.snapshot != damaged)
+        target = next((each for each in newest if self._is_whole(each)), None)
         if target is None:
             return None
         if target.number == session.version:
             return self._save(session, lambda now: _activated(now, self._clock()), _refuse_unless_error)
         publication = self._publication(session, recovered(target, session, at=self._clock()), before=None)
         return self._save(session, publication.change_of, _refuse_unless_error)
+
+    def changes(self, session: Session) -> Sequence[Sequence[Op]] | None:
+        """Return the changes that make the newest version from the session's file, in their order.
+
+        Return None if they are not known any more: those of a version may have been too large for its record.
+        """
+        versions = {version.number: version for version in self._newest(session, session.version)}
+        found: list[Sequence[Op]] = []
+        number = session.version
+        while (version := versions.get(number)) is not None:
+            match version.kind:
+                case "load":
+                    return found[::-1]
+                case "change":
+                    if version.ops is None:
+                        return None
+                    found.append(version.ops)
+                    number -= 1
+                case _:
+                    number = _maker(versions, version)
+        return None
+
+    def can_rebuild(self, session: Session) -> bool:
+        """Return whether the newest version cannot be read, and can be made again from the session's file."""
+        return _is_unreadable(session) and session.source.sha256 is not None and self.changes(session) is not None
 
     def retained(self, session: Session) -> Retained:
         """Return what the session still needs of its data: the sweep may delete everything else that is old.
@@ -99,24 +130,24 @@ class History:
         kind: Literal["undo", "redo"],
         session: Session,
         to: int | None,
-        job_id: str | None,
+        guard: AttemptGuard | None,
         origin: str | None,
         result: Callable[[Version], Mapping[str, Any]] | None,
     ) -> tuple[Session, Version]:
         done = self._publishing.find(session.id, origin) if origin is not None else None
         if done is not None:
             return session, done
-        check = _refusal(kind, job_id)
+        check = _refusal(kind, guard)
         check(session)
         target = self._target(kind, session, to)
         self._refuse_lost(kind, session, target)
         make = undone if kind == "undo" else redone
         publication = self._publication(session, make(target, session, at=self._clock()), before=session.map)
-        version = publication.version.model_copy(update={"by": "model" if job_id else "user", "origin": origin})
+        version = publication.version.model_copy(update={"by": "model" if guard else "user", "origin": origin})
         if result is not None:
             version = version.model_copy(update={"result": dict(result(version))})
-        publication = replace(publication, version=version, job_id=job_id)
-        return self._save(session, publication.change_of, check), version
+        publication = replace(publication, version=version, job_id=guard.job_id if guard else None)
+        return self._save(session, publication.change_of, check, guard), version
 
     def _step_to(self, session: Session) -> int | None:
         newest = self._sessions.version(session.id, session.version)
@@ -129,7 +160,15 @@ class History:
         return found
 
     def _refuse_lost(self, kind: str, session: Session, target: Version) -> None:
-        """Raise Conflict if data of the target is not stored. What the newest version has too is not looked for."""
+        """Raise Conflict if data of the target is not stored, or another version of the engine wrote it.
+
+        What the newest version has too is not looked for.
+        """
+        if engine_of(target.snapshot) != self._publishing.engine:
+            raise Conflict(
+                f"version {target.number} was computed by another engine ({engine_of(target.snapshot)}), so there is "
+                f"nothing left to {kind}"
+            )
         lost = self._data.missing(session.id, maps=[target.map], snapshots=[target.snapshot])
         if not lost:
             head, found = (self._publishing.map_of(session.id, each) for each in (str(session.map), target.map))
@@ -148,10 +187,14 @@ class History:
         return Publication(changed, found.blocks, found.cells)
 
     def _save(
-        self, session: Session, make: Callable[[Session], SessionChange], check: Callable[[Session], None]
+        self,
+        session: Session,
+        make: Callable[[Session], SessionChange],
+        check: Callable[[Session], None],
+        guard: AttemptGuard | None = None,
     ) -> Session:
         try:
-            return self._publishing.save(session, make, check=check)
+            return self._publishing.save(session, make, check=check, guard=guard)
         except VersionMoved as moved:
             message = f"the session has got version {moved.session.version} meanwhile; look at it, then try again"
             raise Conflict(message) from None
@@ -167,7 +210,9 @@ class History:
             before = page[-1].number
 
     def _is_whole(self, version: Version) -> bool:
-        """Return whether all data of the version is stored."""
+        """Return whether all data of the version is stored, and this version of the engine can read it."""
+        if engine_of(version.snapshot) != self._publishing.engine:
+            return False
         if self._data.missing(version.session_id, maps=[version.map], snapshots=[version.snapshot]):
             return False
         found = self._stored_map(version.session_id, version.map)
@@ -180,16 +225,12 @@ class History:
             return None
 
 
-def _refusal(kind: str, job_id: str | None) -> Callable[[Session], None]:
-    """Return the check whether this may be undone or redone now, by a person or by the job."""
+def _refusal(kind: str, guard: AttemptGuard | None) -> Callable[[Session], None]:
+    """Return the check whether this may be undone or redone now, by a person or by the attempt with this guard."""
 
     def check(session: Session) -> None:
-        if job_id is not None:
-            if session.state is not SessionState.ACTIVE or session.active_job_id != job_id:
-                raise JobEnded("the job has ended, or its session was closed")
-            return
-        refuse_unless_active(session)
-        if session.active_job_id is not None:
+        refuse_unless_open(session, guard)
+        if guard is None and session.active_job_id is not None:
             raise Conflict(
                 f"job {session.active_job_id} is changing the workbook; wait for its end, then {kind}",
                 code=ErrorCode.SESSION_BUSY,
@@ -207,6 +248,20 @@ def _refuse_unless_error(session: Session) -> None:
 def _activated(session: Session, at: datetime) -> SessionChange:
     after = session.model_copy(update={"state": SessionState.ACTIVE, "seq": session.seq + 1, "updated_at": at})
     return SessionChange(session, after, (StateChanged(state=SessionState.ACTIVE),))
+
+
+def _is_unreadable(session: Session) -> bool:
+    """Return whether the snapshot of the newest version was found to be unreadable."""
+    return bool(session.errors) and session.errors[-1].code == ErrorCode.DATA_UNREADABLE
+
+
+def _maker(versions: Mapping[int, Version], version: Version) -> int:
+    """Return the number of the version that first had the contents of this one, which was made of an older one.
+
+    A version that was made again has another map; its `step_to` has the same contents.
+    """
+    same = (each.number for each in versions.values() if each.map == version.map and each.kind in {"load", "change"})
+    return max((number for number in same if number < version.number), default=version.step_to or 0)
 
 
 def _steps(versions: Mapping[int, Version], first: int | None, pointer: str) -> Iterator[int]:

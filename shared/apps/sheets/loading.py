@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -15,7 +15,8 @@ from shared.apps.sheets.addresses import Area, Cell
 from shared.apps.sheets.blocks import block_area
 from shared.apps.sheets.cells import CellJson, cell_json
 from shared.apps.sheets.engine_faults import transient_engine
-from shared.apps.sheets.models import MOST_FILE_BYTES, FirstBlock, WorkbookLoaded
+from shared.apps.sheets.models import MOST_FILE_BYTES, FirstBlock, SheetLoadInput, WorkbookLoaded
+from shared.apps.sheets.ops import Op
 from shared.apps.sheets.publication import MOST_BLOCKS, Publication
 from shared.apps.sheets.publishing import Publishing
 from shared.apps.sheets.session import Inventory, Session, Source
@@ -27,6 +28,11 @@ from shared.stages.stage import StageContext
 
 MOST_FIRST_BYTES = 48_000
 """The most bytes of first blocks, as JSON, in a result: so that watchers get it with the job's last event."""
+
+CHANGES_NOT_KEPT = (
+    "The changes of this session cannot be made again, because those of one version were too large to be kept. Load "
+    "the file without `rebuild`."
+)
 
 T = TypeVar("T")
 
@@ -75,22 +81,37 @@ class LoadWorkbook:
 
     name = "load_workbook"
 
-    def __init__(self, *, sessions: SessionStore, files: SessionFiles, engine: Engine, publishing: Publishing) -> None:
+    def __init__(
+        self,
+        *,
+        sessions: SessionStore,
+        files: SessionFiles,
+        engine: Engine,
+        publishing: Publishing,
+        changes: Callable[[Session], Sequence[Sequence[Op]] | None],
+    ) -> None:
+        """`changes` returns those that make the newest version from the file; None if not all are kept."""
         self._sessions = sessions
         self._files = files
         self._engine = engine
         self._publishing = publishing
+        self._changes = changes
 
     async def run(self, context: StageContext) -> dict[str, Any]:
         """Return the WorkbookLoaded. Raises UnusableFile and DataLost."""
         session = _session_of(context, self._sessions)
         inspected = context.previous.output if context.previous is not None else {}
         source = Source.model_validate(inspected["source"])
+        changes = await asyncio.to_thread(self._changes_of, context, session, source)
         workbook, report = await _step(context, "compute", "Compute the workbook", lambda: self._loaded(source))
         try:
-            title = f"Load {source.name}"
+            if changes:
+                await _step(context, "repeat", "Make its changes again", lambda: _repeat(workbook, changes))
             publication = await _step(
-                context, "store", "Store its cells", lambda: self._publishing.load(session, workbook, title=title)
+                context,
+                "store",
+                "Store its cells",
+                lambda: self._publication(session, workbook, source, is_rebuilt=changes is not None),
             )
             with transient_engine():
                 first = await asyncio.to_thread(lambda: tuple(first_blocks(workbook, publication)))
@@ -108,6 +129,29 @@ class LoadWorkbook:
         )
         return loaded.model_dump(mode="json")
 
+    def _changes_of(self, context: StageContext, session: Session, source: Source) -> Sequence[Sequence[Op]] | None:
+        """Return the changes to make again after the load; None if the job only loads the file. Raises UnusableFile."""
+        assert isinstance(context.input, SheetLoadInput)  # noqa: S101 - the pipeline's input model
+        if not context.input.rebuild or not session.version:
+            return None
+        if source.sha256 != session.source.sha256:
+            raise UnusableFile(
+                "The uploaded file is not the one that was changed in this session, so the changes cannot be made "
+                "again. Load it without `rebuild`."
+            )
+        changes = self._changes(session)
+        if changes is None:
+            raise UnusableFile(CHANGES_NOT_KEPT)
+        return changes
+
+    def _publication(self, session: Session, workbook: Workbook, source: Source, *, is_rebuilt: bool) -> Publication:
+        if not is_rebuilt:
+            return self._publishing.load(session, workbook, title=f"Load {source.name}")
+        try:
+            return self._publishing.rebuild(session, workbook)
+        except DataGone:
+            raise DataLost("Data of the newest version is no longer stored. Recover the session.") from None
+
     def _loaded(self, source: Source) -> tuple[Workbook, LoadReport]:
         with downloaded(self._files, source) as file:
             if sha256_of(file) != source.sha256:
@@ -117,6 +161,18 @@ class LoadWorkbook:
                     return self._engine.load(file, str(source.format))
             except UnsupportedFile as refused:
                 raise UnusableFile(str(refused)) from refused
+
+
+def _repeat(workbook: Workbook, changes: Sequence[Sequence[Op]]) -> None:
+    """Make the changes of each version again. Raises UnusableFile if this version of the engine refuses one."""
+    for ops in changes:
+        try:
+            with transient_engine():
+                workbook.apply(ops)
+        except WorkbookRefusal as refused:
+            raise UnusableFile(
+                f"The session's changes cannot be made again: {refused.message}. Load the file without `rebuild`."
+            ) from refused
 
 
 @contextmanager

@@ -25,6 +25,13 @@ MOST_TEXT = 8000
 class SheetLoadInput(JobInput):
     """The input of a job that loads the uploaded file of its session, which `links.sessionId` names."""
 
+    rebuild: bool = Field(
+        default=False,
+        strict=True,
+        description="make the session's changes again after the file was loaded; refused if the file is not the one "
+        "that was loaded before, or not all changes are kept",
+    )
+
 
 class FirstBlock(Schema):
     """The first block of a sheet, for a page that shows it at once.

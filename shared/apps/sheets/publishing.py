@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from shared.apps.sheets.addresses import parse_area
@@ -16,9 +15,11 @@ from shared.apps.sheets.ops import OPS, Op
 from shared.apps.sheets.publication import MOST_CELLS, CellsBySheet, Publication, refuse_unless_active
 from shared.apps.sheets.session import Session, SessionState, Version
 from shared.apps.sheets.session_store import SessionChange, SessionStore, StaleSession, VersionData, WorkbookData
+from shared.apps.sheets.snapshots import open_snapshot
 from shared.apps.sheets.workbook import Applied, Engine, Workbook
 from shared.clock import Clock
 from shared.errors import Conflict, JobEnded, NotFound, StorageThrottled
+from shared.stages.attempt_guard import AttemptGuard
 
 MOST_MOVES = 3
 """How often a change is applied again because the session got another version meanwhile."""
@@ -37,18 +38,24 @@ PAGE = 100
 class Change:
     """What a version does, and for whom.
 
-    `origin` names the tool call (`Version.origin`), and `job_id` its job: the version is published only while this is
-    the session's active job. `after` is a version that is older than everything of this origin. `result` returns what
-    the call returns, from what the changes did and the number of the version.
+    `origin` names the tool call (`Version.origin`), and `guard` is that of the attempt that runs it: the version is
+    published only while the job is the session's active job and no newer attempt has begun. `after` is a version that
+    is older than everything of this origin. `result` returns what the call returns, from what the changes did and the
+    number of the version.
     """
 
     ops: tuple[Op, ...]
     by: Literal["user", "model"]
     title: str
     origin: str | None = None
-    job_id: str | None = None
+    guard: AttemptGuard | None = None
     after: int = 0
     result: Callable[[Applied, int], Mapping[str, Any]] | None = None
+
+    @property
+    def job_id(self) -> str | None:
+        """Return the job that makes the change; None for that of a person."""
+        return None if self.guard is None else self.guard.job_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +100,42 @@ class Publishing:
         """
         refuse_unless_active(session)
         assert session.snapshot is not None  # noqa: S101 - an active session's newest version has one
-        snapshot = self._data.snapshot(session.id, session.snapshot)
         with transient_engine():
-            return self._engine.open(snapshot)
+            return open_snapshot(self._engine, self._data, session.id, session.snapshot)
 
     def load(self, session: Session, workbook: Workbook, *, title: str) -> Publication:
         """Store the data of a workbook that was loaded from a file, and return its version.
 
         The version is published when the caller saves it, together with the end of the job that loads it.
         """
-        new, stored = self._store(session, workbook, base=None, ops=())
+        return self._first(session, workbook, None, kind="load", title=title)
+
+    def rebuild(self, session: Session, workbook: Workbook) -> Publication:
+        """Store the data of a workbook that has the contents of the newest version, and return its version.
+
+        The workbook was loaded from the session's file, and the session's changes were made again. Raises DataGone if
+        the newest version's map is not stored.
+        """
+        head = self.map_of(session.id, str(session.map))
+        title = f"Recover version {session.version}"
+        pointers = {"undo_to": session.undo_to, "step_to": session.version}
+        return self._first(session, workbook, head, kind="recover", title=title, **pointers)
+
+    @property
+    def engine(self) -> str:
+        """Return the name and version of the engine."""
+        return self._engine.version
+
+    def _first(self, session: Session, workbook: Workbook, base: WorkbookMap | None, **fields: Any) -> Publication:
+        """Store the data of a workbook that did not come from a snapshot, and return its version."""
+        new, stored = self._store(session, workbook, base=base, ops=())
         version = Version(
             session_id=session.id,
             number=session.version + 1,
-            kind="load",
             by="user",
-            title=title,
             sheets=new.infos,
             created_at=self._clock(),
+            **fields,
             **stored,
         )
         return Publication(version, changed_blocks(_nothing(new), new))
@@ -147,6 +172,7 @@ class Publishing:
         Raises:
             Conflict: the session is not active, or others publish too often.
             JobEnded: the job that makes the change is not the session's active job any more.
+            AttemptSuperseded: a newer attempt of the job has begun.
             WorkbookRefusal: the changes cannot be applied to the newer workbook.
             StorageUnavailable: the engine's process has ended.
         """
@@ -161,10 +187,10 @@ class Publishing:
                     workbook = self._reopen(workbook, session)
                     change = again(workbook) if again is not None else change
                     applied = workbook.apply(change.ops)
-                _refuse_unless_open(session, change)
+                refuse_unless_open(session, change.guard)
                 publication = self._publication(session, workbook, applied, change)
                 try:
-                    saved = self.save(session, publication.change_of, check=partial(_refuse_unless_open, change=change))
+                    saved = self.save(session, publication.change_of, guard=change.guard)
                 except VersionMoved as moved:
                     session, moves = moved.session, moves + 1
                 else:
@@ -179,20 +205,23 @@ class Publishing:
         session: Session,
         make: Callable[[Session], SessionChange],
         *,
-        check: Callable[[Session], None] = refuse_unless_active,
+        check: Callable[[Session], None] | None = None,
+        guard: AttemptGuard | None = None,
     ) -> Session:
         """Save the change that `make` returns for the session, and return the session after it.
 
-        If the session has changed but has no new version, `check` it and try again.
+        If the session has changed but has no new version, `check` it and try again. Without a `check` it must be open
+        for the attempt with this `guard`.
 
         Raises:
             VersionMoved: it has a new version.
             NotFound: it was deleted.
+            AttemptStopped: the attempt may no longer write.
         """
         for _ in range(MOST_TRIES):
             change = make(session)
             try:
-                self._sessions.save(change)
+                self._sessions.save(change, also=None if guard is None else guard.condition())
             except StaleSession:
                 now = self._sessions.get(session.id)
             else:
@@ -201,7 +230,10 @@ class Publishing:
                 raise NotFound(f"session {session.id} was not found; it was deleted")
             if now.version != session.version:
                 raise VersionMoved(now)
-            check(now)
+            if check is not None:
+                check(now)
+            else:
+                refuse_unless_open(now, guard)
             session = now
         raise StorageThrottled("the session is changed by others all the time; try again")
 
@@ -260,12 +292,12 @@ class Publishing:
         return new, {"map": digest, "snapshot": name, "ops": kept}
 
 
-def _refuse_unless_open(session: Session, change: Change) -> None:
-    """Raise JobEnded or Conflict if the change may not be published any more."""
-    if change.job_id is not None and (
-        session.state is not SessionState.ACTIVE or session.active_job_id != change.job_id
-    ):
-        raise JobEnded("the job has ended, or its session was closed")
+def refuse_unless_open(session: Session, guard: AttemptGuard | None) -> None:
+    """Raise AttemptStopped or Conflict if a person, or the attempt with this guard, may not change the session now."""
+    if guard is not None:
+        if session.state is not SessionState.ACTIVE or session.active_job_id != guard.job_id:
+            raise JobEnded("the job has ended, or its session was closed")
+        guard.check()
     refuse_unless_active(session)
 
 

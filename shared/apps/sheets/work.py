@@ -11,7 +11,7 @@ from shared.apps.sheets.models import SheetChatInput, SheetLoadInput
 from shared.apps.sheets.moves import Request, refuse_if_busy, refuse_unless_possible
 from shared.apps.sheets.queries import owned_session
 from shared.apps.sheets.saving import save
-from shared.apps.sheets.session import Session, SessionProblem
+from shared.apps.sheets.session import Action, Session, SessionProblem
 from shared.apps.sheets.session_store import SessionChange, SessionFiles, SessionStore
 from shared.clock import Clock
 from shared.errors import Conflict, ErrorCode
@@ -20,6 +20,11 @@ from shared.jobs.job import Job, JobLinks
 from shared.jobs.pipeline import JobInput
 
 NOTHING_LEFT = "no version of the workbook and no upload is stored any more; upload the file again"
+
+CHANGES_LOST = (
+    "no version of the workbook can be read, and not all of its changes are kept, so it cannot be made again; load the "
+    "session to start again from its file without the changes"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +46,19 @@ class SessionWork:
         health: SessionHealth,
         jobs: JobCreation,
         recover: Callable[[Session], Session | None],
+        can_rebuild: Callable[[Session], bool],
         clock: Clock,
     ) -> None:
-        """`recover` returns the session with its newest whole version; None if there is none."""
+        """`recover` returns the session with its newest whole version; None if there is none.
+
+        `can_rebuild` returns whether that version cannot be read, but can be made again from the session's file.
+        """
         self._sessions = sessions
         self._files = files
         self._health = health
         self._jobs = jobs
         self._recover = recover
+        self._can_rebuild = can_rebuild
         self._clock = clock
 
     def load(self, owner: str, session_id: str, origin: Origin, *, idempotency_key: str | None = None) -> Job:
@@ -92,20 +102,26 @@ class SessionWork:
     ) -> tuple[Session, Job | None]:
         """Return the session with its newest whole version, or else start the job that loads its upload again.
 
+        If the newest version cannot be read, the job also makes the session's changes again.
+
         Raises:
             NotFound, Forbidden: as `owned_session`.
             Conflict: the session is not in the state ERROR, its load runs, or neither a version nor the upload is
-                stored.
+                stored. Also if no version can be read and not all changes are kept: a load would lose them.
         """
         session = owned_session(self._sessions, owner, session_id)
         refuse_unless_possible(session, Request.RECOVER)
         refuse_if_busy(session)
-        recovered = self._recover(session) if session.version else None
+        has_upload = self._files.info(session.source.key) is not None
+        rebuilds = has_upload and self._can_rebuild(session)
+        recovered = self._recover(session) if session.version and not rebuilds else None
         if recovered is not None:
             return recovered, None
-        if self._files.info(session.source.key) is None:
-            raise self._nothing_left(session)
-        job = self._start(owner, session, "sheet_load", SheetLoadInput(), origin, idempotency_key)
+        if not has_upload:
+            raise self._hopeless(session, ErrorCode.DATA_GONE, NOTHING_LEFT, "upload")
+        if not rebuilds and session.errors and session.errors[-1].code == ErrorCode.DATA_UNREADABLE:
+            raise self._hopeless(session, ErrorCode.DATA_UNREADABLE, CHANGES_LOST, "load")
+        job = self._start(owner, session, "sheet_load", SheetLoadInput(rebuild=rebuilds), origin, idempotency_key)
         return self._sessions.get(session.id) or session, job
 
     def _start(
@@ -124,13 +140,12 @@ class SessionWork:
                 f"the uploaded file has {found.bytes} bytes, but {session.source.bytes} were announced; upload it again"
             )
 
-    def _nothing_left(self, session: Session) -> Conflict:
-        """Add the error to the session, and return the error to raise."""
-        code = ErrorCode.DATA_GONE
-        problem = SessionProblem(code=code, message=NOTHING_LEFT, retryable=False, action="upload", at=self._clock())
+    def _hopeless(self, session: Session, code: ErrorCode, message: str, action: Action) -> Conflict:
+        """Add the error to the session, with the action that helps, and return the error to raise."""
+        problem = SessionProblem(code=code, message=message, retryable=False, action=action, at=self._clock())
 
         def decide(current: Session) -> SessionChange | None:
             return moves.failed(current, problem) if current.seq == session.seq else None
 
         after = save(self._sessions, session, decide)
-        return Conflict(NOTHING_LEFT, code=code, state=after.state)
+        return Conflict(message, code=code, state=after.state)

@@ -180,7 +180,7 @@ class EngineGone(Exception):
 
 
 class SnapshotUnreadable(Exception):
-    """Another version of the engine wrote the snapshot: load the workbook from its source and its changes."""
+    """Another version of the engine wrote the snapshot, or it is damaged. The session has to be recovered."""
 
 
 class UnsupportedFile(Exception):

@@ -26,6 +26,7 @@ from shared.apps.sheets.workbook import (
     WorkbookRefusal,
 )
 from shared.errors import Conflict, DataLost, JobEnded, NotFound
+from shared.stages.attempt_guard import AttemptGuard
 from shared.tools.result import ToolResult, failed
 from shared.tools.tool import Outcome
 
@@ -54,14 +55,14 @@ class _PlanRefused(Exception):
 class SheetWorkspace:
     """Implements the loop's Workspace. One workbook process is open at a time: that of the session's newest version.
 
-    `base` is the session's version when the job began: what the job has published is newer. Close the workspace when
-    the attempt ends.
+    `guard` is that of the attempt, which publishes nothing when a newer one has begun. `base` is the session's version
+    when the job began: what the job has published is newer. Close the workspace when the attempt ends.
     """
 
-    def __init__(self, services: SheetServices, *, session_id: str, job_id: str, base: int) -> None:
+    def __init__(self, services: SheetServices, *, session_id: str, guard: AttemptGuard, base: int) -> None:
         self._services = services
         self._session_id = session_id
-        self._job_id = job_id
+        self._guard = guard
         self._base = base
         self._seen = base
         self._notes: list[str] = []
@@ -96,7 +97,7 @@ class SheetWorkspace:
     async def publish(self, origin: str, outcome: Outcome[SheetEffect]) -> ToolResult:
         """Apply the change, compute the workbook again, and publish it as a version; or undo the job's last one.
 
-        Raises JobEnded if the job is not the session's active job any more.
+        Raises AttemptStopped if the job is not the session's active job any more, or a newer attempt has begun.
         """
         (effect,) = outcome.effects
         if isinstance(effect, UndoLastChange):
@@ -163,7 +164,7 @@ class SheetWorkspace:
         self._seen = version
 
     def _is_own(self, version: Version) -> bool:
-        return (version.origin or "").startswith(f"{self._job_id}:")
+        return (version.origin or "").startswith(f"{self._guard.job_id}:")
 
     # ---- changes -----------------------------------------------------------------------------------------------------
 
@@ -199,7 +200,7 @@ class SheetWorkspace:
             by="model",
             title=planned.summary,
             origin=origin,
-            job_id=self._job_id,
+            guard=self._guard,
             after=self._base,
             result=_receipt_of(planned, notes),
         )
@@ -227,7 +228,7 @@ class SheetWorkspace:
         try:
             after, version = self._services.history.undo(
                 session,
-                job_id=self._job_id,
+                guard=self._guard,
                 origin=origin,
                 result=lambda made: _stored(undo_receipt(undone.title, made.changed, made.number)),
             )

@@ -70,6 +70,7 @@ class SessionWorld:
             health=self.health,
             jobs=self.core.job_creation,
             recover=lambda session: None,
+            can_rebuild=lambda session: False,
             clock=self.clock,
         )
         self.closing = SessionClosing(

@@ -9,16 +9,21 @@ from typing import Any
 import openpyxl
 import pytest
 
+from shared.apps.sheets.cells_query import CellsQuery
+from shared.apps.sheets.editing import CellEdits
 from shared.apps.sheets.engine.inspection import inspect
 from shared.apps.sheets.engine.process import ProcessEngine
+from shared.apps.sheets.history import History
 from shared.apps.sheets.loading import MOST_FIRST_BYTES, InspectWorkbook, LoadWorkbook
 from shared.apps.sheets.models import SheetLoadInput, WorkbookLoaded
 from shared.apps.sheets.moves import Request
-from shared.apps.sheets.publishing import Publishing
-from shared.apps.sheets.session import FileFormat, Session, SessionState
+from shared.apps.sheets.ops import CellWrite
+from shared.apps.sheets.publishing import MOST_OP_BYTES, Publishing
+from shared.apps.sheets.session import FileFormat, Session, SessionState, Version
 from shared.apps.sheets.uploads import NewFile
+from shared.apps.sheets.work import Origin, SessionWork
 from shared.apps.sheets.workbook import EngineGone, SheetErrorCode, WorkbookRefusal
-from shared.errors import DataLost, MillraceError, StorageUnavailable, UnusableFile
+from shared.errors import Conflict, DataLost, ErrorCode, MillraceError, StorageUnavailable, UnusableFile
 from shared.jobs.job import Job
 from tests.apps.sheets.session_world import OWNER, SessionWorld
 
@@ -37,7 +42,24 @@ class Loading:
         world = self.world
         self.inspect = InspectWorkbook(sessions=world.store, files=world.data, inspect=inspect)
         publishing = Publishing(sessions=world.store, data=world.data, engine=engine, clock=world.clock)
-        self.load = LoadWorkbook(sessions=world.store, files=world.data, engine=engine, publishing=publishing)
+        self.history = History(publishing=publishing, sessions=world.store, data=world.data, clock=world.clock)
+        self.edits = CellEdits(sessions=world.store, publishing=publishing, history=self.history, health=world.health)
+        self.load = LoadWorkbook(
+            sessions=world.store,
+            files=world.data,
+            engine=engine,
+            publishing=publishing,
+            changes=self.history.changes,
+        )
+        self.work = SessionWork(
+            sessions=world.store,
+            files=world.data,
+            health=world.health,
+            jobs=world.core.job_creation,
+            recover=self.history.recover,
+            can_rebuild=self.history.can_rebuild,
+            clock=world.clock,
+        )
 
     def run(self) -> Session:
         """Run both stages, complete the job, and return the session."""
@@ -50,6 +72,29 @@ class Loading:
     def result(self) -> WorkbookLoaded:
         found = self.world.core.job_queries.result(self.world.core.job(self.job.id))
         return WorkbookLoaded.model_validate(found)
+
+    # ---- what a session is asked for later ---------------------------------------------------------------------------
+
+    def write(self, at: str, **content: Any) -> Version:
+        """Publish the edit of a person: a `value` or a `formula`."""
+        session = self.world.now(self.session)
+        cell = CellWrite(at=at, **content)
+        return self.edits.edit(OWNER, session.id, session.sheets[0].name, [cell], expected=None)
+
+    def read(self) -> list[list[Any]]:
+        """Return the values of the newest version, as the stored blocks have them."""
+        session = self.world.now(self.session)
+        query = CellsQuery(sessions=self.world.store, data=self.world.data, health=self.world.health)
+        found = query.find(OWNER, session.id, sheet=session.sheets[0].name, cells="A1:D4", version=None)
+        return [[cell["value"] if isinstance(cell, dict) else cell for cell in row] for row in query.read(found)]
+
+    def recover(self) -> Session:
+        """Recover the session, with the job that it needs for that, and return it."""
+        session, job = self.work.recover(OWNER, self.session.id, Origin())
+        if job is None:
+            return session
+        self.job = job
+        return self.run()
 
 
 def xlsx(fill: Callable[[openpyxl.Workbook], object]) -> bytes:
@@ -164,3 +209,111 @@ def test_a_load_whose_engine_ends_says_whether_another_attempt_may_help(
     monkeypatch.setattr(f"shared.apps.sheets.engine.process.{call}", end)
     with pytest.raises(error):
         loading.world.core.run(loading.load, loading.job)
+
+
+class TestAnotherEngine:
+    """The server was deployed with another version of the engine, which cannot read the snapshots of the one before."""
+
+    @pytest.fixture
+    def loading(self) -> Loading:
+        loading = Loading(CSV)
+        loading.run()
+        loading.write("C1", value="double")
+        loading.write("C2", formula="=B2*2")
+        return loading
+
+    def deploy(self, monkeypatch: pytest.MonkeyPatch, engine: str = "ironcalc-9.9.9") -> None:
+        monkeypatch.setattr("shared.apps.sheets.engine.process.ENGINE", engine)
+
+    def lose(self, loading: Loading) -> None:
+        with pytest.raises(Conflict) as refused:
+            loading.write("A1", value="x")
+        assert refused.value.code is ErrorCode.DATA_UNREADABLE
+        assert loading.world.now(loading.session).errors[-1].action == "recover"
+
+    def test_the_file_is_loaded_and_its_changes_are_made_again(
+        self, loading: Loading, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = loading.read()
+        self.deploy(monkeypatch)
+        self.lose(loading)
+        session = loading.recover()
+        assert (session.state, session.version) == (SessionState.ACTIVE, 4)
+        assert str(session.snapshot).startswith("ironcalc-9.9.9-")
+        assert loading.read() == before
+        made = loading.world.store.version(session.id, 4)
+        assert made is not None
+        assert (made.kind, made.title) == ("recover", "Recover version 3")
+        loading.write("B2", value=7)
+        assert loading.read()[1][2] == 14
+        loading.world.check(session)
+
+    def test_a_session_that_was_made_again_can_be_made_again_by_a_third_engine(
+        self, loading: Loading, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loading.edits.undo(OWNER, loading.session.id, expected=None)
+        loading.edits.redo(OWNER, loading.session.id, expected=None)
+        for engine in ("ironcalc-9.9.8", "ironcalc-9.9.9"):
+            before = loading.read()
+            self.deploy(monkeypatch, engine)
+            self.lose(loading)
+            loading.recover()
+            assert loading.read() == before
+            loading.write("D2", formula="=C2+1")
+        assert loading.read()[1] == ["North", 120.5, 241, 242]
+
+    def test_an_undone_change_is_not_made_again(self, loading: Loading, monkeypatch: pytest.MonkeyPatch) -> None:
+        loading.edits.undo(OWNER, loading.session.id, expected=None)
+        before = loading.read()
+        self.deploy(monkeypatch)
+        self.lose(loading)
+        loading.recover()
+        assert loading.read() == before
+        assert before[1] == ["North", 120.5]
+
+    def test_versions_of_the_engine_before_are_read_but_not_undone_to(
+        self, loading: Loading, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.deploy(monkeypatch)
+        self.lose(loading)
+        loading.recover()
+        with pytest.raises(Conflict, match="another engine"):
+            loading.edits.undo(OWNER, loading.session.id, expected=None)
+
+    def test_it_is_refused_with_the_reason_if_not_all_changes_are_kept(
+        self, loading: Loading, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for row in range(1, 5):  # one edit of so much text would be refused
+            loading.edits.edit(
+                OWNER,
+                loading.session.id,
+                loading.world.now(loading.session).sheets[0].name,
+                [CellWrite(at=f"{column}{row}", value="x" * 30_000) for column in "ABCD"],
+                expected=None,
+            )
+        assert loading.world.store.version(loading.session.id, 7).ops is None  # type: ignore[union-attr]
+        assert MOST_OP_BYTES < 4 * 30_000
+        self.deploy(monkeypatch)
+        self.lose(loading)
+        with pytest.raises(Conflict, match="not all of its changes are kept") as refused:
+            loading.recover()
+        assert refused.value.code is ErrorCode.DATA_UNREADABLE
+        session = loading.world.now(loading.session)
+        assert (session.state, session.errors[-1].action) == (SessionState.ERROR, "load")
+        loading.job = loading.work.load(OWNER, session.id, Origin())
+        assert loading.run().state is SessionState.ACTIVE
+
+    def test_another_upload_is_not_changed(self, loading: Loading, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.deploy(monkeypatch)
+        self.lose(loading)
+        loading.world.upload(loading.session, CSV.replace(b"North", b"South"))
+        loading.job = loading.work.recover(OWNER, loading.session.id, Origin())[1]  # type: ignore[assignment]
+        with pytest.raises(UnusableFile, match="not the one that was changed"):
+            loading.run()
+
+    def test_a_damaged_snapshot_is_made_again_too(self, loading: Loading) -> None:
+        before, session = loading.read(), loading.world.now(loading.session)
+        loading.world.data.objects[f"sheets/{session.id}/models/{session.snapshot}"] = b"damaged"
+        self.lose(loading)
+        assert loading.recover().version == 4
+        assert loading.read() == before

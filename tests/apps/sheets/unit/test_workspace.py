@@ -21,9 +21,19 @@ from shared.apps.sheets.session import SessionState
 from shared.apps.sheets.session_store import SessionChange
 from shared.apps.sheets.tools.toolbox import TOOLBOX
 from shared.apps.sheets.workspace import SheetWorkspace
-from shared.errors import DataLost, JobEnded, StorageUnavailable
-from shared.jobs.job import Job
+from shared.errors import (
+    AttemptSuperseded,
+    DataLost,
+    InvalidModelOutput,
+    JobEnded,
+    MillraceError,
+    StorageUnavailable,
+)
+from shared.jobs.job import Job, JobStatus
+from shared.jobs.store import JobGuard
 from shared.llm.model import ToolCall
+from shared.log.fence import Fence
+from shared.stages.attempt_guard import AttemptGuard
 from shared.tools.tool import CheckedCall
 from tests.apps.sheets.chat_world import SESSION, ChatWorld, call
 from tests.fakes.model import CallingModel
@@ -253,33 +263,21 @@ MOMENTS = ("before it is looked for", "after it was looked for", "after it was c
 
 
 class TestStragglers:
-    """A superseded attempt publishes the call that its retry is running: the call has the straggler's result."""
+    """An attempt that Step Functions has given up runs a call that its retry runs too: only the retry publishes."""
 
     @pytest.mark.parametrize("moment", MOMENTS)
     @pytest.mark.parametrize("overwrites", [False, True])
     def test_a_change_is_made_once(self, world: ChatWorld, moment: str, overwrites: bool) -> None:
-        """The retry finds text in the cells of its call: its own."""
         job = world.new_job()
         world.prepare(job)
         change = write(world, allowOverwrite=overwrites)
         model = CallingModel(("", change, fill(world)), ("Done.",))
         with straggling(world, job, change, moment, position=1):
-            answer = world.answer(job, model)
+            answer = world.answer(job, model, retry=1)
         _, first, second = world.versions()
         assert [each["version"] for each in results_of(model)] == [2, 3]
         assert [first.origin, second.origin] == [f"{job.id}:turn-01-call-1", f"{job.id}:turn-01-call-2"]
         assert answer["versions"] == [2, 3]
-
-    def test_a_change_that_another_attempt_has_published_is_not_planned_again(self, world: ChatWorld) -> None:
-        job = world.new_job()
-        world.prepare(job)
-        change = write(world)
-        with (
-            straggling(world, job, change, "before it is saved", position=1),
-            patch.object(SheetWorkspace, "_planned_again") as planned,
-        ):
-            world.answer(job, CallingModel(("", change), ("Done.",)))
-        assert not planned.called
 
     @pytest.mark.parametrize("moment", MOMENTS)
     @pytest.mark.parametrize("changes", [1, 2])
@@ -291,13 +289,47 @@ class TestStragglers:
         made = [write(world), fill(world)][:changes]
         model = CallingModel(("", *made, undo), ("Done.",))
         with straggling(world, job, undo, moment, position=1 + changes):
-            answer = world.answer(job, model)
+            answer = world.answer(job, model, retry=1)
         *_, undone = world.versions()
-        result = results_of(model)[-1]
-        assert undone.result is not None
-        assert (result["version"], result["data"]) == (undone.number, undone.result["data"])
+        assert [each["version"] for each in results_of(model)] == [2, 3, 4][: changes + 1]
+        assert undone.origin == f"{job.id}:turn-01-call-{changes + 1}"
         assert [each.kind for each in world.versions()] == ["load", *["change"] * changes, "undo"]
         assert answer["versions"] == [each.number for each in world.versions()[1:]]
+
+    @pytest.mark.parametrize("fault", [InvalidModelOutput("nothing"), StorageUnavailable("down")])
+    def test_it_publishes_nothing_after_its_retry_has_failed(self, world: ChatWorld, fault: MillraceError) -> None:
+        """The answer of the failed job would not name its version."""
+        job = world.new_job()
+        world.prepare(job)
+        with pytest.raises(type(fault)):
+            world.answer(job, CallingModel(fault), retry=1)
+        with pytest.raises(AttemptSuperseded):
+            asyncio.run(straggle(world, job, write(world), f"{job.id}:turn-01-call-1"))
+        assert (len(world.versions()), world.session.version) == (1, 1)
+
+    @pytest.mark.parametrize(
+        ("changes", "error"),
+        [({"status": JobStatus.FAILED}, JobEnded), ({"fence": "00001.001.001.12345678"}, AttemptSuperseded)],
+    )
+    def test_it_publishes_nothing_if_it_loses_the_job_while_its_data_is_stored(
+        self, world: ChatWorld, changes: dict[str, Any], error: type[Exception]
+    ) -> None:
+        """Only the transaction can know: the session is as it was, and the attempt had the job a moment before."""
+        job = world.new_job()
+        world.prepare(job)
+        lost = iter([lambda: world.core.jobs.update(job.id, changes, when=JobGuard())])
+
+        def before_put(key: str) -> None:
+            act = next(lost, None) if "/models/" in key else None
+            if act is not None:
+                act()
+
+        world.data.before_put = before_put
+        model = CallingModel(("", write(world)), ("Done.",))
+        with pytest.raises(error):
+            world.answer(job, model)
+        assert (len(world.versions()), world.session.version) == (1, 1)
+        assert next(lost, None) is None
 
 
 def results_of(model: CallingModel) -> list[dict[str, Any]]:
@@ -306,14 +338,15 @@ def results_of(model: CallingModel) -> list[dict[str, Any]]:
 
 @contextmanager
 def straggling(world: ChatWorld, job: Job, made: Any, moment: str, *, position: int) -> Iterator[None]:
-    """Let another attempt publish the call at this moment of the one that runs, once."""
+    """Let the attempt before try to publish the call at this moment of the one that runs, once."""
     origin = f"{job.id}:turn-01-call-{position}"
     left = [moment]
 
     def reach(reached: str, asked: str | None) -> None:
         if [reached] == left and asked == origin:
             left.clear()
-            asyncio.run(straggle(world, job, made, origin))
+            with pytest.raises(AttemptSuperseded):
+                asyncio.run(straggle(world, job, made, origin))
 
     find, publish, undo, save = Publishing.find, Publishing.publish, History.undo, world.sessions.save
 
@@ -346,13 +379,16 @@ def straggling(world: ChatWorld, job: Job, made: Any, moment: str, *, position: 
 
 
 async def straggle(world: ChatWorld, job: Job, made: ToolCall, origin: str) -> None:
-    """Run the call as an attempt that has asked for its version before the other one published it."""
-    workspace = SheetWorkspace(world.services, session_id=SESSION, job_id=job.id, base=1)
+    """Run the call as the first attempt at the stage, which has asked for its version already."""
+    guard = AttemptGuard(world.core.jobs, job.id, Fence.of_attempt(generation=1, stage=1, retry=0))
+    workspace = SheetWorkspace(world.services, session_id=SESSION, guard=guard, base=1)
     checked = TOOLBOX.check(made, None)
     assert isinstance(checked, CheckedCall)
     outcome = checked.tool.function(await workspace.state(), checked.arguments)
-    assert (await workspace.publish(origin, outcome)).ok
-    await workspace.close()
+    try:
+        await workspace.publish(origin, outcome)
+    finally:
+        await workspace.close()
 
 
 class TestDeaths:

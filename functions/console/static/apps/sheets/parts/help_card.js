@@ -39,7 +39,7 @@ export function helpCard(context, session, attempt) {
       fill(element, h("p", {}, obstacle),
         action === "upload" && zone.element,
         action === "load" && button("Read the file again", () => attempt(() => sheets.load(session.id))),
-        action === "recover" && button("Go back to the newest whole version", () => attempt(() => sheets.recover(session.id))));
+        action === "recover" && button("Recover the workbook", () => attempt(() => sheets.recover(session.id))));
     },
   };
 }
