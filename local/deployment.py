@@ -48,7 +48,11 @@ class Deployment:
 
     def variables(self, function: Function) -> dict[str, str]:
         """Return the function's variables, with the overrides of this stack."""
-        overrides = {"SCRIPTED_MODEL": str(self.scripted_model).lower(), **self.environment}
+        overrides = {
+            "SCRIPTED_MODEL": str(self.scripted_model).lower(),
+            "ENGINE_TIME_FACTOR": str(self.allowance),
+            **self.environment,
+        }
         return {name: overrides.get(name, value) for name, value in function.environment.items()}
 
     def refuse_unknown_overrides(self) -> None:

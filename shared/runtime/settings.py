@@ -62,6 +62,12 @@ class ModelSettings(Settings):
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+class EngineSettings(Settings):
+    """How many times the limits of `EngineLimits` a call of the engine may take."""
+
+    engine_time_factor: int = Field(default=1, ge=1)
+
+
 class ExecutionSettings(Settings):
     """The ARNs of the state machines: the prefix, which the name of the pipeline completes."""
 

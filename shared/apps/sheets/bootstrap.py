@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shared.apps.sheets import PIPELINES
 from shared.bootstrap import core
-from shared.runtime.settings import StorageSettings
+from shared.runtime.settings import EngineSettings, StorageSettings
 
 if TYPE_CHECKING:
     from shared.apps.sheets.cells_query import CellsQuery
@@ -95,9 +95,9 @@ def _count_blocks(hits: int, misses: int) -> None:
 @functools.cache
 def engine() -> ProcessEngine:
     """Return the engine, which starts a process for each workbook."""
-    from shared.apps.sheets.engine.process import ProcessEngine
+    from shared.apps.sheets.engine.process import EngineLimits, ProcessEngine
 
-    return ProcessEngine()
+    return ProcessEngine(EngineLimits().times(EngineSettings.read().engine_time_factor))
 
 
 @functools.cache

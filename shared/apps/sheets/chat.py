@@ -148,6 +148,8 @@ def _inventory(inventory: Inventory) -> dict[str, Any]:
     known: dict[str, Any] = {"parts": found} if found else {}
     if inventory.frozen:
         known["frozenFormulas"] = inventory.frozen
+    if inventory.parts.get("structureProtections"):
+        known["structure"] = "protected: the file asks that its sheets are not added, renamed, moved or deleted"
     if inventory.mode == "values":
         known["formulas"] = "none is computed: the file could be read as values only"
     return known

@@ -249,7 +249,14 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
+STRUCTURE_LOCKED = (
+    "The file protects its structure: spreadsheet programs let nobody add, rename, move or delete its sheets."
+)
+"""The note of a workbook whose `parts` have `structureProtections`."""
+
+
 def _inventory(parts: Mapping[str, int], report: LoadReport) -> Inventory:
+    locked = (STRUCTURE_LOCKED,) if parts.get("structureProtections") else ()
     return Inventory.model_validate(
         {
             "parts": dict(parts),
@@ -258,6 +265,6 @@ def _inventory(parts: Mapping[str, int], report: LoadReport) -> Inventory:
             "judged": report.judged,
             "mismatches": report.mismatches,
             "frozen": report.frozen,
-            "notes": report.notes,
+            "notes": (*report.notes, *locked),
         }
     )

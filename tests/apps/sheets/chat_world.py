@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from shared.apps.sheets.chat import AnswerMessage, PrepareMessage
-from shared.apps.sheets.engine.process import ProcessEngine
 from shared.apps.sheets.health import SessionHealth
 from shared.apps.sheets.history import History
 from shared.apps.sheets.models import SheetAnswer, SheetChatInput
@@ -33,6 +32,7 @@ from shared.jobs.job import Job, JobLinks
 from shared.jobs.pipeline import Pipeline, Pipelines
 from shared.llm.model import ChatModel, ToolCall
 from shared.tools.budget import Budget
+from tests.apps.sheets.engines import patient_engine
 from tests.fakes.clock import NOON, SettableClock
 from tests.fakes.core import FakeCore, a_job
 from tests.fakes.model import CallingModel
@@ -56,7 +56,7 @@ class ChatWorld:
         self.core = FakeCore(clock=self.clock, pipelines=Pipelines(CHAT))
         self.sessions = FakeSessionStore()
         self.data = FakeWorkbookData(clock=self.clock)
-        self.engine = ProcessEngine()
+        self.engine = patient_engine()
         self.publishing = Publishing(sessions=self.sessions, data=self.data, engine=self.engine, clock=self.clock)
         self.services = SheetServices(
             sessions=self.sessions,

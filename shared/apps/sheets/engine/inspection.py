@@ -72,6 +72,7 @@ _MARKS = {
     "conditionalFormats": b"<conditionalFormatting",
     "protections": b"<sheetProtection ",
 }
+_STRUCTURE_LOCK = re.compile(rb"<(?:\w+:)?workbookProtection\b[^>]*\blockStructure\s*=\s*[\"'](?:1|true|on)[\"']")
 _TEXT_MARKS = (b"<si>", b":si>", b"<si ")
 _CELL_MARKS = (b"<c ", b"<c>", b":c r=")
 _FOREIGN = (
@@ -125,7 +126,9 @@ def _inspect_package(file: Path, size: int) -> Inspection:
             reached = parts.reached()
             _check_contents(parts, reached, items)
             kinds = Counter(_KINDS[kind] for kind in reached.values() if kind in _KINDS)
-            return Inspection("xlsx", {**kinds, **_look_into(archive, reached)})
+            locks = _STRUCTURE_LOCK.search(archive.read(str(parts.workbook())))
+            structure = {"structureProtections": 1} if locks else {}
+            return Inspection("xlsx", {**kinds, **_look_into(archive, reached), **structure})
     except UnsafePart as unsafe:
         raise _unsafe(str(unsafe)) from unsafe
     except _DAMAGES as error:
@@ -210,7 +213,7 @@ def _look_into(archive: zipfile.ZipFile, reached: Mapping[str, str]) -> dict[str
             for piece in _pieces(head, part):
                 cells += sum(piece.count(mark) for mark in _CELL_MARKS)
                 for mark_kind, mark in _MARKS.items():
-                    found[mark_kind] += piece.count(mark)
+                    found[mark_kind] += piece.count(mark) + piece.count(b":" + mark[1:])
         if cells > limits.MOST_CELLS:
             raise UnsupportedFile(f"The workbook has more than {limits.MOST_CELLS:,} cells. Split it.")
     return {kind: count for kind, count in found.items() if count}

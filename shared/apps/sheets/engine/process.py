@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,11 @@ class EngineLimits:
     open_seconds: float = 20.0
     scan_seconds: float = 40.0
     load_seconds: float = 55.0
+
+    def times(self, factor: float) -> EngineLimits:
+        """Return limits with this many times the seconds, and the same memory."""
+        seconds = {each.name: factor * getattr(self, each.name) for each in fields(self) if each.name != "memory"}
+        return replace(self, **seconds)
 
 
 class ProcessEngine:

@@ -11,7 +11,7 @@ import pytest
 from shared.agents.agent import AgentRef, AgentSettings
 from shared.apps.sheets.chat import history_of
 from shared.apps.sheets.prompts import SYSTEM
-from shared.apps.sheets.session import SessionState
+from shared.apps.sheets.session import Inventory, SessionState
 from shared.errors import DataLost, InvalidModelOutput
 from shared.jobs.job import JobLinks
 from shared.llm.model import ToolCall
@@ -93,6 +93,11 @@ class TestAnswer:
         assert workbook.text.startswith('The workbook, as data:\n{"title":"Sales","sheets":[{"sheet":')
         assert asked.text == "And here?\n\n(selected in the page: sales!B2:B4)"
         assert len(model.requests[0].tools) == 14
+
+    def test_the_model_is_told_that_the_files_structure_is_protected(self, world: ChatWorld) -> None:
+        world.change(inventory=Inventory(parts={"structureProtections": 1}))
+        prepared = world.prepare(world.new_job())
+        assert prepared["workbook"]["structure"].startswith("protected")
 
     def test_the_answer_names_the_versions_that_it_made(self, world: ChatWorld) -> None:
         job = world.new_job()

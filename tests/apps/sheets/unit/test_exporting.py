@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from shared.apps.sheets.cells import CellContent
 from shared.apps.sheets.engine.patch import patch
-from shared.apps.sheets.engine.process import ProcessEngine
 from shared.apps.sheets.export_jobs import ExportCreation
 from shared.apps.sheets.exporting import Exported, Exports, csv_text
 from shared.apps.sheets.health import SessionHealth
@@ -36,6 +35,7 @@ from shared.apps.sheets.session import FileFormat, Inventory, Session, SessionSt
 from shared.apps.sheets.session_store import SessionChange
 from shared.errors import Conflict, ErrorCode, InvalidInput, UnusableFile
 from shared.jobs.job import Job
+from tests.apps.sheets.engines import patient_engine
 from tests.apps.sheets.session_world import SessionWorld
 from tests.apps.sheets.versions_world import OWNER, SESSION
 from tests.fakes.clock import NOON, SettableClock
@@ -50,7 +50,7 @@ class ExportWorld:
         self.folder = folder
         self.sessions = FakeSessionStore()
         self.data = FakeWorkbookData()
-        self.engine = ProcessEngine()
+        self.engine = patient_engine()
         self.publishing = Publishing(sessions=self.sessions, data=self.data, engine=self.engine, clock=SettableClock())
         self.exports = Exports(sessions=self.sessions, data=self.data, files=self.data, engine=self.engine, patch=patch)
         kind = FileFormat(file.suffix[1:])

@@ -8,13 +8,13 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.workbook.protection import WorkbookProtection
 
 from shared.apps.sheets.cells_query import CellsQuery
 from shared.apps.sheets.editing import CellEdits
 from shared.apps.sheets.engine.inspection import inspect
-from shared.apps.sheets.engine.process import ProcessEngine
 from shared.apps.sheets.history import History
-from shared.apps.sheets.loading import MOST_FIRST_BYTES, InspectWorkbook, LoadWorkbook
+from shared.apps.sheets.loading import MOST_FIRST_BYTES, STRUCTURE_LOCKED, InspectWorkbook, LoadWorkbook
 from shared.apps.sheets.models import SheetLoadInput, WorkbookLoaded
 from shared.apps.sheets.moves import Request
 from shared.apps.sheets.ops import CellWrite
@@ -25,6 +25,7 @@ from shared.apps.sheets.work import Origin, SessionWork
 from shared.apps.sheets.workbook import EngineGone, SheetErrorCode, WorkbookRefusal
 from shared.errors import Conflict, DataLost, ErrorCode, MillraceError, StorageUnavailable, UnusableFile
 from shared.jobs.job import Job
+from tests.apps.sheets.engines import patient_engine
 from tests.apps.sheets.session_world import OWNER, SessionWorld
 
 CSV = b"region,amount\nNorth,120.5\nSouth,80\n"
@@ -38,7 +39,7 @@ class Loading:
         self.session, _ = self.world.uploads.create(OWNER, None, NewFile("a.xlsx", announced or len(content)))
         self.world.upload(self.session, content)
         self.job: Job = self.world.start(self.session, "sheet_load", SheetLoadInput())
-        engine = ProcessEngine()
+        engine = patient_engine()
         world = self.world
         self.inspect = InspectWorkbook(sessions=world.store, files=world.data, inspect=inspect)
         publishing = Publishing(sessions=world.store, data=world.data, engine=engine, clock=world.clock)
@@ -317,3 +318,12 @@ class TestAnotherEngine:
         self.lose(loading)
         assert loading.recover().version == 4
         assert loading.read() == before
+
+
+def test_a_workbook_whose_structure_is_protected_says_so() -> None:
+    def protected(workbook: openpyxl.Workbook) -> None:
+        workbook.security = WorkbookProtection(lockStructure=True)
+
+    session = Loading(xlsx(protected)).run()
+    assert session.inventory.parts == {"structureProtections": 1}
+    assert session.inventory.notes == (STRUCTURE_LOCKED,)

@@ -248,6 +248,31 @@ def test_marks_are_counted_wherever_pieces_are_cut(tmp_path: Path, monkeypatch: 
     assert inspect(with_parts({"xl/worksheets/sheet1.xml": sheet})(tmp_path / "b.xlsx")).parts == {"validations": 20}
 
 
+def test_marks_are_counted_with_a_prefix_too(tmp_path: Path) -> None:
+    sheet = (
+        f'{packages.HEAD}<x:worksheet xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+        '<x:sheetData/><x:sheetProtection sheet="1"/></x:worksheet>'
+    )
+    assert inspect(with_parts({"xl/worksheets/sheet1.xml": sheet})(tmp_path / "b.xlsx")).parts == {"protections": 1}
+
+
+@pytest.mark.parametrize(
+    ("element", "parts"),
+    [
+        ('<workbookProtection workbookPassword="CC1A" lockStructure="1"/>', {"structureProtections": 1}),
+        ("<x:workbookProtection lockStructure='true' lockWindows='0'/>", {"structureProtections": 1}),
+        ('<workbookProtection lockWindows="1"/>', {}),
+        ('<workbookProtection lockStructure="0"/>', {}),
+    ],
+)
+def test_a_workbook_says_whether_its_structure_is_protected(
+    tmp_path: Path, element: str, parts: dict[str, int]
+) -> None:
+    content = packages.parts({"Data": CELLS}, workbook=element.replace("<x:", "<x:", 1))
+    content["xl/workbook.xml"] = content["xl/workbook.xml"].replace("<workbook ", '<workbook xmlns:x="urn:x" ', 1)
+    assert inspect(packages.write(tmp_path / "book.xlsx", content)).parts == parts
+
+
 def test_parts_that_no_relationship_leads_to_are_not_looked_at(tmp_path: Path) -> None:
     of_a_mac = b"\x00\x05\x16\x07" + bytes(80)
     more: dict[str, str | bytes] = {

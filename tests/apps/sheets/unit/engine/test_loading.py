@@ -14,10 +14,11 @@ from openpyxl.comments import Comment
 from shared.apps.sheets.addresses import parse_area
 from shared.apps.sheets.cells import CellContent
 from shared.apps.sheets.engine import csv_file, limits, process
-from shared.apps.sheets.engine.process import ProcessEngine, ProcessWorkbook
+from shared.apps.sheets.engine.process import ProcessWorkbook
 from shared.apps.sheets.engine.refusal import Unsupported
 from shared.apps.sheets.ops import CellWrite, ChangeStructure, ManageSheet, WriteCells
 from shared.apps.sheets.workbook import LoadReport, SheetErrorCode, UnsupportedFile, WorkbookRefusal
+from tests.apps.sheets.engines import patient_engine
 from tests.apps.sheets.unit.engine import packages
 
 Load = Callable[[Path], tuple[ProcessWorkbook, LoadReport]]
@@ -28,7 +29,7 @@ def load() -> Iterator[Load]:
     opened: list[ProcessWorkbook] = []
 
     def load_file(file: Path) -> tuple[ProcessWorkbook, LoadReport]:
-        workbook, report = ProcessEngine().load(file, "csv" if file.suffix == ".csv" else "xlsx")
+        workbook, report = patient_engine().load(file, "csv" if file.suffix == ".csv" else "xlsx")
         opened.append(workbook)
         return workbook, report
 

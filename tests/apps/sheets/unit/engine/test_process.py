@@ -18,6 +18,7 @@ from shared.apps.sheets.engine.frames import packed
 from shared.apps.sheets.engine.process import EngineLimits, ProcessEngine, ProcessWorkbook
 from shared.apps.sheets.ops import CellWrite, FillFormula, WriteCells
 from shared.apps.sheets.workbook import EngineGone, SheetErrorCode, UnsupportedFile, WorkbookRefusal
+from tests.apps.sheets.engines import patient_engine
 from tests.apps.sheets.unit.engine import packages
 from tests.patience import PATIENCE
 
@@ -29,7 +30,7 @@ GREEDY = WriteCells(sheet="Sheet1", cells=(CellWrite(at="C1", formula="=SUMPRODU
 @pytest.fixture
 def snapshot(tmp_path: Path) -> bytes:
     (tmp_path / "book.csv").write_text("a,b\n1,2\n")
-    workbook, _ = ProcessEngine().load(tmp_path / "book.csv", "csv")
+    workbook, _ = patient_engine().load(tmp_path / "book.csv", "csv")
     content = workbook.snapshot()
     workbook.close()
     return content
@@ -37,7 +38,7 @@ def snapshot(tmp_path: Path) -> bytes:
 
 @pytest.fixture
 def workbook(snapshot: bytes) -> Iterator[ProcessWorkbook]:
-    opened = ProcessEngine().open(snapshot)
+    opened = patient_engine().open(snapshot)
     yield opened
     opened.close()
 
@@ -114,7 +115,7 @@ def test_a_process_that_was_ended_by_its_own_alarm_was_too_slow(workbook: Proces
 
 def test_closing_leaves_no_process_and_no_descriptor(snapshot: bytes) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    engine = ProcessEngine()
+    engine = patient_engine()
     pids = []
     for _ in range(3):
         workbook = engine.open(snapshot)
@@ -132,7 +133,7 @@ def test_an_engine_that_cannot_start_is_gone(snapshot: bytes, monkeypatch: pytes
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
 
     with pytest.raises(EngineGone):
-        ProcessEngine().open(snapshot)
+        patient_engine().open(snapshot)
 
 
 def test_a_snapshot_that_is_not_opened_in_time_is_not_called_unreadable(snapshot: bytes) -> None:
@@ -149,7 +150,7 @@ def test_a_file_that_takes_too_long_also_without_its_formulas_is_refused_for_tha
 
 def test_the_process_sees_nothing_of_the_environment(snapshot: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    workbook = ProcessEngine().open(snapshot)
+    workbook = patient_engine().open(snapshot)
 
     assert Path(f"/proc/{pid_of(workbook)}/environ").read_bytes().split(b"\0") == [b"LANG=C.UTF-8", b""]
     workbook.close()
@@ -199,3 +200,7 @@ def _ends(watched: int) -> bool:
     poll = select.poll()
     poll.register(watched, select.POLLIN)
     return bool(poll.poll(PATIENCE * 1000))
+
+
+def test_limits_can_be_multiplied_but_not_memory() -> None:
+    assert EngineLimits(memory=7, call_seconds=2).times(3) == EngineLimits(7, 6, 15, 15, 60, 120, 165)

@@ -11,10 +11,11 @@ import pytest
 from shared.apps.sheets.addresses import Cell, parse_area
 from shared.apps.sheets.blocks import decode_block
 from shared.apps.sheets.cells import CellContent
-from shared.apps.sheets.engine.process import ProcessEngine, ProcessWorkbook
+from shared.apps.sheets.engine.process import ProcessWorkbook
 from shared.apps.sheets.engine.version import ENGINE
 from shared.apps.sheets.ops import CellWrite, ChangeStructure, FillFormula, ManageSheet, ReorderRows, WriteCells
 from shared.apps.sheets.workbook import DefinedName, SheetErrorCode, SnapshotUnreadable, WorkbookRefusal
+from tests.apps.sheets.engines import patient_engine
 from tests.apps.sheets.unit.engine import packages
 
 CSV = "region,when,units,price,code\nNorth,2024-01-05,3,1.5,00123\nSouth,2024-02-06,4,2.5,00456\n"
@@ -24,7 +25,7 @@ CSV = "region,when,units,price,code\nNorth,2024-01-05,3,1.5,00123\nSouth,2024-02
 def workbook(tmp_path: Path) -> Iterator[ProcessWorkbook]:
     file = tmp_path / "sales.csv"
     file.write_text(CSV)
-    workbook, _ = ProcessEngine().load(file, "csv")
+    workbook, _ = patient_engine().load(file, "csv")
     yield workbook
     workbook.close()
 
@@ -42,7 +43,7 @@ def write(at: str, value: str | float | bool | None = None, formula: str | None 
 
 
 def test_the_version_is_that_of_the_installed_engine() -> None:
-    assert f"ironcalc-{ironcalc.__version__}" == ENGINE == ProcessEngine().version
+    assert f"ironcalc-{ironcalc.__version__}" == ENGINE == patient_engine().version
 
 
 def test_a_csv_file_has_typed_cells(workbook: ProcessWorkbook) -> None:
@@ -92,7 +93,7 @@ def test_a_snapshot_is_the_same_workbook(workbook: ProcessWorkbook) -> None:
     workbook.apply([write("F1", formula="=MAX(C:C)")])
     before = workbook.scan(frozenset())
 
-    opened = ProcessEngine().open(workbook.snapshot())
+    opened = patient_engine().open(workbook.snapshot())
 
     assert opened.sheets == workbook.sheets
     after = opened.scan(frozenset(before.new))
@@ -116,7 +117,7 @@ def test_a_scan_has_the_blocks_that_the_caller_does_not_have(workbook: ProcessWo
 
 def test_bytes_that_are_no_snapshot_are_unreadable() -> None:
     with pytest.raises(SnapshotUnreadable):
-        ProcessEngine().open(b"something else")
+        patient_engine().open(b"something else")
 
 
 def test_texts_stay_texts_when_rows_are_inserted(workbook: ProcessWorkbook) -> None:
@@ -163,7 +164,7 @@ def arrays(tmp_path: Path) -> Iterator[ProcessWorkbook]:
         '<c r="D1" cm="1"><f t="array" ref="D1:E2">A1:B2+1</f><v>2</v></c></row>'
         '<row r="2"><c r="A2"><v>3</v></c><c r="B2"><v>4</v></c><c r="C2"><v>6</v></c></row>'
     )
-    workbook, _ = ProcessEngine().load(packages.write(tmp_path / "a.xlsx", packages.parts({"Sheet1": rows})), "xlsx")
+    workbook, _ = patient_engine().load(packages.write(tmp_path / "a.xlsx", packages.parts({"Sheet1": rows})), "xlsx")
     yield workbook
     workbook.close()
 
@@ -198,8 +199,8 @@ def test_names_and_protection_are_those_of_the_file_and_survive_a_snapshot(tmp_p
         "</definedNames>"
     )
     content = packages.parts({"Data": protected, "Other": ""}, names=names)
-    workbook, _ = ProcessEngine().load(packages.write(tmp_path / "b.xlsx", content), "xlsx")
-    again = ProcessEngine().open(workbook.snapshot())
+    workbook, _ = patient_engine().load(packages.write(tmp_path / "b.xlsx", content), "xlsx")
+    again = patient_engine().open(workbook.snapshot())
 
     for each in (workbook, again):
         assert [(info.name, info.protected) for info in each.sheets] == [("Data", True), ("Other", False)]
