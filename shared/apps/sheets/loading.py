@@ -250,7 +250,7 @@ def sha256_of(file: Path) -> str:
 
 
 STRUCTURE_LOCKED = (
-    "The file protects its structure: spreadsheet programs let nobody add, rename, move or delete its sheets."
+    "The file protects its structure: spreadsheet programs refuse to add, rename, move or delete its sheets."
 )
 """The note of a workbook whose `parts` have `structureProtections`."""
 

@@ -37,7 +37,7 @@ these cells replaced.
 - FORMULA_UNREADABLE, FORMULA_UNSUPPORTED, FORMULA_REFUSED, CIRCULAR: write the formula in another way. Example: \
 FILTER is not supported: use SUMIFS, or filter_rows.
 - CALCULATION_TOO_SLOW, CALCULATION_TOO_LARGE: refer to fewer cells, such as A2:A500 instead of A:A.
-- SQL_ERROR: correct the query; table and column names stand in double quotes. SQL_REFUSED: use one SELECT.
+- SQL_ERROR: correct the query; write table and column names in double quotes. SQL_REFUSED: use one SELECT.
 - FROZEN: this cell keeps the value of the uploaded file; work with other cells.
 - CONFLICT: the workbook has changed; read it again, then repeat the change.
 - INVALID_ARGUMENTS: correct the named fields.

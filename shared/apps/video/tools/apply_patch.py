@@ -169,7 +169,7 @@ def _moves(before: Sequence[str], after: Sequence[str]) -> Iterator[MoveScene]:
 
 
 def _longest_rising(position: dict[str, int], after: Sequence[str]) -> set[str]:
-    """Return the most scenes of `after` that stand in the order that they had, by patience sorting."""
+    """Return the most scenes of `after` that are in the order that they had, by patience sorting."""
     lasts: list[int] = []  # the smallest last position of a rising row of each length
     ends: list[str] = []
     previous: dict[str, str | None] = {}

@@ -16,7 +16,7 @@ const RESETS = {
   RESTARTED: "The stage was started again",
   RESUMED: "The job was resumed",
   WORKER_LOST: "The stage’s process was lost",
-  NO_PROGRESS: "The job stood still for too long",
+  NO_PROGRESS: "The job made no progress for too long",
   STAGE_TIMEOUT: "The stage took too long",
   MODEL_RATE_LIMITED: "The model was busy",
   MODEL_NOT_READY: "The model was still being loaded",
