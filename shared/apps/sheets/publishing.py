@@ -234,6 +234,8 @@ class Publishing:
                 check(now)
             else:
                 refuse_unless_open(now, guard)
+            if guard is not None:
+                guard.check()
             session = now
         raise StorageThrottled("the session is changed by others all the time; try again")
 
@@ -293,11 +295,9 @@ class Publishing:
 
 
 def refuse_unless_open(session: Session, guard: AttemptGuard | None) -> None:
-    """Raise AttemptStopped or Conflict if a person, or the attempt with this guard, may not change the session now."""
-    if guard is not None:
-        if session.state is not SessionState.ACTIVE or session.active_job_id != guard.job_id:
-            raise JobEnded("the job has ended, or its session was closed")
-        guard.check()
+    """Raise JobEnded or Conflict if the session is not open for a person, or for the job of the attempt."""
+    if guard is not None and (session.state is not SessionState.ACTIVE or session.active_job_id != guard.job_id):
+        raise JobEnded("the job has ended, or its session was closed")
     refuse_unless_active(session)
 
 

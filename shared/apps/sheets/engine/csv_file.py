@@ -15,7 +15,7 @@ from shared.apps.sheets.engine.csv_text import (
     SAMPLE,
     dated,
     decode,
-    find_delimiter,
+    delimiter_of,
     has_decimal_commas,
     lines_of,
     typed,
@@ -29,11 +29,10 @@ _LONGEST_TEXT = 32_767  # characters of a cell, as in Excel
 def load(path: Path) -> tuple[Book, list[str]]:
     """Return the workbook of a CSV file, and notes for people. Raises Unsupported."""
     text, encoding = decode(path.read_bytes())
-    sample = text[:SAMPLE]
-    delimiter = find_delimiter(sample)
+    delimiter, text = delimiter_of(text)
     model = ironcalc.create("workbook")
     facts = SheetFacts(1, model.get_worksheets_properties()[0]["name"])
-    writer = _Writer(model, facts, comma=has_decimal_commas(sample, delimiter))
+    writer = _Writer(model, facts, comma=has_decimal_commas(text[:SAMPLE], delimiter))
     try:
         for row, fields in enumerate(csv.reader(lines_of(text), delimiter=delimiter), 1):
             writer.write_row(row, fields)

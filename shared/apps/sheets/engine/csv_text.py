@@ -19,6 +19,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]+(?:[eE][-+]?[0-9]{1,2}
 _COMMA_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14}),[0-9]+")
 _COMMA_FIELD = re.compile(r'(?:^|;)"?-?[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})"?(?:;|$)', re.MULTILINE)
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:([ T])(\d\d):(\d\d)(?::(\d\d))?)?")
+_DECLARED = re.compile(r'"?sep=([,;|\t]|\\t)"?(?:\r\n|\n|\r|$)', re.IGNORECASE)
 _FIRST_DATE = date(1900, 3, 1)  # before it Excel's days are wrong
 
 csv.field_size_limit(1 << 30)
@@ -47,6 +48,14 @@ def utf_16_without_mark(sample: bytes) -> str | None:
     if odd > 0.4 * half and even == 0:
         return "utf-16-le"
     return "utf-16-be" if even > 0.4 * half and odd == 0 else None
+
+
+def delimiter_of(text: str) -> tuple[str, str]:
+    """Return the delimiter of a CSV file, and its text without the line `sep=;` with which Excel declares it."""
+    declared = _DECLARED.match(text)
+    if declared is not None:
+        return declared[1].replace("\\t", "\t"), text[declared.end() :]
+    return find_delimiter(text[:SAMPLE]), text
 
 
 def find_delimiter(sample: str) -> str:

@@ -255,7 +255,7 @@ def _inspect_text(file: Path) -> None:
         raise UnsupportedFile(
             "The file has a line of more than 1,000,000 characters, so it is no CSV. Save it as CSV again."
         )
-    delimiter = csv_text.find_delimiter(sample)
+    delimiter, text = csv_text.delimiter_of(text)
     for line in csv_text.lines_of(text):
         if line.count(delimiter) >= MOST_COLUMNS and len(next(csv.reader([line], delimiter=delimiter))) > MOST_COLUMNS:
             raise UnsupportedFile(f"The file has more than {MOST_COLUMNS:,} columns. Split it.")

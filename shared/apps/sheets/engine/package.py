@@ -22,6 +22,8 @@ _FORMULA = (  # {} is the prefix of the elements
     rb"<{}c ([^>]*)>\s*<{}f\b([^>]*?)(?:/>|>([^<]*)</{}f>)\s*"
     rb"(?:<{}v\b[^>]*?(?:/>|>([^<]*)</{}v>))?"
 )
+_DATED = rb"<{}c (?=[^>]*\bt=\"d\")([^>]*)>\s*<{}v\b[^>]*>([^<]*)</{}v>"
+_PHONETIC = b"rPh"
 _NAMELESS = rb"<{}c\b(?![^>]* r=\")"
 _HIDDEN = re.compile(rb"<(?:\w+:)?row\b(?=[^>]* hidden=\"(?:1|true)\")[^>]* r=\"([0-9]+)\"")
 _PROTECTED = re.compile(rb"<(?:\w+:)?sheetProtection\b[^>]*\bsheet=\"(?:1|true)\"")
@@ -79,7 +81,10 @@ class FileFormula:
 
 @dataclass
 class FileSheet:
-    """A sheet of the file. `odd` if its cells do not name their places, so that nothing more is known of them."""
+    """A sheet of the file. `odd` if its cells do not name their places, so that nothing more is known of them.
+
+    `dates` are the cells without a formula whose value is a date as text (ISO 8601), each with that text.
+    """
 
     name: str
     hidden: bool
@@ -87,15 +92,20 @@ class FileSheet:
     formulas: list[FileFormula] = field(default_factory=list)
     formats: dict[int, list[Run]] = field(default_factory=dict)
     hidden_rows: list[tuple[int, int]] = field(default_factory=list)
+    dates: list[tuple[int, str]] = field(default_factory=list)
     odd: bool = False
     protected: bool = False
 
 
 class Package:
-    """An XLSX file. Raises Unsupported if it is none that can be read."""
+    """An XLSX file. Raises Unsupported if it is none that can be read.
+
+    `phonetic` are the parts whose texts have phonetic hints, which are no part of the text.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.phonetic: set[str] = set()
         self._cells = 0
         try:
             with zipfile.ZipFile(path) as archive:
@@ -118,6 +128,8 @@ class Package:
             for sheet in self.sheets:
                 if sheet.part in archive.namelist():
                     self._scan(archive, sheet)
+            if self._texts is not None and _has(archive, self._texts, _PHONETIC):
+                self.phonetic.add(self._texts)
 
     def _read(self, archive: zipfile.ZipFile) -> None:
         parts = Parts(archive)
@@ -132,6 +144,8 @@ class Package:
             for sheet in _all(root, "sheet")
             if (part := sheets.get(_relation_id(sheet)))
         ]
+        texts = (relation.part for relation in relations if relation.kind == "sharedStrings")
+        self._texts = parts.find(next(texts, ""))
         styles = next((relation.part for relation in relations if relation.kind == "styles"), "")
         self._formats = _formats(archive.read(styles)) if parts.find(styles) else {}
 
@@ -146,6 +160,10 @@ class Package:
             cells += named if not prefix else chunk.count(b":c ")
             if b"sheetProtection" in chunk:
                 sheet.protected = _PROTECTED.search(chunk) is not None
+            if _PHONETIC in chunk:
+                self.phonetic.add(sheet.part)
+            if b't="d"' in chunk:
+                sheet.dates.extend(_dates(chunk, prefix))
             if b" hidden=" in chunk:
                 hidden.extend((int(row[1]), int(row[1]), "") for row in _HIDDEN.finditer(chunk))
             if self._formats:
@@ -186,6 +204,24 @@ def _chunks(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
             yield rest[:end]
             rest = rest[end:]
     yield rest
+
+
+def _has(archive: zipfile.ZipFile, part: str, mark: bytes) -> bool:
+    """Return whether a part contains the mark."""
+    before = b""
+    with archive.open(part) as source:
+        while piece := source.read(_CHUNK):
+            if mark in before + piece:
+                return True
+            before = piece[-len(mark) :]
+    return False
+
+
+def _dates(chunk: bytes, prefix: bytes) -> Iterator[tuple[int, str]]:
+    for cell, text in _pattern(_DATED, prefix).findall(chunk):
+        place = _PLACE.search(cell)
+        if place is not None and 1 <= int(place[2]) <= MOST_ROWS:
+            yield position(int(place[2]), _column(place[1])), text.decode("utf-8", errors="replace").strip()
 
 
 def _formulas(chunk: bytes, prefix: bytes) -> Iterator[FileFormula]:

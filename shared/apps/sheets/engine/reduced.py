@@ -7,7 +7,7 @@ import posixpath
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -38,6 +38,7 @@ _STRICT = (
     ),
     (b"http://purl.oclc.org/ooxml/drawingml/main", b"http://schemas.openxmlformats.org/drawingml/2006/main"),
 )
+_PHONETIC = re.compile(rb"<((?:\w+:)?)rPh\b.*?</\1rPh>", re.DOTALL)
 _ENCODING = re.compile(rb"<\?xml\b[^>]*\bencoding=[\"']([\w.-]+)[\"'][^>]*>")
 _HEAD = 256  # bytes in which XML declares its encoding
 _TYPE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
@@ -54,18 +55,21 @@ _STYLES = (
 
 
 @contextmanager
-def reduced(path: Path) -> Iterator[Path]:
-    """Yield the file, or a copy of what the engine needs if the file has other parts or has them at other places."""
+def reduced(path: Path, phonetic: Collection[str] = ()) -> Iterator[Path]:
+    """Yield the file, or a copy of what the engine needs if the file has other parts or has them at other places.
+
+    The engine takes phonetic hints for text, so the copy is without those of the parts `phonetic`.
+    """
     with zipfile.ZipFile(path) as archive:
         parts = Parts(archive)
         reached = parts.reached()
         places = dict(_places(reached))
-        if _is_usual(archive, parts, reached, places):
+        if not phonetic and _is_usual(archive, parts, reached, places):
             yield path
             return
         with tempfile.NamedTemporaryFile(suffix=".xlsx") as copy:
             with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
-                _write(archive, parts, places, target)
+                _write(archive, parts, places, target, phonetic)
             copy.flush()
             yield Path(copy.name)
 
@@ -124,7 +128,13 @@ def _head(archive: zipfile.ZipFile, name: str) -> bytes:
         return part.read(_HEAD)
 
 
-def _write(archive: zipfile.ZipFile, parts: Parts, places: Mapping[str, str], target: zipfile.ZipFile) -> None:
+def _write(
+    archive: zipfile.ZipFile,
+    parts: Parts,
+    places: Mapping[str, str],
+    target: zipfile.ZipFile,
+    phonetic: Collection[str],
+) -> None:
     types = parts.find(TYPES)
     target.writestr("[Content_Types].xml", archive.read(types) if types is not None else b"")
     for name, place in places.items():
@@ -132,6 +142,8 @@ def _write(archive: zipfile.ZipFile, parts: Parts, places: Mapping[str, str], ta
         if parts.strict:
             for strict, usual in _STRICT:
                 content = content.replace(strict, usual)
+        if name in phonetic:
+            content = _PHONETIC.sub(b"", content)
         target.writestr(place, content)
     if "xl/styles.xml" not in places.values():
         target.writestr("xl/styles.xml", _STYLES)

@@ -61,6 +61,8 @@ def _load_computed(package: Package) -> tuple[Book, dict[str, Any]]:
     files = [by_name.get(name) or FileSheet(name, hidden=False, part="") for name in names]
     book = Book(model, [_facts(number, file) for number, file in enumerate(files, 1)])
     _take_formulas(book, files)
+    for index, file in enumerate(files):
+        _take_dates(book, index, file)
     try:
         model.evaluate()
     except Exception as error:
@@ -85,7 +87,7 @@ def _frozen_note(count: int) -> str:
 
 
 def _model_of(package: Package) -> ironcalc.Model:
-    with reduced(package.path) as path:
+    with reduced(package.path, package.phonetic) as path:
         try:
             return ironcalc.load_from_xlsx(str(path))
         except MemoryError:
@@ -100,6 +102,39 @@ def _facts(number: int, file: FileSheet) -> SheetFacts:
     facts = SheetFacts(number, file.name, hidden_sheet=file.hidden)
     facts.formats, facts.hidden, facts.protected = file.formats, file.hidden_rows, file.protected
     return facts
+
+
+def _take_dates(book: Book, index: int, file: FileSheet) -> None:
+    """Write the dates that the file has as text, which the engine takes for errors."""
+    for place, text in file.dates:
+        moment = _moment_of(text)
+        if moment is not None:
+            _write_value(book, index, place, moment)
+
+
+def _moment_of(text: str) -> datetime | time | None:
+    """Return a date, a moment or a time of ISO 8601, as files write it: in no time zone."""
+    for read in (datetime.fromisoformat, time.fromisoformat):
+        try:
+            return read(text.removesuffix("Z")).replace(tzinfo=None)
+        except ValueError:
+            continue
+    return None
+
+
+def _write_value(book: Book, index: int, place: int, value: Any) -> None:
+    """Write a value; a date or time gets a number format that shows it as one, if its cell has none."""
+    row, column = row_of(place), column_of(place)
+    facts = book.sheets[index]
+    known = facts.format_at(row, column)
+    number, code = _number_of(value)
+    write_value(book.model, index, place, number)
+    if code is not None and (known is None or not shows_date(known)):
+        facts.set_format(column, row, row, code)
+        known = code
+    if known is not None:
+        style = book.model.get_cell_style(index, row, column)
+        book.model.set_cell_style(index, row, column, {**style, "num_fmt": known})
 
 
 def _take_formulas(book: Book, files: list[FileSheet]) -> None:
@@ -127,7 +162,7 @@ def _take_formulas(book: Book, files: list[FileSheet]) -> None:
 
 def _load_values(package: Package) -> tuple[Book, dict[str, Any]]:
     """Fill the engine with the file's values; its formulas are all frozen. Raises Unsupported."""
-    with reduced(package.path) as path:
+    with reduced(package.path, package.phonetic) as path:
         return _filled(package, path)
 
 
@@ -173,7 +208,6 @@ def _fill(book: Book, index: int, source: python_calamine.CalamineSheet, before:
     if source.start is None:
         return 0
     first_row, first_column = source.start
-    facts = book.sheets[index]
     count = 0
     for row, values in enumerate(source.to_python(skip_empty_area=True), first_row + 1):
         for column, value in enumerate(values, first_column + 1):
@@ -182,16 +216,7 @@ def _fill(book: Book, index: int, source: python_calamine.CalamineSheet, before:
             count += 1
             if before + count > MOST_CELLS:
                 raise Unsupported(f"The workbook has more than {MOST_CELLS:,} cells. Split it.")
-            place = position(row, column)
-            number, code = _number_of(value)
-            write_value(book.model, index, place, number)
-            known = facts.format_at(row, column)
-            if code is not None and (known is None or not shows_date(known)):
-                facts.set_format(column, row, row, code)
-                known = code
-            if known is not None:
-                style = book.model.get_cell_style(index, row, column)
-                book.model.set_cell_style(index, row, column, {**style, "num_fmt": known})
+            _write_value(book, index, position(row, column), value)
     return count
 
 

@@ -412,3 +412,45 @@ def test_a_csv_file_with_too_many_different_texts_is_refused(tmp_path: Path, mon
     file.write_text("a,b,c\nb,c,a\n1,2,d\n")
     with pytest.raises(Unsupported, match=r"more than 3 different texts.*Split it"):
         csv_file.load(file)
+
+
+@pytest.mark.parametrize("declared", ["sep=;", "SEP=;", '"sep=;"'])
+def test_the_line_that_declares_the_delimiter_of_a_csv_file_is_no_row(
+    load: Load, tmp_path: Path, declared: str
+) -> None:
+    (tmp_path / "a.csv").write_text(f"{declared}\r\na,b;c\r\n1,5;2\r\n")
+    workbook, _ = load(tmp_path / "a.csv")
+    rows = workbook.read(workbook.sheets[0].name, parse_area("A1:B2"))
+    assert [[each.value for each in row] for row in rows] == [["a,b", "c"], [1.5, 2]]
+
+
+@pytest.mark.parametrize("cells", ["shared", "inline"])
+@pytest.mark.parametrize("is_1904", [False, True])
+def test_phonetic_hints_are_no_part_of_a_text(load: Load, tmp_path: Path, cells: str, is_1904: bool) -> None:
+    text = '<t>課きく</t><rPh sb="0" eb="1"><t>カ</t></rPh><phoneticPr fontId="1"/>'
+    held = f'<c r="A1" t="inlineStr"><is>{text}</is></c>' if cells == "inline" else '<c r="A1" t="s"><v>0</v></c>'
+    properties = '<workbookPr date1904="1"/>' if is_1904 else ""
+    content = packages.parts({"Data": row(held)}, workbook=properties)
+    if cells == "shared":
+        content["xl/sharedStrings.xml"] = (
+            f'{packages.HEAD}<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si>{text}</si></sst>'
+        )
+        relation = packages.relations(sharedStrings="sharedStrings.xml").partition("<Relationship ")[2]
+        content["xl/_rels/workbook.xml.rels"] = content["xl/_rels/workbook.xml.rels"].replace(
+            "</Relationships>", f"<Relationship {relation}"
+        )
+    workbook, _ = load(packages.write(tmp_path / "a.xlsx", content))
+    assert cell(workbook, "A1").value == "課きく"
+
+
+def test_dates_that_the_file_has_as_text_are_dates(load: Load, tmp_path: Path) -> None:
+    cells = [
+        '<c r="A1" t="d"><v>2024-02-29T12:00:00</v></c>',
+        '<c r="B1" t="d"><v>2024-02-29T00:00:00Z</v></c>',
+        '<c r="C1" t="d"><v>18:00:00</v></c>',
+        formula("D1", "A1+1", "45352.5"),
+    ]
+    workbook, report = load(packages.write(tmp_path / "a.xlsx", packages.parts({"Data": row(*cells)})))
+    assert [cell(workbook, f"{column}1").value for column in "ABCD"] == [45351.5, 45351, 0.75, 45352.5]
+    assert cell(workbook, "A1").iso == "2024-02-29T12:00:00"
+    assert (report.mode, report.judged, report.mismatches) == ("computed", 1, 0)
