@@ -10,7 +10,6 @@ import json
 import os
 import queue
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -24,6 +23,7 @@ from local.aws.credentials import aws_environment
 from local.aws.http_server import Environ, StartResponse, serve, status_line
 from local.aws.iam import role_of
 from local.deployment import Deployment
+from local.lambda_.fork_server import ForkServer, Start
 from local.lambda_.functions import FunctionHost, Invocation, Outcome, failed, refused
 from local.lambda_.layers import packages_of
 from local.loopback import PROXY_VARIABLES
@@ -78,7 +78,7 @@ class Sandbox:
     `error`). If the process ends before, or exceeds the function's Timeout, the outcome is Lambda's error for that.
     """
 
-    def __init__(self, function: Function, environment: dict[str, str], root: Path, log: Path) -> None:
+    def __init__(self, function: Function, environment: dict[str, str], log: Path, server: ForkServer) -> None:
         self._function = function
         self._inbox: queue.SimpleQueue[tuple[Invocation, float]] = queue.SimpleQueue()
         # None means that the process has ended.
@@ -90,20 +90,13 @@ class Sandbox:
         threading.Thread(target=serve, args=(self._listener, self._serve), daemon=True).start()
         host, port = self._listener.getsockname()
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "local.child", "awslambdaric", function.handler],
-                cwd=function.code,
-                env={
-                    **environment,
-                    "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}",
-                    "PYTHONPATH": os.pathsep.join(
-                        map(str, [function.code, root, _REPOSITORY, *packages_of([function])])
-                    ),
-                },
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+            self._process = server.start(
+                Start(
+                    ["awslambdaric", function.handler],
+                    cwd=str(function.code),
+                    environment={**environment, "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}"},
+                ),
+                output,
             )
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -113,7 +106,7 @@ class Sandbox:
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return self._process.alive
 
     def run(self, invocation: Invocation) -> Outcome:
         """Pass the event to the process and wait for the outcome. After it the process may have ended (see `alive`)."""
@@ -157,8 +150,6 @@ class Sandbox:
 
     def _watch(self) -> None:
         self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
         self._ready.set()
         self._outcomes.put(None)
 
@@ -213,6 +204,10 @@ class ProcessHost(FunctionHost):
         self._idle: dict[str, list[Sandbox]] = {name: [] for name in self._functions}
         self._records: deque[Record] = deque(maxlen=_RECORDS_KEPT)
         self._closed = False
+        self._root = deployment.root
+        self._server = ForkServer(
+            [self._root, _REPOSITORY], _inherited(), product=(self._root / "shared/bootstrap.py").is_file()
+        )
 
     def warm(self) -> None:
         """Do nothing: as on Lambda, the first invocation of each function is a cold start."""
@@ -231,6 +226,7 @@ class ProcessHost(FunctionHost):
             sandboxes = [sandbox for _, sandbox in self._sandboxes]
         for sandbox in sandboxes:
             sandbox.close()
+        self._server.close()
 
     def _run(self, invocation: Invocation) -> Outcome:
         sandbox = self._take(invocation.function)
@@ -272,7 +268,7 @@ class ProcessHost(FunctionHost):
             if self._closed:
                 raise RuntimeError("the function host is closing")
             log = Path(self._deployment.log_directory) / f"{function.folder}.log"
-            sandbox = Sandbox(function, self._environment(function), self._deployment.root, log)
+            sandbox = Sandbox(function, self._environment(function), log, self._server)
             self._sandboxes.append((function, sandbox))
             return sandbox
 
@@ -292,12 +288,9 @@ class ProcessHost(FunctionHost):
 
         https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
         """
-        inherited = {
-            name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith("COVERAGE")
-        }
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         return {
-            **inherited,
+            **_inherited(),
             **aws_environment(self._deployment.aws_url, role=role_of(function.logical_id)),
             "AWS_EXECUTION_ENV": f"AWS_Lambda_python{version}",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
@@ -308,7 +301,12 @@ class ProcessHost(FunctionHost):
             "AWS_LAMBDA_LOG_STREAM_NAME": "local",
             "AWS_REGION": REGION,
             "LAMBDA_TASK_ROOT": str(function.code),
+            "PYTHONPATH": os.pathsep.join(map(str, [function.code, self._root, _REPOSITORY, *packages_of([function])])),
             "_HANDLER": function.handler,
             "TZ": ":UTC",
             **self._deployment.variables(function),
         }
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name in _INHERITED}

@@ -1,0 +1,213 @@
+"""Starts each process of a function as a fork of one process, which has imported the libraries that functions use.
+
+These imports take most of the CPU time of a cold start, and there are about a hundred functions. The handler, its
+environment and its state are the process's own, as if Python had started for it.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from local import child
+from local.lambda_ import lazy_imports
+
+OF_THE_PRODUCT: Final = ("shared.bootstrap", "shared.web.app")
+"""Modules that import what most functions use; they read no environment when they are imported."""
+_LENGTH_BYTES: Final = 4
+_DESCRIPTORS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The process to start: `python -m` with these arguments, in the folder `cwd`."""
+
+    arguments: Sequence[str]
+    cwd: str
+    environment: Mapping[str, str]
+
+
+class Forked:
+    """A process that the server has forked. `lifeline` is the descriptor of the other end of its standard input."""
+
+    def __init__(self, pid: int, lifeline: int, report: IO[str]) -> None:
+        self.pid = pid
+        weakref.finalize(self, os.close, lifeline)
+        self._lifeline = select.poll()  # not select.select: a host of many functions has more than 1024 descriptors
+        self._lifeline.register(lifeline, select.POLLIN)
+        self._report = report
+        self._lock = threading.Lock()
+        self._status: int | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Return False from the moment when the process ends, because the kernel then closes its standard input."""
+        return self._status is None and not self._lifeline.poll(0)
+
+    def wait(self) -> int:
+        """Return the exit status, or the negative number of the signal that ended the process."""
+        with self._lock:
+            if self._status is None:
+                self._status = int(self._report.readline() or -signal.SIGKILL)  # no line if the server was killed
+                self._report.close()
+            return self._status
+
+    def kill(self) -> None:
+        """Kill the process, unless it has ended."""
+        if self.alive:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+class ForkServer:
+    """The server's process, seen from the process that starts it. Close it to end the server; its forks continue.
+
+    `path` are the folders of the modules that it may import, `environment` what Python itself needs. With `product` it
+    imports the product's libraries.
+    """
+
+    def __init__(self, path: Sequence[Path], environment: Mapping[str, str], *, product: bool) -> None:
+        self._lock = threading.Lock()
+        self._connection, theirs = socket.socketpair()
+        with theirs:
+            modules = OF_THE_PRODUCT if product else ()
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "local.lambda_.fork_server", str(theirs.fileno()), *modules],
+                env={**environment, "PYTHONPATH": os.pathsep.join(map(str, path))},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+
+    def start(self, process: Start, output: IO[bytes]) -> Forked:
+        """Start the process with its output to this file. Raises OSError if the server has ended."""
+        message = json.dumps(asdict(process)).encode()
+        with ExitStack() as closing:
+            lifeline, standard_input = map(closing.enter_context, socket.socketpair())
+            report, theirs = (
+                closing.enter_context(os.fdopen(each, mode)) for each, mode in zip(os.pipe(), "rw", strict=True)
+            )
+            with self._lock:
+                descriptors = [each.fileno() for each in (standard_input, output, theirs)]
+                socket.send_fds(self._connection, [len(message).to_bytes(_LENGTH_BYTES)], descriptors)
+                self._connection.sendall(message)
+            theirs.close()
+            pid = report.readline()
+            if not pid:
+                raise ConnectionResetError("the fork server has ended")
+            standard_input.close()
+            closing.pop_all()
+            return Forked(int(pid), lifeline.detach(), report)
+
+    def close(self) -> None:
+        """End the server."""
+        self._connection.close()
+        self._process.wait()
+
+
+# ---- the server's process --------------------------------------------------------------------------------------------
+
+
+class _Server:
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._reports: dict[int, int] = {}
+        self._woken, self._waking = socket.socketpair()
+        self._waking.setblocking(False)
+        signal.set_wakeup_fd(self._waking.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def serve(self) -> Start:
+        """Fork for each message, and report the end of each fork. Returns in the forks; exits when the host ends."""
+        while True:
+            ready = select.select([self._connection, self._woken], [], [])[0]
+            if self._woken in ready:
+                self._woken.recv(4096)
+                self._reap()
+            if self._connection in ready:
+                start = self._fork()
+                if start is not None:
+                    return start
+
+    def _fork(self) -> Start | None:
+        """Return None in the server's process. Exits when the host has closed the connection."""
+        head, descriptors, _, _ = socket.recv_fds(self._connection, _LENGTH_BYTES, _DESCRIPTORS)
+        if not head:
+            sys.exit()
+        message = b""
+        while len(message) < int.from_bytes(head):
+            message += self._connection.recv(int.from_bytes(head) - len(message))
+        standard_input, output, report = descriptors
+        pid = os.fork()
+        if pid == 0:
+            self._leave()
+            os.dup2(standard_input, 0)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+        else:
+            self._reports[pid] = report
+            os.write(report, f"{pid}\n".encode())
+        for descriptor in (standard_input, output) if pid else descriptors:
+            os.close(descriptor)
+        return None if pid else Start(**json.loads(message))
+
+    def _leave(self) -> None:
+        """Give up in a fork what belongs to the server."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        for each in (self._connection, self._woken, self._waking):
+            each.close()
+        for report in self._reports.values():
+            os.close(report)
+
+    def _reap(self) -> None:
+        while self._reports:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            report = self._reports.pop(pid)
+            with ExitStack() as closing:
+                closing.callback(os.close, report)
+                os.write(report, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def main() -> None:
+    """`python -m local.lambda_.fork_server DESCRIPTOR MODULES…`. Raises RuntimeError if a module starts a thread."""
+    modules = sys.argv[2:]
+    for name in modules:
+        importlib.import_module(name)
+    if modules:
+        lazy_imports.import_all()
+    if threading.active_count() > 1:
+        raise RuntimeError("an import has started a thread; a fork would have its locks, but not the thread")
+    gc.collect()
+    gc.freeze()
+    of_python = [folder for folder in sys.path if folder not in os.environ["PYTHONPATH"].split(os.pathsep)]
+    start = _Server(socket.socket(fileno=int(sys.argv[1]))).serve()
+    os.chdir(start.cwd)
+    os.environ.clear()
+    os.environ.update(start.environment)
+    time.tzset()
+    sys.path[:] = [start.cwd, *start.environment["PYTHONPATH"].split(os.pathsep), *of_python]
+    sys.argv = [sys.argv[0], *start.arguments]
+    child.main()
+
+
+if __name__ == "__main__":
+    main()

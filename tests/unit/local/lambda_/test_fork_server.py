@@ -1,0 +1,88 @@
+"""Processes that are forks of one server are like processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.lambda_.fork_server import Forked, ForkServer, Start
+from tests.layout import ROOT
+
+TOLD = """
+import json, os, sys, helper
+print(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ), helper.__file__, sorted(os.listdir("/dev/fd"))]))
+sys.exit(3)
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+    started = ForkServer([ROOT], {"PATH": os.environ["PATH"], "OF_THE_SERVER": "x"}, product=False)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "helper.py").touch()
+    (tmp_path / "told.py").write_text(TOLD)
+    (tmp_path / "waiting.py").write_text("import signal\nprint('ready', flush=True)\nsignal.pause()\n")
+    return tmp_path
+
+
+def start(server: ForkServer, folder: Path, *arguments: str) -> Forked:
+    environment = {"PYTHONPATH": str(folder), "OF_THE_FORK": "y"}
+    with (folder / "output").open("ab") as output:
+        return server.start(Start(arguments, cwd=str(folder), environment=environment), output)
+
+
+def test_a_fork_has_its_own_arguments_folder_environment_modules_and_output(server: ForkServer, folder: Path) -> None:
+    fork = start(server, folder, "told", "one", "two")
+
+    assert fork.wait() == 3
+    arguments, cwd, environment, helper, descriptors = json.loads((folder / "output").read_text())
+    assert (arguments, cwd, helper) == (["one", "two"], str(folder), str(folder / "helper.py"))
+    assert environment == {"PYTHONPATH": str(folder), "OF_THE_FORK": "y"}
+    assert descriptors == ["0", "1", "2", "3"]  # the last one is of the listing
+    assert not fork.alive
+
+
+def test_the_signal_that_ends_a_fork_is_its_status_and_other_forks_continue(server: ForkServer, folder: Path) -> None:
+    first, second = start(server, folder, "waiting"), start(server, folder, "waiting")
+    assert first.pid != second.pid
+    assert [first.alive, second.alive] == [True, True]
+
+    os.kill(first.pid, signal.SIGKILL)
+
+    assert first.wait() == -signal.SIGKILL
+    assert not first.alive
+    assert second.alive
+    second.kill()
+    assert second.wait() == -signal.SIGKILL
+    second.kill()  # has no effect
+
+
+def test_a_fork_ends_with_the_process_that_started_it(server: ForkServer, folder: Path) -> None:
+    fork = start(server, folder, "waiting")
+    pid = fork.pid
+    report = fork._report
+
+    del fork  # closes the other end of its standard input, as the end of the process does
+
+    assert report.readline() == "1\n", pid
+    report.close()
+
+
+def test_a_server_that_has_ended_starts_nothing(folder: Path) -> None:
+    server = ForkServer([ROOT], {"PATH": os.environ["PATH"]}, product=False)
+    os.kill(server._process.pid, signal.SIGKILL)
+    server._process.wait()
+
+    with pytest.raises(OSError, match=r"Broken pipe|reset|ended"):
+        start(server, folder, "waiting")
+    server.close()
