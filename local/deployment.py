@@ -17,7 +17,8 @@ class Deployment:
     """The parent writes it to a file, and its children read it. `environment` overrides variables of functions.
 
     `origins`: the origins whose pages may call the API and the stream. `allowance`: how many times longer than the
-    template's time limits functions, executions and the gateway may take.
+    template's time limits functions, executions and the gateway may take. `schedules`: whether functions are invoked on
+    their schedules.
     """
 
     template_file: str
@@ -31,6 +32,7 @@ class Deployment:
     attributes: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     scripted_model: bool = False
+    schedules: bool = True
 
     @cached_property
     def template(self) -> Template:

@@ -96,6 +96,7 @@ class LocalStack:
     `origins`: further origins whose pages may call the API and the stream; those of the console always may.
     `allowance`: how many times longer than the template's time limits functions, executions and the gateway may take,
     for a machine that is busy with other work.
+    `schedules`: whether functions are invoked on their schedules.
     """
 
     def __init__(
@@ -114,9 +115,11 @@ class LocalStack:
         stream_port: int = 0,
         origins: Sequence[str] = (),
         allowance: int = 1,
+        schedules: bool = True,
     ) -> None:
         self._mode = functions
         self._allowance = allowance
+        self._schedules = schedules
         self._ports = {"aws": 0, "api": api_port, "stream": stream_port}
         self._origins = tuple(origins)
         self._given_model_url = model_url
@@ -244,6 +247,7 @@ class LocalStack:
             | self._channel_attributes(bare),
             environment=self._environment,
             scripted_model=self._given_model_url is None,
+            schedules=self._schedules,
         )
 
     def _channel_attributes(self, template: Template) -> dict[str, str]:

@@ -123,7 +123,8 @@ def main(arguments: list[str] | None = None) -> None:
     signing.install()
     host = ProcessHost(deployment) if deployment.mode == "processes" else ThreadHost(deployment)
     host.warm()
-    schedule.start(deployment.template.schedules, host.invoke)
+    if deployment.schedules:
+        schedule.start(deployment.template.schedules, host.invoke)
     authorizer = deployment.template.authorizer
     issuer = Issuer(
         f"{deployment.api_url}{PREFIX}",

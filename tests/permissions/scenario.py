@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 from local.aws.iam import grants_of, role_of
@@ -12,6 +13,7 @@ from tests.api_user import ApiUser, data_of
 from tests.applications import modules
 from tests.apps.ideation.requests import RUN
 from tests.apps.suggestions.requests import FIELDS
+from tests.patience import ALLOWANCE, WITHOUT_TOKEN_TIMEOUT
 from tests.permissions.channel import use_channel, with_announcements
 from tests.permissions.world import JOBS_TABLE, World
 from tools.infra.functions import camel
@@ -22,6 +24,8 @@ ENVIRONMENT = {
     # These compact logs several times: for their bytes, and in the stage after a long one for their events.
     "LOG_MAX_BYTES": "60000",
     "LOG_MAX_EVENTS": "20",
+    "JOB_RETENTION_SECONDS": "86400",  # later steps use jobs that earlier ones have completed
+    **WITHOUT_TOKEN_TIMEOUT,
 }
 RUNNER_ACTS = ("GetItem", "PutItem", "Query", "UpdateItem")
 
@@ -51,6 +55,8 @@ def _use_links(world: World) -> None:
     world.says(page, hang_after=0)
     body = {"pipeline": "suggestion", "input": {**FIELDS, "pageOrComponent": page}, "links": {"runId": run_id}}
     job_id = data_of(world.post("/jobs", body), 202)["jobId"]
+    # If the job were cancelled before its model is asked, the rule would hold back the resumed job.
+    world.model.wait_for_request(lambda request: page in json.dumps(request))
     world.wait_for_start(job_id)
     assert world.user.cancel(job_id).status_code == 200
     data_of(world.user.api.post(f"/jobs/{job_id}/resume"), 202)
@@ -59,8 +65,12 @@ def _use_links(world: World) -> None:
 
 
 def run_scenario(application: str | None = None) -> dict[str, list[list[str]]]:
-    """Return what the template's roles have used and were refused; see `LocalStack.accesses`."""
-    with LocalStack("processes", environment=ENVIRONMENT) as stack, ModelControl(stack.model_url) as model:
+    """Return what the template's roles have used and were refused; see `LocalStack.accesses`.
+
+    No function runs on its schedule: a sweep at any other moment could end a job before the step that is to end it.
+    """
+    stack = LocalStack("processes", environment=ENVIRONMENT, allowance=ALLOWANCE, schedules=False)
+    with stack, ModelControl(stack.model_url) as model:
         user = ApiUser(stack)
         try:
             use_everything(World(stack, user, model), application)

@@ -50,6 +50,16 @@ class World:
         """Wait until the job is in progress."""
         wait_until(lambda: self.user.job(job_id)["status"] == "in_progress")
 
+    def wait_for_snapshot(self, job_id: str) -> None:
+        """Wait until a snapshot of the job's log is in the bucket: the attempt stores it after the events it covers."""
+        key = {**key_of(job_id), "SK": {"S": "SNAP"}}
+
+        def is_in_the_bucket() -> bool:
+            stored = self.stack.client("dynamodb").get_item(TableName=JOBS_TABLE, Key=key, ConsistentRead=True)
+            return bool(stored.get("Item", {}).get("text", {"S": ""})["S"].startswith("s3:"))
+
+        wait_until(is_in_the_bucket)
+
     def invoke(self, function: str, **payload: Any) -> Any:
         """Invoke the function, which must not fail, and return its response."""
         client = self.stack.client("lambda")

@@ -73,6 +73,7 @@ def _running_run(world: World) -> tuple[str, str]:
     job_id = str(created["jobId"])
     # The last idea ends in the token that the model does not write.
     wait_until(lambda: len(world.user.job(job_id)["items"]) == MOST - 1)
+    world.wait_for_snapshot(job_id)
     return str(created["runId"]), job_id
 
 

@@ -233,6 +233,7 @@ def linked_jobs(world: World, links: dict[str, str]) -> None:
         if pipeline == "ideation":
             # The last idea ends in the token that the model does not write.
             wait_until(functools.partial(_has_its_items, world, job_id))
+            world.wait_for_snapshot(job_id)
 
 
 def _has_its_items(world: World, job_id: str) -> bool:
