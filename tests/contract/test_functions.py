@@ -106,11 +106,11 @@ READS_EVERY_INPUT = {"create_job"}
 """Functions whose request can be any application's input: they import all applications."""
 
 IN_COMMON: dict[Kind, str] = {
-    "api": "fastapi, mangum",
-    "stage": "pydantic",
-    "model stage": "pydantic",
-    "channel": "pydantic",
-    "stream": "fastapi",
+    "api": "shared.bootstrap, shared.web.app",
+    "stage": "shared.bootstrap",
+    "model stage": "shared.bootstrap",
+    "channel": "shared.bootstrap",
+    "stream": "shared.bootstrap",
 }
 """Kind of function → modules that all of them import: one process imports them and forks the others."""
 
@@ -152,7 +152,14 @@ for name in sys.argv[1:]:
 
 
 @pytest.fixture(scope="module")
-def loaded_when_imported() -> dict[str, str]:
+def chosen(request: pytest.FixtureRequest) -> set[str]:
+    """The functions that this run tests: `-k` may choose one of them, and each takes a fifth of a second."""
+    tests = [each for each in request.session.items if isinstance(each, pytest.Function) and hasattr(each, "callspec")]
+    return {str(each.callspec.params["function"]) for each in tests if "function" in each.callspec.params}
+
+
+@pytest.fixture(scope="module")
+def loaded_when_imported(chosen: set[str]) -> dict[str, str]:
     """Function → a JSON list of the modules that are loaded after its import, or a traceback."""
     code = f"""
     importlib.import_module({MODULES!r}[name])
@@ -160,7 +167,7 @@ def loaded_when_imported() -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for kind in FORBIDDEN:
-        names = [name for name, each in KINDS.items() if each == kind]
+        names = [name for name, each in KINDS.items() if each == kind and name in chosen]
         found |= _in_processes_of_their_own(code, names, IN_COMMON[kind])
     return found
 
@@ -210,7 +217,7 @@ def _applications_among(modules: Iterable[str]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def wrong_in_a_snapshot() -> dict[str, str]:
+def wrong_in_a_snapshot(chosen: set[str]) -> dict[str, str]:
     """Import each function with Lambda's own runtime, which runs the hooks."""
     code = f"""
     os.environ |= {VARIABLES!r}[name] | {CREDENTIALS!r}
@@ -231,7 +238,7 @@ def wrong_in_a_snapshot() -> dict[str, str]:
     loaded = sorted({FORBIDDEN_IN_A_SNAPSHOT!r} & sys.modules.keys())
     return f"it loads {{loaded}}" if loaded else ""
     """
-    names = [name for name, kind in KINDS.items() if kind == "api"]
+    names = [name for name, kind in KINDS.items() if kind == "api" and name in chosen]
     runtime = "botocore.session, botocore.httpsession, awslambdaric.lambda_runtime_hooks_runner"
     return _in_processes_of_their_own(code, names, f"{IN_COMMON['api']}, {runtime}")
 

@@ -27,16 +27,21 @@ RESOURCES = 300
 """The most that the template's functions may make; every application that is added takes some."""
 
 
+@pytest.fixture(scope="module")
+def folders() -> list[str]:
+    """The folders of the template's functions."""
+    return [str(function.properties["CodeUri"]) for function in Document.read(ROOT / TEMPLATE).functions]
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, folders: list[str]) -> Path:
     """A copy of what the checks look at, functions as empty files."""
     shutil.copy(ROOT / TEMPLATE, tmp_path)
     shutil.copytree(ROOT / "statemachines", tmp_path / "statemachines")
     shutil.copytree(ROOT / "events", tmp_path / "events")
-    for function in Document.read(ROOT / TEMPLATE).functions:
-        folder = tmp_path / str(function.properties["CodeUri"])
-        folder.mkdir(parents=True)
-        (folder / "app.py").touch()
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "app.py").touch()
     return tmp_path
 
 
