@@ -5,25 +5,46 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
-from shared.apps.video.image_store import MAX_IMAGE_BYTES, Image, ImageGone, ImageStatus, StaleImage, UploadForm
+from shared.apps.video.image_store import (
+    MAX_IMAGE_BYTES,
+    MOST_IMAGES,
+    Image,
+    ImageGone,
+    ImageStatus,
+    NoProject,
+    StaleImage,
+    TooManyImages,
+    UploadForm,
+)
+from shared.apps.video.project_store import ProjectStore
 from shared.clock import Clock
 from tests.fakes.clock import SettableClock
 
 
 class FakeImageStore:
-    """Implements ImageStore. `before_finish` is called before an image is finished: a test can be faster there."""
+    """Implements ImageStore. Without a `projects`, each project is stored.
 
-    def __init__(self) -> None:
+    `before_add` and `before_finish` are called before a write: a test can be faster there.
+    """
+
+    def __init__(self, projects: ProjectStore | None = None) -> None:
+        self._projects = projects
         self.images: dict[tuple[str, str], Image] = {}
+        self.before_add: Callable[[], None] = lambda: None
         self.before_finish: Callable[[], None] = lambda: None
 
     def add(self, image: Image) -> None:
+        self.before_add()
+        if not self._is_stored(image.project_id):
+            raise NoProject
+        if sum(project_id == image.project_id for project_id, _ in self.images) >= MOST_IMAGES:
+            raise TooManyImages
         self.images[image.project_id, image.id] = image
 
     def finish(self, image: Image) -> None:
         self.before_finish()
         stored = self.images.get((image.project_id, image.id))
-        if stored is None or stored.status is not ImageStatus.PENDING:
+        if stored is None or stored.status is not ImageStatus.PENDING or not self._is_stored(image.project_id):
             raise StaleImage
         self.images[image.project_id, image.id] = image
 
@@ -37,6 +58,10 @@ class FakeImageStore:
         own = [image for (project, _), image in self.images.items() if project == project_id]
         newest_first = sorted(own, key=lambda image: image.id, reverse=True)
         return [image for image in newest_first if before is None or image.id < before][:limit]
+
+    def _is_stored(self, project_id: str) -> bool:
+        project = None if self._projects is None else self._projects.get(project_id)
+        return self._projects is None or (project is not None and not project.deleting)
 
 
 class FakeImageFiles:

@@ -163,7 +163,7 @@ def fakes() -> Ports:
         runs=FakeRunStore(),
         sessions=FakeSessionStore(),
         workbook_data=FakeWorkbookData(clock=clock),
-        images=FakeImageStore(),
+        images=FakeImageStore(projects),
         image_files=FakeImageFiles(clock=clock),
         connections=FakeConnectionStore(),
         subscriptions=FakeSubscriptionStore(),

@@ -11,9 +11,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.apps.video.ids import new_image_id
-from shared.apps.video.image_store import MAX_IMAGE_BYTES, Image, ImageGone, ImageStatus, StaleImage, UploadForm
+from shared.apps.video.image_store import (
+    MAX_IMAGE_BYTES,
+    Image,
+    ImageGone,
+    ImageStatus,
+    NoProject,
+    StaleImage,
+    TooManyImages,
+    UploadForm,
+)
+from shared.apps.video.storage import images as stored_images
 from shared.apps.video.storage.images import S3ImageFiles
 from shared.storage.objects import Objects
+from tests.apps.video.projects_world import stored_project
+from tests.fakes import images as fake_images
 from tests.fakes.clock import NOON
 from tests.fakes.png import png_of
 from tests.forms import post_form
@@ -22,6 +34,11 @@ from tests.storage.ports import AwsServer, Ports
 
 # Bytes that a parser of texts would change: line ends, and what looks like the end of a form.
 PNG = png_of(1, 2, 3) + b"\r\n\n\r--form\xff\0"
+
+
+@pytest.fixture
+def project_id(ports: Ports, owner: str) -> str:
+    return stored_project(ports.projects, owner=owner).id
 
 
 def image_of(project_id: str, milliseconds: int = 1) -> Image:
@@ -40,37 +57,65 @@ def ready(image: Image) -> Image:
     return image.model_copy(update={"status": ImageStatus.READY, "sha256": "ab" * 32, "width": 3, "height": 2})
 
 
-def test_an_image_is_stored_and_finished_once(ports: Ports, owner: str) -> None:
-    image = image_of(owner)
+def test_an_image_is_stored_and_finished_once(ports: Ports, project_id: str) -> None:
+    image = image_of(project_id)
     ports.images.add(image)
-    assert ports.images.get(owner, image.id) == image
+    assert ports.images.get(project_id, image.id) == image
     ports.images.finish(ready(image))
-    assert ports.images.get(owner, image.id) == ready(image)
+    assert ports.images.get(project_id, image.id) == ready(image)
     with pytest.raises(StaleImage):
         ports.images.finish(ready(image))
     with pytest.raises(StaleImage):
-        ports.images.finish(ready(image_of(owner)))
+        ports.images.finish(ready(image_of(project_id)))
 
 
-def test_images_are_those_of_their_project(ports: Ports, owner: str) -> None:
-    first, second = image_of(owner), image_of(owner)
+def test_images_are_those_of_their_project(ports: Ports, project_id: str) -> None:
+    first, second = image_of(project_id), image_of(project_id)
     ports.images.add(first)
     ports.images.add(second)
-    assert ports.images.get(f"not {owner}", first.id) is None
+    assert ports.images.get(f"not {project_id}", first.id) is None
     asked = [second.id, first.id, second.id, new_image_id(1)]
-    assert ports.images.get_all(owner, asked) == {first.id: first, second.id: second}
-    assert ports.images.get_all(f"not {owner}", asked) == {}
-    assert ports.images.page(f"not {owner}", limit=9) == []
+    assert ports.images.get_all(project_id, asked) == {first.id: first, second.id: second}
+    assert ports.images.get_all(f"not {project_id}", asked) == {}
+    assert ports.images.page(f"not {project_id}", limit=9) == []
 
 
-def test_a_page_has_the_newest_images(ports: Ports, owner: str) -> None:
-    made = [image_of(owner, milliseconds) for milliseconds in range(1, 6)]
+def test_a_page_has_the_newest_images(ports: Ports, project_id: str) -> None:
+    made = [image_of(project_id, milliseconds) for milliseconds in range(1, 6)]
     for image in made:
         ports.images.add(image)
     newest_first = made[::-1]
-    assert ports.images.page(owner, limit=2) == newest_first[:2]
-    assert ports.images.page(owner, limit=2, before=newest_first[1].id) == newest_first[2:4]
-    assert ports.images.page(owner, limit=9, before=newest_first[3].id) == newest_first[4:]
+    assert ports.images.page(project_id, limit=2) == newest_first[:2]
+    assert ports.images.page(project_id, limit=2, before=newest_first[1].id) == newest_first[2:4]
+    assert ports.images.page(project_id, limit=9, before=newest_first[3].id) == newest_first[4:]
+
+
+def test_a_project_has_a_limited_number_of_images(
+    ports: Ports, project_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (fake_images, stored_images):
+        monkeypatch.setattr(module, "MOST_IMAGES", 2)
+    first, second, third = (image_of(project_id) for _ in range(3))
+    ports.images.add(first)
+    ports.images.add(second)
+    with pytest.raises(TooManyImages):
+        ports.images.add(third)
+    assert {each.id for each in ports.images.page(project_id, limit=9)} == {first.id, second.id}
+
+
+def test_no_image_is_stored_or_finished_while_its_project_is_deleted(ports: Ports, owner: str) -> None:
+    project = stored_project(ports.projects, owner=owner)
+    pending, late = image_of(project.id), image_of(project.id)
+    ports.images.add(pending)
+
+    ports.projects.hide(project)
+    for _ in range(2):
+        with pytest.raises(NoProject):
+            ports.images.add(late)
+        with pytest.raises(StaleImage):
+            ports.images.finish(ready(pending))
+        assert ports.images.get(project.id, late.id) is None
+        ports.projects.delete(project.id)
 
 
 def test_the_bytes_of_an_image_are_kept_and_discarded(ports: Ports, owner: str) -> None:

@@ -16,6 +16,8 @@ from shared.schema import Schema
 
 MAX_IMAGE_BYTES: Final = 8 * 1024 * 1024
 """Largest image, in bytes."""
+MOST_IMAGES: Final = 200
+"""Most images of a project; those that were refused or never uploaded count."""
 
 
 class ImageStatus(StrEnum):
@@ -51,14 +53,30 @@ class StaleImage(Exception):
     """The image is not pending any more, or its project was deleted."""
 
 
+class NoProject(Exception):
+    """The project is not stored, or is being deleted."""
+
+
+class TooManyImages(Exception):
+    """The project has MOST_IMAGES images."""
+
+
 class ImageStore(Protocol):
     """Keep the images of projects. Raises the storage faults of `shared/errors.py`."""
 
     def add(self, image: Image) -> None:
-        """Store a new image."""
+        """Store a new image.
+
+        Raises:
+            NoProject: the project is not stored, or is being deleted.
+            TooManyImages: the project has MOST_IMAGES images.
+        """
 
     def finish(self, image: Image) -> None:
-        """Store a pending image as ready or refused. Raises StaleImage if it is not pending."""
+        """Store a pending image as ready or refused.
+
+        Raises StaleImage if it is not pending, or its project is not stored or is being deleted.
+        """
 
     def get(self, project_id: str, image_id: str) -> Image | None:
         """Return an image of this project, strongly consistent; None if the project has no such image."""

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from shared.apps.video.ids import IMAGE_ID, new_image_id
 from shared.apps.video.image_store import (
     MAX_IMAGE_BYTES,
+    MOST_IMAGES,
     Image,
     ImageFiles,
     ImageGone,
     ImageStatus,
     ImageStore,
+    NoProject,
     StaleImage,
+    TooManyImages,
     UploadForm,
 )
 from shared.apps.video.picture import NotAPicture, Picture, PictureType, read_picture
+from shared.apps.video.queries import unknown_project
 from shared.clock import Clock
 from shared.errors import Conflict, DataLost, ErrorCode, FieldIssue, InvalidInput, NotFound
 
@@ -58,7 +62,9 @@ class Images:
     def create(self, owner: str, project_id: str, new: NewImage) -> tuple[Image, UploadForm]:
         """Store a pending image, and return it with the form that uploads it.
 
-        Raises NotFound or Forbidden if the owner has no such project.
+        Raises:
+            NotFound, Forbidden: the owner has no such project.
+            Conflict: the project has too many images.
         """
         self._require_owned(owner, project_id)
         now = self._clock()
@@ -74,7 +80,13 @@ class Images:
             created_at=now,
             form_expires_at=form.expires_at,
         )
-        self._store.add(image)
+        try:
+            self._store.add(image)
+        except NoProject:  # it was deleted meanwhile
+            raise unknown_project(project_id) from None
+        except TooManyImages:
+            rule = f"the project has {MOST_IMAGES} images, which is the most; use one of them, or another project"
+            raise Conflict(rule) from None
         return image, form
 
     def complete(self, owner: str, project_id: str, image_id: str) -> Image:
@@ -136,8 +148,9 @@ class Images:
     def _settled(self, finished: Image) -> Image:
         """Return the image as another request has finished it. Raises NotFound if the project was deleted meanwhile."""
         stored = self._store.get(finished.project_id, finished.id)
-        if stored is None:
-            self._files.discard(finished)
+        if stored is None or stored.status is ImageStatus.PENDING:
+            if finished.status is ImageStatus.READY:
+                self._files.discard(finished)
             raise NotFound(f"the project has no image {finished.id}")
         return stored
 

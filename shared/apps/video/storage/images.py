@@ -8,17 +8,22 @@ from typing import Any, Final
 
 from shared.apps.video.image_store import (
     MAX_IMAGE_BYTES,
+    MOST_IMAGES,
     Image,
     ImageGone,
     ImageStatus,
+    NoProject,
     StaleImage,
+    TooManyImages,
     UploadForm,
 )
+from shared.apps.video.storage.projects import project_partition, project_presence
 from shared.clock import Clock
 from shared.storage.attributes import to_attribute, to_item
-from shared.storage.aws import dynamodb, refused_condition, storage_faults
+from shared.storage.aws import dynamodb, storage_faults
 from shared.storage.items import query_items, read_item
 from shared.storage.objects import ObjectGone, Objects
+from shared.storage.transactions import ConditionsRefused, write_transaction
 
 UPLOAD_SECONDS: Final = 5 * 60
 """How long an upload form is valid."""
@@ -28,6 +33,9 @@ URL_SECONDS: Final = 5 * 60
 
 IMAGE: Final = "IMG#"
 """Prefix of the sort keys of images."""
+
+COUNT: Final = "IMAGES"
+"""Sort key of the number of a project's images."""
 
 BODY: Final = "body"
 """The attribute with the image as JSON."""
@@ -43,20 +51,24 @@ class DynamoImageStore:
         self._table = table
 
     def add(self, image: Image) -> None:
-        with storage_faults():
-            dynamodb().put_item(
-                TableName=self._table, Item=_item(image), ConditionExpression="attribute_not_exists(PK)"
-            )
+        new = {"TableName": self._table, "Item": _item(image), "ConditionExpression": "attribute_not_exists(PK)"}
+        try:
+            write_transaction((project_presence(self._table, image.project_id), self._count(image), {"Put": new}))
+        except ConditionsRefused as refused:
+            raise (NoProject if 0 in refused.existing else TooManyImages) from refused
 
     def finish(self, image: Image) -> None:
-        with refused_condition(lambda _: StaleImage()):
-            dynamodb().put_item(
-                TableName=self._table,
-                Item=_item(image),
-                ConditionExpression="#status = :pending",
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={":pending": to_attribute(ImageStatus.PENDING)},
-            )
+        finished = {
+            "TableName": self._table,
+            "Item": _item(image),
+            "ConditionExpression": "#status = :pending",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {":pending": to_attribute(ImageStatus.PENDING)},
+        }
+        try:
+            write_transaction((project_presence(self._table, image.project_id), {"Put": finished}))
+        except ConditionsRefused as refused:
+            raise StaleImage from refused
 
     def get(self, project_id: str, image_id: str) -> Image | None:
         item = read_item(self._table, _key(project_id, image_id))
@@ -77,7 +89,7 @@ class DynamoImageStore:
         return found
 
     def page(self, project_id: str, *, limit: int, before: str | None = None) -> Sequence[Image]:
-        values = {":project": _partition(project_id), ":first": IMAGE, ":last": f"{IMAGE}{before or '~'}"}
+        values = {":project": project_partition(project_id), ":first": IMAGE, ":last": f"{IMAGE}{before or '~'}"}
         found = query_items(
             self._table,
             "PK = :project AND SK BETWEEN :first AND :last",
@@ -88,6 +100,18 @@ class DynamoImageStore:
         )
         others = (image for item in found if (image := _image(item)).id != before)
         return [image for image, _ in zip(others, range(limit), strict=False)]
+
+    def _count(self, image: Image) -> Mapping[str, Any]:
+        """Return the write that counts one image more. It is refused if the project has too many."""
+        update = {
+            "TableName": self._table,
+            "Key": to_item({"PK": project_partition(image.project_id), "SK": COUNT}),
+            "UpdateExpression": "ADD #count :one",
+            "ConditionExpression": "attribute_not_exists(#count) OR #count < :limit",
+            "ExpressionAttributeNames": {"#count": "count"},
+            "ExpressionAttributeValues": {":one": to_attribute(1), ":limit": to_attribute(MOST_IMAGES)},
+        }
+        return {"Update": update}
 
 
 class S3ImageFiles:
@@ -136,12 +160,8 @@ def _content(image: Image) -> str:
     return f"projects/{image.project_id}/images/{image.sha256}"
 
 
-def _partition(project_id: str) -> str:
-    return f"PROJECT#{project_id}"
-
-
 def _key(project_id: str, image_id: str) -> dict[str, str]:
-    return {"PK": _partition(project_id), "SK": f"{IMAGE}{image_id}"}
+    return {"PK": project_partition(project_id), "SK": f"{IMAGE}{image_id}"}
 
 
 def _item(image: Image) -> Any:

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from shared.apps.video.image_store import MAX_IMAGE_BYTES, Image, ImageStatus
+from shared.apps.video.image_store import MAX_IMAGE_BYTES, MOST_IMAGES, Image, ImageStatus, NoProject, StaleImage
 from shared.apps.video.images import ImageReader, Images, NewImage
 from shared.errors import Conflict, DataLost, ErrorCode, Forbidden, InvalidInput, NotFound
 from tests.fakes.clock import SettableClock
@@ -151,6 +151,34 @@ def test_an_image_whose_upload_another_request_has_just_completed_is_ready(world
 
     world.files.upload = late  # type: ignore[method-assign]
     assert world.images.complete(ADA, PROJECT, image.id).status is ImageStatus.READY
+
+
+def test_an_image_that_is_announced_while_its_project_is_deleted_is_not_stored(world: World) -> None:
+    def refuse() -> None:
+        raise NoProject
+
+    world.store.before_add = refuse
+    with pytest.raises(NotFound, match="was deleted"):
+        world.announced()
+
+
+def test_a_project_has_a_limited_number_of_images(world: World) -> None:
+    for _ in range(MOST_IMAGES):
+        world.announced()
+    with pytest.raises(Conflict, match="has 200 images, which is the most; use one of them, or another project"):
+        world.announced()
+
+
+def test_an_image_that_is_completed_while_its_project_is_deleted_leaves_nothing(world: World) -> None:
+    image = world.uploaded()
+
+    def hide() -> None:
+        raise StaleImage
+
+    world.store.before_finish = hide
+    with pytest.raises(NotFound):
+        world.images.complete(ADA, PROJECT, image.id)
+    assert not [key for key in world.files.objects if key.startswith("projects/")]
 
 
 def test_an_image_of_a_project_that_is_deleted_meanwhile_leaves_nothing(world: World) -> None:
