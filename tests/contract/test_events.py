@@ -97,6 +97,7 @@ def test_every_event_belongs_to_one_of_these_tests() -> None:
         "end_lost_job.execution_failed.json",
         "stream_job.valid.json",
         "sweep_jobs.scheduled.json",
+        "sweep_projects.scheduled.json",
         "sweep_sessions.scheduled.json",
     }
 

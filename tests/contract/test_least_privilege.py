@@ -157,7 +157,7 @@ def test_each_schedule_may_invoke_its_function_and_nothing_else(tmp_path: Path) 
 
     schedules = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Scheduler::Schedule"]
     invoked = {each["Target"]["Arn"]["Fn::GetAtt"][0] for each in schedules}
-    assert invoked == {"SweepJobsFunction", "SweepSessionsFunction"}
+    assert invoked == {"SweepJobsFunction", "SweepProjectsFunction", "SweepSessionsFunction"}
     for schedule in schedules:
         role = resources[schedule["Target"]["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]

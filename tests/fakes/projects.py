@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from shared.apps.video.ids import PROJECT_ID
 from shared.apps.video.preferences import Preferences, PreferenceScope, StalePreferences
@@ -26,6 +27,7 @@ class FakeProjectStore:
         self._components: dict[str, dict[tuple[str, int], str]] = {}
         self._messages: dict[str, dict[str, str]] = {}
         self._counts: Counter[str] = Counter()
+        self._deleted: dict[str, datetime] = {}
 
     def save(self, write: ProjectWrite, *, also: PreparedWrites | None = None) -> None:
         after, before = write.after, write.before
@@ -128,10 +130,19 @@ class FakeProjectStore:
                 self._projects[project.id] = stored.model_copy(update={"deleting": True}).model_dump_json()
                 self._counts[stored.owner] -= 1
 
-    def delete(self, project_id: str) -> None:
+    def delete(self, project_id: str, *, purge_at: datetime) -> None:
         with self._lock:
+            self._deleted[project_id] = purge_at
             for stored in (self._projects, self._revisions, self._scenes, self._components, self._messages):
                 stored.pop(project_id, None)
+
+    def deleted(self, now: datetime) -> Sequence[str]:
+        with self._lock:
+            return [project_id for project_id, purge_at in self._deleted.items() if purge_at <= now]
+
+    def purge(self, project_id: str) -> None:
+        with self._lock:
+            self._deleted.pop(project_id, None)
 
     def _write(self, write: ProjectWrite) -> None:
         project = write.after

@@ -115,7 +115,7 @@ def test_no_image_is_stored_or_finished_while_its_project_is_deleted(ports: Port
         with pytest.raises(StaleImage):
             ports.images.finish(ready(pending))
         assert ports.images.get(project.id, late.id) is None
-        ports.projects.delete(project.id)
+        ports.projects.delete(project.id, purge_at=NOON)
 
 
 def test_the_bytes_of_an_image_are_kept_and_discarded(ports: Ports, owner: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -249,13 +250,35 @@ class TestDeletion:
 
         ports.projects.hide(project)
         for _ in range(2):
-            ports.projects.delete(project.id)
+            ports.projects.delete(project.id, purge_at=NOON)
 
         assert ports.projects.get(project.id) is None
         assert list(ports.projects.revisions(project.id, limit=10)) == []
         assert list(ports.projects.messages(project.id, limit=10)) == []
         assert ports.projects.scenes(project.id, [(scene_id(JOB, 0), 2)]) == {}
         assert ports.projects.scenes(other.id, [(scene_id(JOB, 0), 2)])
+
+    def test_what_was_stored_after_a_deletion_is_purged(self, moto: AwsServer) -> None:
+        store = project_store(moto)
+        project = stored_project(store, put_scene(JOB), owner=owner())
+        store.hide(project)
+        store.delete(project.id, purge_at=NOON)
+        late = f"projects/{project.id}/images/late"
+        moto.s3.put_object(Bucket=moto.bucket, Key=late, Body=b"x")
+
+        assert project.id not in store.deleted(NOON - timedelta(seconds=1))
+        assert project.id in store.deleted(NOON)
+        for _ in range(2):
+            store.purge(project.id)
+
+        assert project.id not in store.deleted(NOON)
+        assert "Contents" not in moto.s3.list_objects_v2(Bucket=moto.bucket, Prefix=f"projects/{project.id}/")
+        left = moto.dynamodb.query(
+            TableName=moto.durable_table,
+            KeyConditionExpression="PK = :project",
+            ExpressionAttributeValues={":project": {"S": f"PROJECT#{project.id}"}},
+        )
+        assert left["Items"] == []
 
 
 class TestPreferences:
@@ -332,7 +355,7 @@ class TestKeptVersions:
         store = kept_store(moto, [])
         project = stored_project(store, put_scene(JOB), owner=owner())
         store.hide(project)
-        store.delete(project.id)
+        store.delete(project.id, purge_at=NOON)
         assert store.scenes(project.id, [(scene_id(JOB, 0), 2)]) == {}
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from shared.apps.video.queries import ProjectQueries
     from shared.apps.video.reading import ProjectReading
     from shared.apps.video.saving import SaveScenes
+    from shared.apps.video.sweep import ProjectSweep
     from shared.jobs.job import LinkKind
     from shared.jobs.links import LinkedEntities
     from shared.jobs.side_writes import SideWrites
@@ -119,7 +120,20 @@ def project_deletion() -> ProjectDeletion:
     """Return the service that deletes projects."""
     from shared.apps.video.projects import ProjectDeletion
 
-    return ProjectDeletion(projects=project_store(), cancellation=core().job_cancellation, erasure=core().job_erasure)
+    return ProjectDeletion(
+        projects=project_store(),
+        cancellation=core().job_cancellation,
+        erasure=core().job_erasure,
+        clock=core().ports.clock,
+    )
+
+
+@functools.cache
+def project_sweep() -> ProjectSweep:
+    """Return the service that purges deleted projects."""
+    from shared.apps.video.sweep import ProjectSweep
+
+    return ProjectSweep(projects=project_store(), clock=core().ports.clock)
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from shared.apps.video.project import ChatMessage, Project, Revision
@@ -121,5 +122,14 @@ class ProjectStore(Protocol):
         It does not count any more for its owner. It can be repeated.
         """
 
-    def delete(self, project_id: str) -> None:
-        """Remove a hidden project with all that belongs to it. It can be repeated if it fails."""
+    def delete(self, project_id: str, *, purge_at: datetime) -> None:
+        """Remove a hidden project with all that belongs to it. It can be repeated if it fails.
+
+        A note is left, so that from `purge_at` on `deleted` returns its id.
+        """
+
+    def deleted(self, now: datetime) -> Sequence[str]:
+        """Return the ids of some deleted projects that are to be purged by now; none if none is."""
+
+    def purge(self, project_id: str) -> None:
+        """Remove what was stored for a project after its deletion, and the note of it. It can be repeated."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from shared.apps.video.applying import Applied, insertion_index, with_changes
 from shared.apps.video.changes import FIRST
@@ -38,6 +39,9 @@ IDEMPOTENCY_SECONDS = 24 * 3600
 
 MOST_TRIES = 20
 """How often a change is made again because another one has changed the project meanwhile."""
+
+PURGED_AFTER = timedelta(hours=1)
+"""When a deleted project is looked at again: no request that began before its deletion still runs."""
 
 PAGE = 100
 """How many messages are read at once."""
@@ -188,8 +192,11 @@ class Projects:
 class ProjectDeletion:
     """Delete projects, and end the jobs that work on them."""
 
-    def __init__(self, *, projects: ProjectStore, cancellation: JobCancellation, erasure: JobErasure) -> None:
+    def __init__(
+        self, *, projects: ProjectStore, cancellation: JobCancellation, erasure: JobErasure, clock: Clock
+    ) -> None:
         self._projects = projects
+        self._clock = clock
         self._cancellation = cancellation
         self._erasure = erasure
 
@@ -213,7 +220,7 @@ class ProjectDeletion:
         for job_id in self._job_ids(project.id):
             self._erasure.erase(owner, job_id)
         # The project last: it names the jobs, so a repeated deletion still finds what to remove.
-        self._projects.delete(project.id)
+        self._projects.delete(project.id, purge_at=self._clock() + PURGED_AFTER)
         log.info("project deleted", project_id=project.id)
 
     def _job_ids(self, project_id: str) -> list[str]:

@@ -69,6 +69,10 @@ def has_the_colour(answer: Any, _: Place) -> None:
     assert [each["value"] for each in data(answer)["facts"]] == ["#1d4ed8"]
 
 
+def says_what_was_swept(answer: Any, _: Place) -> None:
+    assert answer.keys() == {"purged", "finished"}, answer
+
+
 ANSWERS: Answers = {
     "create_project.valid": (nothing, names("projectId", 201)),
     "list_projects.valid": (a_project, lists("projects", "projectId", PROJECT)),
@@ -86,6 +90,7 @@ ANSWERS: Answers = {
     "get_image.valid": (an_image, shows("imageId", IMAGE)),
     "list_images.valid": (an_image, lists("images", "imageId", IMAGE)),
     "send_message.valid": (a_project, names("messageId", 202)),
+    "sweep_projects.scheduled": (nothing, says_what_was_swept),
     **{f"decide_tool.{attempt}": (a_message, done("decide_tool")) for attempt in ATTEMPTS},
     **{f"brief_scenes.{attempt}": (a_message_after("decide_tool"), done("brief_scenes")) for attempt in ATTEMPTS},
     **{f"make_scenes.{attempt}": (a_message_after(*STAGES[:2]), done("make_scenes")) for attempt in ATTEMPTS},

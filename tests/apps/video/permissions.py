@@ -139,6 +139,15 @@ def _deleted_project(world: World, project_id: str) -> None:
         data_of(world.user.api.delete(f"/projects/{project_id}"))
     empty = new_project(world.user)["projectId"]
     data_of(world.user.api.delete(f"/projects/{empty}"))
+    # A request that began before the deletion has stored an image, and the sweep is due.
+    bucket.put_object(Bucket=name, Key=f"projects/{project_id}/images/late", Body=b"image")
+    world.stack.client("dynamodb").update_item(
+        TableName="millrace-DurableTable",
+        Key={"PK": {"S": f"PROJECT#{project_id}"}, "SK": {"S": "DELETED"}},
+        UpdateExpression="SET sweepAt = :now",
+        ExpressionAttributeValues={":now": {"S": "2026-01-01"}},
+    )
+    assert world.invoke("sweep_projects")["purged"] >= 1
 
 
 def _job(world: World, project_id: str) -> str:

@@ -16,6 +16,7 @@ from shared.apps.video.queries import ProjectQueries
 from shared.apps.video.saving import SaveScenes
 from shared.apps.video.scene import FORMATS
 from shared.apps.video.side_writes import ProjectMessages
+from shared.apps.video.sweep import ProjectSweep
 from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.job import Job, LinkKind
 from shared.jobs.pipeline import Pipelines
@@ -55,8 +56,12 @@ class ProjectJobs:
         self.queries = ProjectQueries(self.store)
         self.projects = Projects(projects=self.store, keys=self.core.keys, clock=self.clock)
         self.deletion = ProjectDeletion(
-            projects=self.store, cancellation=self.core.job_cancellation, erasure=self.core.job_erasure
+            projects=self.store,
+            cancellation=self.core.job_cancellation,
+            erasure=self.core.job_erasure,
+            clock=self.clock,
         )
+        self.sweep = ProjectSweep(projects=self.store, clock=self.clock)
         self.chat = ChatMessages(projects=self.store, jobs=self.core.job_creation)
 
     def new_project(self, owner: str = OWNER, title: str = "Launch") -> Project:

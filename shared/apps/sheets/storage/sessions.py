@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 from shared.apps.sheets.session import SESSION_EVENTS, ChatMessage, Session, SessionJob, SessionState, Version
@@ -18,10 +18,8 @@ from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.items import query_items, read_item
 from shared.storage.keys import EVENT_PREFIX
 from shared.storage.owner_index import OwnerIndex
+from shared.storage.sweepable import due_ids, sweep_mark, sweep_time
 from shared.storage.transactions import ConditionsRefused, write_transaction
-
-SWEEPABLE = "Sweepable"
-"""The name of the index that lists the sessions which the sweep has to look at, by the time when it has to."""
 
 SWEPT = "sessions"
 """The hash key of sessions in the index `Sweepable`."""
@@ -107,7 +105,7 @@ class DynamoSessionStore:
         return self._newest(SessionJob, session_id, JOB, limit=limit, before=last)
 
     def due(self, now: datetime) -> Sequence[Session]:
-        ids = self._swept(SWEPT, now)
+        ids = due_ids(self._durable, SWEPT, now, most=MOST_DUE)
         sessions = self._index.load_all(ids)
         return [sessions[each] for each in ids if each in sessions]
 
@@ -118,7 +116,7 @@ class DynamoSessionStore:
             if until is None
             else {
                 "UpdateExpression": "SET sweep = :sweep, sweepAt = :until",
-                "ExpressionAttributeValues": {**seq, **to_item({":sweep": SWEPT, ":until": _time(until)})},
+                "ExpressionAttributeValues": {**seq, **to_item({":sweep": SWEPT, ":until": sweep_time(until)})},
             }
         )
         with contextlib.suppress(StaleSession), refused_condition(lambda _: StaleSession()):
@@ -132,7 +130,7 @@ class DynamoSessionStore:
     def delete(self, session_id: str, *, purge_at: datetime) -> None:
         # The session itself last, so that a deletion that failed can be repeated.
         self._empty(session_id, keeping=SESSION)
-        note = {**_key(session_id, DELETED), "sweep": DELETED_SESSIONS, "sweepAt": _time(purge_at)}
+        note = {**_key(session_id, DELETED), **sweep_mark(DELETED_SESSIONS, purge_at)}
         write_transaction(
             (
                 {"Delete": {"TableName": self._durable, "Key": to_item(_session_key(session_id))}},
@@ -141,7 +139,7 @@ class DynamoSessionStore:
         )
 
     def deleted(self, now: datetime) -> Sequence[str]:
-        return self._swept(DELETED_SESSIONS, now)
+        return due_ids(self._durable, DELETED_SESSIONS, now, most=MOST_DUE)
 
     def purge(self, session_id: str) -> None:
         self._empty(session_id, keeping=DELETED)
@@ -170,7 +168,7 @@ class DynamoSessionStore:
                 "seq": session.seq,
                 "state": session.state,
                 "sweep": SWEPT if session.sweep_at else None,
-                "sweepAt": _time(session.sweep_at) if session.sweep_at else None,
+                "sweepAt": sweep_time(session.sweep_at) if session.sweep_at else None,
                 BODY: session.model_dump_json(),
             }
         )
@@ -202,17 +200,6 @@ class DynamoSessionStore:
         )
         chosen = (item for item in found if item["SK"]["S"] != before)
         return [_model(kind, item) for _, item in zip(range(limit), chosen, strict=False)]
-
-    def _swept(self, kind: str, now: datetime) -> list[str]:
-        """Return the ids of up to MOST_DUE sessions that have this hash key in the index and are due."""
-        found = query_items(
-            self._durable,
-            "sweep = :sweep AND sweepAt <= :now",
-            {":sweep": kind, ":now": _time(now)},
-            IndexName=SWEEPABLE,
-            Limit=MOST_DUE,
-        )
-        return [item["PK"]["S"].partition("#")[2] for _, item in zip(range(MOST_DUE), found, strict=False)]
 
     def _empty(self, session_id: str, *, keeping: str) -> None:
         """Delete the items of the session's partitions, except the one with the sort key `keeping`."""
@@ -277,7 +264,7 @@ def _event_item(change: SessionChange) -> Item:
     expires = int(session.updated_at.timestamp()) + EVENT_SECONDS
     events = SESSION_EVENTS.dump_json(change.events).decode()
     key = _key(session.id, _event_sort(session.seq))
-    return to_item({**key, "at": _time(session.updated_at), BODY: events, "expiresAt": expires})
+    return to_item({**key, "at": sweep_time(session.updated_at), BODY: events, "expiresAt": expires})
 
 
 def _numbered(item: Mapping[str, Any]) -> Iterator[NumberedEvent]:
@@ -295,8 +282,3 @@ def _session(item: Mapping[str, Any]) -> Session:
 
 def _model(kind: type[T], item: Mapping[str, Any]) -> T:
     return kind.model_validate_json(item[BODY]["S"])
-
-
-def _time(moment: datetime) -> str:
-    """Return the time as a text that sorts by time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

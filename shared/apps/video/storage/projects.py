@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
@@ -22,6 +23,7 @@ from shared.storage.items import query_items, read_item
 from shared.storage.large_texts import LargeTexts
 from shared.storage.matching import BATCH
 from shared.storage.owner_index import OwnerIndex
+from shared.storage.sweepable import due_ids, sweep_mark
 from shared.storage.transactions import ConditionsRefused, write_transaction
 
 FOLDER = "projects"
@@ -148,17 +150,30 @@ class DynamoProjectStore:
         with contextlib.suppress(ConditionsRefused):  # an earlier call has hidden it
             write_transaction([{"Update": hidden}, self._count(project.owner, -1)])
 
-    def delete(self, project_id: str) -> None:
+    def delete(self, project_id: str, *, purge_at: datetime) -> None:
+        self._empty(project_id, keeping=PROJECT)
+        # The project last, so that a deletion that failed can be repeated.
+        note = {**_key(project_id, DELETED), **sweep_mark(DELETED_PROJECTS, purge_at)}
+        delete = {"TableName": self._table, "Key": to_item(_project_key(project_id))}
+        write_transaction(({"Delete": delete}, {"Put": {"TableName": self._table, "Item": to_item(note)}}))
+
+    def deleted(self, now: datetime) -> Sequence[str]:
+        return due_ids(self._table, DELETED_PROJECTS, now, most=MOST_DUE)
+
+    def purge(self, project_id: str) -> None:
+        self._empty(project_id, keeping=DELETED)
+        self._remove(to_item(_key(project_id, DELETED)))
+
+    def _empty(self, project_id: str, *, keeping: str) -> None:
+        """Delete the project's objects, and its items except the one with the sort key `keeping`."""
         self._cache.forget_all(lambda key: key[0] == project_id)
         self._texts.delete_all(project_id)
         partition = {":project": project_partition(project_id)}
         for key in query_items(
             self._table, "PK = :project", partition, ConsistentRead=True, ProjectionExpression="PK, SK"
         ):
-            if key["SK"]["S"] != PROJECT:
+            if key["SK"]["S"] != keeping:
                 self._remove(key)
-        # The project last, so that a deletion that failed can be repeated.
-        self._remove(to_item(_project_key(project_id)))
 
     def _put_project(self, write: ProjectWrite) -> Mapping[str, Any]:
         project, before = write.after, write.before
@@ -270,6 +285,15 @@ VersionKey: TypeAlias = tuple[str, str]
 
 PROJECT = "PROJECT"
 """Sort key of a project."""
+
+DELETED = "DELETED"
+"""Sort key of the note that a project was deleted."""
+
+DELETED_PROJECTS = "deleted projects"
+"""The hash key of these notes in the index `Sweepable`."""
+
+MOST_DUE = 100
+"""How many deleted projects a sweep reads at a time."""
 
 REVISION = "REV#"
 """Prefix of the sort keys of revisions."""

@@ -12,6 +12,7 @@ from shared.apps.video.models import BuiltChange, VideoChatInput
 from shared.apps.video.project import Project
 from shared.apps.video.project_store import MOST_PROJECTS, StaleProject
 from shared.apps.video.scene import FORMATS, MAX_SCENES
+from shared.apps.video.sweep import SWEEP_SECONDS, ProjectSweepReport
 from shared.errors import Conflict, ErrorCode, Forbidden, InvalidInput, NotFound, PreconditionFailed, StorageThrottled
 from shared.jobs.job import JobLinks, JobStatus
 from tests.apps.video.project_jobs import OWNER, ProjectJobs
@@ -189,6 +190,51 @@ class TestDeleting:
 
         assert world.store.get(project.id) is None
         assert world.core.jobs.get(job.id) is None
+
+
+class TestSweeping:
+    """What was stored for a project while it was deleted is removed an hour later."""
+
+    def test_a_deleted_project_is_purged_once_after_an_hour(self, world: ProjectJobs) -> None:
+        first, second = world.new_project(), world.new_project()
+        for each in (first, second):
+            world.deletion.delete(OWNER, each.id)
+        with patch.object(world.store, "purge", wraps=world.store.purge) as purge:
+            assert world.sweep.run() == ProjectSweepReport(purged=0)
+            world.clock.advance(3600)
+            assert world.sweep.run() == ProjectSweepReport(purged=2)
+            assert world.sweep.run() == ProjectSweepReport(purged=0)
+        assert {each.args[0] for each in purge.call_args_list} == {first.id, second.id}
+
+    def test_a_project_that_cannot_be_purged_keeps_no_other_from_it(self, world: ProjectJobs) -> None:
+        first, second = world.new_project(), world.new_project()
+        for each in (first, second):
+            world.deletion.delete(OWNER, each.id)
+        world.clock.advance(3600)
+        purge = world.store.purge
+
+        def fail(project_id: str) -> None:
+            if project_id == first.id:
+                raise StorageThrottled("busy")
+            purge(project_id)
+
+        with patch.object(world.store, "purge", side_effect=fail), pytest.raises(StorageThrottled):
+            world.sweep.run()
+        assert world.store.deleted(world.clock()) == [first.id]
+        assert world.sweep.run() == ProjectSweepReport(purged=1)
+
+    def test_a_sweep_ends_in_time(self, world: ProjectJobs) -> None:
+        for _ in range(2):
+            world.deletion.delete(OWNER, world.new_project().id)
+        world.clock.advance(3600)
+        purge = world.store.purge
+
+        def slow(project_id: str) -> None:
+            purge(project_id)
+            world.clock.advance(SWEEP_SECONDS)
+
+        with patch.object(world.store, "purge", side_effect=slow):
+            assert world.sweep.run() == ProjectSweepReport(purged=1, finished=False)
 
 
 class TestOwners:
