@@ -29,6 +29,8 @@ def rule_of(each: Any) -> str:
             return "must be an object"
         case "union_tag_invalid":
             return f"must be one of: {each['ctx']['expected_tags']}"
+        case "value_error":
+            return message.removeprefix("Value error, ")
         case _:
             rule = _SHOULD.sub("must ", message).replace(" after validation", "")
             return rule[:1].lower() + rule[1:]

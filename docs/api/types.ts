@@ -210,6 +210,12 @@ export type ClientMessage =
   | Unsubscribe
   | Ping;
 
+/** A call of one tool that a client sends. Its arguments are checked against the tool's own rules. */
+export interface ClientTool {
+  name: "addScene" | "editScene" | "deleteScene" | "changeDuration" | "planScenes" | "applyPatch" | "generateComponent";
+  arguments?: Record<string, unknown>;
+}
+
 /** The server closes the connection now. `reauthenticate`: its token has expired: open another with a new token or ticket. `replaced`: the same tab has opened another. `too_many_messages`: wait ten seconds, then open another. `unknown_connection`: the server has removed it, because a message could not be delivered: open another. */
 export interface Closing {
   type: "closing";
@@ -885,7 +891,7 @@ export interface NewProjectMessage {
   sceneIds?: string[];
   selectedSceneId?: string | null;
   answerTo?: string | null;
-  tool?: RequestedToolRequest | null;
+  tool?: ClientTool | null;
 }
 
 /** The body of `POST /sessions`. */
@@ -1119,12 +1125,6 @@ export interface ReorderRows {
 export interface RequestedTool {
   name: "addScene" | "editScene" | "deleteScene" | "changeDuration" | "planScenes" | "applyPatch" | "generateComponent";
   arguments: Record<string, unknown>;
-}
-
-/** A call of one tool. Its arguments are checked against the tool's own rules. */
-export interface RequestedToolRequest {
-  name: "addScene" | "editScene" | "deleteScene" | "changeDuration" | "planScenes" | "applyPatch" | "generateComponent";
-  arguments?: Record<string, unknown>;
 }
 
 /** `text` replaces the text so far, because a new attempt begins or the output is repaired. */
@@ -1688,7 +1688,7 @@ export interface VideoChatInput {
   sceneIds?: string[];
   selectedSceneId?: string | null;
   answerTo?: string | null;
-  tool?: RequestedToolRequest | null;
+  tool?: ClientTool | null;
 }
 
 /** The result of a chat job: what was changed, asked or answered. `revision` is the project's revision after it. */

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from shared.llm.model import ToolCall, ToolSpec
+from shared.rules import rule_of
 from shared.schema import Schema
 from shared.tools.result import ArgumentIssue, ToolErrorCode, ToolResult, failed
 
@@ -114,8 +115,8 @@ def _checked(tool: Tool[State, Effect], text: str) -> CheckedCall[State, Effect]
         return CheckedCall(tool, tool.arguments.model_validate(document, by_alias=True, by_name=False))
     except ValidationError as error:
         issues = tuple(
-            ArgumentIssue(field=".".join(map(str, each["loc"])) or "arguments", rule=each["msg"])
-            for each in error.errors(include_input=False, include_url=False, include_context=False)[:10]
+            ArgumentIssue(field=".".join(map(str, each["loc"])) or "arguments", rule=rule_of(each))
+            for each in error.errors(include_input=False, include_url=False)[:10]
         )
         return failed(
             ToolErrorCode.INVALID_ARGUMENTS,

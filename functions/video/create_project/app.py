@@ -1,7 +1,7 @@
 """POST /projects: store an empty project."""
 
 from shared.apps.video.bootstrap import projects
-from shared.apps.video.web import Entity, NewProject, Operation, ProjectDetail, ProjectUrls, detail, etag_of, format_of
+from shared.apps.video.web import Entity, NewProject, Operation, ProjectDetail, ProjectUrls, detail, etag_of
 from shared.bootstrap import write_counter
 from shared.errors import Conflict
 from shared.web.app import CurrentExchange, create_app, lambda_handler
@@ -25,7 +25,7 @@ async def create_project(
     idempotency_key: IdempotencyKey = None,
 ) -> Envelope[ProjectDetail]:
     """Create an empty project. Send it messages to fill it with scenes."""
-    project = projects().create(user, body.title, format_of(body.format), idempotency_key=idempotency_key)
+    project = projects().create(user, body.title, body.format, idempotency_key=idempotency_key)
     created = detail(project, ProjectUrls(request))
     response.headers["Location"] = created.project_url
     response.headers["ETag"] = etag_of(project.revision)

@@ -12,7 +12,6 @@ from shared.apps.video.web import (
     detail,
     etag_of,
     expected_revision,
-    format_of,
 )
 from shared.bootstrap import write_counter
 from shared.errors import PreconditionFailed
@@ -41,7 +40,7 @@ async def update_project(
         user,
         project_id,
         title=body.title,
-        video_format=None if body.format is None else format_of(body.format),
+        video_format=body.format,
         expected=expected_revision(if_match),
     )
     response.headers["ETag"] = etag_of(project.revision)

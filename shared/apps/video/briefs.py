@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from shared.apps.video.component import Brief, Briefed, Component, order_of, scene_works
 from shared.apps.video.facts import Facts
+from shared.apps.video.json_values import value_in
 from shared.apps.video.plan import Plan
 from shared.apps.video.reading import ProjectReading
 from shared.apps.video.tools.effects import VideoOutcome, WriteComponent, WritePlan, WriteScene
@@ -217,17 +218,9 @@ def _brief_of(written: WrittenBrief, *, name: str | None, seconds: float | None)
         elements=written.elements,
         palette=written.palette,
         motion=written.motion,
-        props={each.key: _value(each.value) for each in written.props},
+        props={each.key: value_in(each.value) for each in written.props},
         summary=written.summary,
     )
-
-
-def _value(text: str) -> Any:
-    """Return the value of JSON text; a text that is no JSON is the value itself, because models forget the quotes."""
-    try:
-        return json.loads(text, parse_constant=str)
-    except (ValueError, RecursionError):
-        return text
 
 
 async def _keep(context: StageContext, component: Component) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from shared.apps.video.ids import ComponentName, SceneId
 from shared.apps.video.scene import ComponentDraft, Format, SceneDraft
@@ -57,7 +57,7 @@ class SetProject(Schema):
     """Set the project's title or format; None leaves it as it is."""
 
     kind: Literal["setProject"] = "setProject"
-    title: str | None = Field(default=None, min_length=1, max_length=200)
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = None
     format: Format | None = None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.apps.video.build.report import BuildError
+from shared.apps.video.json_values import broken_rule
 
 SEARCH, MIDDLE, REPLACE = "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE"
 
@@ -51,7 +52,7 @@ def props_in(code: str) -> dict[str, Any]:
         value = json.loads(found[1]) if found else {}
     except (ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
+    return value if isinstance(value, dict) and broken_rule(value) is None else {}
 
 
 def numbered(code: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
 
 from shared.apps.video.changes import ProjectChange
 from shared.apps.video.ids import MESSAGE_ID, ImageId, SceneId
+from shared.apps.video.json_values import broken_rule
 from shared.apps.video.scene import Build
 from shared.jobs.pipeline import JobInput
 from shared.schema import Schema
@@ -37,6 +39,18 @@ class RequestedTool(Schema):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
+class ClientTool(RequestedTool):
+    """A call of one tool that a client sends. Its arguments are checked against the tool's own rules."""
+
+    @field_validator("arguments")
+    @classmethod
+    def _can_be_stored(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        rule = broken_rule(arguments)
+        if rule is not None:
+            raise PydanticCustomError("rule", "{rule}", {"rule": rule})
+        return arguments
+
+
 class Option(Schema):
     """One answer to a question. `call` is what it does: a client that sends it back needs no further decision."""
 
@@ -57,7 +71,7 @@ class VideoChatInput(JobInput):
     scene_ids: tuple[SceneId, ...] = Field(default=(), max_length=MAX_ATTACHED_SCENES)
     selected_scene_id: SceneId | None = None
     answer_to: Annotated[str, StringConstraints(pattern=rf"^{MESSAGE_ID.pattern}$")] | None = None
-    tool: RequestedTool | None = None
+    tool: ClientTool | None = None
 
 
 class LearnedPreference(Schema):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from shared.apps.video.ids import ComponentName, ImageId, SceneId
 from shared.schema import Schema
@@ -17,17 +17,19 @@ MAX_FRAMES: Final = 9_000
 MAX_SCENES: Final = 200
 """Most scenes of a project."""
 
-Frames = Annotated[int, Field(ge=1, le=MAX_FRAMES)]
-PlaybackRate = Annotated[float, Field(ge=0.1, le=10)]
+# Strict, because pydantic would otherwise accept "5" and true as numbers.
+Frames = Annotated[int, Strict(), Field(ge=1, le=MAX_FRAMES)]
+PlaybackRate = Annotated[float, Strict(), Field(ge=0.1, le=10)]
+Pixels = Annotated[int, Strict(), Field(ge=64, le=1920)]
 SceneName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Format(Schema):
     """The size of the pictures in pixels, and how many frames a second has."""
 
-    width: int = Field(ge=64, le=1920)
-    height: int = Field(ge=64, le=1920)
-    fps: int = Field(ge=1, le=60)
+    width: Pixels
+    height: Pixels
+    fps: Annotated[int, Strict(), Field(ge=1, le=60)]
 
 
 FORMATS: Final = {

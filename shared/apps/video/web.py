@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from fastapi import Header, Path, Request
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from shared.apps.video.ids import SCENE_ID, ComponentName, ImageId, SceneId, message_id
 from shared.apps.video.image_store import MAX_IMAGE_BYTES, Image, ImageStatus, UploadForm
@@ -79,18 +80,35 @@ class _Body(Schema):
     model_config = ConfigDict(validate_by_name=False, defer_build=False)
 
 
+def _format_of(named: Any) -> Any:
+    """Return the format that a body names; an object is checked field by field."""
+    if isinstance(named, dict | Format):
+        return named
+    if isinstance(named, str) and named in FORMATS:
+        return FORMATS[named]
+    names = ", ".join(FORMATS)
+    raise PydanticCustomError("rule", f"must be one of: {names}; or an object with width, height and fps")
+
+
+BodyFormat = Annotated[
+    Format,
+    BeforeValidator(_format_of, json_schema_input_type=FormatName | Format),
+    Field(description="the size of the pictures, by name or exactly"),
+]
+
+
 class NewProject(_Body):
     """The body of `POST /projects`."""
 
     title: Title
-    format: FormatName | Format = Field(default="landscape", description="the size of the pictures, by name or exactly")
+    format: BodyFormat = Field(default="landscape", validate_default=True)
 
 
 class ProjectUpdate(_Body):
     """The body of `PATCH /projects/{projectId}`. Leave a field out to keep it as it is."""
 
     title: Title | None = None
-    format: FormatName | Format | None = None
+    format: BodyFormat | None = None
 
 
 class NewProjectMessage(VideoChatInput):
@@ -360,11 +378,6 @@ class ProjectUrls(Urls):
     def project(self, project_id: str) -> str:
         """Return the URL of the project."""
         return self.api(f"/projects/{project_id}")
-
-
-def format_of(named: FormatName | Format) -> Format:
-    """Return the format that a body names."""
-    return FORMATS[named] if isinstance(named, str) else named
 
 
 def etag_of(revision: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from shared.apps.video.facts import Facts
+from shared.apps.video.json_values import value_in
 from shared.apps.video.models import RequestedTool, ToolName
 from shared.llm.model import OutputSchema
 from shared.stages.model_answers import strict_form
@@ -176,16 +176,8 @@ def _operation(written: WrittenOperation) -> dict[str, Any]:
     if written.from_ is not None:
         operation["from"] = written.from_
     if written.value is not None:
-        operation["value"] = _value(written.value)
+        operation["value"] = value_in(written.value)
     return operation
-
-
-def _value(text: str) -> Any:
-    """Return the value of JSON text; a text that is no JSON is the value itself, because models forget the quotes."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 def _without_nulls(value: Any) -> Any:

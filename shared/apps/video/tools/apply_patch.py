@@ -14,6 +14,7 @@ from shared.apps.video.facts import Facts, SceneFacts
 from shared.apps.video.scene import Format, SceneDraft
 from shared.apps.video.tools.effects import VideoEffect, VideoOutcome, done, refused
 from shared.apps.video.tools.patch_document import MAX_OPERATIONS, PatchOperation, PatchProblem, parts_of, patched
+from shared.rules import issues_of
 from shared.schema import Schema
 from shared.tools.result import ArgumentIssue, Change, failed
 from shared.tools.tool import Outcome, Tool
@@ -50,7 +51,7 @@ def apply_patch(facts: Facts, call: ApplyPatch) -> VideoOutcome:
     try:
         changes = list(_changes(facts, before, after))
     except ValidationError as error:
-        return _invalid([ArgumentIssue(field=".".join(map(str, e["loc"])), rule=e["msg"]) for e in error.errors()[:10]])
+        return _invalid([ArgumentIssue(field=each.field, rule=each.rule) for each in issues_of(error.errors())])
     if not changes:
         return done("Nothing changes: the project is like this already")
     return done(_summary(facts, changes), *changes, changes=tuple(map(_named, changes)))

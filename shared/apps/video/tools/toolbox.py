@@ -55,7 +55,7 @@ def broken_rules(requested: RequestedTool) -> tuple[ArgumentIssue, ...]:
         return ()
     whole = {"arguments": ""}  # how the toolbox names a rule about several arguments
     found = checked.error.issues
-    issues = tuple(ArgumentIssue(field=whole.get(each.field, each.field), rule=_rule(each.rule)) for each in found)
+    issues = tuple(ArgumentIssue(field=whole.get(each.field, each.field), rule=each.rule) for each in found)
     return issues or (ArgumentIssue(field="", rule=checked.error.message),)
 
 
@@ -63,15 +63,6 @@ def run(facts: Facts, call: CheckedCall[Facts, VideoEffect]) -> VideoOutcome:
     """Return the outcome of a checked call: equal facts and arguments give an equal outcome."""
     outcome: Outcome[VideoEffect] = call.tool.function(facts, call.arguments)
     return outcome
-
-
-def _rule(message: str) -> str:
-    """Return a rule of pydantic in our own words."""
-    rule = message.removeprefix("Value error, ")
-    if " should " in rule:
-        return "must " + rule.partition(" should ")[2]
-    known = {"Field required": "is required", "Extra inputs are not permitted": "is not a known field"}
-    return known.get(rule) or rule[:1].lower() + rule[1:]
 
 
 def drafts_needed(requested: RequestedTool) -> frozenset[str]:
