@@ -243,7 +243,7 @@ def test_nobody_elses_preferences_are_shown_or_changed(place: Place, user: ApiUs
 
 
 @pytest.mark.parametrize(
-    "bad", ["..", "%2e%2e%2f", "prj_%00", "%F0%9F%92%A9", "a" * 65, "a" * 5_000, "__proto__", "prj_1%23IMG"]
+    "bad", ["%252e%252e", "prj_%00", "%F0%9F%92%A9", "a" * 65, "a" * 5_000, "__proto__", "prj_1%23IMG"]
 )
 def test_an_id_that_is_none_is_not_found_or_refused(place: Place, bad: str) -> None:
     own = f"/projects/{place.project_id}"
