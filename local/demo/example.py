@@ -21,6 +21,9 @@ EXAMPLES: Final = ROOT / "examples"
 _COPIED: Final = ("functions", "infra", "local", "shared", "statemachines", "tools", "template.yaml")
 """What an application is added to, and what runs it."""
 
+_LINKED: Final = (".venv-video",)
+"""The packages that functions of layers have besides (`local/lambda_/layers.py`), where they are installed."""
+
 _LEFT_OUT: Final = ("node_modules", "target")
 """Programs of others that tests use."""
 
@@ -61,6 +64,9 @@ def _copy_repository(copy: Path, names: Sequence[str]) -> None:
             shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         else:
             shutil.copy2(source, copy / name)
+    for name in _LINKED:
+        if (ROOT / name).is_dir():
+            (copy / name).symlink_to((ROOT / name).resolve())
 
 
 def run_there(copy: Path, module: str, *arguments: str) -> int:

@@ -22,7 +22,7 @@ from rich.console import Console
 from local.demo.example import EXAMPLES, repository_with, run_there
 from local.stack import ROOT, WITHOUT_RATE_LIMITS, LocalStack
 from tests.chaos import report
-from tests.chaos.application import applications
+from tests.chaos.application import applications, left_out
 from tests.chaos.every_point import every_point
 from tests.chaos.plan import Plan, make_plan
 from tests.chaos.run import AT_ONCE, ENVIRONMENT, ChaosRun
@@ -87,11 +87,11 @@ def chaos(plan: Plan, console: Console) -> bool:
     return not (broken or lacking or failed_sweeps)
 
 
-def kill_at_every_point(console: Console) -> bool:
-    """Kill at every point of each application with tools, and return whether every promise was kept."""
+def kill_at_every_point(console: Console, only: str | None) -> bool:
+    """Kill at every point of these applications, and return whether every promise was kept."""
     kept = True
-    for application in applications().values():
-        if application.has_tools:
+    for name, application in applications().items():
+        if (application.has_tools or application.at_every_point) and only in {None, name}:
             with LocalStack("processes", environment=WITHOUT_RATE_LIMITS, allowance=ALLOWANCE) as stack:
                 kept &= every_point(stack, application, console)
     return kept
@@ -102,7 +102,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--jobs", type=int, default=300)
     parser.add_argument("--seed", type=int, default=None, help="of the plan; a random one by default")
-    parser.add_argument("--every-point", action="store_true", help="kill at every call of a job with tools instead")
+    parser.add_argument("--only", metavar="PIPELINE", help="run jobs of this pipeline only")
+    parser.add_argument("--every-point", action="store_true", help="kill at every call of a job instead")
     parser.add_argument("--here", action="store_true", help="do not install the examples in a copy of the repository")
     options = parser.parse_args()
     missing = [] if options.here else examples_to_install()
@@ -110,10 +111,14 @@ def main() -> int:
         with repository_with(missing, "tests") as copy:
             return run_there(copy, "tests.chaos", "--here", *sys.argv[1:])
     console = Console(width=130)
+    for application in left_out():
+        console.print(f"takes no part: {application}", markup=False)
+    if options.only not in {None, *applications()}:
+        parser.error(f"--only: {options.only} is none of {', '.join(applications())}")
     if options.every_point:
-        return int(not kill_at_every_point(console))
+        return int(not kill_at_every_point(console, options.only))
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
-    return int(not chaos(make_plan(seed, options.jobs), console))
+    return int(not chaos(make_plan(seed, options.jobs, only=options.only), console))
 
 
 def examples_to_install() -> list[str]:

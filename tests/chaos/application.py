@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -41,6 +42,11 @@ def no_request(_page: str, _script: str) -> tuple[str, dict[str, Any]]:
 async def no_evidence(_stack: LocalStack, _api: httpx.AsyncClient, _story: JobStory) -> dict[str, Any]:
     """Return nothing: what the job shows is enough."""
     return {}
+
+
+async def no_traces(_stack: LocalStack, _api: httpx.AsyncClient, _story: JobStory) -> list[str]:
+    """Return nothing: the job is linked to nothing."""
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,11 @@ class Application:
     """Create what the job needs, and return the fields that this adds to its request; called with its unique name."""
     evidence: Callable[[LocalStack, httpx.AsyncClient, JobStory], Awaitable[dict[str, Any]]] = no_evidence
     """Return what else `violations` needs to know about an ended job; it becomes `JobStory.found`."""
+    afterwards: Callable[[LocalStack, httpx.AsyncClient, JobStory], Awaitable[list[str]]] = no_traces
+    """Delete what the job is linked to, after everything is read, and return the promises that this has broken."""
     topic: Topic | None = None
+    operations: Mapping[str, Callable[[Subject], tuple[str, str, dict[str, Any]]]] = field(default_factory=dict)
+    """Operations of `Operate` by name: each returns method, path and body. Each call may return another body."""
     closing: Callable[[Subject], str] | None = None
     """Return the path to which a POST closes what the job is linked to: that cancels the job."""
     progress: tuple[Sight, int] | None = None
@@ -96,12 +106,26 @@ class Application:
     """Return what the report counts of a job, by name."""
     measured: Callable[[JobStory], Mapping[str, float]] = lambda story: {}
     """Return times in seconds that the report shows, by name."""
+    missing: str | None = None
+    """What has to be installed before its jobs can run, and how; None if nothing. CI runs them in any case."""
+    at_every_point: bool = False
+    """Whether `--every-point` kills its attempts; applications with tools are killed there in any case."""
 
 
 @functools.cache
 def applications() -> dict[str, Application]:
-    """Return every application by the name of its pipeline."""
-    return {each.pipeline: each for module in modules("chaos") for each in module.APPLICATIONS}
+    """Return every application whose jobs can run here, by the name of its pipeline."""
+    in_ci = os.environ.get("CI") == "true"
+    return {each.pipeline: each for each in _all() if each.missing is None or in_ci}
+
+
+def left_out() -> list[str]:
+    """Return which applications take no part, and what is missing for each of them."""
+    return [f"{each.pipeline}: {each.missing}" for each in _all() if each.pipeline not in applications()]
+
+
+def _all() -> list[Application]:
+    return [each for module in modules("chaos") for each in module.APPLICATIONS]
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""`make chaos ARGS=--every-point`: kill an attempt at every call that a job with tools makes, one job for each call."""
+"""`make chaos ARGS=--every-point`: kill an attempt at every call that a job makes, one job for each call."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import httpx
 
 from local.model.control import ModelControl
 from local.stack import Held, LocalStack
+from shared.jobs.ids import ulid_of
 from tests.chaos.application import Application, Subject, states
 from tests.chaos.plan import (
     Action,
@@ -29,10 +30,12 @@ from tests.chaos.plan import (
     KillChild,
     LateStart,
     Moment,
+    Operate,
     Remedy,
     ResumeCall,
     Resumption,
     Straggle,
+    StraggleAtCall,
     Throttle,
 )
 from tests.chaos.processes import children_of
@@ -41,6 +44,9 @@ from tests.chaos.watcher import Sights
 _LONGEST_PAUSE = 20.0
 """Seconds after which a paused process continues, even if no newer attempt starts."""
 
+
+LOST_AT_CALL = "straggle at a call"
+"""What is noted of a StraggleAtCall."""
 
 _LONGEST_INVOCATION = 240.0
 """Seconds that a direct invocation of a function may take."""
@@ -109,6 +115,8 @@ class Injector:
                 await self._kill_as(action)
             case Straggle():
                 await self._straggle(action)
+            case StraggleAtCall():
+                await self._straggle_at_call(action)
             case Duplicate():
                 await self._duplicate(late=action.late)
             case LateStart():
@@ -116,10 +124,17 @@ class Injector:
             case Throttle(operation=operation, count=count):
                 await asyncio.to_thread(self.stack.inject_fault, operation, count=count, job_id=self.job_id)
                 self.note("throttle", f"{count} x {operation}")
+            case Cancel() | Close() | Operate():
+                await self._act_as_owner(action)
+
+    async def _act_as_owner(self, action: Cancel | Close | Operate) -> None:
+        match action:
             case Cancel():
                 await self._cancel()
             case Close():
                 await self._close()
+            case Operate():
+                await self._operate(action.operation)
 
     async def _kill_as(
         self, action: Kill | KillAtCall | KillAtModelCall | KillAtReset | KillAtWrite | KillChild
@@ -205,6 +220,36 @@ class Injector:
             if action.pauses:
                 _send(pid, signal.SIGCONT)
                 self.note("back", _name(attempt))
+
+    async def _straggle_at_call(self, action: StraggleAtCall) -> None:
+        ulid = ulid_of(self.job_id)
+        with self.stack.holding(
+            action.operation, ulid, executed=True, skip=action.skip, function=action.function
+        ) as held:
+            if not await self._unless_ended(held):
+                self.note(f"missed: {LOST_AT_CALL}", "the job ended first")
+                return
+            attempt = await self._running()
+            if attempt is None or not await asyncio.to_thread(self.stack.abandon, attempt["requestId"]):
+                self.note(f"missed: {LOST_AT_CALL}", "nothing ran")
+                return
+            self.note(LOST_AT_CALL, _name(attempt))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LONGEST_PAUSE):
+                    await self.sights.reach(action.until)
+        self.note("back", _name(attempt))
+
+    async def _operate(self, name: str) -> None:
+        """Send the operation, again while it is answered 503. An answer 503 may hide a change that was made."""
+        method, path, body = self.application.operations[name](self.subject)
+        while True:
+            answer = await self.api.request(method, path, json=body)
+            self.note(f"operation: {name}", str(answer.status_code))
+            if answer.status_code != 503:
+                break
+            await asyncio.sleep(0.2)
+        if not answer.is_success:
+            self.problems.append(f"{method} {path} was answered {answer.status_code}: {answer.text[:300]}")
 
     async def _start_late(self) -> None:
         """Start the first attempt of the first stage, after a later attempt or stage has begun."""

@@ -109,6 +109,21 @@ class Straggle:
 
 
 @dataclass(frozen=True, slots=True)
+class StraggleAtCall:
+    """As `Straggle`, but the attempt is lost while it waits for the response to a call of AWS, which comes at `until`.
+
+    It is the `skip`-th call, from 0, of `operation` by the function with this logical id whose payload has the job's
+    ULID. AWS executes it at once, so the attempt continues with what was stored then.
+    """
+
+    at: Moment
+    until: Moment
+    operation: str
+    function: str
+    skip: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class KillAtReset:
     """Kill the process that appends a `reset`, right after that append; do this to the next `times` of them.
 
@@ -157,6 +172,14 @@ class Close:
     at: Moment
 
 
+@dataclass(frozen=True, slots=True)
+class Operate:
+    """The owner changes what the job is linked to by this operation (`Application.operations`)."""
+
+    at: Moment
+    operation: str
+
+
 Action: TypeAlias = (
     Kill
     | KillAtCall
@@ -167,6 +190,8 @@ Action: TypeAlias = (
     | Straggle
     | Duplicate
     | LateStart
+    | Operate
+    | StraggleAtCall
     | Throttle
     | Cancel
     | Close
@@ -286,17 +311,21 @@ class Plan:
 Scenario: TypeAlias = Callable[[random.Random], Trouble]
 
 
-def make_plan(seed: int, jobs: int) -> Plan:
-    """Return the plan of this seed and number of jobs. Every scenario is used once before one is used again."""
+def make_plan(seed: int, jobs: int, *, only: str | None = None) -> Plan:
+    """Return the plan of this seed and number of jobs, of the pipeline `only` if it is given.
+
+    Every scenario is used once before one is used again; with `only`, the pipeline's own ones are used three times.
+    """
+    own = applications()[only].scenarios if only is not None else {}
     chance, kinds = random.Random(seed), random.Random(f"applications of {seed}")
     deck: list[str] = []
     made = []
     for number in range(jobs):
         if not deck:
-            deck = [scenario for scenario in scenarios() if _shares(scenario)]
+            deck = [*(scenario for scenario in scenarios() if _shares(scenario, only)), *own, *own]
             chance.shuffle(deck)
         scenario = deck.pop()
-        shares = _shares(scenario)
+        shares = _shares(scenario, only)
         (application,) = kinds.choices([*shares], [*shares.values()])
         made.append(_job(chance, number, scenario, application))
     return Plan(seed, tuple(made))
@@ -327,9 +356,11 @@ def possible(scenario: str, application: Application) -> bool:
     return needed is None or needed(application)
 
 
-def _shares(scenario: str) -> dict[str, float]:
+def _shares(scenario: str, only: str | None) -> dict[str, float]:
     """Return the share of each application whose jobs can have this scenario."""
-    return {name: each.share for name, each in applications().items() if possible(scenario, each)}
+    return {
+        name: each.share for name, each in applications().items() if possible(scenario, each) and only in {None, name}
+    }
 
 
 def _job(chance: random.Random, number: int, scenario: str, application: str) -> JobPlan:

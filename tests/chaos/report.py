@@ -145,7 +145,8 @@ def too_rare(stories: Sequence[JobStory], throttled: int) -> list[str]:
     made["throttled DescribeExecution"] = throttled
     made.update(f"watched over {each.plan.transport}" for story in stories for each in story.watchers)
     least = len(stories) // JOBS_PER_INJECTION
-    required = (*REQUIRED, *(what for each in applications().values() for what in each.required))
+    planned = {story.plan.application for story in stories}
+    required = (*REQUIRED, *(what for name in planned for what in applications()[name].required))
     return [f"{what} only {made[what]} times, not {least}" for what in required if made[what] < least]
 
 

@@ -126,6 +126,7 @@ class ChaosRun:
         for story in stories:
             await asyncio.to_thread(self._read_stored, story)
             story.model_calls = [call for call in calls.calls.values() if story.page in call.prompt]
+        await self._clear_up(stories)
         return sorted(stories, key=lambda story: story.plan.number)
 
     async def _keep_sweeping(self) -> None:
@@ -144,14 +145,18 @@ class ChaosRun:
                 answer = (await client.post(url, json={})).json()
                 self.sweeps.append(str(answer.get("errorType", "done")))
 
-    async def _lane(self, owner: str, waiting: deque[JobPlan], stories: list[JobStory]) -> None:
+    def _client(self, owner: str) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self._stack.token(owner)}"}
         limits = httpx.Limits(max_connections=20)
-        async with httpx.AsyncClient(
+        return httpx.AsyncClient(
             base_url=self._stack.api_url, headers=headers, timeout=PATIENCE, limits=limits, trust_env=False
-        ) as api:
+        )
+
+    async def _lane(self, owner: str, waiting: deque[JobPlan], stories: list[JobStory]) -> None:
+        async with self._client(owner) as api:
             while waiting:
                 story = await self._job(api, waiting.popleft())
+                story.owner = owner
                 stories.append(story)
                 story.shown = await self._show(api, f"/jobs/{story.job_id}") or _NOT_SHOWN
                 self._tell(story)
@@ -160,6 +165,16 @@ class ChaosRun:
                 paths = story.application.also_shown(story.subject)
                 story.also = {name: await self._show(api, path) for name, path in paths.items()}
                 story.found = await story.application.evidence(self._stack, api, story)
+
+    async def _clear_up(self, stories: Sequence[JobStory]) -> None:
+        """Delete what the jobs are linked to; what is left of it is a problem."""
+        at_once = asyncio.Semaphore(2)
+
+        async def clear(story: JobStory) -> None:
+            async with at_once, self._client(story.owner) as api:
+                story.problems += await story.application.afterwards(self._stack, api, story)
+
+        await asyncio.gather(*map(clear, stories))
 
     async def _changed_later(self, api: httpx.AsyncClient, story: JobStory) -> list[str]:
         """Wait until every attempt has ended, including lost ones; return what changed after the job's end."""

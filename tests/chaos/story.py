@@ -58,6 +58,7 @@ class JobStory:
     injected: list[Injected]
     problems: list[str]
     subject: Subject = field(default_factory=dict)
+    owner: str = ""
     follower: Watcher | None = None
     topic_events: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     took: float = 0
