@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import shutil
@@ -176,6 +177,38 @@ def _messages(plan: RenderPlan) -> list[dict[str, Any]]:
     ]
     project = {"type": "project", "format": plan.format.model_dump(), "scenes": [entry for _, entry in timed]}
     return [project, *({"type": "scene", "code": scene.code, "props": scene.props, **entry} for scene, entry in timed)]
+
+
+def test_a_browser_plays_the_video(film: JoinedVideo, browser: Preview) -> None:
+    page = browser.new_page()
+    url = f"data:video/mp4;base64,{base64.b64encode(film.content).decode()}"
+    shown = page.evaluate(PLAYER, {"url": url, "second": 80 / FPS})
+    page.close()
+    if shown is None:
+        pytest.skip("this Chromium does not play H.264")
+    assert (shown["width"], shown["height"], shown["seconds"]) == (WIDTH, HEIGHT, 3.5)
+    off = [abs(one - other) for one, other in zip(shown["colour"], (32, 32, 204), strict=True)]
+    assert max(off) <= 15, shown  # Chromium's own conversion, without a graphics card, loses some blue
+
+
+PLAYER = """async ({ url, second }) => {
+  const video = document.createElement("video");
+  if (video.canPlayType('video/mp4; codecs="avc1.64000c"') === "") return null;
+  const event = (name) => new Promise((resolve, reject) => {
+    video.addEventListener(name, resolve, { once: true });
+    video.addEventListener("error", () => reject(video.error), { once: true });
+  });
+  const [loaded, sought] = [event("loadeddata"), event("seeked")];
+  video.src = url;
+  await loaded;
+  video.currentTime = second;
+  await sought;
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d");
+  context.drawImage(video, 0, 0);
+  const [red, green, blue] = context.getImageData(5, 5, 1, 1).data;
+  return { width: video.videoWidth, height: video.videoHeight, seconds: video.duration, colour: [red, green, blue] };
+}"""
 
 
 def test_another_attempt_at_a_chunk_has_the_same_bytes(chunks: list[RenderedChunk]) -> None:

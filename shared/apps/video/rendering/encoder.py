@@ -14,7 +14,10 @@ _RATE_FACTORS: Final[dict[Quality, int]] = {"draft": 28, "standard": 20, "high":
 """x264's constant rate factor: less means better pictures and larger files."""
 
 _X264: Final = f"keyint={GOP}:min-keyint={GOP}:scenecut=0:open-gop=0"
-_BT709: Final = 1  # of primaries, transfer and matrix alike (ITU-T H.273)
+# What the values mean, in the numbers of ITU-T H.273. A browser's pictures have the transfer of sRGB: if a player that
+# converts colours were told that it is that of BT.709, it would show others.
+_BT709: Final = 1
+_SRGB: Final = 13
 _LIMITED: Final = 1  # the range of values that players expect
 
 
@@ -34,7 +37,8 @@ def encode(pictures: Iterable[bytes], *, size: tuple[int, int], fps: int, qualit
         stream.options = {"preset": "veryfast", "crf": str(_RATE_FACTORS[quality]), "x264-params": _X264}
         context = stream.codec_context
         context.thread_count = 1
-        context.color_primaries = context.color_trc = context.colorspace = _BT709
+        context.color_primaries = context.colorspace = _BT709
+        context.color_trc = _SRGB
         context.color_range = _LIMITED
         decoder = av.CodecContext.create("mjpeg", "r")
         count = 0
