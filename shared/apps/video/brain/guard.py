@@ -12,7 +12,7 @@ from typing import Final
 
 from shared.apps.video.brain.context import ChatContext
 from shared.apps.video.brain.decision import Decision, calls_of
-from shared.apps.video.brain.scene_names import NUMBERS, ORDINALS
+from shared.apps.video.brain.scene_names import NUMBERS, ORDINALS, plain_quotes
 from shared.apps.video.facts import Facts, SceneFacts
 from shared.apps.video.models import MAX_OPTIONS, Option, RequestedTool, ToolName
 from shared.apps.video.tools.toolbox import check, run
@@ -24,6 +24,9 @@ MARGIN: Final = 0.10
 """Least distance between the confidence of the decision and that of its best alternative."""
 MOST_EDITS: Final = 4
 """Most scenes whose code one message changes."""
+
+SHORTEST_NAME: Final = 3
+"""Fewest characters of a scene's name that a message says without quotes: others are in every text."""
 
 _OF_SCENES: Final = frozenset({"editScene", "changeDuration", "deleteScene"})
 _ALL: Final = re.compile(r"\b(?:all|every|each|everything|whole)\b|\balle\b|\btou(?:s|tes)\b", re.IGNORECASE)
@@ -189,4 +192,11 @@ def _is_named(scene: SceneFacts, context: ChatContext) -> bool:
     if number == len(context.facts.scenes):
         words.append("last")
     named = re.search(rf"(?<!\d){number}(?!\d)|\b(?:{'|'.join(words) or 'none'})\b", text) is not None
-    return named or scene.name.casefold() in text
+    return named or _has_name(text, " ".join(scene.name.split()).casefold())
+
+
+def _has_name(text: str, name: str) -> bool:
+    """Return whether the text has the name as whole words; one that any text could have counts in quotes only."""
+    words = rf"(?<!\w){re.escape(name)}(?!\w)"
+    quoted = rf'"{re.escape(name)}"'
+    return re.search(words if len(name) >= SHORTEST_NAME else quoted, plain_quotes(text)) is not None

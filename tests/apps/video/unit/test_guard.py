@@ -114,6 +114,22 @@ class TestAsking:
         assert asked.why == "empty"
         assert asked.options[0].call.name == "addScene"
 
+    @pytest.mark.parametrize(
+        ("names", "text", "literal"),
+        [
+            pytest.param(("a", "e"), "make it a bit rounder", False, id="letters that every text has"),
+            pytest.param(("out", "end"), "calm the background outside", False, id="parts of words"),
+            pytest.param(("a", "e"), 'delete "a" and \u201ee\u201c', True, id="short names in quotes"),
+            pytest.param(("The  Logo", "End"), "remove the logo and end", True, id="whole names"),
+        ],
+    )
+    def test_a_deletion_names_scenes_by_whole_words(self, names: tuple[str, str], text: str, literal: bool) -> None:
+        """A scene's name may be an attack on the model: it must not make a deletion look as if the message named it."""
+        known = facts(scenes=tuple(scene(at, name=name) for at, name in enumerate(names)))
+        found = verdict(text, "deleteScene", targets=[FIRST, SECOND], facts=known)
+        assert bool(found.calls) is literal
+        assert (found.question is None) is literal
+
     def test_a_deletion_of_several_scenes_must_be_literal(self) -> None:
         asked = verdict("clean that up", "deleteScene", targets=[FIRST, SECOND])
         assert (asked.why, asked.question) == (
