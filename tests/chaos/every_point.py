@@ -38,6 +38,10 @@ TOKENS = (0, 3)
 """After how many tokens of each model call the attempt is killed."""
 _AT_ONCE = {"token_ms": 0, "first_token_ms": 0}
 _NEVER = 10**6
+_DIFFERS = re.compile(r"\b[0-9a-z]{26,27}\b|\b[0-9a-f]{8}\b|\d+")
+"""What differs from job to job in the description of a call: a ULID with or without its cell, a nonce, a number."""
+_KILL = re.compile(r"\b(before|after) (.*)")
+"""The side of a kill and its call, in the story of a job."""
 _RUNS_CALLS = re.compile(r" PutItem EVT#\d+( \w+)* tool\b")
 """An append of the event that a call of a tool begins or ends."""
 
@@ -46,8 +50,8 @@ _RUNS_CALLS = re.compile(r" PutItem EVT#\d+( \w+)* tool\b")
 class EveryPoint:
     """Runs an application's jobs one after the other, and kills one attempt of each at another point.
 
-    `stories` are those of the jobs whose attempt was killed, `calls` the calls of each function in an undisturbed job,
-    and `reached` those at which an attempt was killed, as `calls` names them.
+    `stories` are those of the jobs whose attempt was killed, and `calls` the calls of each function in an undisturbed
+    job. `reached` are the points at which an attempt was killed, each with its side: `before` or `after`.
     """
 
     stack: LocalStack
@@ -55,7 +59,7 @@ class EveryPoint:
     tell: Callable[[JobStory], None]
     stories: list[JobStory] = field(default_factory=list)
     calls: dict[str, list[str]] = field(default_factory=dict)
-    reached: dict[str, set[str]] = field(default_factory=dict)
+    reached: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     model_calls: int = 0
 
     def run(self) -> None:
@@ -85,11 +89,11 @@ class EveryPoint:
     def missing(self) -> list[str]:
         """Return the calls of the undisturbed job at which no attempt was killed."""
         return [
-            f"{function}: {call}"
+            f"{function}: {side} {call}"
             for function, calls in self.calls.items()
             for call in calls
-            for when in ("before", "after")
-            if not any(found.endswith(f"{when} {_kind(call)}") for found in self.reached[function])
+            for side in ("before", "after")
+            if not {(side, point) for point in points_of(call)} <= self.reached.get(function, set())
         ]
 
     def _functions(self) -> list[tuple[str, str]]:
@@ -126,7 +130,10 @@ class EveryPoint:
         """Run a job for each action and return the stories; keep those with a kill."""
         stories = self._run([(action,) for action in actions])
         self.stories += [story for story in stories if not _missed(story)]
-        found = [_kind(each.detail) for story in stories for each in story.injected if each.what == "kill"]
+        details = [each.detail for story in stories for each in story.injected if each.what == "kill"]
+        found = {
+            (kill[1], point) for detail in details if (kill := _KILL.search(detail)) for point in points_of(kill[2])
+        }
         self.reached.setdefault(function, set()).update(found)
         return stories
 
@@ -161,9 +168,16 @@ def _missed(story: JobStory) -> bool:
     return any(each.what.startswith("missed") for each in story.injected)
 
 
-def _kind(call: str) -> str:
-    """Return the description of a call without numbers and nonces, which differ from job to job."""
-    return re.sub(r"\b[0-9a-f]{8}\b|\d+", "#", call)
+def points_of(call: str) -> set[str]:
+    """Return what the description of a call has in common with that of the same call in another job.
+
+    That is all but ids, numbers and nonces. An append is one point for each event that it has, because the time decides
+    which events are appended together.
+    """
+    words = _DIFFERS.sub("#", call).split()
+    keys = [word for word in words if not word.islower()]
+    events = [word for word in words if word.islower()]
+    return {" ".join([*keys, event]) for event in events} or {" ".join(keys)}
 
 
 def every_point(stack: LocalStack, application: Application, console: Console) -> bool:
