@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from shared.apps.sheets.cells import Scalar
 from shared.apps.sheets.engine import formulas
 from shared.apps.sheets.engine.book import Book, values_of
 from shared.apps.sheets.engine.changes import is_known, write_value
-from shared.apps.sheets.engine.facts import cell_at
+from shared.apps.sheets.engine.facts import cell_at, position
 from shared.apps.sheets.engine.package import FileFormula
 
 _MOST_DIFFERENCES = 100
@@ -38,11 +38,12 @@ class _Case:
     is_error: bool
 
 
-def judge(book: Book, sheets: dict[int, list[FileFormula]]) -> Verdict:
+def judge(book: Book, sheets: dict[int, list[FileFormula]], filled: Callable[[int], Mapping[int, Scalar]]) -> Verdict:
     """Compare the formulas of the sheets (by index) with their values in the file.
 
     A formula that is an error now and was none in the file is frozen: first those with functions or references that the
-    engine does not have, then what is an error still when it computes with their values.
+    engine does not have, then what is an error still when it computes with their values. `filled` returns the values
+    that the file has in the cells which a sheet's array formulas fill: those of a frozen one keep them.
     """
     cases = [case for index, found in sheets.items() for case in _cases(book, index, found)]
     verdict = Verdict(judged=len(cases))
@@ -50,6 +51,7 @@ def judge(book: Book, sheets: dict[int, list[FileFormula]]) -> Verdict:
         broken = [case for case in _errors(book, cases) if is_fault(book, case)]
         for case in broken:
             freeze(book, case.index, case.formula, case.expected)
+            _keep_filled(book, case, filled)
         verdict.frozen += len(broken)
         if broken:
             book.model.evaluate()
@@ -57,6 +59,17 @@ def judge(book: Book, sheets: dict[int, list[FileFormula]]) -> Verdict:
         if case.formula.place not in book.sheets[case.index].frozen:
             _compare(book, case, verdict)
     return verdict
+
+
+def _keep_filled(book: Book, case: _Case, filled: Callable[[int], Mapping[int, Scalar]]) -> None:
+    """Write the file's values to the other cells of a frozen array formula."""
+    if case.formula.fills is None:
+        return
+    values = filled(case.index)
+    for cell in case.formula.fills.cells():
+        place = position(cell.row, cell.column)
+        if place != case.formula.place and place in values:
+            write_value(book.model, case.index, place, values[place])
 
 
 def freeze(book: Book, index: int, formula: FileFormula, value: Scalar, text: str | None = None) -> None:

@@ -11,17 +11,23 @@ from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
 
-from shared.apps.sheets.addresses import MOST_COLUMNS, MOST_ROWS, column_number
+from shared.apps.sheets.addresses import MOST_COLUMNS, MOST_ROWS, Area, column_number, parse_area
+from shared.apps.sheets.cells import Scalar
 from shared.apps.sheets.engine.facts import Run, joined, position
 from shared.apps.sheets.engine.limits import MOST_CELLS
 from shared.apps.sheets.engine.parts import Parts
 from shared.apps.sheets.engine.refusal import Unsupported
+
+MOST_FILLED = 200_000
+"""The most cells that array formulas may fill for their values to be read from the file."""
 
 _CHUNK = 8 << 20  # bytes of XML that are searched at once
 _FORMULA = (  # {} is the prefix of the elements
     rb"<{}c ([^>]*)>\s*<{}f\b([^>]*?)(?:/>|>([^<]*)</{}f>)\s*"
     rb"(?:<{}v\b[^>]*?(?:/>|>([^<]*)</{}v>))?"
 )
+_VALUE = rb"<{}c ([^>]*)>\s*<{}v\b[^>]*>([^<]*)</{}v>"
+_FILLS = re.compile(rb"\bref=\"([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})\"")
 _DATED = rb"<{}c (?=[^>]*\bt=\"d\")([^>]*)>\s*<{}v\b[^>]*>([^<]*)</{}v>"
 _PHONETIC = b"rPh"
 _NAMELESS = rb"<{}c\b(?![^>]* r=\")"
@@ -68,7 +74,7 @@ class FileFormula:
     """A cell with a formula in the file: its text if it is written there, and the value that was kept with it.
 
     `kind` is the type of the value: n, b, e, str, or s for a text of the shared ones. `group` is the number of a
-    shared formula.
+    shared formula, and `fills` the area of an array formula that has several cells.
     """
 
     place: int
@@ -77,6 +83,7 @@ class FileFormula:
     cached: str | None
     group: str | None = None
     array: bool = False
+    fills: Area | None = None
 
 
 @dataclass
@@ -106,6 +113,7 @@ class Package:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.phonetic: set[str] = set()
+        self._read_texts: list[str] | None = None
         self._cells = 0
         try:
             with zipfile.ZipFile(path) as archive:
@@ -130,6 +138,54 @@ class Package:
                     self._scan(archive, sheet)
             if self._texts is not None and _has(archive, self._texts, _PHONETIC):
                 self.phonetic.add(self._texts)
+
+    def values(self, sheet: FileSheet) -> dict[int, Scalar]:
+        """Return the values that the file has in the cells which the sheet's array formulas fill, by their places.
+
+        Return none if they are more than MOST_FILLED.
+        """
+        areas = [formula.fills for formula in sheet.formulas if formula.fills is not None]
+        if sum(area.size for area in areas) > MOST_FILLED:
+            return {}
+        wanted = {position(cell.row, cell.column) for area in areas for cell in area.cells()}
+        found: dict[int, Scalar] = {}
+        with zipfile.ZipFile(self.path) as archive:
+            for chunk in _chunks(archive, sheet.part) if wanted else ():
+                prefix = b"" if b"<c " in chunk or b"<c>" in chunk else rb"\w+:"
+                for about, value in _pattern(_VALUE, prefix).findall(chunk):
+                    place = _PLACE.search(about)
+                    if place is not None and (at := position(int(place[2]), _column(place[1]))) in wanted:
+                        found[at] = self._value(archive, about, value)
+        return found
+
+    def _value(self, archive: zipfile.ZipFile, about: bytes, value: bytes) -> Scalar:
+        """Return the value of a cell without a formula; None if it has none that is known here."""
+        kind = _KIND.search(about)
+        text = _decoded(value)
+        match kind[1] if kind is not None else b"n":
+            case b"n":
+                return float(text)
+            case b"b":
+                return text.strip() in {"1", "true"}
+            case b"s":
+                texts = self._shared_texts(archive)
+                return texts[int(text)] if int(text) < len(texts) else None
+            case b"str" | b"e":
+                return text
+            case _:
+                return None
+
+    def _shared_texts(self, archive: zipfile.ZipFile) -> list[str]:
+        """Return the shared texts without phonetic hints."""
+        if self._read_texts is None:
+            self._read_texts = []
+            if self._texts is not None:
+                root = ElementTree.fromstring(archive.read(self._texts))  # noqa: S314 - inspection refuses entities
+                for entry in root:
+                    kept = [each for each in entry if not each.tag.endswith("}rPh")]
+                    parts = [part for each in kept for part in each.iter() if part.tag.endswith("}t")]
+                    self._read_texts.append(text_of("".join(part.text or "" for part in parts)))
+        return self._read_texts
 
     def _read(self, archive: zipfile.ZipFile) -> None:
         parts = Parts(archive)
@@ -239,6 +295,7 @@ def _formulas(chunk: bytes, prefix: bytes) -> Iterator[FileFormula]:
             _decoded(cached) if cached else None,
             None if group is None else group[1].decode(),
             how is not None and how[1] in {b"array", b"dataTable"},
+            _filled(about) if how is not None and how[1] == b"array" else None,
         )
 
 
@@ -250,6 +307,13 @@ def _pattern(template: bytes, prefix: bytes) -> re.Pattern[bytes]:
 @lru_cache(maxsize=MOST_COLUMNS)
 def _column(letters: bytes) -> int:
     return column_number(letters.decode())
+
+
+def _filled(about: bytes) -> Area | None:
+    """Return the area that an array formula fills; None if it is one cell."""
+    found = _FILLS.search(about)
+    area = None if found is None else parse_area(found[1].decode())
+    return area if area is not None and area.size > 1 else None
 
 
 def _decoded(content: bytes) -> str:

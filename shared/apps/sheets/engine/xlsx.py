@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ def _load_computed(package: Package) -> tuple[Book, dict[str, Any]]:
         model.evaluate()
     except Exception as error:
         raise _NotComputed("the engine cannot compute it") from error
-    verdict = judge(book, {index: file.formulas for index, file in enumerate(files)})
+    filled = lru_cache(lambda index: package.values(files[index]))
+    verdict = judge(book, {index: file.formulas for index, file in enumerate(files)}, filled)
     for index in range(len(files)):
         book.mark_all(index)
     report = {

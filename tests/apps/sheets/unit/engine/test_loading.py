@@ -454,3 +454,21 @@ def test_dates_that_the_file_has_as_text_are_dates(load: Load, tmp_path: Path) -
     assert [cell(workbook, f"{column}1").value for column in "ABCD"] == [45351.5, 45351, 0.75, 45352.5]
     assert cell(workbook, "A1").iso == "2024-02-29T12:00:00"
     assert (report.mode, report.judged, report.mismatches) == ("computed", 1, 0)
+
+
+def test_all_cells_of_an_array_formula_that_is_not_computed_keep_their_values(load: Load, tmp_path: Path) -> None:
+    content = packages.parts(
+        {
+            "Data": row(
+                '<c r="A1" cm="1"><f t="array" ref="A1:A4">_xlfn.NOSUCH(B1:B4)</f><v>1</v></c>',
+                formula("C1", "SUM(A1:A4)", "3.5"),
+            )
+            + row(number("A2", 2.5), number=2)
+            + row('<c r="A3" t="str"><v>x &amp; y</v></c>', number=3)
+            + row('<c r="A4" t="b"><v>1</v></c>', number=4)
+        }
+    )
+    workbook, report = load(packages.write(tmp_path / "a.xlsx", content))
+    assert [cell(workbook, f"A{number}").value for number in range(1, 5)] == [1, 2.5, "x & y", True]
+    assert cell(workbook, "C1") == CellContent(3.5, formula="=SUM(A1:A4)")
+    assert (report.mode, report.frozen, report.mismatches) == ("computed", 1, 0)
