@@ -200,10 +200,13 @@ def _request_export(world: World, path: str) -> httpx.Response:
 
 
 def _recovered_session(world: World) -> None:
-    """Let a session lose its newest data, and recover it: from its version, and from its file."""
+    """Let a session lose its newest data, and recover it: from its version, and from its file with its changes."""
     session_id = active_session(world.user)["sessionId"]
     _move_to_error(world, session_id)
     assert data_of(world.user.api.post(f"/sessions/{session_id}/recover"))["job"] is None
+    _move_to_error(world, session_id, code="DATA_UNREADABLE")
+    job = data_of(world.user.api.post(f"/sessions/{session_id}/recover"), 202)["job"]
+    assert world.user.ended(job["jobId"])["status"] == "completed"
     _move_to_error(world, session_id)
     _remove_objects(world, f"sheets/{session_id}/models/")
     job = data_of(world.user.api.post(f"/sessions/{session_id}/recover"), 202)["job"]
@@ -279,8 +282,8 @@ def _deleted_sessions(world: World, finished: str) -> None:
 LONG_AGO = "2026-01-01T00:00:00Z"
 
 
-def _move_to_error(world: World, session_id: str) -> None:
-    problem = {"code": "DATA_GONE", "message": "gone", "retryable": False, "action": "recover", "at": LONG_AGO}
+def _move_to_error(world: World, session_id: str, *, code: str = "DATA_GONE") -> None:
+    problem = {"code": code, "message": "gone", "retryable": False, "action": "recover", "at": LONG_AGO}
     _edit(world, session_id, state="ERROR", errors=[problem])
 
 
