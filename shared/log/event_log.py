@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from shared.log.events import TERMINAL, ApplicationEvent, Delta, Item, StoredEvent, Subtask, Tool
 from shared.log.fence import Fence
@@ -159,6 +159,11 @@ class EventLog(Protocol):
         """
 
 
+def json_bytes(value: Any) -> int:
+    """Return the length of the value as JSON in UTF-8, as the log stores it: text is not escaped as ASCII."""
+    return len(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass"))
+
+
 def text_bytes(events: Sequence[StoredEvent]) -> int:
     """Return how many bytes of text, items, tool calls and events of an application the events add to the log."""
     return sum(_size(event) for event in events)
@@ -169,7 +174,7 @@ def _size(event: StoredEvent) -> int:
         case Delta(text=text):
             return len(text.encode())
         case Item(data=data):
-            return len(json.dumps(data).encode())
+            return json_bytes(data)
         case Tool() | Subtask() | ApplicationEvent():
             return len(event.model_dump_json(exclude_none=True).encode())
         case _:

@@ -95,12 +95,12 @@ class StageContext(AttemptContext):
         await self.output.append_item(str(self.job.stage), key, data, events=events)
         self.items[key] = data
 
-    async def append_event(self, event: ApplicationEvent) -> None:
-        """Append one of the application's own events. Raises ValueError if the pipeline does not declare it.
+    async def append_event(self, *events: ApplicationEvent) -> None:
+        """Append some of the application's own events in one write. Raises ValueError if the pipeline declares one not.
 
-        An attempt that is retried may append it again; `add_item` appends an event exactly once.
+        An attempt that is retried may append them again; `add_item` appends an event exactly once.
         """
-        await self.output.append(self.declared(event))
+        await self.output.append(*map(self.declared, events))
 
 
 class Stage(Protocol):

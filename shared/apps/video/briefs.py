@@ -24,6 +24,7 @@ from shared.apps.video.writing_prompts import (
 )
 from shared.errors import InternalFault, InvalidModelOutput
 from shared.llm.model import ChatModel, ImagePart, Message, OutputSchema
+from shared.log.event_log import json_bytes
 from shared.observability.log import log
 from shared.stages.answers import InvalidAnswer, describe_problem, read_answer, repair_messages
 from shared.stages.model_answers import read_resumable_output
@@ -229,8 +230,7 @@ async def _keep(context: StageContext, component: Component) -> None:
     finished, planned = component.stage_event("brief", "finished"), component.status_event("planned")
     data = component.model_dump(mode="json")
     # What is present already, or in the job's input, needs no item. A brief that is too large for one is asked again.
-    if work.tsx_code is None and work.base_version is None and len(json.dumps(data)) <= MOST_ITEM_BYTES:
+    if work.tsx_code is None and work.base_version is None and json_bytes(data) <= MOST_ITEM_BYTES:
         await context.add_item(f"brief-{component.number}", data, event=finished, then=planned)
     else:
-        await context.append_event(finished)
-        await context.append_event(planned)
+        await context.append_event(finished, planned)

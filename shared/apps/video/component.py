@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shared.apps.video.build.report import BuildError
-from shared.apps.video.events import ComponentStage, SceneStatus
+from shared.apps.video.events import ComponentStage, SceneStatus, component_key, scene_key
 from shared.apps.video.facts import Facts
 from shared.apps.video.plan import Plan
 from shared.apps.video.scene import PlaybackRate, SceneName
@@ -48,6 +48,11 @@ class Component(Schema):
         return f"component-{self.number}"
 
     @property
+    def scene_id(self) -> str | None:
+        """Return the id of the scene; None for a component."""
+        return self.work.scene_id if isinstance(self.work, WriteScene) else None
+
+    @property
     def name(self) -> str:
         return self.brief.name
 
@@ -58,6 +63,7 @@ class Component(Schema):
         percent = _BEGINS[stage] + (25 if status == "finished" else 0)
         return ComponentStage(
             key=self.key,
+            scene_id=self.scene_id,
             name=self.name,
             stage=stage,
             status=status,
@@ -70,8 +76,8 @@ class Component(Schema):
         self, status: Literal["planned", "writing", "building", "repairing", "playable", "saved", "failed"]
     ) -> SceneStatus:
         """Return the event that says what happens to the scene; a component has no scene id."""
-        scene_id = self.work.scene_id if isinstance(self.work, WriteScene) else None
-        return SceneStatus(key=self.key, scene_id=scene_id, name=self.name, order=self.order, status=status)
+        key = scene_key(self.work.scene_id) if isinstance(self.work, WriteScene) else component_key(self.work.name)
+        return SceneStatus(key=key, scene_id=self.scene_id, name=self.name, order=self.order, status=status)
 
 
 class Briefed(Schema):

@@ -11,15 +11,26 @@ from shared.apps.video.ids import SceneId
 from shared.log.events import ApplicationEvent
 
 
+def scene_key(scene_id: str) -> str:
+    """Return the key of all events and of the item of a scene."""
+    return f"scene-{scene_id}"
+
+
+def component_key(name: str) -> str:
+    """Return the key of all `sceneStatus` events and of the item of a reusable component."""
+    return f"component-{name}"
+
+
 class ComponentStage(ApplicationEvent):
     """A step of making one scene or component begins or ends; `percent` is how much of it is done.
 
-    Events of one component have one `key`. `repair` is set while the code is written again, because the first one did
-    not build; `errors` are those that it had.
+    Events of one component have one `key`. `scene_id` is None for a reusable component. `repair` is set while the code
+    is written again, because the first one did not build; `errors` are those that it had.
     """
 
     type: Literal["componentStage"] = "componentStage"
     key: str
+    scene_id: SceneId | None = None
     name: str
     stage: Literal["brief", "code", "build", "upload"]
     status: Literal["started", "finished", "failed"]
@@ -29,7 +40,11 @@ class ComponentStage(ApplicationEvent):
 
 
 class SceneStatus(ApplicationEvent):
-    """What happens to one scene; `order` is its position among the project's scenes, from 1."""
+    """What happens to one scene or component; `order` is its position among the project's scenes, from 1.
+
+    All events of one scene have the `key` `scene-<sceneId>`, which is that of its item when it is saved; those of a
+    reusable component have `component-<name>` and no `scene_id`.
+    """
 
     type: Literal["sceneStatus"] = "sceneStatus"
     key: str

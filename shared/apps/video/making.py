@@ -12,7 +12,7 @@ from shared.apps.video.building import ProjectBuilds
 from shared.apps.video.changes import PutScene
 from shared.apps.video.code_text import described
 from shared.apps.video.component import Briefed, Component
-from shared.apps.video.events import SceneStatus
+from shared.apps.video.events import SceneStatus, scene_key
 from shared.apps.video.facts import Facts
 from shared.apps.video.models import BuiltChange, MadeComponent, PreparedAnswer
 from shared.apps.video.plan import Plan
@@ -101,7 +101,7 @@ class MakeScenes:
 
 async def _rebuilt(context: StageContext, facts: Facts, builds: ProjectBuilds, put: PutScene, number: int) -> Made:
     """Build a present scene with other values. Raises ChangeRefused with all errors if it does not play with them."""
-    key, order = f"component-{number}", max(1, facts.number_of(put.scene_id))
+    key, order = scene_key(put.scene_id), max(1, facts.number_of(put.scene_id))
     status = SceneStatus(key=key, scene_id=put.scene_id, name=put.draft.name, order=order, status="building")
     await context.append_event(status)
     report = await builds.rebuilt(put)
@@ -153,7 +153,7 @@ def _prepared(
         changes=tuple(changes),
         learned=plan.learned,
         images_used=tuple(sorted(images)),
-        made=tuple(MadeComponent(key=each.key, name=each.name) for each in components),
+        made=tuple(MadeComponent(key=each.key, scene_id=each.scene_id, name=each.name) for each in components),
     )
 
 

@@ -98,9 +98,10 @@ class BuiltChange(Schema):
 
 
 class MadeComponent(Schema):
-    """A scene or component that was written for the answer; `key` is that of its events."""
+    """A scene or component that was written for the answer; `key` is that of its `componentStage` events."""
 
     key: str
+    scene_id: SceneId | None = None
     name: str
 
 

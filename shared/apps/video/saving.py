@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from shared.apps.video.applying import apply_changes
-from shared.apps.video.events import ComponentStage, SceneStatus
+from shared.apps.video.events import ComponentStage, SceneStatus, component_key, scene_key
 from shared.apps.video.ids import message_id
 from shared.apps.video.manifest import Manifest
 from shared.apps.video.models import ChangeMade, MadeComponent, PreparedAnswer, VideoChatResult
@@ -57,15 +57,13 @@ class SaveScenes:
         """
         assert context.previous is not None  # noqa: S101 - not the first stage
         prepared = PreparedAnswer.model_validate(context.previous.output)
-        for made in prepared.made:
-            await context.append_event(_upload(made, "started", 75))
+        await context.append_event(*(_upload(made, "started", 75) for made in prepared.made))
         saved = await asyncio.to_thread(self._save, context.job, prepared)
         context.output.report_progress(PROGRESS)
         for key, data, event in _items(saved):
             if key not in context.items:
                 await context.add_item(key, data, event=event)
-        for made in prepared.made:
-            await context.append_event(_upload(made, "finished", 100))
+        await context.append_event(*(_upload(made, "finished", 100) for made in prepared.made))
         return _result(prepared, saved.message).model_dump(mode="json")
 
     def _save(self, job: Job, prepared: PreparedAnswer) -> Saved:
@@ -152,7 +150,9 @@ class SaveScenes:
 
 def _upload(made: MadeComponent, status: Literal["started", "finished"], percent: int) -> ComponentStage:
     """Return the event of the last step of a component: it is stored."""
-    return ComponentStage(key=made.key, name=made.name, stage="upload", status=status, percent=percent)
+    return ComponentStage(
+        key=made.key, scene_id=made.scene_id, name=made.name, stage="upload", status=status, percent=percent
+    )
 
 
 def _items(saved: Saved) -> Iterator[tuple[str, dict[str, Any], SceneStatus | None]]:
@@ -162,9 +162,9 @@ def _items(saved: Saved) -> Iterator[tuple[str, dict[str, Any], SceneStatus | No
         data = {"change": change.change, "name": change.name, "revision": saved.message.revision}
         data |= {"version": change.after, "before": change.before}
         if change.change == "component":
-            yield f"component-{change.id}", data, None
+            yield component_key(change.id), data, None
         elif change.change != "project":
-            key = f"scene-{change.id}"
+            key = scene_key(change.id)
             entry = saved.manifest.scene(change.id)
             played = {} if entry is None else entry.model_dump(mode="json")
             status = SceneStatus(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +21,7 @@ from shared.apps.video.tools.effects import WriteComponent
 from shared.apps.video.writing_prompts import code_messages, edit_messages, frames_of, repair_messages
 from shared.errors import ChangeRefused, InvalidModelOutput
 from shared.llm.model import ChatModel, ImagePart, Message
+from shared.log.event_log import json_bytes
 from shared.schema import Schema
 from shared.stages.model_answers import reset_text, stream_output
 from shared.stages.stage import StageContext
@@ -33,6 +33,8 @@ MOST_JS_BYTES: Final = 48_000
 MOST_ITEM_BYTES: Final = 60_000
 MOST_CODE_BYTES: Final = 52_000
 """Largest code in an item, in bytes of JSON: its errors fit beside it."""
+SHOWN_OF_LONG: Final = MOST_CODE_BYTES // 6
+"""How many characters of a longer code are kept: JSON writes a character in at most six bytes."""
 
 
 class Written(Schema):
@@ -113,8 +115,8 @@ class ComponentWriter:
     async def _write(self, component: Component, prompt: tuple[Message, ...], before: Written | None) -> Written:
         """Let the model write the code; `before` is code to repair. What it writes is kept if it is code."""
         context, repair = self._context, before is not None
-        await context.append_event(component.stage_event("code", "started", repair=repair))
-        await context.append_event(component.status_event("repairing" if repair else "writing"))
+        writing = component.status_event("repairing" if repair else "writing")
+        await context.append_event(component.stage_event("code", "started", repair=repair), writing)
         if before is not None:
             prompt = repair_messages(prompt, before.code, before.errors)
         keep = self._text_before
@@ -132,11 +134,11 @@ class ComponentWriter:
         try:
             code = code_in(output, self._present_code(component))
         except NoCode as none:
-            return Written(code=output[: MOST_CODE_BYTES // 12], errors=none.errors, repaired=repaired, text_end=end)
-        if len(json.dumps(code)) > MOST_CODE_BYTES:
+            return Written(code=output[: SHOWN_OF_LONG], errors=none.errors, repaired=repaired, text_end=end)
+        if json_bytes(code) > MOST_CODE_BYTES:
             message = "the code is too long: write a shorter scene"
             long = BuildError(kind="limit", rule="too-large", message=message)
-            return Written(code=code[: MOST_CODE_BYTES // 12], errors=(long,), repaired=repaired, text_end=end)
+            return Written(code=code[: SHOWN_OF_LONG], errors=(long,), repaired=repaired, text_end=end)
         return Written(code=code, repaired=repaired, text_end=end)
 
     async def _to_repair(self, component: Component, written: Written, errors: tuple[BuildError, ...]) -> Written:
@@ -185,13 +187,15 @@ class ComponentWriter:
 
     async def _own(self, component: Component, code: str) -> Made:
         """Build the client's own code. Raises ChangeRefused with all errors if it does not build."""
-        await self._context.append_event(component.stage_event("code", "started"))
-        await self._context.append_event(component.stage_event("code", "finished"))
+        await self._context.append_event(
+            component.stage_event("code", "started"), component.stage_event("code", "finished")
+        )
         report = await self._build(component, Written(code=code, text_end=0))
         if not report.errors:
             return await self._finish(component, code, report)
-        await self._context.append_event(component.stage_event("build", "failed", errors=report.errors))
-        await self._context.append_event(component.status_event("failed"))
+        await self._context.append_event(
+            component.stage_event("build", "failed", errors=report.errors), component.status_event("failed")
+        )
         raise ChangeRefused(f"the code does not build, and nothing was changed:\n{described(report.errors)}")
 
     async def _build(self, component: Component, written: Written) -> BuildReport:
@@ -199,8 +203,8 @@ class ComponentWriter:
         if kept is not None and kept.get("jsCode") is not None and kept.get("code") == _digest(written.code):
             build = Build(**{name: kept[alias] for name, alias in _BUILD_FIELDS.items()})
             return BuildReport(build, images=frozenset(kept["images"]))
-        await self._context.append_event(component.stage_event("build", "started", repair=written.repaired))
-        await self._context.append_event(component.status_event("building"))
+        started = component.stage_event("build", "started", repair=written.repaired)
+        await self._context.append_event(started, component.status_event("building"))
         if isinstance(component.work, WriteComponent):
             frames = frames_of(component.brief.seconds, self._facts)
             return await self._builds.build_component(written.code, frames)
@@ -269,9 +273,9 @@ def build_item(change: ProjectChange, build: Build, *, order: int, code: str | N
             item |= {"component": change.name, "name": change.name}
         case _:
             pass
-    if len(build.js_code.encode()) > MOST_JS_BYTES or len(json.dumps(item)) > MOST_ITEM_BYTES:
+    if len(build.js_code.encode()) > MOST_JS_BYTES or json_bytes(item) > MOST_ITEM_BYTES:
         item["jsCode"] = None
-    if len(json.dumps(item)) > MOST_ITEM_BYTES:
+    if json_bytes(item) > MOST_ITEM_BYTES:
         item["props"] = None
     return item
 

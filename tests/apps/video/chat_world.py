@@ -11,7 +11,7 @@ from shared.apps.video.briefs import BriefScenes
 from shared.apps.video.build.report import SceneBuilder
 from shared.apps.video.chat import DecideTool
 from shared.apps.video.component import Briefed
-from shared.apps.video.events import ComponentStage
+from shared.apps.video.events import ComponentStage, SceneStatus
 from shared.apps.video.ids import message_id
 from shared.apps.video.image_store import Image, ImageStatus
 from shared.apps.video.making import MakeScenes
@@ -199,8 +199,13 @@ class VideoWorld:
         self.model = ScriptedModel(*outputs)
         return self.answer_with(self.model, text, **fields)
 
+    def result(self, text: str, *outputs: str, **fields: Any) -> VideoChatResult:
+        """Run all four stages of a message, and return the result of its job."""
+        self.answer(text, *outputs, **fields)
+        return self.save(self.last_job)
+
     def answer_with(self, model: ChatModel, text: str, **fields: Any) -> PreparedAnswer:
-        job = self.new_job(text, **fields)
+        job = self.last_job = self.new_job(text, **fields)
         self.decide(job, model)
         self.brief(job, model)
         return self.make(job, model)
@@ -210,6 +215,11 @@ class VideoWorld:
         ref = self.core.job(job.id).checkpoints[stage.name]
         output: dict[str, Any] = self.core.checkpoints.get(job.id, stage.name, ref).output
         return output
+
+    def scene_statuses(self, job: Job) -> list[SceneStatus]:
+        """Return what the events say of scenes and components."""
+        told = [each.model_dump(exclude_none=True) for each in self.core.events(job) if each.type == "sceneStatus"]
+        return [SceneStatus.model_validate(each) for each in told]
 
     def component_stages(self, job: Job) -> list[tuple[str, str, str, int, bool]]:
         """Return what the events say of components: key, stage, status, percent and repair."""

@@ -258,6 +258,28 @@ class TestMake:
         assert items[-2].data["jsCode"].startswith("/* js */")
         assert world.core.transcript(job).text == CODE + "\n"
 
+    def test_all_that_is_told_of_a_scene_has_one_key(self, world: VideoWorld) -> None:
+        result = world.result("rivers", ADD, BRIEF, CODE)
+        scene_id = result.changes[0].id
+        told = world.scene_statuses(world.last_job)
+        assert [each.status for each in told] == ["planned", "writing", "building", "playable", "saved"]
+        assert {(each.key, each.scene_id) for each in told} == {(f"scene-{scene_id}", scene_id)}
+        stages = [each for each in world.core.events(world.last_job) if each.type == "componentStage"]
+        assert {each.model_dump()["sceneId"] for each in stages} == {scene_id}
+
+    def test_a_changed_scene_keeps_its_key(self, world: VideoWorld) -> None:
+        world.result('change the title of scene 1 to "Yo"')
+        told = world.scene_statuses(world.last_job)
+        assert [each.status for each in told] == ["building", "playable", "saved"]
+        assert {each.key for each in told} == {f"scene-{world.scene_ids[0]}"}
+
+    def test_code_of_another_script_is_as_long_as_its_utf_8(self, world: VideoWorld) -> None:
+        comment = "// " + "流" * 11_000
+        answer = world.answer("rivers", ADD, BRIEF, f"```tsx\n{CODE}{comment}\n```")
+        assert put_in(answer).draft.tsx_code.endswith(f"{comment}\n")
+        items = {each.key: each.data for each in world.core.events(world.last_job) if isinstance(each, Item)}
+        assert comment in items["build-1"]["jsCode"]
+
     def test_an_edit_changes_one_place_and_keeps_all_else(self, world: VideoWorld) -> None:
         target = decision("editScene", targets=[world.scene_ids[0]], instruction="Say Welcome")
         answer = world.answer("say welcome", target, edit('title = "Hi"', 'title = "Welcome"'))
