@@ -236,10 +236,11 @@ export interface ComponentCode {
   propsExample: Record<string, unknown>;
 }
 
-/** A step of making one scene or component begins or ends; `percent` is how much of it is done. Events of one component have one `key`. `repair` is set while the code is written again, because the first one did not build; `errors` are those that it had. */
+/** A step of making one scene or component begins or ends; `percent` is how much of it is done. Events of one component have one `key`. `scene_id` is None for a reusable component. `repair` is set while the code is written again, because the first one did not build; `errors` are those that it had. */
 export interface ComponentStage {
   type: "componentStage";
   key: string;
+  sceneId: string | null;
   name: string;
   stage: "brief" | "code" | "build" | "upload";
   status: "started" | "finished" | "failed";
@@ -1237,7 +1238,7 @@ export interface SceneDetail {
   createdAt: string;
 }
 
-/** What happens to one scene; `order` is its position among the project's scenes, from 1. */
+/** What happens to one scene or component; `order` is its position among the project's scenes, from 1. All events of one scene have the `key` `scene-<sceneId>`, which is that of its item when it is saved; those of a reusable component have `component-<name>` and no `scene_id`. */
 export interface SceneStatus {
   type: "sceneStatus";
   key: string;

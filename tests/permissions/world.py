@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
 from local.model.control import ModelControl
 from local.stack import LocalStack
 from tests.api_user import ApiUser, data_of, wait_until
+from tests.patience import PATIENCE
 
 LONG_AGO = "2026-01-01T00:00:00Z"
 JOBS_TABLE = "millrace-JobsTable"
@@ -45,6 +49,16 @@ class World:
     def get(self, path: str) -> Any:
         """Return the data of a response that has to be a success."""
         return data_of(self.user.api.get(path), 200)
+
+    def follow(self, topic: str) -> None:
+        """Follow the topic over the channel: from its beginning, and by a ping."""
+        ticket = data_of(self.post("/connection-tickets", {"tab": "permissions"}), 201)
+        offered = [Subprotocol(each) for each in ticket["subprotocols"]]
+        with connect(ticket["channelUrl"], subprotocols=offered, open_timeout=PATIENCE) as connection:
+            for message in ({"type": "subscribe", "topic": topic}, {"type": "ping", "positions": {topic: 0}}):
+                connection.send(json.dumps({"id": "1", **message}))
+                while json.loads(connection.recv(timeout=PATIENCE))["type"] not in {"subscribed", "pong"}:
+                    pass
 
     def wait_for_start(self, job_id: str) -> None:
         """Wait until the job is in progress."""

@@ -5,3 +5,6 @@ PIPELINES = ("video_chat",)
 
 LINKS = ("projectId",)
 """The links of jobs that this application's entities can be."""
+
+TOPICS = ("project",)
+"""The kinds of topics of the channel that this application has."""

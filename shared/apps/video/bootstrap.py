@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from shared.apps.video.messages import ChatMessages
     from shared.apps.video.preference_service import PreferenceService
     from shared.apps.video.preferences import PreferenceStore
-    from shared.apps.video.project_store import ProjectStore
+    from shared.apps.video.project_store import ProjectStore, ProjectWrite
+    from shared.apps.video.project_topics import ProjectTopics
     from shared.apps.video.projects import ProjectDeletion, Projects
     from shared.apps.video.queries import ProjectQueries
     from shared.apps.video.reading import ProjectReading
@@ -50,16 +51,34 @@ def linked_entities(_kind: LinkKind) -> LinkedEntities:
     return LinkedProjects(project_store(), own_pipelines=PIPELINES)
 
 
+def topic_sources() -> Sequence[ProjectTopics]:
+    """Return the topics of projects, which clients of the channel subscribe to."""
+    from shared.apps.video.project_topics import ProjectTopics
+
+    return (ProjectTopics(project_store()),)
+
+
 # ---- storage ---------------------------------------------------------------------------------------------------------
 
 
 @functools.cache
 def project_store() -> ProjectStore:
-    """Return the store of projects."""
+    """Return the store of projects, which announces each revision to the channel, if there is one."""
     from shared.apps.video.storage.projects import DynamoProjectStore
 
     settings = StorageSettings.read()
-    return DynamoProjectStore(settings.durable_table_name, settings.artefact_bucket, count=_counting("version"))
+    return DynamoProjectStore(
+        settings.durable_table_name, settings.artefact_bucket, count=_counting("version"), saved=_announce()
+    )
+
+
+def _announce() -> Callable[[ProjectWrite], object] | None:
+    """Return what tells the channel of a revision; None if there is no channel."""
+    if not core().ports.has_channel:
+        return None
+    from shared.apps.video.project_topics import announce
+
+    return functools.partial(announce, core().announcer)
 
 
 @functools.cache

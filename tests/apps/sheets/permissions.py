@@ -8,8 +8,6 @@ import uuid
 from typing import Any
 
 import httpx
-from websockets.sync.client import connect
-from websockets.typing import Subprotocol
 
 from local.model.tokens import split_tokens
 from tests.api_user import data_of, refusal, wait_until
@@ -17,7 +15,6 @@ from tests.apps.ideation.requests import RUN
 from tests.apps.sheets.chat_permissions import use_chat
 from tests.apps.sheets.requests import CSV, active_session, get_session, load, new_session, upload, uploaded_session
 from tests.apps.suggestions.requests import FIELDS
-from tests.patience import PATIENCE
 from tests.permissions.world import World, wide
 
 IDEAS = 15
@@ -35,7 +32,7 @@ def use_everything(world: World, agent_id: str) -> None:
     _loads_that_fail(world)
     session = active_session(world.user)
     world.get(f"/sessions/{session['sessionId']}/messages")
-    _followed_session(world, session["sessionId"])
+    world.follow(f"session:{session['sessionId']}")
     _changed_sessions(world)
     _exports_that_do_not_run(world)
     _exports_that_fail(world)
@@ -44,18 +41,6 @@ def use_everything(world: World, agent_id: str) -> None:
     _swept_sessions(world)
     use_chat(world, agent_id)
     _deleted_sessions(world, session["sessionId"])
-
-
-def _followed_session(world: World, session_id: str) -> None:
-    """Follow the session over the channel: from its beginning, and by a ping."""
-    ticket = data_of(world.post("/connection-tickets", {"tab": "sheets"}), 201)
-    offered = [Subprotocol(each) for each in ticket["subprotocols"]]
-    topic = f"session:{session_id}"
-    with connect(ticket["channelUrl"], subprotocols=offered, open_timeout=PATIENCE) as connection:
-        for message in ({"type": "subscribe", "topic": topic}, {"type": "ping", "positions": {topic: 0}}):
-            connection.send(json.dumps({"id": "1", **message}))
-            while json.loads(connection.recv(timeout=PATIENCE))["type"] not in {"subscribed", "pong"}:
-                pass
 
 
 def _sessions_that_are_created(world: World) -> None:

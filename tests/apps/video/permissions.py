@@ -49,6 +49,7 @@ def _projects(world: World) -> str:
     get_project(world.user, project_id, revision=1)
     world.get(f"{path}/scenes/{scene_id}")
     world.get(f"{path}/revisions")
+    world.follow(f"project:{project_id}")
     data_of(world.user.api.post(f"{path}/revert", json={"revision": 1}))
     data_of(world.user.api.post(f"{path}/revert", json={"revision": 3}))
     for query in ({}, {"projectId": project_id}):

@@ -128,15 +128,17 @@ export class Projects {
   }
 
   /**
-   * Return to an earlier revision, as a new revision; with `seen`, only if that is still the newest one.
+   * Return to an earlier revision, as a new revision; with `sceneId`, of that scene only; with `seen`, only if that is
+   * still the newest revision.
    * @param {string} id
    * @param {number} revision
-   * @param {{ seen?: number }} [options]
+   * @param {{ seen?: number, sceneId?: string }} [options]
    * @returns {Promise<Api.ProjectDetail>}
    */
-  revert(id, revision, { seen } = {}) {
+  revert(id, revision, { seen, sceneId } = {}) {
     const headers = seen === undefined ? undefined : { "If-Match": `"rev-${seen}"` };
-    return this.#calls.call("POST", path(id, "revert"), { body: { revision }, ...(headers && { headers }) });
+    const body = { revision, ...(sceneId !== undefined && { sceneId }) };
+    return this.#calls.call("POST", path(id, "revert"), { body, ...(headers && { headers }) });
   }
 
   /**

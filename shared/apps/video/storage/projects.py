@@ -50,7 +50,7 @@ class DynamoProjectStore:
     """The ProjectStore on the table of what does not expire; the port describes the methods.
 
     It keeps the versions that it has read or stored last: they never change. `count` gets how many versions of a read
-    were kept, and how many were not.
+    were kept, and how many were not. `saved` is called with every change that was stored.
     """
 
     def __init__(
@@ -60,9 +60,11 @@ class DynamoProjectStore:
         *,
         count: Callable[[int, int], None],
         cache: ByteCache[VersionKey] | None = None,
+        saved: Callable[[ProjectWrite], object] | None = None,
     ) -> None:
         self._table = table
         self._bucket = bucket
+        self._saved = saved
         self._texts = LargeTexts(bucket, folder=FOLDER)
         self._cache = ByteCache[VersionKey](CACHE_BYTES) if cache is None else cache
         self._count_versions = count
@@ -81,6 +83,8 @@ class DynamoProjectStore:
                 raise TooManyProjects from refused
             raise StaleProject from refused
         self._cache.add({(write.after.id, sort): content for sort, content in versions.items()})
+        if self._saved is not None:
+            self._saved(write)
 
     def get(self, project_id: str) -> Project | None:
         item = read_item(self._table, _project_key(project_id))

@@ -37,14 +37,24 @@ export function filmOf({ format, scenes, components }) {
 }
 
 /**
- * Return the film with what a job has built so far and not saved yet.
+ * Return the film of a revision with what a job has built so far and not saved in it yet.
  * @param {Film} film
  * @param {readonly Item[]} items of the job
+ * @param {number} revision
  * @returns {Film}
  */
-export function withDrafts(film, items) {
+export function withDrafts(film, items, revision) {
+  const saved = new Set(items.filter(({ data }) => Number(data["revision"]) <= revision).map(({ key }) => key));
   const drafts = items.filter(({ key, data }) => key.startsWith("build-") && typeof data["jsCode"] === "string").map(({ data }) => data);
-  return drafts.reduce(withDraft, film);
+  return drafts.filter((draft) => !saved.has(keyOf(draft))).reduce(withDraft, film);
+}
+
+/**
+ * Return the key of the item that tells that a draft is saved.
+ * @param {Record<string, any>} draft
+ */
+function keyOf(draft) {
+  return typeof draft["component"] === "string" ? `component-${draft["component"]}` : `scene-${draft["sceneId"]}`;
 }
 
 /**

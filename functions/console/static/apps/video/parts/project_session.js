@@ -1,4 +1,7 @@
-/** A project as the page knows it: read again when it may have changed, and followed while a job changes it. */
+/**
+ * A project as the page knows it. The channel tells of every revision, whatever has made it: another tab, another computer,
+ * or a client of the API. A message that another tab of this browser sends is followed in this one too.
+ */
 
 /** @import { ProjectDetail, ProjectMessage, RevisionDetail } from "../../../../../../docs/api/types" */
 /** @import { Millrace, Watch } from "../../../millrace.js" */
@@ -10,6 +13,10 @@ import { filmOf, withDrafts } from "./film.js";
 
 const MESSAGES = 50;
 const REVISIONS = 50;
+/** How often the project is read again while no channel tells of its revisions, in milliseconds. */
+const POLL = 5_000;
+/** Tabs of this browser tell each other here which project was sent a message. A frame of scenes has another origin, so it hears nothing. */
+const TABS = "millrace.projects";
 
 /**
  * @typedef {object} ProjectState
@@ -31,6 +38,11 @@ export class ProjectSession {
   /** @type {Watch | null} */
   #watch = null;
   #stopped = false;
+  #refreshing = false;
+  #again = false;
+  #timer = 0;
+  #unsubscribe = () => {};
+  #tabs = new BroadcastChannel(TABS);
   #onReturn = () => {
     if (!document.hidden) void this.refresh();
   };
@@ -55,6 +67,18 @@ export class ProjectSession {
   async start() {
     document.addEventListener("visibilitychange", this.#onReturn);
     addEventListener("focus", this.#onReturn);
+    this.#tabs.onmessage = ({ data }) => {
+      if (data === this.id) void this.refresh();
+    };
+    this.#unsubscribe = this.#millrace.channel.subscribe(`project:${this.id}`, {
+      after: this.state.project.revision,
+      onEvents: () => this.refresh(),
+      onSnapshot: () => this.refresh(),
+      onBehind: () => this.refresh(),
+      onOpen: () => this.#poll(false),
+      onBlocked: () => this.#poll(true),
+      onError: () => this.#poll(true),
+    });
     await this.#attempt(async () => {
       await this.#complete();
       await this.#readLists();
@@ -65,16 +89,26 @@ export class ProjectSession {
     this.#stopped = true;
     document.removeEventListener("visibilitychange", this.#onReturn);
     removeEventListener("focus", this.#onReturn);
+    this.#unsubscribe();
+    this.#tabs.close();
+    this.#poll(false);
     this.#watch?.stop();
   }
 
-  /** Read the project again if it has changed, also by another tab. */
-  refresh() {
-    return this.#attempt(async () => {
-      const project = await this.#millrace.projects.getIfChanged(this.id, this.state.project.revision);
-      if (project !== null) await this.#take(project);
-      await this.#readLists();
-    });
+  /** Read the project again if it has changed. Several calls at once are one reading, and one more behind it. */
+  async refresh() {
+    this.#again = true;
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    while (this.#again && !this.#stopped) {
+      this.#again = false;
+      await this.#attempt(async () => {
+        const project = await this.#millrace.projects.getIfChanged(this.id, this.state.project.revision);
+        if (project !== null) await this.#take(project);
+        await this.#readLists();
+      });
+    }
+    this.#refreshing = false;
   }
 
   /**
@@ -84,12 +118,18 @@ export class ProjectSession {
   async send(message) {
     const { jobId } = await this.#millrace.projects.send(this.id, message);
     this.#follow(jobId);
+    this.#tabs.postMessage(this.id);
     await this.refresh();
   }
 
-  /** @param {number} revision */
-  async goBack(revision) {
-    await this.#take(await this.#millrace.projects.revert(this.id, revision, { seen: this.state.project.revision }));
+  /**
+   * Return to a revision; with `sceneId`, of that scene only.
+   * @param {number} revision
+   * @param {string} [sceneId]
+   */
+  async goBack(revision, sceneId) {
+    const seen = this.state.project.revision;
+    await this.#take(await this.#millrace.projects.revert(this.id, revision, { seen, ...(sceneId !== undefined && { sceneId }) }));
     await this.refresh();
   }
 
@@ -105,10 +145,20 @@ export class ProjectSession {
     return this.#watch?.cancel();
   }
 
+  /**
+   * Read the project again and again, or stop that.
+   * @param {boolean} wanted
+   */
+  #poll(wanted) {
+    clearInterval(this.#timer);
+    this.#timer = wanted && !this.#stopped ? setInterval(() => !document.hidden && void this.refresh(), POLL) : 0;
+  }
+
   /** @param {ProjectDetail} project maybe without its code */
   async #take(project) {
     const isWhole = project.scenes.every(({ code }) => code !== null);
     const found = isWhole ? project : await this.#millrace.projects.get(this.id, { code: true });
+    if (found.revision < this.state.project.revision) return; // a newer one was read meanwhile
     this.#saved = filmOf(found);
     this.#change({ project: found });
     await this.#complete();
@@ -163,7 +213,7 @@ export class ProjectSession {
   /** @param {Partial<ProjectState>} changed */
   #change(changed) {
     const state = { ...this.state, ...changed };
-    this.state = { ...state, film: state.job === null ? this.#saved : withDrafts(this.#saved, state.job.items) };
+    this.state = { ...state, film: state.job === null ? this.#saved : withDrafts(this.#saved, state.job.items, state.project.revision) };
     if (!this.#stopped) this.#show(this.state);
   }
 
