@@ -71,6 +71,10 @@ class _Work:
     entries: list[SceneEntry] = field(init=False)
     components: dict[str, ComponentEntry] = field(init=False)
     new_scenes: dict[str, SceneVersion] = field(default_factory=dict)
+    formats: dict[str, Format | None] = field(default_factory=dict)
+    """In which format each new version was played; None if that is not known."""
+    played: frozenset[tuple[str, int]] = frozenset()
+    """The versions that were played in the format that the project gets."""
     new_components: dict[str, ComponentVersion] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,6 +91,7 @@ class _Work:
         match change:
             case PutScene():
                 self._put_scene(change, _build_of(built))
+                self.formats[change.scene_id] = built.format
             case RemoveScene():
                 self._check_scene(change.scene_id, change.base_version)
                 self.new_scenes.pop(change.scene_id, None)
@@ -99,6 +104,7 @@ class _Work:
             case SetProject():
                 self.title = change.title or self.title
                 self.format = change.format or self.format
+                self.played = frozenset((each.scene_id, each.version) for each in built.played)
 
     def applied(self) -> Applied:
         if len(self.entries) > MAX_SCENES:
@@ -107,6 +113,7 @@ class _Work:
             raise ChangeRefused(
                 f"one message changes at most {MOST_VERSIONS} scenes; change fewer at once: nothing was changed"
             )
+        self._check_formats()
         after = Applied(
             title=self.title,
             format=self.format,
@@ -115,6 +122,19 @@ class _Work:
             components=tuple(self.new_components.values()),
         )
         return with_changes(self.project, after)
+
+    def _check_formats(self) -> None:
+        """Raise SceneChanged if a scene was not played in the format that the project has with these changes."""
+        for entry in self.entries:
+            if entry.scene_id in self.new_scenes:
+                played = self.formats[entry.scene_id] in {None, self.format}
+            else:
+                played = self.format == self.project.format or (entry.scene_id, entry.version) in self.played
+            if not played:
+                raise SceneChanged(
+                    f"scene “{entry.name}” was not played at {self.format}: the scene or the project's format was "
+                    "changed while this message was answered. Nothing was changed; send the message again"
+                )
 
     def _put_scene(self, change: PutScene, build: Build) -> None:
         draft = change.draft
@@ -213,8 +233,7 @@ def _other_differences(before: State, after: State) -> Iterator[ChangeMade]:
     if before.title != after.title:
         yield ChangeMade(change="project", id="title", name=after.title)
     if before.format != after.format:
-        shown = f"{after.format.width} x {after.format.height}, {after.format.fps} frames per second"
-        yield ChangeMade(change="project", id="format", name=shown)
+        yield ChangeMade(change="project", id="format", name=str(after.format))
 
 
 def _moved(before: Manifest, after: Manifest) -> frozenset[str]:

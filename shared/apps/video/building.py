@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Collection, Mapping
 
 from shared.apps.video.build.report import BuildReport, BuildRequest, SceneBuilder
 from shared.apps.video.changes import PutScene
 from shared.apps.video.facts import Facts
 from shared.apps.video.reading import ProjectReading
-from shared.apps.video.scene import Build, SceneDraft
+from shared.apps.video.scene import Build, SceneDraft, SceneVersion
 from shared.jobs.job import Job
 
 
@@ -38,20 +39,21 @@ class ProjectBuilds:
         """Build a component. Raises what `build_scene` raises."""
         return await self._build(code, {}, frames=frames, rate=1, component=True)
 
-    async def rebuilt(self, put: PutScene) -> BuildReport:
+    async def rebuilt(self, put: PutScene, *, in_its_format: bool = True) -> BuildReport:
         """Return the build of a present scene whose code is as it was.
 
-        The scene is built again only if it is now played with other props, or longer, than its build has proven.
+        The scene is built again only if it is now played with other props, longer, or in another format than its build
+        has proven.
         """
-        stored = await asyncio.to_thread(self._stored, put)
-        if stored is not None and _plays_no_more(put.draft, stored[0]):
-            return BuildReport(stored[1], images=frozenset(put.draft.images))
+        key = (put.scene_id, put.base_version or 0)
+        stored = (await asyncio.to_thread(self.stored, [key])).get(key)
+        if stored is not None and in_its_format and _plays_no_more(put.draft, stored.draft):
+            return BuildReport(stored.build, images=frozenset(put.draft.images))
         return await self.build_scene(put.draft)
 
-    def _stored(self, put: PutScene) -> tuple[SceneDraft, Build] | None:
-        key = (put.scene_id, put.base_version or 0)
-        scenes, _ = self._reading.versions(self._job, [key], [])
-        return (scenes[key].draft, scenes[key].build) if key in scenes else None
+    def stored(self, wanted: Collection[tuple[str, int]]) -> Mapping[tuple[str, int], SceneVersion]:
+        """Return these versions of scenes by scene id and version."""
+        return self._reading.versions(self._job, wanted, [])[0]
 
     async def _build(
         self, code: str, props: dict[str, object], *, frames: int, rate: float, component: bool

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from shared.apps.video.briefs import BRIEFED, facts_of, outcomes_of, pictures_of
 from shared.apps.video.build.report import SceneBuilder
 from shared.apps.video.building import ProjectBuilds
-from shared.apps.video.changes import PutScene
+from shared.apps.video.changes import PutScene, SetProject
 from shared.apps.video.code_text import described
 from shared.apps.video.component import Briefed, Component
 from shared.apps.video.events import SceneStatus, scene_key
 from shared.apps.video.facts import Facts
-from shared.apps.video.models import BuiltChange, MadeComponent, PreparedAnswer
+from shared.apps.video.models import BuiltChange, MadeComponent, PlayedScene, PreparedAnswer
 from shared.apps.video.plan import Plan
 from shared.apps.video.reading import ProjectReading
+from shared.apps.video.reformatting import format_after, replayed, scaled
+from shared.apps.video.scene import Format
 from shared.apps.video.tools.effects import VideoOutcome, WriteComponent, WritePlan, WriteScene
 from shared.apps.video.writing import ComponentWriter, Made, build_item
 from shared.errors import ChangeRefused
@@ -53,10 +56,13 @@ class MakeScenes:
             return _prepared(plan).model_dump(mode="json")
         facts = await asyncio.to_thread(facts_of, self._reading, context, plan)
         outcomes = outcomes_of(facts, plan)
-        builds = ProjectBuilds(self._builder, self._reading, context.job, facts)
-        written = await self._write_all(context, facts, builds, briefed.components)
-        direct = await self._build_all(context, facts, builds, outcomes, len(briefed.components))
-        made = _in_order(outcomes, list(written), list(direct))
+        after = format_after(facts, outcomes)
+        then = replace(facts, format=after)
+        builds = ProjectBuilds(self._builder, self._reading, context.job, then)
+        more, played = (await replayed(builds, facts, after, outcomes)) if after != facts.format else ([], [])
+        written = await self._write_all(context, then, builds, briefed.components)
+        direct = await self._build_all(context, facts, after, builds, outcomes, len(briefed.components), played)
+        made = [*_in_order(outcomes, [_played_in(after, each) for each in written], list(direct)), *more]
         context.output.report_progress(MADE)
         return _prepared(plan, outcomes, briefed.components, made).model_dump(mode="json")
 
@@ -83,28 +89,45 @@ class MakeScenes:
         self,
         context: StageContext,
         facts: Facts,
+        after: Format,
         builds: ProjectBuilds,
         outcomes: Sequence[VideoOutcome],
         number: int,
+        played: Sequence[PlayedScene],
     ) -> Sequence[Made]:
-        """Return the changes that no model writes, built where they play what was not played before."""
+        """Return the changes that no model writes, built where they play what was not played before.
+
+        `after` is the format that the project will have, and `played` the scenes that play in it as they are.
+        """
         made: list[Made] = []
         for outcome in outcomes:
             for effect in outcome.effects:
                 if isinstance(effect, PutScene):
                     number += 1
-                    made.append(await _rebuilt(context, facts, builds, effect, number))
+                    made.append(await _rebuilt(context, facts, after, builds, effect, number))
+                elif isinstance(effect, SetProject):
+                    made.append(Made(BuiltChange(change=effect, played=tuple(played)), frozenset()))
                 elif not isinstance(effect, WriteScene | WritePlan | WriteComponent):
                     made.append(Made(BuiltChange(change=effect), frozenset()))
         return made
 
 
-async def _rebuilt(context: StageContext, facts: Facts, builds: ProjectBuilds, put: PutScene, number: int) -> Made:
+def _played_in(format_: Format, made: Made) -> Made:
+    """Return the change of a model with the format in which it was played."""
+    return Made(made.change.model_copy(update={"format": format_}), made.images)
+
+
+async def _rebuilt(
+    context: StageContext, facts: Facts, after: Format, builds: ProjectBuilds, put: PutScene, number: int
+) -> Made:
     """Build a present scene with other values. Raises ChangeRefused with all errors if it does not play with them."""
+    scene = facts.scene(put.scene_id)
+    if scene is not None and put.draft.duration_in_frames == scene.entry.duration_in_frames:
+        put = put.model_copy(update={"draft": scaled(put.draft, facts.format, after)})
     key, order = scene_key(put.scene_id), max(1, facts.number_of(put.scene_id))
     status = SceneStatus(key=key, scene_id=put.scene_id, name=put.draft.name, order=order, status="building")
     await context.append_event(status)
-    report = await builds.rebuilt(put)
+    report = await builds.rebuilt(put, in_its_format=after == facts.format)
     if report.build is None:
         await context.append_event(status.model_copy(update={"status": "failed"}))
         raise ChangeRefused(
@@ -114,7 +137,7 @@ async def _rebuilt(context: StageContext, facts: Facts, builds: ProjectBuilds, p
     if f"build-{number}" not in context.items:
         item = build_item(put, report.build, order=order)
         await context.add_item(f"build-{number}", item, event=status.model_copy(update={"status": "playable"}))
-    return Made(BuiltChange(change=put, build=report.build), report.images)
+    return Made(BuiltChange(change=put, build=report.build, format=after), report.images)
 
 
 def _in_order(outcomes: Sequence[VideoOutcome], written: list[Made], direct: list[Made]) -> list[Made]:

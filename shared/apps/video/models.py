@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from shared.apps.video.changes import ProjectChange
 from shared.apps.video.ids import MESSAGE_ID, ImageId, SceneId
 from shared.apps.video.json_values import broken_rule
-from shared.apps.video.scene import Build
+from shared.apps.video.scene import Build, Format
 from shared.jobs.pipeline import JobInput
 from shared.schema import Schema
 
@@ -90,11 +90,24 @@ class Choice(Schema):
     source: DecisionSource
 
 
+class PlayedScene(Schema):
+    """A version of a scene that was played again, in another format than its own build."""
+
+    scene_id: SceneId
+    version: int = Field(ge=1)
+
+
 class BuiltChange(Schema):
-    """A change that can be saved. `build` is what was built from its draft; None for a change without code."""
+    """A change that can be saved. `build` is what was built from its draft; None for a change without code.
+
+    `format` is the one in which the draft was played; None if that is not known. For a change of the project's format,
+    `played` are the versions of scenes that play in it as they are.
+    """
 
     change: ProjectChange
     build: Build | None = None
+    format: Format | None = None
+    played: tuple[PlayedScene, ...] = ()
 
 
 class MadeComponent(Schema):

@@ -107,9 +107,16 @@ class Projects:
         Raises:
             NotFound, Forbidden: as `owned_project`.
             PreconditionFailed: the newest revision is not `expected`.
+            Conflict: the project has scenes, which were not played in the other format.
         """
 
         def next_state(project: Project) -> Applied:
+            if video_format is not None and video_format != project.format and project.manifest.scenes:
+                raise Conflict(
+                    f"the project's {len(project.manifest.scenes)} scenes are played at {project.format}; send a "
+                    "message with the tool applyPatch that replaces /format, so that they are played in the other "
+                    "format first"
+                )
             return Applied(title or project.title, video_format or project.format, project.manifest)
 
         return self._change(owner, project_id, next_state, Cause(kind="direct"), "Changed the project", expected)
@@ -126,13 +133,18 @@ class Projects:
             NotFound, Forbidden: as `owned_project`.
             InvalidInput: the project has no such revision, or that revision no such scene.
             PreconditionFailed: the newest revision is not `expected`.
-            Conflict: the project would have too many scenes.
+            Conflict: the project would have too many scenes, or the scene is of a revision with another format.
         """
 
         def next_state(project: Project) -> Applied:
             then = revision_of(self._projects, project, number)
             if scene_id is None:
                 return Applied(then.title, then.format, then.manifest)
+            if then.format != project.format:
+                raise Conflict(
+                    f"revision {number} was played at {then.format}, and the project has {project.format} now; return "
+                    "the whole project to the revision, or change its format first"
+                )
             return Applied(project.title, project.format, _with_scene_of(project.manifest, then, scene_id))
 
         cause = Cause(kind="revert", reverted_to=number)

@@ -31,6 +31,9 @@ class Format(Schema):
     height: Pixels
     fps: Annotated[int, Strict(), Field(ge=1, le=60)]
 
+    def __str__(self) -> str:
+        return f"{self.width} x {self.height}, {self.fps} frames per second"
+
 
 FORMATS: Final = {
     "landscape": Format(width=1280, height=720, fps=30),

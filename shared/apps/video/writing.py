@@ -134,11 +134,11 @@ class ComponentWriter:
         try:
             code = code_in(output, self._present_code(component))
         except NoCode as none:
-            return Written(code=output[: SHOWN_OF_LONG], errors=none.errors, repaired=repaired, text_end=end)
+            return Written(code=output[:SHOWN_OF_LONG], errors=none.errors, repaired=repaired, text_end=end)
         if json_bytes(code) > MOST_CODE_BYTES:
             message = "the code is too long: write a shorter scene"
             long = BuildError(kind="limit", rule="too-large", message=message)
-            return Written(code=code[: SHOWN_OF_LONG], errors=(long,), repaired=repaired, text_end=end)
+            return Written(code=code[:SHOWN_OF_LONG], errors=(long,), repaired=repaired, text_end=end)
         return Written(code=code, repaired=repaired, text_end=end)
 
     async def _to_repair(self, component: Component, written: Written, errors: tuple[BuildError, ...]) -> Written:
