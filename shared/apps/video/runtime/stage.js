@@ -7,6 +7,7 @@ import { h, render } from "preact";
 import { beginDrawing, freeze } from "./determinism.js";
 import { Film } from "./film.js";
 import { Contained, drawing } from "./player.js";
+import { tileElements } from "./tiles.js";
 
 // The browser's policy for this page stops requests, but not these: WebRTC sends packets in spite of it, and a worker
 // would be a realm without what freeze() does.
@@ -26,6 +27,10 @@ let playing = null;
 /** @type {{ key: string, frame: number } | null} the drawing that failed last */
 let failed = null;
 let attempt = 0;
+/** Small pictures of the scenes, instead of the film. @type {import("./tiles.js").Tile[] | null} */
+let tiles = null;
+/** Counts what changes every picture: images and components. */
+let supplied = 0;
 const reported = new Set();
 
 /** Images that have not arrived yet have no URL: their place stays empty. */
@@ -77,9 +82,18 @@ function picture() {
   return contained(loaded, shown.frame);
 }
 
+/** Return what a tile shows: its scene at the tile's frame. */
+function tileContent({ id, frame: own }) {
+  const entry = film.entries.find((each) => each.id === id);
+  const loaded = entry && !entry.note ? film.version(entry) : null;
+  const shown = loaded === null ? "" : JSON.stringify([loaded.version, own, film.format, supplied]);
+  const content = () => (loaded === null || loaded.scene === null ? null : contained(loaded, own));
+  return { shown, content };
+}
+
 function draw() {
   beginDrawing();
-  render(picture(), root);
+  render(tiles === null ? picture() : tileElements(tiles, film.format, tileContent), root);
 }
 
 function seek(wanted) {
@@ -101,6 +115,7 @@ function tick() {
 }
 
 function fit() {
+  if (tiles !== null) return;
   const { width, height } = film.format;
   const scale = Math.min(innerWidth / width, innerHeight / height);
   const left = (innerWidth - width * scale) / 2;
@@ -139,6 +154,7 @@ async function addComponent({ name, version, code }) {
   } catch (error) {
     tell({ type: "componentError", name, version, message: messageOf(error), stack: stackOf(error) });
   }
+  supplied++;
   draw();
 }
 
@@ -152,6 +168,16 @@ const ANSWERS = {
   component: addComponent,
   image({ id, blob }) {
     assets.images.set(id, URL.createObjectURL(blob));
+    supplied++;
+    draw();
+  },
+  tiles(message) {
+    if (tiles === null) {
+      // The page around it draws what is between the pictures.
+      for (const each of [document.documentElement, document.body, root]) each.style.background = "transparent";
+      Object.assign(root.style, { inset: "0", width: "auto", height: "auto", transform: "none" });
+    }
+    tiles = message.tiles;
     draw();
   },
   seek(message) {

@@ -9,10 +9,13 @@
 import { fill, h } from "../../../core/app/dom.js";
 import { confirmButton } from "../../../core/parts/confirm_dialog.js";
 import { errorCard } from "../../../core/parts/problem_card.js";
+import { formatChoice, formatMessage } from "../parts/format_choice.js";
+import { middleOf } from "../parts/film.js";
 import { comparison } from "../parts/comparison.js";
 import { Pictures } from "../parts/pictures.js";
 import { player } from "../parts/player.js";
 import { ProjectSession } from "../parts/project_session.js";
+import { StageGroup } from "../parts/stage_group.js";
 import { revisionList, undoTarget } from "../parts/revisions.js";
 import { storyboard } from "../parts/storyboard.js";
 import { talk } from "../parts/talk.js";
@@ -80,7 +83,8 @@ function showProject(context, first, element) {
       fail(error);
     }
   };
-  const film = player({
+  const group = new StageGroup();
+  const film = player(group, {
     onShown: (id) => errors.delete(id) && draw(),
     onError(id, _version, message) {
       errors.set(id, message);
@@ -95,14 +99,14 @@ function showProject(context, first, element) {
       draw();
     },
   });
-  const board = storyboard({
+  const board = storyboard(group, {
     choose(id) {
       selected = selected === id ? null : id;
       film.goTo(id);
       draw();
     },
     takeBack(id) {
-      film.stage.takeBack(id);
+      group.takeBack(id);
       draw();
     },
   });
@@ -110,18 +114,24 @@ function showProject(context, first, element) {
     pictures,
     send: (message) => session.send({ ...message, selectedSceneId: selected }),
     cancel: () => attempt(async () => session.cancel()),
+    compare: (revision) => compare(revision),
     signIn,
   });
-  /** @param {number} revision */
-  const goBack = (revision) => attempt(async () => {
-    await session.goBack(revision);
-    announce(`The video is as it was at revision ${revision}.`);
+  /**
+   * @param {number} revision
+   * @param {string} [sceneId]
+   */
+  const goBack = (revision, sceneId) => attempt(async () => {
+    await session.goBack(revision, sceneId);
+    announce(`The ${sceneId === undefined ? "video" : "scene"} is as it was at revision ${revision}.`);
   });
   /** @param {number} revision */
   const compare = (revision) => attempt(async () => {
     const [before, after] = await Promise.all([session.filmAt(revision - 1), session.filmAt(revision)]);
     closeComparison();
-    comparing = comparison({ before, after, revision, frame: film.stage.frame, close: closeComparison });
+    const changed = session.state.revisions.find((each) => each.revision === revision)?.changes.find(({ change }) => change === "changed");
+    const frame = middleOf(after, changed?.id) ?? film.stage.frame;
+    comparing = comparison({ group, before, after, revision, frame, close: closeComparison });
     for (const [index, each] of comparing.stages.entries()) give(each, index === 0 ? before : after);
     fill(compared, comparing.element);
     comparing.element.querySelector("h2")?.focus();
@@ -136,6 +146,7 @@ function showProject(context, first, element) {
     const target = undoTarget(session.state.revisions);
     if (target !== null) void goBack(target);
   } }, "Undo");
+  const formats = formatChoice((name) => attempt(() => session.send(formatMessage(name))));
   const remove = confirmButton({
     ...{ label: "Delete", question: "Delete this video?", yes: "Delete it", signIn },
     text: `“${first.title}” is deleted permanently, with its scenes, its pictures and its chat.`,
@@ -161,8 +172,9 @@ function showProject(context, first, element) {
     const scenes = new Set(shown.scenes.map(({ id }) => id));
     if (selected !== null && !scenes.has(selected)) selected = null;
     for (const id of errors.keys()) if (!scenes.has(id)) errors.delete(id);
-    board.show(shown, { errors, isLeftOut: (id) => film.stage.isLeftOut(id), news: job?.news ?? [], current, selected });
+    board.show(shown, { errors, isLeftOut: (scene) => group.isLeftOut(scene), news: job?.news ?? [], current, selected });
     conversation.showSelection(shown.scenes.find(({ id }) => id === selected)?.name ?? null);
+    formats.show(shown.format, job !== null);
     undo.disabled = job !== null || undoTarget(revisions) === null;
   };
   const session = new ProjectSession(millrace, first, {
@@ -170,6 +182,7 @@ function showProject(context, first, element) {
     show({ film: shown, messages, revisions, job }) {
       film.show(shown);
       give(film.stage, shown);
+      give(board.pictures.stage, shown);
       conversation.show(messages);
       conversation.showJob(job);
       history.show(revisions, job !== null);
@@ -178,13 +191,14 @@ function showProject(context, first, element) {
   });
   fill(element,
     h("p", { class: "crumbs" }, h("a", { href: PROJECTS }, "Videos")),
-    h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, first.title), h("p", { class: "actions" }, undo, remove)),
+    h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, first.title), h("p", { class: "actions" }, formats.element, undo, remove)),
     problem,
     h("div", { class: "video-columns" }, h("div", { class: "video-main" }, film.element, board.element, compared), h("div", { class: "video-side" }, conversation.element, history.element)));
   void session.start();
   return () => {
     session.stop();
     film.stop();
+    board.stop();
     closeComparison();
     pictures.stop();
   };

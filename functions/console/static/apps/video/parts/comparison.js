@@ -1,16 +1,17 @@
 /** Before and after: two revisions beside each other, at the same time of the film. */
 
 /** @import { Film } from "./film.js" */
+/** @import { StageGroup } from "./stage_group.js" */
 
 import { h, setText } from "../../../core/app/dom.js";
 import { lengthOf } from "./film.js";
 import { StageFrame } from "./stage_frame.js";
 
 /**
- * @param {{ before: Film, after: Film, revision: number, frame: number, close: () => unknown }} options
+ * @param {{ group: StageGroup, before: Film, after: Film, revision: number, frame: number, close: () => unknown }} options
  */
-export function comparison({ before, after, revision, frame, close }) {
-  const stages = [new StageFrame(`Before revision ${revision}`), new StageFrame(`After revision ${revision}`)];
+export function comparison({ group, before, after, revision, frame, close }) {
+  const stages = [new StageFrame(group, `Before revision ${revision}`), new StageFrame(group, `After revision ${revision}`)];
   const last = Math.max(0, Math.max(lengthOf(before), lengthOf(after)) - 1);
   const time = h("span", { class: "time" });
   const slider = h("input", { type: "range", min: 0, max: last, step: 1, value: Math.min(frame, last), "aria-label": "Time of both films", oninput: () => seek() });

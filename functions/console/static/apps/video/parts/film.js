@@ -113,6 +113,17 @@ export function startOf({ scenes }, sceneId) {
 }
 
 /**
+ * Return the frame of the film in the middle of a scene; null if the film does not have the scene.
+ * @param {Film} film
+ * @param {string | undefined} sceneId
+ */
+export function middleOf(film, sceneId) {
+  const scene = film.scenes.find(({ id }) => id === sceneId);
+  const start = scene === undefined ? null : startOf(film, scene.id);
+  return scene === undefined || start === null ? null : start + Math.floor(scene.durationInFrames / 2);
+}
+
+/**
  * Return the scene that plays at a frame of the film, and its number from 1; null behind the end.
  * @param {Film} film
  * @param {number} frame

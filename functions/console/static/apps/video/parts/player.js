@@ -2,20 +2,22 @@
 
 /** @import { Film } from "./film.js" */
 /** @import { Listeners } from "./stage_frame.js" */
+/** @import { StageGroup } from "./stage_group.js" */
 
 import { h, setText } from "../../../core/app/dom.js";
 import { lengthOf, sceneAt, startOf } from "./film.js";
 import { StageFrame } from "./stage_frame.js";
 
 /**
+ * @param {StageGroup} group
  * @param {Listeners & { onPlace?: (sceneId: string | null) => unknown }} listeners `onPlace`: another scene plays now
  */
-export function player({ onPlace, ...listeners }) {
+export function player(group, { onPlace, ...listeners }) {
   /** @type {Film} */
   let film = { format: { width: 16, height: 9, fps: 30 }, scenes: [], components: [] };
   /** @type {string | null} */
   let place = null;
-  const stage = new StageFrame("The film", {
+  const stage = new StageFrame(group, "The film", {
     ...listeners,
     onFrame: () => drawPlace(),
     onLeftOut(id, version) {

@@ -113,7 +113,7 @@ export class ProjectSession {
 
   /**
    * Send a message, and follow the job that answers it.
-   * @param {Sent & { selectedSceneId: string | null }} message
+   * @param {Sent & { selectedSceneId?: string | null }} message
    */
   async send(message) {
     const { jobId } = await this.#millrace.projects.send(this.id, message);

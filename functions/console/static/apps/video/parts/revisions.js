@@ -1,11 +1,17 @@
-/** The history of a project: every revision, the way back to it, and what it has changed. */
+/** The history of a project: every revision, the way back to it, what it has changed, and the way back for one scene. */
 
 /** @import { RevisionDetail } from "../../../../../../docs/api/types" */
 
 import { fill, h } from "../../../core/app/dom.js";
 import { timeOf } from "../../../core/parts/facts.js";
 
-/** @param {{ goBack: (revision: number) => unknown, compare: (revision: number) => unknown }} actions */
+/** @type {Record<string, string>} */
+const CHANGED = { added: "added", changed: "changed", removed: "removed", moved: "moved" };
+
+/**
+ * `goBack` returns the project to a revision; with a scene, that scene only.
+ * @param {{ goBack: (revision: number, sceneId?: string) => unknown, compare: (revision: number) => unknown }} actions
+ */
 export function revisionList({ goBack, compare }) {
   const list = h("ol", { class: "revisions", tabindex: "0", "aria-label": "Revisions, newest first" });
   const element = h("section", { class: "panel", "aria-labelledby": "history" }, h("h2", { id: "history" }, "History"), list);
@@ -20,14 +26,32 @@ export function revisionList({ goBack, compare }) {
       const key = JSON.stringify([revisions, busy]);
       if (key === shown) return;
       shown = key;
-      fill(list, revisions.map(({ revision, summary, createdAt, scenes }, index) =>
+      fill(list, revisions.map(({ revision, summary, createdAt, scenes, changes }, index) =>
         h("li", { class: "revision" },
-          h("p", {}, h("strong", {}, `${revision}`), ` ${summary} `, h("span", { class: "note" }, `${scenes} ${scenes === 1 ? "scene" : "scenes"} · `, timeOf(createdAt))),
+          h("p", { class: "revision-summary" }, h("span", { class: "revision-number", title: `Revision ${revision}` }, revision), h("span", {}, summary)),
+          h("p", { class: "note" }, `${scenes} ${scenes === 1 ? "scene" : "scenes"} · `, timeOf(createdAt)),
+          scenesOf(revision, changes, busy),
           h("p", { class: "actions" },
             index > 0 && h("button", { type: "button", class: "button small", disabled: busy, "aria-label": `Go back to revision ${revision}`, onclick: () => goBack(revision) }, "Go back"),
             revision > 1 && h("button", { type: "button", class: "button small", "aria-label": `Compare revision ${revision} with the one before`, onclick: () => compare(revision) }, "Compare")))));
     },
   };
+
+  /**
+   * Return the scenes that a revision has changed or removed, each with the way back for it alone.
+   * @param {number} revision
+   * @param {RevisionDetail["changes"]} changes
+   * @param {boolean} busy
+   */
+  function scenesOf(revision, changes, busy) {
+    const scenes = changes.filter(({ change, before }) => (change === "changed" || change === "removed") && before !== null);
+    return scenes.length > 0 && h("ul", { class: "revision-scenes" }, scenes.map(({ change, id, name }) =>
+      h("li", {}, h("span", {}, `${name} ${CHANGED[change] ?? change}`),
+        h("button", {
+          ...{ type: "button", class: "button small bare", disabled: busy, "aria-label": `Take back what revision ${revision} has changed of ${name}` },
+          onclick: () => goBack(revision - 1, id),
+        }, "Take back"))));
+  }
 }
 
 /**

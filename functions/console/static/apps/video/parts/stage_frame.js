@@ -4,6 +4,12 @@
  */
 
 /** @import { Film, FilmScene } from "./film.js" */
+/** @import { StageGroup } from "./stage_group.js" */
+
+/**
+ * A small picture of a scene: which of its frames, and where in the frame, in pixels.
+ * @typedef {{ id: string, frame: number, x: number, y: number, width: number, height: number }} Tile
+ */
 
 import { fill, h } from "../../../core/app/dom.js";
 import { lengthOf, sceneAt } from "./film.js";
@@ -30,38 +36,40 @@ export class StageFrame {
   playing = false;
   frame = 0;
 
+  #group;
   #title;
   /** @type {Listeners} */
   #listeners;
-  /** @type {HTMLIFrameElement} */
-  #iframe;
+  /** @type {HTMLIFrameElement | null} */
+  #iframe = null;
   #ready = false;
   /** @type {Film | null} */
   #film = null;
+  /** Small pictures of the scenes, instead of the film. @type {readonly Tile[] | null} */
+  #tiles = null;
   /** What the present frame has got: `scene <id>` or `component <name>` → version. @type {Map<string, string>} */
   #sent = new Map();
-  /** The scene that the frame is loading. They are sent one by one, so that the one that holds the frame is known. @type {FilmScene | null} */
-  #loading = null;
   /** @type {Map<string, Blob>} */
   #images = new Map();
-  /** @type {Map<string, string>} */
-  #leftOut = new Map();
   #pings = 0;
   #missed = 0;
   #ticking;
   /** @param {MessageEvent} event */
   #hear = ({ source, data }) => {
-    if (source === this.#iframe.contentWindow && data !== null && typeof data === "object") this.#take(data);
+    if (this.#iframe !== null && source === this.#iframe.contentWindow && data !== null && typeof data === "object") this.#take(data);
   };
 
   /**
+   * @param {StageGroup} group of all stages of the page
    * @param {string} title for screen readers
    * @param {Listeners} [listeners]
    */
-  constructor(title, listeners = {}) {
+  constructor(group, title, listeners = {}) {
+    this.#group = group;
     this.#title = title;
     this.#listeners = listeners;
-    this.#iframe = this.#open();
+    group.add(this);
+    this.open();
     addEventListener("message", this.#hear);
     this.#ticking = setInterval(() => this.#tick(), TICK);
   }
@@ -70,9 +78,6 @@ export class StageFrame {
   show(film) {
     this.#film = film;
     this.element.style.setProperty("aspect-ratio", `${film.format.width} / ${film.format.height}`);
-    for (const [id, version] of this.#leftOut) {
-      if (!film.scenes.some((each) => each.id === id && each.version === version)) this.#leftOut.delete(id);
-    }
     if (this.#ready) this.#send();
   }
 
@@ -90,17 +95,30 @@ export class StageFrame {
    */
   giveImage(id, blob) {
     this.#images.set(id, blob);
+    this.#group.draws(this);
     if (this.#ready) this.#say({ type: "image", id, blob });
+  }
+
+  /**
+   * Draw small pictures of the scenes from now on, not the film.
+   * @param {readonly Tile[]} tiles
+   */
+  showTiles(tiles) {
+    this.#tiles = tiles;
+    this.#group.draws(this);
+    if (this.#ready) this.#say({ type: "tiles", tiles });
   }
 
   /** @param {number} frame */
   seek(frame) {
     this.frame = frame;
+    this.#group.draws(this);
     if (this.#ready) this.#say({ type: "seek", frame });
   }
 
   play() {
     this.playing = true;
+    this.#group.draws(this);
     if (this.#ready) this.#say({ type: "play" });
   }
 
@@ -109,52 +127,58 @@ export class StageFrame {
     if (this.#ready) this.#say({ type: "pause" });
   }
 
-  /**
-   * Whether this version of the scene is left out.
-   * @param {string} id
-   */
-  isLeftOut(id) {
-    return this.#leftOut.has(id);
-  }
-
-  /**
-   * Show a scene again that was left out.
-   * @param {string} id
-   */
-  takeBack(id) {
-    this.#leftOut.delete(id);
-    this.#replace();
-  }
-
   stop() {
+    this.#group.remove(this);
     removeEventListener("message", this.#hear);
     clearInterval(this.#ticking);
     fill(this.element);
   }
 
-  #open() {
-    const iframe = h("iframe", { sandbox: "allow-scripts", src: STAGE, title: this.#title, tabindex: "-1" });
-    fill(this.element, iframe);
-    return iframe;
-  }
-
-  #replace() {
+  /** Remove the frame, with all that it was sent. */
+  close() {
     this.#ready = false;
     this.#missed = 0;
     this.#pings = 0;
     this.#sent.clear();
-    this.#loading = null;
-    this.#iframe = this.#open();
+    this.#iframe = null;
+    fill(this.element);
+  }
+
+  /** Open a new frame. It is sent everything when it is ready. */
+  open() {
+    this.#iframe = h("iframe", { sandbox: "allow-scripts", src: STAGE, title: this.#title, tabindex: "-1" });
+    fill(this.element, this.#iframe);
+  }
+
+  /**
+   * Return the scene that the frame may be drawing; null if it cannot be known. All small pictures are drawn at once: a new
+   * frame gets the scenes one by one, and shows which of them does not end.
+   */
+  drawn() {
+    if (this.#film === null || this.#tiles !== null) return null;
+    // While the film plays, the frame told of the last picture that it could draw.
+    const frame = this.playing ? (this.frame + 1) % Math.max(1, lengthOf(this.#film)) : this.frame;
+    return sceneAt(this.#film, frame)?.scene ?? null;
+  }
+
+  /**
+   * Note that a scene is left out from now on.
+   * @param {FilmScene} scene
+   */
+  leaveOut({ id, version }) {
+    this.playing = false;
+    if (this.#has(id, version)) this.#listeners.onLeftOut?.(id, version);
   }
 
   /** @param {object} message */
   #say(message) {
-    this.#iframe.contentWindow?.postMessage(message, "*"); // an opaque origin has no name
+    this.#iframe?.contentWindow?.postMessage(message, "*"); // an opaque origin has no name
   }
 
   #begin() {
     this.#ready = true;
     for (const [id, blob] of this.#images) this.#say({ type: "image", id, blob });
+    if (this.#tiles !== null) this.#say({ type: "tiles", tiles: this.#tiles });
     this.#send();
     this.#say({ type: "seek", frame: this.frame });
     if (this.playing) this.#say({ type: "play" });
@@ -170,23 +194,22 @@ export class StageFrame {
       this.#say({ type: "component", name, version, code });
     }
     const scenes = film.scenes.map(({ id, version, durationInFrames }) => {
-      return { id, version, durationInFrames, ...(this.#leftOut.has(id) && { note: LEFT_OUT }) };
+      return { id, version, durationInFrames, ...(this.#group.isLeftOut({ id, version }) && { note: LEFT_OUT }) };
     });
     this.#say({ type: "project", format: film.format, scenes });
-    this.#sendNextScene();
+    this.loadNext();
   }
 
   /** Send a scene that the frame does not have: first the one that plays now. */
-  #sendNextScene() {
+  loadNext() {
     const film = this.#film;
-    if (film === null || this.#loading !== null) return;
-    const missing = film.scenes.filter(({ id, version, code }) => code !== null && !this.#leftOut.has(id) && this.#sent.get(`scene ${id}`) !== version);
+    if (film === null || !this.#ready) return;
+    const missing = film.scenes.filter((each) => each.code !== null && !this.#group.isLeftOut(each) && this.#sent.get(`scene ${each.id}`) !== each.version);
     const playing = sceneAt(film, this.frame)?.scene;
     const next = missing.find((each) => each === playing) ?? missing[0];
-    if (next === undefined) return;
+    if (next === undefined || !this.#group.begin(this, next)) return;
     const { id, version, code, durationInFrames, playbackRate, props } = next;
     this.#sent.set(`scene ${id}`, version);
-    this.#loading = next;
     this.#say({ type: "scene", id, version, code, durationInFrames, playbackRate, props });
   }
 
@@ -203,9 +226,8 @@ export class StageFrame {
         if (type === "shown") this.#listeners.onShown?.(id, version);
         else this.#listeners.onError?.(id, version, String(message["message"]).slice(0, MOST_TEXT));
       }
-      if (this.#loading?.id !== id || this.#loading.version !== version) return;
-      this.#loading = null;
-      this.#sendNextScene();
+      const loading = this.#group.loadingOf(this);
+      if (loading?.id === id && loading.version === version) this.#group.end(this);
     }
   }
 
@@ -217,28 +239,17 @@ export class StageFrame {
     return this.#film?.scenes.some((scene) => scene.id === id && scene.version === version) ?? false;
   }
 
-  /** Ask whether the frame still answers; if it did not for a while, replace it without the scene that holds it. */
+  /** Ask whether the frame still answers; if it did not for a while, all stages are replaced without the scene that holds it. */
   #tick() {
     if (!this.#ready || document.hidden) return;
     if (this.#missed >= MOST_MISSED) {
-      this.#leaveOut();
-      this.#replace();
+      this.#group.release();
       return;
     }
+    if (this.#missed <= 1) this.#group.tick(this);
     this.#missed += 1;
     this.#pings += 1;
     this.#say({ type: "ping", n: this.#pings });
-  }
-
-  #leaveOut() {
-    const film = this.#film;
-    // While the film plays, the frame told of the last picture that it could draw.
-    const drawing = film && sceneAt(film, this.playing ? (this.frame + 1) % Math.max(1, lengthOf(film)) : this.frame)?.scene.id;
-    const held = film?.scenes.find(({ id }) => id === (this.#loading?.id ?? drawing));
-    if (!held) return;
-    this.playing = false;
-    this.#leftOut.set(held.id, held.version);
-    this.#listeners.onLeftOut?.(held.id, held.version);
   }
 }
 

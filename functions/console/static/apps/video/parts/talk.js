@@ -25,10 +25,12 @@ const ACCEPT = "image/png,image/jpeg,image/webp,image/gif";
  * @param {Pictures} options.pictures
  * @param {(message: Sent) => Promise<unknown>} options.send
  * @param {() => unknown} options.cancel cancels the running job
+ * @param {(revision: number) => unknown} options.compare shows a revision beside the one before
  * @param {() => void} options.signIn
  */
-export function talk({ pictures, send, cancel, signIn }) {
+export function talk({ pictures, send, cancel, compare, signIn }) {
   const list = h("ol", { class: "talk-messages", "aria-label": "Conversation", tabindex: "0" });
+  const hint = h("p", { class: "empty" }, "Say what the video should show, or what to change. Every change can be undone.");
   const live = h("div", { class: "talk-live", hidden: true, role: "status" });
   const problem = h("div", {});
   const chosen = h("ul", { class: "talk-pictures", "aria-label": "Pictures of the next message" });
@@ -55,7 +57,7 @@ export function talk({ pictures, send, cancel, signIn }) {
     ondrop: (/** @type {DragEvent} */ event) => take(event, event.dataTransfer),
   }, h("label", { for: "message" }, "Message"), field, about, chosen,
     h("p", { class: "actions" }, input, h("label", { class: "button", for: "pictures" }, "Add pictures"), button, stop));
-  const element = h("section", { class: "talk", "aria-label": "Chat" }, list, live, problem, form);
+  const element = h("section", { class: "panel talk", "aria-labelledby": "chat" }, h("h2", { id: "chat" }, "Chat"), hint, list, live, problem, form);
   /** @type {{ id: string, name: string }[]} */
   let attached = [];
   let uploads = 0;
@@ -150,12 +152,14 @@ export function talk({ pictures, send, cancel, signIn }) {
    * @param {ProjectMessage} message
    * @param {boolean} isLast
    */
-  const item = ({ messageId, role, kind, text, imageIds, status, failure, options }, isLast) =>
-    h("li", { class: `talk-message ${role}`, "data-kind": kind },
+  const item = ({ messageId, role, kind, text, imageIds, status, failure, options, revision, changes }, isLast) =>
+    h("li", { class: `talk-message from-${role}`, "data-kind": kind },
       h("p", { class: "who" }, role === "user" ? "You" : kind === "question" ? "Question" : "Answer", status === "cancelled" && " · Cancelled"),
       h("p", { class: "talk-text" }, text),
       imageIds.length > 0 && h("p", { class: "talk-pictures" }, imageIds.map((id) => picture(id, "picture"))),
       failure && h("p", { class: "scene-error" }, failure.message),
+      revision !== null && changes.some(({ change }) => change === "changed") && h("p", { class: "actions" },
+        h("button", { type: "button", class: "button small", "aria-label": `Before and after revision ${revision}`, onclick: () => compare(revision) }, "Before and after")),
       isLast && options.length > 0 && h("p", { class: "actions" }, options.map((option) =>
         h("button", { type: "button", class: "button small option", onclick: () => say({ text: option.label, answerTo: messageId, tool: option.call }) }, option.label))));
 
@@ -167,6 +171,7 @@ export function talk({ pictures, send, cancel, signIn }) {
       if (key === shown) return;
       shown = key;
       const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+      hint.hidden = messages.length > 0;
       fill(list, messages.map((each, index) => item(each, index === messages.length - 1)));
       if (atEnd) list.scrollTop = list.scrollHeight;
       enable();
