@@ -1,4 +1,4 @@
-"""`make bench-video`: measure how long a message to a video takes until its change is told, with and without a model."""
+"""`make bench-video`: measure how long a message to a video takes until its change is told."""
 
 from __future__ import annotations
 
@@ -66,7 +66,12 @@ def measured(stack: LocalStack, user: ApiUser, rounds: int) -> Iterator[str]:
         answers = [answer_to(user, project_id, message(get_project(user, project_id), turn)) for turn in range(rounds)]
         cpu = (sum(usage_of(stack).seconds.values()) - before) / rounds * 1000
         saved = [each.at["saved"] for each in answers]
-        table.add_row(kind, *steps_of(answers), *(f"{each:.0f}" for each in (median(saved), percentile(saved, 0.95))), f"{cpu:.0f}")
+        table.add_row(
+            kind,
+            *steps_of(answers),
+            *(f"{each:.0f}" for each in (median(saved), percentile(saved, 0.95))),
+            f"{cpu:.0f}",
+        )
         target = GENERATED_MS if kind == GENERATED else DIRECT_MS
         yield "" if median(saved) <= target else f"{kind}: {median(saved):.0f} ms > {target:.0f} ms"
     _CONSOLE.print(table)
