@@ -116,4 +116,3 @@ def test_one_scene_returns_only_to_a_revision_of_the_same_format() -> None:
     with pytest.raises(Conflict, match="return the whole project"):
         jobs.projects.revert(OWNER, project.id, 2, scene_id=scene_id)
     assert jobs.projects.revert(OWNER, project.id, 2).format == FORMATS["landscape"]
-
