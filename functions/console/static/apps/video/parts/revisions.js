@@ -45,12 +45,12 @@ export function revisionList({ goBack, compare }) {
    */
   function scenesOf(revision, changes, busy) {
     const scenes = changes.filter(({ change, before }) => (change === "changed" || change === "removed") && before !== null);
-    return scenes.length > 0 && h("ul", { class: "revision-scenes" }, scenes.map(({ change, id, name }) =>
-      h("li", {}, h("span", {}, `${name} ${CHANGED[change] ?? change}`),
+    return scenes.map(({ change, id, name }) =>
+      h("p", { class: "revision-scene" }, h("span", {}, `${name} ${CHANGED[change] ?? change}`),
         h("button", {
           ...{ type: "button", class: "button small bare", disabled: busy, "aria-label": `Take back what revision ${revision} has changed of ${name}` },
           onclick: () => goBack(revision - 1, id),
-        }, "Take back"))));
+        }, "Take back")));
   }
 }
 
