@@ -188,6 +188,14 @@ PEERS := langgraph taskiq dbos
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(@D)/bin/python $<
 	@touch $@
 
+.PHONY: bench-video
+bench-video: .venv/.synced .venv-video/.synced ## time messages to a video, with and without a model, from the request to the scene
+	@$(BIN)/python -m tests.bench.videos $(ARGS)
+
+.PHONY: bench-stage
+bench-stage: .venv/.synced .venv-video/.synced .venv-browser/.synced ## time a scene from its event to its picture in Chromium
+	@$(BROWSER_BIN)/python -m tests.bench.video_stage $(ARGS)
+
 .PHONY: bench-sheet-files
 bench-sheet-files: .venv/.synced .venv-browser/.synced ## take workbooks of 30 MB through the real path, with the program curl and in Chromium
 	@$(BIN)/python -m tests.bench.sheet_files $(ARGS)
