@@ -31,11 +31,16 @@ export default function Scene({{ title }}) {{
 """
 
 
-def a_scene(name: str, *, body: str = "", of: str | None = None, base: int | None = None, **fields: Any) -> BuiltChange:
-    """Return the change that adds a scene which shows its name, or that replaces the scene `of`."""
+def a_scene(
+    name: str, *, body: str = "", before: str = "", of: str | None = None, base: int | None = None, **fields: Any
+) -> BuiltChange:
+    """Return the change that adds a scene which shows its name, or that replaces the scene `of`.
+
+    `body` runs when it is drawn, and `before` when it is loaded.
+    """
     draft = a_draft(name, props={"title": name}, duration_in_frames=30, **fields)
-    code = SCENE.format(body=body)
-    digest = f"{abs(hash((name, body))):064x}"
+    code = before + SCENE.format(body=body)
+    digest = f"{abs(hash((name, code))):064x}"
     build = Build(js_code=code, compiler="by hand", runtime="1", digest=digest)
     change = PutScene(scene_id=of or scene_id(a_job_id(), 0), base_version=base, draft=draft)
     return BuiltChange(change=change, build=build)
@@ -122,6 +127,14 @@ def test_a_scene_that_hangs_is_left_out_and_the_page_stays_usable(console: Conso
     video.scenes.nth(0).click()
     video.shows("Whole")
     audit(console.tab, "video-left-out")
+
+
+def test_a_scene_that_never_loads_is_left_out_and_the_others_play(console: Console, user: ApiUser) -> None:
+    endless = a_scene("Endless", before="await new Promise(() => {});")
+    video = video_of(console, user, endless, a_scene("Whole"))
+    expect(video.page.get_by_text("Left out: it did not finish drawing.")).to_be_visible()
+    video.scenes.nth(1).click()
+    video.shows("Whole")
 
 
 def test_what_is_said_changes_the_film_without_a_reload_and_is_undone(console: Console, user: ApiUser) -> None:
