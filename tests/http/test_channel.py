@@ -155,7 +155,8 @@ def test_a_connection_whose_end_nobody_was_told_of_is_removed_by_the_next_event(
         wait_until(lambda: connection_id not in user.stack.connections())
     user.release(job_id)
     user.ended(job_id)
-    wait_until(lambda: not subscriptions(user, job_id))
+    wait_until(lambda: not is_stored(user, connection_id))
+    assert subscriptions(user, job_id) == []
     with ExitStack() as all_slots:
         for _ in range(10):
             all_slots.enter_context(channel_of(user))
@@ -180,6 +181,12 @@ def change(user: ApiUser, connection_id: str, **lists: list[dict[str, str]]) -> 
         ExpressionAttributeNames=names,
         ExpressionAttributeValues={f":{name}": {"L": values} for name, values in lists.items()},
     )
+
+
+def is_stored(user: ApiUser, connection_id: str) -> bool:
+    """Return whether the connection is stored; its item is removed after its subscriptions and its slot."""
+    key = {"PK": {"S": f"CONN#{connection_id}"}, "SK": {"S": "CONN"}}
+    return "Item" in user.stack.client("dynamodb").get_item(TableName=CHANNEL_TABLE, Key=key, ConsistentRead=True)
 
 
 def subscriptions(user: ApiUser, job_id: str) -> list[str]:

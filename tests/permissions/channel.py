@@ -33,6 +33,7 @@ def use_channel(world: World) -> None:
         _say(connection, "subscribe", "subscribed", topic=f"job:{unfinished[0]}")
         # An event of this job is too large for a message, so it is sent nothing, and is not subscribed.
         _say(connection, "subscribe", "subscribed", topic=f"job:{large}")
+        world.wait_for_invocations("subscribe")
     with _opened(world, "pinging") as connection:
         _end_without_event(world, unfinished[1])
         topics = [f"job:{unfinished[1]}", f"job:{large}"]
@@ -41,11 +42,13 @@ def use_channel(world: World) -> None:
             _say(connection, "ping", "pong", positions={topic: 0})
         _say(connection, "unsubscribe", "unsubscribed", topic=f"job:{large}")
         _say(connection, "publish", "error")
+        world.wait_for_invocations("ping")
     for message in ("subscribe", "unsubscribe", "ping", "publish"):
         _say_after_the_token_has_expired(world, message)
     for function in ("subscribe", "unsubscribe", "ping", "refuse_message"):
         _serve_a_connection_that_has_ended(world, function)
     _tell_a_connection_that_has_ended(world)
+    world.wait_for_invocations("DISCONNECT")
 
 
 def _opened(world: World, tab: str) -> ClientConnection:

@@ -59,6 +59,7 @@ class World:
                 connection.send(json.dumps({"id": "1", **message}))
                 while json.loads(connection.recv(timeout=PATIENCE))["type"] not in {"subscribed", "pong"}:
                     pass
+            self.wait_for_invocations(topic)
 
     def wait_for_start(self, job_id: str) -> None:
         """Wait until the job is in progress."""
@@ -73,6 +74,13 @@ class World:
             return bool(stored.get("Item", {}).get("text", {"S": ""})["S"].startswith("s3:"))
 
         wait_until(is_in_the_bucket)
+
+    def wait_for_invocations(self, containing: str) -> None:
+        """Wait until the functions have ended that were invoked with a payload that contains this text.
+
+        A function of the channel sends its answer before it has done all that it does.
+        """
+        wait_until(lambda: all(each["ended"] for each in self.stack.invocations(containing)))
 
     def invoke(self, function: str, **payload: Any) -> Any:
         """Invoke the function, which must not fail, and return its response."""
