@@ -24,7 +24,7 @@ TARGET: Final = 0.90
 """Least share of the scenes read that a cache has."""
 TABS: Final = 3
 RELOADED_EVERY: Final = 5
-"""After how many messages each tab is loaded anew, and compares the scenes with those of the revision before."""
+"""After how many messages each tab is loaded again, and compares the scenes with those of the revision before."""
 UNDONE_AFTER: Final = frozenset({12, 20})
 """After which messages the newest change is undone, and done again."""
 
