@@ -88,10 +88,10 @@ def chaos(plan: Plan, console: Console) -> bool:
 
 
 def kill_at_every_point(console: Console, only: str | None) -> bool:
-    """Kill at every point of these applications, and return whether every promise was kept."""
+    """Kill at every point of `only`, or of each application with tools; return whether every promise was kept."""
     kept = True
     for name, application in applications().items():
-        if (application.has_tools or application.at_every_point) and only in {None, name}:
+        if name == only or (only is None and application.has_tools):
             with LocalStack("processes", environment=WITHOUT_RATE_LIMITS, allowance=ALLOWANCE) as stack:
                 kept &= every_point(stack, application, console)
     return kept
@@ -103,7 +103,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=300)
     parser.add_argument("--seed", type=int, default=None, help="of the plan; a random one by default")
     parser.add_argument("--only", metavar="PIPELINE", help="run jobs of this pipeline only")
-    parser.add_argument("--every-point", action="store_true", help="kill at every call of a job instead")
+    parser.add_argument("--every-point", action="store_true", help="kill at every call of a job with tools instead")
     parser.add_argument("--here", action="store_true", help="do not install the examples in a copy of the repository")
     options = parser.parse_args()
     missing = [] if options.here else examples_to_install()

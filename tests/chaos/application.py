@@ -108,8 +108,6 @@ class Application:
     """Return times in seconds that the report shows, by name."""
     missing: str | None = None
     """What has to be installed before its jobs can run, and how; None if nothing. CI runs them in any case."""
-    at_every_point: bool = False
-    """Whether `--every-point` kills its attempts; applications with tools are killed there in any case."""
 
 
 @functools.cache
