@@ -115,7 +115,7 @@ def _count(
 ) -> None:
     """Count what a call has used; `spent` is None if the provider has told nothing, and has begun nothing."""
     if isinstance(failed, ResponseGone) or (request.resume_from is not None and isinstance(failed, ModelTimeout)):
-        context.add_usage(UNREPORTED)
+        context.add_usage(spent or UNREPORTED)
         return
     if failed is not None and not isinstance(failed, Exception):
         spent = spent or UNREPORTED

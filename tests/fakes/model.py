@@ -6,7 +6,17 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection
 
 from shared.errors import MillraceError, ModelDisconnected
-from shared.llm.model import Finished, ModelRequest, Piece, ResponseGone, Started, TextDelta, ToolCall, ToolCalled
+from shared.llm.model import (
+    Finished,
+    ModelRequest,
+    Piece,
+    ResponseGone,
+    Spent,
+    Started,
+    TextDelta,
+    ToolCall,
+    ToolCalled,
+)
 from shared.log.usage import TokenUsage
 
 USAGE = TokenUsage(input_tokens=10, output_tokens=20, cost_usd=0.5)
@@ -74,8 +84,9 @@ class CallingModel:
 class ResumableModel:
     """Implements ChatModel with one response that continues without a reader; its cursor is the number of characters.
 
-    `breaks_after` are the positions at which successive calls raise `fault`; `gone` means the response was deleted;
-    `meanwhile` is called after the start, and then the model is silent. `piece` is the number of characters at a time.
+    `breaks_after` are the positions at which successive calls raise `fault`; `gone` means the response was deleted,
+    or failed and has used `spent`; `meanwhile` is called after the start, and then the model is silent. `piece` is the
+    number of characters at a time.
     """
 
     def __init__(self, output: str, *breaks_after: int, fault: MillraceError | None = None) -> None:
@@ -84,6 +95,7 @@ class ResumableModel:
         self._fault = fault or ModelDisconnected("cut")
         self.piece = 3
         self.gone = False
+        self.spent: TokenUsage | None = None
         self.meanwhile: Callable[[], object] | None = None
         self.requests: list[ModelRequest] = []
         self.cancelled: list[str] = []
@@ -102,6 +114,8 @@ class ResumableModel:
                 self.meanwhile()
                 await asyncio.sleep(60)
         elif self.gone:
+            if self.spent is not None:
+                yield Spent(self.spent)
             raise ResponseGone("deleted")
         else:
             written = int(request.resume_from)

@@ -23,7 +23,17 @@ from shared.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from shared.llm.model import ChatModel, Finished, Message, ModelRequest, OutputSchema, Piece, ResponseGone, Started
+from shared.llm.model import (
+    ChatModel,
+    Finished,
+    Message,
+    ModelRequest,
+    OutputSchema,
+    Piece,
+    ResponseGone,
+    Spent,
+    Started,
+)
 from shared.llm.model import TextDelta as Delta
 from shared.llm.openai import responses
 from shared.llm.openai.responses import OpenAIResponsesModel
@@ -419,8 +429,10 @@ def test_a_failed_response_is_a_fault_and_cannot_be_read_again(scripted: ModelCo
     scripted.script(tokens=10, error_after=4)
     pieces: list[Piece] = []
     assert isinstance(fault(model, into=pieces), ModelUnavailable)
+    again: list[Piece] = []
     with pytest.raises(ResponseGone, match="failed"):
-        answer(model, request(resume_from=last_cursor(pieces)))
+        asyncio.run(collect(model, request(resume_from=last_cursor(pieces)), again))
+    assert isinstance(again[-1], Spent)
 
 
 @pytest.mark.parametrize("behaviour", [{"refusal": True}, {"content_filter": True, "tokens": 6, "token_ms": 20}])
@@ -429,7 +441,11 @@ def test_a_refused_response_is_still_refused_when_it_is_read_again(
 ) -> None:
     scripted.script(**behaviour)
     cursor = last_cursor(asyncio.run(begin(model)))
-    assert isinstance(fault(model, request(resume_from=cursor)), ModelRefused)
+    pieces: list[Piece] = []
+    assert isinstance(fault(model, request(resume_from=cursor), into=pieces), ModelRefused)
+    spent = pieces[-1]
+    assert isinstance(spent, Spent)
+    assert bool(spent.usage.input_tokens) is not bool(spent.usage.unreported_calls)
 
 
 # --- the response continues after its stream --------------------------------------------------------------------------

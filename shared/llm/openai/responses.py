@@ -17,6 +17,7 @@ from shared.llm.model import (
     OneTool,
     Piece,
     ResponseGone,
+    Spent,
     Started,
     TextDelta,
     TextPart,
@@ -119,6 +120,21 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
 
     async def _reattach(self, request: ModelRequest, position: ResponsePosition) -> AsyncGenerator[Piece, None]:
         decoder = ResponseDecoder(position)
+        pieces = self._rest_of_response(request, position, decoder)
+        try:
+            async with contextlib.aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
+        except (MillraceError, ResponseGone):
+            # An earlier call has begun this response, so the model has worked. The attempt before left its tokens to
+            # this one.
+            yield Spent(self._usage(request.model, decoder))
+            raise
+
+    async def _rest_of_response(
+        self, request: ModelRequest, position: ResponsePosition, decoder: ResponseDecoder
+    ) -> AsyncGenerator[Piece, None]:
+        """Yield what a running or ended response has after `position`, and how it ended."""
         meter = OutputMeter(request, reattached=True)
         streamed = position.sequence_number is not None
         try:

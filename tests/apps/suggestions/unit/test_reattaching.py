@@ -13,6 +13,7 @@ from shared.jobs.job import JobStatus
 from shared.jobs.pipeline import Pipelines
 from shared.jobs.store import JobGuard
 from shared.log.events import Reset
+from shared.log.usage import UNREPORTED, TokenUsage
 from tests.fakes.core import FakeCore
 from tests.fakes.model import USAGE, ResumableModel
 
@@ -87,6 +88,18 @@ def test_a_retry_starts_a_new_response_if_the_first_was_deleted_or_hangs(hangs: 
     assert driver.model.cancelled == ["20"]
     assert [(reset.reason, reset.text) for reset in driver.resets][1:] == [("RESTARTED", "")]
     assert driver.text == OUTPUT
+
+
+@pytest.mark.parametrize("spent", [None, TokenUsage(input_tokens=7, output_tokens=5)])
+def test_the_tokens_of_a_response_that_failed_are_on_the_job(spent: TokenUsage | None) -> None:
+    driver = Driver(ResumableModel(OUTPUT, 20))
+    with pytest.raises(ModelDisconnected):
+        driver.attempt(GenerateSuggestions)
+    driver.model.gone, driver.model.spent = True, spent
+    driver.attempt(GenerateSuggestions, retry=1)
+    job = driver.core.jobs.get(driver.job.id)
+    assert job is not None
+    assert job.usage == USAGE + (spent or UNREPORTED)
 
 
 def test_the_attempt_cancels_the_response_of_a_job_that_ends() -> None:
