@@ -467,12 +467,15 @@ class LocalStack:
             _call("DELETE", url)
 
     def accesses(self) -> dict[str, list[list[str]]]:
-        """Return what the template's roles have `used` and were `refused` so far: lists of role, action and ARN."""
+        """Return what the template's roles have `used` and were `refused` so far: lists of role, action and ARN.
+
+        `appended` has a list with only the role for each role that has appended events to a job's log.
+        """
         accesses = dict(_call("GET", f"{self.aws_url}/_millrace/accesses"))
         if not self.channel_url:
             return accesses
         of_connections = self._channel("accesses")
-        return {kind: [*entries, *of_connections[kind]] for kind, entries in accesses.items()}
+        return {kind: [*entries, *of_connections.get(kind, ())] for kind, entries in accesses.items()}
 
     # ---- the channel ---------------------------------------------------------------------------------------------
 

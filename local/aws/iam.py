@@ -146,6 +146,8 @@ class AccessControl:
         self._lock = threading.Lock()
         self._used: dict[tuple[str, Access], None] = {}
         self._refused: dict[tuple[str, Access], None] = {}
+        self.appended: dict[str, None] = {}
+        """The roles that have appended events to a job's log, of which IAM knows nothing."""
 
     @classmethod
     def of(cls, template: Template) -> Self:

@@ -37,6 +37,9 @@ _INVOCATIONS = "/2015-03-31/functions/"
 _DYNAMODB_TARGET = "DynamoDB_20120810."
 _STEP_FUNCTIONS_TARGET = "AWSStepFunctions."
 _START_EXECUTION = f"{_STEP_FUNCTIONS_TARGET}StartExecution"
+_PUT_ITEM = f"{_DYNAMODB_TARGET}PutItem"
+_BATCH = (b'"EVT#', b'"events"')
+"""What the request for an append to a job's log contains."""
 _NOT_EXECUTED = b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "held"}'
 
 
@@ -68,6 +71,8 @@ class Aws:
             refused = self._access.first_refused(role, accesses_of(environ))
             if refused is not None:
                 return _access_denied(environ, start_response, role, refused)
+            if target == _PUT_ITEM and all(part in _payload_of(environ) for part in _BATCH):
+                self._access.appended[role] = None
         if path.startswith("/_millrace/"):
             return self._millrace(environ, start_response)
         hold = self._held.take(role, target.rpartition(".")[2] or environ["REQUEST_METHOD"], _payload_of(environ))
@@ -182,7 +187,7 @@ class Aws:
             with self.dynamodb.lock:
                 status, body = 200, self.dynamodb.meter.tables_as_json()
         elif path == "accesses":
-            status, body = 200, self._access.as_json()
+            status, body = 200, {**self._access.as_json(), "appended": [[role] for role in self._access.appended]}
         elif path == "faults" and environ["REQUEST_METHOD"] == "POST":
             self.dynamodb.faults.add(json.loads(environ["wsgi.input"].read()))
             status, body = 204, None

@@ -29,11 +29,16 @@ if TYPE_CHECKING:
     from shared.channel.pages import SentEvent
 
 REFRESH_SECONDS = 0.5
-"""The subscriptions of a topic are read at most this often. `subscribe` sends new events itself for twice this time."""
+"""The subscriptions of a topic without marks are read at most this often. `subscribe` sends new events for twice this
+time."""
 
 FIRST_REFRESH_SECONDS = 0.1
-"""A new topic's subscriptions are read again after this time, because clients subscribe soon after they create a job.
+"""A new topic's subscriptions are read again after this time, because clients subscribe soon after they open a page.
 Each time is twice the one before, up to REFRESH_SECONDS."""
+
+WATCHED_REFRESH_SECONDS = 2.0
+"""The subscriptions of a topic with marks are read at most this often, to learn which of them are gone. A mark tells of
+a new one, and then they are read at once."""
 
 BETWEEN_POSTS_SECONDS = 0.1
 """The least time between two posts of one topic to one connection, on average."""
@@ -55,11 +60,15 @@ POSTING_THREADS = 8
 class Announcements(Protocol):
     """Tell the subscribed connections what was appended to a topic."""
 
-    def notice(self, topic: Topic, first: int, events: Sequence[StreamEvent | None]) -> None:
+    def notice(
+        self, topic: Topic, first: int, events: Sequence[StreamEvent | None], *, watched: int | None = None
+    ) -> None:
         """Note events that were appended to the topic, with the numbers from `first` on.
 
-        None means an event that the announcer has to read from the topic's source. Call this after the append has
-        succeeded. It takes microseconds, and it never raises.
+        None means an event that the announcer has to read from the topic's source. `watched` grows with each new
+        subscription before the events. If it is None, the topic has no marks (see `TopicSource.mark_watched`), and the
+        announcer reads the subscriptions again and again. Call this after the append has succeeded. It takes
+        microseconds, and it never raises.
         """
 
     def flush(self, seconds: float) -> None:
@@ -75,7 +84,9 @@ class Announcements(Protocol):
 class NoAnnouncements:
     """The Announcements of a function that has no channel: they do nothing."""
 
-    def notice(self, topic: Topic, first: int, events: Sequence[StreamEvent | None]) -> None:
+    def notice(
+        self, topic: Topic, first: int, events: Sequence[StreamEvent | None], *, watched: int | None = None
+    ) -> None:
         pass
 
     def flush(self, seconds: float) -> None:
@@ -142,8 +153,10 @@ class _TopicState:
         self.dropped = begin - 1
         self.watchers: dict[str, _Watcher] = {}
         self.noticed_at = 0.0
+        self.watched: int | None = None
         self.refreshed_at: float | None = None
         self.refreshing = False
+        self.is_marked = False  # by a subscription that this process has not read
         self.is_stale = False
         self.is_unknown = True  # since the last failure to read the subscriptions, or from the beginning
 
@@ -153,10 +166,26 @@ class _TopicState:
 
     @property
     def refresh_due_at(self) -> float:
-        if self.refreshed_at is None:
+        if self.refreshed_at is None or self.is_marked:
             return 0.0
+        if self.watched is not None and not self.is_unknown:
+            return self.refreshed_at + WATCHED_REFRESH_SECONDS
         age = self.refreshed_at - self.began_at
         return self.refreshed_at + min(REFRESH_SECONDS, max(FIRST_REFRESH_SECONDS, age))
+
+    def take(self, first: int, events: Sequence[StreamEvent | None], watched: int | None) -> None:
+        """Add the events, and decide whether the subscriptions have to be read again."""
+        for seq, event in enumerate(events, start=first):
+            self.add(_Noticed(seq, event))
+        if watched is None:
+            self.is_stale = True
+        elif watched > (self.watched or 0):
+            self.watched = watched
+            self.is_stale = self.is_marked = self.is_unknown = True
+        elif self.watchers:
+            self.is_stale = True
+        elif not (self.is_stale or self.refreshing):
+            self.forget_up_to(self.tail)
 
     def add(self, noticed: _Noticed) -> None:
         """Append the event, and drop the oldest one if one message could not hold them all."""
@@ -233,15 +262,17 @@ class Announcer:
         self._closed = False
         self._flushing = 0
         self._thread: threading.Thread | None = None
-        self._inbox: deque[tuple[Topic, int, Sequence[StreamEvent | None]]] = deque()
+        self._inbox: deque[tuple[Topic, int, Sequence[StreamEvent | None], int | None]] = deque()
         self._topics: dict[Topic, _TopicState] = {}
         self._lines: dict[str, _Line] = {}
 
     # ---- for those who append ------------------------------------------------------------------------------------
 
-    def notice(self, topic: Topic, first: int, events: Sequence[StreamEvent | None]) -> None:
+    def notice(
+        self, topic: Topic, first: int, events: Sequence[StreamEvent | None], *, watched: int | None = None
+    ) -> None:
         try:
-            self._inbox.append((topic, first, events))
+            self._inbox.append((topic, first, events, watched))
             if not self._looks_soon(topic):
                 self._signal()
         except Exception as error:  # noqa: BLE001 - the append has succeeded; pings send what this leaves out
@@ -289,18 +320,16 @@ class Announcer:
 
     def _take_inbox(self, now: float) -> None:
         while self._inbox:
-            topic, first, events = self._inbox.popleft()
+            topic, first, events, watched = self._inbox.popleft()
             state = self._topics.setdefault(topic, _TopicState(topic, begin=first, at=now))
             state.noticed_at = now
-            state.is_stale = True
-            for seq, event in enumerate(events, start=first):
-                state.add(_Noticed(seq, event))
+            state.take(first, events, watched)
 
     def _due_refreshes(self, now: float) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
         """Yield each reading of subscriptions that is due, and what to do if it cannot begin."""
         for state in self._topics.values():
             if state.is_stale and not state.refreshing and state.refresh_due_at <= now:
-                state.refreshing, state.is_stale = True, False
+                state.refreshing, state.is_stale, state.is_marked = True, False, False
                 yield functools.partial(self._refresh, state), functools.partial(self._note_unread, state, now)
 
     def _due_posts(self, now: float) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
@@ -361,7 +390,7 @@ class Announcer:
         found: Sequence[Subscription] | None = None
         again = False
         try:
-            found = self._subscriptions.of_topic(str(state.topic))
+            found = self._subscriptions.of_topic(str(state.topic), consistent=state.watched is not None)
         except TransientFault:
             again = True
         except Exception as error:  # noqa: BLE001 - must not end the thread; pings send what this leaves out
@@ -370,8 +399,11 @@ class Announcer:
             if again:
                 self._note_unread(state, began)
             else:
-                state.refreshed_at, state.refreshing, state.is_unknown = began, False, False
-            if found is not None:
+                # A mark that was noticed meanwhile may tell of a subscription that this read did not find.
+                state.refreshed_at, state.refreshing, state.is_unknown = began, False, state.is_marked
+            if found is None:
+                state.is_stale = True
+            else:
                 state.keep_only(found)
                 if not found:
                     state.forget_up_to(tail)

@@ -11,15 +11,21 @@ from shared.log.events import ApplicationEvent, Complete, OpaqueEvent, StoredEve
 
 
 class AnnouncingEventLog:
-    """An EventLog that tells the announcer of every append that has succeeded; the port describes the methods."""
+    """An EventLog that tells the announcer of each append to a watched log; the port describes the methods."""
 
     def __init__(self, log: EventLog, announcer: Announcements) -> None:
         self._log = log
         self._announcer = announcer
 
-    def append(self, job_id: str, batch: Batch) -> None:
-        self._log.append(job_id, batch)
-        self._announcer.notice(Topic.of_job(job_id), batch.first, [_as_sent(event) for event in batch.events])
+    def append(self, job_id: str, batch: Batch) -> int:
+        watched = self._log.append(job_id, batch)
+        if watched:
+            events = [_as_sent(event) for event in batch.events]
+            self._announcer.notice(Topic.of_job(job_id), batch.first, events, watched=watched)
+        return watched
+
+    def mark_watched(self, job_id: str, *, expires_at: int) -> int:
+        return self._log.mark_watched(job_id, expires_at=expires_at)
 
     def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
         return self._log.read(job_id, after=after, consistent=consistent)

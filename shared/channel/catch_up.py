@@ -15,7 +15,7 @@ from shared.channel.topics import Topic, TopicReader, TopicSources
 from shared.errors import FieldIssue, InvalidInput
 
 UNSEEN_SECONDS = (0.1, 0.15, 0.25, 0.5)
-"""The times between two reads of the topic while a process that appends events may not know of a new subscription.
+"""The times between two reads of a topic without marks, while a process that appends may not know of a subscription.
 
 Together they are a second. A process reads the subscriptions twice in it, because one eventually consistent read may be
 too old. Most processes find the subscription in the first half, and send the events themselves from then on.
@@ -44,8 +44,9 @@ class CatchUp:
         """Subscribe the connection, and send every event after `message.after`.
 
         The subscription is stored after the stored events have been sent, so that no newer event arrives before them.
-        A process that appends events reads the subscriptions twice a second. So this method sends every event that is
-        appended within UNSEEN_SECONDS after the subscription was stored; some of them are sent twice.
+        Then the topic is marked: the process that appends the next event finds the mark and the subscription, so this
+        method sends the events before the mark. A topic without marks is read for UNSEEN_SECONDS. Some events are sent
+        twice.
 
         Raises:
             NotFound: there is no such topic.
@@ -72,7 +73,10 @@ class CatchUp:
             return
         stored = Subscription(topic=str(topic), connection_id=connection.id, position=reader.position)
         self._subscriptions.put(stored, expires_at=connection.expires_at)
-        self._send_until_known(connection, topic, reader)
+        if source.mark_watched(topic.id, expires_at=connection.expires_at):
+            self._send(connection, topic, reader)
+        else:
+            self._send_until_known(connection, topic, reader)
 
     def unsubscribe(self, connection: Connection, message: Unsubscribe) -> None:
         """Remove the subscription, if there is one. Raises MustClose, ConnectionGone and TransientFault."""

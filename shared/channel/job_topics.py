@@ -28,5 +28,9 @@ class JobTopics:
         # If the process that ended the job died before it appended the terminal event, this appends it.
         return self._log.tail(topic_id).seq if self._watcher.check_job(topic_id) else None
 
+    def mark_watched(self, topic_id: str, *, expires_at: int) -> bool:
+        self._log.mark_watched(topic_id, expires_at=expires_at)
+        return True
+
     def reader(self, topic_id: str, *, after: int) -> TopicReader:
         return self._watcher.follower(topic_id, after=after, consistent=True)

@@ -39,7 +39,10 @@ class Pings:
         return self._sources.of(topic).tail(topic.id)
 
     def _send_missed(self, connection: Connection, topic: Topic, after: int, tail: int) -> None:
-        reader = self._sources.of(topic).reader(topic.id, after=after)
+        """Send what the client lacks, and mark the topic again: a `subscribe` that was killed may not have done so."""
+        source = self._sources.of(topic)
+        source.mark_watched(topic.id, expires_at=connection.expires_at)
+        reader = source.reader(topic.id, after=after)
         events = sent_events(topic, reader.poll())
         if events:
             self._posts.post(connection.id, missed(topic, events, tail=max(tail, reader.position)))

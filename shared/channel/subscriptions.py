@@ -28,5 +28,5 @@ class SubscriptionStore(Protocol):
     def has(self, topic: str, connection_id: str) -> bool:
         """Return whether the connection's subscription to the topic is stored, strongly consistent."""
 
-    def of_topic(self, topic: str) -> Sequence[Subscription]:
-        """Return the topic's subscriptions. One of the last second may be missing."""
+    def of_topic(self, topic: str, *, consistent: bool = False) -> Sequence[Subscription]:
+        """Return the topic's subscriptions. Without `consistent`, one of the last second may be missing."""

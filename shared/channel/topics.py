@@ -81,6 +81,14 @@ class TopicSource(Protocol):
         A ping of each subscribed client calls this: here a source repairs what a process has left undone that died.
         """
 
+    def mark_watched(self, topic_id: str, *, expires_at: int) -> bool:
+        """Let the process that appends the next event learn that a connection has subscribed.
+
+        It passes the number that has grown to `Announcements.notice`. The mark expires at `expires_at` (Unix seconds).
+        Return False, and do nothing, if the topics of this kind have no marks: then processes that append read the
+        subscriptions twice a second, and `subscribe` sends what they append in the first second.
+        """
+
     def reader(self, topic_id: str, *, after: int) -> TopicReader:
         """Return a reader of the events after number `after`, whose reads are strongly consistent."""
 

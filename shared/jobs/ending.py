@@ -84,7 +84,7 @@ def ensure_terminal_event(log: EventLog, job: Job, *, clock: Clock) -> None:
         if job.status is JobStatus.COMPLETED and latest is not None:
             # The terminal event follows the last checkpoint directly, so the end of the log is already known.
             _, ref = latest
-            expected = LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence))
+            expected = LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence), watched=ref.watched)
             if claim(log, job.id, fence, events, at=clock, expires_at=job.expires_at, expected=expected) is not None:
                 return
         claim(log, job.id, fence, events, at=clock, expires_at=job.expires_at)

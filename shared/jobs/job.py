@@ -82,10 +82,11 @@ class Fault(Schema):
 
 
 class CheckpointRef(Schema):
-    """The end of the log when a stage finished, and the fence of the attempt whose output is valid."""
+    """The end of the log when a stage finished (see `LogTail`), and the fence of the attempt whose output is valid."""
 
     seq: int = Field(ge=0)
     log_bytes: int = Field(default=0, ge=0)
+    watched: int = Field(default=0, ge=0)
     fence: str
 
 

@@ -98,9 +98,9 @@ def _append_after(
     raise_if_stopped(tail, fence)
     events = opening.events
     size = tail.log_bytes + text_bytes(events)
-    batch = Batch(tail.seq + 1, events, fence, at(), size, opening.cursor, expires_at=expires_at)
+    batch = Batch(tail.seq + 1, events, fence, at(), size, opening.cursor, watched=tail.watched, expires_at=expires_at)
     try:
-        log.append(job_id, batch)
+        watched = log.append(job_id, batch)
     except SequenceTaken:
         return None
-    return LogTail(batch.last, batch.log_bytes, fence, events[-1].type in TERMINAL, opening.cursor)
+    return LogTail(batch.last, batch.log_bytes, fence, events[-1].type in TERMINAL, opening.cursor, watched)

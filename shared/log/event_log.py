@@ -47,6 +47,8 @@ class Batch:
 
     `writer` tells writers apart that share the fence; None if the fence belongs to one attempt only.
 
+    `watched` is that of the log's end before this batch (see `LogTail`).
+
     `expires_at` is when the job expires (Unix seconds): the store keeps the batch at least until then.
     """
 
@@ -57,6 +59,7 @@ class Batch:
     log_bytes: int = 0
     cursor: str | None = None
     writer: str | None = None
+    watched: int = field(default=0, kw_only=True)
     expires_at: int = field(kw_only=True)
 
     def __post_init__(self) -> None:
@@ -75,13 +78,18 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class LogTail:
-    """The end of a log: its last sequence number, and the fields of its last batch. An empty log ends at 0."""
+    """The end of a log: its last sequence number, and the fields of its last batch. An empty log ends at 0.
+
+    `watched` is the first number of the newest batch that has replaced a mark (see `EventLog.mark_watched`); 0 if there
+    is none. If it has grown, there is a new subscription.
+    """
 
     seq: int = 0
     log_bytes: int = 0
     fence: Fence | None = None
     terminal: bool = False
     cursor: str | None = None
+    watched: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +127,20 @@ class SequenceTaken(Exception):
 class EventLog(Protocol):
     """Store the logs of all jobs. `LogWriter` decides whether an attempt may write; this port does not."""
 
-    def append(self, job_id: str, batch: Batch) -> None:
-        """Store the batch. Raises SequenceTaken if another batch has its first sequence number."""
+    def append(self, job_id: str, batch: Batch) -> int:
+        """Store the batch, and return `watched` of the log's new end: the batch's own, or its first number.
+
+        If there is a mark in its place, the batch replaces it. Only then the append takes two requests.
+
+        Raises SequenceTaken if another batch has its first sequence number.
+        """
+
+    def mark_watched(self, job_id: str, *, expires_at: int) -> int:
+        """Let the next append learn that a connection has subscribed; return the number of the last event before it.
+
+        The mark has the next sequence number, but is no event: no read returns it. It expires at `expires_at` (Unix
+        seconds), or later if there is a mark already that does.
+        """
 
     def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
         """Return the stored entries after number `after`, in order.

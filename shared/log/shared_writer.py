@@ -95,7 +95,14 @@ class SharedWriter:
         """Append the events after `tail` and return True; return False if another batch has the next number."""
         size = tail.log_bytes + text_bytes(events)
         batch = Batch(
-            tail.seq + 1, events, self.fence, self._clock(), size, writer=self._id, expires_at=self._expires_at
+            tail.seq + 1,
+            events,
+            self.fence,
+            self._clock(),
+            size,
+            writer=self._id,
+            watched=tail.watched,
+            expires_at=self._expires_at,
         )
         try:
             self._log.append(self._job_id, batch)

@@ -239,15 +239,16 @@ class LogWriter:
             self._clock(),
             size,
             self._written_cursor,
+            watched=self._tail.watched,
             expires_at=self._expires_at,
         )
         try:
-            await asyncio.to_thread(self._log.append, self._job_id, batch)
+            watched = await asyncio.to_thread(self._log.append, self._job_id, batch)
         except SequenceTaken:
             raise_if_stopped(await asyncio.to_thread(self._log.tail, self._job_id), self._fence)
             # The batch there is this writer's own: an append succeeded, but its response was lost.
             raise StorageUnavailable("the response to an append was lost") from None
-        self._tail = LogTail(batch.last, size, self._fence)
+        self._tail = LogTail(batch.last, size, self._fence, watched=watched)
         self._newest_bytes = added
         self._written_progress = next(
             (event.progress for event in events if isinstance(event, Progress)), self._written_progress

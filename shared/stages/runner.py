@@ -367,7 +367,8 @@ class StageRunner:
             return self._collect_parts(pipeline, before, job, fence)
         ref = job.checkpoints[before]
         output = self._checkpoints.get(job.id, before, ref)
-        return _Before(job, output, LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence)))
+        end = LogTail(ref.seq, ref.log_bytes, Fence.parse(ref.fence), watched=ref.watched)
+        return _Before(job, output, end)
 
     def _collect_parts(self, pipeline: Pipeline, fan_out: str, job: Job, fence: Fence) -> _Before:
         """Return the results of the fan-out's parts, and give the fan-out its checkpoint if it has none.
@@ -388,7 +389,7 @@ class StageRunner:
             output = StageOutput(output={"parts": list(titles)}, text=planned.text)
             ended = self._log.tail(job.id)
             self._checkpoints.put(job, fan_out, str(shared), output)
-            ref = CheckpointRef(seq=ended.seq, log_bytes=ended.log_bytes, fence=str(shared))
+            ref = CheckpointRef(seq=ended.seq, log_bytes=ended.log_bytes, watched=ended.watched, fence=str(shared))
             changes = {
                 "checkpoints": {**job.checkpoints, fan_out: ref},
                 "progress": max(job.progress, transcript.progress),
@@ -404,7 +405,7 @@ class StageRunner:
         context.count_left_running()
         await asyncio.to_thread(self._checkpoints.put, job, stage, str(fence), output)
         tail = context.output.tail
-        ref = CheckpointRef(seq=tail.seq, log_bytes=tail.log_bytes, fence=str(fence))
+        ref = CheckpointRef(seq=tail.seq, log_bytes=tail.log_bytes, watched=tail.watched, fence=str(fence))
         await asyncio.to_thread(self._store_checkpoint, stage, job, fence, context, ref)
         metrics.stage_finished(
             stage,

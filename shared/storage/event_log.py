@@ -43,6 +43,7 @@ class StoredBatch(Schema):
     log_bytes: int = 0
     cursor: str | None = None
     writer: str | None = None
+    watched: int = 0
     expires_at: int = 0
 
 
@@ -71,7 +72,7 @@ class DynamoEventLog:
         self._table = table
         self._large_texts = large_texts
 
-    def append(self, job_id: str, batch: Batch) -> None:
+    def append(self, job_id: str, batch: Batch) -> int:
         stored = StoredBatch(
             seq=batch.first,
             events=dump_events(batch.events),
@@ -80,26 +81,50 @@ class DynamoEventLog:
             log_bytes=batch.log_bytes,
             cursor=batch.cursor,
             writer=batch.writer,
+            watched=batch.watched,
             expires_at=stored_until(batch.expires_at),
         )
         item = to_item({**_key(job_id, keys.event(batch.first)), **stored.model_dump()})
-
         try:
-            with refused_condition(_ItemExists):
-                dynamodb().put_item(
-                    TableName=self._table,
-                    Item=item,
-                    ConditionExpression="attribute_not_exists(PK)",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
+            self._put(item, "attribute_not_exists(PK)")
         except _ItemExists as exists:
-            # botocore retries a write whose response was lost. If the stored item has the same fence, writer and
-            # events, the first try succeeded.
-            stored_item = exists.item or {}
-            same = all(stored_item.get(name) == item.get(name) for name in ("fence", "writer"))
-            if same and stored_item["events"]["S"] in {stored.events, EMPTY}:
-                return
-            raise SequenceTaken from exists
+            if not _is_mark(exists.item):
+                return _watched_if_repeated(exists, item)
+            item["watched"] = {"N": str(batch.first)}
+            try:
+                self._put(item, _NO_BATCH)
+            except _ItemExists as taken:
+                return _watched_if_repeated(taken, item)
+            return batch.first
+        return batch.watched
+
+    def mark_watched(self, job_id: str, *, expires_at: int) -> int:
+        while True:
+            tail = self.tail(job_id)
+            mark = {**_key(job_id, keys.event(tail.seq + 1)), "expiresAt": expires_at}
+            try:
+                # A later mark expires no sooner than the one that it replaces.
+                self._put(
+                    to_item(mark), f"{_NO_BATCH} AND (attribute_not_exists(PK) OR expiresAt < :expiry)", expires_at
+                )
+            except _ItemExists as exists:
+                if not _is_mark(exists.item):
+                    continue  # a batch was appended between the two requests
+            return tail.seq
+
+    def _put(self, item: Mapping[str, Any], condition: str, expiry: int | None = None) -> None:
+        """Store the item if the condition holds. Raises _ItemExists with the stored item if it does not."""
+        values: dict[str, Any] = (
+            {} if expiry is None else {"ExpressionAttributeValues": {":expiry": {"N": str(expiry)}}}
+        )
+        with refused_condition(_ItemExists):
+            dynamodb().put_item(
+                TableName=self._table,
+                Item=item,
+                ConditionExpression=condition,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **values,
+            )
 
     def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
         # The batch that contains the next event may begin up to MAX_BATCH - 1 events before it.
@@ -123,6 +148,7 @@ class DynamoEventLog:
             fence=Fence.parse(stored.fence),
             terminal=entries[-1].event.type in TERMINAL,
             cursor=stored.cursor,
+            watched=stored.watched,
         )
 
     def snapshot(self, job_id: str) -> LogSnapshot | None:
@@ -233,8 +259,9 @@ class DynamoEventLog:
     def _query(
         self, job_id: str, begin: str, *, consistent: bool, newest_first: bool = False
     ) -> Iterator[Mapping[str, Any]]:
+        """Yield the items of the batches in this range, without marks."""
         limit: dict[str, Any] = {"Limit": 1} if newest_first else {}
-        return query_items(
+        found = query_items(
             self._table,
             "PK = :pk AND SK BETWEEN :begin AND :end",
             {":pk": keys.job_partition(job_id), ":begin": begin, ":end": keys.event(9_999_999_999)},
@@ -242,6 +269,7 @@ class DynamoEventLog:
             ScanIndexForward=not newest_first,
             **limit,
         )
+        return (item for item in found if not _is_mark(item))
 
 
 class _ItemExists(Exception):
@@ -250,6 +278,26 @@ class _ItemExists(Exception):
     def __init__(self, item: Mapping[str, Any] | None) -> None:
         super().__init__("the item exists")
         self.item = item
+
+
+_NO_BATCH = "attribute_not_exists(seq)"
+"""The condition that there is no batch, but perhaps a mark."""
+
+
+def _is_mark(item: Mapping[str, Any] | None) -> bool:
+    return item is not None and "seq" not in item
+
+
+def _watched_if_repeated(exists: _ItemExists, item: Mapping[str, Any]) -> int:
+    """Return `watched` of the stored batch if it is this one: botocore retries a write whose response was lost.
+
+    Raises SequenceTaken if the stored item has another fence or writer, or other events.
+    """
+    stored = exists.item or {}
+    same = all(stored.get(name) == item.get(name) for name in ("fence", "writer"))
+    if same and stored["events"]["S"] in {item["events"]["S"], EMPTY}:
+        return int(stored.get("watched", {"N": "0"})["N"])
+    raise SequenceTaken from exists
 
 
 def _key(job_id: str, sort: str) -> dict[str, str]:

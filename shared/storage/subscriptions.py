@@ -31,9 +31,8 @@ class DynamoSubscriptionStore:
     def has(self, topic: str, connection_id: str) -> bool:
         return read_item(self._table, keys.subscription(topic, connection_id)) is not None
 
-    def of_topic(self, topic: str) -> Sequence[Subscription]:
-        # Eventually consistent, at half the price: a new subscriber's function sends the events of the first second.
-        found = query_items(self._table, "PK = :pk", {":pk": keys.topic_partition(topic)}, ConsistentRead=False)
+    def of_topic(self, topic: str, *, consistent: bool = False) -> Sequence[Subscription]:
+        found = query_items(self._table, "PK = :pk", {":pk": keys.topic_partition(topic)}, ConsistentRead=consistent)
         return [_subscription(topic, item) for item in found]
 
 

@@ -372,7 +372,9 @@ class ChaosRun:
             ConsistentRead=True,
         ):
             for item in page["Items"]:
-                story.stored[item["SK"]["S"]] = from_item(item)
+                is_mark = item["SK"]["S"].startswith(keys.EVENT_PREFIX) and "seq" not in item
+                if not is_mark:
+                    story.stored[item["SK"]["S"]] = from_item(item)
 
     def _table(self) -> str:
         return next(table.name for table in Template(ROOT / "template.yaml").tables if table.logical_id == "JobsTable")

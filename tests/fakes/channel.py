@@ -62,7 +62,7 @@ class FakeSubscriptionStore:
         with self._lock:
             return connection_id in self._stored[topic]
 
-    def of_topic(self, topic: str) -> Sequence[Subscription]:
+    def of_topic(self, topic: str, *, consistent: bool = False) -> Sequence[Subscription]:
         with self._lock:
             self.reads += 1
             if self.fault is not None:

@@ -20,9 +20,10 @@ class FakeEventLog:
         self._emptied: dict[tuple[str, int], Batch] = {}
         self._snapshots: dict[str, LogSnapshot] = {}
         self._snapshots_expire: dict[str, int] = {}
+        self._marks: dict[tuple[str, int], int] = {}
         self.appends: list[Batch] = []
 
-    def append(self, job_id: str, batch: Batch) -> None:
+    def append(self, job_id: str, batch: Batch) -> int:
         with self._lock:
             stored = self._batches.setdefault(job_id, {})
             existing = stored.get(batch.first)
@@ -30,13 +31,25 @@ class FakeEventLog:
             if emptied is not None:
                 if (emptied.fence, emptied.writer) != (batch.fence, batch.writer):
                     raise SequenceTaken
-            elif existing is None:
-                # Convert through JSON, so that events which no store could hold fail here too.
-                events = parse_events(dump_events(batch.events))
-                stored[batch.first] = replace(batch, events=events)
-                self.appends.append(stored[batch.first])
-            elif not batch.repeats(existing):
-                raise SequenceTaken
+                return emptied.watched
+            if existing is not None:
+                if not batch.repeats(existing):
+                    raise SequenceTaken
+                return existing.watched
+            # Convert through JSON, so that events which no store could hold fail here too.
+            events = parse_events(dump_events(batch.events))
+            is_marked = self._marks.pop((job_id, batch.first), None) is not None
+            watched = batch.first if is_marked else batch.watched
+            stored[batch.first] = replace(batch, events=events, watched=watched)
+            self.appends.append(stored[batch.first])
+            return watched
+
+    def mark_watched(self, job_id: str, *, expires_at: int) -> int:
+        with self._lock:
+            batches = self._in_order(job_id)
+            last = batches[-1].last if batches else 0
+            self._marks[job_id, last + 1] = max(expires_at, self._marks.get((job_id, last + 1), 0))
+            return last
 
     def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
         with self._lock:
@@ -54,7 +67,7 @@ class FakeEventLog:
                 return LogTail()
             newest = batches[-1]
             terminal = newest.events[-1].type in TERMINAL
-            return LogTail(newest.last, newest.log_bytes, newest.fence, terminal, newest.cursor)
+            return LogTail(newest.last, newest.log_bytes, newest.fence, terminal, newest.cursor, newest.watched)
 
     def snapshot(self, job_id: str) -> LogSnapshot | None:
         with self._lock:
@@ -100,6 +113,8 @@ class FakeEventLog:
             for stored in self._batches.values():
                 for first in [first for first, batch in stored.items() if batch.expires_at <= now.timestamp()]:
                     del stored[first]
+            for place in [place for place, at in self._marks.items() if at <= now.timestamp()]:
+                del self._marks[place]
             for job_id in [each for each, at in self._snapshots_expire.items() if at <= now.timestamp()]:
                 del self._snapshots[job_id], self._snapshots_expire[job_id]
 

@@ -11,16 +11,18 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from local.aws.iam import grants_of
 from local.stack import ROOT
+from local.template.template import Template
 from tests.api_user import data_of, wait_until
 from tests.patience import PATIENCE
 from tests.permissions.world import JOBS_TABLE, World, key_of
 
 CHANNEL_TABLE = "millrace-ChannelTable"
-APPENDS = "dynamodb:Query"
-"""What each function that appends events does with the channel's table."""
+READS = "dynamodb:Query"
+"""What each function that announces events does with the channel's table."""
 READS_TOPICS = frozenset({"SubscribeFunctionRole", "PingFunctionRole"})
-"""The roles that query the channel's table, and have more of its permissions than those that append events."""
+"""The roles that have more permissions on the channel's table than the others that announce events."""
 
 
 def use_channel(world: World) -> None:
@@ -153,23 +155,40 @@ def _tell_a_connection_that_has_ended(world: World) -> None:
     key = {"PK": {"S": f"CONN#{gone}"}, "SK": {"S": "CONN"}}
     database.put_item(TableName=CHANNEL_TABLE, Item={**key, **connection, **expires})
     database.put_item(TableName=CHANNEL_TABLE, Item={**topic, **expires})
+    wait_until(lambda: world.user.job(job_id)["lastEventId"] > 0)
+    _mark_watched(world, job_id)
     assert world.user.cancel(job_id).status_code == 200
     world.user.ended(job_id)
     wait_until(lambda: not [each for each in _items(world) if gone in each["PK"]["S"] + each["SK"]["S"]])
 
 
-def with_announcements(used: Collection[tuple[str, ...]]) -> set[tuple[str, ...]]:
-    """Return what was used, and for every role that appends events all that an announcement can use.
+def _mark_watched(world: World, job_id: str) -> None:
+    """Mark the job's log, to which no process appends now, as a subscription does."""
+    mark = {**key_of(job_id), "SK": {"S": f"EVT#{world.user.job(job_id)['lastEventId'] + 1:010}"}}
+    world.stack.client("dynamodb").put_item(
+        TableName=JOBS_TABLE, Item=mark, ConditionExpression="attribute_not_exists(PK)"
+    )
 
+
+def with_announcements(used: Collection[tuple[str, ...]], appended: Collection[str]) -> set[tuple[str, ...]]:
+    """Return what was used, and for every role that announces events all that an announcement can use.
+
+    These are the roles that have appended to a job's log and may read who is subscribed, and those that have read it.
     All of these functions announce events with the same code. In the scenario an event finds a connection that has
     ended. Which function finds it depends on which of them is the first, and how far the others come depends on who is
     subscribed at that moment, so their records would differ by chance.
     """
-    announcing = {role for role, action, arn in used if action == APPENDS and arn.endswith(CHANNEL_TABLE)}
-    announcing -= READS_TOPICS
+    reads = {(role, arn) for role, action, arn in used if action == READS and arn.endswith(CHANNEL_TABLE)}
+    tables, grants = {arn for _, arn in reads}, grants_of(Template(ROOT / "template.yaml"))
+    announcing = {role for role, _ in reads}
+    announcing |= {
+        role
+        for role in appended
+        if any(grant.action == READS and grant.covers(arn) for grant in grants[role] for arn in tables)
+    }
     announcements = {
         (action, arn)
         for role, action, arn in used
-        if role in announcing and (arn.endswith(CHANNEL_TABLE) or action.startswith("execute-api:"))
+        if role in announcing - READS_TOPICS and (arn.endswith(CHANNEL_TABLE) or action.startswith("execute-api:"))
     }
     return {*used, *((role, *each) for role in announcing for each in announcements)}

@@ -125,7 +125,8 @@ def as_record(accesses: dict[str, list[list[str]]], earlier: Record | None = Non
         for action, arns in actions.items()
         for arn in arns
     }
-    used = _with_runner(_with_cancellations(with_announcements(used)))
+    appended = [role for (role,) in accesses["appended"]]
+    used = _with_runner(_with_cancellations(with_announcements(used, appended)))
     record: Record = {role: {} for role in sorted(grants_of(Template(ROOT / "template.yaml")))}
     for role, action, arn in sorted(used):
         record[role].setdefault(action, []).append(arn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -133,6 +134,75 @@ class TestAppending:
         assert holders <= set(texts)
         assert texts[-1] == f"{CALLERS - 1:02} "
         assert texts[-1] in holders
+
+
+class TestMarks:
+    def test_the_next_append_finds_the_mark_and_the_later_ones_carry_it_on(self, ports: Ports, job_id: str) -> None:
+        assert ports.log.append(job_id, batch(1, "a", "b")) == 0
+        for _ in range(2):
+            assert ports.log.mark_watched(job_id, expires_at=EXPIRES_AT) == 2
+        assert ports.log.append(job_id, batch(3, "c")) == 3
+        assert ports.log.append(job_id, replace(batch(4, "d"), watched=3)) == 3
+        assert ports.log.tail(job_id) == LogTail(4, 4, FENCE, watched=3)
+        assert ports.log.mark_watched(job_id, expires_at=EXPIRES_AT) == 4
+        assert ports.log.append(job_id, replace(batch(5, "e"), watched=3)) == 5
+
+    def test_a_mark_is_no_event_and_takes_no_number(self, ports: Ports, job_id: str) -> None:
+        ports.log.mark_watched(job_id, expires_at=EXPIRES_AT)
+        assert ports.log.read(job_id, after=0, consistent=True) == []
+        assert ports.log.tail(job_id) == LogTail()
+        ports.log.append(job_id, batch(1, "a"))
+        ports.log.mark_watched(job_id, expires_at=EXPIRES_AT)
+        assert [entry.seq for entry in ports.log.read(job_id, after=0)] == [1]
+        assert ports.log.tail(job_id).seq == 1
+        compact(ports.log, job_id, 0, expires_at=EXPIRES_AT)
+        ports.log.erase(job_id, expires_at=EXPIRES_AT)
+        assert ports.log.tail(job_id) == LogTail(1, 1, FENCE, terminal=True, watched=1)
+
+    def test_a_repeat_of_the_append_that_has_found_it_learns_the_same(self, ports: Ports, job_id: str) -> None:
+        ports.log.mark_watched(job_id, expires_at=EXPIRES_AT)
+        for _ in range(2):
+            assert ports.log.append(job_id, batch(1, "once")) == 1
+        with pytest.raises(SequenceTaken):
+            ports.log.append(job_id, batch(1, "theirs", fence=NEXT))
+
+    def test_of_twenty_marks_and_appends_at_once_each_mark_is_found_by_the_append_after_it(
+        self, ports: Ports, job_id: str
+    ) -> None:
+        def act(number: int) -> int:
+            if number % 2:
+                return ports.log.mark_watched(job_id, expires_at=EXPIRES_AT) + 1
+            fill(ports, job_id, 1, fence=FENCE)
+            return 0
+
+        marked = {first for first in at_once(act) if first}
+        end = ports.log.tail(job_id)
+        fill(ports, job_id, 1)
+        last = ports.log.tail(job_id)
+        assert last.watched == max(marked)
+        assert (last.watched == last.seq) is (end.seq + 1 in marked)
+
+    def test_a_mark_expires_no_sooner_than_the_one_before(self, server: AwsServer, job_id: str) -> None:
+        log = adapters(server).log
+        for expires_at, stored in ((100, 100), (300, 300), (200, 300)):
+            log.mark_watched(job_id, expires_at=expires_at)
+            assert items_of(server, job_id)["EVT#0000000001"]["expiresAt"] == {"N": str(stored)}
+
+    def test_a_batch_between_the_two_requests_of_a_mark_moves_it(
+        self, server: AwsServer, job_id: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log = adapters(server).log
+        tail = log.tail
+
+        def append_behind(job: str) -> LogTail:
+            end = tail(job)
+            if end.seq < 3:
+                log.append(job, batch(end.seq + 1, "x"))
+            return end
+
+        monkeypatch.setattr(log, "tail", append_behind)
+        assert log.mark_watched(job_id, expires_at=EXPIRES_AT) == 3
+        assert log.append(job_id, batch(4, "y")) == 4
 
 
 class TestReading:

@@ -61,24 +61,28 @@ class WatchedLog:
         self._log = log
         self.history: list[StoredEvent] = []
         self.fences: list[Fence] = []
+        self.watched = 0
+        self.is_marked = False
         self.loses: str | None = None
         self.meanwhile: Callable[[], None] = lambda: None
         """Called once, before the next append."""
         self.lag: frozenset[int] = frozenset()
 
-    def append(self, job_id: str, batch: Batch) -> None:
+    def append(self, job_id: str, batch: Batch) -> int:
         meanwhile, self.meanwhile = self.meanwhile, lambda: None
         meanwhile()
         lost, self.loses = self.loses, None
         if lost == "request":
             raise StorageUnavailable("the request was lost")
-        self._log.append(job_id, batch)
+        watched = self._log.append(job_id, batch)
         if not self._is_repeat(batch):
             self._check(batch)
             self.history += batch.events
             self.fences += [batch.fence] * len(batch.events)
+            assert watched == self.watched, "the append has not learned of a subscription"
         if lost == "answer":
             raise StorageUnavailable("the answer was lost")
+        return watched
 
     def _is_repeat(self, batch: Batch) -> bool:
         place = slice(batch.first - 1, batch.last)
@@ -90,6 +94,9 @@ class WatchedLog:
         for event, fence in zip(self.history, self.fences, strict=True):
             if event.type in TERMINAL:
                 assert fence.generation < batch.fence.generation, "appended after the end"
+        assert batch.watched == self.watched, "an earlier subscription is forgotten"
+        self.watched = batch.first if self.is_marked else self.watched
+        self.is_marked = False
 
     def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
         entries = self._log.read(job_id, after=after, consistent=consistent)
@@ -98,6 +105,10 @@ class WatchedLog:
         newest_first = sorted({entry.first for entry in entries}, reverse=True)
         hidden = {first for place, first in enumerate(newest_first) if place in self.lag}
         return [entry for entry in entries if entry.first not in hidden]
+
+    def mark_watched(self, job_id: str, *, expires_at: int) -> int:
+        self.is_marked = True
+        return self._log.mark_watched(job_id, expires_at=expires_at)
 
     def tail(self, job_id: str) -> LogTail:
         return self._log.tail(job_id)
@@ -479,6 +490,10 @@ class LogMachine(RuleBasedStateMachine):
     # ---- watchers --------------------------------------------------------------------------------------------------
 
     @rule()
+    def subscribe(self) -> None:
+        assert self.log.mark_watched(self.job.id, expires_at=EXPIRES_AT) == len(self.log.history)
+
+    @rule()
     def connect(self) -> None:
         self.watchers.append(Watcher(LogReader(self.log, self.job.id)))
 
@@ -516,7 +531,8 @@ class LogMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_log_ends_where_its_history_does(self) -> None:
-        assert self.log.tail(self.job.id).seq == len(self.log.history)
+        tail = self.log.tail(self.job.id)
+        assert (tail.seq, tail.watched) == (len(self.log.history), self.log.watched)
 
     @invariant()
     def every_part_has_at_most_one_item(self) -> None:
@@ -551,8 +567,11 @@ def test_no_interleaving_breaks_the_log_on_dynamodb(server: AwsServer) -> None:
         def __init__(self) -> None:
             self._log, self._job_id = adapters(server).log, new_job_id(0)
 
-        def append(self, job_id: str, batch: Batch) -> None:
-            self._log.append(self._job_id, batch)
+        def append(self, job_id: str, batch: Batch) -> int:
+            return self._log.append(self._job_id, batch)
+
+        def mark_watched(self, job_id: str, *, expires_at: int) -> int:
+            return self._log.mark_watched(self._job_id, expires_at=expires_at)
 
         def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
             return self._log.read(self._job_id, after=after, consistent=consistent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.channel.announcer import BETWEEN_POSTS_SECONDS, REFRESH_SECONDS
+from shared.channel.announcer import BETWEEN_POSTS_SECONDS, WATCHED_REFRESH_SECONDS
 from tools.cost.bill import JOBS, Line
 from tools.cost.counts import GB
 from tools.cost.prices import PriceList
@@ -25,7 +25,7 @@ def bill_for_seconds_of_text(prices: PriceList) -> list[Line]:
     posts = 1 / BETWEEN_POSTS_SECONDS
     uses = [
         ("messages to the tab", posts, "websocket_message"),
-        ("reads of the subscriptions, eventually consistent", 0.5 / REFRESH_SECONDS, "dynamodb_read"),
+        ("reads of the subscriptions, strongly consistent", 1 / WATCHED_REFRESH_SECONDS, "dynamodb_read"),
         ("connection minutes", 1 / 60, "websocket_minute"),
         ("data transfer to the internet", posts * TEXT_BYTES / GB, "transfer_out"),
     ]

@@ -42,6 +42,9 @@ class SessionTopics:
         session = self._sessions.get(topic_id)
         return None if session is None else session.seq
 
+    def mark_watched(self, topic_id: str, *, expires_at: int) -> bool:  # noqa: ARG002 - the port's names
+        return False
+
     def reader(self, topic_id: str, *, after: int) -> TopicReader:
         return SessionReader(self._sessions, topic_id, after=after)
 

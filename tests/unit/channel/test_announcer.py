@@ -27,10 +27,14 @@ from tests.patience import PATIENCE
 
 
 class Process:
-    """A process that appends to one job's log and announces it. `do` lets it do what is due at the time `now`."""
+    """A process that appends to one job's log and announces it. `do` lets it do what is due at the time `now`.
 
-    def __init__(self, core: FakeCore, job: Job | None = None) -> None:
+    Without `has_marks` it announces as to a topic of an application that has none.
+    """
+
+    def __init__(self, core: FakeCore, job: Job | None = None, *, has_marks: bool = True) -> None:
         self.core = core
+        self.has_marks = has_marks
         self.posts = core.ports.channel_posts
         self.subscriptions = core.ports.subscriptions
         self.job = job or core.new_job()
@@ -53,13 +57,19 @@ class Process:
             self.core.connection_registry.add_topic(name, str(self.topic))
             subscription = Subscription(topic=str(self.topic), connection_id=name, position=position)
             self.subscriptions.put(subscription, expires_at=2**40)
+            self.core.log.mark_watched(self.job.id, expires_at=2**40)
 
     def append(self, *events: StoredEvent) -> None:
         for begin in range(0, len(events), MAX_BATCH):
-            first = self.core.log.tail(self.job.id).seq + 1
+            tail = self.core.log.tail(self.job.id)
             some = tuple(events[begin : begin + MAX_BATCH])
-            batch = Batch(first, some, Fence.of_resumption(1), NOON, expires_at=self.job.expires_at)
-            self.log.append(self.job.id, batch)
+            fence, expires_at = Fence.of_resumption(1), self.job.expires_at
+            batch = Batch(tail.seq + 1, some, fence, NOON, watched=tail.watched, expires_at=expires_at)
+            if self.has_marks:
+                self.log.append(self.job.id, batch)
+            else:
+                self.core.log.append(self.job.id, batch)
+                self.announcer.notice(self.topic, batch.first, [Delta(text="x") for _ in some])
 
     def say(self, *texts: str) -> None:
         self.append(*(Delta(text=text) for text in texts))
@@ -77,6 +87,11 @@ class Process:
 @pytest.fixture
 def process() -> Process:
     return Process(FakeCore())
+
+
+@pytest.fixture
+def unmarked() -> Process:
+    return Process(FakeCore(), has_marks=False)
 
 
 class TestWhatIsSent:
@@ -137,8 +152,8 @@ class TestWhatIsSent:
         assert not flushing.is_alive()
 
     def test_a_connection_gets_what_it_lacks_only(self, process: Process) -> None:
-        process.say("a", "b", "c")
         process.watch("one", position=2)
+        process.say("a", "b", "c")
         process.do()
         assert process.posts.events("one") == [(3, "delta")]
 
@@ -210,35 +225,105 @@ class TestWhatIsSent:
         assert process.posts.sent["one"][-1]["then"] == "read"
 
 
-class TestWhoWatches:
+def reads_in_three_seconds(process: Process) -> list[int]:
+    """Append text every 25 ms, and return the milliseconds at which the process reads the subscriptions."""
+    read_at = []
+    for now in range(0, 3000, 25):
+        before = process.subscriptions.reads
+        process.say("x")
+        process.now = 100.0 + now / 1000
+        process.do()
+        read_at += [now] * (process.subscriptions.reads - before)
+    return read_at
+
+
+class TestTopicsWithoutMarks:
     @pytest.mark.parametrize("watchers", [(), ("one",)])
     def test_the_subscriptions_are_read_twice_a_second_and_at_first_more_often(
-        self, process: Process, watchers: tuple[str, ...]
+        self, unmarked: Process, watchers: tuple[str, ...]
     ) -> None:
-        process.watch(*watchers)
-        read_at = []
-        for now in range(0, 3000, 25):
-            before = process.subscriptions.reads
-            process.say("x")
-            process.now = 100.0 + now / 1000
-            process.do()
-            read_at += [now] * (process.subscriptions.reads - before)
-        assert read_at == pytest.approx([0, 100, 200, 400, 800, 1300, 1800, 2300, 2800], abs=50)
+        unmarked.watch(*watchers)
+        expected = [0, 100, 200, 400, 800, 1300, 1800, 2300, 2800]
+        assert reads_in_three_seconds(unmarked) == pytest.approx(expected, abs=50)
 
     def test_a_new_watcher_is_found_within_half_a_second_and_gets_all_since_its_subscription(
-        self, process: Process
+        self, unmarked: Process
     ) -> None:
         for _ in range(3):
-            process.say("x")
-            process.do(after=0.5)
-        process.watch("one", position=3)
+            unmarked.say("x")
+            unmarked.do(after=0.5)
+        unmarked.watch("one", position=3)
+        unmarked.say("b")
+        unmarked.do(after=0.4)
+        assert unmarked.posts.events("one") == []
+        unmarked.do(after=0.1)
+        assert unmarked.posts.events("one") == [(4, "delta")]
+
+
+class TestWhoWatches:
+    def test_a_log_that_no_connection_has_subscribed_to_is_not_announced(
+        self, process: Process, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(process.announcer, "notice", lambda *_, **__: pytest.fail("announced"))
+        process.say("a", "b")
+        assert process.do() is None
+        assert process.subscriptions.reads == 0
+
+    def test_the_next_event_after_a_subscription_is_sent_at_once(self, process: Process) -> None:
+        process.say("a")
+        process.do()
+        for number, name in enumerate(("one", "two"), 1):
+            process.watch(name, position=number)
+            process.say("b")
+            process.do(after=0.1)
+            assert process.posts.events(name) == [(number + 1, "delta")]
+        assert process.posts.events("one") == [(2, "delta"), (3, "delta")]
+
+    def test_the_subscriptions_of_a_watched_log_are_read_every_two_seconds(self, process: Process) -> None:
+        process.watch("one")
+        assert reads_in_three_seconds(process) == pytest.approx([0, 2000], abs=50)
+
+    def test_they_are_not_read_again_if_all_connections_are_gone(self, process: Process) -> None:
+        process.core.log.mark_watched(process.job.id, expires_at=2**40)
+        assert reads_in_three_seconds(process) == [0]
+        assert not process.announcer._topics[process.topic].ring
+
+    def test_a_subscription_that_is_stored_while_they_are_read_is_found(self, process: Process) -> None:
+        process.watch("one")
+        process.say("a")
+        process.announcer.step()
+        read = process.started.pop()
+        process.watch("two", position=1)
         process.say("b")
-        process.do(after=0.4)
-        assert process.posts.events("one") == []
-        process.do(after=0.1)
-        assert process.posts.events("one") == [(4, "delta")]
+        process.announcer.step()
+        assert process.started == []
+        found = process.subscriptions.of_topic
+        process.subscriptions.of_topic = lambda *_, **__: found(str(process.topic))[:1]  # type: ignore[method-assign]
+        read()
+        process.subscriptions.of_topic = found  # type: ignore[method-assign]
+        assert not process.announcer._is_quiet()
+        process.do()
+        assert process.posts.events("two") == [(2, "delta")]
+
+    def test_a_process_that_begins_later_knows_of_the_subscriptions(self, process: Process) -> None:
+        process.watch("one")
+        process.say("a")
+        process.do()
+        other = Process(process.core, process.job)
+        other.say("b")
+        other.do()
+        assert other.posts.events("one") == [(1, "delta"), (2, "delta")]
+
+    def test_they_are_read_again_after_a_defect(self, process: Process) -> None:
+        process.watch("one")
+        process.subscriptions.fault = ValueError("a defect")
+        process.say("a")
+        assert process.do() == pytest.approx(2)
+        process.do(after=2)
+        assert process.posts.events("one") == [(1, "delta")]
 
     def test_nothing_is_read_while_nothing_is_appended(self, process: Process) -> None:
+        process.watch("one")
         process.say("a")
         process.do()
         assert process.do(after=5) is None
@@ -251,9 +336,9 @@ class TestWhoWatches:
         process.do()
         process.core.connection_registry.drop_topic("one", str(process.topic))
         process.say("b")
-        process.do(after=0.3)
+        process.do(after=2)
         process.say("c")
-        process.do(after=0.3)
+        process.do(after=2)
         assert (3, "delta") not in process.posts.events("one")
 
     def test_subscriptions_that_could_not_be_read_are_read_again(self, process: Process) -> None:
@@ -308,6 +393,7 @@ class TestConnectionsInTrouble:
     def test_a_subscription_that_was_stored_after_its_connection_was_removed_goes_too(self, process: Process) -> None:
         orphan = Subscription(topic=str(process.topic), connection_id="gone", position=0)
         process.subscriptions.put(orphan, expires_at=2**40)
+        process.core.log.mark_watched(process.job.id, expires_at=2**40)
         process.posts.gone.add("gone")
         process.say("a")
         process.do()
@@ -385,7 +471,7 @@ class TestThreads:
         process.watch("one")
         ends = threading.Event()
 
-        def hang(_: str) -> Sequence[Subscription]:
+        def hang(_: str, *, consistent: bool) -> Sequence[Subscription]:
             ends.wait(PATIENCE)
             return ()
 
@@ -401,8 +487,9 @@ class TestThreads:
         self.announcer(FakeCore()).flush(PATIENCE)
 
     def test_the_thread_is_not_woken_for_events_that_nobody_watches(
-        self, process: Process, monkeypatch: pytest.MonkeyPatch
+        self, unmarked: Process, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        process = unmarked
         signals: list[float] = []
         monkeypatch.setattr(process.announcer, "_signal", lambda: signals.append(process.now))
         process.say("a")
@@ -473,6 +560,7 @@ def test_a_core_with_a_channel_announces_what_its_services_append() -> None:
     core.connection_registry.open("one", owner="ada", tab="tab", until=2**40)
     subscription = Subscription(topic=f"job:{job.id}", connection_id="one", position=0)
     core.ports.subscriptions.put(subscription, expires_at=2**40)
+    core.log.mark_watched(job.id, expires_at=2**40)
     core.job_cancellation.cancel("ada", job.id)
     core.announcer.flush(PATIENCE)
     assert core.ports.channel_posts.events("one") == [(1, "cancelled")]

@@ -9,6 +9,7 @@ import pytest
 from shared.channel.announcing_log import AnnouncingEventLog
 from shared.channel.catch_up import CatchUp
 from shared.channel.connections import Connection, MustClose
+from shared.channel.job_topics import JobTopics
 from shared.channel.messages import Subscribe, Unsubscribe
 from shared.channel.posts import ConnectionGone
 from shared.channel.sizes import MAX_EVENT_BYTES, MAX_EVENTS
@@ -57,7 +58,8 @@ class Subscriber:
         seq = self.core.log.tail(job.id).seq + 1 if first is None else first
         for begin in range(0, len(events), MAX_BATCH):
             some = events[begin : begin + MAX_BATCH]
-            batch = Batch(seq + begin, some, Fence.of_resumption(1), NOON, expires_at=job.expires_at)
+            watched = self.core.log.tail(job.id).watched
+            batch = Batch(seq + begin, some, Fence.of_resumption(1), NOON, watched=watched, expires_at=job.expires_at)
             self.core.log.append(job.id, batch)
 
     def sent(self) -> list[str]:
@@ -177,8 +179,33 @@ class TestWhatIsSent:
         assert subscriber.posts.events("one") == [(2, "snapshot"), (3, "delta")]
 
 
-class TestTheSecondAfterIt:
-    def test_events_that_are_appended_in_it_are_sent(self, subscriber: Subscriber) -> None:
+class TestWhatComesAfterIt:
+    def test_the_next_append_finds_the_subscription(self, subscriber: Subscriber) -> None:
+        job = subscriber.core.new_job()
+        subscriber.append(job, Delta(text="a"))
+        subscriber.subscribe(f"job:{job.id}")
+        subscriber.append(job, Delta(text="b"))
+        assert [batch.watched for batch in subscriber.core.log.appends] == [0, 2]
+        assert subscriber.now == 0
+
+    def test_what_is_appended_before_the_mark_is_sent(
+        self, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = subscriber.core.new_job()
+        mark = subscriber.core.log.mark_watched
+
+        def mark_late(job_id: str, *, expires_at: int) -> int:
+            subscriber.append(job, Delta(text="late"))
+            return mark(job_id, expires_at=expires_at)
+
+        monkeypatch.setattr(subscriber.core.log, "mark_watched", mark_late)
+        subscriber.subscribe(f"job:{job.id}")
+        assert subscriber.posts.events("one") == [(1, "delta")]
+
+    def test_of_a_topic_without_marks_a_second_is_sent(
+        self, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(JobTopics, "mark_watched", lambda *_, **__: False)
         job = subscriber.core.new_job()
         subscriber.while_sleeping = lambda: subscriber.append(job, Delta(text="x"))
         subscriber.subscribe(f"job:{job.id}")

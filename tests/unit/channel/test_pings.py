@@ -8,6 +8,7 @@ import pytest
 
 from shared.channel.messages import Ping
 from shared.channel.sizes import MAX_EVENT_BYTES, MAX_EVENTS
+from shared.channel.subscriptions import Subscription
 from shared.jobs.job import JobStatus
 from shared.jobs.store import JobGuard
 from shared.log.events import Delta
@@ -45,6 +46,19 @@ def test_what_the_client_lacks_is_sent_again(subscriber: Subscriber) -> None:
     pong, events = ping(subscriber, **{job.id: 1})
     assert pong["tails"] == {f"job:{job.id}": 2}
     assert events["events"] == [[2, {"type": "delta", "text": "b"}]]
+
+
+def test_a_ping_marks_a_topic_whose_subscribe_was_killed_before_it_did(subscriber: Subscriber) -> None:
+    job = subscriber.core.new_job()
+    subscriber.registry.add_topic("one", f"job:{job.id}")
+    stored = Subscription(topic=f"job:{job.id}", connection_id="one", position=0)
+    subscriber.core.ports.subscriptions.put(stored, expires_at=2**40)
+    for text in "abc":
+        ping(subscriber, **{job.id: 1})
+        subscriber.append(job, Delta(text=text))
+    ping(subscriber, **{job.id: 1})
+    subscriber.append(job, Delta(text="d"))
+    assert [batch.watched for batch in subscriber.core.log.appends] == [0, 0, 3, 4]
 
 
 def test_a_topic_without_a_subscription_or_that_has_expired_has_no_tail(subscriber: Subscriber) -> None:

@@ -467,12 +467,12 @@ class FaultyLog(FakeEventLog):
         self._faults = list(faults)
         self._stored = stored
 
-    def append(self, job_id: str, batch: Batch) -> None:
+    def append(self, job_id: str, batch: Batch) -> int:
         fault = self._faults.pop(0) if self._faults else None
-        if fault is None or self._stored:
-            super().append(job_id, batch)
+        watched = super().append(job_id, batch) if fault is None or self._stored else 0
         if fault is not None:
             raise fault
+        return watched
 
 
 class TestExpiry:
@@ -554,14 +554,14 @@ class BoundedLog(FakeEventLog):
         super().__init__()
         self._bounds = bounds
 
-    def append(self, job_id: str, batch: Batch) -> None:
+    def append(self, job_id: str, batch: Batch) -> int:
         snapshot = self.snapshot(job_id)
         kept = [each.events for each in self._in_order(job_id)]
         # The newest batch is never compacted, so it may be larger than the bound.
         if len(kept) > 1:
             assert sum(map(text_bytes, kept)) < self._bounds.max_bytes
             assert batch.first - 1 - (snapshot.seq if snapshot else 0) < self._bounds.max_events
-        super().append(job_id, batch)
+        return super().append(job_id, batch)
 
 
 SIZES = st.integers(1, 700)

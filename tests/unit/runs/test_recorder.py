@@ -310,11 +310,12 @@ class LogWithLateItem(FakeEventLog):
             )
         return super().tail(job_id)
 
-    def append(self, job_id: str, batch: Batch) -> None:
-        super().append(job_id, batch)
+    def append(self, job_id: str, batch: Batch) -> int:
+        watched = super().append(job_id, batch)
         if batch.events[-1].type in TERMINAL:
             then, self.then = self.then, lambda: None
             then()
+        return watched
 
 
 class TestSweep:

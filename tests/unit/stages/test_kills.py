@@ -45,14 +45,14 @@ class MortalLog(FakeEventLog):
         """Begin a new process, which is killed at this append, counted from 1; None if it is not killed."""
         self._left, self._stores_the_last = append, stored
 
-    def append(self, job_id: str, batch: Batch) -> None:
+    def append(self, job_id: str, batch: Batch) -> int:
         if self._left is not None:
             self._left -= 1
             if self._left <= 0:
                 if self._left == 0 and self._stores_the_last:
                     super().append(job_id, batch)
                 raise Killed
-        super().append(job_id, batch)
+        return super().append(job_id, batch)
 
 
 Mode = Literal["re-attaching", "after the last item", "repairing"]

@@ -489,16 +489,17 @@ class LosingLog(FakeEventLog):
         super().__init__()
         self.loses: tuple[str, str] | None = None
 
-    def append(self, job_id: str, batch: Batch) -> None:
+    def append(self, job_id: str, batch: Batch) -> int:
         what, kind = self.loses or ("", "")
         hit = any(event.type == kind for event in batch.events)
         if hit:
             self.loses = None
         if hit and what == "request":
             raise StorageUnavailable("the request was lost")
-        super().append(job_id, batch)
+        watched = super().append(job_id, batch)
         if hit:
             raise StorageUnavailable("the response was lost")
+        return watched
 
 
 class TestLostResponses:

@@ -109,14 +109,15 @@ class DisturbedLog(FakeEventLog):
         self.history: list[StoredEvent] = []
         self.fences: list[Fence] = []
 
-    def append(self, job_id: str, batch: Batch) -> None:
+    def append(self, job_id: str, batch: Batch) -> int:
         with self._disturbance.around():
             stored = len(self.appends)
-            super().append(job_id, batch)
+            watched = super().append(job_id, batch)
             if len(self.appends) > stored:
                 self._check(batch)
                 self.history += self.appends[-1].events
                 self.fences += [batch.fence] * len(batch.events)
+        return watched
 
     def tail(self, job_id: str) -> LogTail:
         with self._disturbance.around():

@@ -33,10 +33,10 @@ class LogThatRefusesAnItem(FakeEventLog):
         super().__init__()
         self.refuses: str | None = key
 
-    def append(self, job_id: str, batch: Batch) -> None:
+    def append(self, job_id: str, batch: Batch) -> int:
         if any(isinstance(event, Item) and event.key == self.refuses for event in batch.events):
             raise StorageUnavailable("lost")
-        super().append(job_id, batch)
+        return super().append(job_id, batch)
 
 
 @settings(max_examples=100, deadline=None)

@@ -168,11 +168,13 @@ class Process:
     def append(self) -> None:
         """Append an event to each topic."""
         world = self.world
+        tail = world.core.log.tail(world.job.id)
         batch = Batch(
-            world.core.log.tail(world.job.id).seq + 1,
+            tail.seq + 1,
             (Delta(text="x"),),
             Fence.of_resumption(1),
             NOON,
+            watched=tail.watched,
             expires_at=world.job.expires_at,
         )
         self.log.append(world.job.id, batch)

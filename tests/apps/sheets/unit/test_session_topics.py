@@ -25,7 +25,9 @@ class Heard:
     def __init__(self) -> None:
         self.events: dict[str, list[tuple[int, str]]] = {}
 
-    def notice(self, topic: Topic, first: int, events: Sequence[StreamEvent | None]) -> None:
+    def notice(
+        self, topic: Topic, first: int, events: Sequence[StreamEvent | None], *, watched: int | None = None
+    ) -> None:
         kinds = [event.type for event in events if event is not None]
         self.events.setdefault(str(topic), []).extend(enumerate(kinds, start=first))
 
