@@ -12,6 +12,7 @@ from typing import Any
 
 from shared.apps.video.build.toolchain import is_installed
 from shared.jobs.ids import ulid_of
+from shared.storage import keys
 from tests.apps.video.chaos_projects import (
     MESSAGE,
     OPERATIONS,
@@ -198,9 +199,11 @@ def _of_model_calls(story: JobStory) -> Iterator[str]:
     for event in log:
         if event.type == "item":
             kept_at.setdefault(event.data["key"], event.at)
-    # What compaction has removed from the log is older than all that is left of it.
+    # What compaction has removed is older than the events behind the snapshot; older batches may be left before it.
+    covered = story.stored.get(keys.SNAPSHOT, {}).get("seq", 0)
+    behind = next((event.at for event in log if event.id > covered), log[-1].at)
     for item in story.shown["items"]:
-        kept_at.setdefault(item["key"], log[0].at)
+        kept_at.setdefault(item["key"], behind)
     numbers = {
         item["data"]["brief"]["name"]: item["key"].removeprefix("brief-")
         for item in story.shown["items"]
