@@ -198,6 +198,17 @@ export interface Choice {
   source: "direct" | "rule" | "cache" | "model" | "option";
 }
 
+/** A chunk of the video is rendered and stored, the `chunk`th of `of`; its frames begin with `first_frame`, from 0. `key` is that of its subtask. `milliseconds` is how long it took; 0 if an earlier attempt had rendered it. */
+export interface ChunkRendered {
+  type: "chunkRendered";
+  key: string;
+  chunk: number;
+  of: number;
+  firstFrame: number;
+  frames: number;
+  milliseconds: number;
+}
+
 /** Clear the contents of a range; formats stay. */
 export interface ClearRange {
   op: "clear_range";
@@ -316,7 +327,9 @@ export type Entity =
   | "revision_list"
   | "preferences"
   | "image"
-  | "image_list";
+  | "image_list"
+  | "render"
+  | "render_list";
 
 /** An error: `code` for programs, `message` for people. If `retryable`, the same request may succeed later. */
 export interface ErrorBody {
@@ -895,6 +908,17 @@ export interface NewProjectMessage {
   tool?: ClientTool | null;
 }
 
+/** The body of `POST /projects/{projectId}/renders`. */
+export interface NewRender {
+  /** an allowed model, to use instead of the agent's or the default model */
+  customModel?: string | null;
+  /** the id of one of your agents */
+  agentId?: string | null;
+  revision?: number | null;
+  /** `draft` has half the size, `high` the best picture */
+  quality?: "draft" | "standard" | "high";
+}
+
 /** The body of `POST /sessions`. */
 export interface NewSession {
   /** what the session is called; the file's name if it is left out */
@@ -962,7 +986,10 @@ export type Operation =
   | "create_image"
   | "complete_image"
   | "get_image"
-  | "list_images";
+  | "list_images"
+  | "create_render"
+  | "get_render"
+  | "list_renders";
 
 /** One answer to a question. `call` is what it does: a client that sends it back needs no further decision. */
 export interface Option {
@@ -981,6 +1008,7 @@ export interface Ping {
 /** The `result` of a completed job, by pipeline. */
 export interface PipelineResults {
   ideation: Ideation;
+  render: RenderResult;
   sheet_chat: SheetAnswer;
   sheet_export: WorkbookExported;
   sheet_load: WorkbookLoaded;
@@ -1112,6 +1140,76 @@ export interface ProjectUpdate {
 export interface Ranked {
   number: number;
   reason: string;
+}
+
+/** A render of a project: its video is the project as it is at `revision`. `status` is `queued` while two other renders of the user run; `position` 1 is the next one that gets a turn, and 0 means that it does not wait. Before the chunks are planned, `chunks` is null. Lists do not have the progress of renders that have not ended. The file, with its size in bytes, is there when the render has completed; `downloadUrl` is valid for five minutes, and null after `expiresAt`. */
+export interface RenderDetail {
+  renderId: string;
+  projectId: string;
+  jobId: string;
+  revision: number;
+  quality: "draft" | "standard" | "high";
+  status: "queued" | "rendering" | "completed" | "failed" | "cancelled";
+  position: number;
+  progress: number;
+  chunks: number | null;
+  chunksRendered: number;
+  frames: number;
+  fps: number;
+  seconds: number;
+  width: number | null;
+  height: number | null;
+  bytes: number | null;
+  sha256: string | null;
+  failure: Fault | null;
+  downloadUrl: string | null;
+  createdAt: string;
+  endedAt: string | null;
+  expiresAt: string | null;
+  renderUrl: string;
+  statusUrl: string;
+  streamUrl: string;
+}
+
+/** What to render. Without `revision` it is the newest one when the render is created. */
+export interface RenderInput {
+  /** an allowed model, to use instead of the agent's or the default model */
+  customModel?: string | null;
+  /** the id of one of your agents */
+  agentId?: string | null;
+  revision?: number | null;
+  /** `draft` has half the size, `high` the best picture */
+  quality?: "draft" | "standard" | "high";
+}
+
+/** A request for a job of the `render` pipeline. */
+export interface RenderJobRequest {
+  pipeline: "render";
+  input: RenderInput;
+  /** what the job belongs to */
+  links?: JobLinksRequest;
+}
+
+/** One page of a project's renders, newest first. Send `cursor` for the next page; it is null on the last page. */
+export interface RenderList {
+  renders: RenderDetail[];
+  cursor: string | null;
+}
+
+/** The render waits for one of its owner's turns; `position` 1 is the next one that gets a turn. */
+export interface RenderQueued {
+  type: "renderQueued";
+  key: "queue";
+  position: number;
+}
+
+/** The result of a render's job. `render_seconds` is how long its chunks took, all together. */
+export interface RenderResult {
+  renderId: string;
+  revision: number;
+  file: VideoFile;
+  chunks: number;
+  renderSeconds: number;
 }
 
 /** Move the rows of a range: row i of the result is row `order[i]` of the range before, counted from 0. */
@@ -1476,6 +1574,8 @@ export type StreamEvent =
   | Complete
   | Failed
   | Cancelled
+  | RenderQueued
+  | ChunkRendered
   | ComponentStage
   | SceneStatus;
 
@@ -1705,6 +1805,16 @@ export interface VideoChatResult {
   question: string | null;
   options: Option[];
   imagesUsed: string[];
+}
+
+/** The MP4 file of a render: its size in bytes, its digest in hexadecimal digits, and the video in it. `width` and `height` are in pixels and even: a format with an odd size loses a row or a column. */
+export interface VideoFile {
+  bytes: number;
+  sha256: string;
+  frames: number;
+  seconds: number;
+  width: number;
+  height: number;
 }
 
 /** A request for a job of the `video_chat` pipeline. */

@@ -18,10 +18,13 @@ from shared.apps.video.brain.cache import DecisionCache
 from shared.apps.video.image_store import ImageFiles, ImageStore
 from shared.apps.video.preferences import PreferenceStore
 from shared.apps.video.project_store import ProjectStore
+from shared.apps.video.rendering.render_store import RenderFiles, RenderStore
+from shared.apps.video.rendering.turns import RenderTurns
 from shared.apps.video.storage.decisions import DynamoDecisionCache
 from shared.apps.video.storage.images import DynamoImageStore, S3ImageFiles
 from shared.apps.video.storage.preferences import DynamoPreferenceStore
 from shared.apps.video.storage.projects import DynamoProjectStore
+from shared.apps.video.storage.renders import DynamoRenderStore, DynamoRenderTurns, S3RenderFiles
 from shared.channel.connections import ConnectionStore
 from shared.channel.subscriptions import SubscriptionStore
 from shared.jobs.checkpoints import CheckpointStore
@@ -55,6 +58,7 @@ from tests.fakes.images import FakeImageFiles, FakeImageStore
 from tests.fakes.jobs import FakeJobStore
 from tests.fakes.projects import FakePreferenceStore, FakeProjectStore
 from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
+from tests.fakes.renders import FakeRenderFiles, FakeRenderStore, FakeRenderTurns
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.sessions import FakeSessionStore
 from tests.fakes.workbook_data import FakeWorkbookData
@@ -146,6 +150,9 @@ class Ports:
     projects: ProjectStore
     preferences: PreferenceStore
     decisions: DecisionCache
+    renders: RenderStore
+    render_turns: RenderTurns
+    render_files: RenderFiles
 
 
 def fakes() -> Ports:
@@ -170,6 +177,9 @@ def fakes() -> Ports:
         projects=projects,
         preferences=FakePreferenceStore(projects),
         decisions=FakeDecisionCache(clock=clock),
+        renders=FakeRenderStore(projects),
+        render_turns=FakeRenderTurns(),
+        render_files=FakeRenderFiles(),
     )
 
 
@@ -195,6 +205,9 @@ def adapters(server: AwsServer) -> Ports:
         projects=project_store(server),
         preferences=DynamoPreferenceStore(server.durable_table),
         decisions=DynamoDecisionCache(server.table, clock=clock),
+        renders=DynamoRenderStore(server.durable_table),
+        render_turns=DynamoRenderTurns(server.durable_table),
+        render_files=S3RenderFiles(Objects(server.bucket)),
     )
 
 

@@ -1,6 +1,6 @@
 """Make a video by talking about it: projects of scenes that are proven to play before they are stored."""
 
-PIPELINES = ("video_chat",)
+PIPELINES = ("render", "video_chat")
 """The names of the application's pipelines."""
 
 LINKS = ("projectId",)

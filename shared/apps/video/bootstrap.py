@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from shared.apps.video.projects import ProjectDeletion, Projects
     from shared.apps.video.queries import ProjectQueries
     from shared.apps.video.reading import ProjectReading
+    from shared.apps.video.rendering.render_store import RenderFiles, RenderStore
+    from shared.apps.video.rendering.renderer import ChunkJoiner, ChunkRenderer
+    from shared.apps.video.rendering.renders import RenderCreation, RenderQueries
+    from shared.apps.video.rendering.side_writes import ProjectRenders
+    from shared.apps.video.rendering.stages import AwaitTurn, JoinChunks, PlanRender, RenderChunk
+    from shared.apps.video.rendering.turns import RenderTurns
     from shared.apps.video.saving import SaveScenes
     from shared.apps.video.sweep import ProjectSweep
     from shared.jobs.job import LinkKind
@@ -39,9 +46,10 @@ if TYPE_CHECKING:
 
 def side_writes() -> Sequence[SideWrites]:
     """Return what this application writes in the transactions of its jobs."""
-    from shared.apps.video.side_writes import ProjectMessages
+    from shared.apps.video.side_writes import OfPipelines, ProjectMessages
 
-    return (ProjectMessages(project_store(), check_images=lambda *images: image_reader().ready(*images)),)
+    messages = ProjectMessages(project_store(), check_images=lambda *images: image_reader().ready(*images))
+    return (OfPipelines({"video_chat": messages, "render": _project_renders()}),)
 
 
 def linked_entities(_kind: LinkKind) -> LinkedEntities:
@@ -114,6 +122,31 @@ def image_reader() -> ImageReader:
     return ImageReader(image_store(), image_files())
 
 
+@functools.cache
+def render_store() -> RenderStore:
+    """Return the store of what is known of renders."""
+    from shared.apps.video.storage.renders import DynamoRenderStore
+
+    return DynamoRenderStore(StorageSettings.read().durable_table_name)
+
+
+@functools.cache
+def render_turns() -> RenderTurns:
+    """Return the store of the turns of renders."""
+    from shared.apps.video.storage.renders import DynamoRenderTurns
+
+    return DynamoRenderTurns(StorageSettings.read().durable_table_name)
+
+
+@functools.cache
+def render_files() -> RenderFiles:
+    """Return the store of the files of renders."""
+    from shared.apps.video.storage.renders import S3RenderFiles
+    from shared.storage.objects import Objects
+
+    return S3RenderFiles(Objects(StorageSettings.read().artefact_bucket))
+
+
 # ---- projects --------------------------------------------------------------------------------------------------------
 
 
@@ -138,9 +171,11 @@ def projects() -> Projects:
 def project_deletion() -> ProjectDeletion:
     """Return the service that deletes projects."""
     from shared.apps.video.projects import ProjectDeletion
+    from shared.apps.video.rendering.renders import RenderDeletion
 
     return ProjectDeletion(
         projects=project_store(),
+        renders=RenderDeletion(render_store(), render_files()),
         cancellation=core().job_cancellation,
         erasure=core().job_erasure,
         clock=core().ports.clock,
@@ -246,3 +281,98 @@ def _project_reading() -> ProjectReading:
         return {each.key: each.value for each in facts_of(preference_store(), owner, project_id)}
 
     return ProjectReading(projects=project_store(), images=image_store(), files=image_files(), preferences=preferences)
+
+
+# ---- renders ---------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def render_creation() -> RenderCreation:
+    """Return the service that starts renders."""
+    from shared.apps.video.rendering.renders import RenderCreation
+
+    return RenderCreation(
+        projects=project_store(),
+        renders=render_store(),
+        turns=render_turns(),
+        jobs=core().job_creation,
+        clock=core().ports.clock,
+    )
+
+
+@functools.cache
+def render_queries() -> RenderQueries:
+    """Return the service that reads renders."""
+    from shared.apps.video.rendering.renders import RenderQueries
+
+    return RenderQueries(
+        projects=project_store(),
+        renders=render_store(),
+        turns=render_turns(),
+        files=render_files(),
+        jobs=core().job_queries,
+        clock=core().ports.clock,
+    )
+
+
+def chunk_renderer() -> ChunkRenderer:
+    """Return what draws and encodes chunks."""
+    from shared.apps.video.rendering.chromium_renderer import ChromiumRenderer
+
+    return ChromiumRenderer()
+
+
+def chunk_joiner() -> ChunkJoiner:
+    """Return what joins chunks."""
+    from shared.apps.video.rendering.chromium_renderer import Mp4Joiner
+
+    return Mp4Joiner()
+
+
+def await_turn() -> AwaitTurn:
+    """Return the stage that waits until a render has a turn."""
+    from shared.apps.video.rendering.stages import AwaitTurn
+
+    return AwaitTurn(render_turns(), clock=core().ports.clock)
+
+
+def plan_render() -> PlanRender:
+    """Return the stage that freezes what is rendered."""
+    from shared.apps.video.rendering.stages import PlanRender
+
+    return PlanRender(renders=render_store(), projects=project_store(), images=image_store())
+
+
+def render_chunk() -> RenderChunk:
+    """Return the part that renders one chunk."""
+    from shared.apps.video.rendering.stages import RenderChunk
+
+    return RenderChunk(renderer=chunk_renderer(), files=render_files(), images=image_reader())
+
+
+def join_chunks() -> JoinChunks:
+    """Return the stage that joins the chunks to a video."""
+    from shared.apps.video.rendering.stages import JoinChunks
+
+    return JoinChunks(joiner=chunk_joiner(), files=render_files(), renders=render_store())
+
+
+def _project_renders() -> ProjectRenders:
+    from shared.apps.video.rendering.side_writes import ProjectRenders
+
+    return ProjectRenders(
+        projects=project_store(),
+        renders=render_store(),
+        turns=render_turns(),
+        checkpoints=core().ports.checkpoints,
+        require=_require_renderer,
+    )
+
+
+def _require_renderer() -> None:
+    """Raise RendererMissing if this process would render chunks, as in `make dev`, and cannot.
+
+    Lambda's functions have a process each, so this one has not the layer of the function that renders.
+    """
+    if "AWS_EXECUTION_ENV" not in os.environ:
+        chunk_renderer().require()

@@ -16,6 +16,8 @@ SCENE_ID = re.compile(rf"scn_[{ALPHABET}]{{26}}-[1-9]?[0-9]")
 """Matches a whole scene id."""
 IMAGE_ID = re.compile(rf"img_[{ALPHABET}]{{26}}")
 """Matches a whole image id."""
+RENDER_ID = re.compile(rf"rnd_[{ALPHABET}]{{26}}")
+"""Matches a whole render id."""
 MESSAGE_ID = re.compile(rf"[{ALPHABET}]{{26}}-[12]")
 """Matches a whole id of a message."""
 
@@ -41,6 +43,11 @@ def scene_id(job_id: str, part: int) -> str:
     A retried attempt makes the same id, so that it cannot add a scene twice.
     """
     return f"scn_{ulid_of(job_id)}-{part}"
+
+
+def render_id(job_id: str) -> str:
+    """Return the id of the render that a job makes: renders sort by their creation."""
+    return f"rnd_{ulid_of(job_id)}"
 
 
 def message_id(job_id: str, role: Literal["user", "assistant"]) -> str:

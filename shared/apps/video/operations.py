@@ -24,3 +24,6 @@ class Operation(StrEnum):
     COMPLETE_IMAGE = "complete_image"
     GET_IMAGE = "get_image"
     LIST_IMAGES = "list_images"
+    CREATE_RENDER = "create_render"
+    GET_RENDER = "get_render"
+    LIST_RENDERS = "list_renders"

@@ -1,9 +1,12 @@
-"""Define the pipeline of video chat; its state machine is statemachines/video_chat.asl.yaml."""
+"""Define the pipelines of video chat; their state machines are statemachines/{video_chat,render}.asl.yaml."""
 
 from __future__ import annotations
 
 from shared.apps.video.events import ComponentStage, SceneStatus
 from shared.apps.video.models import VideoChatInput, VideoChatResult
+from shared.apps.video.rendering.events import ChunkRendered, RenderQueued
+from shared.apps.video.rendering.render import RenderInput, RenderResult
+from shared.apps.video.rendering.turns import RUN_SECONDS
 from shared.jobs.pipeline import Pipeline
 
 VIDEO_CHAT = Pipeline(
@@ -16,3 +19,17 @@ VIDEO_CHAT = Pipeline(
     events=(ComponentStage, SceneStatus),
 )
 """From a message in a project's chat to its answer, and the revision that it makes."""
+
+RENDER = Pipeline(
+    name="render",
+    input_model=RenderInput,
+    result_model=RenderResult,
+    stages=("await_turn", "plan_render", "render_chunk", "join_chunks"),
+    run_seconds=RUN_SECONDS,
+    stage_seconds={"await_turn": 910, "plan_render": 40, "render_chunk": 610, "join_chunks": 310},
+    failed_retention_seconds=6 * 3600,
+    events=(RenderQueued, ChunkRendered),
+    parts=frozenset({"render_chunk"}),
+    repeats_first_stage=True,
+)
+"""From a revision of a project to an MP4 file. A failed one can be resumed for six hours, as its chunks are kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from shared.apps.video.applying import Applied, insertion_index, with_changes
 from shared.apps.video.changes import FIRST
@@ -33,6 +34,9 @@ from shared.jobs.erasure import JobErasure
 from shared.jobs.idempotency import IdempotencyKeys, KeyClaim, hash_of_request
 from shared.jobs.job import LinkKind
 from shared.observability.log import log
+
+if TYPE_CHECKING:
+    from shared.apps.video.rendering.renders import RenderDeletion
 
 IDEMPOTENCY_SECONDS = 24 * 3600
 """How long an idempotency key is valid."""
@@ -205,15 +209,22 @@ class ProjectDeletion:
     """Delete projects, and end the jobs that work on them."""
 
     def __init__(
-        self, *, projects: ProjectStore, cancellation: JobCancellation, erasure: JobErasure, clock: Clock
+        self,
+        *,
+        projects: ProjectStore,
+        renders: RenderDeletion,
+        cancellation: JobCancellation,
+        erasure: JobErasure,
+        clock: Clock,
     ) -> None:
         self._projects = projects
+        self._renders = renders
         self._clock = clock
         self._cancellation = cancellation
         self._erasure = erasure
 
     def delete(self, owner: str, project_id: str) -> None:
-        """Remove the project with all that belongs to it: its jobs, its scenes, its images and its chat.
+        """Remove the project with all that belongs to it: its jobs, its scenes, its images, its renders and its chat.
 
         If a deletion failed halfway, call this again: it completes the deletion.
 
@@ -231,6 +242,7 @@ class ProjectDeletion:
         self._cancellation.cancel_linked(owner, LinkKind.PROJECT, project.id)
         for job_id in self._job_ids(project.id):
             self._erasure.erase(owner, job_id)
+        self._renders.discard_files(project.id)
         # The project last: it names the jobs, so a repeated deletion still finds what to remove.
         self._projects.delete(project.id, purge_at=self._clock() + PURGED_AFTER)
         log.info("project deleted", project_id=project.id)
@@ -241,7 +253,7 @@ class ProjectDeletion:
         while page := self._projects.messages(project_id, limit=PAGE, before=last):
             found |= dict.fromkeys(each.job_id for each in page)
             last = page[-1].id
-        return list(found)
+        return [*found, *self._renders.jobs_of(project_id)]
 
 
 def next_revision(project: Project, applied: Applied, cause: Cause, summary: str, clock: Clock) -> ProjectWrite:

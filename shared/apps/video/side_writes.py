@@ -1,8 +1,11 @@
-"""Let the chat of a project follow its jobs: a message is stored with its job, and shows how the job has ended."""
+"""Let the chat of a project follow its jobs: a message is stored with its job, and shows how the job has ended.
+
+What renders write is in `rendering/side_writes.py`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from shared.apps.video.ids import message_id
 from shared.apps.video.models import VideoChatInput
@@ -11,6 +14,7 @@ from shared.apps.video.project_store import ProjectStore
 from shared.apps.video.tools.toolbox import broken_rules
 from shared.errors import CheckpointUnfit, ErrorCode, FieldIssue, InvalidInput
 from shared.jobs.job import Job, JobStatus
+from shared.jobs.side_writes import SideWrites
 from shared.jobs.store import PreparedWrites
 
 RECENT = 20
@@ -18,6 +22,21 @@ RECENT = 20
 
 CheckImages = Callable[[str, Sequence[str]], object]
 """Raise InvalidInput unless these are ready images of the project, which is named first."""
+
+
+class OfPipelines:
+    """Implements SideWrites: those of the job's pipeline, by its name."""
+
+    def __init__(self, by_pipeline: Mapping[str, SideWrites]) -> None:
+        self._by_pipeline = by_pipeline
+
+    def on_creation(self, job: Job) -> PreparedWrites | None:
+        """Prepare what goes with a new job. Raises what the pipeline's side writes raise."""
+        return self._by_pipeline[job.pipeline].on_creation(job)
+
+    def on_transition(self, job: Job) -> PreparedWrites | None:
+        """Prepare what goes with an end or a resumption. Raises what the pipeline's side writes raise."""
+        return self._by_pipeline[job.pipeline].on_transition(job)
 
 
 class ProjectMessages:

@@ -57,6 +57,10 @@ PathImageId = Annotated[
     str, Path(alias="imageId", description="the image's id, from the response that announced it", max_length=64)
 ]
 
+PathRenderId = Annotated[
+    str, Path(alias="renderId", description="the render's id, from the response that created it", max_length=64)
+]
+
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 FormatName: TypeAlias = Literal["landscape", "portrait", "square"]
 
@@ -73,6 +77,8 @@ class Entity(StrEnum):
     PREFERENCES = "preferences"
     IMAGE = "image"
     IMAGE_LIST = "image_list"
+    RENDER = "render"
+    RENDER_LIST = "render_list"
 
 
 class _Body(Schema):

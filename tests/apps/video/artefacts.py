@@ -25,10 +25,13 @@ from tests.contract.answers import (
 )
 from tests.contract.build_output import event
 
+RENDER_STAGES = ("await_turn", "plan_render", "render_chunk", "join_chunks")
 STAGES = ("decide_tool", "brief_scenes", "make_scenes", "save_scenes")
 ATTEMPTS = ("first_attempt", "retry")
 PROJECT = "prj_01jd8x2v5n7k3q9w4t6y8z0abc"
 """The project that the events name."""
+RENDER = "rnd_01jd8x2v5n7k3q9w4t6y8z0abc"
+"""The render that the events name."""
 IMAGE = "img_01jd8x2v5n7k3q9w4t6y8z0abc"
 """The image that the events name."""
 
@@ -73,6 +76,11 @@ def says_what_was_swept(answer: Any, _: Place) -> None:
     assert answer.keys() == {"purged", "finished"}, answer
 
 
+def stops(answer: Any, _: Place) -> None:
+    """Check that the attempt stops, because its job is gone: a project with scenes needs a compiler."""
+    assert answer["errorType"] == "JobEnded", answer
+
+
 ANSWERS: Answers = {
     "create_project.valid": (nothing, names("projectId", 201)),
     "list_projects.valid": (a_project, lists("projects", "projectId", PROJECT)),
@@ -89,6 +97,10 @@ ANSWERS: Answers = {
     "complete_image.valid": (an_image, refuses(409, "CONFLICT")),  # nothing was uploaded
     "get_image.valid": (an_image, shows("imageId", IMAGE)),
     "list_images.valid": (an_image, lists("images", "imageId", IMAGE)),
+    "create_render.valid": (a_project, refuses(422, "VALIDATION_FAILED")),  # it has no scenes
+    "get_render.valid": (a_project, refuses(404, "NOT_FOUND")),
+    "list_renders.valid": (a_project, has("renders", [])),
+    **{f"{stage}.{attempt}": (nothing, stops) for stage in RENDER_STAGES for attempt in ATTEMPTS},
     "send_message.valid": (a_project, names("messageId", 202)),
     "sweep_projects.scheduled": (nothing, says_what_was_swept),
     **{f"decide_tool.{attempt}": (a_message, done("decide_tool")) for attempt in ATTEMPTS},

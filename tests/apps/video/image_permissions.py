@@ -30,6 +30,13 @@ def use_images(world: World, project_id: str) -> None:
     _lost_image(world, path, project_id)
 
 
+def a_ready_image(world: World, path: str) -> str:
+    """Upload an image, complete it, and return its id."""
+    announced = _announced(world, path)
+    _send(announced, PNG)
+    return str(data_of(world.user.api.post(f"{path}/{announced['imageId']}/complete"))["imageId"])
+
+
 def _announced(world: World, path: str) -> dict[str, Any]:
     body = {"name": "logo.png", "contentType": "image/png", "bytes": len(PNG)}
     announced: dict[str, Any] = data_of(world.user.api.post(path, json=body), 201)

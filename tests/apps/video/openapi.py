@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.api_user import ApiUser, data_of
-from tests.apps.video.requests import give_scenes, new_project
+from tests.apps.video.requests import give_render, give_scenes, new_project
 
 
 def a_scene(user: ApiUser) -> str:
@@ -22,10 +22,17 @@ def an_image(user: ApiUser) -> str:
     return str(data_of(user.api.post(f"/projects/{newest['projectId']}/images", json=body), 201)["imageId"])
 
 
+def a_render(user: ApiUser) -> str:
+    """Give the user's newest project a render and return its id."""
+    newest = data_of(user.api.get("/projects", params={"limit": 1}))["projects"][0]
+    return give_render(user.stack, newest["projectId"]).id
+
+
 EXISTING: dict[str, Callable[[ApiUser], str]] = {
     "projectId": lambda user: str(new_project(user)["projectId"]),
     "sceneId": a_scene,
     "imageId": an_image,
+    "renderId": a_render,
 }
 """Parameter of a path → make what it names. The scene is one of the project that was made before."""
 
@@ -43,5 +50,5 @@ def follow_rules(case: Any) -> None:
     if isinstance(case.body, dict):
         for name in ("sceneId", "sceneIds", "selectedSceneId", "imageIds", "answerTo", "agentId", "customModel"):
             case.body.pop(name, None)
-        if "revision" in case.body:
-            case.body["revision"] = 1
+        if "revision" in case.body or case.path.endswith("/renders"):
+            case.body["revision"] = 1  # which has no scenes, so that nothing is rendered

@@ -11,6 +11,7 @@ from tests.api_user import data_of, refusal
 from tests.apps.sheets.permissions import linked_jobs
 from tests.apps.video.image_permissions import use_images
 from tests.apps.video.projects_world import a_build, a_job_id, put_scene
+from tests.apps.video.render_permissions import use_renders
 from tests.apps.video.requests import get_project, give_scenes, new_project, rename, send
 from tests.permissions.world import World
 
@@ -25,6 +26,7 @@ def use_everything(world: World, agent_id: str) -> None:
     """Create, change, read and delete projects, and let their messages be answered, fail and be lost."""
     project_id = _projects(world)
     use_images(world, project_id)
+    use_renders(world, agent_id)
     _answers(world, project_id, agent_id)
     _answers_that_end_early(world, project_id)
     _messages_that_do_not_start(world, project_id)

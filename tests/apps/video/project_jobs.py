@@ -13,6 +13,7 @@ from shared.apps.video.project import ChatMessage, Project
 from shared.apps.video.project_store import ProjectStore
 from shared.apps.video.projects import ProjectDeletion, Projects
 from shared.apps.video.queries import ProjectQueries
+from shared.apps.video.rendering.renders import RenderDeletion
 from shared.apps.video.saving import SaveScenes
 from shared.apps.video.scene import FORMATS
 from shared.apps.video.side_writes import ProjectMessages
@@ -24,6 +25,7 @@ from shared.jobs.store import JobStore
 from tests.fakes.clock import SettableClock
 from tests.fakes.core import POEM, FakeCore, ScriptedStage, says
 from tests.fakes.projects import FakePreferenceStore, FakeProjectStore
+from tests.fakes.renders import FakeRenderFiles, FakeRenderStore
 
 OWNER = "ada"
 BEFORE = ("decide_tool", "brief_scenes", "make_scenes")
@@ -57,6 +59,7 @@ class ProjectJobs:
         self.projects = Projects(projects=self.store, keys=self.core.keys, clock=self.clock)
         self.deletion = ProjectDeletion(
             projects=self.store,
+            renders=RenderDeletion(FakeRenderStore(self.fake_projects), FakeRenderFiles()),
             cancellation=self.core.job_cancellation,
             erasure=self.core.job_erasure,
             clock=self.clock,

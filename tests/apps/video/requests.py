@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
 from local.stack import LocalStack
 from local.template.template import Template
+from shared.apps.video.ids import render_id
 from shared.apps.video.models import BuiltChange
 from shared.apps.video.project import Project
 from shared.apps.video.project_store import ProjectStore
+from shared.apps.video.rendering.render import Render, VideoFile
 from shared.apps.video.storage.projects import DynamoProjectStore
+from shared.apps.video.storage.renders import DynamoRenderStore
 from shared.storage import aws
+from shared.storage.transactions import write_transaction
 from tests.api_user import ApiUser, data_of
 from tests.apps.video.projects_world import a_job_id, put_scene, write_of
+from tests.fakes.clock import NOON
 from tests.layout import ROOT
 
 TEMPLATE = Template(ROOT / "template.yaml")
@@ -47,6 +53,29 @@ def give_scenes(stack: LocalStack, project_id: str, *changes: BuiltChange) -> Pr
         write = write_of(project, *(changes or (put_scene(a_job_id()),)))
         store.save(write)
         return write.after
+
+
+def give_render(stack: LocalStack, project_id: str) -> Render:
+    """Give the project a render that has completed, without a file, and return it: nothing is rendered."""
+    job_id = a_job_id()
+    render = Render(
+        id=render_id(job_id),
+        project_id=project_id,
+        owner="nobody",
+        job_id=job_id,
+        revision=1,
+        quality="standard",
+        frames=90,
+        fps=30,
+        status="completed",
+        file=VideoFile(bytes=9, sha256="0" * 64, frames=90, seconds=3, width=1280, height=720),
+        created_at=NOON,
+        ended_at=NOON,
+        expires_at=NOON + timedelta(days=36_500),
+    )
+    with patch.object(aws, "client", stack.client):
+        write_transaction(DynamoRenderStore("millrace-DurableTable").prepare_new(render).writes)
+    return render
 
 
 def rename(title: str) -> dict[str, Any]:

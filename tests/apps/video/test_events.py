@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.apps.video.artefacts import IMAGE, PROJECT, STAGES
+from shared.apps.video import bootstrap
+from tests.apps.video.artefacts import IMAGE, PROJECT, RENDER, RENDER_STAGES, STAGES
+from tests.apps.video.fake_renderer import FakeRenderer
+from tests.apps.video.projects_world import a_job_id, put_scene, write_of
 from tests.fixtures.functions import JOB_ID, OWNER, Handle, envelope, load_event
 
 Send = Callable[..., Any]
@@ -22,6 +25,9 @@ ON_A_PROJECT = (
     "list_project_messages",
     "list_revisions",
     "revert_project",
+    "create_render",
+    "get_render",
+    "list_renders",
 )
 OPERATIONS = ("create_project", "list_projects", *ON_A_PROJECT, "get_preferences", "update_preferences")
 
@@ -37,9 +43,9 @@ def project(handle: Handle) -> dict[str, Any]:
 def send(handle: Handle, project: dict[str, Any]) -> Send:
     """Return a function that sends an event about the project, and about a job of it, and returns the response."""
 
-    def ask(name: str, job_id: str = JOB_ID, image_id: str = IMAGE) -> Any:
+    def ask(name: str, job_id: str = JOB_ID, image_id: str = IMAGE, render_id: str = RENDER) -> Any:
         text = json.dumps(load_event(name)).replace(PROJECT, project["projectId"]).replace(JOB_ID, job_id)
-        return handle(name, **json.loads(text.replace(IMAGE, image_id)))
+        return handle(name, **json.loads(text.replace(IMAGE, image_id).replace(RENDER, render_id)))
 
     return ask
 
@@ -88,6 +94,29 @@ def test_an_image_is_announced_listed_read_and_not_complete_without_its_file(sen
     assert [each["imageId"] for each in data(send("list_images.valid"))["images"]] == [image["imageId"]]
     assert data(ask("get_image.valid"))["status"] == "pending"
     assert envelope(ask("complete_image.valid"), 409)["error"]["code"] == "CONFLICT"
+
+
+@pytest.mark.parametrize("repeated", [None, *range(len(RENDER_STAGES))])
+def test_a_render_is_made_stage_by_stage(
+    send: Send, project: dict[str, Any], monkeypatch: pytest.MonkeyPatch, repeated: int | None
+) -> None:
+    fake = FakeRenderer()
+    monkeypatch.setattr(bootstrap, "chunk_renderer", lambda: fake)
+    monkeypatch.setattr(bootstrap, "chunk_joiner", lambda: fake)
+    stored = bootstrap.project_store().get(project["projectId"])
+    assert stored is not None
+    bootstrap.project_store().save(write_of(stored, put_scene(a_job_id(), duration_in_frames=60)))
+    render = data(send("create_render.valid"), 202)
+    job_id: str = render["jobId"]
+    for at, stage in enumerate(RENDER_STAGES):
+        attempt = f"{stage}.{'retry' if at == repeated else 'first_attempt'}"
+        response = send(attempt, job_id)
+        said: dict[str, Any] = {"plan_render": {"parts": ("chunk-000",)}, "render_chunk": {"part": "chunk-000"}}
+        assert response == {"jobId": job_id, "stage": stage, "status": "done", **said.get(stage, {})}
+    assert send("complete_job.first_attempt", job_id)["status"] == "done"
+    done = data(send("get_render.valid", render_id=render["renderId"]))
+    assert (done["status"], done["frames"]) == ("completed", 60)
+    assert [each["renderId"] for each in data(send("list_renders.valid"))["renders"]] == [render["renderId"]]
 
 
 def test_preferences_are_set_and_read(send: Send) -> None:

@@ -3,6 +3,7 @@
 /** The types of the stream's events: those of the core and those of the applications. */
 export const EVENT_TYPES = [
   "cancelled",
+  "chunkRendered",
   "complete",
   "componentStage",
   "connected",
@@ -10,6 +11,7 @@ export const EVENT_TYPES = [
   "error",
   "item",
   "progress",
+  "renderQueued",
   "reset",
   "sceneStatus",
   "snapshot",

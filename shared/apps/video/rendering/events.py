@@ -1,0 +1,32 @@
+"""The events of a render, besides those of every job."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.log.events import ApplicationEvent
+
+
+class RenderQueued(ApplicationEvent):
+    """The render waits for one of its owner's turns; `position` 1 is the next one that gets a turn."""
+
+    type: Literal["renderQueued"] = "renderQueued"
+    key: Literal["queue"] = "queue"
+    position: int = Field(ge=1)
+
+
+class ChunkRendered(ApplicationEvent):
+    """A chunk of the video is rendered and stored, the `chunk`th of `of`; its frames begin with `first_frame`, from 0.
+
+    `key` is that of its subtask. `milliseconds` is how long it took; 0 if an earlier attempt had rendered it.
+    """
+
+    type: Literal["chunkRendered"] = "chunkRendered"
+    key: str
+    chunk: int = Field(ge=1)
+    of: int = Field(ge=1)
+    first_frame: int = Field(ge=0)
+    frames: int = Field(ge=1)
+    milliseconds: int = Field(ge=0)
