@@ -72,6 +72,9 @@ const PROJECTS = {
   completeImage: ["{projectId}", "{imageId}"],
   image: ["{projectId}", "{imageId}"],
   images: ["{projectId}"],
+  createRender: ["{projectId}"],
+  render: ["{projectId}", "{renderId}"],
+  renders: ["{projectId}"],
 };
 
 test("every operation of the API has a method, and every method an operation", async () => {

@@ -5,6 +5,7 @@ import test from "node:test";
 
 import { fold, EMPTY_VIEW } from "../../clients/javascript/src/millrace.js";
 import { filmOf, lengthOf, sceneAt, startOf, withDrafts } from "../../functions/console/static/apps/video/parts/film.js";
+import { stateOf } from "../../functions/console/static/apps/video/parts/render_panel.js";
 import { undoTarget } from "../../functions/console/static/apps/video/parts/revisions.js";
 import { stepsOf } from "../../functions/console/static/apps/video/parts/talk.js";
 
@@ -97,4 +98,22 @@ test("the newest of an application's own events are in the view, by type and key
   assert.deepEqual(view.news.map(({ type }) => type), ["sceneStatus", "componentStage"]);
   assert.deepEqual(stepsOf(view), ["Intro: repairing, building and playing every frame (50 %)"]);
   assert.deepEqual(stepsOf(EMPTY_VIEW), ["Starting …"]);
+});
+
+function told(...events) {
+  return events.reduce((view, event, index) => fold(view, index + 1, event, null), EMPTY_VIEW);
+}
+
+test("a render is told in words: queued, preparing, its chunks, joining", () => {
+  const render = { status: "queued", position: 2, progress: 0, chunks: null, chunksRendered: 0 };
+  const stage = (name) => ({ type: "stage", stage: name, index: 1, of: 4, attempt: 1 });
+  const chunk = (number) => ({ type: "chunkRendered", key: `chunk-${number}`, chunk: number, of: 5 });
+  assert.equal(stateOf(render, null).words, "Queued: number 2 of those that wait.");
+  const queued = { type: "renderQueued", key: "queue", position: 1 };
+  assert.equal(stateOf(render, told(stage("await_turn"), queued)).words, "Queued: number 1 of those that wait.");
+  assert.equal(stateOf(render, told(stage("await_turn"), queued, stage("plan_render"))).words, "Preparing …");
+  const two = [stage("render_chunk"), chunk(1), { type: "progress", progress: 15 }, chunk(4)];
+  assert.deepEqual(stateOf(render, told(...two)), { words: "Rendering: 2 of 5 chunks.", progress: 15 });
+  assert.equal(stateOf({ ...render, status: "rendering", chunks: 5, chunksRendered: 3 }, null).words, "Rendering: 3 of 5 chunks.");
+  assert.equal(stateOf(render, told(...two, stage("join_chunks"))).words, "Joining the chunks …");
 });

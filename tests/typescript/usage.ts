@@ -25,6 +25,8 @@ export function textAfter(event: StreamEvent, text: string): string {
     case "item":
     case "componentStage":
     case "sceneStatus":
+    case "chunkRendered":
+    case "renderQueued":
     case "complete":
     case "error":
     case "cancelled":

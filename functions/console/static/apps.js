@@ -5,7 +5,7 @@
 import { ideation } from "./apps/ideation/index.js";
 import { sheets } from "./apps/sheets/index.js";
 import { suggestions } from "./apps/suggestions/index.js";
-import { video } from "./apps/video/index.js";
+import { render, video } from "./apps/video/index.js";
 
 /** @type {readonly Application[]} */
-export const applications = [suggestions, ideation, ...sheets, video];
+export const applications = [suggestions, ideation, ...sheets, video, render];

@@ -1,4 +1,4 @@
-/** Requests about video projects: their scenes, revisions and images, and the chat that changes them. */
+/** Requests about video projects: their scenes, revisions, images and renders, and the chat that changes them. */
 
 /** @import * as Api from "../../../../docs/api/types" */
 /** @import { Calls } from "./calls.js" */
@@ -218,6 +218,40 @@ export class Projects {
    */
   images(id, page = {}) {
     return this.#calls.call("GET", path(id, "images"), { query: page, repeatable: true });
+  }
+
+  // ---- renders -------------------------------------------------------------------------------------------------------
+
+  /**
+   * Render the project to an MP4 file, as it is now or as it was at a revision. Follow, cancel and resume its job.
+   * @param {string} id
+   * @param {{ revision?: number, quality?: "draft" | "standard" | "high" }} [render]
+   * @param {{ idempotencyKey?: string }} [options]
+   * @returns {Promise<Api.RenderDetail>}
+   */
+  createRender(id, render = {}, { idempotencyKey = crypto.randomUUID() } = {}) {
+    const headers = { "Idempotency-Key": idempotencyKey };
+    return this.#calls.call("POST", path(id, "renders"), { body: render, headers, repeatable: true });
+  }
+
+  /**
+   * Return a render with its progress; when it has completed, with the URL of its file.
+   * @param {string} id
+   * @param {string} renderId
+   * @returns {Promise<Api.RenderDetail>}
+   */
+  render(id, renderId) {
+    return this.#calls.call("GET", path(id, `renders/${encodeURIComponent(renderId)}`), { repeatable: true });
+  }
+
+  /**
+   * Return one page of the project's renders, newest first.
+   * @param {string} id
+   * @param {Page} [page]
+   * @returns {Promise<Api.RenderList>}
+   */
+  renders(id, page = {}) {
+    return this.#calls.call("GET", path(id, "renders"), { query: page, repeatable: true });
   }
 }
 

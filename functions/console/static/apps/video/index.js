@@ -8,6 +8,12 @@ import { projectsPage } from "./pages/projects.js";
 import { PROJECTS } from "./paths.js";
 
 /** @type {Application} */
+export const render = {
+  ...{ pipeline: "render", label: "Video render", stages: ["await_turn", "plan_render", "render_chunk", "join_chunks"] },
+  ...{ form: null, lists: [], routes: [], titleOf: () => null, output: jsonOutput },
+};
+
+/** @type {Application} */
 export const video = {
   pipeline: "video_chat",
   label: "Video chat",

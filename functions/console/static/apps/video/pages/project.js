@@ -14,6 +14,7 @@ import { middleOf } from "../parts/film.js";
 import { comparison } from "../parts/comparison.js";
 import { Pictures } from "../parts/pictures.js";
 import { player } from "../parts/player.js";
+import { renderPanel } from "../parts/render_panel.js";
 import { ProjectSession } from "../parts/project_session.js";
 import { StageGroup } from "../parts/stage_group.js";
 import { revisionList, undoTarget } from "../parts/revisions.js";
@@ -142,6 +143,7 @@ function showProject(context, first, element) {
     fill(compared);
   };
   const history = revisionList({ goBack, compare });
+  const renders = renderPanel(context, first.projectId);
   const undo = h("button", { type: "button", class: "button small", onclick: () => {
     const target = undoTarget(session.state.revisions);
     if (target !== null) void goBack(target);
@@ -193,12 +195,14 @@ function showProject(context, first, element) {
     h("p", { class: "crumbs" }, h("a", { href: PROJECTS }, "Videos")),
     h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, first.title), h("p", { class: "actions" }, formats.element, undo, remove)),
     problem,
-    h("div", { class: "video-columns" }, h("div", { class: "video-main" }, film.element, board.element, compared), h("div", { class: "video-side" }, conversation.element, history.element)));
+    h("div", { class: "video-columns" }, h("div", { class: "video-main" }, film.element, board.element, compared), h("div", { class: "video-side" }, conversation.element, renders.element, history.element)));
   void session.start();
+  void renders.start();
   return () => {
     session.stop();
     film.stop();
     board.stop();
+    renders.stop();
     closeComparison();
     pictures.stop();
   };
