@@ -1,10 +1,12 @@
-"""What the demo shows of the application `video`: a video from a sentence and an image, a change, a repair, an undo."""
+"""What the demo shows of the application `video`: a video from a sentence and an image, what is changed; and a file."""
 
 from __future__ import annotations
 
 import struct
+import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -18,12 +20,15 @@ from local.demo.pipeline import Accepted, Extras, PipelineDemo
 from local.demo.screen import ACCENT, BAD, GOOD, MUTED, WARNING, Paragraph, printable
 from local.loopback import is_loopback
 from shared.apps.video.models import VideoChatResult
-from shared.apps.video.pipeline import VIDEO_CHAT
+from shared.apps.video.pipeline import RENDER, VIDEO_CHAT
+from shared.apps.video.rendering.render import RenderResult
+from shared.apps.video.rendering.wire import RenderDetail
 from shared.apps.video.web import ImageDetail, ImageWithUpload, MessageAccepted, ProjectDetail
 from shared.log.events import Complete, OpaqueEvent, Reset, StreamEvent, Tool
 from shared.log.transcript import Transcript
 
 MESSAGE: Final = "A 12 second launch video for Tidewater in three scenes, with this logo"
+VIDEO: Final = "A 6 second launch video for Tidewater in three scenes"
 WITHOUT_MODEL: Final = "Make scene 2 faster"
 BROKEN: Final = "Add a scene with our revenue as bars [[code: undefined_name]]"
 COLOUR: Final = (14, 165, 233)
@@ -175,4 +180,86 @@ def _uploaded(client: JobsClient, path: str) -> str:
     return image.image_id
 
 
-DEMOS: Final = (VideoDemo,)
+class RenderExtras(Extras):
+    """Shows each chunk, and saves the file."""
+
+    _began = 0.0
+
+    def on_acceptance(self, job: Accepted) -> None:
+        """Print what is rendered."""
+        assert isinstance(job, RenderDetail)  # noqa: S101 - RenderDemo creates it
+        self._render = job
+        self._began = self.screen.elapsed
+        said = f"revision {job.revision}: {job.frames} frames, {job.seconds:g} s at {job.fps} frames per second"
+        self.screen.event("render", said, GOOD)
+
+    def on_event(self, _number: int, event: StreamEvent, _now: Transcript) -> None:
+        """Print the place in the queue, and each chunk."""
+        match event:
+            case OpaqueEvent(type="renderQueued"):
+                self.screen.event("queued", f"number {event.model_dump()['position']} of those that wait", WARNING)
+            case OpaqueEvent(type="chunkRendered"):
+                told = event.model_dump()
+                said = f"chunk {told['chunk']} of {told['of']}: {told['frames']} frames in {told['milliseconds']} ms"
+                self.screen.event("chunk", said, MUTED)
+            case _:
+                pass
+
+    def on_completion(self) -> None:
+        """Save the file, and print what it has and what it cost."""
+        path = f"/projects/{self._render.project_id}/renders/{self._render.render_id}"
+        render = self.client.call(RenderDetail, "GET", path)
+        url = str(render.download_url)
+        with httpx.Client(trust_env=not is_loopback(url)) as http:
+            content = http.get(url).raise_for_status().content
+        file = Path(tempfile.mkdtemp(prefix="millrace-")) / "tidewater.mp4"
+        file.write_bytes(content)
+        took = self.screen.elapsed - self._began
+        said = f"{render.width} x {render.height}, {render.frames} frames, {render.seconds:g} s, {len(content):,} bytes"
+        self.screen.event("file", f"{file}: {said}; rendered in {took:.1f} s", GOOD)
+        self.screen.label("cost", self.cost_of(render.job_id))
+
+
+class RenderDemo(PipelineDemo):
+    """A project of three scenes, rendered to an MP4 file in chunks."""
+
+    pipeline = RENDER
+    begins_with_job = False
+    path = "/projects/{projectId}/renders"
+    extras = RenderExtras
+
+    def __init__(self, directive: str | None = None) -> None:
+        self._text = VIDEO + (f" [[script: {directive}]]" if directive else "")
+
+    @property
+    def summary(self) -> str:
+        return f"“{VIDEO}”, rendered to a file"
+
+    @property
+    def job_input(self) -> Mapping[str, Any]:
+        return {"quality": "draft"}
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        return self.job_input
+
+    def create(self, client: JobsClient) -> RenderDetail:
+        """Create a project, let it be filled with scenes, and render it. Raises ClientError."""
+        project = client.call(ProjectDetail, "POST", "/projects", json={"title": "Tidewater"})
+        path = f"/projects/{project.project_id}"
+        job = client.call(MessageAccepted, "POST", f"{path}/messages", json={"text": self._text})
+        for _ in client.follow(job.stream_url):
+            pass  # until the scenes are saved, or the job has failed: then there is nothing to render, as the API says
+        return client.call(RenderDetail, "POST", f"{path}/renders", json=self.job_input)
+
+    def preview(self, text: str) -> list[Paragraph]:
+        return [("", Text(printable(text)))]
+
+    def cards(self, result: Mapping[str, Any]) -> Iterator[RenderableType]:
+        done = RenderResult.model_validate(result)
+        text = Text(f"{done.chunks} chunks, {done.file.frames} frames, {done.render_seconds:.1f} s of rendering")
+        title = Text(f" revision {done.revision} ", style=f"bold {ACCENT}")
+        yield Panel(text, title=title, title_align="left", border_style=MUTED, box=box.ROUNDED)
+
+
+DEMOS: Final = (VideoDemo, RenderDemo)
