@@ -56,6 +56,9 @@ class ProjectTopics:
         project = self._projects.get(topic_id)
         return None if project is None or project.deleting else project.revision
 
+    def mark_watched(self, topic_id: str, *, expires_at: int) -> bool:  # noqa: ARG002 - the port's names
+        return False
+
     def reader(self, topic_id: str, *, after: int) -> TopicReader:
         return ProjectReader(self._projects, topic_id, after=after)
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared.apps.video.project import Project
 from shared.apps.video.project_topics import MOST_EVENTS, ProjectTopics, announce
-from shared.channel.topics import Topic
+from shared.channel.topics import Topic, TopicSource
 from shared.errors import Forbidden, NotFound
 from shared.log.events import StreamEvent
 from tests.apps.video.projects_world import a_job_id, put_scene, stored_project, write_of
@@ -21,7 +21,9 @@ class Heard:
     def __init__(self) -> None:
         self.events: list[tuple[str, int, StreamEvent | None]] = []
 
-    def notice(self, topic: Topic, first: int, events: Sequence[StreamEvent | None]) -> None:
+    def notice(
+        self, topic: Topic, first: int, events: Sequence[StreamEvent | None], *, watched: int | None = None
+    ) -> None:
         self.events += [(str(topic), seq, event) for seq, event in enumerate(events, first)]
 
     def flush(self, seconds: float) -> None:
@@ -48,7 +50,8 @@ def with_revisions(store: FakeProjectStore, count: int) -> Project:
 
 def test_a_reader_returns_each_revision_once_from_its_number_on(store: FakeProjectStore) -> None:
     project = with_revisions(store, 4)
-    topics = ProjectTopics(store)
+    topics: TopicSource = ProjectTopics(store)
+    assert not topics.mark_watched(project.id, expires_at=0)
     for after in range(5):
         reader = topics.reader(project.id, after=after)
         assert [frame.id for frame in reader.poll()] == list(range(after + 1, 5))
