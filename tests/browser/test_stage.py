@@ -83,6 +83,11 @@ class Stage:
         project = {"type": "project", "format": FORMAT, "scenes": [{"id": "a", "version": 0, "durationInFrames": 9}]}
         self.tab.evaluate("(messages) => { for (const each of messages) say(each); }", [project, scene])
 
+    def as_tile(self) -> None:
+        """Draw a small picture of the scene instead of the film, as in a storyboard."""
+        tile = {"id": "a", "frame": 15, "x": 40, "y": 20, "width": 160, "height": 90}
+        self.tab.evaluate("(tiles) => say({ type: 'tiles', tiles })", [tile])
+
     def seek(self, frame: int) -> None:
         self.tab.evaluate(
             'async (frame) => { const from = heard.length; say({ type: "seek", frame });'
@@ -131,6 +136,27 @@ def test_a_scene_is_drawn_at_any_frame_with_its_props(stage: Stage) -> None:
     assert stage.text() == "Hello 0 of 30, 320 wide"
     stage.seek(29)
     assert stage.text() == "Hello 29 of 30, 320 wide"
+
+
+def test_a_small_picture_shows_its_frame_in_its_place(stage: Stage) -> None:
+    stage.as_tile()
+    assert stage.show(TITLE)["type"] == "shown"
+    assert stage.text() == "Hello 15 of 30, 320 wide"
+    inside = stage.page.frame_locator("iframe").locator("#stage > div > div")
+    box = inside.evaluate(
+        "each => { const { x, y, width, height } = each.getBoundingClientRect(); return [x, y, width, height]; }"
+    )
+    assert box == [40, 20, 160, 90]
+    page = stage.page.frame_locator("iframe").locator("html")
+    assert page.evaluate("html => getComputedStyle(html).backgroundColor") == "rgba(0, 0, 0, 0)"
+
+
+def test_a_small_picture_that_cannot_be_drawn_leaves_the_next_version(stage: Stage) -> None:
+    stage.as_tile()
+    stage.show("export default function S() { throw new Error('boom'); }")
+    assert stage.text() == "This scene cannot be drawn: boom"
+    assert stage.show(TITLE)["type"] == "shown"
+    assert stage.text() == "Hello 15 of 30, 320 wide"
 
 
 def test_a_scene_is_replaced_without_a_reload(stage: Stage) -> None:
@@ -211,13 +237,18 @@ LEAVERS = {
 """What would take the frame to another page: the policy of the page around it stops that, and the stage is gone."""
 
 
-def test_nothing_that_a_scene_sends_arrives(stage: Stage, server: CountingServer) -> None:
+@pytest.mark.parametrize("is_tile", [pytest.param(False, id="film"), pytest.param(True, id="small picture")])
+def test_nothing_that_a_scene_sends_arrives(stage: Stage, server: CountingServer, is_tile: bool) -> None:
+    if is_tile:
+        stage.as_tile()
     for name, body in SENDERS.items():
         assert stage.tries(body.format(url=server.url, udp=server.udp_port))["type"] == "shown", name
     for body in LEAVERS.values():
         with stage.page.expect_console_message(lambda message: "frame-src" in message.text):
             stage.leave(body.format(url=server.url))
         stage.open()
+        if is_tile:
+            stage.as_tile()
     # The browser reaches the server, and this arrives after whatever the scenes have sent.
     other = stage.tab.context.new_page()
     other.goto(f"{server.url}/control")
@@ -244,6 +275,27 @@ def test_a_scene_has_no_access_to(stage: Stage, attempt: str) -> None:
     stage.tries(attempt)
     errors = [each["message"] for each in stage.heard if each["type"] == "sceneError"]
     assert errors, "the attempt succeeded"
+
+
+def test_a_scene_hears_nothing_of_the_channels_of_the_page(stage: Stage) -> None:
+    stage.tab.evaluate(
+        "() => { window.told = []; window.tabs = new BroadcastChannel('millrace.projects');"
+        " tabs.onmessage = ({ data }) => told.push(data); }"
+    )
+    tries = (
+        "const c = new BroadcastChannel('millrace.projects'); c.postMessage('from the scene');"
+        " c.onmessage = ({ data }) => parent.postMessage({ type: 'overheard', data }, '*')"
+    )
+    assert stage.tries(tries)["type"] == "shown"
+    other = Tab(stage.tab.context.new_page())
+    other.page.goto(stage.page.url)
+    other.evaluate("() => new BroadcastChannel('millrace.projects').postMessage('from a tab')")
+    stage.page.wait_for_function("told.length > 0")
+    other.page.close()
+    assert stage.tab.evaluate("told") == ["from a tab"]
+    stage.show(TITLE)  # what the scene has heard would arrive before this
+    overheard = {each["data"] for each in stage.heard if each["type"] == "overheard"}
+    assert overheard <= {"from the scene"}  # it hears itself, if it is drawn twice
 
 
 def test_the_stage_ignores_other_windows_than_the_one_around_it(tab: Tab, stack: LocalStack) -> None:
