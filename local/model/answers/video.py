@@ -114,8 +114,12 @@ def _accent(text: str, prompt: Prompt) -> str:
     if found := re.search(r"#[0-9a-fA-F]{6}\b", text):
         return found[0]
     named = next((code for word, code in _COLOURS.items() if re.search(rf"\b{word}\b", text, re.IGNORECASE)), None)
-    means = [image.mean_colour for image in prompt.images if image.mean_colour]
-    return named or next(iter(means), "#1d4ed8")
+    return named or _mean_colour(prompt) or "#1d4ed8"
+
+
+def _mean_colour(prompt: Prompt) -> str | None:
+    """Return the mean colour of the first image whose colour can be read."""
+    return next((image.mean_colour for image in prompt.images if image.mean_colour), None)
 
 
 # ---- code ------------------------------------------------------------------------------------------------------------
@@ -131,7 +135,7 @@ def _code(prompt: Prompt) -> str:
     broken = CODE_FAULT.search(instruction)
     kind = broken["kind"] if broken and (not repair or broken["twice"]) else None
     if present is not None and "brief" not in scene:
-        return _edit(instruction, present, kind, whole=repair)
+        return _edit(instruction, present, kind, _mean_colour(prompt), whole=repair)
     return _broken(_filled(wanted, scene.get("brief") or {}, prompt), kind)
 
 
@@ -162,11 +166,11 @@ def _filled(wanted: dict[str, Any], brief: dict[str, Any], prompt: Prompt) -> st
     return code
 
 
-def _edit(instruction: str, present: str, kind: str | None, *, whole: bool) -> str:
-    """Return edits of a constant: the accent if the instruction names a colour, else the spring's damping."""
+def _edit(instruction: str, present: str, kind: str | None, mean: str | None, *, whole: bool) -> str:
+    """Return edits of a constant: the accent if the text names a colour or an image has one, else the damping."""
     colour = re.search(r"#[0-9a-fA-F]{6}\b", instruction)
     named = next((code for word, code in _COLOURS.items() if re.search(rf"\b{word}\b", instruction.casefold())), None)
-    wanted = colour[0] if colour else named
+    wanted = colour[0] if colour else named or mean
     accent, damping = _ACCENT.search(present), _DAMPING.search(present)
     first = next(iter(present.splitlines()), "")
     search, replace = first, f"{first}\n// edited by the scripted model"
