@@ -38,6 +38,7 @@ TOKENS = (0, 3)
 """After how many tokens of each model call the attempt is killed."""
 _AT_ONCE = {"token_ms": 0, "first_token_ms": 0}
 _NEVER = 10**6
+_TRIES = 5
 _DIFFERS = re.compile(r"\b[0-9a-z]{26,27}\b|\b[0-9a-f]{8}\b|\d+")
 """What differs from job to job in the description of a call: a ULID with or without its cell, a nonce, a number."""
 _KILL = re.compile(r"\b(before|after) (.*)")
@@ -102,9 +103,8 @@ class EveryPoint:
 
     def _calls_of(self, function: str) -> list[str]:
         """Run a job without a kill, and return the calls of the function."""
-        with self.stack.holding(executed=True, skip=_NEVER, function=function) as held:
-            (story,) = self._run([()])
-            calls = held.calls()
+        (story,) = self._run([(KillAtCall(function, _NEVER, executed=True),)])
+        calls = next(each.detail for each in story.injected if each.what == "missed: killatcall").splitlines()
         if found := violations(story):
             raise AssertionError(f"a job without a kill broke a promise: {found}")
         self.model_calls = len(story.model_calls)
@@ -129,6 +129,12 @@ class EveryPoint:
     def _take(self, function: str, actions: Sequence[Action]) -> list[JobStory]:
         """Run a job for each action and return the stories; keep those with a kill."""
         stories = self._run([(action,) for action in actions])
+        for _ in range(_TRIES - 1):
+            again = [number for number, story in enumerate(stories) if _has_no_attempt(story)]
+            if not again:
+                break
+            for number, story in zip(again, self._run([(actions[each],) for each in again]), strict=True):
+                stories[number] = story
         self.stories += [story for story in stories if not _missed(story)]
         details = [each.detail for story in stories for each in story.injected if each.what == "kill"]
         found = {
@@ -162,6 +168,11 @@ def _rules(action: Action) -> Iterator[ModelRule]:
         if action.number > 1:
             yield ModelRule(_AT_ONCE, action.number - 1)
         yield ModelRule({**_AT_ONCE, "hang_after": action.tokens})
+
+
+def _has_no_attempt(story: JobStory) -> bool:
+    """Return whether the call was reached, but its attempt was not found in time: on a busy machine."""
+    return any(each.what == "missed: kill" for each in story.injected)
 
 
 def _missed(story: JobStory) -> bool:

@@ -106,9 +106,15 @@ class Injector:
     _ending: asyncio.Task[None] | None = None
 
     async def carry_out(self, action: Action) -> None:
-        """Execute the action at its moment; if the job ends before that moment, record the action as missed."""
+        """Execute the action at its moment; if the job ends before that moment, record the action as missed.
+
+        The record of a missed KillAtCall has the calls that the job has made instead, one a line.
+        """
         if not await self._reach_moment_of(action):
-            self.note(f"missed: {type(action).__name__.lower()}", "the job ended first")
+            ended = "the job ended first"
+            if isinstance(action, KillAtCall) and self.held is not None:
+                ended = "\n".join(await asyncio.to_thread(self.held.calls))
+            self.note(f"missed: {type(action).__name__.lower()}", ended)
             return
         match action:
             case Kill() | KillAtCall() | KillAtModelCall() | KillAtReset() | KillAtWrite() | KillChild():
