@@ -47,7 +47,7 @@ _RUNS_CALLS = re.compile(r" PutItem EVT#\d+( \w+)* tool\b")
 """An append of the event that a call of a tool begins or ends."""
 
 
-@dataclass(slots=True)
+@dataclass
 class EveryPoint:
     """Runs an application's jobs one after the other, and kills one attempt of each at another point.
 
@@ -71,6 +71,7 @@ class EveryPoint:
             for executed in (False, True):
                 self._kill_at_each_call(function, executed)
                 self._kill_new_process(folder, function, executed)
+            self._kill_at_what_is_left(function)
         for tokens in TOKENS:
             self._kill_at_each_model_call(tokens)
 
@@ -89,13 +90,15 @@ class EveryPoint:
 
     def missing(self) -> list[str]:
         """Return the calls of the undisturbed job at which no attempt was killed."""
-        return [
-            f"{function}: {side} {call}"
-            for function, calls in self.calls.items()
-            for call in calls
-            for side in ("before", "after")
-            if not {(side, point) for point in points_of(call)} <= self.reached.get(function, set())
-        ]
+        return [f"{function}: {side} {self.calls[function][skip]}" for function, side, skip in self._left()]
+
+    def _left(self) -> Iterator[tuple[str, str, int]]:
+        """Yield function, side and number of each call of the undisturbed job that was not reached."""
+        for function, calls in self.calls.items():
+            for skip, call in enumerate(calls):
+                for side in ("before", "after"):
+                    if not {(side, point) for point in points_of(call)} <= self.reached.get(function, set()):
+                        yield function, side, skip
 
     def _functions(self) -> list[tuple[str, str]]:
         """Return folder and logical id of each function that makes attempts, in the order in which they run."""
@@ -116,6 +119,14 @@ class EveryPoint:
         while due:
             stories = self._take(function, [KillAtCall(function, skip, executed) for skip in due])
             due = range(0) if _missed(stories[-1]) else range(due.stop, due.stop + 1)
+
+    def _kill_at_what_is_left(self, function: str) -> None:
+        """Kill at the calls that were not reached: the calls of a thread may have come before others than they had."""
+        for _ in range(_TRIES):
+            left = [each for each in self._left() if each[0] == function]
+            if not left:
+                return
+            self._take(function, [KillAtCall(function, skip, side == "after") for _, side, skip in left])
 
     def _kill_new_process(self, folder: str, function: str, executed: bool) -> None:
         """Kill a new process while it asks for the model's key, if it does: later attempts in it do not."""
