@@ -15,7 +15,6 @@ from tests.apps.video.chat_world import VideoWorld
 from tests.apps.video.scripted_model import ScriptedVideoModel
 
 MESSAGE = "Please make a video in two scenes for Rivers [[code: undefined_name]]"
-SCENES = ("component-1", "component-2")
 ONCE = ("planned", "playable")
 WITHOUT_A_KILL = 6
 """A decision, a plan, and for each of two scenes its code and its repair."""
@@ -35,15 +34,15 @@ class Appends:
         self.made = 0
         self.dead = False
 
-    def __call__(self, job_id: str, batch: Batch) -> None:
+    def __call__(self, job_id: str, batch: Batch) -> int:
         if self.dead:
             raise Killed
         self.dead = self.made == self._at
         self.made += 1
-        if not self.dead or self._stored:
-            self._append(job_id, batch)
+        watched = self._append(job_id, batch) if not self.dead or self._stored else 0
         if self.dead:
             raise Killed
+        return watched
 
 
 def run_killed(world: VideoWorld, model: ScriptedVideoModel, job: Job, at: int, *, stored: bool) -> bool:
@@ -87,9 +86,8 @@ def test_after_a_kill_at_any_append_each_scene_is_made_and_told_once(*, stored: 
         items = Counter(each["key"] for each in events if each["type"] == "item")
         assert {key: count for key, count in items.items() if count > 1} == {"code-1": 3, "code-2": 3}
         told = Counter((each["key"], each["status"]) for each in events if each["type"] == "sceneStatus")
-        assert {(key, status): told[key, status] for key in SCENES for status in ONCE} == dict.fromkeys(
-            [(key, status) for key in SCENES for status in ONCE], 1
-        )
+        once = [(f"scene-{each.scene_id}", status) for each in project.manifest.scenes[3:] for status in ONCE]
+        assert {pair: told[pair] for pair in once} == dict.fromkeys(once, 1)
         asked = Counter(str(each.messages) for each in model.requests)
         assert len(asked) == WITHOUT_A_KILL
         assert sum(asked.values()) <= WITHOUT_A_KILL + 1
