@@ -85,4 +85,6 @@ def test_the_index_of_decisions_has_each_title_status_and_date() -> None:
         assert head, f"{page.name} begins with a title, as in `# 0001: Title`, and a line `Status: accepted · date`"
         number, title, status, date = head.groups()
         rows.append(f"| [{number}]({page.name}) | {title} | {status} | {date} |")
+        assert page.name.startswith(f"{number}-")
+    assert len({page.name[:4] for page in folder.glob("0*.md")}) == len(rows), "two decisions have one number"
     assert re.findall(r"^\| \[.*$", (folder / "README.md").read_text(), re.MULTILINE) == rows

@@ -51,7 +51,10 @@ class World:
         return data_of(self.user.api.get(path), 200)
 
     def follow(self, topic: str) -> None:
-        """Follow the topic over the channel: from its beginning, and by a ping."""
+        """Follow the topic over the channel: from its beginning, and by a ping.
+
+        A ping reads only the topics whose subscription is stored, which `subscribe` does after it has answered.
+        """
         ticket = data_of(self.post("/connection-tickets", {"tab": "permissions"}), 201)
         offered = [Subprotocol(each) for each in ticket["subprotocols"]]
         with connect(ticket["channelUrl"], subprotocols=offered, open_timeout=PATIENCE) as connection:
@@ -59,7 +62,7 @@ class World:
                 connection.send(json.dumps({"id": "1", **message}))
                 while json.loads(connection.recv(timeout=PATIENCE))["type"] not in {"subscribed", "pong"}:
                     pass
-            self.wait_for_invocations(topic)
+                self.wait_for_invocations(topic)
 
     def wait_for_start(self, job_id: str) -> None:
         """Wait until the job is in progress."""

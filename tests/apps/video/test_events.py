@@ -55,7 +55,9 @@ def data(response: Any, status: int = 200) -> dict[str, Any]:
     return found
 
 
-def test_a_project_is_listed_read_changed_reverted_and_deleted(send: Send, project: dict[str, Any]) -> None:
+def test_a_project_is_listed_read_changed_reverted_deleted_and_swept(
+    handle: Handle, send: Send, project: dict[str, Any]
+) -> None:
     assert [each["projectId"] for each in data(send("list_projects.valid"))["projects"]] == [project["projectId"]]
     assert data(send("get_project.valid")) == project
     assert data(send("update_project.valid"))["title"] == "Tidewater launch, second cut"
@@ -65,6 +67,7 @@ def test_a_project_is_listed_read_changed_reverted_and_deleted(send: Send, proje
     assert envelope(send("get_scene.valid"), 404)["error"]["code"] == "NOT_FOUND"
     assert data(send("delete_project.valid")) == {"projectId": project["projectId"]}
     assert envelope(send("delete_project.valid"), 404)["error"]["code"] == "NOT_FOUND"
+    assert handle("sweep_projects.scheduled") == {"purged": 0, "finished": True}  # a project is purged after an hour
 
 
 FIRST_ATTEMPTS = (
@@ -74,6 +77,13 @@ FIRST_ATTEMPTS = (
     "save_scenes.first_attempt",
 )
 RETRIES = ("decide_tool.retry", "brief_scenes.retry", "make_scenes.retry", "save_scenes.retry")
+RENDER_FIRST_ATTEMPTS = (
+    "await_turn.first_attempt",
+    "plan_render.first_attempt",
+    "render_chunk.first_attempt",
+    "join_chunks.first_attempt",
+)
+RENDER_RETRIES = ("await_turn.retry", "plan_render.retry", "render_chunk.retry", "join_chunks.retry")
 
 
 @pytest.mark.parametrize("repeated", [None, *range(len(STAGES))])
@@ -109,8 +119,7 @@ def test_a_render_is_made_stage_by_stage(
     render = data(send("create_render.valid"), 202)
     job_id: str = render["jobId"]
     for at, stage in enumerate(RENDER_STAGES):
-        attempt = f"{stage}.{'retry' if at == repeated else 'first_attempt'}"
-        response = send(attempt, job_id)
+        response = send(RENDER_RETRIES[at] if at == repeated else RENDER_FIRST_ATTEMPTS[at], job_id)
         said: dict[str, Any] = {"plan_render": {"parts": ("chunk-000",)}, "render_chunk": {"part": "chunk-000"}}
         assert response == {"jobId": job_id, "stage": stage, "status": "done", **said.get(stage, {})}
     assert send("complete_job.first_attempt", job_id)["status"] == "done"
