@@ -209,7 +209,7 @@ bench-peers: .venv/.synced ## run the benchmark job on Millrace, LangGraph, Redi
 # ARGS="--jobs 50 --factor 1.5 --json"; --write puts the figures into docs/cost.md and docs/scaling.md, and --as-measured
 # runs no jobs, but prices the last figures again, as after a change of the template.
 .PHONY: cost
-cost: .venv/.synced ## count jobs of each pipeline on the local stack, and price 1,000 of them and an idle month on AWS
+cost: .venv/.synced .venv-video/.synced .venv-render/.synced ## count jobs of each pipeline on the local stack, and price 1,000 of them and an idle month on AWS
 	@$(BIN)/python -m tools.cost $(ARGS)
 
 .PHONY: bench-cold

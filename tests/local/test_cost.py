@@ -1,4 +1,4 @@
-"""`make cost` in an empty environment, with two jobs of each pipeline."""
+"""`make cost` in an empty environment, with two jobs of two pipelines."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pytest
 
 from tests.local.command import Command
 
-COST = [sys.executable, "-m", "tools.cost", "--jobs", "2", "--first-token-ms", "50", "--token-ms", "2"]
+COST = [sys.executable, "-m", "tools.cost", "--pipelines"]
+QUICK = ["--jobs", "2", "--first-token-ms", "50", "--token-ms", "2"]
 
 
-def test_it_counts_and_prices_two_jobs_of_each_pipeline() -> None:
-    with Command([*COST, "--json", "--factor", "2"]) as cost:
+def test_it_counts_and_prices_two_jobs_of_two_pipelines() -> None:
+    with Command([*COST, "suggestion,ideation", *QUICK, "--json", "--factor", "2"]) as cost:
         output = cost.run(timeout=500)
         assert cost.status == 0, output
         document = json.loads(output)
@@ -34,3 +35,16 @@ def test_it_counts_and_prices_two_jobs_of_each_pipeline() -> None:
         idle = {name: each["usd"] for name, each in document["idleMonth"].items()}
         assert 0 < idle["default"] <= 5 < idle["production"]
         assert cost.processes() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (["sonnet"], "there is no demo of 'sonnet'; pipelines: ideation, render, sheet, suggestion, video"),
+        (["ideation", "--write"], "--write needs the counts of all pipelines; leave out --pipelines"),
+    ],
+)
+def test_pipelines_that_cannot_be_counted_are_refused(options: list[str], rule: str) -> None:
+    with Command([*COST, *options]) as cost:
+        output = cost.run()
+        assert (cost.status, rule in output) == (2, True), output

@@ -85,5 +85,5 @@ def test_an_unknown_pipeline_is_refused_with_those_that_exist() -> None:
     with Command([sys.executable, "-m", "local.demo", "--pipeline", "sonnet"]) as demo:
         output = demo.run()
         assert demo.status == 2
-        assert "there is no demo of 'sonnet'; pipelines: ideation, sheet, suggestion, video; " in output
+        assert "there is no demo of 'sonnet'; pipelines: ideation, render, sheet, suggestion, video; " in output
         assert "; examples: research" in output

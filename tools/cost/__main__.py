@@ -66,7 +66,7 @@ def _measure(options: argparse.Namespace) -> Measured:
     pipelines: dict[str, Counts] = {}
     slower: dict[str, Counts] = {}
     sweep: SweepCounts | None = None
-    for pipeline in sorted(demos(), reverse=True):
+    for pipeline in options.pipelines:
         with (
             tempfile.TemporaryDirectory(prefix="millrace-cost-") as logs,
             Measurement(Path(logs), pace=quick, together=options.together, functions=options.functions) as measurement,
@@ -106,6 +106,9 @@ def _rich(title: str, table: TextTable) -> Table:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make cost", description=__doc__)
+    parser.add_argument(
+        "--pipelines", type=_pipelines, default=_pipelines(",".join(demos())), help="names, with commas (all)"
+    )
     parser.add_argument("--jobs", type=_positive, default=20, help="jobs of each pipeline (20)")
     parser.add_argument("--together", type=_positive, default=4, help="jobs that run at the same time (4)")
     parser.add_argument(
@@ -119,7 +122,18 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--write", action="store_true", help="update docs/cost.md, docs/scaling.md and tools/cost/measured.json"
     )
     parser.add_argument("--as-measured", action="store_true", help="price tools/cost/measured.json again; run no jobs")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.write and len(options.pipelines) < len(demos()) and not options.as_measured:
+        parser.error("--write needs the counts of all pipelines; leave out --pipelines")
+    return options
+
+
+def _pipelines(text: str) -> list[str]:
+    names = set(text.split(","))
+    if unknown := sorted(names - demos().keys()):
+        known = ", ".join(sorted(demos()))
+        raise argparse.ArgumentTypeError(f"there is no demo of {', '.join(map(repr, unknown))}; pipelines: {known}")
+    return sorted(names, reverse=True)
 
 
 def _positive(text: str) -> int:
