@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from shared.apps.video.ids import ImageId, SceneId
+from shared.apps.video.job_state import JobState
 from shared.apps.video.manifest import Manifest
 from shared.apps.video.models import ChangeMade, Choice, Option
 from shared.apps.video.scene import Format
@@ -64,9 +65,6 @@ class Revision(Schema):
 # ---- chat ------------------------------------------------------------------------------------------------------------
 
 
-MessageStatus: TypeAlias = Literal["running", "completed", "failed", "cancelled"]
-
-
 class ChatMessage(Schema):
     """One message of a project's chat. `id` is that of `message_id`, and gives the order.
 
@@ -84,7 +82,7 @@ class ChatMessage(Schema):
     image_ids: tuple[ImageId, ...] = ()
     scene_ids: tuple[SceneId, ...] = ()
     answer_to: str | None = None
-    status: MessageStatus = "completed"
+    status: JobState = "completed"
     failure: Fault | None = None
     choice: Choice | None = None
     options: tuple[Option, ...] = ()

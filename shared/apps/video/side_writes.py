@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from shared.apps.video.ids import message_id
+from shared.apps.video.job_state import state_of
 from shared.apps.video.models import VideoChatInput
-from shared.apps.video.project import ChatMessage, MessageStatus, Project
+from shared.apps.video.project import ChatMessage, Project
 from shared.apps.video.project_store import ProjectStore
 from shared.apps.video.tools.toolbox import broken_rules
 from shared.errors import CheckpointUnfit, ErrorCode, FieldIssue, InvalidInput
@@ -89,7 +90,7 @@ class ProjectMessages:
         failure = job.failure if job.status is JobStatus.FAILED else None
         # The owner sees a stack trace only on request.
         shown = None if failure is None else failure.model_copy(update={"stack_trace": None})
-        after = before.model_copy(update={"status": _status(job), "failure": shown})
+        after = before.model_copy(update={"status": state_of(job), "failure": shown})
         return None if after == before else self._projects.prepare_update(after)
 
     def _project(self, job: Job) -> Project | None:
@@ -116,15 +117,3 @@ def _unknown_scenes(project: Project, asked: VideoChatInput) -> Iterator[FieldIs
 def _tool_issues(asked: VideoChatInput) -> Iterator[FieldIssue]:
     for each in () if asked.tool is None else broken_rules(asked.tool):
         yield FieldIssue(".".join(filter(None, ("tool.arguments", each.field))), each.rule)
-
-
-def _status(job: Job) -> MessageStatus:
-    match job.status:
-        case JobStatus.COMPLETED:
-            return "completed"
-        case JobStatus.FAILED:
-            return "failed"
-        case JobStatus.CANCELLED:
-            return "cancelled"
-        case _:
-            return "running"

@@ -15,12 +15,13 @@ from pydantic_core import PydanticCustomError
 from shared.apps.video.ids import SCENE_ID, ComponentName, ImageId, SceneId, message_id
 from shared.apps.video.image_store import MAX_IMAGE_BYTES, Image, ImageStatus, UploadForm
 from shared.apps.video.images import NewImage
+from shared.apps.video.job_state import JobState
 from shared.apps.video.manifest import ComponentEntry, SceneEntry
 from shared.apps.video.models import ChangeMade, Choice, Option, VideoChatInput
 from shared.apps.video.operations import Operation as Operation  # noqa: PLC0414 - other modules import it from here
 from shared.apps.video.picture import PictureType
 from shared.apps.video.preferences import MOST_FACTS, Fact, Preferences
-from shared.apps.video.project import Cause, ChatMessage, MessageStatus, Project, Revision
+from shared.apps.video.project import Cause, ChatMessage, Project, Revision
 from shared.apps.video.queries import Code
 from shared.apps.video.scene import FORMATS, Format, SceneVersion
 from shared.errors import FieldIssue, InvalidInput
@@ -291,7 +292,7 @@ class ProjectMessage(Schema):
     image_ids: tuple[ImageId, ...]
     scene_ids: tuple[SceneId, ...]
     answer_to: str | None
-    status: MessageStatus
+    status: JobState
     failure: Fault | None
     choice: Choice | None
     options: tuple[Option, ...]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from shared.apps.video.image_store import Image
+from shared.apps.video.job_state import JobState
 from shared.apps.video.rendering.chunks import Chunk, divide
 from shared.apps.video.rendering.plan import Quality, RenderPlan
 from shared.jobs.job import Fault
@@ -16,8 +17,6 @@ from shared.schema import Schema
 
 KEPT_DAYS: Final = 30
 """How many days the file of a render is kept: as long as the rule of the bucket for `renders/` says."""
-
-RenderStatus: TypeAlias = Literal["running", "completed", "failed", "cancelled"]
 
 
 class RenderInput(JobInput):
@@ -66,7 +65,7 @@ class Render(Schema):
     quality: Quality
     frames: int = Field(ge=1)
     fps: int = Field(ge=1)
-    status: RenderStatus = "running"
+    status: JobState = "running"
     failure: Fault | None = None
     file: VideoFile | None = None
     created_at: datetime

@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from shared.apps.video.ids import render_id
+from shared.apps.video.job_state import state_of
 from shared.apps.video.manifest import Manifest
 from shared.apps.video.project import Project
 from shared.apps.video.project_store import ProjectStore
 from shared.apps.video.queries import revision_of
 from shared.apps.video.rendering.plan import MAX_SECONDS
-from shared.apps.video.rendering.render import KEPT_DAYS, Render, RenderInput, RenderResult, RenderStatus
+from shared.apps.video.rendering.render import KEPT_DAYS, Render, RenderInput, RenderResult
 from shared.apps.video.rendering.render_store import RenderStore
 from shared.apps.video.rendering.turns import RenderTurns, next_turn
 from shared.errors import FieldIssue, InvalidInput
@@ -102,7 +103,7 @@ class ProjectRenders:
         failure = job.failure if job.status is JobStatus.FAILED else None
         shown = None if failure is None else failure.model_copy(update={"stack_trace": None})
         ended_at = job.ended_at if job.status.ended else None
-        update: dict[str, Any] = {"status": _status(job), "failure": shown, "ended_at": ended_at}
+        update: dict[str, Any] = {"status": state_of(job), "failure": shown, "ended_at": ended_at}
         latest = latest_checkpoint(job)
         if job.status is JobStatus.COMPLETED and latest is not None and before.file is None:
             result = RenderResult.model_validate(self._checkpoints.get(job.id, *latest).output)
@@ -124,18 +125,6 @@ def _checked(number: int, manifest: Manifest, fps: int) -> int:
         )
         raise InvalidInput([FieldIssue("revision", rule)])
     return frames
-
-
-def _status(job: Job) -> RenderStatus:
-    match job.status:
-        case JobStatus.COMPLETED:
-            return "completed"
-        case JobStatus.FAILED:
-            return "failed"
-        case JobStatus.CANCELLED:
-            return "cancelled"
-        case _:
-            return "running"
 
 
 def _both(*prepared: PreparedWrites) -> PreparedWrites:

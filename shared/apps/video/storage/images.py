@@ -17,11 +17,11 @@ from shared.apps.video.image_store import (
     TooManyImages,
     UploadForm,
 )
-from shared.apps.video.storage.projects import project_partition, project_presence
+from shared.apps.video.storage.projects import newest_items, project_partition, project_presence
 from shared.clock import Clock
 from shared.storage.attributes import to_attribute, to_item
 from shared.storage.aws import dynamodb, storage_faults
-from shared.storage.items import query_items, read_item
+from shared.storage.items import read_item
 from shared.storage.objects import ObjectGone, Objects
 from shared.storage.transactions import ConditionsRefused, write_transaction
 
@@ -89,17 +89,8 @@ class DynamoImageStore:
         return found
 
     def page(self, project_id: str, *, limit: int, before: str | None = None) -> Sequence[Image]:
-        values = {":project": project_partition(project_id), ":first": IMAGE, ":last": f"{IMAGE}{before or '~'}"}
-        found = query_items(
-            self._table,
-            "PK = :project AND SK BETWEEN :first AND :last",
-            values,
-            ConsistentRead=True,
-            ScanIndexForward=False,
-            Limit=limit + 1,
-        )
-        others = (image for item in found if (image := _image(item)).id != before)
-        return [image for image, _ in zip(others, range(limit), strict=False)]
+        last = None if before is None else f"{IMAGE}{before}"
+        return [_image(item) for item in newest_items(self._table, project_id, IMAGE, limit=limit, before=last)]
 
     def _count(self, image: Image) -> Mapping[str, Any]:
         """Return the write that counts one image more. It is refused if the project has too many."""

@@ -268,16 +268,8 @@ class DynamoProjectStore:
             wanted = response.get("UnprocessedKeys")
 
     def _newest(self, kind: type[T], project_id: str, prefix: str, *, limit: int, before: str | None) -> Sequence[T]:
-        """Return the newest items whose sort keys begin with the prefix and sort below `before`."""
-        found = query_items(
-            self._table,
-            "PK = :project AND SK BETWEEN :first AND :last",
-            {":project": project_partition(project_id), ":first": prefix, ":last": before or f"{prefix}~"},
-            ConsistentRead=True,
-            ScanIndexForward=False,
-            Limit=limit + 1,
-        )
-        return [_model(kind, item) for item in islice((each for each in found if each["SK"]["S"] != before), limit)]
+        found = newest_items(self._table, project_id, prefix, limit=limit, before=before)
+        return [_model(kind, item) for item in found]
 
     def _remove(self, key: Item) -> None:
         with storage_faults():
@@ -312,6 +304,24 @@ BODY = "body"
 def project_partition(project_id: str) -> str:
     """Return the partition key of a project and of all that belongs to it."""
     return f"PROJECT#{project_id}"
+
+
+def newest_items(
+    table: str, project_id: str, prefix: str, *, limit: int, before: str | None
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the newest items of a project, newest first, whose sort keys begin with the prefix and are below `before`.
+
+    They are read strongly consistent.
+    """
+    found = query_items(
+        table,
+        "PK = :project AND SK BETWEEN :first AND :last",
+        {":project": project_partition(project_id), ":first": prefix, ":last": before or f"{prefix}~"},
+        ConsistentRead=True,
+        ScanIndexForward=False,
+        Limit=limit + 1,
+    )
+    return islice((each for each in found if each["SK"]["S"] != before), limit)
 
 
 def project_presence(table: str, project_id: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from shared.apps.video.rendering.render import Render
 from shared.apps.video.rendering.render_store import FileGone
 from shared.apps.video.rendering.turns import Turn
-from shared.apps.video.storage.projects import project_partition, project_presence
+from shared.apps.video.storage.projects import newest_items, project_partition, project_presence
 from shared.jobs.store import PreparedWrites
 from shared.storage import keys
 from shared.storage.attributes import to_attribute, to_item
@@ -39,17 +39,9 @@ class DynamoRenderStore:
         return Render.model_validate_json(item[BODY]["S"]) if item else None
 
     def page(self, project_id: str, *, limit: int, before: str | None = None) -> Sequence[Render]:
-        values = {":project": project_partition(project_id), ":first": RENDER, ":last": f"{RENDER}{before or '~'}"}
-        found = query_items(
-            self._table,
-            "PK = :project AND SK BETWEEN :first AND :last",
-            values,
-            ConsistentRead=True,
-            ScanIndexForward=False,
-            Limit=limit + 1,
-        )
-        others = (each for item in found if (each := Render.model_validate_json(item[BODY]["S"])).id != before)
-        return [render for render, _ in zip(others, range(limit), strict=False)]
+        last = None if before is None else f"{RENDER}{before}"
+        found = newest_items(self._table, project_id, RENDER, limit=limit, before=last)
+        return [Render.model_validate_json(item[BODY]["S"]) for item in found]
 
     def prepare_new(self, render: Render) -> PreparedWrites:
         put = self._put(render, "attribute_not_exists(PK)")
