@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import openpyxl
 
-from local.stack import ROOT, LocalStack
-from local.template.template import Template
+from local.stack import LocalStack
 from tests.api_user import data_of
 from tests.apps.sheets.requests import CSV
 from tests.chaos.application import Subject, Topic
+from tests.chaos.stored_items import stored_items
 from tests.chaos.story import JobStory
 from tests.patience import PATIENCE
 
@@ -121,18 +121,7 @@ async def _items(stack: LocalStack, table: str, subject: Subject) -> list[tuple[
 
 def _read(stack: LocalStack, table: str, subject: Subject) -> list[tuple[str, Any]]:
     """Return sort key and content of the session's items in this table, in their order."""
-    name = next(each.name for each in Template(ROOT / "template.yaml").tables if each.logical_id == table)
-    pages = (
-        stack.client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=name,
-            KeyConditionExpression="PK = :session",
-            ExpressionAttributeValues={":session": {"S": f"SESSION#{subject['links']['sessionId']}"}},
-            ConsistentRead=True,
-        )
-    )
-    items = [item for page in pages for item in page["Items"]]
+    items = stored_items(stack, table, f"SESSION#{subject['links']['sessionId']}")
     return [(item["SK"]["S"], json.loads(item["body"]["S"])) for item in items if "body" in item]
 
 

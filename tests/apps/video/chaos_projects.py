@@ -16,6 +16,7 @@ from shared.apps.video.storage.projects import DELETED
 from shared.storage.attributes import from_item
 from tests.api_user import data_of
 from tests.chaos.application import Subject
+from tests.chaos.stored_items import stored_items
 from tests.chaos.story import JobStory
 from tests.fakes.png import png_of
 from tests.forms import post_form
@@ -131,18 +132,8 @@ def _remains(stack: LocalStack, story: JobStory) -> tuple[list[str], list[str]]:
 
 def _items(stack: LocalStack, subject: Subject) -> list[tuple[str, Any]]:
     """Return sort key and content of the project's items, in their order; None for items without JSON."""
-    name = next(each.name for each in Template(ROOT / "template.yaml").tables if each.logical_id == "DurableTable")
-    pages = (
-        stack.client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=name,
-            KeyConditionExpression="PK = :project",
-            ExpressionAttributeValues={":project": {"S": f"PROJECT#{subject['links']['projectId']}"}},
-            ConsistentRead=True,
-        )
-    )
-    items = [from_item(item) for page in pages for item in page["Items"]]
+    found = stored_items(stack, "DurableTable", f"PROJECT#{subject['links']['projectId']}")
+    items = [from_item(item) for item in found]
     return [(str(each["SK"]), _content(each)) for each in items]
 
 
