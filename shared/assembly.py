@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shared.channel.posts import ChannelPosts
     from shared.channel.subscriptions import SubscriptionStore
     from shared.channel.topics import TopicSource, TopicSources
+    from shared.erasure.owner_data import OwnerData
     from shared.jobs.cancellation import JobCancellation
     from shared.jobs.checkpoints import CheckpointStore
     from shared.jobs.completion import JobCompletion
@@ -144,6 +145,9 @@ class Ports(Protocol):
 
     def linked_entities(self, kind: LinkKind, pipeline: str) -> Iterable[LinkedEntities]:
         """Return the entities of this kind of each application that has some, the pipeline's own application first."""
+
+    def application_data(self) -> Sequence[OwnerData]:
+        """Return what the applications store of owners."""
 
 
 class Core:
@@ -410,6 +414,16 @@ class Core:
         from shared.runs.deletion import RunDeletion
 
         return RunDeletion(kind=kind, runs=self.ports.runs, jobs=self.job_queries, erasure=self.job_erasure)
+
+    # ---- erasure -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def owner_data(self) -> Sequence[OwnerData]:
+        """All that is stored of owners, in the order in which it is erased: first what names other things.
+
+        A package of the core that stores something of owners adds it here, and imports it here.
+        """
+        return (*self.ports.application_data(),)
 
     # ---- agents and limits -------------------------------------------------------------------------------------------
 

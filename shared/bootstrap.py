@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.apps.registry import RegisteredPipelines, declared, topic_kinds, topic_source
+from shared.apps.registry import RegisteredPipelines, declared, owner_data, topic_kinds, topic_source
 from shared.assembly import Core
 from shared.clock import utc_now
 from shared.runtime.settings import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from shared.channel.connections import ChannelLimits
     from shared.channel.topics import TopicSource
+    from shared.erasure.owner_data import OwnerData
     from shared.identity.tickets import ConnectionTickets, StreamTickets
     from shared.identity.tokens import TokenVerifier
     from shared.jobs.ending import Retention
@@ -180,6 +181,10 @@ class AwsPorts:
         """
         for application in self.pipelines.applications_with(kind, pipeline):
             yield declared(application, "linked_entities")(kind)
+
+    def application_data(self) -> Sequence[OwnerData]:
+        """Return what each application returns from `owner_data()` in its `bootstrap.py`. This imports all of them."""
+        return owner_data()
 
     @property
     def retention(self) -> Retention:

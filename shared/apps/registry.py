@@ -3,8 +3,8 @@
 Every package in `shared/apps/` names its pipelines in its `__init__.py`, as `PIPELINES`, and defines each in its
 `pipeline.py`. If jobs can be linked to its entities, it names these links there too, such as `LINKS = ("sessionId",)`,
 and its `bootstrap.py` has the function `linked_entities`. If it has topics in the channel, it names their
-kinds there, such as `TOPICS = ("session",)`, and its `bootstrap.py` has the function `topic_sources`. So a new
-application changes nothing here.
+kinds there, such as `TOPICS = ("session",)`, and its `bootstrap.py` has the function `topic_sources`. If it stores
+something of owners, its `bootstrap.py` has the function `owner_data`. So a new application changes nothing here.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from shared.jobs.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from shared.channel.topics import TopicSource
+    from shared.erasure.owner_data import OwnerData
 
 
 def application_names() -> tuple[str, ...]:
@@ -45,6 +46,15 @@ def topic_source(kind: str) -> TopicSource:
             if found is not None:
                 return found
     raise LookupError(f"an application that names the topic kind {kind} must have its source in topic_sources()")
+
+
+def owner_data() -> tuple[OwnerData, ...]:
+    """Return what each application returns from `owner_data()` in its `bootstrap.py`, if it has that function."""
+    found: list[OwnerData] = []
+    for application in application_names():
+        declare = getattr(application_module(application, "bootstrap"), "owner_data", None)
+        found += declare() if declare is not None else ()
+    return tuple(found)
 
 
 def application_module(application: str, module: str) -> ModuleType | None:

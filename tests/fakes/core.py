@@ -10,6 +10,7 @@ from unittest.mock import patch
 from shared.assembly import Core
 from shared.channel.connections import ChannelLimits
 from shared.channel.topics import TopicSource
+from shared.erasure.owner_data import OwnerData
 from shared.errors import StageUnfinished
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.creation import NewJob
@@ -204,9 +205,11 @@ class FakePorts:
         pipelines: Pipelines = PIPELINES,
         side_writes: Mapping[str, Sequence[SideWrites]] | None = None,
         linked_entities: Mapping[LinkKind, Sequence[LinkedEntities]] | None = None,
+        application_data: Sequence[OwnerData] = (),
         has_channel: bool = False,
     ) -> None:
         self.has_channel = has_channel
+        self._application_data = application_data
         self._side_writes = side_writes or {}
         self._linked_entities = linked_entities or {}
         self.pipelines = pipelines
@@ -232,6 +235,9 @@ class FakePorts:
 
     def linked_entities(self, kind: LinkKind, _: str) -> Sequence[LinkedEntities]:
         return self._linked_entities.get(kind, ())
+
+    def application_data(self) -> Sequence[OwnerData]:
+        return self._application_data
 
 
 class FakeCore(Core):

@@ -1,0 +1,1 @@
+"""Erase all that is stored of an owner."""
