@@ -14,6 +14,7 @@ BY_THE_PRODUCT: Final = (
     "anyio",
     "aws_lambda_powertools",
     "aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch",
+    "aws_lambda_powertools.utilities.batch",
     "botocore.config",
     "botocore.exceptions",
     "httpx2",

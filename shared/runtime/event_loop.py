@@ -10,7 +10,7 @@ import asyncio
 import functools
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -28,4 +28,9 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run the coroutine and return its result, or raise its exception."""
-    return asyncio.run_coroutine_threadsafe(coroutine, _loop()).result()
+    return start(coroutine).result()
+
+
+def start(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    """Start the coroutine and return its future, which any thread may wait for."""
+    return asyncio.run_coroutine_threadsafe(coroutine, _loop())
