@@ -49,3 +49,13 @@ export async function failed(): Promise<number> {
   const { jobs, cursor } = await millrace.listJobs({ status: "failed", limit: 5 });
   return cursor === null ? jobs.length : Number.POSITIVE_INFINITY;
 }
+
+export async function typesOfEvents(jobId: string, signal: AbortSignal): Promise<string[]> {
+  const types: string[] = [];
+  for await (const { id, at, event } of millrace.watch(jobId).events({ signal })) types.push(`${id} ${at ?? "?"} ${event.type}`);
+  return types;
+}
+
+export function store(watch: Watch): { subscribe: (changed: () => void) => () => void; getSnapshot: () => Watch["snapshot"] } {
+  return { subscribe: watch.subscribe, getSnapshot: () => watch.snapshot };
+}

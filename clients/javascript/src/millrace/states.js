@@ -1,21 +1,22 @@
 /** The states of a watch and the transitions between them. */
 
 /** @typedef {"idle" | "creating" | "connecting" | "streaming" | "complete" | "error" | "cancelled"} WatchState */
-/** @typedef {"create" | "connect" | "opened" | "lost" | "completed" | "failed" | "cancelled"} WatchEvent */
+/** @typedef {"create" | "connect" | "opened" | "lost" | "completed" | "failed" | "cancelled" | "stopped"} WatchEvent */
 
 /** @type {Record<WatchState, Partial<Record<WatchEvent, WatchState>>>} */
 export const TRANSITIONS = {
   idle: { create: "creating", connect: "connecting" },
-  creating: { connect: "connecting", failed: "error", cancelled: "cancelled" },
+  creating: { connect: "connecting", failed: "error", cancelled: "cancelled", stopped: "idle" },
   connecting: {
     opened: "streaming",
     lost: "connecting",
     completed: "complete",
     failed: "error",
     cancelled: "cancelled",
+    stopped: "idle",
   },
-  streaming: { lost: "connecting", completed: "complete", failed: "error", cancelled: "cancelled" },
-  complete: { create: "creating" },
+  streaming: { lost: "connecting", completed: "complete", failed: "error", cancelled: "cancelled", stopped: "idle" },
+  complete: { create: "creating", connect: "connecting" },
   error: { create: "creating", connect: "connecting" },
   cancelled: { create: "creating", connect: "connecting" },
 };

@@ -9,6 +9,7 @@
 import { fullJitter, pause } from "./backoff.js";
 import { NoMoreEvents } from "./connection.js";
 import { Refused, Unreachable } from "./errors.js";
+import { EventQueue } from "./event_queue.js";
 import { LIVE, next } from "./states.js";
 import { EMPTY_VIEW, fold, viewOf } from "./view.js";
 
@@ -49,6 +50,16 @@ export const TIMES = Object.freeze({ firstWait: 1_000, silence: 45_000, idleLimi
  * @property {Pick<Window, "addEventListener" | "removeEventListener"> | null} [page] the window; null outside a browser
  */
 
+/**
+ * A watch at one moment. It never changes: the watch has another snapshot after each change.
+ * @typedef {Readonly<Pick<Watch, "state" | "view" | "problem" | "faults" | "transport" | "live">>} WatchSnapshot
+ */
+/**
+ * An event of the job's log: `id` is its place in the log, `at` its time in milliseconds since 1970, null if it happened
+ * before the watch began.
+ * @typedef {{ id: number, at: number | null, event: Exclude<StreamEvent, { type: "connected" }> }} WatchedEvent
+ */
+
 export class Watch {
   /** @type {WatchState} */
   state = "idle";
@@ -68,6 +79,10 @@ export class Watch {
   #page;
   /** @type {Set<(watch: Watch) => void>} */
   #listeners = new Set();
+  /** @type {WatchSnapshot | null} */
+  #snapshot = null;
+  /** One for each iteration over `events`. @type {Set<EventQueue>} */
+  #queues = new Set();
   /** @type {(() => Promise<JobRef>) | null} */
   #create = null;
   /** @type {JobRef | null} */
@@ -100,14 +115,39 @@ export class Watch {
   }
 
   /**
-   * Call `listener` now and after every change.
-   * @param {(watch: Watch) => void} listener
-   * @returns {() => void} unsubscribes it
+   * The watch at this moment, as a value that never changes. It is the same object until the next change, as stores of React
+   * need it: `useSyncExternalStore(watch.subscribe, () => watch.snapshot)`.
+   * @returns {WatchSnapshot}
    */
-  subscribe(listener) {
+  get snapshot() {
+    const { state, view, problem, faults, transport, live } = this;
+    this.#snapshot ??= Object.freeze({ state, view, problem, faults, transport, live });
+    return this.#snapshot;
+  }
+
+  /**
+   * Call `listener` now and after every change. The function is bound to the watch. An error that a listener throws is
+   * reported as an uncaught error; the watch and its other listeners continue.
+   * @type {(listener: (watch: Watch) => void) => () => void} the function that it returns unsubscribes the listener
+   */
+  subscribe = (listener) => {
     this.#listeners.add(listener);
     listener(this);
     return () => void this.#listeners.delete(listener);
+  };
+
+  /**
+   * Return the events that the watch receives from now on, in the order of the log and each once. The iteration ends when
+   * the watch settles or is stopped. It throws a MillraceError if the watch fails before the job has ended.
+   * Call this at once after `watch` or `startJob` to get all events, also those of a job that has ended.
+   * @param {{ signal?: AbortSignal }} [options] `signal` ends the iteration, with its reason as the error
+   * @returns {AsyncGenerator<WatchedEvent, void, undefined>}
+   */
+  events({ signal } = {}) {
+    const queue = new EventQueue();
+    this.#queues.add(queue);
+    if (!this.live && this.state !== "idle") queue.end();
+    return queue.read(signal, () => this.#queues.delete(queue));
   }
 
   /**
@@ -116,21 +156,15 @@ export class Watch {
    * @param {() => Promise<JobRef>} create
    * @returns {Promise<this>} as `settled`
    */
-  async start(create) {
+  start(create) {
+    next(this.state, "create"); // throws before anything has changed
+    const running = this.#replaceRunning();
     this.#create = create;
     this.#job = null;
+    this.#cancelRequested = false;
     this.view = EMPTY_VIEW;
     this.#transition("create");
-    try {
-      this.#job = await create();
-    } catch (error) {
-      if (this.#cancelRequested) this.#transition("cancelled");
-      else this.#fail(problemOf(error));
-      return this;
-    }
-    // If the cancellation fails, the job exists and can be cancelled again.
-    if (this.#cancelRequested) await this.cancel().catch(() => {});
-    this.#follow("connect");
+    this.#ended = this.#creation(create, running);
     return this.settled();
   }
 
@@ -140,32 +174,17 @@ export class Watch {
    * @param {string | JobAccepted | JobDetail} job
    * @returns {Promise<this>} as `settled`
    */
-  async connect(job) {
+  connect(job) {
+    next(this.state, "connect"); // throws before anything has changed
+    const running = this.#replaceRunning();
     this.#transition("connect");
-    try {
-      const found = typeof job === "string" ? await this.#api.getJob(job) : job;
-      this.#job = found;
-      if (isDetail(found)) {
-        // What the response leaves out because of its size is read from the stream, from the first event on.
-        const isWhole = (found.omitted ?? []).length === 0;
-        this.#history = isWhole || found.endedAt === null ? found.lastEventId : Number.MAX_SAFE_INTEGER;
-        this.#startedAt = found.startedAt === null ? null : Date.parse(found.startedAt);
-        if (found.endedAt !== null && !isWhole) this.view = { ...this.view, usage: found.usage };
-        if (found.endedAt !== null && isWhole) {
-          this.#settle(viewOf(found));
-          return this;
-        }
-      }
-    } catch (error) {
-      this.#fail(problemOf(error));
-      return this;
-    }
-    this.#follow(null);
+    this.#ended = this.#existing(job, running);
     return this.settled();
   }
 
   /** Cancel the job; the stream reports the end. Throws the error of the request; a job that has already ended is no error. */
   async cancel() {
+    if (this.#job === null && this.state !== "creating") return; // there is nothing to cancel
     this.#cancelRequested = true;
     if (this.#job === null) return; // the job is being created: `start` cancels it when it has an id
     try {
@@ -184,20 +203,24 @@ export class Watch {
     await this.#api.resumeJob(this.#job.jobId);
     this.#cancelRequested = false;
     this.view = { ...this.view, outcome: null, failure: null };
-    this.#follow("connect");
+    void this.#follow("connect");
   }
 
   /** In the state `error`: reconnect to the stream or, if the creation failed, create the job. */
   retry() {
     if (this.state !== "error") return;
     if (this.#job === null && this.#create !== null) void this.start(this.#create);
-    else if (this.#job !== null) this.#follow("connect");
+    else if (this.#job !== null) void this.#follow("connect");
   }
 
-  /** Stop following and free the stream slot. The job continues. */
+  /**
+   * Stop following and free the stream slot. The job continues. A watch that had not settled is `idle` again, and can be
+   * connected again: it continues after the last event that it has seen.
+   */
   stop() {
     this.#running?.abort(new Error("stopped"));
     this.#running = null;
+    if (this.live) this.#transition("stopped");
   }
 
   /**
@@ -213,16 +236,75 @@ export class Watch {
     return this;
   }
 
+  // ---- creating and connecting ---------------------------------------------------------------------------------------
+
+  /**
+   * End what this watch is following, and return the controller of what it follows next.
+   * @returns {AbortController}
+   */
+  #replaceRunning() {
+    this.#running?.abort(new Error("replaced"));
+    this.#running = new AbortController();
+    return this.#running;
+  }
+
+  /**
+   * @param {() => Promise<JobRef>} create
+   * @param {AbortController} running
+   */
+  async #creation(create, running) {
+    try {
+      const job = await create();
+      if (this.#create === create) this.#job = job;
+    } catch (error) {
+      if (running.signal.aborted) return;
+      if (this.#cancelRequested) this.#transition("cancelled");
+      else this.#failWith(error);
+      return;
+    }
+    // If the cancellation fails, the job exists and can be cancelled again.
+    if (this.#cancelRequested) await this.cancel().catch(() => {});
+    if (!running.signal.aborted) await this.#follow("connect");
+  }
+
+  /**
+   * @param {string | JobAccepted | JobDetail} job
+   * @param {AbortController} running
+   */
+  async #existing(job, running) {
+    try {
+      const found = typeof job === "string" ? await this.#api.getJob(job) : job;
+      if (running.signal.aborted) return;
+      if (this.#job?.jobId !== found.jobId) this.view = EMPTY_VIEW;
+      this.#job = found;
+      if (isDetail(found)) {
+        // What the response leaves out because of its size is read from the stream, from the first event on.
+        const isWhole = (found.omitted ?? []).length === 0;
+        this.#history = isWhole || found.endedAt === null ? found.lastEventId : Number.MAX_SAFE_INTEGER;
+        this.#startedAt = found.startedAt === null ? null : Date.parse(found.startedAt);
+        if (found.endedAt !== null && !isWhole) this.view = { ...this.view, usage: found.usage };
+        if (found.endedAt !== null && isWhole && this.#queues.size === 0) return this.#settleAs(found);
+      }
+    } catch (error) {
+      if (!running.signal.aborted) this.#failWith(error);
+      return;
+    }
+    await this.#follow(null);
+  }
+
   // ---- following -----------------------------------------------------------------------------------------------------
 
-  /** @param {WatchEvent | null} event the transition to make; null if the state is already right */
+  /**
+   * @param {WatchEvent | null} event the transition to make; null if the state is already right
+   * @returns {Promise<void>} resolves when the watch no longer follows
+   */
   #follow(event) {
-    this.stop();
-    const running = new AbortController();
-    this.#running = running;
+    const running = this.#replaceRunning();
     this.faults = 0;
     if (event !== null) this.#transition(event);
-    this.#ended = this.#run(running);
+    const ended = this.#run(running);
+    this.#ended = ended;
+    return ended;
   }
 
   /** @param {AbortController} running */
@@ -233,7 +315,7 @@ export class Watch {
     const onPageHide = () => {
       running.abort(new Error("the page is gone"));
       // The browser may show the page again from its back-forward cache, with this watch in memory.
-      this.#page?.addEventListener("pageshow", () => this.#running === running && this.#follow("lost"), {
+      this.#page?.addEventListener("pageshow", () => this.#running === running && void this.#follow("lost"), {
         once: true,
       });
     };
@@ -262,9 +344,9 @@ export class Watch {
         if (await this.#connection(job.streamUrl, tab, signal, wait)) return;
       } catch (error) {
         if (signal.aborted) return;
-        if (error instanceof NoMoreEvents) return this.#catchUp(job.jobId);
+        if (error instanceof NoMoreEvents) return this.#catchUp(job.jobId, signal);
         if (error instanceof Refused || (this.faults >= MAX_UNREADABLE && !(error instanceof Unreachable))) {
-          return this.#fail(problemOf(error));
+          return this.#failWith(error);
         }
         fault = error;
       }
@@ -300,6 +382,7 @@ export class Watch {
       const after = this.view.lastEventId;
       const parts = this.#api.connect({ url, after, tab, signal: AbortSignal.any([signal, silent.signal]) });
       for await (const part of parts) {
+        signal.throwIfAborted();
         restartTimer();
         this.#lastActivity = this.#now();
         if (part.kind === "retry") wait.base = part.milliseconds;
@@ -341,7 +424,10 @@ export class Watch {
       this.#transition("opened");
       return false;
     }
-    if (view !== this.view) this.faults = 0;
+    if (view !== this.view) {
+      this.faults = 0;
+      for (const queue of this.#queues) queue.push({ id: view.lastEventId, at, event });
+    }
     if (view.outcome !== null) {
       this.#settle(view);
       return true;
@@ -354,17 +440,14 @@ export class Watch {
   /**
    * Fetch the final view of a job that ended while the watch was not connected.
    * @param {string} jobId
+   * @param {AbortSignal} signal
    */
-  async #catchUp(jobId) {
+  async #catchUp(jobId, signal) {
     try {
       const found = await this.#api.getJob(jobId);
-      const { stages, resets, lastEventId, ...seen } = this.view;
-      // What the response leaves out, this watch has: it has received every event.
-      const kept = Object.fromEntries((found.omitted ?? []).map((name) => [name, seen[name]]));
-      const ended = { ...viewOf(found), ...kept };
-      this.#settle({ ...ended, stages, resets, lastEventId: Math.max(lastEventId, ended.lastEventId) });
+      if (!signal.aborted) this.#settleAs(found);
     } catch (error) {
-      this.#fail(problemOf(error));
+      if (!signal.aborted) this.#failWith(error);
     }
   }
 
@@ -380,6 +463,7 @@ export class Watch {
     /** @type {ReturnType<typeof setTimeout>} */
     let timer;
     const check = () => {
+      if (running.signal.aborted) return;
       const now = this.#now();
       // A timer this late means that the machine was asleep and could not receive anything.
       if (now - due > limit / 4) this.#lastActivity = now;
@@ -390,12 +474,11 @@ export class Watch {
       }
       const connected = this.state === "streaming";
       running.abort(new Error("idle"));
-      this.#fail({
-        ...NO_PROBLEM,
-        kind: connected ? "idle" : "unreachable",
-        message: connected ? "The stream sent neither an event nor a heartbeat for two minutes." : "The server cannot be reached.",
-        retryable: true,
-      });
+      const message = connected
+        ? "The stream sent neither an event nor a heartbeat for two minutes."
+        : "The server cannot be reached.";
+      const error = new Unreachable(message);
+      this.#fail({ ...problemOf(error), kind: connected ? "idle" : "unreachable" }, error);
     };
     timer = setTimeout(check, limit);
     return () => clearTimeout(timer);
@@ -403,30 +486,58 @@ export class Watch {
 
   // ---- changes -------------------------------------------------------------------------------------------------------
 
+  /** @param {JobDetail} found the API's response about this job, which has ended */
+  #settleAs(found) {
+    const { stages, resets, lastEventId, ...seen } = this.view;
+    // What the response leaves out, this watch has: it has received every event.
+    const kept = Object.fromEntries((found.omitted ?? []).map((name) => [name, seen[name]]));
+    const ended = { ...viewOf(found), ...kept };
+    this.#settle({ ...ended, stages, resets, lastEventId: Math.max(lastEventId, ended.lastEventId) });
+  }
+
   /** @param {JobView} view of an ended job, or of one that was resumed in the meantime */
   #settle(view) {
     this.view = view;
     if (view.outcome === "error") this.#fail(problemOfJob(view));
     else if (view.outcome === "cancelled") this.#transition("cancelled");
     else if (view.outcome === "complete") this.#transition("completed");
-    else this.#follow(null);
+    else void this.#follow(null);
   }
 
-  /** @param {Problem} problem */
-  #fail(problem) {
+  /** @param {unknown} error why the watch cannot follow the job */
+  #failWith(error) {
+    this.#fail(problemOf(error), error);
+  }
+
+  /**
+   * @param {Problem} problem
+   * @param {unknown} [error] null if the job itself has failed
+   */
+  #fail(problem, error = null) {
     this.problem = problem;
-    this.#transition("failed");
+    this.#transition("failed", error);
   }
 
-  /** @param {WatchEvent} event */
-  #transition(event) {
+  /**
+   * @param {WatchEvent} event
+   * @param {unknown} [error] what iterations over the events throw if the watch is no longer live
+   */
+  #transition(event, error = null) {
     this.state = next(this.state, event);
     if (this.state !== "error") this.problem = null;
+    if (!this.live) for (const queue of this.#queues) queue.end(error);
     this.#notify();
   }
 
   #notify() {
-    for (const listener of this.#listeners) listener(this);
+    this.#snapshot = null;
+    for (const listener of this.#listeners) {
+      try {
+        listener(this);
+      } catch (error) {
+        reportUncaught(error);
+      }
+    }
   }
 }
 
@@ -436,6 +547,18 @@ export class Watch {
  */
 function isDetail(job) {
   return "lastEventId" in job;
+}
+
+/**
+ * Report an error as the platform reports one that nothing has caught.
+ * @param {unknown} error
+ */
+function reportUncaught(error) {
+  if (typeof globalThis.reportError === "function") return globalThis.reportError(error);
+  // Node has no `reportError`.
+  queueMicrotask(() => {
+    throw error;
+  });
 }
 
 /** @type {Omit<Problem, "kind" | "message">} */
