@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from shared.runs.store import RunStore
     from shared.stages.part_runner import PartRunner
     from shared.stages.runner import StageRunner
+    from shared.webhooks.secrets import WebhookSecrets
+    from shared.webhooks.store import WebhookStore
+    from shared.webhooks.url import UrlRule
 
 FLUSH_SECONDS = 1.5
 """How long an invocation waits at its end for the posts to connections. Pings send later what was not sent then."""
@@ -86,6 +89,15 @@ class Ports(Protocol):
 
     @property
     def agents(self) -> AgentStore: ...
+
+    @property
+    def webhooks(self) -> WebhookStore: ...
+
+    @property
+    def webhook_secrets(self) -> WebhookSecrets: ...
+
+    @property
+    def webhook_urls(self) -> UrlRule: ...
 
     @property
     def runs(self) -> RunStore: ...

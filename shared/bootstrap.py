@@ -27,6 +27,7 @@ from shared.runtime.settings import (
     StorageSettings,
     StreamSettings,
     TicketSettings,
+    WebhookSettings,
     WriteSettings,
 )
 
@@ -61,10 +62,13 @@ if TYPE_CHECKING:
     from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
     from shared.storage.runs import DynamoRunStore
     from shared.storage.subscriptions import DynamoSubscriptionStore
+    from shared.storage.webhooks import DynamoWebhookStore
     from shared.web.auth import StreamGate
     from shared.web.site import ConsoleConfig, Site
     from shared.web.stage_site import StageSite
     from shared.web.stream import JobStream
+    from shared.webhooks.secrets import WebhookSecrets
+    from shared.webhooks.url import UrlRule
 
 
 class AwsPorts:
@@ -123,6 +127,32 @@ class AwsPorts:
         from shared.storage.agents import DynamoAgentStore
 
         return DynamoAgentStore(StorageSettings.read().durable_table_name, clock=utc_now)
+
+    @cached_property
+    def webhooks(self) -> DynamoWebhookStore:
+        from shared.storage.webhooks import DynamoWebhookStore
+
+        return DynamoWebhookStore(StorageSettings.read().durable_table_name)
+
+    @cached_property
+    def webhook_secrets(self) -> WebhookSecrets:
+        from shared.storage.secrets import secret, secret_changed
+        from shared.webhooks.secrets import WebhookSecrets
+
+        arn = WebhookSettings.read().webhook_secret_arn
+
+        def newer() -> str:
+            secret_changed(arn)
+            return secret(arn)
+
+        return WebhookSecrets(lambda: secret(arn), newer, clock=utc_now)
+
+    @property
+    def webhook_urls(self) -> UrlRule:
+        from shared.webhooks.url import UrlRule
+
+        settings = WebhookSettings.read()
+        return UrlRule(settings.webhook_ports, settings.webhook_loopback)
 
     @cached_property
     def runs(self) -> DynamoRunStore:

@@ -118,6 +118,22 @@ class TicketSettings(Settings):
     ticket_secret_arn: str
 
 
+class WebhookSettings(Settings):
+    """The secret from which those of webhook endpoints are derived, and the URLs that endpoints may have.
+
+    Only the local stack sets `webhook_loopback`: endpoints may then be on this machine, at any port, without TLS.
+    """
+
+    webhook_secret_arn: str = ""
+    webhook_ports: tuple[int, ...] = (443,)
+    webhook_loopback: bool = False
+
+    @field_validator("webhook_ports", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 class IdentitySettings(Settings):
     """The issuer and audience of accepted tokens, for functions without an authorizer."""
 

@@ -105,6 +105,21 @@ def agent_count(owner: str) -> dict[str, str]:
     return {"PK": user_partition(owner), "SK": "COUNT#agents"}
 
 
+def webhook_partition(owner: str) -> str:
+    """Return the partition key of an owner's webhook endpoints."""
+    return f"WEBHOOKS#{owner}"
+
+
+def webhook(owner: str, endpoint_id: str) -> dict[str, str]:
+    """Return the key of a webhook endpoint. Endpoints sort by time, because their ids do."""
+    return {"PK": webhook_partition(owner), "SK": endpoint_id}
+
+
+def webhook_count(owner: str) -> dict[str, str]:
+    """Return the key of the number of webhook endpoints that an owner has."""
+    return {"PK": user_partition(owner), "SK": "COUNT#webhooks"}
+
+
 def connection(connection_id: str) -> dict[str, str]:
     """Return the key of an open connection of the channel."""
     return {"PK": f"CONN#{connection_id}", "SK": "CONN"}

@@ -36,6 +36,7 @@ from shared.stages.part import Part, PartContext
 from shared.stages.part_runner import PartRunner
 from shared.stages.runner import StageRunner
 from shared.stages.stage import Stage, StageContext
+from shared.webhooks.url import UrlRule
 from tests.fakes.agents import FakeAgentStore
 from tests.fakes.channel import FakeConnectionStore, FakePosts, FakeSubscriptionStore
 from tests.fakes.checkpoints import FakeCheckpointStore
@@ -45,6 +46,7 @@ from tests.fakes.executions import FakeExecutions
 from tests.fakes.jobs import FakeJobStore
 from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
 from tests.fakes.runs import FakeRunStore
+from tests.fakes.webhooks import FakeWebhookStore, fake_webhook_secrets
 from tests.patience import PATIENCE
 
 
@@ -192,6 +194,7 @@ class FakePorts:
     stream_lease_seconds = 30.0
     channel_limits = ChannelLimits()
     application_topics = ()
+    webhook_urls = UrlRule()
 
     def __init__(
         self,
@@ -222,6 +225,8 @@ class FakePorts:
         self.idempotency_keys = FakeIdempotencyKeys(clock=self.clock)
         self.executions = FakeExecutions()
         self.agents = FakeAgentStore(clock=self.clock)
+        self.webhooks = FakeWebhookStore()
+        self.webhook_secrets = fake_webhook_secrets(self.clock)
         self.runs = runs or FakeRunStore()
         self.connections = FakeConnectionStore()
         self.subscriptions = FakeSubscriptionStore()

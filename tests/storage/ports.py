@@ -47,6 +47,8 @@ from shared.storage.objects import Objects
 from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
 from shared.storage.runs import DynamoRunStore
 from shared.storage.subscriptions import DynamoSubscriptionStore
+from shared.storage.webhooks import DynamoWebhookStore
+from shared.webhooks.store import WebhookStore
 from tests.fakes.agents import FakeAgentStore
 from tests.fakes.channel import FakeConnectionStore, FakeSubscriptionStore
 from tests.fakes.checkpoints import FakeCheckpointStore
@@ -61,6 +63,7 @@ from tests.fakes.records import FakeIdempotencyKeys, FakeRecordStore
 from tests.fakes.renders import FakeRenderFiles, FakeRenderStore, FakeRenderTurns
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.sessions import FakeSessionStore
+from tests.fakes.webhooks import FakeWebhookStore
 from tests.fakes.workbook_data import FakeWorkbookData
 from tests.patience import PATIENCE
 
@@ -140,6 +143,7 @@ class Ports:
     keys: IdempotencyKeys
     executions: Executions
     agents: AgentStore
+    webhooks: WebhookStore
     runs: RunStore
     sessions: SessionStore
     workbook_data: FakeWorkbookData | S3WorkbookData
@@ -167,6 +171,7 @@ def fakes() -> Ports:
         keys=FakeIdempotencyKeys(clock=clock),
         executions=FakeExecutions(),
         agents=FakeAgentStore(clock=clock),
+        webhooks=FakeWebhookStore(),
         runs=FakeRunStore(),
         sessions=FakeSessionStore(),
         workbook_data=FakeWorkbookData(clock=clock),
@@ -195,6 +200,7 @@ def adapters(server: AwsServer) -> Ports:
         keys=DynamoIdempotencyKeys(server.table, clock=clock),
         executions=StepFunctionsExecutions(server.machine_prefix),
         agents=DynamoAgentStore(server.durable_table, clock=clock),
+        webhooks=DynamoWebhookStore(server.durable_table),
         runs=DynamoRunStore(server.durable_table, LargeTexts(server.bucket, folder="runs")),
         sessions=DynamoSessionStore(server.durable_table, server.table),
         workbook_data=workbook_data(server),
