@@ -9,18 +9,31 @@ import time
 from pathlib import Path
 from typing import Final
 
+LONGEST_PARENT: Final = 24
+"""Most characters of the folder that they are made in.
+
+Chromium makes a socket in its folder, and macOS takes 104 characters for the path of a socket.
+"""
+
 _PREFIX: Final = "millrace-browser-"
+_SHORT: Final = Path("/tmp")  # noqa: S108 - mkdtemp makes folders in it that only this user can read
 _TRIES: Final = 50
 _PAUSE_SECONDS: Final = 0.02
 
 
 def new_profile() -> Path:
     """Return a new empty folder. Remove those that processes left behind when they were killed."""
-    parent = Path(tempfile.gettempdir())
+    parent = _parent()
     for folder in parent.glob(f"{_PREFIX}*"):
         if not _is_alive(folder.name.removeprefix(_PREFIX).partition("-")[0]):
             shutil.rmtree(folder, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
+
+
+def _parent() -> Path:
+    """Return the folder for temporary files, or a shorter one if its path is too long for sockets."""
+    parent = Path(tempfile.gettempdir())
+    return _SHORT if len(str(parent)) > LONGEST_PARENT and os.access(_SHORT, os.W_OK) else parent
 
 
 def remove_profile(folder: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.apps.video.rendering import programs
+from shared.apps.video.rendering import profiles, programs
 from shared.apps.video.rendering.fonts import characters_of, packages_for
 from shared.apps.video.rendering.plan import PlannedScene, RenderPlan
 from shared.apps.video.rendering.profiles import new_profile, remove_profile
@@ -72,6 +72,7 @@ class TestProfiles:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        monkeypatch.setattr(profiles, "LONGEST_PARENT", 1000)
         ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
         left = tmp_path / f"millrace-browser-{int(ended.stdout)}-x"
         (left / "profile").mkdir(parents=True)
@@ -83,6 +84,16 @@ class TestProfiles:
         assert sorted(tmp_path.iterdir()) == sorted([others, profile])
         remove_profile(profile)
         assert list(tmp_path.iterdir()) == [others]
+
+    def test_a_path_is_short_enough_for_chromiums_socket_wherever_temporary_files_are(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        deep = tmp_path / ("x" * 60)
+        deep.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(deep))
+        profile = new_profile()
+        remove_profile(profile)
+        assert len(f"{profile}/org.chromium.Chromium.abcdef/SingletonSocket") < 104
 
 
 class TestFonts:
