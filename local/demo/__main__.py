@@ -66,6 +66,7 @@ class _Run:
         """Create the job, follow it to its end, and return the exit status. Raises ClientError."""
         with self.demo.extras(self.stack, self.client, self.screen) as extras:
             self.screen.start_clock()
+            self.demo.prepare(self.client)
             self.job = self.demo.create(self.client)
             accepted = f" accepted in {self.screen.elapsed * 1000:.0f} ms"
             self.screen.event("202", Text.assemble((self.job.job_id, "bold"), accepted), GOOD)
@@ -264,7 +265,9 @@ def _warm(stack: LocalStack, demo: PipelineDemo, scripted: bool) -> str:
     """Run one job first, so that the demo shows a warm service. With a real model call only the API: tokens cost."""
     with JobsClient(stack.api_url, stack.token("warm-up")) as client:
         if scripted:
-            job = type(demo)("first_token_ms=0, token_ms=0").create(client)
+            quick = type(demo)("first_token_ms=0, token_ms=0")
+            quick.prepare(client)
+            job = quick.create(client)
             for _ in client.follow(job.stream_url):
                 pass
             return "warmed up with one job"

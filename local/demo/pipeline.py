@@ -108,8 +108,11 @@ class PipelineDemo(ABC):
         """The JSON to send to `path`."""
         return {"pipeline": self.pipeline.name, "input": self.job_input}
 
+    def prepare(self, client: JobsClient) -> None:  # noqa: B027 - most jobs need nothing
+        """Let other jobs make what this one needs; `make cost` does not count them. Raises ClientError."""
+
     def create(self, client: JobsClient) -> Accepted:
-        """Create the job. Raises ClientError."""
+        """Create the job, after `prepare`. Raises ClientError."""
         return client.create(self.pipeline.name, self.job_input)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 import httpx
 
 from local.api.client import JobsClient
-from local.demo.pipeline import Accepted, demos
+from local.demo.pipeline import Accepted, PipelineDemo, demos
 from local.model.control import ModelControl
 from local.stack import ROOT, WITHOUT_RATE_LIMITS, LocalStack
 from local.template.template import Function
@@ -70,6 +70,14 @@ class _Traffic:
 
     received: int = 0
     requests: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Entered:
+    """How many states all executions have entered, and how many of these states call a function."""
+
+    transitions: int
+    calls: int
 
 
 class _CountingTransport(httpx.HTTPTransport):
@@ -129,6 +137,7 @@ class Measurement:
         self._lock = threading.Lock()
         self._jobs_so_far = 0
         self._warm: set[str] = set()
+        self._stored_for_preparation: frozenset[_Key] = frozenset()
 
     def __enter__(self) -> Measurement:
         self._stack.start()
@@ -140,33 +149,40 @@ class Measurement:
     # ---- jobs ----------------------------------------------------------------------------------------------------
 
     def of_jobs(self, pipeline: str, jobs: int) -> Counts:
-        """Run jobs of a pipeline, and return what one of them uses on average.
+        """Run jobs of a pipeline, and return what one of them uses on average, without what its demo prepares.
 
         Raises:
             CountingFailed: a job did not complete, or the counts are not complete.
             ClientError: the API refused a request.
         """
-        with ModelControl(self._stack.model_url) as model:
-            model.clear()
-            model.script(first_token_ms=self.pace.first_token_ms, token_ms=self.pace.token_ms)
         streams = self._so_far().streams
         self._traffic.clear()
         warmed_up = self._warm_up(pipeline)
-        transitions_before = self._transitions()
+        ready = self._prepare(pipeline, jobs)
+        entered_before = self._entered()
         streams += self._traffic[self._stack.stream_url].requests
-        before = self._so_far(at_least_streams=streams, at_least_stages=transitions_before)
+        before = self._so_far(at_least_streams=streams, at_least_calls=entered_before.calls)
         self._traffic.clear()
-        watched = self._run(pipeline, jobs)
-        transitions_after = self._transitions()
+        watched = self._run(ready)
+        entered_after = self._entered()
         api, stream = self._traffic[self._stack.api_url], self._traffic[self._stack.stream_url]
         streams = before.streams + stream.requests
-        after = self._so_far(at_least_streams=streams, at_least_stages=transitions_after)
-        spent, transitions = after.since(before), transitions_after - transitions_before
+        spent = self._so_far(at_least_streams=streams, at_least_calls=entered_after.calls).since(before)
+        self._check(spent, stream.requests, api.requests, entered_after.calls - entered_before.calls)
         self._jobs_so_far += jobs + warmed_up
-        self._check(spent, stream.requests, api.requests, transitions)
-        usage = [each.end.usage for each in watched]
-        tables = self._tables(spent, jobs)
-        objects = self._objects()
+        transitions = entered_after.transitions - entered_before.transitions
+        return self._counts(pipeline, watched, spent, transitions, api, stream)
+
+    def _counts(
+        self,
+        pipeline: str,
+        watched: Sequence[_Watched],
+        spent: _Totals,
+        transitions: int,
+        api: _Traffic,
+        stream: _Traffic,
+    ) -> Counts:
+        jobs, usage, objects = len(watched), [each.end.usage for each in watched], self._objects()
         return Counts(
             pipeline=pipeline,
             jobs=jobs,
@@ -184,7 +200,7 @@ class Measurement:
             response_bytes=api.received / jobs,
             streamed_bytes=stream.received / jobs,
             transitions=transitions / jobs,
-            tables=tables,
+            tables=self._tables(spent, jobs),
             objects=len(objects) / self._jobs_so_far,
             object_bytes=sum(objects) / self._jobs_so_far,
             log_bytes=spent.log_bytes / jobs,
@@ -203,25 +219,50 @@ class Measurement:
         if pipeline in self._warm:
             return 0
         self._warm.add(pipeline)
-        return len(self._run(pipeline, WARM_UP))
+        return len(self._run(self._prepare(pipeline, WARM_UP)))
 
-    def _run(self, pipeline: str, jobs: int) -> list[_Watched]:
+    def _prepare(self, pipeline: str, jobs: int) -> list[list[PipelineDemo]]:
+        """Prepare jobs, and return those of each user. What is stored for it belongs to no job."""
+
+        def prepared(number: int) -> list[PipelineDemo]:
+            ready = [demos()[pipeline]() for _ in range(jobs // together + (number < jobs % together))]
+            with self._client(number) as client:
+                for each in ready:
+                    each.prepare(client)
+            return ready
+
+        self._set(Pace(0, 0))
+        stored_before = self._keys()
         together = min(self._together, jobs)
-        shares = [jobs // together + (number < jobs % together) for number in range(together)]
-
-        def client_with(number: int) -> list[_Watched]:
-            transport = _CountingTransport(self._traffic, self._lock)
-            token = self._stack.token(f"cost-{number}")
-            with JobsClient(self._stack.api_url, token, transport=transport) as client:
-                return [self._watch(client, pipeline) for _ in range(shares[number])]
-
         with ThreadPoolExecutor(together) as threads:
-            return [each for done in threads.map(client_with, range(together)) for each in done]
+            ready = list(threads.map(prepared, range(together)))
+        self._entered()  # all executions have ended
+        self._stored_for_preparation |= self._keys() - stored_before
+        self._set(self.pace)
+        return ready
+
+    def _set(self, pace: Pace) -> None:
+        with ModelControl(self._stack.model_url) as model:
+            model.clear()
+            model.script(first_token_ms=pace.first_token_ms, token_ms=pace.token_ms)
+
+    def _run(self, ready: Sequence[Sequence[PipelineDemo]]) -> list[_Watched]:
+        def watched(number: int) -> list[_Watched]:
+            with self._client(number) as client:
+                return [self._watch(client, each) for each in ready[number]]
+
+        with ThreadPoolExecutor(len(ready)) as threads:
+            return [each for done in threads.map(watched, range(len(ready))) for each in done]
+
+    def _client(self, number: int) -> JobsClient:
+        """Return a client of one of the users; its requests are counted."""
+        transport = _CountingTransport(self._traffic, self._lock)
+        return JobsClient(self._stack.api_url, self._stack.token(f"cost-{number}"), transport=transport)
 
     @staticmethod
-    def _watch(client: JobsClient, pipeline: str) -> _Watched:
+    def _watch(client: JobsClient, demo: PipelineDemo) -> _Watched:
         began = time.monotonic()
-        job: Accepted = demos()[pipeline]().create(client)
+        job: Accepted = demo.create(client)
         end = [received.event for received in client.follow(job.stream_url)][-1]
         if not isinstance(end, Complete):
             raise CountingFailed(f"job {job.job_id} did not complete; its last event is {end.type}")
@@ -256,7 +297,7 @@ class Measurement:
 
     # ---- totals ------------------------------------------------------------------------------------------------------
 
-    def _so_far(self, *, at_least_streams: int = 0, at_least_stages: int = 0) -> _Totals:
+    def _so_far(self, *, at_least_streams: int = 0, at_least_calls: int = 0) -> _Totals:
         """Return the totals so far, once they include these numbers of streams and of invocations by executions.
 
         The end of a stream or of a job's last state is recorded a moment after the watcher has received it.
@@ -269,12 +310,12 @@ class Measurement:
             return _Totals.of(segments, tables, sorted(self._log_dir.glob("*.log")), streaming)
 
         def complete(totals: _Totals) -> bool:
-            return totals.streams >= at_least_streams and self._stages(totals) >= at_least_stages
+            return totals.streams >= at_least_streams and self._calls(totals) >= at_least_calls
 
         return _until(read, complete)
 
-    def _transitions(self) -> int:
-        """Return the state transitions so far, when no execution runs any more."""
+    def _entered(self) -> _Entered:
+        """Return the states that were entered so far, when no execution runs any more."""
         machines = [machine.arn for machine in self._template.state_machines]
         listing = self._stack.client("stepfunctions").get_paginator("list_executions")
 
@@ -287,9 +328,16 @@ class Measurement:
             ]
 
         found = _until(executions, lambda each: all(execution["status"] != "RUNNING" for execution in each))
-        return sum(self._stack.transitions(each["executionArn"]) for each in found)
+        entered = Counter(
+            event["type"]
+            for each in found
+            for event in self._stack.history(each["executionArn"])
+            if event["type"].endswith("StateEntered")
+        )
+        # A Map is entered once, and the state within it once for each part: each time it calls a function.
+        return _Entered(entered.total(), entered["TaskStateEntered"])
 
-    def _stages(self, totals: _Totals) -> int:
+    def _calls(self, totals: _Totals) -> int:
         """Return how many invocations came from executions."""
         by_route = {route.function for route in self._template.routes}
         return sum(
@@ -298,18 +346,18 @@ class Measurement:
             if function.logical_id not in by_route and not function.has_url and not self._is_scheduled(function)
         )
 
-    def _check(self, spent: _Totals, watchers: int, requests: int, transitions: int) -> None:
+    def _check(self, spent: _Totals, watchers: int, requests: int, calls: int) -> None:
         """Compare the counts with each other: they must match, because nothing fails and nothing is retried here."""
         by_route = {route.function for route in self._template.routes}
-        stages = self._stages(spent)
+        called_by_executions = self._calls(spent)
         called = sum(
             len(spent.milliseconds.get(function.name, ()))
             for function in self._template.functions
             if function.logical_id in by_route
         )
-        if called != requests or stages != transitions or spent.streams != watchers:
+        if called != requests or called_by_executions != calls or spent.streams != watchers:
             raise CountingFailed(
-                f"{requests} requests called {called} functions, {transitions} transitions called {stages}, "
+                f"{requests} requests called {called} functions, {calls} states called {called_by_executions}, "
                 f"and {watchers} watchers called {spent.streams}; not every invocation was counted"
             )
 
@@ -334,27 +382,53 @@ class Measurement:
 
     def _stored(self, table: str, indexes: Sequence[str]) -> dict[str, float]:
         """Return the bytes that one job has stored: those that expire, times their months, and those that do not."""
-        client, now = self._stack.client("dynamodb"), time.time()
+        now = time.time()
         expiring = kept = 0.0
         for index in (None, *indexes):
-            arguments = {"TableName": table} if index is None else {"TableName": table, "IndexName": index}
-            for page in client.get_paginator("scan").paginate(**arguments):
-                for item in page["Items"]:
-                    size = item_bytes(item) + ITEM_BYTES
-                    if "expiresAt" in item:
-                        expiring += size * max(0.0, float(item["expiresAt"]["N"]) - now) / MONTH_SECONDS
-                    elif index is None:
-                        kept += size
+            for item in self._items(table, index):
+                if self._key(table, item) in self._stored_for_preparation:
+                    continue
+                size = item_bytes(item) + ITEM_BYTES
+                if "expiresAt" in item:
+                    expiring += size * max(0.0, float(item["expiresAt"]["N"]) - now) / MONTH_SECONDS
+                elif index is None:
+                    kept += size
         return {"expiring_byte_months": expiring / self._jobs_so_far, "kept_bytes": kept / self._jobs_so_far}
 
-    def _objects(self) -> list[int]:
-        client = self._stack.client("s3")
-        return [
-            each["Size"]
-            for bucket in self._template.buckets
-            for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-            for each in page.get("Contents", ())
+    def _keys(self) -> frozenset[_Key]:
+        """Return the keys of all items and objects."""
+        items = (self._key(table.name, item) for table in self._template.tables for item in self._items(table.name))
+        return frozenset(items) | self._sizes().keys()
+
+    def _items(self, table: str, index: str | None = None) -> Iterator[Mapping[str, Any]]:
+        arguments = {"TableName": table} if index is None else {"TableName": table, "IndexName": index}
+        for page in self._stack.client("dynamodb").get_paginator("scan").paginate(**arguments):
+            yield from page["Items"]
+
+    def _key(self, table: str, item: Mapping[str, Any]) -> _Key:
+        [names] = [
+            [each["AttributeName"] for each in one.definition["KeySchema"]]
+            for one in self._template.tables
+            if one.name == table
         ]
+        return (table, *(str(item[name]) for name in names))
+
+    def _objects(self) -> list[int]:
+        """Return the sizes of the objects that jobs have stored, in bytes."""
+        return [size for key, size in self._sizes().items() if key not in self._stored_for_preparation]
+
+    def _sizes(self) -> dict[_Key, int]:
+        pages = self._stack.client("s3").get_paginator("list_objects_v2")
+        return {
+            (bucket, each["Key"]): each["Size"]
+            for bucket in self._template.buckets
+            for page in pages.paginate(Bucket=bucket)
+            for each in page.get("Contents", ())
+        }
+
+
+_Key = tuple[str, ...]
+"""The table and the key of an item, or the bucket and the key of an object."""
 
 
 @dataclass(frozen=True, slots=True)

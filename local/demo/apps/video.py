@@ -230,6 +230,7 @@ class RenderDemo(PipelineDemo):
 
     def __init__(self, directive: str | None = None) -> None:
         self._text = VIDEO + (f" [[script: {directive}]]" if directive else "")
+        self._project_id = ""
 
     @property
     def summary(self) -> str:
@@ -243,14 +244,19 @@ class RenderDemo(PipelineDemo):
     def body(self) -> Mapping[str, Any]:
         return self.job_input
 
-    def create(self, client: JobsClient) -> RenderDetail:
-        """Create a project, let it be filled with scenes, and render it. Raises ClientError."""
+    def prepare(self, client: JobsClient) -> None:
+        """Create a project, and let video chat fill it with scenes. Raises ClientError."""
         project = client.call(ProjectDetail, "POST", "/projects", json={"title": "Tidewater"})
-        path = f"/projects/{project.project_id}"
-        job = client.call(MessageAccepted, "POST", f"{path}/messages", json={"text": self._text})
+        path = f"/projects/{project.project_id}/messages"
+        job = client.call(MessageAccepted, "POST", path, json={"text": self._text})
         for _ in client.follow(job.stream_url):
             pass  # until the scenes are saved, or the job has failed: then there is nothing to render, as the API says
-        return client.call(RenderDetail, "POST", f"{path}/renders", json=self.job_input)
+        self._project_id = project.project_id
+
+    def create(self, client: JobsClient) -> RenderDetail:
+        """Render the project. Raises ClientError."""
+        path = self.path.format(projectId=self._project_id)
+        return client.call(RenderDetail, "POST", path, json=self.job_input)
 
     def preview(self, text: str) -> list[Paragraph]:
         return [("", Text(printable(text)))]
