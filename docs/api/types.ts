@@ -112,7 +112,7 @@ export interface BuildError {
 export interface Cancelled {
   type: "cancelled";
   stage: string | null;
-  usage: TokenUsage | null;
+  usage: JobUsage | null;
 }
 
 /** Why there is a revision: the project was created, a message of the chat, its owner, or a return to a revision. `job_id` and `message_id` are those of the message. `reverted_to` is the revision that was returned to. */
@@ -237,7 +237,7 @@ export interface Closing {
 export interface Complete {
   type: "complete";
   result: Record<string, unknown> | null;
-  usage: TokenUsage;
+  usage: JobUsage;
 }
 
 /** What a version of a component consists of. */
@@ -258,6 +258,34 @@ export interface ComponentStage {
   percent: number;
   repair: boolean;
   errors: BuildError[];
+}
+
+/** What a job has used of AWS: of Lambda, Step Functions, DynamoDB and S3. See docs/cost.md for what is counted. If `lostInvocations` is above 0, the numbers are at least what was used. The functions that stream the job to its watchers are counted when each connection ends, so also after the job's end. */
+export interface ComputeUsage {
+  /** milliseconds of the functions that ran the job */
+  lambdaMs: number;
+  /** these milliseconds times the gigabytes of each function */
+  lambdaGbMs: number;
+  /** invocations of these functions */
+  invocations: number;
+  /** invocations that were killed: what they used after their last write to the job is not known */
+  lostInvocations: number;
+  /** state transitions of the executions, with their retries */
+  transitions: number;
+  /** DynamoDB's write request units, with those of watchers */
+  writeUnits: number;
+  /** DynamoDB's read request units, with those of watchers */
+  readUnits: number;
+  /** bytes of events, outputs and files that were stored, also of those replaced later */
+  storedBytes: number;
+  /** objects that were stored in S3 */
+  storedObjects: number;
+  /** tool calls of the model that were carried out */
+  toolCalls: number;
+  /** seconds for which connections have streamed the job */
+  watcherSeconds: number;
+  /** the milliseconds of these connections times the gigabytes of their function */
+  watcherGbMs: number;
 }
 
 /** The first event of every connection: the job, and where the stream begins. It has no id and is not stored. */
@@ -429,7 +457,7 @@ export interface Failed {
   retryable: boolean;
   requestId: string | null;
   traceId: string | null;
-  usage: TokenUsage | null;
+  usage: JobUsage | null;
 }
 
 /** An error that ended an attempt or the job. It is safe to show to the owner, the stack trace only on request. */
@@ -651,6 +679,23 @@ export interface JobAccepted {
   streamUrl: string;
 }
 
+/** The estimated price of a job in US dollars: list prices of `region` on the day `pricesOf`, without free tiers. A number is null if it is not known. `awsUsd` is the sum of the five parts below it. */
+export interface JobCost {
+  /** the model's tokens, as `costUsd`; 0 if no model was called */
+  modelUsd: number | null;
+  awsUsd: number | null;
+  /** the functions that ran the job */
+  lambdaUsd: number | null;
+  stepFunctionsUsd: number | null;
+  dynamodbUsd: number | null;
+  /** the requests that stored objects */
+  s3Usd: number | null;
+  /** the function that streamed the job */
+  watchersUsd: number | null;
+  region: string;
+  pricesOf: string;
+}
+
 /** A job with its output so far. To watch the rest, open the stream with `lastEventId` as `Last-Event-ID`. A response has at most 6 MB. Fields that do not fit are empty and named in `omitted`; `lastEventId` is then 0, because the stream at `streamUrl` has them from its first event on. */
 export interface JobDetail {
   jobId: string;
@@ -666,7 +711,7 @@ export interface JobDetail {
   model: string;
   /** the agent version that the job uses */
   agent: AgentRef | null;
-  usage: TokenUsage;
+  usage: JobUsage;
   links: JobLinks;
   traceId: string | null;
   requestId: string | null;
@@ -743,7 +788,7 @@ export interface JobSummary {
   model: string;
   /** the agent version that the job uses */
   agent: AgentRef | null;
-  usage: TokenUsage;
+  usage: JobUsage;
   links: JobLinks;
   traceId: string | null;
   requestId: string | null;
@@ -758,13 +803,30 @@ export interface JobSummary {
   streamUrl: string;
 }
 
+/** What a job has used: the model's tokens, AWS, and the estimated price of both. */
+export interface JobUsage {
+  inputTokens: number;
+  outputTokens: number;
+  /** of `inputTokens`, read from the provider's cache */
+  cachedInputTokens: number;
+  /** of `outputTokens`, spent on reasoning */
+  reasoningTokens: number;
+  /** model calls whose tokens are not known; they are in no other count. An attempt whose function was killed counts as one call. */
+  unreportedCalls: number;
+  costUsd: number | null;
+  /** what the job has used of AWS; null for a job of an earlier version */
+  compute: ComputeUsage | null;
+  /** the estimated price; null in an event of an earlier version */
+  cost: JobCost | null;
+}
+
 /** The `complete` of a job whose result is larger than a message may be: read the job at `resultUrl`. */
 export interface LargeComplete {
   type: "complete";
   result: null;
   /** the path of the job in the HTTP API, such as `/jobs/{jobId}` */
   resultUrl: string;
-  usage: TokenUsage;
+  usage: JobUsage;
 }
 
 /** How everything in a run came about: transforms in order of time, artefacts by role and version. */
@@ -1656,19 +1718,6 @@ export interface Suggestions {
 export interface TicketRequest {
   /** any text that names the tab: its next connection replaces this one */
   tab: string;
-}
-
-/** Model tokens and their cost; the cost is null if the price of the model is not known. */
-export interface TokenUsage {
-  inputTokens: number;
-  outputTokens: number;
-  /** of `inputTokens`, read from the provider's cache */
-  cachedInputTokens: number;
-  /** of `outputTokens`, spent on reasoning */
-  reasoningTokens: number;
-  /** model calls whose tokens are not known; they are in no other count. An attempt whose function was killed counts as one call. */
-  unreportedCalls: number;
-  costUsd: number | null;
 }
 
 /** The model has called a tool, or the call has finished or failed. All events of one call have the same `key`. */

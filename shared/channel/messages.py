@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from shared.channel.sizes import MAX_EVENTS
 from shared.errors import ErrorCode
-from shared.log.usage import TokenUsage
+from shared.log.usage import JobUsage
 from shared.schema import Schema
 
 SUBPROTOCOL = "millrace.v1"
@@ -111,7 +111,7 @@ class LargeComplete(Schema):
     type: Literal["complete"] = "complete"
     result: None = None
     result_url: str = Field(description="the path of the job in the HTTP API, such as `/jobs/{jobId}`")
-    usage: TokenUsage
+    usage: JobUsage
 
 
 class Events(Schema):

@@ -12,6 +12,7 @@ from shared.clock import Clock
 from shared.errors import AttemptStopped, ErrorCode
 from shared.jobs.accounts import attempt_has_ended, attempt_is_open, uncounted_calls
 from shared.jobs.checkpoints import latest_checkpoint
+from shared.jobs.costs import usage_of, usage_with_price
 from shared.jobs.job import LIVE, Fault, Job, JobStatus
 from shared.jobs.pipeline import Pipeline
 from shared.jobs.side_writes import SideWrites, update_together
@@ -48,10 +49,10 @@ def terminal_events(job: Job) -> tuple[StoredEvent, ...]:
     """Return the last events of an ended job's log. They follow from the job alone, so any process can append them."""
     match job.status:
         case JobStatus.COMPLETED:
-            return (Progress(progress=100), Complete(usage=job.usage))
+            return (Progress(progress=100), Complete(usage=usage_of(job)))
         case JobStatus.CANCELLED:
             running = UNREPORTED if attempt_is_open(job) else TokenUsage()
-            return (Cancelled(stage=job.stage, usage=job.usage + running),)
+            return (Cancelled(stage=job.stage, usage=usage_with_price(job.usage + running, job.compute)),)
         case JobStatus.FAILED:
             failure = job.failure or UNKNOWN_FAILURE
             return (
@@ -64,7 +65,7 @@ def terminal_events(job: Job) -> tuple[StoredEvent, ...]:
                     retryable=failure.retryable,
                     request_id=job.request_id,
                     trace_id=job.trace_id,
-                    usage=job.usage,
+                    usage=usage_of(job),
                 ),
             )
         case _:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from shared.agents.agent import AgentRef
 from shared.errors import ErrorCode
-from shared.log.usage import TokenUsage
+from shared.log.usage import ComputeUsage, TokenUsage
 from shared.schema import Schema
 
 
@@ -109,6 +109,7 @@ class Job(Schema):
     last_fault: Fault | None = None
     failure: Fault | None = None
     usage: TokenUsage = TokenUsage()
+    compute: ComputeUsage | None = None  # None in a job of an earlier version
     trace_id: str | None = None
     request_id: str | None = None
     execution_arn: str | None = None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
 from shared.errors import ErrorCode
-from shared.log.usage import TokenUsage
+from shared.log.usage import JobUsage
 from shared.schema import Schema, adapter_of
 
 
@@ -140,7 +140,7 @@ class Complete(Schema):
 
     type: Literal["complete"] = "complete"
     result: dict[str, Any] | None = None
-    usage: TokenUsage
+    usage: JobUsage
 
 
 class Failed(Schema):
@@ -155,7 +155,7 @@ class Failed(Schema):
     retryable: bool = Field(description="whether the same request may succeed later")
     request_id: str | None = None
     trace_id: str | None = None
-    usage: TokenUsage | None = None  # None in a log of an earlier version
+    usage: JobUsage | None = None  # None in a log of an earlier version
 
 
 class Cancelled(Schema):
@@ -167,7 +167,7 @@ class Cancelled(Schema):
 
     type: Literal["cancelled"] = "cancelled"
     stage: str | None = None
-    usage: TokenUsage | None = None  # None in a log of an earlier version
+    usage: JobUsage | None = None  # None in a log of an earlier version
 
 
 class ApplicationEvent(Schema):

@@ -14,11 +14,12 @@ from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValida
 
 from shared.agents.agent import AgentRef
 from shared.errors import FieldIssue, InvalidInput
+from shared.jobs.costs import usage_of
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
 from shared.jobs.pipeline import JobInput, Pipeline
 from shared.jobs.queries import JobView
 from shared.log.events import Item, Subtask
-from shared.log.usage import TokenUsage
+from shared.log.usage import JobUsage
 from shared.schema import Schema
 from shared.web.body_size import too_large
 from shared.web.urls import Urls
@@ -105,7 +106,7 @@ class JobSummary(Schema):
     failure: Fault | None
     model: str
     agent: AgentRef | None = Field(description="the agent version that the job uses")
-    usage: TokenUsage
+    usage: JobUsage
     links: JobLinks
     trace_id: str | None
     request_id: str | None
@@ -228,6 +229,7 @@ def _fields(job: Job, urls: Urls, *, show_stack_trace: bool) -> dict[str, Any]:
         fields["failure"] = job.failure.model_copy(update={"stack_trace": None})
     return fields | {
         "job_id": job.id,
+        "usage": usage_of(job),
         "expires_at": datetime.fromtimestamp(job.expires_at, UTC),
         "status_url": urls.status(job.id),
         "stream_url": urls.stream(job.id),

@@ -29,7 +29,7 @@ from shared.log.events import (
 from shared.log.fence import Fence
 from shared.log.reader import LogReader
 from shared.log.transcript import Transcript
-from shared.log.usage import TokenUsage
+from shared.log.usage import JobUsage
 from tests.fakes.clock import EXPIRES_AT, NOON
 from tests.storage.at_once import CALLERS, at_once
 from tests.storage.ports import AwsServer, Ports, adapters
@@ -70,7 +70,7 @@ class TestAppending:
             Delta(text='quotes " and \n lines – ⏳ \x00'),
             Tool(name="search", status="finished", detail={"found": [1, 2.5, {"deep": True}], "by": "ü"}),
             StoredReset(kept_characters=1, progress=5, reason="REPAIR", message="m", attempt=1, retry_count=0),
-            Complete(usage=TokenUsage(input_tokens=1, cost_usd=0.25)),
+            Complete(usage=JobUsage(input_tokens=1, cost_usd=0.25)),
             Failed(code=ErrorCode.MODEL_REFUSED, message="m", attempt=1, retry_count=2, retryable=False),
             Cancelled(stage="draft"),
         ]

@@ -19,13 +19,13 @@ from rich.table import Table
 from local.api.client import ClientError
 from local.demo.pipeline import demos
 from local.stack import ROOT, StackError
+from shared.jobs.aws_prices import PriceList
 from tools.cost.configurations import configurations
 from tools.cost.counts import Counts, SweepCounts
 from tools.cost.deployed import Deployed, resolved
 from tools.cost.measured import Measured
 from tools.cost.measuring import CountingFailed, Measurement, Pace
 from tools.cost.pages import write
-from tools.cost.prices import PriceList
 from tools.cost.report import ModelPrice, Report
 from tools.cost.tables import TextTable, idle_table, in_use_table, pipeline_table, summary_table
 
@@ -90,7 +90,7 @@ def _show(report: Report) -> None:
     console.print(_rich("in short", summary_table(report)))
     console.print(
         f"List prices of {report.prices.region}, checked on {report.prices.checked.isoformat()} "
-        "(tools/cost/prices.toml), without free tiers. A duration on Lambda is the local one, times --factor."
+        "(shared/jobs/aws_prices.json), without free tiers. A duration on Lambda is the local one, times --factor."
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from shared.jobs.aws_prices import Price, PriceList
 from tools.cost.counts import GB, Counts
-from tools.cost.prices import Price, PriceList
 
 JOBS = 1000
 """The number of jobs that a bill is for."""

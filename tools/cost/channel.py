@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from shared.channel.announcer import BETWEEN_POSTS_SECONDS, WATCHED_REFRESH_SECONDS
+from shared.jobs.aws_prices import PriceList
 from tools.cost.bill import JOBS, Line
 from tools.cost.counts import GB
-from tools.cost.prices import PriceList
 
 TEXT_BYTES = 300
 """The bytes of a message with 100 ms of text. It is assumed: the names of the topic and the fields are most of it."""

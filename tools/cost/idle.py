@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from shared.jobs.aws_prices import PriceList
 from tools.cost.bill import LOG_MONTHS, Line
 from tools.cost.counts import GB, MONTH_SECONDS, PLATFORM_LOG_BYTES, SweepCounts
 from tools.cost.deployed import Deployed
-from tools.cost.prices import PriceList
 
 ROUTE_METRICS = 6
 """Metrics that an HTTP API with detailed metrics writes for each route.

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.template.template import Template
+from shared.jobs.aws_prices import PriceList
 from tools.cost.bill import JOBS, Line, bill_for_jobs, total
 from tools.cost.configurations import PRODUCTION
 from tools.cost.counts import Counts
 from tools.cost.deployed import Deployed
 from tools.cost.idle import bill_for_a_month_in_use, bill_for_an_idle_month
 from tools.cost.measured import Measured
-from tools.cost.prices import PriceList
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from shared.jobs.aws_prices import PriceList
 from tools.cost.bill import JOBS
 from tools.cost.counts import MONTH_SECONDS, Counts
 from tools.cost.deployed import Deployed
 from tools.cost.idle import ROUTE_METRICS
-from tools.cost.prices import PriceList
 
 DEFAULT_SAMPLING = 0.05
 """The share of traces that X-Ray's default rule samples, beyond one trace per second.

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from shared.jobs.aws_prices import PriceList
 from tools.cost.bill import Line, bill_for_jobs, total
 from tools.cost.counts import GB, Counts, Invoked, TableUse, item_bytes
-from tools.cost.prices import PriceList
 
 PRICES = PriceList.load()
 COUNTS = Counts(

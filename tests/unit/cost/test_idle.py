@@ -9,6 +9,7 @@ import pytest
 
 from local.stack import ROOT
 from local.template.template import Template
+from shared.jobs.aws_prices import PriceList
 from tools.cost.__main__ import report_of
 from tools.cost.bill import total
 from tools.cost.configurations import DEFAULT, PRODUCTION, configurations
@@ -16,7 +17,6 @@ from tools.cost.counts import SweepCounts
 from tools.cost.deployed import Deployed
 from tools.cost.idle import bill_for_a_month_in_use, bill_for_an_idle_month
 from tools.cost.measured import Measured
-from tools.cost.prices import PriceList
 
 PRICES = PriceList.load()
 PARAMETERS = configurations()

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from local.stack import ROOT
+from shared.jobs.aws_prices import PriceList
 from tools.cost.__main__ import report_of
 from tools.cost.measured import Measured
 from tools.cost.pages import PAGES, blocks, rewritten
-from tools.cost.prices import PriceList
 from tools.cost.scaling import limits, needs_of
 from tools.cost.tables import money, number
 

@@ -8,6 +8,7 @@ from shared.errors import (
     Conflict,
     NotFound,
 )
+from shared.jobs.costs import usage_with_price
 from shared.jobs.job import Job, JobStatus
 from shared.log.claim import claim
 from shared.log.events import Cancelled, Delta
@@ -25,7 +26,7 @@ class TestCancellation:
         assert core.job(job.id) == cancelled
         assert (cancelled.status, cancelled.ended_at) == (JobStatus.CANCELLED, core.clock())
         assert cancelled.expires_at == int(core.clock().timestamp()) + 3600
-        assert core.events(job) == [Cancelled(stage="draft", usage=TokenUsage())]
+        assert core.events(job) == [Cancelled(stage="draft", usage=usage_with_price(TokenUsage(), None))]
         assert core.executions.stopped == [job.id]
 
     def test_cancelling_again_changes_nothing(self) -> None:
@@ -34,7 +35,7 @@ class TestCancellation:
         first = core.job_cancellation.cancel("ada", job.id)
         core.clock.advance(10)
         assert core.job_cancellation.cancel("ada", job.id) == first
-        assert core.events(job) == [Cancelled(usage=TokenUsage())]
+        assert core.events(job) == [Cancelled(usage=usage_with_price(TokenUsage(), None))]
 
     @pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED])
     def test_a_completed_or_failed_job_cannot_be_cancelled(self, status: JobStatus) -> None:

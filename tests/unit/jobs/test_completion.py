@@ -9,6 +9,7 @@ import pytest
 
 from shared.errors import AttemptSuperseded, ErrorCode, JobEnded
 from shared.jobs.completion import STACK_TRACE_CHARS, fault_of
+from shared.jobs.costs import usage_with_price
 from shared.jobs.ending import ensure_terminal_event, terminal_events
 from shared.jobs.invocation import CaughtError, FailureInvocation, StageInvocation
 from shared.jobs.job import Fault, Job, JobStatus
@@ -43,7 +44,10 @@ class TestCompletion:
         done = core.job(job.id)
         assert (done.status, done.progress, done.ended_at) == (JobStatus.COMPLETED, 100, core.clock())
         assert done.expires_at == int(core.clock().timestamp()) + 600
-        assert core.events(job) == [Progress(progress=100), Complete(usage=TokenUsage(input_tokens=3))]
+        assert core.events(job) == [
+            Progress(progress=100),
+            Complete(usage=usage_with_price(TokenUsage(input_tokens=3), None)),
+        ]
 
     def test_completing_a_job_again_changes_nothing(self) -> None:
         core = FakeCore()
@@ -58,7 +62,7 @@ class TestCompletion:
         core = FakeCore()
         job = core.new_job(status=JobStatus.COMPLETED)
         core.complete(job)
-        assert core.events(job)[-1] == Complete(usage=TokenUsage())
+        assert core.events(job)[-1] == Complete(usage=usage_with_price(TokenUsage(), None))
 
     def test_the_job_expires_after_its_pipelines_retention(self) -> None:
         core = FakeCore()
@@ -112,7 +116,7 @@ class TestFailure:
                 retryable=True,
                 request_id="r",
                 trace_id="t",
-                usage=TokenUsage(input_tokens=3),
+                usage=usage_with_price(TokenUsage(input_tokens=3), None),
             )
         ]
 
@@ -255,7 +259,7 @@ class TestTerminalEvents:
         job = core.new_job(status=JobStatus.CANCELLED, stage="draft")
         for _ in range(3):
             ensure_terminal_event(core.log, job, clock=core.clock)
-        assert core.events(job) == [Cancelled(stage="draft", usage=TokenUsage())]
+        assert core.events(job) == [Cancelled(stage="draft", usage=usage_with_price(TokenUsage(), None))]
 
     def test_a_failed_job_without_a_stored_failure_still_has_a_terminal_event(self) -> None:
         (event,) = terminal_events(a_job(status=JobStatus.FAILED))
@@ -273,4 +277,4 @@ class TestTerminalEvents:
         ensure_terminal_event(core.log, job, clock=core.clock)
         again = core.jobs.update(job.id, {"generation": 2}, when=JobGuard())
         ensure_terminal_event(core.log, again, clock=core.clock)
-        assert core.events(job) == [Cancelled(usage=TokenUsage())] * 2
+        assert core.events(job) == [Cancelled(usage=usage_with_price(TokenUsage(), None))] * 2

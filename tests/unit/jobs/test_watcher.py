@@ -10,6 +10,7 @@ import pytest
 from shared.errors import InvalidInput
 from shared.jobs import watcher as watching
 from shared.jobs.checkpoints import StageOutput
+from shared.jobs.costs import usage_with_price
 from shared.jobs.job import CheckpointRef, JobStatus
 from shared.jobs.store import JobGuard
 from shared.log.claim import claim
@@ -156,14 +157,14 @@ class TestFollowing:
         ref = CheckpointRef(seq=1, fence=str(FENCE))
         ended = {"status": JobStatus.COMPLETED, "checkpoints": {"polish": ref}}
         core.jobs.update(job.id, ended, when=JobGuard())
-        append(core.log, Complete(usage=TokenUsage()), job_id=job.id)
+        append(core.log, Complete(usage=usage_with_price(TokenUsage(), None)), job_id=job.id)
         (frame,) = asyncio.run(collect(core, job.id))
         assert isinstance(frame.event, Complete)
         assert frame.event.result == {"lines": ["a"]}
 
     def test_the_complete_event_of_an_expired_job_has_no_result(self) -> None:
         core = FakeCore()
-        append(core.log, Complete(usage=TokenUsage()))
+        append(core.log, Complete(usage=usage_with_price(TokenUsage(), None)))
         (frame,) = asyncio.run(collect(core, JOB))
         assert isinstance(frame.event, Complete)
         assert frame.event.result is None
@@ -174,7 +175,10 @@ class TestFollowing:
         append(core.log, Delta(text="x"), job_id=job.id)
         core.jobs.update(job.id, {"status": JobStatus.CANCELLED}, when=JobGuard())
         frames = asyncio.run(collect(core, job.id))
-        assert [frame.event for frame in frames] == [Delta(text="x"), Cancelled(stage="draft", usage=TokenUsage())]
+        assert [frame.event for frame in frames] == [
+            Delta(text="x"),
+            Cancelled(stage="draft", usage=usage_with_price(TokenUsage(), None)),
+        ]
 
     def test_following_a_job_that_expires_ends_without_a_terminal_event(self) -> None:
         core = FakeCore()
@@ -199,4 +203,4 @@ class TestFollowing:
                         frames.append(frame)
             return frames
 
-        assert [frame.event for frame in asyncio.run(main())] == [Cancelled(usage=TokenUsage())]
+        assert [frame.event for frame in asyncio.run(main())] == [Cancelled(usage=usage_with_price(TokenUsage(), None))]

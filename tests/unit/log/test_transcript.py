@@ -9,7 +9,7 @@ from shared.errors import ErrorCode
 from shared.log.event_log import LogSnapshot
 from shared.log.events import Cancelled, Complete, Delta, Progress, Reset, Snapshot, StageStarted, StoredEvent, Tool
 from shared.log.transcript import Transcript
-from shared.log.usage import TokenUsage
+from shared.log.usage import JobUsage
 
 
 def reset(text: str, progress: float = 0) -> Reset:
@@ -66,7 +66,7 @@ def test_deltas_append_text_and_resets_and_snapshots_replace_it() -> None:
 
 
 def test_an_event_after_a_terminal_event_continues_the_transcript() -> None:
-    end = Complete(usage=TokenUsage())
+    end = Complete(usage=JobUsage())
     transcript = transcript_of([Delta(text="done"), end])
     assert transcript.ended == end
     transcript.apply(3, StageStarted(stage="draft", index=1, of=2))

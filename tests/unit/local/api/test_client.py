@@ -13,7 +13,7 @@ from shared.errors import ErrorCode
 from shared.log.events import Complete, Connected, Delta, Progress, Snapshot, StageStarted, StreamEvent
 from shared.log.reader import Frame
 from shared.log.transcript import Transcript
-from shared.log.usage import TokenUsage
+from shared.log.usage import JobUsage
 from shared.web.envelope import ErrorBody, Exchange, Operation
 from shared.web.sse import HEADERS, HEARTBEAT, encode_connected, encode_frame
 
@@ -22,7 +22,7 @@ EVENTS: tuple[StreamEvent, ...] = (
     Delta(text="Grüße, "),
     Progress(progress=50),
     Delta(text="Welt 🌍\n\n"),
-    Complete(result={"text": "Grüße, Welt 🌍"}, usage=TokenUsage(input_tokens=1, output_tokens=2)),
+    Complete(result={"text": "Grüße, Welt 🌍"}, usage=JobUsage(input_tokens=1, output_tokens=2)),
 )
 FRAMES = tuple(Frame(number, event) for number, event in enumerate(EVENTS, start=1))
 URL = "http://127.0.0.1:1/jobs/job_1/stream"
