@@ -27,6 +27,8 @@ ORDER = (
     "console",
     APPLICATIONS,
     "operations",
+    "changes",
+    "queues",
     "model",
     "data",
     "logs",

@@ -113,14 +113,24 @@ class Function:
         return ":live" if "snapshot" in self.kinds else ""
 
     @property
+    def visibility(self) -> int:
+        """How many seconds a message that it has received is hidden, if it has a queue: as long as Lambda may take.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+        """
+        return 6 * int(self.properties.get("Timeout", 0))
+
+    @property
     def scope(self) -> Scope:
         return Scope(
             {
                 "Function": self.logical_id,
+                "State": self.state,
                 "function": self.name,
                 "Group": camel(self.group),
                 "code": self.code,
                 "qualifier": self.qualifier,
+                "visibility": str(self.visibility),
                 "routes": ", ".join(f"{route.method} {route.path}" for route in self.routes),
             }
         )

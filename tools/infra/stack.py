@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tools.infra.blocks import CannotUnite, Entry, entries_of
 from tools.infra.fragments import HEAD, KINDS, Fragment, read_fragments
@@ -14,8 +14,13 @@ from tools.infra.loops import Scope, expanded
 from tools.infra.pipelines import Pipeline
 from tools.validate_template.function_rules import METRICS_OF_AN_ALARM
 
+T = TypeVar("T")
 WIDTH = 120
 SECTIONS = ("Parameters", "Rules", "Conditions", "Globals", "Resources", "Outputs")
+CONSUMERS = frozenset({"job_transitions", "job_ends"})
+"""The kinds of functions that the stream of JobsTable invokes."""
+WITH_QUEUE = frozenset({"queue"})
+"""The kind of functions that have a queue."""
 RESOURCE_KEYS = ("Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata", "Properties")
 
 
@@ -107,8 +112,12 @@ class Stack:
     @cached_property
     def _scope(self) -> Scope:
         groups = {function.group: function.fragment for function in self.functions}
+        consumers, with_queue = self._of_kinds(CONSUMERS), self._of_kinds(WITH_QUEUE)
         return Scope(
             sets={
+                "alarm on consumers": _numbered(consumers),
+                "alarm on queues": _numbered(with_queue),
+                "function with a queue": with_queue,
                 "group": [Scope({"Group": camel(group), "group": group}) for group in groups],
                 "alarm on functions": self._alarms(stages=False),
                 "alarm on stages": self._alarms(stages=True),
@@ -117,6 +126,10 @@ class Stack:
                 "pipeline": [pipeline.scope for pipeline in self.pipelines],
             }
         )
+
+    def _of_kinds(self, kinds: frozenset[str]) -> list[Scope]:
+        """Return the functions of one of these kinds."""
+        return [each.scope for each in self.functions if kinds.intersection(each.kinds)]
 
     def _alarms(self, *, stages: bool) -> list[Scope]:
         """Return the functions of each group, as many to an alarm as it can refer to."""
@@ -154,8 +167,16 @@ class Stack:
         return [Scope({"path": path}, {"method": list(each.values())}) for path, each in methods.items()]
 
 
-def _chunks(functions: Sequence[Function], size: int) -> Iterator[Sequence[Function]]:
-    return (functions[place : place + size] for place in range(0, len(functions), size))
+def _chunks(members: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (members[place : place + size] for place in range(0, len(members), size))
+
+
+def _numbered(functions: Sequence[Scope]) -> list[Scope]:
+    """Return the functions, as many to an alarm as it can refer to."""
+    return [
+        Scope({"Number": str(number) if number > 1 else ""}, {"function": some})
+        for number, some in enumerate(_chunks(functions, METRICS_OF_AN_ALARM), start=1)
+    ]
 
 
 def _banner(fragment: Fragment, *, described: bool) -> list[str]:

@@ -270,7 +270,7 @@ REFUSED = {
     "a loop over an unknown set": (
         "agents",
         "Resources:\n  # for each grop\n  <Group>Logs:\n    Type: AWS::Logs::LogGroup\n",
-        "infra/agents.yaml: # for each grop: there is alarm on functions, ",
+        "infra/agents.yaml: # for each grop: there is alarm on consumers, ",
     ),
     "a state machine without a definition": (
         "apps/songs",
