@@ -27,6 +27,7 @@ from botocore.config import Config
 
 from local.api.issuer import PREFIX
 from local.aws.credentials import DUMMY_CREDENTIALS, aws_environment, without_real_credentials
+from local.aws.deliveries import DELIVER, delivery_to
 from local.aws.iam import role_of
 from local.aws.xray import XRayDaemon
 from local.child import RUN_DIRECTORY
@@ -371,8 +372,11 @@ class LocalStack:
         dynamodb = self.client("dynamodb")
         for table in template.tables:
             # boto3 repeats the request if the response is slow, and then the table exists already.
+            # Moto would keep every record of a stream; `local/aws/table_streams.py` makes those that functions get.
+            left_out = {"StreamSpecification"} if self._dynamodb_url is None else set()
+            definition = {name: value for name, value in table.definition.items() if name not in left_out}
             with contextlib.suppress(dynamodb.exceptions.ResourceInUseException):
-                dynamodb.create_table(**table.definition)
+                dynamodb.create_table(**definition)
             if table.ttl_attribute is not None:
                 ttl = {"Enabled": True, "AttributeName": table.ttl_attribute}
                 dynamodb.update_time_to_live(TableName=table.name, TimeToLiveSpecification=ttl)
@@ -450,7 +454,8 @@ class LocalStack:
         """Hold back one call of AWS's `operation` whose payload contains all these texts: the `skip`-th from 0.
 
         `function` is the logical id of the function that makes the call. Without it any may, and an empty operation
-        means all; at least one of the three must be given.
+        means all; at least one of the three must be given. The operation `Deliver` is a delivery of a stream's records
+        or a queue's messages to the function; one that is not executed is repeated later.
 
         Yields an object that says whether the call is held now: then its caller waits, and can be killed there. If
         `executed`, the call was executed and its response waits; otherwise it is not executed, and fails at the end of
@@ -460,7 +465,8 @@ class LocalStack:
             raise ValueError("name the operation, the function or a text of the call to hold")
         url = f"{self.aws_url}/_millrace/hold?name={secrets.token_hex(4)}"
         hold = {"operation": operation, "containing": containing, "executed": executed, "skip": skip}
-        _call("POST", url, {**hold, "role": role_of(function) if function else ""})
+        named = delivery_to if operation == DELIVER else role_of
+        _call("POST", url, {**hold, "role": named(function) if function else ""})
         try:
             yield Held(url)
         finally:
@@ -476,6 +482,25 @@ class LocalStack:
             return accesses
         of_connections = self._channel("accesses")
         return {kind: [*entries, *of_connections.get(kind, ())] for kind, entries in accesses.items()}
+
+    # ---- streams and queues --------------------------------------------------------------------------------------
+
+    def sources(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Return what waits for functions.
+
+        `streams` has for each function's name the records that are `waiting`, the batches that were `delivered` and the
+        records that were `givenUp`; `queues` has for each queue its messages: `visible`, `delayed`, or `hidden` after
+        they were received.
+        """
+        return dict(_call("GET", f"{self.aws_url}/_millrace/sources"))
+
+    def advance_queues(self, seconds: float) -> None:
+        """Let this time pass for the messages of all queues, for those that are delayed or hidden."""
+        _call("POST", f"{self.aws_url}/_millrace/sources", {"seconds": seconds})
+
+    def repeat_deliveries(self, function: str, count: int = 1) -> None:
+        """Deliver each of the next `count` batches of the function of this name twice, as Lambda may."""
+        _call("POST", f"{self.aws_url}/_millrace/sources", {"repeat": function, "count": count})
 
     # ---- the channel ---------------------------------------------------------------------------------------------
 

@@ -9,9 +9,12 @@ from typing import Any
 
 from local.aws.capacity import CapacityMeter, Consumed
 from local.aws.injected_faults import InjectedFaults
+from local.aws.table_streams import TableStreams
 from local.aws.upstream import Upstream
+from local.aws.upstream_streams import UpstreamStreams
 
 _METERED_WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
+_WRITES = _METERED_WRITES | {"TransactWriteItems", "BatchWriteItem"}
 _METERED_READS = {"GetItem", "Query", "BatchGetItem"}
 
 
@@ -22,7 +25,8 @@ class UpstreamDynamoDb:
     units of a batch are divided equally among its partitions. Transactions are not metered.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, streams: TableStreams | None = None) -> None:
+        self._reader = None if streams is None or not streams.tables else UpstreamStreams(url, streams)
         self.lock = threading.Lock()
         self.meter = CapacityMeter()
         self.faults = InjectedFaults()
@@ -38,6 +42,8 @@ class UpstreamDynamoDb:
         if metered:
             payload = json.dumps({**body, "ReturnConsumedCapacity": "TOTAL"}).encode()
         status, _, raw = self._server.post("/", payload, headers)
+        if self._reader is not None and operation in _WRITES:
+            self._reader.written()
         if not metered:
             return status, raw
         response: dict[str, Any] = json.loads(raw)

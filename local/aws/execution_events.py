@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from local.template.filter_patterns import matches
 from local.template.intrinsics import ACCOUNT, REGION
 from local.template.template import EventRule
 
@@ -34,27 +35,6 @@ class ExecutionEvents:
             except OSError as error:
                 # As when the stack ends while an execution runs. On AWS the sweep finds the jobs of lost events.
                 print(f"event not delivered to {rule.function.name}: {error}", file=sys.stderr, flush=True)
-
-
-def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-    """Return whether the event has every field of the pattern with one of its values; `prefix` is supported."""
-    for name, wanted in pattern.items():
-        found = event.get(name)
-        if isinstance(wanted, Mapping):
-            if not (isinstance(found, Mapping) and matches(wanted, found)):
-                return False
-        elif not any(_equals(each, found) for each in wanted):
-            return False
-    return True
-
-
-def _equals(wanted: Any, found: Any) -> bool:
-    if isinstance(wanted, Mapping):
-        (operator, value) = next(iter(wanted.items()))
-        if operator != "prefix":
-            raise ValueError(f"event patterns with {operator} are not supported")
-        return isinstance(found, str) and found.startswith(value)
-    return bool(wanted == found)
 
 
 def _event(execution: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,7 +122,8 @@ def resources_of(template: Template) -> set[str]:
     executions = {f"{arn.replace(':stateMachine:', ':execution:')}:*" for arn in machines}
     buckets = {f"arn:aws:s3:::{bucket}" for bucket in template.buckets}
     secrets = {each.arn for each in template.secrets}
-    return {*tables, *indexes, *machines, *executions, *buckets, *secrets, *_connections(template)}
+    queues = {each.arn for each in template.queues}
+    return {*tables, *indexes, *machines, *executions, *buckets, *secrets, *queues, *_connections(template)}
 
 
 def connections_arn(api: WebSocketApi, method: str, connection: str = "*") -> str:

@@ -31,6 +31,7 @@ from werkzeug.exceptions import HTTPException
 
 from local.aws.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, index_units, read_units, write_units
 from local.aws.injected_faults import InjectedFaults
+from local.aws.table_streams import TableStreams
 from local.template.intrinsics import ACCOUNT, REGION
 
 # The frequent operations of the product. All others use moto's own entry point.
@@ -165,9 +166,12 @@ class DynamoDb:
     Moto's DynamoDB is not thread-safe: without the lock 20 concurrent writers lose half of their puts. The meter is not
     exact in two cases: a query counts only the items that it returns, not those that a filter removed, and index writes
     count for the partition of the item.
+
+    `streams` get the writes of items that they want, except those of BatchWriteItem, which moto executes by itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, streams: TableStreams | None = None) -> None:
+        self._streams = streams or TableStreams(())
         self.lock = threading.Lock()
         self.meter = CapacityMeter()
         self.faults = InjectedFaults()
@@ -193,7 +197,7 @@ class DynamoDb:
         writes: list[_Write] = []
         try:
             if operation in _WRITES:
-                writes = [_Write(change, factor) for change, factor in _changes(body)]
+                writes = [_Write(change, factor, self._streams) for change, factor in _changes(body)]
             _queried.touched = {write.partition for write in writes}
             result = getattr(handler, CALLED_DIRECTLY[operation])().result
         except ServiceException as error:
@@ -208,6 +212,8 @@ class DynamoDb:
         result.pop("ConsumedCapacityUnits", None)  # added by moto; not part of the wire format
         self._meter_writes(writes)
         self._meter_reads(operation, body)
+        for write in writes:
+            write.publish()
         return 200, result
 
     def _meter_writes(self, writes: list[_Write]) -> None:
@@ -244,15 +250,31 @@ def _changes(body: dict[str, Any]) -> Iterable[tuple[dict[str, Any], int]]:
 
 
 class _Write:
-    """One item that is about to be written. It keeps the item's footprint, to compute the cost after the write."""
+    """One item that is about to be written. It keeps the item's footprint, to compute the cost after the write.
 
-    def __init__(self, change: dict[str, Any], factor: int) -> None:
+    It keeps the item itself too, if a stream wants it.
+    """
+
+    def __init__(self, change: dict[str, Any], factor: int, streams: TableStreams) -> None:
         self.table = change["TableName"]
         self._table = _table(self.table)
         self._key = change["Item"] if "Item" in change else change["Key"]
         self._factor = factor
         self.partition = DynamoType(self._key[self._table.hash_key_attr])
         self._before = self._footprint()
+        names = (self._table.hash_key_attr, self._table.range_key_attr)
+        self._keys = {name: self._key[name] for name in names if name is not None and name in self._key}
+        self._streams = streams if streams.wants(self.table, self._keys) else None
+        self._old = None if self._streams is None else self._image()
+
+    def publish(self) -> None:
+        """Tell the streams that the item was written."""
+        if self._streams is not None:
+            self._streams.written(self.table, self._keys, self._old, self._image())
+
+    def _image(self) -> dict[str, Any] | None:
+        item = _find(self._table, self._key)
+        return None if item is None else copy.deepcopy(item.to_json()["Attributes"])
 
     def consumed(self) -> Consumed:
         after = self._footprint()

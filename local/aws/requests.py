@@ -10,13 +10,20 @@ from xml.sax.saxutils import unescape
 
 from local.aws.http_server import Environ
 from local.aws.iam import Access
+from local.template.event_sources import queue_arn
 from local.template.intrinsics import ACCOUNT, REGION
 
-_SERVICES = {"DynamoDB_20120810": "dynamodb", "AWSStepFunctions": "states", "secretsmanager": "secretsmanager"}
+_SERVICES = {
+    "DynamoDB_20120810": "dynamodb",
+    "AWSStepFunctions": "states",
+    "secretsmanager": "secretsmanager",
+    "AmazonSQS": "sqs",
+}
 _INVOCATIONS = "/2015-03-31/functions/"
 _S3_ACTIONS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 _DELETED = re.compile(r"<Key>(.*?)</Key>")
 _NAMES = ("stateMachineArn", "executionArn", "SecretId")
+_BATCH = "Batch"
 
 
 def role_of_signer(environ: Environ) -> str:
@@ -43,7 +50,9 @@ def accesses_of(environ: Environ) -> list[Access]:
         stream = environ["wsgi.input"]
         request = json.loads(stream.read() or b"{}")
         stream.seek(0)
-        return _of_dynamodb(operation, request) if service == "dynamodb" else [_named(service, operation, request)]
+        if service == "dynamodb":
+            return _of_dynamodb(operation, request)
+        return [_of_sqs(operation, request) if service == "sqs" else _named(service, operation, request)]
     path: str = environ["PATH_INFO"]
     if path.startswith(_INVOCATIONS):
         function = path.removeprefix(_INVOCATIONS).removesuffix("/invocations")
@@ -80,6 +89,12 @@ def _part(kind: str) -> str:
 
 def _table(name: str) -> str:
     return name if name.startswith("arn:") else f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
+
+
+def _of_sqs(operation: str, request: dict[str, Any]) -> Access:
+    """Return the access of a request of SQS, which has no actions for batches."""
+    name = str(request.get("QueueUrl", "")).rpartition("/")[2]
+    return Access(f"sqs:{operation.removesuffix(_BATCH)}", queue_arn(name))
 
 
 def _named(service: str, operation: str, request: dict[str, Any]) -> Access:

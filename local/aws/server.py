@@ -24,7 +24,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from local.aws import dynamodb_latency, moto_dynamodb, moto_stepfunctions, s3_posts
 from local.aws.credentials import DUMMY_CREDENTIALS
+from local.aws.deliveries import Deliveries
 from local.aws.dynamodb_upstream import UpstreamDynamoDb
+from local.aws.event_sources import EventSources
 from local.aws.execution_events import ExecutionEvents
 from local.aws.held_calls import HeldCalls, Hold
 from local.aws.http_server import Environ, StartResponse, serve, status_line
@@ -36,6 +38,7 @@ from local.template.template import Template
 _INVOCATIONS = "/2015-03-31/functions/"
 _DYNAMODB_TARGET = "DynamoDB_20120810."
 _STEP_FUNCTIONS_TARGET = "AWSStepFunctions."
+_SQS_TARGET = "AmazonSQS."
 _START_EXECUTION = f"{_STEP_FUNCTIONS_TARGET}StartExecution"
 _PUT_ITEM = f"{_DYNAMODB_TARGET}PutItem"
 _BATCH = (b'"EVT#', b'"events"')
@@ -50,16 +53,20 @@ class Aws:
         self,
         function_host: str | None,
         dynamodb_url: str | None = None,
-        access: AccessControl | None = None,
+        template: Template | None = None,
         *,
         published_latency: bool = False,
     ) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._functions = None if function_host is None else Upstream(function_host)
-        self.dynamodb = moto_dynamodb.DynamoDb() if dynamodb_url is None else UpstreamDynamoDb(dynamodb_url)
-        self._access = access or AccessControl({})
+        self._access = AccessControl({}) if template is None else AccessControl.of(template)
         self._published_latency = published_latency
         self._held = HeldCalls()
+        self.sources = EventSources(template, Deliveries(self._functions, self._held))
+        streams = self.sources.streams
+        self.dynamodb: moto_dynamodb.DynamoDb | UpstreamDynamoDb = (
+            moto_dynamodb.DynamoDb(streams) if dynamodb_url is None else UpstreamDynamoDb(dynamodb_url, streams)
+        )
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         target: str = environ.get("HTTP_X_AMZ_TARGET", "")
@@ -95,13 +102,15 @@ class Aws:
             return response
         if path.startswith(_INVOCATIONS) and path.endswith("/invocations"):
             return self._invoke(environ, start_response)
-        if target.startswith(_STEP_FUNCTIONS_TARGET):
-            fault = self.dynamodb.faults.take(target.removeprefix(_STEP_FUNCTIONS_TARGET), _payload_of(environ))
+        if target.startswith((_STEP_FUNCTIONS_TARGET, _SQS_TARGET)):
+            fault = self.dynamodb.faults.take(target.partition(".")[2], _payload_of(environ))
             if fault is not None:
                 start_response(status_line(fault[0]), [("Content-Type", "application/x-amz-json-1.0")])
                 return [fault[1]]
         if target == _START_EXECUTION:
             moto_stepfunctions.record_trace(environ)
+        if target.startswith(_SQS_TARGET):
+            return self.sources.queues.call(lambda: list(self._moto(environ, start_response)))
         return list(self._moto(environ, start_response))
 
     def _dynamodb(self, environ: Environ, start_response: StartResponse, operation: str) -> Iterable[bytes]:
@@ -193,6 +202,11 @@ class Aws:
             status, body = 204, None
         elif path == "faults":
             status, body = 200, dict(self.dynamodb.faults.returned)
+        elif path == "sources" and environ["REQUEST_METHOD"] == "POST":
+            self.sources.change(json.loads(environ["wsgi.input"].read()))
+            status, body = 204, None
+        elif path == "sources":
+            status, body = 200, self.sources.as_json()
         elif path == "hold":
             status, body = self._change_hold(environ)
         else:
@@ -243,20 +257,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--function-host", help="URL of the function host, to which invocations are forwarded")
     parser.add_argument("--dynamodb", help="URL of a DynamoDB to use instead of moto's")
     parser.add_argument("--published-latency", action="store_true", help="make DynamoDB respond no sooner than on AWS")
-    parser.add_argument("--template", type=Path, help="enforce its policies, and follow its event rules")
+    parser.add_argument("--template", type=Path, help="enforce its policies, and follow its events")
     parser.add_argument("--origin", action="append", default=[], help="whose pages may read and write objects")
     options = parser.parse_args(arguments)
     template = None if options.template is None else Template(options.template)
-    access = None if template is None else AccessControl.of(template)
     if options.fd is None:
         listener = socket.create_server(("127.0.0.1", options.port), backlog=512)
     else:
         listener = socket.socket(fileno=options.fd)
     moto_dynamodb.install()
     moto_stepfunctions.install(listener.getsockname()[1])
-    application = Aws(options.function_host, options.dynamodb, access, published_latency=options.published_latency)
+    application = Aws(options.function_host, options.dynamodb, template, published_latency=options.published_latency)
     if template is not None:
         moto_stepfunctions.report_ends(ExecutionEvents(template.event_rules, application.send_event).ended)
+    application.sources.start()
     # Pages send and get files by presigned URLs, and send forms to the bucket itself.
     buckets = () if template is None else (f"/{bucket}" for bucket in template.buckets)
     serve(listener, application, origins=options.origin, pages_at=buckets)

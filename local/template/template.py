@@ -10,6 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from local.template.event_sources import (
+    QUEUE,
+    QUEUE_PROPERTIES,
+    Queue,
+    QueueSource,
+    StreamSource,
+    queue_arn,
+    queue_of,
+    queue_url,
+    sources_of,
+)
 from local.template.intrinsics import ACCOUNT, REGION, Resolver, TemplateError, parse_yaml, substitute
 from local.template.routes import Route, routes_of
 from local.template.websocket_api import TYPE as WEBSOCKET_API
@@ -30,6 +41,7 @@ _NAME_PROPERTIES = {
     "AWS::DynamoDB::Table": "TableName",
     "AWS::SecretsManager::Secret": "Name",
     "AWS::S3::Bucket": "BucketName",
+    QUEUE: "QueueName",
 }
 
 _RATE = re.compile(r"rate\((?P<count>[1-9]\d*) (?P<unit>minute|hour|day)s?\)")
@@ -230,6 +242,28 @@ class Template:
         )
 
     @cached_property
+    def queues(self) -> tuple[Queue, ...]:
+        """Return the queues, each after the queue of its dead letters."""
+        found = [
+            queue_of(self._physical_name(each), self._resolved(each, QUEUE_PROPERTIES)) for each in self._of_type(QUEUE)
+        ]
+        return tuple(sorted(found, key=lambda each: each.dead_letters is not None))
+
+    @cached_property
+    def event_sources(self) -> tuple[StreamSource | QueueSource, ...]:
+        """Return the streams and queues whose records functions get."""
+        return tuple(
+            source
+            for logical_id in self._of_type("AWS::Serverless::Function")
+            for source in sources_of(
+                logical_id,
+                self._physical_name(logical_id),
+                self._properties(logical_id).get("Events") or {},
+                self._resolver.resolve,
+            )
+        )
+
+    @cached_property
     def cors(self) -> Cors | None:
         return _cors(self._http_api.get("CorsConfiguration"))
 
@@ -418,6 +452,7 @@ class Template:
             # A partial ARN, without the random suffix; Secrets Manager accepts it too.
             "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}",
             "AWS::S3::Bucket": f"arn:aws:s3:::{name}",
+            QUEUE: queue_arn(name),
         }[kind]
 
     def _reference(self, logical_id: str) -> str:
@@ -429,7 +464,8 @@ class Template:
             return self._arn(logical_id)
         if kind in {"AWS::Serverless::HttpApi", WEBSOCKET_API}:
             return api_id_of(logical_id)
-        return self._physical_name(logical_id)
+        name = self._physical_name(logical_id)
+        return queue_url(name) if kind == QUEUE else name
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
         given = self._attributes.get(f"{logical_id}.{attribute}")
@@ -439,11 +475,13 @@ class Template:
             return self._arn(logical_id)
         if self._document["Resources"].get(logical_id, {}).get("Type") == WEBSOCKET_API:
             return {"ApiEndpoint": endpoint_of, "ApiId": api_id_of}[attribute](logical_id)
-        if attribute == "Name" and logical_id in self._document["Resources"]:
+        if attribute in {"Name", "QueueName"} and logical_id in self._document["Resources"]:
             return self._physical_name(logical_id)
-        if attribute == "RegionalDomainName":
-            return f"{self._physical_name(logical_id)}.s3.{REGION}.amazonaws.com"
-        raise KeyError(attribute)
+        if attribute == "StreamArn":
+            return f"{self._arn(logical_id)}/stream/local"
+        if attribute != "RegionalDomainName":
+            raise KeyError(attribute)
+        return f"{self._physical_name(logical_id)}.s3.{REGION}.amazonaws.com"
 
 
 def _bucket_rule(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from local.api.websocket_events import route_of
-from local.aws.execution_events import matches
+from local.template.event_sources import StreamSource
+from local.template.filter_patterns import matches
 from local.template.intrinsics import ACCOUNT, REGION
 from local.template.template import Template
 from tests.layout import EVENTS, ROOT
@@ -36,6 +37,8 @@ for route in TEMPLATE.routes:
     ROUTES.setdefault(function, set()).add(f"{route.method} {route.path}")
 CHANNEL = channel_routes(TEMPLATE)
 """Function → its route key in the channel; None for the authorizer."""
+SOURCES = {source.function.removeprefix("millrace-"): source for source in TEMPLATE.event_sources}
+"""Function → the stream or the queue whose records it gets."""
 OPEN_TO_ANYBODY = {"console"}
 PAYLOADS = {
     snake_case(name): {field.removesuffix(".$") for field in state["Parameters"]["Payload"]}
@@ -90,8 +93,22 @@ def test_an_event_of_the_channel_has_the_route_that_the_template_declares(file: 
         assert route_of(TEMPLATE.websocket_api, event["body"]) == route
 
 
+@pytest.mark.parametrize("file", events_of(SOURCES), ids=lambda file: file.name)
+def test_an_event_of_a_stream_or_a_queue_has_records_that_lambda_would_hand_over(file: Path) -> None:
+    source = SOURCES[file.name.split(".")[0]]
+    records = json.loads(file.read_text())["Records"]
+
+    assert 0 < len(records) <= source.batch_size
+    if isinstance(source, StreamSource):
+        assert all(any(matches(each, record) for each in source.patterns) for record in records)
+        assert {record["eventSource"] for record in records} == {"aws:dynamodb"}
+    else:
+        assert {record["eventSource"] for record in records} == {"aws:sqs"}
+        assert all(record["attributes"]["ApproximateReceiveCount"] for record in records)
+
+
 def test_every_event_belongs_to_one_of_these_tests() -> None:
-    unchecked = set(EVENTS) - {*events_of(ROUTES), *events_of(PAYLOADS), *events_of(CHANNEL)}
+    unchecked = set(EVENTS) - {*events_of(ROUTES), *events_of(PAYLOADS), *events_of(CHANNEL), *events_of(SOURCES)}
 
     assert {file.name for file in unchecked} == {
         "end_lost_job.execution_failed.json",

@@ -7,24 +7,19 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.stack import ROOT
+from local.template.event_sources import StreamSource
+from local.template.template import Template
 from tests.permissions.scenario import Record, as_record, run_scenario
 from tools.validate_template.permission_rules import RECORD, check_permissions
-from tools.validate_template.sam_environment import BIN, run
+from tools.validate_template.sam_environment import BIN
+from tools.validate_template.translation import translate
 
 TEMPLATE = "template.yaml"
-
-
-@pytest.fixture
-def sam_environment() -> None:
-    if not (BIN / "python").exists():
-        reason = ".venv-sam is missing: make .venv-sam/.synced"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
 
 
 @pytest.fixture
@@ -147,19 +142,25 @@ def test_the_comparison_asks_for_its_record(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.usefixtures("sam_environment")
-def test_each_schedule_may_invoke_its_function_and_nothing_else(tmp_path: Path) -> None:
-    """Its role is SAM's work."""
-    translated = tmp_path / "translated.json"
-    finished = run("python", str(ROOT / "tools/validate_template/translate.py"), str(ROOT / TEMPLATE), str(translated))
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    resources = json.loads(translated.read_text())["Resources"]
+@pytest.fixture(scope="module")
+def translated() -> dict[str, Any]:
+    """The resources that SAM makes of the template, of which some roles and policies are its own work."""
+    if not (BIN / "python").exists():
+        reason = ".venv-sam is missing: make .venv-sam/.synced"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    translation = translate(ROOT / TEMPLATE)
+    assert translation.text is not None, translation.objections
+    return dict(json.loads(translation.text)["Resources"])
 
-    schedules = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Scheduler::Schedule"]
+
+def test_each_schedule_may_invoke_its_function_and_nothing_else(translated: dict[str, Any]) -> None:
+    schedules = [each["Properties"] for each in translated.values() if each["Type"] == "AWS::Scheduler::Schedule"]
     invoked = {each["Target"]["Arn"]["Fn::GetAtt"][0] for each in schedules}
     assert invoked == {"SweepJobsFunction", "SweepProjectsFunction", "SweepSessionsFunction"}
     for schedule in schedules:
-        role = resources[schedule["Target"]["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
+        role = translated[schedule["Target"]["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
         assert trust["Principal"] == {"Service": ["scheduler.amazonaws.com"]}
         statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
@@ -167,3 +168,29 @@ def test_each_schedule_may_invoke_its_function_and_nothing_else(tmp_path: Path) 
         assert [(each["Action"], each["Resource"]) for each in statements] == [
             ("lambda:InvokeFunction", schedule["Target"]["Arn"])
         ]
+
+
+OF_EVERY_FUNCTION = {"service-role/AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"}
+STREAMS = "service-role/AWSLambdaDynamoDBExecutionRole"
+QUEUES = "service-role/AWSLambdaSQSQueueExecutionRole"
+GIVEN_UP = {"SweepJobsFunction", "SweepProjectsFunction", "SweepSessionsFunction"}
+"""The functions whose own queue gets the events that Lambda gives up."""
+
+
+def test_sam_adds_to_a_role_only_what_lambda_needs_to_invoke_the_function(translated: dict[str, Any]) -> None:
+    """Lambda reads streams and queues, and writes to queues of what it gives up, with the role of the function."""
+    sources = {source.logical_id: source for source in Template(ROOT / TEMPLATE).event_sources}
+    for logical_id in Template(ROOT / TEMPLATE).of_type("AWS::Serverless::Function"):
+        role = translated[f"{logical_id}Role"]["Properties"]
+        added = {arn.partition(":policy/")[2] for arn in role["ManagedPolicyArns"]}
+        source = sources.get(logical_id)
+        reading = set() if source is None else {STREAMS if isinstance(source, StreamSource) else QUEUES}
+        assert added == OF_EVERY_FUNCTION | reading, logical_id
+        sending = {
+            json.dumps(statement["Resource"])
+            for policy in role.get("Policies") or ()
+            if policy["PolicyName"].endswith("SQSPolicy")
+            for statement in policy["PolicyDocument"]["Statement"]
+        }
+        assert all("DeadLetters" in each for each in sending), logical_id
+        assert len(sending) == (logical_id in GIVEN_UP or isinstance(source, StreamSource)), logical_id
