@@ -11,7 +11,7 @@ _CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What a file with one track says of itself. `key_frames` count from 0."""
+    """What a file with one track says of itself. `seconds` is the sum of its frames; `key_frames` count from 0."""
 
     boxes: tuple[str, ...]
     width: int
@@ -26,14 +26,16 @@ def read_index(content: bytes) -> Index:
     """Return the index of the file."""
     found = dict(_boxes(content))
     header, samples, syncs = found[b"mdhd"], found[b"stsz"], found.get(b"stss", b"")
-    created, _, scale, duration = struct.unpack_from(">IIII", header, 4)
+    created, _, scale = struct.unpack_from(">III", header, 4)
+    times = found[b"stts"]
+    runs = [struct.unpack_from(">II", times, 8 + 8 * n) for n in range(struct.unpack_from(">I", times, 4)[0])]
     width, height = struct.unpack_from(">II", found[b"tkhd"], len(found[b"tkhd"]) - 8)
     keys = [struct.unpack_from(">I", syncs, 8 + 4 * n)[0] - 1 for n in range(struct.unpack_from(">I", syncs, 4)[0])]
     return Index(
         boxes=tuple(name.decode("latin-1") for name, _ in _boxes(content, containers=frozenset())),
         width=width >> 16,
         height=height >> 16,
-        seconds=duration / scale,
+        seconds=sum(frames * ticks for frames, ticks in runs) / scale,
         frames=struct.unpack_from(">I", samples, 8)[0],
         key_frames=tuple(keys),
         created=created,

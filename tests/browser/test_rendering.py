@@ -14,6 +14,7 @@ import time
 import zlib
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +27,8 @@ from shared.apps.video.rendering.browser import Browser
 from shared.apps.video.rendering.capture import open_stage, pictures
 from shared.apps.video.rendering.chromium_renderer import ChromiumRenderer, Mp4Joiner
 from shared.apps.video.rendering.chunks import GOP, Chunk, divide
+from shared.apps.video.rendering.encoder import encode
+from shared.apps.video.rendering.joining import join
 from shared.apps.video.rendering.plan import ImageFile, PlannedComponent, PlannedScene, Quality, RenderPlan
 from shared.apps.video.rendering.programs import Program
 from shared.apps.video.rendering.renderer import JoinedVideo, RenderedChunk
@@ -220,6 +223,30 @@ def test_a_draft_has_half_the_size(chunks: list[RenderedChunk]) -> None:
     draft = rendered(FILM.model_copy(update={"quality": "draft"}), Chunk(0, 0, 2))
     index = read_index(draft.content)
     assert (index.width, index.height, index.frames) == (WIDTH // 2, HEIGHT // 2, 2)
+
+
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_a_last_chunk_of_few_frames_makes_the_video_no_longer(last: int) -> None:
+    colours = [_jpeg_of(number) for number in range(GOP + last)]
+    size = (64, 64)
+    parts = (colours[:GOP], colours[GOP:])
+    chunks = [encode(part, size=size, fps=FPS, quality="standard")[0] for part in parts]
+    plan = RenderPlan(format=Format(width=64, height=64, fps=FPS), scenes=(a_scene(1, GOP + last),))
+    index = read_index(join(plan, chunks).content)
+    assert (index.frames, index.seconds) == (GOP + last, (GOP + last) / FPS)
+
+
+def _jpeg_of(number: int) -> bytes:
+    """Return a picture of one colour."""
+    import av  # noqa: PLC0415 - only what renders has it
+
+    context = av.CodecContext.create("mjpeg", "w")
+    context.width, context.height, context.pix_fmt, context.time_base = 64, 64, "yuvj420p", Fraction(1, FPS)
+    frame = av.VideoFrame(64, 64, "yuvj420p")
+    for position, plane in enumerate(frame.planes):
+        plane.update(bytes([(number * 3 + position * 40) % 256]) * plane.buffer_size)
+    frame.pts = 0
+    return bytes(context.encode(frame)[0])
 
 
 @pytest.mark.parametrize("names", [programs._SHELLS, programs._BROWSERS], ids=["drawn on command", "copied"])

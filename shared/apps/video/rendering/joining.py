@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -38,30 +38,37 @@ def _write(path: Path, chunks: Iterable[bytes], fps: int) -> None:
     # `faststart` puts the index before the pictures, so a player begins before it has the whole file.
     with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact", "movflags": "+faststart"}) as output:
         stream = None
-        first = 0
+        first = delay = 0
         for chunk in chunks:
             with av.open(io.BytesIO(chunk), format="mp4") as source:
                 video = source.streams.video[0]
+                packets = [packet for packet in source.demux(video) if packet.dts is not None]  # not the empty last one
                 if stream is None:
                     stream = output.add_stream_from_template(video)
+                    delay = _delay(packets)
                 elif video.codec_context.extradata != stream.codec_context.extradata:
                     raise DataUnreadable("the chunks of the video were encoded in different ways; render it again")
-                first += _copy(source.demux(video), stream, output, Fraction(first, fps))
+                _copy(packets, stream, output, Fraction(first, fps), delay)
+                first += len(packets)
 
 
-def _copy(packets: Iterable[Any], stream: Any, output: Any, start: Fraction) -> int:
-    """Copy the packets of a chunk that begins after `start` seconds, and return how many there are."""
-    count = 0
+def _copy(packets: Sequence[Any], stream: Any, output: Any, start: Fraction, delay: int) -> None:
+    """Copy the packets of a chunk that begins after `start` seconds.
+
+    A decoder reads each frame `delay` before it shows the first one. A chunk of one frame has no such delay: without
+    one, the frame before it would be decoded for longer, and the track would be longer than its pictures.
+    """
+    lacking = delay - _delay(packets)
     for packet in packets:
-        if packet.dts is None:
-            continue  # the empty packet that ends a file
         shift = int(start / packet.time_base)
         packet.pts += shift
-        packet.dts += shift
+        packet.dts += shift - lacking
         packet.stream = stream
         output.mux(packet)
-        count += 1
-    return count
+
+
+def _delay(packets: Sequence[Any]) -> int:
+    return int(packets[0].pts - packets[0].dts)
 
 
 def _checked(plan: RenderPlan, content: bytes) -> JoinedVideo:
