@@ -220,7 +220,7 @@ bench-cold: build ## measure the CPU of each built function's first invocation, 
 JOBS ?= 300
 
 .PHONY: chaos
-chaos: .venv/.synced .venv-video/.synced ## run JOBS jobs while processes die, connections break, the model and the database fail
+chaos: .venv/.synced .venv-video/.synced .venv-render/.synced ## run JOBS jobs while processes die, connections break, the model and the database fail
 	@$(BIN)/python -m tests.chaos --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # The model is called at OPENAI_BASE_URL with OPENAI_API_KEY. Without MODEL, the scripted model proves the harness only.

@@ -451,7 +451,7 @@ class LocalStack:
     def holding(
         self, operation: str = "", *containing: str, executed: bool, skip: int = 0, function: str = ""
     ) -> Iterator[Held]:
-        """Hold back one call of AWS's `operation` whose payload contains all these texts: the `skip`-th from 0.
+        """Hold back one call of AWS's `operation` whose payload or path contains all these texts: the `skip`-th from 0.
 
         `function` is the logical id of the function that makes the call. Without it any may, and an empty operation
         means all; at least one of the three must be given. The operation `Deliver` is a delivery of a stream's records

@@ -13,7 +13,9 @@ _LONGEST_HOLD = 300.0  # seconds
 
 @dataclass(slots=True)
 class Hold:
-    """Holds the `skip`-th next call, from 0, of `operation` by `role` whose payload contains all of `containing`.
+    """Holds the `skip`-th next call, from 0, of `operation` by `role` that names all of `containing`.
+
+    A call names what its payload or its path contains; S3 has the key in the path.
 
     An empty `operation` or `role` means any. `executed`: the call is executed and its response held back; without,
     it is not executed at all. `calls` describes the calls that fit so far, up to and with the held one, which waits as
@@ -29,12 +31,12 @@ class Hold:
     reached: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
 
-    def fits(self, role: str, operation: str, payload: bytes) -> bool:
+    def fits(self, role: str, operation: str, payload: bytes, path: str = "") -> bool:
         """Return whether the call is one of those that this hold counts."""
         return (
             self.operation in {"", operation}
             and self.role in {"", role}
-            and all(text.encode() in payload for text in self.containing)
+            and all(text in path or text.encode() in payload for text in self.containing)
             and len(self.calls) <= self.skip
         )
 
@@ -67,10 +69,10 @@ class HeldCalls:
         with self._lock:
             self._holds.pop(name).released.set()
 
-    def take(self, role: str, operation: str, payload: bytes) -> Hold | None:
+    def take(self, role: str, operation: str, payload: bytes, path: str = "") -> Hold | None:
         """Return the hold of this call, or None if the call is not to be held."""
         with self._lock:
-            hold = next((each for each in self._holds.values() if each.fits(role, operation, payload)), None)
+            hold = next((each for each in self._holds.values() if each.fits(role, operation, payload, path)), None)
             if hold is None:
                 return None
             hold.calls.append(describe(operation, payload))

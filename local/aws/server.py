@@ -82,7 +82,8 @@ class Aws:
                 self._access.appended[role] = None
         if path.startswith("/_millrace/"):
             return self._millrace(environ, start_response)
-        hold = self._held.take(role, target.rpartition(".")[2] or environ["REQUEST_METHOD"], _payload_of(environ))
+        operation = target.rpartition(".")[2] or environ["REQUEST_METHOD"]
+        hold = self._held.take(role, operation, _payload_of(environ), path)
         if hold is not None and not hold.executed:
             hold.wait()
             start_response(status_line(500), [("Content-Type", "application/x-amz-json-1.0")])

@@ -21,7 +21,7 @@ EXAMPLES: Final = ROOT / "examples"
 _COPIED: Final = ("functions", "infra", "local", "shared", "statemachines", "tools", "template.yaml")
 """What an application is added to, and what runs it."""
 
-_LINKED: Final = (".venv-video",)
+_LINKED: Final = (".venv-video", ".venv-render")
 """The packages that functions of layers have besides (`local/lambda_/layers.py`), where they are installed."""
 
 _LEFT_OUT: Final = ("node_modules", "target")

@@ -29,7 +29,7 @@ class Broken:
     complaint: str
 
 
-async def no_fields(_api: httpx.AsyncClient, _page: str) -> dict[str, Any]:
+async def no_fields(_stack: LocalStack, _api: httpx.AsyncClient, _page: str) -> dict[str, Any]:
     """Return no further fields of a request."""
     return {}
 
@@ -85,7 +85,7 @@ class Application:
     repairs_texts: bool = False
     request_in_turn: Callable[[str, str], tuple[str, dict[str, Any]]] = field(default=no_request)
     """As `request`, for a job whose attempts run one after the other: in a fan-out it has one part."""
-    prepare: Callable[[httpx.AsyncClient, str], Awaitable[dict[str, Any]]] = no_fields
+    prepare: Callable[[LocalStack, httpx.AsyncClient, str], Awaitable[dict[str, Any]]] = no_fields
     """Create what the job needs, and return the fields that this adds to its request; called with its unique name."""
     evidence: Callable[[LocalStack, httpx.AsyncClient, JobStory], Awaitable[dict[str, Any]]] = no_evidence
     """Return what else `violations` needs to know about an ended job; it becomes `JobStory.found`."""

@@ -70,7 +70,7 @@ class KillAtModelCall:
 
 @dataclass(frozen=True, slots=True)
 class KillAtWrite:
-    """Kill the attempt's process at a call of AWS's `operation` whose payload has the job's id and all these texts.
+    """Kill the attempt's process at a call of AWS's `operation` that names the job's id and all these texts.
 
     It is the `skip`-th such call, from 0, after `at`, by the function with this logical id; empty means any operation
     and any function. If `executed`, AWS executes the call, but its caller dies before the response. `what` names the
@@ -649,6 +649,9 @@ WITHOUT_MODEL = frozenset(
         "calm",
         "killed in mid-stream",
         "killed at any time",
+        "killed in parts",
+        "straggler in parts",
+        "part beside successor",
         "duplicated at once",
         "duplicated late",
         "straggler back in reset",

@@ -198,7 +198,7 @@ class ChaosRun:
         for rule in plan.trouble.rules:
             self._control.script(match=page, times=rule.times, **rule.behaviour)
         async with self._creating:
-            fields = await applications()[plan.application].prepare(api, page)
+            fields = await applications()[plan.application].prepare(self._stack, api, page)
         with self._held(plan) as held:
             return await self._created(api, plan, page, fields, held)
 

@@ -37,19 +37,19 @@ def xlsx_file() -> bytes:
     return written.getvalue()
 
 
-async def uploaded(api: httpx.AsyncClient, _page: str) -> dict[str, Any]:
+async def uploaded(_stack: LocalStack, api: httpx.AsyncClient, _page: str) -> dict[str, Any]:
     """Create a session whose file is uploaded, and return the field that links a job to it."""
     return await _uploaded(api, "sales.xlsx", xlsx_file())
 
 
-async def loaded(api: httpx.AsyncClient, _page: str) -> dict[str, Any]:
+async def loaded(_stack: LocalStack, api: httpx.AsyncClient, _page: str) -> dict[str, Any]:
     """Create a session whose file is loaded."""
     return await _loaded(api, await _uploaded(api, "sales.csv", CSV))
 
 
-async def edited(api: httpx.AsyncClient, page: str) -> dict[str, Any]:
+async def edited(stack: LocalStack, api: httpx.AsyncClient, page: str) -> dict[str, Any]:
     """Create a session whose file is loaded and has one change."""
-    fields = await _loaded(api, await uploaded(api, page))
+    fields = await _loaded(api, await uploaded(stack, api, page))
     body = {"sheet": "Sheet1", "cells": [{"at": "B3", "value": EDITED}]}
     data_of(await api.patch(f"{path_of(fields)}/cells", json=body), 200)
     return fields

@@ -24,6 +24,7 @@ from tests.apps.video.chaos_projects import (
     number_of,
     stored_project,
 )
+from tests.apps.video.chaos_renders import RENDER_APPLICATION
 from tests.apps.video.compiler_lane import PACKAGES
 from tests.chaos.application import Application, Broken
 from tests.chaos.plan import Action, Cancel, KillAtWrite, KillChild, Moment, Operate, Straggle, StraggleAtCall, Trouble
@@ -393,4 +394,5 @@ APPLICATIONS = (
         counted=_counted,
         missing=None if PACKAGES.is_dir() or is_installed() else "the compiler of scenes is missing; run `make video`",
     ),
+    RENDER_APPLICATION,
 )

@@ -32,7 +32,7 @@ _DELETED = 3
 # ---- what is done to them --------------------------------------------------------------------------------------------
 
 
-async def new_project(api: httpx.AsyncClient, page: str) -> dict[str, Any]:
+async def new_project(_stack: LocalStack, api: httpx.AsyncClient, page: str) -> dict[str, Any]:
     """Create a project, some with an image, and return the field that links a job to it."""
     project_id = data_of(await api.post("/projects", json={"title": "Chaos"}), 201)["projectId"]
     if number_of(page) % _WITH_IMAGE == 0:

@@ -22,6 +22,14 @@ def test_the_call_with_the_text_is_held_once() -> None:
     assert calls.take("StageRole", "PutItem", b"... turn-01 ...") is None
 
 
+def test_a_call_of_s3_is_found_by_its_path() -> None:
+    calls = HeldCalls()
+    wanted = hold(operation="PUT", containing=["job-1"])
+    calls.add(NAME, wanted)
+    assert calls.take("StageRole", "PUT", b"\xff", "/bucket/jobs/job-2/chunks/chunk-000.mp4") is None
+    assert calls.take("StageRole", "PUT", b"\xff", "/bucket/jobs/job-1/chunks/chunk-000.mp4") is wanted
+
+
 def test_a_call_is_held_once_it_waits() -> None:
     calls = HeldCalls()
     calls.add(NAME, hold())

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from local.stack import LocalStack
 from shared.apps.research.findings import PREFIX as FINDING
 from shared.tools.turn import key_of
 from tests.api_user import data_of
@@ -24,7 +25,7 @@ _NOTES = "research_notes"
 _LENGTH = re.compile(r"\btokens=\d+, ")
 
 
-async def _notebook(api: httpx.AsyncClient, page: str) -> dict[str, Any]:
+async def _notebook(_stack: LocalStack, api: httpx.AsyncClient, page: str) -> dict[str, Any]:
     """Create the notebook that the job is linked to."""
     created = data_of(await api.post("/notebooks", json={"title": page[:100]}), 201)
     return {"links": {"projectId": created["notebookId"]}}
