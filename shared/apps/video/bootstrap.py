@@ -187,7 +187,7 @@ def project_sweep() -> ProjectSweep:
     """Return the service that purges deleted projects."""
     from shared.apps.video.sweep import ProjectSweep
 
-    return ProjectSweep(projects=project_store(), clock=core().ports.clock)
+    return ProjectSweep(projects=project_store(), files=render_files(), clock=core().ports.clock)
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from shared.apps.video.project_store import ProjectStore
+from shared.apps.video.rendering.render_store import RenderFiles
 from shared.clock import Clock
 from shared.observability.log import log
 from shared.schema import Schema
@@ -26,8 +27,9 @@ class ProjectSweepReport(Schema):
 class ProjectSweep:
     """Purge the projects whose deletion is long enough ago. Safe at any time, also for two sweeps at once."""
 
-    def __init__(self, *, projects: ProjectStore, clock: Clock) -> None:
+    def __init__(self, *, projects: ProjectStore, files: RenderFiles, clock: Clock) -> None:
         self._projects = projects
+        self._files = files
         self._clock = clock
 
     def run(self) -> ProjectSweepReport:
@@ -42,6 +44,7 @@ class ProjectSweep:
                 if self._is_over(begin):
                     return self._reported(purged, failures, finished=False)
                 try:
+                    self._files.discard_videos(project_id)  # first: a purged project is looked at no more
                     self._projects.purge(project_id)
                 except Exception as error:  # noqa: BLE001 - raised at the end of the sweep
                     log.defect("deleted project not purged", error, project_id=project_id)

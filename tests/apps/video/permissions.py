@@ -142,8 +142,9 @@ def _deleted_project(world: World, project_id: str) -> None:
         data_of(world.user.api.delete(f"/projects/{project_id}"))
     empty = new_project(world.user)["projectId"]
     data_of(world.user.api.delete(f"/projects/{empty}"))
-    # A request that began before the deletion has stored an image, and the sweep is due.
-    bucket.put_object(Bucket=name, Key=f"projects/{project_id}/images/late", Body=b"image")
+    # Requests that began before the deletion have stored an image and a video, and the sweep is due.
+    for key in (f"projects/{project_id}/images/late", f"renders/{project_id}/late.mp4"):
+        bucket.put_object(Bucket=name, Key=key, Body=b"late")
     world.stack.client("dynamodb").update_item(
         TableName="millrace-DurableTable",
         Key={"PK": {"S": f"PROJECT#{project_id}"}, "SK": {"S": "DELETED"}},

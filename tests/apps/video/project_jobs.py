@@ -46,6 +46,7 @@ class ProjectJobs:
         self.fake_projects = FakeProjectStore()
         self.store: ProjectStore = projects or self.fake_projects
         self.preferences = FakePreferenceStore(self.fake_projects)
+        self.render_files = FakeRenderFiles()
         self.images: frozenset[str] = frozenset()
         self.core = FakeCore(
             clock=self.clock,
@@ -59,12 +60,12 @@ class ProjectJobs:
         self.projects = Projects(projects=self.store, keys=self.core.keys, clock=self.clock)
         self.deletion = ProjectDeletion(
             projects=self.store,
-            renders=RenderDeletion(FakeRenderStore(self.fake_projects), FakeRenderFiles()),
+            renders=RenderDeletion(FakeRenderStore(self.fake_projects), self.render_files),
             cancellation=self.core.job_cancellation,
             erasure=self.core.job_erasure,
             clock=self.clock,
         )
-        self.sweep = ProjectSweep(projects=self.store, clock=self.clock)
+        self.sweep = ProjectSweep(projects=self.store, files=self.render_files, clock=self.clock)
         self.chat = ChatMessages(projects=self.store, jobs=self.core.job_creation)
 
     def new_project(self, owner: str = OWNER, title: str = "Launch") -> Project:

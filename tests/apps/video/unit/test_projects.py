@@ -206,6 +206,17 @@ class TestSweeping:
             assert world.sweep.run() == ProjectSweepReport(purged=0)
         assert {each.args[0] for each in purge.call_args_list} == {first.id, second.id}
 
+    def test_a_video_that_a_render_has_stored_meanwhile_is_removed(self, world: ProjectJobs) -> None:
+        project, other = world.new_project(), world.new_project()
+        world.deletion.delete(OWNER, project.id)
+        late, kept = (f"renders/{each.id}/rnd_1.mp4" for each in (project, other))
+        world.render_files.objects |= {late: b"video", kept: b"video"}
+        world.clock.advance(3600)
+
+        assert world.sweep.run() == ProjectSweepReport(purged=1)
+
+        assert list(world.render_files.objects) == [kept]
+
     def test_a_project_that_cannot_be_purged_keeps_no_other_from_it(self, world: ProjectJobs) -> None:
         first, second = world.new_project(), world.new_project()
         for each in (first, second):
