@@ -330,6 +330,7 @@ application: .venv/.synced ## copy examples/haiku as NAME with STAGES="first_sta
 # ---- generated files -----------------------------------------------------------------------------------------------
 
 .PHONY: openapi
-openapi: .venv/.synced ## regenerate docs/api/openapi.json and docs/api/types.ts from the models
+openapi: .venv/.synced ## regenerate docs/api/openapi.json, docs/api/types.ts and the Python client from the models
 	@$(BIN)/python -m tools.openapi
 	@$(BIN)/python -m tools.typescript
+	@$(BIN)/python -m tools.python_client

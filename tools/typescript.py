@@ -46,7 +46,7 @@ export type Answer<T> = Envelope<T> | ErrorEnvelope;
 def types() -> str:
     """Return the whole file."""
     schemas: dict[str, Any] = openapi()["components"]["schemas"]
-    named = {name: schema for name, schema in schemas.items() if not _is_success_envelope(name)}
+    named = {name: schema for name, schema in schemas.items() if not is_success_envelope(name)}
     return "\n".join((HEADER, *(_declaration(name, schema) for name, schema in named.items())))
 
 
@@ -63,7 +63,8 @@ export const EVENT_TYPES = [
 """
 
 
-def _is_success_envelope(name: str) -> bool:
+def is_success_envelope(name: str) -> bool:
+    """Return whether the schema is the envelope of an operation's data."""
     found = ENVELOPE.match(name)
     return found is not None and found["data"] != "Error"
 

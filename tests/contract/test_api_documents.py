@@ -16,7 +16,7 @@ from shared.jobs.job import JobStatus
 from shared.log.events import CORE_STREAM_EVENT, type_of
 from shared.web.jobs import job_request_type
 from tests.layout import APPS
-from tools import openapi, typescript
+from tools import openapi, python_client, typescript
 
 EVENT_TYPES = {
     *("connected", "stage", "progress", "delta", "tool", "subtask", "item", "reset", "snapshot"),
@@ -39,7 +39,7 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {operation["operationId"]: operation for operation in found}
 
 
-@pytest.mark.parametrize("generator", [openapi, typescript])
+@pytest.mark.parametrize("generator", [openapi, typescript, python_client])
 def test_the_committed_file_matches_the_models(generator: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     assert generator.main(["--check"]) == 0, capsys.readouterr().err
 

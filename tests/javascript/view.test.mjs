@@ -67,6 +67,13 @@ test("a missing event is a gap, except before a snapshot, which replaces all ear
   assert.equal(fold(after, 8, delta("!"), 0).text, "all!");
 });
 
+test("an item that is written again keeps its place, as in the API's response", () => {
+  const later = { ...item("1"), stage: "rank", data: { rank: 1 } };
+  const { items } = folded([stage("generate", 1), item("1"), item("2"), later]);
+
+  assert.deepEqual(items, [later, item("2")]);
+});
+
 test("a reset replaces the text, is kept with its reason, and keeps the items", () => {
   const view = folded([stage("generate", 1), delta("abc"), item("1"), reset("a"), stage("generate", 1, 2), delta("z")]);
 

@@ -258,7 +258,7 @@ test("reading events ends with the watch's fault, with its stop, and with a sign
   signalled.stop();
 });
 
-test("a failed job's last event is its error, and reading ends without one of its own", async () => {
+test("a failed job's last event is its error, and reading ends without throwing", async () => {
   const error = frame(1, {
     ...{ type: "error", code: "MODEL_UNAVAILABLE", message: "the model is gone", stage: null, attempt: 3 },
     ...{ retryCount: 2, retryable: true, requestId: null, traceId: null },

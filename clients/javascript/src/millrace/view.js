@@ -102,11 +102,11 @@ function changes(view, id, event, at) {
     case "delta":
       return { text: view.text + event.text };
     case "item":
-      return { items: withItem(view.items, event) };
+      return { items: withNewest(view.items, event) };
     case "tool":
-      return { tools: [...view.tools, event], subtasks: withSubtask(view.subtasks, subtaskOf(event)) };
+      return { tools: [...view.tools, event], subtasks: withTool(view.subtasks, event) };
     case "subtask":
-      return { subtasks: withSubtask(view.subtasks, event) };
+      return { subtasks: withNewest(view.subtasks, event) };
     case "reset": {
       const { text, progress, reason, message, attempt, retryCount } = event;
       const resets = [...view.resets, { id, reason, message, attempt, retryCount }];
@@ -152,15 +152,24 @@ function subtaskOf({ key, title, name, status }) {
 }
 
 /**
- * Return the subtasks with the newest event of one of them.
  * @param {readonly Subtask[]} subtasks
- * @param {Subtask | null} event
- * @returns {readonly Subtask[]}
+ * @param {Tool} call
  */
-function withSubtask(subtasks, event) {
-  if (event === null) return subtasks;
-  const known = subtasks.some(({ key }) => key === event.key);
-  return known ? subtasks.map((each) => (each.key === event.key ? event : each)) : [...subtasks, event];
+function withTool(subtasks, call) {
+  const subtask = subtaskOf(call);
+  return subtask === null ? subtasks : withNewest(subtasks, subtask);
+}
+
+/**
+ * Return the items or subtasks with the newest event of one of them, which keeps its place. The key identifies it.
+ * @template {{ key: string }} T
+ * @param {readonly T[]} all
+ * @param {T} event
+ * @returns {readonly T[]}
+ */
+function withNewest(all, event) {
+  const known = all.some(({ key }) => key === event.key);
+  return known ? all.map((each) => (each.key === event.key ? event : each)) : [...all, event];
 }
 
 /**
@@ -198,15 +207,6 @@ export function viewOf(job) {
 function failureOf(fault, requestId) {
   const { code, message, stage, attempt, retryable, traceId } = fault;
   return { code, message, stage, attempt, retryable, requestId, traceId };
-}
-
-/**
- * @param {readonly Item[]} items
- * @param {Item} item
- */
-function withItem(items, item) {
-  const others = items.filter((each) => each.stage !== item.stage || each.key !== item.key);
-  return [...others, item];
 }
 
 /**
