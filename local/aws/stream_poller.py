@@ -55,12 +55,12 @@ class StreamPoller:
         self._clock = clock
         self._pause = pause
         self._changed = threading.Condition()
-        self._lanes: list[deque[Record]] = [deque() for _ in range(source.lanes)]
+        self.lanes: list[deque[Record]] = [deque() for _ in range(source.lanes)]
         self.counts = Counts()
 
     def start(self) -> None:
         """Start one daemon thread for each lane. It sleeps while there is no record."""
-        for lane in self._lanes:
+        for lane in self.lanes:
             threading.Thread(target=self._run, args=(lane,), name="stream", daemon=True).start()
 
     def wants(self, keys: Mapping[str, Any]) -> bool:
@@ -75,7 +75,7 @@ class StreamPoller:
             return
         item = repr(min(record["dynamodb"]["Keys"].items()))
         with self._changed:
-            self._lanes[zlib.crc32(item.encode()) % len(self._lanes)].append(record)
+            self.lanes[zlib.crc32(item.encode()) % len(self.lanes)].append(record)
             self.counts.waiting += 1
             self._changed.notify_all()
 
