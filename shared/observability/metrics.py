@@ -63,6 +63,25 @@ class Metrics:
         """Count a response that told the client to use what it has."""
         self._put("NotModified", 1, "Count", operation=operation)
 
+    def webhook_delivery_ended(self, status: str, seconds: float) -> None:
+        """Count a delivery that ended as `status` ("delivered", "failed" or "discarded"), `seconds` after its event."""
+        self._put(f"Webhooks{status.title()}", 1, "Count")
+        if status == "delivered":
+            self._put("WebhookSeconds", seconds, "Seconds")
+
+    def webhook_attempt_failed(self, reason: str) -> None:
+        """Count an attempt that failed; `reason` is the class of the status, such as `5xx`, or why there was none."""
+        self._put("WebhookAttemptsFailed", 1, "Count", reason=reason)
+
+    def webhook_endpoint_disabled(self, reason: str) -> None:
+        """Count an endpoint that was disabled because its receiver is gone or has failed for days."""
+        self._put("WebhookEndpointsDisabled", 1, "Count", reason=reason)
+
+    def deliveries_swept(self, *, queued: int, oldest_due: float) -> None:
+        """`oldest_due`: seconds since the time of the delivery that was due for longest; 0 if none was late."""
+        self._put("WebhooksQueuedAgain", queued, "Count")
+        self._put("OldestDueDeliverySeconds", oldest_due, "Seconds")
+
     def answered(self, operation: str, status: int, milliseconds: float) -> None:
         self._put("Requests", 1, "Count", operation=operation, status=f"{status // 100}xx")
         self._put("RequestMilliseconds", milliseconds, "Milliseconds", operation=operation)

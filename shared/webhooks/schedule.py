@@ -15,6 +15,9 @@ MOST_RETRY_AFTER = timedelta(hours=24)
 MOST_QUEUE_DELAY = timedelta(minutes=15)
 """The longest time that SQS holds a message back. A later attempt waits in the index of due deliveries."""
 
+AFTER_PAUSE = timedelta(seconds=30)
+"""Over this time the deliveries that waited for the end of a pause are attempted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -58,6 +61,14 @@ def asked_wait(retry_after: str | None, now: datetime) -> timedelta | None:
         return None
     at = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return min(max(at - now, timedelta()), MOST_RETRY_AFTER)
+
+
+def after_pause(until: datetime, delivery_id: str) -> datetime:
+    """Return when a delivery is attempted after a pause of its endpoint, which ends at `until`.
+
+    The deliveries that have waited are attempted over AFTER_PAUSE, not all at once.
+    """
+    return until + AFTER_PAUSE * ((_spread(delivery_id) + 1) / 2)
 
 
 def _spread(text: str) -> float:
