@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 THROTTLES = frozenset(
@@ -36,6 +37,9 @@ Service = Literal["dynamodb", "s3", "stepfunctions", "secretsmanager"]
 SERVICES: tuple[Service, ...] = ("dynamodb", "s3", "stepfunctions", "secretsmanager")
 """All services that functions use."""
 
+QUEUE_SERVICE = "sqs"
+"""boto3's name of the service of queues, which few functions use. Its client is made with the first message."""
+
 CHANNEL_SERVICE = "apigatewaymanagementapi"
 """boto3's name of the service that sends messages to connections. Its client is made only when there is one to send."""
 
@@ -52,6 +56,12 @@ def client(service: Service) -> Any:
 def channel_management(endpoint: str) -> Any:
     """Return the boto3 client of the management API at this URL, which sends messages to connections."""
     return _new_client(CHANNEL_SERVICE, endpoint_url=endpoint)
+
+
+@functools.cache
+def sqs() -> SQSClient:
+    """Return the client of SQS."""
+    return _new_client(QUEUE_SERVICE)  # type: ignore[no-any-return]
 
 
 def _new_client(service: str, *, checks_parameters: bool = True, **options: Any) -> Any:
@@ -84,7 +94,7 @@ def _session() -> Session:
     """Return the one session of all clients, because each new session reads its data files again."""
     from shared.storage.aws_session import session_for  # noqa: PLC0415 - as above
 
-    return session_for((*SERVICES, CHANNEL_SERVICE))
+    return session_for((*SERVICES, QUEUE_SERVICE, CHANNEL_SERVICE))
 
 
 def make_clients() -> None:

@@ -120,6 +120,21 @@ def webhook_count(owner: str) -> dict[str, str]:
     return {"PK": user_partition(owner), "SK": "COUNT#webhooks"}
 
 
+def delivery_partition(owner: str) -> str:
+    """Return the partition key of the deliveries to an owner's webhook endpoints, and of their bodies."""
+    return f"DELIVERIES#{owner}"
+
+
+def delivery(owner: str, endpoint_id: str, delivery_id: str) -> dict[str, str]:
+    """Return the key of a delivery. The deliveries to an endpoint sort by the time of their event, as their ids do."""
+    return {"PK": delivery_partition(owner), "SK": f"{endpoint_id}#{delivery_id}"}
+
+
+def delivery_body(owner: str, endpoint_id: str, delivery_id: str) -> dict[str, str]:
+    """Return the key of the body of a delivery."""
+    return {"PK": delivery_partition(owner), "SK": f"{endpoint_id}#BODY#{delivery_id}"}
+
+
 def connection(connection_id: str) -> dict[str, str]:
     """Return the key of an open connection of the channel."""
     return {"PK": f"CONN#{connection_id}", "SK": "CONN"}

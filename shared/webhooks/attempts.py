@@ -1,4 +1,4 @@
-"""Make one attempt at a delivery, and decide what follows: the end, another attempt, a pause, or a disabled endpoint."""
+"""Make one attempt at a delivery, and decide what follows: its end, another attempt, or a pause of the endpoint."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from shared.webhooks.endpoint import DisabledReason, EndpointHealth, EndpointStatus, WebhookEndpoint
 
 FAILURES = 5
-"""After so many failed attempts in a row, of any deliveries, an endpoint is paused."""
+"""After this number of failed attempts in a row, of any deliveries, an endpoint is paused."""
 
 SHORTEST_PAUSE = timedelta(minutes=1)
 """The first pause. Each further one is twice as long."""

@@ -24,7 +24,7 @@ KEPT_ATTEMPTS = 20
 """How many of its latest attempts a delivery tells."""
 
 CLAIM = timedelta(seconds=45)
-"""How long a process may take for an attempt before another one may take the delivery over: three times the deadline."""
+"""How long a process may take for an attempt, three times its deadline. Then another one may take it over."""
 
 BACKSTOP = timedelta(minutes=10)
 """How long after the time of its next attempt the sweep looks for a delivery whose message was lost."""

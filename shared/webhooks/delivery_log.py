@@ -79,8 +79,8 @@ class DeliveryLog:
     def recover(self, owner: str, endpoint_id: str, *, since: datetime, cursor: str | None = None) -> Recovery:
         """Send each event of the time `since` or later again that the receiver has not got, oldest first.
 
-        Look at LOOKED_AT deliveries at most; with the cursor, continue behind those of an earlier recovery. Repeating it
-        sends nothing twice, because a delivery that is sent again is pending.
+        Look at LOOKED_AT deliveries at most; with the cursor, continue behind those of an earlier recovery. If it is
+        repeated, nothing is sent twice, because a delivery that is sent again is pending.
 
         Raises:
             NotFound: the user has no such endpoint.

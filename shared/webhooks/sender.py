@@ -101,7 +101,7 @@ class _Target:
 
 
 class HttpSender:
-    """Send requests by HTTP/1.1, each on a connection of its own.
+    """Send requests by HTTP/1.1, each on its own connection.
 
     With `loopback`, which only the local stack has, receivers on this machine are allowed, also without TLS. `trust` is
     the PEM file of the certificate authorities to trust; None: the system's. `monotonic` returns seconds.

@@ -89,7 +89,7 @@ def _request(connection: socket.socket) -> bytes:
 
 
 class Authority:
-    """A certificate authority of its own, and the certificates that it signs."""
+    """A certificate authority, and the certificates that it signs."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
