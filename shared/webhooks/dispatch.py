@@ -81,7 +81,6 @@ class WebhookDispatch:
                 event_type=event_type,
                 job_id=job_id,
                 created_at=at,
-                next_attempt_at=at,
                 expires_at=int((at + KEPT).timestamp()),
             ),
             body,
