@@ -52,7 +52,14 @@ if TYPE_CHECKING:
     from shared.runs.store import RunStore
     from shared.stages.part_runner import PartRunner
     from shared.stages.runner import StageRunner
+    from shared.webhooks.attempts import WebhookAttempts
+    from shared.webhooks.delivery_log import DeliveryLog
+    from shared.webhooks.delivery_store import DeliveryQueue, DeliveryStore
+    from shared.webhooks.dispatch import WebhookDispatch
+    from shared.webhooks.due import DeliverySweep
+    from shared.webhooks.schedule import Schedule
     from shared.webhooks.secrets import WebhookSecrets
+    from shared.webhooks.sender import WebhookSender
     from shared.webhooks.store import WebhookStore
     from shared.webhooks.url import UrlRule
 
@@ -98,6 +105,21 @@ class Ports(Protocol):
 
     @property
     def webhook_urls(self) -> UrlRule: ...
+
+    @property
+    def deliveries(self) -> DeliveryStore: ...
+
+    @property
+    def delivery_queue(self) -> DeliveryQueue: ...
+
+    @property
+    def webhook_sender(self) -> WebhookSender: ...
+
+    @property
+    def webhook_schedule(self) -> Schedule: ...
+
+    @property
+    def api_url(self) -> str: ...
 
     @property
     def runs(self) -> RunStore: ...
@@ -444,6 +466,49 @@ class Core:
         from shared.agents.service import AgentService
 
         return AgentService(agents=self.ports.agents, allowed_models=self.ports.allowed_models, clock=self.ports.clock)
+
+    @cached_property
+    def webhook_dispatch(self) -> WebhookDispatch:
+        from shared.webhooks.dispatch import WebhookDispatch
+
+        return WebhookDispatch(
+            endpoints=self.ports.webhooks,
+            deliveries=self.ports.deliveries,
+            queue=self.ports.delivery_queue,
+            result_of=self.job_queries.result,
+            api_url=self.ports.api_url,
+        )
+
+    @cached_property
+    def webhook_attempts(self) -> WebhookAttempts:
+        from shared.webhooks.attempts import WebhookAttempts
+
+        return WebhookAttempts(
+            endpoints=self.ports.webhooks,
+            deliveries=self.ports.deliveries,
+            queue=self.ports.delivery_queue,
+            sender=self.ports.webhook_sender,
+            secrets=self.ports.webhook_secrets,
+            schedule=self.ports.webhook_schedule,
+            clock=self.ports.clock,
+        )
+
+    @cached_property
+    def delivery_sweep(self) -> DeliverySweep:
+        from shared.webhooks.due import DeliverySweep
+
+        return DeliverySweep(deliveries=self.ports.deliveries, queue=self.ports.delivery_queue, clock=self.ports.clock)
+
+    @cached_property
+    def delivery_log(self) -> DeliveryLog:
+        from shared.webhooks.delivery_log import DeliveryLog
+
+        return DeliveryLog(
+            endpoints=self.ports.webhooks,
+            deliveries=self.ports.deliveries,
+            queue=self.ports.delivery_queue,
+            clock=self.ports.clock,
+        )
 
     @cached_property
     def creation_limit(self) -> CreationLimit:

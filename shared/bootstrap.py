@@ -19,6 +19,7 @@ from shared.runtime.settings import (
     ChannelSettings,
     ConsoleSettings,
     CreationSettings,
+    DeliverySettings,
     ExecutionSettings,
     IdentitySettings,
     LogSettings,
@@ -62,12 +63,15 @@ if TYPE_CHECKING:
     from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
     from shared.storage.runs import DynamoRunStore
     from shared.storage.subscriptions import DynamoSubscriptionStore
+    from shared.storage.webhook_deliveries import DynamoDeliveryStore, SqsDeliveryQueue
     from shared.storage.webhooks import DynamoWebhookStore
     from shared.web.auth import StreamGate
     from shared.web.site import ConsoleConfig, Site
     from shared.web.stage_site import StageSite
     from shared.web.stream import JobStream
+    from shared.webhooks.schedule import Schedule
     from shared.webhooks.secrets import WebhookSecrets
+    from shared.webhooks.sender import HttpSender
     from shared.webhooks.url import UrlRule
 
 
@@ -153,6 +157,35 @@ class AwsPorts:
 
         settings = WebhookSettings.read()
         return UrlRule(settings.webhook_ports, settings.webhook_loopback)
+
+    @cached_property
+    def deliveries(self) -> DynamoDeliveryStore:
+        from shared.storage.webhook_deliveries import DynamoDeliveryStore
+
+        return DynamoDeliveryStore(DeliverySettings.read().deliveries_table_name, clock=utc_now)
+
+    @cached_property
+    def delivery_queue(self) -> SqsDeliveryQueue:
+        from shared.storage.webhook_deliveries import SqsDeliveryQueue
+
+        return SqsDeliveryQueue(DeliverySettings.read().delivery_queue_url)
+
+    @cached_property
+    def webhook_sender(self) -> HttpSender:
+        from shared.webhooks.sender import HttpSender
+
+        return HttpSender(loopback=WebhookSettings.read().webhook_loopback)
+
+    @property
+    def webhook_schedule(self) -> Schedule:
+        from shared.webhooks.schedule import STANDARD, Schedule
+
+        waits = DeliverySettings.read().webhook_waits
+        return Schedule(waits) if waits else STANDARD
+
+    @property
+    def api_url(self) -> str:
+        return DeliverySettings.read().api_url
 
     @cached_property
     def runs(self) -> DynamoRunStore:

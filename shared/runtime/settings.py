@@ -134,6 +134,23 @@ class WebhookSettings(Settings):
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+class DeliverySettings(Settings):
+    """The table and the queue of deliveries, the address of the API for the events, and the schedule.
+
+    `webhook_waits` are the seconds before each attempt.
+    """
+
+    deliveries_table_name: str
+    delivery_queue_url: str = ""
+    api_url: str = ""
+    webhook_waits: tuple[float, ...] = ()
+
+    @field_validator("webhook_waits", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 class IdentitySettings(Settings):
     """The issuer and audience of accepted tokens, for functions without an authorizer."""
 

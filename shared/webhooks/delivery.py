@@ -70,8 +70,9 @@ class Delivery(Schema):
     """A stored delivery, without the body.
 
     `attempt_count` counts all attempts, `round_attempts` those since the schedule began, which a replay starts again.
-    `attempts` are the latest KEPT_ATTEMPTS. A pending delivery is attempted at `next_attempt_at`, a new one at once, and
-    by no process but the one with this `claim` until `claimed_until`. At `due_at` the sweep looks at it. Each write has a new `revision`.
+    `attempts` are the latest KEPT_ATTEMPTS. A pending delivery is attempted at `next_attempt_at`, or at once if it has
+    none, and by no process but the one with this `claim` until `claimed_until`. At `due_at` the sweep looks at it. Each
+    write has a new `revision`.
     """
 
     id: str

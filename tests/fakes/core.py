@@ -36,11 +36,13 @@ from shared.stages.part import Part, PartContext
 from shared.stages.part_runner import PartRunner
 from shared.stages.runner import StageRunner
 from shared.stages.stage import Stage, StageContext
+from shared.webhooks.schedule import STANDARD
 from shared.webhooks.url import UrlRule
 from tests.fakes.agents import FakeAgentStore
 from tests.fakes.channel import FakeConnectionStore, FakePosts, FakeSubscriptionStore
 from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import EXPIRES_AT, NOON, SettableClock
+from tests.fakes.deliveries import FakeDeliveryQueue, FakeDeliveryStore, FakeSender
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.executions import FakeExecutions
 from tests.fakes.jobs import FakeJobStore
@@ -195,6 +197,8 @@ class FakePorts:
     channel_limits = ChannelLimits()
     application_topics = ()
     webhook_urls = UrlRule()
+    webhook_schedule = STANDARD
+    api_url = "https://api.example"
 
     def __init__(
         self,
@@ -227,6 +231,9 @@ class FakePorts:
         self.agents = FakeAgentStore(clock=self.clock)
         self.webhooks = FakeWebhookStore()
         self.webhook_secrets = fake_webhook_secrets(self.clock)
+        self.deliveries = FakeDeliveryStore(clock=self.clock)
+        self.delivery_queue = FakeDeliveryQueue(clock=self.clock)
+        self.webhook_sender = FakeSender()
         self.runs = runs or FakeRunStore()
         self.connections = FakeConnectionStore()
         self.subscriptions = FakeSubscriptionStore()

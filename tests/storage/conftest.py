@@ -39,6 +39,7 @@ def moto_server() -> Iterator[AwsServer]:
                 variables.setenv(name, value)
             server = AwsServer(url)
             create_resources(server)
+            server.clients["sqs"] = aws.sqs.__wrapped__()
             server.client("secretsmanager")  # the last AWS client: the variables are unset when the tests run
         yield server
         for client in server.clients.values():

@@ -47,13 +47,16 @@ from shared.storage.objects import Objects
 from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
 from shared.storage.runs import DynamoRunStore
 from shared.storage.subscriptions import DynamoSubscriptionStore
+from shared.storage.webhook_deliveries import DynamoDeliveryStore
 from shared.storage.webhooks import DynamoWebhookStore
+from shared.webhooks.delivery_store import DeliveryStore
 from shared.webhooks.store import WebhookStore
 from tests.fakes.agents import FakeAgentStore
 from tests.fakes.channel import FakeConnectionStore, FakeSubscriptionStore
 from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import SettableClock
 from tests.fakes.decisions import FakeDecisionCache
+from tests.fakes.deliveries import FakeDeliveryStore
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.executions import FakeExecutions
 from tests.fakes.images import FakeImageFiles, FakeImageStore
@@ -85,6 +88,7 @@ class AwsServer:
     table: str = ""
     durable_table: str = ""
     channel_table: str = ""
+    deliveries_table: str = ""
     bucket: str = ""
     machine_prefix: str = ""
     clients: dict[str, Any] = field(default_factory=dict)
@@ -122,6 +126,7 @@ def create_resources(server: AwsServer) -> None:
     tables = create_tables(server.dynamodb)
     server.table, server.durable_table = tables["JobsTable"], tables["DurableTable"]
     server.channel_table = tables["ChannelTable"]
+    server.deliveries_table = tables["DeliveriesTable"]
     server.bucket = Template(ROOT / "template.yaml").buckets[0]
     server.s3.create_bucket(Bucket=server.bucket)
     waits = {"StartAt": "Waiting", "States": {"Waiting": {"Type": "Wait", "Seconds": 600, "End": True}}}
@@ -144,6 +149,7 @@ class Ports:
     executions: Executions
     agents: AgentStore
     webhooks: WebhookStore
+    deliveries: DeliveryStore
     runs: RunStore
     sessions: SessionStore
     workbook_data: FakeWorkbookData | S3WorkbookData
@@ -172,6 +178,7 @@ def fakes() -> Ports:
         executions=FakeExecutions(),
         agents=FakeAgentStore(clock=clock),
         webhooks=FakeWebhookStore(),
+        deliveries=FakeDeliveryStore(clock=clock),
         runs=FakeRunStore(),
         sessions=FakeSessionStore(),
         workbook_data=FakeWorkbookData(clock=clock),
@@ -201,6 +208,7 @@ def adapters(server: AwsServer) -> Ports:
         executions=StepFunctionsExecutions(server.machine_prefix),
         agents=DynamoAgentStore(server.durable_table, clock=clock),
         webhooks=DynamoWebhookStore(server.durable_table),
+        deliveries=DynamoDeliveryStore(server.deliveries_table, clock=clock),
         runs=DynamoRunStore(server.durable_table, LargeTexts(server.bucket, folder="runs")),
         sessions=DynamoSessionStore(server.durable_table, server.table),
         workbook_data=workbook_data(server),
