@@ -73,9 +73,9 @@ class Metrics:
         """Count an attempt that failed; `reason` is the class of the status, such as `5xx`, or why there was none."""
         self._put("WebhookAttemptsFailed", 1, "Count", reason=reason)
 
-    def webhook_endpoint_disabled(self, reason: str) -> None:
+    def webhook_endpoint_disabled(self) -> None:
         """Count an endpoint that was disabled because its receiver is gone or has failed for days."""
-        self._put("WebhookEndpointsDisabled", 1, "Count", reason=reason)
+        self._put("WebhookEndpointsDisabled", 1, "Count")
 
     def deliveries_swept(self, *, queued: int, oldest_due: float) -> None:
         """`oldest_due`: seconds since the time of the delivery that was due for longest; 0 if none was late."""

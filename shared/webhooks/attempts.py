@@ -191,7 +191,7 @@ class WebhookAttempts:
 def _tell_if_disabled(endpoint: WebhookEndpoint, now: datetime) -> None:
     """Count and log an endpoint that was disabled at this time."""
     if endpoint.disabled_at == now and endpoint.disabled_reason is not None:
-        metrics.webhook_endpoint_disabled(endpoint.disabled_reason)
+        metrics.webhook_endpoint_disabled()
         log.warning("webhook endpoint disabled", endpoint_id=endpoint.id, reason=endpoint.disabled_reason)
 
 

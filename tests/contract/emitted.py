@@ -39,6 +39,14 @@ CALLS: dict[str, list[Callable[[Metrics], None]]] = {
     "blocks_read": [lambda to: to.blocks_read(hits=3, misses=1)],
     "cache_read": [lambda to: to.cache_read("version", hits=3, misses=1)],
     "not_modified": [lambda to: to.not_modified("get_cells")],
+    "webhook_delivery_ended": [
+        lambda to: to.webhook_delivery_ended("delivered", 0.75),
+        lambda to: to.webhook_delivery_ended("failed", 90.0),
+        lambda to: to.webhook_delivery_ended("discarded", 90.0),
+    ],
+    "webhook_attempt_failed": [lambda to: to.webhook_attempt_failed("5xx")],
+    "webhook_endpoint_disabled": [lambda to: to.webhook_endpoint_disabled()],
+    "deliveries_swept": [lambda to: to.deliveries_swept(queued=4, oldest_due=12.5)],
     "answered": [lambda to: to.answered("create_job", 202, 21.5)],
     "refused": [lambda to: to.refused("create_job", ErrorCode.RATE_LIMIT_EXCEEDED)],
 }

@@ -219,6 +219,18 @@ EXPECTED: dict[str, list[Measurement]] = {
         Measurement("CacheMisses", "Count", 1, (KIND, S)),
     ],
     "not_modified": [Measurement("NotModified", "Count", 1, (("operation", "get_cells"), S))],
+    "webhook_delivery_ended": [
+        Measurement("WebhooksDelivered", "Count", 1, (S,)),
+        Measurement("WebhookSeconds", "Seconds", 0.75, (S,)),
+        Measurement("WebhooksFailed", "Count", 1, (S,)),
+        Measurement("WebhooksDiscarded", "Count", 1, (S,)),
+    ],
+    "webhook_attempt_failed": [Measurement("WebhookAttemptsFailed", "Count", 1, (("reason", "5xx"), S))],
+    "webhook_endpoint_disabled": [Measurement("WebhookEndpointsDisabled", "Count", 1, (S,))],
+    "deliveries_swept": [
+        Measurement("WebhooksQueuedAgain", "Count", 4, (S,)),
+        Measurement("OldestDueDeliverySeconds", "Seconds", 12.5, (S,)),
+    ],
     "answered": [
         Measurement("Requests", "Count", 1, (OP, S, ("status", "2xx"))),
         Measurement("RequestMilliseconds", "Milliseconds", 21.5, (OP, S)),

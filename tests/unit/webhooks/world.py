@@ -57,7 +57,7 @@ class World:
     """The services on fakes, with one clock. `sender` answers every request with 200 until a test says otherwise."""
 
     def __init__(self, *, wrap: Callable[[Any], Any] = lambda port: port) -> None:
-        """`wrap` returns what the services use in place of each port."""
+        """`wrap` returns what the services use instead of each port."""
         self.clock = SettableClock()
         self.endpoints = FakeWebhookStore()
         self.deliveries = FakeDeliveryStore(clock=self.clock)
