@@ -24,7 +24,7 @@ AWS_METRICS: dict[str, tuple[set[str], set[frozenset[str]]]] = {
     # https://docs.aws.amazon.com/lambda/latest/dg/urls-monitoring.html
     "AWS/Lambda": (
         {
-            *("Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"),
+            *("Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions", "IteratorAge"),
             *("UrlRequestCount", "Url4xxCount", "Url5xxCount", "UrlRequestLatency"),
         },
         {frozenset(), frozenset({"FunctionName"})},
@@ -55,7 +55,10 @@ AWS_METRICS: dict[str, tuple[set[str], set[frozenset[str]]]] = {
         {frozenset({"TableName"}), frozenset({"TableName", "Operation"})},
     ),
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
-    "AWS/SQS": ({"ApproximateNumberOfMessagesVisible"}, {frozenset({"QueueName"})}),
+    "AWS/SQS": (
+        {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
+        {frozenset({"QueueName"})},
+    ),
 }
 
 
