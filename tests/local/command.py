@@ -24,7 +24,17 @@ DEAD_PROXIES = dict.fromkeys(
 )
 """An environment with a proxy that refuses every connection."""
 
+_PROBE = re.compile(r"[a-z0-9_]{8}")
+
 CONTROL_CHARACTERS = re.compile(r"[^\n -~\u00a0-\U0010ffff]")
+
+
+def left_in(folder: Path) -> list[Path]:
+    """Return what is in a folder for temporary files, except the files with which Python has tried it.
+
+    The module tempfile writes, closes and removes such a file; a process that is killed meanwhile leaves it.
+    """
+    return [each for each in folder.iterdir() if each.is_dir() or not _PROBE.fullmatch(each.name)]
 
 
 class Command:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from local.model.control import ModelControl
-from tests.local.command import DEAD_PROXIES, ROOT, Command
+from tests.local.command import DEAD_PROXIES, ROOT, Command, left_in
 from tests.local.http_proxy import HttpProxy
 
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "suggestion"]
@@ -66,19 +66,19 @@ def test_it_installs_an_example_in_a_copy_that_it_removes(tmp_path: Path) -> Non
         assert re.search(r"DynamoDB +[\d.]+ write units, [\d.]+ read units\nStep Functions +\d+ state trans", output)
         assert re.search(r"first text +\d+ ms.*\nin all +[\d.]+ s", output)
         assert demo.processes() == []
-    assert [*folder.iterdir()] == []
+    assert left_in(folder) == []
     assert set((ROOT / "shared/apps").iterdir()) == before
 
 
 def test_ctrl_c_stops_the_demo_of_an_example_and_removes_its_copy(tmp_path: Path) -> None:
     with Command([sys.executable, "-m", "local.demo", "--pipeline", "research"], {"TMPDIR": str(tmp_path)}) as demo:
         demo.read_until("model  ")
-        assert [*tmp_path.iterdir()] != []
+        assert left_in(tmp_path) != []
         demo.interrupt()
         output = demo.run()
         assert demo.status == 128 + signal.SIGINT, output
         assert demo.processes() == []
-    assert [*tmp_path.iterdir()] == []
+    assert left_in(tmp_path) == []
 
 
 def test_an_unknown_pipeline_is_refused_with_those_that_exist() -> None:
