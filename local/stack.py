@@ -15,11 +15,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Literal, Self
+from typing import IO, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 import boto3
@@ -32,6 +32,7 @@ from local.aws.iam import role_of
 from local.aws.xray import XRayDaemon
 from local.child import RUN_DIRECTORY
 from local.deployment import Deployment
+from local.lambda_.fork_server import Forked
 from local.lambda_.layers import packages_of
 from local.loopback import direct_to_loopback, is_loopback, without_proxies
 from local.model.requests import MODEL as SCRIPTED_MODEL
@@ -53,6 +54,9 @@ class StackError(Exception):
     """The stack did not start; the message ends with the last lines of the process in question."""
 
 
+Process = subprocess.Popen[bytes] | Forked
+
+
 @dataclass(slots=True)
 class _Child:
     name: str
@@ -61,7 +65,7 @@ class _Child:
     log: Path
     command: list[str]
     environment: dict[str, str]
-    process: subprocess.Popen[bytes]
+    process: Process
 
     def tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-40:]
@@ -270,8 +274,7 @@ class LocalStack:
         for index, child in killed.items():
             child.process.kill()
             child.process.wait()
-            if child.process.stdin is not None:
-                child.process.stdin.close()
+            _close_input(child.process)
             held[index] = _bind(urlsplit(child.url).port or 0)  # so that no connection of this machine takes the port
         try:
             yield
@@ -343,8 +346,7 @@ class LocalStack:
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
-            if child.process.stdin is not None:
-                child.process.stdin.close()
+            _close_input(child.process)
         self._children.clear()
         for client in self._clients.values():
             client.close()
@@ -391,7 +393,7 @@ class LocalStack:
         for machine in template.state_machines:
             role = f"arn:aws:iam::{ACCOUNT}:role/{role_of(machine.logical_id)}"
             self.client("stepfunctions").create_state_machine(
-                name=machine.name, definition=_with_allowance(machine.definition, self._allowance), roleArn=role
+                name=machine.name, definition=with_allowance(machine.definition, self._allowance), roleArn=role
             )
 
     # ---- use -----------------------------------------------------------------------------------------------------
@@ -572,7 +574,7 @@ class LocalStack:
         return {child.name: child.process.pid for child in self._children}
 
 
-def _with_allowance(definition: str, allowance: int) -> str:
+def with_allowance(definition: str, allowance: int) -> str:
     """Return the state machine's definition with each `TimeoutSeconds` that many times longer."""
 
     def scaled(fields: dict[str, Any]) -> dict[str, Any]:
@@ -615,20 +617,36 @@ def _start_child(
     listener: socket.socket,
 ) -> _Child:
     log = log_dir / f"{name}.log"
-    descriptor = listener.fileno()
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "local.child", *command, "--fd", str(descriptor)],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            pass_fds=(descriptor,),
-            # A separate session, so that Ctrl-C reaches the parent only, which stops the children in order.
-            start_new_session=True,
-        )
+        process = start_process([*command, "--fd"], environment, output, listener)
     return _Child(name, url, health, log, command, environment, process)
+
+
+def start_interpreter(
+    arguments: list[str], environment: dict[str, str], output: IO[bytes], listener: socket.socket
+) -> Process:
+    """Start `python -m` with these arguments and the number of the listener, as a child that ends with this process."""
+    descriptor = listener.fileno()
+    return subprocess.Popen(
+        [sys.executable, "-m", "local.child", *arguments, str(descriptor)],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        pass_fds=(descriptor,),
+        # A separate session, so that Ctrl-C reaches the parent only, which stops the children in order.
+        start_new_session=True,
+    )
+
+
+start_process: Callable[[list[str], dict[str, str], IO[bytes], socket.socket], Process] = start_interpreter
+"""Starts each process of a stack; the tests replace it, because most of a start is to import the same modules."""
+
+
+def _close_input(process: Process) -> None:
+    if isinstance(process, subprocess.Popen) and process.stdin is not None:
+        process.stdin.close()
 
 
 def _exit_on_signal(number: int, _frame: FrameType | None) -> None:

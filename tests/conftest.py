@@ -11,11 +11,13 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
+import local.stack
 from local.loopback import PROXY_VARIABLES
 from local.model.control import ModelControl
 from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from tests.api_user import OTHER_ORIGIN, STREAM_LEASE_SECONDS, ApiUser
 from tests.patience import ALLOWANCE, PATIENCE, WITHOUT_TOKEN_TIMEOUT
+from tests.stack_forks import StackForks
 
 pytest_plugins = [
     "tests.fixtures.unit",
@@ -61,6 +63,16 @@ def _no_certificates() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patching:
         patching.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stack_forks() -> Iterator[StackForks]:
+    """Fork the processes of all stacks from one, which imports their modules once: they are most of a stack's start."""
+    forks = StackForks()
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr(local.stack, "start_process", forks.start)
+        yield forks
+    forks.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Starts each process of a function as a fork of one process, which has imported the libraries that functions use.
 
 These imports take most of the CPU time of a cold start, and there are about a hundred functions. The handler, its
-environment and its state are the process's own, as if Python had started for it.
+environment and its state are the process's own, as if Python had started for it. The tests start the processes of their
+stacks in the same way.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
@@ -30,7 +31,7 @@ from local.lambda_ import lazy_imports
 OF_THE_PRODUCT: Final = ("shared.bootstrap", "shared.web.app")
 """Modules that import what most functions use; they read no environment when they are imported."""
 _LENGTH_BYTES: Final = 4
-_DESCRIPTORS: Final = 3
+_MOST_DESCRIPTORS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +60,58 @@ class Forked:
         """Return False from the moment when the process ends, because the kernel then closes its standard input."""
         return self._status is None and not self._lifeline.poll(0)
 
-    def wait(self) -> int:
-        """Return the exit status, or the negative number of the signal that ended the process."""
+    def poll(self) -> int | None:
+        """Return the exit status as `wait` does, or None if the process has not ended; no other thread may wait."""
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit status, or the negative number of the signal that ended the process.
+
+        Raises subprocess.TimeoutExpired if the process has not ended after `timeout` seconds.
+        """
         with self._lock:
             if self._status is None:
+                if not self._reported(timeout):
+                    raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
                 self._status = int(self._report.readline() or -signal.SIGKILL)  # no line if the server was killed
                 self._report.close()
             return self._status
 
+    def _reported(self, timeout: float | None) -> bool:
+        report = select.poll()
+        report.register(self._report, select.POLLIN)
+        return bool(report.poll(None if timeout is None else timeout * 1000))
+
     def kill(self) -> None:
         """Kill the process, unless it has ended."""
+        self._send(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Send SIGTERM to the process, unless it has ended."""
+        self._send(signal.SIGTERM)
+
+    def _send(self, number: signal.Signals) -> None:
         if self.alive:
-            os.kill(self.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # a process that it has started still has its standard input
+                os.kill(self.pid, number)
 
 
 class ForkServer:
     """The server's process, seen from the process that starts it. Close it to end the server; its forks continue.
 
-    `path` are the folders of the modules that it may import, `environment` what Python itself needs. With `product` it
-    imports the product's libraries.
+    `path` are the folders of the modules that it may import, `environment` what Python itself needs. It imports
+    `modules`, and after them all that the product imports on first use.
     """
 
-    def __init__(self, path: Sequence[Path], environment: Mapping[str, str], *, product: bool) -> None:
+    def __init__(
+        self, path: Sequence[Path], environment: Mapping[str, str], *, modules: Sequence[str] = OF_THE_PRODUCT
+    ) -> None:
         self._lock = threading.Lock()
         self._connection, theirs = socket.socketpair()
         with theirs:
-            modules = OF_THE_PRODUCT if product else ()
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "local.lambda_.fork_server", str(theirs.fileno()), *modules],
                 env={**environment, "PYTHONPATH": os.pathsep.join(map(str, path))},
@@ -94,8 +121,11 @@ class ForkServer:
                 start_new_session=True,
             )
 
-    def start(self, process: Start, output: IO[bytes]) -> Forked:
-        """Start the process with its output to this file. Raises OSError if the server has ended."""
+    def start(self, process: Start, output: IO[bytes], listener: socket.socket | None = None) -> Forked:
+        """Start the process with its output to this file. Raises OSError if the server has ended.
+
+        The number that `listener` has in the process is added to the arguments.
+        """
         message = json.dumps(asdict(process)).encode()
         with ExitStack() as closing:
             lifeline, standard_input = map(closing.enter_context, socket.socketpair())
@@ -103,7 +133,8 @@ class ForkServer:
                 closing.enter_context(os.fdopen(each, mode)) for each, mode in zip(os.pipe(), "rw", strict=True)
             )
             with self._lock:
-                descriptors = [each.fileno() for each in (standard_input, output, theirs)]
+                passed = (standard_input, output, theirs, *(() if listener is None else (listener,)))
+                descriptors = [each.fileno() for each in passed]
                 socket.send_fds(self._connection, [len(message).to_bytes(_LENGTH_BYTES)], descriptors)
                 self._connection.sendall(message)
             theirs.close()
@@ -146,13 +177,13 @@ class _Server:
 
     def _fork(self) -> Start | None:
         """Return None in the server's process. Exits when the host has closed the connection."""
-        head, descriptors, _, _ = socket.recv_fds(self._connection, _LENGTH_BYTES, _DESCRIPTORS)
+        head, descriptors, _, _ = socket.recv_fds(self._connection, _LENGTH_BYTES, _MOST_DESCRIPTORS)
         if not head:
             sys.exit()
         message = b""
         while len(message) < int.from_bytes(head):
             message += self._connection.recv(int.from_bytes(head) - len(message))
-        standard_input, output, report = descriptors
+        standard_input, output, report, *listener = descriptors
         pid = os.fork()
         if pid == 0:
             self._leave()
@@ -162,9 +193,12 @@ class _Server:
         else:
             self._reports[pid] = report
             os.write(report, f"{pid}\n".encode())
-        for descriptor in (standard_input, output) if pid else descriptors:
+        for descriptor in (standard_input, output, *listener) if pid else (standard_input, output, report):
             os.close(descriptor)
-        return None if pid else Start(**json.loads(message))
+        if pid:
+            return None
+        start = Start(**json.loads(message))
+        return replace(start, arguments=[*start.arguments, *map(str, listener)])
 
     def _leave(self) -> None:
         """Give up in a fork what belongs to the server."""

@@ -23,7 +23,7 @@ from local.aws.credentials import aws_environment
 from local.aws.http_server import Environ, StartResponse, serve, status_line
 from local.aws.iam import role_of
 from local.deployment import Deployment
-from local.lambda_.fork_server import ForkServer, Start
+from local.lambda_.fork_server import OF_THE_PRODUCT, ForkServer, Start
 from local.lambda_.functions import FunctionHost, Invocation, Outcome, failed, refused
 from local.lambda_.layers import packages_of
 from local.loopback import PROXY_VARIABLES
@@ -205,9 +205,8 @@ class ProcessHost(FunctionHost):
         self._records: deque[Record] = deque(maxlen=_RECORDS_KEPT)
         self._closed = False
         self._root = deployment.root
-        self._server = ForkServer(
-            [self._root, _REPOSITORY], _inherited(), product=(self._root / "shared/bootstrap.py").is_file()
-        )
+        modules = OF_THE_PRODUCT if (self._root / "shared/bootstrap.py").is_file() else ()
+        self._server = ForkServer([self._root, _REPOSITORY], _inherited(), modules=modules)
 
     def warm(self) -> None:
         """Do nothing: as on Lambda, the first invocation of each function is a cold start."""

@@ -15,11 +15,22 @@ import httpx
 import jwt
 import pytest
 
-from local.stack import AUDIENCE, ROOT, LocalStack, StackError
+import local.stack
+from local.stack import AUDIENCE, ROOT, LocalStack, StackError, start_interpreter
 from tests.api_user import wait_until
+from tests.local.command import left_in
 from tests.patience import PATIENCE
+from tests.stack_forks import StackForks
 
 SMALL = Path(__file__).parent / "stack/template.yaml"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _interpreters(stack_forks: StackForks) -> Iterator[None]:
+    """Start these stacks as `make dev` does, not as forks."""
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr(local.stack, "start_process", start_interpreter)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +149,7 @@ with LocalStack("processes", template=Path({str(SMALL)!r})) as stack:
         finally:
             parent.kill()
     wait_until(lambda: not any(alive(pid) for pid in pids))
-    wait_until(lambda: list(tmp_path.iterdir()) == [])
+    wait_until(lambda: left_in(tmp_path) == [])
 
 
 def test_the_error_of_a_failed_start_has_the_output_of_the_process(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +24,7 @@ sys.exit(3)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ForkServer]:
-    started = ForkServer([ROOT], {"PATH": os.environ["PATH"], "OF_THE_SERVER": "x"}, product=False)
+    started = ForkServer([ROOT], {"PATH": os.environ["PATH"], "OF_THE_SERVER": "x"}, modules=())
     yield started
     started.close()
 
@@ -67,6 +69,33 @@ def test_the_signal_that_ends_a_fork_is_its_status_and_other_forks_continue(serv
     second.kill()  # has no effect
 
 
+def test_the_status_of_a_fork_can_be_waited_for_with_a_limit(server: ForkServer, folder: Path) -> None:
+    fork = start(server, folder, "waiting")
+    with pytest.raises(subprocess.TimeoutExpired):
+        fork.wait(0)
+    assert fork.poll() is None
+
+    fork.terminate()
+
+    assert fork.wait() == -signal.SIGTERM
+    assert (fork.poll(), fork.wait(0)) == (-signal.SIGTERM, -signal.SIGTERM)
+    fork.terminate()  # has no effect
+
+
+def test_a_fork_gets_a_socket_with_its_number_as_the_last_argument(server: ForkServer, folder: Path) -> None:
+    (folder / "telling.py").write_text(
+        "import socket, sys\nsocket.socket(fileno=int(sys.argv[-1])).sendall(repr(sys.argv[1:-1]).encode())\n"
+    )
+    process = Start(["telling", "--fd"], cwd=str(folder), environment={"PYTHONPATH": str(folder)})
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs, (folder / "output").open("ab") as output:
+            fork = server.start(process, output, theirs)
+        assert fork.wait() == 0
+        assert ours.recv(100) == b"['--fd']"
+        assert ours.recv(100) == b"", "the server or another fork has it as well"
+
+
 def test_a_fork_ends_with_the_process_that_started_it(server: ForkServer, folder: Path) -> None:
     fork = start(server, folder, "waiting")
     pid = fork.pid
@@ -79,7 +108,7 @@ def test_a_fork_ends_with_the_process_that_started_it(server: ForkServer, folder
 
 
 def test_a_server_that_has_ended_starts_nothing(folder: Path) -> None:
-    server = ForkServer([ROOT], {"PATH": os.environ["PATH"]}, product=False)
+    server = ForkServer([ROOT], {"PATH": os.environ["PATH"]}, modules=())
     os.kill(server._process.pid, signal.SIGKILL)
     server._process.wait()
 
