@@ -54,6 +54,10 @@ def test_a_lost_attempt_may_add_its_tokens_to_a_job_that_has_ended_and_nothing_e
     assert changed_fields(ended, later) == ["updatedAt"]
     assert changed_fields(ended, {**later, "usage": {"outputTokens": 1, "costUsd": None}}) == ["updatedAt", "usage"]
     assert changed_fields(ended, {**later, "text": "b", "usage": {"outputTokens": 3, "costUsd": None}}) == ["text"]
+    used = {**ended, "usage": {"compute": {"lambdaMs": 4, "readUnits": None}}}
+    assert changed_fields(used, {**later, "usage": {"compute": {"lambdaMs": 5, "readUnits": 1.5}}}) == []
+    assert changed_fields(used, {**later, "usage": {"compute": None}}) == []
+    assert changed_fields(used, {**later, "usage": {"compute": {"lambdaMs": 3}}}) == ["updatedAt", "usage"]
 
 
 def test_every_job_keeps_every_promise(stories: list[JobStory]) -> None:

@@ -16,16 +16,19 @@ _ENDED_AS = {"completed": "complete", "failed": "error", "cancelled": "cancelled
 
 
 def changed_fields(shown: Mapping[str, Any], again: Mapping[str, Any]) -> list[str]:
-    """Return what has changed of a job that had ended, except for what a lost attempt may still add: its tokens.
-
-    A sum that has become unknown is null.
-    """
+    """Return what has changed of a job that had ended, except for what a lost attempt may still add to its usage."""
     changed = {name for name in again if again[name] != shown.get(name)}
-    before, after = shown.get("usage") or {}, again.get("usage") or {}
-    grown = all(after.get(name) is None or after[name] >= (before.get(name) or 0) for name in {*before, *after})
-    if "usage" in changed and grown:
+    if "usage" in changed and _has_grown(shown.get("usage"), again.get("usage")):
         changed -= {"usage", "updatedAt"}
     return sorted(changed)
+
+
+def _has_grown(before: Any, after: Any) -> bool:
+    """Return whether no number is smaller; a sum that has become unknown is null."""
+    if isinstance(before, Mapping) or isinstance(after, Mapping):
+        earlier, later = before or {}, after or {}
+        return all(_has_grown(earlier.get(name), later.get(name)) for name in {*earlier, *later})
+    return after is None or bool(after >= (before or 0))
 
 
 def violations(story: JobStory) -> list[str]:
