@@ -109,9 +109,10 @@ dev: .venv/.synced $(LAYERS_OF_PIPELINE) ## run the local stack until Ctrl-C, an
 	@$(BIN)/python -m local --pipeline $(PIPELINE) $(ARGS)
 
 # ---- tests and checks ----------------------------------------------------------------------------------------------
-# TESTS narrows a run: make test TESTS=tests/unit. The whole suite waits for a fifth of its time (retries, leases,
-# processes), so three workers share it file by file on two cores, each with its own stacks. Unit tests stay last, as
-# collected: their files are short, so all workers end together. WORKERS=0 runs everything in one process.
+# TESTS narrows a run: make test TESTS=tests/unit. Many tests wait for retries, leases, processes and pages, so more
+# workers than cores share them file by file, each with its own stacks: three left a sixth of two cores idle in `make test`,
+# and two left half of them idle in `make test-browser`. Unit tests stay last, as collected: their files are short, so all
+# workers end together. WORKERS=0 runs everything in one process.
 # Images of Docker often forbid Python to write byte code; without it, each worker compiles all tests in every run.
 
 TESTS ?= tests
@@ -119,13 +120,13 @@ WORKERS ?= $(if $(filter-out tests,$(TESTS)),0,$(AT_ONCE))
 test test-browser: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: test
-test: AT_ONCE := 3
+test: AT_ONCE := 4
 test: .venv/.synced .venv-sam/.synced ## run every test that this machine has the tools for, with coverage of shared/ and functions/
 	@$(BIN)/python -m pytest $(TESTS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs --cov $(if $(filter-out tests,$(TESTS)),--cov-fail-under=0) $(ARGS)
 
 # Debian's Chromium, or the one that CHROMIUM names. A screenshot of every state is kept in tests/browser/screenshots.
 .PHONY: test-browser
-test-browser: AT_ONCE := 2
+test-browser: AT_ONCE := 3
 test-browser: .venv-browser/.synced ## test the console and its client in headless Chromium, against the local stack
 	@$(BROWSER_BIN)/python -m pytest $(if $(filter-out tests,$(TESTS)),$(TESTS),tests/browser) -n $(WORKERS) --dist loadfile -rs $(ARGS)
 
