@@ -506,6 +506,13 @@ export interface FirstBlock {
   rows: ((string | number | boolean | Record<string, unknown> | null)[])[];
 }
 
+/** The video has Chinese, Japanese or Korean characters or emoji, for which no font is bundled. `packages` are those of Debian that have one. Where the machine that renders lacks them, these characters are boxes. */
+export interface FontsNeeded {
+  type: "fontsNeeded";
+  key: "fonts";
+  packages: string[];
+}
+
 /** The size of the pictures in pixels, and how many frames a second has. */
 export interface Format {
   width: number;
@@ -1265,13 +1272,14 @@ export interface RenderQueued {
   position: number;
 }
 
-/** The result of a render's job. `render_seconds` is how long its chunks took, all together. */
+/** The result of a render's job. `render_seconds` is how long its chunks took, all together. `missing_fonts` are packages of Debian that have fonts for what was drawn as boxes. */
 export interface RenderResult {
   renderId: string;
   revision: number;
   file: VideoFile;
   chunks: number;
   renderSeconds: number;
+  missingFonts: string[];
 }
 
 /** Move the rows of a range: row i of the result is row `order[i]` of the range before, counted from 0. */
@@ -1637,6 +1645,7 @@ export type StreamEvent =
   | Failed
   | Cancelled
   | RenderQueued
+  | FontsNeeded
   | ChunkRendered
   | ComponentStage
   | SceneStatus;

@@ -27,6 +27,7 @@ export function textAfter(event: StreamEvent, text: string): string {
     case "sceneStatus":
     case "chunkRendered":
     case "renderQueued":
+    case "fontsNeeded":
     case "complete":
     case "error":
     case "cancelled":

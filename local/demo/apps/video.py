@@ -198,6 +198,8 @@ class RenderExtras(Extras):
         match event:
             case OpaqueEvent(type="renderQueued"):
                 self.screen.event("queued", f"number {event.model_dump()['position']} of those that wait", WARNING)
+            case OpaqueEvent(type="fontsNeeded"):
+                self.screen.event("fonts", f"needed: {', '.join(event.model_dump()['packages'])}", WARNING)
             case OpaqueEvent(type="chunkRendered"):
                 told = event.model_dump()
                 said = f"chunk {told['chunk']} of {told['of']}: {told['frames']} frames in {told['milliseconds']} ms"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.apps.video.events import ComponentStage, SceneStatus
 from shared.apps.video.models import VideoChatInput, VideoChatResult
-from shared.apps.video.rendering.events import ChunkRendered, RenderQueued
+from shared.apps.video.rendering.events import ChunkRendered, FontsNeeded, RenderQueued
 from shared.apps.video.rendering.render import RenderInput, RenderResult
 from shared.apps.video.rendering.turns import RUN_SECONDS
 from shared.jobs.pipeline import Pipeline
@@ -28,7 +28,7 @@ RENDER = Pipeline(
     run_seconds=RUN_SECONDS,
     stage_seconds={"await_turn": 910, "plan_render": 40, "render_chunk": 610, "join_chunks": 310},
     failed_retention_seconds=6 * 3600,
-    events=(RenderQueued, ChunkRendered),
+    events=(RenderQueued, FontsNeeded, ChunkRendered),
     parts=frozenset({"render_chunk"}),
     repeats_first_stage=True,
 )

@@ -22,9 +22,10 @@ class FakeRenderer:
     of the chunks in the order in which they were rendered.
     """
 
-    def __init__(self, *, missing: str = "", renderer: str = "Fake/1") -> None:
+    def __init__(self, *, missing: str = "", renderer: str = "Fake/1", missing_fonts: tuple[str, ...] = ()) -> None:
         self.missing = missing
         self.renderer = renderer
+        self.missing_fonts = missing_fonts
         self.before: Callable[[Chunk], None] = lambda _: None
         self.rendered: list[int] = []
         self._lock = threading.Lock()
@@ -42,7 +43,8 @@ class FakeRenderer:
         content = "".join(_line(plan, frame) for frame in range(chunk.first, chunk.first + chunk.frames)).encode()
         with self._lock:
             self.rendered.append(chunk.index)
-        return RenderedChunk(content, chunk.frames, hashlib.sha256(content).hexdigest(), 0.5, self.renderer)
+        digest = hashlib.sha256(content).hexdigest()
+        return RenderedChunk(content, chunk.frames, digest, 0.5, self.renderer, self.missing_fonts)
 
     async def join(self, plan: RenderPlan, chunks: Iterable[bytes]) -> JoinedVideo:
         content = b"".join(chunks)

@@ -9,6 +9,7 @@ export const EVENT_TYPES = [
   "connected",
   "delta",
   "error",
+  "fontsNeeded",
   "item",
   "progress",
   "renderQueued",

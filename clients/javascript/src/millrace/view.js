@@ -1,13 +1,13 @@
 /** The view of a job: an immutable value into which every event of the log is folded once, in order. */
 
-/** @import { ChunkRendered, ComponentStage, Failed, Fault, Item, JobDetail, RenderQueued, Reset, SceneStatus, StreamEvent, Subtask, TokenUsage, Tool } from "../../../../docs/api/types" */
+/** @import { ChunkRendered, ComponentStage, Failed, Fault, FontsNeeded, Item, JobDetail, RenderQueued, Reset, SceneStatus, StreamEvent, Subtask, TokenUsage, Tool } from "../../../../docs/api/types" */
 
 /**
  * A stage. Times are in milliseconds since 1970; null if the watch began later and so does not know the time.
  * @typedef {{ name: string, index: number, of: number, attempt: number, status: StageStatus,
  *   startedAt: number | null, endedAt: number | null }} StageView
  */
-/** @typedef {ComponentStage | SceneStatus | ChunkRendered | RenderQueued} ApplicationEvent an event that only jobs of one application have */
+/** @typedef {ComponentStage | SceneStatus | ChunkRendered | FontsNeeded | RenderQueued} ApplicationEvent an event that only jobs of one application have */
 /** @typedef {"running" | "done" | "failed" | "cancelled"} StageStatus */
 /** @typedef {Pick<Reset, "reason" | "message" | "attempt" | "retryCount"> & { id: number }} ResetNote */
 /** @typedef {Pick<Failed, "code" | "message" | "stage" | "attempt" | "retryable" | "requestId" | "traceId">} JobFailure */

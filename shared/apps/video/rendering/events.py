@@ -17,6 +17,17 @@ class RenderQueued(ApplicationEvent):
     position: int = Field(ge=1)
 
 
+class FontsNeeded(ApplicationEvent):
+    """The video has Chinese, Japanese or Korean characters or emoji, for which no font is bundled.
+
+    `packages` are those of Debian that have one. Where the machine that renders lacks them, these characters are boxes.
+    """
+
+    type: Literal["fontsNeeded"] = "fontsNeeded"
+    key: Literal["fonts"] = "fonts"
+    packages: tuple[str, ...]
+
+
 class ChunkRendered(ApplicationEvent):
     """A chunk of the video is rendered and stored, the `chunk`th of `of`; its frames begin with `first_frame`, from 0.
 

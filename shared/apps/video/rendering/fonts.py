@@ -29,8 +29,22 @@ def packages_for(characters: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({_package_for(each) for each in characters}))
 
 
+def packages_needed(plan: RenderPlan) -> tuple[str, ...]:
+    """Return the packages that have fonts for Chinese, Japanese, Korean and emoji of the video, sorted.
+
+    No font for these is bundled, so this is known before a browser is started. Of other characters only the browser
+    knows whether Inter has them.
+    """
+    found = [each for each in characters_of(plan) if _is_cjk(each) or ord(each) >= _FIRST_PICTOGRAM]
+    return packages_for(found)
+
+
+def _is_cjk(character: str) -> bool:
+    return unicodedata.name(character, "").startswith(_CJK)
+
+
 def _package_for(character: str) -> str:
-    if unicodedata.name(character, "").startswith(_CJK):
+    if _is_cjk(character):
         return "fonts-noto-cjk"
     if ord(character) >= _FIRST_PICTOGRAM or unicodedata.category(character) == "So":
         return "fonts-noto-color-emoji"

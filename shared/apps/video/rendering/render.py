@@ -41,13 +41,17 @@ class VideoFile(Schema):
 
 
 class RenderResult(Schema):
-    """The result of a render's job. `render_seconds` is how long its chunks took, all together."""
+    """The result of a render's job. `render_seconds` is how long its chunks took, all together.
+
+    `missing_fonts` are packages of Debian that have fonts for what was drawn as boxes.
+    """
 
     render_id: str
     revision: int
     file: VideoFile
     chunks: int
     render_seconds: float
+    missing_fonts: tuple[str, ...] = ()
 
 
 class Render(Schema):

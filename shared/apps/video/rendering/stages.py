@@ -12,7 +12,8 @@ from shared.apps.video.image_store import Image, ImageStatus, ImageStore
 from shared.apps.video.images import ImageReader
 from shared.apps.video.project_store import ProjectStore
 from shared.apps.video.rendering.chunks import Chunk
-from shared.apps.video.rendering.events import ChunkRendered, RenderQueued
+from shared.apps.video.rendering.events import ChunkRendered, FontsNeeded, RenderQueued
+from shared.apps.video.rendering.fonts import packages_needed
 from shared.apps.video.rendering.plan import ImageFile, PlannedComponent, PlannedScene, RenderPlan
 from shared.apps.video.rendering.render import ChunkResult, PlannedRender, Render, RenderResult, VideoFile
 from shared.apps.video.rendering.render_store import FileGone, RenderFiles, RenderStore
@@ -77,8 +78,10 @@ class PlanRender:
         self._images = images
 
     async def run(self, context: StageContext) -> dict[str, Any]:
-        """Return the PlannedRender with its parts, one for each chunk. Raises DataLost."""
+        """Return the PlannedRender with its parts, one for each chunk; tell which fonts it needs. Raises DataLost."""
         planned = await asyncio.to_thread(self._plan, render_of(context, self._renders))
+        if packages := packages_needed(planned.plan):
+            await context.append_event(FontsNeeded(packages=packages))
         titles = {name: _title(chunk) for name, chunk in planned.chunks.items()}
         return {"parts": titles, **planned.model_dump(mode="json")}
 
@@ -203,6 +206,7 @@ class JoinChunks:
             ),
             chunks=len(chunks),
             render_seconds=sum(each.milliseconds for each in chunks) / 1000,
+            missing_fonts=tuple(sorted({package for each in chunks for package in each.missing_fonts})),
         ).model_dump(mode="json")
 
     def _contents(self, job: Job, names: Sequence[str]) -> Iterator[bytes]:

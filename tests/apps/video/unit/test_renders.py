@@ -279,6 +279,30 @@ class TestTurns:
             world.create(key="again", quality="draft")
 
 
+class TestFonts:
+    """Which fonts a video needs is told when it is planned; which are missing, in its result."""
+
+    def test_packages_for_chinese_and_emoji_are_named_before_a_chunk_is_rendered(self) -> None:
+        world = RenderWorld()
+        state = world.create(world.new_project("Title", js_code="'\u00a9 \u00e9 \u65e5\u672c \U0001f389'"))
+        world.finish(state)
+        (told,) = world.events(state, "fontsNeeded")
+        assert told == {"key": "fonts", "packages": ["fonts-noto-cjk", "fonts-noto-color-emoji"]}
+
+    def test_nothing_is_told_of_a_video_that_inter_can_show(self) -> None:
+        world = RenderWorld()
+        state = world.create(world.new_project("Title", js_code="'\u00a9 \u00e9 \u0416 \u03a9 \u2713'"))
+        world.finish(state)
+        assert world.events(state, "fontsNeeded") == []
+
+    def test_the_result_names_what_was_missing_in_any_chunk(self) -> None:
+        world = RenderWorld(renderer=FakeRenderer(missing_fonts=("fonts-noto-cjk",)))
+        state = world.create()
+        world.finish(state)
+        result = RenderResult.model_validate(world.core.job_queries.view(OWNER, state.render.job_id).result)
+        assert result.missing_fonts == ("fonts-noto-cjk",)
+
+
 class TestChunks:
     def test_each_is_told_once_with_its_frames(self) -> None:
         world = RenderWorld()

@@ -186,6 +186,15 @@ function rows(render, view, actions) {
 }
 
 /**
+ * Return which fonts the machine that renders must have, besides the bundled one.
+ * @param {JobView | null} view
+ */
+function needed(view) {
+  const fonts = view?.news.find(({ type }) => type === "fontsNeeded");
+  return fonts?.type === "fontsNeeded" ? ` It needs fonts of the machine that renders: ${fonts.packages.join(", ")}.` : "";
+}
+
+/**
  * Return in words what a render does, and its progress from 0 to 100.
  * @param {RenderDetail} render
  * @param {JobView | null} view
@@ -203,5 +212,5 @@ export function stateOf(render, view) {
   if (view?.stage === "join_chunks") return { words: "Joining the chunks …", progress };
   if (of === null) return { words: "Preparing …", progress };
   const done = Math.max(rendered.length, render.chunksRendered);
-  return { words: `Rendering: ${done} of ${of} chunks.`, progress };
+  return { words: `Rendering: ${done} of ${of} chunks.${needed(view)}`, progress };
 }
