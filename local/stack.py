@@ -375,10 +375,9 @@ class LocalStack:
         for table in template.tables:
             # boto3 repeats the request if the response is slow, and then the table exists already.
             # Moto would keep every record of a stream; `local/aws/table_streams.py` makes those that functions get.
-            left_out = {"StreamSpecification"} if self._dynamodb_url is None else set()
-            definition = {name: value for name, value in table.definition.items() if name not in left_out}
+            stream = {} if self._dynamodb_url is None or table.stream is None else {"StreamSpecification": table.stream}
             with contextlib.suppress(dynamodb.exceptions.ResourceInUseException):
-                dynamodb.create_table(**definition)
+                dynamodb.create_table(**table.definition, **stream)
             if table.ttl_attribute is not None:
                 ttl = {"Enabled": True, "AttributeName": table.ttl_attribute}
                 dynamodb.update_time_to_live(TableName=table.name, TimeToLiveSpecification=ttl)

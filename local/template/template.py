@@ -32,7 +32,6 @@ _TABLE_PROPERTIES = (
     "BillingMode",
     "GlobalSecondaryIndexes",
     "KeySchema",
-    "StreamSpecification",
 )
 # The property that names a resource. Without it CloudFormation generates a name, and so does this module.
 _NAME_PROPERTIES = {
@@ -113,12 +112,13 @@ class Authorizer:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A DynamoDB table: `definition` has the arguments of CreateTable."""
+    """A DynamoDB table: `definition` has the arguments of CreateTable, except `stream`, its StreamSpecification."""
 
     logical_id: str
     name: str
     definition: Mapping[str, Any]
     ttl_attribute: str | None
+    stream: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,11 +287,17 @@ class Template:
     def tables(self) -> tuple[Table, ...]:
         tables = []
         for logical_id in self._of_type("AWS::DynamoDB::Table"):
-            properties = self._resolved(logical_id, (*_TABLE_PROPERTIES, "TimeToLiveSpecification"))
+            properties = self._resolved(
+                logical_id, (*_TABLE_PROPERTIES, "StreamSpecification", "TimeToLiveSpecification")
+            )
             ttl = properties.pop("TimeToLiveSpecification", {})
+            stream = properties.pop("StreamSpecification", None)
             attribute = ttl.get("AttributeName") if str(ttl.get("Enabled", False)).lower() == "true" else None
             name = self._physical_name(logical_id)
-            tables.append(Table(logical_id, name, {"TableName": name, **properties}, attribute))
+            definition = {"TableName": name, **properties}
+            # CloudFormation has no StreamEnabled, and CreateTable requires it.
+            specification = None if stream is None else {"StreamEnabled": True, **stream}
+            tables.append(Table(logical_id, name, definition, attribute, specification))
         return tuple(tables)
 
     @cached_property
