@@ -53,6 +53,7 @@ class Deployment:
         overrides = {
             "SCRIPTED_MODEL": str(self.scripted_model).lower(),
             "ENGINE_TIME_FACTOR": str(self.allowance),
+            "WEBHOOK_LOOPBACK": "true",
             **self.environment,
         }
         return {name: overrides.get(name, value) for name, value in function.environment.items()}

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from shared.webhooks.schedule import Schedule
     from shared.webhooks.secrets import WebhookSecrets
     from shared.webhooks.sender import WebhookSender
+    from shared.webhooks.service import WebhookService
     from shared.webhooks.store import WebhookStore
     from shared.webhooks.url import UrlRule
 
@@ -459,7 +460,7 @@ class Core:
         """
         return (*self.ports.application_data(),)
 
-    # ---- agents and limits -------------------------------------------------------------------------------------------
+    # ---- agents, webhooks and limits ---------------------------------------------------------------------------------
 
     @cached_property
     def agent_service(self) -> AgentService:
@@ -507,6 +508,19 @@ class Core:
             endpoints=self.ports.webhooks,
             deliveries=self.ports.deliveries,
             queue=self.ports.delivery_queue,
+            clock=self.ports.clock,
+        )
+
+    @cached_property
+    def webhook_service(self) -> WebhookService:
+        from shared.webhooks.service import WebhookService
+
+        return WebhookService(
+            endpoints=self.ports.webhooks,
+            secrets=self.ports.webhook_secrets,
+            urls=self.ports.webhook_urls,
+            keys=self.ports.idempotency_keys,
+            pipelines=self.ports.pipelines,
             clock=self.ports.clock,
         )
 

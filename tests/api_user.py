@@ -27,6 +27,8 @@ AT_ONCE = "token_ms=0, first_token_ms=0"
 STREAM_LEASE_SECONDS = 15
 """The lease of a stream's slot in the tests' stack. It is renewed after a third, so a busy machine may be 10 s late."""
 _JOBS_TABLE = "millrace-JobsTable"
+DISCARDING_URL = "http://127.0.0.1:9/"
+"""The URL of a webhook that nothing receives: of the discard port, on which nothing listens."""
 OTHER_ORIGIN = "https://app.example"
 """An origin whose pages may call the API of the tests' stack."""
 
@@ -146,6 +148,11 @@ class ApiUser:
         """Create an agent with the required fields and these; return its id."""
         body = {"name": "Terse", "instructions": "One sentence per text.", **fields}
         return str(data_of(self.api.post("/agents", json=body), 201)["agentId"])
+
+    def new_webhook(self, **fields: Any) -> str:
+        """Create a webhook that nothing receives, with these fields; return its id."""
+        body = {"url": DISCARDING_URL, "eventTypes": ["job.completed"], **fields}
+        return str(data_of(self.api.post("/webhooks", json=body), 201)["webhookId"])
 
     def release(self, job_id: str) -> None:
         """Continue the model of a job that pauses (`pause_after`)."""

@@ -327,6 +327,18 @@ export interface Delta {
   text: string;
 }
 
+/** Why nothing is sent to an endpoint: its owner, a response 410, or days of failures have disabled it. */
+export type DisabledReason =
+  | "owner"
+  | "gone"
+  | "failing";
+
+/** Whether events are sent to an endpoint: at once, after a pause, or not at all. */
+export type EndpointStatus =
+  | "enabled"
+  | "paused"
+  | "disabled";
+
 /** The kind of `data` in the response. */
 export type Entity =
   | "job"
@@ -340,6 +352,8 @@ export type Entity =
   | "active_job"
   | "agent"
   | "agent_list"
+  | "webhook"
+  | "webhook_list"
   | "none"
   | "session"
   | "session_list"
@@ -656,6 +670,9 @@ export interface ImageWithUpload {
   createdAt: string;
   upload: ImageUpload;
 }
+
+/** What an event can contain besides the facts of its job. */
+export type Inclusion = "result";
 
 /** What the uploaded file has besides cells, and what the engine made of it. `parts` counts by kind, such as charts, tables and images. `mode`, `judged`, `mismatches`, `frozen` and `notes` are those of the load (`LoadReport`). */
 export interface Inventory {
@@ -1001,6 +1018,20 @@ export interface NewUploadUrl {
   file?: UploadFile | null;
 }
 
+/** The body of `POST /webhooks`: the settings of a new webhook. */
+export interface NewWebhook {
+  /** the address that gets the events by POST: https, with the name of a host that is public */
+  url: string;
+  /** the types of the events that are sent */
+  eventTypes: WebhookEventType[];
+  /** the pipelines whose jobs the events are about; null for all pipelines */
+  pipelines?: string[] | null;
+  /** `result` puts a completed job's result of at most 16 kB into its event; without it, events have no input and no output of a job */
+  include?: Inclusion[];
+  /** a text for people */
+  description?: string;
+}
+
 /** The operation that responded: one per HTTP function. */
 export type Operation =
   | "create_job"
@@ -1017,6 +1048,12 @@ export type Operation =
   | "get_agent"
   | "update_agent"
   | "delete_agent"
+  | "create_webhook"
+  | "list_webhooks"
+  | "get_webhook"
+  | "update_webhook"
+  | "delete_webhook"
+  | "rotate_webhook_secret"
   | "unknown"
   | "create_ideation"
   | "list_ideations"
@@ -1414,6 +1451,18 @@ export interface SceneStatus {
   name: string;
   order: number;
   status: "planned" | "writing" | "building" | "repairing" | "playable" | "saved" | "removed" | "failed";
+}
+
+/** The body of `POST /webhooks/{webhookId}/rotate-secret`, which may be omitted. */
+export interface SecretRotation {
+  /** how long the present secret signs besides the new one; 0 if it must not be used any more */
+  graceSeconds?: number;
+}
+
+/** A version of the secret that signs now, without the secret itself. `endsAt` is null for the current one. */
+export interface SecretVersion {
+  version: number;
+  endsAt: string | null;
 }
 
 /** What is selected in the page while a message is sent. */
@@ -1881,6 +1930,94 @@ export interface Video_ChatJobRequest {
   input: VideoChatInput;
   /** what the job belongs to */
   links?: JobLinksRequest;
+}
+
+/** The body of `PATCH /webhooks/{webhookId}`. Omit a field to keep it; send null to reset it to its default. */
+export interface WebhookChanges {
+  url?: string;
+  eventTypes?: WebhookEventType[];
+  pipelines?: string[] | null;
+  include?: Inclusion[];
+  description?: string;
+  /** `disabled` stops all requests; `enabled` ends that, and a pause, and forgets the failures */
+  status?: "enabled" | "disabled";
+  /** the version that the changes are based on; a conflict if the webhook has a newer one */
+  version?: number | null;
+}
+
+/** The id of the webhook that was deleted. */
+export interface WebhookDeleted {
+  webhookId: string;
+}
+
+/** A webhook. `status` is `paused` for some time after several failures in a row. `consecutiveFailures`, `failingSince` and `pausedUntil` tell of failures since the last success. */
+export interface WebhookDetail {
+  /** the address that gets the events by POST: https, with the name of a host that is public */
+  url: string;
+  /** the types of the events that are sent */
+  eventTypes: WebhookEventType[];
+  /** the pipelines whose jobs the events are about; null for all pipelines */
+  pipelines: string[] | null;
+  /** `result` puts a completed job's result of at most 16 kB into its event; without it, events have no input and no output of a job */
+  include: Inclusion[];
+  /** a text for people */
+  description: string;
+  webhookId: string;
+  version: number;
+  status: EndpointStatus;
+  /** `owner`: by request; `gone`: its server answered 410; `failing`: it failed for five days */
+  disabledReason: DisabledReason | null;
+  disabledAt: string | null;
+  consecutiveFailures: number;
+  failingSince: string | null;
+  pausedUntil: string | null;
+  /** the versions of the secret that sign, the current one first */
+  secrets: SecretVersion[];
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** What an endpoint can be told of a job. */
+export type WebhookEventType =
+  | "job.created"
+  | "job.started"
+  | "job.completed"
+  | "job.failed"
+  | "job.cancelled"
+  | "job.resumed";
+
+/** All webhooks of the user, newest first. */
+export interface WebhookList {
+  webhooks: WebhookDetail[];
+}
+
+/** A webhook with its new secret, which no other response contains. `secret` is null in the response to a repeated creation if the secret was replaced meanwhile. */
+export interface WebhookWithSecret {
+  /** the address that gets the events by POST: https, with the name of a host that is public */
+  url: string;
+  /** the types of the events that are sent */
+  eventTypes: WebhookEventType[];
+  /** the pipelines whose jobs the events are about; null for all pipelines */
+  pipelines: string[] | null;
+  /** `result` puts a completed job's result of at most 16 kB into its event; without it, events have no input and no output of a job */
+  include: Inclusion[];
+  /** a text for people */
+  description: string;
+  webhookId: string;
+  version: number;
+  status: EndpointStatus;
+  /** `owner`: by request; `gone`: its server answered 410; `failing`: it failed for five days */
+  disabledReason: DisabledReason | null;
+  disabledAt: string | null;
+  consecutiveFailures: number;
+  failingSince: string | null;
+  pausedUntil: string | null;
+  /** the versions of the secret that sign, the current one first */
+  secrets: SecretVersion[];
+  createdAt: string;
+  updatedAt: string;
+  /** verifies the signatures; store it where only the receiver can read it */
+  secret: string | null;
 }
 
 /** The result of `sheet_export`: where to download the file, until `expiresAt`. `losses` names what the file does not have that the workbook or its uploaded file has. `bytes` is the file's size. */

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.jobs.store import PreparedWrites, SideWriteConflict
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition
@@ -22,7 +23,7 @@ class DynamoWebhookStore:
     def __init__(self, table: str) -> None:
         self._table = table
 
-    def put_new(self, endpoint: WebhookEndpoint, *, limit: int) -> None:
+    def put_new(self, endpoint: WebhookEndpoint, *, limit: int, also: PreparedWrites | None = None) -> None:
         count = {
             "TableName": self._table,
             "Key": to_item(keys.webhook_count(endpoint.owner)),
@@ -31,12 +32,16 @@ class DynamoWebhookStore:
             "ExpressionAttributeNames": {"#count": "count"},
             "ExpressionAttributeValues": {":one": to_attribute(1), ":limit": to_attribute(limit)},
         }
+        put = {"Put": self._put(endpoint, "attribute_not_exists(PK)")}
         try:
-            write_transaction([{"Put": self._put(endpoint, "attribute_not_exists(PK)")}, {"Update": count}])
+            write_transaction([put, {"Update": count}, *(also.writes if also else ())])
         except ConditionsRefused as refused:
-            if 0 not in refused.existing:
+            if 0 in refused.existing:
+                _check_own_write(refused, endpoint)
+            elif refused.existing.keys() == {1}:
                 raise EndpointLimitReached from None
-            _check_own_write(refused, endpoint)
+            else:
+                raise SideWriteConflict from None
 
     def get(self, owner: str, endpoint_id: str) -> WebhookEndpoint | None:
         item = read_item(self._table, keys.webhook(owner, endpoint_id))

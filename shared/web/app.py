@@ -217,8 +217,8 @@ class ExchangeMiddleware:
 
 
 def _ids_in_path(scope: Scope) -> dict[str, str]:
-    """Return the ids of the job, run or agent in the request's path, for log lines; no other text of the path."""
-    named = {"jobId": "job_id", "runId": "run_id", "agentId": "agent_id"}
+    """Return the ids in the request's path of what log lines name, such as a job; no other text of the path."""
+    named = {"jobId": "job_id", "runId": "run_id", "agentId": "agent_id", "webhookId": "webhook_id"}
     found = {named[name]: value for name, value in scope.get("path_params", {}).items() if name in named}
     return {name: value for name, value in found.items() if _ID.fullmatch(value)}
 

@@ -35,6 +35,12 @@ class Operation(StrEnum):
     GET_AGENT = "get_agent"
     UPDATE_AGENT = "update_agent"
     DELETE_AGENT = "delete_agent"
+    CREATE_WEBHOOK = "create_webhook"
+    LIST_WEBHOOKS = "list_webhooks"
+    GET_WEBHOOK = "get_webhook"
+    UPDATE_WEBHOOK = "update_webhook"
+    DELETE_WEBHOOK = "delete_webhook"
+    ROTATE_WEBHOOK_SECRET = "rotate_webhook_secret"  # noqa: S105 - the name of an operation
     UNKNOWN = "unknown"
 
 
@@ -52,6 +58,8 @@ class Entity(StrEnum):
     ACTIVE_JOB = "active_job"
     AGENT = "agent"
     AGENT_LIST = "agent_list"
+    WEBHOOK = "webhook"
+    WEBHOOK_LIST = "webhook_list"
     NONE = "none"
 
 

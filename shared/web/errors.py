@@ -47,6 +47,9 @@ AUTHENTICATED: Refusals = (errors.Unauthenticated, errors.InvalidInput, errors.T
 OWNED: Refusals = (*AUTHENTICATED, errors.Forbidden, errors.NotFound)
 """The refusals of an operation on one job, run or agent, which must be the user's own."""
 
+OWNED_BY_KEY: Refusals = (*AUTHENTICATED, errors.NotFound)
+"""The refusals of an operation on something that is found among the user's own only, such as a webhook."""
+
 BODY: Refusals = (errors.PayloadTooLarge, errors.UnsupportedMediaType)
 """The further refusals of an operation that may receive a body, even if it ignores the body."""
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
-from pydantic import Field, Strict, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, Strict, StringConstraints, model_validator
 
 from shared.schema import Schema
 from shared.ulid import ALPHABET, new_ulid
+
+T = TypeVar("T")
 
 ENDPOINT_ID = re.compile(rf"whk_[{ALPHABET}]{{26}}")
 """Matches a whole endpoint id."""
 
 MOST_URL_CHARACTERS = 2_048
 """The longest URL of an endpoint."""
+
+GRACE_SECONDS = 24 * 3600
+"""How long a replaced secret still signs, at most and by default."""
 
 
 class WebhookEventType(StrEnum):
@@ -52,9 +57,20 @@ class DisabledReason(StrEnum):
     FAILING = "failing"
 
 
+def _not_empty(values: tuple[T, ...]) -> tuple[T, ...]:
+    """Return the values. An item that is not valid breaks its own rule only, because this is not called then."""
+    if not values:
+        raise ValueError("must have at least 1 item")
+    return values
+
+
+_AT_LEAST_ONE = Field(json_schema_extra={"minItems": 1})
+
 EndpointUrl = Annotated[str, StringConstraints(min_length=1, max_length=MOST_URL_CHARACTERS)]
-EventTypes = Annotated[tuple[WebhookEventType, ...], Field(min_length=1, max_length=len(WebhookEventType))]
-PipelineNames = Annotated[tuple[str, ...], Field(min_length=1, max_length=50)]
+EventTypes = Annotated[
+    tuple[WebhookEventType, ...], Field(max_length=len(WebhookEventType)), AfterValidator(_not_empty), _AT_LEAST_ONE
+]
+PipelineNames = Annotated[tuple[str, ...], Field(max_length=50), AfterValidator(_not_empty), _AT_LEAST_ONE]
 Inclusions = Annotated[tuple[Inclusion, ...], Field(max_length=len(Inclusion))]
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 SecretVersion = Annotated[int, Strict(), Field(ge=1)]

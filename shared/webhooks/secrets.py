@@ -29,9 +29,9 @@ class WebhookSecrets:
         """Return a new version of a secret, derived from the last master key."""
         return SigningKey(version=version, master_key=len(self._master_secret().split()))
 
-    def shown(self, endpoint: WebhookEndpoint) -> str:
-        """Return the current secret as receivers get it. Raises StorageUnavailable if its master key is not there."""
-        return shown_secret(self._secret(endpoint.id, endpoint.signing_keys[0]))
+    def shown(self, endpoint_id: str, key: SigningKey) -> str:
+        """Return a secret as receivers get it. Raises StorageUnavailable if its master key is not there."""
+        return shown_secret(self._secret(endpoint_id, key))
 
     def signed_headers(self, endpoint: WebhookEndpoint, message_id: str, body: bytes) -> dict[str, str]:
         """Return the headers of an attempt that begins now, signed with each version of the secret that is valid.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from shared.jobs.store import PreparedWrites
 from shared.webhooks.endpoint import WebhookEndpoint
 
 
@@ -19,8 +20,13 @@ class EndpointLimitReached(Exception):
 class WebhookStore(Protocol):
     """Store the webhook endpoints of each owner. Reads are strongly consistent."""
 
-    def put_new(self, endpoint: WebhookEndpoint, *, limit: int) -> None:
-        """Store the endpoint. Raises EndpointLimitReached if the owner has `limit` endpoints."""
+    def put_new(self, endpoint: WebhookEndpoint, *, limit: int, also: PreparedWrites | None = None) -> None:
+        """Store the endpoint, and `also` together with it.
+
+        Raises:
+            SideWriteConflict: a condition of `also` does not hold.
+            EndpointLimitReached: the owner has `limit` endpoints.
+        """
 
     def get(self, owner: str, endpoint_id: str) -> WebhookEndpoint | None:
         """Return the endpoint; None if the owner has none with this id."""

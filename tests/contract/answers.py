@@ -16,6 +16,7 @@ from tests.layout import ROOT
 
 JOB = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
 AGENT = "agt_01jd8x2v5n7k3q9w4t6y8z0abc"
+WEBHOOK = "whk_01jd8x2v5n7k3q9w4t6y8z0abc"
 AT_ONCE = "[[script: token_ms=0, first_token_ms=0]]"
 
 
@@ -56,6 +57,10 @@ def a_job_after(*stages: str) -> Callable[[Invoker], Place]:
 
 def an_agent(invoker: Invoker) -> Place:
     return {AGENT: str(data(ask(invoker, "create_agent.valid"), 201)["agentId"])}
+
+
+def a_webhook(invoker: Invoker) -> Place:
+    return {WEBHOOK: str(data(ask(invoker, "create_webhook.valid"), 201)["webhookId"])}
 
 
 def after(invoker: Invoker, place: Place, stages: tuple[str, ...]) -> Place:
@@ -204,6 +209,12 @@ _OF_THE_CORE: Answers = {
     "get_agent.valid": (an_agent, shows("agentId", AGENT)),
     "update_agent.valid": (an_agent, has("version", 2)),
     "delete_agent.valid": (an_agent, shows("agentId", AGENT)),
+    "create_webhook.valid": (nothing, names("secret", 201)),
+    "list_webhooks.valid": (a_webhook, lists("webhooks", "webhookId", WEBHOOK)),
+    "get_webhook.valid": (a_webhook, shows("webhookId", WEBHOOK)),
+    "update_webhook.valid": (a_webhook, has("status", "disabled")),
+    "delete_webhook.valid": (a_webhook, shows("webhookId", WEBHOOK)),
+    "rotate_webhook_secret.valid": (a_webhook, names("secret")),
     "console.root": (nothing, is_the_page),
     "console.page": (nothing, is_the_page),
     "console.file": (nothing, is_the_client),

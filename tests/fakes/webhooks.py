@@ -7,9 +7,11 @@ import threading
 from collections.abc import Sequence
 
 from shared.clock import Clock
+from shared.jobs.store import PreparedWrites
 from shared.webhooks.endpoint import WebhookEndpoint
 from shared.webhooks.secrets import WebhookSecrets
 from shared.webhooks.store import EndpointChanged, EndpointLimitReached
+from tests.fakes.transactions import FakeWrite, write_all
 
 MASTER_SECRET = "first-master-key-of-tests"
 """One master key."""
@@ -27,14 +29,17 @@ class FakeWebhookStore:
         self._lock = threading.Lock()
         self._stored: dict[tuple[str, str], str] = {}
 
-    def put_new(self, endpoint: WebhookEndpoint, *, limit: int) -> None:
-        with self._lock:
-            key = (endpoint.owner, endpoint.id)
-            if self._stored.get(key) == endpoint.model_dump_json():
-                return
-            if len(self._of(endpoint.owner)) >= limit:
+    def put_new(self, endpoint: WebhookEndpoint, *, limit: int, also: PreparedWrites | None = None) -> None:
+        key, text = (endpoint.owner, endpoint.id), endpoint.model_dump_json()
+
+        def write() -> None:
+            if self._stored.get(key) != text and len(self._of(endpoint.owner)) >= limit:
                 raise EndpointLimitReached
-            self._stored[key] = endpoint.model_dump_json()
+            self._stored[key] = text
+
+        # It has the last rank, so the conditions of the other writes are known when the limit is checked.
+        own = FakeWrite(endpoint.id, self._lock, lambda: True, write, rank=2)
+        write_all(PreparedWrites((own, *(also.writes if also else ()))))
 
     def get(self, owner: str, endpoint_id: str) -> WebhookEndpoint | None:
         with self._lock:

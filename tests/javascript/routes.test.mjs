@@ -54,6 +54,16 @@ const SHEETS = {
   export: ["{sessionId}", {}],
 };
 
+/** The methods of `webhooks` and the arguments with which they are called. */
+const WEBHOOKS = {
+  create: [{}],
+  list: [],
+  get: ["{webhookId}"],
+  update: ["{webhookId}", {}],
+  delete: ["{webhookId}"],
+  rotateSecret: ["{webhookId}"],
+};
+
 /** The methods of `projects` and the arguments with which they are called. */
 const PROJECTS = {
   create: [{}],
@@ -83,6 +93,7 @@ test("every operation of the API has a method, and every method an operation", a
     ...Object.entries(CALLS).map(([name, parameters]) => (millrace) => millrace[name](...parameters)),
     ...Object.entries(SHEETS).map(([name, parameters]) => (millrace) => millrace.sheets[name](...parameters)),
     ...Object.entries(PROJECTS).map(([name, parameters]) => (millrace) => millrace.projects[name](...parameters)),
+    ...Object.entries(WEBHOOKS).map(([name, parameters]) => (millrace) => millrace.webhooks[name](...parameters)),
   ];
   for (const call of calls) {
     const api = server([success({})]);

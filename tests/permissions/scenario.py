@@ -9,7 +9,7 @@ from local.aws.iam import grants_of, role_of
 from local.model.control import ModelControl
 from local.stack import ROOT, LocalStack
 from local.template.template import Template
-from tests.api_user import ApiUser, data_of
+from tests.api_user import DISCARDING_URL, ApiUser, data_of
 from tests.applications import modules
 from tests.apps.ideation.requests import RUN
 from tests.apps.suggestions.requests import FIELDS
@@ -44,8 +44,22 @@ def use_everything(world: World, application: str | None = None) -> None:
             module.use_everything(world, agent_id)
     if application is None:
         _use_links(world)
+        _use_webhooks(world)
         use_channel(world)
     assert world.user.api.delete(f"/agents/{agent_id}").status_code in {200, 204}
+
+
+def _use_webhooks(world: World) -> None:
+    """Create a webhook and repeat that, read, change and delete it, and rotate its secret."""
+    body, key = {"url": DISCARDING_URL, "eventTypes": ["job.completed"]}, {"Idempotency-Key": uuid.uuid4().hex}
+    first, repeated = (data_of(world.user.api.post("/webhooks", json=body, headers=key), 201) for _ in range(2))
+    assert first["webhookId"] == repeated["webhookId"]
+    webhook = f"/webhooks/{first['webhookId']}"
+    world.get(webhook)
+    world.get("/webhooks")
+    data_of(world.user.api.patch(webhook, json={"description": "for the shop", "version": 1}))
+    data_of(world.user.api.post(f"{webhook}/rotate-secret"))
+    data_of(world.user.api.delete(webhook))
 
 
 def _use_links(world: World) -> None:

@@ -24,6 +24,7 @@ ORDER = (
     "stream",
     "channel",
     "agents",
+    "webhooks",
     "console",
     APPLICATIONS,
     "operations",

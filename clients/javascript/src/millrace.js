@@ -21,6 +21,7 @@ import { Projects } from "./millrace/projects.js";
 import { Sheets } from "./millrace/sheets.js";
 import { claimTab } from "./millrace/tab.js";
 import { Watch } from "./millrace/watch.js";
+import { Webhooks } from "./millrace/webhooks.js";
 
 export { Channel };
 export { MillraceError, Refused, Unreachable, Unreadable } from "./millrace/errors.js";
@@ -64,6 +65,8 @@ export class Millrace {
   #sheets = null;
   /** @type {Projects | null} */
   #projects = null;
+  /** @type {Webhooks | null} */
+  #webhooks = null;
 
   /** @param {MillraceOptions} options */
   constructor({ api, token, transport = "fetch", fetch: fetcher = (...request) => globalThis.fetch(...request) }) {
@@ -322,6 +325,14 @@ export class Millrace {
    */
   deleteAgent(agentId) {
     return this.#calls.call("DELETE", `/agents/${encodeURIComponent(agentId)}`);
+  }
+
+  // ---- webhooks ------------------------------------------------------------------------------------------------------
+
+  /** Requests about webhooks. */
+  get webhooks() {
+    this.#webhooks ??= new Webhooks(this.#calls);
+    return this.#webhooks;
   }
 
   // ---- internals -----------------------------------------------------------------------------------------------------

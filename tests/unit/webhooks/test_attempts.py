@@ -282,7 +282,7 @@ def test_each_request_is_signed_for_its_own_time(world: World, endpoint: Webhook
     world.happens(a_transition())
     world.receive()
     [request] = world.sender.requests
-    secret = fake_webhook_secrets(world.clock).shown(endpoint)
+    secret = fake_webhook_secrets(world.clock).shown(endpoint.id, endpoint.signing_keys[0])
     assert base64.b64decode(secret.removeprefix("whsec_"))
     assert request.headers["webhook-timestamp"] == str(int(NOON.timestamp()))
     signature = Webhook(secret).sign(request.id, NOON, request.body.decode())

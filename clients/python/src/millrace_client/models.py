@@ -17,6 +17,7 @@ EVENT_TYPES = (
     "connected",
     "delta",
     "error",
+    "fontsNeeded",
     "item",
     "progress",
     "renderQueued",
@@ -33,6 +34,14 @@ Arrangement: TypeAlias = Open[Literal["none", "rank", "group"]]
 """How the ideas are arranged at the end."""
 
 
+DisabledReason: TypeAlias = Open[Literal["owner", "gone", "failing"]]
+"""Why nothing is sent to an endpoint: its owner, a response 410, or days of failures have disabled it."""
+
+
+EndpointStatus: TypeAlias = Open[Literal["enabled", "paused", "disabled"]]
+"""Whether events are sent to an endpoint: at once, after a pause, or not at all."""
+
+
 Entity: TypeAlias = Open[
     Literal[
         "job",
@@ -46,6 +55,8 @@ Entity: TypeAlias = Open[
         "active_job",
         "agent",
         "agent_list",
+        "webhook",
+        "webhook_list",
         "none",
         "session",
         "session_list",
@@ -129,6 +140,10 @@ ImageStatus: TypeAlias = Open[Literal["pending", "ready", "refused"]]
 """Whether an image can be used: `pending` until its upload is complete, then `ready` or `refused`."""
 
 
+Inclusion: TypeAlias = Open[Literal["result"]]
+"""What an event can contain besides the facts of its job."""
+
+
 JobStatus: TypeAlias = Open[Literal["pending", "in_progress", "completed", "failed", "cancelled"]]
 """The status of a job: `pending` and `in_progress` are live, the other three have ended."""
 
@@ -149,6 +164,12 @@ Operation: TypeAlias = Open[
         "get_agent",
         "update_agent",
         "delete_agent",
+        "create_webhook",
+        "list_webhooks",
+        "get_webhook",
+        "update_webhook",
+        "delete_webhook",
+        "rotate_webhook_secret",
         "unknown",
         "create_ideation",
         "list_ideations",
@@ -209,6 +230,12 @@ can only be deleted.
 
 TransformStatus: TypeAlias = Open[Literal["running", "completed", "failed", "cancelled"]]
 """The status of a transform: `running` while its job is live, then the status with which the job ended."""
+
+
+WebhookEventType: TypeAlias = Open[
+    Literal["job.created", "job.started", "job.completed", "job.failed", "job.cancelled", "job.resumed"]
+]
+"""What an endpoint can be told of a job."""
 
 
 class ActiveJob(ApiModel):
@@ -372,7 +399,7 @@ class Cancelled(ApiModel):
 
     stage: str | None
 
-    usage: TokenUsage | None
+    usage: JobUsage | None
 
 
 class Cause(ApiModel):
@@ -587,7 +614,7 @@ class Complete(ApiModel):
 
     result: dict[str, Any] | None
 
-    usage: TokenUsage
+    usage: JobUsage
 
 
 class ComponentCode(ApiModel):
@@ -623,6 +650,49 @@ class ComponentStage(ApiModel):
     repair: bool
 
     errors: list[BuildError]
+
+
+class ComputeUsage(ApiModel):
+    """What a job has used of AWS: of Lambda, Step Functions, DynamoDB and S3. See docs/cost.md for what is
+    counted. If `lostInvocations` is above 0, the numbers are at least what was used. The functions that stream
+    the job to its watchers are counted when each connection ends, so also after the job's end.
+    """
+
+    lambda_ms: int = Field(alias="lambdaMs")
+    """Milliseconds of the functions that ran the job."""
+
+    lambda_gb_ms: float = Field(alias="lambdaGbMs")
+    """These milliseconds times the gigabytes of each function."""
+
+    invocations: int
+    """Invocations of these functions."""
+
+    lost_invocations: int = Field(alias="lostInvocations")
+    """Invocations that were killed: what they used after their last write to the job is not known."""
+
+    transitions: int
+    """State transitions of the executions, with their retries."""
+
+    write_units: float = Field(alias="writeUnits")
+    """DynamoDB's write request units, with those of watchers."""
+
+    read_units: float = Field(alias="readUnits")
+    """DynamoDB's read request units, with those of watchers."""
+
+    stored_bytes: int = Field(alias="storedBytes")
+    """Bytes of events, outputs and files that were stored, also of those replaced later."""
+
+    stored_objects: int = Field(alias="storedObjects")
+    """Objects that were stored in S3."""
+
+    tool_calls: int = Field(alias="toolCalls")
+    """Tool calls of the model that were carried out."""
+
+    watcher_seconds: float = Field(alias="watcherSeconds")
+    """Seconds for which connections have streamed the job."""
+
+    watcher_gb_ms: float = Field(alias="watcherGbMs")
+    """The milliseconds of these connections times the gigabytes of their function."""
 
 
 class Connected(ApiModel):
@@ -768,7 +838,7 @@ class Failed(ApiModel):
 
     trace_id: str | None = Field(alias="traceId")
 
-    usage: TokenUsage | None
+    usage: JobUsage | None
 
 
 class Fault(ApiModel):
@@ -820,6 +890,18 @@ class FirstBlock(ApiModel):
     digest: str
 
     rows: list[list[str | float | int | bool | dict[str, Any] | None]]
+
+
+class FontsNeeded(ApiModel):
+    """The video has Chinese, Japanese or Korean characters or emoji, for which no font is bundled. `packages` are
+    those of Debian that have one. Where the machine that renders lacks them, these characters are boxes.
+    """
+
+    type: Literal["fontsNeeded"]
+
+    key: Literal["fonts"]
+
+    packages: list[str]
 
 
 class Format(ApiModel):
@@ -1088,6 +1170,34 @@ class JobAccepted(ApiModel):
     stream_url: str = Field(alias="streamUrl")
 
 
+class JobCost(ApiModel):
+    """The estimated price of a job in US dollars: list prices of `region` on the day `pricesOf`, without free
+    tiers. A number is null if it is not known. `awsUsd` is the sum of the five parts below it.
+    """
+
+    model_usd: float | None = Field(alias="modelUsd")
+    """The model's tokens, as `costUsd`; 0 if no model was called."""
+
+    aws_usd: float | None = Field(alias="awsUsd")
+
+    lambda_usd: float | None = Field(alias="lambdaUsd")
+    """The functions that ran the job."""
+
+    step_functions_usd: float | None = Field(alias="stepFunctionsUsd")
+
+    dynamodb_usd: float | None = Field(alias="dynamodbUsd")
+
+    s_3_usd: float | None = Field(alias="s3Usd")
+    """The requests that stored objects."""
+
+    watchers_usd: float | None = Field(alias="watchersUsd")
+    """The function that streamed the job."""
+
+    region: str
+
+    prices_of: str = Field(alias="pricesOf")
+
+
 class JobDetail(ApiModel):
     """A job with its output so far. To watch the rest, open the stream with `lastEventId` as `Last-Event-ID`. A
     response has at most 6 MB. Fields that do not fit are empty and named in `omitted`; `lastEventId` is then 0,
@@ -1119,7 +1229,7 @@ class JobDetail(ApiModel):
     agent: AgentRef | None
     """The agent version that the job uses."""
 
-    usage: TokenUsage
+    usage: JobUsage
 
     links: JobLinks
 
@@ -1234,7 +1344,7 @@ class JobSummary(ApiModel):
     agent: AgentRef | None
     """The agent version that the job uses."""
 
-    usage: TokenUsage
+    usage: JobUsage
 
     links: JobLinks
 
@@ -1262,6 +1372,33 @@ class JobSummary(ApiModel):
     stream_url: str = Field(alias="streamUrl")
 
 
+class JobUsage(ApiModel):
+    """What a job has used: the model's tokens, AWS, and the estimated price of both."""
+
+    input_tokens: int = Field(alias="inputTokens")
+
+    output_tokens: int = Field(alias="outputTokens")
+
+    cached_input_tokens: int = Field(alias="cachedInputTokens")
+    """Of `inputTokens`, read from the provider's cache."""
+
+    reasoning_tokens: int = Field(alias="reasoningTokens")
+    """Of `outputTokens`, spent on reasoning."""
+
+    unreported_calls: int = Field(alias="unreportedCalls")
+    """Model calls whose tokens are not known; they are in no other count. An attempt whose function was killed
+    counts as one call.
+    """
+
+    cost_usd: float | None = Field(alias="costUsd")
+
+    compute: ComputeUsage | None
+    """What the job has used of AWS; null for a job of an earlier version."""
+
+    cost: JobCost | None
+    """The estimated price; null in an event of an earlier version."""
+
+
 class LargeComplete(ApiModel):
     """The `complete` of a job whose result is larger than a message may be: read the job at `resultUrl`."""
 
@@ -1272,7 +1409,7 @@ class LargeComplete(ApiModel):
     result_url: str = Field(alias="resultUrl")
     """The path of the job in the HTTP API, such as `/jobs/{jobId}`"""
 
-    usage: TokenUsage
+    usage: JobUsage
 
 
 class LineageDetail(ApiModel):
@@ -1517,6 +1654,27 @@ class NewUploadUrl(ApiModel):
 
     file: UploadFile | None = None
     """Another file; the one that was announced if left out."""
+
+
+class NewWebhook(ApiModel):
+    """The body of `POST /webhooks`: the settings of a new webhook."""
+
+    url: str
+    """The address that gets the events by POST: https, with the name of a host that is public."""
+
+    event_types: list[WebhookEventType] = Field(alias="eventTypes")
+    """The types of the events that are sent."""
+
+    pipelines: list[str] | None = None
+    """The pipelines whose jobs the events are about; null for all pipelines."""
+
+    include: list[Inclusion] | None = None
+    """`result` puts a completed job's result of at most 16 kB into its event; without it, events have no input and
+    no output of a job.
+    """
+
+    description: str = ""
+    """A text for people."""
 
 
 class Option(ApiModel):
@@ -1850,7 +2008,9 @@ class RenderQueued(ApiModel):
 
 
 class RenderResult(ApiModel):
-    """The result of a render's job. `render_seconds` is how long its chunks took, all together."""
+    """The result of a render's job. `render_seconds` is how long its chunks took, all together. `missing_fonts`
+    are packages of Debian that have fonts for what was drawn as boxes.
+    """
 
     render_id: str = Field(alias="renderId")
 
@@ -1861,6 +2021,8 @@ class RenderResult(ApiModel):
     chunks: int
 
     render_seconds: float = Field(alias="renderSeconds")
+
+    missing_fonts: list[str] = Field(alias="missingFonts")
 
 
 class ReorderRows(ApiModel):
@@ -2082,6 +2244,21 @@ class SceneStatus(ApiModel):
     order: int
 
     status: Open[Literal["planned", "writing", "building", "repairing", "playable", "saved", "removed", "failed"]]
+
+
+class SecretRotation(ApiModel):
+    """The body of `POST /webhooks/{webhookId}/rotate-secret`, which may be omitted."""
+
+    grace_seconds: int = Field(default=86400, alias="graceSeconds")
+    """How long the present secret signs besides the new one; 0 if it must not be used any more."""
+
+
+class SecretVersion(ApiModel):
+    """A version of the secret that signs now, without the secret itself. `endsAt` is null for the current one."""
+
+    version: int
+
+    ends_at: datetime | None = Field(alias="endsAt")
 
 
 class Selection(ApiModel):
@@ -2513,27 +2690,6 @@ class TicketRequest(ApiModel):
     """Any text that names the tab: its next connection replaces this one."""
 
 
-class TokenUsage(ApiModel):
-    """Model tokens and their cost; the cost is null if the price of the model is not known."""
-
-    input_tokens: int = Field(alias="inputTokens")
-
-    output_tokens: int = Field(alias="outputTokens")
-
-    cached_input_tokens: int = Field(alias="cachedInputTokens")
-    """Of `inputTokens`, read from the provider's cache."""
-
-    reasoning_tokens: int = Field(alias="reasoningTokens")
-    """Of `outputTokens`, spent on reasoning."""
-
-    unreported_calls: int = Field(alias="unreportedCalls")
-    """Model calls whose tokens are not known; they are in no other count. An attempt whose function was killed
-    counts as one call.
-    """
-
-    cost_usd: float | None = Field(alias="costUsd")
-
-
 class Tool(ApiModel):
     """The model has called a tool, or the call has finished or failed. All events of one call have the same `key`."""
 
@@ -2810,6 +2966,135 @@ class Video_ChatJobRequest(ApiModel):
     """What the job belongs to."""
 
 
+class WebhookChanges(ApiModel):
+    """The body of `PATCH /webhooks/{webhookId}`. Omit a field to keep it; send null to reset it to its default."""
+
+    url: str | None = None
+
+    event_types: list[WebhookEventType] | None = Field(default=None, alias="eventTypes")
+
+    pipelines: list[str] | None = None
+
+    include: list[Inclusion] | None = None
+
+    description: str | None = None
+
+    status: Open[Literal["enabled", "disabled"]] | None = None
+    """`disabled` stops all requests; `enabled` ends that, and a pause, and forgets the failures."""
+
+    version: int | None = None
+    """The version that the changes are based on; a conflict if the webhook has a newer one."""
+
+
+class WebhookDeleted(ApiModel):
+    """The id of the webhook that was deleted."""
+
+    webhook_id: str = Field(alias="webhookId")
+
+
+class WebhookDetail(ApiModel):
+    """A webhook. `status` is `paused` for some time after several failures in a row. `consecutiveFailures`,
+    `failingSince` and `pausedUntil` tell of failures since the last success.
+    """
+
+    url: str
+    """The address that gets the events by POST: https, with the name of a host that is public."""
+
+    event_types: list[WebhookEventType] = Field(alias="eventTypes")
+    """The types of the events that are sent."""
+
+    pipelines: list[str] | None
+    """The pipelines whose jobs the events are about; null for all pipelines."""
+
+    include: list[Inclusion]
+    """`result` puts a completed job's result of at most 16 kB into its event; without it, events have no input and
+    no output of a job.
+    """
+
+    description: str
+    """A text for people."""
+
+    webhook_id: str = Field(alias="webhookId")
+
+    version: int
+
+    status: EndpointStatus
+
+    disabled_reason: DisabledReason | None = Field(alias="disabledReason")
+    """`owner`: by request; `gone`: its server answered 410; `failing`: it failed for five days."""
+
+    disabled_at: datetime | None = Field(alias="disabledAt")
+
+    consecutive_failures: int = Field(alias="consecutiveFailures")
+
+    failing_since: datetime | None = Field(alias="failingSince")
+
+    paused_until: datetime | None = Field(alias="pausedUntil")
+
+    secrets: list[SecretVersion]
+    """The versions of the secret that sign, the current one first."""
+
+    created_at: datetime = Field(alias="createdAt")
+
+    updated_at: datetime = Field(alias="updatedAt")
+
+
+class WebhookList(ApiModel):
+    """All webhooks of the user, newest first."""
+
+    webhooks: list[WebhookDetail]
+
+
+class WebhookWithSecret(ApiModel):
+    """A webhook with its new secret, which no other response contains. `secret` is null in the response to a
+    repeated creation if the secret was replaced meanwhile.
+    """
+
+    url: str
+    """The address that gets the events by POST: https, with the name of a host that is public."""
+
+    event_types: list[WebhookEventType] = Field(alias="eventTypes")
+    """The types of the events that are sent."""
+
+    pipelines: list[str] | None
+    """The pipelines whose jobs the events are about; null for all pipelines."""
+
+    include: list[Inclusion]
+    """`result` puts a completed job's result of at most 16 kB into its event; without it, events have no input and
+    no output of a job.
+    """
+
+    description: str
+    """A text for people."""
+
+    webhook_id: str = Field(alias="webhookId")
+
+    version: int
+
+    status: EndpointStatus
+
+    disabled_reason: DisabledReason | None = Field(alias="disabledReason")
+    """`owner`: by request; `gone`: its server answered 410; `failing`: it failed for five days."""
+
+    disabled_at: datetime | None = Field(alias="disabledAt")
+
+    consecutive_failures: int = Field(alias="consecutiveFailures")
+
+    failing_since: datetime | None = Field(alias="failingSince")
+
+    paused_until: datetime | None = Field(alias="pausedUntil")
+
+    secrets: list[SecretVersion]
+    """The versions of the secret that sign, the current one first."""
+
+    created_at: datetime = Field(alias="createdAt")
+
+    updated_at: datetime = Field(alias="updatedAt")
+
+    secret: str | None
+    """Verifies the signatures; store it where only the receiver can read it."""
+
+
 class WorkbookExported(ApiModel):
     """The result of `sheet_export`: where to download the file, until `expiresAt`. `losses` names what the file
     does not have that the workbook or its uploaded file has. `bytes` is the file's size.
@@ -2893,6 +3178,7 @@ StreamEvent: TypeAlias = Annotated[
     | Failed
     | Cancelled
     | RenderQueued
+    | FontsNeeded
     | ChunkRendered
     | ComponentStage
     | SceneStatus,

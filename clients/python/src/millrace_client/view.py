@@ -79,7 +79,7 @@ class JobView:
     outcome: Outcome | None = None
     result: dict[str, Any] | None = None
     failure: models.Failed | models.Fault | None = None
-    usage: models.TokenUsage | None = None
+    usage: models.JobUsage | None = None
     _parts: list[str] = field(default_factory=list)
 
     @property

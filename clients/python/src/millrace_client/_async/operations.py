@@ -270,6 +270,26 @@ class AsyncOperations:
         data = await self._calls.call("POST", f"/sessions/{quote(session_id, safe='')}/upload-urls", body=body)
         return parsed(models.SessionWithUpload, data)
 
+    async def create_webhook(
+        self, body: models.NewWebhook | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> models.WebhookWithSecret:
+        """Create a webhook: a URL that gets a signed request when something happens to one of your jobs. Only this
+        response contains the secret that verifies the requests. If it is lost, rotate the secret.
+        """
+        data = await self._calls.call(
+            "POST",
+            "/webhooks",
+            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+            body=body,
+            repeatable=True,
+        )
+        return parsed(models.WebhookWithSecret, data)
+
+    async def list_webhooks(self) -> models.WebhookList:
+        """Return all your webhooks, newest first. A user may have 20, so there are no pages."""
+        data = await self._calls.call("GET", "/webhooks", repeatable=True)
+        return parsed(models.WebhookList, data)
+
     async def delete_agent(self, agent_id: str) -> models.AgentDeleted:
         """Delete the agent with all its versions. A repeat gets the same response."""
         data = await self._calls.call("DELETE", f"/agents/{quote(agent_id, safe='')}")
@@ -344,6 +364,25 @@ class AsyncOperations:
             "GET", f"/sessions/{quote(session_id, safe='')}", headers={"If-None-Match": if_none_match}, repeatable=True
         )
         return None if data is None else parsed(models.SessionDetail, data)
+
+    async def delete_webhook(self, webhook_id: str) -> models.WebhookDeleted:
+        """Delete the webhook. Events that were not delivered yet are not sent. To only stop them, disable it
+        instead.
+        """
+        data = await self._calls.call("DELETE", f"/webhooks/{quote(webhook_id, safe='')}")
+        return parsed(models.WebhookDeleted, data)
+
+    async def get_webhook(self, webhook_id: str) -> models.WebhookDetail:
+        """Return the webhook, without its secret."""
+        data = await self._calls.call("GET", f"/webhooks/{quote(webhook_id, safe='')}", repeatable=True)
+        return parsed(models.WebhookDetail, data)
+
+    async def update_webhook(
+        self, webhook_id: str, body: models.WebhookChanges | Mapping[str, Any]
+    ) -> models.WebhookDetail:
+        """Change fields of the webhook. Events that are already on their way go to its new URL."""
+        data = await self._calls.call("PATCH", f"/webhooks/{quote(webhook_id, safe='')}", body=body)
+        return parsed(models.WebhookDetail, data)
 
     async def edit_cells(
         self, session_id: str, body: models.CellEditing | Mapping[str, Any], *, if_match: str | None = None
@@ -530,6 +569,15 @@ class AsyncOperations:
             "POST", f"/projects/{quote(project_id, safe='')}/revert", headers={"If-Match": if_match}, body=body
         )
         return parsed(models.ProjectDetail, data)
+
+    async def rotate_webhook_secret(
+        self, webhook_id: str, body: models.SecretRotation | Mapping[str, Any] | None = None
+    ) -> models.WebhookWithSecret:
+        """Replace the secret. Requests are signed with both for 24 hours, or for `graceSeconds`. Only this
+        response contains the new secret. `secrets` says until when each one before it signs.
+        """
+        data = await self._calls.call("POST", f"/webhooks/{quote(webhook_id, safe='')}/rotate-secret", body=body)
+        return parsed(models.WebhookWithSecret, data)
 
     async def undo_change(self, session_id: str, *, if_match: str | None = None) -> models.VersionDetail:
         """Undo the newest change, or all changes of the newest answer. The undo is a version too, and can be redone."""
