@@ -72,9 +72,21 @@ class UpstreamStreams:
 
 
 def _as_lambda_has_it(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the record with its time in seconds, as Lambda's events have it."""
+    """Return the record with its time in seconds, as Lambda's events have it, and with the types of empty values."""
     change = dict(record["dynamodb"])
     moment = change["ApproximateCreationDateTime"]
     if isinstance(moment, datetime):
         change["ApproximateCreationDateTime"] = int(moment.timestamp())
+    for image in {"NewImage", "OldImage"} & change.keys():
+        change[image] = {name: _with_type(value) for name, value in change[image].items()}
     return {"eventID": record["eventID"], "eventName": record["eventName"], "dynamodb": change}
+
+
+def _with_type(attribute: dict[str, Any]) -> dict[str, Any]:
+    """Return the attribute value with `M` for an empty map or list, whose type DynamoDB Local 3.1.0 leaves out."""
+    if not attribute:
+        return {"M": {}}
+    ((kind, value),) = attribute.items()
+    if kind == "M":
+        return {"M": {name: _with_type(each) for name, each in value.items()}}
+    return {"L": [_with_type(each) for each in value]} if kind == "L" else attribute

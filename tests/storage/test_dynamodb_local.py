@@ -18,12 +18,14 @@ from botocore.exceptions import ClientError
 from local.stack import LocalStack
 from local.template.intrinsics import REGION
 from local.template.template import Template
+from shared.jobs.job import JobStatus
 from shared.storage.jobs import DynamoJobStore
 from tests.api_user import ApiUser, wait_until
 from tests.dynamodb_local import engine
 from tests.dynamodb_local.engine import DynamoDbLocal, EngineError, missing
 from tests.fakes.clock import SettableClock
 from tests.fakes.core import a_job
+from tests.fakes.stream import image_of
 from tests.patience import ALLOWANCE, PATIENCE
 from tests.storage.ports import ROOT, AwsServer
 
@@ -82,6 +84,24 @@ def test_the_local_stack_has_the_same_costs_and_faults_on_it(stack: LocalStack, 
     user.watch(job_id)
     here = stack.capacity(job_id)
     assert elsewhere["writeUnits"] == pytest.approx(here["writeUnits"], abs=4)  # events may share an append or not
+
+
+@pytest.mark.usefixtures("fetched")
+def test_a_function_gets_the_records_of_its_streams() -> None:
+    job = a_job(status=JobStatus.IN_PROGRESS)
+    ended = job.model_copy(update={"status": JobStatus.COMPLETED})
+    sources = ROOT / "tests/local/sources/template.yaml"
+    with DynamoDbLocal() as started, LocalStack(template=sources, dynamodb_url=started.url) as on_it:
+        database = on_it.client("dynamodb")
+        key = {":key": {"S": job.id}}
+
+        def seen() -> int:
+            query = {"KeyConditionExpression": "PK = :key", "ExpressionAttributeValues": key}
+            return int(database.query(TableName="millrace-Seen", **query)["Count"])
+
+        for each in (job, ended):
+            database.put_item(TableName="millrace-Jobs", Item=image_of(each))
+        wait_until(lambda: seen() == 1)
 
 
 def dynamodb_tables(url: str) -> set[str]:
