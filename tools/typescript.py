@@ -47,7 +47,16 @@ def types() -> str:
     """Return the whole file."""
     schemas: dict[str, Any] = openapi()["components"]["schemas"]
     named = {name: schema for name, schema in schemas.items() if not is_success_envelope(name)}
-    return "\n".join((HEADER, *(_declaration(name, schema) for name, schema in named.items())))
+    declarations = (_declaration(name, schema) for name, schema in named.items())
+    return "\n".join((HEADER, *declarations, _declaration("PipelineInputs", _pipeline_inputs(schemas))))
+
+
+def _pipeline_inputs(schemas: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an object with the input of each pipeline."""
+    requests = [each["properties"] for name, each in schemas.items() if name.endswith("JobRequest")]
+    inputs = {each["pipeline"]["const"]: each["input"] for each in requests}
+    description = "The `input` of a job, by pipeline."
+    return {"description": description, "properties": dict(sorted(inputs.items())), "required": list(inputs)}
 
 
 def event_types() -> str:

@@ -2055,3 +2055,14 @@ export interface WriteValues {
   start: string;
   values: ((boolean | number | string | null)[])[];
 }
+
+/** The `input` of a job, by pipeline. */
+export interface PipelineInputs {
+  ideation: IdeationInput;
+  render: RenderInput;
+  sheet_chat: SheetChatInput;
+  sheet_export: SheetExportInput;
+  sheet_load: SheetLoadInput;
+  suggestion: SuggestionInput;
+  video_chat: VideoChatInput;
+}

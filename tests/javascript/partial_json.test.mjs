@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { parsePartial } from "../../functions/console/static/core/app/partial_json.js";
+import { parsePartial } from "../../clients/javascript/src/millrace/partial_json.js";
 import { seeded } from "./chance.mjs";
 
 test("a complete document is parsed as JSON.parse does", () => {

@@ -64,6 +64,17 @@ MISUSES = {
         'new Millrace({ api: "/", token: "t" }).watch("job_1").subscribe(({ state }) => state === "done");\n',
         "have no overlap",
     ),
+    "input": (
+        f'import {{ Millrace }} from "{CLIENT}/src/millrace.js";\n'
+        'void new Millrace({ api: "/", token: "t" }).createJob("suggestion", { pageOrComponent: "Checkout" });\n',
+        "missing the following properties from type 'SuggestionInput'",
+    ),
+    "result": (
+        f'import {{ Millrace }} from "{CLIENT}/src/millrace.js";\n'
+        'const input = { pageOrComponent: "A", featureType: "enhancement", priorityLevel: "low" } as const;\n'
+        'new Millrace({ api: "/", token: "t" }).startJob("suggestion", input).view.result?.nope;\n',
+        "Property 'nope' does not exist on type 'Suggestions'",
+    ),
     "types": (
         f'import type {{ StreamEvent }} from "{ROOT}/docs/api/types";\n'
         "export const text = (event: StreamEvent) => event.text;\n",
@@ -80,7 +91,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for name, (source, _) in MISUSES.items():
         (folder / f"{name}.ts").write_text(source)
     own = (path for path in STATIC.rglob("*.js") if "vendor" not in path.parts)
-    modules = [*own, *(CLIENT / "src").rglob("*.js")]
+    # react.js is checked with the package: it needs React, and the console has no use for it.
+    modules = [*own, *(each for each in (CLIENT / "src").rglob("*.js") if each.name != "react.js")]
     front_ends = [TYPESCRIPT / "usage.ts", TYPESCRIPT / "client_usage.ts"]
     checked = _compile(*OPTIONS, *sorted(modules), *front_ends, *folder.glob("*.ts"))
     files: dict[str, str] = {}
@@ -99,8 +111,32 @@ def test_the_compiler_refuses_a_front_end_that_misuses(name: str, found: dict[st
     assert MISUSES[name][1] in found[f"{name}.ts"]
 
 
+def _installed(project: Path) -> Path:
+    """Install the client's package in a project that has React, and return the package's folder."""
+    package = shutil.copytree(CLIENT, project / "node_modules/@millrace/client")
+    for module in (TYPESCRIPT / "node_modules").glob("[!.]*"):
+        (project / "node_modules" / module.name).symlink_to(module)
+    return package
+
+
+def test_the_hooks_of_react_follow_a_job_once(tmp_path: Path) -> None:
+    node = _node(
+        TYPESCRIPT / "node_modules/react-dom",
+        otherwise="React is not installed; run `npm ci --prefix tests/typescript`",
+    )
+    _installed(tmp_path)
+    for file in (HERE / "react/hooks.mjs", HERE / "api.mjs"):
+        shutil.copy(file, tmp_path)
+
+    command = [node, "--test", "--test-reporter=tap", "hooks.mjs"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE, cwd=tmp_path)
+
+    assert ran.returncode == 0, ran.stdout
+    assert "\n# pass 4\n" in ran.stdout
+
+
 def test_the_package_has_types_for_a_front_end_without_javascript_checks(tmp_path: Path) -> None:
-    package = shutil.copytree(CLIENT, tmp_path / "node_modules/@millrace/client")
+    package = _installed(tmp_path)
     emitted = _compile("--project", CLIENT / "tsconfig.json", "--outDir", package / "build/types")
     assert emitted.returncode == 0, emitted.stdout
     usage = (TYPESCRIPT / "client_usage.ts").read_text()
@@ -109,6 +145,9 @@ def test_the_package_has_types_for_a_front_end_without_javascript_checks(tmp_pat
         usage.replace("../../clients/javascript/src/millrace.js", "@millrace/client")
         + 'import type { JobDetail } from "@millrace/client/api";\n'
         + "export const textOf = (job: JobDetail): string => job.text;\n"
+        + 'import { useJob } from "@millrace/client/react";\n'
+        + "export const useText = (id: string): string | undefined =>\n"
+        + '  useJob<"suggestion">(millrace, id).view.result?.suggestions[0]?.title;\n'
     )
 
     checked = _compile(*(option for option in OPTIONS if option not in {"--allowJs", "--checkJs"}), front_end)

@@ -26,7 +26,7 @@ export function title(watch: Watch): string {
 }
 
 export async function suggest(): Promise<string[]> {
-  const input = { pageOrComponent: "Checkout", featureType: "enhancement", priorityLevel: "low" };
+  const input = { pageOrComponent: "Checkout", featureType: "enhancement", priorityLevel: "low" } as const;
   const watch = millrace.startJob("suggestion", input);
   const unsubscribe = watch.subscribe(({ view }) => view.stages.map((stage) => stage.startedAt));
   try {

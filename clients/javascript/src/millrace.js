@@ -11,6 +11,7 @@
 /** @import * as Api from "../../../docs/api/types" */
 /** @import { TokenSource } from "./millrace/calls.js" */
 /** @import { Connect } from "./millrace/connection.js" */
+/** @import { InputOf } from "./millrace/view.js" */
 /** @import { WatchApi } from "./millrace/watch.js" */
 
 import { Calls } from "./millrace/calls.js";
@@ -25,6 +26,7 @@ import { Webhooks } from "./millrace/webhooks.js";
 
 export { Channel };
 export { MillraceError, Refused, Unreachable, Unreadable } from "./millrace/errors.js";
+export { parsePartial } from "./millrace/partial_json.js";
 export { SseParser } from "./millrace/sse.js";
 export { LIVE } from "./millrace/states.js";
 export { EMPTY_VIEW, fold, viewOf } from "./millrace/view.js";
@@ -84,8 +86,9 @@ export class Millrace {
 
   /**
    * Create a job. If a response is lost, the request is sent again with the same idempotency key and returns the same job.
-   * @param {string} pipeline
-   * @param {object} input
+   * @template {string} P
+   * @param {P} pipeline
+   * @param {InputOf<P>} input
    * @param {CreateOptions} [options]
    * @returns {Promise<Api.JobAccepted>}
    */
@@ -162,7 +165,11 @@ export class Millrace {
     return this.#channel;
   }
 
-  /** Return a watch in the state `idle`: call `connect` with a job, or `start` with a function that creates one. */
+  /**
+   * Return a watch in the state `idle`: call `connect` with a job, or `start` with a function that creates one.
+   * @template {string} [P=string]
+   * @returns {Watch<P>}
+   */
   newWatch() {
     return new Watch(this.watchApi, { times: this.#times });
   }
@@ -193,11 +200,14 @@ export class Millrace {
 
   /**
    * Create a job and watch it until it ends. `retry` of the watch never creates a second job.
-   * @param {string} pipeline
-   * @param {object} input
+   * @template {string} P
+   * @param {P} pipeline
+   * @param {InputOf<P>} input
    * @param {CreateOptions} [options]
+   * @returns {Watch<P>}
    */
   startJob(pipeline, input, options = {}) {
+    /** @type {Watch<P>} */
     const watch = this.newWatch();
     const once = { ...options, idempotencyKey: options.idempotencyKey ?? crypto.randomUUID() };
     void watch.start(() => this.createJob(pipeline, input, once));

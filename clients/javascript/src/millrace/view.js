@@ -1,6 +1,6 @@
 /** The view of a job: an immutable value into which every event of the log is folded once, in order. */
 
-/** @import { ChunkRendered, ComponentStage, Failed, Fault, FontsNeeded, Item, JobDetail, RenderQueued, Reset, SceneStatus, StreamEvent, Subtask, TokenUsage, Tool } from "../../../../docs/api/types" */
+/** @import { ChunkRendered, ComponentStage, Failed, Fault, FontsNeeded, Item, JobDetail, JobUsage, PipelineInputs, PipelineResults, RenderQueued, Reset, SceneStatus, StreamEvent, Subtask, Tool } from "../../../../docs/api/types" */
 
 /**
  * A stage. Times are in milliseconds since 1970; null if the watch began later and so does not know the time.
@@ -12,6 +12,18 @@
 /** @typedef {Pick<Reset, "reason" | "message" | "attempt" | "retryCount"> & { id: number }} ResetNote */
 /** @typedef {Pick<Failed, "code" | "message" | "stage" | "attempt" | "retryable" | "requestId" | "traceId">} JobFailure */
 /**
+ * The input of a job of this pipeline. Pipelines that this client does not know take any object.
+ * @template {string} [P=string]
+ * @typedef {P extends keyof PipelineInputs ? PipelineInputs[P] : object} InputOf
+ */
+/**
+ * The result of a job of this pipeline.
+ * @template {string} [P=string]
+ * @typedef {P extends keyof PipelineResults ? PipelineResults[P] : Record<string, unknown>} ResultOf
+ */
+/**
+ * What is known of a job, of the pipeline `P`.
+ * @template {string} [P=string]
  * @typedef {object} JobView
  * @property {string | null} jobId
  * @property {string | null} pipeline
@@ -28,8 +40,8 @@
  * @property {number} attempt
  * @property {number} retryCount
  * @property {"complete" | "error" | "cancelled" | null} outcome
- * @property {Record<string, unknown> | null} result
- * @property {TokenUsage | null} usage
+ * @property {ResultOf<P> | null} result
+ * @property {JobUsage | null} usage
  * @property {JobFailure | null} failure
  */
 

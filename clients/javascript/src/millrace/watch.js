@@ -52,7 +52,8 @@ export const TIMES = Object.freeze({ firstWait: 1_000, silence: 45_000, idleLimi
 
 /**
  * A watch at one moment. It never changes: the watch has another snapshot after each change.
- * @typedef {Readonly<Pick<Watch, "state" | "view" | "problem" | "faults" | "transport" | "live">>} WatchSnapshot
+ * @template {string} [P=string]
+ * @typedef {Readonly<Pick<Watch<P>, "state" | "view" | "problem" | "faults" | "transport" | "live">>} WatchSnapshot
  */
 /**
  * An event of the job's log: `id` is its place in the log, `at` its time in milliseconds since 1970, null if it happened
@@ -60,11 +61,15 @@ export const TIMES = Object.freeze({ firstWait: 1_000, silence: 45_000, idleLimi
  * @typedef {{ id: number, at: number | null, event: Exclude<StreamEvent, { type: "connected" }> }} WatchedEvent
  */
 
+/**
+ * A watch of a job, of the pipeline `P`.
+ * @template {string} [P=string]
+ */
 export class Watch {
   /** @type {WatchState} */
   state = "idle";
-  /** @type {JobView} */
-  view = EMPTY_VIEW;
+  /** @type {JobView<P>} */
+  view = /** @type {JobView<any>} */ (EMPTY_VIEW);
   /** @type {Problem | null} */
   problem = null;
   /** Consecutive connections that were lost; 0 again once an event has arrived. */
@@ -77,9 +82,9 @@ export class Watch {
   #random;
   #times;
   #page;
-  /** @type {Set<(watch: Watch) => void>} */
+  /** @type {Set<(watch: Watch<P>) => void>} */
   #listeners = new Set();
-  /** @type {WatchSnapshot | null} */
+  /** @type {WatchSnapshot<P> | null} */
   #snapshot = null;
   /** One for each iteration over `events`. @type {Set<EventQueue>} */
   #queues = new Set();
@@ -117,7 +122,7 @@ export class Watch {
   /**
    * The watch at this moment, as a value that never changes. It is the same object until the next change, as stores of React
    * need it: `useSyncExternalStore(watch.subscribe, () => watch.snapshot)`.
-   * @returns {WatchSnapshot}
+   * @returns {WatchSnapshot<P>}
    */
   get snapshot() {
     const { state, view, problem, faults, transport, live } = this;
@@ -128,7 +133,7 @@ export class Watch {
   /**
    * Call `listener` now and after every change. The function is bound to the watch. An error that a listener throws is
    * reported as an uncaught error; the watch and its other listeners continue.
-   * @type {(listener: (watch: Watch) => void) => () => void} the function that it returns unsubscribes the listener
+   * @type {(listener: (watch: Watch<P>) => void) => () => void} the function that it returns unsubscribes the listener
    */
   subscribe = (listener) => {
     this.#listeners.add(listener);
@@ -162,7 +167,7 @@ export class Watch {
     this.#create = create;
     this.#job = null;
     this.#cancelRequested = false;
-    this.view = EMPTY_VIEW;
+    this.view = this.#typed(EMPTY_VIEW);
     this.#transition("create");
     this.#ended = this.#creation(create, running);
     return this.settled();
@@ -275,7 +280,7 @@ export class Watch {
     try {
       const found = typeof job === "string" ? await this.#api.getJob(job) : job;
       if (running.signal.aborted) return;
-      if (this.#job?.jobId !== found.jobId) this.view = EMPTY_VIEW;
+      if (this.#job?.jobId !== found.jobId) this.view = this.#typed(EMPTY_VIEW);
       this.#job = found;
       if (isDetail(found)) {
         // What the response leaves out because of its size is read from the stream, from the first event on.
@@ -420,7 +425,7 @@ export class Watch {
     const at = id !== null && id <= this.#history ? knownStart : this.#now();
     const view = fold(this.view, id, event, at);
     if (event.type === "connected") {
-      this.view = view;
+      this.view = this.#typed(view);
       this.#transition("opened");
       return false;
     }
@@ -432,7 +437,7 @@ export class Watch {
       this.#settle(view);
       return true;
     }
-    this.view = view;
+    this.view = this.#typed(view);
     this.#notify();
     return false;
   }
@@ -484,6 +489,14 @@ export class Watch {
     return () => clearTimeout(timer);
   }
 
+  /**
+   * Return the view as one of this watch's pipeline.
+   * @param {JobView} view
+   */
+  #typed(view) {
+    return /** @type {JobView<any>} */ (view);
+  }
+
   // ---- changes -------------------------------------------------------------------------------------------------------
 
   /** @param {JobDetail} found the API's response about this job, which has ended */
@@ -497,7 +510,7 @@ export class Watch {
 
   /** @param {JobView} view of an ended job, or of one that was resumed in the meantime */
   #settle(view) {
-    this.view = view;
+    this.view = this.#typed(view);
     if (view.outcome === "error") this.#fail(problemOfJob(view));
     else if (view.outcome === "cancelled") this.#transition("cancelled");
     else if (view.outcome === "complete") this.#transition("completed");

@@ -1,6 +1,6 @@
 /** Formats times, token counts and costs in the browser's language. */
 
-/** @import { TokenUsage } from "../../../../../docs/api/types" */
+/** @import { JobUsage } from "../../../../../docs/api/types" */
 
 const NUMBER = new Intl.NumberFormat();
 const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -74,7 +74,7 @@ export function tokensOf(tokens, unreported) {
 
 /**
  * The cost of a job; with calls that the provider has not reported, the least that it can be.
- * @param {TokenUsage} usage
+ * @param {JobUsage} usage
  * @param {{ scriptedModel: boolean }} [config]
  */
 export function costOf({ costUsd, unreportedCalls }, { scriptedModel } = { scriptedModel: false }) {

@@ -4,7 +4,7 @@
 /** @import { JobView } from "../../../millrace/view.js" */
 
 import { fill, h } from "../../../core/app/dom.js";
-import { parsePartial } from "../../../core/app/partial_json.js";
+import { parsePartial } from "../../../millrace/partial_json.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
 import { liveList, liveText, showCursor } from "../../../core/parts/live_text.js";
 

@@ -51,10 +51,11 @@ export function suggestPage(context) {
     busy: "Creating the job …",
     signIn: context.signIn,
     send: async () => {
-      const input = {
+      // The API checks what the form does not, and names the field.
+      const input = /** @type {any} */ ({
         ...{ pageOrComponent: page.value(), featureType: type.value(), priorityLevel: priority.value() },
         ...{ additionalContext: additional.value(), ...model.values() },
-      };
+      });
       const { jobId } = await context.millrace.createJob("suggestion", input, { idempotencyKey: key(input) });
       context.go(`/console/jobs/${jobId}`);
     },

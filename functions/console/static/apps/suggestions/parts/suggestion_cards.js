@@ -3,7 +3,7 @@
 /** @import { Suggestion } from "../../../../../../docs/api/types" */
 
 import { h } from "../../../core/app/dom.js";
-import { parsePartial } from "../../../core/app/partial_json.js";
+import { parsePartial } from "../../../millrace/partial_json.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
 import { liveList, liveText, showCursor } from "../../../core/parts/live_text.js";
 
