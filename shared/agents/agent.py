@@ -9,18 +9,25 @@ from typing import Annotated
 from pydantic import Field, Strict, StringConstraints
 
 from shared.schema import Schema
+from shared.texts import PLAIN_NAME, in_words
 from shared.ulid import ALPHABET, new_ulid
 
 AGENT_ID = re.compile(rf"agt_[{ALPHABET}]{{26}}")
 """Matches a whole agent id."""
 
 AgentName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+GivenName = Annotated[AgentName, PLAIN_NAME]
+"""The name that a request gives an agent."""
 Instructions = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8000)]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 # Strict, because pydantic would otherwise accept "0.5" and true as numbers.
 Temperature = Annotated[float, Strict(), Field(ge=0, le=2, allow_inf_nan=False)]
 MaxOutputTokens = Annotated[int, Strict(), Field(ge=1, le=100_000)]
-ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+ToolName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$"),
+    in_words("must be the name of a tool: 1 to 64 letters, digits and underscores that begin with a letter"),
+]
 """A name that a tool of any pipeline can have, in snake_case or camelCase; a name of no tool allows nothing."""
 AllowedTools = Annotated[tuple[ToolName, ...], Field(max_length=64)]
 

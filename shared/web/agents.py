@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import MISSING, ConfigDict, Field
 
-from shared.agents.agent import Agent, AgentName, AgentSettings, Instructions, MaxOutputTokens, ModelName, Temperature
+from shared.agents.agent import Agent, AgentSettings, GivenName, Instructions, MaxOutputTokens, ModelName, Temperature
 from shared.agents.store import AgentPage
 from shared.schema import Schema
 from shared.web.body_size import kept_within
@@ -25,13 +25,15 @@ class NewAgent(AgentSettings):
     # Clients send the API's names only. Other schemas also accept Python's names, such as `max_output_tokens`.
     model_config = ConfigDict(validate_by_name=False, defer_build=False)
 
+    name: GivenName = Field(description="a name for people; several agents may have the same name")
+
 
 class AgentChanges(Schema):
     """The body of `PATCH /agents/{agentId}`. Omit a field to keep it; send null to reset it to its default."""
 
     model_config = ConfigDict(validate_by_name=False, defer_build=False)
 
-    name: AgentName | MISSING = MISSING
+    name: GivenName | MISSING = MISSING
     instructions: Instructions | MISSING = MISSING
     model: ModelName | MISSING | None = MISSING
     temperature: Temperature | MISSING | None = MISSING

@@ -32,6 +32,7 @@ from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.job import Job
 from shared.runtime.settings import StreamSettings
 from shared.schema import Schema
+from shared.texts import PLAIN_NAME, in_words
 from shared.web.body_size import MAX_SENT_BYTES, sent_bytes
 from shared.web.jobs import JobAccepted, accepted
 from shared.web.urls import Urls
@@ -39,8 +40,8 @@ from shared.web.urls import Urls
 if TYPE_CHECKING:
     from shared.apps.sheets.cells_query import CellRange, Rows
 
-NAME = r"^[^\x00-\x1f\x7f/\\]+$"
-"""A name of a file: no control character and no path."""
+NAME = r"^[^/\\]+$"
+"""A name of a file: no path."""
 
 CONTENT_TYPE = r"^[\w.+-]{1,64}/[\w.+-]{1,100}$"
 
@@ -89,18 +90,28 @@ class _Body(Schema):
 class UploadFile(_Body):
     """A file that is going to be uploaded: an XLSX or CSV workbook."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=NAME)]
+    name: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=NAME),
+        in_words("must be a file's name without its path: no / and no \\"),
+        PLAIN_NAME,
+    ]
     bytes: Annotated[int, Field(strict=True, ge=1, le=MOST_FILE_BYTES, description="the exact size of the file")]
-    content_type: Annotated[str, StringConstraints(pattern=CONTENT_TYPE)] | None = Field(
-        default=None, description="the type that the upload is sent with"
-    )
+    content_type: (
+        Annotated[
+            str,
+            StringConstraints(pattern=CONTENT_TYPE),
+            in_words("must be a media type without parameters, such as text/csv"),
+        ]
+        | None
+    ) = Field(default=None, description="the type that the upload is sent with")
 
 
 class NewSession(_Body):
     """The body of `POST /sessions`."""
 
-    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = Field(
-        default=None, description="what the session is called; the file's name if it is left out"
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), PLAIN_NAME] | None = (
+        Field(default=None, description="what the session is called; the file's name if it is left out")
     )
     file: UploadFile
 

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from shared.apps.video.ids import ComponentName, SceneId
 from shared.apps.video.scene import ComponentDraft, Format, SceneDraft
 from shared.schema import Schema
+from shared.texts import PLAIN_NAME
 
 FIRST: Literal["first"] = "first"
 """In `after`: the scene becomes the first one."""
@@ -57,7 +58,9 @@ class SetProject(Schema):
     """Set the project's title or format; None leaves it as it is."""
 
     kind: Literal["setProject"] = "setProject"
-    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = None
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), PLAIN_NAME] | None = (
+        None
+    )
     format: Format | None = None
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 
 from shared.jobs.ids import ulid_of
+from shared.texts import in_words
 from shared.ulid import ALPHABET, new_ulid
 
 PROJECT_ID = re.compile(rf"prj_[{ALPHABET}]{{26}}")
@@ -21,9 +22,26 @@ RENDER_ID = re.compile(rf"rnd_[{ALPHABET}]{{26}}")
 MESSAGE_ID = re.compile(rf"[{ALPHABET}]{{26}}-[12]")
 """Matches a whole id of a message."""
 
-SceneId = Annotated[str, StringConstraints(pattern=rf"^{SCENE_ID.pattern}$")]
-ImageId = Annotated[str, StringConstraints(pattern=rf"^{IMAGE_ID.pattern}$")]
-ComponentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,63}$")]
+SceneId = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{SCENE_ID.pattern}$"),
+    in_words("must be a scene id, as the project's `scenes` have it, such as scn_01jz0000000000000000000000-0"),
+]
+ImageId = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{IMAGE_ID.pattern}$"),
+    in_words("must be an image id, as its upload returned it, such as img_01jz0000000000000000000000"),
+]
+MessageId = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{MESSAGE_ID.pattern}$"),
+    in_words("must be a message id, as the chat's `messages` have it, such as 01jz0000000000000000000000-2"),
+]
+ComponentName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,63}$"),
+    in_words("must be 1 to 64 letters and digits that begin with a capital letter, such as PriceTag"),
+]
 """The name of a reusable component, in PascalCase."""
 
 

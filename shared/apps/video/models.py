@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.apps.video.changes import ProjectChange
-from shared.apps.video.ids import MESSAGE_ID, ImageId, SceneId
+from shared.apps.video.ids import ImageId, MessageId, SceneId
 from shared.apps.video.json_values import broken_rule
 from shared.apps.video.scene import Build, Format
 from shared.jobs.pipeline import JobInput
@@ -70,7 +70,7 @@ class VideoChatInput(JobInput):
     image_ids: tuple[ImageId, ...] = Field(default=(), max_length=MAX_IMAGES)
     scene_ids: tuple[SceneId, ...] = Field(default=(), max_length=MAX_ATTACHED_SCENES)
     selected_scene_id: SceneId | None = None
-    answer_to: Annotated[str, StringConstraints(pattern=rf"^{MESSAGE_ID.pattern}$")] | None = None
+    answer_to: MessageId | None = None
     tool: ClientTool | None = None
 
 

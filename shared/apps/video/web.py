@@ -12,7 +12,7 @@ from fastapi import Header, Path, Request
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from shared.apps.video.ids import SCENE_ID, ComponentName, ImageId, SceneId, message_id
+from shared.apps.video.ids import ComponentName, ImageId, SceneId, message_id
 from shared.apps.video.image_store import MAX_IMAGE_BYTES, Image, ImageStatus, UploadForm
 from shared.apps.video.images import NewImage
 from shared.apps.video.job_state import JobState
@@ -28,6 +28,7 @@ from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.runtime.settings import StreamSettings
 from shared.schema import Schema
+from shared.texts import PLAIN_NAME, in_words
 from shared.web.body_size import MAX_SENT_BYTES, sent_bytes
 from shared.web.urls import Urls
 
@@ -62,7 +63,7 @@ PathRenderId = Annotated[
     str, Path(alias="renderId", description="the render's id, from the response that created it", max_length=64)
 ]
 
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), PLAIN_NAME]
 FormatName: TypeAlias = Literal["landscape", "portrait", "square"]
 
 
@@ -128,11 +129,11 @@ class Reversion(_Body):
     """The body of `POST /projects/{projectId}/revert`: the whole project, or one scene, as it was at a revision."""
 
     revision: Annotated[int, Field(strict=True, ge=1, le=999_999_999)]
-    scene_id: Annotated[str, StringConstraints(pattern=rf"^{SCENE_ID.pattern}$")] | None = None
+    scene_id: SceneId | None = None
 
 
-FactName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
-FactText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+FactName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), PLAIN_NAME]
+FactText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), PLAIN_NAME]
 
 
 class PreferencesUpdate(_Body):
@@ -142,7 +143,17 @@ class PreferencesUpdate(_Body):
 
 
 ImageName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^/\\]+$"),
+    in_words("must be a file's name without its path: no / and no \\"),
+    PLAIN_NAME,
+]
+
+
+Sha256 = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-fA-F]{64}$"),
+    in_words("must be the file's SHA-256 digest in 64 hexadecimal digits"),
 ]
 
 
@@ -155,7 +166,7 @@ class NewImageFile(_Body):
     name: ImageName = Field(description="what people call it: no control character and no path")
     content_type: PictureType
     bytes: Annotated[int, Field(strict=True, ge=1, le=MAX_IMAGE_BYTES)]
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    sha256: Sha256 | None = None
 
 
 class SceneCode(Schema):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from shared.apps.sheets.ops import FillFormula
@@ -9,6 +11,7 @@ from shared.apps.sheets.tools.outcomes import Plan, SheetEffect, change, tool_fu
 from shared.apps.sheets.tools.places import area_named, check_size, refuse_to_overwrite, sheet_named
 from shared.apps.sheets.workbook import Workbook
 from shared.schema import Schema
+from shared.texts import in_words
 from shared.tools.tool import Tool
 
 MOST_CELLS = 200_000
@@ -17,12 +20,16 @@ MOST_CELLS = 200_000
 class FormulaArguments(Schema):
     sheet: str = Field(max_length=200)
     range: str = Field(max_length=64, description="all cells that get the formula, such as D2:D500")
-    formula: str = Field(
-        min_length=2,
-        max_length=8_192,
-        pattern=r"^\s*=",
-        description="the formula of the top-left cell, such as =B2*C2; its relative references move in the others",
-    )
+    formula: Annotated[
+        str,
+        Field(
+            min_length=2,
+            max_length=8_192,
+            pattern=r"^\s*=",
+            description="the formula of the top-left cell, such as =B2*C2; its relative references move in the others",
+        ),
+        in_words("must be a formula that begins with =, such as =B2*C2"),
+    ]
     allow_overwrite: bool = False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,7 @@ from shared.apps.video.tools.effects import (
     refused,
 )
 from shared.schema import Schema
+from shared.texts import PLAIN_NAME
 from shared.tools.result import Change
 from shared.tools.tool import Tool
 
@@ -32,7 +33,7 @@ class AddScene(Schema):
     """Add a scene behind `after`; None adds it at the end. With `tsxCode` no model writes it."""
 
     instruction: Instruction | None = None
-    name: SceneName | None = None
+    name: Annotated[SceneName, PLAIN_NAME] | None = None
     after: SceneId | Literal["first"] | None = None
     seconds: Seconds | None = None
     references: tuple[SceneId, ...] = Field(default=(), max_length=4)
