@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from shared.apps.sheets.publishing import Publishing
     from shared.apps.sheets.queries import SessionQueries
     from shared.apps.sheets.session_store import SessionStore
-    from shared.apps.sheets.session_topics import SessionTopics
     from shared.apps.sheets.storage.workbook_data import S3WorkbookData
     from shared.apps.sheets.sweep import SessionSweep
     from shared.apps.sheets.uploads import SessionUploads
     from shared.apps.sheets.work import SessionWork
     from shared.apps.sheets.workspace import SheetServices
+    from shared.channel.topics import TopicSource
     from shared.jobs.job import LinkKind
     from shared.jobs.links import LinkedEntities
     from shared.jobs.side_writes import SideWrites
@@ -55,7 +55,7 @@ def linked_entities(_kind: LinkKind) -> LinkedEntities:
     return LinkedSessions(session_store(), own_pipelines=PIPELINES)
 
 
-def topic_sources() -> Sequence[SessionTopics]:
+def topic_sources() -> Sequence[TopicSource]:
     """Return the topics of sessions, which clients of the channel subscribe to."""
     from shared.apps.sheets.session_topics import SessionTopics
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from shared.apps.video.preference_service import PreferenceService
     from shared.apps.video.preferences import PreferenceStore
     from shared.apps.video.project_store import ProjectStore, ProjectWrite
-    from shared.apps.video.project_topics import ProjectTopics
     from shared.apps.video.projects import ProjectDeletion, Projects
     from shared.apps.video.queries import ProjectQueries
     from shared.apps.video.reading import ProjectReading
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from shared.apps.video.rendering.turns import RenderTurns
     from shared.apps.video.saving import SaveScenes
     from shared.apps.video.sweep import ProjectSweep
+    from shared.channel.topics import TopicSource
     from shared.jobs.job import LinkKind
     from shared.jobs.links import LinkedEntities
     from shared.jobs.side_writes import SideWrites
@@ -59,7 +59,7 @@ def linked_entities(_kind: LinkKind) -> LinkedEntities:
     return LinkedProjects(project_store(), own_pipelines=PIPELINES)
 
 
-def topic_sources() -> Sequence[ProjectTopics]:
+def topic_sources() -> Sequence[TopicSource]:
     """Return the topics of projects, which clients of the channel subscribe to."""
     from shared.apps.video.project_topics import ProjectTopics
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from shared.apps.video.component import Brief, Briefed, Component, order_of, scene_works
 from shared.apps.video.facts import Facts
-from shared.apps.video.json_values import value_in
 from shared.apps.video.plan import Plan
 from shared.apps.video.reading import ProjectReading
 from shared.apps.video.tools.effects import VideoOutcome, WriteComponent, WritePlan, WriteScene
@@ -22,12 +21,11 @@ from shared.apps.video.writing_prompts import (
     plan_messages,
     plan_schema,
 )
-from shared.errors import InternalFault, InvalidModelOutput
-from shared.llm.model import ChatModel, ImagePart, Message, OutputSchema
+from shared.errors import InternalFault
+from shared.json_values import value_in
+from shared.llm.model import ChatModel, ImagePart
 from shared.log.event_log import json_bytes
-from shared.observability.log import log
-from shared.stages.answers import InvalidAnswer, describe_problem, read_answer, repair_messages
-from shared.stages.model_answers import read_resumable_output
+from shared.stages.repaired_answers import ask_and_repair
 from shared.stages.stage import StageContext
 from shared.tools.result import ToolResult
 
@@ -38,8 +36,6 @@ DEFAULT_SECONDS: Final = 3.0
 COMPONENT_SECONDS: Final = 2.0
 MOST_ITEM_BYTES: Final = 60_000
 """Largest brief, or plan of several, that is kept as an item, in bytes of JSON."""
-
-Answer = TypeVar("Answer", WrittenBrief, WrittenPlan)
 
 
 class BriefScenes:
@@ -82,7 +78,8 @@ class BriefScenes:
             waiting = Component(number=number, order=order, work=work, brief=_placeholder(named, work.instruction))
             await context.append_event(waiting.stage_event("brief", "started"))
             images = await self._pictures(context, work)
-            written = await self._ask(context, WrittenBrief, brief_messages(facts, work, images), brief_schema())
+            prompt = brief_messages(facts, work, images)
+            written = await ask_and_repair(self._model, context, WrittenBrief, prompt, brief_schema(), name="brief")
             brief = _brief_of(written, name=work.name, seconds=work.seconds)
         else:
             starting = Component(number=number, order=order, work=work, brief=brief)
@@ -122,34 +119,14 @@ class BriefScenes:
         def misfit(plan: WrittenPlan) -> str | None:
             return None if len(plan.scenes) == count else f"scenes: must be exactly {count}, not {len(plan.scenes)}"
 
-        plan = await self._ask(context, WrittenPlan, plan_messages(facts, work, images), plan_schema(), misfit)
+        prompt = plan_messages(facts, work, images)
+        plan = await ask_and_repair(
+            self._model, context, WrittenPlan, prompt, plan_schema(), name="brief", misfit=misfit
+        )
         data = plan.model_dump(mode="json", by_alias=True)
         if len(json.dumps(data)) <= MOST_ITEM_BYTES:
             await context.add_item(key, data)
         return plan
-
-    async def _ask(
-        self,
-        context: StageContext,
-        kind: type[Answer],
-        prompt: tuple[Message, ...],
-        schema: OutputSchema,
-        misfit: Any = lambda _: None,
-    ) -> Answer:
-        """Return what the model writes. If it is not valid, let the model repair it once."""
-        text, finished = await read_resumable_output(self._model, context, prompt, schema)
-        try:
-            return read_answer(kind, text, misfit=misfit)
-        except InvalidAnswer as invalid:
-            problem = describe_problem(str(invalid), finished)
-        log.info("brief to be repaired", reason=problem)
-        repair = repair_messages(prompt, text, problem, schema)
-        text, finished = await read_resumable_output(self._model, context, repair, schema)
-        try:
-            return read_answer(kind, text, misfit=misfit)
-        except InvalidAnswer as invalid:
-            reason = describe_problem(str(invalid), finished)
-            raise InvalidModelOutput(f"the model's brief is not valid, even after a repair: {reason}") from None
 
     async def _pictures(self, context: StageContext, work: WriteScene | WritePlan) -> tuple[ImagePart, ...]:
         return await pictures_of(self._reading, context, work)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.apps.video.build.report import BuildError
-from shared.apps.video.json_values import broken_rule
+from shared.json_values import broken_rule
 
 SEARCH, MIDDLE, REPLACE = "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE"
 

@@ -9,9 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from shared.apps.video.changes import ProjectChange
 from shared.apps.video.ids import ImageId, MessageId, SceneId
-from shared.apps.video.json_values import broken_rule
 from shared.apps.video.scene import Build, Format
 from shared.jobs.pipeline import JobInput
+from shared.json_values import broken_rule
 from shared.schema import Schema
 
 MAX_TEXT: Final = 4_000

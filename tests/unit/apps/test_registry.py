@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared import apps
-from shared.apps.registry import RegisteredPipelines
+from shared.apps.registry import RegisteredPipelines, application_module, application_names
 from shared.bootstrap import AwsPorts
 from shared.jobs.job import LinkKind
 
@@ -84,3 +84,11 @@ def test_an_applications_topic_has_the_source_of_its_kind(applications: Path) ->
     for kind in ("myth", "legend"):
         with pytest.raises(LookupError, match=f"the topic kind {kind} must have its source"):
             ports.topic_source(kind)
+
+
+@pytest.mark.parametrize("application", application_names())
+def test_what_an_application_declares_is_annotated_with_the_cores_port_so_that_mypy_compares_them(
+    application: str,
+) -> None:
+    declare = getattr(application_module(application, "bootstrap"), "topic_sources", None)
+    assert declare is None or declare.__annotations__["return"] == "Sequence[TopicSource]"

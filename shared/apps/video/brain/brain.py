@@ -23,11 +23,10 @@ from shared.apps.video.models import (
 )
 from shared.apps.video.plan import Plan
 from shared.apps.video.tools.toolbox import check, run
-from shared.errors import InvalidModelOutput, TransientFault
-from shared.llm.model import ChatModel, ImagePart, Message
+from shared.errors import TransientFault
+from shared.llm.model import ChatModel, ImagePart
 from shared.observability.log import log
-from shared.stages.answers import InvalidAnswer, describe_problem, read_answer, repair_messages
-from shared.stages.model_answers import read_resumable_output
+from shared.stages.repaired_answers import ask_and_repair
 from shared.stages.stage import StageContext
 from shared.tools.result import ToolResult
 
@@ -75,7 +74,11 @@ class Brain:
         self._count(int(decision is not None), int(decision is None))
         if decision is None:
             source = "model"
-            decision = await self._ask(context, chat, await pictures())
+            prompt = decision_messages(chat, await pictures())
+            schema = decision_schema(chat.facts, chat.allowed_tools)
+            decision = await ask_and_repair(
+                self._model, context, Decision, prompt, schema, name="decision", temperature=0
+            )
             await self._keep(owner, key, decision)
         return _of_decision(chat, decision, judge(decision, chat), source)
 
@@ -92,23 +95,6 @@ class Brain:
             await asyncio.to_thread(self._cache.put, owner, key, decision.model_dump(mode="json", by_alias=True))
         except TransientFault as error:
             log.warning("decision not kept", reason=type(error).__name__)
-
-    async def _ask(self, context: StageContext, chat: ChatContext, images: tuple[ImagePart, ...]) -> Decision:
-        schema = decision_schema(chat.facts, chat.allowed_tools)
-        prompt = decision_messages(chat, images)
-        text, finished = await read_resumable_output(self._model, context, prompt, schema, temperature=0)
-        try:
-            return read_answer(Decision, text)
-        except InvalidAnswer as invalid:
-            problem = describe_problem(str(invalid), finished)
-        log.info("decision to be repaired", reason=problem)
-        repair: tuple[Message, ...] = repair_messages(prompt, text, problem, schema)
-        text, finished = await read_resumable_output(self._model, context, repair, schema, temperature=0)
-        try:
-            return read_answer(Decision, text)
-        except InvalidAnswer as invalid:
-            reason = describe_problem(str(invalid), finished)
-            raise InvalidModelOutput(f"the model's decision is not valid, even after a repair: {reason}") from None
 
 
 def _option_of(chat: ChatContext) -> RequestedTool | None:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from shared.apps.video.facts import Facts
-from shared.apps.video.json_values import value_in
 from shared.apps.video.models import RequestedTool, ToolName
+from shared.json_values import value_in
 from shared.llm.model import OutputSchema
 from shared.stages.model_answers import strict_form
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared.apps.video.code_text import props_in
-from shared.apps.video.json_values import MAX_LEVELS, broken_rule, value_in
 from shared.apps.video.models import VideoChatInput
+from shared.json_values import MAX_LEVELS, broken_rule, value_in
 from shared.rules import issues_of
 
 
