@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from shared.errors import DataLost, DataUnreadable, FieldIssue, InvalidInput, No
 from shared.jobs.creation import JobCreation, NewJob
 from shared.jobs.job import Job, JobLinks
 from shared.stages.stage import StageContext
+from shared.temporary_folders import temporary_folder
 
 DOWNLOAD_SECONDS = 300
 """How long the URL of an export is valid."""
@@ -108,8 +108,8 @@ class ExportWorkbook:
         if version is None:
             raise DataLost(f"There is no version {wanted.version} of the workbook.")
         try:
-            with tempfile.TemporaryDirectory(prefix="export-") as folder:
-                return self._written(session, version, wanted, Path(folder))
+            with temporary_folder("export") as folder:
+                return self._written(session, version, wanted, folder)
         except DataGone:
             raise DataLost(f"Data of version {version.number} is no longer stored. Recover the session.") from None
         except SnapshotUnreadable:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from shared.apps.sheets.workbook import Engine, LoadReport, UnsupportedFile, Wor
 from shared.errors import DataLost, UnusableFile
 from shared.log.events import Subtask
 from shared.stages.stage import StageContext
+from shared.temporary_folders import temporary_folder
 
 MOST_FIRST_BYTES = 48_000
 """The most bytes of first blocks, as JSON, in a result: so that watchers get it with the job's last event."""
@@ -178,8 +178,8 @@ def _repeat(workbook: Workbook, changes: Sequence[Sequence[Op]]) -> None:
 @contextmanager
 def downloaded(files: SessionFiles, source: Source) -> Iterator[Path]:
     """Yield a local copy of the uploaded file, and remove it at the end. Raises DataLost."""
-    with tempfile.TemporaryDirectory(prefix="workbook-") as folder:
-        file = Path(folder) / "source"
+    with temporary_folder("workbook") as folder:
+        file = folder / "source"
         try:
             files.download(source.key, file)
         except DataGone:

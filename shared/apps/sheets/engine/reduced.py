@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import posixpath
 import re
-import tempfile
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from shared.apps.sheets.engine.parts import ROOT, TYPES, Parts, Relation
+from shared.temporary_folders import temporary_folder
 
 _PLACES = {  # by the kinds of relationships
     "officeDocument": "xl/workbook.xml",
@@ -67,11 +67,11 @@ def reduced(path: Path, phonetic: Collection[str] = ()) -> Iterator[Path]:
         if not phonetic and _is_usual(archive, parts, reached, places):
             yield path
             return
-        with tempfile.NamedTemporaryFile(suffix=".xlsx") as copy:
+        with temporary_folder("reduced") as folder:
+            copy = folder / "reduced.xlsx"
             with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
                 _write(archive, parts, places, target, phonetic)
-            copy.flush()
-            yield Path(copy.name)
+            yield copy
 
 
 def _places(reached: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -26,6 +26,7 @@ from shared.apps.video.build.test_render import Hints, Played, play
 from shared.apps.video.build.toolchain import require
 from shared.apps.video.build.type_check import type_errors
 from shared.apps.video.scene import Build
+from shared.temporary_folders import temporary_folder
 
 API: Final = "1"
 """The version of the runtime's API for scenes."""
@@ -95,8 +96,7 @@ class Checks:
             findings = lint.lint(source, lint.Allowed(request.images, frozenset(request.components or ())))
         if any(error.kind == "limit" for error in findings.errors):
             return BuildReport(None, findings.errors, milliseconds=steps.milliseconds)
-        with tempfile.TemporaryDirectory(prefix="scene-") as name:
-            folder = Path(name)
+        with temporary_folder("scene") as folder:
             with steps.timed("compile"):
                 compiled = await self._compiler.compile(source, folder)
             if isinstance(compiled, BuildError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tempfile
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from shared.apps.video.rendering.plan import RenderPlan
 from shared.apps.video.rendering.renderer import JoinedVideo
 from shared.errors import DataUnreadable
+from shared.temporary_folders import temporary_folder
 
 
 def join(plan: RenderPlan, chunks: Iterable[bytes]) -> JoinedVideo:
@@ -22,8 +22,8 @@ def join(plan: RenderPlan, chunks: Iterable[bytes]) -> JoinedVideo:
     """
     import av  # noqa: PLC0415 - only what renders has it
 
-    with tempfile.TemporaryDirectory(prefix="millrace-joining-") as folder:
-        path = Path(folder) / "video.mp4"
+    with temporary_folder("joining") as folder:
+        path = folder / "video.mp4"
         try:
             _write(path, chunks, plan.format.fps)
             content = path.read_bytes()

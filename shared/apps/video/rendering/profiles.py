@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 from typing import Final
 
+from shared.temporary_folders import new_folder
+
 LONGEST_PARENT: Final = 24
 """Most characters of the folder that they are made in.
 
 Chromium makes a socket in its folder, and macOS takes 104 characters for the path of a socket.
 """
 
-_PREFIX: Final = "millrace-browser-"
 _SHORT: Final = Path("/tmp")  # noqa: S108 - mkdtemp makes folders in it that only this user can read
 _TRIES: Final = 50
 _PAUSE_SECONDS: Final = 0.02
@@ -23,11 +24,7 @@ _PAUSE_SECONDS: Final = 0.02
 
 def new_profile() -> Path:
     """Return a new empty folder. Remove those that processes left behind when they were killed."""
-    parent = _parent()
-    for folder in parent.glob(f"{_PREFIX}*"):
-        if not _is_alive(folder.name.removeprefix(_PREFIX).partition("-")[0]):
-            shutil.rmtree(folder, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
+    return new_folder("browser", _parent())
 
 
 def _parent() -> Path:
@@ -43,13 +40,3 @@ def remove_profile(folder: Path) -> None:
         if not folder.exists():
             return
         time.sleep(_PAUSE_SECONDS)
-
-
-def _is_alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
