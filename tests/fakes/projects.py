@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from shared.apps.video.ids import PROJECT_ID
+from shared.apps.video.job_state import JobState
 from shared.apps.video.preferences import Preferences, PreferenceScope, StalePreferences
 from shared.apps.video.project import ChatMessage, Project, Revision
 from shared.apps.video.project_store import MOST_PROJECTS, ProjectWrite, StaleProject, TooManyProjects
@@ -107,18 +108,12 @@ class FakeProjectStore:
 
         return PreparedWrites((FakeWrite(message.id, self._lock, fits, lambda: self._put(message)),))
 
-    def prepare_update(self, message: ChatMessage) -> PreparedWrites:
+    def prepare_update(self, message: ChatMessage, *, was: JobState) -> PreparedWrites:
         def fits() -> bool:
-            return message.id in self._messages.get(message.project_id, {})
+            text = self._messages.get(message.project_id, {}).get(message.id)
+            return text is not None and ChatMessage.model_validate_json(text).status == was
 
         return PreparedWrites((FakeWrite(message.id, self._lock, fits, lambda: self._put(message)),))
-
-    def prepare_running(self, project_id: str, message_id: str) -> PreparedWrites:
-        def fits() -> bool:
-            text = self._messages.get(project_id, {}).get(message_id)
-            return text is not None and ChatMessage.model_validate_json(text).status == "running"
-
-        return PreparedWrites((FakeWrite(message_id, self._lock, fits),))
 
     def prepare_presence(self, project_id: str) -> PreparedWrites:
         return PreparedWrites((FakeWrite(project_id, self._lock, lambda: self._takes_jobs(project_id)),))

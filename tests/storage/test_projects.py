@@ -185,9 +185,8 @@ class TestMessages:
 
         ports.jobs.put_new(job, side_writes=ports.projects.prepare_message(message))
         failed = message.model_copy(update={"status": "failed"})
-        ports.jobs.update(
-            job.id, {"status": JobStatus.FAILED}, when=PENDING, side_writes=ports.projects.prepare_update(failed)
-        )
+        update = ports.projects.prepare_update(failed, was="running")
+        ports.jobs.update(job.id, {"status": JobStatus.FAILED}, when=PENDING, side_writes=update)
 
         assert list(ports.projects.messages(project.id, limit=2)) == [failed]
 
@@ -199,7 +198,7 @@ class TestMessages:
         for prepared in (
             ports.projects.prepare_message(a_message(project, job.id)),
             ports.projects.prepare_presence(project.id),
-            ports.projects.prepare_update(a_message(project, job.id)),
+            ports.projects.prepare_update(a_message(project, job.id), was="running"),
         ):
             with pytest.raises(SideWriteConflict):
                 ports.jobs.put_new(job, side_writes=prepared)
@@ -207,21 +206,23 @@ class TestMessages:
         with pytest.raises(StaleProject):
             ports.projects.save(write_of(project, put_scene(JOB)))
 
-    def test_a_change_can_be_stored_only_while_its_message_is_answered(self, ports: Ports) -> None:
+    def test_of_an_answer_and_a_cancellation_one_is_stored(self, ports: Ports) -> None:
         project = stored_project(ports.projects, owner=owner())
         message = a_message(project, JOB, status="running")
         assert ports.projects.add_message(message)
-        running = ports.projects.prepare_running(project.id, message.id)
+        answered, cancelled = (
+            ports.projects.prepare_update(message.model_copy(update={"status": status}), was="running")
+            for status in ("completed", "cancelled")
+        )
 
-        ports.projects.save(write_of(project, put_scene(JOB)), also=running)
-        job = a_job(id=a_job_id())
-        cancelled = message.model_copy(update={"status": "cancelled"})
-        ports.jobs.put_new(job, side_writes=ports.projects.prepare_update(cancelled))
+        ports.projects.save(write_of(project, put_scene(JOB)), also=answered)
 
+        with pytest.raises(SideWriteConflict):
+            ports.jobs.put_new(a_job(id=a_job_id()), side_writes=cancelled)
         now = ports.projects.get(project.id)
         assert now is not None
         with pytest.raises(StaleProject):
-            ports.projects.save(write_of(now, put_scene(a_job_id())), also=running)
+            ports.projects.save(write_of(now, put_scene(a_job_id())), also=answered)
         assert ports.projects.get(project.id) == now
 
     def test_a_message_is_stored_once(self, ports: Ports) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from shared.apps.video.job_state import JobState
 from shared.apps.video.project import ChatMessage, Project, Revision
 from shared.apps.video.scene import ComponentVersion, SceneVersion
 from shared.jobs.store import PreparedWrites
@@ -104,13 +105,10 @@ class ProjectStore(Protocol):
     def prepare_message(self, message: ChatMessage) -> PreparedWrites:
         """Prepare a new message for a job's transaction. Its condition: the project is stored and not being deleted."""
 
-    def prepare_update(self, message: ChatMessage) -> PreparedWrites:
-        """Prepare another state of a stored message, for a job's transaction. Its condition: the message is stored."""
+    def prepare_update(self, message: ChatMessage, *, was: JobState) -> PreparedWrites:
+        """Prepare another state of a message, for a job's transaction. Its condition: it is stored as `was`.
 
-    def prepare_running(self, project_id: str, message_id: str) -> PreparedWrites:
-        """Prepare a condition that writes nothing: the message is stored with the status `running`.
-
-        With it, a change of a job is stored only while the job is neither cancelled nor failed.
+        So of an answer and of a cancellation at the same moment, only one is stored.
         """
 
     def prepare_presence(self, project_id: str) -> PreparedWrites:

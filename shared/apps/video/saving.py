@@ -75,17 +75,16 @@ class SaveScenes:
             stored = self._projects.message(project.id, message_id(job.id, "assistant"))
             if stored is not None:
                 return Saved(stored, self._manifest(project, stored))
-            self._check_running(project, job)
-            saved = self._try(project, job, prepared)
+            saved = self._try(project, job, self._request(project, job), prepared)
             if saved is not None:
                 return saved
         raise StorageThrottled("the project is changed by other messages all the time; try again")
 
-    def _try(self, project: Project, job: Job, prepared: PreparedAnswer) -> Saved | None:
+    def _try(self, project: Project, job: Job, request: ChatMessage, prepared: PreparedAnswer) -> Saved | None:
         """Store the changes and the answer; return None if the project has changed meanwhile."""
         now = self._clock()
         applied = apply_changes(project, prepared.changes, at=now)
-        also = self._also(project, job, prepared)
+        also = self._also(project, request, prepared)
         if not applied.changes:
             answer = self._answer(project, job, prepared)
             return Saved(answer, project.manifest) if self._projects.add_message(answer, also=also) else None
@@ -101,21 +100,21 @@ class SaveScenes:
             return None
         return Saved(answer, write.after.manifest)
 
-    def _also(self, project: Project, job: Job, prepared: PreparedAnswer) -> PreparedWrites:
-        """Prepare what goes with the answer: the condition that the job still runs, and what was learned."""
-        running = self._projects.prepare_running(project.id, message_id(job.id, "user"))
+    def _also(self, project: Project, request: ChatMessage, prepared: PreparedAnswer) -> PreparedWrites:
+        """Prepare what goes with the answer: the request is answered if its job still runs, and what was learned."""
+        answered = self._projects.prepare_update(request.model_copy(update={"status": "completed"}), was="running")
         scope = PreferenceScope(project.owner, project.id)
         if not prepared.learned:
-            return running
+            return answered
         preferences = with_learned(
             self._preferences.get(scope),
             prepared.learned,
-            message_id=message_id(job.id, "user"),
+            message_id=request.id,
             at=self._clock(),
         )
         if preferences is None:
-            return running
-        return PreparedWrites((*running.writes, *self._preferences.prepare(scope, preferences).writes))
+            return answered
+        return PreparedWrites((*answered.writes, *self._preferences.prepare(scope, preferences).writes))
 
     def _answer(
         self, project: Project, job: Job, prepared: PreparedAnswer, changes: tuple[ChangeMade, ...] = ()
@@ -136,11 +135,12 @@ class SaveScenes:
             created_at=self._clock(),
         )
 
-    def _check_running(self, project: Project, job: Job) -> None:
-        """Raise JobEnded if the job was cancelled or has failed: then its changes must not be stored."""
+    def _request(self, project: Project, job: Job) -> ChatMessage:
+        """Return the message. Raises JobEnded if its job was cancelled or has failed: then no change is stored."""
         request = self._projects.message(project.id, message_id(job.id, "user"))
         if request is None or request.status != "running":
             raise JobEnded("the job has ended; nothing was changed")
+        return request
 
     def _manifest(self, project: Project, answer: ChatMessage) -> Manifest:
         """Return the manifest of the revision that a stored answer tells of."""

@@ -80,18 +80,22 @@ class ProjectMessages:
     def on_transition(self, job: Job) -> PreparedWrites | None:
         """Prepare how the message's job has ended, or that it runs again; None if the message says so already.
 
+        An answered message stays completed, however its job ends: the answer is stored, and the changes are made.
+
         Raises CheckpointUnfit for the resumption of a job whose scene was changed meanwhile: it would be refused again.
         """
         before = self._projects.message(str(job.links.project_id), message_id(job.id, "user"))
         if before is None:
             return None  # the project was deleted
+        if before.status == "completed":
+            return None
         if not job.status.ended and before.failure and before.failure.code == ErrorCode.SCENE_CHANGED:
             raise CheckpointUnfit(before.failure.message)
         failure = job.failure if job.status is JobStatus.FAILED else None
         # The owner sees a stack trace only on request.
         shown = None if failure is None else failure.model_copy(update={"stack_trace": None})
         after = before.model_copy(update={"status": state_of(job), "failure": shown})
-        return None if after == before else self._projects.prepare_update(after)
+        return None if after == before else self._projects.prepare_update(after, was=before.status)
 
     def _project(self, job: Job) -> Project | None:
         return self._projects.get(job.links.project_id) if job.links.project_id else None

@@ -143,7 +143,9 @@ def _of_answer(story: JobStory) -> Iterator[str]:
     asked, answers, shown = _messages(story, "user"), _messages(story, "assistant"), story.shown
     failure = asked[0]["failure"] if len(asked) == 1 else None
     codes = (failure or {}).get("code"), (shown["failure"] or {}).get("code")
-    if len(asked) != 1 or asked[0]["status"] != shown["status"] or codes[0] != codes[1]:
+    # An answered message is completed, however its job ends.
+    told = ("completed", None) if answers else (shown["status"], codes[1])
+    if len(asked) != 1 or (asked[0]["status"], codes[0]) != told:
         yield f"the job is {shown['status']} {shown['failure']}, and its message {asked}"
     if len(answers) != (1 if shown["status"] == "completed" else len(answers[:1])):
         yield f"the job is {shown['status']} and has the answers {answers}"

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 from shared.apps.video.ids import PROJECT_ID
+from shared.apps.video.job_state import JobState
 from shared.apps.video.project import ChatMessage, Project, Revision
 from shared.apps.video.project_store import MOST_PROJECTS, ProjectWrite, StaleProject, TooManyProjects
 from shared.apps.video.scene import ComponentVersion, SceneVersion
@@ -127,18 +128,13 @@ class DynamoProjectStore:
     def prepare_message(self, message: ChatMessage) -> PreparedWrites:
         return PreparedWrites((self._put_message(message, **NEW), *self.prepare_presence(message.project_id).writes))
 
-    def prepare_update(self, message: ChatMessage) -> PreparedWrites:
-        return PreparedWrites((self._put_message(message, ConditionExpression="attribute_exists(PK)"),))
-
-    def prepare_running(self, project_id: str, message_id: str) -> PreparedWrites:
-        check = {
-            "TableName": self._table,
-            "Key": to_item(_key(project_id, f"{MESSAGE}{message_id}")),
-            "ConditionExpression": "#status = :running",
+    def prepare_update(self, message: ChatMessage, *, was: JobState) -> PreparedWrites:
+        stored = {
+            "ConditionExpression": "#status = :was",
             "ExpressionAttributeNames": {"#status": "status"},
-            "ExpressionAttributeValues": {":running": to_attribute("running")},
+            "ExpressionAttributeValues": {":was": to_attribute(was)},
         }
-        return PreparedWrites(({"ConditionCheck": check},))
+        return PreparedWrites((self._put_message(message, **stored),))
 
     def prepare_presence(self, project_id: str) -> PreparedWrites:
         return PreparedWrites((project_presence(self._table, project_id),))

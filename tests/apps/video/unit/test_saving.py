@@ -11,9 +11,11 @@ from shared.apps.video.changes import MoveScene
 from shared.apps.video.ids import message_id, scene_id
 from shared.apps.video.models import BuiltChange, ChangeMade, LearnedPreference, Option, RequestedTool
 from shared.apps.video.preferences import Preferences, PreferenceScope
+from shared.apps.video.project import ChatMessage
 from shared.apps.video.project_store import ProjectWrite, StaleProject
 from shared.errors import CheckpointUnfit, JobEnded, SceneChanged
 from shared.jobs.job import JobStatus
+from shared.jobs.store import PreparedWrites
 from shared.log.events import Item
 from tests.apps.video.project_jobs import OWNER, ProjectJobs
 from tests.apps.video.projects_world import put, put_component, put_scene
@@ -42,7 +44,7 @@ class TestSaving:
         assert (revision.cause.kind, revision.cause.job_id) == ("chat", job.id)
         asked, answer = world.messages(project)
         assert (answer.role, answer.text, answer.revision) == ("assistant", "I added a title.", 2)
-        assert (asked.status, asked.id) == ("running", message_id(job.id, "user"))
+        assert (asked.status, asked.id) == ("completed", message_id(job.id, "user"))
         world.core.complete(job)
         assert world.messages(project)[0].status == "completed"
 
@@ -171,6 +173,43 @@ class TestOthers:
         with pytest.raises(JobEnded):
             world.save(job)
         assert (world.now(project), world.messages(project)[0].status) == (project, "cancelled")
+
+    def test_an_answered_message_stays_completed_although_its_job_is_cancelled_or_resumed(
+        self, world: ProjectJobs
+    ) -> None:
+        project = world.new_project()
+        job = world.ask(project)
+        world.prepare(job, put_scene(job.id))
+        world.save(job)
+
+        world.core.job_cancellation.cancel(OWNER, job.id)
+        shown = [(each.role, each.status) for each in world.messages(project)]
+        world.core.job_resumption.resume(OWNER, job.id)
+
+        assert world.core.job(job.id).status is JobStatus.PENDING
+        assert shown == [(each.role, each.status) for each in world.messages(project)]
+        assert ("user", "completed") in shown
+        assert world.names(project) == ["Intro"]
+
+    def test_an_answer_that_is_stored_while_the_job_is_being_cancelled_is_shown_as_one(
+        self, world: ProjectJobs
+    ) -> None:
+        project = world.new_project()
+        job = world.ask(project)
+        world.prepare(job, put_scene(job.id))
+        prepare = world.store.prepare_update
+
+        def late(message: ChatMessage, **was: Any) -> PreparedWrites:
+            if message.status == "cancelled":
+                world.store.prepare_update = prepare  # type: ignore[method-assign]
+                world.save(job)
+            return prepare(message, **was)
+
+        world.store.prepare_update = late  # type: ignore[method-assign]
+        world.core.job_cancellation.cancel(OWNER, job.id)
+
+        assert world.core.job(job.id).status is JobStatus.CANCELLED
+        assert [each.status for each in world.messages(project) if each.role == "user"] == ["completed"]
 
     def test_a_job_that_was_cancelled_can_be_resumed_and_then_changes_the_project(self, world: ProjectJobs) -> None:
         project = world.new_project()
