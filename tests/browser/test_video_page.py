@@ -13,7 +13,7 @@ from shared.apps.video.models import BuiltChange
 from shared.apps.video.scene import Build
 from tests.api_user import ApiUser
 from tests.apps.video.projects_world import a_draft, a_job_id
-from tests.apps.video.requests import get_project, give_scenes, new_project
+from tests.apps.video.requests import get_project, give_messages, give_scenes, new_project
 from tests.browser.audit import audit
 from tests.browser.console import Console
 from tests.browser.tab import Tab
@@ -197,6 +197,21 @@ def test_another_tab_shows_the_change_when_it_is_looked_at(
     give_scenes(user.stack, video.id, a_scene("Added"))
     video.page.evaluate("dispatchEvent(new Event('focus'))")
     expect(video.scenes).to_have_count(2)
+
+
+def test_messages_that_are_older_than_the_newest_fifty_are_shown_on_request(console: Console, user: ApiUser) -> None:
+    project_id = str(new_project(user)["projectId"])
+    give_messages(user.stack, project_id, *(f"Wish {number}" for number in range(120)))
+    video = VideoPage(console, project_id)
+    expect(video.messages).to_have_count(50)
+    expect(video.messages.first).to_contain_text("Wish 70")
+    video.button("Older messages").click()
+    expect(video.messages).to_have_count(100)
+    video.button("Older messages").click()
+    expect(video.messages).to_have_count(120)
+    expect(video.messages.first).to_contain_text("Wish 0")
+    expect(video.messages.last).to_contain_text("Wish 119")
+    expect(video.button("Older messages")).to_be_hidden()
 
 
 def test_pictures_are_sent_to_the_bucket_and_shown_with_their_message(console: Console, user: ApiUser) -> None:

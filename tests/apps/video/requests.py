@@ -17,10 +17,11 @@ from shared.apps.video.project_store import ProjectStore
 from shared.apps.video.rendering.render import Render, VideoFile
 from shared.apps.video.storage.projects import DynamoProjectStore
 from shared.apps.video.storage.renders import DynamoRenderStore
+from shared.jobs.ids import new_job_id
 from shared.storage import aws
 from shared.storage.transactions import write_transaction
 from tests.api_user import ApiUser, data_of
-from tests.apps.video.projects_world import a_job_id, put_scene, write_of
+from tests.apps.video.projects_world import MILLISECONDS, a_job_id, a_message, put_scene, write_of
 from tests.fakes.clock import NOON
 from tests.layout import ROOT
 
@@ -53,6 +54,16 @@ def give_scenes(stack: LocalStack, project_id: str, *changes: BuiltChange) -> Pr
         write = write_of(project, *(changes or (put_scene(a_job_id()),)))
         store.save(write)
         return write.after
+
+
+def give_messages(stack: LocalStack, project_id: str, *texts: str) -> None:
+    """Give the project's chat these messages, oldest first, whose jobs have ended."""
+    with store_of(stack) as store:
+        project = store.get(project_id)
+        assert project is not None
+        for number, text in enumerate(texts):
+            job_id = new_job_id(MILLISECONDS + number)  # ids sort by time
+            assert store.add_message(a_message(project, job_id, text=text, status="completed"))
 
 
 def give_render(stack: LocalStack, project_id: str) -> Render:

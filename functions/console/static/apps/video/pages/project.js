@@ -115,6 +115,7 @@ function showProject(context, first, element) {
     pictures,
     send: (message) => session.send({ ...message, selectedSceneId: selected }),
     cancel: () => attempt(async () => session.cancel()),
+    older: () => attempt(() => session.showOlder()),
     compare: (revision) => compare(revision),
     signIn,
   });
@@ -181,11 +182,11 @@ function showProject(context, first, element) {
   };
   const session = new ProjectSession(millrace, first, {
     fail,
-    show({ film: shown, messages, revisions, job }) {
+    show({ film: shown, messages, hasOlder, revisions, job }) {
       film.show(shown);
       give(film.stage, shown);
       give(board.pictures.stage, shown);
-      conversation.show(messages);
+      conversation.show(messages, hasOlder);
       conversation.showJob(job);
       history.show(revisions, job !== null);
       draw();

@@ -23,6 +23,7 @@ const TABS = "millrace.projects";
  * @property {ProjectDetail} project
  * @property {Film} film with the drafts of the running job
  * @property {readonly ProjectMessage[]} messages the oldest first
+ * @property {boolean} hasOlder whether the chat has messages before them
  * @property {readonly RevisionDetail[]} revisions the newest first
  * @property {JobView | null} job the running one
  */
@@ -35,6 +36,10 @@ export class ProjectSession {
   #fail;
   /** @type {Film} */
   #saved;
+  /** @type {Map<string, ProjectMessage>} those that were read, by their id */
+  #messages = new Map();
+  /** @type {string | null | undefined} where the messages before them begin; null without such, undefined before the first read */
+  #older;
   /** @type {Watch | null} */
   #watch = null;
   #stopped = false;
@@ -57,7 +62,7 @@ export class ProjectSession {
     this.#show = show;
     this.#fail = fail;
     this.#saved = filmOf(project);
-    this.state = { project, film: this.#saved, messages: [], revisions: [], job: null };
+    this.state = { project, film: this.#saved, messages: [], hasOlder: false, revisions: [], job: null };
   }
 
   get id() {
@@ -181,9 +186,28 @@ export class ProjectSession {
       this.#millrace.projects.messages(this.id, { limit: MESSAGES }),
       this.#millrace.projects.revisions(this.id, { limit: REVISIONS }),
     ]);
-    this.#change({ messages: [...messages.messages].reverse(), revisions: revisions.revisions });
+    if (this.#older === undefined) this.#older = messages.cursor;
+    this.#change({ ...this.#with(messages.messages), revisions: revisions.revisions });
     const running = messages.messages.find(({ role, status }) => role === "user" && status === "running");
     if (running && this.#watch === null) this.#follow(running.jobId);
+  }
+
+  /** Read the messages before those that are shown. */
+  async showOlder() {
+    if (!this.#older) return;
+    const page = await this.#millrace.projects.messages(this.id, { limit: MESSAGES, cursor: this.#older });
+    this.#older = page.cursor;
+    this.#change(this.#with(page.messages));
+  }
+
+  /**
+   * Keep these messages with those that were read before, which a newer page no longer has. Ids sort by time.
+   * @param {readonly ProjectMessage[]} read
+   */
+  #with(read) {
+    for (const each of read) this.#messages.set(each.messageId, each);
+    const messages = [...this.#messages.values()].sort((one, other) => (one.messageId < other.messageId ? -1 : 1));
+    return { messages, hasOlder: Boolean(this.#older) };
   }
 
   /** @param {string} jobId */

@@ -25,11 +25,21 @@ const ACCEPT = "image/png,image/jpeg,image/webp,image/gif";
  * @param {Pictures} options.pictures
  * @param {(message: Sent) => Promise<unknown>} options.send
  * @param {() => unknown} options.cancel cancels the running job
+ * @param {() => Promise<unknown>} options.older shows the messages before those that are shown
  * @param {(revision: number) => unknown} options.compare shows a revision beside the one before
  * @param {() => void} options.signIn
  */
-export function talk({ pictures, send, cancel, compare, signIn }) {
+export function talk({ pictures, send, cancel, older, compare, signIn }) {
   const list = h("ol", { class: "talk-messages", "aria-label": "Conversation", tabindex: "0" });
+  const before = h("button", {
+    ...{ type: "button", class: "button small", hidden: true },
+    onclick: async () => {
+      before.disabled = true;
+      await older().finally(() => (before.disabled = false));
+    },
+  }, "Older messages");
+  /** @type {string | undefined} the oldest message that is shown */
+  let first;
   const hint = h("p", { class: "empty" }, "Say what the video should show, or what to change. Every change can be undone.");
   const live = h("div", { class: "talk-live", hidden: true, role: "status" });
   const problem = h("div", {});
@@ -57,7 +67,7 @@ export function talk({ pictures, send, cancel, compare, signIn }) {
     ondrop: (/** @type {DragEvent} */ event) => take(event, event.dataTransfer),
   }, h("label", { for: "message" }, "Message"), field, about, chosen,
     h("p", { class: "actions" }, input, h("label", { class: "button", for: "pictures" }, "Add pictures"), button, stop));
-  const element = h("section", { class: "panel talk", "aria-labelledby": "chat" }, h("h2", { id: "chat" }, "Chat"), hint, list, live, problem, form);
+  const element = h("section", { class: "panel talk", "aria-labelledby": "chat" }, h("h2", { id: "chat" }, "Chat"), hint, before, list, live, problem, form);
   /** @type {{ id: string, name: string }[]} */
   let attached = [];
   let uploads = 0;
@@ -165,15 +175,23 @@ export function talk({ pictures, send, cancel, compare, signIn }) {
 
   return {
     element,
-    /** @param {readonly ProjectMessage[]} messages the oldest first */
-    show(messages) {
+    /**
+     * @param {readonly ProjectMessage[]} messages the oldest first
+     * @param {boolean} hasOlder whether the chat has messages before them
+     */
+    show(messages, hasOlder) {
+      before.hidden = !hasOlder;
       const key = JSON.stringify(messages);
       if (key === shown) return;
       shown = key;
       const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+      const below = list.scrollHeight - list.scrollTop;
       hint.hidden = messages.length > 0;
       fill(list, messages.map((each, index) => item(each, index === messages.length - 1)));
+      const isLonger = first !== undefined && first !== messages[0]?.messageId;
+      first = messages[0]?.messageId;
       if (atEnd) list.scrollTop = list.scrollHeight;
+      else if (isLonger) list.scrollTop = list.scrollHeight - below;
       enable();
     },
     /** @param {string | null} scene the name of the scene that a message is about */
