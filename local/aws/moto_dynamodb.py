@@ -274,7 +274,7 @@ class _Write:
 
     def _image(self) -> dict[str, Any] | None:
         item = _find(self._table, self._key)
-        return None if item is None else copy.deepcopy(item.to_json()["Attributes"])
+        return None if item is None else item.to_json()["Attributes"]
 
     def consumed(self) -> Consumed:
         after = self._footprint()

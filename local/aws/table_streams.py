@@ -47,20 +47,25 @@ class TableStreams:
             "Keys": dict(keys),
             **images,
             "SequenceNumber": str(next(self._numbers)),
-            "SizeBytes": len(json.dumps(images, default=repr)),
             "StreamViewType": "NEW_AND_OLD_IMAGES",
         }
         kind = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
         self.publish(table, {"eventID": uuid.uuid4().hex, "eventName": kind, "dynamodb": change})
 
     def publish(self, table: str, record: Mapping[str, Any]) -> None:
-        """Offer the record of a table to the pollers, with what Lambda adds to it."""
+        """Hand the record of a table to the pollers whose filter it passes, with what Lambda adds to it."""
+        takers = [poller for poller in self._pollers.get(table, ()) if poller.passes(record)]
+        if not takers:
+            return
+        change = record["dynamodb"]
+        images = [change.get(name) for name in ("NewImage", "OldImage")]
         whole = {
             **record,
+            "dynamodb": {"SizeBytes": len(json.dumps(images, default=repr)), **change},
             "eventVersion": "1.1",
             "eventSource": "aws:dynamodb",
             "awsRegion": REGION,
             "eventSourceARN": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/local",
         }
-        for poller in self._pollers.get(table, ()):
+        for poller in takers:
             poller.offer(whole)

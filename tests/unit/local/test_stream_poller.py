@@ -188,14 +188,27 @@ def test_an_item_is_always_in_the_same_lane_and_others_use_all() -> None:
     assert all(sorted(lane.count(key) for key in set(lane)) == [2] * len(set(lane)) for lane in keys)
 
 
-def test_only_records_that_pass_the_filter_are_taken() -> None:
-    pattern = {"dynamodb": {"Keys": {"SK": {"S": ["JOB"]}}, "NewImage": {"status": {"S": ["failed"]}}}}
-    poller = Function(in_turn()).poller(a_source(patterns=(pattern,)))
-    poller.offer(a_record(0))
-    failed = a_record(1)
-    failed["dynamodb"]["NewImage"]["status"]["S"] = "failed"
-    poller.offer(failed)
+def test_a_record_passes_the_filter_if_it_fits_one_of_its_patterns() -> None:
+    patterns = tuple(
+        {"dynamodb": {"Keys": {"SK": {"S": ["JOB"]}}, "NewImage": {"status": {"S": [status]}}}}
+        for status in ("failed", "cancelled")
+    )
+    poller = Function(in_turn()).poller(a_source(patterns=patterns))
+    cancelled = a_record(1)
+    cancelled["dynamodb"]["NewImage"]["status"]["S"] = "cancelled"
 
-    assert [each["dynamodb"]["SequenceNumber"] for each in poller.lanes[0]] == ["1"]
+    assert poller.passes(cancelled)
+    assert not poller.passes(a_record(0))
     assert poller.wants({"SK": {"S": "JOB"}})
     assert not poller.wants({"SK": {"S": "EVT#1"}})
+
+
+def test_a_record_waits_for_others_unless_the_batch_is_whole() -> None:
+    function = Function(in_turn())
+    poller = function.poller(a_source(batch_size=2))
+    for number in range(3):
+        poller.offer(a_record(number))
+    for _ in range(2):
+        poller.next_batch(poller.lanes[0])
+
+    assert function.pauses == [0.1]
