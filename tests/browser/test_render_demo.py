@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.apps.video.rendering import programs
-from tests.local.command import CONTROL_CHARACTERS, DEAD_PROXIES, Command
+from tests.local.command import CONTROL_CHARACTERS, DEAD_PROXIES, Command, left_in
 
 pytestmark = pytest.mark.skipif(bool(programs.missing()), reason="renders need Chromium and PyAV: make render")
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "render", "--script", "first_token_ms=0, token_ms=0"]
@@ -28,4 +28,4 @@ def test_the_demo_fills_a_project_renders_it_and_saves_the_file(tmp_path: Path) 
         assert "0 tokens in, 0 out" in told  # of the render alone
         assert CONTROL_CHARACTERS.findall(output) == []
         assert demo.processes() == []
-    assert [each.name for each in tmp_path.iterdir()] == [file.parent.name]
+    assert left_in(tmp_path) == [file.parent]

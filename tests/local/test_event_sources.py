@@ -194,9 +194,10 @@ def test_a_delayed_message_waits_for_its_time(stack: LocalStack) -> None:
 @pytest.mark.parametrize("act", ["fail", "die once"])
 def test_a_message_that_failed_comes_again_and_goes_to_the_dead_letters_in_the_end(stack: LocalStack, act: str) -> None:
     errand = send(stack, act, MessageGroupId="whk_1")
-    for times in (1, 2):
-        wait_until(functools.partial(was_handled, stack, errand, times))
-        wait_until(lambda: stack.sources()["queues"]["millrace-Errands"]["visible"] == 0)
+    wait_until(functools.partial(was_handled, stack, errand, 1))
+    stack.advance_queues(600)
+    wait_until(functools.partial(was_handled, stack, errand, 2))
+    if act == "fail":  # a message that succeeds would come a third time if the clock was faster than its deletion
         stack.advance_queues(600)
     wait_until(lambda: stack.sources()["queues"]["millrace-Errands"] == {"visible": 0, "delayed": 0, "hidden": 0})
 
