@@ -25,7 +25,10 @@ OWN = (
     *("infra/apps/haiku.yaml", "statemachines/haiku.asl.yaml"),
 )
 """What belongs to the application."""
-GENERATED = ("template.yaml", "docs/api/openapi.json", "docs/api/types.ts", "docs/permissions.json")
+GENERATED = (
+    *("template.yaml", "docs/api/openapi.json", "docs/api/types.ts", "docs/permissions.json"),
+    *(f"clients/python/src/millrace_client/{name}.py" for name in ("models", "_async/operations", "_sync/operations")),
+)
 
 SKIPPED = (["make", "format", "check", "validate"], ["make", "test", "TESTS=tests/contract tests/apps/haiku"])
 """Commands that take minutes for the whole repository; CHECKS and CONTRACTS are their parts about an application."""
@@ -37,7 +40,8 @@ CHECKS = (
     "python -m tools.infra --check",
     f"python -m tools.check_prose --strict {CODE}",
 )
-CONTRACTS = [f"tests/contract/test_{name}.py" for name in ("functions", "pipelines", "events", "api_documents")]
+CONTRACTS = [f"tests/contract/test_{name}.py" for name in ("functions", "pipelines", "events")]
+"""Not api_documents: `make openapi`, which is one of the page's commands, has just written what it compares."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +70,7 @@ def test_an_application_that_the_page_adds_works_and_changes_no_file_of_others(c
         "-p",
         "no:cacheprovider",
         "-k",
-        "haiku or every_event or committed",
+        "haiku or every_event",
         *tests,
     )
 
