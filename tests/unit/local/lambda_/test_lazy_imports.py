@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 from local.lambda_ import lazy_imports
 
 ROOT = Path(__file__).resolve().parents[4]
-SOURCES = {
-    ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(file.read_text())
-    for file in (ROOT / "shared").rglob("*.py")
-}
 NOT_LOCAL = {"sentry_sdk"}
 """Imported only if SENTRY_DSN is set."""
 
@@ -68,6 +66,15 @@ ENVIRONMENT = {
 }
 
 
+@pytest.fixture(scope="module")
+def sources() -> dict[str, ast.Module]:
+    """Module of shared/ → its code."""
+    return {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(file.read_text())
+        for file in (ROOT / "shared").rglob("*.py")
+    }
+
+
 def imported(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (each.name for each in node.names)
@@ -97,8 +104,8 @@ def imported_when_called(module: ast.Module) -> Iterator[str]:
                     yield str(node.module)
 
 
-def test_every_lazy_import_of_the_product_is_in_the_list() -> None:
-    late = {name for module in SOURCES.values() for name in imported_when_called(module)}
+def test_every_lazy_import_of_the_product_is_in_the_list(sources: dict[str, ast.Module]) -> None:
+    late = {name for module in sources.values() for name in imported_when_called(module)}
     others = {name for name in late if name.partition(".")[0] not in {"shared", *sys.stdlib_module_names}}
     assert others - NOT_LOCAL == {*lazy_imports.BY_THE_PRODUCT, *lazy_imports.IF_INSTALLED}
 
@@ -110,6 +117,6 @@ def test_the_first_calls_of_a_model_aws_and_an_operation_import_no_third_party_m
     assert done.returncode == 0, done.stderr
 
 
-def test_no_two_modules_of_the_product_import_each_other() -> None:
-    imports = {name: set(imported_with(module)) & SOURCES.keys() - {name} for name, module in SOURCES.items()}
+def test_no_two_modules_of_the_product_import_each_other(sources: dict[str, ast.Module]) -> None:
+    imports = {name: set(imported_with(module)) & sources.keys() - {name} for name, module in sources.items()}
     assert [*TopologicalSorter(imports).static_order()]
