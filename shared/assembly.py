@@ -16,6 +16,12 @@ from shared.clock import Clock
 if TYPE_CHECKING:
     from shared.agents.service import AgentService
     from shared.agents.store import AgentStore
+    from shared.archive.archival import JobArchival
+    from shared.archive.ledger import UsageAccounts
+    from shared.archive.reading import ArchivedJobs
+    from shared.archive.restoration import ArchivedResumption
+    from shared.archive.retention import ArchiveDays
+    from shared.archive.store import ArchiveStore, OwnerKeys, UsageLedger
     from shared.channel.announcer import Announcements
     from shared.channel.catch_up import CatchUp
     from shared.channel.connections import ChannelLimits, ConnectionRegistry, ConnectionStore
@@ -37,7 +43,6 @@ if TYPE_CHECKING:
     from shared.jobs.lost_jobs import LostJobs
     from shared.jobs.pipeline import Pipeline
     from shared.jobs.queries import JobQueries
-    from shared.jobs.resumption import JobResumption
     from shared.jobs.side_writes import SideWrites
     from shared.jobs.start import JobStarter
     from shared.jobs.store import JobStore
@@ -127,6 +132,19 @@ class Ports(Protocol):
 
     @property
     def retention(self) -> Retention: ...
+
+    @property
+    def archive(self) -> ArchiveStore: ...
+
+    @property
+    def archive_days(self) -> ArchiveDays: ...
+
+    @property
+    def owner_keys(self) -> OwnerKeys: ...
+
+    @property
+    def usage_ledger(self) -> UsageLedger | None:
+        """Return the usage ledger; None if this deployment keeps none."""
 
     @property
     def log_bounds(self) -> LogBounds: ...
@@ -298,7 +316,24 @@ class Core:
     def job_queries(self) -> JobQueries:
         from shared.jobs.queries import JobQueries
 
-        return JobQueries(jobs=self.ports.jobs, event_log=self.event_log, checkpoints=self.ports.checkpoints)
+        return JobQueries(
+            jobs=self.ports.jobs,
+            event_log=self.event_log,
+            checkpoints=self.ports.checkpoints,
+            archive=self.archived_jobs,
+        )
+
+    @cached_property
+    def _stored_job_queries(self) -> JobQueries:
+        """The queries over the jobs that have not expired: the jobs that runs are in progress with."""
+        from shared.jobs.queries import JobQueries, NoArchive
+
+        return JobQueries(
+            jobs=self.ports.jobs,
+            event_log=self.event_log,
+            checkpoints=self.ports.checkpoints,
+            archive=NoArchive(),
+        )
 
     @cached_property
     def job_watcher(self) -> JobWatcher:
@@ -328,14 +363,16 @@ class Core:
             event_log=self.event_log,
             checkpoints=self.ports.checkpoints,
             cancellation=self.job_cancellation,
+            archive=self.ports.archive,
             clock=self.ports.clock,
         )
 
     @cached_property
-    def job_resumption(self) -> JobResumption:
+    def job_resumption(self) -> ArchivedResumption:
+        from shared.archive.restoration import ArchivedResumption
         from shared.jobs.resumption import JobResumption
 
-        return JobResumption(
+        resumption = JobResumption(
             jobs=self.ports.jobs,
             event_log=self.event_log,
             checkpoints=self.ports.checkpoints,
@@ -346,6 +383,14 @@ class Core:
             pipelines=self.ports.pipelines,
             agents=self.ports.agents,
             allowed_models=self.ports.allowed_models,
+            clock=self.ports.clock,
+        )
+        return ArchivedResumption(
+            resumption=resumption,
+            jobs=self.ports.jobs,
+            event_log=self.event_log,
+            checkpoints=self.ports.checkpoints,
+            archive=self.ports.archive,
             clock=self.ports.clock,
         )
 
@@ -414,6 +459,34 @@ class Core:
             bounds=self.ports.log_bounds,
         )
 
+    # ---- the archive -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def archived_jobs(self) -> ArchivedJobs:
+        from shared.archive.reading import ArchivedJobs
+
+        return ArchivedJobs(archive=self.ports.archive, days=self.ports.archive_days)
+
+    @cached_property
+    def job_archival(self) -> JobArchival:
+        from shared.archive.archival import JobArchival
+
+        return JobArchival(
+            jobs=self.ports.jobs,
+            event_log=self.event_log,
+            checkpoints=self.ports.checkpoints,
+            archive=self.ports.archive,
+            days=self.ports.archive_days,
+            entities_of=self._linked_entities,
+            clock=self.ports.clock,
+        )
+
+    @cached_property
+    def usage_accounts(self) -> UsageAccounts:
+        from shared.archive.ledger import UsageAccounts
+
+        return UsageAccounts(self.ports.usage_ledger, self.ports.owner_keys)
+
     # ---- runs --------------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -442,13 +515,13 @@ class Core:
         """Return the queries over runs of one kind, which is the name of their pipeline."""
         from shared.runs.queries import RunQueries
 
-        return RunQueries(kind=kind, runs=self.ports.runs, jobs=self.job_queries)
+        return RunQueries(kind=kind, runs=self.ports.runs, jobs=self._stored_job_queries)
 
     def run_deletion(self, kind: str) -> RunDeletion:
         """Return the deletion of runs of one kind, which is the name of their pipeline."""
         from shared.runs.deletion import RunDeletion
 
-        return RunDeletion(kind=kind, runs=self.ports.runs, jobs=self.job_queries, erasure=self.job_erasure)
+        return RunDeletion(kind=kind, runs=self.ports.runs, jobs=self._stored_job_queries, erasure=self.job_erasure)
 
     # ---- erasure -----------------------------------------------------------------------------------------------------
 

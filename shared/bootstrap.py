@@ -16,6 +16,7 @@ from shared.apps.registry import RegisteredPipelines, declared, owner_data, topi
 from shared.assembly import Core
 from shared.clock import utc_now
 from shared.runtime.settings import (
+    ArchiveSettings,
     ChannelSettings,
     ConsoleSettings,
     CreationSettings,
@@ -35,6 +36,7 @@ from shared.runtime.settings import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from shared.archive.retention import ArchiveDays
     from shared.channel.connections import ChannelLimits
     from shared.channel.topics import TopicSource
     from shared.erasure.owner_data import OwnerData
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from shared.stages.part import Part
     from shared.stages.stage import Stage
     from shared.storage.agents import DynamoAgentStore
+    from shared.storage.archive import S3ArchiveStore, S3UsageLedger
     from shared.storage.channel_posts import ApiGatewayPosts
     from shared.storage.checkpoints import DynamoCheckpointStore
     from shared.storage.connections import DynamoConnectionStore
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
     from shared.storage.executions import StepFunctionsExecutions
     from shared.storage.jobs import DynamoJobStore
     from shared.storage.large_texts import LargeTexts
+    from shared.storage.owner_keys import DynamoOwnerKeys
     from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
     from shared.storage.runs import DynamoRunStore
     from shared.storage.subscriptions import DynamoSubscriptionStore
@@ -194,6 +198,33 @@ class AwsPorts:
 
         settings = StorageSettings.read()
         return DynamoRunStore(settings.durable_table_name, LargeTexts(settings.artefact_bucket, folder="runs"))
+
+    @cached_property
+    def archive(self) -> S3ArchiveStore:
+        from shared.storage.archive import S3ArchiveStore
+
+        return S3ArchiveStore(StorageSettings.read().artefact_bucket, days=self.archive_days, clock=utc_now)
+
+    @cached_property
+    def archive_days(self) -> ArchiveDays:
+        from shared.archive.retention import ArchiveDays
+
+        settings = ArchiveSettings.read()
+        return ArchiveDays(settings.archive_days, settings.archive_linked_days)
+
+    @cached_property
+    def owner_keys(self) -> DynamoOwnerKeys:
+        from shared.storage.owner_keys import DynamoOwnerKeys
+
+        return DynamoOwnerKeys(StorageSettings.read().durable_table_name)
+
+    @cached_property
+    def usage_ledger(self) -> S3UsageLedger | None:
+        from shared.storage.archive import S3UsageLedger
+
+        if not ArchiveSettings.read().usage_ledger_days:
+            return None
+        return S3UsageLedger(StorageSettings.read().artefact_bucket)
 
     @property
     def has_channel(self) -> bool:

@@ -561,6 +561,18 @@ export interface HideRows {
   rows: [number, number][];
 }
 
+/** One moment of a job: an attempt at a stage began, the text was reset, or the job ended. `reason` is that of a reset or of a failure, `message` tells it to people. */
+export interface HistoryEntry {
+  /** the id that the event has in the job's stream */
+  eventId: number;
+  at: string;
+  type: "stage" | "reset" | "complete" | "error" | "cancelled";
+  stage: string | null;
+  attempt: number | null;
+  reason: string | null;
+  message: string | null;
+}
+
 /** One idea; `number` counts from 1, in the order in which the ideas were written. */
 export interface Idea {
   title: string;
@@ -748,6 +760,8 @@ export interface JobDetail {
   expiresAt: string;
   statusUrl: string;
   streamUrl: string;
+  /** whether the job has expired and is read from the archive, which keeps it until `expiresAt` */
+  archived: boolean;
   input: Record<string, unknown>;
   /** the text that was streamed so far */
   text: string;
@@ -759,8 +773,12 @@ export interface JobDetail {
   lastEventId: number;
   /** the pipeline's result; null until the job is completed */
   result: Record<string, unknown> | null;
+  /** of an archived job: when its attempts began, what reset its text, and how it ended */
+  history: HistoryEntry[];
+  /** false if the beginning of the history of an archived job was no longer stored when it ended */
+  historyIsWhole: boolean;
   /** the fields that are left out because the response would be too large */
-  omitted: ("text" | "items" | "subtasks" | "result")[];
+  omitted: ("text" | "items" | "subtasks" | "result" | "history")[];
 }
 
 /** What the job belongs to. `GET /jobs` lists the jobs of each. */
@@ -783,7 +801,7 @@ export interface JobLinksRequest {
   projectId?: string | null;
 }
 
-/** One page of the owner's jobs, newest first. Send `cursor` to get the next page; it is null on the last page. A page with a cursor may have fewer jobs than `limit`, or none, if few jobs match the filter: get the next page. */
+/** One page of the owner's jobs, newest first; archived ones in the order of their creation. Send `cursor` to get the next page; it is null on the last page. A page with a cursor may have fewer jobs than `limit`, or none, if few jobs match the filter: get the next page. */
 export interface JobList {
   jobs: JobSummary[];
   cursor: string | null;
@@ -825,6 +843,8 @@ export interface JobSummary {
   expiresAt: string;
   statusUrl: string;
   streamUrl: string;
+  /** whether the job has expired and is read from the archive, which keeps it until `expiresAt` */
+  archived: boolean;
 }
 
 /** What a job has used: the model's tokens, AWS, and the estimated price of both. */

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Protocol
+
 from shared.clock import Clock
+from shared.errors import Forbidden
 from shared.jobs.cancellation import JobCancellation
 from shared.jobs.checkpoints import CheckpointStore
-from shared.jobs.store import JobStore
+from shared.jobs.job import LinkKind
+from shared.jobs.queries import every_job
+from shared.jobs.store import JobFilter, JobStore
 from shared.log.event_log import EventLog
 from shared.observability.log import log
 
 
+class ArchivedRecords(Protocol):
+    """What is kept of jobs after they have expired, as far as an erasure needs it."""
+
+    def linked(self, owner: str, kind: LinkKind, entity_id: str) -> Iterator[str]:
+        """Yield the ids of the owner's archived jobs that are linked to this entity."""
+
+    def erase(self, owner: str, job_id: str) -> None:
+        """Delete the job's record and its places under its links. It can be repeated."""
+
+    def erase_place(self, owner: str, kind: LinkKind, entity_id: str, job_id: str) -> None:
+        """Delete the job's place under a link, also if no record is stored that names the link."""
+
+
 class JobErasure:
-    """Erase jobs with their input, their events and the outputs of their stages."""
+    """Erase jobs with their input, their events and the outputs of their stages, and with their archived records."""
 
     def __init__(
         self,
@@ -20,13 +39,26 @@ class JobErasure:
         event_log: EventLog,
         checkpoints: CheckpointStore,
         cancellation: JobCancellation,
+        archive: ArchivedRecords,
         clock: Clock,
     ) -> None:
         self._jobs = jobs
         self._log = event_log
         self._checkpoints = checkpoints
         self._cancellation = cancellation
+        self._archive = archive
         self._clock = clock
+
+    def erase_linked(self, owner: str, kind: LinkKind, entity_id: str) -> None:
+        """Erase the owner's jobs that are linked to this entity, also those that have expired. It can be repeated.
+
+        If the entity takes no more jobs, and archiving finds it gone, none is missed: so first hide the entity.
+        """
+        for job in every_job(self._jobs, owner, JobFilter.of_link(kind, entity_id)):
+            self.erase(owner, job.id)
+        for job_id in self._archive.linked(owner, kind, entity_id):
+            self.erase(owner, job_id)
+            self._archive.erase_place(owner, kind, entity_id, job_id)
 
     def erase(self, owner: str, job_id: str) -> None:
         """Cancel the job if it is live, and remove everything that is stored for it.
@@ -36,9 +68,15 @@ class JobErasure:
 
         Raises Forbidden if the job has another owner.
         """
+        job = self._jobs.get(job_id)
+        if job is not None and job.owner != owner:
+            raise Forbidden("this job belongs to another user")
+        # From here on, a process that archives or restores the job removes again what it has stored.
+        self._jobs.mark_erased(job_id)
         # From here on, no reader sees the job and no attempt can change it.
         self._cancellation.cancel_and_hide(owner, job_id)
         self._log.erase(job_id, expires_at=int(self._clock().timestamp()))
         self._checkpoints.erase(job_id)
+        self._archive.erase(owner, job_id)
         self._jobs.erase(job_id)
         log.info("job erased", job_id=job_id)

@@ -33,6 +33,11 @@ RESUMABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 """The statuses of jobs that can be resumed."""
 
 
+def not_resumable(job: Job) -> Conflict:
+    """Return the error for a job that has neither failed nor been cancelled."""
+    return Conflict(f"the job is {job.status}; only a failed or cancelled job can be resumed")
+
+
 class JobResumption:
     """Start the next generation of an ended job. It keeps the log and the checkpoints of the finished stages."""
 
@@ -80,7 +85,7 @@ class JobResumption:
         job = owned_job(self._jobs, owner, job_id)
         is_resumed = self._is_resumed(job)
         if job.status not in RESUMABLE and not is_resumed:
-            raise Conflict(f"the job is {job.status}; only a failed or cancelled job can be resumed")
+            raise not_resumable(job)
         outputs = self._outputs(job)
         counted = self._creations.count_creation(owner)
         try:

@@ -159,5 +159,20 @@ class JobStore(Protocol):
     def renew_links(self, job: Job) -> None:
         """List the job under its links for as long as `job.expires_at` says. Call this before a resumption."""
 
+    def restore(self, job: Job) -> bool:
+        """Store an archived job again, with its places under its links, and return whether it is not erased.
+
+        If the job is stored and has not expired, change nothing.
+        """
+
+    def mark_erased(self, job_id: str) -> None:
+        """Note that the job is being erased, so that no process stores anything of it again. The note lasts for days.
+
+        It lasts longer than a record of the table's stream.
+        """
+
+    def is_erased(self, job_id: str) -> bool:
+        """Return whether the job has been marked as erased, strongly consistent."""
+
     def erase(self, job_id: str) -> None:
         """Delete the job, expired or not, and its places under its links. It can be repeated if it fails."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.clock import Clock
 from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.ending import ensure_terminal_event
 from shared.jobs.job import Job
+from shared.jobs.queries import JobView
 from shared.jobs.store import JobStore
 from shared.log.event_log import EventLog
 from shared.log.events import Complete
@@ -20,6 +21,28 @@ from shared.log.reader import Frame, LogReader
 
 JOB_CHECK_SECONDS = 1.0
 """After this many seconds without an event, check the job itself: it may have ended or expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a connection watches: a job, and all events that it gets if the job has expired and is archived."""
+
+    job: Job
+    archived: Sequence[Frame] | None = None
+
+
+def archived_frames(view: JobView, *, after: int) -> Sequence[Frame]:
+    """Return the events of an archived job after number `after`: a snapshot of all but the last, and the last.
+
+    Raises InvalidInput if the job had no event with this number.
+    """
+    last, end = view.transcript.seq, view.transcript.ended
+    _refuse_unknown(after, last)
+    if after == last or end is None:
+        return ()
+    sent = end.model_copy(update={"result": view.result}) if isinstance(end, Complete) else view.transcript.sent(end)
+    before = () if after >= last - 1 else (Frame(last - 1, view.transcript.as_snapshot()),)
+    return (*before, Frame(last, sent))
 
 
 class JobWatcher:
@@ -48,8 +71,7 @@ class JobWatcher:
         if after == 0:
             return False
         tail = self._log.tail(job_id)
-        if after > tail.seq:
-            raise InvalidInput([FieldIssue("Last-Event-ID", f"must be at most {tail.seq}, the id of the last event")])
+        _refuse_unknown(after, tail.seq)
         return tail.terminal and after == tail.seq and not _is_live(self._jobs.get(job_id))
 
     async def follow(self, job_id: str, *, after: int) -> AsyncIterator[Frame | None]:
@@ -153,6 +175,11 @@ class JobFollower:
             return frame
         result = self._result_of(job) if job else None
         return replace(frame, event=frame.event.model_copy(update={"result": result}))
+
+
+def _refuse_unknown(after: int, last: int) -> None:
+    if after > last:
+        raise InvalidInput([FieldIssue("Last-Event-ID", f"must be at most {last}, the id of the last event")])
 
 
 def _is_live(job: Job | None) -> bool:

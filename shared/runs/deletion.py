@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.jobs.erasure import JobErasure
 from shared.jobs.ids import RUN_ID
+from shared.jobs.job import LinkKind
 from shared.jobs.queries import JobQueries
 from shared.observability.log import log
 from shared.runs.queries import RunQueries, unknown_run
@@ -18,7 +19,9 @@ class RunDeletion(RunQueries):
         self._erasure = erasure
 
     def delete(self, owner: str, run_id: str) -> None:
-        """Delete the run permanently, with its jobs' inputs, events and outputs. Cancel its live job.
+        """Delete the run permanently, with its jobs and all others that are linked to it. Cancel its live job.
+
+        Their inputs, events, outputs and archived records are deleted too.
 
         If a deletion failed halfway, call this again: it completes the deletion.
 
@@ -34,5 +37,6 @@ class RunDeletion(RunQueries):
         self._runs.hide(run_id)
         for job_id in self._runs.job_ids(run_id):
             self._erasure.erase(owner, job_id)
+        self._erasure.erase_linked(owner, LinkKind.RUN, run_id)
         self._runs.remove(run_id)
         log.info("run deleted", run_id=run_id)

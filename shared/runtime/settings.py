@@ -38,6 +38,17 @@ class RetentionSettings(Settings):
     failed_job_retention_seconds: int = Field(default=3600, ge=1, le=86_400)
 
 
+class ArchiveSettings(Settings):
+    """How many days ended jobs are readable, and those that are linked to something, and how long usage is kept.
+
+    With 0 nothing is written.
+    """
+
+    archive_days: int = Field(default=30, ge=0, le=3650)
+    archive_linked_days: int = Field(default=3650, ge=0, le=36500)
+    usage_ledger_days: int = Field(default=400, ge=0, le=3650)
+
+
 class LogSettings(Settings):
     """The size of an event log at which it is compacted (see `LogBounds`)."""
 

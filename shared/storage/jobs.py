@@ -27,6 +27,9 @@ LIVE_JOBS = "LiveJobs"
 LIVE_SHARDS = 8
 """Partitions of the index of live jobs. One partition could not take a thousand new jobs per second."""
 
+ERASED_SECONDS = 3 * 86_400
+"""How long it is noted that a job was erased. A record of the table's stream lasts for a day."""
+
 INDEX_ATTRIBUTES = ("ownerSort", "live")
 """Attributes of a job's item that only the indexes use."""
 
@@ -41,16 +44,7 @@ class DynamoJobStore:
         self._links = LinkIndex(table, replace(self._index, consistent=True).load_all)
 
     def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
-        values = job.model_dump(mode="json", exclude_none=True)
-        item = to_item(
-            {
-                "PK": keys.job_partition(job.id),
-                "SK": keys.JOB,
-                "ownerSort": _time_order(job.id),
-                "live": _live(_live_shard(job.id)),
-                **values,
-            }
-        )
+        item = _item(job, live=_live(_live_shard(job.id)))
         put: Any = {
             "TableName": self._table,
             "Item": item,
@@ -182,6 +176,34 @@ class DynamoJobStore:
     def renew_links(self, job: Job) -> None:
         self._links.put(job)
 
+    def restore(self, job: Job) -> bool:
+        now = to_attribute(int(self._clock().timestamp()))
+        put = {
+            "TableName": self._table,
+            "Item": _item(job, live=None),
+            "ConditionExpression": "attribute_not_exists(PK) OR expiresAt <= :now",
+            "ExpressionAttributeValues": {":now": now},
+        }
+        not_erased = {
+            "TableName": self._table,
+            "Key": to_item(_erased_key(job.id)),
+            "ConditionExpression": "attribute_not_exists(PK)",
+        }
+        links = [{"Put": {"TableName": self._table, "Item": each}} for each in self._links.items_of(job)]
+        try:
+            write_transaction([{"Put": put}, {"ConditionCheck": not_erased}, *links])
+        except ConditionsRefused:
+            return not self.is_erased(job.id)
+        return True
+
+    def mark_erased(self, job_id: str) -> None:
+        note = {**_erased_key(job_id), "expiresAt": int(self._clock().timestamp()) + ERASED_SECONDS}
+        with storage_faults():
+            dynamodb().put_item(TableName=self._table, Item=to_item(note))
+
+    def is_erased(self, job_id: str) -> bool:
+        return read_item(self._table, _erased_key(job_id)) is not None
+
     def erase(self, job_id: str) -> None:
         item = read_item(self._table, _key(job_id))
         if item is None:
@@ -258,6 +280,16 @@ def _time_order(job_id: str) -> str:
 
 def _key(job_id: str) -> dict[str, str]:
     return {"PK": keys.job_partition(job_id), "SK": keys.JOB}
+
+
+def _erased_key(job_id: str) -> dict[str, str]:
+    return {"PK": keys.job_partition(job_id), "SK": keys.ERASED}
+
+
+def _item(job: Job, *, live: str | None) -> dict[str, Any]:
+    """Return the item of a job, which is in the index of live jobs if `live` is its shard."""
+    values = job.model_dump(mode="json", exclude_none=True)
+    return to_item({**_key(job.id), "ownerSort": _time_order(job.id), "live": live, **values})
 
 
 def _job(item: Mapping[str, Any]) -> Job:

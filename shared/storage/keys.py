@@ -8,6 +8,9 @@ from typing import Any
 JOB = "JOB"
 """Sort key of a job."""
 
+ERASED = "ERASED"
+"""Sort key of the note that a job was erased, which keeps processes from storing it again."""
+
 SNAPSHOT = "SNAP"
 """Sort key of a log's snapshot."""
 
@@ -133,6 +136,11 @@ def delivery(owner: str, endpoint_id: str, delivery_id: str) -> dict[str, str]:
 def delivery_body(owner: str, endpoint_id: str, delivery_id: str) -> dict[str, str]:
     """Return the key of the body of a delivery."""
     return {"PK": delivery_partition(owner), "SK": f"{endpoint_id}#BODY#{delivery_id}"}
+
+
+def ledger_key(owner: str) -> dict[str, str]:
+    """Return the key of the secret key that makes an owner's pseudonym in the usage ledger."""
+    return {"PK": user_partition(owner), "SK": "LEDGER"}
 
 
 def connection(connection_id: str) -> dict[str, str]:

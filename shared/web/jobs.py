@@ -15,9 +15,11 @@ from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValida
 from shared.agents.agent import AgentRef
 from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.costs import usage_of
+from shared.jobs.history import HistoryEntry
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
 from shared.jobs.pipeline import JobInput, Pipeline
 from shared.jobs.queries import JobView
+from shared.jobs.store import JobFilter
 from shared.log.events import Item, Subtask
 from shared.log.usage import JobUsage
 from shared.schema import Schema
@@ -121,9 +123,13 @@ class JobSummary(Schema):
     expires_at: datetime
     status_url: str
     stream_url: str
+    archived: bool = Field(
+        default=False,
+        description="whether the job has expired and is read from the archive, which keeps it until `expiresAt`",
+    )
 
 
-LargeField = Literal["text", "items", "subtasks", "result"]
+LargeField = Literal["text", "items", "subtasks", "result", "history"]
 """A field of a job that grows with its output."""
 
 
@@ -145,13 +151,22 @@ class JobDetail(JobSummary):
         "`progress` is 100, also before its last events can be read"
     )
     result: dict[str, Any] | None = Field(description="the pipeline's result; null until the job is completed")
+    history: tuple[HistoryEntry, ...] = Field(
+        default=(), description="of an archived job: when its attempts began, what reset its text, and how it ended"
+    )
+    history_is_whole: bool = Field(
+        default=True,
+        description="false if the beginning of the history of an archived job was no longer stored when it ended",
+    )
     omitted: tuple[LargeField, ...] = Field(
         default=(), description="the fields that are left out because the response would be too large"
     )
 
 
 class JobList(Schema):
-    """One page of the owner's jobs, newest first. Send `cursor` to get the next page; it is null on the last page.
+    """One page of the owner's jobs, newest first; archived ones in the order of their creation.
+
+    Send `cursor` to get the next page; it is null on the last page.
 
     A page with a cursor may have fewer jobs than `limit`, or none, if few jobs match the filter: get the next page.
     """
@@ -185,6 +200,15 @@ def input_fields_under(name: str) -> Iterator[None]:
         raise InvalidInput(issues, code=refused.code) from None
 
 
+def refuse_unclear_month(*, archived: bool, month: str | None, where: JobFilter) -> None:
+    """Raise InvalidInput unless a list of archived jobs names a month or a link, and another list names no month."""
+    if archived and month is None and where.link is None:
+        rule = "must be a month such as 2026-11, unless you send sessionId, runId or projectId"
+        raise InvalidInput([FieldIssue("month", rule)])
+    if month is not None and not archived:
+        raise InvalidInput([FieldIssue("month", "must be omitted, or sent with archived=true")])
+
+
 def accepted(job: Job, urls: Urls) -> JobAccepted:
     """Return the wire model of a new job."""
     return JobAccepted(
@@ -192,13 +216,13 @@ def accepted(job: Job, urls: Urls) -> JobAccepted:
     )
 
 
-def summary(job: Job, urls: Urls) -> JobSummary:
+def summary(job: Job, urls: Urls, *, archived: bool = False) -> JobSummary:
     """Return the wire model of a job for lists, without stack traces."""
-    return JobSummary(**_fields(job, urls, show_stack_trace=False))
+    return JobSummary(**_fields(job, urls, show_stack_trace=False), archived=archived)
 
 
 def detail(view: JobView, urls: Urls, *, show_stack_trace: bool) -> JobDetail:
-    """Return the wire model of a job with its output so far."""
+    """Return the wire model of a job with its output so far, or as it ended if it is archived."""
     fields = _fields(view.job, urls, show_stack_trace=show_stack_trace)
     if view.transcript.seq:
         # The job item is older, because it is written only when a stage begins or ends; or it is newer, because a job
@@ -210,10 +234,13 @@ def detail(view: JobView, urls: Urls, *, show_stack_trace: bool) -> JobDetail:
         "items": tuple(view.transcript.items.values()),
         "subtasks": tuple(view.transcript.subtasks.values()),
         "result": view.result,
+        "history": tuple(view.archived.history) if view.archived is not None else (),
     }
     omitted = too_large(large)
-    empty = {"text": "", "items": (), "subtasks": (), "result": None}
+    empty = {"text": "", "items": (), "subtasks": (), "result": None, "history": ()}
     return JobDetail(
+        archived=view.archived is not None,
+        history_is_whole=view.archived is None or view.archived.history_is_whole,
         **fields,
         **large | {name: empty[name] for name in omitted},
         input=view.job.input,

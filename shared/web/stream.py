@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,10 +14,11 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
 from shared.errors import TransientFault
-from shared.jobs.job import Job, ids_of
-from shared.jobs.watcher import JobWatcher
+from shared.jobs.job import ids_of
+from shared.jobs.watcher import JobWatcher, Watched
 from shared.limits.stream_slots import SlotHolder, StreamSlots
 from shared.log.events import Connected, Delta
+from shared.log.reader import Frame
 from shared.observability import tracing
 from shared.observability.log import log
 from shared.observability.metrics import metrics
@@ -103,18 +104,18 @@ class JobStream:
         """Take a slot for the connection. Raises StreamLimitExceeded, as `StreamSlots.take` does."""
         self._slots.take(connection.owner, self._holder(connection))
 
-    async def serve(self, job: Job, connection: Connection, outgoing: Outgoing) -> End:
+    async def serve(self, watched: Watched, connection: Connection, outgoing: Outgoing) -> End:
         """Send SSE bytes until the terminal event, the end of the window, or the loss of the slot.
 
         A transient fault of the storage ends the connection, too: the client reconnects and continues. A client that
         does not read is cut OVERTIME_SECONDS after the window. Return why the connection ended.
         """
-        began = time.monotonic()
+        began, job = time.monotonic(), watched.job
         end = End.DISCONNECTED
         # The stream belongs to the job's trace; the request that opened it has its own trace.
         span = tracing.start_span("stream", at=tracing.header_for(job.trace_id), **ids_of(job))
         try:
-            end = await self._serve_while_held(job, connection, outgoing)
+            end = await self._serve_while_held(watched, connection, outgoing)
         except TransientFault as fault:
             # The status is sent already, so end the connection: the client reconnects with its last event id.
             end = End.UNAVAILABLE
@@ -131,9 +132,9 @@ class JobStream:
             startup.finish()
         return end
 
-    async def _serve_while_held(self, job: Job, connection: Connection, outgoing: Outgoing) -> End:
+    async def _serve_while_held(self, watched: Watched, connection: Connection, outgoing: Outgoing) -> End:
         """Send events in one task and renew the slot in another, so that a client that does not read has its slot."""
-        sending = asyncio.ensure_future(self._send_events(job, connection, outgoing.send))
+        sending = asyncio.ensure_future(self._send_events(watched, connection, outgoing.send))
         holding = asyncio.ensure_future(self._hold_slot(connection))
         limit = self._times.window + OVERTIME_SECONDS
         try:
@@ -150,11 +151,14 @@ class JobStream:
             with anyio.CancelScope(shield=True):
                 await asyncio.gather(sending, holding, return_exceptions=True)
 
-    async def _send_events(self, job: Job, connection: Connection, send: SendChunk) -> End:
+    async def _send_events(self, watched: Watched, connection: Connection, send: SendChunk) -> End:
         began = last_sent = time.monotonic()
+        job = watched.job
         waiting_for_delta = connection.after == 0
         await send(encode_connected(Connected(job_id=job.id, pipeline=job.pipeline, last_event_id=connection.after)))
-        async for frame in self._watcher.follow(job.id, after=connection.after):
+        archived = watched.archived
+        events = self._watcher.follow(job.id, after=connection.after) if archived is None else _replayed(archived)
+        async for frame in events:
             now = time.monotonic()
             if frame is not None:
                 if waiting_for_delta and isinstance(frame.event, Delta):
@@ -186,13 +190,18 @@ class JobStream:
         return SlotHolder(connection.id, connection.tab, lasts=self._times.window + grace)
 
 
+async def _replayed(frames: Sequence[Frame]) -> AsyncIterator[Frame | None]:
+    for frame in frames:
+        yield frame
+
+
 class JobStreamResponse(StreamingResponse):
     """The response of one connection that has taken its slot."""
 
-    def __init__(self, stream: JobStream, job: Job, connection: Connection) -> None:
+    def __init__(self, stream: JobStream, watched: Watched, connection: Connection) -> None:
         super().__init__(content=(), headers=HEADERS)
         self._stream = stream
-        self._job = job
+        self._watched = watched
         self._connection = connection
 
     async def stream_response(self, send: Send) -> None:
@@ -203,6 +212,6 @@ class JobStreamResponse(StreamingResponse):
 
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         outgoing = Outgoing(send_chunk)
-        await self._stream.serve(self._job, self._connection, outgoing)
+        await self._stream.serve(self._watched, self._connection, outgoing)
         if not outgoing.waits:
             await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 from unittest.mock import patch
 
+from shared.archive.retention import ArchiveDays
 from shared.assembly import Core
 from shared.channel.connections import ChannelLimits
 from shared.channel.topics import TopicSource
@@ -39,6 +40,7 @@ from shared.stages.stage import Stage, StageContext
 from shared.webhooks.schedule import STANDARD
 from shared.webhooks.url import UrlRule
 from tests.fakes.agents import FakeAgentStore
+from tests.fakes.archive import FakeArchiveStore, FakeOwnerKeys, FakeUsageLedger
 from tests.fakes.channel import FakeConnectionStore, FakePosts, FakeSubscriptionStore
 from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import EXPIRES_AT, NOON, SettableClock
@@ -214,6 +216,7 @@ class FakePorts:
         linked_entities: Mapping[LinkKind, Sequence[LinkedEntities]] | None = None,
         application_data: Sequence[OwnerData] = (),
         has_channel: bool = False,
+        archive_days: ArchiveDays | None = None,
     ) -> None:
         self.has_channel = has_channel
         self._application_data = application_data
@@ -225,6 +228,10 @@ class FakePorts:
         self.jobs = jobs or FakeJobStore(clock=self.clock)
         self.event_log = event_log or FakeEventLog()
         self.checkpoints = checkpoints or FakeCheckpointStore()
+        self.archive_days = archive_days or ArchiveDays()
+        self.archive = FakeArchiveStore(days=self.archive_days, clock=self.clock)
+        self.owner_keys = FakeOwnerKeys()
+        self.usage_ledger = FakeUsageLedger()
         self.records = FakeRecordStore()
         self.idempotency_keys = FakeIdempotencyKeys(clock=self.clock)
         self.executions = FakeExecutions()
@@ -266,6 +273,7 @@ class FakeCore(Core):
         self.log = self.ports.event_log
         self.checkpoints = self.ports.checkpoints
         self.records = self.ports.records
+        self.archive = self.ports.archive
         self.keys = self.ports.idempotency_keys
         self.executions = self.ports.executions
         self.agent_store = self.ports.agents

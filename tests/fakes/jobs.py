@@ -21,6 +21,7 @@ class FakeJobStore:
         self._lock = threading.Lock()
         self._stored: dict[str, str] = {}
         self.renewed: dict[str, int] = {}
+        self.erased: set[str] = set()
 
     def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
         with self._lock:
@@ -81,6 +82,22 @@ class FakeJobStore:
     def renew_links(self, job: Job) -> None:
         """Remember the expiry only: `list_owned` looks at every job, so none can be missing under a link."""
         self.renewed[job.id] = job.expires_at
+
+    def restore(self, job: Job) -> bool:
+        with self._lock:
+            if job.id in self.erased:
+                return False
+            if self._shown(job.id) is None:
+                self._stored[job.id] = job.model_dump_json()
+            return True
+
+    def mark_erased(self, job_id: str) -> None:
+        with self._lock:
+            self.erased.add(job_id)
+
+    def is_erased(self, job_id: str) -> bool:
+        with self._lock:
+            return job_id in self.erased
 
     def erase(self, job_id: str) -> None:
         with self._lock:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
+from local.aws.deliveries import DELIVER
 from local.model.control import ModelControl
-from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal
+from local.stack import ROOT
+from local.template.template import Template
+from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal, wait_until
 from tests.apps.suggestions.requests import FIELDS
 from tests.apps.video.requests import new_project
 
@@ -62,17 +69,71 @@ def test_include_accepts_only_stack_trace(user: ApiUser) -> None:
     assert broken_rules(response) == {"include": "must be 'stackTrace'"}
 
 
-def test_no_operation_finds_an_expired_job(user: ApiUser) -> None:
+def test_an_expired_job_is_found_from_its_archival_on(user: ApiUser, tmp_path: Path) -> None:
     job_id = user.new_job()
-    user.ended(job_id)
-    user.stack.expire(job_id)
+    with user.stack.holding(DELIVER, job_id, function="ArchiveJobFunction", executed=False):
+        live = user.ended(job_id)
+        user.stack.expire(job_id)
 
-    refusal(user.api.get(f"/jobs/{job_id}"), 404, "NOT_FOUND")
-    refusal(user.cancel(job_id), 404, "NOT_FOUND")
-    refusal(user.api.post(f"/jobs/{job_id}/stream-tickets"), 404, "NOT_FOUND")
-    refusal(user.stream_refused(job_id), 404, "NOT_FOUND")
-    refusal(user.stream_refused(job_id, after="3"), 404, "NOT_FOUND")
-    assert user.jobs() == []
+        refusal(user.api.get(f"/jobs/{job_id}"), 404, "NOT_FOUND")
+        refusal(user.cancel(job_id), 404, "NOT_FOUND")
+        refusal(user.api.post(f"/jobs/{job_id}/stream-tickets"), 404, "NOT_FOUND")
+        refusal(user.stream_refused(job_id), 404, "NOT_FOUND")
+        refusal(user.stream_refused(job_id, after="3"), 404, "NOT_FOUND")
+        assert user.jobs() == []
+        month = datetime.now(UTC).strftime("%Y-%m")
+        assert archived_ids(user, month=month) == []
+
+    wait_until(lambda: user.api.get(f"/jobs/{job_id}").status_code == 200)
+    archived = user.job(job_id)
+    assert archived["archived"]
+    assert [each["type"] for each in archived["history"]] == ["stage", "stage", "complete"]
+    same = live.keys() - {"archived", "history", "expiresAt", "usage", "updatedAt"}
+    assert {name: archived[name] for name in same} == {name: live[name] for name in same}
+
+    snapshot, end = user.watch(job_id)[1:]
+    assert (snapshot.type, end.type, end.id) == ("snapshot", "complete", live["lastEventId"])
+    assert end.data["result"] == live["result"]
+    assert user.stream_refused(job_id, after=str(end.id)).status_code == 204
+    ticket = data_of(user.api.post(f"/jobs/{job_id}/stream-tickets"), 201)
+    assert user.streams.get(f"/jobs/{job_id}/stream", params={"ticket": ticket["ticket"]}).status_code == 200
+    refusal(user.api.post(f"/jobs/{job_id}/resume"), 409, "CONFLICT")
+    created_in = archived["createdAt"][:7]
+    assert archived_ids(user, month=created_in) == [job_id]
+    assert archived_ids(user, month=created_in, status="failed") == []
+
+    assert usage_of(user, job_id, tmp_path) == (live["usage"]["inputTokens"], live["usage"]["outputTokens"])
+
+
+def archived_ids(user: ApiUser, **filters: str) -> list[str]:
+    found = data_of(user.api.get("/jobs", params={"archived": "true", **filters}), 200)
+    return [job["jobId"] for job in found["jobs"]]
+
+
+def usage_of(user: ApiUser, job_id: str, folder: Path) -> Any:
+    """Return the tokens of the job that DuckDB reads in the ledger; the line is written after the record."""
+    s3, (bucket,) = user.stack.client("s3"), Template(ROOT / "template.yaml").buckets
+
+    def counted() -> Any:
+        for each in s3.list_objects_v2(Bucket=bucket, Prefix="usage/").get("Contents", ()):
+            file = folder / each["Key"].replace("/", "_")
+            file.write_bytes(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read())
+        if not list(folder.iterdir()):
+            return None
+        with duckdb.connect() as database:
+            files = str(folder / "*.jsonl.gz")
+            sql = "SELECT DISTINCT inputTokens, outputTokens FROM read_json(?) WHERE jobId = ?"
+            return database.execute(sql, [files, job_id]).fetchone()
+
+    return wait_until(counted)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("archived=true", "month"), ("month=2026-11", "month"), ("archived=true&month=2026-13", "month")],
+)
+def test_a_list_of_archived_jobs_names_its_month(user: ApiUser, query: str, field: str) -> None:
+    assert list(broken_rules(user.api.get(f"/jobs?{query}"))) == [field]
 
 
 def test_an_unknown_path_is_not_found(user: ApiUser) -> None:

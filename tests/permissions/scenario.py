@@ -14,6 +14,7 @@ from tests.applications import modules
 from tests.apps.ideation.requests import RUN
 from tests.apps.suggestions.requests import FIELDS
 from tests.patience import ALLOWANCE, WITHOUT_TOKEN_TIMEOUT
+from tests.permissions.archive import use_archive
 from tests.permissions.channel import use_channel, with_announcements
 from tests.permissions.world import JOBS_TABLE, World
 from tools.infra.functions import camel
@@ -76,6 +77,7 @@ def _use_links(world: World) -> None:
     data_of(world.user.api.post(f"/jobs/{job_id}/resume"), 202)
     world.user.ended(job_id)
     assert job_id in [job["jobId"] for job in world.get(f"/jobs?runId={run_id}")["jobs"]]
+    use_archive(world, run_id)
 
 
 def run_scenario(application: str | None = None) -> dict[str, list[list[str]]]:

@@ -25,6 +25,8 @@ from shared.apps.video.storage.images import DynamoImageStore, S3ImageFiles
 from shared.apps.video.storage.preferences import DynamoPreferenceStore
 from shared.apps.video.storage.projects import DynamoProjectStore
 from shared.apps.video.storage.renders import DynamoRenderStore, DynamoRenderTurns, S3RenderFiles
+from shared.archive.retention import ArchiveDays
+from shared.archive.store import ArchiveStore, OwnerKeys
 from shared.channel.connections import ConnectionStore
 from shared.channel.subscriptions import SubscriptionStore
 from shared.jobs.checkpoints import CheckpointStore
@@ -36,6 +38,7 @@ from shared.log.event_log import EventLog
 from shared.runs.store import RunStore
 from shared.storage import aws
 from shared.storage.agents import DynamoAgentStore
+from shared.storage.archive import S3ArchiveStore
 from shared.storage.byte_cache import ByteCache
 from shared.storage.checkpoints import DynamoCheckpointStore
 from shared.storage.connections import DynamoConnectionStore
@@ -44,6 +47,7 @@ from shared.storage.executions import StepFunctionsExecutions
 from shared.storage.jobs import DynamoJobStore
 from shared.storage.large_texts import LargeTexts
 from shared.storage.objects import Objects
+from shared.storage.owner_keys import DynamoOwnerKeys
 from shared.storage.records import DynamoIdempotencyKeys, DynamoRecordStore
 from shared.storage.runs import DynamoRunStore
 from shared.storage.subscriptions import DynamoSubscriptionStore
@@ -52,6 +56,7 @@ from shared.storage.webhooks import DynamoWebhookStore
 from shared.webhooks.delivery_store import DeliveryStore
 from shared.webhooks.store import WebhookStore
 from tests.fakes.agents import FakeAgentStore
+from tests.fakes.archive import FakeArchiveStore, FakeOwnerKeys
 from tests.fakes.channel import FakeConnectionStore, FakeSubscriptionStore
 from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import SettableClock
@@ -75,6 +80,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ROOT = Path(__file__).resolve().parents[2]
+
+ARCHIVE_DAYS = ArchiveDays(standard=2, linked=10)
 
 
 @dataclass
@@ -151,6 +158,8 @@ class Ports:
     webhooks: WebhookStore
     deliveries: DeliveryStore
     runs: RunStore
+    archive: ArchiveStore
+    owner_keys: OwnerKeys
     sessions: SessionStore
     workbook_data: FakeWorkbookData | S3WorkbookData
     images: ImageStore
@@ -180,6 +189,8 @@ def fakes() -> Ports:
         webhooks=FakeWebhookStore(),
         deliveries=FakeDeliveryStore(clock=clock),
         runs=FakeRunStore(),
+        archive=FakeArchiveStore(days=ARCHIVE_DAYS, clock=clock),
+        owner_keys=FakeOwnerKeys(),
         sessions=FakeSessionStore(),
         workbook_data=FakeWorkbookData(clock=clock),
         images=FakeImageStore(projects),
@@ -210,6 +221,8 @@ def adapters(server: AwsServer) -> Ports:
         webhooks=DynamoWebhookStore(server.durable_table),
         deliveries=DynamoDeliveryStore(server.deliveries_table, clock=clock),
         runs=DynamoRunStore(server.durable_table, LargeTexts(server.bucket, folder="runs")),
+        archive=S3ArchiveStore(server.bucket, days=ARCHIVE_DAYS, clock=clock),
+        owner_keys=DynamoOwnerKeys(server.durable_table),
         sessions=DynamoSessionStore(server.durable_table, server.table),
         workbook_data=workbook_data(server),
         images=DynamoImageStore(server.durable_table),

@@ -30,6 +30,7 @@ ORDER = (
     "operations",
     "changes",
     "queues",
+    "archive",
     "model",
     "data",
     "logs",

@@ -24,7 +24,10 @@ Include = Annotated[
 async def get_job(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request, include: Include = None
 ) -> Envelope[JobDetail]:
-    """Return the job as it is now. Its stream continues after `lastEventId`."""
+    """Return the job as it is now. Its stream continues after `lastEventId`.
+
+    A job that has expired is read from the archive: `archived` is true, and it is as it ended.
+    """
     view = core().job_queries.view(user, job_id)
     job = detail(view, Urls(request, StreamSettings.read().stream_url), show_stack_trace=include == "stackTrace")
     return exchange.success(job, Entity.JOB)

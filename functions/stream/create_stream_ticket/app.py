@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from shared.bootstrap import core, stream_tickets, write_counter
+from shared.jobs.queries import JobView
 from shared.runtime.settings import StreamSettings
 from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
@@ -20,10 +21,13 @@ app = create_app(Operation.CREATE_STREAM_TICKET, count_write=write_counter(Opera
 async def create_stream_ticket(
     job_id: JobId, user: CurrentUser, exchange: CurrentExchange, request: Request
 ) -> Envelope[StreamTicket]:
-    """Create a ticket that lets its holder watch this job until the job expires, and for five minutes at least."""
-    job = core().job_queries.owned(user, job_id)
-    text, ticket = stream_tickets().issue(user, job.id, until=job.expires_at)
-    stream_url = f"{Urls(request, StreamSettings.read().stream_url).stream(job.id)}?ticket={text}"
+    """Create a ticket that lets its holder watch this job until the job expires, and for five minutes at least.
+
+    The ticket of an archived job is valid for five minutes.
+    """
+    found = core().job_queries.find(user, job_id)
+    text, ticket = stream_tickets().issue(user, job_id, until=0 if isinstance(found, JobView) else found.expires_at)
+    stream_url = f"{Urls(request, StreamSettings.read().stream_url).stream(job_id)}?ticket={text}"
     expires_at = datetime.fromtimestamp(ticket.expires_at, UTC)
     created = StreamTicket(ticket=text, expires_at=expires_at, stream_url=stream_url)
     return exchange.success(created, Entity.STREAM_TICKET)

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from shared.bootstrap import core, job_stream, stream_gate
 from shared.errors import StreamLimitExceeded
+from shared.jobs.queries import JobView
+from shared.jobs.watcher import Watched, archived_frames
 from shared.web.app import create_app
 from shared.web.auth import bearer_token
 from shared.web.envelope import Operation
@@ -47,13 +49,22 @@ async def stream_job(
     resume_header: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
     resume_query: Annotated[str | None, Query(alias="lastEventId")] = None,
 ) -> Response:
-    """Send the job's events after `Last-Event-ID`, until the last one or until the connection's window ends."""
+    """Send the job's events after `Last-Event-ID`, until the last one or until the connection's window ends.
+
+    An archived job has two events: a snapshot of everything, and its end.
+    """
     owner = await stream_gate().owner(bearer_token(request), ticket, job_id)
     after = last_event_id(resume_header, resume_query)
-    job = await asyncio.to_thread(core().job_queries.owned, owner, job_id)
-    if await asyncio.to_thread(core().job_watcher.has_seen_terminal_event, job_id, after=after):
+    found = await asyncio.to_thread(core().job_queries.find, owner, job_id)
+    if isinstance(found, JobView):
+        watched = Watched(found.job, archived_frames(found, after=after))
+        has_seen_all = not watched.archived
+    else:
+        watched = Watched(found)
+        has_seen_all = await asyncio.to_thread(core().job_watcher.has_seen_terminal_event, job_id, after=after)
+    if has_seen_all:
         return Response(status_code=204)
     connection = Connection.of_tab(owner, tab, after=after)
     stream = job_stream()
     await asyncio.to_thread(stream.take_slot, connection)
-    return JobStreamResponse(stream, job, connection)
+    return JobStreamResponse(stream, watched, connection)

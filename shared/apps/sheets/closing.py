@@ -69,9 +69,12 @@ class SessionClosing:
         session = self.close(owner, session_id)
         for job_id in self._job_ids(session.id):
             self._erasure.erase(owner, job_id)
+        self._erasure.erase_linked(owner, LinkKind.SESSION, session.id)
         self._data.delete(session.id)
         # The session last: it names the jobs, so a repeated deletion still finds what to remove.
         self._sessions.delete(session.id, purge_at=self._clock() + PURGED_AFTER)
+        # Once more for a job that was archived meanwhile. From now on archiving finds that the session is gone.
+        self._erasure.erase_linked(owner, LinkKind.SESSION, session.id)
         log.info("session deleted", session_id=session.id)
 
     def _closed(self, session: Session) -> SessionChange | None:

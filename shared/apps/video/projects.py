@@ -242,6 +242,7 @@ class ProjectDeletion:
         self._cancellation.cancel_linked(owner, LinkKind.PROJECT, project.id)
         for job_id in self._job_ids(project.id):
             self._erasure.erase(owner, job_id)
+        self._erasure.erase_linked(owner, LinkKind.PROJECT, project.id)
         self._renders.discard_files(project.id)
         # The project last: it names the jobs, so a repeated deletion still finds what to remove.
         self._projects.delete(project.id, purge_at=self._clock() + PURGED_AFTER)

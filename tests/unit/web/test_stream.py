@@ -12,6 +12,7 @@ import pytest
 from shared.errors import StreamLimitExceeded
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.store import JobGuard
+from shared.jobs.watcher import Watched
 from shared.limits.stream_slots import StreamSlots
 from shared.log.claim import claim
 from shared.log.events import Cancelled, Delta
@@ -45,7 +46,7 @@ class Client:
         raise AssertionError
 
     async def open(self, stream: JobStream, job: Job, connection: Connection) -> None:
-        response = JobStreamResponse(stream, job, connection)
+        response = JobStreamResponse(stream, Watched(job), connection)
         async with asyncio.timeout(PATIENCE):
             await response({"type": "http"}, self.receive, self.send)
 

@@ -952,6 +952,27 @@ class HideRows(ApiModel):
     rows: list[tuple[int, int]]
 
 
+class HistoryEntry(ApiModel):
+    """One moment of a job: an attempt at a stage began, the text was reset, or the job ended. `reason` is that of
+    a reset or of a failure, `message` tells it to people.
+    """
+
+    event_id: int = Field(alias="eventId")
+    """The id that the event has in the job's stream."""
+
+    at: datetime
+
+    type: Open[Literal["stage", "reset", "complete", "error", "cancelled"]]
+
+    stage: str | None
+
+    attempt: int | None
+
+    reason: str | None
+
+    message: str | None
+
+
 class Idea(ApiModel):
     """One idea; `number` counts from 1, in the order in which the ideas were written."""
 
@@ -1256,6 +1277,9 @@ class JobDetail(ApiModel):
 
     stream_url: str = Field(alias="streamUrl")
 
+    archived: bool
+    """Whether the job has expired and is read from the archive, which keeps it until `expiresAt`"""
+
     input: dict[str, Any]
 
     text: str
@@ -1275,7 +1299,13 @@ class JobDetail(ApiModel):
     result: dict[str, Any] | None
     """The pipeline's result; null until the job is completed."""
 
-    omitted: list[Open[Literal["text", "items", "subtasks", "result"]]]
+    history: list[HistoryEntry]
+    """Of an archived job: when its attempts began, what reset its text, and how it ended."""
+
+    history_is_whole: bool = Field(alias="historyIsWhole")
+    """False if the beginning of the history of an archived job was no longer stored when it ended."""
+
+    omitted: list[Open[Literal["text", "items", "subtasks", "result", "history"]]]
     """The fields that are left out because the response would be too large."""
 
 
@@ -1306,9 +1336,9 @@ class JobLinksRequest(ApiModel):
 
 
 class JobList(ApiModel):
-    """One page of the owner's jobs, newest first. Send `cursor` to get the next page; it is null on the last page.
-    A page with a cursor may have fewer jobs than `limit`, or none, if few jobs match the filter: get the next
-    page.
+    """One page of the owner's jobs, newest first; archived ones in the order of their creation. Send `cursor` to
+    get the next page; it is null on the last page. A page with a cursor may have fewer jobs than `limit`, or
+    none, if few jobs match the filter: get the next page.
     """
 
     jobs: list[JobSummary]
@@ -1370,6 +1400,9 @@ class JobSummary(ApiModel):
     status_url: str = Field(alias="statusUrl")
 
     stream_url: str = Field(alias="streamUrl")
+
+    archived: bool
+    """Whether the job has expired and is read from the archive, which keeps it until `expiresAt`"""
 
 
 class JobUsage(ApiModel):

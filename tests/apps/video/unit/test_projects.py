@@ -14,7 +14,7 @@ from shared.apps.video.project_store import MOST_PROJECTS, StaleProject
 from shared.apps.video.scene import FORMATS, MAX_SCENES
 from shared.apps.video.sweep import SWEEP_SECONDS, ProjectSweepReport
 from shared.errors import Conflict, ErrorCode, Forbidden, InvalidInput, NotFound, PreconditionFailed, StorageThrottled
-from shared.jobs.job import JobLinks, JobStatus
+from shared.jobs.job import JobLinks
 from tests.apps.video.project_jobs import OWNER, ProjectJobs
 from tests.apps.video.projects_world import MILLISECONDS, put, put_scene
 from tests.fakes.core import a_request
@@ -160,7 +160,7 @@ class TestReverting:
 
 
 class TestDeleting:
-    def test_a_project_goes_with_its_jobs_and_cancels_those_that_run(self, world: ProjectJobs) -> None:
+    def test_a_project_goes_with_its_jobs_and_all_that_are_linked_to_it(self, world: ProjectJobs) -> None:
         project = with_scenes(world, "A")
         chat = world.ask(project)
         poem = world.core.job_creation.create(OWNER, a_request(links=JobLinks(project_id=project.id)))
@@ -169,7 +169,7 @@ class TestDeleting:
 
         assert world.store.get(project.id) is None
         assert world.core.jobs.get(chat.id) is None
-        assert world.core.job(poem.id).status is JobStatus.CANCELLED
+        assert world.core.jobs.get(poem.id) is None
         with pytest.raises(NotFound):
             world.deletion.delete(OWNER, project.id)
 

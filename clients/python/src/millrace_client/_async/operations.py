@@ -143,11 +143,15 @@ class AsyncOperations:
         session_id: str | None = None,
         run_id: str | None = None,
         project_id: str | None = None,
+        archived: bool | None = None,
+        month: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> models.JobList:
         """Return your jobs that have not expired, newest first. With `sessionId`, `runId` or `projectId`, only its
-        jobs are read, and a job is in the list as soon as it is created.
+        jobs are read, and a job is in the list as soon as it is created. With `archived=true`, return jobs from
+        the archive instead: those that you created in `month`, or that are linked to a session, run or project.
+        A job is archived within seconds after its end, so at first it is in both lists.
         """
         data = await self._calls.call(
             "GET",
@@ -158,6 +162,8 @@ class AsyncOperations:
                 "sessionId": session_id,
                 "runId": run_id,
                 "projectId": project_id,
+                "archived": archived,
+                "month": month,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -259,7 +265,9 @@ class AsyncOperations:
         return parsed(models.SessionList, data)
 
     async def create_stream_ticket(self, job_id: str) -> models.StreamTicket:
-        """Create a ticket that lets its holder watch this job until the job expires, and for five minutes at least."""
+        """Create a ticket that lets its holder watch this job until the job expires, and for five minutes at
+        least. The ticket of an archived job is valid for five minutes.
+        """
         data = await self._calls.call("POST", f"/jobs/{quote(job_id, safe='')}/stream-tickets", repeatable=True)
         return parsed(models.StreamTicket, data)
 
@@ -432,7 +440,9 @@ class AsyncOperations:
         return parsed(models.ImageDetail, data)
 
     async def get_job(self, job_id: str, *, include: Literal["stackTrace"] | None = None) -> models.JobDetail:
-        """Return the job as it is now. Its stream continues after `lastEventId`."""
+        """Return the job as it is now. Its stream continues after `lastEventId`. A job that has expired is read
+        from the archive: `archived` is true, and it is as it ended.
+        """
         data = await self._calls.call(
             "GET", f"/jobs/{quote(job_id, safe='')}", query={"include": include}, repeatable=True
         )

@@ -1,0 +1,1 @@
+"""Keep jobs readable after they have expired, and count what all jobs have used."""
