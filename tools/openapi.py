@@ -144,7 +144,18 @@ def http_apps() -> list[FastAPI]:
 
 
 def openapi() -> dict[str, Any]:
-    """Return the whole document."""
+    """Return the whole document, which is the caller's own."""
+    document: dict[str, Any] = json.loads(text())
+    return document
+
+
+@functools.cache
+def text() -> str:
+    """Return the document as JSON, as it is committed. It is built once, in 2 s, and other generators use it too."""
+    return json.dumps(_document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _document() -> dict[str, Any]:
     routes = [route for app in http_apps() for route in app.routes]
     document = get_openapi(title="Millrace", version="1", description=DESCRIPTION, routes=routes)
     document["servers"] = [SERVERS["api"]]
@@ -350,11 +361,6 @@ def _renamings(schemas: dict[str, Any]) -> Iterator[tuple[str, str]]:
             new = pattern.sub(replacement, new)
         if new != old:
             yield old, new
-
-
-def text() -> str:
-    """Return the document as JSON, as it is committed."""
-    return json.dumps(openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def main(arguments: list[str] | None = None) -> int:
