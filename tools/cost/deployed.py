@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.template.event_sources import QueueSource
 from local.template.template import Template
 from tools.cost.counts import MONTH_SECONDS
 
@@ -26,7 +27,7 @@ class Deployed:
     `alarm_metrics` is the number of metrics of all alarms. `snapshot_gb` is the memory in GB of each function with
     SnapStart. `sweeps` is the number of scheduled invocations per month, each of which counts as a sweep of jobs, and
     `sweep_gb` the largest memory of them in GB. `request_rate` is the HTTP API's throttling limit in requests per
-    second.
+    second. `queues` is the number of queues that Lambda asks for messages.
     """
 
     alarm_metrics: int
@@ -38,6 +39,7 @@ class Deployed:
     sweeps: float
     sweep_gb: float
     request_rate: float
+    queues: int = 0
 
     @staticmethod
     def of(path: Path, parameters: Mapping[str, str] | None = None) -> Deployed:
@@ -56,6 +58,7 @@ class Deployed:
             sweeps=sum(MONTH_SECONDS / each.every_seconds for each in scheduled),
             sweep_gb=max(each.function.memory for each in scheduled) / 1024,
             request_rate=float(settings["ThrottlingRateLimit"]),
+            queues=sum(isinstance(each, QueueSource) for each in template.event_sources),
         )
 
 

@@ -14,6 +14,11 @@ ROUTE_METRICS = 6
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
 """
 
+POLLS = 5 * MONTH_SECONDS / 20
+"""Requests a month with which Lambda asks an empty queue for messages: five at the same time, of 20 s each.
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+"""
+
 
 def bill_for_an_idle_month(deployed: Deployed, sweep: SweepCounts, prices: PriceList) -> list[Line]:
     """Return the bill for a month in which only the sweep runs."""
@@ -38,6 +43,7 @@ def bill_for_an_idle_month(deployed: Deployed, sweep: SweepCounts, prices: Price
         ("sweep: logs", sweeps * log_gb, "logs_ingested"),
         ("sweep: logs kept", sweeps * log_gb * LOG_MONTHS, "logs_stored"),
         ("sweep: traces", sweeps, "trace"),
+        *([("queues: requests for messages", deployed.queues * POLLS, "sqs_request")] if deployed.queues else []),
     ]
     return [Line(what, count, prices[price], 1) for what, count, price in uses]
 

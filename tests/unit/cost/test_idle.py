@@ -31,6 +31,7 @@ DEPLOYED = Deployed(
     sweeps=8760,
     sweep_gb=0.5,
     request_rate=200,
+    queues=2,
 )
 
 
@@ -44,6 +45,8 @@ def test_the_bill_for_an_idle_month_matches_the_figures_computed_by_hand() -> No
     # One and a half gigabytes for 2,628,000 seconds.
     assert usd["SnapStart snapshots of 2 functions, 1.5 GB"] == pytest.approx(5.93113, abs=1e-4)
     assert usd[" Lambda, 100 ms each"] == pytest.approx(438 * 0.0000166667)
+    # Two queues, each asked five times in 20 seconds.
+    assert usd[" requests for messages"] == pytest.approx(2 * 657_000 * 0.4e-6)
     assert usd[" DynamoDB reads"] == pytest.approx(35_040 * 0.125e-6)
 
 
