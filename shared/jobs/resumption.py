@@ -137,7 +137,10 @@ class JobResumption:
 
     def _check_log(self, job: Job) -> None:
         """Raise CheckpointUnfit if a part of the job's log is no longer stored, so that no watcher could read it."""
-        if read_transcript(self._log, job.id, consistent=True).seq != self._log.tail(job.id).seq:
+        last = self._log.tail(job.id).seq
+        # A job that has begun has events: without any, a new log would give their numbers to other events.
+        is_gone = last == 0 and job.started_at is not None
+        if is_gone or read_transcript(self._log, job.id, consistent=True).seq != last:
             raise CheckpointUnfit("the events of the job are no longer all stored; create a new job")
 
     def _check_agent(self, job: Job, pipeline: Pipeline) -> None:

@@ -273,6 +273,15 @@ class TestRefusals:
             core.job_resumption.resume("ada", job.id)
         assert core.job(job.id).status is JobStatus.FAILED
 
+    def test_a_job_whose_whole_log_is_gone_is_refused_because_its_numbers_would_begin_again(self) -> None:
+        core = FakeCore()
+        job = failed_at_polish(core)
+        while core.log.tail(job.id).seq:
+            core.log.forget_first(job.id)
+        with pytest.raises(CheckpointUnfit, match="no longer all stored"):
+            core.job_resumption.resume("ada", job.id)
+        assert core.job(job.id).status is JobStatus.FAILED
+
     def test_a_pipeline_can_refuse_to_resume_a_job(self) -> None:
         core = FakeCore()
         job = failed_at_polish(core)
