@@ -29,6 +29,7 @@ _FORMULA = (  # {} is the prefix of the elements
 _VALUE = rb"<{}c ([^>]*)>\s*<{}v\b[^>]*>([^<]*)</{}v>"
 _FILLS = re.compile(rb"\bref=\"([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})\"")
 _DATED = rb"<{}c (?=[^>]*\bt=\"d\")([^>]*)>\s*<{}v\b[^>]*>([^<]*)</{}v>"
+_PADDED = re.compile(rb"<(?:\w+:)?v>\s|\s</(?:\w+:)?v>")
 _PHONETIC = b"rPh"
 _NAMELESS = rb"<{}c\b(?![^>]* r=\")"
 _HIDDEN = re.compile(rb"<(?:\w+:)?row\b(?=[^>]* hidden=\"(?:1|true)\")[^>]* r=\"([0-9]+)\"")
@@ -107,12 +108,14 @@ class FileSheet:
 class Package:
     """An XLSX file. Raises Unsupported if it is none that can be read.
 
-    `phonetic` are the parts whose texts have phonetic hints, which are no part of the text.
+    `phonetic` are the parts whose texts have phonetic hints, which are no part of the text. `padded` are the parts of
+    sheets with blanks around a value.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.phonetic: set[str] = set()
+        self.padded: set[str] = set()
         self._read_texts: list[str] | None = None
         self._cells = 0
         try:
@@ -218,6 +221,8 @@ class Package:
                 sheet.protected = _PROTECTED.search(chunk) is not None
             if _PHONETIC in chunk:
                 self.phonetic.add(sheet.part)
+            if _PADDED.search(chunk):
+                self.padded.add(sheet.part)
             if b't="d"' in chunk:
                 sheet.dates.extend(_dates(chunk, prefix))
             if b" hidden=" in chunk:

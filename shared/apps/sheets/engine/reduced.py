@@ -38,6 +38,11 @@ _STRICT = (
     ),
     (b"http://purl.oclc.org/ooxml/drawingml/main", b"http://schemas.openxmlformats.org/drawingml/2006/main"),
 )
+_PADDED_VALUE = re.compile(
+    rb'(<(?:\w+:)?c\b(?![^>]*\st="str")[^>]*>(?:(?!</?(?:\w+:)?c\b).)*?<(?:\w+:)?v[^>]*>)\s*(\S.*?)\s*(</(?:\w+:)?v>)',
+    re.DOTALL,
+)
+"""The value of a cell that is no text of a formula, with the blanks around it."""
 _PHONETIC = re.compile(rb"<((?:\w+:)?)rPh\b.*?</\1rPh>", re.DOTALL)
 _ENCODING = re.compile(rb"<\?xml\b[^>]*\bencoding=[\"']([\w.-]+)[\"'][^>]*>")
 _HEAD = 256  # bytes in which XML declares its encoding
@@ -55,22 +60,23 @@ _STYLES = (
 
 
 @contextmanager
-def reduced(path: Path, phonetic: Collection[str] = ()) -> Iterator[Path]:
+def reduced(path: Path, phonetic: Collection[str] = (), padded: Collection[str] = ()) -> Iterator[Path]:
     """Yield the file, or a copy of what the engine needs if the file has other parts or has them at other places.
 
-    The engine takes phonetic hints for text, so the copy is without those of the parts `phonetic`.
+    The engine takes phonetic hints for text, so the copy is without those of the parts `phonetic`. It takes a number
+    with blanks around it for 0, so the copy is without those of the parts `padded`.
     """
     with zipfile.ZipFile(path) as archive:
         parts = Parts(archive)
         reached = parts.reached()
         places = dict(_places(reached))
-        if not phonetic and _is_usual(archive, parts, reached, places):
+        if not phonetic and not padded and _is_usual(archive, parts, reached, places):
             yield path
             return
         with temporary_folder("reduced") as folder:
             copy = folder / "reduced.xlsx"
             with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
-                _write(archive, parts, places, target, phonetic)
+                _write(archive, parts, places, target, phonetic, padded)
             yield copy
 
 
@@ -134,6 +140,7 @@ def _write(
     places: Mapping[str, str],
     target: zipfile.ZipFile,
     phonetic: Collection[str],
+    padded: Collection[str],
 ) -> None:
     types = parts.find(TYPES)
     target.writestr("[Content_Types].xml", archive.read(types) if types is not None else b"")
@@ -144,6 +151,8 @@ def _write(
                 content = content.replace(strict, usual)
         if name in phonetic:
             content = _PHONETIC.sub(b"", content)
+        if name in padded:
+            content = _PADDED_VALUE.sub(rb"\1\2\3", content)
         target.writestr(place, content)
     if "xl/styles.xml" not in places.values():
         target.writestr("xl/styles.xml", _STYLES)

@@ -89,7 +89,7 @@ def _frozen_note(count: int) -> str:
 
 
 def _model_of(package: Package) -> ironcalc.Model:
-    with reduced(package.path, package.phonetic) as path:
+    with reduced(package.path, package.phonetic, package.padded) as path:
         try:
             return ironcalc.load_from_xlsx(str(path))
         except MemoryError:
@@ -164,7 +164,7 @@ def _take_formulas(book: Book, files: list[FileSheet]) -> None:
 
 def _load_values(package: Package) -> tuple[Book, dict[str, Any]]:
     """Fill the engine with the file's values; its formulas are all frozen. Raises Unsupported."""
-    with reduced(package.path, package.phonetic) as path:
+    with reduced(package.path, package.phonetic, package.padded) as path:
         return _filled(package, path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -441,6 +442,25 @@ def test_phonetic_hints_are_no_part_of_a_text(load: Load, tmp_path: Path, cells:
         )
     workbook, _ = load(packages.write(tmp_path / "a.xlsx", content))
     assert cell(workbook, "A1").value == "課きく"
+
+
+@pytest.mark.parametrize("prefix", ["", "x:"])
+def test_blanks_around_a_value_are_no_part_of_it(load: Load, tmp_path: Path, prefix: str) -> None:
+    cells = [
+        '<c r="A1"><v> 12 </v></c>',
+        '<c r="B1" t="n"><v>\n3.5\n</v></c>',
+        '<c r="C1"><f>A1+B1</f><v> 15.5 </v></c>',
+        '<c r="D1" t="str"><f>" a "</f><v> a </v></c>',
+        '<c r="E1"/>',
+        '<c r="F1"><v>7</v></c>',
+    ]
+    content = packages.parts({"Data": row(*cells)})
+    if prefix:
+        sheet = re.sub(r"<(/?)(?=[a-z])", rf"<\1{prefix}", content["xl/worksheets/sheet1.xml"])
+        content["xl/worksheets/sheet1.xml"] = sheet.replace("xmlns=", "xmlns:x=")
+    workbook, report = load(packages.write(tmp_path / "a.xlsx", content))
+    assert [cell(workbook, f"{column}1").value for column in "ABCDF"] == [12, 3.5, 15.5, " a ", 7]
+    assert (report.mode, report.mismatches) == ("computed", 0)
 
 
 def test_dates_that_the_file_has_as_text_are_dates(load: Load, tmp_path: Path) -> None:
