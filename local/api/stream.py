@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     deployment = Deployment.load(options.deployment)
     function = next(function for function in deployment.template.functions if function.has_url)
     os.environ.update(aws_environment(deployment.aws_url, role=role_of(function.logical_id)))
+    os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = str(function.memory)
     os.environ.update(deployment.variables(function))
     package = ".".join(function.code.relative_to(deployment.root.resolve()).parts)
     lazy_imports.import_all(models=False)

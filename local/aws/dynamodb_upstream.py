@@ -47,7 +47,9 @@ class UpstreamDynamoDb:
         if not metered:
             return status, raw
         response: dict[str, Any] = json.loads(raw)
-        consumed = response.pop("ConsumedCapacity", [])
+        consumed = response.get("ConsumedCapacity", [])
+        if body.get("ReturnConsumedCapacity", "NONE") == "NONE":
+            response.pop("ConsumedCapacity", None)
         self._meter(operation, body, status, consumed if isinstance(consumed, list) else [consumed])
         return status, json.dumps(response).encode()
 

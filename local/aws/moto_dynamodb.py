@@ -12,7 +12,7 @@ import json
 import operator
 import pickle
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -210,34 +210,52 @@ class DynamoDb:
         finally:
             _queried.touched = None
         result.pop("ConsumedCapacityUnits", None)  # added by moto; not part of the wire format
-        self._meter_writes(writes)
-        self._meter_reads(operation, body)
+        result.pop("ConsumedCapacity", None)  # moto's numbers are fixed
+        consumed = self._meter_writes(writes) or self._meter_reads(operation, body)
+        if consumed and body.get("ReturnConsumedCapacity", "NONE") != "NONE":
+            tables = [{"TableName": table, "CapacityUnits": units} for table, units in consumed.items()]
+            result["ConsumedCapacity"] = tables if operation in _OF_SEVERAL_TABLES else tables[0]
         for write in writes:
             write.publish()
         return 200, result
 
-    def _meter_writes(self, writes: list[_Write]) -> None:
+    def _meter_writes(self, writes: list[_Write]) -> defaultdict[str, float]:
+        """Charge the writes, and return their units by table."""
+        units: defaultdict[str, float] = defaultdict(float)
         for write in writes:
-            self.meter.charge(write.table, str(write.partition.value), write.consumed())
+            consumed = write.consumed()
+            self.meter.charge(write.table, str(write.partition.value), consumed)
+            units[write.table] += consumed.write_units
+        return units
 
-    def _meter_reads(self, operation: str, body: dict[str, Any]) -> None:
+    def _meter_reads(self, operation: str, body: dict[str, Any]) -> defaultdict[str, float]:
+        """Charge the reads of a request, and return their units by table."""
+        units: defaultdict[str, float] = defaultdict(float)
         if operation == "Query" and _queried.partition is not None:
-            units = read_units(_queried.size, consistent=bool(body.get("ConsistentRead")))
-            self.meter.charge(body["TableName"], _queried.partition, Consumed(read_units=units, requests=1))
+            read = read_units(_queried.size, consistent=bool(body.get("ConsistentRead")))
+            self.meter.charge(body["TableName"], _queried.partition, Consumed(read_units=read, requests=1))
+            units[body["TableName"]] = read
         elif operation == "GetItem":
-            self._meter_get(body["TableName"], body["Key"], consistent=bool(body.get("ConsistentRead")))
+            consistent = bool(body.get("ConsistentRead"))
+            units[body["TableName"]] = self._meter_get(body["TableName"], body["Key"], consistent=consistent)
         elif operation == "BatchGetItem":
             for table_name, request in body["RequestItems"].items():
                 for key in request["Keys"]:
-                    self._meter_get(table_name, key, consistent=bool(request.get("ConsistentRead")))
+                    read = self._meter_get(table_name, key, consistent=bool(request.get("ConsistentRead")))
+                    units[table_name] += read
+        return units
 
-    def _meter_get(self, table_name: str, key: dict[str, Any], *, consistent: bool) -> None:
+    def _meter_get(self, table_name: str, key: dict[str, Any], *, consistent: bool) -> float:
         table = _table(table_name)
         item = _find(table, key)
         units = read_units(0 if item is None else item.size(), consistent=consistent)
         partition = str(DynamoType(key[table.hash_key_attr]).value)
         self.meter.charge(table_name, partition, Consumed(read_units=units, requests=1))
+        return units
 
+
+_OF_SEVERAL_TABLES = {"BatchGetItem", "TransactWriteItems"}
+"""Operations whose response has a list of what each table has consumed."""
 
 _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
 

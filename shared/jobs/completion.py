@@ -12,9 +12,10 @@ from shared.jobs.ending import JobEnder
 from shared.jobs.invocation import CaughtError, FailureInvocation, StageDone, StageInvocation
 from shared.jobs.job import LIVE, Fault, Job, JobStatus, ids_of
 from shared.jobs.store import JobStore, StaleWrite
-from shared.observability import tracing
+from shared.observability import metering, tracing
 from shared.observability.error_reports import without_folders
 from shared.observability.log import log
+from shared.observability.metering import Count
 
 STACK_TRACE_CHARS = 4000
 """Maximum length of a stack trace on the job. Its end is kept, because the fault is there."""
@@ -43,6 +44,7 @@ class JobCompletion:
         """
         job = self._current(invocation.job_id, invocation.generation)
         failure = fault_of(job, invocation.failure)
+        metering.count(Count.TRANSITIONS)  # the state Fail that follows
         killed = not _is_ours(getattr(errors, invocation.failure.error, None))
         self._end(job, JobStatus.FAILED, LIVE, {"failure": failure}, part_killed=killed)
         log.error("job failed", **ids_of(job), code=failure.code, stage=job.stage, error=invocation.failure.error)

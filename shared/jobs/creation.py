@@ -25,6 +25,7 @@ from shared.jobs.side_writes import SideWrites, put_together
 from shared.jobs.start import JobStarter
 from shared.jobs.store import JobStore
 from shared.limits.creations import CreationLimit
+from shared.observability import metering
 from shared.observability.log import log
 from shared.observability.metrics import metrics
 
@@ -115,6 +116,7 @@ class JobCreation:
     def _create(self, job: Job, side_writes: SideWrites) -> Job:
         prepared = side_writes.on_creation(job)  # first, so that a refused job does not count
         counted = self._creations.count_creation(job.owner)
+        metering.expect(requests=1)  # the start of the execution
         try:
             put_together(side_writes, self._jobs, job, prepared)
         except (MillraceError, KeyTaken):

@@ -22,6 +22,8 @@ from shared.log.event_log import EventLog, LogTail
 from shared.log.events import Cancelled, Complete, Failed, Progress, StoredEvent
 from shared.log.fence import Fence
 from shared.log.usage import UNREPORTED, TokenUsage
+from shared.observability import metering
+from shared.observability.metering import Count
 from shared.observability.metrics import metrics
 
 ENDING_STAGE_INDEX = 999
@@ -142,6 +144,7 @@ class JobEnder:
         }
         guard = JobGuard(status_in=status_in, generation=job.generation)
         uncounted = self._uncounted_at_end(job, to, part_killed=part_killed)
+        self._count_end(job, to, part_killed=part_killed)
         try:
             ended = self._update(job, changes, guard, uncounted)
             metrics.job_ended(to.value, (now - ended.created_at).total_seconds(), pipeline=ended.pipeline)
@@ -176,6 +179,13 @@ class JobEnder:
         if to is JobStatus.CANCELLED and not attempt_has_ended(job):
             return TokenUsage()
         return uncounted_calls(job, self._log.tail(job.id))
+
+    def _count_end(self, job: Job, to: JobStatus, *, part_killed: bool) -> None:
+        """Count an attempt that was killed, and the append of the terminal event, which no later write can add."""
+        fans_out = job.stage in self._pipelines[job.pipeline].parts
+        if to is JobStatus.FAILED and (part_killed if fans_out else attempt_is_open(job)):
+            metering.count(Count.LOST_INVOCATIONS)
+        metering.expect(requests=1 if to is JobStatus.COMPLETED else 2, write_units=1)
 
     def _record_late_items(self, ended: Job) -> None:
         """Record the items that a stage appended after the side writes were prepared and before the terminal event."""

@@ -10,7 +10,9 @@ from shared.jobs.ending import JobEnder
 from shared.jobs.executions import ExecutionState
 from shared.jobs.job import Fault, Job, JobStatus, ids_of
 from shared.jobs.store import JobStore, StaleWrite
+from shared.observability import metering
 from shared.observability.log import log
+from shared.observability.metering import Meter
 from shared.observability.metrics import metrics
 
 EXECUTION_NAME = re.compile(r"(?P<job_id>job_[0-9a-z]+)(?:-(?P<generation>[1-9][0-9]*))?")
@@ -67,8 +69,10 @@ class LostJobs:
             retryable=True,
             trace_id=job.trace_id,
         )
+        meter = Meter(megabytes=metering.megabytes_of_function())
         try:
-            self._ender.end(job, JobStatus.FAILED, details={"failure": failure}, part_killed=True)
+            with metering.metered(meter):
+                self._ender.end(job, JobStatus.FAILED, details={"failure": failure}, part_killed=True)
         except StaleWrite:
             return False
         log.warning("stuck job ended", **ids_of(job), code=reason.code, stage=job.stage)

@@ -138,6 +138,12 @@ class JobStore(Protocol):
             SideWriteConflict: the guard holds, but a condition of the side writes does not.
         """
 
+    def add_compute(self, job_id: str) -> None:
+        """Add to the job, if it still exists, what this invocation has used of AWS and no other write has added.
+
+        `put_new` and `update` do so with each of their writes (see `shared/observability/metering.py`).
+        """
+
     def prepare_check(self, job_id: str, *, when: JobGuard) -> PreparedWrites:
         """Prepare a condition that writes nothing, for another store's transaction: the guard holds."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.clock import Clock
-from shared.errors import FieldIssue, InvalidInput
+from shared.errors import FieldIssue, InvalidInput, MillraceError
 from shared.jobs.ending import ensure_terminal_event
 from shared.jobs.job import Job
 from shared.jobs.queries import JobView
@@ -18,6 +18,7 @@ from shared.log.event_log import EventLog
 from shared.log.events import Complete
 from shared.log.pace import Pace
 from shared.log.reader import Frame, LogReader
+from shared.observability.log import log
 
 JOB_CHECK_SECONDS = 1.0
 """After this many seconds without an event, check the job itself: it may have ended or expired."""
@@ -100,6 +101,13 @@ class JobWatcher:
             if not frames:
                 yield None
             await asyncio.sleep(pace.next_wait())
+
+    def count_connection(self, job_id: str) -> None:
+        """Add to the job what this connection has used. If the storage fails, it is not counted."""
+        try:
+            self._jobs.add_compute(job_id)
+        except MillraceError as fault:
+            log.warning("connection not counted", job_id=job_id, code=fault.code)
 
     def follower(self, job_id: str, *, after: int, consistent: bool = False) -> JobFollower:
         """Return one watcher's reader of the job's events after number `after`."""

@@ -49,6 +49,14 @@ async def store_usage(jobs: JobStore, job_id: str, usage: TokenUsage, clock: Clo
         log.warning("tokens not stored on the job", code=fault.code)
 
 
+async def add_compute(jobs: JobStore, job_id: str) -> None:
+    """Add to the job what an attempt has used of AWS that writes nothing more to it."""
+    try:
+        await asyncio.to_thread(jobs.add_compute, job_id)
+    except MillraceError as fault:
+        log.warning("compute not stored on the job", code=fault.code)
+
+
 def _add_usage(jobs: JobStore, job_id: str, usage: TokenUsage, clock: Clock) -> None:
     current = jobs.get(job_id)
     while current is not None:

@@ -26,11 +26,12 @@ from shared.log.shared_writer import SharedWriter
 from shared.log.transcript import Transcript
 from shared.log.usage import UNREPORTED, TokenUsage
 from shared.log.writer import MAX_ITEM_BYTES
-from shared.observability import tracing
+from shared.observability import metering, tracing
 from shared.observability.log import log
+from shared.observability.metering import Count
 from shared.observability.metrics import metrics
 from shared.stages.attempt_guard import guard_of, raise_if_job_stopped, stopped
-from shared.stages.attempts import agent_of, cancel_response, store_usage, stored_fault
+from shared.stages.attempts import add_compute, agent_of, cancel_response, store_usage, stored_fault
 from shared.stages.part import Part, PartContext
 from shared.stages.part_events import PartEvents
 from shared.stages.time_limit import wait_as_told, within_time_limit
@@ -130,6 +131,7 @@ class PartRunner:
             await self._attempt(pipeline, part, attempt)
         except AttemptStopped as reason:
             log.info("attempt stopped", stage=part.name, reason=type(reason).__name__)
+            await add_compute(self._jobs, attempt.job.id)
             raise
         except MillraceError as fault:
             _name_part(fault, attempt.part)
@@ -175,6 +177,7 @@ class PartRunner:
             log.info("part already finished by an earlier attempt", stage=part.name)
             return
         if under_way and attempt.number > 1:  # the attempt before was killed, and may have called the model
+            metering.count(Count.LOST_INVOCATIONS)
             await store_usage(self._jobs, job.id, UNREPORTED, self._clock)
         context = PartContext(
             job,
@@ -193,6 +196,8 @@ class PartRunner:
             await store_usage(self._jobs, job.id, context.usage, self._clock)
             raise
         await asyncio.to_thread(self._finish, part_log, attempt, context, whole_values(result))
+        if context.usage == TokenUsage():  # otherwise the write of its tokens has added it
+            await add_compute(self._jobs, job.id)
 
     def _fan_out(self, pipeline: Pipeline, stage: str, attempt: _Attempt) -> tuple[StageOutput, dict[str, str], int]:
         """Return the output of the stage that named the parts, their titles, and where the log ended after it."""
@@ -263,6 +268,7 @@ class PartRunner:
                 f"the result of a part may have at most {MAX_ITEM_BYTES} bytes; store larger data elsewhere"
             )
         if usage != TokenUsage():
+            metering.expect(requests=1, write_units=1)  # the append of the result
             # Before the result: if the attempt is killed in between, its tokens are paid for, and its retry pays again.
             self._change_job(attempt.job, attempt.fence, lambda now: {"usage": now.usage + usage})
         part_log.finish(result, context.event_with_result)

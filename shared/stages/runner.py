@@ -35,11 +35,12 @@ from shared.log.reader import read_transcript
 from shared.log.transcript import KeptText, Transcript
 from shared.log.usage import TokenUsage
 from shared.log.writer import LogWriter
-from shared.observability import tracing
+from shared.observability import metering, tracing
 from shared.observability.log import log
+from shared.observability.metering import Count
 from shared.observability.metrics import metrics
 from shared.stages.attempt_guard import AttemptGuard, guard_of, stopped
-from shared.stages.attempts import agent_of, cancel_response, store_usage, stored_fault
+from shared.stages.attempts import add_compute, agent_of, cancel_response, store_usage, stored_fault
 from shared.stages.stage import Stage, StageContext
 from shared.stages.starting_point import StartingPoint
 from shared.stages.time_limit import wait_as_told, within_time_limit
@@ -145,6 +146,7 @@ class StageRunner:
             output = await self._attempt(pipeline, stage, job, fence, invocation)
         except AttemptStopped as stopped:
             log.info("attempt stopped", stage=stage.name, reason=type(stopped).__name__)
+            await add_compute(self._jobs, job.id)
             raise
         except MillraceError as fault:
             await self._store_fault(job, fence, fault)
@@ -198,6 +200,8 @@ class StageRunner:
     def _claim_again(self, invocation: StageInvocation, changes: Mapping[str, Any], guard: JobGuard) -> Job:
         """Claim the job for a retry. Count the retry, and what an attempt before has not counted that was killed."""
         job = self._jobs.get(invocation.job_id)
+        if job is not None:
+            _count_lost(job, str(changes["stage"]), invocation)
         while True:
             if job is None or not guard.holds(job):
                 raise stopped(job)
@@ -277,6 +281,7 @@ class StageRunner:
             raise
         if pipeline.fan_out_after(stage.name):
             part_titles(stage.name, output)  # before the output is valid, so that a broken one fails this stage
+            metering.count(Count.TRANSITIONS)  # the state Map that follows
         await self._finish(stage.name, job, fence, context, StageOutput(output=output, text=writer.text))
         return output
 
@@ -450,6 +455,14 @@ class StageRunner:
             )
         except (StaleWrite, MillraceError):
             log.warning("fault not stored on the job", code=fault.code)
+
+
+def _count_lost(job: Job, stage: str, invocation: StageInvocation) -> None:
+    """Count the attempts before this one that were killed: one that ran, and those that had not claimed the job."""
+    claimed = job.attempt if job.stage == stage and Fence.parse(job.fence).generation == invocation.generation else 0
+    unclaimed = max(0, invocation.retry - claimed)
+    metering.count(Count.TRANSITIONS, unclaimed)
+    metering.count(Count.LOST_INVOCATIONS, unclaimed + (claimed == invocation.retry and attempt_is_open(job)))
 
 
 def _has_finished(pipeline: Pipeline, stage: str, job: Job) -> bool:

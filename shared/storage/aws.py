@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from shared.errors import StorageThrottled, StorageUnavailable
+from shared.storage import capacity
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -86,7 +87,10 @@ def _new_client(service: str, *, checks_parameters: bool = True, **options: Any)
         # In us-east-1 botocore signs URLs and forms with version 2, which buckets since 2020 refuse.
         config = config.merge(Config(signature_version="s3v4"))
     with _making:
-        return _session().client(service, config=config, **options)  # type: ignore[call-overload]  # by its name
+        made = _session().client(service, config=config, **options)  # type: ignore[call-overload]  # by its name
+    if service == "dynamodb":
+        capacity.install(made)
+    return made
 
 
 @functools.cache

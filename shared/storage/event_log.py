@@ -12,6 +12,8 @@ from pydantic import TypeAdapter
 from shared.log.event_log import MAX_BATCH, Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
 from shared.log.events import TERMINAL, Cancelled, Item, Subtask, dump_events, parse_events
 from shared.log.fence import Fence
+from shared.observability import metering
+from shared.observability.metering import Count
 from shared.schema import Schema, adapter_of
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_item
@@ -84,6 +86,7 @@ class DynamoEventLog:
             watched=batch.watched,
             expires_at=stored_until(batch.expires_at),
         )
+        metering.count(Count.STORED_BYTES, len(stored.events.encode()))
         item = to_item({**_key(job_id, keys.event(batch.first)), **stored.model_dump()})
         try:
             self._put(item, "attribute_not_exists(PK)")

@@ -13,6 +13,7 @@ from shared.jobs.job import Job, JobStatus
 from shared.jobs.transitions import JobTransition
 from shared.storage import keys
 from shared.storage.attributes import from_attribute
+from shared.storage.job_compute import compute_in
 
 _ATTRIBUTES = tuple(to_camel(name) for name in Job.model_fields)
 """The attributes of a job's item that are fields of the job."""
@@ -68,7 +69,7 @@ def _job(job_id: str, image: Mapping[str, Any], moment: datetime | None) -> Job:
     values = {name: from_attribute(image[name]) for name in _ATTRIBUTES if name in image}
     if moment is not None:
         values = {"createdAt": moment, "updatedAt": moment, **values}
-    return Job.model_validate({"id": job_id, **values})
+    return Job.model_validate({"id": job_id, **values, "compute": compute_in(image)})
 
 
 def _moment(stamp: Any) -> datetime | None:

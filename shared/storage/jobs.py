@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from shared.clock import Clock
 from shared.errors import StorageThrottled
+from shared.jobs.compute import amounts_of, charged, compute_of
 from shared.jobs.ids import JOB_ID, ulid_of
 from shared.jobs.job import Job
 from shared.jobs.store import JobFilter, JobGuard, JobPage, LivePage, PreparedWrites, SideWriteConflict, StaleWrite
+from shared.observability import metering
 from shared.observability.log import log
+from shared.observability.metering import Amounts, Meter
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
+from shared.storage.capacity import units_of
 from shared.storage.items import query_pages, read_item
+from shared.storage.job_compute import ATTRIBUTES, addition, attributes_of_new, compute_in
 from shared.storage.link_index import LinkIndex
 from shared.storage.owner_index import OwnerIndex
 from shared.storage.transactions import MAX_ATTEMPTS, ConditionsRefused, write_transaction
@@ -32,6 +38,20 @@ ERASED_SECONDS = 3 * 86_400
 
 INDEX_ATTRIBUTES = ("ownerSort", "live")
 """Attributes of a job's item that only the indexes use."""
+
+
+_INDEXED = (*INDEX_ATTRIBUTES, "sweep")
+"""Attributes of new items of both tables that an index sorts or partitions by: each is an entry, and a unit."""
+
+_ABSENT: Mapping[str, Any] = {
+    "links": {},
+    "usage": {},
+    "checkpoints": {},
+    "fence": "",
+    "retryCount": 0,
+    "generation": 1,
+}
+"""The values that a new item leaves out, because they are what a job has without them."""
 
 
 class DynamoJobStore:
@@ -52,12 +72,11 @@ class DynamoJobStore:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         links = [{"Put": {"TableName": self._table, "Item": each}} for each in self._links.items_of(job)]
+        together = [*links, *(side_writes.writes if side_writes is not None else ())]
         try:
-            if side_writes is None and not links:
-                with refused_condition(lambda existing: ConditionsRefused({0: existing})):
-                    dynamodb().put_item(**put)
-            else:
-                write_transaction([{"Put": put}, *links, *(side_writes.writes if side_writes is not None else ())])
+            with charged(lambda _: _units_of_new(item, together)) as amounts:
+                item |= attributes_of_new(amounts)
+                self._put_new(put, together)
         except ConditionsRefused as refused:
             if 0 not in refused.existing:
                 raise SideWriteConflict from refused
@@ -66,16 +85,28 @@ class DynamoJobStore:
             if not existing or from_item(existing) != from_item(item):
                 raise ValueError(f"another job has the id {job.id}") from refused
 
+    @staticmethod
+    def _put_new(put: Any, together: Sequence[Mapping[str, Any]]) -> None:
+        if together:
+            write_transaction([{"Put": put}, *together])
+            return
+        with refused_condition(lambda existing: ConditionsRefused({0: existing})):
+            dynamodb().put_item(**put)
+
     def get(self, job_id: str) -> Job | None:
-        return self._visible(read_item(self._table, _key(job_id)))
+        item = read_item(self._table, _key(job_id))
+        _remember(item)
+        return self._visible(item)
 
     def update(
         self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, side_writes: PreparedWrites | None = None
     ) -> Job:
         if side_writes is not None:
             return self._update_with_side_writes(job_id, changes, when, side_writes)
-        with refused_condition(lambda item: StaleWrite(self._visible(item))):
-            updated = dynamodb().update_item(**self._update(job_id, changes, when), ReturnValues="ALL_NEW")
+        stale = refused_condition(lambda item: StaleWrite(self._visible(item)))
+        with charged(lambda meter: _units_of_update(meter, changes)) as amounts, stale:
+            updated = dynamodb().update_item(**self._update(job_id, changes, when, amounts), ReturnValues="ALL_NEW")
+        _remember(updated["Attributes"])
         return _job(updated["Attributes"])
 
     def _update_with_side_writes(
@@ -86,6 +117,12 @@ class DynamoJobStore:
         A transaction does not return the updated item. So read the job first, and make its `updatedAt` a condition of
         the transaction: the updated job is then the job that was read, with the changes.
         """
+        with charged(lambda meter: _units_together(meter, changes, side_writes)) as amounts:
+            return self._update_in_transaction(job_id, changes, when, side_writes, amounts)
+
+    def _update_in_transaction(
+        self, job_id: str, changes: Mapping[str, Any], when: JobGuard, side_writes: PreparedWrites, amounts: Amounts
+    ) -> Job:
         after: Job | None = None
         for _ in range(MAX_ATTEMPTS):
             before = self.get(job_id)
@@ -93,8 +130,9 @@ class DynamoJobStore:
                 return before  # an earlier try succeeded, although its response was lost
             if before is None or not when.holds(before):
                 raise StaleWrite(before)
-            after = before.model_copy(update=dict(changes))
-            update = self._update(job_id, changes, replace(when, updated_at=before.updated_at))
+            compute = None if before.compute is None else before.compute + compute_of(amounts)
+            after = before.model_copy(update={**changes, "compute": compute})
+            update = self._update(job_id, changes, replace(when, updated_at=before.updated_at), amounts)
             try:
                 write_transaction([{"Update": update}, *side_writes.writes])
             except ConditionsRefused as refused:
@@ -104,7 +142,22 @@ class DynamoJobStore:
             return after
         raise StorageThrottled("the job is being changed by other requests; try again")
 
-    def _update(self, job_id: str, changes: Mapping[str, Any], when: JobGuard) -> dict[str, Any]:
+    def add_compute(self, job_id: str) -> None:
+        with charged(lambda meter: _units_of_update(meter, {})) as amounts:
+            if not amounts:
+                return
+            values: dict[str, Any] = {}
+            added = addition(amounts, values)
+            with contextlib.suppress(_Gone), refused_condition(lambda _: _Gone()):
+                dynamodb().update_item(
+                    TableName=self._table,
+                    Key=to_item(_key(job_id)),
+                    UpdateExpression=added.strip(),
+                    ConditionExpression="attribute_exists(PK)",
+                    ExpressionAttributeValues=values,
+                )
+
+    def _update(self, job_id: str, changes: Mapping[str, Any], when: JobGuard, amounts: Amounts) -> dict[str, Any]:
         """Return the parameters of a conditional update, for UpdateItem or for the Update of a transaction."""
         values = _attributes(changes)
         guarded = self._guarded(job_id, when)
@@ -123,6 +176,7 @@ class DynamoJobStore:
             else:
                 expression += ", #live = :live"
                 attributes[":live"] = to_attribute(_live(_live_shard(job_id)))
+        expression += addition(amounts, attributes)
         return {**guarded, "UpdateExpression": expression, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 
     def _guarded(self, job_id: str, when: JobGuard) -> dict[str, Any]:
@@ -257,7 +311,51 @@ def _conditions(when: JobGuard, names: dict[str, str], attributes: dict[str, Any
 
 def _attributes(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return these fields of a job as they are stored."""
-    return Job.model_construct(**changes).model_dump(mode="json", include=set(changes), warnings=False)
+    return _without_zeros(Job.model_construct(**changes).model_dump(mode="json", include=set(changes), warnings=False))
+
+
+def _without_zeros(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a job without zeros of its tokens and checkpoints: each kilobyte of an item is a unit."""
+    slim = dict(values)
+    if "usage" in slim:
+        slim["usage"] = {name: number for name, number in slim["usage"].items() if number}
+    if "checkpoints" in slim:
+        slim["checkpoints"] = {
+            stage: {name: value for name, value in ref.items() if value or name == "seq"}
+            for stage, ref in slim["checkpoints"].items()
+        }
+    return slim
+
+
+class _Gone(Exception):
+    """The job's item does not exist any more."""
+
+
+def _units_of_new(item: Mapping[str, Any], together: Sequence[Mapping[str, Any]]) -> float:
+    """Return the units of storing a job's item, alone or together with others in a transaction."""
+    written = [item, *(each["Put"]["Item"] if "Put" in each else None for each in together)]
+    units = sum(map(units_of, written)) + sum(name in each for each in written if each for name in _INDEXED)
+    return 2 * units if together else units
+
+
+def _units_together(meter: Meter, changes: Mapping[str, Any], side_writes: PreparedWrites) -> float:
+    """Return the units of an update and its side writes in a transaction."""
+    # How large an item is that a side write updates is not known before: it counts as one unit.
+    others = (units_of(each["Put"]["Item"]) if "Put" in each else 1 for each in side_writes.writes)
+    return 2 * (_units_of_update(meter, changes) + sum(others))
+
+
+def _units_of_update(meter: Meter, changes: Mapping[str, Any]) -> int:
+    """Return the units of an update of the item that the meter remembers, with the index that an ended job leaves."""
+    index = 1 if "status" in changes and changes["status"].ended else 0
+    return units_of({**(meter.item or {}), **to_item(_attributes(changes))}) + index
+
+
+def _remember(item: Mapping[str, Any] | None) -> None:
+    """Keep a job's item in the meter of this context, to know what the next update of it costs."""
+    meter = metering.current()
+    if meter is not None:
+        meter.item = item
 
 
 def _live_shard(job_id: str) -> int:
@@ -288,12 +386,14 @@ def _erased_key(job_id: str) -> dict[str, str]:
 
 def _item(job: Job, *, live: str | None) -> dict[str, Any]:
     """Return the item of a job, which is in the index of live jobs if `live` is its shard."""
-    values = job.model_dump(mode="json", exclude_none=True)
-    return to_item({**_key(job.id), "ownerSort": _time_order(job.id), "live": live, **values})
+    dumped = _without_zeros(job.model_dump(mode="json", exclude_none=True, exclude={"compute"}))
+    values = {name: value for name, value in dumped.items() if _ABSENT.get(name) != value}
+    used = {} if job.compute is None else attributes_of_new(amounts_of(job.compute))
+    return to_item({**_key(job.id), "ownerSort": _time_order(job.id), "live": live, **values}) | used
 
 
 def _job(item: Mapping[str, Any]) -> Job:
     values = from_item(item)
-    for name in ("PK", "SK", *INDEX_ATTRIBUTES):
+    for name in ("PK", "SK", *INDEX_ATTRIBUTES, *ATTRIBUTES):
         values.pop(name, None)
-    return Job.model_validate(values)
+    return Job.model_validate({**values, "compute": compute_in(item)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shared.observability import metering
+from shared.observability.metering import Count
 from shared.storage.aws import s3, storage_faults
 
 REFERENCE = "s3:"
@@ -25,9 +27,11 @@ class LargeTexts:
     def store(self, entity_id: str, name: str, text: str) -> str:
         """Store the text of a job or run, and return the value for its item: the text with a prefix, or a reference."""
         data = text.encode()
+        metering.count(Count.STORED_BYTES, len(data))
         if len(data) <= self._inline_bytes:
             return INLINE + text
         key = f"{self._folder}/{entity_id}/{name}"
+        metering.count(Count.STORED_OBJECTS)
         with storage_faults():
             s3().put_object(Bucket=self._bucket, Key=key, Body=data, ContentType="text/plain; charset=utf-8")
         return REFERENCE + key

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from shared.observability import metering
+from shared.observability.metering import Count
 from shared.storage.aws import s3, storage_faults
 
 AT_ONCE = 32
@@ -52,11 +55,13 @@ class Objects:
 
     def put(self, key: str, content: bytes, *, content_type: str = "application/octet-stream") -> None:
         """Store an object."""
+        _count(len(content))
         with storage_faults():
             s3().put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
 
     def upload(self, key: str, file: Path, *, content_type: str) -> None:
         """Store a local file."""
+        _count(file.stat().st_size)
         with file.open("rb") as body, storage_faults():
             s3().put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
 
@@ -151,9 +156,15 @@ class Objects:
         return any(each["Key"] == key for each in found.get("Contents", ()))
 
 
+def _count(size: int) -> None:
+    metering.count(Count.STORED_OBJECTS)
+    metering.count(Count.STORED_BYTES, size)
+
+
 def at_once(act: Callable[[T], U], items: Sequence[T]) -> Sequence[U]:
     """Return `act` of each item, up to AT_ONCE at the same time. If one fails, wait for the others and raise that."""
     if len(items) <= 1:
         return [act(item) for item in items]
+    contexts = [copy_context() for _ in items]  # so that each act is counted where this function was called
     with ThreadPoolExecutor(min(AT_ONCE, len(items))) as pool:
-        return list(pool.map(act, items))
+        return list(pool.map(lambda context, item: context.run(act, item), contexts, items))

@@ -21,7 +21,9 @@ from shared.errors import AttemptStopped, ModelOutputTooLong, ModelTimeout, Perm
 from shared.llm.model import ChatModel, Finished, Message, ModelRequest, ResponseGone, Started, TextDelta, ToolCalled
 from shared.log.events import Tool as ToolEvent
 from shared.log.usage import TokenUsage
+from shared.observability import metering
 from shared.observability.log import log
+from shared.observability.metering import Count
 from shared.stages.model_answers import call_model, model_request, reset_text
 from shared.stages.stage import StageContext
 from shared.tools.budget import Budget
@@ -284,6 +286,7 @@ class ToolLoop(Generic[State, Effect]):
         if published is not None:
             return published
         state = await self._workspace.state()
+        metering.count(Count.TOOL_CALLS)
         outcome = await asyncio.to_thread(checked.tool.function, state, checked.arguments)
         result = outcome.result
         if outcome.effects and result.ok:

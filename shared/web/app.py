@@ -26,8 +26,9 @@ from shared.errors import (
     RateLimitExceeded,
     UnsupportedMediaType,
 )
-from shared.observability import error_reports, tracing
+from shared.observability import error_reports, metering, tracing
 from shared.observability.log import log
+from shared.observability.metering import Meter
 from shared.observability.metrics import metrics
 from shared.observability.tracing import Span, TraceHeader
 from shared.runtime import at_end, snapstart, startup
@@ -172,7 +173,9 @@ class ExchangeMiddleware:
         exchange = self._exchange(scope, headers, trace)
         scope["exchange"] = exchange
         named = log.about(function=self._operation, **exchange.ids)
-        with named, tracing.span(self._operation, at=trace, request_id=exchange.request_id) as span:
+        meter = Meter(megabytes=metering.megabytes_of_function(scope.get("aws.context")))
+        spanned = tracing.span(self._operation, at=trace, request_id=exchange.request_id)
+        with named, metering.metered(meter), spanned as span:
             try:
                 await self._respond(exchange, span, scope, receive, send)
             finally:

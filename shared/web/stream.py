@@ -19,7 +19,7 @@ from shared.jobs.watcher import JobWatcher, Watched
 from shared.limits.stream_slots import SlotHolder, StreamSlots
 from shared.log.events import Connected, Delta
 from shared.log.reader import Frame
-from shared.observability import tracing
+from shared.observability import metering, tracing
 from shared.observability.log import log
 from shared.observability.metrics import metrics
 from shared.runtime import startup
@@ -111,6 +111,9 @@ class JobStream:
         does not read is cut OVERTIME_SECONDS after the window. Return why the connection ended.
         """
         began, job = time.monotonic(), watched.job
+        meter = metering.current()
+        if meter is not None:
+            meter.watches = True
         end = End.DISCONNECTED
         # The stream belongs to the job's trace; the request that opened it has its own trace.
         span = tracing.start_span("stream", at=tracing.header_for(job.trace_id), **ids_of(job))
@@ -126,6 +129,7 @@ class JobStream:
             with anyio.CancelScope(shield=True):
                 reconnects = end is End.WINDOW and connection.tab_is_named
                 await self._release(connection, RECONNECT_GRACE_SECONDS if reconnects else 0)
+                await asyncio.to_thread(self._watcher.count_connection, job.id)
             metrics.stream_ended(time.monotonic() - began, pipeline=job.pipeline, reason=end.value)
             span.annotate(reason=end.value)
             span.end()

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.clock import Clock
+from shared.jobs.compute import charged, compute_of
 from shared.jobs.ids import ulid_of
 from shared.jobs.job import Job
 from shared.jobs.store import JobFilter, JobGuard, JobPage, LivePage, PreparedWrites, StaleWrite
+from shared.observability import metering
+from shared.observability.metering import Count
 from tests.fakes.transactions import FakeWrite, write_all
 
 
@@ -25,6 +28,8 @@ class FakeJobStore:
 
     def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
         with self._lock:
+            with charged(lambda _: 1) as amounts:
+                job = job.model_copy(update={"compute": compute_of(amounts)}) if amounts else job
             text = job.model_dump_json()
             existing = self._stored.get(job.id)
             if existing == text:
@@ -33,6 +38,7 @@ class FakeJobStore:
                 raise ValueError(f"another job has the id {job.id}")
             write_all(side_writes)
             self._stored[job.id] = text
+            metering.count(Count.WRITE_UNITS)
 
     def get(self, job_id: str) -> Job | None:
         with self._lock:
@@ -46,9 +52,20 @@ class FakeJobStore:
             if job is None or not when.holds(job):
                 raise StaleWrite(job)
             write_all(side_writes)
-            text = job.model_copy(update=dict(changes)).model_dump_json()
-            self._stored[job_id] = text
-            return Job.model_validate_json(text)
+            return self._changed(job, changes)
+
+    def add_compute(self, job_id: str) -> None:
+        with self._lock:
+            if job_id in self._stored:
+                self._changed(Job.model_validate_json(self._stored[job_id]), {})
+
+    def _changed(self, job: Job, changes: Mapping[str, Any]) -> Job:
+        with charged(lambda _: 1) as amounts:
+            compute = job.compute + compute_of(amounts) if job.compute is not None and amounts else job.compute
+        text = job.model_copy(update={**changes, "compute": compute}).model_dump_json()
+        self._stored[job.id] = text
+        metering.count(Count.WRITE_UNITS)
+        return Job.model_validate_json(text)
 
     def prepare_check(self, job_id: str, *, when: JobGuard) -> PreparedWrites:
         def fits() -> bool:

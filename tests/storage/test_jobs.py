@@ -12,6 +12,8 @@ from shared.jobs.job import LIVE, CheckpointRef, Fault, Job, JobLinks, JobStatus
 from shared.jobs.store import JobFilter, JobGuard, StaleWrite
 from shared.log.fence import Fence
 from shared.log.usage import TokenUsage
+from shared.observability import metering
+from shared.observability.metering import Count, Meter, metered
 from shared.storage import jobs, matching
 from shared.storage.jobs import DynamoJobStore
 from shared.ulid import new_ulid
@@ -67,6 +69,51 @@ class TestOneJob:
         }
         updated = ports.jobs.update(job.id, changes, when=PENDING)
         assert updated == job.model_copy(update=changes) == ports.jobs.get(job.id)
+
+    def test_each_write_adds_what_the_invocation_has_used(self, ports: Ports) -> None:
+        job = a_job()
+        with metered(Meter(megabytes=1024)):
+            metering.count(Count.TOOL_CALLS, 2)
+            ports.jobs.put_new(job)
+        with metered(Meter(megabytes=512, transitions=1)):
+            ports.jobs.update(job.id, {"progress": 50}, when=PENDING)
+            metering.count(Count.LOST_INVOCATIONS)
+            updated = ports.jobs.update(job.id, {"progress": 60}, when=PENDING)
+        found = ports.jobs.get(job.id)
+        assert found == updated
+        assert found.compute is not None
+        used = found.compute
+        assert (used.invocations, used.transitions, used.tool_calls, used.lost_invocations) == (2, 1, 2, 1)
+        assert used.write_units >= 3
+        assert used.lambda_ms >= 2  # each of the two invocations is rounded up
+
+    def test_a_write_that_fails_adds_nothing_and_the_next_one_adds_its_amounts(self, ports: Ports) -> None:
+        job = a_job()
+        with metered(Meter(megabytes=1024)):
+            ports.jobs.put_new(job)
+        with metered(Meter(megabytes=1024)):
+            metering.count(Count.TOOL_CALLS)
+            with pytest.raises(StaleWrite) as stale:
+                ports.jobs.update(job.id, {"progress": 50}, when=JobGuard(generation=2))
+            refused = stale.value.current
+            assert refused is not None
+            assert refused.compute is not None
+            assert refused.compute.tool_calls == 0
+            ports.jobs.add_compute(job.id)
+        found = ports.jobs.get(job.id)
+        assert found is not None
+        assert found.compute is not None
+        assert (found.compute.tool_calls, found.compute.invocations) == (1, 2)
+
+    def test_what_a_job_of_an_earlier_version_has_used_stays_unknown(self, ports: Ports) -> None:
+        job = a_job()
+        ports.jobs.put_new(job)
+        with metered(Meter(megabytes=1024)):
+            assert ports.jobs.update(job.id, {"progress": 50}, when=PENDING).compute is None
+            ports.jobs.add_compute(job.id)
+            ports.jobs.erase(job.id)
+            ports.jobs.add_compute(job.id)
+        assert ports.jobs.get(job.id) is None
 
     @pytest.mark.parametrize(
         "guard",
