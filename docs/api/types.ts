@@ -724,8 +724,8 @@ export interface JobCost {
   lambdaUsd: number | null;
   stepFunctionsUsd: number | null;
   dynamodbUsd: number | null;
-  /** the requests that stored objects */
-  s3Usd: number | null;
+  /** the requests that stored objects in S3 */
+  storageUsd: number | null;
   /** the function that streamed the job */
   watchersUsd: number | null;
   region: string;

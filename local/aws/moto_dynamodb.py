@@ -210,7 +210,6 @@ class DynamoDb:
         finally:
             _queried.touched = None
         result.pop("ConsumedCapacityUnits", None)  # added by moto; not part of the wire format
-        result.pop("ConsumedCapacity", None)  # moto's numbers are fixed
         consumed = self._meter_writes(writes) or self._meter_reads(operation, body)
         if consumed and body.get("ReturnConsumedCapacity", "NONE") != "NONE":
             tables = [{"TableName": table, "CapacityUnits": units} for table, units in consumed.items()]

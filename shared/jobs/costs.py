@@ -33,7 +33,7 @@ def cost_of(tokens: TokenUsage, compute: ComputeUsage | None, prices: PriceList)
         "step_functions_usd": prices["state_transition"].of(compute.transitions),
         "dynamodb_usd": prices["dynamodb_write"].of(compute.write_units)
         + prices["dynamodb_read"].of(compute.read_units),
-        "s3_usd": prices["s3_put"].of(compute.stored_objects),
+        "storage_usd": prices["s3_put"].of(compute.stored_objects),
         "watchers_usd": prices["lambda_gb_second"].of(compute.watcher_gb_ms / 1000),
     }
     rounded = {name: round(usd, _DIGITS) for name, usd in parts.items()}

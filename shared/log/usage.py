@@ -94,7 +94,7 @@ class JobCost(Schema):
     lambda_usd: float | None = Field(default=None, ge=0, description="the functions that ran the job")
     step_functions_usd: float | None = Field(default=None, ge=0)
     dynamodb_usd: float | None = Field(default=None, ge=0)
-    s3_usd: float | None = Field(default=None, ge=0, description="the requests that stored objects")
+    storage_usd: float | None = Field(default=None, ge=0, description="the requests that stored objects in S3")
     watchers_usd: float | None = Field(default=None, ge=0, description="the function that streamed the job")
     region: str
     prices_of: date
@@ -109,3 +109,8 @@ class JobUsage(TokenUsage):
     cost: JobCost | None = Field(
         default=None, description="the estimated price; null in an event of an earlier version"
     )
+
+    @property
+    def tokens(self) -> TokenUsage:
+        """Return the model's tokens alone."""
+        return TokenUsage(**{name: getattr(self, name) for name in TokenUsage.model_fields})

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { costOf, tokensOf } from "../../functions/console/static/core/app/format.js";
+import { awsCostOf, costOf, tokensOf, totalCostOf } from "../../functions/console/static/core/app/format.js";
 
 const SCRIPTED = { scriptedModel: true };
 const usage = (costUsd, unreportedCalls = 0) => ({ inputTokens: 7, outputTokens: 3, costUsd, unreportedCalls });
@@ -22,4 +22,21 @@ test("a price is shown, and with calls without a report it is the least that it 
 
 test("tokens that are not known are not 0", () => {
   assert.deepEqual([tokensOf(0, 0), tokensOf(0, 1), tokensOf(7, 1)], ["0", "not reported", "at least 7"]);
+});
+
+const used = (modelUsd, awsUsd, { lostInvocations = 0, unreportedCalls = 0 } = {}) => ({
+  ...{ unreportedCalls, compute: awsUsd === null ? null : { lostInvocations }, cost: { modelUsd, awsUsd } },
+});
+
+test("what AWS costs is unknown for an old job, and the least that it can be after a kill", () => {
+  assert.equal(awsCostOf(used(0.5, null)), "unknown");
+  assert.match(awsCostOf(used(0.5, 0.25)), /^\D*0\.25$/);
+  assert.match(awsCostOf(used(0.5, 0.25, { lostInvocations: 1 })), /^at least \D*0\.25$/);
+});
+
+test("the total adds what is known, and says if that is not all", () => {
+  assert.match(totalCostOf(used(0.5, 0.25)), /^\D*0\.75$/);
+  assert.match(totalCostOf(used(null, 0.25)), /^at least \D*0\.25$/);
+  assert.match(totalCostOf(used(0.5, 0.25, { unreportedCalls: 1 })), /^at least \D*0\.75$/);
+  assert.equal(totalCostOf(used(null, null)), null);
 });

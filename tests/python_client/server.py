@@ -50,6 +50,8 @@ USAGE = {
     "reasoningTokens": 0,
     "unreportedCalls": 0,
     "costUsd": None,
+    "compute": None,
+    "cost": None,
 }
 
 

@@ -91,7 +91,7 @@ def killed(core: FakeCore, job: Job, *pieces: Piece, retry: int = 0) -> None:
 def terminal_usage(core: FakeCore, job: Job) -> TokenUsage | None:
     event = core.events(job)[-1]
     assert isinstance(event, Failed | Cancelled)
-    return event.usage
+    return None if event.usage is None else event.usage.tokens
 
 
 class TestKilledAttempts:

@@ -1208,8 +1208,8 @@ class JobCost(ApiModel):
 
     dynamodb_usd: float | None = Field(alias="dynamodbUsd")
 
-    s_3_usd: float | None = Field(alias="s3Usd")
-    """The requests that stored objects."""
+    storage_usd: float | None = Field(alias="storageUsd")
+    """The requests that stored objects in S3."""
 
     watchers_usd: float | None = Field(alias="watchersUsd")
     """The function that streamed the job."""

@@ -83,6 +83,28 @@ export function costOf({ costUsd, unreportedCalls }, { scriptedModel } = { scrip
 }
 
 /**
+ * What AWS's services cost for a job; with invocations that were killed, the least that it can be.
+ * @param {JobUsage} usage
+ */
+export function awsCostOf({ compute, cost: estimate }) {
+  const usd = estimate?.awsUsd ?? null;
+  if (usd === null) return "unknown";
+  return (compute?.lostInvocations ?? 0) > 0 ? `at least ${cost(usd)}` : cost(usd);
+}
+
+/**
+ * The cost of a job's model tokens and of AWS together, as far as it is known; null if none of it is.
+ * @param {JobUsage} usage
+ */
+export function totalCostOf({ unreportedCalls, compute, cost: estimate }) {
+  const known = [estimate?.modelUsd ?? null, estimate?.awsUsd ?? null].filter((usd) => usd !== null);
+  if (known.length === 0) return null;
+  const isLeast = known.length < 2 || unreportedCalls > 0 || (compute?.lostInvocations ?? 0) > 0;
+  const total = cost(known.reduce((sum, usd) => sum + usd, 0));
+  return isLeast ? `at least ${total}` : total;
+}
+
+/**
  * `340 bytes`, `1.5 MB`.
  * @param {number} count
  */

@@ -5,7 +5,7 @@
 /** @import { Context } from "../app/context.js" */
 
 import { h } from "../app/dom.js";
-import { costOf, tokensOf } from "../app/format.js";
+import { tokensOf, totalCostOf } from "../app/format.js";
 import { sentenceCase } from "../app/labels.js";
 import { statusBadge, timeOf } from "./facts.js";
 import { pagedList } from "./paged_list.js";
@@ -46,7 +46,7 @@ function jobRow({ jobId, status, stage, progress, usage, createdAt, failure }, l
       failure && h("span", { class: "note" }, failure.code)),
     h("td", { "data-label": "Created" }, timeOf(createdAt)),
     figure("Tokens", tokens > 0 || unreported > 0 ? tokensOf(tokens, unreported) : null),
-    figure("Cost", tokens > 0 && usage.costUsd !== null ? costOf(usage) : null));
+    figure("Cost", totalCostOf(usage)));
 }
 
 /**

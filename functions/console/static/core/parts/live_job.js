@@ -7,7 +7,7 @@
 /** @import { Action } from "./problem_card.js" */
 
 import { fill, h } from "../app/dom.js";
-import { costOf, duration, number, tokensOf } from "../app/format.js";
+import { awsCostOf, costOf, duration, number, tokensOf } from "../app/format.js";
 import { eachFrame } from "../app/frames.js";
 import { eventHistory } from "./event_history.js";
 import { factList } from "./facts.js";
@@ -70,6 +70,7 @@ function panel(id, heading, content) {
  */
 function statisticsOf(job, view, config) {
   const unreported = view.usage?.unreportedCalls ?? 0;
+  const compute = view.usage?.compute ?? null;
   return factList([
     ["Duration", durationOf(job, view)],
     ["Attempt", view.attempt > 1 ? String(view.attempt) : null],
@@ -77,7 +78,13 @@ function statisticsOf(job, view, config) {
     ["Tokens in", view.usage && tokensOf(view.usage.inputTokens, unreported)],
     ["Tokens out", view.usage && tokensOf(view.usage.outputTokens, unreported)],
     ["Calls without a token report", unreported > 0 ? number(unreported) : null],
-    ["Cost", view.usage && costOf(view.usage, config)],
+    ["Cost of the model", view.usage && costOf(view.usage, config)],
+    ["Cost of AWS", view.usage && awsCostOf(view.usage)],
+    ["Function time", compute && duration(compute.lambdaMs)],
+    ["Database units", compute && `${number(compute.writeUnits)} written, ${number(compute.readUnits)} read`],
+    ["State transitions", compute && number(compute.transitions)],
+    ["Tool calls", compute && compute.toolCalls > 0 ? number(compute.toolCalls) : null],
+    ["Streamed for", compute && compute.watcherSeconds > 0 ? duration(compute.watcherSeconds * 1000) : null],
     ["Events", number(view.lastEventId)],
   ]);
 }
