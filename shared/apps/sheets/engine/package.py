@@ -15,7 +15,7 @@ from shared.apps.sheets.addresses import MOST_COLUMNS, MOST_ROWS, Area, column_n
 from shared.apps.sheets.cells import Scalar
 from shared.apps.sheets.engine.facts import Run, joined, position
 from shared.apps.sheets.engine.limits import MOST_CELLS
-from shared.apps.sheets.engine.parts import Parts
+from shared.apps.sheets.engine.parts import Parts, opened
 from shared.apps.sheets.engine.refusal import Unsupported
 
 MOST_FILLED = 200_000
@@ -255,7 +255,7 @@ def text_of(content: str) -> str:
 def _chunks(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
     """Yield the XML of a sheet in pieces that end with a row."""
     rest = b""
-    with archive.open(part) as source:
+    with opened(archive, part) as source:
         while piece := source.read(_CHUNK):
             rest += piece
             end = max(rest.rfind(b"</row>"), rest.rfind(b":row>"))
@@ -270,7 +270,7 @@ def _chunks(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
 def _has(archive: zipfile.ZipFile, part: str, mark: bytes) -> bool:
     """Return whether a part contains the mark."""
     before = b""
-    with archive.open(part) as source:
+    with opened(archive, part) as source:
         while piece := source.read(_CHUNK):
             if mark in before + piece:
                 return True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import IO
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -146,6 +148,24 @@ class Parts:
         if declares_document_type(content[:PROLOG]):
             raise UnsafePart(name)
         return ElementTree.fromstring(content)  # noqa: S314 - without a document type there are no entities
+
+
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+"""How XML in UTF-16 begins."""
+
+_DECLARATION = re.compile(r"^\s*<\?xml\b[^>]*\?>")
+
+
+def opened(archive: zipfile.ZipFile, part: str) -> IO[bytes]:
+    """Open a part; one in UTF-16 as UTF-8."""
+    with archive.open(part) as source:
+        is_wide = source.read(2) in UTF_16_MARKS
+    return io.BytesIO(from_utf_16(archive.read(part))) if is_wide else archive.open(part)
+
+
+def from_utf_16(content: bytes) -> bytes:
+    """Return XML in UTF-16 as UTF-8."""
+    return _DECLARATION.sub('<?xml version="1.0"?>', content.decode("utf-16", errors="replace")).encode()
 
 
 def declares_document_type(head: bytes) -> bool:

@@ -14,7 +14,7 @@ from shared.apps.sheets.cells import EMPTY, CellContent
 from shared.apps.sheets.engine.cell_xml import attributes_of, tag_of, written_cell, written_formula
 from shared.apps.sheets.engine.formula_groups import FormulaGroups, array_areas
 from shared.apps.sheets.engine.package import Package
-from shared.apps.sheets.engine.parts import TYPES, Parts
+from shared.apps.sheets.engine.parts import TYPES, Parts, opened
 from shared.apps.sheets.engine.styles_xml import Styles
 from shared.apps.sheets.engine.tables_xml import Headers, headers_of, tables_of, with_names, with_renamed
 
@@ -167,7 +167,7 @@ def _styles(archive: zipfile.ZipFile, parts: Parts, workbook: str, sheets: Itera
 def _chunks(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
     """Yield the XML of a sheet in pieces that end with a row; the last one has everything behind the rows."""
     rest = b""
-    with archive.open(part) as source:
+    with opened(archive, part) as source:
         while piece := source.read(_CHUNK):
             rest += piece
             end = max(rest.rfind(b"</row>"), rest.rfind(b":row>"))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from shared.apps.sheets.engine.parts import ROOT, TYPES, Parts, Relation
+from shared.apps.sheets.engine.parts import ROOT, TYPES, UTF_16_MARKS, Parts, Relation, from_utf_16
 from shared.temporary_folders import temporary_folder
 
 _PLACES = {  # by the kinds of relationships
@@ -100,7 +100,7 @@ def _is_usual(archive: zipfile.ZipFile, parts: Parts, reached: Mapping[str, str]
         and any(relation.kind == "officeDocument" for relation in parts.relations(ROOT))
         and "xl/styles.xml" in places.values()
         and all(name == place for name, place in places.items())
-        and not any(_single_byte_encoding(_head(archive, name)) for name in places)
+        and all(_is_in_utf_8(_head(archive, name)) for name in places)
         and all(relation.exact for part in (ROOT, *places) for relation in parts.relations(part))
         and all(
             item.is_dir()
@@ -114,9 +114,15 @@ def _is_usual(archive: zipfile.ZipFile, parts: Parts, reached: Mapping[str, str]
 
 
 def _in_utf_8(content: bytes) -> bytes:
-    """Return XML that is written in a single-byte encoding in UTF-8."""
+    """Return XML that is written in UTF-16 or in a single-byte encoding in UTF-8."""
+    if content.startswith(UTF_16_MARKS):
+        return from_utf_16(content)
     encoding = _single_byte_encoding(content[:_HEAD])
     return content if encoding is None else _ENCODING.sub(b"<?xml version='1.0'?>", content.decode(encoding).encode())
+
+
+def _is_in_utf_8(head: bytes) -> bool:
+    return not head.startswith(UTF_16_MARKS) and _single_byte_encoding(head) is None
 
 
 def _single_byte_encoding(head: bytes) -> str | None:

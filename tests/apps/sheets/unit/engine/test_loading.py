@@ -463,6 +463,19 @@ def test_blanks_around_a_value_are_no_part_of_it(load: Load, tmp_path: Path, pre
     assert (report.mode, report.mismatches) == ("computed", 0)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_sheet_in_utf_16_is_read(load: Load, tmp_path: Path, encoding: str) -> None:
+    text = '<c r="A1" t="inlineStr"><is><t>Größe 水</t></is></c>'
+    cells = [text, '<c r="B1"><v>2</v></c>', formula("C1", "B1*3", "6")]
+    content: dict[str, Any] = dict(packages.parts({"Data": row(*cells)}))
+    part = content["xl/worksheets/sheet1.xml"].replace('encoding="UTF-8"', 'encoding="UTF-16"')
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    content["xl/worksheets/sheet1.xml"] = (mark + part).encode(encoding)
+    workbook, report = load(packages.write(tmp_path / "a.xlsx", content))
+    assert [cell(workbook, f"{column}1").value for column in "ABC"] == ["Größe 水", 2, 6]
+    assert (report.mode, report.judged, report.mismatches) == ("computed", 1, 0)
+
+
 def test_dates_that_the_file_has_as_text_are_dates(load: Load, tmp_path: Path) -> None:
     cells = [
         '<c r="A1" t="d"><v>2024-02-29T12:00:00</v></c>',

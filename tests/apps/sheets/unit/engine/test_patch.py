@@ -116,6 +116,17 @@ def test_only_the_changed_rows_are_rewrite(tmp_path: Path, rich: Path) -> None:
     assert [number for number, (a, b) in enumerate(zip(old, new, strict=True), start=1) if a != b] == [3]
 
 
+def test_a_changed_sheet_in_utf_16_is_written_in_utf_8(tmp_path: Path) -> None:
+    content: dict[str, str | bytes] = dict(
+        parts({"Data": '<row r="1"><c r="A1"><v>1</v></c><c r="B1"><v>2</v></c></row>'})
+    )
+    content[SHEET] = str(content[SHEET]).replace('encoding="UTF-8"', 'encoding="UTF-16"').encode("utf-16")
+    source = write(tmp_path / "wide.xlsx", content)
+    file = patched(tmp_path, source, {"Data": changed({"A1": "Größe"})})
+    sheet = openpyxl.load_workbook(file)["Data"]
+    assert [sheet["A1"].value, sheet["B1"].value] == ["Größe", 2]
+
+
 def test_a_row_that_does_not_exist_is_written_in_its_place(tmp_path: Path) -> None:
     source = by_hand(
         tmp_path, '<row r="2"><c r="B2"><v>1</v></c></row><row r="5" ht="30" spans="2:2"><c r="B5"><v>2</v></c></row>'
