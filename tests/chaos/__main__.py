@@ -23,6 +23,7 @@ from local.demo.example import EXAMPLES, repository_with, run_there
 from local.stack import ROOT, WITHOUT_RATE_LIMITS, LocalStack
 from tests.chaos import report
 from tests.chaos.application import applications, left_out
+from tests.chaos.consumers import kill_consumers
 from tests.chaos.every_point import every_point
 from tests.chaos.plan import Plan, make_plan
 from tests.chaos.run import AT_ONCE, ENVIRONMENT, ChaosRun
@@ -104,6 +105,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="of the plan; a random one by default")
     parser.add_argument("--only", metavar="PIPELINE", help="run jobs of this pipeline only")
     parser.add_argument("--every-point", action="store_true", help="kill at every call of a job with tools instead")
+    parser.add_argument("--consumers", action="store_true", help="kill the functions that learn of changes instead")
     parser.add_argument("--here", action="store_true", help="do not install the examples in a copy of the repository")
     options = parser.parse_args()
     missing = [] if options.here else examples_to_install()
@@ -115,6 +117,9 @@ def main() -> int:
         console.print(f"takes no part: {application}", markup=False)
     if options.only not in {None, *applications()}:
         parser.error(f"--only: {options.only} is none of {', '.join(applications())}")
+    if options.consumers:
+        with LocalStack("processes", environment=WITHOUT_RATE_LIMITS, allowance=ALLOWANCE) as stack:
+            return int(not kill_consumers(stack, console))
     if options.every_point:
         return int(not kill_at_every_point(console, options.only))
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
