@@ -171,6 +171,9 @@ def detail(**values: Any) -> dict[str, Any]:
         "items": [],
         "subtasks": [],
         "lastEventId": 0,
+        "archived": False,
+        "history": [],
+        "historyIsWhole": True,
         "omitted": [],
         **values,
     }

@@ -503,7 +503,8 @@ export class Watch {
   #settleAs(found) {
     const { stages, resets, lastEventId, ...seen } = this.view;
     // What the response leaves out, this watch has: it has received every event.
-    const kept = Object.fromEntries((found.omitted ?? []).map((name) => [name, seen[name]]));
+    const omitted = new Set(/** @type {string[]} */ (found.omitted ?? []));
+    const kept = Object.fromEntries(Object.entries(seen).filter(([name]) => omitted.has(name)));
     const ended = { ...viewOf(found), ...kept };
     this.#settle({ ...ended, stages, resets, lastEventId: Math.max(lastEventId, ended.lastEventId) });
   }
