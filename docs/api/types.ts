@@ -778,7 +778,7 @@ export interface JobDetail {
   /** false if the beginning of the history of an archived job was no longer stored when it ended */
   historyIsWhole: boolean;
   /** the fields that are left out because the response would be too large */
-  omitted: ("text" | "items" | "subtasks" | "result" | "history")[];
+  omitted: ("text" | "items" | "subtasks" | "result")[];
 }
 
 /** What the job belongs to. `GET /jobs` lists the jobs of each. */

@@ -129,7 +129,7 @@ class JobSummary(Schema):
     )
 
 
-LargeField = Literal["text", "items", "subtasks", "result", "history"]
+LargeField = Literal["text", "items", "subtasks", "result"]
 """A field of a job that grows with its output."""
 
 
@@ -234,12 +234,12 @@ def detail(view: JobView, urls: Urls, *, show_stack_trace: bool) -> JobDetail:
         "items": tuple(view.transcript.items.values()),
         "subtasks": tuple(view.transcript.subtasks.values()),
         "result": view.result,
-        "history": tuple(view.archived.history) if view.archived is not None else (),
     }
     omitted = too_large(large)
-    empty = {"text": "", "items": (), "subtasks": (), "result": None, "history": ()}
+    empty = {"text": "", "items": (), "subtasks": (), "result": None}
     return JobDetail(
         archived=view.archived is not None,
+        history=tuple(view.archived.history) if view.archived is not None else (),
         history_is_whole=view.archived is None or view.archived.history_is_whole,
         **fields,
         **large | {name: empty[name] for name in omitted},

@@ -49,7 +49,7 @@ const SILENCE_WITHOUT_HEARTBEATS = 75_000;
  *   `fetch` or `EventSource`, or over one WebSocket for all, and over streams where a network lets no WebSocket through
  * @property {typeof fetch} [fetch]
  */
-/** @typedef {{ pipeline?: string, status?: string, sessionId?: string, runId?: string, projectId?: string, limit?: number, cursor?: string | null }} JobFilter */
+/** @typedef {{ pipeline?: string, status?: string, sessionId?: string, runId?: string, projectId?: string, archived?: boolean, month?: string, limit?: number, cursor?: string | null }} JobFilter */
 /** @typedef {{ idempotencyKey?: string, links?: Api.JobLinksRequest, signal?: AbortSignal }} CreateOptions */
 
 export class Millrace {
@@ -110,12 +110,16 @@ export class Millrace {
   }
 
   /**
-   * Return one page of the user's jobs, newest first.
+   * Return one page of the user's jobs, newest first. With `archived: true`, return jobs from the archive, in the order of
+   * their creation: those of a `month` such as "2026-11", or those of a session, run or project.
    * @param {JobFilter} [filter]
    * @returns {Promise<Api.JobList>}
    */
-  listJobs(filter = {}) {
-    return this.#calls.call("GET", "/jobs", { query: filter, repeatable: true });
+  listJobs({ archived = false, ...filter } = {}) {
+    return this.#calls.call("GET", "/jobs", {
+      query: { ...filter, archived: archived ? "true" : null },
+      repeatable: true,
+    });
   }
 
   /**

@@ -1305,7 +1305,7 @@ class JobDetail(ApiModel):
     history_is_whole: bool = Field(alias="historyIsWhole")
     """False if the beginning of the history of an archived job was no longer stored when it ended."""
 
-    omitted: list[Open[Literal["text", "items", "subtasks", "result", "history"]]]
+    omitted: list[Open[Literal["text", "items", "subtasks", "result"]]]
     """The fields that are left out because the response would be too large."""
 
 

@@ -5,6 +5,7 @@
 /** @import { Page } from "../app/router.js" */
 
 import { fill, h } from "../app/dom.js";
+import { time } from "../app/format.js";
 import { sentenceCase } from "../app/labels.js";
 import { prefill } from "../app/prefill.js";
 import { copyButton } from "../parts/export_buttons.js";
@@ -59,7 +60,8 @@ function showJob(context, job, element) {
   fill(element,
     h("p", { class: "crumbs" }, h("a", { href: "/console/jobs" }, "Jobs")),
     h("h1", { tabindex: "-1" }, title),
-    h("p", { class: "subtitle" }, `${label} · ${job.model} · created `, timeOf(job.createdAt)),
+    h("p", { class: "subtitle" }, `${label} · ${job.model} · created `, timeOf(job.createdAt),
+      job.archived && ` · from the archive, which keeps it until ${time(job.expiresAt)}`),
     live.header,
     h("div", { class: "columns" },
       h("div", { class: "column-main" }, output.element),

@@ -23,7 +23,7 @@ const HEADINGS = {
 
 /** @type {Record<string, string>} */
 const ADVICE = {
-  NOT_FOUND: "Ended jobs are deleted after some time. If you typed the address, check it.",
+  NOT_FOUND: "Ended jobs leave the archive after some time. If you typed the address, check it.",
   STREAM_LIMIT_EXCEEDED: "Close another tab that shows a running job. This page then tries again automatically.",
 };
 
