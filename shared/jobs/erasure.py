@@ -50,12 +50,13 @@ class JobErasure:
         self._clock = clock
 
     def erase_linked(self, owner: str, kind: LinkKind, entity_id: str) -> None:
-        """Erase the owner's jobs that are linked to this entity, also those that have expired. It can be repeated.
+        """Erase the owner's ended jobs that are linked to this entity, also expired ones. It can be repeated.
 
-        If the entity takes no more jobs, and archiving finds it gone, none is missed: so first hide the entity.
+        Live jobs continue, and are not archived when they end, because the entity is gone: so first hide it.
         """
         for job in every_job(self._jobs, owner, JobFilter.of_link(kind, entity_id)):
-            self.erase(owner, job.id)
+            if job.status.ended:
+                self.erase(owner, job.id)
         for job_id in self._archive.linked(owner, kind, entity_id):
             self.erase(owner, job_id)
             self._archive.erase_place(owner, kind, entity_id, job_id)

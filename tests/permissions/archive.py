@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+from pydantic.alias_generators import to_camel
 
 from shared.jobs.job import Job, JobStatus
 from shared.storage.attributes import from_item, to_item
-from shared.storage.jobs import INDEX_ATTRIBUTES
 from tests.api_user import data_of
 from tests.apps.suggestions.requests import FIELDS
 from tests.fakes.stream import a_record
@@ -20,7 +20,7 @@ from tests.permissions.world import JOBS_TABLE, World, key_of
 
 
 def use_archive(world: World, run_id: str) -> None:
-    """Archive a job that is linked to a run, let it expire, read it in every way, resume it and erase it.
+    """Archive a job that is linked to a run, let it expire, read it in every way, resume it, and delete the run.
 
     Also archive all completed jobs, a job whose log has no end, and one that was erased.
     """
@@ -41,6 +41,7 @@ def use_archive(world: World, run_id: str) -> None:
         _archive(world, job["jobId"])  # some have a large log and a large result
     _archive_without_end(world)
     _archive_erased(world, job_id)
+    assert world.user.api.delete(f"/ideations/{run_id}").status_code in {200, 204}
 
 
 def _cancelled_job(world: World, run_id: str) -> str:
@@ -56,8 +57,8 @@ def _cancelled_job(world: World, run_id: str) -> str:
 def _archive(world: World, job_id: str) -> None:
     """Hand the record of the job's end to archive_job, as the stream does once more."""
     item = world.stack.client("dynamodb").get_item(TableName=JOBS_TABLE, Key=key_of(job_id), ConsistentRead=True)
-    values = from_item(item["Item"])
-    job = Job.model_validate({k: v for k, v in values.items() if k not in {"PK", "SK", *INDEX_ATTRIBUTES}})
+    names = {to_camel(name) for name in Job.model_fields}
+    job = Job.model_validate({name: each for name, each in from_item(item["Item"]).items() if name in names})
     record = a_record(job, before=JobStatus.IN_PROGRESS)
     assert world.invoke("archive_job", Records=[record]) == {"batchItemFailures": []}
 

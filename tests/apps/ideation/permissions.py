@@ -15,6 +15,9 @@ IDEAS = 16
 """The text of this many ideas is too long for one event, so a retry must write it in several."""
 MOST = 15
 
+CANCEL_ANY_JOB = ("DeleteIdeationFunctionRole",)
+"""The roles that may stop jobs of every pipeline: any job can be linked to a run."""
+
 
 def use_everything(world: World, agent_id: str) -> None:
     """Run jobs and runs that do not start, are large, fail, are stopped, swept, lost and deleted."""

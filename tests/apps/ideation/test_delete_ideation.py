@@ -26,7 +26,7 @@ def test_deleting_a_run_also_deletes_its_job(user: ApiUser) -> None:
     assert stored["Items"] == []
     left = user.stack.client("dynamodb").scan(TableName="millrace-JobsTable")["Items"]
     left = [item for item in left if job_id in str(item["PK"]) or job_id in str(item.get("jobId"))]
-    assert {item["SK"]["S"].split("#")[0] for item in left} == {"EVT", "SNAP"}
+    assert {item["SK"]["S"].split("#")[0] for item in left} == {"ERASED", "EVT", "SNAP"}
     assert not [idea["title"] for idea in run["ideas"] if idea["title"] in str(left)]
 
 
