@@ -67,6 +67,8 @@ def _answers(world: World, project_id: str, agent_id: str) -> None:
     large = get_project(world.user, project_id)["scenes"][0]["sceneId"]
     renamed = _patch(world, project_id, [_set(f"/scenes/{large}/name", "Opening")])
     assert world.user.ended(renamed)["status"] == "completed"
+    unchanged = send(world.user, project_id, text="undo")["jobId"]  # is only told where the button is
+    assert world.user.ended(unchanged)["status"] == "completed"
     for text in ("make the opening scene blue", "add a scene about rivers"):
         job_id = send(world.user, project_id, text=text, agentId=agent_id)["jobId"]
         world.user.ended(job_id)
