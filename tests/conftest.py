@@ -82,7 +82,9 @@ def stack() -> Iterator[LocalStack]:
         environment.setenv("STREAM_LEASE_SECONDS", str(STREAM_LEASE_SECONDS))
         environment.setenv("HEARTBEAT_SECONDS", "1")
         started = LocalStack(
-            environment={**WITHOUT_RATE_LIMITS, **WITHOUT_TOKEN_TIMEOUT}, origins=[OTHER_ORIGIN], allowance=ALLOWANCE
+            environment={**WITHOUT_RATE_LIMITS, **WITHOUT_TOKEN_TIMEOUT, "WEBHOOK_WAITS": "0,0,300"},
+            origins=[OTHER_ORIGIN],
+            allowance=ALLOWANCE,
         )
         started.start()
     try:

@@ -81,6 +81,15 @@ export interface ArtefactDetail {
   createdAt: string;
 }
 
+/** One request to the receiver: the status of its response, or why there was none. */
+export interface Attempt {
+  number: number;
+  at: string;
+  statusCode: number | null;
+  error: SendError | null;
+  milliseconds: number;
+}
+
 /** The client is too far behind to be sent the events one after another, or the next event is too large. With `then` "subscribe": subscribe again after the client's last event. With "read": read the topic over HTTP, and subscribe after its `lastEventId`. */
 export interface Behind {
   type: "behind";
@@ -321,6 +330,57 @@ export interface CreatedTicket {
   limits: ConnectionLimits;
 }
 
+/** A delivery with the body that is sent, byte for byte. */
+export interface DeliveryDetail {
+  deliveryId: string;
+  webhookId: string;
+  /** the header `webhook-id` of every attempt */
+  eventId: string;
+  eventType: string;
+  /** null for a test event */
+  jobId: string | null;
+  status: DeliveryStatus;
+  attempts: Attempt[];
+  attemptCount: number;
+  /** the time of the event */
+  createdAt: string;
+  nextAttemptAt: string | null;
+  endedAt: string | null;
+  /** null if the body is no longer stored */
+  body: string | null;
+}
+
+/** One page of the deliveries to a webhook, newest event first. Send `cursor` to get the next page. It is null on the last page. A page of one status can have fewer deliveries than `limit`, even none, and a cursor. */
+export interface DeliveryList {
+  deliveries: DeliverySummary[];
+  cursor: string | null;
+}
+
+/** The status of a delivery. `pending`: an attempt is made or will be made. `delivered`: the receiver has accepted the event. `failed`: every attempt of the schedule has failed, or the receiver has answered 410. `discarded`: nothing more is sent, because the endpoint is disabled or deleted. */
+export type DeliveryStatus =
+  | "pending"
+  | "delivered"
+  | "failed"
+  | "discarded";
+
+/** The delivery of one event to one webhook, with its latest attempts. `attemptCount` counts all of them. A pending delivery is attempted at `nextAttemptAt`; at once if that is null. */
+export interface DeliverySummary {
+  deliveryId: string;
+  webhookId: string;
+  /** the header `webhook-id` of every attempt */
+  eventId: string;
+  eventType: string;
+  /** null for a test event */
+  jobId: string | null;
+  status: DeliveryStatus;
+  attempts: Attempt[];
+  attemptCount: number;
+  /** the time of the event */
+  createdAt: string;
+  nextAttemptAt: string | null;
+  endedAt: string | null;
+}
+
 /** Text to append to the text so far. */
 export interface Delta {
   type: "delta";
@@ -354,6 +414,9 @@ export type Entity =
   | "agent_list"
   | "webhook"
   | "webhook_list"
+  | "webhook_delivery"
+  | "webhook_delivery_list"
+  | "webhook_recovery"
   | "none"
   | "session"
   | "session_list"
@@ -1074,6 +1137,10 @@ export type Operation =
   | "update_webhook"
   | "delete_webhook"
   | "rotate_webhook_secret"
+  | "list_webhook_deliveries"
+  | "get_webhook_delivery"
+  | "replay_webhook_delivery"
+  | "recover_webhook_deliveries"
   | "unknown"
   | "create_ideation"
   | "list_ideations"
@@ -1266,6 +1333,20 @@ export interface ProjectUpdate {
 export interface Ranked {
   number: number;
   reason: string;
+}
+
+/** How many deliveries are sent again. Send the request again with `cursor` until that is null. */
+export interface RecoveryReport {
+  recovered: number;
+  cursor: string | null;
+}
+
+/** The body of `POST /webhooks/{webhookId}/recover`. */
+export interface RecoveryRequest {
+  /** events of this time or later are sent again, if they did not arrive */
+  since: string;
+  /** of an earlier response */
+  cursor?: string | null;
 }
 
 /** A render of a project: its video is the project as it is at `revision`. `status` is `queued` while two other renders of the user run; `position` 1 is the next one that gets a turn, and 0 means that it does not wait. Before the chunks are planned, `chunks` is null. Lists do not have the progress of renders that have not ended. The file, with its size in bytes, is there when the render has completed; `downloadUrl` is valid for five minutes, and null after `expiresAt`. */
@@ -1491,6 +1572,18 @@ export interface Selection {
   /** such as `B2:D9` */
   range: string;
 }
+
+/** Why an attempt got no response. */
+export type SendError =
+  | "NO_ADDRESS"
+  | "ADDRESS_REFUSED"
+  | "CONNECTION_FAILED"
+  | "CERTIFICATE_INVALID"
+  | "TLS_FAILED"
+  | "TIMEOUT"
+  | "DISCONNECTED"
+  | "RESPONSE_UNREADABLE"
+  | "URL_REFUSED";
 
 export type ServerMessage =
   | Subscribed

@@ -167,20 +167,10 @@ class SqsDeliveryQueue:
         with storage_faults():
             sqs().send_message(
                 QueueUrl=self._url,
-                MessageBody=json.dumps(message_of(ref)),
+                MessageBody=json.dumps(ref.as_message()),
                 MessageGroupId=ref.endpoint_id,
                 DelaySeconds=math.ceil(delay.total_seconds()),
             )
-
-
-def message_of(ref: DeliveryRef) -> dict[str, str]:
-    """Return the message of the queue that names the delivery."""
-    return {"owner": ref.owner, "endpointId": ref.endpoint_id, "deliveryId": ref.delivery_id}
-
-
-def ref_in(message: Mapping[str, Any]) -> DeliveryRef:
-    """Return the delivery that a message of the queue names. Raises KeyError if it names none."""
-    return DeliveryRef(str(message["owner"]), str(message["endpointId"]), str(message["deliveryId"]))
 
 
 def _shard(number: int) -> str:

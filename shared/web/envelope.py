@@ -41,6 +41,10 @@ class Operation(StrEnum):
     UPDATE_WEBHOOK = "update_webhook"
     DELETE_WEBHOOK = "delete_webhook"
     ROTATE_WEBHOOK_SECRET = "rotate_webhook_secret"  # noqa: S105 - the name of an operation
+    LIST_WEBHOOK_DELIVERIES = "list_webhook_deliveries"
+    GET_WEBHOOK_DELIVERY = "get_webhook_delivery"
+    REPLAY_WEBHOOK_DELIVERY = "replay_webhook_delivery"
+    RECOVER_WEBHOOK_DELIVERIES = "recover_webhook_deliveries"
     UNKNOWN = "unknown"
 
 
@@ -60,6 +64,9 @@ class Entity(StrEnum):
     AGENT_LIST = "agent_list"
     WEBHOOK = "webhook"
     WEBHOOK_LIST = "webhook_list"
+    WEBHOOK_DELIVERY = "webhook_delivery"
+    WEBHOOK_DELIVERY_LIST = "webhook_delivery_list"
+    WEBHOOK_RECOVERY = "webhook_recovery"
     NONE = "none"
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -54,6 +55,15 @@ class DeliveryRef(NamedTuple):
     owner: str
     endpoint_id: str
     delivery_id: str
+
+    def as_message(self) -> dict[str, str]:
+        """Return the message of the queue that names the delivery."""
+        return {"owner": self.owner, "endpointId": self.endpoint_id, "deliveryId": self.delivery_id}
+
+    @staticmethod
+    def from_message(message: Mapping[str, Any]) -> DeliveryRef:
+        """Return the delivery that a message names. Raises KeyError if it names none."""
+        return DeliveryRef(*(str(message[name]) for name in ("owner", "endpointId", "deliveryId")))
 
 
 class Attempt(Schema):

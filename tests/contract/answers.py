@@ -6,10 +6,13 @@ import base64
 import functools
 import gzip
 import json
+import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from shared.ulid import new_ulid
 from tests.applications import modules
 from tests.contract.build_output import event
 from tests.layout import ROOT
@@ -17,6 +20,7 @@ from tests.layout import ROOT
 JOB = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
 AGENT = "agt_01jd8x2v5n7k3q9w4t6y8z0abc"
 WEBHOOK = "whk_01jd8x2v5n7k3q9w4t6y8z0abc"
+DELIVERY = "dlv_01jd8x2v5n7k3q9w4t6y8z0abc"
 AT_ONCE = "[[script: token_ms=0, first_token_ms=0]]"
 
 
@@ -61,6 +65,19 @@ def an_agent(invoker: Invoker) -> Place:
 
 def a_webhook(invoker: Invoker) -> Place:
     return {WEBHOOK: str(data(ask(invoker, "create_webhook.valid"), 201)["webhookId"])}
+
+
+def a_delivery(invoker: Invoker) -> Place:
+    """Let a job complete after a webhook was created. Nothing attempts the delivery: no queue is read here."""
+    place = a_webhook(invoker)
+    now = datetime.now(UTC).isoformat()
+    told = {**place, "2026-11-21T09:30:00Z": now, JOB: f"job_a{new_ulid(int(time.time() * 1000))}"}
+    assert ask(invoker, "dispatch_webhooks.job_completed", told) == {"batchItemFailures": []}
+    listed = payload("list_webhook_deliveries.valid", place)
+    listed["queryStringParameters"] = {}
+    listed["rawQueryString"] = ""
+    [delivery] = data(invoker.invoke("list_webhook_deliveries", listed))["deliveries"]
+    return {**place, DELIVERY: str(delivery["deliveryId"])}
 
 
 def after(invoker: Invoker, place: Place, stages: tuple[str, ...]) -> Place:
@@ -187,6 +204,14 @@ def says_which_job_was_lost(answer: Any, place: Place) -> None:
     assert answer == {"ended": place[JOB]}, answer
 
 
+def handles_every_record(answer: Any, _: Place) -> None:
+    assert answer == {"batchItemFailures": []}, answer
+
+
+def says_what_was_queued(answer: Any, _: Place) -> None:
+    assert answer.keys() == {"queued", "finished"}, answer
+
+
 _OF_THE_CORE: Answers = {
     "create_job.valid": (nothing, names("jobId", 202)),
     "create_job.invalid_field": (nothing, refuses(422, "VALIDATION_FAILED")),
@@ -215,6 +240,13 @@ _OF_THE_CORE: Answers = {
     "update_webhook.valid": (a_webhook, has("status", "disabled")),
     "delete_webhook.valid": (a_webhook, shows("webhookId", WEBHOOK)),
     "rotate_webhook_secret.valid": (a_webhook, names("secret")),
+    "dispatch_webhooks.job_completed": (a_webhook, handles_every_record),
+    "deliver_webhook.first_attempt": (nothing, handles_every_record),
+    "sweep_deliveries.scheduled": (nothing, says_what_was_queued),
+    "list_webhook_deliveries.valid": (a_webhook, has("deliveries", [])),
+    "get_webhook_delivery.valid": (a_delivery, shows("deliveryId", DELIVERY)),
+    "replay_webhook_delivery.valid": (a_delivery, shows("deliveryId", DELIVERY)),
+    "recover_webhook_deliveries.valid": (a_webhook, has("recovered", 0)),
     "console.root": (nothing, is_the_page),
     "console.page": (nothing, is_the_page),
     "console.file": (nothing, is_the_client),

@@ -113,6 +113,7 @@ def test_every_event_belongs_to_one_of_these_tests() -> None:
     assert {file.name for file in unchecked} == {
         "end_lost_job.execution_failed.json",
         "stream_job.valid.json",
+        "sweep_deliveries.scheduled.json",
         "sweep_jobs.scheduled.json",
         "sweep_projects.scheduled.json",
         "sweep_sessions.scheduled.json",

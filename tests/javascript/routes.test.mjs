@@ -62,6 +62,10 @@ const WEBHOOKS = {
   update: ["{webhookId}", {}],
   delete: ["{webhookId}"],
   rotateSecret: ["{webhookId}"],
+  deliveries: ["{webhookId}"],
+  delivery: ["{webhookId}", "{deliveryId}"],
+  replay: ["{webhookId}", "{deliveryId}"],
+  recover: ["{webhookId}", {}],
 };
 
 /** The methods of `projects` and the arguments with which they are called. */

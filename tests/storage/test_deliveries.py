@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.storage.webhook_deliveries import SqsDeliveryQueue, ref_in
+from shared.storage.webhook_deliveries import SqsDeliveryQueue
 from shared.webhooks.delivery import BACKSTOP, KEPT, Delivery, DeliveryRef, DeliveryStatus, delivery_id
 from shared.webhooks.delivery_store import DeliveryChanged
 from shared.webhooks.sender import Outcome, SendError
@@ -168,7 +168,7 @@ class TestQueue:
             QueueUrl=queue_url, MessageSystemAttributeNames=["MessageGroupId"]
         )
         [message] = received["Messages"]
-        assert ref_in(json.loads(message["Body"])) == self.REF
+        assert DeliveryRef.from_message(json.loads(message["Body"])) == self.REF
         assert message["Attributes"]["MessageGroupId"] == HOOK
 
     def test_a_delay_is_rounded_up_to_seconds(

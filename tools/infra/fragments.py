@@ -25,6 +25,7 @@ ORDER = (
     "channel",
     "agents",
     "webhooks",
+    "deliveries",
     "console",
     APPLICATIONS,
     "operations",

@@ -67,12 +67,50 @@ export class Webhooks {
   rotateSecret(id, rotation = {}) {
     return this.#calls.call("POST", path(id, "rotate-secret"), { body: rotation });
   }
+
+  /**
+   * Return a page of the deliveries to the webhook, newest event first; `cursor` is that of the page before.
+   * @param {string} id
+   * @param {{ status?: Api.DeliveryStatus, limit?: number, cursor?: string | null }} [page]
+   * @returns {Promise<Api.DeliveryList>}
+   */
+  deliveries(id, page = {}) {
+    return this.#calls.call("GET", path(id, "deliveries"), { query: page, repeatable: true });
+  }
+
+  /**
+   * Return a delivery with the body that is sent.
+   * @param {string} id
+   * @param {string} deliveryId
+   * @returns {Promise<Api.DeliveryDetail>}
+   */
+  delivery(id, deliveryId) {
+    return this.#calls.call("GET", path(id, "deliveries", deliveryId), { repeatable: true });
+  }
+
+  /**
+   * Send the event of a delivery again, with the same id and body.
+   * @param {string} id
+   * @param {string} deliveryId
+   * @returns {Promise<Api.DeliverySummary>}
+   */
+  replay(id, deliveryId) {
+    return this.#calls.call("POST", path(id, "deliveries", deliveryId, "replay"));
+  }
+
+  /**
+   * Send all events since a time again that did not arrive. Repeat it with the `cursor` of the response, until that is
+   * null.
+   * @param {string} id
+   * @param {{ since: string, cursor?: string | null }} recovery
+   * @returns {Promise<Api.RecoveryReport>}
+   */
+  recover(id, recovery) {
+    return this.#calls.call("POST", path(id, "recover"), { body: recovery });
+  }
 }
 
-/**
- * @param {string} id
- * @param {string} [part]
- */
-function path(id, part) {
-  return `/webhooks/${encodeURIComponent(id)}${part ? `/${part}` : ""}`;
+/** @param {string[]} parts */
+function path(...parts) {
+  return `/webhooks/${parts.map(encodeURIComponent).join("/")}`;
 }

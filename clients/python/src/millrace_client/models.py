@@ -34,6 +34,13 @@ Arrangement: TypeAlias = Open[Literal["none", "rank", "group"]]
 """How the ideas are arranged at the end."""
 
 
+DeliveryStatus: TypeAlias = Open[Literal["pending", "delivered", "failed", "discarded"]]
+"""The status of a delivery. `pending`: an attempt is made or will be made. `delivered`: the receiver has accepted
+the event. `failed`: every attempt of the schedule has failed, or the receiver has answered 410. `discarded`:
+nothing more is sent, because the endpoint is disabled or deleted.
+"""
+
+
 DisabledReason: TypeAlias = Open[Literal["owner", "gone", "failing"]]
 """Why nothing is sent to an endpoint: its owner, a response 410, or days of failures have disabled it."""
 
@@ -57,6 +64,9 @@ Entity: TypeAlias = Open[
         "agent_list",
         "webhook",
         "webhook_list",
+        "webhook_delivery",
+        "webhook_delivery_list",
+        "webhook_recovery",
         "none",
         "session",
         "session_list",
@@ -170,6 +180,10 @@ Operation: TypeAlias = Open[
         "update_webhook",
         "delete_webhook",
         "rotate_webhook_secret",
+        "list_webhook_deliveries",
+        "get_webhook_delivery",
+        "replay_webhook_delivery",
+        "recover_webhook_deliveries",
         "unknown",
         "create_ideation",
         "list_ideations",
@@ -219,6 +233,22 @@ Operation: TypeAlias = Open[
 
 PriorityLevel: TypeAlias = Open[Literal["low", "medium", "high", "critical"]]
 """How urgently the features are needed."""
+
+
+SendError: TypeAlias = Open[
+    Literal[
+        "NO_ADDRESS",
+        "ADDRESS_REFUSED",
+        "CONNECTION_FAILED",
+        "CERTIFICATE_INVALID",
+        "TLS_FAILED",
+        "TIMEOUT",
+        "DISCONNECTED",
+        "RESPONSE_UNREADABLE",
+        "URL_REFUSED",
+    ]
+]
+"""Why an attempt got no response."""
 
 
 SessionState: TypeAlias = Open[Literal["INITIALIZING", "ACTIVE", "ERROR", "CLOSED"]]
@@ -339,6 +369,20 @@ class ArtefactDetail(ApiModel):
     content_omitted: bool = Field(alias="contentOmitted")
 
     created_at: datetime = Field(alias="createdAt")
+
+
+class Attempt(ApiModel):
+    """One request to the receiver: the status of its response, or why there was none."""
+
+    number: int
+
+    at: datetime
+
+    status_code: int | None = Field(alias="statusCode")
+
+    error: SendError | None
+
+    milliseconds: int
 
 
 class Behind(ApiModel):
@@ -740,6 +784,79 @@ class CreatedTicket(ApiModel):
     """The subprotocols to offer: the second one carries the ticket."""
 
     limits: ConnectionLimits
+
+
+class DeliveryDetail(ApiModel):
+    """A delivery with the body that is sent, byte for byte."""
+
+    delivery_id: str = Field(alias="deliveryId")
+
+    webhook_id: str = Field(alias="webhookId")
+
+    event_id: str = Field(alias="eventId")
+    """The header `webhook-id` of every attempt."""
+
+    event_type: str = Field(alias="eventType")
+
+    job_id: str | None = Field(alias="jobId")
+    """Null for a test event."""
+
+    status: DeliveryStatus
+
+    attempts: list[Attempt]
+
+    attempt_count: int = Field(alias="attemptCount")
+
+    created_at: datetime = Field(alias="createdAt")
+    """The time of the event."""
+
+    next_attempt_at: datetime | None = Field(alias="nextAttemptAt")
+
+    ended_at: datetime | None = Field(alias="endedAt")
+
+    body: str | None
+    """Null if the body is no longer stored."""
+
+
+class DeliveryList(ApiModel):
+    """One page of the deliveries to a webhook, newest event first. Send `cursor` to get the next page. It is null
+    on the last page. A page of one status can have fewer deliveries than `limit`, even none, and a cursor.
+    """
+
+    deliveries: list[DeliverySummary]
+
+    cursor: str | None
+
+
+class DeliverySummary(ApiModel):
+    """The delivery of one event to one webhook, with its latest attempts. `attemptCount` counts all of them. A
+    pending delivery is attempted at `nextAttemptAt`; at once if that is null.
+    """
+
+    delivery_id: str = Field(alias="deliveryId")
+
+    webhook_id: str = Field(alias="webhookId")
+
+    event_id: str = Field(alias="eventId")
+    """The header `webhook-id` of every attempt."""
+
+    event_type: str = Field(alias="eventType")
+
+    job_id: str | None = Field(alias="jobId")
+    """Null for a test event."""
+
+    status: DeliveryStatus
+
+    attempts: list[Attempt]
+
+    attempt_count: int = Field(alias="attemptCount")
+
+    created_at: datetime = Field(alias="createdAt")
+    """The time of the event."""
+
+    next_attempt_at: datetime | None = Field(alias="nextAttemptAt")
+
+    ended_at: datetime | None = Field(alias="endedAt")
 
 
 class Delta(ApiModel):
@@ -1935,6 +2052,24 @@ class Ranked(ApiModel):
     number: int
 
     reason: str
+
+
+class RecoveryReport(ApiModel):
+    """How many deliveries are sent again. Send the request again with `cursor` until that is null."""
+
+    recovered: int
+
+    cursor: str | None
+
+
+class RecoveryRequest(ApiModel):
+    """The body of `POST /webhooks/{webhookId}/recover`."""
+
+    since: datetime
+    """Events of this time or later are sent again, if they did not arrive."""
+
+    cursor: str | None = None
+    """Of an earlier response."""
 
 
 class RenderDetail(ApiModel):

@@ -474,6 +474,13 @@ class Operations:
         )
         return None if data is None else parsed(models.SceneDetail, data)
 
+    def get_webhook_delivery(self, webhook_id: str, delivery_id: str) -> models.DeliveryDetail:
+        """Return one delivery with its latest attempts, and with the body that every attempt sends."""
+        data = self._calls.call(
+            "GET", f"/webhooks/{quote(webhook_id, safe='')}/deliveries/{quote(delivery_id, safe='')}", repeatable=True
+        )
+        return parsed(models.DeliveryDetail, data)
+
     def list_project_messages(
         self, project_id: str, *, limit: int | None = None, cursor: str | None = None
     ) -> models.ProjectMessageList:
@@ -526,6 +533,26 @@ class Operations:
         )
         return parsed(models.VersionList, data)
 
+    def list_webhook_deliveries(
+        self,
+        webhook_id: str,
+        *,
+        status: models.DeliveryStatus | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.DeliveryList:
+        """Return the deliveries to a webhook of the last 30 days, newest event first, with their latest attempts.
+        Each attempt has the status of the response, or why there was none, and its milliseconds; no body of a
+        response is kept.
+        """
+        data = self._calls.call(
+            "GET",
+            f"/webhooks/{quote(webhook_id, safe='')}/deliveries",
+            query={"status": status, "limit": limit, "cursor": cursor},
+            repeatable=True,
+        )
+        return parsed(models.DeliveryList, data)
+
     def load_session(self, session_id: str, *, idempotency_key: str | None = None) -> models.JobAccepted:
         """Load the uploaded file. The session is active when the job is completed."""
         data = self._calls.call(
@@ -546,10 +573,29 @@ class Operations:
         )
         return parsed(models.SessionRecovered, data)
 
+    def recover_webhook_deliveries(
+        self, webhook_id: str, body: models.RecoveryRequest | Mapping[str, Any]
+    ) -> models.RecoveryReport:
+        """Send each event since a time again that did not arrive: whose delivery has failed or was discarded. One
+        request looks at 200 deliveries. Repeat it with the `cursor` of the response until that is null. An
+        event is not sent twice if a request is repeated.
+        """
+        data = self._calls.call("POST", f"/webhooks/{quote(webhook_id, safe='')}/recover", body=body)
+        return parsed(models.RecoveryReport, data)
+
     def redo_change(self, session_id: str, *, if_match: str | None = None) -> models.VersionDetail:
         """Redo what was undone last, if nothing was changed since."""
         data = self._calls.call("POST", f"/sessions/{quote(session_id, safe='')}/redo", headers={"If-Match": if_match})
         return parsed(models.VersionDetail, data)
+
+    def replay_webhook_delivery(self, webhook_id: str, delivery_id: str) -> models.DeliverySummary:
+        """Send the event again now, with the same `webhook-id` and body, whatever the delivery's status. The
+        schedule of attempts begins again. A receiver that has handled the event recognizes it by its id.
+        """
+        data = self._calls.call(
+            "POST", f"/webhooks/{quote(webhook_id, safe='')}/deliveries/{quote(delivery_id, safe='')}/replay"
+        )
+        return parsed(models.DeliverySummary, data)
 
     def resume_job(self, job_id: str) -> models.JobSummary:
         """Resume a failed or cancelled job at its last checkpoint. Its stream continues in the same log. A repeat
