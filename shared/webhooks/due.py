@@ -11,6 +11,7 @@ from shared.observability.metrics import metrics
 from shared.schema import Schema
 from shared.webhooks.delivery import BACKSTOP, DeliveryRef, DeliveryStatus
 from shared.webhooks.delivery_store import DeliveryChanged, DeliveryQueue, DeliveryStore
+from shared.webhooks.schedule import MOST_QUEUE_DELAY
 
 EVERY = timedelta(minutes=5)
 """How often the sweep runs. It brings what is due before the next run, and the queue holds it back until then."""
@@ -65,7 +66,7 @@ class DeliverySweep:
             return None  # the index was read before another sweep has moved it
         try:
             self._deliveries.replace(delivery, delivery.model_copy(update={"due_at": at + BACKSTOP}))
-            self._queue.send(ref, delay=at - now)
+            self._queue.send(ref, delay=min(at - now, MOST_QUEUE_DELAY))
         except (DeliveryChanged, TransientFault) as error:
             log.warning("due delivery not queued", delivery_id=ref.delivery_id, reason=type(error).__name__)
             return None

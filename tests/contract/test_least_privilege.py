@@ -158,7 +158,7 @@ def translated() -> dict[str, Any]:
 def test_each_schedule_may_invoke_its_function_and_nothing_else(translated: dict[str, Any]) -> None:
     schedules = [each["Properties"] for each in translated.values() if each["Type"] == "AWS::Scheduler::Schedule"]
     invoked = {each["Target"]["Arn"]["Fn::GetAtt"][0] for each in schedules}
-    assert invoked == {"SweepJobsFunction", "SweepProjectsFunction", "SweepSessionsFunction"}
+    assert invoked == {"SweepDeliveriesFunction", "SweepJobsFunction", "SweepProjectsFunction", "SweepSessionsFunction"}
     for schedule in schedules:
         role = translated[schedule["Target"]["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]

@@ -16,6 +16,7 @@ from tests.apps.suggestions.requests import FIELDS
 from tests.patience import ALLOWANCE, WITHOUT_TOKEN_TIMEOUT
 from tests.permissions.archive import use_archive
 from tests.permissions.channel import use_channel, with_announcements
+from tests.permissions.deliveries import be_told_of_results, use_deliveries
 from tests.permissions.world import JOBS_TABLE, World
 from tools.infra.functions import camel
 
@@ -40,12 +41,14 @@ def use_everything(world: World, application: str | None = None) -> None:
     world.get(f"/agents/{agent_id}")
     world.get("/agents")
     data_of(world.user.api.patch(f"/agents/{agent_id}", json={"version": 1, "name": "Terser"}), 200)
+    be_told_of_results(world)
     for module in modules("permissions"):
         if application in {None, module.__name__.split(".")[-2]}:
             module.use_everything(world, agent_id)
     if application is None:
         _use_links(world)
         _use_webhooks(world)
+        use_deliveries(world)
         use_channel(world)
     assert world.user.api.delete(f"/agents/{agent_id}").status_code in {200, 204}
 
