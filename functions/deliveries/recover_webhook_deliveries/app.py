@@ -9,9 +9,7 @@ from shared.web.errors import JSON_BODY, OWNED_BY_KEY, refusals
 from shared.web.webhook_deliveries import RecoveryReport, RecoveryRequest, report
 from shared.web.webhooks import WebhookId
 
-app = create_app(
-    Operation.RECOVER_WEBHOOK_DELIVERIES, count_write=write_counter(Operation.RECOVER_WEBHOOK_DELIVERIES)
-)
+app = create_app(Operation.RECOVER_WEBHOOK_DELIVERIES, count_write=write_counter(Operation.RECOVER_WEBHOOK_DELIVERIES))
 
 
 @app.post("/webhooks/{webhookId}/recover", responses=refusals(*OWNED_BY_KEY, *JSON_BODY, Conflict))

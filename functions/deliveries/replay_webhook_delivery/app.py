@@ -12,9 +12,7 @@ from shared.web.webhooks import WebhookId
 app = create_app(Operation.REPLAY_WEBHOOK_DELIVERY, count_write=write_counter(Operation.REPLAY_WEBHOOK_DELIVERY))
 
 
-@app.post(
-    "/webhooks/{webhookId}/deliveries/{deliveryId}/replay", responses=refusals(*OWNED_BY_KEY, *BODY, Conflict)
-)
+@app.post("/webhooks/{webhookId}/deliveries/{deliveryId}/replay", responses=refusals(*OWNED_BY_KEY, *BODY, Conflict))
 async def replay_webhook_delivery(
     webhook_id: WebhookId, delivery_id: DeliveryId, user: CurrentUser, exchange: CurrentExchange
 ) -> Envelope[DeliverySummary]:
