@@ -27,7 +27,7 @@ from local.stack import ROOT, LocalStack, StackError
 from shared.errors import ErrorCode, ModelMisconfigured
 from shared.log.events import Cancelled, Complete, Connected, Delta, Failed, Progress, Reset, Snapshot, StageStarted
 from shared.log.transcript import Transcript
-from shared.log.usage import TokenUsage
+from shared.log.usage import JobCost, TokenUsage
 
 LONGEST_JOB: Final = 300.0
 """Seconds after which the demo cancels its job; checked at each event and at the end of each connection."""
@@ -136,6 +136,7 @@ class _Run:
         detail = self.client.get(job.job_id)
         steps = 0 if detail.execution_arn is None else self.stack.transitions(detail.execution_arn)
         usage = end.usage or detail.usage
+        cost = detail.usage.cost or usage.cost  # the job may have more of its watchers than its last event
         if usage.cost_usd is not None:
             price = f"{'at least ' if usage.unreported_calls else ''}${usage.cost_usd:.6f}"
         else:
@@ -150,6 +151,7 @@ class _Run:
             "model price": price,
             "DynamoDB": f"{numbered(units['writeUnits'], 'write unit')}, {numbered(units['readUnits'], 'read unit')}",
             "Step Functions": numbered(steps, "state transition"),
+            "cost": cost_line(cost, scripted=self.scripted),
             "first text": first,
             "in all": f"{total:.1f} s",
         }
@@ -165,6 +167,26 @@ class _Run:
             self.screen.event("stopped", f"the job could not be cancelled: {error}", WARNING)
         else:
             self.screen.event("cancelled", self.job.job_id, WARNING)
+
+
+def cost_line(cost: JobCost | None, *, scripted: bool) -> str:
+    """Return the estimated price of a job in words: the model's and AWS's."""
+    if cost is None:
+        return "unknown"
+    model = "$0 (scripted)" if scripted and cost.model_usd is None else _usd(cost.model_usd)
+    parts = {
+        "Lambda": cost.lambda_usd,
+        "DynamoDB": cost.dynamodb_usd,
+        "Step Functions": cost.step_functions_usd,
+        "watchers": cost.watchers_usd,
+        "S3": cost.storage_usd,
+    }
+    named = ", ".join(f"{name} {_usd(usd)}" for name, usd in parts.items() if usd is None or usd > 0)
+    return f"model {model}, AWS {_usd(cost.aws_usd)} ({named})"
+
+
+def _usd(usd: float | None) -> str:
+    return "unknown" if usd is None else f"${usd:.6f}"
 
 
 def _tokens(usage: TokenUsage) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.apps.video.rendering import programs
+from tools.cost.agreement import TOLERANCE, differences
 from tools.cost.measuring import Measurement, Pace
 
 pytestmark = pytest.mark.skipif(bool(programs.missing()), reason="renders need Chromium and PyAV: make render")
@@ -16,6 +17,14 @@ def test_a_render_is_counted_without_the_jobs_that_prepare_it(tmp_path: Path) ->
     with Measurement(tmp_path, pace=Pace(0, 0), together=1) as measurement:
         measurement._warm.add("render")  # another render would take as long again, and counts are not times
         counted = measurement.of_jobs("render", 1)
+        of_render, [rendered] = differences(counted, measurement.own), measurement.own
+        suggestion = measurement.of_jobs("suggestion", 2)
+        of_suggestions = differences(suggestion, measurement.own)
+    # Times are compared by `make cost`, where jobs last as long as a model's: here a busy machine decides them.
+    for found in (of_render, of_suggestions):
+        assert found["transitions"] == 0
+        assert abs(found["write units"]) <= TOLERANCE
+    assert rendered.stored_objects == counted.objects
     assert {name: each.times for name, each in counted.functions.items()} == {
         "create_render": 1,
         "await_turn": 1,

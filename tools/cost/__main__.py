@@ -20,6 +20,7 @@ from local.api.client import ClientError
 from local.demo.pipeline import demos
 from local.stack import ROOT, StackError
 from shared.jobs.aws_prices import PriceList
+from tools.cost.agreement import disagreements
 from tools.cost.configurations import configurations
 from tools.cost.counts import Counts, SweepCounts
 from tools.cost.deployed import Deployed, resolved
@@ -73,6 +74,8 @@ def _measure(options: argparse.Namespace) -> Measured:
         ):
             sweep = sweep or measurement.of_the_sweep()
             pipelines[pipeline] = measurement.of_jobs(pipeline, options.jobs)
+            if found := disagreements(pipelines[pipeline], measurement.own):
+                raise CountingFailed("; ".join(found))
             measurement.pace = slow
             slower[pipeline] = measurement.of_jobs(pipeline, max(2, options.jobs // 5))
     assert sweep is not None  # noqa: S101 - there are pipelines

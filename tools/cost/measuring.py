@@ -22,6 +22,7 @@ from local.model.control import ModelControl
 from local.stack import ROOT, WITHOUT_RATE_LIMITS, LocalStack
 from local.template.template import Function
 from shared.log.events import Complete
+from shared.log.usage import ComputeUsage
 from tools.cost.counts import (
     ITEM_BYTES,
     LOG_LINE_BYTES,
@@ -60,6 +61,8 @@ class Pace:
 class _Watched:
     """What the only watcher of one job has seen."""
 
+    user: int
+    job_id: str
     seconds: float
     end: Complete
 
@@ -138,6 +141,8 @@ class Measurement:
         self._jobs_so_far = 0
         self._warm: set[str] = set()
         self._stored_for_preparation: frozenset[_Key] = frozenset()
+        self.own: list[ComputeUsage] = []
+        """What the jobs of the last count themselves say that they have used."""
 
     def __enter__(self) -> Measurement:
         self._stack.start()
@@ -171,7 +176,9 @@ class Measurement:
         self._check(spent, stream.requests, api.requests, entered_after.calls - entered_before.calls)
         self._jobs_so_far += jobs + warmed_up
         transitions = entered_after.transitions - entered_before.transitions
-        return self._counts(pipeline, watched, spent, transitions, api, stream)
+        counted = self._counts(pipeline, watched, spent, transitions, api, stream)
+        self.own = [self._own(each) for each in watched]  # last, because these requests must not count
+        return counted
 
     def _counts(
         self,
@@ -249,7 +256,7 @@ class Measurement:
     def _run(self, ready: Sequence[Sequence[PipelineDemo]]) -> list[_Watched]:
         def watched(number: int) -> list[_Watched]:
             with self._client(number) as client:
-                return [self._watch(client, each) for each in ready[number]]
+                return [self._watch(client, number, each) for each in ready[number]]
 
         with ThreadPoolExecutor(len(ready)) as threads:
             return [each for done in threads.map(watched, range(len(ready))) for each in done]
@@ -260,13 +267,21 @@ class Measurement:
         return JobsClient(self._stack.api_url, self._stack.token(f"cost-{number}"), transport=transport)
 
     @staticmethod
-    def _watch(client: JobsClient, demo: PipelineDemo) -> _Watched:
+    def _watch(client: JobsClient, user: int, demo: PipelineDemo) -> _Watched:
         began = time.monotonic()
         job: Accepted = demo.create(client)
         end = [received.event for received in client.follow(job.stream_url)][-1]
         if not isinstance(end, Complete):
             raise CountingFailed(f"job {job.job_id} did not complete; its last event is {end.type}")
-        return _Watched(time.monotonic() - began, end)
+        return _Watched(user, job.job_id, time.monotonic() - began, end)
+
+    def _own(self, watched: _Watched) -> ComputeUsage:
+        """Return what a job itself says that it has used. Its watcher's connection has ended, so it is counted."""
+        with self._client(watched.user) as client:
+            compute = client.get(watched.job_id).usage.compute
+        if compute is None:
+            raise CountingFailed(f"job {watched.job_id} does not say what it has used")
+        return compute
 
     def _is_scheduled(self, function: Function) -> bool:
         return any(schedule.function == function for schedule in self._template.schedules)
@@ -340,10 +355,14 @@ class Measurement:
     def _calls(self, totals: _Totals) -> int:
         """Return how many invocations came from executions."""
         by_route = {route.function for route in self._template.routes}
+        by_source = {source.function for source in self._template.event_sources}
         return sum(
             len(totals.milliseconds.get(function.name, ()))
             for function in self._template.functions
-            if function.logical_id not in by_route and not function.has_url and not self._is_scheduled(function)
+            if function.logical_id not in by_route
+            and function.name not in by_source
+            and not function.has_url
+            and not self._is_scheduled(function)
         )
 
     def _check(self, spent: _Totals, watchers: int, requests: int, calls: int) -> None:
