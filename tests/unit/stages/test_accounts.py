@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,8 @@ from shared.jobs.store import JobGuard
 from shared.llm.model import Finished, Message, ModelRequest, Piece, Started, TextDelta
 from shared.log.event_log import LogTail
 from shared.log.events import Cancelled, Failed
-from shared.log.usage import UNREPORTED, TokenUsage
+from shared.log.usage import UNREPORTED, ComputeUsage, TokenUsage
+from shared.observability.metering import Meter, metered
 from shared.stages.model_answers import call_model
 from shared.stages.part import PartContext
 from shared.stages.stage import StageContext
@@ -88,10 +89,72 @@ def killed(core: FakeCore, job: Job, *pieces: Piece, retry: int = 0) -> None:
         draft(core, job, asks(Model(*pieces), then=Killed()), retry=retry)
 
 
+def invocation(*, transitions: int = 0) -> AbstractContextManager[Meter]:
+    """Count what the block uses, as the handler of an invocation does."""
+    return metered(Meter(megabytes=512, transitions=transitions))
+
+
+def compute_of(core: FakeCore, job: Job) -> ComputeUsage:
+    compute = core.job(job.id).compute
+    assert compute is not None
+    return compute
+
+
 def terminal_usage(core: FakeCore, job: Job) -> TokenUsage | None:
     event = core.events(job)[-1]
     assert isinstance(event, Failed | Cancelled)
     return None if event.usage is None else event.usage.tokens
+
+
+class TestLostInvocations:
+    """What AWS was used is counted up to the last write of each attempt, also of those that were killed."""
+
+    def test_killed_attempts_are_counted_as_lost_and_their_transitions_are_known(self) -> None:
+        core = FakeCore()
+        with invocation():
+            job = a_new_job(core)
+        for retry in range(2):
+            with invocation(transitions=1):
+                killed(core, job, *CHAT, retry=retry)
+        with invocation(transitions=1):
+            draft(core, job, asks(Model(*CHAT)), retry=2)
+        used = compute_of(core, job)
+        assert (used.lost_invocations, used.transitions, used.invocations) == (2, 3, 4)
+
+    def test_attempts_that_were_killed_before_they_claimed_the_job_are_lost_too(self) -> None:
+        core = FakeCore()
+        with invocation():
+            job = a_new_job(core)
+        with invocation(transitions=1):
+            draft(core, job, says(""), retry=2)
+        used = compute_of(core, job)
+        assert (used.lost_invocations, used.transitions, used.invocations) == (2, 3, 2)
+
+    def test_an_attempt_that_fails_has_lost_nothing(self) -> None:
+        core = FakeCore()
+        with invocation():
+            job = a_new_job(core)
+        with invocation(transitions=1), pytest.raises(ModelUnavailable):
+            draft(core, job, asks(Model(BREAKS)))
+        with invocation(transitions=1):
+            draft(core, job, asks(Model(*CHAT)), retry=1)
+        used = compute_of(core, job)
+        assert (used.lost_invocations, used.transitions, used.invocations) == (0, 2, 3)
+
+    def test_the_end_of_a_job_counts_its_last_attempt_that_was_killed(self) -> None:
+        core = FakeCore()
+        with invocation():
+            job = a_new_job(core)
+        with invocation(transitions=1):
+            killed(core, job, *CHAT)
+        with invocation(transitions=1):
+            core.record_failure(job, "Lambda.Unknown")
+        used = compute_of(core, job)
+        assert (used.lost_invocations, used.transitions, used.invocations) == (1, 3, 3)  # the last is the state Fail
+        event = core.events(job)[-1]
+        assert isinstance(event, Failed)
+        assert event.usage is not None
+        assert event.usage.compute == used
 
 
 class TestKilledAttempts:
