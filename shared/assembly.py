@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from shared.webhooks.sender import WebhookSender
     from shared.webhooks.service import WebhookService
     from shared.webhooks.store import WebhookStore
+    from shared.webhooks.trial import WebhookTrial
     from shared.webhooks.url import UrlRule
 
 FLUSH_SECONDS = 1.5
@@ -551,6 +552,14 @@ class Core:
             queue=self.ports.delivery_queue,
             result_of=self.job_queries.result,
             api_url=self.ports.api_url,
+        )
+
+    @cached_property
+    def webhook_trial(self) -> WebhookTrial:
+        from shared.webhooks.trial import WebhookTrial
+
+        return WebhookTrial(
+            endpoint_of=self.webhook_service.get, dispatch=self.webhook_dispatch, clock=self.ports.clock
         )
 
     @cached_property

@@ -41,6 +41,7 @@ class Operation(StrEnum):
     UPDATE_WEBHOOK = "update_webhook"
     DELETE_WEBHOOK = "delete_webhook"
     ROTATE_WEBHOOK_SECRET = "rotate_webhook_secret"  # noqa: S105 - the name of an operation
+    SEND_TEST_EVENT = "send_test_event"
     LIST_WEBHOOK_DELIVERIES = "list_webhook_deliveries"
     GET_WEBHOOK_DELIVERY = "get_webhook_delivery"
     REPLAY_WEBHOOK_DELIVERY = "replay_webhook_delivery"

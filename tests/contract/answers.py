@@ -240,6 +240,7 @@ _OF_THE_CORE: Answers = {
     "update_webhook.valid": (a_webhook, has("status", "disabled")),
     "delete_webhook.valid": (a_webhook, shows("webhookId", WEBHOOK)),
     "rotate_webhook_secret.valid": (a_webhook, names("secret")),
+    "send_test_event.valid": (a_webhook, names("deliveryId", 202)),
     "dispatch_webhooks.job_completed": (a_webhook, handles_every_record),
     "deliver_webhook.first_attempt": (nothing, handles_every_record),
     "sweep_deliveries.scheduled": (nothing, says_what_was_queued),

@@ -62,6 +62,7 @@ const WEBHOOKS = {
   update: ["{webhookId}", {}],
   delete: ["{webhookId}"],
   rotateSecret: ["{webhookId}"],
+  sendTestEvent: ["{webhookId}"],
   deliveries: ["{webhookId}"],
   delivery: ["{webhookId}", "{deliveryId}"],
   replay: ["{webhookId}", "{deliveryId}"],

@@ -54,7 +54,7 @@ def use_everything(world: World, application: str | None = None) -> None:
 
 
 def _use_webhooks(world: World) -> None:
-    """Create a webhook and repeat that, read, change and delete it, and rotate its secret."""
+    """Create a webhook and repeat that, read, change, test and delete it, and rotate its secret."""
     body, key = {"url": DISCARDING_URL, "eventTypes": ["job.completed"]}, {"Idempotency-Key": uuid.uuid4().hex}
     first, repeated = (data_of(world.user.api.post("/webhooks", json=body, headers=key), 201) for _ in range(2))
     assert first["webhookId"] == repeated["webhookId"]
@@ -63,6 +63,7 @@ def _use_webhooks(world: World) -> None:
     world.get("/webhooks")
     data_of(world.user.api.patch(webhook, json={"description": "for the shop", "version": 1}))
     data_of(world.user.api.post(f"{webhook}/rotate-secret"))
+    data_of(world.user.api.post(f"{webhook}/test"), 202)
     data_of(world.user.api.delete(webhook))
 
 

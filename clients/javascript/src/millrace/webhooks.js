@@ -69,6 +69,15 @@ export class Webhooks {
   }
 
   /**
+   * Send an event of the type `webhook.test` to the webhook.
+   * @param {string} id
+   * @returns {Promise<Api.DeliverySummary>}
+   */
+  sendTestEvent(id) {
+    return this.#calls.call("POST", path(id, "test"));
+  }
+
+  /**
    * Return a page of the deliveries to the webhook, newest event first; `cursor` is that of the page before.
    * @param {string} id
    * @param {{ status?: Api.DeliveryStatus, limit?: number, cursor?: string | null }} [page]

@@ -180,6 +180,7 @@ Operation: TypeAlias = Open[
         "update_webhook",
         "delete_webhook",
         "rotate_webhook_secret",
+        "send_test_event",
         "list_webhook_deliveries",
         "get_webhook_delivery",
         "replay_webhook_delivery",

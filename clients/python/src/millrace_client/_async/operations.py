@@ -635,6 +635,13 @@ class AsyncOperations:
         data = await self._calls.call("POST", f"/webhooks/{quote(webhook_id, safe='')}/rotate-secret", body=body)
         return parsed(models.WebhookWithSecret, data)
 
+    async def send_test_event(self, webhook_id: str) -> models.DeliverySummary:
+        """Send an event of the type `webhook.test`, whatever types the webhook has. The delivery in the response
+        is not attempted yet. Read it again to see its attempts.
+        """
+        data = await self._calls.call("POST", f"/webhooks/{quote(webhook_id, safe='')}/test")
+        return parsed(models.DeliverySummary, data)
+
     async def undo_change(self, session_id: str, *, if_match: str | None = None) -> models.VersionDetail:
         """Undo the newest change, or all changes of the newest answer. The undo is a version too, and can be redone."""
         data = await self._calls.call(

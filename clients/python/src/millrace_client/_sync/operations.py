@@ -625,6 +625,13 @@ class Operations:
         data = self._calls.call("POST", f"/webhooks/{quote(webhook_id, safe='')}/rotate-secret", body=body)
         return parsed(models.WebhookWithSecret, data)
 
+    def send_test_event(self, webhook_id: str) -> models.DeliverySummary:
+        """Send an event of the type `webhook.test`, whatever types the webhook has. The delivery in the response
+        is not attempted yet. Read it again to see its attempts.
+        """
+        data = self._calls.call("POST", f"/webhooks/{quote(webhook_id, safe='')}/test")
+        return parsed(models.DeliverySummary, data)
+
     def undo_change(self, session_id: str, *, if_match: str | None = None) -> models.VersionDetail:
         """Undo the newest change, or all changes of the newest answer. The undo is a version too, and can be redone."""
         data = self._calls.call("POST", f"/sessions/{quote(session_id, safe='')}/undo", headers={"If-Match": if_match})
