@@ -100,12 +100,12 @@ test("the output in JSON is the result or, before there is one, the finished ite
   assert.deepEqual(JSON.parse(jsonOf({ ...EMPTY_VIEW, items, result: { lines: ["a"] } })), { lines: ["a"] });
 });
 
-test("the navigation has the forms, the jobs, the applications' lists, and the agents", () => {
+test("the navigation has the forms, the jobs, the applications' lists, the agents and the webhooks", () => {
   const all = [application("map", { form: false }), application("song", { lists: ["Albums"] }), application("poem")];
 
   const links = navigation(new Applications(all));
 
-  assert.deepEqual(links.map(({ label }) => label), ["New song", "New poem", "Jobs", "Albums", "Agents"]);
+  assert.deepEqual(links.map(({ label }) => label), ["New song", "New poem", "Jobs", "Albums", "Agents", "Webhooks"]);
 });
 
 test("a new job is created with the first form", () => {

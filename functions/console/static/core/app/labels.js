@@ -8,6 +8,11 @@ export const STATUSES = {
   completed: "Completed",
   failed: "Failed",
   cancelled: "Cancelled",
+  enabled: "Enabled",
+  paused: "Paused",
+  disabled: "Disabled",
+  delivered: "Delivered",
+  discarded: "Not sent",
 };
 
 /** @type {Record<string, string>} */

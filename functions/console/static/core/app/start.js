@@ -8,6 +8,7 @@ import { agentPage, agentsPage, newAgentPage } from "../pages/agents.js";
 import { homePage } from "../pages/home.js";
 import { jobPage } from "../pages/job.js";
 import { jobsPage } from "../pages/jobs.js";
+import { newWebhookPage, webhookPage, webhooksPage } from "../pages/webhooks.js";
 import { missingPage, signedInPage, signInPage } from "../pages/sign_in.js";
 import { errorCard } from "../parts/problem_card.js";
 import { Applications } from "./applications.js";
@@ -27,6 +28,9 @@ const ROUTES = [
   { pattern: /^\/console\/agents$/, page: agentsPage },
   { pattern: /^\/console\/agents\/new$/, page: newAgentPage },
   { pattern: /^\/console\/agents\/([^/]+)$/, page: agentPage },
+  { pattern: /^\/console\/webhooks$/, page: webhooksPage },
+  { pattern: /^\/console\/webhooks\/new$/, page: newWebhookPage },
+  { pattern: /^\/console\/webhooks\/([^/]+)$/, page: webhookPage },
 ];
 
 /**
@@ -108,7 +112,7 @@ function showHeader({ applications, session }, path) {
 }
 
 /**
- * The links of the navigation: every form, the jobs, every application's lists, the agents.
+ * The links of the navigation: every form, the jobs, every application's lists, the agents, the webhooks.
  * @param {Applications} applications
  * @returns {readonly Link[]}
  */
@@ -119,6 +123,7 @@ export function navigation(applications) {
     { path: "/console/jobs", label: "Jobs" },
     ...all.flatMap(({ lists }) => lists),
     { path: "/console/agents", label: "Agents" },
+    { path: "/console/webhooks", label: "Webhooks" },
   ];
 }
 

@@ -5,9 +5,9 @@ import { errorCard } from "./problem_card.js";
 
 /**
  * Return the button and the dialog that it opens.
- * @param {{ label: string, question: string, text: string, yes: string, act: () => Promise<unknown>, signIn: () => void }} options
+ * @param {{ label: string, question: string, text: string, yes: string, no?: string, act: () => Promise<unknown>, signIn: () => void }} options
  */
-export function confirmButton({ label, question, text, yes, act, signIn }) {
+export function confirmButton({ label, question, text, yes, no = "Keep it", act, signIn }) {
   const problem = h("div", {});
   /** @type {HTMLDialogElement} */
   const dialog = h("dialog", { "aria-label": question });
@@ -21,7 +21,7 @@ export function confirmButton({ label, question, text, yes, act, signIn }) {
   };
   fill(dialog, h("h2", {}, question), h("p", {}, text), problem,
     h("p", { class: "actions" },
-      h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Keep it"),
+      h("button", { type: "button", class: "button", onclick: () => dialog.close() }, no),
       h("button", { type: "button", class: "button danger", onclick: attempt }, yes)));
   return [h("button", { type: "button", class: "button small", onclick: () => dialog.showModal() }, label), dialog];
 }

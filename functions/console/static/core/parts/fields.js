@@ -113,6 +113,36 @@ export function radioField({ name, label, hint = "", value, choices }) {
 }
 
 /**
+ * A group of checkboxes.
+ * @template {string} V
+ * @param {Omit<FieldOptions, "value"> & { choices: readonly (readonly [V, string])[], value: readonly V[] }} options
+ *   `choices`: value and label of each; `value`: the values that are chosen
+ * @returns {Field<V[]>} its value has the chosen values in the order of the choices
+ */
+export function checkboxField({ name, label, hint = "", required = false, value, choices }) {
+  const id = newId();
+  const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
+  const inputs = choices.map(([choice]) =>
+    h("input", { type: "checkbox", name: `${name}-${id}`, value: choice, id: `${id}-${choice}`, checked: value.includes(choice) }));
+  const element = h("fieldset", { class: "field choices", "aria-describedby": `${id}-hint ${id}-error` },
+    h("legend", {}, label),
+    hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
+    h("div", { class: "choice-row" }, choices.map(([choice, text], index) =>
+      h("span", { class: "choice" }, inputs[index], h("label", { for: `${id}-${choice}` }, text)))),
+    error);
+  const chosen = () => choices.filter((_, index) => inputs[index]?.checked).map(([choice]) => choice);
+  element.addEventListener("change", () => showRule(error, null));
+  return {
+    name,
+    element,
+    check: () => (required && chosen().length === 0 ? "must have at least one" : null),
+    focus: () => inputs[0]?.focus(),
+    value: chosen,
+    refuse: (rule) => showRule(error, rule),
+  };
+}
+
+/**
  * @param {string} id
  * @param {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} input
  * @param {{ label: string, hint: string, required?: boolean, beside?: Child }} parts

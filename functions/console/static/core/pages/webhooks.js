@@ -1,0 +1,230 @@
+/** The user's webhooks: URLs that are told in signed requests what happens to jobs. */
+
+/** @import { NewWebhook, WebhookDetail, WebhookEventType, WebhookWithSecret } from "../../../../../docs/api/types" */
+/** @import { Context } from "../app/context.js" */
+/** @import { Page } from "../app/router.js" */
+
+import { fill, h } from "../app/dom.js";
+import { confirmButton } from "../parts/confirm_dialog.js";
+import { webhookDeliveries } from "../parts/delivery_list.js";
+import { copyButton } from "../parts/export_buttons.js";
+import { factList, statusBadge, timeOf } from "../parts/facts.js";
+import { checkboxField, textField } from "../parts/fields.js";
+import { form } from "../parts/form.js";
+import { pagedList } from "../parts/paged_list.js";
+import { errorCard } from "../parts/problem_card.js";
+
+/** @type {readonly (readonly [WebhookEventType, string])[]} */
+const EVENT_TYPES = [
+  ["job.created", "Created"],
+  ["job.started", "Started"],
+  ["job.completed", "Completed"],
+  ["job.failed", "Failed"],
+  ["job.cancelled", "Cancelled"],
+  ["job.resumed", "Resumed"],
+];
+/** @type {readonly WebhookEventType[]} */
+const USUAL = ["job.completed", "job.failed"];
+
+/** @type {Record<string, string>} */
+const REASONS = {
+  owner: "You have disabled it",
+  gone: "Its server answered that it is gone (410)",
+  failing: "It failed for five days",
+};
+
+/**
+ * @param {Context} context
+ * @returns {Page}
+ */
+export function webhooksPage(context) {
+  const body = h("tbody", {});
+  const head = ["Webhook", "Status", "Events", "Updated"].map((name) => h("th", { scope: "col" }, name));
+  const webhooks = pagedList({
+    fetch: async () => ({ items: (await context.millrace.webhooks.list()).webhooks, cursor: null }),
+    row: ({ webhookId, url, description, status, eventTypes, updatedAt }) => h("tr", {},
+      h("th", { scope: "row" }, h("a", { href: `/console/webhooks/${webhookId}` }, description || url), h("span", { class: "id" }, url)),
+      h("td", { "data-label": "Status" }, statusBadge(status)),
+      h("td", { "data-label": "Events" }, eventTypes.join(", ")),
+      h("td", { "data-label": "Updated" }, timeOf(updatedAt))),
+    list: body,
+    frame: h("table", { class: "list" }, h("caption", { class: "visually-hidden" }, "Webhooks, newest first"), h("thead", {}, h("tr", {}, head)), body),
+    empty: () => h("p", { class: "empty" }, "No webhooks yet. ", h("a", { href: "/console/webhooks/new" }, "Create one")),
+    signIn: context.signIn,
+  });
+  void webhooks.reload();
+  return {
+    title: "Webhooks",
+    element: h("div", {},
+      h("div", { class: "page-head" }, h("h1", {}, "Webhooks"), h("a", { class: "button main", href: "/console/webhooks/new" }, "New webhook")),
+      h("p", { class: "lead" }, "A webhook is a URL of yours that gets a signed request when something happens to a job."), webhooks.element),
+  };
+}
+
+/**
+ * @param {Context} context
+ * @returns {Page}
+ */
+export function newWebhookPage(context) {
+  const element = h("div", { class: "narrow" });
+  fill(element, crumbs(), h("h1", {}, "New webhook"),
+    webhookForm(context, null, async (fields) => {
+      const made = await context.millrace.webhooks.create(fields);
+      context.setTitle("Webhook created");
+      fill(element, crumbs(), h("h1", { tabindex: "-1" }, "Webhook created"), secretCard(made),
+        h("p", { class: "actions" }, h("a", { class: "button main", href: `/console/webhooks/${made.webhookId}` }, "Continue")));
+      element.querySelector("h1")?.focus();
+    }));
+  return { title: "New webhook", element };
+}
+
+/**
+ * @param {Context} context
+ * @param {string} [webhookId]
+ * @returns {Page}
+ */
+export function webhookPage(context, webhookId = "") {
+  const element = h("div", { class: "webhook" }, h("h1", {}, "Webhook"), h("p", { class: "lead" }, "Loading …"));
+  const deliveries = webhookDeliveries(context, webhookId);
+  const load = async () => {
+    try {
+      showWebhook(context, await context.millrace.webhooks.get(webhookId), element, deliveries);
+      void deliveries.reload();
+    } catch (error) {
+      fill(element, h("h1", {}, "Webhook"), errorCard(error, { signIn: context.signIn, again: load }));
+    }
+  };
+  void load();
+  return { title: "Webhook", element, leave: deliveries.leave };
+}
+
+/** @typedef {ReturnType<typeof webhookDeliveries>} Deliveries */
+
+/**
+ * @param {Context} context
+ * @param {WebhookDetail | WebhookWithSecret} webhook with its secret after a rotation
+ * @param {HTMLElement} element
+ * @param {Deliveries} deliveries
+ */
+function showWebhook(context, webhook, element, deliveries) {
+  const name = webhook.description || webhook.url;
+  context.setTitle(name);
+  /** @param {WebhookDetail | WebhookWithSecret} changed @param {string} news */
+  const changedTo = (changed, news) => {
+    context.announce(news);
+    showWebhook(context, changed, element, deliveries);
+    element.querySelector("h1")?.focus();
+  };
+  fill(element,
+    crumbs(),
+    h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, name), h("div", { class: "actions" }, actions(context, webhook, changedTo, deliveries))),
+    factList([
+      ["Status", statusBadge(webhook.status)],
+      webhook.disabledReason !== null && ["Reason", REASONS[webhook.disabledReason] ?? webhook.disabledReason],
+      webhook.pausedUntil !== null && ["Paused until", timeOf(webhook.pausedUntil)],
+      webhook.failingSince !== null && ["Failing since", timeOf(webhook.failingSince)],
+      ["Secret", secretVersions(webhook)],
+      ["Updated", timeOf(webhook.updatedAt)],
+      ["Id", h("span", { class: "id" }, webhook.webhookId)],
+    ]),
+    "secret" in webhook && secretCard(webhook),
+    h("section", {}, h("h2", {}, "Deliveries"), deliveries.element),
+    h("section", { class: "settings" }, h("h2", {}, "Settings"),
+      webhookForm(context, webhook, async (fields) => {
+        const { version } = webhook;
+        changedTo(await context.millrace.webhooks.update(webhook.webhookId, { ...fields, version }), "The webhook is saved");
+      })));
+}
+
+/**
+ * @param {Context} context
+ * @param {WebhookDetail} webhook
+ * @param {(changed: WebhookDetail | WebhookWithSecret, news: string) => void} changedTo
+ * @param {Deliveries} deliveries
+ */
+function actions({ millrace, signIn, go }, { webhookId, status }, changedTo, deliveries) {
+  const disabled = status === "disabled";
+  const wanted = disabled || status === "paused" ? "enabled" : "disabled";
+  const rotate = confirmButton({
+    ...{ label: "Rotate secret", question: "Rotate the secret?", yes: "Rotate it", no: "Keep the secret", signIn },
+    text: "You get a new secret. Requests are signed with both for 24 hours, so give the receiver the new one until then.",
+    act: async () => changedTo(await millrace.webhooks.rotateSecret(webhookId), "The secret is rotated"),
+  });
+  const toggle = confirmButton({
+    ...{ label: wanted === "enabled" ? "Enable" : "Disable", yes: wanted === "enabled" ? "Enable it" : "Disable it", no: "Leave it as it is", signIn },
+    ...(wanted === "enabled"
+      ? { question: "Enable this webhook?", text: "Events are sent to it again. You can send those again that it missed." }
+      : { question: "Disable this webhook?", text: "Nothing is sent to it until you enable it." }),
+    act: async () => changedTo(await millrace.webhooks.update(webhookId, { status: wanted }), `The webhook is ${wanted}`),
+  });
+  const remove = confirmButton({
+    ...{ label: "Delete", question: "Delete this webhook?", yes: "Delete it", signIn },
+    text: "Nothing more is sent to it. To only stop it, disable it.",
+    act: async () => {
+      await millrace.webhooks.delete(webhookId);
+      go("/console/webhooks");
+    },
+  });
+  const test = !disabled && h("button", { type: "button", class: "button small", onclick: deliveries.sendTest }, "Send test event");
+  return [test, rotate, toggle, remove];
+}
+
+/** @param {WebhookDetail} webhook */
+function secretVersions({ secrets }) {
+  return secrets.map(({ version, endsAt }, index) =>
+    [index > 0 && ", ", `version ${version}`, endsAt !== null && [" until ", timeOf(endsAt)]]);
+}
+
+/**
+ * The secret, which only the response to a creation or a rotation contains.
+ * @param {WebhookWithSecret} webhook
+ */
+function secretCard({ secret }) {
+  return h("section", { class: "card secret" },
+    h("h2", {}, "Secret"),
+    h("p", {}, "Store it where the receiver reads it. It is not shown again; if it is lost, rotate it."),
+    h("p", { class: "actions" }, h("code", {}, secret), copyButton("Copy", () => secret ?? "", "the secret")));
+}
+
+function crumbs() {
+  return h("p", { class: "crumbs" }, h("a", { href: "/console/webhooks" }, "Webhooks"));
+}
+
+/**
+ * @param {Context} context
+ * @param {WebhookDetail | null} webhook null for a new one
+ * @param {(fields: Omit<NewWebhook, "pipelines"> & Pick<NewWebhook, "pipelines">) => Promise<void>} save
+ */
+function webhookForm({ signIn }, webhook, save) {
+  const url = textField({
+    ...{ name: "url", label: "URL", required: true, max: 2048, value: webhook?.url ?? "" },
+    ...{ placeholder: "https://", hint: "It begins with https:// and names a public host." },
+  });
+  const types = checkboxField({
+    ...{ name: "eventTypes", label: "Events of jobs", choices: EVENT_TYPES, value: webhook?.eventTypes ?? USUAL },
+    ...{ hint: "Choose at least one.", required: true },
+  });
+  const pipelines = textField({
+    ...{ name: "pipelines", label: "Pipelines", value: webhook?.pipelines?.join(", ") ?? "" },
+    hint: "Names with commas between them. Leave it empty for all pipelines.",
+  });
+  const include = checkboxField({
+    ...{ name: "include", label: "Contents", value: webhook?.include ?? [], choices: [["result", "Result, up to 16 kB"]] },
+    hint: "Without it, an event says what happened, without input and output.",
+  });
+  const description = textField({ name: "description", label: "Description", max: 200, value: webhook?.description ?? "" });
+  return form({
+    fields: [url, types, pipelines, include, description],
+    content: [url, types, pipelines, include, description].map((field) => field.element),
+    submit: webhook === null ? "Create webhook" : "Save",
+    busy: "Saving …",
+    signIn,
+    send: () => {
+      const names = (pipelines.value() ?? "").split(",").map((each) => each.trim()).filter((each) => each !== "");
+      return save({
+        ...{ url: url.value() ?? "", eventTypes: types.value(), include: include.value(), description: description.value() ?? "" },
+        pipelines: names.length > 0 ? names : null,
+      });
+    },
+  });
+}
