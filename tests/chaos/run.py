@@ -375,6 +375,9 @@ class ChaosRun:
                 is_mark = item["SK"]["S"].startswith(keys.EVENT_PREFIX) and "seq" not in item
                 if not is_mark:
                     story.stored[item["SK"]["S"]] = from_item(item)
+        if keys.JOB in story.stored:
+            # A new job's item leaves out what every job has at first.
+            story.stored[keys.JOB] = {"generation": 1, "checkpoints": {}, **story.stored[keys.JOB]}
 
     def _table(self) -> str:
         return next(table.name for table in Template(ROOT / "template.yaml").tables if table.logical_id == "JobsTable")
