@@ -109,7 +109,7 @@ def _checkpointed_by_a_superseded_attempt(story: JobStory) -> None:
 
 
 def _in_a_generation_without_a_resumption(story: JobStory) -> None:
-    story.stored["JOB"]["generation"] += 1
+    story.stored["JOB"]["generation"] = story.stored["JOB"].get("generation", 1) + 1
 
 
 def _counting_retries_wrongly(story: JobStory) -> None:

@@ -127,7 +127,8 @@ def _of_end(story: JobStory) -> Iterator[str]:
             yield "it failed without a reason"
         case "cancelled" if not any(each.what in {"cancel", "close"} for each in story.injected):
             yield "it was cancelled by nobody"
-    generation = story.stored.get(keys.JOB, {}).get("generation")
+    item = story.stored.get(keys.JOB)
+    generation = None if item is None else item.get("generation", 1)  # an item leaves the first one out
     if generation != 1 + story.resumptions:
         yield f"it was resumed {story.resumptions} times and is in generation {generation}"
 
