@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from shared.channel.posts import ChannelPosts
     from shared.channel.subscriptions import SubscriptionStore
     from shared.channel.topics import TopicSource, TopicSources
+    from shared.erasure.eraser import OwnerEraser
+    from shared.erasure.gate import ErasureGate
     from shared.erasure.owner_data import OwnerData
+    from shared.erasure.service import Erasures
+    from shared.erasure.store import ErasureExecutions, ErasureStore
     from shared.jobs.cancellation import JobCancellation
     from shared.jobs.checkpoints import CheckpointStore
     from shared.jobs.completion import JobCompletion
@@ -203,6 +207,19 @@ class Ports(Protocol):
     def application_data(self) -> Sequence[OwnerData]:
         """Return what the applications store of owners."""
 
+    @property
+    def owner_items(self) -> Sequence[OwnerData]:
+        """Return the small items of the core in owners' own partitions: limits and idempotency keys."""
+
+    @property
+    def erasures(self) -> ErasureStore: ...
+
+    @property
+    def erasure_executions(self) -> ErasureExecutions: ...
+
+    @property
+    def erasure_settle_seconds(self) -> float: ...
+
 
 class Core:
     """The services of the core. Each is built once."""
@@ -267,6 +284,7 @@ class Core:
             records=self.ports.records,
             limits=self.ports.channel_limits,
             clock=self.ports.clock,
+            gate=self.check_open,
         )
 
     @cached_property
@@ -532,7 +550,58 @@ class Core:
 
         A package of the core that stores something of owners adds it here, and imports it here.
         """
-        return (*self.ports.application_data(),)
+        from shared.agents.owner_agents import OwnerAgents
+        from shared.archive.owner_archive import OwnerArchive, OwnerLedgerKey
+        from shared.channel.owner_connections import OwnerConnections
+        from shared.jobs.owner_jobs import OwnerJobs
+        from shared.runs.owner_runs import OwnerRuns
+        from shared.webhooks.owner_webhooks import OwnerDeliveries, OwnerWebhooks
+
+        ports = self.ports
+        return (
+            *ports.application_data(),
+            OwnerRuns(ports.runs, self._delete_run, clock=ports.clock),
+            OwnerWebhooks(ports.webhooks, clock=ports.clock),
+            OwnerJobs(ports.jobs, self.job_erasure, clock=ports.clock),
+            OwnerArchive(ports.archive, self.job_erasure, clock=ports.clock),
+            OwnerLedgerKey(ports.owner_keys),
+            OwnerAgents(ports.agents, clock=ports.clock),
+            OwnerDeliveries(ports.deliveries, clock=ports.clock),
+            OwnerConnections(self.connection_registry, ports.channel_posts, clock=ports.clock),
+            *ports.owner_items,
+        )
+
+    def _delete_run(self, owner: str, run_id: str) -> None:
+        run = self.ports.runs.get(run_id)
+        if run is not None:
+            self.run_deletion(run.kind).delete(owner, run_id)
+
+    @cached_property
+    def erasure_service(self) -> Erasures:
+        from shared.erasure.service import Erasures
+
+        return Erasures(
+            store=self.ports.erasures,
+            executions=self.ports.erasure_executions,
+            settle_seconds=self.ports.erasure_settle_seconds,
+            clock=self.ports.clock,
+        )
+
+    @cached_property
+    def owner_eraser(self) -> OwnerEraser:
+        from shared.erasure.eraser import OwnerEraser
+
+        return OwnerEraser(store=self.ports.erasures, data=lambda: self.owner_data, clock=self.ports.clock)
+
+    @cached_property
+    def erasure_gate(self) -> ErasureGate:
+        from shared.erasure.gate import ErasureGate
+
+        return ErasureGate(self.ports.erasures, clock=self.ports.clock)
+
+    def check_open(self, owner: str) -> None:
+        """Raise DataBeingErased if the owner's data are being erased."""
+        self.erasure_gate.check(owner)
 
     # ---- agents, webhooks and limits ---------------------------------------------------------------------------------
 
@@ -610,18 +679,27 @@ class Core:
     def creation_limit(self) -> CreationLimit:
         from shared.limits.creations import CreationLimit
 
-        return CreationLimit(self.ports.records, limit=self.ports.job_creations_per_minute, clock=self.ports.clock)
+        return CreationLimit(
+            self.ports.records,
+            limit=self.ports.job_creations_per_minute,
+            clock=self.ports.clock,
+            gate=self.check_open,
+        )
 
-    def count_write(self, operation: str, owner: str) -> None:
-        """Count a write of the user with this operation.
+    def count_write(self, operation: str, owner: str, *, while_erasing: bool = False) -> None:
+        """Count a write of the user with this operation, which only with `while_erasing` is possible during an erasure.
 
-        Raises RateLimitExceeded if the user's writes with the operation have reached their limit per minute.
+        Raises:
+            RateLimitExceeded: the user's writes with the operation have reached their limit per minute.
+            DataBeingErased: the user's data are being erased.
         """
         from shared.limits.rate import RateLimit
 
         limit = self.ports.writes_per_minute
         message = f"you may send at most {limit} such requests per minute"
         name = f"writes-{operation}"
+        if not while_erasing:
+            self.check_open(owner)
         RateLimit(self.ports.records, name, limit=limit, message=message, clock=self.ports.clock).count(owner)
 
     @cached_property

@@ -21,6 +21,7 @@ from shared.runtime.settings import (
     ConsoleSettings,
     CreationSettings,
     DeliverySettings,
+    ErasureSettings,
     ExecutionSettings,
     IdentitySettings,
     LogSettings,
@@ -59,8 +60,9 @@ if TYPE_CHECKING:
     from shared.storage.channel_posts import ApiGatewayPosts
     from shared.storage.checkpoints import DynamoCheckpointStore
     from shared.storage.connections import DynamoConnectionStore
+    from shared.storage.erasures import DynamoErasureStore
     from shared.storage.event_log import DynamoEventLog
-    from shared.storage.executions import StepFunctionsExecutions
+    from shared.storage.executions import StepFunctionsErasures, StepFunctionsExecutions
     from shared.storage.jobs import DynamoJobStore
     from shared.storage.large_texts import LargeTexts
     from shared.storage.owner_keys import DynamoOwnerKeys
@@ -117,6 +119,34 @@ class AwsPorts:
         from shared.storage.executions import StepFunctionsExecutions
 
         return StepFunctionsExecutions(ExecutionSettings.read().state_machine_arn_prefix)
+
+    @cached_property
+    def owner_items(self) -> tuple[OwnerData, ...]:
+        from shared.storage.user_items import UserItems
+
+        settings = StorageSettings.read()
+        jobs, durable = settings.table_name, settings.durable_table_name
+        return (
+            UserItems(jobs, prefixes=("LIMIT#",), place="JobsTable", name="limits", holds="counts of requests, slots"),
+            UserItems(jobs, prefixes=("IDEM#",), place="JobsTable", name="idempotencyKeys", holds="idempotency keys"),
+            UserItems(durable, prefixes=("COUNT#",), place="DurableTable", name="counts", holds="number of agents"),
+        )
+
+    @cached_property
+    def erasures(self) -> DynamoErasureStore:
+        from shared.storage.erasures import DynamoErasureStore
+
+        return DynamoErasureStore(StorageSettings.read().table_name, clock=utc_now)
+
+    @cached_property
+    def erasure_executions(self) -> StepFunctionsErasures:
+        from shared.storage.executions import StepFunctionsErasures
+
+        return StepFunctionsErasures(ErasureSettings.read().erasure_state_machine_arn)
+
+    @property
+    def erasure_settle_seconds(self) -> float:
+        return ErasureSettings.read().erasure_settle_seconds
 
     @cached_property
     def idempotency_keys(self) -> DynamoIdempotencyKeys:
@@ -336,6 +366,11 @@ def core() -> Core:
 def write_counter(operation: str) -> Callable[[str], None]:
     """Return the function that counts a user's write with this operation, for `create_app`."""
     return lambda owner: core().count_write(operation, owner)
+
+
+def write_counter_while_erasing(operation: str) -> Callable[[str], None]:
+    """Return the function that counts a user's write with this operation, also while the user's data are erased."""
+    return lambda owner: core().count_write(operation, owner, while_erasing=True)
 
 
 # ---- stages ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ MillraceError
 │   ├── NotFound              it does not exist, has expired or was deleted
 │   ├── Conflict              the present state does not allow it
 │   ├── PreconditionFailed    it has changed since the client saw it (`If-Match`)
+│   ├── DataBeingErased       the user's data are being erased; `retry_after` says when to try again
 │   ├── CheckpointUnfit       the job cannot resume as it was; create a new job
 │   ├── PayloadTooLarge       the body is larger than the limit
 │   ├── UnsupportedMediaType  the body is not sent as JSON
@@ -62,6 +63,7 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     CONFLICT = "CONFLICT"
+    ERASURE_RUNNING = "ERASURE_RUNNING"
     SESSION_BUSY = "SESSION_BUSY"
     SCENE_CHANGED = "SCENE_CHANGED"
     PRECONDITION_FAILED = "PRECONDITION_FAILED"
@@ -189,6 +191,20 @@ class PreconditionFailed(RequestRefused):
     """It has changed since the version that `If-Match` names; read it again, then repeat the request."""
 
     code = ErrorCode.PRECONDITION_FAILED
+
+
+class DataBeingErased(RequestRefused):
+    """The user's data are being erased, so nothing new can be stored; `Retry-After` says when to try again.
+
+    `retry_after` is in whole seconds.
+    """
+
+    code = ErrorCode.ERASURE_RUNNING
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class CheckpointUnfit(RequestRefused):

@@ -82,7 +82,12 @@ def stack() -> Iterator[LocalStack]:
         environment.setenv("STREAM_LEASE_SECONDS", str(STREAM_LEASE_SECONDS))
         environment.setenv("HEARTBEAT_SECONDS", "1")
         started = LocalStack(
-            environment={**WITHOUT_RATE_LIMITS, **WITHOUT_TOKEN_TIMEOUT, "WEBHOOK_WAITS": "0,0,300"},
+            environment={
+                **WITHOUT_RATE_LIMITS,
+                **WITHOUT_TOKEN_TIMEOUT,
+                "WEBHOOK_WAITS": "0,0,300",
+                "ERASURE_SETTLE_SECONDS": "1",
+            },
             origins=[OTHER_ORIGIN],
             allowance=ALLOWANCE,
         )

@@ -319,6 +319,13 @@ export interface ConnectionLimits {
   connectionSeconds: number;
 }
 
+/** A copy that Millrace cannot erase: where it is, what it holds, and after how many days it is gone at the latest. `days` is null if that is not Millrace's to say. */
+export interface Copy {
+  name: string;
+  holds: string;
+  days: number | null;
+}
+
 /** A ticket that opens one connection of the channel, until `expiresAt`. */
 export interface CreatedTicket {
   ticket: string;
@@ -403,6 +410,7 @@ export type EndpointStatus =
 export type Entity =
   | "job"
   | "job_list"
+  | "erasure"
   | "stream_ticket"
   | "connection_ticket"
   | "console_config"
@@ -436,6 +444,33 @@ export type Entity =
   | "render"
   | "render_list";
 
+/** The report of an erasure. `settlesAt` is when no request that began before the erasure can still write. The erasure looks again then, and is not completed before. `copies` are those that it cannot reach, with how long each lasts. */
+export interface ErasureDetail {
+  erasureId: string;
+  status: ErasureStatus;
+  steps: ErasureStep[];
+  rounds: number;
+  copies: Copy[];
+  createdAt: string;
+  settlesAt: string;
+  completedAt: string | null;
+}
+
+/** The state of an erasure. `erasing`: it removes what it finds. `settling`: nothing is left, and it waits until no request or attempt that began before it can still write, to look again. `completed`: it has looked again, and nothing is left. `failed`: a step failed after all its retries; to request the erasure again continues it. */
+export type ErasureStatus =
+  | "erasing"
+  | "settling"
+  | "completed"
+  | "failed";
+
+/** One kind of data: what it is, how many things of it were erased, and whether nothing of it is left. Something that is stored while it is erased makes another round, and `done` is false again. If a step was killed and repeated, it may have erased more than it has counted. */
+export interface ErasureStep {
+  name: string;
+  holds: string;
+  erased: number;
+  done: boolean;
+}
+
 /** An error: `code` for programs, `message` for people. If `retryable`, the same request may succeed later. */
 export interface ErrorBody {
   code: ErrorCode;
@@ -453,6 +488,7 @@ export type ErrorCode =
   | "NOT_FOUND"
   | "METHOD_NOT_ALLOWED"
   | "CONFLICT"
+  | "ERASURE_RUNNING"
   | "SESSION_BUSY"
   | "SCENE_CHANGED"
   | "PRECONDITION_FAILED"
@@ -795,6 +831,11 @@ export interface JobCost {
   pricesOf: string;
 }
 
+/** The id of the job that was deleted, with its input, its events, its outputs and its result. */
+export interface JobDeleted {
+  jobId: string;
+}
+
 /** A job with its output so far. To watch the rest, open the stream with `lastEventId` as `Last-Event-ID`. A response has at most 6 MB. Fields that do not fit are empty and named in `omitted`; `lastEventId` is then 0, because the stream at `streamUrl` has them from its first event on. */
 export interface JobDetail {
   jobId: string;
@@ -1122,6 +1163,9 @@ export type Operation =
   | "list_jobs"
   | "cancel_job"
   | "resume_job"
+  | "delete_job"
+  | "erase_data"
+  | "get_erasure"
   | "create_stream_ticket"
   | "stream_job"
   | "create_connection_ticket"

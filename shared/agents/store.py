@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +49,12 @@ class AgentStore(AgentVersions, Protocol):
 
     def remove(self, agent: Agent, *, expires_at: int) -> None:
         """Delete the agent, and let its latest version expire at `expires_at` (Unix seconds)."""
+
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        """Yield the ids of all agents of the owner, or with `gone` of the deleted ones; the latest may be missing."""
+
+    def erase(self, agent_id: str) -> None:
+        """Remove all versions of the agent, also those that jobs could still read. It can be repeated if it fails."""
 
     def list_owned(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
         """Return a page of the owner's agents that are not deleted.

@@ -45,6 +45,9 @@ class AnnouncingEventLog:
     def erase(self, job_id: str, *, expires_at: int) -> None:
         self._log.erase(job_id, expires_at=expires_at)
 
+    def purge(self, job_id: str) -> None:
+        self._log.purge(job_id)
+
 
 def _as_sent(event: StoredEvent) -> StreamEvent | None:
     """Return the event as every reader of the log gets it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -118,12 +118,15 @@ class ConnectionRegistry:
         records: RecordStore,
         limits: ChannelLimits,
         clock: Clock,
+        gate: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._connections = connections
         self._subscriptions = subscriptions
         self._clock = clock
         message = f"you may open at most {limits.opens_per_minute} connections per minute"
-        self._opens = RateLimit(records, "opens", limit=limits.opens_per_minute, message=message, clock=clock)
+        self._opens = RateLimit(
+            records, "opens", limit=limits.opens_per_minute, message=message, clock=clock, gate=gate
+        )
         self._slots = StreamSlots(
             records,
             limit=limits.connections,
@@ -153,6 +156,10 @@ class ConnectionRegistry:
         except BaseException:
             self._slots.release(owner, connection.slot)
             raise
+
+    def connections_of(self, owner: str) -> Sequence[str]:
+        """Return the ids of the stored connections that have a slot of the user."""
+        return [each for each in self._slots.holders(owner) if self._connections.get(each) is not None]
 
     def admit(self, connection_id: str) -> Connection:
         """Count a message of the connection's client, renew its slot if that is due, and return the connection.
@@ -230,6 +237,16 @@ class ConnectionRegistry:
         if connection is None:
             return
         self._slots.release(connection.owner, connection.slot)
+        self._connections.remove(connection_id)
+
+    def erase(self, connection_id: str) -> None:
+        """Remove the connection and its subscriptions. Its slot stays, by which `connections_of` finds it until then.
+
+        It can be repeated, also if a call has failed.
+        """
+        connection = self._connections.get(connection_id)
+        for topic in connection.topics if connection else ():
+            self._subscriptions.remove(topic, connection_id)
         self._connections.remove(connection_id)
 
     def _update(self, connection_id: str, decide: Callable[[Connection, float], Connection]) -> Connection:

@@ -14,10 +14,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ErasedStep:
-    """The result of one step: how many things it has erased, and whether it has found nothing else to erase."""
+    """The result of one step: how many things it has erased, and whether it has found nothing else to erase.
+
+    `purged` is how many it has purged of those that were erased before.
+    """
 
     count: int
     done: bool
+    purged: int = 0
 
 
 class OwnerData(Protocol):
@@ -49,7 +53,7 @@ class OwnerData(Protocol):
 
         Each call continues where the last one ended, also if that was killed. Something that is erased may leave an
         item behind that keeps late writers out, such as the emptied log of a job. `settled` says that no such writer
-        can run any more: then erase that item too. Without `settled`, do not count it.
+        can run any more: then purge it of that item too.
 
         Raises the storage faults of `shared/errors.py`. The step is then repeated.
         """
@@ -64,3 +68,9 @@ def erase_each(found: Iterable[T], erase: Callable[[T], object], *, clock: Clock
         erase(each)
         count += 1
     return ErasedStep(count, done=True)
+
+
+def purge_each(found: Iterable[T], purge: Callable[[T], object], *, clock: Clock, until: datetime) -> ErasedStep:
+    """Purge things that were erased before, as `erase_each`."""
+    step = erase_each(found, purge, clock=clock, until=until)
+    return ErasedStep(0, step.done, purged=step.count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -171,14 +171,29 @@ class JobStore(Protocol):
         If the job is stored and has not expired, change nothing.
         """
 
-    def mark_erased(self, job_id: str) -> None:
-        """Note that the job is being erased, so that no process stores anything of it again. The note lasts for days.
+    def mark_erased(self, owner: str, job_id: str) -> None:
+        """Note that the owner's job is being erased, so that no process stores anything of it again.
 
-        It lasts longer than a record of the table's stream.
+        The note lasts for days, longer than a record of the table's stream.
         """
 
     def is_erased(self, job_id: str) -> bool:
         """Return whether the job has been marked as erased, strongly consistent."""
 
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        """Yield the ids of all jobs of the owner that are stored, also of expired ones; the latest may be missing.
+
+        With `gone`, yield those of erased jobs that `purge` has not removed.
+        """
+
+    def owner_of(self, job_id: str) -> str | None:
+        """Return the owner of a job that is stored, expired or erased but not purged; None if nothing is stored."""
+
     def erase(self, job_id: str) -> None:
         """Delete the job, expired or not, and its places under its links. It can be repeated if it fails."""
+
+    def purge(self, job_id: str) -> None:
+        """Remove everything that is still stored of an erased job, its log included. It can be repeated if it fails.
+
+        Only the note of `mark_erased` stays, without the owner. Call this when no attempt at the job can still run.
+        """

@@ -30,11 +30,22 @@ TIMES = TypeAdapter(Times)
 class RateLimit:
     """Allow each user at most `limit` acts in any 60 seconds.
 
-    `name` is the name of the record that counts them. `message` says the rule to a client that breaks it.
+    `name` is the name of the record that counts them. `message` says the rule to a client that breaks it. `gate` is
+    called before each act, and raises if the user may not act for another reason.
     """
 
-    def __init__(self, records: RecordStore, name: str, *, limit: int, message: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        records: RecordStore,
+        name: str,
+        *,
+        limit: int,
+        message: str,
+        clock: Clock,
+        gate: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._records = records
+        self._gate = gate
         self._name = name
         self._limit = limit
         self._message = message
@@ -43,9 +54,10 @@ class RateLimit:
     def count(self, owner: str) -> float:
         """Count one act now, and return its time, for `take_back`.
 
-        Raises RateLimitExceeded, with the seconds until the next act is possible, if the limit is reached.
+        Raises RateLimitExceeded, with the seconds until the next act is possible, if the limit is reached, and what
+        the gate raises.
         """
-
+        self._gate(owner)
         counted = 0.0
 
         def decide(stored: Times, now: float) -> Times:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import Field, TypeAdapter
@@ -121,6 +121,10 @@ class StreamSlots:
         seconds = max(1, math.ceil(free_in))
         message = f"you may have at most {self._limit} {self._what} open; close one, or try again in {seconds} s"
         return StreamLimitExceeded(message, retry_after=seconds)
+
+    def holders(self, owner: str) -> Sequence[str]:
+        """Return the ids of the connections that are noted for the user, also of those whose lease has ended."""
+        return tuple(LEASES.validate_json(self._records.load(owner, self._record).text).by_connection)
 
     def renew(self, owner: str, holder: SlotHolder) -> bool:
         """Extend the lease by `lease_seconds` and return True.

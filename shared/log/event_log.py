@@ -172,11 +172,14 @@ class EventLog(Protocol):
         """
 
     def erase(self, job_id: str, *, expires_at: int) -> None:
-        """Remove what the events and the snapshot of an ended job say. It can be repeated if it fails.
+        """Remove what the events and the snapshot of an ended job say, and all its files. It can be repeated.
 
         The sequence numbers stay taken until `expires_at` (Unix seconds), so that a late attempt cannot append, and the
         log ends with `cancelled`.
         """
+
+    def purge(self, job_id: str) -> None:
+        """Remove what is left of an erased log, and the job's files, when no attempt can append any more."""
 
 
 def json_bytes(value: Any) -> int:

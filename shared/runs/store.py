@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,8 +56,24 @@ class RunStore(Protocol):
     def prepare_presence(self, run_id: str) -> PreparedWrites:
         """Prepare a condition that writes nothing, for a job's transaction: the run is stored and not being deleted."""
 
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        """Yield the ids of all runs of the owner, or with `gone` of those whose deletion has begun or ended.
+
+        A run is yielded with `gone` until `purge`, or for a day. The latest changes may be missing.
+        """
+
     def hide(self, run_id: str) -> None:
         """Mark the run as `deleting`: no list shows it any more, and no job can change it."""
 
     def remove(self, run_id: str) -> None:
-        """Remove a hidden run with all of its transforms and artefacts. It can be repeated if it fails."""
+        """Remove a hidden run with all of its transforms and artefacts. It can be repeated if it fails.
+
+        For a day it is stored that there was the run, and whose it was.
+        """
+
+    def purge(self, run_id: str) -> None:
+        """Remove everything that is still stored of a removed run. It can be repeated if it fails.
+
+        A request that prepares a revision while the run is removed may store a large content after that. Call this
+        when no such request can still run.
+        """

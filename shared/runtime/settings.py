@@ -98,6 +98,18 @@ class WriteSettings(Settings):
     writes_per_minute: int = 30
 
 
+class ErasureSettings(Settings):
+    """The state machine that erases owners, and after how many seconds no earlier request can write any more.
+
+    `log_retention_days` is how long logs are kept, and `sentry_dsn` where errors are reported to, both for the report.
+    """
+
+    erasure_state_machine_arn: str = ""
+    erasure_settle_seconds: float = Field(default=3600, ge=0)
+    log_retention_days: int = Field(default=14, ge=1)
+    sentry_dsn: str = ""
+
+
 class StreamSettings(Settings):
     """The address of the streaming endpoint, the streams of each user, and the times of a connection in seconds."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.agents.agent import AGENT_ID, Agent
@@ -11,8 +11,8 @@ from shared.agents.store import AgentChanged, AgentLimitReached, AgentPage
 from shared.clock import Clock
 from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
-from shared.storage.items import read_item
-from shared.storage.owner_index import OwnerIndex
+from shared.storage.items import read_item, remove_partition
+from shared.storage.owner_index import GONE, OwnerIndex
 from shared.storage.transactions import ConditionsRefused, write_transaction
 
 KEY_ATTRIBUTES = ("PK", "SK", "ownerSort")
@@ -74,9 +74,9 @@ class DynamoAgentStore:
         deletion = {
             "TableName": self._table,
             "Key": to_item(keys.agent(agent.id)),
-            "UpdateExpression": "SET expiresAt = :expiresAt REMOVE ownerSort",
+            "UpdateExpression": "SET expiresAt = :expiresAt, ownerSort = :gone",
             "ConditionExpression": "attribute_exists(PK) AND attribute_not_exists(expiresAt)",
-            "ExpressionAttributeValues": {":expiresAt": to_attribute(expires_at)},
+            "ExpressionAttributeValues": to_item({":expiresAt": expires_at, ":gone": f"{GONE}{agent.id}"}),
         }
         count = {
             "TableName": self._table,
@@ -87,6 +87,13 @@ class DynamoAgentStore:
         }
         with contextlib.suppress(ConditionsRefused):  # an earlier call has deleted the agent
             write_transaction([{"Update": deletion}, {"Update": count}])
+
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        return self._index.every_id(owner, gone=gone)
+
+    def erase(self, agent_id: str) -> None:
+        # The latest version last, because it names the owner.
+        remove_partition(self._table, keys.agent(agent_id)["PK"], last=keys.agent(agent_id)["SK"])
 
     def list_owned(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
         return AgentPage(*self._index.page(owner, matches=lambda _: True, limit=limit, cursor=cursor))

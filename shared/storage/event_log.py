@@ -19,7 +19,7 @@ from shared.storage import keys
 from shared.storage.attributes import from_item, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.expiry import stored_until
-from shared.storage.items import query_items, read_item
+from shared.storage.items import query_items, read_item, remove_items
 from shared.storage.large_texts import INLINE, LargeTexts
 
 EMPTY = "[]"
@@ -238,7 +238,19 @@ class DynamoEventLog:
         items = list(self._query(job_id, keys.event(0), consistent=True))
         if items:
             self._erase_items(job_id, items[:-1], items[-1], stored_until(expires_at))
-        self._large_texts.delete_all(job_id, names="snapshot-")
+        self._large_texts.delete_all(job_id)
+
+    def purge(self, job_id: str) -> None:
+        self._large_texts.delete_all(job_id)
+        first, last = keys.event(0), keys.event(9_999_999_999)
+        found = query_items(
+            self._table,
+            "PK = :pk AND SK BETWEEN :begin AND :end",
+            {":pk": keys.job_partition(job_id), ":begin": first, ":end": last},
+            ConsistentRead=True,
+            ProjectionExpression="PK, SK",
+        )
+        remove_items(self._table, [to_item(_key(job_id, keys.SNAPSHOT)), *found])
 
     def _erase_items(
         self, job_id: str, older: Sequence[Mapping[str, Any]], newest: Mapping[str, Any], until: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from shared.erasure.erasure import Erasure
 from shared.jobs.executions import ExecutionNotStarted, ExecutionState, execution_name
 from shared.jobs.job import Job
 from shared.observability import tracing
@@ -63,6 +64,44 @@ class StepFunctionsExecutions:
         except (BotoCoreError, ClientError) as error:
             # Not an error: the attempt can no longer append to the log, so the execution ends by itself.
             log.warning("execution not stopped", job_id=job.id, reason=_code(error) or type(error).__name__)
+
+
+class StepFunctionsErasures:
+    """The ErasureExecutions on Step Functions. An execution has the erasure's id and the number of the execution."""
+
+    def __init__(self, state_machine_arn: str) -> None:
+        self._machine = state_machine_arn
+
+    def start(self, erasure: Erasure) -> None:
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - see storage/aws.py
+
+        try:
+            with storage_faults():
+                stepfunctions().start_execution(
+                    stateMachineArn=self._machine,
+                    name=_erasure_execution(erasure),
+                    input=json.dumps({"erasureId": erasure.id}),
+                )
+        except ClientError as error:
+            if _code(error) != "ExecutionAlreadyExists":
+                raise
+
+    def runs(self, erasure: Erasure) -> bool:
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - see storage/aws.py
+
+        executions = self._machine.replace(":stateMachine:", ":execution:")
+        try:
+            with storage_faults():
+                found = stepfunctions().describe_execution(executionArn=f"{executions}:{_erasure_execution(erasure)}")
+        except ClientError as error:
+            if _code(error) == "ExecutionDoesNotExist":
+                return False
+            raise
+        return found["status"] in {"RUNNING", "PENDING_REDRIVE"}
+
+
+def _erasure_execution(erasure: Erasure) -> str:
+    return f"{erasure.id}-{erasure.execution}"
 
 
 def _code(error: Exception) -> str:

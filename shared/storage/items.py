@@ -22,6 +22,31 @@ def query_items(table: str, condition: str, values: Mapping[str, Any], **options
         yield from page
 
 
+def remove_partition(table: str, partition: str, *, last: str | None = None, keeping: str | None = None) -> None:
+    """Delete all items of the partition, the one with the sort key `last` last, and not the one with `keeping`.
+
+    Raises the faults of `storage_faults`. It can be repeated if it fails.
+    """
+    options = {"ConsistentRead": True, "ProjectionExpression": "PK, SK"}
+    found = list(query_items(table, "PK = :pk", {":pk": partition}, **options))
+    remove_items(table, [key for key in found if key["SK"]["S"] not in {last, keeping}])
+    remove_items(table, [key for key in found if key["SK"]["S"] == last])
+
+
+def remove_items(table: str, found: Sequence[Item]) -> None:
+    """Delete the items with these keys, several at a time. Raises the faults of `storage_faults`."""
+    for begin in range(0, len(found), AT_ONCE):
+        deletes = [{"DeleteRequest": {"Key": key}} for key in found[begin : begin + AT_ONCE]]
+        requests: Any = {table: deletes}
+        while requests:
+            with storage_faults():
+                requests = dynamodb().batch_write_item(RequestItems=requests).get("UnprocessedItems")
+
+
+AT_ONCE = 25
+"""How many items DynamoDB deletes with one request, at most."""
+
+
 def query_pages(table: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[Sequence[Item]]:
     """Yield the items that meet the key condition, in DynamoDB's pages. Each page is queried when it is needed.
 

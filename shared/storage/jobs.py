@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,10 +20,10 @@ from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.capacity import units_of
-from shared.storage.items import query_pages, read_item
+from shared.storage.items import query_pages, read_item, remove_partition
 from shared.storage.job_compute import ATTRIBUTES, addition, attributes_of_new, compute_in
 from shared.storage.link_index import LinkIndex
-from shared.storage.owner_index import OwnerIndex
+from shared.storage.owner_index import OwnerIndex, gone_mark
 from shared.storage.transactions import MAX_ATTEMPTS, ConditionsRefused, write_transaction
 from shared.ulid import ALPHABET
 
@@ -250,22 +250,40 @@ class DynamoJobStore:
             return not self.is_erased(job.id)
         return True
 
-    def mark_erased(self, job_id: str) -> None:
-        note = {**_erased_key(job_id), "expiresAt": int(self._clock().timestamp()) + ERASED_SECONDS}
+    def mark_erased(self, owner: str, job_id: str) -> None:
+        self._note_erasure(job_id, gone_mark(owner, _time_order(job_id)))
+
+    def _note_erasure(self, job_id: str, mark: Mapping[str, str]) -> None:
+        note = {**_erased_key(job_id), **mark, "expiresAt": int(self._clock().timestamp()) + ERASED_SECONDS}
         with storage_faults():
             dynamodb().put_item(TableName=self._table, Item=to_item(note))
 
     def is_erased(self, job_id: str) -> bool:
         return read_item(self._table, _erased_key(job_id)) is not None
 
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        return self._index.every_id(owner, gone=gone)
+
+    def owner_of(self, job_id: str) -> str | None:
+        item = read_item(self._table, _key(job_id)) or read_item(self._table, _erased_key(job_id))
+        return item["owner"]["S"] if item and "owner" in item else None
+
     def erase(self, job_id: str) -> None:
         item = read_item(self._table, _key(job_id))
         if item is None:
             return
-        self._links.remove(_job(item))
+        try:
+            self._links.remove(_job(item))
+        except ValueError as error:
+            log.defect("job item not readable; its links expire by themselves", error, job_id=job_id)
         # Last, because it names the links.
         with storage_faults():
             dynamodb().delete_item(TableName=self._table, Key=to_item(_key(job_id)))
+
+    def purge(self, job_id: str) -> None:
+        remove_partition(self._table, keys.job_partition(job_id), keeping=keys.ERASED)
+        # Last, so that a purge that failed is found again.
+        self._note_erasure(job_id, {})
 
     def _visible(self, item: Mapping[str, Any] | None) -> Job | None:
         """Return the job; None if it has expired, because DynamoDB deletes expired items only some time later."""

@@ -11,6 +11,9 @@ JOB = "JOB"
 ERASED = "ERASED"
 """Sort key of the note that a job was erased, which keeps processes from storing it again."""
 
+DELETED = "DELETED"
+"""Sort key of the note that a run was deleted."""
+
 SNAPSHOT = "SNAP"
 """Sort key of a log's snapshot."""
 
@@ -141,6 +144,16 @@ def delivery_body(owner: str, endpoint_id: str, delivery_id: str) -> dict[str, s
 def ledger_key(owner: str) -> dict[str, str]:
     """Return the key of the secret key that makes an owner's pseudonym in the usage ledger."""
     return {"PK": user_partition(owner), "SK": "LEDGER"}
+
+
+def closing_mark(owner: str) -> dict[str, str]:
+    """Return the key of the note that an owner's data are being erased."""
+    return {"PK": user_partition(owner), "SK": "ERASURE"}
+
+
+def erasure(erasure_id: str) -> dict[str, str]:
+    """Return the key of an erasure."""
+    return {"PK": f"ERASURE#{erasure_id}", "SK": "ERASURE"}
 
 
 def connection(connection_id: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -11,12 +11,24 @@ from shared.storage import keys
 from shared.storage.attributes import Item, to_attribute, to_item
 from shared.storage.aws import dynamodb, storage_faults
 from shared.storage.cursors import decode_cursor
+from shared.storage.items import query_items
 from shared.storage.matching import BATCH, matching_page
 
 T = TypeVar("T")
 
 BY_OWNER = "ByOwner"
 """The name of the index."""
+
+GONE = "gone_"
+"""What `ownerSort` begins with for what its owner has deleted, as long as anything of it is still stored.
+
+No list shows it, because lists read by the prefix of an id. An erasure of the owner finds it.
+"""
+
+
+def gone_mark(owner: str, owner_sort: str) -> Mapping[str, str]:
+    """Return the attributes by which an erasure finds what the owner has deleted."""
+    return {"owner": owner, "ownerSort": f"{GONE}{owner_sort}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,21 @@ class OwnerIndex(Generic[T]):
                 )
 
         return matching_page(query, id_in=keys.id_in, load_all=self.load_all, matches=matches, limit=limit, start=start)
+
+    def every_id(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        """Yield the ids of all that the owner has, or with `gone` of what the owner has deleted; newest first.
+
+        Also yield what is not visible. The latest writes may be missing.
+        """
+        found = query_items(
+            self.table,
+            "#owner = :owner AND begins_with(ownerSort, :prefix)",
+            {":owner": owner, ":prefix": f"{GONE}{self.prefix}" if gone else self.prefix},
+            IndexName=BY_OWNER,
+            ExpressionAttributeNames={"#owner": "owner"},
+            ScanIndexForward=False,
+        )
+        return (keys.id_in(item) for item in found)
 
     def load_all(self, ids: Sequence[str]) -> dict[str, T]:
         """Return the visible entities among these ids, by id."""

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from shared.clock import Clock, utc_now
 from shared.jobs.ids import RUN_ID
 from shared.jobs.store import PreparedWrites
 from shared.runs.run import Artefact, Lineage, Run, Transform, TransformStatus
@@ -14,12 +15,15 @@ from shared.runs.store import RunPage
 from shared.storage import keys
 from shared.storage.attributes import Item, from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
-from shared.storage.items import query_items, read_item
+from shared.storage.items import query_items, read_item, remove_partition
 from shared.storage.large_texts import LargeTexts
-from shared.storage.owner_index import OwnerIndex
+from shared.storage.owner_index import GONE, OwnerIndex, gone_mark
 
 EXISTS = "attribute_exists(PK) AND attribute_not_exists(deleting)"
 """The condition that a run is stored and is not being deleted."""
+
+NOTED_SECONDS = 86_400
+"""How long it is stored that there was a run."""
 
 KEY_ATTRIBUTES = frozenset({"PK", "SK", "ownerSort"})
 """Attributes of an item that are not fields of a run, transform or artefact."""
@@ -28,8 +32,9 @@ KEY_ATTRIBUTES = frozenset({"PK", "SK", "ownerSort"})
 class DynamoRunStore:
     """The RunStore on a DynamoDB table, with large contents in S3; the port describes the methods."""
 
-    def __init__(self, table: str, large_texts: LargeTexts) -> None:
+    def __init__(self, table: str, large_texts: LargeTexts, *, clock: Clock = utc_now) -> None:
         self._table = table
+        self._clock = clock
         self._large_texts = large_texts
         self._index = OwnerIndex(table, "run_", RUN_ID, keys.run, _visible)
 
@@ -50,6 +55,8 @@ class DynamoRunStore:
             kind = item["SK"]["S"].split("#")[0]
             if kind == keys.TRANSFORM:
                 transforms.append(Transform.model_validate(values))
+            elif kind == keys.DELETED:
+                continue
             elif kind == keys.ARTEFACT:
                 content = json.loads(self._large_texts.load(values["content"]))
                 artefacts.append(Artefact.model_validate({**values, "content": content}))
@@ -95,23 +102,36 @@ class DynamoRunStore:
         check = {"TableName": self._table, "Key": to_item(keys.run(run_id)), "ConditionExpression": EXISTS}
         return PreparedWrites(({"ConditionCheck": check},))
 
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        return self._index.every_id(owner, gone=gone)
+
     def hide(self, run_id: str) -> None:
         with contextlib.suppress(RunMissing), refused_condition(lambda _: RunMissing()):
             dynamodb().update_item(
                 TableName=self._table,
                 Key=to_item(keys.run(run_id)),
-                UpdateExpression="SET deleting = :yes REMOVE ownerSort",
+                UpdateExpression="SET deleting = :yes, ownerSort = :gone",
                 ConditionExpression="attribute_exists(PK)",
-                ExpressionAttributeValues={":yes": to_attribute(True)},
+                ExpressionAttributeValues=to_item({":yes": True, ":gone": f"{GONE}{run_id}"}),
             )
 
     def remove(self, run_id: str) -> None:
         self._large_texts.delete_all(run_id)
         for key in self._partition(run_id, ProjectionExpression="PK, SK"):
-            if key["SK"]["S"] != keys.RUN:
+            if key["SK"]["S"] not in {keys.RUN, keys.DELETED}:
                 self._remove(key)
+        run = self.get(run_id)
+        if run is not None:
+            expires_at = int(self._clock().timestamp()) + NOTED_SECONDS
+            note = {**_note_key(run_id), **gone_mark(run.owner, run_id), "expiresAt": expires_at}
+            with storage_faults():
+                dynamodb().put_item(TableName=self._table, Item=to_item(note))
         # Delete the run last, so that a deletion that failed can be repeated.
         self._remove(to_item(keys.run(run_id)))
+
+    def purge(self, run_id: str) -> None:
+        self._large_texts.delete_all(run_id)
+        remove_partition(self._table, keys.run(run_id)["PK"], last=keys.DELETED)
 
     def _prepare(
         self, run: Run, transform: Transform, artefacts: Sequence[Artefact], **condition: Any
@@ -141,6 +161,10 @@ class DynamoRunStore:
 
 class RunMissing(Exception):
     """No item of the run is stored any more."""
+
+
+def _note_key(run_id: str) -> dict[str, str]:
+    return {"PK": keys.run(run_id)["PK"], "SK": keys.DELETED}
 
 
 def _visible(item: Mapping[str, Any]) -> Run | None:

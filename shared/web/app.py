@@ -19,6 +19,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import (
+    DataBeingErased,
     FieldIssue,
     InvalidInput,
     MillraceError,
@@ -71,7 +72,7 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ExchangeMiddleware does all three
-        responses=refusals(RateLimitExceeded) if count_write is not None else None,
+        responses=refusals(RateLimitExceeded, DataBeingErased) if count_write is not None else None,
         dependencies=None if any_query else [Depends(known_query_only)],
     )
     app.state.count_write = count_write

@@ -26,6 +26,9 @@ class Operation(StrEnum):
     LIST_JOBS = "list_jobs"
     CANCEL_JOB = "cancel_job"
     RESUME_JOB = "resume_job"
+    DELETE_JOB = "delete_job"
+    ERASE_DATA = "erase_data"
+    GET_ERASURE = "get_erasure"
     CREATE_STREAM_TICKET = "create_stream_ticket"
     STREAM_JOB = "stream_job"
     CREATE_CONNECTION_TICKET = "create_connection_ticket"
@@ -54,6 +57,7 @@ class Entity(StrEnum):
 
     JOB = "job"
     JOB_LIST = "job_list"
+    ERASURE = "erasure"
     STREAM_TICKET = "stream_ticket"
     CONNECTION_TICKET = "connection_ticket"
     CONSOLE_CONFIG = "console_config"

@@ -25,6 +25,7 @@ STATUS: dict[type[MillraceError], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.DataBeingErased: 409,
     errors.CheckpointUnfit: 409,
     errors.PreconditionFailed: 412,
     errors.PayloadTooLarge: 413,

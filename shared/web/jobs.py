@@ -52,6 +52,12 @@ class JobRequest(Schema):
     links: JobLinks = Field(default=JobLinks(), description="what the job belongs to")
 
 
+class JobDeleted(Schema):
+    """The id of the job that was deleted, with its input, its events, its outputs and its result."""
+
+    job_id: str
+
+
 def job_request_type(pipelines: Mapping[str, Pipeline]) -> Any:
     """Return the type of `POST /jobs` bodies: a union of one JobRequest variant per pipeline, tagged by `pipeline`."""
     variants = [_by_alias_only(_variant(pipeline)) for pipeline in pipelines.values()]

@@ -99,8 +99,8 @@ def test_only_operations_on_one_resource_return_403_or_404(document: dict[str, A
         for method in item.keys() & {"get", "post", "patch", "delete"}:
             described = item[method]["responses"].keys()
             assert ("404" in described) == ("Id}" in path), path
-            # Webhooks are found among those of their owner, so nobody learns that another user has one.
-            assert ("403" in described) == ("Id}" in path and not path.startswith("/webhooks")), path
+            # Webhooks and erasures are found among those of their owner, so nobody learns that another user has one.
+            assert ("403" in described) == ("Id}" in path and not path.startswith(("/webhooks", "/me/"))), path
 
 
 def test_the_examples_of_requests_are_valid(operations: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 from shared.agents.agent import AGENT_ID, Agent
 from shared.agents.store import AgentChanged, AgentLimitReached, AgentPage
@@ -55,6 +56,16 @@ class FakeAgentStore:
                 return
             ends = {"expires_at": expires_at}
             self._latest[agent.id] = latest.model_copy(update=ends).model_dump_json()
+
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        with self._lock:
+            agents = [Agent.model_validate_json(text) for text in self._latest.values()]
+            return iter(sorted(each.id for each in agents if each.owner == owner and each.deleted is gone))
+
+    def erase(self, agent_id: str) -> None:
+        with self._lock:
+            self._latest.pop(agent_id, None)
+            self._replaced = {key: text for key, text in self._replaced.items() if key[0] != agent_id}
 
     def list_owned(self, owner: str, *, limit: int, cursor: str | None) -> AgentPage:
         with self._lock:

@@ -45,6 +45,7 @@ from tests.fakes.channel import FakeConnectionStore, FakePosts, FakeSubscription
 from tests.fakes.checkpoints import FakeCheckpointStore
 from tests.fakes.clock import EXPIRES_AT, NOON, SettableClock
 from tests.fakes.deliveries import FakeDeliveryQueue, FakeDeliveryStore, FakeSender
+from tests.fakes.erasures import FakeErasureExecutions, FakeErasureStore, FakeOwnerItems
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.executions import FakeExecutions
 from tests.fakes.jobs import FakeJobStore
@@ -197,6 +198,7 @@ class FakePorts:
     streams_per_user = 5
     stream_lease_seconds = 30.0
     channel_limits = ChannelLimits()
+    erasure_settle_seconds = 3600.0
     application_topics = ()
     webhook_urls = UrlRule()
     webhook_schedule = STANDARD
@@ -234,6 +236,9 @@ class FakePorts:
         self.usage_ledger = FakeUsageLedger()
         self.records = FakeRecordStore()
         self.idempotency_keys = FakeIdempotencyKeys(clock=self.clock)
+        self.owner_items = (FakeOwnerItems(self.records, self.idempotency_keys),)
+        self.erasures = FakeErasureStore(clock=self.clock)
+        self.erasure_executions = FakeErasureExecutions()
         self.executions = FakeExecutions()
         self.agents = FakeAgentStore(clock=self.clock)
         self.webhooks = FakeWebhookStore()

@@ -107,6 +107,13 @@ class FakeEventLog:
             self._batches[job_id][newest.first] = erased
             self._put_snapshot(job_id, LogSnapshot(newest.first - 1, "", None, 0), expires_at)
 
+    def purge(self, job_id: str) -> None:
+        with self._lock:
+            self._batches.pop(job_id, None)
+            self._snapshots.pop(job_id, None)
+            self._emptied = {key: batch for key, batch in self._emptied.items() if key[0] != job_id}
+            self._marks = {key: mark for key, mark in self._marks.items() if key[0] != job_id}
+
     def delete_expired(self, now: datetime) -> None:
         """Delete the batches and snapshots whose time is over, as DynamoDB may."""
         with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.clock import Clock
@@ -23,6 +23,7 @@ class FakeJobStore:
         self._clock = clock
         self._lock = threading.Lock()
         self._stored: dict[str, str] = {}
+        self._erased: dict[str, str] = {}
         self.renewed: dict[str, int] = {}
         self.erased: set[str] = set()
 
@@ -108,17 +109,39 @@ class FakeJobStore:
                 self._stored[job.id] = job.model_dump_json()
             return True
 
-    def mark_erased(self, job_id: str) -> None:
+    def mark_erased(self, owner: str, job_id: str) -> None:
         with self._lock:
             self.erased.add(job_id)
+            self._erased[job_id] = owner
 
     def is_erased(self, job_id: str) -> bool:
         with self._lock:
             return job_id in self.erased
 
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        with self._lock:
+            jobs = (Job.model_validate_json(text) for text in self._stored.values())
+            owners = self._erased if gone else {job.id: job.owner for job in jobs}
+            found = [job_id for job_id, each in owners.items() if each == owner]
+        return iter(sorted(found, key=ulid_of, reverse=True))
+
+    def text_of(self, job_id: str) -> str | None:
+        """Return the stored text of a job, expired or not."""
+        with self._lock:
+            return self._stored.get(job_id)
+
+    def owner_of(self, job_id: str) -> str | None:
+        with self._lock:
+            text = self._stored.get(job_id)
+            return self._erased.get(job_id) if text is None else Job.model_validate_json(text).owner
+
     def erase(self, job_id: str) -> None:
         with self._lock:
             self._stored.pop(job_id, None)
+
+    def purge(self, job_id: str) -> None:
+        with self._lock:
+            self._erased.pop(job_id, None)
 
     def _shown(self, job_id: str) -> Job | None:
         text = self._stored.get(job_id)

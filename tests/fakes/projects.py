@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from shared.apps.video.ids import PROJECT_ID
@@ -29,6 +29,7 @@ class FakeProjectStore:
         self._messages: dict[str, dict[str, str]] = {}
         self._counts: Counter[str] = Counter()
         self._deleted: dict[str, datetime] = {}
+        self._noted: dict[str, str] = {}
 
     def save(self, write: ProjectWrite, *, also: PreparedWrites | None = None) -> None:
         after, before = write.after, write.before
@@ -125,8 +126,18 @@ class FakeProjectStore:
                 self._projects[project.id] = stored.model_copy(update={"deleting": True}).model_dump_json()
                 self._counts[stored.owner] -= 1
 
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        with self._lock:
+            found = [each for each in map(self._project, self._projects) if each is not None and each.owner == owner]
+            noted = [project_id for project_id, each in self._noted.items() if each == owner] if gone else []
+            return iter(sorted({*(each.id for each in found if each.deleting is gone), *noted}, reverse=True))
+
     def delete(self, project_id: str, *, purge_at: datetime) -> None:
         with self._lock:
+            project = self._project(project_id)
+            if project is None:
+                return
+            self._noted[project_id] = project.owner
             self._deleted[project_id] = purge_at
             for stored in (self._projects, self._revisions, self._scenes, self._components, self._messages):
                 stored.pop(project_id, None)
@@ -138,6 +149,7 @@ class FakeProjectStore:
     def purge(self, project_id: str) -> None:
         with self._lock:
             self._deleted.pop(project_id, None)
+            self._noted.pop(project_id, None)
 
     def _write(self, write: ProjectWrite) -> None:
         project = write.after

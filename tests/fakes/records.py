@@ -31,6 +31,19 @@ class FakeRecordStore:
             self._stored[owner, name] = Versioned(record.version + 1, record.text)
             self.swaps += 1
 
+    def of(self, owner: str) -> dict[str, Versioned]:
+        """Return the owner's records by name."""
+        with self._lock:
+            return {name: record for (each, name), record in self._stored.items() if each == owner}
+
+    def forget(self, owner: str) -> int:
+        """Remove the owner's records, and return how many there were."""
+        with self._lock:
+            mine = [key for key in self._stored if key[0] == owner]
+            for key in mine:
+                del self._stored[key]
+            return len(mine)
+
 
 class FakeIdempotencyKeys:
     """Implements IdempotencyKeys."""
@@ -62,3 +75,11 @@ class FakeIdempotencyKeys:
             existing = self._stored.get((owner, key))
             if existing is not None and existing[0].job_id == claim.job_id:
                 del self._stored[owner, key]
+
+    def forget(self, owner: str) -> int:
+        """Remove the owner's keys, and return how many there were."""
+        with self._lock:
+            mine = [each for each in self._stored if each[0] == owner]
+            for each in mine:
+                del self._stored[each]
+            return len(mine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from shared.jobs.ids import RUN_ID
 from shared.jobs.store import PreparedWrites
@@ -18,6 +18,7 @@ class FakeRunStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: dict[str, str] = {}
+        self._removed: dict[str, str] = {}
         self._transforms: dict[str, dict[str, str]] = {}
         self._artefacts: dict[str, dict[str, str]] = {}
 
@@ -75,6 +76,12 @@ class FakeRunStore:
 
         return PreparedWrites((FakeWrite(run_id, self._lock, fits),))
 
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        with self._lock:
+            runs = [run for run in map(self._run, self._runs) if run is not None and run.owner == owner]
+            removed = [run_id for run_id, each in self._removed.items() if each == owner] if gone else []
+            return iter(sorted({*(run.id for run in runs if run.deleting is gone), *removed}, reverse=True))
+
     def hide(self, run_id: str) -> None:
         with self._lock:
             run = self._run(run_id)
@@ -85,7 +92,14 @@ class FakeRunStore:
         with self._lock:
             self._artefacts.pop(run_id, None)
             self._transforms.pop(run_id, None)
-            self._runs.pop(run_id, None)
+            text = self._runs.pop(run_id, None)
+            if text is not None:
+                self._removed[run_id] = Run.model_validate_json(text).owner
+
+    def purge(self, run_id: str) -> None:
+        self.remove(run_id)
+        with self._lock:
+            self._removed.pop(run_id, None)
 
     def _writing(
         self, fits: Callable[[], bool], run: Run, transform: Transform, artefacts: Sequence[Artefact]

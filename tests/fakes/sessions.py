@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -32,6 +32,7 @@ class FakeSessionStore:
         self._sessions: dict[str, str] = {}
         self._due: dict[str, datetime] = {}
         self._deleted: dict[str, datetime] = {}
+        self._noted: dict[str, str] = {}
         self._events: dict[str, list[tuple[datetime, bytes]]] = {}
         self._versions: dict[str, dict[int, str]] = {}
         self._messages: dict[str, dict[str, str]] = {}
@@ -127,9 +128,19 @@ class FakeSessionStore:
             if until is not None:
                 self._due[session.id] = until
 
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        with self._lock:
+            sessions = [each for each in map(self._session, self._sessions) if each is not None and each.owner == owner]
+            noted = [session_id for session_id, each in self._noted.items() if each == owner]
+            return iter(sorted(noted if gone else (each.id for each in sessions), reverse=True))
+
     def delete(self, session_id: str, *, purge_at: datetime) -> None:
+        session = self.get(session_id)
+        if session is None:
+            return
         self.purge(session_id)
         with self._lock:
+            self._noted[session_id] = session.owner
             self._deleted[session_id] = purge_at
 
     def deleted(self, now: datetime) -> Sequence[str]:
@@ -140,6 +151,7 @@ class FakeSessionStore:
 
     def purge(self, session_id: str) -> None:
         with self._lock:
+            self._noted.pop(session_id, None)
             kept = (self._sessions, self._due, self._events, self._versions, self._messages, self._jobs, self._deleted)
             for stored in kept:
                 stored.pop(session_id, None)

@@ -59,6 +59,16 @@ def _opened(world: World, tab: str) -> ClientConnection:
     return connect(ticket["channelUrl"], subprotocols=offered, open_timeout=PATIENCE)
 
 
+def opened_connection(world: World, tab: str) -> ClientConnection:
+    """Open a connection of the world's user."""
+    return _opened(world, tab)
+
+
+def subscribe(connection: ClientConnection, topic: str) -> None:
+    """Subscribe the connection to a topic."""
+    _say(connection, "subscribe", "subscribed", topic=topic)
+
+
 def _say(connection: ClientConnection, kind: str, answer: str, **fields: Any) -> None:
     """Send a message, and read until its answer."""
     connection.send(json.dumps({"type": kind, "id": "1", **fields}))
@@ -170,6 +180,10 @@ def _mark_watched(world: World, job_id: str) -> None:
     )
 
 
+CLOSES = "/DELETE/@connections/"
+"""The part of an ARN with which a function closes connections: an announcement closes none."""
+
+
 def with_announcements(used: Collection[tuple[str, ...]], appended: Collection[str]) -> set[tuple[str, ...]]:
     """Return what was used, and for every role that announces events all that an announcement can use.
 
@@ -189,6 +203,8 @@ def with_announcements(used: Collection[tuple[str, ...]], appended: Collection[s
     announcements = {
         (action, arn)
         for role, action, arn in used
-        if role in announcing - READS_TOPICS and (arn.endswith(CHANNEL_TABLE) or action.startswith("execute-api:"))
+        if role in announcing - READS_TOPICS
+        and (arn.endswith(CHANNEL_TABLE) or action.startswith("execute-api:"))
+        and CLOSES not in arn
     }
     return {*used, *((role, *each) for role in announcing for each in announcements)}

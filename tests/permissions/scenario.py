@@ -9,13 +9,13 @@ from local.aws.iam import grants_of, role_of
 from local.model.control import ModelControl
 from local.stack import ROOT, LocalStack
 from local.template.template import Template
-from tests.api_user import DISCARDING_URL, ApiUser, data_of
+from tests.api_user import DISCARDING_URL, ApiUser, data_of, refusal, wait_until
 from tests.applications import modules
 from tests.apps.ideation.requests import RUN
 from tests.apps.suggestions.requests import FIELDS
 from tests.patience import ALLOWANCE, WITHOUT_TOKEN_TIMEOUT
 from tests.permissions.archive import use_archive
-from tests.permissions.channel import use_channel, with_announcements
+from tests.permissions.channel import opened_connection, subscribe, use_channel, with_announcements
 from tests.permissions.deliveries import be_told_of_results, use_deliveries
 from tests.permissions.world import JOBS_TABLE, World
 from tools.infra.functions import camel
@@ -26,9 +26,14 @@ ENVIRONMENT = {
     # These compact logs several times: for their bytes, and in the stage after a long one for their events.
     "LOG_MAX_BYTES": "60000",
     "LOG_MAX_EVENTS": "20",
+    "ERASURE_SETTLE_SECONDS": "1",
     "JOB_RETENTION_SECONDS": "86400",  # later steps use jobs that earlier ones have completed
     **WITHOUT_TOKEN_TIMEOUT,
 }
+ERASING = ("DeleteJobFunctionRole", "EraseOwnerDataFunctionRole")
+"""The roles of functions that cancel and erase jobs of any pipeline."""
+NO_PIPELINES = ("EraseOwnerStateMachineRole",)
+"""The roles of state machines whose functions are no stages."""
 RUNNER_ACTS = ("GetItem", "PutItem", "Query", "UpdateItem")
 
 
@@ -50,6 +55,7 @@ def use_everything(world: World, application: str | None = None) -> None:
         _use_webhooks(world)
         use_deliveries(world)
         use_channel(world)
+        _use_erasure(world)
     assert world.user.api.delete(f"/agents/{agent_id}").status_code in {200, 204}
 
 
@@ -65,6 +71,33 @@ def _use_webhooks(world: World) -> None:
     data_of(world.user.api.post(f"{webhook}/rotate-secret"))
     data_of(world.user.api.post(f"{webhook}/test"), 202)
     data_of(world.user.api.delete(webhook))
+
+
+def _use_erasure(world: World) -> None:
+    """Delete one job, then erase all that a user can have, also with a connection and after a failure."""
+    job_id = world.user.new_job("hang_after=0")
+    world.leave_object(f"jobs/{job_id}/checkpoint-left")
+    data_of(world.user.api.delete(f"/jobs/{job_id}"))
+    user = ApiUser(world.stack)
+    try:
+        for module in modules("stored"):
+            module.store(user, f"marker {uuid.uuid4().hex}")
+        user.new_agent()
+        world.leave_object(f"runs/{data_of(user.api.get('/ideations'))['runs'][0]['runId']}/left")
+        delivery = {"PK": {"S": f"DELIVERIES#{user.name}"}, "SK": {"S": "left"}}
+        world.stack.client("dynamodb").put_item(TableName="millrace-DeliveriesTable", Item=delivery)
+        own = World(world.stack, user, world.model)
+        with opened_connection(own, "erased") as connection:
+            subscribe(connection, f"job:{user.jobs()[0]}")
+            erasure_id = data_of(user.api.delete("/me/data", params={"confirm": "erase"}), 202)["erasureId"]
+            path = f"/me/data/erasures/{erasure_id}"
+            wait_until(lambda: own.get(path)["status"] == "completed")
+        with world.without_state_machines():
+            refusal(user.api.delete("/me/data", params={"confirm": "erase"}), 500, "INTERNAL_ERROR")
+        erasure_id = data_of(user.api.delete("/me/data", params={"confirm": "erase"}), 202)["erasureId"]
+        world.invoke("record_erasure_failure", erasureId=erasure_id)
+    finally:
+        user.close()
 
 
 def _use_links(world: World) -> None:
@@ -110,6 +143,9 @@ def _with_cancellations(used: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
         for role, action, arn in used
         if role == "CancelJobFunctionRole" and action == "states:StopExecution"
     }
+    # A deletion cancels a live job by the same code as a cancellation, and then erases it.
+    cancels = {each[1:] for each in used if each[0] == "CancelJobFunctionRole"}
+    used = used | {(role, *each) for role in ERASING for each in cancels}
     cancelling = {role for module in modules("permissions") for role in getattr(module, "CANCEL_ANY_JOB", ())}
     return {*used, *((role, *each) for role in cancelling for each in stops)}
 
@@ -124,7 +160,7 @@ def _with_runner(used: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
     stages = {
         role_of(f"{camel(arn.rpartition('-')[2])}Function")
         for role, action, arn in used
-        if action == "lambda:InvokeFunction" and role.endswith("StateMachineRole")
+        if action == "lambda:InvokeFunction" and role.endswith("StateMachineRole") and role not in NO_PIPELINES
     }
     with_model = {role for role, action, arn in used if arn.endswith(":secret:millrace-ModelSecret")}
     (table,) = {arn for _, _, arn in used if arn.endswith(f":table/{JOBS_TABLE}")}

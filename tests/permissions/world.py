@@ -133,6 +133,11 @@ class World:
             ExpressionAttributeValues={":then": {"N": "0"}},
         )
 
+    def leave_object(self, key: str) -> None:
+        """Store an object, as an attempt or a request has that ended before it could refer to the object."""
+        bucket = self.stack.client("s3")
+        bucket.put_object(Bucket=bucket.list_buckets()["Buckets"][0]["Name"], Key=key, Body=b"text")
+
     def execution_ended(self, job_id: str) -> None:
         """Send the event that the job's execution has failed, which must end the job."""
         assert self.invoke("end_lost_job", detail={"name": job_id}) == {"ended": job_id}

@@ -199,19 +199,16 @@ class TestRemoval:
         ports.clock.advance(7 * 24 * 3600)
         assert [ports.agents.version(agent.id, version) for version in (1, 2)] == [None, None]
 
-    def test_a_removed_agent_is_not_in_the_index(self, server: AwsServer, owner: str) -> None:
-        ports = adapters(server)
+    def test_a_removed_agent_is_found_until_it_is_erased(self, ports: Ports, owner: str) -> None:
         agent = an_agent(owner)
         ports.agents.put_new(agent, limit=100)
-        ports.agents.remove(agent, expires_at=WEEK_LATER)
-        found = server.dynamodb.query(
-            TableName=server.durable_table,
-            IndexName="ByOwner",
-            KeyConditionExpression="#owner = :owner",
-            ExpressionAttributeNames={"#owner": "owner"},
-            ExpressionAttributeValues={":owner": {"S": owner}},
-        )
-        assert found["Items"] == []
+        changed = agent.model_copy(update={"version": 2})
+        ports.agents.replace(agent, changed, expires_at=WEEK_LATER)
+        ports.agents.remove(changed, expires_at=WEEK_LATER)
+        assert (list(ports.agents.ids_of(owner)), list(ports.agents.ids_of(owner, gone=True))) == ([], [agent.id])
+        ports.agents.erase(agent.id)
+        assert list(ports.agents.ids_of(owner, gone=True)) == []
+        assert [ports.agents.version(agent.id, version) for version in (1, 2)] == [None, None]
 
     def test_a_removal_is_one_write_however_many_versions_there_are(self, server: AwsServer, owner: str) -> None:
         ports = adapters(server)

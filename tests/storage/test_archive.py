@@ -147,7 +147,7 @@ class TestErasure:
     def test_an_erased_job_is_not_restored(self, ports: Ports) -> None:
         job = a_job(status=JobStatus.FAILED)
         assert not ports.jobs.is_erased(job.id)
-        ports.jobs.mark_erased(job.id)
+        ports.jobs.mark_erased(job.owner, job.id)
         assert ports.jobs.is_erased(job.id)
         assert not ports.jobs.restore(job)
         assert ports.jobs.get(job.id) is None

@@ -425,6 +425,7 @@ class TestLinksOnDynamoDB:
         store.put_new(job)
         clock.advance(7201)  # an expired job is erased as well
         for _ in range(2):
+            store.mark_erased(job.owner, job.id)
             store.erase(job.id)
             for partition in (f"JOB#{job.id}", f"LINK#sessionId#{job.owner}#s"):
                 found = server.dynamodb.query(
@@ -433,7 +434,11 @@ class TestLinksOnDynamoDB:
                     ExpressionAttributeValues={":pk": {"S": partition}},
                     ConsistentRead=True,
                 )
-                assert not any(job.id in str(item) for item in found["Items"])
+                assert all(item["SK"] == {"S": "ERASED"} for item in found["Items"])
+        assert list(store.ids_of(job.owner, gone=True)).count(job.id) == 1
+        assert (store.owner_of(job.id), store.get(job.id)) == (job.owner, None)
+        store.purge(job.id)
+        assert (store.owner_of(job.id), list(store.ids_of(job.owner, gone=True)).count(job.id)) == (None, 0)
 
     def test_a_link_is_stored_longer_than_any_retention_of_its_job(self, server: AwsServer) -> None:
         store = DynamoJobStore(server.table, clock=SettableClock())

@@ -125,6 +125,9 @@ class WatchedLog:
     def erase(self, job_id: str, *, expires_at: int) -> None:
         self._log.erase(job_id, expires_at=expires_at)
 
+    def purge(self, job_id: str) -> None:
+        self._log.purge(job_id)
+
 
 @dataclass(frozen=True)
 class Claimant:
@@ -560,38 +563,46 @@ def test_no_interleaving_breaks_the_log_in_memory() -> None:
     run_machine(LogMachine, make_log=FakeEventLog, examples=120, steps=60)
 
 
+class FreshLog:
+    """The adapter with a new partition for each example."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log, self._job_id = log, new_job_id(0)
+
+    def append(self, job_id: str, batch: Batch) -> int:
+        return self._log.append(self._job_id, batch)
+
+    def mark_watched(self, job_id: str, *, expires_at: int) -> int:
+        return self._log.mark_watched(self._job_id, expires_at=expires_at)
+
+    def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+        return self._log.read(self._job_id, after=after, consistent=consistent)
+
+    def tail(self, job_id: str) -> LogTail:
+        return self._log.tail(self._job_id)
+
+    def snapshot(self, job_id: str) -> LogSnapshot | None:
+        return self._log.snapshot(self._job_id)
+
+    def compact(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
+        self._log.compact(self._job_id, snapshot, expires_at=expires_at)
+
+    def renew(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
+        self._log.renew(self._job_id, snapshot, expires_at=expires_at)
+
+    def erase(self, job_id: str, *, expires_at: int) -> None:
+        self._log.erase(self._job_id, expires_at=expires_at)
+
+    def purge(self, job_id: str) -> None:
+        self._log.purge(self._job_id)
+
+
 def test_no_interleaving_breaks_the_log_on_dynamodb(server: AwsServer) -> None:
-    class FreshLog:
-        """The adapter with a new partition for each example."""
-
-        def __init__(self) -> None:
-            self._log, self._job_id = adapters(server).log, new_job_id(0)
-
-        def append(self, job_id: str, batch: Batch) -> int:
-            return self._log.append(self._job_id, batch)
-
-        def mark_watched(self, job_id: str, *, expires_at: int) -> int:
-            return self._log.mark_watched(self._job_id, expires_at=expires_at)
-
-        def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
-            return self._log.read(self._job_id, after=after, consistent=consistent)
-
-        def tail(self, job_id: str) -> LogTail:
-            return self._log.tail(self._job_id)
-
-        def snapshot(self, job_id: str) -> LogSnapshot | None:
-            return self._log.snapshot(self._job_id)
-
-        def compact(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
-            self._log.compact(self._job_id, snapshot, expires_at=expires_at)
-
-        def renew(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
-            self._log.renew(self._job_id, snapshot, expires_at=expires_at)
-
-        def erase(self, job_id: str, *, expires_at: int) -> None:
-            self._log.erase(self._job_id, expires_at=expires_at)
-
     # Without shrinking, which would take minutes here; the test in memory shrinks what breaks both.
     run_machine(
-        LogMachine, make_log=FreshLog, examples=12, steps=40, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+        LogMachine,
+        make_log=lambda: FreshLog(adapters(server).log),
+        examples=12,
+        steps=40,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
     )

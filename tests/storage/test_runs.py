@@ -463,8 +463,11 @@ class TestDeletion:
         ports.jobs.put_new(a_job(), side_writes=opening(ports, other, an_artefact(other, content=LARGE)))
         ports.runs.hide(run.id)
         ports.runs.remove(run.id)
-        assert items_of(server, run) == []
+        assert [item["SK"] for item in items_of(server, run)] == [{"S": "DELETED"}]
         assert objects_of(server, run) == []
+        assert list(ports.runs.ids_of(run.owner, gone=True)).count(run.id) == 1
+        ports.runs.purge(run.id)
+        assert items_of(server, run) == []
         assert len(objects_of(server, other)) == 1
 
     def test_a_second_removal_finishes_an_interrupted_one(
@@ -490,8 +493,9 @@ class TestDeletion:
             with pytest.raises(ConnectionError):
                 ports.runs.remove(run.id)
         assert ports.runs.get(run.id) is not None
+        assert list(ports.runs.ids_of(run.owner, gone=True)).count(run.id) == 1  # an erasure finds it
         ports.runs.remove(run.id)
-        assert items_of(server, run) == []
+        assert [item["SK"] for item in items_of(server, run)] == [{"S": "DELETED"}]
 
     def test_an_update_during_the_deletion_does_not_restore_the_run(self, ports: Ports) -> None:
         job, run = opened(ports)

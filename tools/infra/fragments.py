@@ -26,6 +26,7 @@ ORDER = (
     "agents",
     "webhooks",
     "deliveries",
+    "erasure",
     "console",
     APPLICATIONS,
     "operations",

@@ -42,6 +42,7 @@ class Stack:
 
     @cached_property
     def pipelines(self) -> list[Pipeline]:
+        """Every state machine. Those of the core are no pipelines: no loop is over them."""
         return [Pipeline(logical_id, fragment) for fragment, logical_id, _ in self._of_type(STATE_MACHINE)]
 
     def text(self) -> str:
@@ -123,7 +124,7 @@ class Stack:
                 "alarm on stages": self._alarms(stages=True),
                 "function with a route": [function.scope for function in self.functions if function.routes],
                 "path": self._paths(),
-                "pipeline": [pipeline.scope for pipeline in self.pipelines],
+                "pipeline": [each.scope for each in self.pipelines if each.fragment.of_an_application],
             }
         )
 

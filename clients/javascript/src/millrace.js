@@ -82,6 +82,25 @@ export class Millrace {
     if (transport === "channel") this.#connect = channelConnection(this.channel, this.#connect);
   }
 
+  // ---- erasure -------------------------------------------------------------------------------------------------------
+
+  /**
+   * Erase everything that is stored of the user. It cannot be undone. While an erasure runs, a repeat returns that one.
+   * @returns {Promise<Api.ErasureDetail>}
+   */
+  eraseData() {
+    return this.#calls.call("DELETE", "/me/data", { query: { confirm: "erase" }, repeatable: true });
+  }
+
+  /**
+   * Return the report of an erasure.
+   * @param {string} erasureId
+   * @returns {Promise<Api.ErasureDetail>}
+   */
+  getErasure(erasureId) {
+    return this.#calls.call("GET", `/me/data/erasures/${encodeURIComponent(erasureId)}`, { repeatable: true });
+  }
+
   // ---- jobs ----------------------------------------------------------------------------------------------------------
 
   /**
@@ -138,6 +157,15 @@ export class Millrace {
    */
   resumeJob(jobId) {
     return this.#calls.call("POST", `/jobs/${encodeURIComponent(jobId)}/resume`);
+  }
+
+  /**
+   * Delete a job with everything that is stored for it. If it is live, it is cancelled first.
+   * @param {string} jobId
+   * @returns {Promise<Api.JobDeleted>}
+   */
+  deleteJob(jobId) {
+    return this.#calls.call("DELETE", `/jobs/${encodeURIComponent(jobId)}`, { repeatable: true });
   }
 
   /**

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -66,6 +66,9 @@ class AnnouncingSessionStore:
 
     def postpone(self, session: Session, until: datetime | None) -> None:
         self._sessions.postpone(session, until)
+
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        return self._sessions.ids_of(owner, gone=gone)
 
     def delete(self, session_id: str, *, purge_at: datetime) -> None:
         self._sessions.delete(session_id, purge_at=purge_at)

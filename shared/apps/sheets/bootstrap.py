@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from shared.apps.sheets.work import SessionWork
     from shared.apps.sheets.workspace import SheetServices
     from shared.channel.topics import TopicSource
+    from shared.erasure.owner_data import OwnerData
     from shared.jobs.job import LinkKind
     from shared.jobs.links import LinkedEntities
     from shared.jobs.side_writes import SideWrites
@@ -60,6 +61,13 @@ def topic_sources() -> Sequence[TopicSource]:
     from shared.apps.sheets.session_topics import SessionTopics
 
     return (SessionTopics(session_store()),)
+
+
+def owner_data() -> Sequence[OwnerData]:
+    """Return what this application stores of owners."""
+    from shared.apps.sheets.owner_sessions import OwnerSessions
+
+    return (OwnerSessions(session_store(), workbook_data(), session_closing(), clock=core().ports.clock),)
 
 
 # ---- storage and engine ----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -101,6 +101,9 @@ class SessionStore(Protocol):
 
     def postpone(self, session: Session, until: datetime | None) -> None:
         """Let the session be due at `until`; None for never. Do nothing if the session has changed meanwhile."""
+
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        """Yield the ids of all sessions of the owner, or with `gone` of deleted ones that `purge` has not forgotten."""
 
     def delete(self, session_id: str, *, purge_at: datetime) -> None:
         """Remove the session with all that belongs to it. It can be repeated if it fails.

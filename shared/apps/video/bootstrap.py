@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from shared.apps.video.reading import ProjectReading
     from shared.apps.video.rendering.render_store import RenderFiles, RenderStore
     from shared.apps.video.rendering.renderer import ChunkJoiner, ChunkRenderer
-    from shared.apps.video.rendering.renders import RenderCreation, RenderQueries
+    from shared.apps.video.rendering.renders import RenderCreation, RenderDeletion, RenderQueries
     from shared.apps.video.rendering.side_writes import ProjectRenders
     from shared.apps.video.rendering.stages import AwaitTurn, JoinChunks, PlanRender, RenderChunk
     from shared.apps.video.rendering.turns import RenderTurns
     from shared.apps.video.saving import SaveScenes
     from shared.apps.video.sweep import ProjectSweep
     from shared.channel.topics import TopicSource
+    from shared.erasure.owner_data import OwnerData
     from shared.jobs.job import LinkKind
     from shared.jobs.links import LinkedEntities
     from shared.jobs.side_writes import SideWrites
@@ -64,6 +65,28 @@ def topic_sources() -> Sequence[TopicSource]:
     from shared.apps.video.project_topics import ProjectTopics
 
     return (ProjectTopics(project_store()),)
+
+
+def owner_data() -> Sequence[OwnerData]:
+    """Return what this application stores of owners."""
+    from shared.apps.video.owner_projects import OwnerProjects
+    from shared.storage.user_items import UserItems
+
+    settings = StorageSettings.read()
+    durable = {"table": settings.durable_table_name, "place": "DurableTable"}
+    return (
+        OwnerProjects(project_store(), project_deletion(), _render_deletion(), clock=core().ports.clock),
+        UserItems(**durable, prefixes=("PREFS#",), name="preferences", holds="preferences that hold for all projects"),
+        UserItems(**durable, prefixes=("PROJECTS",), name="projectCounts", holds="how many projects there are"),
+        UserItems(**durable, prefixes=("RENDERTURN#",), name="renderTurns", holds="turns of renders"),
+        UserItems(
+            settings.table_name,
+            prefixes=("DECISION#",),
+            place="JobsTable",
+            name="decisions",
+            holds="a model's decisions about messages, which are kept for a day",
+        ),
+    )
 
 
 # ---- storage ---------------------------------------------------------------------------------------------------------
@@ -170,16 +193,23 @@ def projects() -> Projects:
 @functools.cache
 def project_deletion() -> ProjectDeletion:
     """Return the service that deletes projects."""
+    from shared.apps.video.images import ImageDeletion
     from shared.apps.video.projects import ProjectDeletion
-    from shared.apps.video.rendering.renders import RenderDeletion
 
     return ProjectDeletion(
         projects=project_store(),
-        renders=RenderDeletion(render_store(), render_files()),
+        renders=_render_deletion(),
+        images=ImageDeletion(image_store(), image_files()),
         cancellation=core().job_cancellation,
         erasure=core().job_erasure,
         clock=core().ports.clock,
     )
+
+
+def _render_deletion() -> RenderDeletion:
+    from shared.apps.video.rendering.renders import RenderDeletion
+
+    return RenderDeletion(render_store(), render_files())
 
 
 @functools.cache

@@ -25,6 +25,9 @@ from shared.apps.video.queries import unknown_project
 from shared.clock import Clock
 from shared.errors import Conflict, DataLost, ErrorCode, FieldIssue, InvalidInput, NotFound
 
+PAGE = 100
+"""How many images are read at once."""
+
 FIELD = "image"
 """The field that a refusal of an uploaded image names."""
 
@@ -225,3 +228,20 @@ def _checked(image: Image, content: bytes, digest: str) -> Picture:
     if image.sha256 not in {None, digest}:
         raise NotAPicture("must have the sha256 that was declared; the file has changed or broken on its way")
     return picture
+
+
+class ImageDeletion:
+    """Remove what the images of a deleted project have stored outside its partition and its folder."""
+
+    def __init__(self, store: ImageStore, files: ImageFiles) -> None:
+        self._store = store
+        self._files = files
+
+    def discard_uploads(self, project_id: str) -> None:
+        """Delete the uploads of the project's images that were not completed."""
+        last: str | None = None
+        while page := self._store.page(project_id, limit=PAGE, before=last):
+            for image in page:
+                if image.status is not ImageStatus.READY:
+                    self._files.discard_upload(image.id)
+            last = page[-1].id

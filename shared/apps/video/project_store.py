@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -119,6 +119,9 @@ class ProjectStore(Protocol):
 
         It does not count any more for its owner. It can be repeated.
         """
+
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        """Yield the ids of the owner's projects, or with `gone` of those that are being deleted or not yet purged."""
 
     def delete(self, project_id: str, *, purge_at: datetime) -> None:
         """Remove a hidden project with all that belongs to it. It can be repeated if it fails.

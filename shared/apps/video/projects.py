@@ -36,6 +36,7 @@ from shared.jobs.job import LinkKind
 from shared.observability.log import log
 
 if TYPE_CHECKING:
+    from shared.apps.video.images import ImageDeletion
     from shared.apps.video.rendering.renders import RenderDeletion
 
 IDEMPOTENCY_SECONDS = 24 * 3600
@@ -213,12 +214,14 @@ class ProjectDeletion:
         *,
         projects: ProjectStore,
         renders: RenderDeletion,
+        images: ImageDeletion,
         cancellation: JobCancellation,
         erasure: JobErasure,
         clock: Clock,
     ) -> None:
         self._projects = projects
         self._renders = renders
+        self._images = images
         self._clock = clock
         self._cancellation = cancellation
         self._erasure = erasure
@@ -244,6 +247,7 @@ class ProjectDeletion:
             self._erasure.erase(owner, job_id)
         self._erasure.erase_linked(owner, LinkKind.PROJECT, project.id)
         self._renders.discard_files(project.id)
+        self._images.discard_uploads(project.id)
         # The project last: it names the jobs, so a repeated deletion still finds what to remove.
         self._projects.delete(project.id, purge_at=self._clock() + PURGED_AFTER)
         log.info("project deleted", project_id=project.id)

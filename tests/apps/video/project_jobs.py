@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shared.apps.video.images import ImageDeletion
 from shared.apps.video.links import LinkedProjects
 from shared.apps.video.messages import ChatMessages, Origin
 from shared.apps.video.models import BuiltChange, Choice, PreparedAnswer, VideoChatInput, VideoChatResult
@@ -24,6 +25,7 @@ from shared.jobs.pipeline import Pipelines
 from shared.jobs.store import JobStore
 from tests.fakes.clock import SettableClock
 from tests.fakes.core import POEM, FakeCore, ScriptedStage, says
+from tests.fakes.images import FakeImageFiles, FakeImageStore
 from tests.fakes.projects import FakePreferenceStore, FakeProjectStore
 from tests.fakes.renders import FakeRenderFiles, FakeRenderStore
 
@@ -61,6 +63,7 @@ class ProjectJobs:
         self.deletion = ProjectDeletion(
             projects=self.store,
             renders=RenderDeletion(FakeRenderStore(self.fake_projects), self.render_files),
+            images=ImageDeletion(FakeImageStore(self.fake_projects), FakeImageFiles(clock=self.clock)),
             cancellation=self.core.job_cancellation,
             erasure=self.core.job_erasure,
             clock=self.clock,

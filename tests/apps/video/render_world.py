@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from unittest.mock import patch
 
-from shared.apps.video.images import ImageReader
+from shared.apps.video.images import ImageDeletion, ImageReader
 from shared.apps.video.links import LinkedProjects
 from shared.apps.video.messages import Origin
 from shared.apps.video.pipeline import RENDER
@@ -78,6 +78,7 @@ class RenderWorld:
         self.deletion = ProjectDeletion(
             projects=self.projects,
             renders=RenderDeletion(self.renders, self.files),
+            images=ImageDeletion(FakeImageStore(self.projects), FakeImageFiles()),
             cancellation=self.core.job_cancellation,
             erasure=self.core.job_erasure,
             clock=self.clock,

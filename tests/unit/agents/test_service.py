@@ -44,6 +44,8 @@ class ConcurrentUpdates:
         self.version = agents.store.version
         self.remove = agents.store.remove
         self.list_owned = agents.store.list_owned
+        self.ids_of = agents.store.ids_of
+        self.erase = agents.store.erase
 
     def replace(self, before: Agent, after: Agent, *, expires_at: int) -> None:
         if self.times:

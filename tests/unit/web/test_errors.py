@@ -24,6 +24,7 @@ EXPECTED = {
     "Forbidden": 403,
     "NotFound": 404,
     "Conflict": 409,
+    "DataBeingErased": 409,
     "CheckpointUnfit": 409,
     "PreconditionFailed": 412,
     "PayloadTooLarge": 413,
@@ -74,7 +75,7 @@ def of_product(kind: type[MillraceError]) -> list[type[MillraceError]]:
 def an_error(kind: type[MillraceError]) -> MillraceError:
     if issubclass(kind, errors.InvalidInput):
         return kind([FieldIssue("input.a", "is required")])
-    if issubclass(kind, errors.LimitExceeded):
+    if issubclass(kind, (errors.LimitExceeded, errors.DataBeingErased)):
         return kind("too many", retry_after=7)
     if issubclass(kind, NotStarted):
         return kind(a_job())

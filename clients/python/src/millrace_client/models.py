@@ -53,6 +53,7 @@ Entity: TypeAlias = Open[
     Literal[
         "job",
         "job_list",
+        "erasure",
         "stream_ticket",
         "connection_ticket",
         "console_config",
@@ -90,6 +91,13 @@ Entity: TypeAlias = Open[
 """The kind of `data` in the response."""
 
 
+ErasureStatus: TypeAlias = Open[Literal["erasing", "settling", "completed", "failed"]]
+"""The state of an erasure. `erasing`: it removes what it finds. `settling`: nothing is left, and it waits until no
+request or attempt that began before it can still write, to look again. `completed`: it has looked again, and
+nothing is left. `failed`: a step failed after all its retries; to request the erasure again continues it.
+"""
+
+
 ErrorCode: TypeAlias = Open[
     Literal[
         "MALFORMED_REQUEST",
@@ -99,6 +107,7 @@ ErrorCode: TypeAlias = Open[
         "NOT_FOUND",
         "METHOD_NOT_ALLOWED",
         "CONFLICT",
+        "ERASURE_RUNNING",
         "SESSION_BUSY",
         "SCENE_CHANGED",
         "PRECONDITION_FAILED",
@@ -165,6 +174,9 @@ Operation: TypeAlias = Open[
         "list_jobs",
         "cancel_job",
         "resume_job",
+        "delete_job",
+        "erase_data",
+        "get_erasure",
         "create_stream_ticket",
         "stream_job",
         "create_connection_ticket",
@@ -771,6 +783,18 @@ class ConnectionLimits(ApiModel):
     """How long a connection lasts at most."""
 
 
+class Copy(ApiModel):
+    """A copy that Millrace cannot erase: where it is, what it holds, and after how many days it is gone at the
+    latest. `days` is null if that is not Millrace's to say.
+    """
+
+    name: str
+
+    holds: str
+
+    days: int | None
+
+
 class CreatedTicket(ApiModel):
     """A ticket that opens one connection of the channel, until `expiresAt`."""
 
@@ -866,6 +890,44 @@ class Delta(ApiModel):
     type: Literal["delta"]
 
     text: str
+
+
+class ErasureDetail(ApiModel):
+    """The report of an erasure. `settlesAt` is when no request that began before the erasure can still write. The
+    erasure looks again then, and is not completed before. `copies` are those that it cannot reach, with how
+    long each lasts.
+    """
+
+    erasure_id: str = Field(alias="erasureId")
+
+    status: ErasureStatus
+
+    steps: list[ErasureStep]
+
+    rounds: int
+
+    copies: list[Copy]
+
+    created_at: datetime = Field(alias="createdAt")
+
+    settles_at: datetime = Field(alias="settlesAt")
+
+    completed_at: datetime | None = Field(alias="completedAt")
+
+
+class ErasureStep(ApiModel):
+    """One kind of data: what it is, how many things of it were erased, and whether nothing of it is left.
+    Something that is stored while it is erased makes another round, and `done` is false again. If a step was
+    killed and repeated, it may have erased more than it has counted.
+    """
+
+    name: str
+
+    holds: str
+
+    erased: int
+
+    done: bool
 
 
 class ErrorBody(ApiModel):
@@ -1335,6 +1397,12 @@ class JobCost(ApiModel):
     region: str
 
     prices_of: str = Field(alias="pricesOf")
+
+
+class JobDeleted(ApiModel):
+    """The id of the job that was deleted, with its input, its events, its outputs and its result."""
+
+    job_id: str = Field(alias="jobId")
 
 
 class JobDetail(ApiModel):

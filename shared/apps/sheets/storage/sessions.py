@@ -17,7 +17,7 @@ from shared.storage.attributes import Item, from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.items import query_items, read_item
 from shared.storage.keys import EVENT_PREFIX
-from shared.storage.owner_index import OwnerIndex
+from shared.storage.owner_index import OwnerIndex, gone_mark
 from shared.storage.sweepable import due_ids, sweep_mark, sweep_time
 from shared.storage.transactions import ConditionsRefused, write_transaction
 
@@ -127,10 +127,17 @@ class DynamoSessionStore:
                 **update,
             )
 
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        return self._index.every_id(owner, gone=gone)
+
     def delete(self, session_id: str, *, purge_at: datetime) -> None:
+        session = self.get(session_id)
+        if session is None:
+            return
         # The session itself last, so that a deletion that failed can be repeated.
         self._empty(session_id, keeping=SESSION)
-        note = {**_key(session_id, DELETED), **sweep_mark(DELETED_SESSIONS, purge_at)}
+        mark = {**sweep_mark(DELETED_SESSIONS, purge_at), **gone_mark(session.owner, session_id)}
+        note = {**_key(session_id, DELETED), **mark}
         write_transaction(
             (
                 {"Delete": {"TableName": self._durable, "Key": to_item(_session_key(session_id))}},

@@ -171,6 +171,10 @@ class RenderDeletion:
         """Delete the files of the project's videos and of their chunks, after their jobs have ended."""
         for job_id in self.jobs_of(project_id):
             self._files.discard_chunks(job_id)
+        self.discard_videos(project_id)
+
+    def discard_videos(self, project_id: str) -> None:
+        """Delete the files of the project's videos."""
         self._files.discard_videos(project_id)
 
 

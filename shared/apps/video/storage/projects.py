@@ -23,7 +23,7 @@ from shared.storage.byte_cache import ByteCache
 from shared.storage.items import query_items, read_item
 from shared.storage.large_texts import LargeTexts
 from shared.storage.matching import BATCH
-from shared.storage.owner_index import OwnerIndex
+from shared.storage.owner_index import GONE, OwnerIndex, gone_mark
 from shared.storage.sweepable import due_ids, sweep_mark
 from shared.storage.transactions import ConditionsRefused, write_transaction
 
@@ -143,17 +143,24 @@ class DynamoProjectStore:
         hidden = {
             "TableName": self._table,
             "Key": to_item(_project_key(project.id)),
-            "UpdateExpression": "SET deleting = :yes REMOVE ownerSort",
+            "UpdateExpression": "SET deleting = :yes, ownerSort = :gone",
             "ConditionExpression": EXISTS,
-            "ExpressionAttributeValues": {":yes": to_attribute(True)},
+            "ExpressionAttributeValues": to_item({":yes": True, ":gone": f"{GONE}{project.id}"}),
         }
         with contextlib.suppress(ConditionsRefused):  # an earlier call has hidden it
             write_transaction([{"Update": hidden}, self._count(project.owner, -1)])
 
+    def ids_of(self, owner: str, *, gone: bool = False) -> Iterator[str]:
+        return self._index.every_id(owner, gone=gone)
+
     def delete(self, project_id: str, *, purge_at: datetime) -> None:
+        project = self.get(project_id)
+        if project is None:
+            return
         self._empty(project_id, keeping=PROJECT)
         # The project last, so that a deletion that failed can be repeated.
-        note = {**_key(project_id, DELETED), **sweep_mark(DELETED_PROJECTS, purge_at)}
+        mark = {**sweep_mark(DELETED_PROJECTS, purge_at), **gone_mark(project.owner, project_id)}
+        note = {**_key(project_id, DELETED), **mark}
         delete = {"TableName": self._table, "Key": to_item(_project_key(project_id))}
         write_transaction(({"Delete": delete}, {"Put": {"TableName": self._table, "Item": to_item(note)}}))
 

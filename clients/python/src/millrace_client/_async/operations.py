@@ -325,6 +325,23 @@ class AsyncOperations:
         data = await self._calls.call("GET", f"/ideations/{quote(run_id, safe='')}", repeatable=True)
         return parsed(models.RunDetail, data)
 
+    async def delete_job(self, job_id: str) -> models.JobDeleted:
+        """Delete the job permanently, and cancel it first if it is live. A run, session or project that it belongs
+        to keeps what the job has stored there. A repeat within three days gets the same response, and completes
+        a deletion that has failed halfway.
+        """
+        data = await self._calls.call("DELETE", f"/jobs/{quote(job_id, safe='')}")
+        return parsed(models.JobDeleted, data)
+
+    async def get_job(self, job_id: str, *, include: Literal["stackTrace"] | None = None) -> models.JobDetail:
+        """Return the job as it is now. Its stream continues after `lastEventId`. A job that has expired is read
+        from the archive: `archived` is true, and it is as it ended.
+        """
+        data = await self._calls.call(
+            "GET", f"/jobs/{quote(job_id, safe='')}", query={"include": include}, repeatable=True
+        )
+        return parsed(models.JobDetail, data)
+
     async def delete_project(self, project_id: str) -> models.ProjectDeleted:
         """Delete the project permanently, with its scenes, revisions, images, chat and jobs. Cancel its live jobs."""
         data = await self._calls.call("DELETE", f"/projects/{quote(project_id, safe='')}")
@@ -422,6 +439,21 @@ class AsyncOperations:
         )
         return None if data is None else parsed(models.Cells, data)
 
+    async def erase_data(self, *, confirm: Literal["erase"] | None = None) -> models.ErasureDetail:
+        """Erase everything that is stored of you. It cannot be undone. Until it is completed, at least an hour
+        later, requests that store something get 409 with `Retry-After`. A repeat gets the erasure that runs,
+        and continues one that has failed.
+        """
+        data = await self._calls.call("DELETE", "/me/data", query={"confirm": confirm})
+        return parsed(models.ErasureDetail, data)
+
+    async def get_erasure(self, erasure_id: str) -> models.ErasureDetail:
+        """Return what has been erased so far, and how long copies last that Millrace cannot erase. The report is
+        kept for 30 days after the erasure was completed. It has no data of yours.
+        """
+        data = await self._calls.call("GET", f"/me/data/erasures/{quote(erasure_id, safe='')}", repeatable=True)
+        return parsed(models.ErasureDetail, data)
+
     async def get_ideation_job(self, run_id: str) -> models.ActiveJob:
         """Return the run's live job and its transform. The job's stream continues after `job.lastEventId`."""
         data = await self._calls.call("GET", f"/ideations/{quote(run_id, safe='')}/active-job", repeatable=True)
@@ -438,15 +470,6 @@ class AsyncOperations:
             "GET", f"/projects/{quote(project_id, safe='')}/images/{quote(image_id, safe='')}", repeatable=True
         )
         return parsed(models.ImageDetail, data)
-
-    async def get_job(self, job_id: str, *, include: Literal["stackTrace"] | None = None) -> models.JobDetail:
-        """Return the job as it is now. Its stream continues after `lastEventId`. A job that has expired is read
-        from the archive: `archived` is true, and it is as it ended.
-        """
-        data = await self._calls.call(
-            "GET", f"/jobs/{quote(job_id, safe='')}", query={"include": include}, repeatable=True
-        )
-        return parsed(models.JobDetail, data)
 
     async def get_preferences(self, *, project_id: str | None = None) -> models.PreferenceList:
         """Return your preferences for all projects, or those of one project, which come first."""

@@ -321,6 +321,21 @@ class Operations:
         data = self._calls.call("GET", f"/ideations/{quote(run_id, safe='')}", repeatable=True)
         return parsed(models.RunDetail, data)
 
+    def delete_job(self, job_id: str) -> models.JobDeleted:
+        """Delete the job permanently, and cancel it first if it is live. A run, session or project that it belongs
+        to keeps what the job has stored there. A repeat within three days gets the same response, and completes
+        a deletion that has failed halfway.
+        """
+        data = self._calls.call("DELETE", f"/jobs/{quote(job_id, safe='')}")
+        return parsed(models.JobDeleted, data)
+
+    def get_job(self, job_id: str, *, include: Literal["stackTrace"] | None = None) -> models.JobDetail:
+        """Return the job as it is now. Its stream continues after `lastEventId`. A job that has expired is read
+        from the archive: `archived` is true, and it is as it ended.
+        """
+        data = self._calls.call("GET", f"/jobs/{quote(job_id, safe='')}", query={"include": include}, repeatable=True)
+        return parsed(models.JobDetail, data)
+
     def delete_project(self, project_id: str) -> models.ProjectDeleted:
         """Delete the project permanently, with its scenes, revisions, images, chat and jobs. Cancel its live jobs."""
         data = self._calls.call("DELETE", f"/projects/{quote(project_id, safe='')}")
@@ -416,6 +431,21 @@ class Operations:
         )
         return None if data is None else parsed(models.Cells, data)
 
+    def erase_data(self, *, confirm: Literal["erase"] | None = None) -> models.ErasureDetail:
+        """Erase everything that is stored of you. It cannot be undone. Until it is completed, at least an hour
+        later, requests that store something get 409 with `Retry-After`. A repeat gets the erasure that runs,
+        and continues one that has failed.
+        """
+        data = self._calls.call("DELETE", "/me/data", query={"confirm": confirm})
+        return parsed(models.ErasureDetail, data)
+
+    def get_erasure(self, erasure_id: str) -> models.ErasureDetail:
+        """Return what has been erased so far, and how long copies last that Millrace cannot erase. The report is
+        kept for 30 days after the erasure was completed. It has no data of yours.
+        """
+        data = self._calls.call("GET", f"/me/data/erasures/{quote(erasure_id, safe='')}", repeatable=True)
+        return parsed(models.ErasureDetail, data)
+
     def get_ideation_job(self, run_id: str) -> models.ActiveJob:
         """Return the run's live job and its transform. The job's stream continues after `job.lastEventId`."""
         data = self._calls.call("GET", f"/ideations/{quote(run_id, safe='')}/active-job", repeatable=True)
@@ -432,13 +462,6 @@ class Operations:
             "GET", f"/projects/{quote(project_id, safe='')}/images/{quote(image_id, safe='')}", repeatable=True
         )
         return parsed(models.ImageDetail, data)
-
-    def get_job(self, job_id: str, *, include: Literal["stackTrace"] | None = None) -> models.JobDetail:
-        """Return the job as it is now. Its stream continues after `lastEventId`. A job that has expired is read
-        from the archive: `archived` is true, and it is as it ended.
-        """
-        data = self._calls.call("GET", f"/jobs/{quote(job_id, safe='')}", query={"include": include}, repeatable=True)
-        return parsed(models.JobDetail, data)
 
     def get_preferences(self, *, project_id: str | None = None) -> models.PreferenceList:
         """Return your preferences for all projects, or those of one project, which come first."""

@@ -13,6 +13,8 @@ export const STATUSES = {
   disabled: "Disabled",
   delivered: "Delivered",
   discarded: "Not sent",
+  erasing: "Erasing",
+  settling: "Waiting to look again",
 };
 
 /** @type {Record<string, string>} */

@@ -5,6 +5,7 @@
 
 import { Millrace } from "../../millrace.js";
 import { agentPage, agentsPage, newAgentPage } from "../pages/agents.js";
+import { dataPage, erasurePage } from "../pages/data.js";
 import { homePage } from "../pages/home.js";
 import { jobPage } from "../pages/job.js";
 import { jobsPage } from "../pages/jobs.js";
@@ -31,6 +32,8 @@ const ROUTES = [
   { pattern: /^\/console\/webhooks$/, page: webhooksPage },
   { pattern: /^\/console\/webhooks\/new$/, page: newWebhookPage },
   { pattern: /^\/console\/webhooks\/([^/]+)$/, page: webhookPage },
+  { pattern: /^\/console\/data$/, page: dataPage },
+  { pattern: /^\/console\/data\/([^/]+)$/, page: erasurePage },
 ];
 
 /**
@@ -106,7 +109,7 @@ function showHeader({ applications, session }, path) {
   fill(byId("nav"), session.signedIn && h("ul", {}, navigation(applications).map((link) =>
     h("li", {}, h("a", { href: link.path, "aria-current": current(link.path) }, link.label)))));
   fill(byId("user"), session.signedIn && [
-    h("span", { class: "user-name" }, session.user),
+    h("a", { class: "user-name", href: "/console/data", title: "Your data" }, session.user),
     h("button", { type: "button", class: "button small", onclick: () => session.signOut() }, "Sign out"),
   ]);
 }
