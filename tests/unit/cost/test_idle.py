@@ -78,7 +78,7 @@ def test_alarms_snapshots_and_sweeps_come_from_the_template(tmp_path: Path) -> N
     assert after.alarm_metrics == before.alarm_metrics + 2
     assert before.snapshot_gb.keys() >= {"create_job", "get_job"}
     assert "generate_suggestions" not in before.snapshot_gb
-    assert before.sweeps == pytest.approx(8760 + 2 * 730)  # the sweep of jobs, and those of sessions and projects
+    assert before.sweeps == pytest.approx(2 * 8760 + 2 * 730)  # of jobs and deliveries, and of sessions and projects
 
 
 def test_an_idle_month_of_the_default_configuration_costs_at_most_five_dollars() -> None:
