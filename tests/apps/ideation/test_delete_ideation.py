@@ -23,7 +23,7 @@ def test_deleting_a_run_also_deletes_its_job(user: ApiUser) -> None:
         FilterExpression="PK = :run",
         ExpressionAttributeValues={":run": {"S": f"RUN#{run['runId']}"}},
     )
-    assert stored["Items"] == []
+    assert [item["SK"]["S"] for item in stored["Items"]] == ["DELETED"]
     left = user.stack.client("dynamodb").scan(TableName="millrace-JobsTable")["Items"]
     left = [item for item in left if job_id in str(item["PK"]) or job_id in str(item.get("jobId"))]
     assert {item["SK"]["S"].split("#")[0] for item in left} == {"ERASED", "EVT", "SNAP"}
