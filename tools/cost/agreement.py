@@ -11,13 +11,13 @@ from tools.cost.counts import Counts
 TOLERANCE = 0.05
 """The largest difference, as a share of what was counted."""
 
-NOT_THE_JOBS = ("stream_job", "archive_job", "dispatch_webhooks", "deliver_webhook")
-"""Functions whose milliseconds are not in a job's `lambdaGbMs`: it has those of its connections apart."""
+STREAM = "stream_job"
+"""The function whose milliseconds are not in a job's `lambdaGbMs`: it has those of its connections apart."""
 
 
 def differences(counts: Counts, own: Sequence[ComputeUsage]) -> Mapping[str, float]:
     """Return by how much the jobs' own averages differ from the counts, as shares of the counts."""
-    invoked = [each for name, each in counts.functions.items() if name not in NOT_THE_JOBS]
+    invoked = [each for name, each in counts.functions.items() if name != STREAM]
     pairs: dict[str, tuple[float, list[float]]] = {
         "transitions": (counts.transitions, [each.transitions for each in own]),
         "write units": (sum(use.write_units for use in counts.tables.values()), [each.write_units for each in own]),

@@ -201,7 +201,7 @@ class Measurement:
                     function.memory,
                 )
                 for function in self._template.functions
-                if function.name in spent.milliseconds and not self._is_scheduled(function)
+                if function.name in spent.milliseconds and not self._follows_jobs(function)
             },
             http_requests=api.requests / jobs,
             response_bytes=api.received / jobs,
@@ -283,6 +283,11 @@ class Measurement:
             raise CountingFailed(f"job {watched.job_id} does not say what it has used")
         return compute
 
+    def _follows_jobs(self, function: Function) -> bool:
+        """Return whether a schedule, a stream or a queue calls the function: docs/cost.md computes these apart."""
+        by_source = {source.function for source in self._template.event_sources}
+        return function.name in by_source or self._is_scheduled(function)
+
     def _is_scheduled(self, function: Function) -> bool:
         return any(schedule.function == function for schedule in self._template.schedules)
 
@@ -355,14 +360,10 @@ class Measurement:
     def _calls(self, totals: _Totals) -> int:
         """Return how many invocations came from executions."""
         by_route = {route.function for route in self._template.routes}
-        by_source = {source.function for source in self._template.event_sources}
         return sum(
             len(totals.milliseconds.get(function.name, ()))
             for function in self._template.functions
-            if function.logical_id not in by_route
-            and function.name not in by_source
-            and not function.has_url
-            and not self._is_scheduled(function)
+            if function.logical_id not in by_route and not function.has_url and not self._follows_jobs(function)
         )
 
     def _check(self, spent: _Totals, watchers: int, requests: int, calls: int) -> None:
@@ -433,8 +434,12 @@ class Measurement:
         return (table, *(str(item[name]) for name in names))
 
     def _objects(self) -> list[int]:
-        """Return the sizes of the objects that jobs have stored, in bytes."""
-        return [size for key, size in self._sizes().items() if key not in self._stored_for_preparation]
+        """Return the sizes of the objects that jobs have stored, in bytes, without those of the archive."""
+        return [
+            size
+            for key, size in self._sizes().items()
+            if key not in self._stored_for_preparation and not key[1].startswith(("archive/", "usage/"))
+        ]
 
     def _sizes(self) -> dict[_Key, int]:
         pages = self._stack.client("s3").get_paginator("list_objects_v2")
