@@ -96,6 +96,15 @@ def _use_erasure(world: World) -> None:
             refusal(user.api.delete("/me/data", params={"confirm": "erase"}), 500, "INTERNAL_ERROR")
         erasure_id = data_of(user.api.delete("/me/data", params={"confirm": "erase"}), 202)["erasureId"]
         world.invoke("record_erasure_failure", erasureId=erasure_id)
+        # An execution whose erasure is not stored fails at once, and then in the state that notes a failure.
+        states = world.stack.client("stepfunctions")
+        (machine,) = [
+            each["stateMachineArn"]
+            for each in states.list_state_machines()["stateMachines"]
+            if each["name"] == "millrace-erase_owner"
+        ]
+        failing = states.start_execution(stateMachineArn=machine, input='{"erasureId": "ers_unknown"}')["executionArn"]
+        wait_until(lambda: states.describe_execution(executionArn=failing)["status"] == "FAILED")
     finally:
         user.close()
 
