@@ -144,7 +144,11 @@ class TestReadingAfterTheExpiry:
         archive(core, job)
         assert not core.archive.files
 
-    @pytest.mark.parametrize("file", [b"", b"no gzip", gzip.compress(b"{}"), gzip.compress(b'{"version":2}')[:-3]])
+    @pytest.mark.parametrize(
+        "file",
+        [b"", b"no gzip", gzip.compress(b"{}", mtime=0), gzip.compress(b'{"version":2}', mtime=0)[:-3]],
+        ids=["empty", "no gzip", "no record", "cut off"],
+    )
     def test_a_file_that_is_not_ours_does_not_exist(self, file: bytes) -> None:
         core = FakeCore()
         job = a_job()
