@@ -21,6 +21,8 @@ JOB = "job_01jd8x2v5n7k3q9w4t6y8z0abc"
 AGENT = "agt_01jd8x2v5n7k3q9w4t6y8z0abc"
 WEBHOOK = "whk_01jd8x2v5n7k3q9w4t6y8z0abc"
 DELIVERY = "dlv_01jd8x2v5n7k3q9w4t6y8z0abc"
+ERASURE = "ers_01jd8x2v5n7k3q9w4t6y8z0abc"
+OWNER = "user-1"
 AT_ONCE = "[[script: token_ms=0, first_token_ms=0]]"
 
 
@@ -78,6 +80,16 @@ def a_delivery(invoker: Invoker) -> Place:
     listed["rawQueryString"] = ""
     [delivery] = data(invoker.invoke("list_webhook_deliveries", listed))["deliveries"]
     return {**place, DELIVERY: str(delivery["deliveryId"])}
+
+
+def another_owner(_: Invoker) -> Place:
+    """An owner whom nothing else here needs: whoever is erased may store nothing."""
+    return {OWNER: f"user-{uuid.uuid4().hex}"}
+
+
+def an_erasure(invoker: Invoker) -> Place:
+    place = another_owner(invoker)
+    return {**place, ERASURE: str(data(ask(invoker, "erase_data.valid", place), 202)["erasureId"])}
 
 
 def after(invoker: Invoker, place: Place, stages: tuple[str, ...]) -> Place:
@@ -208,6 +220,15 @@ def handles_every_record(answer: Any, _: Place) -> None:
     assert answer == {"batchItemFailures": []}, answer
 
 
+def says_how_long_to_wait(answer: Any, _: Place) -> None:
+    assert answer["done"] is False
+    assert answer["waitSeconds"] > 0
+
+
+def says_nothing(answer: Any, _: Place) -> None:
+    assert answer == {}
+
+
 def says_what_was_queued(answer: Any, _: Place) -> None:
     assert answer.keys() == {"queued", "finished"}, answer
 
@@ -219,6 +240,12 @@ _OF_THE_CORE: Answers = {
     "list_jobs.valid": (a_job, lists("jobs", "jobId", JOB)),
     "get_job.valid": (a_job, shows("jobId", JOB)),
     "cancel_job.valid": (a_job, has("status", "cancelled")),
+    "delete_job.valid": (a_job, shows("jobId", JOB)),
+    "archive_job.cancelled": (a_cancelled_job, handles_every_record),
+    "erase_data.valid": (another_owner, names("erasureId", 202)),
+    "get_erasure.valid": (an_erasure, shows("erasureId", ERASURE)),
+    "erase_owner_data.valid": (an_erasure, says_how_long_to_wait),
+    "record_erasure_failure.valid": (an_erasure, says_nothing),
     "resume_job.valid": (a_cancelled_job, shows("jobId", JOB, 202)),
     "create_stream_ticket.valid": (a_job, names("ticket", 201)),
     "create_connection_ticket.valid": (nothing, names("ticket", 201)),

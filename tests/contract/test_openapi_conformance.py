@@ -93,6 +93,10 @@ def a_delivery(user: ApiUser) -> str:
     return str(data_of(user.api.post(f"/webhooks/{newest['webhookId']}/test"), 202)["deliveryId"])
 
 
+def an_erasure(user: ApiUser) -> str:
+    return str(data_of(user.api.delete("/me/data", params={"confirm": "erase"}), 202)["erasureId"])
+
+
 EXISTING: dict[str, Callable[[ApiUser], str]] = {
     "jobId": finished_job,
     "agentId": ApiUser.new_agent,
@@ -110,6 +114,8 @@ class Made:
 
     shared: dict[str, dict[str, str]]
     spare: dict[str, list[str]]
+    erased: ApiUser
+    """Who sends the requests about erasures: whoever is erased may store nothing."""
 
     def ids_for(self, method: str, path: str) -> dict[str, dict[str, str]]:
         ids = {name: dict(each) for name, each in self.shared.items() if f"{{{name}}}" in path}
@@ -126,9 +132,12 @@ def made(stack: LocalStack, caller: ApiUser) -> Iterator[Made]:
     shared = {name: {REAL: make(caller), FOREIGN: make(stranger)} for name, make in EXISTING.items()}
     deleted = {name for name in EXISTING for method, path in OPERATIONS if method == "DELETE" and f"{{{name}}}" in path}
     spare = {name: [EXISTING[name](caller) for _ in [*MODES, "without a token"]] for name in deleted}
+    erased = ApiUser(stack)
     with executions_replaced(stack, {"Type": "Succeed"}):
-        yield Made(shared, spare)
+        shared["erasureId"] = {REAL: an_erasure(erased), FOREIGN: an_erasure(stranger)}
+        yield Made(shared, spare, erased)
     stranger.close()
+    erased.close()
 
 
 @pytest.fixture
@@ -193,14 +202,15 @@ def can_be_wrong(method: str, path: str) -> bool:
     ids=lambda each: getattr(each, "value", each),
 )
 def test_a_client_gets_only_responses_that_the_document_describes(
-    send: Callable[..., Any], caller: ApiUser, method: str, path: str, mode: Any
+    send: Callable[..., Any], made: Made, caller: ApiUser, method: str, path: str, mode: Any
 ) -> None:
+    user = made.erased if path.startswith("/me/data") else caller
     statuses: set[int] = set()
 
     @settings(bounded, max_examples=25 if has_input(method, path) else 10)
     @given(case=cases(method, path, mode), whose=st.sampled_from([None, REAL, FOREIGN]))
     def check(case: Any, whose: str | None) -> None:
-        answer = send(case, whose, {"Authorization": f"Bearer {caller.token}"})
+        answer = send(case, whose, {"Authorization": f"Bearer {user.token}"})
         statuses.add(answer.status_code)
         must_refuse = whose is None and not has_padded_text(case.body)
         case.validate_response(answer, checks=[*CHECKS, *([negative_data_rejection] if must_refuse else [])])

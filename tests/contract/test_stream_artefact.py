@@ -350,6 +350,8 @@ def read(response: httpx.Response) -> httpx.Response:
 def test_a_fault_before_the_stream_is_a_response_and_not_a_failed_invocation(
     sandbox: Sandbox, user: ApiUser, ended_job: str, fault: str, status: int, code: str
 ) -> None:
+    # The functions that learn of the job's end read it as well; the faults are for the stream's function.
+    wait_until(lambda: not any(each["waiting"] for each in user.stack.sources()["streams"].values()))
     user.stack.inject_fault("GetItem", error=fault, count=3, job_id=ended_job)
 
     answer = sandbox.invoke(request(ended_job, token=user.token))

@@ -28,7 +28,7 @@ from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.job import Fault, Job, JobStatus
 from shared.runtime.settings import StreamSettings
 from shared.schema import Schema
-from shared.texts import PLAIN_NAME, in_words
+from shared.texts import PLAIN_KEY, PLAIN_NAME, in_words
 from shared.web.body_size import MAX_SENT_BYTES, sent_bytes
 from shared.web.urls import Urls
 
@@ -132,7 +132,7 @@ class Reversion(_Body):
     scene_id: SceneId | None = None
 
 
-FactName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), PLAIN_NAME]
+FactName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), PLAIN_KEY]
 FactText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), PLAIN_NAME]
 
 
