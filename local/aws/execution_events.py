@@ -26,12 +26,13 @@ class ExecutionEvents:
 
     def ended(self, execution: Mapping[str, Any]) -> None:
         """Publish the end of an execution, of which `execution` has DescribeExecution's fields."""
-        event = _event(execution)
+        event = json.dumps(_event(execution))
+        told = json.loads(event)  # as the rules see it: moto's status is a member of an enumeration
         for rule in self._rules:
-            if not matches(rule.pattern, event):
+            if not matches(rule.pattern, told):
                 continue
             try:
-                self._invoke(rule.function.name, json.dumps(event).encode())
+                self._invoke(rule.function.name, event.encode())
             except OSError as error:
                 # As when the stack ends while an execution runs. On AWS the sweep finds the jobs of lost events.
                 print(f"event not delivered to {rule.function.name}: {error}", file=sys.stderr, flush=True)

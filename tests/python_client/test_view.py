@@ -24,7 +24,9 @@ subtasks = st.builds(
     status=st.sampled_from(["started", "running", "finished", "failed"]),
     progress=st.none(),
 )
-items = st.builds(Item, stage=names, key=st.sampled_from("xy"), text_length=st.just(0), data=st.just({"n": 1}))
+items = st.builds(
+    lambda stage, key: Item(stage=stage, key=key, text_length=0, data={"n": 1}), stage=names, key=st.sampled_from("xy")
+)
 events: st.SearchStrategy[StreamEvent] = st.one_of(
     st.builds(Delta, text=texts),
     st.builds(Progress, progress=percents),
@@ -32,13 +34,12 @@ events: st.SearchStrategy[StreamEvent] = st.one_of(
     items,
     subtasks,
     st.builds(
-        Reset,
+        lambda text, progress, attempt: Reset(
+            text=text, progress=progress, reason="REPAIR", message="again", attempt=attempt, retry_count=attempt - 1
+        ),
         text=texts,
         progress=percents,
-        reason=st.just("REPAIR"),
-        message=st.just("again"),
         attempt=st.integers(1, 3),
-        retry_count=st.integers(0, 3),
     ),
     st.builds(Snapshot, text=texts, items=st.just(()), subtasks=st.just(()), stage=names, progress=percents),
 )

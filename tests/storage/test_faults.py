@@ -24,6 +24,7 @@ from tests.fakes.core import a_job
 from tests.storage.ports import AwsServer, Ports, adapters
 
 JOB = a_job()
+WRITE = {"Delete": {"TableName": "table", "Key": {"PK": {"S": "RUN#run_1"}, "SK": {"S": "RUN"}}}}
 FENCE = Fence(1, 0, 0, "aaaaaaaa")
 CLAIM = KeyClaim(job_id="job", request_hash="hash", claimed_at=0)
 
@@ -67,7 +68,7 @@ CALLS: dict[str, tuple[str, Callable[[Ports], object]]] = {
     ),
     "hide a run": ("update_item", lambda ports: ports.runs.hide("run_1")),
     "remove a run": ("query", lambda ports: ports.runs.remove("run_1")),
-    "open a run": ("transact_write_items", lambda ports: ports.jobs.put_new(JOB, side_writes=PreparedWrites(()))),
+    "open a run": ("transact_write_items", lambda ports: ports.jobs.put_new(JOB, side_writes=PreparedWrites((WRITE,)))),
 }
 
 
