@@ -11,7 +11,7 @@ from shared.clock import Clock
 from shared.observability.log import log
 from shared.observability.metrics import metrics
 from shared.webhooks.breaker import after_failure, after_success, needs_probe, paused_until, with_probe
-from shared.webhooks.delivery import BACKSTOP, Delivery, DeliveryRef, DeliveryStatus
+from shared.webhooks.delivery import BACKSTOP, CLAIM, Delivery, DeliveryRef, DeliveryStatus
 from shared.webhooks.delivery_store import DeliveryChanged, DeliveryQueue, DeliveryStore
 from shared.webhooks.endpoint import DisabledReason, EndpointHealth, WebhookEndpoint
 from shared.webhooks.schedule import MOST_QUEUE_DELAY, STANDARD, Schedule, after_pause, asked_wait
@@ -75,7 +75,8 @@ class WebhookAttempts:
     def attempt(self, ref: DeliveryRef) -> AttemptResult:
         """Make the delivery's next attempt, if it is due and no other process makes it.
 
-        If this process dies in the attempt, its message is received again, and then the claim has ended.
+        If this process dies in the attempt, its message is received again, and then the claim has ended. If another
+        process makes it, a message is sent that comes when the claim of that process has ended.
 
         Raises the storage faults of `shared/errors.py`: the message is then received again.
         """
@@ -83,7 +84,9 @@ class WebhookAttempts:
         now = self._clock()
         if delivery is None or delivery.status is not DeliveryStatus.PENDING:
             return AttemptResult.ENDED
-        if delivery.claimed(now):
+        if delivery.claimed_until is not None and delivery.claimed(now):
+            # SQS may show a message twice, and the process with the claim may die: then this message was the last.
+            self._send_at(delivery, delivery.claimed_until)
             return AttemptResult.CLAIMED
         if delivery.next_attempt_at is not None and delivery.next_attempt_at > now:
             # The message came early, or it came again after its process had died behind the attempt before.
@@ -93,6 +96,7 @@ class WebhookAttempts:
             claimed = self._deliveries.replace(delivery, delivery.claimed_by(self._new_claim(), now))
             return self._attempt_claimed(claimed)
         except DeliveryChanged:
+            self._queue.send(ref, delay=CLAIM)  # for the same reason
             return AttemptResult.CLAIMED
 
     def _attempt_claimed(self, delivery: Delivery) -> AttemptResult:

@@ -94,6 +94,25 @@ def test_the_claim_of_a_process_that_died_is_taken_over(world: World, endpoint: 
     assert len(world.sender.requests) == 2  # at least once: nobody knows whether the first one has arrived
 
 
+def test_a_message_that_came_twice_arrives_although_the_process_with_the_claim_dies(
+    world: World, endpoint: WebhookEndpoint
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(_: object) -> Outcome:
+        assert world.attempts.attempt(ref) is AttemptResult.CLAIMED  # the same message, which is deleted after that
+        raise Killed
+
+    world.happens(a_transition())
+    [ref] = world.queue.take()
+    world.sender.answer = killed
+    with pytest.raises(Killed):
+        world.attempts.attempt(ref)
+    world.sender.answer = always(OK)
+    assert world.pass_time(CLAIM.total_seconds()) == [AttemptResult.DELIVERED]
+
+
 def test_a_process_that_was_taken_over_records_nothing(world: World, endpoint: WebhookEndpoint) -> None:
     world.happens(a_transition())
     [ref] = world.queue.take()
