@@ -29,22 +29,29 @@ from tests.chaos.plan import Plan, make_plan
 from tests.chaos.run import AT_ONCE, ENVIRONMENT, ChaosRun
 from tests.chaos.story import JobStory
 from tests.chaos.verdict import violations
+from tests.chaos.webhook_receiver import WebhookReceiver
+from tests.chaos.webhook_verdict import secrets_in
+from tests.chaos.webhooks import Webhooks
 from tests.patience import ALLOWANCE
 
 _TOLD_IN_FULL = 5
 
 
 def run_on_a_stack(
-    plan: Plan, logs: Path, tell: Callable[[JobStory], None]
-) -> tuple[list[JobStory], Mapping[str, int], Sequence[str]]:
-    """Run the plan's jobs on a new stack, which writes its logs to `logs`.
+    plan: Plan, logs: Path, tell: Callable[[JobStory], None], *, receiver: WebhookReceiver | None = None
+) -> tuple[list[JobStory], Mapping[str, int], Sequence[str], Webhooks | None]:
+    """Run the plan's jobs on a new stack, which writes its logs to `logs`; with `receiver` their users have webhooks.
 
-    Return their stories, how many faults AWS has returned by operation, and how each sweep ended.
+    Return their stories, how many faults AWS has returned by operation, how each sweep ended, and the webhooks.
     """
     with LocalStack("processes", environment=ENVIRONMENT, log_dir=logs, allowance=ALLOWANCE) as stack:
-        run = ChaosRun(stack, plan, tell=tell)
+        webhooks = None if receiver is None else Webhooks(stack, receiver, plan)
+        run = ChaosRun(stack, plan, tell=tell, webhooks=webhooks)
         stories = asyncio.run(run.run())
-        return stories, stack.injected_faults(), run.sweeps
+        faults = stack.injected_faults()
+    if webhooks is not None:
+        webhooks.broken += secrets_in(logs, webhooks.endpoints)
+    return stories, faults, run.sweeps, webhooks
 
 
 def chaos(plan: Plan, console: Console) -> bool:
@@ -63,11 +70,13 @@ def chaos(plan: Plan, console: Console) -> bool:
                 f"  {ended} jobs ended after {time.monotonic() - began:.0f} s; the last: {story.plan.scenario}"
             )
 
-    stories, faults, sweeps = run_on_a_stack(plan, logs, tell)
+    with WebhookReceiver().serving() as receiver:
+        stories, faults, sweeps, webhooks = run_on_a_stack(plan, logs, tell, receiver=receiver)
+    assert webhooks is not None
     broken = [(story, found) for story in stories if (found := violations(story))]
     console.print(report.outcomes(stories))
     console.print(report.injected(stories))
-    for remark in (*report.remarks(stories), f"sweeps: {report.listed(Counter(sweeps))}"):
+    for remark in (*report.remarks(stories), *webhooks.remarks(stories), f"sweeps: {report.listed(Counter(sweeps))}"):
         console.print(remark)
     console.print(f"faults that AWS returned: {report.listed(Counter(faults))}")
     for story, found in broken[:_TOLD_IN_FULL]:
@@ -77,15 +86,19 @@ def chaos(plan: Plan, console: Console) -> bool:
         console.print(
             f"job {story.plan.number} ({story.plan.scenario}): {found[0][:200]}", markup=False, soft_wrap=True
         )
-    lacking = report.too_rare(stories, faults.get("DescribeExecution", 0))
+    for problem in webhooks.broken:
+        console.print(problem[:300], markup=False, soft_wrap=True)
+    lacking = [*report.too_rare(stories, faults.get("DescribeExecution", 0)), *webhooks.too_rare(len(stories))]
     failed_sweeps = [sweep for sweep in sweeps if sweep not in {"done", "StorageThrottled"}]
     for problem in (*lacking, *failed_sweeps):
         console.print(f"not as planned: {problem}", markup=False)
-    if not broken:
+    if not (broken or webhooks.broken):
         shutil.rmtree(logs)
-    verdict = f"{len(broken)} jobs broke a promise; logs in {logs}" if broken else "every promise held"
+    verdict = "every promise held"
+    if broken or webhooks.broken:
+        verdict = f"{len(broken)} jobs and {len(webhooks.broken)} webhooks broke a promise; logs in {logs}"
     console.print(f"{verdict}: seed {plan.seed}, {len(stories)} jobs in {seconds:.0f} s")
-    return not (broken or lacking or failed_sweeps)
+    return not (broken or webhooks.broken or lacking or failed_sweeps)
 
 
 def kill_at_every_point(console: Console, only: str | None) -> bool:

@@ -25,6 +25,7 @@ from tests.chaos.plan import Action, Drop, JobPlan, KillAtCall, Moment, Plan, Re
 from tests.chaos.story import JobStory, ModelCall
 from tests.chaos.verdict import changed_fields
 from tests.chaos.watcher import STEADY, Sights, Watcher
+from tests.chaos.webhooks import WAITS, Webhooks
 from tests.patience import PATIENCE
 
 ENVIRONMENT = {
@@ -37,6 +38,7 @@ ENVIRONMENT = {
     "LOG_MAX_EVENTS": "40",
     "JOB_RETENTION_SECONDS": "3600",
     "FAILED_JOB_RETENTION_SECONDS": "3600",
+    "WEBHOOK_WAITS": WAITS,
 }
 DEADLINE = 600.0
 """The longest time of a job in seconds: at rest it takes at most 75, for four attempts with a hanging model."""
@@ -86,7 +88,8 @@ class _Calls:
 class ChaosRun:
     """One run of a plan, `at_once` jobs at a time. `tell` is called with the story of each ended job.
 
-    `model_url` is the URL of the scripted model; by default the stack's own.
+    `model_url` is the URL of the scripted model; by default the stack's own. With `webhooks` the users are told of
+    their jobs, and the functions that tell them are killed until the last job has begun.
     """
 
     def __init__(
@@ -97,7 +100,9 @@ class ChaosRun:
         tell: Callable[[JobStory], None],
         at_once: int = AT_ONCE,
         model_url: str | None = None,
+        webhooks: Webhooks | None = None,
     ) -> None:
+        self._webhooks = webhooks
         self._stack = stack
         self._model_url = model_url or stack.model_url
         self._at_once = at_once
@@ -115,9 +120,10 @@ class ChaosRun:
         waiting = deque(self._plan.jobs)
         stories: list[JobStory] = []
         async with asyncio.TaskGroup() as lanes:
+            if self._webhooks is not None:
+                lanes.create_task(self._webhooks.killer.keep_killing())
             for lane in range(min(self._at_once, len(waiting))):
-                owner = f"chaos-{self._plan.seed}-{lane // _JOBS_PER_USER}"
-                lanes.create_task(self._lane(owner, waiting, stories))
+                lanes.create_task(self._lane(lane, waiting, stories))
         await self._settle()
         reading.cancel()
         sweeping.cancel()
@@ -126,6 +132,9 @@ class ChaosRun:
         for story in stories:
             await asyncio.to_thread(self._read_stored, story)
             story.model_calls = [call for call in calls.calls.values() if story.page in call.prompt]
+        if self._webhooks is not None:
+            await self._webhooks.settle(stories, self._client)
+            self._webhooks.judge(stories)
         await self._clear_up(stories)
         return sorted(stories, key=lambda story: story.plan.number)
 
@@ -152,11 +161,15 @@ class ChaosRun:
             base_url=self._stack.api_url, headers=headers, timeout=PATIENCE, limits=limits, trust_env=False
         )
 
-    async def _lane(self, owner: str, waiting: deque[JobPlan], stories: list[JobStory]) -> None:
+    async def _lane(self, lane: int, waiting: deque[JobPlan], stories: list[JobStory]) -> None:
+        owner = f"chaos-{self._plan.seed}-{lane // _JOBS_PER_USER}"
         async with self._client(owner) as api:
+            if self._webhooks is not None:
+                await self._webhooks.open_standing(api, owner, lane)
             while waiting:
-                story = await self._job(api, waiting.popleft())
-                story.owner = owner
+                plan = waiting.popleft()
+                async with self._telling(api, owner, plan.number, last=not waiting):
+                    story = await self._job(api, plan, owner)
                 stories.append(story)
                 story.shown = await self._show(api, f"/jobs/{story.job_id}") or _NOT_SHOWN
                 self._tell(story)
@@ -165,6 +178,20 @@ class ChaosRun:
                 paths = story.application.also_shown(story.subject)
                 story.also = {name: await self._show(api, path) for name, path in paths.items()}
                 story.found = await story.application.evidence(self._stack, api, story)
+
+    @contextlib.asynccontextmanager
+    async def _telling(self, api: httpx.AsyncClient, owner: str, job: int, *, last: bool) -> AsyncIterator[None]:
+        """Have a webhook closed while the block runs a job."""
+        if self._webhooks is None:
+            yield
+            return
+        if last:
+            self._webhooks.killer.stop()
+        endpoint = await self._webhooks.open_closing(api, owner, job)
+        closing = asyncio.create_task(self._webhooks.close(api, endpoint, job))
+        yield
+        await closing
+        await self._webhooks.look_for_gone(api, owner)
 
     async def _clear_up(self, stories: Sequence[JobStory]) -> None:
         """Delete what the jobs are linked to; what is left of it is a problem."""
@@ -192,7 +219,7 @@ class ChaosRun:
         again = await self._show(api, f"/jobs/{story.job_id}") or _NOT_SHOWN
         return [f"changed after the end: {name}" for name in changed_fields(story.shown, again)]
 
-    async def _job(self, api: httpx.AsyncClient, plan: JobPlan) -> JobStory:
+    async def _job(self, api: httpx.AsyncClient, plan: JobPlan, owner: str) -> JobStory:
         """Run one job to its end, and return its story."""
         page = f"Page {plan.number} {uuid.uuid4().hex}"
         for rule in plan.trouble.rules:
@@ -200,7 +227,7 @@ class ChaosRun:
         async with self._creating:
             fields = await applications()[plan.application].prepare(self._stack, api, page)
         with self._held(plan) as held:
-            return await self._created(api, plan, page, fields, held)
+            return await self._created(api, plan, page, fields, held, owner)
 
     def _held(self, plan: JobPlan) -> contextlib.AbstractContextManager[Held | None]:
         """Hold the call at which the plan kills the job's attempt, if it names one."""
@@ -212,7 +239,7 @@ class ChaosRun:
         return contextlib.nullcontext()
 
     async def _created(
-        self, api: httpx.AsyncClient, plan: JobPlan, page: str, fields: dict[str, Any], held: Held | None
+        self, api: httpx.AsyncClient, plan: JobPlan, page: str, fields: dict[str, Any], held: Held | None, owner: str
     ) -> JobStory:
         """Create the job and run it to its end."""
         application = applications()[plan.application]
@@ -222,6 +249,8 @@ class ChaosRun:
             path, body = request(page, plan.script)
             created = data_of(await api.post(path, json={**body, **fields}, headers={"Idempotency-Key": page}), 202)
         job_id, subject = str(created["jobId"]), {**created, **fields}
+        if self._webhooks is not None:
+            self._webhooks.job_created(owner, job_id)
         created_at = time.time()
         url = f"{self._stack.stream_url}/jobs/{job_id}/stream"
         watchers = [
@@ -229,7 +258,7 @@ class ChaosRun:
             for kind, watched in ((STEADY, plan.steady), ("dropping", plan.dropping))
         ]
         injector = Injector(self._stack, self._model_url, application, api, job_id, sights, page, subject, held)
-        story = JobStory(plan, job_id, page, created_at, watchers, injector.done, injector.problems, subject)
+        story = JobStory(plan, job_id, page, created_at, watchers, injector.done, injector.problems, subject, owner)
         sights.saw("created")
         async with self._following(story, api, sights):
             await self._watch(story, sights, injector, plan.trouble.actions)
