@@ -83,7 +83,7 @@ def a_delivery(invoker: Invoker) -> Place:
 
 
 def another_owner(_: Invoker) -> Place:
-    """An owner whom nothing else here needs: whoever is erased may store nothing."""
+    """An owner whom nothing else here needs: an owner who is being erased may store nothing."""
     return {OWNER: f"user-{uuid.uuid4().hex}"}
 
 

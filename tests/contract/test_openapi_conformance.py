@@ -115,7 +115,7 @@ class Made:
     shared: dict[str, dict[str, str]]
     spare: dict[str, list[str]]
     erased: ApiUser
-    """Who sends the requests about erasures: whoever is erased may store nothing."""
+    """The user who sends the requests about erasures: an owner who is being erased may store nothing."""
 
     def ids_for(self, method: str, path: str) -> dict[str, dict[str, str]]:
         ids = {name: dict(each) for name, each in self.shared.items() if f"{{{name}}}" in path}
