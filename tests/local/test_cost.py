@@ -10,7 +10,7 @@ import pytest
 from tests.local.command import Command
 
 COST = [sys.executable, "-m", "tools.cost", "--pipelines"]
-QUICK = ["--jobs", "2", "--first-token-ms", "50", "--token-ms", "2"]
+QUICK = ["--jobs", "2", "--first-token-ms", "50", "--token-ms", "2", "--busy"]
 
 
 def test_it_counts_and_prices_two_jobs_of_two_pipelines() -> None:
