@@ -366,8 +366,8 @@ def _group_of(process: Path) -> int | None:
 def test_a_browser_that_is_killed_fails_the_chunk_for_another_attempt_and_leaves_nothing(scratch: Path) -> None:
     steps = drawing()
     browser = next(steps)
-    group = browser.pid
-    os.kill(group, signal.SIGKILL)
+    group = browser.pid  # Debian's headless shell is started by a script, which would outlive it
+    os.killpg(group, signal.SIGKILL)
     with pytest.raises(StorageUnavailable, match="browser that draws the video died") as caught:
         next(steps)
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.WORKER_LOST, True)
