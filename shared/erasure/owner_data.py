@@ -70,7 +70,19 @@ def erase_each(found: Iterable[T], erase: Callable[[T], object], *, clock: Clock
     return ErasedStep(count, done=True)
 
 
-def purge_each(found: Iterable[T], purge: Callable[[T], object], *, clock: Clock, until: datetime) -> ErasedStep:
-    """Purge things that were erased before, as `erase_each`."""
-    step = erase_each(found, purge, clock=clock, until=until)
-    return ErasedStep(0, step.done, purged=step.count)
+def erase_then_purge(
+    found: Iterable[T],
+    erase: Callable[[T], object],
+    *,
+    erased: Callable[[], Iterable[T]],
+    purge: Callable[[T], object],
+    clock: Clock,
+    until: datetime,
+    settled: bool,
+) -> ErasedStep:
+    """Erase things as `erase_each` does. If none is found and no writer is left (`settled`), purge those `erased`."""
+    step = erase_each(found, erase, clock=clock, until=until)
+    if not settled or not step.done or step.count:
+        return step
+    purging = erase_each(erased(), purge, clock=clock, until=until)
+    return ErasedStep(0, purging.done, purged=purging.count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from shared.clock import Clock
-from shared.erasure.owner_data import ErasedStep, erase_each, purge_each
+from shared.erasure.owner_data import ErasedStep, erase_then_purge
 from shared.jobs.erasure import JobErasure
 from shared.jobs.store import JobStore
 
@@ -24,8 +24,12 @@ class OwnerJobs:
 
     def erase_some(self, owner: str, *, until: datetime, settled: bool) -> ErasedStep:
         """Cancel and erase jobs; purge them when no attempt is left."""
-        found = self._jobs.ids_of(owner)
-        step = erase_each(found, lambda each: self._erasure.erase(owner, each), clock=self._clock, until=until)
-        if not (settled and step.done) or step.count:
-            return step
-        return purge_each(self._jobs.ids_of(owner, gone=True), self._erasure.purge, clock=self._clock, until=until)
+        return erase_then_purge(
+            self._jobs.ids_of(owner),
+            lambda each: self._erasure.erase(owner, each),
+            erased=lambda: self._jobs.ids_of(owner, gone=True),
+            purge=self._erasure.purge,
+            clock=self._clock,
+            until=until,
+            settled=settled,
+        )

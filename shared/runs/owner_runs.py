@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import chain
 
 from shared.clock import Clock
-from shared.erasure.owner_data import ErasedStep, erase_each, purge_each
+from shared.erasure.owner_data import ErasedStep, erase_then_purge
 from shared.runs.store import RunStore
 
 
@@ -26,8 +26,12 @@ class OwnerRuns:
     def erase_some(self, owner: str, *, until: datetime, settled: bool) -> ErasedStep:
         """Delete runs, first those whose deletion has broken off; purge them when no writer is left."""
         hidden = (each for each in self._runs.ids_of(owner, gone=True) if self._runs.get(each) is not None)
-        found = chain(hidden, self._runs.ids_of(owner))
-        step = erase_each(found, lambda each: self._delete(owner, each), clock=self._clock, until=until)
-        if not (settled and step.done) or step.count:
-            return step
-        return purge_each(self._runs.ids_of(owner, gone=True), self._runs.purge, clock=self._clock, until=until)
+        return erase_then_purge(
+            chain(hidden, self._runs.ids_of(owner)),
+            lambda each: self._delete(owner, each),
+            erased=lambda: self._runs.ids_of(owner, gone=True),
+            purge=self._runs.purge,
+            clock=self._clock,
+            until=until,
+            settled=settled,
+        )

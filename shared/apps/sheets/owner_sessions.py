@@ -8,7 +8,7 @@ from datetime import datetime
 from shared.apps.sheets.closing import SessionClosing
 from shared.apps.sheets.session_store import SessionStore, WorkbookData
 from shared.clock import Clock
-from shared.erasure.owner_data import ErasedStep, erase_each, purge_each
+from shared.erasure.owner_data import ErasedStep, erase_then_purge
 from shared.errors import NotFound
 
 
@@ -32,10 +32,15 @@ class OwnerSessions:
             with contextlib.suppress(NotFound):  # the index may be behind the table
                 self._closing.delete(owner, session_id)
 
-        step = erase_each(self._sessions.ids_of(owner), delete, clock=self._clock, until=until)
-        if not (settled and step.done) or step.count:
-            return step
-        return purge_each(self._sessions.ids_of(owner, gone=True), self._purge, clock=self._clock, until=until)
+        return erase_then_purge(
+            self._sessions.ids_of(owner),
+            delete,
+            erased=lambda: self._sessions.ids_of(owner, gone=True),
+            purge=self._purge,
+            clock=self._clock,
+            until=until,
+            settled=settled,
+        )
 
     def _purge(self, session_id: str) -> None:
         self._data.delete(session_id)

@@ -10,7 +10,7 @@ from shared.apps.video.project_store import ProjectStore
 from shared.apps.video.projects import ProjectDeletion
 from shared.apps.video.rendering.renders import RenderDeletion
 from shared.clock import Clock
-from shared.erasure.owner_data import ErasedStep, erase_each, purge_each
+from shared.erasure.owner_data import ErasedStep, erase_then_purge
 from shared.errors import NotFound
 
 
@@ -42,11 +42,15 @@ class OwnerProjects:
                 self._deletion.delete(owner, project_id)
 
         hidden = (each for each in self._projects.ids_of(owner, gone=True) if self._projects.get(each) is not None)
-        found = chain(hidden, self._projects.ids_of(owner))
-        step = erase_each(found, delete, clock=self._clock, until=until)
-        if not (settled and step.done) or step.count:
-            return step
-        return purge_each(self._projects.ids_of(owner, gone=True), self._purge, clock=self._clock, until=until)
+        return erase_then_purge(
+            chain(hidden, self._projects.ids_of(owner)),
+            delete,
+            erased=lambda: self._projects.ids_of(owner, gone=True),
+            purge=self._purge,
+            clock=self._clock,
+            until=until,
+            settled=settled,
+        )
 
     def _purge(self, project_id: str) -> None:
         self._renders.discard_videos(project_id)
