@@ -1,4 +1,4 @@
-"""Read a table: one item by its key, or all items that a query finds."""
+"""Read, add and delete items of a table: one by its key, or all that a query finds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.storage.attributes import Item, to_item
-from shared.storage.aws import dynamodb, storage_faults
+from shared.storage.aws import dynamodb, refused_condition, storage_faults
 
 
 def read_item(table: str, key: Mapping[str, str]) -> Item | None:
@@ -14,6 +14,32 @@ def read_item(table: str, key: Mapping[str, str]) -> Item | None:
     with storage_faults():
         found = dynamodb().get_item(TableName=table, Key=to_item(key), ConsistentRead=True)
     return found.get("Item")
+
+
+class _ItemExists(Exception):
+    """There is an item with this key already."""
+
+    def __init__(self, item: Item | None) -> None:
+        super().__init__("the item exists")
+        self.item = item
+
+
+def put_if_absent(table: str, item: Item) -> Item | None:
+    """Store the item and return None, or return the item with its key that is stored already.
+
+    Raises the faults of `storage_faults`.
+    """
+    try:
+        with refused_condition(_ItemExists):
+            dynamodb().put_item(
+                TableName=table,
+                Item=item,
+                ConditionExpression="attribute_not_exists(PK)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+    except _ItemExists as exists:
+        return exists.item or item
+    return None
 
 
 def query_items(table: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[Item]:

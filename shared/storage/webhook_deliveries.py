@@ -18,7 +18,7 @@ from shared.storage import keys
 from shared.storage.attributes import Item, from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, sqs, storage_faults
 from shared.storage.cursors import decode_cursor, encode_cursor
-from shared.storage.items import query_items, read_item
+from shared.storage.items import put_if_absent, query_items, read_item
 from shared.storage.sweepable import INDEX, sweep_mark, sweep_time
 from shared.webhooks.delivery import DELIVERY_ID, Delivery, DeliveryRef, DeliveryStatus
 from shared.webhooks.delivery_store import DeliveryChanged, DeliveryPage
@@ -50,9 +50,9 @@ class DynamoDeliveryStore:
     def put_new(self, delivery: Delivery, body: str) -> Delivery:
         # The body first: a delivery that is stored has one.
         key = keys.delivery_body(*delivery.ref)
-        self._put_if_absent(to_item({**key, "body": body, "expiresAt": delivery.expires_at}))
+        put_if_absent(self._table, to_item({**key, "body": body, "expiresAt": delivery.expires_at}))
         new = delivery.model_copy(update={"revision": secrets.token_hex(8)})
-        existing = self._put_if_absent(_item(new))
+        existing = put_if_absent(self._table, _item(new))
         return new if existing is None else _delivery(existing)
 
     def get(self, ref: DeliveryRef) -> Delivery | None:
@@ -137,20 +137,6 @@ class DynamoDeliveryStore:
         condition = "PK = :owner AND SK BETWEEN :first AND :last"
         options = {"ScanIndexForward": forward, "ConsistentRead": True, "Limit": page}
         yield from (_delivery(item) for item in query_items(self._table, condition, values, **options))
-
-    def _put_if_absent(self, item: Item) -> Mapping[str, Any] | None:
-        """Store the item and return None, or return the item that is stored already."""
-        try:
-            with refused_condition(_Refused):
-                dynamodb().put_item(
-                    TableName=self._table,
-                    Item=item,
-                    ConditionExpression="attribute_not_exists(PK)",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except _Refused as refused:
-            return refused.item or item
-        return None
 
     def _kept(self, delivery: Delivery) -> bool:
         """Return whether the delivery has not expired, because DynamoDB deletes expired items only some time later."""
