@@ -231,16 +231,15 @@ export class Millrace {
   }
 
   /**
-   * Create a job and watch it until it ends. `retry` of the watch never creates a second job.
+   * Create a job and watch it until it ends. `retry` of the watch never creates a second job. `watch` follows the job; a new
+   * one by default.
    * @template {string} P
    * @param {P} pipeline
    * @param {InputOf<P>} input
-   * @param {CreateOptions} [options]
+   * @param {CreateOptions & { watch?: Watch<P> }} [options]
    * @returns {Watch<P>}
    */
-  startJob(pipeline, input, options = {}) {
-    /** @type {Watch<P>} */
-    const watch = this.newWatch();
+  startJob(pipeline, input, { watch = this.newWatch(), ...options } = {}) {
     const once = { ...options, idempotencyKey: options.idempotencyKey ?? crypto.randomUUID() };
     void watch.start(() => this.createJob(pipeline, input, once));
     return watch;

@@ -52,8 +52,7 @@ export function useNewJob(millrace, pipeline) {
   useEffect(() => () => watch.stop(), [watch]);
   const submit = useCallback(
     (/** @type {InputOf<P>} */ input, /** @type {CreateOptions} */ options = {}) => {
-      const once = { ...options, idempotencyKey: options.idempotencyKey ?? crypto.randomUUID() };
-      void watch.start(() => millrace.createJob(pipeline, input, once));
+      millrace.startJob(pipeline, input, { ...options, watch });
     },
     [millrace, pipeline, watch],
   );

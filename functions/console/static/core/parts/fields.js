@@ -92,16 +92,7 @@ export function selectField({ name, label, hint = "", value, choices }) {
  * @returns {Field<string>}
  */
 export function radioField({ name, label, hint = "", value, choices }) {
-  const id = newId();
-  const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
-  const inputs = choices.map(([choice]) =>
-    h("input", { type: "radio", name: `${name}-${id}`, value: choice, id: `${id}-${choice}`, checked: choice === value }));
-  const element = h("fieldset", { class: "field choices", "aria-describedby": `${id}-hint ${id}-error` },
-    h("legend", {}, label),
-    hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
-    h("div", { class: "choice-row" }, choices.map(([choice, text], index) =>
-      h("span", { class: "choice" }, inputs[index], h("label", { for: `${id}-${choice}` }, text)))),
-    error);
+  const { element, error, inputs } = choiceFrame("radio", (choice) => choice === value, { name, label, hint, choices });
   return {
     name,
     element,
@@ -120,16 +111,7 @@ export function radioField({ name, label, hint = "", value, choices }) {
  * @returns {Field<V[]>} its value has the chosen values in the order of the choices
  */
 export function checkboxField({ name, label, hint = "", required = false, value, choices }) {
-  const id = newId();
-  const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
-  const inputs = choices.map(([choice]) =>
-    h("input", { type: "checkbox", name: `${name}-${id}`, value: choice, id: `${id}-${choice}`, checked: value.includes(choice) }));
-  const element = h("fieldset", { class: "field choices", "aria-describedby": `${id}-hint ${id}-error` },
-    h("legend", {}, label),
-    hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
-    h("div", { class: "choice-row" }, choices.map(([choice, text], index) =>
-      h("span", { class: "choice" }, inputs[index], h("label", { for: `${id}-${choice}` }, text)))),
-    error);
+  const { element, error, inputs } = choiceFrame("checkbox", (choice) => value.includes(choice), { name, label, hint, choices });
   const chosen = () => choices.filter((_, index) => inputs[index]?.checked).map(([choice]) => choice);
   element.addEventListener("change", () => showRule(error, null));
   return {
@@ -140,6 +122,27 @@ export function checkboxField({ name, label, hint = "", required = false, value,
     value: chosen,
     refuse: (rule) => showRule(error, rule),
   };
+}
+
+/**
+ * A group of inputs, one for each choice, with its label, its hint and the place of its error.
+ * @template {string} V
+ * @param {"radio" | "checkbox"} type
+ * @param {(choice: V) => boolean} isChecked
+ * @param {{ name: string, label: string, hint: string, choices: readonly (readonly [V, string])[] }} parts
+ */
+function choiceFrame(type, isChecked, { name, label, hint, choices }) {
+  const id = newId();
+  const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
+  const inputs = choices.map(([choice]) =>
+    h("input", { type, name: `${name}-${id}`, value: choice, id: `${id}-${choice}`, checked: isChecked(choice) }));
+  const element = h("fieldset", { class: "field choices", "aria-describedby": `${id}-hint ${id}-error` },
+    h("legend", {}, label),
+    hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
+    h("div", { class: "choice-row" }, choices.map(([choice, text], index) =>
+      h("span", { class: "choice" }, inputs[index], h("label", { for: `${id}-${choice}` }, text)))),
+    error);
+  return { element, error, inputs };
 }
 
 /**
