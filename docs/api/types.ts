@@ -1448,7 +1448,7 @@ export interface RenderList {
   cursor: string | null;
 }
 
-/** The render waits for one of its owner's turns; `position` 1 is the next one that gets a turn. */
+/** The render is queued, because its owner has as many renders as may run at once. `position` 1 starts next. */
 export interface RenderQueued {
   type: "renderQueued";
   key: "queue";

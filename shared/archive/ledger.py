@@ -61,7 +61,7 @@ class LedgerLine(Schema):
 
 
 def line_of(job: Job, *, key: bytes | None) -> LedgerLine:
-    """Return the line of an ended job; `key` is the secret key of its owner."""
+    """Return the line of an ended job. `key` is the owner's secret key."""
     ended_at = job.ended_at or job.updated_at
     cost = usage_of(job).cost
     return LedgerLine(
@@ -109,7 +109,7 @@ def _resources(compute: ComputeUsage | None) -> dict[str, Any]:
 
 
 def pseudonym(owner: str, key: bytes) -> str:
-    """Return the name of the owner in the ledger: 32 hexadecimal digits that lead to nobody without the key."""
+    """Return the name of the owner in the ledger: 32 hexadecimal digits, made from the owner and the key."""
     return hmac.digest(key, owner.encode(), "sha256").hex()[:32]
 
 

@@ -35,7 +35,7 @@ class OwnerArchive:
 
 
 class OwnerLedgerKey:
-    """Implements OwnerData for the key of the owner's pseudonym: without it, the ledger's lines lead to nobody."""
+    """Implements OwnerData for the key of the owner's pseudonym. Without it, no reader can tell the owner of a line."""
 
     name = "ledgerKey"
     holds = "the key of your pseudonym in the usage ledger"

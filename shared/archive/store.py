@@ -54,7 +54,7 @@ class UsageLedger(Protocol):
 
 
 class OwnerKeys(Protocol):
-    """Keep a secret key of each owner. Without it, the ledger's pseudonym of the owner leads to nobody."""
+    """Keep a secret key for each owner. Without it, no reader can tell whose the ledger's pseudonym is."""
 
     def of(self, owner: str, *, create: bool) -> bytes | None:
         """Return the owner's key. If there is none, make it, or return None without `create`."""

@@ -2235,7 +2235,7 @@ class RenderList(ApiModel):
 
 
 class RenderQueued(ApiModel):
-    """The render waits for one of its owner's turns; `position` 1 is the next one that gets a turn."""
+    """The render is queued, because its owner has as many renders as may run at once. `position` 1 starts next."""
 
     type: Literal["renderQueued"]
 

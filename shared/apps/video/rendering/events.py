@@ -10,7 +10,7 @@ from shared.log.events import ApplicationEvent
 
 
 class RenderQueued(ApplicationEvent):
-    """The render waits for one of its owner's turns; `position` 1 is the next one that gets a turn."""
+    """The render is queued, because its owner has as many renders as may run at once. `position` 1 starts next."""
 
     type: Literal["renderQueued"] = "renderQueued"
     key: Literal["queue"] = "queue"
