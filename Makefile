@@ -117,12 +117,14 @@ dev: .venv/.synced $(LAYERS_OF_PIPELINE) ## run the local stack until Ctrl-C, an
 
 TESTS ?= tests
 WORKERS ?= $(if $(filter-out tests,$(TESTS)),0,$(AT_ONCE))
+# Without the compiler of scenes or the encoder of videos their tests are skipped: then coverage is shown, not required.
+SKIPPED = $(if $(and $(wildcard .venv-video/.synced),$(wildcard .venv-render/.synced)),,skipped)
 test test-browser: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: test
 test: AT_ONCE := 4
 test: .venv/.synced .venv-sam/.synced ## run every test that this machine has the tools for, with coverage of shared/ and functions/
-	@$(BIN)/python -m pytest $(TESTS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs --cov $(if $(filter-out tests,$(TESTS)),--cov-fail-under=0) $(ARGS)
+	@$(BIN)/python -m pytest $(TESTS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs --cov $(if $(filter-out tests,$(TESTS))$(SKIPPED),--cov-fail-under=0) $(ARGS)
 
 # Debian's Chromium, or the one that CHROMIUM names. A screenshot of every state is kept in tests/browser/screenshots.
 .PHONY: test-browser

@@ -126,6 +126,12 @@ def _use_links(world: World) -> None:
     use_archive(world, run_id)
 
 
+def missing(application: str | None = None) -> list[str]:
+    """Return what has to be installed before the scenario can run; an application says it in its `missing()`."""
+    found = [module for module in modules("permissions") if application in {None, module.__name__.split(".")[-2]}]
+    return [text for module in found if hasattr(module, "missing") and (text := module.missing())]
+
+
 def run_scenario(application: str | None = None) -> dict[str, list[list[str]]]:
     """Return what the template's roles have used and were refused; see `LocalStack.accesses`.
 

@@ -18,11 +18,11 @@ import httpx
 from local.stack import ROOT, LocalStack
 from local.template.template import Template
 from shared.apps.video.ids import render_id
-from shared.apps.video.rendering import programs
 from shared.apps.video.rendering.chunks import divide
 from shared.apps.video.rendering.profiles import new_profile, remove_profile
 from shared.storage import keys
 from tests.api_user import data_of
+from tests.apps.video import render_lane
 from tests.apps.video.chaos_projects import deleted, path_of
 from tests.apps.video.projects_world import a_job_id, put_scene
 from tests.apps.video.requests import give_scenes
@@ -296,13 +296,6 @@ def _with_another_status(story: JobStory) -> None:
     render["status"] = "rendering"
 
 
-def _missing() -> str | None:
-    if not (ROOT / ".venv-render").is_dir():
-        return "the encoder of videos is missing; run `make render`"
-    found = [each for each in programs.missing() if not each.startswith("PyAV")]
-    return f"{found[0]} is missing" if found else None
-
-
 RENDER_APPLICATION: Final = Application(
     pipeline="render",
     share=0.06,
@@ -328,5 +321,5 @@ RENDER_APPLICATION: Final = Application(
     scenarios=SCENARIOS,
     required=(STORED,),
     counted=_counted,
-    missing=_missing(),
+    missing=render_lane.missing(),
 )

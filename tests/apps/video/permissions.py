@@ -9,11 +9,15 @@ from typing import Any
 from shared.apps.video.models import BuiltChange
 from tests.api_user import data_of, refusal
 from tests.apps.sheets.permissions import linked_jobs
+from tests.apps.video import render_lane
 from tests.apps.video.image_permissions import use_images
 from tests.apps.video.projects_world import a_build, a_job_id, put_scene
 from tests.apps.video.render_permissions import use_renders
 from tests.apps.video.requests import get_project, give_scenes, new_project, rename, send
 from tests.permissions.world import World
+
+missing = render_lane.missing
+"""What has to be installed before every function of video chat can run."""
 
 CANCEL_ANY_JOB = ("DeleteProjectFunctionRole",)
 """The role that cancels the jobs of a project, of whichever pipeline they are."""
