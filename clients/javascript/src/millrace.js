@@ -18,6 +18,7 @@ import { Calls } from "./millrace/calls.js";
 import { Channel } from "./millrace/channel.js";
 import { channelConnection } from "./millrace/channel_connection.js";
 import { eventSourceConnection, fetchConnection } from "./millrace/connection.js";
+import { JobListWatch } from "./millrace/job_list.js";
 import { Projects } from "./millrace/projects.js";
 import { Sheets } from "./millrace/sheets.js";
 import { claimTab } from "./millrace/tab.js";
@@ -33,7 +34,7 @@ export { EMPTY_VIEW, fold, viewOf } from "./millrace/view.js";
 export { problemOf } from "./millrace/watch.js";
 
 // As `export { Watch } from`, TypeScript's compiler would drop the import from the declarations, which use its type.
-export { Watch };
+export { JobListWatch, Watch };
 
 /**
  * The silence, in milliseconds, after which an EventSource connection counts as broken. EventSource does not show
@@ -228,6 +229,25 @@ export class Millrace {
     const watch = this.newWatch();
     void watch.connect(job);
     return watch;
+  }
+
+  /**
+   * Return the list of the user's jobs that match, in the state `idle`: `connect` reads it, and again until `stop`, so that
+   * new jobs appear and changes are shown. While the page is hidden, nothing is read.
+   * @param {JobFilter} [filter] `limit` is the number of jobs in a page, 50 by default; a `cursor` is ignored
+   */
+  newJobListWatch(filter = {}) {
+    return new JobListWatch((page) => this.listJobs(page), filter);
+  }
+
+  /**
+   * As `newJobListWatch`, but connected.
+   * @param {JobFilter} [filter]
+   */
+  watchJobs(filter = {}) {
+    const list = this.newJobListWatch(filter);
+    list.connect();
+    return list;
   }
 
   /**
