@@ -24,6 +24,9 @@ PAGE: Final = "index.html"
 FILES_AT: Final = "/console/static/"
 """The path under which the files are served."""
 
+BUNDLED_PAGE: Final = "bundle/index.html"
+"""The page that `make build` writes, beside a bundle of all modules and style sheets. It is served if it is there."""
+
 ON_DEMAND: Final = "vendor/"
 """Files in this folder are large libraries: the page does not link them, and the pages that need one load it."""
 
@@ -90,9 +93,11 @@ class Site:
             if path.is_file()
         }
         self.version = hashlib.sha256("".join(file.etag for file in files.values()).encode()).hexdigest()[:16]
-        page = files.pop(PAGE)
+        page, bundled = files.pop(PAGE), files.pop(BUNDLED_PAGE, None)
         self._files = files
-        self._page = SiteFile(page.media_type, self._with_versions(page.body.decode()).encode())
+        text = self._with_style_sheets(page.body.decode()) if bundled is None else bundled.body.decode()
+        versioned = text.replace(f'"{FILES_AT}', f'"{FILES_AT}{self.version}/')
+        self._page = SiteFile(page.media_type, versioned.encode())
         self._page_headers = _page_headers(connects_to)
 
     def page(self, request: Request) -> Response:
@@ -110,23 +115,12 @@ class Site:
             raise NotFound("the file was not found")
         return send_file(file, request, {"Cache-Control": REVALIDATED if name == path else IMMUTABLE})
 
-    def _with_versions(self, page: str) -> str:
-        """Add the version to the paths of files, and link the applications' style sheets and every module.
-
-        Files that are loaded on demand are not linked.
-
-        With a link to each module, the browser requests all modules at once. Without, it finds one import after the
-        other.
-        """
+    def _with_style_sheets(self, page: str) -> str:
+        """Link the applications' style sheets, after those that the page links itself."""
         paths = [f"{FILES_AT}{name}" for name in self._files if not name.startswith(ON_DEMAND)]
         sheets = [each for each in paths if each.endswith(".css") and f'"{each}"' not in page]
-        modules = [each for each in paths if each.endswith(".js")]
-        links = [
-            *(f'<link rel="stylesheet" href="{sheet}">\n' for sheet in sheets),
-            *(f'<link rel="modulepreload" href="{module}">\n' for module in modules),
-        ]
-        linked = page.replace("</head>", f"{''.join(links)}</head>")
-        return linked.replace(f'"{FILES_AT}', f'"{FILES_AT}{self.version}/')
+        links = "".join(f'<link rel="stylesheet" href="{sheet}">\n' for sheet in sheets)
+        return page.replace("</head>", f"{links}</head>")
 
 
 def origin_of(url: str) -> str:

@@ -70,12 +70,10 @@ def test_every_file_that_the_page_names_exists_and_is_immutable(browser: httpx.C
         assert response.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_page_preloads_every_module_but_not_the_libraries_of_single_pages(browser: httpx.Client) -> None:
-    preloaded = re.findall(
-        r'<link rel="modulepreload" href="/console/static/[0-9a-f]{16}/([^"]+)">', browser.get("/").text
-    )
+def test_the_page_names_one_module_which_loads_the_others_when_a_page_needs_them(browser: httpx.Client) -> None:
+    modules = re.findall(r'"/console/static/[0-9a-f]{16}/([^"]+\.js)"', browser.get("/").text)
 
-    assert sorted(preloaded) == [name for name in LINKED if name.endswith(".js")]
+    assert modules == ["main.js"]
 
 
 def test_the_page_links_every_style_sheet_once_and_the_applications_last(browser: httpx.Client) -> None:

@@ -2,9 +2,6 @@
 
 /** @import { Application } from "../../core/app/applications.js" */
 
-import { brainstormPage } from "./pages/brainstorm.js";
-import { runPage } from "./pages/run.js";
-import { runsPage } from "./pages/runs.js";
 import { ideaOutput } from "./parts/idea_output.js";
 import { FORM, RUNS, runPath } from "./paths.js";
 
@@ -22,9 +19,9 @@ export const ideation = {
   lists: [{ path: RUNS, label: "Runs" }],
   retention: "Brainstorming runs are kept until you delete them.",
   routes: [
-    { pattern: /^\/console\/brainstorm$/, page: brainstormPage },
-    { pattern: /^\/console\/ideations$/, page: runsPage },
-    { pattern: /^\/console\/ideations\/([^/]+)$/, page: runPage },
+    { pattern: /^\/console\/brainstorm$/, load: async () => (await import("./pages/brainstorm.js")).brainstormPage },
+    { pattern: /^\/console\/ideations$/, load: async () => (await import("./pages/runs.js")).runsPage },
+    { pattern: /^\/console\/ideations\/([^/]+)$/, load: async () => (await import("./pages/run.js")).runPage },
   ],
   titleOf: ({ platform }) => platform,
   output: ideaOutput,

@@ -3,8 +3,6 @@
 /** @import { Application } from "../../core/app/applications.js" */
 
 import { jsonOutput } from "../../core/parts/json_output.js";
-import { sheetPage } from "./pages/sheet.js";
-import { sheetsPage } from "./pages/sheets.js";
 import { answerOutput } from "./parts/answer_output.js";
 import { SHEETS } from "./paths.js";
 
@@ -21,8 +19,8 @@ const chat = {
   },
   lists: [],
   routes: [
-    { pattern: /^\/console\/sheets$/, page: sheetsPage },
-    { pattern: /^\/console\/sheets\/([^/]+)$/, page: sheetPage },
+    { pattern: /^\/console\/sheets$/, load: async () => (await import("./pages/sheets.js")).sheetsPage },
+    { pattern: /^\/console\/sheets\/([^/]+)$/, load: async () => (await import("./pages/sheet.js")).sheetPage },
   ],
   titleOf: ({ text }) => text,
   output: answerOutput,

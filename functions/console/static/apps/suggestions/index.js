@@ -2,7 +2,6 @@
 
 /** @import { Application } from "../../core/app/applications.js" */
 
-import { suggestPage } from "./pages/suggest.js";
 import { suggestionOutput } from "./parts/suggestion_output.js";
 
 /** @type {Application} */
@@ -17,7 +16,7 @@ export const suggestions = {
     description: "Ideas for improving one page or component of a product, each with its reason and what to keep in mind.",
   },
   lists: [],
-  routes: [{ pattern: /^\/console\/suggest$/, page: suggestPage }],
+  routes: [{ pattern: /^\/console\/suggest$/, load: async () => (await import("./pages/suggest.js")).suggestPage }],
   titleOf: ({ pageOrComponent }) => pageOrComponent,
   output: suggestionOutput,
 };

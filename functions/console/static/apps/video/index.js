@@ -3,8 +3,6 @@
 /** @import { Application } from "../../core/app/applications.js" */
 
 import { jsonOutput } from "../../core/parts/json_output.js";
-import { projectPage } from "./pages/project.js";
-import { projectsPage } from "./pages/projects.js";
 import { PROJECTS } from "./paths.js";
 
 /** @type {Application} */
@@ -26,8 +24,8 @@ export const video = {
   },
   lists: [],
   routes: [
-    { pattern: /^\/console\/projects$/, page: projectsPage },
-    { pattern: /^\/console\/projects\/([^/]+)$/, page: projectPage },
+    { pattern: /^\/console\/projects$/, load: async () => (await import("./pages/projects.js")).projectsPage },
+    { pattern: /^\/console\/projects\/([^/]+)$/, load: async () => (await import("./pages/project.js")).projectPage },
   ],
   titleOf: ({ text }) => text,
   output: jsonOutput,

@@ -9,7 +9,10 @@ import { jsonOutput } from "../parts/json_output.js";
 import { sentenceCase } from "./labels.js";
 
 /** @typedef {{ path: string, label: string }} Link a link of the main navigation */
-/** @typedef {{ pattern: RegExp, page: (context: Context, ...parts: string[]) => Page }} PageRoute */
+/**
+ * An address and its page: `load` imports the page's module when the page is first shown, and returns its function.
+ * @typedef {{ pattern: RegExp, load: () => Promise<(context: Context, ...parts: string[]) => Page> }} PageRoute
+ */
 /**
  * The page on which a user asks for a new job: its link in the navigation, and its card on the home page.
  * @typedef {Link & { title: string, description: string }} Form

@@ -6,37 +6,47 @@ import { fill } from "./dom.js";
  * A page: its title, its element, and the function to call when the user leaves it.
  * @typedef {{ title: string, element: HTMLElement, leave?: () => void }} Page
  */
-/** @typedef {{ pattern: RegExp, page: (...parts: string[]) => Page }} Route */
+/**
+ * An address and its page: `load` returns the page's function, for which it may have to import a module.
+ * @typedef {{ pattern: RegExp, load: () => Promise<(...parts: string[]) => Page> }} Route
+ */
+/**
+ * What the router needs besides the routes.
+ * @typedef {object} Surroundings
+ * @property {() => Page} missing the page for an address without a route
+ * @property {(error: unknown) => Page} failed the page to show if a page cannot be loaded
+ * @property {() => Promise<boolean>} reachable whether the server can be reached
+ * @property {(path: string) => void} onShow called with the path of every page that is shown
+ */
 
 export class Router {
   #main;
   #routes;
-  #missing;
+  #around;
   /** @type {Page | null} */
   #shown = null;
-  #onShow;
   /** The address of the page that is shown, without its fragment. */
   #address = "";
+  /** How many pages were asked for: a page that is loaded after the next one was asked for is not shown. */
+  #asked = 0;
 
   /**
    * @param {HTMLElement} main the element that contains the page
    * @param {readonly Route[]} routes the first that matches is shown
-   * @param {() => Page} missing the page for an address without a route
-   * @param {(path: string) => void} onShow called with the path of every page that is shown
+   * @param {Surroundings} around
    */
-  constructor(main, routes, missing, onShow) {
+  constructor(main, routes, around) {
     this.#main = main;
     this.#routes = routes;
-    this.#missing = missing;
-    this.#onShow = onShow;
+    this.#around = around;
   }
 
   /** Show the page of the current address, and follow links and the browser's buttons from then on. */
   start() {
     // A link to a fragment of the page, such as "Skip to content", changes the history but not the page.
-    window.addEventListener("popstate", () => location.pathname + location.search !== this.#address && this.show());
+    window.addEventListener("popstate", () => location.pathname + location.search !== this.#address && void this.show());
     document.addEventListener("click", (event) => this.#follow(event));
-    this.show({ focus: false });
+    void this.show({ focus: false });
   }
 
   /**
@@ -46,7 +56,7 @@ export class Router {
   go(address, { replace = false } = {}) {
     if (replace) history.replaceState(null, "", address);
     else history.pushState(null, "", address);
-    this.show();
+    void this.show();
   }
 
   /**
@@ -59,15 +69,22 @@ export class Router {
     history.replaceState(null, "", this.#address);
   }
 
-  /** @param {{ focus?: boolean }} [how] whether the heading of the page gets the focus, as after a link */
-  show({ focus = true } = {}) {
+  /**
+   * Show the page of the current address. Until it is loaded, the page before stays.
+   * @param {{ focus?: boolean }} [how] whether the heading of the page gets the focus, as after a link
+   */
+  async show({ focus = true } = {}) {
     this.#address = location.pathname + location.search;
+    const asked = (this.#asked += 1);
+    const path = location.pathname;
+    const make = await this.#load(path);
+    if (asked !== this.#asked || make === null) return;
     this.#shown?.leave?.();
-    const page = this.#page(location.pathname);
+    const page = make();
     this.#shown = page;
     this.setTitle(page.title);
     fill(this.#main, page.element);
-    this.#onShow(location.pathname);
+    this.#around.onShow(path);
     if (!focus) return;
     window.scrollTo(0, 0);
     const heading = this.#main.querySelector("h1");
@@ -80,13 +97,25 @@ export class Router {
     document.title = title === "Millrace" ? title : `${title} · Millrace`;
   }
 
-  /** @param {string} path */
-  #page(path) {
-    for (const { pattern, page } of this.#routes) {
-      const match = pattern.exec(path);
-      if (match) return page(...match.slice(1).map(decodeURIComponent));
+  /**
+   * Return the function that makes the page of a path. If the page's module cannot be imported although the server can be
+   * reached, a deployment has replaced the files that this document knows: then load the document again, and return null.
+   * @param {string} path
+   * @returns {Promise<(() => Page) | null>}
+   */
+  async #load(path) {
+    const route = this.#routes.find(({ pattern }) => pattern.test(path));
+    if (route === undefined) return this.#around.missing;
+    const parts = (route.pattern.exec(path) ?? []).slice(1).map(decodeURIComponent);
+    try {
+      const page = await route.load();
+      return () => page(...parts);
+    } catch (error) {
+      // The first page of a document is never loaded again by itself, so that this cannot repeat forever.
+      if (this.#shown === null || !(await this.#around.reachable())) return () => this.#around.failed(error);
+      location.reload();
+      return null;
     }
-    return this.#missing();
   }
 
   /** @param {MouseEvent} event */

@@ -4,14 +4,8 @@
 /** @import { ConsoleConfig, Context } from "./context.js" */
 
 import { Millrace } from "../../millrace.js";
-import { agentPage, agentsPage, newAgentPage } from "../pages/agents.js";
-import { dataPage, erasurePage } from "../pages/data.js";
 import { homePage } from "../pages/home.js";
-import { jobPage } from "../pages/job.js";
-import { jobsPage } from "../pages/jobs.js";
-import { newWebhookPage, webhookPage, webhooksPage } from "../pages/webhooks.js";
-import { missingPage, signedInPage, signInPage } from "../pages/sign_in.js";
-import { errorCard } from "../parts/problem_card.js";
+import { failedPage, missingPage, signedInPage, signInPage } from "../pages/sign_in.js";
 import { Applications } from "./applications.js";
 import { fill, h, setText } from "./dom.js";
 import { Router } from "./router.js";
@@ -19,21 +13,21 @@ import { Session } from "./session.js";
 
 /** @type {readonly PageRoute[]} */
 const PUBLIC_ROUTES = [
-  { pattern: /^\/(?:console\/?)?$/, page: homePage },
-  { pattern: /^\/console\/signed-in$/, page: signedInPage },
+  { pattern: /^\/(?:console\/?)?$/, load: async () => homePage },
+  { pattern: /^\/console\/signed-in$/, load: async () => signedInPage },
 ];
 /** @type {readonly PageRoute[]} */
 const ROUTES = [
-  { pattern: /^\/console\/jobs$/, page: jobsPage },
-  { pattern: /^\/console\/jobs\/([^/]+)$/, page: jobPage },
-  { pattern: /^\/console\/agents$/, page: agentsPage },
-  { pattern: /^\/console\/agents\/new$/, page: newAgentPage },
-  { pattern: /^\/console\/agents\/([^/]+)$/, page: agentPage },
-  { pattern: /^\/console\/webhooks$/, page: webhooksPage },
-  { pattern: /^\/console\/webhooks\/new$/, page: newWebhookPage },
-  { pattern: /^\/console\/webhooks\/([^/]+)$/, page: webhookPage },
-  { pattern: /^\/console\/data$/, page: dataPage },
-  { pattern: /^\/console\/data\/([^/]+)$/, page: erasurePage },
+  { pattern: /^\/console\/jobs$/, load: async () => (await import("../pages/jobs.js")).jobsPage },
+  { pattern: /^\/console\/jobs\/([^/]+)$/, load: async () => (await import("../pages/job.js")).jobPage },
+  { pattern: /^\/console\/agents$/, load: async () => (await import("../pages/agents.js")).agentsPage },
+  { pattern: /^\/console\/agents\/new$/, load: async () => (await import("../pages/agents.js")).newAgentPage },
+  { pattern: /^\/console\/agents\/([^/]+)$/, load: async () => (await import("../pages/agents.js")).agentPage },
+  { pattern: /^\/console\/webhooks$/, load: async () => (await import("../pages/webhooks.js")).webhooksPage },
+  { pattern: /^\/console\/webhooks\/new$/, load: async () => (await import("../pages/webhooks.js")).newWebhookPage },
+  { pattern: /^\/console\/webhooks\/([^/]+)$/, load: async () => (await import("../pages/webhooks.js")).webhookPage },
+  { pattern: /^\/console\/data$/, load: async () => (await import("../pages/data.js")).dataPage },
+  { pattern: /^\/console\/data\/([^/]+)$/, load: async () => (await import("../pages/data.js")).erasurePage },
 ];
 
 /**
@@ -43,8 +37,7 @@ const ROUTES = [
 export function start(all) {
   const main = byId("main");
   open(new Applications(all), main).catch((error) => {
-    const reload = () => location.reload();
-    fill(main, h("h1", {}, "Millrace"), errorCard(error, { signIn: reload, again: reload }));
+    fill(main, failedPage(error).element);
   });
 }
 
@@ -53,12 +46,13 @@ export function start(all) {
  * @param {HTMLElement} main
  */
 async function open(applications, main) {
-  const config = await fetchConfig();
+  const own = [...ROUTES, ...[...applications].flatMap(({ routes }) => routes)];
+  const [config] = await Promise.all([fetchConfig(), preload([...PUBLIC_ROUTES, ...own], location.pathname)]);
   const session = new Session(config);
   const millrace = new Millrace({ api: location.origin, token: (stale) => session.token(stale) });
   const signIn = () => {
     session.signIn(location.pathname + location.search).catch((error) => {
-      fill(main, h("h1", {}, "Sign in"), errorCard(error, { signIn, again: signIn }));
+      fill(main, failedPage(error, { title: "Sign in", again: signIn }).element);
     });
   };
   /** @type {Context} */
@@ -69,13 +63,26 @@ async function open(applications, main) {
     setQuery: (query) => router.setQuery(query),
     setTitle: (title) => router.setTitle(title),
   };
-  const own = [...ROUTES, ...[...applications].flatMap(({ routes }) => routes)];
   const routes = [
-    ...PUBLIC_ROUTES.map(({ pattern, page }) => ({ pattern, page: (/** @type {string[]} */ ...parts) => page(context, ...parts) })),
-    ...own.map(({ pattern, page }) => ({ pattern, page: signedInOnly(context, page) })),
+    ...PUBLIC_ROUTES.map(({ pattern, load }) => ({ pattern, load: withContext(context, load) })),
+    ...own.map(({ pattern, load }) => ({ pattern, load: signedInOnly(context, load) })),
   ];
-  const router = new Router(main, routes, missingPage, (path) => showHeader(context, path));
+  const router = new Router(main, routes, {
+    missing: missingPage,
+    failed: failedPage,
+    reachable: () => fetchConfig().then(() => true, () => false),
+    onShow: (path) => showHeader(context, path),
+  });
   router.start();
+}
+
+/**
+ * Import the page of this path, while the configuration is fetched. The router reports a failure when it shows the page.
+ * @param {readonly PageRoute[]} routes
+ * @param {string} path
+ */
+async function preload(routes, path) {
+  await routes.find(({ pattern }) => pattern.test(path))?.load().catch(() => {});
 }
 
 /** @returns {Promise<ConsoleConfig>} */
@@ -86,16 +93,28 @@ async function fetchConfig() {
 }
 
 /**
+ * @param {Context} context
+ * @param {PageRoute["load"]} load
+ */
+function withContext(context, load) {
+  return async () => {
+    const page = await load();
+    return (/** @type {string[]} */ ...parts) => page(context, ...parts);
+  };
+}
+
+/**
  * Wrap a page that needs a signed-in user. A browser that was signed in before goes to the provider at once, any other sees
  * the sign-in page.
  * @param {Context} context
- * @param {PageRoute["page"]} page
+ * @param {PageRoute["load"]} load
  */
-function signedInOnly(context, page) {
-  return (/** @type {string[]} */ ...parts) => {
-    if (context.session.signedIn) return page(context, ...parts);
+function signedInOnly(context, load) {
+  const loadPage = withContext(context, load);
+  return async () => {
+    if (context.session.signedIn) return loadPage();
     if (context.session.signedInBefore) context.signIn();
-    return signInPage(context);
+    return () => signInPage(context);
   };
 }
 

@@ -1,4 +1,4 @@
-/** The pages for users who are not signed in, and for addresses without a page. */
+/** The pages for users who are not signed in, for addresses without a page, and for pages that cannot be loaded. */
 
 /** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
@@ -49,4 +49,14 @@ export function missingPage() {
       h("h1", {}, "Page not found"),
       h("p", { class: "lead" }, "Check the address, or go to the ", h("a", { href: "/" }, "home page"), ".")),
   };
+}
+
+/**
+ * The page that is shown if the console or one of its pages cannot be loaded.
+ * @param {unknown} error
+ * @param {{ title?: string, again?: () => void }} [how]
+ * @returns {Page}
+ */
+export function failedPage(error, { title = "Millrace", again = () => location.reload() } = {}) {
+  return { title, element: h("div", {}, h("h1", {}, title), errorCard(error, { signIn: again, again })) };
 }
