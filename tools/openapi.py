@@ -28,6 +28,10 @@ from shared.channel.messages import ClientMessage, LargeComplete, ServerMessage
 from shared.log.events import ApplicationEvent, CoreStreamEvent
 from shared.schema import Schema
 from shared.web import envelope
+from shared.webhooks import signature
+from shared.webhooks.endpoint import WebhookEventType
+from shared.webhooks.event import WebhookEvent
+from shared.webhooks.trial import TEST_EVENT, TrialEvent
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository."""
@@ -98,6 +102,20 @@ REQUEST_ID = {"description": "The same as `meta.requestId`.", "schema": {"type":
 
 LOCATION = {"description": "The job's status URL.", "schema": {"type": "string", "format": "uri"}}
 """The header of the response that created a job."""
+
+WEBHOOK_HEADERS = {
+    signature.ID_HEADER: "The event's id, the same in every attempt. A receiver handles an event with a known id once.",
+    signature.TIMESTAMP_HEADER: "When this attempt was made, in Unix seconds. Refuse it if it differs by five minutes.",
+    signature.SIGNATURE_HEADER: "One or more signatures, separated by spaces; one has to be of your secret.",
+}
+"""The headers of a request to a webhook, as Standard Webhooks 1.0.0 names them, with a description."""
+
+WEBHOOK_RESPONSES = {
+    "2XX": {"description": "The event is delivered. Respond within 15 seconds, and work afterwards."},
+    "410": {"description": "Nothing more is sent: the webhook is disabled."},
+    "default": {"description": "Another attempt follows, up to eight within a day."},
+}
+"""What the response of a webhook's receiver means."""
 
 SERVERS = {
     "api": {
@@ -181,6 +199,9 @@ def _document() -> dict[str, Any]:
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
                 _finish(document["paths"][route.path_format][method.lower()], route)
+    for model in (WebhookEvent, TrialEvent):
+        _add_models(schemas, model.__name__, TypeAdapter(model))
+    document["webhooks"] = dict(_webhooks())
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
     _describe_stream(document["paths"][STREAM_PATH], schemas["StreamEvent"])
     _describe_creation(document["paths"]["/jobs"]["post"])
@@ -188,6 +209,29 @@ def _document() -> dict[str, Any]:
     _unite_operations_and_entities(schemas)
     renamed: dict[str, Any] = _rename(_without_titles(document))
     return renamed
+
+
+def _webhooks() -> Iterator[tuple[str, Any]]:
+    """Return the request that the receiver of a webhook gets for each type of event."""
+    parameters = [
+        {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
+        for name, text in WEBHOOK_HEADERS.items()
+    ]
+    for kind in (*WebhookEventType, TEST_EVENT):
+        model = TrialEvent if kind == TEST_EVENT else WebhookEvent
+        event = {"allOf": [{"$ref": REF + model.__name__}, {"properties": {"type": {"const": str(kind)}}}]}
+        yield (
+            str(kind),
+            {
+                "post": {
+                    "summary": f"Event {kind}",
+                    "security": [],
+                    "parameters": parameters,
+                    "requestBody": {"required": True, "content": {"application/json": {"schema": event}}},
+                    "responses": WEBHOOK_RESPONSES,
+                }
+            },
+        )
 
 
 def _stream_events(declared: tuple[type[ApplicationEvent], ...]) -> TypeAdapter[Any]:
@@ -204,7 +248,9 @@ def _by_type(models: tuple[Any, ...]) -> TypeAdapter[Any]:
 
 def _add_models(schemas: dict[str, Any], name: str, adapter: TypeAdapter[Any]) -> None:
     schema = adapter.json_schema(mode="serialization", ref_template=REF + "{model}")
-    schemas.update(schema.pop("$defs", {}))
+    # FastAPI describes a model that is also part of requests as `-Output`; `_rename` gives it the name used here.
+    definitions = {key: each for key, each in schema.pop("$defs", {}).items() if f"{key}-Output" not in schemas}
+    schemas.update(definitions)
     schemas[name] = schema
 
 

@@ -541,6 +541,38 @@ export interface ErrorEnvelope {
   meta: Meta;
 }
 
+/** The job after the change. It contains no input, and no output unless the endpoint asks for the result. */
+export interface EventData {
+  jobId: string;
+  pipeline: string;
+  status: JobStatus;
+  /** the stage that the job is in, or ended in */
+  stage: string | null;
+  /** the attempt at that stage, from 1 */
+  attempt: number;
+  /** 1 for a new job, one more with each resumption */
+  generation: number;
+  /** grows with each change of the job; events may arrive in another order */
+  sequence: number;
+  links: JobLinks;
+  usage: TokenUsage;
+  failure: EventFailure | null;
+  createdAt: string;
+  endedAt: string | null;
+  /** where the job can be read */
+  url: string;
+  /** the job's result, if it has completed and the endpoint asks for it; otherwise absent */
+  result?: Record<string, unknown> | null;
+  /** why the result, which the endpoint asks for, is not here; otherwise absent */
+  resultLeftOut?: ResultLeftOut | null;
+}
+
+/** Why a job failed. */
+export interface EventFailure {
+  code: ErrorCode;
+  message: string;
+}
+
 /** Events of one topic, each with its number, in ascending order: those of the stream, or a LargeComplete. */
 export interface Events {
   type: "events";
@@ -1490,6 +1522,11 @@ export interface Reset {
   retryCount: number;
 }
 
+/** Why an event that may contain the result does not: it is larger than 16 kB, or it is no longer stored. */
+export type ResultLeftOut =
+  | "too_large"
+  | "not_stored";
+
 /** The body of `POST /projects/{projectId}/revert`: the whole project, or one scene, as it was at a revision. */
 export interface Reversion {
   revision: number;
@@ -1936,6 +1973,19 @@ export interface TicketRequest {
   tab: string;
 }
 
+/** Model tokens and their cost; the cost is null if the price of the model is not known. */
+export interface TokenUsage {
+  inputTokens: number;
+  outputTokens: number;
+  /** of `inputTokens`, read from the provider's cache */
+  cachedInputTokens: number;
+  /** of `outputTokens`, spent on reasoning */
+  reasoningTokens: number;
+  /** model calls whose tokens are not known; they are in no other count. An attempt whose function was killed counts as one call. */
+  unreportedCalls: number;
+  costUsd: number | null;
+}
+
 /** The model has called a tool, or the call has finished or failed. All events of one call have the same `key`. */
 export interface Tool {
   type: "tool";
@@ -1970,6 +2020,18 @@ export type TransformStatus =
   | "completed"
   | "failed"
   | "cancelled";
+
+/** The webhook that the test event is sent to. */
+export interface TrialData {
+  webhookId: string;
+}
+
+/** The body of a test event. */
+export interface TrialEvent {
+  type: "webhook.test";
+  timestamp: string;
+  data: TrialData;
+}
 
 /** Ask for no more events of the topic. It is no error if the connection is not subscribed to it. */
 export interface Unsubscribe {
@@ -2133,6 +2195,13 @@ export interface WebhookDetail {
   secrets: SecretVersion[];
   createdAt: string;
   updatedAt: string;
+}
+
+/** The body of a webhook request. `timestamp` is the time of the change. */
+export interface WebhookEvent {
+  type: WebhookEventType;
+  timestamp: string;
+  data: EventData;
 }
 
 /** What an endpoint can be told of a job. */

@@ -46,6 +46,10 @@ class ResultLeftOut(StrEnum):
     NOT_STORED = "not_stored"
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class EventData(Schema):
     """The job after the change. It contains no input, and no output unless the endpoint asks for the result."""
 
@@ -63,10 +67,14 @@ class EventData(Schema):
     ended_at: datetime | None
     url: str = Field(description="where the job can be read")
     result: dict[str, Any] | None = Field(
-        default=None, description="the job's result, if it has completed and the endpoint asks for it; otherwise absent"
+        default=None,
+        exclude_if=_is_none,
+        description="the job's result, if it has completed and the endpoint asks for it; otherwise absent",
     )
     result_left_out: ResultLeftOut | None = Field(
-        default=None, description="why the result, which the endpoint asks for, is not here; otherwise absent"
+        default=None,
+        exclude_if=_is_none,
+        description="why the result, which the endpoint asks for, is not here; otherwise absent",
     )
 
 
@@ -79,11 +87,7 @@ class WebhookEvent(Schema):
 
     def body(self) -> str:
         """Return the JSON that is signed and sent. It is stored, so that each attempt sends the same bytes."""
-        values = self.model_dump(mode="json")
-        for name in ("result", "resultLeftOut"):
-            if values["data"][name] is None:
-                del values["data"][name]
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
 
 
 def type_of(transition: JobTransition) -> WebhookEventType:

@@ -15,6 +15,9 @@ from shared.errors import ErrorCode
 from shared.jobs.job import JobStatus
 from shared.log.events import CORE_STREAM_EVENT, type_of
 from shared.web.jobs import job_request_type
+from shared.webhooks.endpoint import WebhookEventType
+from shared.webhooks.signature import signed_headers
+from shared.webhooks.trial import TEST_EVENT
 from tests.layout import APPS
 from tools import openapi, python_client, typescript
 
@@ -131,6 +134,18 @@ def test_the_document_describes_every_event_of_the_stream(document: dict[str, An
 
 def _typed(schema: dict[str, Any]) -> bool:
     return "const" in schema.get("properties", {}).get("type", {})
+
+
+def test_the_document_describes_the_body_of_every_event_of_a_webhook(document: dict[str, Any]) -> None:
+    webhooks = document["webhooks"]
+
+    assert webhooks.keys() == {*WebhookEventType, TEST_EVENT}
+    for kind, item in webhooks.items():
+        described, narrowed = item["post"]["requestBody"]["content"]["application/json"]["schema"]["allOf"]
+        assert narrowed == {"properties": {"type": {"const": kind}}}
+        model = document["components"]["schemas"][described["$ref"].rpartition("/")[2]]
+        assert {"type", "timestamp", "data"} <= set(model["required"])
+        assert {each["name"] for each in item["post"]["parameters"]} == set(signed_headers([b""], "", 0, b""))
 
 
 def test_the_document_describes_every_pipelines_result(document: dict[str, Any]) -> None:

@@ -248,6 +248,10 @@ PriorityLevel: TypeAlias = Open[Literal["low", "medium", "high", "critical"]]
 """How urgently the features are needed."""
 
 
+ResultLeftOut: TypeAlias = Open[Literal["too_large", "not_stored"]]
+"""Why an event that may contain the result does not: it is larger than 16 kB, or it is no longer stored."""
+
+
 SendError: TypeAlias = Open[
     Literal[
         "NO_ADDRESS",
@@ -969,6 +973,55 @@ class ErrorEnvelope(ApiModel):
     error: ErrorBody
 
     meta: Meta
+
+
+class EventData(ApiModel):
+    """The job after the change. It contains no input, and no output unless the endpoint asks for the result."""
+
+    job_id: str = Field(alias="jobId")
+
+    pipeline: str
+
+    status: JobStatus
+
+    stage: str | None
+    """The stage that the job is in, or ended in."""
+
+    attempt: int
+    """The attempt at that stage, from 1."""
+
+    generation: int
+    """1 for a new job, one more with each resumption."""
+
+    sequence: int
+    """Grows with each change of the job; events may arrive in another order."""
+
+    links: JobLinks
+
+    usage: TokenUsage
+
+    failure: EventFailure | None
+
+    created_at: datetime = Field(alias="createdAt")
+
+    ended_at: datetime | None = Field(alias="endedAt")
+
+    url: str
+    """Where the job can be read."""
+
+    result: dict[str, Any] | None = None
+    """The job's result, if it has completed and the endpoint asks for it; otherwise absent."""
+
+    result_left_out: ResultLeftOut | None = Field(default=None, alias="resultLeftOut")
+    """Why the result, which the endpoint asks for, is not here; otherwise absent."""
+
+
+class EventFailure(ApiModel):
+    """Why a job failed."""
+
+    code: ErrorCode
+
+    message: str
 
 
 class Events(ApiModel):
@@ -2927,6 +2980,27 @@ class TicketRequest(ApiModel):
     """Any text that names the tab: its next connection replaces this one."""
 
 
+class TokenUsage(ApiModel):
+    """Model tokens and their cost; the cost is null if the price of the model is not known."""
+
+    input_tokens: int = Field(alias="inputTokens")
+
+    output_tokens: int = Field(alias="outputTokens")
+
+    cached_input_tokens: int = Field(alias="cachedInputTokens")
+    """Of `inputTokens`, read from the provider's cache."""
+
+    reasoning_tokens: int = Field(alias="reasoningTokens")
+    """Of `outputTokens`, spent on reasoning."""
+
+    unreported_calls: int = Field(alias="unreportedCalls")
+    """Model calls whose tokens are not known; they are in no other count. An attempt whose function was killed
+    counts as one call.
+    """
+
+    cost_usd: float | None = Field(alias="costUsd")
+
+
 class Tool(ApiModel):
     """The model has called a tool, or the call has finished or failed. All events of one call have the same `key`."""
 
@@ -2972,6 +3046,22 @@ class TransformDetail(ApiModel):
     created_at: datetime = Field(alias="createdAt")
 
     ended_at: datetime | None = Field(alias="endedAt")
+
+
+class TrialData(ApiModel):
+    """The webhook that the test event is sent to."""
+
+    webhook_id: str = Field(alias="webhookId")
+
+
+class TrialEvent(ApiModel):
+    """The body of a test event."""
+
+    type: Literal["webhook.test"]
+
+    timestamp: datetime
+
+    data: TrialData
 
 
 class Unsubscribe(ApiModel):
@@ -3274,6 +3364,16 @@ class WebhookDetail(ApiModel):
     created_at: datetime = Field(alias="createdAt")
 
     updated_at: datetime = Field(alias="updatedAt")
+
+
+class WebhookEvent(ApiModel):
+    """The body of a webhook request. `timestamp` is the time of the change."""
+
+    type: WebhookEventType
+
+    timestamp: datetime
+
+    data: EventData
 
 
 class WebhookList(ApiModel):
