@@ -24,6 +24,7 @@ OPTIONS = [
     *("--module", "es2022", "--moduleResolution", "bundler"),
 ]
 OLDEST_NODE = 20
+NO_PACKAGES = "the packages of npm are not installed; run `make lanes`, or `npm ci --prefix tests/typescript`"
 
 
 def _node(*needed: Path, otherwise: str) -> str:
@@ -120,10 +121,7 @@ def _installed(project: Path) -> Path:
 
 
 def test_the_hooks_of_react_follow_a_job_once(tmp_path: Path) -> None:
-    node = _node(
-        TYPESCRIPT / "node_modules/react-dom",
-        otherwise="React is not installed; run `npm ci --prefix tests/typescript`",
-    )
+    node = _node(TYPESCRIPT / "node_modules/react-dom", otherwise=NO_PACKAGES)
     _installed(tmp_path)
     for file in (HERE / "react/hooks.mjs", HERE / "api.mjs"):
         shutil.copy(file, tmp_path)
@@ -133,6 +131,18 @@ def test_the_hooks_of_react_follow_a_job_once(tmp_path: Path) -> None:
 
     assert ran.returncode == 0, ran.stdout
     assert "\n# pass 4\n" in ran.stdout
+
+
+def test_a_bundle_contains_only_what_is_imported(tmp_path: Path) -> None:
+    node = _node(TYPESCRIPT / "node_modules/esbuild", otherwise=NO_PACKAGES)
+    _installed(tmp_path)
+    shutil.copy(HERE / "bundle/sizes.mjs", tmp_path)
+
+    command = [node, "--test", "--test-reporter=tap", "sizes.mjs"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE, cwd=tmp_path)
+
+    assert ran.returncode == 0, ran.stdout
+    assert "\n# pass 6\n" in ran.stdout
 
 
 def test_the_package_has_types_for_a_front_end_without_javascript_checks(tmp_path: Path) -> None:

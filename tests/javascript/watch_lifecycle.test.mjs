@@ -1,6 +1,7 @@
 /** A watch from outside: it is started, stopped and connected again, its snapshots do not change, and its events are read. */
 
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { test } from "node:test";
 
 import { Millrace, Unreachable } from "../../clients/javascript/src/millrace.js";
@@ -68,6 +69,7 @@ test("connect, stop, connect follows the job once", async () => {
   const watch = millrace.newWatch();
 
   void watch.connect("job_1");
+  while (requests.length === 0) await new Promise((resolve) => setTimeout(resolve));
   watch.stop();
   assert.deepEqual([watch.state, watch.live], ["idle", false]);
   const settled = watch.connect("job_1");
@@ -266,4 +268,41 @@ test("a failed job's last event is its error, and reading ends without throwing"
   const { millrace } = client([success(JOB, 202), stream([CONNECTED, error])]);
 
   assert.deepEqual(await eventsOf(millrace.startJob("suggestion", {})), [[1, "error"]]);
+});
+
+test("a signal stops a watch, and iterations over its events throw the signal's reason", async () => {
+  const { millrace } = client([stream([CONNECTED, delta(1, "a")], "open")]);
+  const controller = new AbortController();
+  const reason = new Error("the user has left");
+  const watch = millrace.watch(JOB, { signal: controller.signal });
+  const seen = [];
+  await assert.rejects(
+    async () => {
+      for await (const { event } of watch.events()) {
+        seen.push(event.type);
+        controller.abort(reason);
+      }
+    },
+    (error) => error === reason,
+  );
+  await watch.settled();
+
+  assert.deepEqual([seen, watch.state], [["delta"], "idle"]);
+  assert.equal(getEventListeners(controller.signal, "abort").length, 0);
+});
+
+test("a signal that is aborted while a job is created aborts the request", async () => {
+  const controller = new AbortController();
+  let request = null;
+  const fetch = (url, given) => {
+    request = given;
+    return new Promise((resolve, reject) => given.signal.addEventListener("abort", () => reject(given.signal.reason)));
+  };
+  const millrace = new Millrace({ api: "http://api", token: "t", fetch });
+  const watch = millrace.startJob("suggestion", {}, { signal: controller.signal });
+  while (request === null) await new Promise((resolve) => setTimeout(resolve));
+  controller.abort();
+  await watch.settled();
+
+  assert.deepEqual([request.signal.aborted, watch.state, watch.problem], [true, "idle", null]);
 });

@@ -6,27 +6,35 @@
  *     const millrace = new Millrace({ api: "https://api.example.com", token: () => session.token() });
  *     const watch = millrace.startJob("suggestion", { pageOrComponent: "Checkout", … });
  *     watch.subscribe(({ state, view, problem }) => show(state, view.text, view.progress, problem));
+ *
+ * An application that calls few operations can import them as functions, and its bundle contains nothing else:
+ *
+ *     import { createClient, getJob } from "./millrace.js";
+ *     const job = await getJob(createClient({ api, token }), jobId);
  */
 
-/** @import * as Api from "../../../docs/api/types" */
+/** @import { JobAccepted, JobDetail } from "../../../docs/api/types" */
 /** @import { TokenSource } from "./millrace/calls.js" */
 /** @import { Connect } from "./millrace/connection.js" */
+/** @import { CreateOptions, JobFilter } from "./millrace/operations.js" */
 /** @import { InputOf } from "./millrace/view.js" */
 /** @import { WatchApi } from "./millrace/watch.js" */
 
-import { Calls } from "./millrace/calls.js";
+import { Calls, createClient } from "./millrace/calls.js";
 import { Channel } from "./millrace/channel.js";
 import { channelConnection } from "./millrace/channel_connection.js";
 import { eventSourceConnection, fetchConnection } from "./millrace/connection.js";
 import { JobListWatch } from "./millrace/job_list.js";
+import * as operations from "./millrace/operations.js";
 import { Projects } from "./millrace/projects.js";
 import { Sheets } from "./millrace/sheets.js";
-import { claimTab } from "./millrace/tab.js";
 import { Watch } from "./millrace/watch.js";
+import { startJob, StreamSlots, watchApiOf, watchJob } from "./millrace/watching.js";
 import { Webhooks } from "./millrace/webhooks.js";
 
-export { Channel };
+export { Channel, createClient, Projects, Sheets, startJob, watchJob, Webhooks };
 export { MillraceError, Refused, Unreachable, Unreadable } from "./millrace/errors.js";
+export * from "./millrace/operations.js";
 export { parsePartial } from "./millrace/partial_json.js";
 export { SseParser } from "./millrace/sse.js";
 export { LIVE } from "./millrace/states.js";
@@ -50,18 +58,19 @@ const SILENCE_WITHOUT_HEARTBEATS = 75_000;
  *   `fetch` or `EventSource`, or over one WebSocket for all, and over streams where a network lets no WebSocket through
  * @property {typeof fetch} [fetch]
  */
-/** @typedef {{ pipeline?: string, status?: string, sessionId?: string, runId?: string, projectId?: string, archived?: boolean, month?: string, limit?: number, cursor?: string | null }} JobFilter */
-/** @typedef {{ idempotencyKey?: string, links?: Api.JobLinksRequest, signal?: AbortSignal }} CreateOptions */
+/** @typedef {JobFilter} JobFilter */
+/** @typedef {CreateOptions} CreateOptions */
 
+/**
+ * The client with every operation of the API as a method. A call whose `signal` is aborted is rejected with the signal's
+ * reason.
+ */
 export class Millrace {
   #calls;
   /** @type {Connect} */
   #connect;
   #times = {};
-  /** @type {ReturnType<typeof claimTab> | null} */
-  #tab = null;
-  /** @type {Set<number>} */
-  #slots = new Set();
+  #slots = new StreamSlots();
   /** @type {Channel | null} */
   #channel = null;
   /** @type {Sheets | null} */
@@ -77,124 +86,36 @@ export class Millrace {
     if (transport !== "eventsource") {
       this.#connect = fetchConnection(this.#calls);
     } else {
-      this.#connect = eventSourceConnection((url) => this.#urlWithTicket(url), globalThis.EventSource, fetcher);
+      this.#connect = eventSourceConnection((url, signal) => this.#urlWithTicket(url, signal), globalThis.EventSource, fetcher);
       this.#times = { silence: SILENCE_WITHOUT_HEARTBEATS };
     }
     if (transport === "channel") this.#connect = channelConnection(this.channel, this.#connect);
   }
 
-  // ---- erasure -------------------------------------------------------------------------------------------------------
-
-  /**
-   * Erase everything that is stored of the user. It cannot be undone. While an erasure runs, a repeat returns that one.
-   * @returns {Promise<Api.ErasureDetail>}
-   */
-  eraseData() {
-    return this.#calls.call("DELETE", "/me/data", { query: { confirm: "erase" }, repeatable: true });
-  }
-
-  /**
-   * Return the report of an erasure.
-   * @param {string} erasureId
-   * @returns {Promise<Api.ErasureDetail>}
-   */
-  getErasure(erasureId) {
-    return this.#calls.call("GET", `/me/data/erasures/${encodeURIComponent(erasureId)}`, { repeatable: true });
-  }
-
   // ---- jobs ----------------------------------------------------------------------------------------------------------
 
-  /**
-   * Create a job. If a response is lost, the request is sent again with the same idempotency key and returns the same job.
-   * @template {string} P
-   * @param {P} pipeline
-   * @param {InputOf<P>} input
-   * @param {CreateOptions} [options]
-   * @returns {Promise<Api.JobAccepted>}
-   */
-  createJob(pipeline, input, { links, ...options } = {}) {
-    return this.#create("/jobs", { pipeline, input, ...(links && { links }) }, options);
-  }
-
-  /**
-   * Return the job with its text so far, its items, and its result if it is complete.
-   * @param {string} jobId
-   * @param {{ stackTrace?: boolean }} [include]
-   * @returns {Promise<Api.JobDetail>}
-   */
-  getJob(jobId, { stackTrace = false } = {}) {
-    return this.#calls.call("GET", `/jobs/${encodeURIComponent(jobId)}`, {
-      query: { include: stackTrace ? "stackTrace" : null },
-      repeatable: true,
-    });
-  }
-
-  /**
-   * Return one page of the user's jobs, newest first. With `archived: true`, return jobs from the archive, in the order of
-   * their creation: those of a `month` such as "2026-11", or those of a session, run or project.
-   * @param {JobFilter} [filter]
-   * @returns {Promise<Api.JobList>}
-   */
-  listJobs({ archived = false, ...filter } = {}) {
-    return this.#calls.call("GET", "/jobs", {
-      query: { ...filter, archived: archived ? "true" : null },
-      repeatable: true,
-    });
-  }
-
-  /**
-   * Cancel a job that has not ended.
-   * @param {string} jobId
-   * @returns {Promise<Api.JobSummary>}
-   */
-  cancelJob(jobId) {
-    return this.#calls.call("POST", `/jobs/${encodeURIComponent(jobId)}/cancel`, { repeatable: true });
-  }
-
-  /**
-   * Resume a failed or cancelled job from its last checkpoint.
-   * @param {string} jobId
-   * @returns {Promise<Api.JobSummary>}
-   */
-  resumeJob(jobId) {
-    return this.#calls.call("POST", `/jobs/${encodeURIComponent(jobId)}/resume`);
-  }
-
-  /**
-   * Delete a job with everything that is stored for it. If it is live, it is cancelled first.
-   * @param {string} jobId
-   * @returns {Promise<Api.JobDeleted>}
-   */
-  deleteJob(jobId) {
-    return this.#calls.call("DELETE", `/jobs/${encodeURIComponent(jobId)}`, { repeatable: true });
-  }
-
-  /**
-   * Create a ticket for the job's stream, for a client that cannot send an Authorization header.
-   * @param {string} jobId
-   * @returns {Promise<Api.StreamTicket>}
-   */
-  createStreamTicket(jobId) {
-    return this.#calls.call("POST", `/jobs/${encodeURIComponent(jobId)}/stream-tickets`, { repeatable: true });
-  }
-
-  /**
-   * Create a ticket that opens one connection of the channel, for a client that cannot send an Authorization header.
-   * @param {string} tab names the tab: its next connection replaces this one
-   * @returns {Promise<Api.CreatedTicket>}
-   */
-  createConnectionTicket(tab) {
-    return this.#calls.call("POST", "/connection-tickets", { body: { tab }, repeatable: true });
-  }
+  /** Create a job. A repeat with the same idempotency key returns the same job. */
+  createJob = this.#method(operations.createJob);
+  /** Return the job with its text so far, its items, and its result if it is complete. */
+  getJob = this.#method(operations.getJob);
+  /** Return one page of the user's jobs, newest first, or with `archived: true` of the archive. */
+  listJobs = this.#method(operations.listJobs);
+  /** Cancel a job that has not ended. */
+  cancelJob = this.#method(operations.cancelJob);
+  /** Resume a failed or cancelled job from its last checkpoint. */
+  resumeJob = this.#method(operations.resumeJob);
+  /** Delete a job with everything that is stored for it. If it is live, it is cancelled first. */
+  deleteJob = this.#method(operations.deleteJob);
+  /** Create a ticket for the job's stream, for a client that cannot send an Authorization header. */
+  createStreamTicket = this.#method(operations.createStreamTicket);
+  /** Create a ticket that opens one connection of the channel. */
+  createConnectionTicket = this.#method(operations.createConnectionTicket);
 
   // ---- watching ------------------------------------------------------------------------------------------------------
 
   /** The client's WebSocket channel. It opens with the first subscription. */
   get channel() {
-    this.#channel ??= new Channel(async () => {
-      this.#tab ??= claimTab();
-      return this.createConnectionTicket((await this.#tab).id);
-    });
+    this.#channel ??= new Channel(async () => this.createConnectionTicket(await this.#slots.tab()));
     return this.#channel;
   }
 
@@ -212,23 +133,18 @@ export class Millrace {
    * @type {WatchApi}
    */
   get watchApi() {
-    return {
-      connect: this.#connect,
-      getJob: (jobId) => this.getJob(jobId),
-      cancelJob: (jobId) => this.cancelJob(jobId),
-      resumeJob: (jobId) => this.resumeJob(jobId),
-      slot: () => this.#slot(),
-    };
+    return watchApiOf(this.#calls, { connect: this.#connect, slots: this.#slots });
   }
 
   /**
-   * Watch a job until it ends.
-   * @param {string | Api.JobAccepted | Api.JobDetail} job its id, or the API's response
+   * Watch a job until it ends, or until `signal` is aborted.
+   * @template {string} [P=string]
+   * @param {string | JobAccepted | JobDetail} job its id, or the API's response
+   * @param {{ watch?: Watch<P>, signal?: AbortSignal }} [options] `watch` follows the job; a new one by default
+   * @returns {Watch<P>}
    */
-  watch(job) {
-    const watch = this.newWatch();
-    void watch.connect(job);
-    return watch;
+  watch(job, { watch = this.newWatch(), ...options } = {}) {
+    return watchJob(this.#calls, job, { watch, ...options });
   }
 
   /**
@@ -251,86 +167,40 @@ export class Millrace {
   }
 
   /**
-   * Create a job and watch it until it ends. `retry` of the watch never creates a second job. `watch` follows the job; a new
-   * one by default.
+   * Create a job and watch it until it ends. `retry` of the watch never creates a second job. If `signal` is aborted, the
+   * request is aborted and the watch stops; a job that exists continues.
    * @template {string} P
    * @param {P} pipeline
    * @param {InputOf<P>} input
-   * @param {CreateOptions & { watch?: Watch<P> }} [options]
+   * @param {CreateOptions & { watch?: Watch<P> }} [options] `watch` follows the job; a new one by default
    * @returns {Watch<P>}
    */
   startJob(pipeline, input, { watch = this.newWatch(), ...options } = {}) {
-    const once = { ...options, idempotencyKey: options.idempotencyKey ?? crypto.randomUUID() };
-    void watch.start(() => this.createJob(pipeline, input, once));
-    return watch;
+    return startJob(this.#calls, pipeline, input, { watch, ...options });
   }
 
   // ---- ideations -----------------------------------------------------------------------------------------------------
 
-  /**
-   * Create a brainstorming run and its job.
-   * @param {Api.NewIdeation} parameters
-   * @param {Omit<CreateOptions, "links">} [options]
-   * @returns {Promise<Api.RunAccepted>}
-   */
-  createIdeation(parameters, options = {}) {
-    return this.#create("/ideations", parameters, options);
-  }
+  /** Create a brainstorming run and its job. */
+  createIdeation = this.#method(operations.createIdeation);
+  /** Return one page of the user's runs, newest first. */
+  listIdeations = this.#method(operations.listIdeations);
+  /** Return the run with its ideas. */
+  getIdeation = this.#method(operations.getIdeation);
+  /** Return the run's active transform and its job; both are null if no transform is active. */
+  getActiveJob = this.#method(operations.getActiveJob);
+  /** Return the run's transforms and artefacts. */
+  getLineage = this.#method(operations.getLineage);
+  /** Delete the run. Its active job, if there is one, is cancelled first. */
+  deleteIdeation = this.#method(operations.deleteIdeation);
 
-  /**
-   * Return one page of the user's runs, newest first.
-   * @param {{ status?: string, limit?: number, cursor?: string | null }} [filter]
-   * @returns {Promise<Api.RunList>}
-   */
-  listIdeations(filter = {}) {
-    return this.#calls.call("GET", "/ideations", { query: filter, repeatable: true });
-  }
-
-  /**
-   * Return the run with its ideas.
-   * @param {string} runId
-   * @returns {Promise<Api.RunDetail>}
-   */
-  getIdeation(runId) {
-    return this.#calls.call("GET", `/ideations/${encodeURIComponent(runId)}`, { repeatable: true });
-  }
-
-  /**
-   * Return the run's active transform and its job; both are null if no transform is active.
-   * @param {string} runId
-   * @returns {Promise<Api.ActiveJob>}
-   */
-  getActiveJob(runId) {
-    return this.#calls.call("GET", `/ideations/${encodeURIComponent(runId)}/active-job`, { repeatable: true });
-  }
-
-  /**
-   * Return the run's transforms and artefacts.
-   * @param {string} runId
-   * @returns {Promise<Api.LineageDetail>}
-   */
-  getLineage(runId) {
-    return this.#calls.call("GET", `/ideations/${encodeURIComponent(runId)}/lineage`, { repeatable: true });
-  }
-
-  /**
-   * Delete the run. Its active job, if there is one, is cancelled first.
-   * @param {string} runId
-   * @returns {Promise<Api.RunDeleted>}
-   */
-  deleteIdeation(runId) {
-    return this.#calls.call("DELETE", `/ideations/${encodeURIComponent(runId)}`);
-  }
-
-  // ---- video projects ------------------------------------------------------------------------------------------------
+  // ---- applications --------------------------------------------------------------------------------------------------
 
   /** The requests about video projects. */
   get projects() {
     this.#projects ??= new Projects(this.#calls);
     return this.#projects;
   }
-
-  // ---- sheets --------------------------------------------------------------------------------------------------------
 
   /** Requests about sheet sessions. */
   get sheets() {
@@ -340,55 +210,18 @@ export class Millrace {
 
   // ---- agents --------------------------------------------------------------------------------------------------------
 
-  /**
-   * Create an agent.
-   * @param {Api.NewAgent} agent
-   * @returns {Promise<Api.AgentDetail>}
-   */
-  createAgent(agent) {
-    return this.#calls.call("POST", "/agents", { body: agent });
-  }
+  /** Create an agent. */
+  createAgent = this.#method(operations.createAgent);
+  /** Return one page of the user's agents, newest first. */
+  listAgents = this.#method(operations.listAgents);
+  /** Return a version of an agent, the latest by default. */
+  getAgent = this.#method(operations.getAgent);
+  /** Create the agent's next version; with `version`, only if that is still the current one. */
+  changeAgent = this.#method(operations.changeAgent);
+  /** Delete the agent. Jobs that use it continue. */
+  deleteAgent = this.#method(operations.deleteAgent);
 
-  /**
-   * Return one page of the user's agents, newest first.
-   * @param {{ limit?: number, cursor?: string | null }} [filter]
-   * @returns {Promise<Api.AgentList>}
-   */
-  listAgents(filter = {}) {
-    return this.#calls.call("GET", "/agents", { query: filter, repeatable: true });
-  }
-
-  /**
-   * Return a version of an agent.
-   * @param {string} agentId
-   * @param {{ version?: number }} [at] the latest version by default
-   * @returns {Promise<Api.AgentDetail>}
-   */
-  getAgent(agentId, at = {}) {
-    return this.#calls.call("GET", `/agents/${encodeURIComponent(agentId)}`, { query: at, repeatable: true });
-  }
-
-  /**
-   * Create the agent's next version. If `change` has a `version`, it must be the current one: this detects a change that
-   * was made in the meantime.
-   * @param {string} agentId
-   * @param {Api.AgentChanges} change
-   * @returns {Promise<Api.AgentDetail>}
-   */
-  changeAgent(agentId, change) {
-    return this.#calls.call("PATCH", `/agents/${encodeURIComponent(agentId)}`, { body: change });
-  }
-
-  /**
-   * Delete the agent. Jobs that use it continue.
-   * @param {string} agentId
-   * @returns {Promise<Api.AgentDeleted>}
-   */
-  deleteAgent(agentId) {
-    return this.#calls.call("DELETE", `/agents/${encodeURIComponent(agentId)}`);
-  }
-
-  // ---- webhooks ------------------------------------------------------------------------------------------------------
+  // ---- webhooks and the user's data ----------------------------------------------------------------------------------
 
   /** Requests about webhooks. */
   get webhooks() {
@@ -396,38 +229,32 @@ export class Millrace {
     return this.#webhooks;
   }
 
+  /** Erase everything that is stored of the user. It cannot be undone. */
+  eraseData = this.#method(operations.eraseData);
+  /** Return the report of an erasure. */
+  getErasure = this.#method(operations.getErasure);
+
   // ---- internals -----------------------------------------------------------------------------------------------------
 
   /**
-   * @template T
-   * @param {string} path
-   * @param {object} body
-   * @param {CreateOptions} options
-   * @returns {Promise<T>}
+   * Return the operation as a method of this client.
+   * @template {unknown[]} A
+   * @template R
+   * @param {(client: Calls, ...rest: A) => R} operation
+   * @returns {(...rest: A) => R}
    */
-  #create(path, body, { idempotencyKey = crypto.randomUUID(), signal }) {
-    const headers = { "Idempotency-Key": idempotencyKey };
-    return this.#calls.call("POST", path, { body, headers, repeatable: true, ...(signal && { signal }) });
+  #method(operation) {
+    return (...rest) => operation(this.#calls, ...rest);
   }
 
   /**
    * Return the stream's URL with a new ticket.
    * @param {string} streamUrl with the job's id in its path
+   * @param {AbortSignal} signal
    */
-  async #urlWithTicket(streamUrl) {
+  async #urlWithTicket(streamUrl, signal) {
     const jobId = new URL(streamUrl).pathname.split("/").at(-2) ?? "";
-    const ticket = await this.createStreamTicket(decodeURIComponent(jobId));
+    const ticket = await this.createStreamTicket(decodeURIComponent(jobId), { signal });
     return ticket.streamUrl;
-  }
-
-  /** Claim an id for one stream: the tab's id for its first stream, a suffixed one for each further stream at the same time. */
-  async #slot() {
-    this.#tab ??= claimTab();
-    const tab = await this.#tab;
-    let number = 0;
-    while (this.#slots.has(number)) number += 1;
-    this.#slots.add(number);
-    const release = () => void this.#slots.delete(number);
-    return { id: number === 0 ? tab.id : `${tab.id}.${number}`, release };
   }
 }

@@ -19,8 +19,17 @@ const NOT_MODIFIED = 304;
  * @property {Record<string, string | number | null | undefined>} [query] null, undefined and "" are omitted
  * @property {Record<string, string>} [headers]
  * @property {boolean} [repeatable] whether the request may be sent again after a network or server fault
- * @property {AbortSignal} [signal]
+ * @property {AbortSignal | undefined} [signal]
  */
+
+/**
+ * Return a client for the functions that call one operation each. A page without a bundler uses the class `Millrace`.
+ * @param {{ api: string, token: TokenSource, fetch?: typeof fetch }} options `api` is the origin of the HTTP API
+ * @returns {Calls}
+ */
+export function createClient({ api, token, fetch: fetcher = (...request) => globalThis.fetch(...request) }) {
+  return new Calls(api, token, fetcher);
+}
 
 export class Calls {
   #origin;
@@ -47,14 +56,17 @@ export class Calls {
    * @returns {Promise<T>}
    */
   async call(method, path, options = {}) {
+    const { signal } = options;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#once(method, path, options);
+        signal?.throwIfAborted();
+        return await abortable(this.#once(method, path, options), signal);
       } catch (error) {
+        signal?.throwIfAborted();
         if (!(error instanceof Unreachable) || !options.repeatable || attempt >= MAX_ATTEMPTS) throw error;
         const requested = (error.retryAfter ?? 0) * 1000;
-        await pause(Math.max(requested, fullJitter(FIRST_WAIT, attempt)), options.signal);
-        options.signal?.throwIfAborted();
+        await pause(Math.max(requested, fullJitter(FIRST_WAIT, attempt)), signal);
+        signal?.throwIfAborted();
       }
     }
   }
@@ -64,10 +76,11 @@ export class Calls {
    * @template T
    * @param {string} path
    * @param {string} etag
+   * @param {AbortSignal | undefined} [signal]
    * @returns {Promise<T | null>}
    */
-  callIfChanged(path, etag) {
-    return this.call("GET", path, { headers: { "If-None-Match": etag }, repeatable: true });
+  callIfChanged(path, etag, signal) {
+    return this.call("GET", path, { headers: { "If-None-Match": etag }, repeatable: true, signal });
   }
 
   /**
@@ -78,10 +91,11 @@ export class Calls {
    * @returns {Promise<Response>}
    */
   async open(url, request) {
-    const token = await this.#currentToken();
+    const { signal } = request;
+    const token = await abortable(this.#currentToken(), signal);
     const response = await this.#send(url, request, token);
     if (response.status !== 401 || typeof this.#token === "string") return successful(response);
-    const fresh = await this.#currentToken(token);
+    const fresh = await abortable(this.#currentToken(token), signal);
     return successful(fresh === token ? response : await this.#send(url, request, fresh));
   }
 
@@ -131,6 +145,24 @@ export class Calls {
       throw new Unreachable("the token function failed", { cause: error });
     }
   }
+}
+
+/**
+ * Settle as the promise does, or reject with the signal's reason if that comes first: a token function and some
+ * implementations of `fetch` know no signal. Removes its listener in each case.
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal | null | undefined} signal
+ * @returns {Promise<T>}
+ */
+function abortable(promise, signal) {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    if (signal.aborted) abort();
+  });
 }
 
 /** @param {Response} response */

@@ -2,6 +2,7 @@
 
 /** @import * as Api from "../../../../docs/api/types" */
 /** @import { Calls } from "./calls.js" */
+/** @import { Abortable, Page } from "./operations.js" */
 
 /**
  * A cell in JSON: its value alone, or an object if there is more to say.
@@ -9,7 +10,6 @@
  */
 /** @typedef {CellValue | { value: CellValue, text?: string, formula?: string, iso?: string, error?: true, frozen?: true }} Cell */
 /** @typedef {{ at: string, value?: CellValue, formula?: string }} CellWrite */
-/** @typedef {{ limit?: number, cursor?: string | null }} Page */
 
 export class Sheets {
   #calls;
@@ -22,12 +22,12 @@ export class Sheets {
   /**
    * Create a session. Then send the file to `upload.url`, and call `load`.
    * @param {{ title?: string, file: { name: string, bytes: number, contentType?: string } }} session
-   * @param {{ idempotencyKey?: string }} [options]
+   * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.SessionWithUpload>}
    */
-  create(session, { idempotencyKey = crypto.randomUUID() } = {}) {
+  create(session, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
     const headers = { "Idempotency-Key": idempotencyKey };
-    return this.#calls.call("POST", "/sessions", { body: session, headers, repeatable: true });
+    return this.#calls.call("POST", "/sessions", { body: session, headers, repeatable: true, signal });
   }
 
   /**
@@ -35,82 +35,90 @@ export class Sheets {
    * @param {{ state?: string } & Page} [filter]
    * @returns {Promise<Api.SessionList>}
    */
-  list(filter = {}) {
-    return this.#calls.call("GET", "/sessions", { query: filter, repeatable: true });
+  list({ signal, ...filter } = {}) {
+    return this.#calls.call("GET", "/sessions", { query: filter, repeatable: true, signal });
   }
 
   /**
    * @param {string} id
+   * @param {Abortable} [options]
    * @returns {Promise<Api.SessionDetail>}
    */
-  get(id) {
-    return this.#calls.call("GET", path(id), { repeatable: true });
+  get(id, { signal } = {}) {
+    return this.#calls.call("GET", path(id), { repeatable: true, signal });
   }
 
   /**
    * Return the session, or null if it has no event after the one with the number `last`.
    * @param {string} id
    * @param {number} last
+   * @param {Abortable} [options]
    * @returns {Promise<Api.SessionDetail | null>}
    */
-  getIfChanged(id, last) {
-    return this.#calls.callIfChanged(path(id), `"s${last}"`);
+  getIfChanged(id, last, { signal } = {}) {
+    return this.#calls.callIfChanged(path(id), `"s${last}"`, signal);
   }
 
   /**
    * Return a new URL for the session's upload, for the announced file or for another.
    * @param {string} id
    * @param {{ name: string, bytes: number, contentType?: string }} [file]
+   * @param {Abortable} [options]
    * @returns {Promise<Api.SessionWithUpload>}
    */
-  createUploadUrl(id, file) {
-    return this.#calls.call("POST", path(id, "upload-urls"), { body: file ? { file } : {} });
+  createUploadUrl(id, file, { signal } = {}) {
+    return this.#calls.call("POST", path(id, "upload-urls"), { body: file ? { file } : {}, signal });
   }
 
   /**
    * Load the uploaded file: a job, whose end makes the session active.
    * @param {string} id
+   * @param {Abortable} [options]
    * @returns {Promise<Api.JobAccepted>}
    */
-  load(id) {
-    return this.#calls.call("POST", path(id, "load"));
+  load(id, { signal } = {}) {
+    return this.#calls.call("POST", path(id, "load"), { signal });
   }
 
   /**
    * Return to the newest version whose data is stored, or load the file again.
    * @param {string} id
+   * @param {Abortable} [options]
    * @returns {Promise<Api.SessionRecovered>}
    */
-  recover(id) {
-    return this.#calls.call("POST", path(id, "recover"));
+  recover(id, { signal } = {}) {
+    return this.#calls.call("POST", path(id, "recover"), { signal });
   }
 
   /**
    * Close the session and cancel its jobs.
    * @param {string} id
+   * @param {Abortable} [options]
    * @returns {Promise<Api.SessionDetail>}
    */
-  close(id) {
-    return this.#calls.call("POST", path(id, "close"), { repeatable: true });
+  close(id, { signal } = {}) {
+    return this.#calls.call("POST", path(id, "close"), { repeatable: true, signal });
   }
 
   /**
    * Delete the session with all that belongs to it.
    * @param {string} id
+   * @param {Abortable} [options]
    * @returns {Promise<Api.SessionDeleted>}
    */
-  delete(id) {
-    return this.#calls.call("DELETE", path(id));
+  delete(id, { signal } = {}) {
+    return this.#calls.call("DELETE", path(id), { signal });
   }
 
   /**
    * Ask about the workbook or for a change of it: a job, which answers.
    * @param {string} id
    * @param {{ text: string, agentId?: string, customModel?: string, selection?: object }} message
+   * @param {Abortable} [options]
    * @returns {Promise<Api.JobAccepted>}
    */
-  send(id, message) {
-    return this.#calls.call("POST", path(id, "messages"), { body: message });
+  send(id, message, { signal } = {}) {
+    return this.#calls.call("POST", path(id, "messages"), { body: message, signal });
   }
 
   /**
@@ -119,8 +127,8 @@ export class Sheets {
    * @param {Page} [page]
    * @returns {Promise<Api.MessageList>}
    */
-  messages(id, page = {}) {
-    return this.#calls.call("GET", path(id, "messages"), { query: page, repeatable: true });
+  messages(id, { signal, ...page } = {}) {
+    return this.#calls.call("GET", path(id, "messages"), { query: page, repeatable: true, signal });
   }
 
   /**
@@ -129,56 +137,59 @@ export class Sheets {
    * @param {Page} [page]
    * @returns {Promise<Api.VersionList>}
    */
-  versions(id, page = {}) {
-    return this.#calls.call("GET", path(id, "versions"), { query: page, repeatable: true });
+  versions(id, { signal, ...page } = {}) {
+    return this.#calls.call("GET", path(id, "versions"), { query: page, repeatable: true, signal });
   }
 
   /**
    * Return the cells of a range of at most 32,768 cells, of the newest version or of a certain one.
    * @param {string} id
-   * @param {{ sheet: string, range: string, version?: number }} where
+   * @param {{ sheet: string, range: string, version?: number } & Abortable} where
    * @returns {Promise<Api.Cells>}
    */
-  cells(id, where) {
-    return this.#calls.call("GET", path(id, "cells"), { query: where, repeatable: true });
+  cells(id, { signal, ...where }) {
+    return this.#calls.call("GET", path(id, "cells"), { query: where, repeatable: true, signal });
   }
 
   /**
    * Write up to 500 cells as one change. With `version`, only if that version is still the newest.
    * @param {string} id
    * @param {{ sheet: string, cells: readonly CellWrite[] }} change
-   * @param {{ version?: number }} [options]
+   * @param {{ version?: number } & Abortable} [options]
    * @returns {Promise<Api.VersionDetail>}
    */
-  edit(id, change, { version } = {}) {
+  edit(id, change, { version, signal } = {}) {
     const headers = version === undefined ? undefined : { "If-Match": `"v${version}"` };
-    return this.#calls.call("PATCH", path(id, "cells"), { body: change, ...(headers && { headers }) });
+    return this.#calls.call("PATCH", path(id, "cells"), { body: change, ...(headers && { headers }), signal });
   }
 
   /**
    * @param {string} id
+   * @param {Abortable} [options]
    * @returns {Promise<Api.VersionDetail>}
    */
-  undo(id) {
-    return this.#calls.call("POST", path(id, "undo"));
+  undo(id, { signal } = {}) {
+    return this.#calls.call("POST", path(id, "undo"), { signal });
   }
 
   /**
    * @param {string} id
+   * @param {Abortable} [options]
    * @returns {Promise<Api.VersionDetail>}
    */
-  redo(id) {
-    return this.#calls.call("POST", path(id, "redo"));
+  redo(id, { signal } = {}) {
+    return this.#calls.call("POST", path(id, "redo"), { signal });
   }
 
   /**
    * Write the workbook to a file: a job, whose result has the URL.
    * @param {string} id
    * @param {{ format: "xlsx" | "csv", sheet?: string }} parameters
+   * @param {Abortable} [options]
    * @returns {Promise<Api.JobAccepted>}
    */
-  export(id, parameters) {
-    return this.#calls.call("POST", path(id, "exports"), { body: parameters });
+  export(id, parameters, { signal } = {}) {
+    return this.#calls.call("POST", path(id, "exports"), { body: parameters, signal });
   }
 }
 

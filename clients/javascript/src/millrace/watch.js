@@ -37,7 +37,7 @@ export const TIMES = Object.freeze({ firstWait: 1_000, silence: 45_000, idleLimi
  * The calls that a watch makes.
  * @typedef {object} WatchApi
  * @property {Connect} connect opens one connection to the stream
- * @property {(jobId: string) => Promise<JobDetail>} getJob
+ * @property {(jobId: string, options: { signal: AbortSignal }) => Promise<JobDetail>} getJob
  * @property {(jobId: string) => Promise<unknown>} cancelJob
  * @property {(jobId: string) => Promise<JobRef>} resumeJob
  * @property {() => Promise<{ id: string, release: () => void }>} slot claims an id for this stream's slot, unique in the tab
@@ -221,11 +221,12 @@ export class Watch {
   /**
    * Stop following and free the stream slot. The job continues. A watch that had not settled is `idle` again, and can be
    * connected again: it continues after the last event that it has seen.
+   * @param {unknown} [reason] what iterations over the events throw; by default they end
    */
-  stop() {
-    this.#running?.abort(new Error("stopped"));
+  stop(reason = null) {
+    this.#running?.abort(reason ?? new Error("stopped"));
     this.#running = null;
-    if (this.live) this.#transition("stopped");
+    if (this.live) this.#transition("stopped", reason);
   }
 
   /**
@@ -278,7 +279,7 @@ export class Watch {
    */
   async #existing(job, running) {
     try {
-      const found = typeof job === "string" ? await this.#api.getJob(job) : job;
+      const found = typeof job === "string" ? await this.#api.getJob(job, { signal: running.signal }) : job;
       if (running.signal.aborted) return;
       if (this.#job?.jobId !== found.jobId) this.view = this.#typed(EMPTY_VIEW);
       this.#job = found;
@@ -449,7 +450,7 @@ export class Watch {
    */
   async #catchUp(jobId, signal) {
     try {
-      const found = await this.#api.getJob(jobId);
+      const found = await this.#api.getJob(jobId, { signal });
       if (!signal.aborted) this.#settleAs(found);
     } catch (error) {
       if (!signal.aborted) this.#failWith(error);

@@ -2,6 +2,7 @@
 
 /** @import * as Api from "../../../../docs/api/types" */
 /** @import { Calls } from "./calls.js" */
+/** @import { Abortable } from "./operations.js" */
 
 export class Webhooks {
   #calls;
@@ -14,28 +15,30 @@ export class Webhooks {
   /**
    * Create a webhook. Only the response to this, and to `rotateSecret`, contains a secret.
    * @param {Partial<Api.NewWebhook> & Pick<Api.NewWebhook, "url" | "eventTypes">} webhook
-   * @param {{ idempotencyKey?: string }} [options]
+   * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.WebhookWithSecret>}
    */
-  create(webhook, { idempotencyKey = crypto.randomUUID() } = {}) {
+  create(webhook, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
     const headers = { "Idempotency-Key": idempotencyKey };
-    return this.#calls.call("POST", "/webhooks", { body: webhook, headers, repeatable: true });
+    return this.#calls.call("POST", "/webhooks", { body: webhook, headers, repeatable: true, signal });
   }
 
   /**
    * Return all webhooks of the user, newest first.
+   * @param {Abortable} [options]
    * @returns {Promise<Api.WebhookList>}
    */
-  list() {
-    return this.#calls.call("GET", "/webhooks", { repeatable: true });
+  list({ signal } = {}) {
+    return this.#calls.call("GET", "/webhooks", { repeatable: true, signal });
   }
 
   /**
    * @param {string} id
+   * @param {Abortable} [options]
    * @returns {Promise<Api.WebhookDetail>}
    */
-  get(id) {
-    return this.#calls.call("GET", path(id), { repeatable: true });
+  get(id, { signal } = {}) {
+    return this.#calls.call("GET", path(id), { repeatable: true, signal });
   }
 
   /**
@@ -43,68 +46,74 @@ export class Webhooks {
    * current one: this detects a change that was made in the meantime.
    * @param {string} id
    * @param {Api.WebhookChanges} change
+   * @param {Abortable} [options]
    * @returns {Promise<Api.WebhookDetail>}
    */
-  update(id, change) {
-    return this.#calls.call("PATCH", path(id), { body: change });
+  update(id, change, { signal } = {}) {
+    return this.#calls.call("PATCH", path(id), { body: change, signal });
   }
 
   /**
    * Delete the webhook. Nothing more is sent to its URL.
    * @param {string} id
+   * @param {Abortable} [options]
    * @returns {Promise<Api.WebhookDeleted>}
    */
-  delete(id) {
-    return this.#calls.call("DELETE", path(id));
+  delete(id, { signal } = {}) {
+    return this.#calls.call("DELETE", path(id), { signal });
   }
 
   /**
    * Replace the webhook's secret. Requests are signed with both for `graceSeconds`, a day by default.
    * @param {string} id
    * @param {{ graceSeconds?: number }} [rotation]
+   * @param {Abortable} [options]
    * @returns {Promise<Api.WebhookWithSecret>}
    */
-  rotateSecret(id, rotation = {}) {
-    return this.#calls.call("POST", path(id, "rotate-secret"), { body: rotation });
+  rotateSecret(id, rotation = {}, { signal } = {}) {
+    return this.#calls.call("POST", path(id, "rotate-secret"), { body: rotation, signal });
   }
 
   /**
    * Send an event of the type `webhook.test` to the webhook.
    * @param {string} id
+   * @param {Abortable} [options]
    * @returns {Promise<Api.DeliverySummary>}
    */
-  sendTestEvent(id) {
-    return this.#calls.call("POST", path(id, "test"));
+  sendTestEvent(id, { signal } = {}) {
+    return this.#calls.call("POST", path(id, "test"), { signal });
   }
 
   /**
    * Return a page of the deliveries to the webhook, newest event first; `cursor` is that of the page before.
    * @param {string} id
-   * @param {{ status?: Api.DeliveryStatus, limit?: number, cursor?: string | null }} [page]
+   * @param {{ status?: Api.DeliveryStatus, limit?: number, cursor?: string | null } & Abortable} [page]
    * @returns {Promise<Api.DeliveryList>}
    */
-  deliveries(id, page = {}) {
-    return this.#calls.call("GET", path(id, "deliveries"), { query: page, repeatable: true });
+  deliveries(id, { signal, ...page } = {}) {
+    return this.#calls.call("GET", path(id, "deliveries"), { query: page, repeatable: true, signal });
   }
 
   /**
    * Return a delivery with the body that is sent.
    * @param {string} id
    * @param {string} deliveryId
+   * @param {Abortable} [options]
    * @returns {Promise<Api.DeliveryDetail>}
    */
-  delivery(id, deliveryId) {
-    return this.#calls.call("GET", path(id, "deliveries", deliveryId), { repeatable: true });
+  delivery(id, deliveryId, { signal } = {}) {
+    return this.#calls.call("GET", path(id, "deliveries", deliveryId), { repeatable: true, signal });
   }
 
   /**
    * Send the event of a delivery again, with the same id and body.
    * @param {string} id
    * @param {string} deliveryId
+   * @param {Abortable} [options]
    * @returns {Promise<Api.DeliverySummary>}
    */
-  replay(id, deliveryId) {
-    return this.#calls.call("POST", path(id, "deliveries", deliveryId, "replay"));
+  replay(id, deliveryId, { signal } = {}) {
+    return this.#calls.call("POST", path(id, "deliveries", deliveryId, "replay"), { signal });
   }
 
   /**
@@ -112,10 +121,11 @@ export class Webhooks {
    * null.
    * @param {string} id
    * @param {{ since: string, cursor?: string | null }} recovery
+   * @param {Abortable} [options]
    * @returns {Promise<Api.RecoveryReport>}
    */
-  recover(id, recovery) {
-    return this.#calls.call("POST", path(id, "recover"), { body: recovery });
+  recover(id, recovery, { signal } = {}) {
+    return this.#calls.call("POST", path(id, "recover"), { body: recovery, signal });
   }
 }
 
