@@ -50,7 +50,7 @@ test("a component in StrictMode follows its job once, to the end", async () => {
     seen = watch;
     return createElement("p", null, `${state}: ${view.text}`);
   }
-  const { millrace, requests } = client([success(DETAIL), success(DETAIL), stream([CONNECTED, delta(1, "a"), complete(2)])]);
+  const { millrace, requests } = client([success(DETAIL), stream([CONNECTED, delta(1, "a"), complete(2)])]);
 
   const { container, unmount } = await rendered(Job, { millrace, job: "job_1" });
   await shows(container, "complete: a");
