@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.request import getproxies
+from weakref import WeakSet
 
 from shared.errors import StorageThrottled, StorageUnavailable
 from shared.storage import capacity
 
 if TYPE_CHECKING:
+    import ssl
+
     from boto3.session import Session
+    from botocore.credentials import ReadOnlyCredentials
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
+
+    from shared.storage.direct_requests import DirectRequests
 
 THROTTLES = frozenset(
     {
@@ -43,6 +51,17 @@ QUEUE_SERVICE = "sqs"
 
 CHANNEL_SERVICE = "apigatewaymanagementapi"
 """boto3's name of the service that sends messages to connections. Its client is made only when there is one to send."""
+
+CONNECT_SECONDS = 2.0
+"""How long a connection to a service may take to open."""
+
+READ_SECONDS = 10.0
+"""How long a service may take to send the next bytes of a response."""
+
+ATTEMPTS = 3
+"""How often a request is sent, at most."""
+
+_direct: WeakSet[DirectRequests] = WeakSet()
 
 _making = Lock()  # several threads may share a boto3 client, but not a boto3 session
 
@@ -73,11 +92,13 @@ def _new_client(service: str, *, checks_parameters: bool = True, **options: Any)
     """
     from botocore.config import Config  # noqa: PLC0415 - the import takes time, and some functions need no AWS
 
+    # The first of DynamoDB's attempts is not botocore's, unless a proxy is between: see direct_requests.
+    sends_directly = service == "dynamodb" and not getproxies().keys() - {"no"}
     config = Config(
-        connect_timeout=2,
-        read_timeout=10,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
         max_pool_connections=50,
-        retries={"mode": "standard", "total_max_attempts": 3},
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS - sends_directly},
         # Presigned URLs with the bucket's regional name: the global one redirects, which a browser does not follow.
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
         parameter_validation=checks_parameters,
@@ -90,7 +111,35 @@ def _new_client(service: str, *, checks_parameters: bool = True, **options: Any)
         made = _session().client(service, config=config, **options)  # type: ignore[call-overload]  # by its name
     if service == "dynamodb":
         capacity.install(made)
+    if sends_directly:
+        _send_directly(made)
     return made
+
+
+def _send_directly(dynamodb_client: Any) -> None:
+    """Let the requests of DynamoDB's client be sent without botocore, see `direct_requests`."""
+    from shared.storage.direct_requests import Connections, DirectRequests  # noqa: PLC0415 - as above
+
+    session = _session()
+
+    def credentials() -> ReadOnlyCredentials | None:
+        found: Any = session.get_credentials()
+        return None if found is None else found.get_frozen_credentials()
+
+    connections = functools.partial(Connections, tls=_tls, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
+    direct = DirectRequests(region=dynamodb_client.meta.region_name, credentials=credentials, connections=connections)
+    direct.install(dynamodb_client)
+    _direct.add(direct)
+
+
+def _tls() -> ssl.SSLContext:
+    """Return a TLS context that trusts the certificates that botocore trusts, for the host that they name."""
+    from botocore.httpsession import create_urllib3_context, get_cert_path  # noqa: PLC0415 - as above
+
+    context: ssl.SSLContext = create_urllib3_context()
+    context.check_hostname = True  # botocore's context leaves that to urllib3
+    context.load_verify_locations(os.environ.get("AWS_CA_BUNDLE") or get_cert_path(verify=True))
+    return context
 
 
 @functools.cache
@@ -109,6 +158,8 @@ def make_clients() -> None:
 
 def forget_connections() -> None:
     """Close every client's connections and make it fetch its credentials again."""
+    for direct in _direct:
+        direct.close()
     for service in SERVICES:
         client(service).close()  # closes connections only: the client opens others when it needs them
     credentials: Any = _session().get_credentials()

@@ -39,8 +39,10 @@ def test_a_client_is_made_once_with_short_timeouts_and_a_large_pool(monkeypatch:
         assert aws.dynamodb() is made
         config: Any = made.meta.config
         assert (config.connect_timeout, config.read_timeout, config.max_pool_connections) == (2, 10, 50)
-        assert config.retries == {"mode": "standard", "total_max_attempts": 3}
-        assert aws.s3().meta.service_model.service_name == "s3"
+        assert config.retries == {"mode": "standard", "total_max_attempts": 2}  # and one before botocore's
+        other: Any = aws.s3().meta
+        assert other.service_model.service_name == "s3"
+        assert other.config.retries == {"mode": "standard", "total_max_attempts": 3}
     finally:
         aws.client.cache_clear()
 
@@ -63,14 +65,14 @@ def test_only_dynamodb_checks_the_shape_of_its_requests_itself(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
     sent_to: list[str] = []
 
-    def refuse(request: Any, **_: Any) -> Any:
-        sent_to.append(request.url)
-        return AWSResponse(request.url, 400, HTTPHeaders(), None)
+    def refuse(params: Any, **_: Any) -> Any:
+        sent_to.append(params["url"])
+        return AWSResponse(params["url"], 400, HTTPHeaders(), None), {}
 
     aws.client.cache_clear()
     try:
-        aws.client(service).meta.events.register("before-send", refuse)
-        with pytest.raises((ParamValidationError, ClientError, AttributeError)):  # the last for the empty response
+        aws.client(service).meta.events.register("before-call", refuse)
+        with pytest.raises((ParamValidationError, ClientError)):
             incomplete(aws.client(service))
     finally:
         aws.client.cache_clear()
