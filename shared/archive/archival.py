@@ -19,7 +19,7 @@ from shared.jobs.links import LinkedEntities
 from shared.jobs.store import JobStore
 from shared.jobs.transitions import JobTransition
 from shared.log.event_log import EventLog
-from shared.log.reader import read_transcript
+from shared.log.reader import read_log
 from shared.observability.log import log
 
 
@@ -74,10 +74,12 @@ class JobArchival:
         retention = self._retention.of(job)
         if not self._days.of(retention):
             return
-        if is_current and not self._log.tail(job.id).terminal:
+        tail = self._log.tail(job.id)
+        if is_current and not tail.terminal:
             # The process that ended the job has died before it appended the end, or is just about to.
             ensure_terminal_event(self._log, job, clock=self._clock)
-        record = self._record(job).model_copy(update={"retention": retention})
+            tail = self._log.tail(job.id)
+        record = self._record(job, log_bytes=tail.log_bytes).model_copy(update={"retention": retention})
         self._archive.put(record)
         if self._must_not_stay(job):
             self._archive.erase(job.owner, job.id)
@@ -107,9 +109,8 @@ class JobArchival:
                 return True  # it takes no more jobs, but exists
         return not owned
 
-    def _record(self, job: Job) -> ArchivedJob:
-        transcript = read_transcript(self._log, job.id, consistent=True)
-        entries = self._log.read(job.id, after=0, consistent=True)
+    def _record(self, job: Job, *, log_bytes: int) -> ArchivedJob:
+        transcript, entries = read_log(self._log, job.id)
         history, first = history_of(entries), entries[0].seq if entries else None
         earlier = self._archive.get(job.owner, job.id) if job.generation > 1 else None
         last = transcript.seq if transcript.ended is not None else transcript.seq + len(terminal_events(job))
@@ -127,7 +128,7 @@ class JobArchival:
             stage=transcript.stage or job.stage,
             progress=100 if completed else transcript.progress,
             last_event_id=last,
-            log_bytes=self._log.tail(job.id).log_bytes,
+            log_bytes=log_bytes,
             result=self._result(job) if completed else None,
             history=joined(earlier.history, history) if earlier is not None else history,
             history_is_whole=first == 1 or (earlier is not None and _meet(earlier, first)),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from shared.log.event_log import EventLog
+from shared.log.event_log import EventLog, LogEntry
 from shared.log.events import TERMINAL, StoredReset, StreamEvent
 from shared.log.transcript import Transcript
 
@@ -49,6 +49,8 @@ class LogReader:
         self._is_whole = after == 0
         self.transcript = Transcript(seq=after)
         """What the returned events amount to; of the whole log, if the reader began at 0."""
+        self.last_read: Sequence[LogEntry] = ()
+        """What the log returned the last time that it was read."""
         self.written_at = 0.0
         """The time of the newest append that was returned, in Unix seconds of the writer's clock."""
 
@@ -71,7 +73,8 @@ class LogReader:
 
     def _read(self, *, consistent: bool, up_to: float = math.inf) -> list[Frame]:
         frames: list[Frame] = []
-        for entry in self._log.read(self._job_id, after=self.position, consistent=consistent):
+        self.last_read = self._log.read(self._job_id, after=self.position, consistent=consistent)
+        for entry in self.last_read:
             if entry.seq > self.position + 1 and self.position < up_to:
                 frames.extend(self._snapshot_over_gap())
             if self.position >= up_to:
@@ -127,3 +130,13 @@ def read_transcript(log: EventLog, job_id: str, *, consistent: bool = False) -> 
     reader = LogReader(log, job_id, consistent=consistent)
     reader.poll()
     return reader.transcript
+
+
+def read_log(log: EventLog, job_id: str) -> tuple[Transcript, Sequence[LogEntry]]:
+    """Read the log of an ended job once, strongly consistent. Return its transcript, and the entries that it has.
+
+    What is appended after this read, such as the reset of a resumption, is not in it.
+    """
+    reader = LogReader(log, job_id, consistent=True, was_resumed=lambda: False)
+    reader.poll()
+    return reader.transcript, reader.last_read

@@ -261,6 +261,7 @@ async def _write_output(
     return finished
 
 
+@functools.cache  # pydantic makes it in a millisecond, which is a fiftieth of a short call
 def strict_schema(name: str, output: type[BaseModel]) -> OutputSchema:
     """Return the JSON Schema of a data model for a request, as `strict_form` does."""
     return strict_form(name, output.model_json_schema(by_alias=True))

@@ -99,6 +99,16 @@ class TestReadingAfterTheExpiry:
         assert after.archived is not None
         assert not after.archived.history_is_whole
 
+    def test_the_log_of_a_job_is_read_once_and_its_end_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        core = FakeCore()
+        job = completed(core)
+        calls: list[str] = []
+        for name in ("read", "tail"):
+            method = getattr(core.log, name)
+            monkeypatch.setattr(core.log, name, lambda *a, _n=name, _m=method, **k: calls.append(_n) or _m(*a, **k))
+        archive(core, job)
+        assert sorted(calls) == ["read", "tail"]
+
     def test_a_text_of_megabytes_is_archived(self) -> None:
         core = FakeCore()
         text = "é" * 3_000_000
