@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from shared.jobs.queries import JobView
 from shared.jobs.store import JobFilter, JobGuard, JobPage, PreparedWrites
 from shared.jobs.transitions import JobTransition
 from shared.jobs.watcher import archived_frames
-from shared.log.event_log import LogBounds
+from shared.log.event_log import LogBounds, LogEntry, LogTail
 from shared.log.events import Complete, Failed, Reset, Snapshot
 from shared.log.reader import LogReader
 from tests.fakes.core import FakeCore, ScriptedStage, a_job, a_request, fails, says
@@ -103,9 +104,18 @@ class TestReadingAfterTheExpiry:
         core = FakeCore()
         job = completed(core)
         calls: list[str] = []
-        for name in ("read", "tail"):
-            method = getattr(core.log, name)
-            monkeypatch.setattr(core.log, name, lambda *a, _n=name, _m=method, **k: calls.append(_n) or _m(*a, **k))
+        read, tail = core.log.read, core.log.tail
+
+        def counted_read(job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+            calls.append("read")
+            return read(job_id, after=after, consistent=consistent)
+
+        def counted_tail(job_id: str) -> LogTail:
+            calls.append("tail")
+            return tail(job_id)
+
+        monkeypatch.setattr(core.log, "read", counted_read)
+        monkeypatch.setattr(core.log, "tail", counted_tail)
         archive(core, job)
         assert sorted(calls) == ["read", "tail"]
 
