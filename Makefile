@@ -310,7 +310,15 @@ build: .venv-sam/.synced .venv-runtime/.synced | python313 ## build what is depl
 	@install -D -m 755 .aws-sam/build/VideoLayer/python/deno-*.data/scripts/deno .aws-sam/build/VideoLayer/python/bin/deno
 	@rm -r .aws-sam/build/VideoLayer/python/deno-*.data
 	@$(PYTHON313) -m compileall -q --invalidation-mode unchecked-hash .aws-sam/build
+	@$(MAKE) --silent bundle CONSOLE=.aws-sam/build/ConsoleFunction/static
 	@du -sh .aws-sam/build/*Layer
+
+# Needs Node 20.19 or newer. Without it the console is deployed as it is in the repository; where CI=true it has to be there.
+.PHONY: bundle
+bundle:
+	@if npm ci --prefix tools/console_bundle --engine-strict --silent --no-audit --no-fund; \
+	then echo "bundling the console: bytes, compressed, file" && node tools/console_bundle/bundle.js $(CONSOLE); \
+	else echo "the console is NOT bundled, because Node 20.19 or its packages could not be had: a visit takes many requests"; [ "$${CI:-}" != true ]; fi
 
 # The packages of Lambda's runtime, byte-compiled as there, to run built functions under the emulator.
 .venv-runtime/.synced: requirements/dev.lock | .venv/.synced python313

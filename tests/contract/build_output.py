@@ -6,6 +6,7 @@ import filecmp
 import json
 import os
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ SHEETS_LAYER = BUILD / "SheetsLayer" / "python"
 VIDEO_LAYER = BUILD / "VideoLayer" / "python"
 RENDER_LAYER = BUILD / "RenderLayer"
 """Its packages are in the folder `python`, its browser and fonts in the folder `chromium`."""
+CONSOLE = BUILD / "ConsoleFunction" / "static"
+"""The built console. `make build` adds the folder `bundle` to it, if there is Node."""
 RUNTIME = ROOT / ".venv-runtime" / "bin" / "python"
 
 
@@ -52,6 +55,18 @@ def missing() -> str | None:
             continue
         if not built.exists() or not filecmp.cmp(source, built, shallow=False):
             return f"the build is older than {source.relative_to(ROOT)}: make build"
+    return None
+
+
+def bundle_missing() -> str | None:
+    """Return in one line why the console's bundle cannot be tested; None if it can."""
+    source = ROOT / "functions/console/static"
+    if not (CONSOLE / "bundle/index.html").exists():
+        return "the console is not bundled: make build, with Node"
+    for name in glob("**", root_dir=source, recursive=True):
+        built = CONSOLE / name
+        if (source / name).is_file() and not (built.exists() and filecmp.cmp(source / name, built, shallow=False)):
+            return f"the console's bundle is older than {name}: make build"
     return None
 
 

@@ -5,8 +5,10 @@ Each function has its own role, and the local AWS allows only what the role's po
 
 from __future__ import annotations
 
+import base64
 import functools
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -30,7 +32,18 @@ from tests.contract.answers import (
     data,
     function_of,
 )
-from tests.contract.build_output import BUILD, LAYERS, RENDER_LAYER, SHEETS_LAYER, VIDEO_LAYER, paths_of
+from tests.contract.build_output import (
+    BUILD,
+    LAYERS,
+    RENDER_LAYER,
+    SHEETS_LAYER,
+    VIDEO_LAYER,
+    WANTED,
+    bundle_missing,
+    event,
+    paths_of,
+    require,
+)
 from tests.contract.emulator import Emulator
 from tests.layout import ROOT
 
@@ -166,3 +179,21 @@ def test_the_layer_of_video_has_the_compiler_where_it_is_looked_for() -> None:
     program = VIDEO_LAYER / "bin" / "deno"
     assert os.access(program, os.X_OK)
     assert not list(VIDEO_LAYER.glob("*.data"))
+
+
+def test_the_built_console_serves_its_bundle_to_a_first_visit(emulator: Emulator) -> None:
+    require(bundle_missing(), wanted=WANTED)
+
+    def fetched(path: str) -> str:
+        response = emulator.invoke("console", event("console.file") | {"rawPath": path, "headers": {}})
+        assert response["statusCode"] == 200, path
+        body = str(response["body"])
+        return base64.b64decode(body).decode() if response["isBase64Encoded"] else body
+
+    page = fetched("/")
+    files = re.findall(r'(?:src|href)="(/console/static/[0-9a-f]{16}/([^"]+))"', page)
+
+    assert {name for _, name in files} == {"icon.svg", "bundle/main.js", "bundle/shared.js", "bundle/style.css"}
+    for path, _ in files:
+        fetched(path)
+    assert "export class Millrace" in fetched("/console/static/millrace.js")

@@ -36,6 +36,7 @@ export { Channel, createClient, Projects, Sheets, startJob, watchJob, Webhooks }
 export { MillraceError, Refused, Unreachable, Unreadable } from "./millrace/errors.js";
 export * from "./millrace/operations.js";
 export { parsePartial } from "./millrace/partial_json.js";
+export { PartialJsonReader } from "./millrace/partial_json_reader.js";
 export { SseParser } from "./millrace/sse.js";
 export { LIVE } from "./millrace/states.js";
 export { EMPTY_VIEW, fold, viewOf } from "./millrace/view.js";

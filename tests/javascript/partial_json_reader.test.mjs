@@ -1,0 +1,91 @@
+/** JSON that grows: the reader returns what parsing the whole text returns, and parses only what was added. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { parsePartial } from "../../clients/javascript/src/millrace/partial_json.js";
+import { PartialJsonReader } from "../../clients/javascript/src/millrace/partial_json_reader.js";
+import { seeded } from "./chance.mjs";
+
+/** A random document, with keys that are there twice and with escapes. */
+function document(random) {
+  const pick = (all) => all[Math.floor(random() * all.length)];
+  const string = () => JSON.stringify(pick(["", "a", 'q"\\/', "é\u{1f600}\n", "long text with spaces"])).replace("é", "\\u00e9");
+  const space = () => pick(["", "", " ", "\n  "]);
+  const any = (depth) => {
+    const several = () => Array.from({ length: Math.floor(random() * 4) }, () => space() + any(depth + 1) + space());
+    const object = () => several().map((value) => `${space()}${pick(['"a"', '"b"', '"__proto__"', string()])}${space()}:${value}`);
+    const scalars = [string, () => String(random() * 1000 - 500), () => "1e5", () => pick(["null", "true", "false"])];
+    const all = depth > 3 ? scalars : [...scalars, () => `[${several()}]`, () => `{${object()}}`, () => `{${object()}}`];
+    return pick(all)();
+  };
+  return any(0);
+}
+
+/** The document with some characters removed, doubled or replaced, so that it is mostly no JSON any more. */
+function damaged(text, random) {
+  const characters = [...text];
+  for (let times = Math.floor(random() * 3); times > 0; times -= 1) {
+    const at = Math.floor(random() * characters.length);
+    characters.splice(at, Math.floor(random() * 2), ...["", ",", '"', "\\", "]", "}", ":", "x", "-", "\\u12"][Math.floor(random() * 10)]);
+  }
+  return characters.join("");
+}
+
+test("for every cut of every random text, also if it is no JSON, the reader returns what parsePartial returns", () => {
+  for (let seed = 1; seed <= 600; seed += 1) {
+    const random = seeded(seed);
+    const text = damaged(document(random), random);
+    const reader = new PartialJsonReader();
+    for (let length = 0; length <= text.length; length += 1 + Math.floor(random() * random() * 20)) {
+      const part = text.slice(0, length);
+      assert.deepEqual(reader.read(part), parsePartial(part), `seed ${seed}: ${part}`);
+    }
+    assert.deepEqual(reader.read(text), parsePartial(text), `seed ${seed}: ${text}`);
+  }
+});
+
+test("after a text that does not continue the last one, the reader begins again", () => {
+  const reader = new PartialJsonReader();
+  for (let seed = 1; seed <= 300; seed += 1) {
+    const random = seeded(seed);
+    const text = document(random);
+    const part = text.slice(0, Math.floor(random() * text.length));
+    assert.deepEqual(reader.read(part), parsePartial(part), `seed ${seed}`);
+    assert.deepEqual(reader.read(text), parsePartial(text), `seed ${seed}`);
+    if (random() < 0.5) assert.deepEqual(reader.read(part), parsePartial(part), `seed ${seed}, shorter`);
+  }
+  assert.equal(reader.read(""), undefined);
+});
+
+test("what was returned does not change, and what is complete is the same object again", () => {
+  const reader = new PartialJsonReader();
+  const before = reader.read('{"cards": [{"title": "a"}, {"title": "b');
+  const again = reader.read('{"cards": [{"title": "a"}, {"title": "b"}, {"title": "c');
+
+  assert.deepEqual(before, { cards: [{ title: "a" }, { title: "b" }] });
+  assert.deepEqual(again, { cards: [{ title: "a" }, { title: "b" }, { title: "c" }] });
+  assert.equal(again.cards[0], before.cards[0]);
+  assert.notEqual(again.cards[1], before.cards[1]);
+  assert.equal(reader.read('{"cards": [{"title": "a"}, {"title": "b"}, {"title": "c'), again);
+});
+
+test("a call parses only what was added", () => {
+  const text = `{"cards": [${Array.from({ length: 2000 }, (_, index) => `{"title": "${index}", "text": "${"x".repeat(200)}"}`)}`;
+  const reader = new PartialJsonReader();
+  reader.read(text);
+  // Each token is found by a regular expression: they show from where the text is read again.
+  const exec = RegExp.prototype.exec;
+  const from = [];
+  RegExp.prototype.exec = function (given) {
+    from.push(this.lastIndex);
+    return exec.call(this, given);
+  };
+  try {
+    reader.read(`${text}, {"title": "the last"`);
+  } finally {
+    RegExp.prototype.exec = exec;
+  }
+  assert.ok(from.length > 0 && from.length < 20, String(from.length));
+  assert.ok(Math.min(...from.filter((at) => at > 0)) >= text.length);
+});

@@ -1,0 +1,105 @@
+/**
+ * Bundle the console: `node bundle.js STATIC` writes `STATIC/bundle/` with a page, a style sheet and the modules.
+ *
+ * Prints for each file its size in bytes, plain and compressed. Exits with 1 if a module cannot be resolved.
+ */
+
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
+
+import { transform } from "esbuild";
+import { rolldown } from "rolldown";
+
+const FILES_AT = "/console/static/";
+/** The name of the chunk of all modules that at least two of the entry and the pages need. */
+const SHARED = "shared";
+const TARGET = "es2022";
+
+const folder = resolve(process.argv[2] ?? "");
+const bundle = join(folder, "bundle");
+rmSync(bundle, { recursive: true, force: true });
+mkdirSync(bundle, { recursive: true });
+const page = readFileSync(join(folder, "index.html"), "utf8");
+
+const chunks = await bundleModules();
+write("style.css", await bundleStyleSheets());
+writeFileSync(join(bundle, "index.html"), bundledPage());
+for (const { fileName, code } of chunks) report(fileName, code);
+
+/** Bundle `main.js` and all that it imports, and return the chunks. A warning is an error. */
+async function bundleModules() {
+  const build = await rolldown({
+    input: { main: join(folder, "main.js") },
+    platform: "browser",
+    transform: { target: TARGET },
+    onLog: (level, log) => {
+      if (level === "warn") throw new Error(log.message);
+    },
+    plugins: [{ name: "addresses-of-modules", transform: withModuleAddress }],
+  });
+  const { output } = await build.write({
+    ...{ dir: bundle, format: "es", minify: true, comments: { legal: true } },
+    ...{ entryFileNames: "[name].js", chunkFileNames: "[name].js" },
+    codeSplitting: { groups: [{ name: SHARED, minShareCount: 2 }] },
+  });
+  return output.filter((each) => each.type === "chunk");
+}
+
+/**
+ * Keep the address that a module has of itself, from which it finds files such as libraries in `vendor/`.
+ * @param {string} code
+ * @param {string} id the path of the module's file
+ */
+function withModuleAddress(code, id) {
+  const address = `new URL("../${relative(folder, id)}", import.meta.url).href`;
+  return code.includes("import.meta.url") ? code.replaceAll("import.meta.url", address) : null;
+}
+
+/**
+ * Join the style sheets: first those that the page links, in its order, then the applications', as the site does
+ * (`shared/web/site.py`).
+ */
+async function bundleStyleSheets() {
+  const linked = [...page.matchAll(/<link rel="stylesheet" href="([^"]+)">/g)].map(([, path]) => path.slice(FILES_AT.length));
+  const found = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((each) => each.isFile() && each.name.endsWith(".css"))
+    .map((each) => relative(folder, join(each.parentPath, each.name)))
+    .filter((name) => !/^(vendor|bundle)\//.test(name) && !linked.includes(name))
+    .sort();
+  const all = [...linked, ...found].map((name) => readFileSync(join(folder, name), "utf8")).join("\n");
+  if (/@import|url\((?!["']?data:)/.test(all)) throw new Error("a style sheet names another file, which would not be found");
+  const { code, warnings } = await transform(all, { loader: "css", minify: true, target: TARGET });
+  if (warnings.length > 0) throw new Error(warnings.map(({ text }) => text).join("\n"));
+  return code;
+}
+
+/** Return the page with links to the bundle's files. The chunk that the entry imports is fetched together with it. */
+function bundledPage() {
+  const entry = chunks.find(({ isEntry }) => isEntry);
+  const links = [
+    `<link rel="stylesheet" href="${FILES_AT}bundle/style.css">\n`,
+    ...entry.imports.map((name) => `<link rel="modulepreload" href="${FILES_AT}bundle/${name}">\n`),
+  ];
+  const without = page.replace(/<link rel="stylesheet"[^>]*>\n?/g, "");
+  const main = `"${FILES_AT}main.js"`;
+  if (!without.includes(main)) throw new Error(`index.html does not have ${main}`);
+  return without.replace(main, `"${FILES_AT}bundle/${entry.fileName}"`).replace("</head>", `${links.join("")}</head>`);
+}
+
+/**
+ * @param {string} name
+ * @param {string} text
+ */
+function write(name, text) {
+  writeFileSync(join(bundle, name), text);
+  report(name, text);
+}
+
+/**
+ * @param {string} name
+ * @param {string} text
+ */
+function report(name, text) {
+  console.log(`${String(Buffer.byteLength(text)).padStart(8)} ${String(gzipSync(text).length).padStart(7)}  ${name}`);
+}
