@@ -33,7 +33,7 @@ def _sign_in(page: Page, url: str, name: str) -> None:
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.get_by_label("Who are you?").fill(name)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.get_by_role("banner").get_by_role("button", name=name)).to_be_visible()
 
 
 def _life(page: Page, file: Path, exported: Path) -> dict[str, float]:

@@ -33,13 +33,13 @@ class Console:
             self.page.get_by_role("main").get_by_role("button", name="Sign in").click()
             self.sign_in()
         self.page.wait_for_url(self._url + address)
-        expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
+        expect(self.page.get_by_role("banner").get_by_role("button", name=self.user.name)).to_be_visible()
 
     def sign_in(self) -> None:
         """Fill and send the local issuer's form."""
         self.page.get_by_label("Who are you?").fill(self.user.name)
         self.page.get_by_role("button", name="Sign in").click()
-        expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
+        expect(self.page.get_by_role("banner").get_by_role("button", name=self.user.name)).to_be_visible()
 
     def job(self, job_id: str) -> JobPage:
         self.open(f"/console/jobs/{job_id}")

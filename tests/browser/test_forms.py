@@ -35,7 +35,12 @@ def test_a_job_is_created_watched_and_cancelled_with_the_keyboard_alone(console:
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
-    tab_to(page, "Suggest")
+    tab_to(page, "Create")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("link", name="Suggest features")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Create")).to_be_focused()
+    page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1, name="Suggest features")).to_be_focused()
     tab_to(page, "Page or component")
@@ -46,8 +51,7 @@ def test_a_job_is_created_watched_and_cancelled_with_the_keyboard_alone(console:
     page.keyboard.press("ArrowRight")
     tab_to(page, "Additional context")
     page.keyboard.type("[[script: token_ms=1, first_token_ms=0, hang_after=60]]")
-    tab_to(page, "Suggest features")
-    page.keyboard.press("Enter")
+    page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", level=1, name="Checkout")).to_be_focused()
     job = JobPage(console)
     job.until_text(100)
@@ -76,7 +80,7 @@ def test_an_empty_required_field_shows_its_rule_and_gets_the_focus(console: Cons
     field = console.page.get_by_label("Page or component")
     expect(field).to_be_focused()
     expect(field).to_have_attribute("aria-invalid", "true")
-    expect(field).to_have_accessible_description("What the suggestions are for. Is required")
+    expect(field).to_have_accessible_description("What the suggestions are for. Enter a text for “Page or component”.")
     audit(console.tab, "suggest-refused")
     field.fill("Checkout")
     expect(field).not_to_have_attribute("aria-invalid", "true")
@@ -118,6 +122,44 @@ def test_invalid_genres_are_marked(console: Console) -> None:
     expect(group).to_contain_text("Shares must add up to 100; they add up to 90")
 
 
+def test_a_text_that_is_too_long_is_marked_and_stays(console: Console) -> None:
+    page = console.page
+    console.open("/console/suggest")
+    field = page.get_by_label("Page or component")
+    field.fill("x" * 201)
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_text("201 / 200")).to_be_visible()
+    page.get_by_role("button", name="Suggest features").click()
+    expect(field).to_be_focused()
+    expect(page.get_by_text("“Page or component” has 201 characters; 200 is the maximum.")).to_be_visible()
+    # The header, which stays at the top of the window, does not cover the label of the field with the focus.
+    label = page.get_by_text("Page or component", exact=True).bounding_box()
+    header = page.get_by_role("banner").bounding_box()
+    assert label is not None
+    assert header is not None
+    assert label["y"] >= header["y"] + header["height"]
+    field.blur()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_the_user_has_all_data_erased(console: Console, user: ApiUser) -> None:
+    page = console.page
+    user.ended(user.new_job())
+    console.open("/console/jobs")
+    page.get_by_role("banner").get_by_role("button", name=user.name).click()
+    page.get_by_role("link", name="Your data").click()
+    audit(console.tab, "data")
+    page.get_by_role("button", name="Erase my data").click()
+    page.get_by_role("dialog").get_by_role("button", name="Erase everything").click()
+    expect(page.get_by_text("Completed", exact=True).first).to_be_visible()
+    expect(page.get_by_role("row", name="Jobs")).to_contain_text("1")
+    audit(console.tab, "data-erased")
+    assert user.api.get("/jobs").json()["data"]["jobs"] == []
+
+
 def test_a_user_over_the_rate_limit_sees_why_and_keeps_the_input(tab: Tab, hurried_user: ApiUser) -> None:
     console = Console(tab, hurried_user)
     tab.expect_complaints("429")
@@ -141,9 +183,21 @@ def test_an_agent_is_created_changed_used_by_a_job_and_deleted(console: Console,
     page.get_by_role("button", name="Create agent").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Terse")
     page.get_by_label("Temperature").fill("0.5")
-    page.get_by_role("button", name="Save as a new version").click()
-    expect(page.get_by_text("Saved as version 2")).to_be_attached()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").get_by_text("Saved as version 2.")).to_be_visible()
     audit(console.tab, "agent")
+    agent_id = page.url.rpartition("/")[2]
+    user.api.patch(f"/agents/{agent_id}", json={"instructions": "Two sentences.", "version": 2}).raise_for_status()
+    page.get_by_label("Instructions").fill("Three sentences.")
+    console.tab.expect_complaints("409")
+    page.get_by_role("button", name="Save").click()
+    card = page.get_by_role("alert")
+    expect(card.get_by_role("row", name="Instructions")).to_contain_text("Two sentences.Three sentences.")
+    audit(console.tab, "agent-conflict")
+    card.get_by_role("button", name="Use my form after version 3").click()
+    expect(page.get_by_label("Instructions")).to_have_value("Three sentences.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").get_by_text("Saved as version 4.")).to_be_visible()
 
     console.open("/console/suggest")
     page.get_by_text("Model and agent").click()
@@ -152,8 +206,8 @@ def test_an_agent_is_created_changed_used_by_a_job_and_deleted(console: Console,
     page.get_by_label("Additional context").fill(f"[[script: {AT_ONCE}]]")
     page.get_by_role("button", name="Suggest features").click()
     page.wait_for_url("**/console/jobs/job_*")
-    assert JobPage(console).is_complete()["agent"]["version"] == 2
-    page.get_by_role("link", name="version 2").click()
+    assert JobPage(console).is_complete()["agent"]["version"] == 4
+    page.get_by_role("link", name="version 4").click()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete it").click()
     expect(page.get_by_text("No agents yet.")).to_be_visible()
@@ -190,6 +244,7 @@ def test_another_user_can_sign_in_after_a_sign_out(
     console: Console, user: ApiUser, new_user: Callable[[], ApiUser]
 ) -> None:
     console.open("/console/jobs")
+    console.page.get_by_role("banner").get_by_role("button", name=user.name).click()
     console.page.get_by_role("button", name="Sign out").click()
     expect(console.page.get_by_role("main").get_by_role("button", name="Sign in")).to_be_visible()
     other = Console(console.tab, new_user())

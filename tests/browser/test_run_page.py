@@ -26,7 +26,7 @@ def test_a_run_is_created_with_the_form_and_ends_with_ranked_ideas(console: Cons
     page.get_by_label("Genre 2", exact=True).fill("Fiction > Mystery > Cozy")
     page.get_by_label("Share of genre 1, in percent").fill("30")
     page.get_by_label("Share of genre 2, in percent").fill("70")
-    expect(page.get_by_text("100 % of 100 %")).to_be_visible()
+    expect(page.get_by_text("100% of 100%")).to_be_visible()
     page.get_by_label("Requirements").fill("[[script: token_ms=1, first_token_ms=0]]")
     page.get_by_role("radio", name="Ranked").check()
     page.get_by_role("button", name="Start brainstorming").click()

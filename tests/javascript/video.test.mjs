@@ -96,8 +96,8 @@ test("the newest of an application's own events are in the view, by type and key
   view = fold(view, 2, status, null);
   view = fold(view, 3, { ...step, stage: "build", percent: 50, repair: true }, null);
   assert.deepEqual(view.news.map(({ type }) => type), ["sceneStatus", "componentStage"]);
-  assert.deepEqual(stepsOf(view), ["Intro: repairing, building and playing every frame (50 %)"]);
-  assert.deepEqual(stepsOf(EMPTY_VIEW), ["Starting …"]);
+  assert.deepEqual(stepsOf(view), ["Intro: repairing, building and playing every frame (50%)"]);
+  assert.deepEqual(stepsOf(EMPTY_VIEW), ["Starting…"]);
 });
 
 function told(...events) {
@@ -111,9 +111,9 @@ test("a render is told in words: queued, preparing, its chunks, joining", () => 
   assert.equal(stateOf(render, null).words, "Queued: number 2 of those that wait.");
   const queued = { type: "renderQueued", key: "queue", position: 1 };
   assert.equal(stateOf(render, told(stage("await_turn"), queued)).words, "Queued: number 1 of those that wait.");
-  assert.equal(stateOf(render, told(stage("await_turn"), queued, stage("plan_render"))).words, "Preparing …");
+  assert.equal(stateOf(render, told(stage("await_turn"), queued, stage("plan_render"))).words, "Preparing…");
   const two = [stage("render_chunk"), chunk(1), { type: "progress", progress: 15 }, chunk(4)];
   assert.deepEqual(stateOf(render, told(...two)), { words: "Rendering: 2 of 5 chunks.", progress: 15 });
   assert.equal(stateOf({ ...render, status: "rendering", chunks: 5, chunksRendered: 3 }, null).words, "Rendering: 3 of 5 chunks.");
-  assert.equal(stateOf(render, told(...two, stage("join_chunks"))).words, "Joining the chunks …");
+  assert.equal(stateOf(render, told(...two, stage("join_chunks"))).words, "Joining the chunks…");
 });

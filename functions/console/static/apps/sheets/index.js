@@ -17,7 +17,7 @@ const chat = {
     title: "Talk to a workbook",
     description: "Drop an XLSX or CSV file, ask about it, and let the model change it. Every change can be undone.",
   },
-  lists: [],
+  lists: [{ path: SHEETS, label: "Sheets" }],
   routes: [
     { pattern: /^\/console\/sheets$/, load: async () => (await import("./pages/sheets.js")).sheetsPage },
     { pattern: /^\/console\/sheets\/([^/]+)$/, load: async () => (await import("./pages/sheet.js")).sheetPage },

@@ -13,7 +13,7 @@ export const suggestions = {
     path: "/console/suggest",
     label: "Suggest",
     title: "Suggest features",
-    description: "Ideas for improving one page or component of a product, each with its reason and what to keep in mind.",
+    description: "Ideas for improving one page or component of a product, each with its rationale and considerations.",
   },
   lists: [],
   routes: [{ pattern: /^\/console\/suggest$/, load: async () => (await import("./pages/suggest.js")).suggestPage }],

@@ -22,6 +22,7 @@
  * @property {ConsoleConfig} config
  * @property {() => void} signIn goes to the provider's sign-in, which leads back to this page
  * @property {(text: string) => void} announce gives the text to screen readers
+ * @property {(text: string) => void} toast shows the text for some seconds, and gives it to screen readers
  * @property {(address: string, how?: { replace?: boolean }) => void} go
  * @property {(query: URLSearchParams) => void} setQuery
  * @property {(title: string) => void} setTitle

@@ -1,15 +1,18 @@
 /** Starts the console: configuration, session, client, navigation, and a page for every address. */
 
-/** @import { Application, Link, PageRoute } from "./applications.js" */
+/** @import { Application, PageRoute } from "./applications.js" */
 /** @import { ConsoleConfig, Context } from "./context.js" */
 
 import { Millrace } from "../../millrace.js";
 import { homePage } from "../pages/home.js";
 import { failedPage, missingPage, signedInPage, signInPage } from "../pages/sign_in.js";
 import { Applications } from "./applications.js";
-import { fill, h, setText } from "./dom.js";
+import { fill, setText } from "./dom.js";
+import { showHeader } from "./header.js";
 import { Router } from "./router.js";
 import { Session } from "./session.js";
+import { listenToShortcuts } from "./shortcuts.js";
+import { toast } from "./toasts.js";
 
 /** @type {readonly PageRoute[]} */
 const PUBLIC_ROUTES = [
@@ -59,6 +62,7 @@ async function open(applications, main) {
   const context = {
     ...{ applications, config, session, millrace, signIn },
     announce: (text) => setText(byId("announcer"), text),
+    toast: (text) => toast(byId("toasts"), text),
     go: (address, how = {}) => router.go(address, how),
     setQuery: (query) => router.setQuery(query),
     setTitle: (title) => router.setTitle(title),
@@ -71,8 +75,9 @@ async function open(applications, main) {
     missing: missingPage,
     failed: failedPage,
     reachable: () => fetchConfig().then(() => true, () => false),
-    onShow: (path) => showHeader(context, path),
+    onShow: (path) => showHeader(context, path, { nav: byId("nav"), user: byId("user") }),
   });
+  listenToShortcuts();
   router.start();
 }
 
@@ -116,37 +121,6 @@ function signedInOnly(context, load) {
     if (context.session.signedInBefore) context.signIn();
     return () => signInPage(context);
   };
-}
-
-/**
- * Show the navigation and the user, if there is one.
- * @param {Context} context
- * @param {string} path of the page that is shown
- */
-function showHeader({ applications, session }, path) {
-  const current = (/** @type {string} */ link) => (path === link || path.startsWith(`${link}/`) ? "page" : null);
-  fill(byId("nav"), session.signedIn && h("ul", {}, navigation(applications).map((link) =>
-    h("li", {}, h("a", { href: link.path, "aria-current": current(link.path) }, link.label)))));
-  fill(byId("user"), session.signedIn && [
-    h("a", { class: "user-name", href: "/console/data", title: "Your data" }, session.user),
-    h("button", { type: "button", class: "button small", onclick: () => session.signOut() }, "Sign out"),
-  ]);
-}
-
-/**
- * The links of the navigation: every form, the jobs, every application's lists, the agents, the webhooks.
- * @param {Applications} applications
- * @returns {readonly Link[]}
- */
-export function navigation(applications) {
-  const all = [...applications];
-  return [
-    ...all.flatMap(({ form }) => form ?? []),
-    { path: "/console/jobs", label: "Jobs" },
-    ...all.flatMap(({ lists }) => lists),
-    { path: "/console/agents", label: "Agents" },
-    { path: "/console/webhooks", label: "Webhooks" },
-  ];
 }
 
 /** @param {string} id */

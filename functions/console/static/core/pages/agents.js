@@ -4,6 +4,7 @@
 /** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
 
+import { Refused } from "../../millrace.js";
 import { fill, h } from "../app/dom.js";
 import { confirmButton } from "../parts/confirm_dialog.js";
 import { factList, timeOf } from "../parts/facts.js";
@@ -55,7 +56,8 @@ export function newAgentPage(context) {
     title: "New agent",
     element: h("div", { class: "narrow" }, h("p", { class: "crumbs" }, h("a", { href: "/console/agents" }, "Agents")), h("h1", {}, "New agent"),
       agentForm(context, null, async (fields) => {
-        const { agentId } = await context.millrace.createAgent(fields);
+        const { agentId, name } = await context.millrace.createAgent(fields);
+        context.toast(`The agent “${name}” is created.`);
         context.go(`/console/agents/${agentId}`);
       })),
   };
@@ -67,7 +69,7 @@ export function newAgentPage(context) {
  * @returns {Page}
  */
 export function agentPage(context, agentId = "") {
-  const element = h("div", { class: "narrow" }, h("h1", {}, "Agent"), h("p", { class: "lead" }, "Loading …"));
+  const element = h("div", { class: "narrow" }, h("h1", {}, "Agent"), h("p", { class: "lead" }, "Loading…"));
   const load = async () => {
     try {
       showAgent(context, await context.millrace.getAgent(agentId), element);
@@ -95,16 +97,80 @@ function showAgent(context, agent, element) {
       context.go("/console/agents");
     },
   });
+  const conflict = h("div", {});
+  /** @param {AgentFields} fields */
+  const save = async (fields) => {
+    fill(conflict);
+    try {
+      const changed = await context.millrace.changeAgent(agentId, { ...fields, version });
+      context.toast(`Saved as version ${changed.version}.`);
+      showAgent(context, changed, element);
+      element.querySelector("h1")?.focus();
+    } catch (error) {
+      if (!(error instanceof Refused && error.status === 409)) throw error;
+      const stored = await context.millrace.getAgent(agentId);
+      if (stored.version === version) throw error;
+      const load = () => {
+        showAgent(context, stored, element);
+        element.querySelector("h1")?.focus();
+      };
+      const overwrite = () => showAgent(context, { ...stored, ...fields }, element);
+      fill(conflict, conflictCard(fields, stored, load, overwrite));
+      conflict.querySelector("h2")?.focus();
+    }
+  };
   fill(element,
     h("p", { class: "crumbs" }, h("a", { href: "/console/agents" }, "Agents")),
     h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, name), h("p", { class: "actions" }, remove)),
     factList([["Version", version], ["Updated", timeOf(agent.updatedAt)], ["Id", h("span", { class: "id" }, agentId)]]),
-    agentForm(context, agent, async (fields) => {
-      const changed = await context.millrace.changeAgent(agentId, { ...fields, version });
-      context.announce(`Saved as version ${changed.version}`);
-      showAgent(context, changed, element);
-      element.querySelector("h1")?.focus();
-    }));
+    conflict,
+    agentForm(context, agent, save));
+}
+
+/** @type {readonly (readonly [keyof AgentFields, string])[]} */
+const FIELD_LABELS = [
+  ["name", "Name"],
+  ["instructions", "Instructions"],
+  ["model", "Model"],
+  ["temperature", "Temperature"],
+  ["maxOutputTokens", "Max output tokens"],
+];
+
+/**
+ * The fields in which two states of an agent differ: the label and both values as text.
+ * @param {AgentFields} own
+ * @param {AgentFields} stored
+ * @returns {{ label: string, own: string, stored: string }[]}
+ */
+export function differences(own, stored) {
+  const text = (/** @type {unknown} */ value) => (value === null ? "default" : String(value));
+  return FIELD_LABELS.filter(([field]) => own[field] !== stored[field]).map(([field, label]) => ({
+    ...{ label, own: text(own[field]), stored: text(stored[field]) },
+  }));
+}
+
+/**
+ * The card of a save that was refused because the agent has been changed since this page read it. What the user has typed
+ * stays in the form below.
+ * @param {AgentFields} own what the user wanted to save
+ * @param {AgentDetail} stored
+ * @param {() => void} load shows the stored version
+ * @param {() => void} keep puts what the user has typed on top of the stored version, to be saved after it
+ */
+function conflictCard(own, stored, load, keep) {
+  const different = differences(own, stored);
+  return h("section", { class: "problem", role: "alert" },
+    h("h2", { tabindex: "-1" }, "This agent was changed in another tab or by another program"),
+    h("p", {}, `Version ${stored.version} was saved `, timeOf(stored.updatedAt), ". Your changes are not saved; they are still in the form."),
+    different.length > 0
+      ? h("table", { class: "differences" },
+          h("thead", {}, h("tr", {}, ["Field", `Version ${stored.version}`, "Your form"].map((each) => h("th", { scope: "col" }, each)))),
+          h("tbody", {}, different.map(({ label, own: mine, stored: theirs }) =>
+            h("tr", {}, h("th", { scope: "row" }, label), h("td", { dir: "auto" }, theirs), h("td", { dir: "auto" }, mine)))))
+      : h("p", {}, `Version ${stored.version} has the same fields as your form.`),
+    h("p", { class: "actions" },
+      h("button", { type: "button", class: "button main", onclick: load }, `Load version ${stored.version}`),
+      different.length > 0 && h("button", { type: "button", class: "button", onclick: keep }, `Use my form after version ${stored.version}`)));
 }
 
 /** @typedef {Pick<AgentDetail, "name" | "instructions" | "model" | "temperature" | "maxOutputTokens">} AgentFields */
@@ -115,10 +181,10 @@ function showAgent(context, agent, element) {
  * @param {(fields: AgentFields) => Promise<void>} save
  */
 function agentForm({ config, signIn }, agent, save) {
-  const name = textField({ name: "name", label: "Name", required: true, max: 100, hint: "Helps you to find the agent.", value: agent?.name ?? "" });
+  const name = textField({ name: "name", label: "Name", required: true, max: 100, hint: "Only you see this name.", value: agent?.name ?? "" });
   const instructions = textField({
     ...{ name: "instructions", label: "Instructions", required: true, max: 8000, lines: 8 },
-    ...{ hint: "The model gets them after the pipeline’s own instructions.", value: agent?.instructions ?? "" },
+    ...{ hint: "Added after the pipeline’s own instructions.", value: agent?.instructions ?? "" },
   });
   const model = selectField({
     ...{ name: "model", label: "Model", value: agent?.model ?? "" },
@@ -129,14 +195,14 @@ function agentForm({ config, signIn }, agent, save) {
     ...{ min: 0, max: 2, step: "any", value: String(agent?.temperature ?? "") },
   });
   const tokens = numberField({
-    ...{ name: "maxOutputTokens", label: "Maximum output tokens", hint: `From 1 to ${MAX_TOKENS}. A stage fails if the model reaches the maximum.` },
+    ...{ name: "maxOutputTokens", label: "Max output tokens", hint: `From 1 to ${MAX_TOKENS}. A longer answer is cut off and fails.` },
     ...{ min: 1, max: MAX_TOKENS, value: String(agent?.maxOutputTokens ?? "") },
   });
   return form({
     fields: [name, instructions, model, temperature, tokens],
     content: [name.element, instructions.element, model.element, temperature.element, tokens.element],
-    submit: agent === null ? "Create agent" : "Save as a new version",
-    busy: "Saving …",
+    submit: agent === null ? "Create agent" : "Save",
+    busy: "Saving…",
     signIn,
     send: () => save({
       ...{ name: name.value() ?? "", instructions: instructions.value() ?? "", model: model.value() || null },

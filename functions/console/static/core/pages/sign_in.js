@@ -26,7 +26,7 @@ export function signInPage({ signIn }) {
  * @returns {Page}
  */
 export function signedInPage({ session, go }) {
-  const element = h("div", { class: "narrow" }, h("h1", {}, "Signing in …"));
+  const element = h("div", { class: "narrow" }, h("h1", {}, "Signing in…"));
   const query = new URLSearchParams(location.search);
   // The code is valid once. Without it in the address, a reload does not send it again.
   history.replaceState(null, "", location.pathname);

@@ -84,7 +84,7 @@ export function newWebhookPage(context) {
  * @returns {Page}
  */
 export function webhookPage(context, webhookId = "") {
-  const element = h("div", { class: "webhook" }, h("h1", {}, "Webhook"), h("p", { class: "lead" }, "Loading …"));
+  const element = h("div", { class: "webhook" }, h("h1", {}, "Webhook"), h("p", { class: "lead" }, "Loading…"));
   const deliveries = webhookDeliveries(context, webhookId);
   const load = async () => {
     try {
@@ -217,7 +217,7 @@ function webhookForm({ signIn }, webhook, save) {
     fields: [url, types, pipelines, include, description],
     content: [url, types, pipelines, include, description].map((field) => field.element),
     submit: webhook === null ? "Create webhook" : "Save",
-    busy: "Saving …",
+    busy: "Saving…",
     signIn,
     send: () => {
       const names = (pipelines.value() ?? "").split(",").map((each) => each.trim()).filter((each) => each !== "");

@@ -20,7 +20,7 @@ import { h, setAttribute, setText } from "../app/dom.js";
  * @property {string} label
  * @property {string} [hint] the rule, in words
  * @property {boolean} [required]
- * @property {number} [max] characters
+ * @property {number} [max] characters; a longer text is marked and not sent
  * @property {string} [value]
  * @property {string} [placeholder]
  */
@@ -40,18 +40,27 @@ function newId() {
 export function textField({ name, label, hint = "", required = false, max, value = "", placeholder, lines = 1 }) {
   const id = newId();
   const attributes = {
-    ...{ id, name, required, maxlength: max, placeholder, "aria-describedby": `${id}-hint ${id}-error` },
+    ...{ id, name, required, placeholder, "aria-describedby": `${id}-hint ${id}-error` },
     autocomplete: "off",
   };
   const input = lines > 1 ? h("textarea", { ...attributes, rows: lines }) : h("input", { ...attributes, type: "text" });
   input.value = value;
   const counter = h("span", { class: "counter", "aria-hidden": "true" });
   const frame = fieldFrame(id, input, { label, hint, required, beside: counter });
-  const count = () => setText(counter, max === undefined ? "" : `${input.value.length} / ${max}`);
-  const check = () => (required && input.value.trim() === "" ? "is required" : null);
+  // The API counts code points of the text without surrounding spaces. What is too long stays, for the user to shorten.
+  const length = () => [...input.value.trim()].length;
+  const tooLong = () => max !== undefined && length() > max;
+  const count = () => {
+    setText(counter, max === undefined ? "" : `${length()} / ${max}`);
+    counter.classList.toggle("over", tooLong());
+  };
+  const check = () => {
+    if (required && length() === 0) return `Enter a text for “${label}”.`;
+    return tooLong() ? `“${label}” has ${length()} characters; ${max} is the maximum.` : null;
+  };
   input.addEventListener("input", () => {
     count();
-    frame.refuse(null);
+    frame.refuse(tooLong() ? check() : null);
   });
   input.addEventListener("blur", () => input.value !== "" && frame.refuse(check()));
   count();

@@ -47,7 +47,7 @@ export function brainstormPage(context) {
     fields: [platform, genres.paths, genres.shares, count, requirements, arrangement, ...model.fields],
     content: [platform.element, genres.element, count.element, requirements.element, arrangement.element, model.element],
     submit: "Start brainstorming",
-    busy: "Creating the run …",
+    busy: "Creating the run…",
     signIn: context.signIn,
     send: async () => {
       const parameters = {

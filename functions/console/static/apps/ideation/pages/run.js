@@ -22,7 +22,7 @@ import { FORM, RUNS } from "../paths.js";
  * @returns {Page}
  */
 export function runPage(context, runId = "") {
-  const element = h("div", {}, h("h1", {}, "Run"), h("p", { class: "lead" }, "Loading …"));
+  const element = h("div", {}, h("h1", {}, "Run"), h("p", { class: "lead" }, "Loading…"));
   let stop = () => {};
   let left = false;
   const load = async () => {

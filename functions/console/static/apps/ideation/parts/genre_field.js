@@ -21,7 +21,7 @@ export function genreField(given) {
   const add = h("button", { type: "button", class: "button small", onclick: () => rows.add({ path: [], share: null }).focus() }, "Add a genre");
   const share = h("button", { type: "button", class: "button small", onclick: () => rows.shareEvenly() }, "Share evenly");
   const rows = genreRows(() => {
-    setText(sum, `${rows.total()} % of 100 %`);
+    setText(sum, `${rows.total()}% of 100%`);
     sum.dataset["valid"] = String(addUpTo100(sharesOf(rows)));
     add.disabled = rows.all().length >= MAX_GENRES;
     showRule(error, null);

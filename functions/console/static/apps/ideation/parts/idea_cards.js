@@ -8,7 +8,7 @@ import { parsePartial } from "../../../millrace/partial_json.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
 import { liveList, liveText, showCursor } from "../../../core/parts/live_text.js";
 
-/** @typedef {Partial<Idea>} Draft an idea that may be unfinished */
+/** @typedef {Partial<Idea & { reason: string }>} Draft an idea that may be unfinished; `reason` is that for its rank */
 /** @typedef {{ ranking: readonly Ranked[] | null, groups: readonly Group[] | null }} Arrangement */
 
 export function ideaCards() {
@@ -34,12 +34,8 @@ export function ideaCards() {
      */
     showFinal(ideas, { ranking, groups }) {
       if (groups !== null) return fill(element, groups.map((group) => groupSection(group, ideas)));
-      const ranked = ranking?.flatMap(({ number, reason }) => {
-        const idea = ideas.find((each) => each.number === number);
-        return idea ? [{ ...idea, reason }] : [];
-      });
       if (!element.contains(list)) fill(element, list);
-      cards.show(ranked ?? ideas);
+      cards.show(ranked(ideas, ranking));
       showCursor(list, false);
     },
   };
@@ -103,9 +99,36 @@ function ideaCard() {
 }
 
 /**
+ * Return the ideas in their order in the ranking, each with the reason for its rank; without a ranking, as they are.
+ * @param {readonly Idea[]} ideas
+ * @param {readonly Ranked[] | null} ranking
+ * @returns {readonly Draft[]}
+ */
+function ranked(ideas, ranking) {
+  if (ranking === null) return ideas;
+  return ranking.flatMap(({ number, reason }) => {
+    const idea = ideas.find((each) => each.number === number);
+    return idea ? [{ ...idea, reason }] : [];
+  });
+}
+
+/**
+ * Return all ideas as Markdown, in the arrangement in which they are shown.
+ * @param {readonly Idea[]} ideas
+ * @param {Arrangement} arrangement
+ */
+export function ideasText(ideas, { ranking, groups }) {
+  if (groups === null) return ranked(ideas, ranking).map((idea) => ideaText(idea)).join("\n\n");
+  return groups.map(({ name, reason, numbers }) => {
+    const own = ideas.filter(({ number }) => numbers.includes(number));
+    return [`# ${name}`, reason, ...own.map((idea) => ideaText(idea))].filter(Boolean).join("\n\n");
+  }).join("\n\n");
+}
+
+/**
  * Return the idea as Markdown.
  * @param {Draft} idea
  */
-export function ideaText({ title = "", logline = "", description = "", genrePath = [] }) {
-  return [`## ${title}`, genrePath.join(" › "), `*${logline}*`, description].filter(Boolean).join("\n\n");
+export function ideaText({ title = "", logline = "", description = "", genrePath = [], reason = "" }) {
+  return [`## ${title}`, genrePath.join(" › "), logline && `*${logline}*`, description, reason].filter(Boolean).join("\n\n");
 }

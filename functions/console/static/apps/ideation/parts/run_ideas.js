@@ -8,7 +8,7 @@ import { h, setText } from "../../../core/app/dom.js";
 import { eachFrame } from "../../../core/app/frames.js";
 import { copyButton, downloadButton, pretty } from "../../../core/parts/export_buttons.js";
 import { genreShares } from "./genre_shares.js";
-import { draftIn, ideaCards, ideasOf, ideaText } from "./idea_cards.js";
+import { draftIn, ideaCards, ideasOf, ideasText } from "./idea_cards.js";
 
 /**
  * `element` shows the ideas, `side` how many each genre has; `stop` ends the updates.
@@ -49,7 +49,7 @@ export function runIdeas({ announce }, run, watch, reload) {
     if (ideas.length !== counted) count(ideas);
     counted = ideas.length;
     const nothing = ideas.length === 0 && draft === null;
-    showWaiting(nothing ? (live ? "Waiting for the first idea …" : "The model finished no idea.") : "");
+    showWaiting(nothing ? (live ? "Waiting for the first idea…" : "The model finished no idea.") : "");
     if (state !== "complete") return;
     announce("The run is complete.");
     void reload(); // draws the run from its artefacts, as every later visit does
@@ -64,7 +64,7 @@ export function runIdeas({ announce }, run, watch, reload) {
 function exportButtons({ runId, title, parameters, ranking, groups }, ideas) {
   const content = () => pretty({ title, parameters, ideas: ideas(), ranking, groups });
   return h("p", { class: "actions" },
-    copyButton("Copy all", () => ideas().map(ideaText).join("\n\n"), "ideas, as Markdown"),
+    copyButton("Copy all", () => ideasText(ideas(), { ranking, groups }), "ideas, as Markdown"),
     downloadButton("Download", `${runId}.json`, "application/json", content));
 }
 

@@ -22,7 +22,7 @@ import { SHEETS } from "../paths.js";
  * @returns {Page}
  */
 export function sheetPage(context, sessionId = "") {
-  const element = h("div", { class: "sheet-page" }, h("h1", {}, "Workbook"), h("p", { class: "lead" }, "Loading …"));
+  const element = h("div", { class: "sheet-page" }, h("h1", {}, "Workbook"), h("p", { class: "lead" }, "Loading…"));
   let stop = () => {};
   let left = false;
   const load = async () => {

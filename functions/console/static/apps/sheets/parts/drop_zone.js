@@ -17,10 +17,10 @@ const ACCEPT = ".xlsx,.csv,.tsv,.txt";
  * @param {(words: string, share: number | null) => void} tell
  */
 export async function sendWorkbook({ millrace }, prepare, file, tell) {
-  tell("Preparing the upload …", null);
+  tell("Preparing the upload…", null);
   const { sessionId, upload } = await prepare();
   await uploadFile(upload, file, (share) => tell(`Sending ${file.name}`, share));
-  tell("Starting to read the workbook …", null);
+  tell("Starting to read the workbook…", null);
   await millrace.sheets.load(sessionId);
   return sessionId;
 }

@@ -21,7 +21,7 @@ export function exportControl({ millrace, signIn }, session, settled) {
   let stop = () => {};
   /** @param {"xlsx" | "csv"} format */
   const run = async (format) => {
-    fill(content, h("p", { role: "status" }, "Writing the file …"));
+    fill(content, h("p", { role: "status" }, "Writing the file…"));
     try {
       await settled();
       const job = await millrace.sheets.export(session.id, { format });

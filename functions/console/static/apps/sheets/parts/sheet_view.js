@@ -22,7 +22,7 @@ export function sheetView(session, { attempt, announce }) {
     event.preventDefault();
     if (focused !== null) void write(focused.row, focused.column, formula.value);
   } }, address, formula);
-  const place = h("div", { class: "grid-place" }, h("p", { class: "note" }, "Loading …"));
+  const place = h("div", { class: "grid-place" }, h("p", { class: "note" }, "Loading…"));
   const tabs = h("div", { class: "sheet-tabs", role: "tablist", "aria-label": "Sheets" });
   const element = h("section", { class: "sheet-view", "aria-label": "Workbook" }, bar, place, tabs);
 

@@ -22,6 +22,6 @@ export function stateBadge(state) {
 export function obstacleOf({ state, errors, activeJobId }) {
   if (state === "ACTIVE") return null;
   if (state === "CLOSED") return "This workbook is closed. It can be read and exported no more, only deleted.";
-  if (activeJobId !== null) return "The workbook is being read …";
+  if (activeJobId !== null) return "The workbook is being read…";
   return errors.at(-1)?.message ?? "The file of this workbook was not uploaded yet.";
 }

@@ -48,7 +48,7 @@ export function suggestPage(context) {
     fields: [page, type, priority, additional, ...model.fields],
     content: [page.element, type.element, priority.element, additional.element, model.element],
     submit: "Suggest features",
-    busy: "Creating the job …",
+    busy: "Creating the job…",
     signIn: context.signIn,
     send: async () => {
       // The API checks what the form does not, and names the field.

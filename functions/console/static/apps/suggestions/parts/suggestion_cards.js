@@ -39,10 +39,10 @@ export function draftsIn(text) {
 /** @returns {{ element: HTMLElement, show: (draft: Draft, index: number) => void }} */
 function suggestionCard() {
   const title = liveText("h3", { "data-text": true });
-  const rationale = liveText("p", { class: "card-lead", "data-text": true });
-  const description = liveText("p", { "data-text": true });
+  const rationale = labelled("Rationale", liveText("p", { class: "card-lead", "data-text": true }));
+  const description = labelled("Description", liveText("p", { "data-text": true }));
   const points = h("ul", { class: "points" });
-  const considerations = h("div", { class: "considerations", hidden: true }, h("h4", {}, "To keep in mind"), points);
+  const considerations = h("div", { class: "considerations", hidden: true }, h("h4", {}, "Considerations"), points);
   const pointItems = liveList(points, () => liveText("li", { "data-text": true }));
   /** @type {Draft} */
   let shown = {};
@@ -60,6 +60,23 @@ function suggestionCard() {
       const list = Array.isArray(draft.implementationConsiderations) ? draft.implementationConsiderations : [];
       pointItems.show(list);
       considerations.hidden = list.length === 0;
+    },
+  };
+}
+
+/**
+ * A text below its label; both are hidden until there is text.
+ * @param {string} label
+ * @param {ReturnType<typeof liveText>} text
+ */
+function labelled(label, text) {
+  const element = h("div", { hidden: true }, h("h4", {}, label), text.element);
+  return {
+    element,
+    /** @param {unknown} value */
+    show(value) {
+      text.show(value);
+      element.hidden = text.element.hidden;
     },
   };
 }

@@ -36,7 +36,7 @@ export function suggestionOutput(watch, job) {
     cards.element.setAttribute("aria-busy", String(live));
     actions.hidden = !complete;
     setText(raw, view.text);
-    setText(waiting, drafts.length > 0 ? "" : live ? "Waiting for the first suggestion …" : "The model wrote no suggestion.");
+    setText(waiting, drafts.length > 0 ? "" : live ? "Waiting for the first suggestion…" : "The model wrote no suggestion.");
     waiting.hidden = drafts.length > 0;
   });
   return { element, stop };

@@ -28,7 +28,7 @@ import { PROJECTS } from "../paths.js";
  * @returns {Page}
  */
 export function projectPage(context, projectId = "") {
-  const element = h("div", { class: "video-page" }, h("h1", {}, "Video"), h("p", { class: "lead" }, "Loading …"));
+  const element = h("div", { class: "video-page" }, h("h1", {}, "Video"), h("p", { class: "lead" }, "Loading…"));
   let stop = () => {};
   let left = false;
   const load = async () => {

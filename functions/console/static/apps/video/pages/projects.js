@@ -52,7 +52,7 @@ function newProjectForm({ millrace, go, signIn }) {
     fields: [title, format],
     content: [title.element, format.element],
     submit: "Create a video",
-    busy: "Creating …",
+    busy: "Creating…",
     send: async () => {
       const project = { title: title.value() ?? "", format: format.value() };
       const { projectId } = await millrace.projects.create(project, { idempotencyKey: keyOf(project) });

@@ -209,8 +209,8 @@ export function stateOf(render, view) {
   }
   const rendered = (view?.news ?? []).filter((each) => each.type === "chunkRendered");
   const of = rendered[0]?.type === "chunkRendered" ? rendered[0].of : render.chunks;
-  if (view?.stage === "join_chunks") return { words: "Joining the chunks …", progress };
-  if (of === null) return { words: "Preparing …", progress };
+  if (view?.stage === "join_chunks") return { words: "Joining the chunks…", progress };
+  if (of === null) return { words: "Preparing…", progress };
   const done = Math.max(rendered.length, render.chunksRendered);
   return { words: `Rendering: ${done} of ${of} chunks.${needed(view)}`, progress };
 }

@@ -142,7 +142,7 @@ export function talk({ pictures, send, cancel, older, compare, signIn }) {
   const drawAttached = () =>
     fill(chosen, attached.map(({ id, name }) =>
       h("li", {}, picture(id, name), h("button", { type: "button", class: "button small", "aria-label": `Remove ${name}`, onclick: () => remove(id) }, "Remove"))),
-      uploads > 0 && h("li", { class: "note" }, `Sending ${uploads === 1 ? "a picture" : `${uploads} pictures`} …`));
+      uploads > 0 && h("li", { class: "note" }, `Sending ${uploads === 1 ? "a picture" : `${uploads} pictures`}…`));
   /** @param {string} removed */
   const remove = (removed) => {
     attached = attached.filter(({ id }) => id !== removed);
@@ -221,6 +221,6 @@ const STEPS = { brief: "planning", code: "writing", build: "building and playing
 export function stepsOf({ stage, news }) {
   const making = news.filter((each) => each.type === "componentStage").filter(({ status }) => status === "started");
   const steps = making.map(({ name, stage: step, repair, percent }) =>
-    `${name}: ${repair ? "repairing, " : ""}${STEPS[step] ?? step} (${percent} %)`);
-  return steps.length > 0 ? steps : [`${STAGES[stage ?? ""] ?? "Starting"} …`];
+    `${name}: ${repair ? "repairing, " : ""}${STEPS[step] ?? step} (${percent}%)`);
+  return steps.length > 0 ? steps : [`${STAGES[stage ?? ""] ?? "Starting"}…`];
 }
