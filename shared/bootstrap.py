@@ -528,6 +528,7 @@ def console_config() -> ConsoleConfig:
         default_model=models.default_model,
         models=models.allowed_models,
         scripted_model=identity.scripted_model,
+        aws_console=identity.aws_console,
     )
 
 

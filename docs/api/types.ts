@@ -692,16 +692,21 @@ export interface HideRows {
   rows: [number, number][];
 }
 
-/** One moment of a job: an attempt at a stage began, the text was reset, or the job ended. `reason` is that of a reset or of a failure, `message` tells it to people. */
+/** One moment of a job, or the time in which an attempt's text arrived. `reason` is that of a reset or of a failure, `message` tells it to people. An entry of type `text` begins with the first text after a stage began or after a reset, and ends at `endedAt` with the last; `characters` is its length. Entries of a tool call or of a subtask have its `key`, `title` and `status`. */
 export interface HistoryEntry {
   /** the id that the event has in the job's stream */
   eventId: number;
   at: string;
-  type: "stage" | "reset" | "complete" | "error" | "cancelled";
+  type: "stage" | "text" | "tool" | "subtask" | "reset" | "complete" | "error" | "cancelled";
   stage: string | null;
   attempt: number | null;
   reason: string | null;
   message: string | null;
+  endedAt: string | null;
+  characters: number | null;
+  key: string | null;
+  title: string | null;
+  status: "started" | "finished" | "failed" | null;
 }
 
 /** One idea; `number` counts from 1, in the order in which the ideas were written. */
@@ -909,9 +914,9 @@ export interface JobDetail {
   lastEventId: number;
   /** the pipeline's result; null until the job is completed */
   result: Record<string, unknown> | null;
-  /** of an archived job: when its attempts began, what reset its text, and how it ended */
+  /** when its attempts began and their text arrived, its tool calls and subtasks, what reset its text, and how it ended; at most 500 entries */
   history: HistoryEntry[];
-  /** false if the beginning of the history of an archived job was no longer stored when it ended */
+  /** false if entries are left out, because they are too many or were no longer stored */
   historyIsWhole: boolean;
   /** the fields that are left out because the response would be too large */
   omitted: ("text" | "items" | "subtasks" | "result")[];

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from shared.archive.ledger import End
@@ -13,12 +13,12 @@ from shared.clock import Clock
 from shared.errors import Conflict
 from shared.jobs.checkpoints import CheckpointStore, StageOutput, latest_checkpoint
 from shared.jobs.ending import ensure_terminal_event, terminal_events
-from shared.jobs.history import history_of, joined
 from shared.jobs.job import Job, JobStatus, LinkKind, ids_of
 from shared.jobs.links import LinkedEntities
 from shared.jobs.store import JobStore
 from shared.jobs.transitions import JobTransition
-from shared.log.event_log import EventLog
+from shared.log.event_log import EventLog, LogEntry
+from shared.log.history import joined
 from shared.log.reader import read_log
 from shared.observability.log import log
 
@@ -111,12 +111,11 @@ class JobArchival:
 
     def _record(self, job: Job, *, log_bytes: int) -> ArchivedJob:
         transcript, entries = read_log(self._log, job.id)
-        history, first = history_of(entries), entries[0].seq if entries else None
         earlier = self._archive.get(job.owner, job.id) if job.generation > 1 else None
         last = transcript.seq if transcript.ended is not None else transcript.seq + len(terminal_events(job))
         if transcript.ended is None:
             log.warning("job archived without the end of its log", **ids_of(job))
-        completed = job.status is JobStatus.COMPLETED
+        completed, history = job.status is JobStatus.COMPLETED, transcript.history
         return ArchivedJob(
             retention="standard",
             archived_at=self._clock(),
@@ -130,8 +129,8 @@ class JobArchival:
             last_event_id=last,
             log_bytes=log_bytes,
             result=self._result(job) if completed else None,
-            history=joined(earlier.history, history) if earlier is not None else history,
-            history_is_whole=first == 1 or (earlier is not None and _meet(earlier, first)),
+            history=joined(earlier.history, history.entries) if earlier is not None else history.entries,
+            history_is_whole=history.is_whole or (earlier is not None and _meet(earlier, entries)),
             outputs={} if completed else self._outputs(job),
         )
 
@@ -153,6 +152,6 @@ class JobArchival:
         return found
 
 
-def _meet(earlier: ArchivedJob, first: int | None) -> bool:
+def _meet(earlier: ArchivedJob, entries: Sequence[LogEntry]) -> bool:
     """Return whether the earlier record's history is whole, and the log's entries begin where it ends or before."""
-    return earlier.history_is_whole and first is not None and first <= earlier.last_event_id + 1
+    return earlier.history_is_whole and bool(entries) and entries[0].seq <= earlier.last_event_id + 1

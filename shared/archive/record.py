@@ -12,10 +12,10 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from shared.jobs.checkpoints import StageOutput
-from shared.jobs.history import HistoryEntry
 from shared.jobs.job import Job
 from shared.log.event_log import LogSnapshot
 from shared.log.events import Item, Subtask
+from shared.log.history import HistoryEntry
 from shared.schema import Schema
 
 HEAD_BYTES = 16_384
@@ -79,6 +79,8 @@ class ArchivedJob(ArchivedHead):
             items=self.items,
             subtasks=self.subtasks,
             checkpoint_text=outputs[-1].text if outputs else "",
+            history=self.history,
+            history_is_whole=self.history_is_whole,
         )
 
 

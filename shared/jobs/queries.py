@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 from shared.errors import FieldIssue, Forbidden, InvalidInput, NotFound
 from shared.jobs.checkpoints import CheckpointStore, latest_checkpoint
-from shared.jobs.history import HistoryEntry
 from shared.jobs.ids import JOB_ID
 from shared.jobs.job import Job, JobStatus
 from shared.jobs.store import JobFilter, JobPage, JobStore
 from shared.log.event_log import EventLog
+from shared.log.history import HistoryEntry
 from shared.log.reader import read_transcript
 from shared.log.transcript import Transcript
 

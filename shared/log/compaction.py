@@ -41,7 +41,7 @@ def _snapshot(
     for entry in entries:
         if entry.seq != transcript.seq + 1 or entry.first == entries[-1].first:
             break
-        transcript.apply(entry.seq, entry.event)
+        transcript.apply(entry.seq, entry.event, entry.at)
     return LogSnapshot(
         transcript.seq,
         transcript.text,
@@ -51,4 +51,6 @@ def _snapshot(
         tuple(transcript.items.values()),
         tuple(transcript.subtasks.values()),
         transcript.checkpoint_text,
+        transcript.history.entries,
+        transcript.history.is_whole,
     )

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from shared.log.events import TERMINAL, ApplicationEvent, Delta, Item, StoredEvent, Subtask, Tool
 from shared.log.fence import Fence
+from shared.log.history import HistoryEntry
 
 MAX_BATCH = 4
 """Maximum events in one append. A reader that needs event n looks for batches from n - MAX_BATCH + 1 on."""
@@ -96,7 +97,8 @@ class LogTail:
 class LogSnapshot:
     """Everything up to and including event `seq` in one record.
 
-    `log_bytes` is the size of the log up to there. `checkpoint_text` is the text when the stage began.
+    `log_bytes` is the size of the log up to there. `checkpoint_text` is the text when the stage began. `history` is
+    that of the covered events; a snapshot of an earlier version has none, so `history_is_whole` is false.
     """
 
     seq: int
@@ -107,6 +109,8 @@ class LogSnapshot:
     items: tuple[Item, ...] = ()
     subtasks: tuple[Subtask, ...] = ()
     checkpoint_text: str = ""
+    history: tuple[HistoryEntry, ...] = field(default=(), compare=False)
+    history_is_whole: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from shared.log.event_log import EventLog, LogEntry
 from shared.log.events import TERMINAL, StoredReset, StreamEvent
@@ -13,10 +14,11 @@ from shared.log.transcript import Transcript
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event for a watcher; `id` is its sequence number."""
+    """One event for a watcher; `id` is its sequence number, `at` the time of its append, None if that is not known."""
 
     id: int
     event: StreamEvent
+    at: datetime | None = field(default=None, compare=False)
 
     @property
     def terminal(self) -> bool:
@@ -82,8 +84,8 @@ class LogReader:
             if entry.seq == self.position + 1 and isinstance(entry.event, StoredReset):
                 frames.extend(self._learn_the_text())
             if entry.seq == self.position + 1 and (self._is_whole or not isinstance(entry.event, StoredReset)):
-                frames.append(Frame(entry.seq, self.transcript.sent(entry.event)))
-                self.transcript.apply(entry.seq, entry.event)
+                frames.append(Frame(entry.seq, self.transcript.sent(entry.event), entry.at))
+                self.transcript.apply(entry.seq, entry.event, entry.at)
                 self.written_at = entry.at.timestamp()
             elif entry.seq > self.position:
                 break  # an eventually consistent read can miss events; the next poll finds them

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import takewhile
 from typing import Literal, TypeVar
 
@@ -22,6 +23,7 @@ from shared.log.events import (
     Subtask,
     Tool,
 )
+from shared.log.history import History
 
 K = TypeVar("K", Item, Subtask)
 ENDED = frozenset({"finished", "failed"})
@@ -50,6 +52,7 @@ class Transcript:
     items: dict[str, Item] = field(default_factory=dict)
     subtasks: dict[str, Subtask] = field(default_factory=dict)
     checkpoint_text: str = ""
+    history: History = field(default_factory=History, compare=False)
     _parts: list[str] = field(default_factory=list)
 
     @classmethod
@@ -63,6 +66,7 @@ class Transcript:
             _by_key(snapshot.items),
             _by_key(snapshot.subtasks),
             snapshot.checkpoint_text,
+            History.of(snapshot.history, is_whole=snapshot.history_is_whole),
             [snapshot.text],
         )
 
@@ -109,11 +113,19 @@ class Transcript:
         """Return the next event of the log as the stream sends it: a reset has the text that it keeps."""
         return event.as_sent(self._text_after(event)) if isinstance(event, StoredReset) else event
 
-    def apply(self, seq: int, event: StreamEvent | StoredEvent) -> None:
-        """Apply the event with number `seq`. Ignore it if it was applied before."""
+    def apply(self, seq: int, event: StreamEvent | StoredEvent, at: datetime | None = None) -> None:
+        """Apply the event with number `seq`. Ignore it if it was applied before.
+
+        `at` is the time of its append; without it, the event does not become part of the history.
+        """
         if seq <= self.seq:
             return
+        if at is not None:
+            self.history.add(seq, at, event)
         self.seq = seq
+        self._take(event)
+
+    def _take(self, event: StreamEvent | StoredEvent) -> None:
         self.ended = None
         match event:
             case Delta(text=text):

@@ -185,9 +185,9 @@ class IdentitySettings(Settings):
 class ConsoleSettings(Settings):
     """How the console signs its users in, and where it sends files.
 
-    Without `console_client_id`, its client id is `oidc_audience`. `aws_endpoint_url` is AWS's own variable: if it is
-    set, files go there instead of to `upload_origin`. The local stack sets `scripted_model` if no provider answers but
-    a script, which costs nothing.
+    Without `console_client_id`, its client id is `oidc_audience`. `aws_endpoint_url` and `aws_region` are AWS's own
+    variables: if the first is set, files go there instead of to `upload_origin`. The local stack sets `scripted_model`
+    if no provider answers but a script, which costs nothing.
     """
 
     oidc_issuer: str
@@ -197,3 +197,11 @@ class ConsoleSettings(Settings):
     scripted_model: bool = False
     upload_origin: str | None = None
     aws_endpoint_url: str | None = None
+    aws_region: str | None = None
+
+    @property
+    def aws_console(self) -> str | None:
+        """Return the origin of AWS's console in the function's region; None where another server acts as AWS."""
+        if self.aws_endpoint_url is not None or self.aws_region is None:
+            return None
+        return f"https://{self.aws_region}.console.aws.amazon.com"

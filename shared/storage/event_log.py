@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from shared.log.event_log import MAX_BATCH, Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
 from shared.log.events import TERMINAL, Cancelled, Item, Subtask, dump_events, parse_events
 from shared.log.fence import Fence
+from shared.log.history import HistoryEntry
 from shared.observability import metering
 from shared.observability.metering import Count
 from shared.schema import Schema, adapter_of
@@ -30,6 +31,10 @@ ITEMS: TypeAdapter[tuple[Item, ...]] = adapter_of(tuple[Item, ...])
 
 SUBTASKS: TypeAdapter[tuple[Subtask, ...]] = adapter_of(tuple[Subtask, ...])
 """Read and write the subtasks of a snapshot."""
+
+
+HISTORY: TypeAdapter[tuple[HistoryEntry, ...]] = adapter_of(tuple[HistoryEntry, ...])
+"""Read and write the history of a snapshot."""
 
 
 class StoredBatch(Schema):
@@ -61,6 +66,8 @@ class StoredSnapshot(Schema):
     subtasks: str | None = None
     checkpoint_length: int = 0
     checkpoint_text: str | None = None
+    history: str | None = None
+    history_is_whole: bool = False
     stage: str | None = None
     progress: float
     log_bytes: int
@@ -165,8 +172,18 @@ class DynamoEventLog:
         checkpoint_text = text[: stored.checkpoint_length]
         if stored.checkpoint_text is not None:
             checkpoint_text = self._large_texts.load(stored.checkpoint_text)
+        history = HISTORY.validate_json(self._large_texts.load(stored.history)) if stored.history else ()
         return LogSnapshot(
-            stored.seq, text, stored.stage, stored.progress, stored.log_bytes, items, subtasks, checkpoint_text
+            stored.seq,
+            text,
+            stored.stage,
+            stored.progress,
+            stored.log_bytes,
+            items,
+            subtasks,
+            checkpoint_text,
+            history,
+            stored.history_is_whole,
         )
 
     def compact(self, job_id: str, snapshot: LogSnapshot, *, expires_at: int) -> None:
@@ -192,6 +209,8 @@ class DynamoEventLog:
             items=self._large_texts.store(job_id, f"snapshot-{snapshot.seq}-items", items) if snapshot.items else None,
             subtasks=self._stored_subtasks(job_id, snapshot),
             **self._stored_checkpoint(job_id, snapshot),
+            history=self._stored_history(job_id, snapshot),
+            history_is_whole=snapshot.history_is_whole,
             stage=snapshot.stage,
             progress=snapshot.progress,
             log_bytes=snapshot.log_bytes,
@@ -213,6 +232,12 @@ class DynamoEventLog:
             return None
         text = SUBTASKS.dump_json(snapshot.subtasks).decode()
         return self._large_texts.store(job_id, f"snapshot-{snapshot.seq}-subtasks", text)
+
+    def _stored_history(self, job_id: str, snapshot: LogSnapshot) -> str | None:
+        if not snapshot.history:
+            return None
+        text = HISTORY.dump_json(snapshot.history, exclude_none=True).decode()
+        return self._large_texts.store(job_id, f"snapshot-{snapshot.seq}-history", text)
 
     def _stored_checkpoint(self, job_id: str, snapshot: LogSnapshot) -> dict[str, Any]:
         text = snapshot.checkpoint_text

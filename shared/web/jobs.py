@@ -15,12 +15,12 @@ from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValida
 from shared.agents.agent import AgentRef
 from shared.errors import FieldIssue, InvalidInput
 from shared.jobs.costs import usage_of
-from shared.jobs.history import HistoryEntry
 from shared.jobs.job import Fault, Job, JobLinks, JobStatus
 from shared.jobs.pipeline import JobInput, Pipeline
 from shared.jobs.queries import JobView
 from shared.jobs.store import JobFilter
 from shared.log.events import Item, Subtask
+from shared.log.history import HistoryEntry
 from shared.log.usage import JobUsage
 from shared.schema import Schema
 from shared.web.body_size import too_large
@@ -158,11 +158,13 @@ class JobDetail(JobSummary):
     )
     result: dict[str, Any] | None = Field(description="the pipeline's result; null until the job is completed")
     history: tuple[HistoryEntry, ...] = Field(
-        default=(), description="of an archived job: when its attempts began, what reset its text, and how it ended"
+        default=(),
+        description="when its attempts began and their text arrived, its tool calls and subtasks, what reset its text, "
+        "and how it ended; at most 500 entries",
     )
     history_is_whole: bool = Field(
         default=True,
-        description="false if the beginning of the history of an archived job was no longer stored when it ended",
+        description="false if entries are left out, because they are too many or were no longer stored",
     )
     omitted: tuple[LargeField, ...] = Field(
         default=(), description="the fields that are left out because the response would be too large"
@@ -245,8 +247,10 @@ def detail(view: JobView, urls: Urls, *, show_stack_trace: bool) -> JobDetail:
     empty = {"text": "", "items": (), "subtasks": (), "result": None}
     return JobDetail(
         archived=view.archived is not None,
-        history=tuple(view.archived.history) if view.archived is not None else (),
-        history_is_whole=view.archived is None or view.archived.history_is_whole,
+        history=tuple(view.archived.history) if view.archived is not None else view.transcript.history.entries,
+        history_is_whole=(
+            view.transcript.history.is_whole if view.archived is None else view.archived.history_is_whole
+        ),
         **fields,
         **large | {name: empty[name] for name in omitted},
         input=view.job.input,

@@ -50,7 +50,8 @@ MEDIA_TYPES: Final = {
 class ConsoleConfig(Schema):
     """The settings of the deployment that the page needs to sign users in and to call the API.
 
-    `scripted_model` is true if a script answers instead of a model, so that no job costs anything.
+    `scripted_model` is true if a script answers instead of a model, so that no job costs anything. `aws_console` is the
+    origin of AWS's console in the deployment's region; None where the deployment is not on AWS.
     """
 
     issuer: str
@@ -59,6 +60,7 @@ class ConsoleConfig(Schema):
     default_model: str
     models: tuple[str, ...]
     scripted_model: bool
+    aws_console: str | None = None
 
 
 @dataclass(frozen=True)

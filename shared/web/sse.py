@@ -26,8 +26,13 @@ def encode_connected(event: Connected) -> bytes:
 
 
 def encode_frame(frame: Frame) -> bytes:
-    """Return the bytes of one event. One `data:` line is enough, because JSON contains no raw line breaks."""
-    return f"id: {frame.id}\nevent: {frame.event.type}\ndata: {frame.event.model_dump_json()}\n\n".encode()
+    """Return the bytes of one event. One `data:` line is enough, because JSON contains no raw line breaks.
+
+    The line `at:` is the time of the event's append in Unix milliseconds. Readers of SSE ignore fields that they do not
+    know.
+    """
+    at = "" if frame.at is None else f"at: {round(frame.at.timestamp() * 1000)}\n"
+    return f"id: {frame.id}\nevent: {frame.event.type}\n{at}data: {frame.event.model_dump_json()}\n\n".encode()
 
 
 def last_event_id(header: str | None, query: str | None) -> int:

@@ -87,8 +87,8 @@ def test_an_expired_job_is_found_from_its_archival_on(user: ApiUser, tmp_path: P
     wait_until(lambda: user.api.get(f"/jobs/{job_id}").status_code == 200)
     archived = user.job(job_id)
     assert archived["archived"]
-    assert [each["type"] for each in archived["history"]] == ["stage", "stage", "complete"]
-    same = live.keys() - {"archived", "history", "expiresAt", "usage", "updatedAt"}
+    assert [each["type"] for each in archived["history"]] == ["stage", "text", "stage", "complete"]
+    same = live.keys() - {"archived", "expiresAt", "usage", "updatedAt"}
     assert {name: archived[name] for name in same} == {name: live[name] for name in same}
 
     snapshot, end = user.watch(job_id)[1:]

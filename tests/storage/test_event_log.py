@@ -27,6 +27,7 @@ from shared.log.events import (
     dump_events,
 )
 from shared.log.fence import Fence
+from shared.log.history import HistoryEntry
 from shared.log.reader import LogReader
 from shared.log.transcript import Transcript
 from shared.log.usage import JobUsage
@@ -313,9 +314,13 @@ class TestCompacting:
         fill(ports, job_id, 3)
         item = Item(stage="draft", key="large", data={"text": "x" * 99_000}, text_length=0)
         subtask = Subtask(key="large", title="x" * 99_000, status="running")
-        snapshot = LogSnapshot(2, text, "draft", 50, 600_000, (item,), (subtask,), checkpoint)
+        began = HistoryEntry(event_id=1, at=NOON, type="stage", stage="draft", attempt=1)
+        snapshot = LogSnapshot(2, text, "draft", 50, 600_000, (item,), (subtask,), checkpoint, (began,), True)
         ports.log.compact(job_id, snapshot, expires_at=EXPIRES_AT)
-        assert ports.log.snapshot(job_id) == snapshot
+        stored = ports.log.snapshot(job_id)
+        assert stored is not None
+        assert stored == snapshot
+        assert (stored.history, stored.history_is_whole) == ((began,), True)
 
 
 class TestRenewing:

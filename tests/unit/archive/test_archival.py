@@ -76,7 +76,7 @@ class TestReadingAfterTheExpiry:
         assert (after.transcript.text, after.result) == (before.transcript.text, {"lines": ["one", "two"]})
         assert (after.transcript.seq, after.transcript.stage) == (before.transcript.seq, before.transcript.stage)
         assert after.archived is not None
-        assert [each.type for each in after.archived.history] == ["stage", "stage", "complete"]
+        assert [each.type for each in after.archived.history] == ["stage", "text", "stage", "text", "complete"]
         assert after.archived.history_is_whole
 
     def test_a_failed_job_keeps_its_failure_and_the_history_of_its_attempts(self) -> None:
@@ -90,7 +90,7 @@ class TestReadingAfterTheExpiry:
         last = after.archived.history[-1]
         assert (last.type, last.reason, last.stage) == ("error", "MODEL_UNAVAILABLE", "polish")
 
-    def test_a_job_whose_log_was_compacted_is_whole_except_for_its_history(self) -> None:
+    def test_a_job_whose_log_was_compacted_is_whole(self) -> None:
         core = FakeCore(bounds=LogBounds(max_events=2, max_bytes=10))
         job = completed(core, "a draft " * 1000)
         archive(core, job)
@@ -98,7 +98,8 @@ class TestReadingAfterTheExpiry:
         after = archived(core, job)
         assert after.transcript.text == "a draft " * 1000 + ", polished"
         assert after.archived is not None
-        assert not after.archived.history_is_whole
+        assert [each.type for each in after.archived.history] == ["stage", "text", "stage", "text", "complete"]
+        assert after.archived.history_is_whole
 
     def test_the_log_of_a_job_is_read_once_and_its_end_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         core = FakeCore()
@@ -203,7 +204,7 @@ class TestRecordsOfTheStream:
         assert (after.job.status, after.job.generation) == (JobStatus.COMPLETED, 2)
         assert after.archived is not None
         kinds = [each.type for each in after.archived.history]
-        assert kinds == ["stage", "stage", "error", "reset", "stage", "complete"]
+        assert kinds == ["stage", "text", "stage", "text", "error", "reset", "stage", "text", "complete"]
         assert after.archived.history_is_whole
 
     def test_an_end_that_is_not_the_last_archives_nothing(self) -> None:

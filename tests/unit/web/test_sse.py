@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from httpx_sse import ServerSentEvent
 from httpx_sse._decoders import SSEDecoder, SSELineDecoder
@@ -53,9 +55,10 @@ def test_any_text_is_decoded_unchanged(texts: list[str], chunk: int) -> None:
 def test_every_event_has_one_data_line(text: str) -> None:
     reset = Reset(text=text, progress=0, reason="REPAIR", message=text, attempt=1, retry_count=0)
 
-    lines = encode_frame(Frame(7, reset)).split(b"\n")
+    lines = encode_frame(Frame(7, reset, datetime(2026, 11, 27, 0, 0, 0, 123_000, UTC))).split(b"\n")
 
-    assert [line.split(b":")[0] for line in lines] == [b"id", b"event", b"data", b"", b""]
+    assert [line.split(b":")[0] for line in lines] == [b"id", b"event", b"at", b"data", b"", b""]
+    assert lines[2] == b"at: 1795737600123"
 
 
 def test_the_connected_event_has_a_retry_time_and_no_id() -> None:

@@ -7,7 +7,8 @@
 /**
  * A part of a stream: an event, a comment (a heartbeat), or the time to wait before a reconnection. Only the channel's
  * connections say by which transport they are open, and when they are interrupted.
- * @typedef {{ kind: "event", type: string, data: string, id: string }
+ * `at` is when the event was appended to the log, in milliseconds since 1970, where the server says so.
+ * @typedef {{ kind: "event", type: string, data: string, id: string, at?: number }
  *   | { kind: "opened", transport: Transport }
  *   | { kind: "interrupted" }
  *   | { kind: "comment", text: string }
@@ -26,6 +27,8 @@ export class SseParser {
   /** @type {string[]} */
   #data = [];
   #id = "";
+  /** @type {number | null} */
+  #at = null;
 
   /**
    * @param {string} text
@@ -75,6 +78,9 @@ export class SseParser {
       case "id":
         if (!value.includes("\0")) this.#id = value;
         return null;
+      case "at":
+        this.#at = /^[0-9]+$/.test(value) ? Number(value) : null;
+        return null;
       case "retry":
         return /^[0-9]+$/.test(value) ? { kind: "retry", milliseconds: Number(value) } : null;
       default:
@@ -87,8 +93,10 @@ export class SseParser {
     const data = this.#data;
     const type = this.#type;
     this.#data = [];
+    const at = this.#at;
     this.#type = "";
+    this.#at = null;
     if (data.length === 0) return null;
-    return { kind: "event", type: type || "message", data: data.join("\n"), id: this.#id };
+    return { kind: "event", type: type || "message", data: data.join("\n"), id: this.#id, ...(at !== null && { at }) };
   }
 }

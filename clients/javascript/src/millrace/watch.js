@@ -417,13 +417,13 @@ export class Watch {
 
   /**
    * Fold one event into the view. Return true if it ended the job.
-   * @param {{ type: string, data: string, id: string }} part
+   * @param {{ type: string, data: string, id: string, at?: number }} part
    */
   #apply(part) {
     const event = /** @type {StreamEvent} */ (JSON.parse(part.data));
     const id = event.type === "connected" ? null : Number(part.id);
     const knownStart = event.type === "stage" && event.index === 1 && event.attempt === 1 ? this.#startedAt : null;
-    const at = id !== null && id <= this.#history ? knownStart : this.#now();
+    const at = part.at ?? (id !== null && id <= this.#history ? knownStart : this.#now());
     const view = fold(this.view, id, event, at);
     if (event.type === "connected") {
       this.view = this.#typed(view);

@@ -1186,8 +1186,10 @@ class HideRows(ApiModel):
 
 
 class HistoryEntry(ApiModel):
-    """One moment of a job: an attempt at a stage began, the text was reset, or the job ended. `reason` is that of
-    a reset or of a failure, `message` tells it to people.
+    """One moment of a job, or the time in which an attempt's text arrived. `reason` is that of a reset or of a
+    failure, `message` tells it to people. An entry of type `text` begins with the first text after a stage
+    began or after a reset, and ends at `endedAt` with the last; `characters` is its length. Entries of a tool
+    call or of a subtask have its `key`, `title` and `status`.
     """
 
     event_id: int = Field(alias="eventId")
@@ -1195,7 +1197,7 @@ class HistoryEntry(ApiModel):
 
     at: datetime
 
-    type: Open[Literal["stage", "reset", "complete", "error", "cancelled"]]
+    type: Open[Literal["stage", "text", "tool", "subtask", "reset", "complete", "error", "cancelled"]]
 
     stage: str | None
 
@@ -1204,6 +1206,16 @@ class HistoryEntry(ApiModel):
     reason: str | None
 
     message: str | None
+
+    ended_at: datetime | None = Field(alias="endedAt")
+
+    characters: int | None
+
+    key: str | None
+
+    title: str | None
+
+    status: Open[Literal["started", "finished", "failed"]] | None
 
 
 class Idea(ApiModel):
@@ -1539,10 +1551,12 @@ class JobDetail(ApiModel):
     """The pipeline's result; null until the job is completed."""
 
     history: list[HistoryEntry]
-    """Of an archived job: when its attempts began, what reset its text, and how it ended."""
+    """When its attempts began and their text arrived, its tool calls and subtasks, what reset its text, and how it
+    ended; at most 500 entries.
+    """
 
     history_is_whole: bool = Field(alias="historyIsWhole")
-    """False if the beginning of the history of an archived job was no longer stored when it ended."""
+    """False if entries are left out, because they are too many or were no longer stored."""
 
     omitted: list[Open[Literal["text", "items", "subtasks", "result"]]]
     """The fields that are left out because the response would be too large."""

@@ -12,6 +12,7 @@
  * @property {string} streamUrl
  * @property {string} defaultModel
  * @property {string[]} models
+ * @property {string | null} [awsConsole] the origin of AWS's console; null where the deployment is not on AWS
  * @property {boolean} scriptedModel whether a script answers instead of a model, so that no job costs anything
  */
 /**
