@@ -21,7 +21,7 @@ import { sentenceCase } from "../../app/labels.js";
  */
 /** @typedef {{ begin: number, end: number, bars: readonly Bar[] }} Timeline */
 
-/** Resets inside an attempt: the stage goes on, and calls the model again. */
+/** Resets inside an attempt: the stage continues, and calls the model again. */
 const SAME_ATTEMPT = new Set(["REPAIR", "RESTARTED"]);
 const ENDS = Object.freeze({ complete: "done", error: "failed", cancelled: "cancelled" });
 
