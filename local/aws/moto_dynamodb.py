@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import base64
 import copy
-import functools
 import json
 import operator
-import pickle
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -23,12 +21,10 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import SecondaryIndex, Table
 from moto.dynamodb.models.utilities import bytesize
-from moto.dynamodb.parsing import validators
-from moto.dynamodb.parsing.ast_nodes import UpdateExpression  # type: ignore[attr-defined]
-from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined]
 from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
 
+from local.aws import moto_expressions
 from local.aws.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, index_units, read_units, write_units
 from local.aws.injected_faults import InjectedFaults
 from local.aws.table_streams import TableStreams
@@ -101,27 +97,6 @@ def copy_touched_partitions(self: Table, memo: dict[int, Any]) -> Table:
     return clone
 
 
-_original_make = UpdateExpressionParser.make
-
-
-@functools.lru_cache(maxsize=128)
-def parse_once(expression: str) -> UpdateExpression:
-    """Parse each update expression once: moto parses it twice for every request, and the product has only a few."""
-    return _original_make(expression)
-
-
-def copy_of_parsed(value: Any) -> Any:
-    """Copy a parsed expression for moto's validator by unpickling, which takes a tenth of the time of deepcopy."""
-    if not isinstance(value, UpdateExpression):
-        return copy.deepcopy(value)
-    return pickle.loads(_pickled(value))  # noqa: S301 - pickled by this process
-
-
-@functools.lru_cache(maxsize=128)
-def _pickled(expression: UpdateExpression) -> bytes:
-    return pickle.dumps(expression)
-
-
 _LARGEST_ITEM = 405_000  # bytes, moto's limit
 
 
@@ -144,9 +119,8 @@ def _size(value: Any) -> int:
 SHORTCUTS: tuple[tuple[Any, str, Any], ...] = (
     (Table, "query", query_one_partition),
     (Table, "__deepcopy__", copy_touched_partitions),
-    (UpdateExpressionParser, "make", staticmethod(parse_once)),
-    (validators, "deepcopy", copy_of_parsed),
     (LimitedSizeDict, "__setitem__", set_attribute),
+    *moto_expressions.SHORTCUTS,
 )
 """A class or module of moto, the name of its attribute, and the replacement."""
 

@@ -88,6 +88,7 @@ def install_parser_cache() -> None:
     from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils  # noqa: PLC0415
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser  # noqa: PLC0415
     from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor  # noqa: PLC0415
+    from moto.stepfunctions.parser.asl.utils import json_path  # noqa: PLC0415
 
     for name in stand_ins:
         del sys.modules[name]
@@ -95,6 +96,8 @@ def install_parser_cache() -> None:
     _forward_traces(lambda_eval_utils)
     if hasattr(AmazonStateLanguageParser.parse, "cached"):
         return  # done before
+    # A path is parsed for every value that is read, and the parser's tables are built for every path.
+    vars(json_path)["parse"] = functools.lru_cache(maxsize=256)(vars(json_path)["parse"])
     original = AmazonStateLanguageParser.parse
 
     @functools.lru_cache(maxsize=64)
