@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from shared.jobs.checkpoints import StageOutput
-from shared.jobs.job import CheckpointRef
+from shared.jobs.job import CheckpointRef, Job
 from tests.fakes.core import a_job
 from tests.storage.ports import AwsServer, Ports, adapters
 
@@ -41,6 +43,40 @@ def test_only_a_large_output_is_stored_in_the_bucket(server: AwsServer) -> None:
     ports.checkpoints.put(job, "draft", "large", StageOutput(output={}, text="x" * 200_000))
     found = server.s3.list_objects_v2(Bucket=server.bucket, Prefix=f"jobs/{job.id}/")
     assert [each["Key"] for each in found["Contents"]] == [f"jobs/{job.id}/checkpoint-draft-large"]
+
+
+def stored_output(server: AwsServer, job: Job, fence: str) -> str:
+    key = {"PK": {"S": f"JOB#{job.id}"}, "SK": {"S": f"CKPT#draft#{fence}"}}
+    item = server.dynamodb.get_item(TableName=server.table, Key=key, ConsistentRead=True)["Item"]
+    return str(item["output"]["S"])
+
+
+def test_an_output_that_repeats_its_text_takes_less_than_half_of_its_size(server: AwsServer) -> None:
+    ports, job = adapters(server), a_job()
+    text = " ".join(f"{number * 7919:08}" for number in range(400))
+    kept = StageOutput(output={"poem": text}, text=text)
+    ports.checkpoints.put(job, "draft", "fence", kept)
+    assert ports.checkpoints.get(job.id, "draft", ref("fence")) == kept
+    assert len(stored_output(server, job, "fence")) < len(kept.model_dump_json()) / 2
+
+
+def test_an_output_is_stored_as_it_is_if_compression_would_make_it_longer(server: AwsServer) -> None:
+    ports, job = adapters(server), a_job()
+    characters = "".join(map(chr, range(33, 127))).replace('"', "").replace("\\", "")
+    noise = "".join(random.Random(1).choices(characters, k=2000))
+    for fence, text in {"short": "short", "noise": noise}.items():
+        kept = StageOutput(output={}, text=text)
+        ports.checkpoints.put(job, "draft", fence, kept)
+        assert ports.checkpoints.get(job.id, "draft", ref(fence)) == kept
+        assert stored_output(server, job, fence) == "text:" + kept.model_dump_json()
+
+
+def test_an_output_that_an_earlier_version_stored_is_read(server: AwsServer) -> None:
+    ports, job = adapters(server), a_job()
+    kept = StageOutput(output={"a": 1}, text="é" * 2000)
+    item = {"PK": f"JOB#{job.id}", "SK": "CKPT#draft#fence", "output": "text:" + kept.model_dump_json()}
+    server.dynamodb.put_item(TableName=server.table, Item={name: {"S": value} for name, value in item.items()})
+    assert ports.checkpoints.get(job.id, "draft", ref("fence")) == kept
 
 
 def test_an_output_is_stored_until_its_job_has_expired(server: AwsServer) -> None:
