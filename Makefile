@@ -84,6 +84,7 @@ lock: .venv/.synced ## resolve the dependencies of pyproject.toml again
 
 # Libraries that the console serves; needs Node. The results are committed, so nothing else needs it.
 AG_GRID := functions/console/static/vendor/ag_grid
+PREACT := functions/console/static/vendor/preact
 .PHONY: vendor
 vendor: ## build the libraries in functions/console/static/vendor/ again
 	@npm ci --prefix tools/vendor --silent --no-audit --no-fund
@@ -93,6 +94,11 @@ vendor: ## build the libraries in functions/console/static/vendor/ again
 	@cp tools/vendor/node_modules/ag-grid-community/styles/ag-grid.min.css $(AG_GRID)/ag_grid.css
 	@cp tools/vendor/node_modules/ag-grid-community/styles/ag-theme-quartz-no-font.min.css $(AG_GRID)/theme.css
 	@cp tools/vendor/node_modules/ag-grid-community/LICENSE.txt $(AG_GRID)/LICENSE.txt
+	@cd tools/vendor && npx esbuild preact.js --bundle --minify --format=esm --target=es2022 \
+		--banner:js="$$(printf '// @ts-nocheck\n/*! preact %s, MIT: LICENSE.txt */' "$$(node -p "require('./node_modules/preact/package.json').version")")" \
+		--legal-comments=none --outfile=../../$(PREACT)/preact.js --log-level=warning
+	@cp tools/vendor/node_modules/preact/LICENSE $(PREACT)/LICENSE.txt
+	@cd functions/console/static/vendor && sha256sum */*.js > ../../../../tools/vendor/SHA256SUMS
 
 # ---- seeing it run -----------------------------------------------------------------------------------------------
 # ARGS is passed on, as in: make dev ARGS="--functions processes"

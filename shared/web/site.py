@@ -27,7 +27,7 @@ FILES_AT: Final = "/console/static/"
 BUNDLED_PAGE: Final = "bundle/index.html"
 """The page that `make build` writes, beside a bundle of all modules and style sheets. It is served if it is there."""
 
-ON_DEMAND: Final = "vendor/"
+ON_DEMAND: Final = "vendor/ag_grid/"
 """Files in this folder are large libraries: the page does not link them, and the pages that need one load it."""
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"

@@ -68,7 +68,7 @@ def test_a_job_fails_is_resumed_and_completes(console: Console, user: ApiUser, m
     """The output is invalid and its repair fails; after the resume, only the repair is requested again."""
     model.script(match="does not fit", times=1, status=400)
     job = console.job(user.new_job("invalid_json, token_ms=0, first_token_ms=0, times=1"))
-    failed = job.ends("^Stopped$")
+    failed = job.ends("^Failed$")
     assert failed["status"] == "failed"
     expect(job.problem).to_contain_text("The job has failed")
     expect(job.problem).to_contain_text("MODEL_REJECTED_REQUEST")

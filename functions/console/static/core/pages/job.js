@@ -4,13 +4,19 @@
 /** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
 
-import { fill, h } from "../app/dom.js";
 import { time } from "../app/format.js";
 import { sentenceCase } from "../app/labels.js";
+import { componentPage } from "../app/mounted.js";
+import { Fragment, h, useEffect, useMemo } from "../app/preact.js";
 import { prefill } from "../app/prefill.js";
+import { useLoaded } from "../app/use_loaded.js";
+import { useWatch } from "../app/use_watch.js";
 import { copyButton } from "../parts/export_buttons.js";
-import { factList, timeOf } from "../parts/facts.js";
-import { liveJob } from "../parts/live_job.js";
+import { FactList, TimeAgo } from "../parts/fact_list.js";
+import { Hosted } from "../parts/hosted.js";
+import { JobControls } from "../parts/job_controls.js";
+import { JobPanels } from "../parts/live_job.js";
+import { Panel } from "../parts/panel.js";
 import { errorCard } from "../parts/problem_card.js";
 
 /**
@@ -19,59 +25,51 @@ import { errorCard } from "../parts/problem_card.js";
  * @returns {Page}
  */
 export function jobPage(context, jobId = "") {
-  const element = h("div", {}, h("h1", {}, "Job"), h("p", { class: "lead" }, "Loading …"));
-  let stop = () => {};
-  let left = false;
-  const load = async () => {
-    try {
-      const job = await context.millrace.getJob(jobId);
-      if (!left) stop = showJob(context, job, element);
-    } catch (error) {
-      fill(element, h("h1", {}, "Job"), h("p", { class: "id" }, jobId), errorCard(error, { signIn: context.signIn, again: load }),
-        h("p", {}, h("a", { href: "/console/jobs" }, "All jobs")));
-    }
-  };
-  void load();
-  return {
-    title: "Job",
-    element,
-    leave() {
-      left = true;
-      stop();
-    },
-  };
+  return componentPage("Job", JobPage, { context, jobId });
+}
+
+/** @param {{ context: Context, jobId: string }} properties */
+function JobPage({ context, jobId }) {
+  const { value: job, error, again } = useLoaded(() => context.millrace.getJob(jobId), [jobId]);
+  const title = job === null ? "Job" : titleOf(context, job);
+  useEffect(() => context.setTitle(title), [title]);
+  // The heading is one element while the job is loading and afterwards: it has the focus after a link.
+  return h(Fragment, {},
+    job && h("p", { class: "crumbs" }, h("a", { href: "/console/jobs" }, "Jobs")),
+    h("h1", { tabindex: "-1" }, title),
+    job ? h(WatchedJob, { context, job }) : error ? h(NotLoaded, { context, jobId, error, again }) : h("p", { class: "lead" }, "Loading …"));
+}
+
+/** @param {{ context: Context, jobId: string, error: unknown, again: () => void }} properties */
+function NotLoaded({ context, jobId, error, again }) {
+  const make = () => ({ element: errorCard(error, { signIn: context.signIn, again }) });
+  return [
+    h("p", { class: "id" }, jobId),
+    h(Hosted, { make, inputs: [error] }),
+    h("p", {}, h("a", { href: "/console/jobs" }, "All jobs")),
+  ];
 }
 
 /**
- * Show the job and follow it.
- * @param {Context} context
- * @param {JobDetail} job
- * @param {HTMLElement} element
- * @returns {() => void} stops following the job
+ * Follow the job while the component is shown. Everything but the output is drawn from the watch's newest snapshot.
+ * @param {{ context: Context, job: JobDetail }} properties
  */
-function showJob(context, job, element) {
-  const { label, output: drawOutput } = context.applications.of(job.pipeline);
-  const title = titleOf(context, job);
-  context.setTitle(title);
-  const watch = context.millrace.newWatch();
-  const live = liveJob(context, watch, job, newJobActions(context, job));
-  const output = drawOutput(watch, job);
-  const hadFocus = document.activeElement === element.querySelector("h1");
-  fill(element,
-    h("p", { class: "crumbs" }, h("a", { href: "/console/jobs" }, "Jobs")),
-    h("h1", { tabindex: "-1" }, title),
-    h("p", { class: "subtitle" }, `${label} · ${job.model} · created `, timeOf(job.createdAt),
+function WatchedJob({ context, job }) {
+  const watch = useMemo(() => context.millrace.newWatch(), [job.jobId]);
+  const snapshot = useWatch(watch);
+  useEffect(() => {
+    void watch.connect(job);
+    return () => watch.stop();
+  }, [watch]);
+  const { label, output } = context.applications.of(job.pipeline);
+  return h(Fragment, {},
+    h("p", { class: "subtitle" }, `${label} · ${job.model} · created `, h(TimeAgo, { iso: job.createdAt }),
       job.archived && ` · from the archive, which keeps it until ${time(job.expiresAt)}`),
-    live.header,
+    h(JobControls, { watch, snapshot, signIn: context.signIn, alternatives: newJobActions(context, job) }),
     h("div", { class: "columns" },
-      h("div", { class: "column-main" }, output.element),
-      h("aside", { class: "column-side", "aria-label": "About this job" }, live.side, about(context, job))));
-  if (hadFocus) element.querySelector("h1")?.focus({ preventScroll: true });
-  void watch.connect(job);
-  return () => {
-    output.stop();
-    live.stop();
-  };
+      h(Hosted, { class: "column-main", make: () => output(watch, job), inputs: [watch] }),
+      h("aside", { class: "column-side", "aria-label": "About this job" },
+        h(JobPanels, { context, job, snapshot }), h(About, { context, job }))));
 }
 
 /**
@@ -99,20 +97,17 @@ function newJobActions({ applications, go }, { pipeline, input }) {
   return [{ label: "New job with this input", act }];
 }
 
-/**
- * @param {Context} context
- * @param {JobDetail} job
- */
-function about({ applications }, job) {
+/** @param {{ context: Context, job: JobDetail }} properties */
+function About({ context: { applications }, job }) {
   const fields = Object.entries(job.input).filter(([, value]) => ["string", "number"].includes(typeof value));
-  return h("section", { class: "panel", "aria-labelledby": "about" }, h("h2", { id: "about" }, "Input"),
-    factList([
+  return h(Panel, { id: "about", heading: "Input" },
+    h(FactList, { facts: [
       ...fields.map(([name, value]) => /** @type {const} */ ([fieldLabel(name), String(value)])),
       ["Agent", job.agent && h("a", { href: `/console/agents/${job.agent.agentId}` }, `version ${job.agent.version}`)],
       ["Run", runLink(applications.of(job.pipeline).runPath, job.links.runId)],
       ["Job", h("span", { class: "id" }, job.jobId)],
-    ]),
-    h("p", { class: "actions" }, copyButton("Copy id", () => job.jobId)));
+    ] }),
+    h(Hosted, { class: "actions", make: () => ({ element: copyButton("Copy id", () => job.jobId) }) }));
 }
 
 /**

@@ -2,28 +2,23 @@
 
 /** @import { ResetNote } from "../../millrace/view.js" */
 
-import { append, h } from "../app/dom.js";
 import { resetLabel } from "../app/labels.js";
+import { h, useEffect, useRef } from "../app/preact.js";
+import { Panel } from "./panel.js";
 
-/** @param {(text: string) => void} announce gives the text to screen readers */
-export function eventHistory(announce) {
-  const list = h("ol", { class: "event-history" });
-  const element = h("section", { class: "panel", hidden: true, "aria-labelledby": "event-history" },
-    h("h2", { id: "event-history" }, "What happened"), list);
-  let shown = 0;
-  return {
-    element,
-    /** @param {readonly ResetNote[]} resets */
-    show(resets) {
-      for (const reset of resets.slice(shown)) {
-        const text = explanation(reset);
-        append(list, h("li", { "data-reason": reset.reason }, h("strong", {}, resetLabel(reset.reason)), h("span", {}, text)));
-        announce(`${resetLabel(reset.reason)}. ${text}`);
-      }
-      shown = resets.length;
-      element.hidden = shown === 0;
-    },
-  };
+/**
+ * @param {{ resets: readonly ResetNote[], announce: ((text: string) => void) | null }} properties `announce` gives what is
+ *   new to screen readers; null while the page shows what happened earlier
+ */
+export function EventHistory({ resets, announce }) {
+  const announced = useRef(0);
+  useEffect(() => {
+    for (const reset of announce ? resets.slice(announced.current) : []) announce?.(`${resetLabel(reset.reason)}. ${explanation(reset)}`);
+    announced.current = resets.length;
+  }, [resets]);
+  if (resets.length === 0) return null;
+  return h(Panel, { id: "event-history", heading: "What happened" }, h("ol", { class: "event-history" }, resets.map((reset) =>
+    h("li", { key: reset.id, "data-reason": reset.reason }, h("strong", {}, resetLabel(reset.reason)), h("span", {}, explanation(reset))))));
 }
 
 /** @param {ResetNote} reset */

@@ -1,113 +1,119 @@
 /** The state of a watched job in words, its progress bar, its buttons, and its problem if there is one. */
 
 /** @import { Watch } from "../../millrace.js" */
-/** @import { Problem } from "../../millrace/watch.js" */
+/** @import { Problem, WatchSnapshot } from "../../millrace/watch.js" */
 /** @import { Action } from "./problem_card.js" */
 
 import { problemOf } from "../../millrace.js";
-import { fill, h, setText } from "../app/dom.js";
 import { sentenceCase } from "../app/labels.js";
-import { problemCard } from "./problem_card.js";
+import { h, useEffect, useRef, useState } from "../app/preact.js";
+import { useKeptFocus } from "../app/use_kept_focus.js";
+import { ProblemCard } from "./problem_card.js";
 
 /** The wait for a free stream if the server does not say how long to wait, in seconds. */
 const STREAM_WAIT = 5;
 
 /**
- * @param {Watch} watch
- * @param {() => void} signIn
- * @param {readonly Action[]} alternatives to resuming a job that has failed or was cancelled
+ * @typedef {object} JobControlsProperties
+ * @property {Watch} watch
+ * @property {WatchSnapshot} snapshot of the watch
+ * @property {() => void} signIn
+ * @property {readonly Action[]} alternatives what the user can do with an ended job besides resuming it
  */
-export function jobControls(watch, signIn, alternatives) {
-  const problem = problemArea(watch);
-  const cancel = { label: "Cancel", act: () => problem.attempt(() => watch.cancel()) };
-  const resume = { label: "Resume", act: () => problem.attempt(() => watch.resume()), main: true };
-  const retry = { label: "Try again", act: () => watch.retry(), main: true };
-  const line = stateLine();
-  const bar = h("progress", { max: 100, value: 0, "aria-label": "Progress" });
-  /** @param {Problem} found */
-  const actionsFor = (found) => {
-    if (found.code === "UNAUTHENTICATED") return [{ label: "Sign in", act: signIn, main: true }];
-    if (found.kind === "job") return [resume, ...alternatives];
-    return found.retryable ? [retry] : [];
-  };
-  return {
-    element: h("div", { class: "live" }, line.element, bar, problem.element),
-    show() {
-      const { state, view, live } = watch;
-      line.show(watch, live ? [cancel] : state === "cancelled" ? [resume, ...alternatives] : []);
-      if (bar.value !== view.progress) bar.value = view.progress;
-      bar.dataset["state"] = state;
-      problem.show(actionsFor);
-    },
-    stop: problem.stop,
-  };
-}
 
-function stateLine() {
-  const mark = h("span", { class: "state-mark" });
-  const state = h("p", { class: "state", role: "status" });
-  const percent = h("span", { class: "percent", "aria-hidden": "true" });
-  const buttons = h("p", { class: "actions" });
-  let shownText = "";
-  let shownState = "";
-  return {
-    element: h("div", { class: "state-line" }, mark, state, percent, buttons),
-    /** @param {Watch} watch @param {readonly Action[]} actions */
-    show(watch, actions) {
-      const text = stateText(watch);
-      if (text !== shownText) setText(state, text);
-      shownText = text;
-      mark.dataset["state"] = watch.faults > 0 && watch.live ? "lost" : watch.state;
-      const ended = watch.state === "error" || watch.state === "cancelled";
-      setText(percent, ended ? "" : `${Math.floor(watch.view.progress)} %`);
-      if (watch.state === shownState) return; // a button that is drawn again would lose the focus
-      shownState = watch.state;
-      fill(buttons, actions.map(({ label, act, main }) =>
-        h("button", { type: "button", class: main ? "button small main" : "button small", onclick: act }, label)));
-    },
-  };
-}
-
-/** @param {Watch} watch */
-function problemArea(watch) {
-  const element = h("div", {});
-  /** @type {Problem | null} */
-  let shown = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let automatic;
-  /** @param {Problem} found @param {readonly Action[]} actions */
-  const showCard = (found, actions) => fill(element, problemCard(found, actions, failureFacts(watch, found)));
-  return {
-    element,
-    /** @param {() => Promise<void>} act */
-    async attempt(act) {
-      try {
-        await act();
-      } catch (error) {
-        showCard(problemOf(error), []);
-      }
-    },
-    /** @param {(found: Problem) => readonly Action[]} actionsFor */
-    show(actionsFor) {
-      if (watch.problem === shown) return;
-      shown = watch.problem;
-      clearTimeout(automatic);
-      if (shown === null) return fill(element);
-      showCard(shown, actionsFor(shown));
-      if (shown.code !== "STREAM_LIMIT_EXCEEDED") return;
-      automatic = setTimeout(() => watch.retry(), 1000 * (shown.retryAfter ?? STREAM_WAIT));
-    },
-    stop: () => clearTimeout(automatic),
-  };
+/** @param {JobControlsProperties} properties */
+export function JobControls({ watch, snapshot, signIn, alternatives }) {
+  const { state, view, faults, live } = snapshot;
+  const { attempt, cancelling, refusal } = useRequests(watch, snapshot);
+  useRetries(watch, snapshot);
+  const card = useRef(/** @type {HTMLElement | null} */ (null));
+  const line = useRef(/** @type {HTMLElement | null} */ (null));
+  useKeptFocus(card, line);
+  const problem = refusal ?? snapshot.problem;
+  const inCard = problem === null ? [] : refusal ? [] : problemActions(problem, watch, { signIn, attempt, alternatives });
+  const resume = { label: "Resume", act: () => attempt("resume"), main: true };
+  const below = state === "cancelled" ? [resume, ...alternatives] : state === "complete" ? alternatives : [];
+  return h("div", { class: "live", ref: card },
+    h("div", { class: "state-line" },
+      h("span", { class: "state-mark", "data-state": faults > 0 && live ? "lost" : state }),
+      h("p", { class: "state", role: "status", tabindex: "-1", ref: line }, stateText(snapshot)),
+      h("span", { class: "percent", "aria-hidden": "true" }, hasStopped(snapshot) ? "" : `${Math.floor(view.progress)} %`),
+      live && h("p", { class: "actions" }, h("button", {
+        ...{ type: "button", class: "button small", "aria-disabled": cancelling ? "true" : null },
+        onclick: () => cancelling || attempt("cancel"),
+      }, cancelling ? "Cancelling …" : "Cancel"))),
+    h("progress", { max: 100, value: view.progress, "aria-label": "Progress", "data-state": state }),
+    problem && h(ProblemCard, { problem, actions: inCard, details: failureDetails(snapshot, problem) }),
+    // Not in the place of Cancel, where the second click of a double click would press them.
+    below.length > 0 && h("p", { class: "actions ended-actions" }, below.map(button)));
 }
 
 /**
+ * The requests that the buttons make: whether the job is being cancelled, and what the API has refused.
  * @param {Watch} watch
- * @param {Problem} found
+ * @param {WatchSnapshot} snapshot
+ */
+function useRequests(watch, { live, state }) {
+  const [cancelling, setCancelling] = useState(false);
+  const [refusal, setRefusal] = useState(/** @type {Problem | null} */ (null));
+  useEffect(() => setRefusal(null), [state]);
+  useEffect(() => {
+    if (!live) setCancelling(false);
+  }, [live]);
+  /** @param {"cancel" | "resume"} act */
+  const attempt = async (act) => {
+    setRefusal(null);
+    if (act === "cancel") setCancelling(true);
+    try {
+      await watch[act]();
+    } catch (error) {
+      setCancelling(false);
+      setRefusal(problemOf(error));
+    }
+  };
+  return { attempt, cancelling, refusal };
+}
+
+/**
+ * Connect again by itself once another stream may have ended.
+ * @param {Watch} watch
+ * @param {WatchSnapshot} snapshot
+ */
+function useRetries(watch, { problem }) {
+  useEffect(() => {
+    if (problem?.code !== "STREAM_LIMIT_EXCEEDED") return;
+    const timer = setTimeout(() => watch.retry(), 1000 * (problem.retryAfter ?? STREAM_WAIT));
+    return () => clearTimeout(timer);
+  }, [problem]);
+}
+
+/**
+ * @param {Problem} problem
+ * @param {Watch} watch
+ * @param {{ signIn: () => void, attempt: (act: "resume") => Promise<void>, alternatives: readonly Action[] }} acts
+ * @returns {readonly Action[]}
+ */
+function problemActions(problem, watch, { signIn, attempt, alternatives }) {
+  if (problem.code === "UNAUTHENTICATED") return [{ label: "Sign in", act: signIn, main: true }];
+  if (problem.kind !== "job") return problem.retryable ? [{ label: "Try again", act: () => watch.retry(), main: true }] : [];
+  const resume = { label: "Resume", act: () => attempt("resume") };
+  // Resuming is possible, but such a fault does not go away by itself.
+  if (problem.retryable || alternatives.length === 0) return [{ ...resume, main: problem.retryable }, ...alternatives];
+  return [...alternatives.map((each, index) => ({ ...each, main: index === 0 })), resume];
+}
+
+/** @param {Action} action */
+function button({ label, act, main = false }) {
+  return h("button", { key: label, type: "button", class: main ? "button small main" : "button small", onclick: act }, label);
+}
+
+/**
+ * @param {WatchSnapshot} snapshot
+ * @param {Problem} problem
  * @returns {readonly (readonly [string, string | null])[]}
  */
-function failureFacts({ view: { failure } }, found) {
-  if (found.kind !== "job" || failure === null) return [];
+function failureDetails({ view: { failure } }, problem) {
+  if (problem.kind !== "job" || failure === null) return [];
   return [
     ["Stage", failure.stage && sentenceCase(failure.stage)],
     ["Attempt", String(failure.attempt)],
@@ -115,8 +121,13 @@ function failureFacts({ view: { failure } }, found) {
   ];
 }
 
-/** @param {Watch} watch */
-function stateText({ state, view, faults }) {
+/** @param {WatchSnapshot} snapshot */
+function hasStopped({ state }) {
+  return state === "error" || state === "cancelled";
+}
+
+/** @param {WatchSnapshot} snapshot */
+function stateText({ state, view, faults, problem }) {
   switch (state) {
     case "idle":
       return "";
@@ -132,6 +143,6 @@ function stateText({ state, view, faults }) {
     case "cancelled":
       return "Cancelled. The finished parts are kept.";
     case "error":
-      return "Stopped";
+      return problem?.kind === "job" ? "Failed" : "Not connected";
   }
 }

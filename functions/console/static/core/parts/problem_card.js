@@ -3,7 +3,8 @@
 /** @import { Problem } from "../../millrace/watch.js" */
 
 import { problemOf } from "../../millrace.js";
-import { h } from "../app/dom.js";
+import { h as element } from "../app/dom.js";
+import { h } from "../app/preact.js";
 
 /** @typedef {{ label: string, act: () => unknown, main?: boolean }} Action */
 
@@ -27,24 +28,44 @@ const ADVICE = {
   STREAM_LIMIT_EXCEEDED: "Close another tab that shows a running job. This page then tries again automatically.",
 };
 
+/** @typedef {readonly (readonly [string, string | null | undefined])[]} Details further facts for a bug report */
+
+/** @param {{ problem: Problem, actions: readonly Action[], details?: Details }} properties */
+export function ProblemCard({ problem, actions, details = [] }) {
+  return described(h, problem, actions, details);
+}
+
 /**
+ * The card as an element, for pages that are not components.
  * @param {Problem} problem
  * @param {readonly Action[]} actions
- * @param {readonly (readonly [string, string | null | undefined])[]} [facts] further details for a bug report
+ * @param {Details} [details]
+ * @returns {HTMLElement}
  */
-export function problemCard(problem, actions, facts = []) {
-  const { code, kind, message, requestId } = problem;
-  const known = [["Code", code], ...facts, ["Request", requestId]].filter(([, value]) => value);
-  return h(
+export function problemCard(problem, actions, details = []) {
+  return described(/** @type {any} */ (element), problem, actions, details);
+}
+
+/**
+ * Both functions `h` describe the same card: one returns it to Preact, the other one creates its element.
+ * @template T
+ * @param {(tag: string, attributes: Record<string, any>, ...children: any[]) => T} create
+ * @param {Problem} problem
+ * @param {readonly Action[]} actions
+ * @param {Details} details
+ */
+function described(create, { code, kind, message, requestId }, actions, details) {
+  const known = [["Code", code], ...details, ["Request", requestId]].filter(([, value]) => value);
+  return create(
     "section",
     { class: "problem", role: "alert" },
-    h("h2", {}, HEADINGS[code ?? ""] ?? HEADINGS[kind]),
-    h("p", {}, sentence(message), " ", ADVICE[code ?? ""]),
+    create("h2", {}, HEADINGS[code ?? ""] ?? HEADINGS[kind]),
+    create("p", {}, sentence(message), " ", ADVICE[code ?? ""]),
     known.length > 0 &&
-      h("dl", { class: "facts" }, known.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
+      create("dl", { class: "facts" }, known.map(([name, value]) => create("div", {}, create("dt", {}, name), create("dd", {}, value)))),
     actions.length > 0 &&
-      h("p", { class: "actions" }, actions.map(({ label, act, main = false }) =>
-        h("button", { type: "button", class: main ? "button main" : "button", onclick: act }, label))),
+      create("p", { class: "actions" }, actions.map(({ label, act, main = false }) =>
+        create("button", { type: "button", class: main ? "button main" : "button", onclick: act }, label))),
   );
 }
 

@@ -2,26 +2,19 @@
 
 /** @import { JobView, StageView } from "../../millrace/view.js" */
 
-import { fill, h } from "../app/dom.js";
 import { duration } from "../app/format.js";
 import { sentenceCase } from "../app/labels.js";
+import { h } from "../app/preact.js";
+import { useNow } from "../app/use_watch.js";
 
 /** @type {Record<string, string>} */
 const STATUSES = { done: "done", running: "running", failed: "failed", cancelled: "cancelled", waiting: "not started" };
 
-/** @param {readonly string[]} names of the pipeline's stages, in order; empty to show the stages that have started */
-export function stageList(names) {
-  const element = h("ol", { class: "stages" });
-  return {
-    element,
-    /**
-     * @param {JobView} view
-     * @param {number} now milliseconds since 1970
-     */
-    show(view, now) {
-      fill(element, rows(view, names).map((row) => stageItem(row, now)));
-    },
-  };
+/** @param {{ view: JobView, names: readonly string[] }} properties `names`: as `stageRows` takes them */
+export function StageList({ view, names }) {
+  const all = stageRows(view, names);
+  const now = useNow(all.some(({ status }) => status === "running"));
+  return h("ol", { class: "stages" }, all.map((row) => h(StageItem, { key: row.name, row, now })));
 }
 
 /** @typedef {Pick<StageView, "name" | "attempt" | "startedAt" | "endedAt"> & { status: string }} Row */
@@ -29,10 +22,10 @@ export function stageList(names) {
 /**
  * One row for each stage. The status of a stage whose events the view does not have follows from the job's current stage.
  * @param {JobView} view
- * @param {readonly string[]} names
+ * @param {readonly string[]} names of the pipeline's stages, in order; empty to show the stages that have started
  * @returns {Row[]}
  */
-function rows(view, names) {
+export function stageRows(view, names) {
   const all = names.length > 0 ? names : [...new Set(view.stages.map((each) => each.name))];
   const current = all.indexOf(view.stage ?? "");
   const ends = { complete: "done", error: "failed", cancelled: "cancelled" };
@@ -46,11 +39,8 @@ function rows(view, names) {
   });
 }
 
-/**
- * @param {Row} row
- * @param {number} now
- */
-function stageItem({ name, status, attempt, startedAt, endedAt }, now) {
+/** @param {{ row: Row, now: number }} properties */
+function StageItem({ row: { name, status, attempt, startedAt, endedAt }, now }) {
   const end = endedAt ?? (status === "running" ? now : null);
   const took = startedAt === null || end === null ? null : duration(end - startedAt);
   return h(

@@ -10,7 +10,7 @@ import { prefill } from "../../../core/app/prefill.js";
 import { confirmButton } from "../../../core/parts/confirm_dialog.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
 import { factList, statusBadge, timeOf } from "../../../core/parts/facts.js";
-import { liveJob } from "../../../core/parts/live_job.js";
+import { liveJob } from "../../../core/parts/live_job_element.js";
 import { errorCard, problemCard } from "../../../core/parts/problem_card.js";
 import { lineage } from "../parts/lineage.js";
 import { runIdeas } from "../parts/run_ideas.js";
