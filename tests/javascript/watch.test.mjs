@@ -361,6 +361,31 @@ test("only events during the watch have a time, and the first stage has the job'
   assert.ok(second.endedAt > 0 && third.startedAt > 0);
 });
 
+test("a watch shows the API's response until the events have reached it, and no event twice", async () => {
+  const detail = { ...DETAIL, stage: "write", text: "ab", progress: 40, lastEventId: 2, subtasks: [] };
+  const { watch } = watching([success(detail), stream([CONNECTED, delta(1, "a"), delta(2, "b"), delta(3, "c"), complete(4)])]);
+  const texts = [];
+  watch.subscribe(({ view }) => texts.at(-1) !== view.text && texts.push(view.text));
+
+  await watch.connect("job_1");
+
+  assert.deepEqual(texts, ["", "ab", "abc"]);
+});
+
+test("a watch whose stream is refused keeps what the API has said, and takes its newest word when it connects again", async () => {
+  const detail = { ...DETAIL, stage: "write", text: "ab", progress: 40, lastEventId: 2, subtasks: [] };
+  const full = () => refusal(429, "STREAM_LIMIT_EXCEEDED", { retryAfter: 1 });
+  const ended = { ...detail, status: "cancelled", endedAt: "2026-11-26T08:00:00Z", lastEventId: 3 };
+  const { watch } = watching([success(detail), full(), success({ ...detail, progress: 60, lastEventId: 3 }), full(), success(ended)]);
+
+  await watch.connect("job_1");
+  assert.deepEqual([watch.state, watch.view.text, watch.view.progress], ["error", "ab", 40]);
+  await watch.connect("job_1");
+  assert.deepEqual([watch.state, watch.view.progress], ["error", 60]);
+  await watch.connect("job_1");
+  assert.equal(watch.state, "cancelled");
+});
+
 test("cancelling calls the API, and the stream reports the end", async () => {
   const { watch, requests } = watching([
     (request) => {

@@ -77,6 +77,10 @@ export class Watch {
   /** How the events of this job arrive. @type {Transport} */
   transport = "stream";
 
+  /** What the events have said so far, from the first one on. @type {JobView} */
+  #log = EMPTY_VIEW;
+  /** What the API's response has said of a job whose events are still being read. @type {JobView | null} */
+  #seed = null;
   #api;
   #now;
   #random;
@@ -167,7 +171,8 @@ export class Watch {
     this.#create = create;
     this.#job = null;
     this.#cancelRequested = false;
-    this.view = this.#typed(EMPTY_VIEW);
+    this.#seed = null;
+    this.#show(EMPTY_VIEW);
     this.#transition("create");
     this.#ended = this.#creation(create, running);
     return this.settled();
@@ -207,7 +212,8 @@ export class Watch {
     if (this.#job === null) throw new Error("this watch has no job to resume");
     await this.#api.resumeJob(this.#job.jobId);
     this.#cancelRequested = false;
-    this.view = { ...this.view, outcome: null, failure: null };
+    this.#seed = null;
+    this.#show({ ...this.view, outcome: null, failure: null });
     void this.#follow("connect");
   }
 
@@ -281,15 +287,23 @@ export class Watch {
     try {
       const found = typeof job === "string" ? await this.#api.getJob(job, { signal: running.signal }) : job;
       if (running.signal.aborted) return;
-      if (this.#job?.jobId !== found.jobId) this.view = this.#typed(EMPTY_VIEW);
+      if (this.#job?.jobId !== found.jobId) {
+        this.#seed = null;
+        this.#show(EMPTY_VIEW);
+      }
       this.#job = found;
       if (isDetail(found)) {
         // What the response leaves out because of its size is read from the stream, from the first event on.
         const isWhole = (found.omitted ?? []).length === 0;
         this.#history = isWhole || found.endedAt === null ? found.lastEventId : Number.MAX_SAFE_INTEGER;
         this.#startedAt = found.startedAt === null ? null : Date.parse(found.startedAt);
-        if (found.endedAt !== null && !isWhole) this.view = { ...this.view, usage: found.usage };
+        if (found.endedAt !== null && !isWhole) this.#show({ ...this.#log, usage: found.usage });
         if (found.endedAt !== null && isWhole && this.#queues.size === 0) return this.#settleAs(found);
+        if (found.endedAt === null && isWhole) {
+          this.#seed = viewOf(found);
+          this.#show(this.#log);
+          this.#notify();
+        }
       }
     } catch (error) {
       if (!running.signal.aborted) this.#failWith(error);
@@ -385,7 +399,7 @@ export class Watch {
     };
     restartTimer();
     try {
-      const after = this.view.lastEventId;
+      const after = this.#log.lastEventId;
       const parts = this.#api.connect({ url, after, tab, signal: AbortSignal.any([signal, silent.signal]) });
       for await (const part of parts) {
         signal.throwIfAborted();
@@ -411,7 +425,7 @@ export class Watch {
     this.transport = transport;
     if (transport === "stream") return;
     const job = /** @type {JobRef} */ (this.#job);
-    this.view = { ...this.view, jobId: job.jobId, pipeline: job.pipeline ?? this.view.pipeline };
+    this.#show({ ...this.#log, jobId: job.jobId, pipeline: job.pipeline ?? this.#log.pipeline });
     this.#transition("opened");
   }
 
@@ -424,13 +438,13 @@ export class Watch {
     const id = event.type === "connected" ? null : Number(part.id);
     const knownStart = event.type === "stage" && event.index === 1 && event.attempt === 1 ? this.#startedAt : null;
     const at = part.at ?? (id !== null && id <= this.#history ? knownStart : this.#now());
-    const view = fold(this.view, id, event, at);
+    const view = fold(this.#log, id, event, at);
     if (event.type === "connected") {
-      this.view = this.#typed(view);
+      this.#show(view);
       this.#transition("opened");
       return false;
     }
-    if (view !== this.view) {
+    if (view !== this.#log) {
       this.faults = 0;
       for (const queue of this.#queues) queue.push({ id: view.lastEventId, at, event });
     }
@@ -438,9 +452,25 @@ export class Watch {
       this.#settle(view);
       return true;
     }
-    this.view = this.#typed(view);
+    this.#show(view);
     this.#notify();
     return false;
+  }
+
+  /**
+   * Show what the events have said. Until they have reached the API's response about the job, show the response.
+   * @param {JobView} log
+   */
+  #show(log) {
+    this.#log = log;
+    const seed = this.#seed;
+    if (seed === null || log.lastEventId >= seed.lastEventId || log.outcome !== null) {
+      this.#seed = null;
+      this.view = this.#typed(log);
+    } else {
+      const { stages, resets, tools, news } = log;
+      this.view = this.#typed({ ...seed, stages, resets, tools, news });
+    }
   }
 
   /**
@@ -502,7 +532,7 @@ export class Watch {
 
   /** @param {JobDetail} found the API's response about this job, which has ended */
   #settleAs(found) {
-    const { stages, resets, lastEventId, ...seen } = this.view;
+    const { stages, resets, lastEventId, ...seen } = this.#log;
     // What the response leaves out, this watch has: it has received every event.
     const omitted = new Set(/** @type {string[]} */ (found.omitted ?? []));
     const kept = Object.fromEntries(Object.entries(seen).filter(([name]) => omitted.has(name)));
@@ -512,7 +542,8 @@ export class Watch {
 
   /** @param {JobView} view of an ended job, or of one that was resumed in the meantime */
   #settle(view) {
-    this.view = this.#typed(view);
+    this.#seed = null;
+    this.#show(view);
     if (view.outcome === "error") this.#fail(problemOfJob(view));
     else if (view.outcome === "cancelled") this.#transition("cancelled");
     else if (view.outcome === "complete") this.#transition("completed");

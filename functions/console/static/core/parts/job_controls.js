@@ -10,8 +10,8 @@ import { h, useEffect, useRef, useState } from "../app/preact.js";
 import { useKeptFocus } from "../app/use_kept_focus.js";
 import { ProblemCard } from "./problem_card.js";
 
-/** The wait for a free stream if the server does not say how long to wait, in seconds. */
-const STREAM_WAIT = 5;
+/** The wait before the page asks again for a job that it is not connected to, if the server does not say how long, in seconds. */
+const WAIT = 5;
 
 /**
  * @typedef {object} JobControlsProperties
@@ -37,8 +37,8 @@ export function JobControls({ watch, snapshot, signIn, alternatives }) {
     h("div", { class: "state-line" },
       h("span", { class: "state-mark", "data-state": faults > 0 && live ? "lost" : state }),
       h("p", { class: "state", role: "status", tabindex: "-1", ref: line }, stateText(snapshot)),
-      h("span", { class: "percent", "aria-hidden": "true" }, hasStopped(snapshot) ? "" : `${Math.floor(view.progress)} %`),
-      live && h("p", { class: "actions" }, h("button", {
+      h("span", { class: "percent", "aria-hidden": "true" }, hasEnded(snapshot) ? "" : `${Math.floor(view.progress)} %`),
+      (live || isUnconnected(snapshot)) && h("p", { class: "actions" }, h("button", {
         ...{ type: "button", class: "button small", "aria-disabled": cancelling ? "true" : null },
         onclick: () => cancelling || attempt("cancel"),
       }, cancelling ? "Cancelling …" : "Cancel"))),
@@ -55,13 +55,16 @@ export function JobControls({ watch, snapshot, signIn, alternatives }) {
  */
 function useRequests(watch, { live, state }) {
   const [cancelling, setCancelling] = useState(false);
+  const busy = useRef(false);
   const [refusal, setRefusal] = useState(/** @type {Problem | null} */ (null));
   useEffect(() => setRefusal(null), [state]);
   useEffect(() => {
     if (!live) setCancelling(false);
-  }, [live]);
+  }, [live, state]);
   /** @param {"cancel" | "resume"} act */
   const attempt = async (act) => {
+    if (busy.current) return; // the second click of a double click, before the button is drawn again
+    busy.current = true;
     setRefusal(null);
     if (act === "cancel") setCancelling(true);
     try {
@@ -69,22 +72,25 @@ function useRequests(watch, { live, state }) {
     } catch (error) {
       setCancelling(false);
       setRefusal(problemOf(error));
+    } finally {
+      busy.current = false;
     }
   };
   return { attempt, cancelling, refusal };
 }
 
 /**
- * Connect again by itself once another stream may have ended.
+ * While the page is not connected to a job that has not ended, ask the API for the job and connect again, by itself.
  * @param {Watch} watch
  * @param {WatchSnapshot} snapshot
  */
-function useRetries(watch, { problem }) {
+function useRetries(watch, { problem, view }) {
+  const { jobId } = view;
   useEffect(() => {
-    if (problem?.code !== "STREAM_LIMIT_EXCEEDED") return;
-    const timer = setTimeout(() => watch.retry(), 1000 * (problem.retryAfter ?? STREAM_WAIT));
+    if (problem === null || problem.kind === "job" || !problem.retryable || jobId === null) return;
+    const timer = setTimeout(() => watch.state === "error" && void watch.connect(jobId), 1000 * (problem.retryAfter ?? WAIT));
     return () => clearTimeout(timer);
-  }, [problem]);
+  }, [problem, jobId]);
 }
 
 /**
@@ -122,8 +128,16 @@ function failureDetails({ view: { failure } }, problem) {
 }
 
 /** @param {WatchSnapshot} snapshot */
-function hasStopped({ state }) {
-  return state === "error" || state === "cancelled";
+function hasEnded({ state, view }) {
+  return state === "cancelled" || (state === "error" && view.outcome !== null);
+}
+
+/**
+ * Whether the watch has no connection to a job that, as far as the page knows, runs.
+ * @param {WatchSnapshot} snapshot
+ */
+function isUnconnected({ state, view }) {
+  return state === "error" && view.outcome === null && view.jobId !== null;
 }
 
 /** @param {WatchSnapshot} snapshot */

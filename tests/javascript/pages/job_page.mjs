@@ -1,0 +1,127 @@
+/** The page of a job, drawn in a document without a browser: its buttons, its focus and its words in every state. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Window } from "../../typescript/node_modules/happy-dom/lib/index.js";
+import { CONNECTED, frame, refusal, server, stream, success } from "../api.mjs";
+
+const window = new Window({ url: "http://localhost/console/jobs/job_1" });
+const { document, Node, Text, HTMLElement, Element } = window;
+Object.assign(globalThis, { window, document, Node, Text, HTMLElement, Element });
+const frames = (draw) => setTimeout(draw, 0);
+Object.assign(globalThis, { requestAnimationFrame: frames, cancelAnimationFrame: clearTimeout });
+
+globalThis.sessionStorage = window.sessionStorage;
+
+const STATIC = "../../../functions/console/static";
+const { Applications } = await import(`${STATIC}/core/app/applications.js`);
+const { Millrace } = await import(`${STATIC}/millrace.js`);
+const { jobPage } = await import(`${STATIC}/core/pages/job.js`);
+
+const USAGE = { inputTokens: 1, outputTokens: 2, costUsd: null, unreportedCalls: 0 };
+const DETAIL = {
+  ...{ jobId: "job_1", pipeline: "poem", status: "in_progress", stage: "write", progress: 40, attempt: 1, retryCount: 0 },
+  ...{ model: "m", agent: null, usage: USAGE, failure: null, links: { runId: null }, requestId: null, archived: false },
+  ...{ createdAt: "2026-11-26T08:00:00Z", startedAt: "2026-11-26T08:00:00Z", endedAt: null, expiresAt: "2026-11-26T09:00:00Z" },
+  ...{ streamUrl: "http://stream/jobs/job_1/stream", input: { topic: "ponds" }, text: "An old", items: [], subtasks: [] },
+  ...{ lastEventId: 3, result: null, history: [], historyIsWhole: true, omitted: [] },
+};
+const ENDED = { endedAt: "2026-11-26T08:01:00Z" };
+const FAULT = { code: "MODEL_REFUSED", message: "the model refuses", stage: "write", attempt: 2, retryable: false, traceId: "1-a" };
+const POEM = {
+  ...{ pipeline: "poem", label: "Poem", stages: ["write", "check"], lists: [], routes: [] },
+  ...{ form: { path: "/console/poem", label: "Poem" }, titleOf: ({ topic }) => topic },
+  output: () => ({ element: document.createElement("section"), stop: () => {} }),
+};
+
+/** Show the page of the job, and return it once the job is shown. */
+async function shown(responses) {
+  const { fetch, requests } = server(responses);
+  const millrace = new Millrace({ api: "http://api", token: "t", fetch });
+  const visited = [];
+  const context = {
+    ...{ applications: new Applications([POEM]), config: { scriptedModel: true }, millrace, signIn: () => {} },
+    ...{ announce: () => {}, setTitle: () => {}, go: (path) => visited.push(path) },
+  };
+  const page = jobPage(context, "job_1");
+  document.body.replaceChildren(page.element);
+  await until(() => page.element.querySelector(".live") !== null);
+  return { page, requests, visited };
+}
+
+/** Wait, one turn of the event loop at a time, until the page is as it should be. */
+async function until(condition) {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+const labels = (page) => [...page.element.querySelectorAll(".live button")].map((each) => each.textContent);
+const button = (page, label) => [...page.element.querySelectorAll("button")].find((each) => each.textContent === label);
+const stateOf = (page) => page.element.querySelector(".state").textContent;
+
+test("a cancelled job gives the focus to its state, and no other button takes the place of Cancel", async () => {
+  let end = () => {};
+  const ended = new Promise((resolve) => (end = resolve));
+  const rest = new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode(CONNECTED)),
+    pull: async (controller) => {
+      await ended;
+      controller.enqueue(new TextEncoder().encode(frame(1, { type: "cancelled", stage: "write", usage: USAGE })));
+    },
+  }, { highWaterMark: 0 });
+  const events = new Response(rest, { headers: { "Content-Type": "text/event-stream" } });
+  const { page, requests } = await shown([success({ ...DETAIL, lastEventId: 0 }), events, success({}, 202)]);
+  await until(() => stateOf(page).startsWith("Waiting"));
+  const cancel = button(page, "Cancel");
+  cancel.focus();
+  cancel.click();
+  cancel.click(); // the second click of a double click asks for nothing
+  await until(() => cancel.textContent === "Cancelling …");
+  assert.equal(document.activeElement, cancel);
+  end();
+  await until(() => stateOf(page).startsWith("Cancelled"));
+  assert.equal(document.activeElement, page.element.querySelector(".state"));
+  assert.equal(page.element.querySelector(".state-line button"), null);
+  assert.deepEqual(labels(page), ["Resume", "New job with this input"]);
+  assert.equal(requests.filter(({ url }) => url.endsWith("/cancel")).length, 1);
+  page.leave();
+});
+
+test("a job that cannot be retried offers a new job first, and shows where it failed", async () => {
+  const failed = { ...DETAIL, ...ENDED, status: "failed", failure: FAULT };
+  const { page } = await shown([success(failed)]);
+  await until(() => stateOf(page) === "Failed");
+  assert.deepEqual(labels(page), ["New job with this input", "Resume"]);
+  assert.equal(page.element.querySelector(".problem .main").textContent, "New job with this input");
+  assert.match(page.element.querySelector(".problem").textContent, /StageWriteAttempt2Trace1-a/);
+  page.leave();
+});
+
+test("a completed job can be started again with its input, from below the state", async () => {
+  const { page, visited } = await shown([success({ ...DETAIL, ...ENDED, status: "completed", result: {} })]);
+  await until(() => stateOf(page) === "Complete");
+  assert.equal(page.element.querySelector(".state-line button"), null);
+  button(page, "New job with this input").click();
+  assert.deepEqual(visited, ["/console/poem"]);
+  page.leave();
+});
+
+test("a job whose stream is refused is not called stopped, and shows what the API has said of it", async () => {
+  const { page } = await shown([success(DETAIL), refusal(429, "STREAM_LIMIT_EXCEEDED", { retryAfter: 60 })]);
+  await until(() => page.element.querySelector(".problem") !== null);
+  assert.equal(stateOf(page), "Not connected");
+  assert.equal(page.element.querySelector("progress").value, 40);
+  assert.ok(button(page, "Cancel"));
+  assert.match(page.element.querySelector(".stages").textContent, /Writerunning/);
+  page.leave();
+});
+
+test("a stage's element stays while events arrive, so that a selection in it is kept", async () => {
+  const events = [CONNECTED, frame(1, { type: "stage", stage: "write", index: 1, of: 2, attempt: 1 })];
+  const { page } = await shown([success({ ...DETAIL, lastEventId: 0, progress: 0, stage: null }), stream(events, "open")]);
+  await until(() => page.element.querySelector(".stage[data-status=running]") !== null);
+  const before = page.element.querySelector(".stage");
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(page.element.querySelector(".stage"), before);
+  page.leave();
+});
