@@ -877,6 +877,8 @@ export interface JobDeleted {
 export interface JobDetail {
   jobId: string;
   pipeline: string;
+  /** what the job is about, from its input, in at most 80 characters; null if its pipeline has no title, and for a job of an earlier version */
+  title: string | null;
   status: JobStatus;
   stage: string | null;
   progress: number;
@@ -960,6 +962,8 @@ export type JobStatus =
 export interface JobSummary {
   jobId: string;
   pipeline: string;
+  /** what the job is about, from its input, in at most 80 characters; null if its pipeline has no title, and for a job of an earlier version */
+  title: string | null;
   status: JobStatus;
   stage: string | null;
   progress: number;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shared.channel.announcer import Announcements
 from shared.channel.topics import Topic
@@ -32,6 +32,9 @@ class AnnouncingEventLog:
 
     def tail(self, job_id: str) -> LogTail:
         return self._log.tail(job_id)
+
+    def progress_of(self, job_ids: Sequence[str]) -> Mapping[str, float]:
+        return self._log.progress_of(job_ids)
 
     def snapshot(self, job_id: str) -> LogSnapshot | None:
         return self._log.snapshot(job_id)

@@ -24,6 +24,7 @@ from shared.jobs.pipeline import JobInput, Pipeline
 from shared.jobs.side_writes import SideWrites, put_together
 from shared.jobs.start import JobStarter
 from shared.jobs.store import JobStore
+from shared.jobs.titles import short_title
 from shared.limits.creations import CreationLimit
 from shared.observability import metering
 from shared.observability.log import log
@@ -165,6 +166,7 @@ class JobCreation:
             id=job_id,
             owner=owner,
             pipeline=pipeline.name,
+            title=short_title(pipeline.title(request.input)) if pipeline.title is not None else None,
             input=request.input.model_dump(mode="json", exclude_none=True),
             model=self._model_for(request.input, agent),
             agent=agent.ref if agent else None,

@@ -96,6 +96,7 @@ class Job(Schema):
     id: str
     owner: str
     pipeline: str
+    title: str | None = None  # None in a job of an earlier version, and if its pipeline makes none
     input: dict[str, Any]
     model: str
     agent: AgentRef | None = None

@@ -64,6 +64,7 @@ class Pipeline:
     records no runs. `events` are the application's own events, which its stages may append. `parts` are the stages that
     are fan-outs: each runs in parts, which the stage before names and whose results the stage after gets. If
     `repeats_first_stage`, a resumed job runs its first stage again, although it has finished: it waits for a turn.
+    `title` gets a job's input, of the type `input_model`, and returns the text by which its owner recognizes the job.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Pipeline:
     events: tuple[type[ApplicationEvent], ...] = ()
     parts: frozenset[str] = frozenset()
     repeats_first_stage: bool = False
+    title: Callable[[Any], str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("run_seconds", "retention_seconds", "failed_retention_seconds"):

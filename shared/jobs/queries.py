@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,6 +19,10 @@ from shared.log.transcript import Transcript
 
 CURSOR_RULE = "must be the `cursor` of an earlier page"
 """The rule of the cursor of a list."""
+
+
+MOST_RUNNING = 25
+"""Of how many jobs of a page the log is read for their progress: more than a user creates in two minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +148,21 @@ class JobQueries:
     def list_jobs(self, owner: str, *, where: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """Return a page of the owner's jobs, newest first, as `JobStore.list_owned` does.
 
+        The progress of the first MOST_RUNNING jobs in progress is that of their logs.
+
         Raises InvalidInput for an invalid cursor.
         """
         try:
-            return self._jobs.list_owned(owner, where=where, limit=limit, cursor=cursor)
+            page = self._jobs.list_owned(owner, where=where, limit=limit, cursor=cursor)
         except ValueError:
             raise InvalidInput([FieldIssue("cursor", CURSOR_RULE)]) from None
+        return replace(page, jobs=self._with_progress(page.jobs))
+
+    def _with_progress(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """Return the jobs, those in progress with the progress of their logs: a job's item has it of a stage's end."""
+        running = [job.id for job in jobs if job.status is JobStatus.IN_PROGRESS][:MOST_RUNNING]
+        progress = self._log.progress_of(running)
+        return [job.model_copy(update={"progress": progress[job.id]}) if job.id in progress else job for job in jobs]
 
 
 def every_job(jobs: JobStore, owner: str, where: JobFilter) -> Iterator[Job]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shared.jobs.job import Job, JobLinks, JobStatus, LinkKind
+from shared.jobs.titles import found_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,17 @@ class SideWriteConflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which of an owner's jobs to list; None matches every job."""
+    """Which of an owner's jobs to list; None matches every job.
+
+    `search` is a part of the title, or the beginning of the id.
+    """
 
     pipeline: str | None = None
     status: JobStatus | None = None
     session_id: str | None = None
     run_id: str | None = None
     project_id: str | None = None
+    search: str | None = None
 
     @classmethod
     def of_link(cls, kind: LinkKind, entity_id: str) -> JobFilter:
@@ -92,6 +97,7 @@ class JobFilter:
             and (self.session_id is None or job.links.session_id == self.session_id)
             and (self.run_id is None or job.links.run_id == self.run_id)
             and (self.project_id is None or job.links.project_id == self.project_id)
+            and (self.search is None or found_by(self.search, job_id=job.id, title=job.title))
         )
 
 

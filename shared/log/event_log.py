@@ -9,7 +9,7 @@ the log always collide.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -155,6 +155,12 @@ class EventLog(Protocol):
 
     def tail(self, job_id: str) -> LogTail:
         """Return the end of the log, strongly consistent."""
+
+    def progress_of(self, job_ids: Sequence[str]) -> Mapping[str, float]:
+        """Return the progress at the end of these logs, by job; without the jobs whose logs name none.
+
+        The newest entries may be missing. A log is read for this in at most three requests, mostly in one.
+        """
 
     def snapshot(self, job_id: str) -> LogSnapshot | None:
         """Return the newest snapshot, strongly consistent; None if there is none."""

@@ -5,12 +5,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from shared.log.event_log import MAX_BATCH, Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
-from shared.log.events import TERMINAL, Cancelled, Item, Subtask, dump_events, parse_events
+from shared.log.events import (
+    TERMINAL,
+    Cancelled,
+    Item,
+    Progress,
+    StoredReset,
+    Subtask,
+    dump_events,
+    parse_events,
+)
 from shared.log.fence import Fence
 from shared.log.history import HistoryEntry
 from shared.observability import metering
@@ -20,8 +30,9 @@ from shared.storage import keys
 from shared.storage.attributes import from_item, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.expiry import stored_until
-from shared.storage.items import query_items, read_item, remove_items
+from shared.storage.items import query_items, query_pages, read_item, remove_items
 from shared.storage.large_texts import INLINE, LargeTexts
+from shared.storage.objects import at_once
 
 EMPTY = "[]"
 """The events of a batch whose sequence number is still taken, although a snapshot has replaced its events."""
@@ -35,6 +46,9 @@ SUBTASKS: TypeAdapter[tuple[Subtask, ...]] = adapter_of(tuple[Subtask, ...])
 
 HISTORY: TypeAdapter[tuple[HistoryEntry, ...]] = adapter_of(tuple[HistoryEntry, ...])
 """Read and write the history of a snapshot."""
+
+PROGRESS_BATCHES = 30
+"""How many of the newest batches a request for a log's progress reads."""
 
 
 class StoredBatch(Schema):
@@ -160,6 +174,31 @@ class DynamoEventLog:
             cursor=stored.cursor,
             watched=stored.watched,
         )
+
+    def progress_of(self, job_ids: Sequence[str]) -> Mapping[str, float]:
+        found = zip(job_ids, at_once(self._progress, job_ids), strict=True)
+        return {job_id: progress for job_id, progress in found if progress is not None}
+
+    def _progress(self, job_id: str) -> float | None:
+        # Nearly every batch of text has a progress. A stage that reports none writes many batches without.
+        values = {":pk": keys.job_partition(job_id), ":begin": keys.event(0), ":end": keys.event(9_999_999_999)}
+        pages = query_pages(
+            self._table,
+            "PK = :pk AND SK BETWEEN :begin AND :end",
+            values,
+            ScanIndexForward=False,
+            Limit=PROGRESS_BATCHES,
+        )
+        for page in islice(pages, 2):
+            for item in page:
+                for entry in [] if _is_mark(item) else reversed(_entries(item)):
+                    if isinstance(entry.event, (Progress, StoredReset)):
+                        return entry.event.progress
+        # A snapshot has replaced the older events. Functions that list jobs may query the table, and no more.
+        snapshots = query_items(
+            self._table, "PK = :pk AND SK = :snapshot", {":pk": values[":pk"], ":snapshot": keys.SNAPSHOT}
+        )
+        return next((StoredSnapshot.model_validate(_own(item)).progress for item in snapshots), None)
 
     def snapshot(self, job_id: str) -> LogSnapshot | None:
         item = read_item(self._table, _key(job_id, keys.SNAPSHOT))

@@ -10,7 +10,7 @@ from typing import Any
 from shared.clock import Clock
 from shared.errors import StorageThrottled
 from shared.jobs.compute import amounts_of, charged, compute_of
-from shared.jobs.ids import JOB_ID, ulid_of
+from shared.jobs.ids import JOB_ID
 from shared.jobs.job import Job
 from shared.jobs.store import JobFilter, JobGuard, JobPage, LivePage, PreparedWrites, SideWriteConflict, StaleWrite
 from shared.observability import metering
@@ -22,6 +22,7 @@ from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.capacity import units_of
 from shared.storage.items import query_pages, read_item, remove_partition
 from shared.storage.job_compute import ATTRIBUTES, addition, attributes_of_new, compute_in
+from shared.storage.job_list import JobListIndex, time_order
 from shared.storage.link_index import LinkIndex
 from shared.storage.owner_index import OwnerIndex, gone_mark
 from shared.storage.transactions import MAX_ATTEMPTS, ConditionsRefused, write_transaction
@@ -60,7 +61,8 @@ class DynamoJobStore:
     def __init__(self, table: str, *, clock: Clock) -> None:
         self._table = table
         self._clock = clock
-        self._index = OwnerIndex(table, "job_", JOB_ID, _key, self._readable, sort_of=_time_order, consistent=False)
+        self._index = OwnerIndex(table, "job_", JOB_ID, _key, self._readable, sort_of=time_order, consistent=False)
+        self._list = JobListIndex(table, self._index.load_all, now=lambda: int(self._clock().timestamp()))
         self._links = LinkIndex(table, replace(self._index, consistent=True).load_all)
 
     def put_new(self, job: Job, *, side_writes: PreparedWrites | None = None) -> None:
@@ -225,7 +227,7 @@ class DynamoJobStore:
         link = where.link
         if link is not None:
             return JobPage(*self._links.page(owner, link, matches=where.matches, limit=limit, cursor=cursor))
-        return JobPage(*self._index.page(owner, matches=where.matches, limit=limit, cursor=cursor))
+        return self._list.page(owner, where, limit=limit, cursor=cursor)
 
     def renew_links(self, job: Job) -> None:
         self._links.put(job)
@@ -251,7 +253,7 @@ class DynamoJobStore:
         return True
 
     def mark_erased(self, owner: str, job_id: str) -> None:
-        self._note_erasure(job_id, gone_mark(owner, _time_order(job_id)))
+        self._note_erasure(job_id, gone_mark(owner, time_order(job_id)))
 
     def _note_erasure(self, job_id: str, mark: Mapping[str, str]) -> None:
         note = {**_erased_key(job_id), **mark, "expiresAt": int(self._clock().timestamp()) + ERASED_SECONDS}
@@ -352,7 +354,8 @@ class _Gone(Exception):
 def _units_of_new(item: Mapping[str, Any], together: Sequence[Mapping[str, Any]]) -> float:
     """Return the units of storing a job's item, alone or together with others in a transaction."""
     written = [item, *(each["Put"]["Item"] if "Put" in each else None for each in together)]
-    units = sum(map(units_of, written)) + sum(name in each for each in written if each for name in _INDEXED)
+    entries = 1 + sum(name in each for each in written if each for name in _INDEXED)  # 1: the job's in `JobList`
+    units = sum(map(units_of, written)) + entries
     return 2 * units if together else units
 
 
@@ -364,8 +367,8 @@ def _units_together(meter: Meter, changes: Mapping[str, Any], side_writes: Prepa
 
 
 def _units_of_update(meter: Meter, changes: Mapping[str, Any]) -> int:
-    """Return the units of an update of the item that the meter remembers, with the index that an ended job leaves."""
-    index = 1 if "status" in changes and changes["status"].ended else 0
+    """Return the units of an update of the item that the meter remembers, with the indexes if it ends."""
+    index = 2 if "status" in changes and changes["status"].ended else 0
     return units_of({**(meter.item or {}), **to_item(_attributes(changes))}) + index
 
 
@@ -386,12 +389,7 @@ def _live(shard: int) -> str:
 
 def _live_key(job_id: str) -> dict[str, str]:
     """Return the job's key in the index of live jobs."""
-    return {"live": _live(_live_shard(job_id)), "ownerSort": _time_order(job_id), **_key(job_id)}
-
-
-def _time_order(job_id: str) -> str:
-    """Return what both indexes sort by: the id without its cell, which begins with the time of creation."""
-    return f"job_{ulid_of(job_id)}"
+    return {"live": _live(_live_shard(job_id)), "ownerSort": time_order(job_id), **_key(job_id)}
 
 
 def _key(job_id: str) -> dict[str, str]:
@@ -407,7 +405,7 @@ def _item(job: Job, *, live: str | None) -> dict[str, Any]:
     dumped = _without_zeros(job.model_dump(mode="json", exclude_none=True, exclude={"compute"}))
     values = {name: value for name, value in dumped.items() if _ABSENT.get(name) != value}
     used = {} if job.compute is None else attributes_of_new(amounts_of(job.compute))
-    return to_item({**_key(job.id), "ownerSort": _time_order(job.id), "live": live, **values}) | used
+    return to_item({**_key(job.id), "ownerSort": time_order(job.id), "live": live, **values}) | used
 
 
 def _job(item: Mapping[str, Any]) -> Job:

@@ -104,6 +104,10 @@ class JobSummary(Schema):
 
     job_id: str
     pipeline: str
+    title: str | None = Field(
+        description="what the job is about, from its input, in at most 80 characters; null if its pipeline has no "
+        "title, and for a job of an earlier version"
+    )
     status: JobStatus
     stage: str | None
     progress: float = Field(ge=0, le=100)

@@ -71,13 +71,13 @@ CASES = {
         "use",
     ),
     "an index taken away": (
-        "${JobsTable.Arn}/index/ByOwner",
+        "${JobsTable.Arn}/index/JobList",
         "${JobsTable.Arn}/index/LiveJobs",
-        "ListJobsFunction.Policies: does not allow dynamodb:Query on table/millrace-JobsTable/index/ByOwner, which its "
+        "ListJobsFunction.Policies: does not allow dynamodb:Query on table/millrace-JobsTable/index/JobList, which its "
         "code uses",
     ),
     "every index": (
-        "${JobsTable.Arn}/index/ByOwner",
+        "${JobsTable.Arn}/index/JobList",
         "${JobsTable.Arn}/index/*",
         "ListJobsFunction.Policies: allows dynamodb:Query on table/millrace-JobsTable/index/LiveJobs, which its code "
         "does not use",

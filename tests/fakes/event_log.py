@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from shared.log.event_log import Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
-from shared.log.events import TERMINAL, Cancelled, dump_events, parse_events
+from shared.log.events import TERMINAL, Cancelled, Progress, StoredReset, dump_events, parse_events
 
 
 class FakeEventLog:
@@ -68,6 +68,17 @@ class FakeEventLog:
             newest = batches[-1]
             terminal = newest.events[-1].type in TERMINAL
             return LogTail(newest.last, newest.log_bytes, newest.fence, terminal, newest.cursor, newest.watched)
+
+    def progress_of(self, job_ids: Sequence[str]) -> Mapping[str, float]:
+        found = {}
+        for job_id in job_ids:
+            with self._lock:
+                snapshot = self._snapshots.get(job_id)
+                events = [event for batch in self._in_order(job_id) for event in batch.events]
+            named = [event.progress for event in events if isinstance(event, Progress | StoredReset)]
+            if named or snapshot is not None:
+                found[job_id] = named[-1] if named else snapshot.progress  # type: ignore[union-attr]
+        return found
 
     def snapshot(self, job_id: str) -> LogSnapshot | None:
         with self._lock:

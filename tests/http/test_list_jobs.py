@@ -66,6 +66,10 @@ def test_the_list_can_be_filtered_by_status_pipeline_and_links(user: ApiUser) ->
     assert user.jobs(projectId=project, status="cancelled") == []
     assert user.jobs(pipeline="suggestion") == [hanging, linked, plain]
     assert user.jobs(pipeline="video") == []
+    assert user.jobs(search=linked[:-1].upper()) == [linked]
+    assert user.jobs(search="no such title") == []
+    row = data_of(user.api.get("/jobs", params={"search": FIELDS["pageOrComponent"].upper(), "status": "cancelled"}))
+    assert [(job["jobId"], job["title"]) for job in row["jobs"]] == [(hanging, FIELDS["pageOrComponent"])]
     assert user.jobs(runId="s-1") == user.jobs(sessionId="s-1") == []
 
 
@@ -84,6 +88,9 @@ def test_the_list_can_be_filtered_by_status_pipeline_and_links(user: ApiUser) ->
         ("sessionId", "x" * 129),
         ("runId", ""),
         ("projectId", "x" * 129),
+        ("search", ""),
+        ("search", "  "),
+        ("search", "x" * 101),
         ("cursor", ""),
         ("cursor", "c" * 513),
     ],

@@ -24,7 +24,7 @@ def test_it_counts_and_prices_two_jobs_of_two_pipelines() -> None:
             ["create_job", "generate_suggestions", "validate_suggestions", "complete_job", "stream_job"], 1
         )
         assert all(each["milliseconds"] > 0 for each in suggestion["functions"].values())
-        assert suggestion["tables"]["JobsTable"]["index_units"] == {"ByOwner": 1, "LiveJobs": 2}
+        assert suggestion["tables"]["JobsTable"]["index_units"] == {"ByOwner": 1, "JobList": 3, "LiveJobs": 2}
         assert suggestion["tables"]["JobsTable"]["kept_bytes"] == 0
         assert ideation["tables"]["DurableTable"]["kept_bytes"] > 1000
         assert suggestion["streamed_bytes"] > 1000

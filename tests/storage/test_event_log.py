@@ -227,6 +227,21 @@ class TestReading:
         ports.log.append(job_id, Batch(4, (Progress(progress=100), Cancelled()), NEXT, NOON, 9, expires_at=EXPIRES_AT))
         assert ports.log.tail(job_id) == LogTail(seq=5, log_bytes=9, fence=NEXT, terminal=True)
 
+    def test_the_progress_is_the_newest_one_that_the_log_names(self, ports: Ports, job_id: str) -> None:
+        flat, silent, compacted = new_job_id(1), new_job_id(2), new_job_id(3)
+        reset = StoredReset(progress=20, reason="RESUMED", message="again", attempt=1, retry_count=0)
+        for named in (Progress(progress=10), Progress(progress=55.1), reset):
+            claim(ports.log, job_id, FENCE, (Delta(text="x"), named), at=ports.clock, expires_at=EXPIRES_AT)
+        for each in (flat, compacted):
+            claim(ports.log, each, FENCE, (Progress(progress=40),), at=ports.clock, expires_at=EXPIRES_AT)
+        fill(ports, flat, 35)
+        fill(ports, compacted, 70)
+        compact(ports.log, compacted, 0, expires_at=EXPIRES_AT)
+        fill(ports, silent, 2)
+        ports.log.mark_watched(job_id, expires_at=EXPIRES_AT)
+        asked = [job_id, flat, silent, compacted]
+        assert ports.log.progress_of(asked) == {job_id: 20, flat: 40, compacted: 40}
+
     def test_logs_of_different_jobs_do_not_mix(self, ports: Ports, job_id: str) -> None:
         other = new_job_id(1)
         ports.log.append(job_id, batch(1, "mine"))

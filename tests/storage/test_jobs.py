@@ -14,7 +14,8 @@ from shared.log.fence import Fence
 from shared.log.usage import TokenUsage
 from shared.observability import metering
 from shared.observability.metering import Count, Meter, metered
-from shared.storage import jobs, matching
+from shared.storage import job_list, jobs, matching, owner_index
+from shared.storage.aws import dynamodb
 from shared.storage.jobs import DynamoJobStore
 from shared.ulid import new_ulid
 from tests.fakes.clock import SettableClock
@@ -23,6 +24,17 @@ from tests.storage.at_once import CALLERS, at_once
 from tests.storage.ports import AwsServer, Ports, adapters
 
 PENDING = JobGuard(status_in=frozenset({JobStatus.PENDING}))
+
+
+def counted(client: Any, requests: list[str]) -> Any:
+    """Return the client, which notes the names of its requests."""
+
+    class Counted:
+        def __getattr__(self, name: str) -> Any:
+            requests.append(name)
+            return getattr(client, name)
+
+    return Counted()
 
 
 class TestOneJob:
@@ -342,12 +354,58 @@ class TestListing:
     def test_a_page_looks_at_a_bounded_number_of_jobs(
         self, server: AwsServer, owner: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(matching, "MOST_KEYS", 30)
+        monkeypatch.setattr(job_list, "SIZES", (20,))
+        monkeypatch.setattr(job_list, "MOST_ENTRIES", 30)
         ports = adapters(server)
         wanted = self.store(ports, owner, 1, pipeline="brief")
         self.store(ports, owner, 70)
         pages = self.pages(ports, owner, 5, JobFilter(pipeline="brief"))
         assert pages == [[], [], wanted]
+
+    def test_a_page_reads_a_bounded_number_of_jobs_whose_entries_are_out_of_date(
+        self, server: AwsServer, owner: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(job_list, "MOST_JOBS", 30)
+        ports = adapters(server)
+        made = self.store(ports, owner, 70)
+        monkeypatch.setattr(JobFilter, "matches", lambda _, job: job.id == made[-1])
+        assert self.pages(ports, owner, 5, JobFilter(pipeline="poem")) == [[], [], [made[-1]]]
+
+    @pytest.mark.parametrize("where", [JobFilter(status=JobStatus.FAILED), JobFilter(search="NEEDLE")])
+    def test_a_filter_that_one_of_many_jobs_matches_needs_few_requests(
+        self, server: AwsServer, owner: str, where: JobFilter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(job_list, "SIZES", (10, 100, 1000))
+        ports = adapters(server)
+        wanted = self.store(ports, owner, 1, status=JobStatus.FAILED, title="A needle")
+        self.store(ports, owner, 150, status=JobStatus.COMPLETED, title="Hay")
+        requests: list[str] = []
+        monkeypatch.setattr(job_list, "dynamodb", lambda: counted(dynamodb(), requests))
+        monkeypatch.setattr(owner_index, "dynamodb", lambda: counted(dynamodb(), requests))
+        assert self.pages(ports, owner, 5, where) == [wanted]
+        assert requests == ["query", "query", "query", "batch_get_item"]
+
+    def test_a_search_finds_titles_whatever_the_case_and_the_beginnings_of_ids(self, ports: Ports, owner: str) -> None:
+        (old,) = self.store(ports, owner, 1)
+        made = [a_job(new_job_id(2000 + n), owner=owner, title=text) for n, text in enumerate(("Größe: Kasse", "App"))]
+        for job in made:
+            ports.jobs.put_new(job)
+        cash, app = (job.id for job in made)
+        searches = {"GRÖSSE:  kasse": [cash], "as": [cash], "p": [app], "nothing": [], app[:-1]: [app]}
+        searches |= {old.upper(): [old], old[-26:]: [old], "job_": [app, cash, old]}
+        for search, found in searches.items():
+            assert self.pages(ports, owner, 5, JobFilter(search=search)) == [found], search
+
+    def test_expired_jobs_that_are_still_stored_are_passed_over_unread(
+        self, server: AwsServer, owner: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ports = adapters(server)
+        kept = self.store(ports, owner, 1)
+        self.store(ports, owner, 30, expires_at=1)
+        requests: list[str] = []
+        monkeypatch.setattr(owner_index, "dynamodb", lambda: counted(dynamodb(), requests))
+        assert self.pages(ports, owner, 1) == [kept]
+        assert requests == ["batch_get_item"]
 
     def test_one_page_can_contain_more_than_a_hundred_jobs(self, ports: Ports, owner: str) -> None:
         made = self.store(ports, owner, 110)

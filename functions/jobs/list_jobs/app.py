@@ -28,6 +28,15 @@ async def list_jobs(
     session_id: Annotated[str | None, Query(alias="sessionId", min_length=1, max_length=128)] = None,
     run_id: Annotated[str | None, Query(alias="runId", min_length=1, max_length=128)] = None,
     project_id: Annotated[str | None, Query(alias="projectId", min_length=1, max_length=128)] = None,
+    search: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=100,
+            pattern=r"\S",
+            description="list jobs whose `title` contains this text, whatever the case, or whose id begins with it",
+        ),
+    ] = None,
     archived: Annotated[
         bool, Query(description="list jobs that have ended and are in the archive, in the order of their creation")
     ] = False,
@@ -49,7 +58,7 @@ async def list_jobs(
     With `archived=true`, return jobs from the archive instead: those that you created in `month`, or that are linked to
     a session, run or project. A job is archived within seconds after its end, so at first it is in both lists.
     """
-    where = JobFilter(pipeline, status, session_id, run_id, project_id)
+    where = JobFilter(pipeline, status, session_id, run_id, project_id, search)
     refuse_unclear_month(archived=archived, month=month, where=where)
     queries = core().job_queries
     if archived:

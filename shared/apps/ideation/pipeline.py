@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.apps.ideation.models import Ideation, IdeationInput
-from shared.apps.ideation.recording import RECORDING
+from shared.apps.ideation.recording import RECORDING, title_of_input
 from shared.jobs.pipeline import Pipeline
 
 PIPELINE = Pipeline(
@@ -15,5 +15,6 @@ PIPELINE = Pipeline(
     stage_seconds={"prepare_ideas": 40, "generate_ideas": 610},
     max_retries=2,
     recording=RECORDING,
+    title=title_of_input,
 )
 """From genres and their proportions to ideas, ranked or grouped on request."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared.apps.ideation.models import path_name
+from shared.apps.ideation.models import IdeationInput, path_name
 from shared.jobs.job import Job
 from shared.jobs.pipeline import RunRecording
 from shared.log.events import Item
@@ -25,8 +25,17 @@ LONGEST_TITLE = 200
 
 def title_of(job: Job) -> str:
     """Return the title of a job's run, such as `mobile game: Puzzle, Fiction > Mystery`."""
-    title = f"{job.input['platform']}: {', '.join(map(path_name, job.input['genrePaths']))}"
+    title = _title(job.input["platform"], job.input["genrePaths"])
     return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"
+
+
+def title_of_input(asked: IdeationInput) -> str:
+    """Return the title of a job with this input; it begins as that of its run."""
+    return _title(asked.platform, asked.genre_paths)
+
+
+def _title(platform: str, genre_paths: Sequence[Sequence[str]]) -> str:
+    return f"{platform}: {', '.join(map(path_name, genre_paths))}"
 
 
 def parameters_of(job: Job) -> Mapping[str, Any]:

@@ -29,6 +29,7 @@ SHEET_EXPORT = Pipeline(
     stages=("export_workbook",),
     run_seconds=1800,
     stage_seconds={"export_workbook": 130},
+    title=lambda asked: " ".join(filter(None, (asked.format.upper(), asked.sheet))),
 )
 """From a version of a session's workbook to a file to download."""
 
@@ -39,5 +40,6 @@ SHEET_CHAT = Pipeline(
     stages=("prepare_message", "answer_message"),
     run_seconds=3600,
     stage_seconds={"prepare_message": 40, "answer_message": 610},
+    title=lambda asked: str(asked.text),
 )
 """From a message about a session's workbook to its answer, and the versions that the answer makes."""

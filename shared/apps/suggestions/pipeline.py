@@ -11,5 +11,6 @@ PIPELINE = Pipeline(
     result_model=Suggestions,
     stages=("generate_suggestions", "validate_suggestions"),
     run_seconds=3600,
+    title=lambda asked: str(asked.page_or_component),
 )
 """From the description of a page or component to valid suggestions."""

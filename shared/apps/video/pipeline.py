@@ -17,6 +17,7 @@ VIDEO_CHAT = Pipeline(
     run_seconds=1800,
     stage_seconds={"decide_tool": 130, "brief_scenes": 310, "make_scenes": 610, "save_scenes": 40},
     events=(ComponentStage, SceneStatus),
+    title=lambda asked: str(asked.text),
 )
 """From a message in a project's chat to its answer, and the revision that it makes."""
 
@@ -31,5 +32,6 @@ RENDER = Pipeline(
     events=(RenderQueued, FontsNeeded, ChunkRendered),
     parts=frozenset({"render_chunk"}),
     repeats_first_stage=True,
+    title=lambda asked: f"{asked.quality} quality" + (f", revision {asked.revision}" if asked.revision else ""),
 )
 """From a revision of a project to an MP4 file. A failed one can be resumed for six hours, as its chunks are kept."""

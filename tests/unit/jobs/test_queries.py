@@ -137,6 +137,15 @@ class TestListing:
         assert [job.id for job in (*first.jobs, *second.jobs)] == made[::-1]
         assert second.cursor is None
 
+    def test_a_job_in_progress_has_the_same_progress_in_the_list_as_by_itself(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+        core.jobs.update(job.id, {"status": JobStatus.IN_PROGRESS}, when=JobGuard())
+        events = (Delta(text="x"), Progress(progress=55.1))
+        claim(core.log, job.id, Fence(1, 0, 0, "aaaaaaaa"), events, at=core.clock, expires_at=EXPIRES_AT)
+        (listed,) = core.job_queries.list_jobs("ada", where=ANY, limit=3, cursor=None).jobs
+        assert listed.progress == core.job_queries.view("ada", job.id).transcript.progress == 55.1
+
     def test_an_invalid_cursor_is_refused_with_its_field(self) -> None:
         with pytest.raises(InvalidInput) as refusal:
             FakeCore().job_queries.list_jobs("ada", where=ANY, limit=3, cursor="nonsense")

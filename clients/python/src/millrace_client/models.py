@@ -1480,6 +1480,11 @@ class JobDetail(ApiModel):
 
     pipeline: str
 
+    title: str | None
+    """What the job is about, from its input, in at most 80 characters; null if its pipeline has no title, and for
+    a job of an earlier version.
+    """
+
     status: JobStatus
 
     stage: str | None
@@ -1605,6 +1610,11 @@ class JobSummary(ApiModel):
     job_id: str = Field(alias="jobId")
 
     pipeline: str
+
+    title: str | None
+    """What the job is about, from its input, in at most 80 characters; null if its pipeline has no title, and for
+    a job of an earlier version.
+    """
 
     status: JobStatus
 
