@@ -122,7 +122,7 @@ class Aws:
             signed_by_us = environ.get("HTTP_AUTHORIZATION", "").replace(
                 f"Credential={role_of_signer(environ)}/", f"Credential={DUMMY_CREDENTIALS['aws_access_key_id']}/"
             )
-            headers |= {"Authorization": signed_by_us}
+            headers |= {"Authorization": signed_by_us, "X-Amz-Date": environ.get("HTTP_X_AMZ_DATE", "")}
         # For binary values use moto's own parser, which turns base64 into bytes.
         elif operation not in moto_dynamodb.CALLED_DIRECTLY or b'"B"' in payload or b'"BS"' in payload:
             environ["wsgi.input"].seek(0)
