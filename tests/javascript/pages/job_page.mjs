@@ -1,4 +1,4 @@
-/** The page of a job, drawn in a document without a browser: its buttons, its focus and its words in every state. */
+/** The pages of a job and of a run, drawn in a document without a browser: its buttons, its focus and its words in every state. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -18,6 +18,7 @@ const STATIC = "../../../functions/console/static";
 const { Applications } = await import(`${STATIC}/core/app/applications.js`);
 const { Millrace } = await import(`${STATIC}/millrace.js`);
 const { jobPage } = await import(`${STATIC}/core/pages/job.js`);
+const { runPage } = await import(`${STATIC}/apps/ideation/pages/run.js`);
 
 const USAGE = { inputTokens: 1, outputTokens: 2, costUsd: null, unreportedCalls: 0 };
 const DETAIL = {
@@ -35,8 +36,17 @@ const POEM = {
   output: () => ({ element: document.createElement("section"), stop: () => {} }),
 };
 
+const RUN = {
+  ...{ runId: "run_1", title: "Games", status: "running", createdAt: DETAIL.createdAt, ideas: [], genres: [], ranking: null, groups: null },
+  parameters: { platform: "phones", ideaCount: 3, requirements: null, arrangement: "none" },
+  transform: { jobId: "job_1", model: "m", agent: null, retryCount: 0, maxRetries: 2, failure: null },
+};
+
 /** Show the page of the job, and return it once the job is shown. */
-async function shown(responses) {
+const shown = (responses) => shownAt((context) => jobPage(context, "job_1"), responses, ".live");
+
+/** Show a page, and return it once it has the element. */
+async function shownAt(pageOf, responses, selector) {
   const { fetch, requests } = server(responses);
   const millrace = new Millrace({ api: "http://api", token: "t", fetch });
   const visited = [];
@@ -44,9 +54,9 @@ async function shown(responses) {
     ...{ applications: new Applications([POEM]), config: { scriptedModel: true }, millrace, signIn: () => {} },
     ...{ announce: () => {}, setTitle: () => {}, go: (path) => visited.push(path) },
   };
-  const page = jobPage(context, "job_1");
+  const page = pageOf(context);
   document.body.replaceChildren(page.element);
-  await until(() => page.element.querySelector(".live") !== null);
+  await until(() => page.element.querySelector(selector) !== null);
   return { page, requests, visited };
 }
 
@@ -123,5 +133,22 @@ test("a stage's element stays while events arrive, so that a selection in it is 
   const before = page.element.querySelector(".stage");
   await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal(page.element.querySelector(".stage"), before);
+  page.leave();
+});
+
+test("the status of a run follows its job", async () => {
+  const job = { ...DETAIL, lastEventId: 0 };
+  const failed = frame(1, { type: "error", ...FAULT, retryCount: 1, requestId: null, usage: USAGE });
+  const { page } = await shownAt((context) => runPage(context, "run_1"), [success(RUN), success({ job }), stream([CONNECTED, failed])], ".live");
+  await until(() => stateOf(page) === "Failed");
+  await until(() => page.element.querySelector(".subtitle .badge").dataset.status === "failed");
+  page.leave();
+});
+
+test("a failed run whose job has expired shows where the job failed", async () => {
+  const transform = { ...RUN.transform, failure: FAULT };
+  const { page } = await shownAt((context) => runPage(context, "run_1"),
+    [success({ ...RUN, status: "failed", transform }), refusal(404, "NOT_FOUND")], ".problem");
+  assert.match(page.element.querySelector(".problem").textContent, /StageWriteAttempt2Trace1-a/);
   page.leave();
 });

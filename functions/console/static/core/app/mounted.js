@@ -24,9 +24,10 @@ export function componentPage(title, component, properties) {
  * @template P
  * @param {Component<P>} component
  * @param {P} properties
+ * @param {"div" | "span"} [tag] of the new element
  */
-export function mounted(component, properties) {
-  const container = element("div");
+export function mounted(component, properties, tag = "div") {
+  const container = element(tag);
   /** @param {P} next */
   const show = (next) => render(h(component, next), container);
   show(properties);

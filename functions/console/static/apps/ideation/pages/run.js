@@ -3,12 +3,18 @@
 /** @import { JobDetail, RunDetail } from "../../../../../../docs/api/types" */
 /** @import { Context } from "../../../core/app/context.js" */
 /** @import { Page } from "../../../core/app/router.js" */
+/** @import { Watch } from "../../../millrace.js" */
 
 import { Refused } from "../../../millrace.js";
 import { fill, h } from "../../../core/app/dom.js";
+import { sentenceCase } from "../../../core/app/labels.js";
+import { mounted } from "../../../core/app/mounted.js";
+import { h as component } from "../../../core/app/preact.js";
 import { prefill } from "../../../core/app/prefill.js";
+import { useWatch } from "../../../core/app/use_watch.js";
 import { confirmButton } from "../../../core/parts/confirm_dialog.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
+import { StatusBadge } from "../../../core/parts/fact_list.js";
 import { factList, statusBadge, timeOf } from "../../../core/parts/facts.js";
 import { liveJob } from "../../../core/parts/live_job_element.js";
 import { errorCard, problemCard } from "../../../core/parts/problem_card.js";
@@ -82,16 +88,17 @@ function showRun(context, run, job, { element, reload }) {
   const again = { label: "New run with these parameters", act: () => startOver(context, run) };
   const watch = job && context.millrace.newWatch();
   const live = job && watch && liveJob(context, watch, job, [again]);
+  const status = watch && mounted(RunStatus, { run, watch }, "span");
   const ideas = runIdeas(context, run, watch, reload);
   const hadFocus = document.activeElement === element.querySelector("h1");
   fill(element,
     h("p", { class: "crumbs" }, h("a", { href: RUNS }, "Runs")),
     h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, run.title), h("p", { class: "actions" },
       h("button", { type: "button", class: "button small", onclick: again.act }, "Start over"), deleteButton(context, run))),
-    h("p", { class: "subtitle" }, statusBadge(run.status), ` ${run.parameters.platform} · `,
+    h("p", { class: "subtitle" }, status?.element ?? statusBadge(run.status), ` ${run.parameters.platform} · `,
       run.transform?.model && `${run.transform.model} · `, "created ", timeOf(run.createdAt)),
     live?.header,
-    live === null && run.transform?.failure && problemCard(problemOfRun(run), [{ ...again, main: true }]),
+    live === null && run.transform?.failure && problemCard(problemOfRun(run), [{ ...again, main: true }], failureOf(run)),
     h("div", { class: "columns" },
       h("div", { class: "column-main" }, ideas.element, lineage(context, run.runId)),
       h("aside", { class: "column-side", "aria-label": "About this run" }, ideas.side, live?.side, about(run))));
@@ -99,8 +106,19 @@ function showRun(context, run, job, { element, reload }) {
   if (job && watch) void watch.connect(job);
   return () => {
     ideas.stop();
+    status?.stop();
     live?.stop();
   };
+}
+
+/**
+ * The status of a run whose job is watched: the run ends with its job.
+ * @param {{ run: RunDetail, watch: Watch }} properties
+ */
+function RunStatus({ run, watch }) {
+  const { outcome, jobId } = useWatch(watch).view;
+  const running = jobId === null ? run.status : "running";
+  return component(StatusBadge, { status: outcome === null ? running : { complete: "completed", error: "failed", cancelled: "cancelled" }[outcome] });
 }
 
 /** @param {RunDetail} run */
@@ -117,6 +135,21 @@ function about({ parameters, transform, runId }) {
       ["Run", h("span", { class: "id" }, runId)],
     ]),
     h("p", { class: "actions" }, copyButton("Copy id", () => runId)));
+}
+
+/**
+ * Where the run's job has failed, which the run keeps when the job has expired.
+ * @param {RunDetail} run
+ * @returns {readonly (readonly [string, string | null])[]}
+ */
+function failureOf({ transform }) {
+  const failure = transform?.failure;
+  if (!failure) return [];
+  return [
+    ["Stage", failure.stage && sentenceCase(failure.stage)],
+    ["Attempt", String(failure.attempt)],
+    ["Trace", failure.traceId],
+  ];
 }
 
 /**
