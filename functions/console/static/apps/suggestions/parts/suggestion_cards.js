@@ -3,7 +3,7 @@
 /** @import { Suggestion } from "../../../../../../docs/api/types" */
 
 import { h } from "../../../core/app/dom.js";
-import { parsePartial } from "../../../millrace/partial_json.js";
+import { PartialJsonReader } from "../../../millrace/partial_json_reader.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
 import { liveList, liveText, showCursor } from "../../../core/parts/live_text.js";
 
@@ -26,14 +26,17 @@ export function suggestionCards() {
 }
 
 /**
- * Return the suggestions in an unfinished output.
- * @param {string} text
- * @returns {Draft[]}
+ * Return a function that returns the suggestions in an unfinished output. An output that has only grown is not parsed again
+ * from its start, and a suggestion that has not changed is the same object.
+ * @returns {(text: string) => Draft[]}
  */
-export function draftsIn(text) {
-  const output = /** @type {{ suggestions?: unknown } | null | undefined} */ (parsePartial(text));
-  const list = typeof output === "object" ? output?.suggestions : null;
-  return Array.isArray(list) ? list.filter((each) => typeof each === "object" && each !== null) : [];
+export function draftReader() {
+  const reader = new PartialJsonReader();
+  return (text) => {
+    const output = /** @type {{ suggestions?: unknown } | null | undefined} */ (reader.read(text));
+    const list = typeof output === "object" ? output?.suggestions : null;
+    return Array.isArray(list) ? list.filter((each) => typeof each === "object" && each !== null) : [];
+  };
 }
 
 /** @returns {{ element: HTMLElement, show: (draft: Draft, index: number) => void }} */

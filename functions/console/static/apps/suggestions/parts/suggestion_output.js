@@ -7,7 +7,8 @@
 import { append, h, setText } from "../../../core/app/dom.js";
 import { eachFrame } from "../../../core/app/frames.js";
 import { copyButton, downloadButton, pretty } from "../../../core/parts/export_buttons.js";
-import { draftsIn, suggestionCards, suggestionText } from "./suggestion_cards.js";
+import { growingText } from "../../../core/parts/live_text.js";
+import { draftReader, suggestionCards, suggestionText } from "./suggestion_cards.js";
 
 /**
  * @param {Watch} watch
@@ -16,13 +17,14 @@ import { draftsIn, suggestionCards, suggestionText } from "./suggestion_cards.js
  */
 export function suggestionOutput(watch, job) {
   const cards = suggestionCards();
-  const raw = h("pre", { class: "raw" });
+  const raw = growingText("pre", { class: "raw" });
+  const draftsIn = draftReader();
   const waiting = h("p", { class: "waiting" });
   const actions = h("p", { class: "actions" });
   const element = h("section", { "aria-labelledby": "output" },
     h("div", { class: "section-head" }, h("h2", { id: "output" }, "Suggestions"), actions),
     waiting, cards.element,
-    h("details", { class: "more" }, h("summary", {}, "Model output"), raw));
+    h("details", { class: "more" }, h("summary", {}, "Model output"), raw.element));
   const result = () => /** @type {Suggestion[]} */ (watch.view.result?.["suggestions"] ?? []);
   append(actions, [
     copyButton("Copy all", () => result().map(suggestionText).join("\n\n"), "suggestions, as Markdown"),
@@ -35,7 +37,7 @@ export function suggestionOutput(watch, job) {
     cards.show(drafts, writing);
     cards.element.setAttribute("aria-busy", String(live));
     actions.hidden = !complete;
-    setText(raw, view.text);
+    raw.show(view.text);
     setText(waiting, drafts.length > 0 ? "" : live ? "Waiting for the first suggestion…" : "The model wrote no suggestion.");
     waiting.hidden = drafts.length > 0;
   });

@@ -1,0 +1,223 @@
+"""`make bench-console`: the work of the console's job page while a model writes, and its first visit, in Chromium.
+
+Drawing: the output of a job of feature suggestions gets a text that grows, as from a watch, with the CPU throttled four
+times. The work of a frame must not grow with the text. Beside it stands what parsing the whole text costs, which each
+frame did before; `--static` names the static folder of another version, which is drawn in the same run.
+
+First visit: the modules and, if `make build` has been run, the bundle, on simulated networks.
+
+These are the times of one machine; the ratios within a run are what to compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from shared.errors import NotFound
+from shared.web.site import FILES_AT, Site
+from tests.browser import chromium
+from tests.contract.build_output import CONSOLE, bundle_missing
+from tests.layout import ROOT
+
+STATIC = ROOT / "functions/console/static"
+THROTTLED = 4
+NETWORKS = {"none": None, "slow 4G": (150, 1_600), "slow 3G": (400, 400)}
+"""Round trip in milliseconds and kilobits a second."""
+GROWTH = 2.0
+"""With `--check`, the last frames may cost at most so many times what the first cost."""
+
+SIZES = (1_000, 100_000, 300_000, 600_000)
+"""Characters of the text at which frames are measured; an hour of events at 200 a second is about 700,000."""
+
+DRAW = """
+async ({ at, sizes, frames, step }) => {
+  const { suggestionOutput } = await import(`${at}apps/suggestions/parts/suggestion_output.js`);
+  const { parsePartial } = await import(`${at}millrace/partial_json.js`);
+  const words = (index) => `${index} `.padEnd(300, "words of a suggestion ");
+  const output = JSON.stringify({ suggestions: Array.from({ length: 900 }, (_, index) => ({
+    title: `Suggestion ${index}`, rationale: words(index), description: words(index),
+    implementationConsiderations: [words(index)] })) });
+  let notify = () => {};
+  const watch = {
+    live: true,
+    view: { text: "", outcome: null, result: null, items: [], resets: [] },
+    subscribe: (given) => { notify = given; return () => {}; },
+  };
+  const { element } = suggestionOutput(watch, { jobId: "job_1" });
+  document.body.replaceChildren(element);
+  let records = 0;
+  new MutationObserver((found) => { records += found.length; })
+    .observe(element, { childList: true, subtree: true, characterData: true, attributes: true });
+  // The callbacks of a frame run in order: one before the output draws, the output, and one behind it.
+  const draw = (length) => new Promise((resolve) => {
+    let from = 0;
+    requestAnimationFrame(() => { from = performance.now(); });
+    watch.view = { ...watch.view, text: watch.view.text + output.slice(watch.view.text.length, length) };
+    notify();
+    requestAnimationFrame(() => {
+      const drawn = performance.now();
+      void element.offsetHeight;
+      resolve({ draw: drawn - from, layout: performance.now() - drawn });
+    });
+  });
+  const median = (all) => all.toSorted((one, other) => one - other)[Math.floor(all.length / 2)];
+  const rows = [];
+  for (const size of sizes) {
+    while (watch.view.text.length < size) await draw(Math.min(size, watch.view.text.length + 20_000));
+    const measured = [];
+    records = 0;
+    const begun = performance.now();
+    for (let frame = 0; frame < frames; frame += 1) measured.push(await draw(watch.view.text.length + step));
+    const elapsed = performance.now() - begun;
+    const parsing = performance.now();
+    for (let time = 0; time < 5; time += 1) parsePartial(watch.view.text);
+    rows.push({
+      size, fps: (frames / elapsed) * 1000, records: records / frames, whole: (performance.now() - parsing) / 5,
+      draw: median(measured.map((each) => each.draw)), layout: median(measured.map((each) => each.layout)),
+    });
+  }
+  return rows;
+}
+"""
+
+
+@contextmanager
+def serving(site: Site) -> Iterator[str]:
+    """Serve a site as the console's function does, with a configuration of nothing, and yield its origin."""
+    config = {"issuer": "http://127.0.0.1", "clientId": "c", "streamUrl": "http://127.0.0.1"}
+    config |= {"defaultModel": "m", "models": ["m"], "scriptedModel": True}
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path = urlsplit(self.path).path
+            if path == "/console/config.json":
+                self._send(200, {"Content-Type": "application/json"}, json.dumps({"data": config}).encode())
+                return
+            headers = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
+            request = Request({"type": "http", "method": "GET", "path": path, "headers": headers})
+            try:
+                name = path.removeprefix(FILES_AT)
+                response = site.file(name, request) if path.startswith(FILES_AT) else site.page(request)
+            except NotFound:
+                self._send(404, {}, b"")
+            else:
+                self._send(response.status_code, dict(response.headers), bytes(response.body))
+
+        def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response(status)
+            for name, value in ({**headers, "Content-Length": str(len(body))}).items():
+                if name.lower() != "content-length" or name == "Content-Length":
+                    self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Log nothing: the report is what the bench prints."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def drawn(browser: Browser, origin: str, frames: int) -> list[dict[str, float]]:
+    """Draw a text that grows, with the CPU throttled, and return what frames cost at each size."""
+    page = browser.new_page()
+    page.goto(origin)
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": THROTTLED})
+    rows: list[dict[str, float]] = page.evaluate(
+        DRAW, {"at": f"{origin}{FILES_AT}", "sizes": SIZES, "frames": frames, "step": 20}
+    )
+    page.close()
+    return rows
+
+
+def first_visit(browser: Browser, origin: str, network: tuple[int, int] | None) -> dict[str, Any]:
+    """Open the home page without a cache; return its requests, bytes and milliseconds until it shows its button."""
+    page: Page = browser.new_context().new_page()
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    sizes: list[float] = []
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    if network is not None:
+        bytes_a_second = network[1] * 1_000 / 8
+        limits = {"offline": False, "latency": network[0], "downloadThroughput": bytes_a_second}
+        session.send("Network.emulateNetworkConditions", limits | {"uploadThroughput": bytes_a_second})
+    page.goto(origin, wait_until="commit")
+    page.get_by_role("main").get_by_role("button", name="Sign in").wait_for()
+    shown = page.evaluate("performance.now()")
+    page.wait_for_load_state("networkidle")
+    page.context.close()
+    return {"requests": len(sizes), "bytes": int(sum(sizes)), "milliseconds": round(shown)}
+
+
+def report_drawing(browser: Browser, folder: Path, frames: int) -> float:
+    """Draw with the modules of a folder, and return how many times more a frame costs at the end than at 100,000."""
+    with serving(Site(folder, connects_to=[])) as origin:
+        rows = drawn(browser, origin, frames)
+    say(f"frames of a text that grows, CPU throttled {THROTTLED} times, medians; modules of {folder}")
+    say(" characters   fps  draw ms  layout ms  mutations  parsing the whole text, ms")
+    for row in rows:
+        say(
+            f"{row['size']:11,}{row['fps']:6.0f}{row['draw']:9.2f}{row['layout']:11.2f}{row['records']:11.1f}"
+            f"{row['whole']:28.2f}"
+        )
+    growth = rows[-1]["draw"] / rows[1]["draw"]
+    say(f"drawing at {SIZES[-1]:,} characters costs {growth:.2f} times what it costs at {SIZES[1]:,}")
+    return growth
+
+
+def report_visits(browser: Browser, name: str, folder: Path) -> None:
+    with serving(Site(folder, connects_to=[])) as origin:
+        for network, limits in NETWORKS.items():
+            found = first_visit(browser, origin, limits)
+            say(
+                f"first visit, {name}, network {network}: {found['requests']} requests, "
+                f"{found['bytes']:,} bytes, {found['milliseconds']:,} ms"
+            )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench-console", description=__doc__)
+    parser.add_argument("--frames", type=int, default=60, help="frames measured at each size")
+    parser.add_argument("--static", type=Path, help="the static folder of another version, to draw beside this one")
+    parser.add_argument("--check", action="store_true", help=f"fail if frames cost {GROWTH} times more at the end")
+    options = parser.parse_args()
+    stale = bundle_missing()
+    with sync_playwright() as playwright, chromium.launched(playwright) as browser:
+        if options.static is not None:
+            report_drawing(browser, options.static, options.frames)
+        growth = report_drawing(browser, STATIC, options.frames)
+        report_visits(browser, "modules", STATIC)
+        if stale is None:
+            report_visits(browser, "bundle", CONSOLE)
+        else:
+            say(stale)
+    return 1 if options.check and growth > GROWTH else 0
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
