@@ -96,7 +96,7 @@ async ({ at, sizes, frames, step }) => {
 @contextmanager
 def serving(site: Site) -> Iterator[str]:
     """Serve a site as the console's function does, with a configuration of nothing, and yield its origin."""
-    config = {"issuer": "http://127.0.0.1", "clientId": "c", "streamUrl": "http://127.0.0.1"}
+    config: dict[str, object] = {"issuer": "http://127.0.0.1", "clientId": "c", "streamUrl": "http://127.0.0.1"}
     config |= {"defaultModel": "m", "models": ["m"], "scriptedModel": True}
 
     class Handler(BaseHTTPRequestHandler):
