@@ -213,7 +213,7 @@ export class Watch {
     await this.#api.resumeJob(this.#job.jobId);
     this.#cancelRequested = false;
     this.#seed = null;
-    this.#show({ ...this.view, outcome: null, failure: null });
+    this.#show({ ...this.#log, outcome: null, failure: null });
     void this.#follow("connect");
   }
 
