@@ -20,13 +20,14 @@
 /** @import { InputOf } from "./millrace/view.js" */
 /** @import { WatchApi } from "./millrace/watch.js" */
 
-import { Calls, createClient } from "./millrace/calls.js";
+import { Calls, createClient, defaultFetch } from "./millrace/calls.js";
 import { Channel } from "./millrace/channel.js";
 import { channelConnection } from "./millrace/channel_connection.js";
 import { eventSourceConnection, fetchConnection } from "./millrace/connection.js";
 import { JobListWatch } from "./millrace/job_list.js";
 import * as operations from "./millrace/operations.js";
 import { Projects } from "./millrace/projects.js";
+import { sharedConnection, sharedStreamOf } from "./millrace/shared_connection.js";
 import { Sheets } from "./millrace/sheets.js";
 import { Watch } from "./millrace/watch.js";
 import { startJob, StreamSlots, watchApiOf, watchJob } from "./millrace/watching.js";
@@ -57,6 +58,8 @@ const SILENCE_WITHOUT_HEARTBEATS = 75_000;
  * @property {TokenSource} token a bearer token, or a function that returns one
  * @property {"fetch" | "eventsource" | "channel"} [transport] how jobs are watched: over a stream for each job, read with
  *   `fetch` or `EventSource`, or over one WebSocket for all, and over streams where a network lets no WebSocket through
+ * @property {boolean} [shareStreams] whether tabs of this origin that watch the same job as the same user share one stream,
+ *   where the browser has Web Locks and BroadcastChannel; false by default
  * @property {typeof fetch} [fetch]
  */
 /** @typedef {JobFilter} JobFilter */
@@ -82,7 +85,7 @@ export class Millrace {
   #webhooks = null;
 
   /** @param {MillraceOptions} options */
-  constructor({ api, token, transport = "fetch", fetch: fetcher = (...request) => globalThis.fetch(...request) }) {
+  constructor({ api, token, transport = "fetch", shareStreams = false, fetch: fetcher = defaultFetch }) {
     this.#calls = new Calls(api, token, fetcher);
     if (transport !== "eventsource") {
       this.#connect = fetchConnection(this.#calls);
@@ -90,6 +93,7 @@ export class Millrace {
       this.#connect = eventSourceConnection((url, signal) => this.#urlWithTicket(url, signal), globalThis.EventSource, fetcher);
       this.#times = { silence: SILENCE_WITHOUT_HEARTBEATS };
     }
+    if (shareStreams) this.#connect = sharedConnection(this.#connect, sharedStreamOf(this.#calls));
     if (transport === "channel") this.#connect = channelConnection(this.channel, this.#connect);
   }
 

@@ -23,11 +23,17 @@ const NOT_MODIFIED = 304;
  */
 
 /**
+ * The global `fetch` at the time of the request, which tests and wrappers may have replaced by then.
+ * @type {typeof fetch}
+ */
+export const defaultFetch = (...request) => globalThis.fetch(...request);
+
+/**
  * Return a client for the functions that call one operation each. A page without a bundler uses the class `Millrace`.
  * @param {{ api: string, token: TokenSource, fetch?: typeof fetch }} options `api` is the origin of the HTTP API
  * @returns {Calls}
  */
-export function createClient({ api, token, fetch: fetcher = (...request) => globalThis.fetch(...request) }) {
+export function createClient({ api, token, fetch: fetcher = defaultFetch }) {
   return new Calls(api, token, fetcher);
 }
 
@@ -97,6 +103,11 @@ export class Calls {
     if (response.status !== 401 || typeof this.#token === "string") return successful(response);
     const fresh = await abortable(this.#currentToken(token), signal);
     return successful(fresh === token ? response : await this.#send(url, request, fresh));
+  }
+
+  /** Return the token with which the next request is sent. */
+  token() {
+    return this.#currentToken();
   }
 
   /**
