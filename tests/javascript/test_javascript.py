@@ -130,7 +130,7 @@ def test_the_hooks_of_react_follow_a_job_once(tmp_path: Path) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE, cwd=tmp_path)
 
     assert ran.returncode == 0, ran.stdout
-    assert "\n# pass 4\n" in ran.stdout
+    assert "\n# pass 6\n" in ran.stdout
 
 
 def test_a_bundle_contains_only_what_is_imported(tmp_path: Path) -> None:

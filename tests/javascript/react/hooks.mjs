@@ -12,7 +12,7 @@ Object.defineProperty(globalThis, "navigator", { value: window.navigator, config
 const { StrictMode, act, createElement } = await import("react");
 const { createRoot } = await import("react-dom/client");
 const { Millrace } = await import("@millrace/client");
-const { useJob, useJobObject, useNewJob } = await import("@millrace/client/react");
+const { useJob, useJobObject, useJobs, useNewJob } = await import("@millrace/client/react");
 const { CONNECTED, frame, server, stream, success } = await import("./api.mjs");
 
 const JOB = { jobId: "job_1", status: "pending", statusUrl: "", streamUrl: "http://stream/jobs/job_1/stream" };
@@ -121,4 +121,65 @@ test("a job is created by submit, and its answer is readable while it is written
   assert.deepEqual(objects.at(-1), { suggestions: ["done"] });
   assert.equal(objects[0], undefined);
   await unmount();
+});
+
+test("a list in StrictMode is read by one watch, shows changes, and stops with its component", async () => {
+  const one = { jobId: "job_01AAAAAAAAAAAAAAAAAAAAAAAA", status: "in_progress", updatedAt: "2026-11-27T00:00:00Z" };
+  const failed = { jobId: "job_01BBBBBBBBBBBBBBBBBBBBBBBB", status: "failed", updatedAt: "2026-11-27T00:00:00Z" };
+  let seen = null;
+  function Jobs({ millrace, filter }) {
+    const { state, jobs, list } = useJobs(millrace, filter);
+    seen = list;
+    return createElement("p", null, `${state}: ${jobs.map(({ jobId, status }) => `${jobId} ${status}`).join()}`);
+  }
+  const page = (...jobs) => success({ jobs, cursor: null });
+  const lists = { failed: () => page(failed), null: () => page({ ...one, status: requests.length > 2 ? "completed" : one.status }) };
+  const requests = [];
+  const fetch = async (url) => {
+    requests.push(url);
+    return lists[new URL(url).searchParams.get("status")]();
+  };
+  const millrace = new Millrace({ api: "http://api", token: "t", fetch });
+
+  const { container, draw, unmount } = await rendered(Jobs, { millrace, filter: {} });
+  await shows(container, "ready: job_01AAAAAAAAAAAAAAAAAAAAAAAA in_progress");
+  const first = seen;
+  await draw({ millrace, filter: {} });
+  assert.equal(seen, first, "the same filter is no other list");
+  while (requests.length < 3) seen.refresh(), await act(async () => new Promise((resolve) => setTimeout(resolve, 1)));
+  await shows(container, "completed");
+
+  await draw({ millrace, filter: { status: "failed" } });
+  await shows(container, "ready: job_01BBBBBBBBBBBBBBBBBBBBBBBB failed");
+  await unmount();
+  const { length } = requests;
+  seen.refresh();
+  first.refresh();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(requests.length, length, "nothing is read any more");
+});
+
+test("a server renders a job from the API's response, and the browser hydrates it without a mismatch", async () => {
+  const { renderToString } = await import("react-dom/server");
+  const { hydrateRoot } = await import("react-dom/client");
+  function Job({ millrace, job }) {
+    const { view } = useJob(millrace, job);
+    return createElement("p", null, `${view.text} (${view.progress} %)`);
+  }
+  const detail = { ...DETAIL, text: "written", progress: 40, lastEventId: 3 };
+  const onServer = client([]);
+  const html = renderToString(createElement(Job, { millrace: onServer.millrace, job: detail }));
+  assert.equal(html, "<p>written (40 %)</p>");
+  assert.equal(onServer.requests.length, 0);
+
+  const container = document.createElement("div");
+  container.innerHTML = html;
+  const { millrace, requests } = client([stream([CONNECTED, delta(1, "wri"), delta(2, "t"), delta(3, "ten"), delta(4, " on"), complete(5)])]);
+  const mismatches = [];
+  const root = await act(async () =>
+    hydrateRoot(container, createElement(Job, { millrace, job: detail }), { onRecoverableError: (error) => mismatches.push(error) }),
+  );
+  await shows(container, "written on (100 %)");
+  assert.deepEqual([mismatches, requests.length], [[], 1]);
+  await act(async () => root.unmount());
 });

@@ -629,7 +629,7 @@ export function problemOf(error) {
  * @param {JobView} view
  * @returns {Problem}
  */
-function problemOfJob(view) {
+export function problemOfJob(view) {
   const { message = "The job has failed.", code = null, retryable = false, requestId = null } = view.failure ?? {};
   return { ...NO_PROBLEM, kind: "job", message, code, retryable, requestId };
 }

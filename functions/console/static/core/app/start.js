@@ -52,7 +52,7 @@ async function open(applications, main) {
   const own = [...ROUTES, ...[...applications].flatMap(({ routes }) => routes)];
   const [config] = await Promise.all([fetchConfig(), preload([...PUBLIC_ROUTES, ...own], location.pathname)]);
   const session = new Session(config);
-  const millrace = new Millrace({ api: location.origin, token: (stale) => session.token(stale), shareStreams: true });
+  const millrace = new Millrace({ api: location.origin, token: (stale) => session.token(stale) });
   const signIn = () => {
     session.signIn(location.pathname + location.search).catch((error) => {
       fill(main, failedPage(error, { title: "Sign in", again: signIn }).element);
