@@ -38,7 +38,7 @@ const BROWSER = "millrace.browser";
 
 /**
  * Return a function that reads a job's stream together with the other tabs. Where there are no Web Locks or no
- * BroadcastChannel, each tab reads a stream of its own.
+ * BroadcastChannel, each tab reads a separate stream.
  * @param {Connect} connect opens one connection to the stream
  * @param {(url: string) => Promise<SharedStream | null>} streamOf null: do not share it
  * @param {SharingParts} [parts]
