@@ -92,7 +92,7 @@ test("the newest of an application's own events are in the view, by type and key
   const step = { type: "componentStage", key: "c-1", name: "Intro", stage: "code", status: "started", percent: 25, repair: false, errors: [] };
   const status = { type: "sceneStatus", key: "c-1", sceneId: null, name: "Intro", order: 1, status: "writing" };
   let view = fold(EMPTY_VIEW, 1, step, null);
-  assert.deepEqual(stepsOf(view), ["Intro: writing (25 %)"]);
+  assert.deepEqual(stepsOf(view), ["Intro: writing (25%)"]);
   view = fold(view, 2, status, null);
   view = fold(view, 3, { ...step, stage: "build", percent: 50, repair: true }, null);
   assert.deepEqual(view.news.map(({ type }) => type), ["sceneStatus", "componentStage"]);
