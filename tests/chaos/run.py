@@ -22,6 +22,7 @@ from tests.chaos.application import applications, states
 from tests.chaos.channel_watcher import ChannelWatcher
 from tests.chaos.injections import Injector
 from tests.chaos.plan import Action, Drop, JobPlan, KillAtCall, Moment, Plan, Resumption, Return, WatcherPlan
+from tests.chaos.repeated_reads import RepeatedReads
 from tests.chaos.story import JobStory, ModelCall
 from tests.chaos.verdict import changed_fields
 from tests.chaos.watcher import STEADY, Sights, Watcher
@@ -156,10 +157,8 @@ class ChaosRun:
 
     def _client(self, owner: str) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self._stack.token(owner)}"}
-        limits = httpx.Limits(max_connections=20)
-        return httpx.AsyncClient(
-            base_url=self._stack.api_url, headers=headers, timeout=PATIENCE, limits=limits, trust_env=False
-        )
+        reads = RepeatedReads(httpx.Limits(max_connections=20))
+        return httpx.AsyncClient(base_url=self._stack.api_url, headers=headers, timeout=PATIENCE, transport=reads)
 
     async def _lane(self, lane: int, waiting: deque[JobPlan], stories: list[JobStory]) -> None:
         owner = f"chaos-{self._plan.seed}-{lane // _JOBS_PER_USER}"
@@ -376,11 +375,6 @@ class ChaosRun:
 
     async def _show(self, api: httpx.AsyncClient, path: str) -> dict[str, Any] | None:
         answer = await api.get(path)
-        for _ in range(10):
-            if answer.status_code != 503:
-                break
-            await asyncio.sleep(0.2)  # injected faults that no attempt used are used here
-            answer = await api.get(path)
         return data_of(answer) if answer.is_success else None
 
     async def _settle(self) -> None:
