@@ -117,7 +117,7 @@ def test_markup_from_the_model_is_shown_as_text(console: Console, user: ApiUser,
     job.is_complete()
     expect(console.page.get_by_role("heading", level=1)).to_have_text(name)
     assert job.page.locator("main img, main script").count() == 0
-    assert job.page.title() == f"{name} · Millrace"
+    assert job.page.title() == f"✓ {name} · Millrace"
 
 
 def test_a_job_of_another_user_and_a_missing_job_have_different_errors(

@@ -50,3 +50,16 @@ export function sentenceCase(name) {
   const text = name.replaceAll(/[_-]/g, " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** @type {Record<string, string>} */
+const MARKS = { connecting: "▶", streaming: "▶", complete: "✓", error: "✗", cancelled: "■" };
+
+/**
+ * The title of a tab that shows a job, with a mark of its state: `▶ Checkout`, `✓ Checkout`.
+ * @param {string} title
+ * @param {string} state of the watch
+ */
+export function titleWithState(title, state) {
+  const mark = MARKS[state];
+  return mark ? `${mark} ${title}` : title;
+}

@@ -5,7 +5,7 @@
 /** @import { Page } from "../app/router.js" */
 
 import { time } from "../app/format.js";
-import { sentenceCase } from "../app/labels.js";
+import { sentenceCase, titleWithState } from "../app/labels.js";
 import { componentPage } from "../app/mounted.js";
 import { Fragment, h, useEffect, useMemo } from "../app/preact.js";
 import { prefill } from "../app/prefill.js";
@@ -37,7 +37,7 @@ function JobPage({ context, jobId }) {
   return h(Fragment, {},
     job && h("p", { class: "crumbs" }, h("a", { href: "/console/jobs" }, "Jobs")),
     h("h1", { tabindex: "-1" }, title),
-    job ? h(WatchedJob, { context, job }) : error ? h(NotLoaded, { context, jobId, error, again }) : h("p", { class: "lead" }, "Loading …"));
+    job ? h(WatchedJob, { context, job }) : error ? h(NotLoaded, { context, jobId, error, again }) : h("p", { class: "lead" }, "Loading…"));
 }
 
 /** @param {{ context: Context, jobId: string, error: unknown, again: () => void }} properties */
@@ -62,6 +62,7 @@ function WatchedJob({ context, job }) {
     return () => watch.stop();
   }, [watch]);
   const { label, output } = context.applications.of(job.pipeline);
+  useEffect(() => context.setTitle(titleWithState(titleOf(context, job), snapshot.state)), [job, snapshot.state]);
   return h(Fragment, {},
     h("p", { class: "subtitle" }, `${label} · ${job.model} · created `, h(TimeAgo, { iso: job.createdAt }),
       job.archived && ` · from the archive, which keeps it until ${time(job.expiresAt)}`),
