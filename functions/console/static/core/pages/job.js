@@ -11,6 +11,7 @@ import { Fragment, h, useEffect, useMemo } from "../app/preact.js";
 import { prefill } from "../app/prefill.js";
 import { useLoaded } from "../app/use_loaded.js";
 import { useWatch } from "../app/use_watch.js";
+import { debugPanels } from "../parts/debug/debug_panels.js";
 import { copyButton } from "../parts/export_buttons.js";
 import { FactList, TimeAgo } from "../parts/fact_list.js";
 import { Hosted } from "../parts/hosted.js";
@@ -70,7 +71,8 @@ function WatchedJob({ context, job }) {
     h("div", { class: "columns" },
       h(Hosted, { class: "column-main", make: () => output(watch, job), inputs: [watch] }),
       h("aside", { class: "column-side", "aria-label": "About this job" },
-        h(JobPanels, { context, job, snapshot }), h(About, { context, job }))));
+        h(JobPanels, { context, job, snapshot }), h(About, { context, job }))),
+    h(Hosted, { make: () => debugPanels(context, watch, job), inputs: [watch] }));
 }
 
 /**

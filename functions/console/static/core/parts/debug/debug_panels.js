@@ -73,7 +73,7 @@ function commands({ config }, job) {
     h("p", { class: "subtitle" }, "Set MILLRACE_TOKEN to a token first. The commands do not contain one."),
     named.map(([label, command]) => h("div", { class: "debug-command" },
       h("div", { class: "section-head" }, h("h3", {}, label), copyButton("Copy", () => command, `the command: ${label}`)),
-      h("pre", { class: "raw", tabindex: "0", role: "region", "aria-label": label }, command))),
+      h("pre", { class: "debug-text", tabindex: "0", role: "region", "aria-label": label }, command))),
     links.length > 0
       ? h("ul", {}, links.map(([label, href]) => h("li", {}, h("a", { href, target: "_blank", rel: "noreferrer" }, label))))
       : h("p", { class: "subtitle" }, "This deployment is not on AWS, so there are no links to executions and traces."));

@@ -37,6 +37,6 @@ function discardItem({ id, reason, text, replacement, cut }) {
     h("div", { class: "section-head" }, h("h3", {}, heading), copyButton("Copy", () => text, "the discarded text")),
     h("p", { class: "subtitle" }, `${number(text.length)} characters were discarded.`, cut && " Only their beginning is kept.",
       replacement === "" && " Nothing has replaced them yet."),
-    h("pre", { class: "raw diff", tabindex: "0", role: "region", "aria-label": `Difference: ${heading}` },
+    h("pre", { class: "debug-text diff", tabindex: "0", role: "region", "aria-label": `Difference: ${heading}` },
       parts.map((part) => (part.kind === "same" ? part.text : h(part.kind === "removed" ? "del" : "ins", {}, part.text)))));
 }

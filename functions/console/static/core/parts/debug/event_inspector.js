@@ -74,7 +74,7 @@ export function eventInspector(feed) {
     chosen = each.id;
     fill(details,
       h("div", { class: "section-head" }, h("h3", {}, `Event ${each.id}: ${each.event.type}`), copyButton("Copy", () => pretty(each.event), "this event, as JSON")),
-      h("pre", { class: "raw", tabindex: "0", role: "region", "aria-label": `Event ${each.id} as JSON` }, pretty(each.event)));
+      h("pre", { class: "debug-text", tabindex: "0", role: "region", "aria-label": `Event ${each.id} as JSON` }, pretty(each.event)));
     details.hidden = false;
     draw();
     /** @type {HTMLElement | null} */ (rows.querySelector('[aria-pressed="true"]'))?.focus({ preventScroll: true });

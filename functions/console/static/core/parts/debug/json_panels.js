@@ -13,7 +13,7 @@ export function jsonPanel({ job, watch }) {
     "Usage and cost": () => watch.view.usage ?? job.usage,
   };
   const shown = Object.entries(values).map(([label, value]) => {
-    const json = h("pre", { class: "raw", tabindex: "0", role: "region", "aria-label": `${label} as JSON` });
+    const json = h("pre", { class: "debug-text", tabindex: "0", role: "region", "aria-label": `${label} as JSON` });
     const element = h("div", {},
       h("div", { class: "section-head" }, h("h3", {}, label), copyButton("Copy", () => pretty(value()), `${label.toLowerCase()}, as JSON`)), json);
     /** @type {unknown} */

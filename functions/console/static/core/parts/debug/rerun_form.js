@@ -48,7 +48,7 @@ export function rerunForm({ applications, go, millrace }, { pipeline, input, lin
     }
   };
   const element = h("form", { class: "rerun", onsubmit: submit },
-    h("label", { for: "rerun-input" }, "Input as JSON"), editor, problems, h("p", { class: "actions" }, run, edit));
+    h("label", { for: "rerun-input" }, "Input of the new job, as JSON"), editor, problems, h("p", { class: "actions" }, run, edit));
   return { element, show() {} };
 }
 
