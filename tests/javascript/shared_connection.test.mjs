@@ -61,7 +61,7 @@ class World {
   }
 
   tab(after = 0) {
-    const tab = { frozen: false, crashed: false, got: [], last: after, ended: null, stop: new AbortController() };
+    const tab = { frozen: false, crashed: false, got: [], flaws: [], last: after, ended: null, stop: new AbortController() };
     const world = this;
     const connect = sharedConnection(
       (start) => world.#connection(tab, start),
@@ -98,8 +98,16 @@ class World {
     );
     const watch = async () => {
       while (!tab.stop.signal.aborted) {
+        let connected = 0;
         for await (const part of connect({ url: URL_OF_JOB, after: tab.last, tab: "own", signal: tab.stop.signal })) {
-          if (part.kind !== "event" || part.type === "connected") continue;
+          if (part.kind !== "event") continue;
+          if (part.type === "connected") {
+            // A watch that is streaming cannot be connected once more.
+            connected += 1;
+            if (connected > 1) tab.flaws.push("connected twice");
+            continue;
+          }
+          if (connected === 0) tab.flaws.push("an event before `connected`");
           tab.got.push(Number(part.id));
           tab.last = Number(part.id);
         }
@@ -240,6 +248,7 @@ test("a leader that is frozen is replaced, and follows when it awakes", async ()
   world.append();
   await world.run(world.now + 100);
   assert.deepEqual([leader.got, world.open.size], [[1, 2, 3, 4], 1], "it leads again");
+  assert.deepEqual([leader.flaws, follower.flaws], [[], []]);
 });
 
 for (let seed = 1; seed <= 25; seed += 1) {
@@ -269,6 +278,7 @@ for (let seed = 1; seed <= 25; seed += 1) {
     await world.run(world.now + 200);
 
     const alive = tabs.filter((tab) => !tab.crashed && !tab.stop.signal.aborted);
+    for (const tab of tabs) assert.deepEqual(tab.flaws, []);
     for (const tab of tabs) assert.deepEqual(tab.got, upTo(tab.last, tab.last - tab.got.length));
     for (const tab of alive) assert.equal(tab.last, world.log.length);
     assert.equal(world.open.size, 1);

@@ -97,6 +97,8 @@ class Member {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #heard = false;
+  /** Whether `connected` was yielded. Another leader's connection, or one more of the same leader, is none of this one. */
+  #connected = false;
 
   /**
    * @param {Connect} connect
@@ -191,8 +193,12 @@ class Member {
     const id = idOf(part);
     if (part.kind === "event" && id !== null) {
       if (id <= this.#last) return "known";
+      if (!this.#connected) return "gap"; // the leader's answer begins with `connected`
       if (id !== this.#last + 1 && part.type !== "snapshot") return "gap";
       this.#last = id;
+    } else if (part.kind === "event") {
+      if (this.#connected) return "known";
+      this.#connected = true;
     }
     this.#waiting.push(part);
     this.#wake();
