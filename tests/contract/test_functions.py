@@ -226,6 +226,8 @@ def wrong_in_a_snapshot(chosen: set[str]) -> dict[str, str]:
     from awslambdaric import lambda_runtime_hooks_runner as runner
     asked = []
     botocore.httpsession.URLLib3Session.send = lambda self, request: asked.append(request.url)
+    direct_requests = importlib.import_module("shared.storage.direct_requests")
+    direct_requests.Connections.post = lambda self, *request: asked.append(self.host)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         runner.run_before_snapshot()
