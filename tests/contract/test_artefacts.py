@@ -193,7 +193,7 @@ def test_the_built_console_serves_its_bundle_to_a_first_visit(emulator: Emulator
     page = fetched("/")
     files = re.findall(r'(?:src|href)="(/console/static/[0-9a-f]{16}/([^"]+))"', page)
 
-    assert {name for _, name in files} == {"icon.svg", "bundle/main.js", "bundle/shared.js", "bundle/style.css"}
+    assert {name for _, name in files} == {"icon.svg", "bundle/main.js", "bundle/style.css"}
     for path, _ in files:
         fetched(path)
     assert "export class Millrace" in fetched("/console/static/millrace.js")

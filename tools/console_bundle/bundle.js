@@ -12,10 +12,13 @@ import { transform } from "esbuild";
 import { rolldown } from "rolldown";
 
 const FILES_AT = "/console/static/";
-/** The name of the chunk of all modules that at least two of the entry and the pages need. */
-const SHARED = "shared";
+/** The entry has all modules that the first page needs. Another chunk has those that at least two of the other pages need. */
+const ENTRY = "main";
+const SHARED_BY_PAGES = "shared_by_pages";
 const TARGET = "es2022";
 
+/** The modules that are loaded with the entry, by the path of their files. */
+const first = new Set();
 const folder = resolve(process.argv[2] ?? "");
 const bundle = join(folder, "bundle");
 rmSync(bundle, { recursive: true, force: true });
@@ -30,20 +33,34 @@ for (const { fileName, code } of chunks) report(fileName, code);
 /** Bundle `main.js` and all that it imports, and return the chunks. A warning is an error. */
 async function bundleModules() {
   const build = await rolldown({
-    input: { main: join(folder, "main.js") },
+    input: { [ENTRY]: join(folder, "main.js") },
     platform: "browser",
     transform: { target: TARGET },
     onLog: (level, log) => {
       if (level === "warn") throw new Error(log.message);
     },
-    plugins: [{ name: "addresses-of-modules", transform: withModuleAddress }],
+    plugins: [{ name: "addresses-of-modules", transform: withModuleAddress }, { name: "first-modules", buildEnd: findFirst }],
   });
   const { output } = await build.write({
     ...{ dir: bundle, format: "es", minify: true, comments: { legal: true } },
     ...{ entryFileNames: "[name].js", chunkFileNames: "[name].js" },
-    codeSplitting: { groups: [{ name: SHARED, minShareCount: 2 }] },
+    codeSplitting: {
+      groups: [
+        { name: ENTRY, priority: 1, test: (id) => first.has(id) },
+        { name: SHARED_BY_PAGES, minShareCount: 2, test: (id) => !first.has(id) },
+      ],
+    },
   });
   return output.filter((each) => each.type === "chunk");
+}
+
+/** Find the modules that the entry imports, without those that it imports when a page is shown. */
+function findFirst() {
+  const found = [...this.getModuleIds()].filter((id) => this.getModuleInfo(id).isEntry);
+  for (const id of found) {
+    first.add(id);
+    found.push(...this.getModuleInfo(id).importedIds.filter((each) => !first.has(each)));
+  }
 }
 
 /**
