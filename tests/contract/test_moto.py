@@ -242,6 +242,20 @@ def expressions() -> Iterator[tuple[str, dict[str, Any]]]:
             filtered = {"KeyConditionExpression": "PK = :p", "FilterExpression": condition, **used(condition, given)}
             filtered["ExpressionAttributeValues"] = {**filtered.get("ExpressionAttributeValues", {}), ":p": key["PK"]}
             yield "Query", filtered
+    # A transaction that is refused undoes its changes of sets, lists and maps, which moto makes in place.
+    changes = {":t": {"SS": ["undone"]}, ":l": {"L": [{"S": "undone"}]}, ":n": {"S": "undone"}}
+    start = {**key, "t": {"SS": ["kept"]}, "list": {"L": [{"S": "kept"}]}, "m": {"M": {"deep": {"S": "kept"}}}}
+    undone = {
+        "TableName": "T",
+        "Key": key,
+        "ExpressionAttributeValues": changes,
+        "ExpressionAttributeNames": {"#l": "list"},
+    }
+    undone["UpdateExpression"] = "SET #l = list_append(#l, :l), m.deep = :n ADD t :t"
+    refused = {"TableName": "T", "Item": start, "ConditionExpression": "attribute_not_exists(PK)"}
+    yield "PutItem", {"Item": start}
+    yield "TransactWriteItems", {"TransactItems": [{"Update": undone}, {"Put": {**refused, "Item": KEY}}]}
+    yield "GetItem", {"Key": key}
 
 
 def send(app: Any, operation: str, body: dict[str, Any]) -> tuple[int, Any]:
