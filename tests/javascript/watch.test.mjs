@@ -361,6 +361,25 @@ test("only events during the watch have a time, and the first stage has the job'
   assert.ok(second.endedAt > 0 && third.startedAt > 0);
 });
 
+test("a job that has ended shows the stages, times and resets of its history", async () => {
+  const at = (second) => `2026-11-26T08:00:0${second}Z`;
+  const entry = (eventId, type, rest) => ({ ...{ eventId, at: at(eventId), type, stage: null, attempt: null, reason: null, message: null }, ...rest });
+  const history = [
+    entry(1, "stage", { stage: "write", attempt: 1 }),
+    entry(2, "reset", { attempt: 2, reason: "MODEL_TIMEOUT", message: "again" }),
+    entry(3, "stage", { stage: "write", attempt: 2 }),
+    entry(4, "stage", { stage: "check", attempt: 1 }),
+    entry(5, "complete"),
+  ];
+  const { watch } = watching([success({ ...DETAIL, status: "completed", endedAt: at(5), lastEventId: 5, history, subtasks: [] })]);
+
+  await watch.connect("job_1");
+
+  const seen = watch.view.stages.map(({ name, attempt, status, startedAt, endedAt }) => [name, attempt, status, endedAt - startedAt]);
+  assert.deepEqual(seen, [["write", 2, "done", 3_000], ["check", 1, "done", 1_000]]);
+  assert.deepEqual(watch.view.resets.map(({ id, reason }) => [id, reason]), [[2, "MODEL_TIMEOUT"]]);
+});
+
 test("a watch shows the API's response until the events have reached it, and no event twice", async () => {
   const detail = { ...DETAIL, stage: "write", text: "ab", progress: 40, lastEventId: 2, subtasks: [] };
   const { watch } = watching([success(detail), stream([CONNECTED, delta(1, "a"), delta(2, "b"), delta(3, "c"), complete(4)])]);

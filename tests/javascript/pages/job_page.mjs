@@ -12,7 +12,7 @@ Object.assign(globalThis, { window, document, Node, Text, HTMLElement, Element }
 const frames = (draw) => setTimeout(draw, 0);
 Object.assign(globalThis, { requestAnimationFrame: frames, cancelAnimationFrame: clearTimeout });
 
-globalThis.sessionStorage = window.sessionStorage;
+Object.assign(globalThis, { location: window.location, sessionStorage: window.sessionStorage });
 
 const STATIC = "../../../functions/console/static";
 const { Applications } = await import(`${STATIC}/core/app/applications.js`);

@@ -194,6 +194,7 @@ export function viewOf(job) {
   const outcomes = { completed: "complete", failed: "error", cancelled: "cancelled" };
   return {
     ...EMPTY_VIEW,
+    ...pastOf(job),
     jobId: job.jobId,
     pipeline: job.pipeline,
     lastEventId: job.lastEventId,
@@ -209,6 +210,33 @@ export function viewOf(job) {
     usage: job.usage,
     failure: job.failure && failureOf(job.failure, job.requestId),
   };
+}
+
+/**
+ * Return the stages with their times, and the resets, that the history of the API's response tells.
+ * @param {JobDetail} job
+ * @returns {Pick<JobView, "stages" | "resets">}
+ */
+function pastOf({ history = [], retryCount }) {
+  /** @type {StageView[]} */
+  let stages = [];
+  /** @type {ResetNote[]} */
+  const resets = [];
+  for (const { type, at, stage, attempt, reason, message, eventId } of history) {
+    const time = Date.parse(at);
+    if (type === "stage" && stage !== null) {
+      const known = stages.find(({ name }) => name === stage);
+      const index = known?.index ?? stages.length + 1;
+      stages = startStage(stages, { name: stage, index, of: Math.max(index, stages.length), attempt: attempt ?? 1 }, time);
+    } else if (type === "reset") {
+      const noted = { reason: /** @type {Reset["reason"]} */ (reason ?? "RESTARTED"), message: message ?? "" };
+      resets.push({ id: eventId, ...noted, attempt: attempt ?? 1, retryCount });
+      stages = reopen(stages);
+    } else if (type === "complete") stages = endStages(stages, "done", time);
+    else if (type === "error") stages = endStages(stages, "failed", time);
+    else if (type === "cancelled") stages = endStages(stages, "cancelled", time);
+  }
+  return { stages, resets };
 }
 
 /**

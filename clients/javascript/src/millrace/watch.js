@@ -537,7 +537,9 @@ export class Watch {
     const omitted = new Set(/** @type {string[]} */ (found.omitted ?? []));
     const kept = Object.fromEntries(Object.entries(seen).filter(([name]) => omitted.has(name)));
     const ended = { ...viewOf(found), ...kept };
-    this.#settle({ ...ended, stages, resets, lastEventId: Math.max(lastEventId, ended.lastEventId) });
+    // A watch that has read no event knows what the response's history tells.
+    const past = this.#log.lastEventId === 0 ? {} : { stages, resets };
+    this.#settle({ ...ended, ...past, lastEventId: Math.max(lastEventId, ended.lastEventId) });
   }
 
   /** @param {JobView} view of an ended job, or of one that was resumed in the meantime */
