@@ -188,7 +188,7 @@ bench-cache: .venv/.synced .venv-video/.synced ## replay a video chat that three
 bench-render: .venv-browser/.synced .venv-video/.synced ## render videos of 3, 15 and 60 seconds, and print how long they take
 	@$(BROWSER_BIN)/python -m tests.bench.rendering $(ARGS)
 
-# With what `make build` has built, the bundle's first visit stands beside that of the modules. --check fails if frames cost more.
+# With what `make build` has built, the bundle's first visit is timed beside that of the modules. --check fails if frames cost more.
 .PHONY: bench-console
 bench-console: .venv-browser/.synced ## draw a long text with the CPU throttled, and time first visits on slow networks
 	@$(BROWSER_BIN)/python -m tests.bench.console_page $(ARGS)

@@ -1,7 +1,7 @@
 """`make bench-console`: the work of the console's job page while a model writes, and its first visit, in Chromium.
 
 Drawing: the output of a job of feature suggestions gets a text that grows, as from a watch, with the CPU throttled four
-times. The work of a frame must not grow with the text. Beside it stands what parsing the whole text costs, which each
+times. The work of a frame must not grow with the text. Beside it is what parsing the whole text costs, which each
 frame did before; `--static` names the static folder of another version, which is drawn in the same run.
 
 First visit: the modules and, if `make build` has been run, the bundle, on simulated networks.
@@ -36,7 +36,7 @@ THROTTLED = 4
 NETWORKS = {"none": None, "slow 4G": (150, 1_600), "slow 3G": (400, 400)}
 """Round trip in milliseconds and kilobits a second."""
 GROWTH = 2.0
-"""With `--check`, the last frames may cost at most so many times what the first cost."""
+"""With `--check`, the last frames may cost at most this many times what the first cost."""
 
 SIZES = (1_000, 100_000, 300_000, 600_000)
 """Characters of the text at which frames are measured; an hour of events at 200 a second is about 700,000."""

@@ -18,9 +18,9 @@ from tests.browser.tab import Tab
 from tests.contract.build_output import CONSOLE, bundle_missing, require
 
 REQUESTS = 10
-"""At most so many requests for a first visit, because each invokes the console's function."""
+"""The most requests for a first visit, because each invokes the console's function."""
 BYTES = 44_000
-"""At most so many compressed bytes of a first visit, without headers and the configuration."""
+"""The most compressed bytes of a first visit, without headers and the configuration."""
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@
 
 import { h, setText } from "../app/dom.js";
 
-/** A text node of `growingText` gets no more text when it has so many characters. */
+/** A text node of `growingText` gets no more text when it has this number of characters. */
 const LONGEST_NODE = 4_096;
 
 /**
