@@ -229,15 +229,23 @@ def test_a_reload_keeps_the_filter_of_a_list(console: Console, user: ApiUser) ->
     expect(rows.nth(1)).to_contain_text("MODEL_REJECTED_REQUEST")
 
 
-def test_a_long_list_is_loaded_page_by_page(console: Console, user: ApiUser) -> None:
-    for _ in range(22):
-        user.new_job()
+def test_a_list_is_live_searched_and_acts_on_selected_jobs(console: Console, user: ApiUser) -> None:
+    done = user.new_job()
+    user.ended(done)
     console.open("/console/jobs")
-    rows = console.page.get_by_role("table").get_by_role("row")
-    expect(rows).to_have_count(21)
-    console.page.get_by_role("button", name="Show more").click()
-    expect(rows).to_have_count(23)
-    expect(console.page.get_by_role("button", name="Show more")).to_be_hidden()
+    page = console.page
+    rows = page.get_by_role("table").get_by_role("row")
+    expect(rows).to_have_count(2)
+    hanging = user.new_job("hang_after=0")
+    expect(rows.filter(has_text=hanging)).to_be_visible()
+    page.get_by_label("Select all jobs that are shown").check()
+    page.get_by_role("button", name="Cancel selected").click()
+    expect(page.get_by_text("1 cancelled, 1 not cancelled:")).to_be_visible()
+    expect(rows.filter(has_text=hanging)).to_contain_text("Cancelled")
+    page.get_by_role("searchbox", name="Search").fill("no such subject")
+    expect(page.get_by_text("No jobs match search")).to_be_visible()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(rows).to_have_count(3)
 
 
 def test_another_user_can_sign_in_after_a_sign_out(

@@ -10,7 +10,7 @@
 
 /** @typedef {{ signal?: AbortSignal | undefined }} Abortable */
 /** @typedef {{ limit?: number, cursor?: string | null } & Abortable} Page */
-/** @typedef {{ pipeline?: string, status?: string, sessionId?: string, runId?: string, projectId?: string, archived?: boolean, month?: string } & Page} JobFilter */
+/** @typedef {{ pipeline?: string, status?: string, search?: string, sessionId?: string, runId?: string, projectId?: string, archived?: boolean, month?: string } & Page} JobFilter */
 /** @typedef {{ idempotencyKey?: string, links?: Api.JobLinksRequest } & Abortable} CreateOptions */
 
 // ---- jobs --------------------------------------------------------------------------------------------------------------

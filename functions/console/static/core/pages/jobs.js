@@ -1,43 +1,171 @@
-/** All jobs of the user, filtered by pipeline and status. */
+/** All jobs of the user: filtered and searched, live, with actions on several of them. */
 
+/** @import { JobFilter } from "../../millrace.js" */
+/** @import { JobListWatch } from "../../millrace.js" */
+/** @import { BulkReport } from "../app/bulk.js" */
 /** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
 
-import { h } from "../app/dom.js";
+import { inBulk } from "../app/bulk.js";
 import { statusLabel } from "../app/labels.js";
-import { filterBar } from "../parts/filters.js";
-import { jobList } from "../parts/job_list.js";
+import { componentPage } from "../app/mounted.js";
+import { Fragment, h, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../app/preact.js";
+import { JobTable } from "../parts/job_table.js";
+import { ProblemCard } from "../parts/problem_card.js";
 
-const PAGE = 20;
-/** @type {[string, string][]} */
-const STATUSES = ["pending", "in_progress", "completed", "failed", "cancelled"].map((each) => [each, statusLabel(each)]);
+const PAGE = 100;
+/** How long the user has not typed before a search begins, in milliseconds. */
+const TYPING = 250;
+const STATUSES = ["pending", "in_progress", "completed", "failed", "cancelled"];
+const FILTERS = /** @type {const} */ (["search", "status", "pipeline"]);
+
+/** @typedef {{ search: string, status: string, pipeline: string }} Chosen */
 
 /**
  * @param {Context} context
  * @returns {Page}
  */
 export function jobsPage(context) {
-  const applications = [...context.applications];
-  const kinds = applications.map(({ pipeline, label }) => /** @type {[string, string]} */ ([pipeline, label]));
-  const filters = filterBar(
-    [
-      { name: "status", label: "Status", choices: STATUSES },
-      { name: "pipeline", label: "Kind", choices: kinds },
-    ],
-    (query) => {
-      context.setQuery(query);
-      void jobs.reload();
-    },
-  );
-  const jobs = jobList(context, { limit: PAGE, filter: filters.values });
-  void jobs.reload();
-  const retention = ["Completed jobs are kept for ten minutes, failed jobs for an hour.", ...applications.flatMap((each) => each.retention ?? [])];
-  return {
-    title: "Jobs",
-    element: h("div", {},
-      h("div", { class: "page-head" }, h("h1", {}, "Jobs"),
-        h("a", { class: "button main", href: context.applications.defaultFormPath }, "New job")),
-      h("p", { class: "lead" }, retention.join(" ")),
-      filters.element, jobs.element),
+  return componentPage("Jobs", JobsPage, { context });
+}
+
+/** @param {{ context: Context }} properties */
+function JobsPage({ context }) {
+  const [chosen, setChosen] = useState(chosenInAddress);
+  const list = useMemo(() => context.millrace.newJobListWatch(filterOf(chosen)), []);
+  const shown = useList(list);
+  useEffect(() => {
+    list.connect();
+    return () => list.stop();
+  }, [list]);
+  const choose = useCallback((/** @type {Chosen} */ next) => {
+    setChosen(next);
+    context.setQuery(new URLSearchParams(Object.entries(next).filter(([, value]) => value !== "")));
+    list.setFilter(filterOf(next));
+  }, [list]);
+  const { state, jobs, problem } = shown;
+  return h(Fragment, {},
+    h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, "Jobs"),
+      h("a", { class: "button main", href: context.applications.defaultFormPath }, "New job")),
+    h("p", { class: "lead" }, ["Ended jobs expire after some time.", ...[...context.applications].flatMap((each) => each.retention ?? [])].join(" ")),
+    h(Filters, { context, chosen, choose }),
+    problem && h(ProblemCard, { problem, actions: problem.retryable ? [{ label: "Try again", act: () => list.refresh(), main: true }] : problem.code === "UNAUTHENTICATED" ? [{ label: "Sign in", act: context.signIn, main: true }] : [] }),
+    h("div", { "aria-busy": state === "loading" ? "true" : "false" },
+      state === "loading" && h("p", { class: "note", role: "status" }, "Loading jobs…"),
+      state === "ready" && jobs.length === 0 && !shown.more && h(Nothing, { context, chosen, choose }),
+      jobs.length > 0 && h(Selectable, { context, list, key: JSON.stringify(chosen) }),
+      state === "ready" && shown.more && h(More, { list, loading: shown.loadingMore })));
+}
+
+/** @param {{ context: Context, chosen: Chosen, choose: (next: Chosen) => void }} properties */
+function Filters({ context, chosen, choose }) {
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const newest = useRef(chosen);
+  newest.current = chosen;
+  const search = (/** @type {string} */ text, wait = TYPING) => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => newest.current.search !== text && choose({ ...newest.current, search: text }), wait);
   };
+  const kinds = [...context.applications].map(({ pipeline, label }) => /** @type {const} */ ([pipeline, label]));
+  return h("form", { class: "filters", "aria-label": "Filters", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
+    h("div", { class: "field" }, h("label", { for: "search" }, "Search"),
+      h("input", { id: "search", type: "search", maxlength: 100, placeholder: "Subject or job id", value: chosen.search,
+        oninput: (/** @type {any} */ event) => search(event.target.value.trim()) })),
+    h(Choice, { name: "status", label: "Status", value: chosen.status, choices: STATUSES.map((each) => [each, statusLabel(each)]), choose: (status) => choose({ ...newest.current, status }) }),
+    h(Choice, { name: "pipeline", label: "Kind", value: chosen.pipeline, choices: kinds, choose: (pipeline) => choose({ ...newest.current, pipeline }) }));
+}
+
+/** @param {{ name: string, label: string, value: string, choices: readonly (readonly [string, string])[], choose: (value: string) => void }} properties */
+function Choice({ name, label, value, choices, choose }) {
+  return h("div", { class: "field" }, h("label", { for: name }, label),
+    h("select", { id: name, value, onchange: (/** @type {any} */ event) => choose(event.target.value) },
+      [["", "All"], ...choices].map(([key, text]) => h("option", { key, value: key, selected: key === value }, text))));
+}
+
+/** @param {{ context: Context, chosen: Chosen, choose: (next: Chosen) => void }} properties */
+function Nothing({ context, chosen, choose }) {
+  const { search, status, pipeline } = chosen;
+  const filters = [
+    status && `status “${statusLabel(status)}”`,
+    pipeline && `kind “${context.applications.of(pipeline).label}”`,
+    search && `search “${search}”`,
+  ].filter(Boolean);
+  if (filters.length === 0) return h("p", { class: "empty" }, "No jobs found. ", h("a", { href: context.applications.defaultFormPath }, "Create one"));
+  return h("p", { class: "empty" }, `No jobs match ${filters.join(" and ")}. `,
+    h("button", { type: "button", class: "button", onclick: () => choose({ search: "", status: "", pipeline: "" }) }, "Clear filters"));
+}
+
+/** @param {{ context: Context, list: JobListWatch }} properties */
+function Selectable({ context, list }) {
+  const { jobs } = useList(list);
+  const [selected, setSelected] = useState(/** @type {ReadonlySet<string>} */ (new Set()));
+  const [report, setReport] = useState("");
+  const [refused, setRefused] = useState(/** @type {BulkReport["refused"]} */ ([]));
+  const [busy, setBusy] = useState(false);
+  const select = useCallback((/** @type {readonly string[]} */ ids, /** @type {boolean} */ on) => {
+    setSelected((before) => new Set(on ? [...before, ...ids] : [...before].filter((each) => !ids.includes(each))));
+  }, []);
+  const wanted = jobs.filter(({ jobId }) => selected.has(jobId));
+  /** @param {"cancelled" | "resumed"} done @param {(jobId: string) => Promise<any>} act */
+  const actOn = async (done, act) => {
+    setBusy(true);
+    const result = await inBulk(wanted, act);
+    for (const job of result.done) list.put(job);
+    list.refresh();
+    setBusy(false);
+    setSelected(new Set(result.refused.map(({ job }) => job.jobId)));
+    setRefused(result.refused);
+    setReport(`${result.done.length} ${done}${result.refused.length > 0 ? `, ${result.refused.length} not ${done}:` : "."}`);
+  };
+  const { millrace } = context;
+  return h(Fragment, {},
+    h("div", { class: "bulk", role: "group", "aria-label": "Selected jobs" },
+      h("span", { class: "note" }, `${wanted.length} selected`),
+      h("button", { type: "button", class: "button", disabled: busy || wanted.length === 0, onclick: () => actOn("cancelled", (id) => millrace.cancelJob(id)) }, "Cancel selected"),
+      h("button", { type: "button", class: "button", disabled: busy || wanted.length === 0, onclick: () => actOn("resumed", (id) => millrace.resumeJob(id)) }, "Resume selected")),
+    h("div", { role: "status" }, report && h("p", {}, report),
+      refused.length > 0 && h("ul", {}, refused.map(({ job, message }) => h("li", { key: job.jobId }, `${job.title ?? job.jobId}: ${message}`)))),
+    h(JobTable, { jobs, applications: context.applications, selected, select }));
+}
+
+/**
+ * Loads the next jobs when it comes near the visible part of the page, or when it is clicked.
+ * @param {{ list: JobListWatch, loading: boolean }} properties
+ */
+function More({ list, loading }) {
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    if (place.current === null || loading) return;
+    const seen = new IntersectionObserver(([entry]) => entry?.isIntersecting && list.loadMore(), { rootMargin: "800px" });
+    seen.observe(place.current);
+    return () => seen.disconnect();
+  }, [list, loading]);
+  return h("p", { class: "actions", ref: place },
+    h("button", { type: "button", class: "button", disabled: loading, onclick: () => list.loadMore() }, loading ? "Loading…" : "Show more"));
+}
+
+/** @param {JobListWatch} list */
+function useList(list) {
+  const [shown, setShown] = useState(() => list.snapshot);
+  useLayoutEffect(() => {
+    const unsubscribe = list.subscribe(setShown);
+    return unsubscribe;
+  }, [list]);
+  return shown;
+}
+
+/** @returns {Chosen} */
+function chosenInAddress() {
+  const query = new URLSearchParams(location.search);
+  const [search = "", status = "", pipeline = ""] = FILTERS.map((name) => query.get(name) ?? "");
+  return { search: search.slice(0, 100).trim(), status: STATUSES.includes(status) ? status : "", pipeline };
+}
+
+/**
+ * @param {Chosen} chosen
+ * @returns {JobFilter}
+ */
+function filterOf(chosen) {
+  return { ...chosen, limit: PAGE };
 }

@@ -35,14 +35,14 @@ export function jobList({ applications, millrace, signIn }, { limit, more = true
  * @param {JobSummary} job
  * @param {string} label of its pipeline
  */
-function jobRow({ jobId, status, stage, progress, usage, createdAt, failure }, label) {
+function jobRow({ jobId, title, status, stage, progress, usage, createdAt, failure }, label) {
   const running = status === "in_progress" && stage !== null;
   const tokens = usage.inputTokens + usage.outputTokens;
   const unreported = usage.unreportedCalls ?? 0;
   return h("tr", {},
-    h("th", { scope: "row" }, h("a", { href: `/console/jobs/${jobId}` }, label), h("span", { class: "id" }, jobId)),
+    h("th", { scope: "row" }, h("a", { href: `/console/jobs/${jobId}`, dir: "auto" }, title ?? label), h("span", { class: "id" }, jobId)),
     h("td", { "data-label": "Status" }, statusBadge(status),
-      running && h("span", { class: "note" }, `${sentenceCase(stage)}, ${Math.floor(progress)} %`),
+      running && h("span", { class: "note" }, `${sentenceCase(stage)}, ${Math.floor(progress)}%`),
       failure && h("span", { class: "note" }, failure.code)),
     h("td", { "data-label": "Created" }, timeOf(createdAt)),
     figure("Tokens", tokens > 0 || unreported > 0 ? tokensOf(tokens, unreported) : null),
