@@ -238,6 +238,7 @@ def test_a_list_is_live_searched_and_acts_on_selected_jobs(console: Console, use
     expect(rows).to_have_count(2)
     hanging = user.new_job("hang_after=0")
     expect(rows.filter(has_text=hanging)).to_be_visible()
+    console.tab.expect_complaints("409")
     page.get_by_label("Select all jobs that are shown").check()
     page.get_by_role("button", name="Cancel selected").click()
     expect(page.get_by_text("1 cancelled, 1 not cancelled:")).to_be_visible()
