@@ -25,9 +25,9 @@ TRANSPORTS = pytest.mark.parametrize("transport", ["fetch", "eventsource"])
 class Client:
     """A client in one tab, signed in as `user`, and one watch; `urls` are the addresses that the tab has requested."""
 
-    def __init__(self, tab: Tab, user: ApiUser, transport: str = "fetch") -> None:
+    def __init__(self, tab: Tab, user: ApiUser, transport: str = "fetch", *, shares: bool = False) -> None:
         self.tab = tab
-        self._options = [user.stack.api_url + MODULE, user.stack.api_url, user.token, transport]
+        self._options = [user.stack.api_url + MODULE, user.stack.api_url, user.token, transport, shares]
         self._blank = f"{user.stack.issuer_url}/.well-known/openid-configuration"
         tab.expect_complaints("favicon")
         self.urls: list[str] = []
@@ -40,9 +40,9 @@ class Client:
 
     def begin(self) -> None:
         self.tab.evaluate(
-            """async ([module, api, token, transport]) => {
+            """async ([module, api, token, transport, shareStreams]) => {
               const { Millrace } = await import(module);
-              globalThis.millrace = new Millrace({ api, token, transport });
+              globalThis.millrace = new Millrace({ api, token, transport, shareStreams });
               globalThis.states = [];
               globalThis.follow = (watch) => {
                 globalThis.watch = watch;
@@ -61,7 +61,7 @@ class Client:
     def until(self, condition: str) -> None:
         """Wait until `condition`, an expression of `watch`, is true. Raises: AssertionError after the timeout."""
         try:
-            self.tab.page.wait_for_function(condition)
+            self.tab.page.wait_for_function(condition, polling=100)
         except NotInTime:
             at = self.get("({ ...watch, view: watch.view, states })")
             raise AssertionError(f"{condition} did not become true: {at}, {self.tab.complaints}") from None
@@ -199,6 +199,42 @@ def test_a_duplicated_tab_has_another_slot(client: Client, user: ApiUser) -> Non
         each.until("watch.state === 'complete'")
         assert each.get("watch.view.text") == user.job(job_id)["text"]
         assert each.get("states") == ["connecting", "streaming", "complete"]
+
+
+def test_eight_tabs_share_one_stream_and_replace_its_leader(new_tab: Callable[[], Tab], user: ApiUser) -> None:
+    job_id = user.new_job(PAUSES)
+    clients = [Client(new_tab(), user, shares=True) for _ in range(8)]
+    for each in clients:
+        each.load()
+        each.watch(job_id)
+        each.until("watch.view.text.length > 0")
+    assert [len(each.slots) for each in clients] == [1, 0, 0, 0, 0, 0, 0, 0]
+
+    clients[0].tab.page.close()
+    leader = _leader(clients[1:])
+    frozen = leader.tab.context.new_cdp_session(leader.tab.page)
+    frozen.send("Page.setWebLifecycleState", {"state": "frozen"})
+    followers = [each for each in clients[1:] if each is not leader]
+    _leader(followers)
+    user.release(job_id)
+    frozen.send("Page.setWebLifecycleState", {"state": "active"})
+
+    for each in clients[1:]:
+        each.until("watch.state === 'complete'")
+        assert each.get("watch.view.text") == user.job(job_id)["text"]
+        assert "error" not in each.get("states")
+    assert len({slot for each in clients for slot in each.slots}) == 1
+
+
+def _leader(clients: list[Client]) -> Client:
+    """Wait until one of these tabs reads the stream, and return it."""
+
+    def reading() -> list[Client]:
+        clients[0].tab.page.wait_for_timeout(10)  # lets Playwright deliver the events of the tabs
+        return [each for each in clients if each.slots]
+
+    assert wait_until(lambda: bool(reading()))
+    return reading()[0]
 
 
 def test_a_page_from_the_back_forward_cache_continues_after_the_last_event(
