@@ -35,7 +35,7 @@ def site(stack: LocalStack) -> Site:
 def bundled(new_tab: Callable[[], Tab], user: ApiUser, site: Site) -> Console:
     """The console of a tab whose page and files are those of the bundle; everything else comes from the stack."""
     console = Console(new_tab(), user)
-    # Chromium does not know from which address an intercepted page came, and asks before it may connect to this machine.
+    # Chromium does not know the address of an intercepted page, and asks before it may connect to this machine.
     console.page.context.grant_permissions(["local-network-access"])
     serve(console.page, user.stack.api_url, site)
     return console

@@ -185,7 +185,9 @@ def test_the_built_console_serves_its_bundle_to_a_first_visit(emulator: Emulator
     require(bundle_missing(), wanted=WANTED)
 
     def fetched(path: str) -> str:
-        response = emulator.invoke("console", event("console.file") | {"rawPath": path, "headers": {}})
+        asked = event("console.root") | {"rawPath": path, "headers": {}}
+        asked["requestContext"]["http"]["path"] = path
+        response = emulator.invoke("console", asked)
         assert response["statusCode"] == 200, path
         body = str(response["body"])
         return base64.b64decode(body).decode() if response["isBase64Encoded"] else body

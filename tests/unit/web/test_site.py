@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
         "main.js": "start()",
         "core/base.css": "a{}",
         "apps/song/song.css": "b{}",
-        "vendor/grid/grid.css": "c{}",
+        "vendor/ag_grid/grid.css": "c{}",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
