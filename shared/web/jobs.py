@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Header, Path
+from fastapi import Header, Path, Query
 from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator, create_model
 
 from shared.agents.agent import AgentRef
@@ -185,6 +185,18 @@ class JobList(Schema):
 
     jobs: tuple[JobSummary, ...]
     cursor: str | None
+
+
+SearchText = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=100,
+        pattern=r"\S",
+        description="list jobs whose `title` contains this text, whatever the case, or whose id begins with it",
+    ),
+]
+"""The query parameter `search` of `GET /jobs`."""
 
 
 class StreamTicket(Schema):

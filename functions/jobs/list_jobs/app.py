@@ -10,7 +10,7 @@ from shared.web.app import CurrentExchange, create_app, lambda_handler
 from shared.web.auth import CurrentUser
 from shared.web.envelope import Entity, Envelope, Operation
 from shared.web.errors import AUTHENTICATED, refusals
-from shared.web.jobs import JobList, refuse_unclear_month, summary
+from shared.web.jobs import JobList, SearchText, refuse_unclear_month, summary
 from shared.web.urls import Urls
 
 from fastapi import Query, Request
@@ -28,15 +28,7 @@ async def list_jobs(
     session_id: Annotated[str | None, Query(alias="sessionId", min_length=1, max_length=128)] = None,
     run_id: Annotated[str | None, Query(alias="runId", min_length=1, max_length=128)] = None,
     project_id: Annotated[str | None, Query(alias="projectId", min_length=1, max_length=128)] = None,
-    search: Annotated[
-        str | None,
-        Query(
-            min_length=1,
-            max_length=100,
-            pattern=r"\S",
-            description="list jobs whose `title` contains this text, whatever the case, or whose id begins with it",
-        ),
-    ] = None,
+    search: SearchText = None,
     archived: Annotated[
         bool, Query(description="list jobs that have ended and are in the archive, in the order of their creation")
     ] = False,
