@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -112,6 +112,9 @@ class WatchedLog:
 
     def tail(self, job_id: str) -> LogTail:
         return self._log.tail(job_id)
+
+    def progress_of(self, job_ids: Sequence[str]) -> Mapping[str, float]:
+        return self._log.progress_of(job_ids)
 
     def snapshot(self, job_id: str) -> LogSnapshot | None:
         return self._log.snapshot(job_id)
@@ -580,6 +583,9 @@ class FreshLog:
 
     def tail(self, job_id: str) -> LogTail:
         return self._log.tail(self._job_id)
+
+    def progress_of(self, job_ids: Sequence[str]) -> Mapping[str, float]:
+        return self._log.progress_of([self._job_id])
 
     def snapshot(self, job_id: str) -> LogSnapshot | None:
         return self._log.snapshot(self._job_id)
