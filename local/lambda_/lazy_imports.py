@@ -16,6 +16,7 @@ BY_THE_PRODUCT: Final = (
     "aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch",
     "aws_lambda_powertools.utilities.batch",
     "botocore.config",
+    "botocore.httpsession",
     "botocore.exceptions",
     "httpx2",
     "jwt",
