@@ -143,6 +143,7 @@ def detail(**values: Any) -> dict[str, Any]:
     return {
         "jobId": "job_1",
         "pipeline": "suggestion",
+        "title": None,
         "status": "completed",
         "stage": None,
         "progress": 100,
