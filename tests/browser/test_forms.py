@@ -155,7 +155,7 @@ def test_the_user_has_all_data_erased(console: Console, user: ApiUser) -> None:
     page.get_by_role("button", name="Erase my data").click()
     page.get_by_role("dialog").get_by_role("button", name="Erase everything").click()
     expect(page.get_by_text("Completed", exact=True).first).to_be_visible()
-    expect(page.get_by_role("row", name="Jobs")).to_contain_text("1")
+    expect(page.get_by_role("row", name="Jobs with their input")).to_contain_text("1")
     audit(console.tab, "data-erased")
     assert user.api.get("/jobs").json()["data"]["jobs"] == []
 
