@@ -331,7 +331,7 @@ def test_every_form_of_a_response_is_read() -> None:
     ],
 )
 def test_what_is_no_response_is_an_error(data: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - the texts are for nobody
+    with pytest.raises(ValueError):  # noqa: PT011 - nobody reads the messages
         read(data)
 
 

@@ -1,4 +1,4 @@
-/** Parses JSON that is not complete yet. */
+/** Parses JSON that is not complete yet: once, or again and again while it grows. */
 
 /**
  * Return the value of an unfinished JSON text, without the parts that may still change: a key without a value, a number or
@@ -7,7 +7,7 @@
  * @returns {unknown}
  */
 export function parsePartial(text) {
-  return new Reader(text).value();
+  return new PartialJsonReader().read(text);
 }
 
 const SPACE = /\s*/y;
@@ -16,128 +16,178 @@ const SCALAR = /-?[0-9][0-9.eE+-]*|true|false|null/y;
 /** @type {Record<string, string>} */
 const ESCAPES = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
-class Reader {
+/**
+ * An object or array whose end has not been read. `value` has its complete children only. `next` is what has to be read
+ * next: the comma or bracket before or behind a child, or a part of a child. `key` is the key of the child that is read.
+ * @typedef {{ value: Record<string, unknown> | unknown[], next: "delimiter" | "key" | "colon" | "child", key: string }} Open
+ */
+
+/**
+ * Returns for a growing text what `parsePartial` returns for it. The work of a call depends on the text that was added since
+ * the last call, and on how many siblings the open objects and arrays have; not on the length of the text.
+ *
+ * Values are never changed after they were returned, and what is complete is returned as the same object again, so
+ * that a page can find what has changed by comparing identities.
+ */
+export class PartialJsonReader {
+  #text = "";
   #at = 0;
-  #text;
-  /** Whether the text ended inside the last value. */
-  #open = false;
-
-  /** @param {string} text */
-  constructor(text) {
-    this.#text = text;
-  }
-
-  /** @returns {unknown} */
-  value() {
-    this.#skip(SPACE);
-    switch (this.#text[this.#at]) {
-      case "{":
-        return this.#object();
-      case "[":
-        return this.#array();
-      case '"':
-        return this.#string();
-      default:
-        return this.#scalar();
-    }
-  }
-
-  #object() {
-    /** @type {Record<string, unknown>} */
-    const object = {};
-    this.#at += 1;
-    for (;;) {
-      if (this.#closes("}")) return object;
-      if (this.#open || this.#text[this.#at] !== '"') return this.#stop(object);
-      const key = this.#string();
-      this.#skip(SPACE);
-      if (this.#open || this.#text[this.#at] !== ":") return this.#stop(object);
-      this.#at += 1;
-      const value = this.value();
-      if (value === undefined) return this.#stop(object);
-      Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
-      if (this.#open) return object;
-    }
-  }
-
-  #array() {
-    /** @type {unknown[]} */
-    const array = [];
-    this.#at += 1;
-    for (;;) {
-      if (this.#closes("]")) return array;
-      const value = this.#open ? undefined : this.value();
-      if (value === undefined) return this.#stop(array);
-      array.push(value);
-      if (this.#open) return array;
-    }
-  }
-
-  #string() {
-    let string = "";
-    this.#at += 1;
-    for (;;) {
-      string += this.#skip(PLAIN);
-      const next = this.#text[this.#at];
-      if (next === '"') {
-        this.#at += 1;
-        return string;
-      }
-      const escape = next === undefined ? undefined : this.#escape();
-      if (escape === undefined) return this.#stop(string);
-      string += escape;
-    }
-  }
-
-  /** @returns {string | undefined} */
-  #escape() {
-    const letter = this.#text[this.#at + 1];
-    if (letter === "u") {
-      const digits = this.#text.slice(this.#at + 2, this.#at + 6);
-      if (!/^[0-9a-fA-F]{4}$/.test(digits)) return undefined;
-      this.#at += 6;
-      return String.fromCharCode(Number.parseInt(digits, 16));
-    }
-    this.#at += 2;
-    return letter === undefined ? undefined : ESCAPES[letter];
-  }
-
-  #scalar() {
-    const text = this.#skip(SCALAR);
-    if (text === "" || (this.#at === this.#text.length && /[0-9]/.test(text))) return this.#stop(undefined);
-    try {
-      return JSON.parse(text);
-    } catch {
-      return this.#stop(undefined);
-    }
-  }
+  /** From the outermost to the innermost. @type {Open[]} */
+  #open = [];
+  /** The string that has begun and not ended. @type {string | null} */
+  #string = null;
+  /** The value when it is complete. @type {{ value: unknown } | null} */
+  #complete = null;
+  /** @type {unknown} */
+  #returned = undefined;
 
   /**
-   * Skip the closing bracket and return true, or skip the comma before the next element and return false.
-   * @param {string} bracket
+   * Return the value of the text so far. If the text does not continue that of the last call, begin again.
+   * @param {string} text
+   * @returns {unknown}
    */
-  #closes(bracket) {
+  read(text) {
+    if (!text.startsWith(this.#text)) this.#reset();
+    else if (text.length === this.#text.length) return this.#returned;
+    this.#text = text;
+    while (this.#complete === null && this.#step());
+    this.#returned = this.#complete === null ? this.#unfinished() : this.#complete.value;
+    return this.#returned;
+  }
+
+  #reset() {
+    this.#at = 0;
+    this.#open = [];
+    this.#string = null;
+    this.#complete = null;
+    this.#returned = undefined;
+  }
+
+  /** Read one token, and return true; or return false if the text has to grow first, or is not JSON. */
+  #step() {
+    const open = this.#open.at(-1);
+    if (this.#string !== null) return this.#endString(open);
     this.#skip(SPACE);
-    if (this.#text[this.#at] === ",") {
-      this.#at += 1;
-      this.#skip(SPACE);
-      return false;
+    switch (open?.next) {
+      case "delimiter":
+        return this.#delimiter(open);
+      case "key":
+        return this.#begin('"') && this.#beginString();
+      case "colon":
+        if (!this.#begin(":")) return false;
+        open.next = "child";
+        return true;
+      default:
+        return this.#value();
     }
-    if (this.#text[this.#at] !== bracket) {
-      this.#open = this.#at >= this.#text.length;
-      return false;
+  }
+
+  /** @param {Open} open */
+  #delimiter(open) {
+    if (this.#at >= this.#text.length) return false;
+    const list = Array.isArray(open.value);
+    if (this.#begin(list ? "]" : "}")) {
+      this.#open.pop();
+      return this.#add(open.value);
     }
-    this.#at += 1;
+    this.#begin(",");
+    open.next = list ? "child" : "key";
+    return true;
+  }
+
+  #value() {
+    if (this.#begin('"')) return this.#beginString();
+    if (this.#begin("{")) return this.#push({});
+    if (this.#begin("[")) return this.#push([]);
+    const from = this.#at;
+    const scalar = this.#skip(SCALAR);
+    if (scalar !== "" && (this.#at < this.#text.length || !/[0-9]/.test(scalar))) {
+      try {
+        return this.#add(JSON.parse(scalar));
+      } catch {
+        // A number such as 1.2.3: the text is not JSON from here on.
+      }
+    }
+    this.#at = from;
+    return false;
+  }
+
+  /** @param {Open["value"]} value */
+  #push(value) {
+    this.#open.push({ value, next: "delimiter", key: "" });
+    return true;
+  }
+
+  #beginString() {
+    this.#string = "";
     return true;
   }
 
   /**
-   * @template T
-   * @param {T} value
+   * Read the string to its end, or as far as the text goes.
+   * @param {Open | undefined} open
    */
-  #stop(value) {
-    this.#open = true;
+  #endString(open) {
+    let string = this.#string ?? "";
+    for (;;) {
+      string += this.#skip(PLAIN);
+      const escaped = this.#text[this.#at] === "\\" ? this.#escape() : undefined;
+      if (escaped === undefined) break;
+      string += escaped;
+    }
+    this.#string = string;
+    if (!this.#begin('"')) return false;
+    this.#string = null;
+    if (open?.next !== "key") return this.#add(string);
+    open.key = string;
+    open.next = "colon";
+    return true;
+  }
+
+  /** @returns {string | undefined} */
+  #escape() {
+    const letter = this.#text[this.#at + 1] ?? "";
+    const digits = letter === "u" ? this.#text.slice(this.#at + 2, this.#at + 6) : "";
+    const found = /^[0-9a-fA-F]{4}$/.test(digits) ? String.fromCharCode(Number.parseInt(digits, 16)) : ESCAPES[letter];
+    if (found !== undefined) this.#at += 2 + digits.length;
+    return found;
+  }
+
+  /**
+   * Add a complete value to the object or array that is open.
+   * @param {unknown} value
+   */
+  #add(value) {
+    const open = this.#open.at(-1);
+    if (open === undefined) {
+      this.#complete = { value };
+    } else {
+      put(open, open.value, value);
+      open.next = "delimiter";
+    }
+    return true;
+  }
+
+  /** Return the value with what is open, as copies: those that were returned before must not change. */
+  #unfinished() {
+    /** @type {unknown} */
+    let value = this.#open.at(-1)?.next === "key" ? undefined : (this.#string ?? undefined);
+    for (const open of this.#open.toReversed()) {
+      const copy = Array.isArray(open.value) ? [...open.value] : { ...open.value };
+      if (value !== undefined) put(open, copy, value);
+      value = copy;
+    }
     return value;
+  }
+
+  /**
+   * Skip the character if it is the next one, and return whether it is.
+   * @param {string} character
+   */
+  #begin(character) {
+    const is = this.#text[this.#at] === character;
+    if (is) this.#at += 1;
+    return is;
   }
 
   /** @param {RegExp} pattern sticky */
@@ -147,4 +197,15 @@ class Reader {
     this.#at += found.length;
     return found;
   }
+}
+
+/**
+ * @param {Open} open
+ * @param {Open["value"]} into
+ * @param {unknown} value
+ */
+function put({ key }, into, value) {
+  if (Array.isArray(into)) into.push(value);
+  // As an assignment, the key "__proto__" would set the prototype.
+  else Object.defineProperty(into, key, { value, enumerable: true, configurable: true, writable: true });
 }

@@ -127,14 +127,14 @@ function showAgent(context, agent, element) {
     agentForm(context, agent, save));
 }
 
-/** @type {readonly (readonly [keyof AgentFields, string])[]} */
-const FIELD_LABELS = [
-  ["name", "Name"],
-  ["instructions", "Instructions"],
-  ["model", "Model"],
-  ["temperature", "Temperature"],
-  ["maxOutputTokens", "Max output tokens"],
-];
+/** @type {Record<keyof AgentFields, string>} */
+const LABELS = {
+  name: "Name",
+  instructions: "Instructions",
+  model: "Model",
+  temperature: "Temperature",
+  maxOutputTokens: "Max output tokens",
+};
 
 /**
  * The fields in which two states of an agent differ: the label and both values as text.
@@ -142,10 +142,11 @@ const FIELD_LABELS = [
  * @param {AgentFields} stored
  * @returns {{ label: string, own: string, stored: string }[]}
  */
-export function differences(own, stored) {
+function differences(own, stored) {
   const text = (/** @type {unknown} */ value) => (value === null ? "default" : String(value));
-  return FIELD_LABELS.filter(([field]) => own[field] !== stored[field]).map(([field, label]) => ({
-    ...{ label, own: text(own[field]), stored: text(stored[field]) },
+  const fields = /** @type {(keyof AgentFields)[]} */ (Object.keys(LABELS));
+  return fields.filter((field) => own[field] !== stored[field]).map((field) => ({
+    ...{ label: LABELS[field], own: text(own[field]), stored: text(stored[field]) },
   }));
 }
 
@@ -181,21 +182,21 @@ function conflictCard(own, stored, load, keep) {
  * @param {(fields: AgentFields) => Promise<void>} save
  */
 function agentForm({ config, signIn }, agent, save) {
-  const name = textField({ name: "name", label: "Name", required: true, max: 100, hint: "Only you see this name.", value: agent?.name ?? "" });
+  const name = textField({ name: "name", label: LABELS.name, required: true, max: 100, hint: "Only you see this name.", value: agent?.name ?? "" });
   const instructions = textField({
-    ...{ name: "instructions", label: "Instructions", required: true, max: 8000, lines: 8 },
+    ...{ name: "instructions", label: LABELS.instructions, required: true, max: 8000, lines: 8 },
     ...{ hint: "Added after the pipeline’s own instructions.", value: agent?.instructions ?? "" },
   });
   const model = selectField({
-    ...{ name: "model", label: "Model", value: agent?.model ?? "" },
+    ...{ name: "model", label: LABELS.model, value: agent?.model ?? "" },
     choices: [["", `Default (${config.defaultModel})`], ...config.models.map((each) => /** @type {[string, string]} */ ([each, each]))],
   });
   const temperature = numberField({
-    ...{ name: "temperature", label: "Temperature", hint: "From 0 (predictable) to 2 (varied). Leave it empty for the provider’s default." },
+    ...{ name: "temperature", label: LABELS.temperature, hint: "From 0 (predictable) to 2 (varied). Leave it empty for the provider’s default." },
     ...{ min: 0, max: 2, step: "any", value: String(agent?.temperature ?? "") },
   });
   const tokens = numberField({
-    ...{ name: "maxOutputTokens", label: "Max output tokens", hint: `From 1 to ${MAX_TOKENS}. A longer answer is cut off and fails.` },
+    ...{ name: "maxOutputTokens", label: LABELS.maxOutputTokens, hint: `From 1 to ${MAX_TOKENS}. A longer answer is cut off and fails.` },
     ...{ min: 1, max: MAX_TOKENS, value: String(agent?.maxOutputTokens ?? "") },
   });
   return form({

@@ -3,7 +3,7 @@
 /** @import { Suggestion } from "../../../../../../docs/api/types" */
 
 import { h } from "../../../core/app/dom.js";
-import { PartialJsonReader } from "../../../millrace/partial_json_reader.js";
+import { PartialJsonReader } from "../../../millrace/partial_json.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
 import { liveList, liveText, showCursor } from "../../../core/parts/live_text.js";
 

@@ -4,7 +4,7 @@
 /** @import { Watch } from "../../../millrace.js" */
 /** @import { Context } from "../../app/context.js" */
 
-import { fill, h } from "../../app/dom.js";
+import { h } from "../../app/dom.js";
 import { copyButton } from "../export_buttons.js";
 import { awsLinks, curlOf } from "./curl.js";
 import { discardedText } from "./discarded_text.js";
@@ -78,13 +78,4 @@ function commands({ config }, job) {
       ? h("ul", {}, links.map(([label, href]) => h("li", {}, h("a", { href, target: "_blank", rel: "noreferrer" }, label))))
       : h("p", { class: "subtitle" }, "This deployment is not on AWS, so there are no links to executions and traces."));
   return { element, show() {} };
-}
-
-/**
- * @param {HTMLElement} element
- * @param {string} text
- */
-export function showNote(element, text) {
-  fill(element, text);
-  element.hidden = text === "";
 }
