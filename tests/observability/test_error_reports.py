@@ -167,7 +167,8 @@ def broken_job(watched: WatchedStack, user: ApiUser) -> dict[str, Any]:
         asked = user.create(pageOrComponent=page, additionalContext=f"{SECRET} [[script: pause_after=0, token_ms=0]]")
         job_id = str(data_of(asked, 202)["jobId"])
         model.wait_for_request(lambda request: page in str(request["messages"]))
-        watched.stack.inject_fault("PutItem", error="ValidationException", count=3, job_id=job_id)
+        # Three writes fail. Each is sent twice: directly, and by botocore (docs/decisions/0063).
+        watched.stack.inject_fault("PutItem", error="ValidationException", count=6, job_id=job_id)
         model.release(page)
     return user.ended(job_id)
 
