@@ -66,6 +66,10 @@ class Client:
             at = self.get("({ ...watch, view: watch.view, states })")
             raise AssertionError(f"{condition} did not become true: {at}, {self.tab.complaints}") from None
 
+    def until_streaming(self, characters: int = 0) -> None:
+        """Wait until its stream is open and more than `characters` of text are shown: a snapshot shows text earlier."""
+        self.until(f"watch.state === 'streaming' && watch.view.text.length > {characters}")
+
     @property
     def slots(self) -> list[str]:
         """The ids that its streams sent to claim their slots."""
@@ -93,7 +97,7 @@ def test_the_client_creates_a_job_and_has_the_text_of_the_api(tab: Tab, user: Ap
         priorityLevel="high",
         additionalContext=f"{uuid.uuid4().hex} [[script: {PAUSES}]]",
     )
-    client.until("watch.view.text.length > 0")
+    client.until_streaming()
     user.release(client.get("watch.view.jobId"))
     client.until("watch.state === 'complete'")
     job = user.job(client.get("watch.view.jobId"))
@@ -109,7 +113,7 @@ def test_the_client_follows_a_running_job_from_its_first_event(tab: Tab, user: A
     client = Client(tab, user, transport)
     client.load()
     client.watch(job_id)
-    client.until("watch.view.text.length > 100")
+    client.until_streaming(100)
     user.release(job_id)
     client.until("watch.state === 'complete'")
     assert client.get("watch.view.text") == user.job(job_id)["text"]
@@ -120,7 +124,7 @@ def test_urls_contain_tickets_but_no_tokens(tab: Tab, user: ApiUser, transport: 
     client = Client(tab, user, transport)
     client.load()
     client.watch(user.new_job(PAUSES))  # a job that has ended is shown without a stream
-    client.until("watch.view.text.length > 0")
+    client.until_streaming()
     assert not [url for url in client.urls if user.token in url]
     opened = [urlsplit(url) for url in client.urls if urlsplit(url).path.endswith("/stream")]
     tickets = [parse_qs(url.query).get("ticket") for url in opened]
@@ -132,7 +136,7 @@ def test_a_page_that_is_left_frees_its_slot_at_once(tab: Tab, user: ApiUser, tra
     client = Client(tab, user, transport)
     client.load()
     client.watch(user.new_job(PAUSES))
-    client.until("watch.view.text.length > 0")
+    client.until_streaming()
     other = user.new_job(PAUSES)
     with contextlib.ExitStack() as open_streams:
         for number in range(4):
@@ -154,7 +158,7 @@ def test_a_stopped_watch_frees_its_slot_at_once(tab: Tab, user: ApiUser, transpo
     client = Client(tab, user, transport)
     client.load()
     client.watch(user.new_job(PAUSES))
-    client.until("watch.view.text.length > 0")
+    client.until_streaming()
     other = user.new_job(PAUSES)
     with contextlib.ExitStack() as open_streams:
         for number in range(4):
@@ -166,14 +170,14 @@ def test_a_stopped_watch_frees_its_slot_at_once(tab: Tab, user: ApiUser, transpo
 def test_a_reloaded_page_takes_over_its_own_slot(client: Client, user: ApiUser) -> None:
     job_id = user.new_job(PAUSES)
     client.watch(job_id)
-    client.until("watch.view.text.length > 0")
+    client.until_streaming()
     with contextlib.ExitStack() as open_streams:
         for number in range(4):
             open_streams.enter_context(user.stream(job_id, tab=f"tab-{number}"))
         client.tab.page.reload()
         client.begin()
         client.watch(job_id)
-        client.until("watch.view.text.length > 0")
+        client.until_streaming()
         assert client.get("states") == ["connecting", "streaming"]
     assert len(client.slots) == 2
     assert client.slots[0] == client.slots[1]
@@ -185,14 +189,14 @@ def test_a_reloaded_page_takes_over_its_own_slot(client: Client, user: ApiUser) 
 def test_a_duplicated_tab_has_another_slot(client: Client, user: ApiUser) -> None:
     job_id = user.new_job(PAUSES)
     client.watch(job_id)
-    client.until("watch.view.text.length > 0")
+    client.until_streaming()
     with client.tab.page.expect_popup() as opened:
         # A window that a page opens gets a copy of the page's session storage, like a duplicated tab.
         client.get("void window.open(location.href)")
     copy = Client(client.tab.of(opened.value), user)
     copy.begin()
     copy.watch(job_id)
-    copy.until("watch.view.text.length > 0")
+    copy.until_streaming()
     assert client.slots != copy.slots
     user.release(job_id)
     for each in (client, copy):
@@ -207,7 +211,7 @@ def test_eight_tabs_share_one_stream_and_replace_its_leader(new_tab: Callable[[]
     for each in clients:
         each.load()
         each.watch(job_id)
-        each.until("watch.view.text.length > 0")
+        each.until_streaming()
     assert [len(each.slots) for each in clients] == [1, 0, 0, 0, 0, 0, 0, 0]
 
     clients[0].tab.page.close()
@@ -245,7 +249,7 @@ def test_a_page_from_the_back_forward_cache_continues_after_the_last_event(
         client.load()
         job_id = user.new_job(PAUSES)
         client.watch(job_id)
-        client.until("watch.view.text.length > 0")
+        client.until_streaming()
         client.tab.page.goto(f"{user.stack.issuer_url}/.well-known/jwks.json")
         client.tab.page.go_back(wait_until="commit")
         # The same document with its memory: no script has started again.
@@ -265,7 +269,7 @@ def test_the_client_reconnects_to_a_restarted_server_and_loses_nothing(
     client.load()
     job_id = user.new_job(PAUSES)
     client.watch(job_id)
-    client.until("watch.view.text.length > 50")
+    client.until_streaming(50)
     tab.expect_complaints("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
     with stack.down("stream"):
         client.until("watch.faults >= 2")
@@ -308,7 +312,7 @@ def test_a_job_is_cancelled_and_resumed_in_the_same_watch(tab: Tab, user: ApiUse
     client.load()
     job_id = user.new_job(PAUSES)
     client.watch(job_id)
-    client.until("watch.view.text.length > 50")
+    client.until_streaming(50)
     client.get("watch.cancel()")
     client.until("watch.state === 'cancelled'")
     assert user.job(job_id)["status"] == "cancelled"

@@ -156,7 +156,7 @@ def test_the_user_asks_for_the_erasure_of_all_data(console: Console, user: ApiUs
     page.get_by_role("dialog").get_by_role("button", name="Erase everything").click()
     # How the erasure ends is tested over HTTP: it waits before it looks again.
     expect(page.get_by_role("heading", level=1, name="Erasure of your data")).to_be_visible()
-    expect(page.get_by_role("row", name="Jobs with their input")).to_be_visible()
+    expect(page.get_by_role("row", name="Jobs with their input, events")).to_be_visible()
 
 
 def test_a_user_over_the_rate_limit_sees_why_and_keeps_the_input(tab: Tab, hurried_user: ApiUser) -> None:

@@ -137,14 +137,35 @@ def _job_with_a_large_result(world: World) -> str:
 
 
 def _end_without_event(world: World, job_id: str) -> None:
-    """Store that the job was cancelled, as a process does that then dies before it appends the event."""
-    world.stack.client("dynamodb").update_item(
+    """Store that the job was cancelled, as a process does that then dies before it appends the event.
+
+    `archive_job` learns of the end, and appends the event. It is removed then: otherwise the record would depend on
+    whether that function is faster than the next one that reads the log.
+    """
+    database = world.stack.client("dynamodb")
+    database.update_item(
         TableName=JOBS_TABLE,
         Key=key_of(job_id),
         UpdateExpression="SET #status = :cancelled",
         ExpressionAttributeNames={"#status": "status"},
         ExpressionAttributeValues={":cancelled": {"S": "cancelled"}},
     )
+    wait_until(lambda: _events(world, job_id))
+    world.wait_for_invocations(job_id)
+    for item in _events(world, job_id):
+        database.delete_item(TableName=JOBS_TABLE, Key={name: item[name] for name in ("PK", "SK")})
+
+
+def _events(world: World, job_id: str) -> list[dict[str, Any]]:
+    """Return the items of the job's log."""
+    values = {":pk": {"S": f"JOB#{job_id}"}, ":prefix": {"S": "EVT#"}}
+    found: list[dict[str, Any]] = world.stack.client("dynamodb").query(
+        TableName=JOBS_TABLE,
+        KeyConditionExpression="PK = :pk AND begins_with(SK, :prefix)",
+        ExpressionAttributeValues=values,
+        ConsistentRead=True,
+    )["Items"]
+    return found
 
 
 def _tell_a_connection_that_has_ended(world: World) -> None:
