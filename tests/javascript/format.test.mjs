@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { awsCostOf, costOf, tokensOf, totalCostOf } from "../../functions/console/static/core/app/format.js";
+import { quietText } from "../../functions/console/static/core/parts/quiet_note.js";
 
 const SCRIPTED = { scriptedModel: true };
 const usage = (costUsd, unreportedCalls = 0) => ({ inputTokens: 7, outputTokens: 3, costUsd, unreportedCalls });
@@ -39,4 +40,16 @@ test("the total adds what is known, and says if that is not all", () => {
   assert.match(totalCostOf(used(null, 0.25)), /^at least \D*0\.25$/);
   assert.match(totalCostOf(used(0.5, 0.25, { unreportedCalls: 1 })), /^at least \D*0\.75$/);
   assert.equal(totalCostOf(used(null, null)), null);
+});
+
+test("a quiet job is said to wait or to run, as the server has confirmed, and never to be lost", () => {
+  const quiet = { since: 0, confirmedAt: 121_000, status: "in_progress", stage: "write_poem" };
+  const now = 130_000;
+
+  assert.equal(
+    quietText(quiet, now),
+    "No event for 2 minutes. The job is running and may be waiting for the model in the stage “Write poem”. The server confirmed this 9.0 s ago.",
+  );
+  assert.match(quietText({ ...quiet, status: "pending", stage: null }, now), /waiting for its first stage to start\. The server confirmed/);
+  assert.match(quietText({ since: 0, confirmedAt: null, status: null, stage: null }, now), /the server did not answer/);
 });

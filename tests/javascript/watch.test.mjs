@@ -29,12 +29,12 @@ const resumed = (id) =>
   });
 
 /** A watch of a fake server, with a fake window whose events the test dispatches; its waits are short. */
-function watching(responses, { times = {}, random = () => 0.001 } = {}) {
+function watching(responses, { times = {}, random = () => 0.001, recovers = false } = {}) {
   const { fetch, requests, left } = server(responses);
   const millrace = new Millrace({ api: "http://api", token: "token-1", fetch });
   const page = new EventTarget();
   // The client's own calls and slots, with the test's window and times.
-  const watch = new Watch(millrace.watchApi, { page, random, times });
+  const watch = new Watch(millrace.watchApi, { page, random, times, recovers });
   return { watch, millrace, requests, left, page };
 }
 
@@ -280,6 +280,135 @@ test("a network that stays down is reported as unreachable after the idle limit"
   await watch.connect(JOB);
 
   assert.deepEqual([watch.state, watch.problem.kind], ["error", "unreachable"]);
+});
+
+/** A response whose stream sends `connected`, and then a heartbeat every 5 ms. */
+function onlyHeartbeats() {
+  let timer;
+  const body = new ReadableStream({
+    start(controller) {
+      const send = (text) => controller.enqueue(new TextEncoder().encode(text));
+      send(CONNECTED);
+      timer = setInterval(() => send(": heartbeat\n"), 5);
+    },
+    cancel: () => clearInterval(timer),
+  });
+  return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+}
+
+/** Resolve when the watch is as the condition says. */
+function once(watch, condition) {
+  return new Promise((resolve) => {
+    const unsubscribe = watch.subscribe(() => condition(watch) && queueMicrotask(() => resolve(unsubscribe())));
+  });
+}
+
+test("a stream that brings only heartbeats is quiet once the API has said that the job has no more events", async () => {
+  const { watch, requests } = watching(
+    [onlyHeartbeats(), success({ ...DETAIL, status: "pending" }), refusal(500, "INTERNAL_ERROR")],
+    { times: { quietLimit: 20 } },
+  );
+  void watch.connect(JOB);
+
+  await once(watch, ({ quiet }) => quiet !== null);
+  assert.deepEqual([watch.state, watch.quiet.status, watch.quiet.stage], ["streaming", "pending", null]);
+  assert.ok(watch.quiet.since <= watch.quiet.confirmedAt);
+  await once(watch, ({ quiet }) => quiet?.confirmedAt === null); // the API does not answer the second time
+  assert.deepEqual([watch.state, watch.problem], ["streaming", null]);
+  assert.deepEqual(requests.map(({ url }) => new URL(url).pathname), ["/jobs/job_1/stream", "/jobs/job_1", "/jobs/job_1"]);
+  watch.stop();
+  assert.equal(watch.quiet, null);
+});
+
+test("a stream that is opened again and again, and sends only connected, is quiet too", async () => {
+  const respond = ({ headers }) => (headers.Accept ? stream([CONNECTED], "open") : success({ ...DETAIL, stage: "draft" }));
+  const { watch, requests } = watching(Array.from({ length: 100 }, () => respond), { times: { silence: 10, firstWait: 1, quietLimit: 40 } });
+  void watch.connect(JOB);
+
+  const openings = () => requests.filter(({ url }) => url.includes("/stream")).length;
+  await once(watch, ({ quiet }) => quiet !== null && openings() > 2);
+  assert.deepEqual([watch.quiet.stage, watch.problem], ["draft", null]);
+  watch.stop();
+});
+
+test("an event ends the quiet", async () => {
+  let write = () => {};
+  const body = new ReadableStream({
+    start: (controller) => {
+      write = (text) => controller.enqueue(new TextEncoder().encode(text));
+      write(CONNECTED);
+    },
+  });
+  const { watch } = watching([new Response(body), success(DETAIL)], { times: { quietLimit: 20 } });
+  const settled = watch.connect(JOB);
+  await once(watch, ({ quiet }) => quiet !== null);
+
+  write(delta(1, "a"));
+  await once(watch, ({ view }) => view.text === "a");
+  assert.equal(watch.quiet, null);
+  write(complete(2));
+  await settled;
+  assert.equal(watch.state, "complete");
+});
+
+test("a stream that holds back the events of the job is left, and a watch that recovers reads another one", async () => {
+  const ahead = success({ ...DETAIL, lastEventId: 2, text: "ab", startedAt: null, omitted: [] });
+  const responses = [onlyHeartbeats(), ahead.clone(), ahead, stream([CONNECTED, delta(1, "a"), delta(2, "b"), complete(3)])];
+  const { watch } = watching(responses, { times: { quietLimit: 24, recovery: 1 }, recovers: true });
+  const problems = [];
+  watch.subscribe(({ problem }) => problem && problems.push(problem.kind));
+
+  void watch.connect(JOB);
+  await once(watch, ({ state }) => state === "complete");
+
+  assert.deepEqual([...new Set(problems)], ["idle"]);
+  assert.equal(watch.view.text, "ab");
+});
+
+test("a job that has ended while its stream was quiet is shown as it ended", async () => {
+  const ended = { ...DETAIL, status: "completed", endedAt: "2026-11-26T08:00:00Z", result: { done: true }, lastEventId: 3, text: "ab" };
+  const { watch } = watching([onlyHeartbeats(), success(ended)], { times: { quietLimit: 24 } });
+
+  await watch.connect(JOB);
+
+  assert.deepEqual([watch.state, watch.view.text], ["complete", "ab"]);
+});
+
+// ---- recovery ----------------------------------------------------------------------------------------------------------
+
+test("a watch that recovers keeps its problem until it is connected, and never says that it is connecting", async () => {
+  const refused = () => refusal(429, "STREAM_LIMIT_EXCEEDED", { retryAfter: 0.001 });
+  const detail = { ...DETAIL, startedAt: null, omitted: [] };
+  const responses = [refused(), success(detail), refused(), success(detail), stream([CONNECTED, delta(1, "a"), complete(2)])];
+  const { watch } = watching(responses, { recovers: true });
+  const seen = [];
+  watch.subscribe(({ state, problem }) => seen.push(`${state} ${problem?.code ?? ""}`.trim()));
+
+  void watch.connect(JOB);
+  await once(watch, ({ state }) => state === "complete");
+
+  assert.deepEqual([...new Set(seen)], ["idle", "connecting", "error STREAM_LIMIT_EXCEEDED", "streaming", "complete"]);
+});
+
+test("a watch that recovers learns that the job has ended, and one that is stopped asks for nothing", async () => {
+  const ended = { ...DETAIL, status: "cancelled", endedAt: "2026-11-26T08:00:00Z" };
+  const { watch, left } = watching([refusal(429, "STREAM_LIMIT_EXCEEDED", { retryAfter: 0.001 }), success(ended)], { recovers: true });
+  void watch.connect(JOB);
+  await once(watch, ({ state }) => state === "cancelled");
+  assert.equal(left.length, 0);
+
+  const stopped = watching([refusal(429, "STREAM_LIMIT_EXCEEDED", { retryAfter: 0.001 })], { recovers: true });
+  await stopped.watch.connect(JOB);
+  stopped.watch.stop();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual([stopped.watch.state, stopped.requests.length], ["error", 1]);
+});
+
+test("a problem that a repetition cannot help ends also a watch that recovers", async () => {
+  const { watch, requests } = watching([refusal(403, "FORBIDDEN")], { recovers: true });
+  await watch.connect(JOB);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual([watch.state, watch.problem.code, requests.length], ["error", "FORBIDDEN", 1]);
 });
 
 test("heartbeats keep a watch alive", async () => {

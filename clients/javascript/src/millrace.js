@@ -18,7 +18,7 @@
 /** @import { Connect } from "./millrace/connection.js" */
 /** @import { CreateOptions, JobFilter } from "./millrace/operations.js" */
 /** @import { InputOf } from "./millrace/view.js" */
-/** @import { WatchApi } from "./millrace/watch.js" */
+/** @import { WatchApi, WatchParts } from "./millrace/watch.js" */
 
 import { Calls, createClient, defaultFetch } from "./millrace/calls.js";
 import { Channel } from "./millrace/channel.js";
@@ -126,10 +126,11 @@ export class Millrace {
   /**
    * Return a watch in the state `idle`: call `connect` with a job, or `start` with a function that creates one.
    * @template {string} [P=string]
+   * @param {Pick<WatchParts, "recovers">} [parts] `recovers`: whether it connects again by itself after a retryable problem
    * @returns {Watch<P>}
    */
-  newWatch() {
-    return new Watch(this.watchApi, { times: this.#times });
+  newWatch(parts = {}) {
+    return new Watch(this.watchApi, { times: this.#times, ...parts });
   }
 
   /**

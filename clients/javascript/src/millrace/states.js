@@ -17,7 +17,16 @@ export const TRANSITIONS = {
   },
   streaming: { lost: "connecting", completed: "complete", failed: "error", cancelled: "cancelled", stopped: "idle" },
   complete: { create: "creating", connect: "connecting" },
-  error: { create: "creating", connect: "connecting" },
+  // A watch that recovers stays in `error` until it is connected or knows the job's end.
+  error: {
+    create: "creating",
+    connect: "connecting",
+    opened: "streaming",
+    lost: "error",
+    completed: "complete",
+    failed: "error",
+    cancelled: "cancelled",
+  },
   cancelled: { create: "creating", connect: "connecting" },
 };
 

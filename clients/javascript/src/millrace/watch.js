@@ -16,13 +16,20 @@ import { EMPTY_VIEW, fold, viewOf } from "./view.js";
 /** How many consecutive connections may fail with an unreadable stream before the watch ends. */
 const MAX_UNREADABLE = 3;
 
-/** In milliseconds. The server sends a heartbeat every 15 s, so after a silence of 45 s three of them are missing. */
-export const TIMES = Object.freeze({ firstWait: 1_000, silence: 45_000, idleLimit: 120_000 });
+/** A stream that is behind the job gets this part of `quietLimit` to send its events. */
+const GRACE = 12;
+
+/**
+ * In milliseconds. The server sends a heartbeat every 15 s, so after a silence of 45 s three of them are missing.
+ * `idleLimit`: without an event or a heartbeat; `quietLimit`: without an event, with or without heartbeats; `recovery`: the
+ * wait of a watch that recovers, if the server does not say how long.
+ */
+export const TIMES = Object.freeze({ firstWait: 1_000, silence: 45_000, idleLimit: 120_000, quietLimit: 120_000, recovery: 5_000 });
 
 /**
  * Why a watch is in the state `error`. `job`: the job has failed; `refused`: the API refused a request; `unreachable`: the
  * network or the service failed; `unreadable`: the stream is not from this API; `idle`: the watch was connected, but
- * received neither an event nor a heartbeat for two minutes.
+ * received for two minutes neither an event nor a heartbeat, or not the events that the job has.
  * @typedef {object} Problem
  * @property {"job" | "refused" | "unreachable" | "unreadable" | "idle"} kind
  * @property {string} message
@@ -33,6 +40,12 @@ export const TIMES = Object.freeze({ firstWait: 1_000, silence: 45_000, idleLimi
  * @property {string | null} requestId
  */
 /** @typedef {{ jobId: string, streamUrl: string, pipeline?: string }} JobRef */
+/**
+ * A job whose stream is connected and has brought no event for two minutes, and what the API then said of it. `since`: the
+ * newest event, or the beginning of the watch; `confirmedAt`: when the API said that the stream has missed nothing. Both are
+ * in milliseconds since 1970. The other three are null if the API did not answer.
+ * @typedef {{ since: number, confirmedAt: number | null, status: JobDetail["status"] | null, stage: string | null }} Quiet
+ */
 /**
  * The calls that a watch makes.
  * @typedef {object} WatchApi
@@ -48,12 +61,14 @@ export const TIMES = Object.freeze({ firstWait: 1_000, silence: 45_000, idleLimi
  * @property {() => number} [random]
  * @property {Partial<typeof TIMES>} [times]
  * @property {Pick<Window, "addEventListener" | "removeEventListener"> | null} [page] the window; null outside a browser
+ * @property {boolean} [recovers] whether a watch that has failed with a retryable problem connects again by itself, as pages
+ *   need it that stay open. It keeps its problem until it is connected. By default it does not.
  */
 
 /**
  * A watch at one moment. It never changes: the watch has another snapshot after each change.
  * @template {string} [P=string]
- * @typedef {Readonly<Pick<Watch<P>, "state" | "view" | "problem" | "faults" | "transport" | "live">>} WatchSnapshot
+ * @typedef {Readonly<Pick<Watch<P>, "state" | "view" | "problem" | "faults" | "quiet" | "transport" | "live">>} WatchSnapshot
  */
 /**
  * An event of the job's log: `id` is its place in the log, `at` its time in milliseconds since 1970, null if it happened
@@ -74,6 +89,8 @@ export class Watch {
   problem = null;
   /** Consecutive connections that were lost; 0 again once an event has arrived. */
   faults = 0;
+  /** Set while the connected stream has brought no event for two minutes. @type {Quiet | null} */
+  quiet = null;
   /** How the events of this job arrive. @type {Transport} */
   transport = "stream";
 
@@ -106,13 +123,17 @@ export class Watch {
   #ended = null;
   #cancelRequested = false;
   #lastActivity = 0;
+  /** When the newest event arrived, or when the watch began to follow the job. */
+  #lastEvent = 0;
+  #recovers;
 
   /**
    * @param {WatchApi} api
    * @param {WatchParts} [parts]
    */
-  constructor(api, { now = Date.now, random = Math.random, times = {}, page = globalThis.window ?? null } = {}) {
+  constructor(api, { now = Date.now, random = Math.random, times = {}, page = globalThis.window ?? null, recovers = false } = {}) {
     this.#api = api;
+    this.#recovers = recovers;
     this.#now = now;
     this.#random = random;
     this.#times = { ...TIMES, ...times };
@@ -129,8 +150,8 @@ export class Watch {
    * @returns {WatchSnapshot<P>}
    */
   get snapshot() {
-    const { state, view, problem, faults, transport, live } = this;
-    this.#snapshot ??= Object.freeze({ state, view, problem, faults, transport, live });
+    const { state, view, problem, faults, quiet, transport, live } = this;
+    this.#snapshot ??= Object.freeze({ state, view, problem, faults, quiet, transport, live });
     return this.#snapshot;
   }
 
@@ -292,24 +313,34 @@ export class Watch {
         this.#show(EMPTY_VIEW);
       }
       this.#job = found;
-      if (isDetail(found)) {
-        // What the response leaves out because of its size is read from the stream, from the first event on.
-        const isWhole = (found.omitted ?? []).length === 0;
-        this.#history = isWhole || found.endedAt === null ? found.lastEventId : Number.MAX_SAFE_INTEGER;
-        this.#startedAt = found.startedAt === null ? null : Date.parse(found.startedAt);
-        if (found.endedAt !== null && !isWhole) this.#show({ ...this.#log, usage: found.usage });
-        if (found.endedAt !== null && isWhole && this.#queues.size === 0) return this.#settleAs(found);
-        if (found.endedAt === null && isWhole) {
-          this.#seed = viewOf(found);
-          this.#show(this.#log);
-          this.#notify();
-        }
-      }
+      if (isDetail(found) && this.#take(found)) return;
     } catch (error) {
       if (!running.signal.aborted) this.#failWith(error);
       return;
     }
     await this.#follow(null);
+  }
+
+  /**
+   * Show what the API's response says of the job. Return true if that is all, because the job has ended.
+   * @param {JobDetail} found
+   */
+  #take(found) {
+    // What the response leaves out because of its size is read from the stream, from the first event on.
+    const isWhole = (found.omitted ?? []).length === 0;
+    this.#history = isWhole || found.endedAt === null ? found.lastEventId : Number.MAX_SAFE_INTEGER;
+    this.#startedAt = found.startedAt === null ? null : Date.parse(found.startedAt);
+    if (found.endedAt !== null && !isWhole) this.#show({ ...this.#log, usage: found.usage });
+    if (found.endedAt !== null && isWhole && this.#queues.size === 0) {
+      this.#settleAs(found);
+      return true;
+    }
+    if (found.endedAt === null && isWhole) {
+      this.#seed = viewOf(found);
+      this.#show(this.#log);
+      this.#notify();
+    }
+    return false;
   }
 
   // ---- following -----------------------------------------------------------------------------------------------------
@@ -332,6 +363,7 @@ export class Watch {
     const { signal } = running;
     const slot = await this.#api.slot();
     const stopIdleTimer = this.#startIdleTimer(running);
+    const stopQuietTimer = this.#startQuietTimer(running);
     const onPageHide = () => {
       running.abort(new Error("the page is gone"));
       // The browser may show the page again from its back-forward cache, with this watch in memory.
@@ -344,6 +376,7 @@ export class Watch {
       await this.#connections(slot.id, signal);
     } finally {
       stopIdleTimer();
+      stopQuietTimer();
       slot.release();
       this.#page?.removeEventListener("pagehide", onPageHide);
     }
@@ -376,10 +409,7 @@ export class Watch {
       this.#transition("lost");
       if (this.faults === 0) continue;
       const requested = fault instanceof Unreachable ? (fault.retryAfter ?? 0) * 1000 : 0;
-      await pause(Math.max(requested, fullJitter(wait.base, this.faults, this.#random)), signal, (end) => {
-        this.#page?.addEventListener("online", end);
-        return () => this.#page?.removeEventListener("online", end);
-      });
+      await pause(Math.max(requested, fullJitter(wait.base, this.faults, this.#random)), signal, (end) => this.#untilOnline(end));
     }
   }
 
@@ -446,6 +476,8 @@ export class Watch {
     }
     if (view !== this.#log) {
       this.faults = 0;
+      this.#lastEvent = this.#now();
+      this.quiet = null;
       for (const queue of this.#queues) queue.push({ id: view.lastEventId, at, event });
     }
     if (view.outcome !== null) {
@@ -521,6 +553,71 @@ export class Watch {
   }
 
   /**
+   * Ask the API for the job whenever the connected stream has brought no event for two minutes. A heartbeat says only that
+   * the server's connection works: the job may wait, may have ended, or the stream may hold its events back.
+   * @param {AbortController} running
+   * @returns {() => void} stops the timer
+   */
+  #startQuietTimer(running) {
+    const limit = this.#times.quietLimit;
+    this.#lastEvent = this.#now();
+    let due = this.#lastEvent + limit;
+    /** @type {ReturnType<typeof setTimeout>} */
+    let timer;
+    const check = async () => {
+      const now = this.#now();
+      // As with the idle timer: the machine was asleep.
+      if (now - due > limit / 4) this.#lastEvent = Math.max(this.#lastEvent, now - limit / 2);
+      const wasQuiet = now - this.#lastEvent >= limit;
+      if (wasQuiet && this.live) await this.#ask(running, this.#lastEvent);
+      if (running.signal.aborted) return;
+      due = this.#now() + (wasQuiet ? limit : this.#lastEvent + limit - now);
+      timer = setTimeout(check, due - this.#now());
+    };
+    timer = setTimeout(check, limit);
+    return () => clearTimeout(timer);
+  }
+
+  /**
+   * @param {AbortController} running
+   * @param {number} since the time of the newest event
+   */
+  async #ask({ signal }, since) {
+    const { jobId } = /** @type {JobRef} */ (this.#job);
+    try {
+      const found = await this.#api.getJob(jobId, { signal });
+      const isBehind = found.endedAt !== null || found.lastEventId > this.#log.lastEventId;
+      if (isBehind) await pause(this.#times.quietLimit / GRACE, signal);
+      if (signal.aborted || this.#lastEvent !== since) return; // an event has arrived in the meantime
+      if (isBehind) this.#leave(found);
+      else this.#tellQuiet({ since, confirmedAt: this.#now(), status: found.status, stage: found.stage });
+    } catch (error) {
+      if (signal.aborted || this.#lastEvent !== since) return;
+      const isRefused = error instanceof Refused && error.status < 500;
+      if (!isRefused) return this.#tellQuiet({ since, confirmedAt: null, status: null, stage: null });
+      this.#running?.abort(new Error("the job cannot be read"));
+      this.#failWith(error);
+    }
+  }
+
+  /** @param {Quiet} quiet */
+  #tellQuiet(quiet) {
+    this.quiet = quiet;
+    this.#notify();
+  }
+
+  /**
+   * End a stream that does not send the events that the job has.
+   * @param {JobDetail} found
+   */
+  #leave(found) {
+    this.#running?.abort(new Error("the stream holds events back"));
+    if (found.endedAt !== null && (found.omitted ?? []).length === 0 && this.#queues.size === 0) return this.#settleAs(found);
+    const error = new Unreachable("The stream is connected, but it does not send the events that the job has.");
+    this.#fail({ ...problemOf(error), kind: "idle" }, error);
+  }
+
+  /**
    * Return the view as one of this watch's pipeline.
    * @param {JobView} view
    */
@@ -564,6 +661,41 @@ export class Watch {
   #fail(problem, error = null) {
     this.problem = problem;
     this.#transition("failed", error);
+    if (this.#recovers && problem.retryable && problem.kind !== "job" && this.#job !== null) {
+      this.#recoverLater(1000 * (problem.retryAfter ?? this.#times.recovery / 1000));
+    }
+  }
+
+  /** @param {number} wait milliseconds */
+  #recoverLater(wait) {
+    const running = this.#replaceRunning();
+    const recovery = async () => {
+      await pause(wait, running.signal, (end) => this.#untilOnline(end));
+      if (!running.signal.aborted) await this.#recover(running);
+    };
+    void recovery();
+  }
+
+  /**
+   * Connect again. The watch stays in the state `error` until the stream is connected or the job has ended.
+   * @param {AbortController} running
+   */
+  async #recover(running) {
+    const { jobId } = /** @type {JobRef} */ (this.#job);
+    try {
+      const found = await this.#api.getJob(jobId, { signal: running.signal });
+      if (running.signal.aborted || this.#take(found)) return;
+    } catch (error) {
+      if (!running.signal.aborted) this.#failWith(error);
+      return;
+    }
+    await this.#follow(null);
+  }
+
+  /** @param {() => void} end is called when the browser is online again */
+  #untilOnline(end) {
+    this.#page?.addEventListener("online", end);
+    return () => this.#page?.removeEventListener("online", end);
   }
 
   /**
@@ -573,6 +705,7 @@ export class Watch {
   #transition(event, error = null) {
     this.state = next(this.state, event);
     if (this.state !== "error") this.problem = null;
+    if (!this.live) this.quiet = null;
     if (!this.live) for (const queue of this.#queues) queue.end(error);
     this.#notify();
   }

@@ -56,7 +56,7 @@ function NotLoaded({ context, jobId, error, again }) {
  * @param {{ context: Context, job: JobDetail }} properties
  */
 function WatchedJob({ context, job }) {
-  const watch = useMemo(() => context.millrace.newWatch(), [job.jobId]);
+  const watch = useMemo(() => context.millrace.newWatch({ recovers: true }), [job.jobId]);
   const snapshot = useWatch(watch);
   useEffect(() => {
     void watch.connect(job);

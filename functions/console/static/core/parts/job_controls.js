@@ -9,13 +9,11 @@ import { sentenceCase } from "../app/labels.js";
 import { h, useEffect, useRef, useState } from "../app/preact.js";
 import { useKeptFocus } from "../app/use_kept_focus.js";
 import { ProblemCard } from "./problem_card.js";
-
-/** The wait before the page asks again for a job that it is not connected to, if the server does not say how long, in seconds. */
-const WAIT = 5;
+import { QuietNote } from "./quiet_note.js";
 
 /**
  * @typedef {object} JobControlsProperties
- * @property {Watch} watch
+ * @property {Watch} watch that recovers by itself
  * @property {WatchSnapshot} snapshot of the watch
  * @property {() => void} signIn
  * @property {readonly Action[]} alternatives what the user can do with an ended job besides resuming it
@@ -25,7 +23,6 @@ const WAIT = 5;
 export function JobControls({ watch, snapshot, signIn, alternatives }) {
   const { state, view, faults, live } = snapshot;
   const { attempt, cancelling, refusal } = useRequests(watch, snapshot);
-  useRetries(watch, snapshot);
   const card = useRef(/** @type {HTMLElement | null} */ (null));
   const line = useRef(/** @type {HTMLElement | null} */ (null));
   useKeptFocus(card, line);
@@ -43,6 +40,7 @@ export function JobControls({ watch, snapshot, signIn, alternatives }) {
         onclick: () => cancelling || attempt("cancel"),
       }, cancelling ? "Cancelling …" : "Cancel"))),
     h("progress", { max: 100, value: view.progress, "aria-label": "Progress", "data-state": state }),
+    snapshot.quiet && h(QuietNote, { quiet: snapshot.quiet }),
     problem && h(ProblemCard, { problem, actions: inCard, details: failureDetails(snapshot, problem) }),
     // Not in the place of Cancel, where the second click of a double click would press them.
     below.length > 0 && h("p", { class: "actions ended-actions" }, below.map(button)));
@@ -77,20 +75,6 @@ function useRequests(watch, { live, state }) {
     }
   };
   return { attempt, cancelling, refusal };
-}
-
-/**
- * While the page is not connected to a job that has not ended, ask the API for the job and connect again, by itself.
- * @param {Watch} watch
- * @param {WatchSnapshot} snapshot
- */
-function useRetries(watch, { problem, view }) {
-  const { jobId } = view;
-  useEffect(() => {
-    if (problem === null || problem.kind === "job" || !problem.retryable || jobId === null) return;
-    const timer = setTimeout(() => watch.state === "error" && void watch.connect(jobId), 1000 * (problem.retryAfter ?? WAIT));
-    return () => clearTimeout(timer);
-  }, [problem, jobId]);
 }
 
 /**

@@ -86,7 +86,7 @@ async function jobOf({ millrace }, { runId, status, transform }) {
 function showRun(context, run, job, { element, reload }) {
   context.setTitle(run.title);
   const again = { label: "New run with these parameters", act: () => startOver(context, run) };
-  const watch = job && context.millrace.newWatch();
+  const watch = job && context.millrace.newWatch({ recovers: true });
   const live = job && watch && liveJob(context, watch, job, [again]);
   const status = watch && mounted(RunStatus, { run, watch }, "span");
   const ideas = runIdeas(context, run, watch, reload);
