@@ -692,7 +692,7 @@ export interface HideRows {
   rows: [number, number][];
 }
 
-/** One moment of a job, or the time in which an attempt's text arrived. `reason` is that of a reset or of a failure, `message` tells it to people. An entry of type `text` begins with the first text after a stage began or after a reset, and ends at `endedAt` with the last; `characters` is its length. Entries of a tool call or of a subtask have its `key`, `title` and `status`. */
+/** One moment of a job, or the time in which an attempt's text arrived. `reason` is that of a reset or of a failure, `message` tells it to people; `retryCount` is that of a reset, and null in entries of an earlier version. An entry of type `text` begins with the first text after a stage began or after a reset, and ends at `endedAt` with the last; `characters` is its length. Entries of a tool call or of a subtask have its `key`, `title` and `status`. */
 export interface HistoryEntry {
   /** the id that the event has in the job's stream */
   eventId: number;
@@ -702,6 +702,7 @@ export interface HistoryEntry {
   attempt: number | null;
   reason: string | null;
   message: string | null;
+  retryCount: number | null;
   endedAt: string | null;
   characters: number | null;
   key: string | null;

@@ -35,7 +35,8 @@ MAX_ENTRIES = 500
 class HistoryEntry(Schema):
     """One moment of a job, or the time in which an attempt's text arrived.
 
-    `reason` is that of a reset or of a failure, `message` tells it to people. An entry of type `text` begins with the
+    `reason` is that of a reset or of a failure, `message` tells it to people; `retryCount` is that of a reset, and null
+    in entries of an earlier version. An entry of type `text` begins with the
     first text after a stage began or after a reset, and ends at `endedAt` with the last; `characters` is its length.
     Entries of a tool call or of a subtask have its `key`, `title` and `status`.
     """
@@ -47,6 +48,7 @@ class HistoryEntry(Schema):
     attempt: int | None = None
     reason: str | None = None
     message: str | None = None
+    retry_count: int | None = None
     ended_at: datetime | None = None
     characters: int | None = None
     key: str | None = None
@@ -156,10 +158,16 @@ def _moment_fields(event: StreamEvent | StoredEvent) -> dict[str, Any] | None:
         case StageStarted(stage=stage, attempt=attempt):
             return {"type": "stage", "stage": stage, "attempt": attempt}
         case (
-            StoredReset(reason=reason, message=message, attempt=attempt)
-            | Reset(reason=reason, message=message, attempt=attempt)
+            StoredReset(reason=reason, message=message, attempt=attempt, retry_count=retries)
+            | Reset(reason=reason, message=message, attempt=attempt, retry_count=retries)
         ):
-            return {"type": "reset", "attempt": attempt, "reason": str(reason), "message": message}
+            return {
+                "type": "reset",
+                "attempt": attempt,
+                "reason": str(reason),
+                "message": message,
+                "retry_count": retries,
+            }
         case Failed(code=code, message=message, stage=stage, attempt=attempt):
             return {"type": "error", "stage": stage, "attempt": attempt, "reason": code.value, "message": message}
         case Cancelled(stage=stage):

@@ -54,10 +54,18 @@ test("a repair is a second call of the model within the attempt", () => {
 test("what still runs ends at the present time", () => {
   assert.deepEqual(bars([stage("draft"), subtask("started")], 10_000).slice(1), [
     ["Draft", 1, 10, "running"],
-    ["Before the first text", 1, 10, "waiting"],
+    ["No text yet", 1, 10, "waiting"],
     ["Part A", 2, 10, "running"],
   ]);
   assert.deepEqual(bars([], 10_000), [["Queue", 0, 10, "waiting"]]);
+});
+
+test("a stage that ends without text has no wait for text, and one that fails without text says so", () => {
+  assert.deepEqual(bars([stage("validate"), stage("draft"), reset(""), stage("draft", 2), delta("a"), COMPLETE]).map(([label]) => label), [
+    ...["Queue", "Validate", "Draft", "No text", "Failure and wait before attempt 2"],
+    ...["Draft, attempt 2", "Before the first text", "Model output"],
+  ]);
+  assert.deepEqual(bars([stage("validate"), COMPLETE]).map(([label]) => label), ["Queue", "Validate"]);
 });
 
 test("a cancelled job has nothing that runs", () => {

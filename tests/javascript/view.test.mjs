@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { Gap, EMPTY_VIEW, fold, viewOf } from "../../clients/javascript/src/millrace/view.js";
+import { JobRecord } from "../../functions/console/static/core/parts/debug/job_record.js";
 import { seeded } from "./chance.mjs";
 
 const stage = (name, index, attempt = 1) => ({ type: "stage", stage: name, index, of: 2, attempt });
@@ -160,6 +161,25 @@ test("the API's response for a job gives the same view as its events", () => {
   assert.deepEqual([view.outcome, view.text, view.lastEventId], ["error", "abc", 9]);
   assert.equal(view.failure.requestId, "request-1");
   assert.equal(viewOf({ ...job, status: "in_progress", failure: null }).outcome, null);
+});
+
+test("an ended job that is reloaded has the stages and resets that its events told live", () => {
+  const log = [
+    stage("generate", 1), delta("a"), reset("", "MODEL_TIMEOUT", { retryCount: 1 }), stage("generate", 1, 2), delta("b"),
+    reset("", "MODEL_RATE_LIMITED", { attempt: 3, retryCount: 2 }), stage("generate", 1, 3), delta("c"), stage("validate", 2), FAILED,
+  ];
+  const live = folded(log);
+  const record = new JobRecord(); // makes the history as the server does
+  log.forEach((event, index) => record.add({ id: index + 1, at: index * 1000, event }));
+  const none = { text: "", items: [], subtasks: [], progress: 5, stage: "validate", result: null, usage: null };
+  const job = { ...none, jobId: "job_1", pipeline: "poem", status: "failed", attempt: 1, retryCount: 2, lastEventId: log.length };
+  const reloaded = viewOf({ ...job, history: record.history, failure: FAILED, requestId: "request-1" });
+
+  assert.deepEqual(reloaded.resets, live.resets);
+  assert.deepEqual(
+    reloaded.stages.map(({ of: _, ...each }) => each),
+    live.stages.map(({ of: _, ...each }) => each),
+  );
 });
 
 test("connections that break anywhere and repeat events give the same view as an unbroken one", () => {

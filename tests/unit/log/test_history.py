@@ -40,6 +40,12 @@ def test_the_text_of_each_attempt_is_one_entry_with_its_begin_its_end_and_its_le
     assert found == [(1, "stage", None, None), (2, "text", 4, 3), (5, "reset", None, None), (6, "text", 6, 1)]
 
 
+def test_a_reset_keeps_its_number_of_retries() -> None:
+    second = RESET.model_copy(update={"retry_count": 2})
+    history = add(History(), [STAGE, RESET, STAGE, second])
+    assert [each.retry_count for each in history.entries if each.type == "reset"] == [1, 2]
+
+
 @given(st.lists(EVENTS), st.lists(EVENTS))
 def test_a_history_continues_from_its_entries(
     before: list[StoredEvent | Reset], after: list[StoredEvent | Reset]

@@ -222,7 +222,7 @@ function pastOf({ history = [], retryCount }) {
   let stages = [];
   /** @type {ResetNote[]} */
   const resets = [];
-  for (const { type, at, stage, attempt, reason, message, eventId } of history) {
+  for (const { type, at, stage, attempt, reason, message, eventId, retryCount: retries } of history) {
     const time = Date.parse(at);
     if (type === "stage" && stage !== null) {
       const known = stages.find(({ name }) => name === stage);
@@ -230,7 +230,7 @@ function pastOf({ history = [], retryCount }) {
       stages = startStage(stages, { name: stage, index, of: Math.max(index, stages.length), attempt: attempt ?? 1 }, time);
     } else if (type === "reset") {
       const noted = { reason: /** @type {Reset["reason"]} */ (reason ?? "RESTARTED"), message: message ?? "" };
-      resets.push({ id: eventId, ...noted, attempt: attempt ?? 1, retryCount });
+      resets.push({ id: eventId, ...noted, attempt: attempt ?? 1, retryCount: retries ?? retryCount });
       stages = reopen(stages);
     } else if (type === "complete") stages = endStages(stages, "done", time);
     else if (type === "error") stages = endStages(stages, "failed", time);

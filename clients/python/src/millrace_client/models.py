@@ -1187,9 +1187,10 @@ class HideRows(ApiModel):
 
 class HistoryEntry(ApiModel):
     """One moment of a job, or the time in which an attempt's text arrived. `reason` is that of a reset or of a
-    failure, `message` tells it to people. An entry of type `text` begins with the first text after a stage
-    began or after a reset, and ends at `endedAt` with the last; `characters` is its length. Entries of a tool
-    call or of a subtask have its `key`, `title` and `status`.
+    failure, `message` tells it to people; `retryCount` is that of a reset, and null in entries of an earlier
+    version. An entry of type `text` begins with the first text after a stage began or after a reset, and ends
+    at `endedAt` with the last; `characters` is its length. Entries of a tool call or of a subtask have its
+    `key`, `title` and `status`.
     """
 
     event_id: int = Field(alias="eventId")
@@ -1206,6 +1207,8 @@ class HistoryEntry(ApiModel):
     reason: str | None
 
     message: str | None
+
+    retry_count: int | None = Field(alias="retryCount")
 
     ended_at: datetime | None = Field(alias="endedAt")
 

@@ -165,7 +165,7 @@ function sizeOf(event) {
  * @returns {HistoryEntry}
  */
 function blank(eventId, at, type) {
-  const none = { stage: null, attempt: null, reason: null, message: null, endedAt: null, characters: null };
+  const none = { stage: null, attempt: null, reason: null, message: null, retryCount: null, endedAt: null, characters: null };
   return { eventId, at, type, ...none, key: null, title: null, status: null };
 }
 
@@ -180,7 +180,7 @@ function entryOf(id, at, event) {
     case "stage":
       return { ...blank(id, at, "stage"), stage: event.stage, attempt: event.attempt };
     case "reset":
-      return { ...blank(id, at, "reset"), attempt: event.attempt, reason: event.reason, message: event.message };
+      return { ...blank(id, at, "reset"), attempt: event.attempt, reason: event.reason, message: event.message, retryCount: event.retryCount };
     case "tool":
       return { ...blank(id, at, "tool"), key: event.key, title: event.title ?? event.name, status: event.status };
     case "subtask":

@@ -126,12 +126,13 @@ class Builder {
   }
 
   /**
-   * The wait for the first text: between a call of the model and its first text the log has no event.
+   * The time without text: between a call of the model and its first text the log has no event. A stage that ends without
+   * text may not have called the model at all, so it keeps no such bar.
    * @param {number} id
    * @param {number} at
    */
   #await(id, at) {
-    this.#first = this.#bar({ id: `first-${id}`, kind: "first-text", label: "Before the first text", depth: 1, begin: at, status: "waiting" });
+    this.#first = this.#bar({ id: `first-${id}`, kind: "first-text", label: "No text yet", depth: 1, begin: at, status: "waiting" });
   }
 
   /**
@@ -139,6 +140,7 @@ class Builder {
    * @param {number} at
    */
   #text({ eventId, endedAt, characters }, at) {
+    if (this.#first?.status === "waiting") this.#first.label = "Before the first text";
     this.#close(this.#first, at, "done");
     const end = Math.max(at, timeOf(endedAt ?? new Date(at).toISOString()));
     const speed = perSecond(characters ?? 0, end - at);
@@ -176,6 +178,7 @@ class Builder {
    */
   #reset({ eventId, reason, message, attempt }, at) {
     if (SAME_ATTEMPT.has(reason ?? "")) {
+      if (this.#first?.status === "waiting") this.#first.label = "No text";
       this.#close(this.#first, at, "failed");
       this.#await(eventId, at);
       return;
@@ -203,6 +206,10 @@ class Builder {
    * @param {BarStatus} status
    */
   #endAll(at, status) {
+    if (this.#first?.status === "waiting") {
+      this.#first.label = "No text";
+      if (status === "done") this.#bars = this.#bars.filter((bar) => bar !== this.#first);
+    }
     this.#close(this.#first, at, status);
     this.#close(this.#attempt, at, status);
     for (const part of this.#parts.values()) this.#close(part, at, status);
