@@ -9,6 +9,7 @@ import enum
 import functools
 import json
 import os
+import pickle
 import sys
 import threading
 import types
@@ -75,9 +76,9 @@ def _shared_client_for(region: str, service: str, state_credentials: Any) -> Any
 
 
 def install_parser_cache() -> None:
-    """Parse each definition once: moto parses it for every execution, in 0.1 s.
+    """Parse each definition once: moto parses it for every execution, in 0.1 s, and builds the program in 12 ms.
 
-    The parse tree is reused; the program, which holds state, is built from it for each execution.
+    An execution's program holds state, so each gets its own, which is unpickled in 0.5 ms.
     """
     # The interpreter imports AWS Batch for one enumeration, and Batch imports EC2 with its catalogue of instance types,
     # which takes 1.5 s. A stand-in replaces Batch until the import is done.
@@ -101,12 +102,18 @@ def install_parser_cache() -> None:
     original = AmazonStateLanguageParser.parse
 
     @functools.lru_cache(maxsize=64)
-    def tree_of(definition: str) -> Any:
-        return original(definition)[1]
+    def parsed(definition: str) -> tuple[bytes | None, Any]:
+        program, tree = original(definition)
+        try:
+            return pickle.dumps(program), tree
+        except (pickle.PicklingError, TypeError, AttributeError):
+            return None, tree
 
     def parse(definition: str) -> tuple[Any, Any]:
-        tree = tree_of(definition)
-        return Preprocessor().visit(tree), tree
+        program, tree = parsed(definition)
+        if program is None:
+            return Preprocessor().visit(tree), tree
+        return pickle.loads(program), tree  # noqa: S301 - pickled by this process
 
     vars(parse)["cached"] = True
     AmazonStateLanguageParser.parse = staticmethod(parse)  # type: ignore[method-assign]

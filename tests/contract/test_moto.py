@@ -469,6 +469,18 @@ def test_the_same_name_and_input_start_one_execution(stack: LocalStack) -> None:
     assert execute(stack, "another", {"do": "succeed", "marker": None})["executionArn"] != first["executionArn"]
 
 
+def test_each_execution_gets_its_own_copy_of_a_program_that_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    moto_stepfunctions.install_parser_cache()
+    parser = sys.modules["moto.stepfunctions.parser.asl.parse.asl_parser"]
+    preprocessor = sys.modules["moto.stepfunctions.parser.asl.parse.preprocessor"]
+    definition = json.dumps({"StartAt": "Stop", "States": {"Stop": {"Type": "Succeed"}}})
+    first, _ = vars(parser)["AmazonStateLanguageParser"].parse(definition)
+    monkeypatch.setattr(vars(preprocessor)["Preprocessor"], "visit", None)
+    again, _ = vars(parser)["AmazonStateLanguageParser"].parse(definition)
+    assert type(again) is type(first)
+    assert again is not first
+
+
 def test_the_import_of_the_interpreter_does_not_load_ec2() -> None:
     moto_stepfunctions.install_parser_cache()
     assert "moto.stepfunctions.parser.asl.parse.asl_parser" in sys.modules
