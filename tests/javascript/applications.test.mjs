@@ -70,7 +70,7 @@ test("a style sheet of an application defines no class of the core or of another
 function application(pipeline, { form = true, lists = [] } = {}) {
   const path = `/console/${pipeline}`;
   return {
-    ...{ pipeline, label: `Label of ${pipeline}`, stages: [], routes: [], titleOf: () => null, output: () => {} },
+    ...{ pipeline, label: `Label of ${pipeline}`, stages: [], routes: [], output: () => {} },
     form: form ? { path, label: `New ${pipeline}`, title: "", description: "" } : null,
     lists: lists.map((label) => ({ path: `${path}/${label}`, label })),
   };
@@ -88,7 +88,6 @@ test("an unknown pipeline has its own name, no form, and output in JSON", () => 
   assert.equal(found.label, "Poem cycle");
   assert.equal(found.form, null);
   assert.deepEqual(found.stages, []);
-  assert.equal(found.titleOf({ pageOrComponent: "Checkout" }), null);
   assert.equal(found.output, jsonOutput);
 });
 

@@ -18,11 +18,14 @@ const STATIC = "../../../functions/console/static";
 const { Applications } = await import(`${STATIC}/core/app/applications.js`);
 const { Millrace } = await import(`${STATIC}/millrace.js`);
 const { jobPage } = await import(`${STATIC}/core/pages/job.js`);
+const known = async () => (await import(`${STATIC}/apps.js`)).applications;
+const { showRelativeTimes } = await import(`${STATIC}/core/app/relative_times.js`);
+const { Watch } = await import(`${STATIC}/millrace/watch.js`);
 const { runPage } = await import(`${STATIC}/apps/ideation/pages/run.js`);
 
 const USAGE = { inputTokens: 1, outputTokens: 2, costUsd: null, unreportedCalls: 0 };
 const DETAIL = {
-  ...{ jobId: "job_1", pipeline: "poem", status: "in_progress", stage: "write", progress: 40, attempt: 1, retryCount: 0 },
+  ...{ jobId: "job_1", pipeline: "poem", title: "Ponds", status: "in_progress", stage: "write", progress: 40, attempt: 1, retryCount: 0 },
   ...{ model: "m", agent: null, usage: USAGE, failure: null, links: { runId: null }, requestId: null, archived: false },
   ...{ createdAt: "2026-11-26T08:00:00Z", startedAt: "2026-11-26T08:00:00Z", endedAt: null, expiresAt: "2026-11-26T09:00:00Z" },
   ...{ streamUrl: "http://stream/jobs/job_1/stream", input: { topic: "ponds" }, text: "An old", items: [], subtasks: [] },
@@ -32,7 +35,7 @@ const ENDED = { endedAt: "2026-11-26T08:01:00Z" };
 const FAULT = { code: "MODEL_REFUSED", message: "the model refuses", stage: "write", attempt: 2, retryable: false, traceId: "1-a" };
 const POEM = {
   ...{ pipeline: "poem", label: "Poem", stages: ["write", "check"], lists: [], routes: [] },
-  ...{ form: { path: "/console/poem", label: "Poem" }, titleOf: ({ topic }) => topic },
+  form: { path: "/console/poem", label: "Poem" },
   output: () => ({ element: document.createElement("section"), stop: () => {} }),
 };
 
@@ -46,12 +49,13 @@ const RUN = {
 const shown = (responses) => shownAt((context) => jobPage(context, "job_1"), responses, ".live");
 
 /** Show a page, and return it once it has the element. */
-async function shownAt(pageOf, responses, selector) {
+async function shownAt(pageOf, responses, selector, { times = {} } = {}) {
   const { fetch, requests } = server(responses);
   const millrace = new Millrace({ api: "http://api", token: "t", fetch });
+  millrace.newWatch = (parts) => new Watch(millrace.watchApi, { ...parts, times });
   const visited = [];
   const context = {
-    ...{ applications: new Applications([POEM]), config: { scriptedModel: true }, millrace, signIn: () => {} },
+    ...{ applications: new Applications([POEM, ...(await known())]), config: { scriptedModel: true }, millrace, signIn: () => {} },
     ...{ announce: () => {}, setTitle: () => {}, go: (path) => visited.push(path) },
   };
   const page = pageOf(context);
@@ -150,5 +154,84 @@ test("a failed run whose job has expired shows where the job failed", async () =
   const { page } = await shownAt((context) => runPage(context, "run_1"),
     [success({ ...RUN, status: "failed", transform }), refusal(404, "NOT_FOUND")], ".problem");
   assert.match(page.element.querySelector(".problem").textContent, /StageWriteAttempt2Trace1-a/);
+  page.leave();
+});
+
+test("a completed run shows the stages, retries, tokens and cost of its job", async () => {
+  const history = [
+    ...[{ eventId: 1, at: DETAIL.createdAt, type: "stage", stage: "write", attempt: 1 }],
+    ...[{ eventId: 2, at: "2026-11-26T08:00:02Z", type: "reset", attempt: 2, reason: "MODEL_TIMEOUT", message: "slow", retryCount: 1 }],
+    ...[{ eventId: 3, at: "2026-11-26T08:00:08Z", type: "complete" }],
+  ];
+  const job = { ...DETAIL, ...ENDED, status: "completed", result: {}, retryCount: 1, history, archived: true };
+  const { page } = await shownAt((context) => runPage(context, "run_1"),
+    [success({ ...RUN, status: "completed" }), success(job)], "#statistics");
+  const side = page.element.querySelector("aside").textContent;
+  assert.match(side, /StagesWritedone8\.0 s/);
+  assert.match(side, /Attempt 2 has started \(retry 1\)/);
+  assert.match(side, /Retries1Tokens in1Tokens out2Cost of the modelscripted, no cost/);
+  assert.match(side, /Jobopen/);
+  page.leave();
+});
+
+test("a run whose job has expired says so, and keeps its duration", async () => {
+  const transform = { ...RUN.transform, createdAt: DETAIL.createdAt, endedAt: "2026-11-26T08:00:42Z" };
+  const { page } = await shownAt((context) => runPage(context, "run_1"),
+    [success({ ...RUN, status: "completed", transform }), refusal(404, "NOT_FOUND")], "aside .facts");
+  await until(() => /Jobexpired/.test(page.element.querySelector("aside").textContent));
+  assert.match(page.element.querySelector("aside").textContent, /Duration42 s/);
+  assert.equal(page.element.querySelector('aside a[href*="/jobs/"]'), null);
+  page.leave();
+});
+
+test("the arrangement of a run and its agent have their names", async () => {
+  const parameters = { ...RUN.parameters, arrangement: "rank" };
+  const transform = { ...RUN.transform, jobId: null, agent: { agentId: "agt_1", version: 3 } };
+  const { page } = await shownAt((context) => runPage(context, "run_1"),
+    [success({ ...RUN, status: "completed", parameters, transform }), success({ agentId: "agt_1", name: "Terse", version: 4 })], "aside .facts");
+  await until(() => /AgentTerse, version 3/.test(page.element.querySelector("aside").textContent));
+  assert.match(page.element.querySelector("aside").textContent, /ArrangementRanked, best first/);
+  page.leave();
+});
+
+test("a job shows the name of its agent instead of ids, and the words of its form", async () => {
+  const input = { platform: "phones", arrangement: "rank", agentId: "agt_1", agentVersion: 3, customModel: "m" };
+  const job = { ...DETAIL, ...ENDED, pipeline: "ideation", status: "cancelled", input, agent: { agentId: "agt_1", version: 3 } };
+  const { page } = await shown([success(job), success({ agentId: "agt_1", name: "Terse", version: 4 })]);
+  await until(() => /AgentTerse, version 3/.test(page.element.querySelector("aside").textContent));
+  const about = page.element.querySelector("[aria-labelledby=about]").textContent;
+  assert.match(about, /ArrangementRanked, best first/);
+  assert.doesNotMatch(about, /agt_1|Custom model/);
+  page.leave();
+});
+
+test("a job of a pipeline that no application has is shown with its own name and its result as JSON", async () => {
+  const job = { ...DETAIL, ...ENDED, pipeline: "map_making", title: null, status: "completed", result: { suggestions: [{ title: "A" }] } };
+  const { page } = await shown([success(job)]);
+  assert.equal(page.element.querySelector("h1").textContent, "Map making");
+  assert.equal(page.element.querySelector(".cards"), null);
+  await until(() => page.element.querySelector("pre.raw")?.textContent.includes('"title": "A"'));
+  assert.equal(page.element.querySelector("#output").textContent, "Result");
+  page.leave();
+});
+
+test("the times of a job and of a run go on", async () => {
+  const job = await shown([success({ ...DETAIL, ...ENDED, status: "cancelled" })]);
+  const run = await shownAt((context) => runPage(context, "run_1"), [success({ ...RUN, status: "completed", transform: null })], "time");
+  document.body.append(job.page.element);
+  showRelativeTimes(Date.parse(DETAIL.createdAt) + 37_000);
+  for (const { page } of [job, run]) {
+    assert.equal(page.element.querySelector(".subtitle time").textContent, "37 seconds ago");
+    page.leave();
+  }
+});
+
+test("a stream that brings only heartbeats is told, and the job is said to wait", async () => {
+  const still = { ...DETAIL, lastEventId: 0, stage: null, status: "pending" };
+  const { page } = await shownAt((context) => jobPage(context, "job_1"),
+    [success(still), stream([CONNECTED], "open"), success(still)], ".quiet", { times: { quietLimit: 20 } });
+  assert.match(page.element.querySelector(".quiet").textContent, /^No event for .* waiting for its first stage to start\. The server confirmed/);
+  assert.equal(page.element.querySelector(".problem"), null);
+  assert.ok(button(page, "Cancel"));
   page.leave();
 });

@@ -2,6 +2,7 @@
 
 /** @import { Application } from "../../core/app/applications.js" */
 
+import { ARRANGEMENTS } from "./labels.js";
 import { ideaOutput } from "./parts/idea_output.js";
 import { FORM, RUNS, runPath } from "./paths.js";
 
@@ -23,7 +24,7 @@ export const ideation = {
     { pattern: /^\/console\/ideations$/, load: async () => (await import("./pages/runs.js")).runsPage },
     { pattern: /^\/console\/ideations\/([^/]+)$/, load: async () => (await import("./pages/run.js")).runPage },
   ],
-  titleOf: ({ platform }) => platform,
+  valueLabels: { arrangement: ARRANGEMENTS },
   output: ideaOutput,
   runPath,
 };

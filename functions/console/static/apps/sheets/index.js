@@ -22,20 +22,19 @@ const chat = {
     { pattern: /^\/console\/sheets$/, load: async () => (await import("./pages/sheets.js")).sheetsPage },
     { pattern: /^\/console\/sheets\/([^/]+)$/, load: async () => (await import("./pages/sheet.js")).sheetPage },
   ],
-  titleOf: ({ text }) => text,
   output: answerOutput,
 };
 
 /** @type {Application} */
 const load = {
   ...{ pipeline: "sheet_load", label: "Sheet load", stages: ["inspect_workbook", "load_workbook"] },
-  ...{ form: null, lists: [], routes: [], titleOf: () => null, output: jsonOutput },
+  ...{ form: null, lists: [], routes: [], output: jsonOutput },
 };
 
 /** @type {Application} */
 const exporting = {
   ...{ pipeline: "sheet_export", label: "Sheet export", stages: ["export_workbook"] },
-  ...{ form: null, lists: [], routes: [], titleOf: () => null, output: jsonOutput },
+  ...{ form: null, lists: [], routes: [], output: jsonOutput },
 };
 
 export const sheets = [chat, load, exporting];

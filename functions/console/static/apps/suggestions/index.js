@@ -2,6 +2,7 @@
 
 /** @import { Application } from "../../core/app/applications.js" */
 
+import { PRIORITIES, TYPES } from "./labels.js";
 import { suggestionOutput } from "./parts/suggestion_output.js";
 
 /** @type {Application} */
@@ -17,6 +18,6 @@ export const suggestions = {
   },
   lists: [],
   routes: [{ pattern: /^\/console\/suggest$/, load: async () => (await import("./pages/suggest.js")).suggestPage }],
-  titleOf: ({ pageOrComponent }) => pageOrComponent,
+  valueLabels: { featureType: TYPES, priorityLevel: PRIORITIES },
   output: suggestionOutput,
 };

@@ -8,7 +8,7 @@ import { PROJECTS } from "./paths.js";
 /** @type {Application} */
 export const render = {
   ...{ pipeline: "render", label: "Video render", stages: ["await_turn", "plan_render", "render_chunk", "join_chunks"] },
-  ...{ form: null, lists: [], routes: [], titleOf: () => null, output: jsonOutput },
+  ...{ form: null, lists: [], routes: [], output: jsonOutput },
 };
 
 /** @type {Application} */
@@ -27,6 +27,5 @@ export const video = {
     { pattern: /^\/console\/projects$/, load: async () => (await import("./pages/projects.js")).projectsPage },
     { pattern: /^\/console\/projects\/([^/]+)$/, load: async () => (await import("./pages/project.js")).projectPage },
   ],
-  titleOf: ({ text }) => text,
   output: jsonOutput,
 };

@@ -31,7 +31,7 @@ import { sentenceCase } from "./labels.js";
  * @property {readonly Link[]} lists its own lists in the navigation, such as the list of its runs
  * @property {string} [retention] a sentence for the list of jobs: how long the application keeps what jobs leave behind
  * @property {readonly PageRoute[]} routes its own pages, all of which need a signed-in user
- * @property {(input: Record<string, unknown>) => unknown} titleOf the title of a job with this input; anything but a string if it has none
+ * @property {Record<string, Record<string, string>>} [valueLabels] the labels of the values that fields of an input have, by field
  * @property {(watch: Watch, job: JobDetail) => Output} output draws the output of a job, live or final
  * @property {(runId: string) => string} [runPath] the path of a run's page
  */
@@ -72,7 +72,6 @@ export class Applications {
 function unknown(pipeline) {
   return {
     ...{ pipeline, label: sentenceCase(pipeline), stages: [], form: null, lists: [], routes: [] },
-    titleOf: () => null,
     output: jsonOutput,
   };
 }

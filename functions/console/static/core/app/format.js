@@ -12,6 +12,9 @@ const UNITS = [
   ["minute", 60],
 ];
 
+/** How far ahead a server's clock may be, in seconds. */
+const AHEAD = 5;
+
 /** @param {number} count */
 export function number(count) {
   return NUMBER.format(count);
@@ -32,7 +35,8 @@ export function ago(iso, now = Date.now()) {
   for (const [unit, length] of UNITS) {
     if (Math.abs(seconds) >= length) return AGO.format(Math.round(seconds / length), unit);
   }
-  return AGO.format(Math.round(seconds), "second");
+  // The server's clock may be a little ahead: what has just happened is not in the future.
+  return AGO.format(seconds > 0 && seconds < AHEAD ? 0 : Math.round(seconds), "second");
 }
 
 /**

@@ -11,9 +11,10 @@ import { Fragment, h, useEffect, useMemo } from "../app/preact.js";
 import { prefill } from "../app/prefill.js";
 import { useLoaded } from "../app/use_loaded.js";
 import { useWatch } from "../app/use_watch.js";
+import { AgentLink } from "../parts/agent_link.js";
 import { debugPanels } from "../parts/debug/debug_panels.js";
 import { copyButton } from "../parts/export_buttons.js";
-import { FactList, TimeAgo } from "../parts/fact_list.js";
+import { FactList, TimeAgo } from "../parts/facts.js";
 import { Hosted } from "../parts/hosted.js";
 import { JobControls } from "../parts/job_controls.js";
 import { JobPanels } from "../parts/live_job.js";
@@ -76,14 +77,12 @@ function WatchedJob({ context, job }) {
 }
 
 /**
- * The title that the application gives the job, or the label of its pipeline.
+ * The title that the API gives the job, or the label of its pipeline.
  * @param {Context} context
  * @param {JobDetail} job
  */
-function titleOf({ applications }, { pipeline, input }) {
-  const { label, titleOf: title } = applications.of(pipeline);
-  const given = title(input);
-  return typeof given === "string" ? given : label;
+function titleOf({ applications }, { pipeline, title }) {
+  return title ?? applications.of(pipeline).label;
 }
 
 /**
@@ -100,14 +99,18 @@ function newJobActions({ applications, go }, { pipeline, input }) {
   return [{ label: "New job with this input", act }];
 }
 
+/** Fields of an input that the page shows elsewhere: the model above, the agent by its name. */
+const SHOWN_ELSEWHERE = new Set(["agentId", "agentVersion", "customModel"]);
+
 /** @param {{ context: Context, job: JobDetail }} properties */
-function About({ context: { applications }, job }) {
-  const fields = Object.entries(job.input).filter(([, value]) => ["string", "number"].includes(typeof value));
+function About({ context, job }) {
+  const { runPath, valueLabels = {} } = context.applications.of(job.pipeline);
+  const fields = Object.entries(job.input).filter(([name, value]) => ["string", "number"].includes(typeof value) && !SHOWN_ELSEWHERE.has(name));
   return h(Panel, { id: "about", heading: "Input" },
     h(FactList, { facts: [
-      ...fields.map(([name, value]) => /** @type {const} */ ([fieldLabel(name), String(value)])),
-      ["Agent", job.agent && h("a", { href: `/console/agents/${job.agent.agentId}` }, `version ${job.agent.version}`)],
-      ["Run", runLink(applications.of(job.pipeline).runPath, job.links.runId)],
+      ...fields.map(([name, value]) => /** @type {const} */ ([fieldLabel(name), valueLabels[name]?.[String(value)] ?? String(value)])),
+      ["Agent", job.agent && h(AgentLink, { context, agent: job.agent })],
+      ["Run", runLink(runPath, job.links.runId)],
       ["Job", h("span", { class: "id" }, job.jobId)],
     ] }),
     h(Hosted, { class: "actions", make: () => ({ element: copyButton("Copy id", () => job.jobId) }) }));

@@ -7,7 +7,7 @@ import { ago, duration, time, totalCostOf } from "../app/format.js";
 import { sentenceCase } from "../app/labels.js";
 import { h, useEffect, useMemo, useRef } from "../app/preact.js";
 import { useNow } from "../app/use_watch.js";
-import { StatusBadge } from "./fact_list.js";
+import { StatusBadge } from "./facts.js";
 
 const COLUMNS = ["Subject", "Status", "Kind", "Model", "Duration", "Cost", "Created"];
 

@@ -13,7 +13,7 @@ import { SubtaskList } from "./subtask_list.js";
 
 /**
  * The stages, subtasks, irregular events and figures of a job.
- * @param {{ context: Context, job: JobDetail, snapshot: WatchSnapshot }} properties `job` as it was when the page was loaded
+ * @param {{ context: Context, job: JobDetail, snapshot: Pick<WatchSnapshot, "view" | "live"> }} properties `job` as it was when the page was loaded
  */
 export function JobPanels({ context: { announce, applications, config }, job, snapshot: { view, live } }) {
   const names = applications.of(job.pipeline).stages;

@@ -10,12 +10,11 @@ import { prefilled } from "../../../core/app/prefill.js";
 import { numberField, radioField, textField } from "../../../core/parts/fields.js";
 import { form } from "../../../core/parts/form.js";
 import { modelFields } from "../../../core/parts/model_fields.js";
+import { ARRANGEMENTS } from "../labels.js";
 import { genreField } from "../parts/genre_field.js";
 import { runPath } from "../paths.js";
 
 const MAX_IDEAS = 50;
-/** @type {[string, string][]} */
-const ARRANGEMENTS = [["none", "In the order of writing"], ["rank", "Ranked, best first"], ["group", "In groups"]];
 
 /**
  * @param {Context} context
@@ -39,7 +38,7 @@ export function brainstormPage(context) {
     ...{ hint: "What every idea must do or must not do.", value: given.requirements ?? "" },
   });
   const arrangement = radioField({
-    ...{ name: "arrangement", label: "Arrangement", choices: ARRANGEMENTS, value: given.arrangement ?? "none" },
+    ...{ name: "arrangement", label: "Arrangement", choices: Object.entries(ARRANGEMENTS), value: given.arrangement ?? "none" },
   });
   const model = modelFields(context, given);
   const key = keyPerContent();

@@ -7,17 +7,24 @@
 
 import { Refused } from "../../../millrace.js";
 import { fill, h } from "../../../core/app/dom.js";
+import { duration } from "../../../core/app/format.js";
 import { sentenceCase } from "../../../core/app/labels.js";
 import { mounted } from "../../../core/app/mounted.js";
-import { h as component } from "../../../core/app/preact.js";
+import { Fragment, h as component } from "../../../core/app/preact.js";
 import { prefill } from "../../../core/app/prefill.js";
+import { useLoaded } from "../../../core/app/use_loaded.js";
 import { useWatch } from "../../../core/app/use_watch.js";
+import { AgentLink } from "../../../core/parts/agent_link.js";
 import { confirmButton } from "../../../core/parts/confirm_dialog.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
-import { StatusBadge } from "../../../core/parts/fact_list.js";
-import { factList, statusBadge, timeOf } from "../../../core/parts/facts.js";
+import { FactList, StatusBadge, statusBadge, timeOf } from "../../../core/parts/facts.js";
+import { Hosted } from "../../../core/parts/hosted.js";
+import { JobPanels } from "../../../core/parts/live_job.js";
 import { liveJob } from "../../../core/parts/live_job_element.js";
+import { Panel } from "../../../core/parts/panel.js";
 import { errorCard, problemCard } from "../../../core/parts/problem_card.js";
+import { ARRANGEMENTS } from "../labels.js";
+import { viewOf } from "../../../millrace/view.js";
 import { lineage } from "../parts/lineage.js";
 import { runIdeas } from "../parts/run_ideas.js";
 import { FORM, RUNS } from "../paths.js";
@@ -90,6 +97,7 @@ function showRun(context, run, job, { element, reload }) {
   const live = job && watch && liveJob(context, watch, job, [again]);
   const status = watch && mounted(RunStatus, { run, watch }, "span");
   const ideas = runIdeas(context, run, watch, reload);
+  const side = mounted(RunSide, { context, run, job });
   const hadFocus = document.activeElement === element.querySelector("h1");
   fill(element,
     h("p", { class: "crumbs" }, h("a", { href: RUNS }, "Runs")),
@@ -101,12 +109,13 @@ function showRun(context, run, job, { element, reload }) {
     live === null && run.transform?.failure && problemCard(problemOfRun(run), [{ ...again, main: true }], failureOf(run)),
     h("div", { class: "columns" },
       h("div", { class: "column-main" }, ideas.element, lineage(context, run.runId)),
-      h("aside", { class: "column-side", "aria-label": "About this run" }, ideas.side, live?.side, about(run))));
+      h("aside", { class: "column-side", "aria-label": "About this run" }, ideas.side, live?.side, side.element)));
   if (hadFocus) element.querySelector("h1")?.focus({ preventScroll: true });
   if (job && watch) void watch.connect(job);
   return () => {
     ideas.stop();
     status?.stop();
+    side.stop();
     live?.stop();
   };
 }
@@ -121,20 +130,37 @@ function RunStatus({ run, watch }) {
   return component(StatusBadge, { status: outcome === null ? running : { complete: "completed", error: "failed", cancelled: "cancelled" }[outcome] });
 }
 
-/** @param {RunDetail} run */
-function about({ parameters, transform, runId }) {
-  return h("section", { class: "panel", "aria-labelledby": "about" }, h("h2", { id: "about" }, "Parameters"),
-    factList([
+/**
+ * The run's parameters and, if it is complete, what its job tells: a completed run is drawn from its artefacts, which have
+ * neither stages nor tokens nor costs.
+ * @param {{ context: Context, run: RunDetail, job: JobDetail | null }} properties `job` as `jobOf` returns it
+ */
+function RunSide({ context, run, job }) {
+  const jobId = run.status === "completed" ? (run.transform?.jobId ?? null) : null;
+  const { value: ended, error } = useLoaded(async () => jobId && context.millrace.getJob(jobId), [jobId]);
+  const isExpired = jobId === null ? job === null : error instanceof Refused && error.status === 404;
+  const snapshot = ended && { view: viewOf(ended), live: false };
+  return component(Fragment, {},
+    ended && snapshot && component(JobPanels, { context, job: ended, snapshot }),
+    component(Parameters, { context, run, isExpired }));
+}
+
+/** @param {{ context: Context, run: RunDetail, isExpired: boolean }} properties `isExpired`: whether the run's job is no longer stored */
+function Parameters({ context, run: { parameters, transform, runId }, isExpired }) {
+  const ended = isExpired ? (transform?.endedAt ?? null) : null;
+  return component(Panel, { id: "about", heading: "Parameters" },
+    component(FactList, { facts: [
       ["For", parameters.platform],
       ["Ideas", String(parameters.ideaCount)],
       ["Requirements", parameters.requirements],
-      ["Arrangement", parameters.arrangement],
-      ["Agent", transform?.agent && h("a", { href: `/console/agents/${transform.agent.agentId}` }, `version ${transform.agent.version}`)],
+      ["Arrangement", ARRANGEMENTS[parameters.arrangement]],
+      ["Agent", transform?.agent && component(AgentLink, { context, agent: transform.agent })],
       ["Retries", transform && transform.retryCount > 0 ? `${transform.retryCount} of ${transform.maxRetries}` : null],
-      ["Job", transform?.jobId && h("a", { href: `/console/jobs/${transform.jobId}` }, "open")],
-      ["Run", h("span", { class: "id" }, runId)],
-    ]),
-    h("p", { class: "actions" }, copyButton("Copy id", () => runId)));
+      ["Duration", transform && ended && duration(Date.parse(ended) - Date.parse(transform.createdAt))],
+      ["Job", transform?.jobId && (isExpired ? "expired" : component("a", { href: `/console/jobs/${transform.jobId}` }, "open"))],
+      ["Run", component("span", { class: "id" }, runId)],
+    ] }),
+    component(Hosted, { class: "actions", make: () => ({ element: copyButton("Copy id", () => runId) }) }));
 }
 
 /**

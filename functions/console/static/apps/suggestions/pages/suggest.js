@@ -10,17 +10,7 @@ import { prefilled } from "../../../core/app/prefill.js";
 import { radioField, selectField, textField } from "../../../core/parts/fields.js";
 import { form } from "../../../core/parts/form.js";
 import { modelFields } from "../../../core/parts/model_fields.js";
-
-/** @type {[string, string][]} */
-const TYPES = [
-  ["enhancement", "Enhancement of an existing feature"],
-  ["new-capability", "New capability"],
-  ["optimization", "Optimisation"],
-  ["ui-improvement", "Better user interface"],
-  ["integration", "Integration with another product"],
-];
-/** @type {[string, string][]} */
-const PRIORITIES = [["low", "Low"], ["medium", "Medium"], ["high", "High"], ["critical", "Critical"]];
+import { PRIORITIES, TYPES } from "../labels.js";
 
 /**
  * @param {Context} context
@@ -33,10 +23,10 @@ export function suggestPage(context) {
     ...{ hint: "What the suggestions are for.", placeholder: "Checkout page", value: given.pageOrComponent ?? "" },
   });
   const type = selectField({
-    ...{ name: "featureType", label: "Kind of feature", choices: TYPES, value: given.featureType ?? "enhancement" },
+    ...{ name: "featureType", label: "Kind of feature", choices: Object.entries(TYPES), value: given.featureType ?? "enhancement" },
   });
   const priority = radioField({
-    ...{ name: "priorityLevel", label: "Priority", choices: PRIORITIES, value: given.priorityLevel ?? "medium" },
+    ...{ name: "priorityLevel", label: "Priority", choices: Object.entries(PRIORITIES), value: given.priorityLevel ?? "medium" },
   });
   const additional = textField({
     ...{ name: "additionalContext", label: "Additional context", max: 1000, lines: 5 },
