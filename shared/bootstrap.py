@@ -518,9 +518,10 @@ def message_desk() -> MessageDesk:
 @functools.cache
 def console_config() -> ConsoleConfig:
     """Return the configuration that the console's page reads."""
-    from shared.web.site import ConsoleConfig
+    from shared.web.site import ConsoleConfig, ConsoleRetention
 
     identity, models = ConsoleSettings.read(), ModelSettings.read()
+    kept = RetentionSettings.read()
     return ConsoleConfig(
         issuer=identity.oidc_issuer,
         client_id=identity.console_client_id or identity.oidc_audience,
@@ -528,6 +529,11 @@ def console_config() -> ConsoleConfig:
         default_model=models.default_model,
         models=models.allowed_models,
         scripted_model=identity.scripted_model,
+        retention=ConsoleRetention(
+            job_seconds=kept.job_retention_seconds,
+            failed_job_seconds=kept.failed_job_retention_seconds,
+            archive_days=ArchiveSettings.read().archive_days,
+        ),
         aws_console=identity.aws_console,
     )
 

@@ -47,11 +47,23 @@ MEDIA_TYPES: Final = {
 """Media types by file suffix. A file with another suffix stops the function from starting."""
 
 
+class ConsoleRetention(Schema):
+    """How long jobs are kept after their end: completed ones, and failed or cancelled ones, in seconds.
+
+    `archive_days`: how many days they can be read afterwards; 0 if they are not archived.
+    """
+
+    job_seconds: int
+    failed_job_seconds: int
+    archive_days: int
+
+
 class ConsoleConfig(Schema):
     """The settings of the deployment that the page needs to sign users in and to call the API.
 
     `scripted_model` is true if a script answers instead of a model, so that no job costs anything. `aws_console` is the
-    origin of AWS's console in the deployment's region; None where the deployment is not on AWS.
+    origin of AWS's console in the deployment's region; None where the deployment is not on AWS. `retention` says how
+    long ended jobs are kept.
     """
 
     issuer: str
@@ -60,6 +72,7 @@ class ConsoleConfig(Schema):
     default_model: str
     models: tuple[str, ...]
     scripted_model: bool
+    retention: ConsoleRetention
     aws_console: str | None = None
 
 

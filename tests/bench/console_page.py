@@ -98,6 +98,7 @@ def serving(site: Site) -> Iterator[str]:
     """Serve a site as the console's function does, with a configuration of nothing, and yield its origin."""
     config: dict[str, object] = {"issuer": "http://127.0.0.1", "clientId": "c", "streamUrl": "http://127.0.0.1"}
     config |= {"defaultModel": "m", "models": ["m"], "scriptedModel": True}
+    config["retention"] = {"jobSeconds": 600, "failedJobSeconds": 3600, "archiveDays": 30}
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

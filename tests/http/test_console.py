@@ -123,6 +123,7 @@ def test_the_configuration_has_the_issuer_and_the_models(stack: LocalStack, brow
     assert data["streamUrl"] == stack.stream_url
     assert data["defaultModel"] in data["models"]
     assert data["scriptedModel"] is True
+    assert data["retention"] == {"jobSeconds": 600, "failedJobSeconds": 3600, "archiveDays": 30}
 
 
 def test_the_console_does_not_change_the_routes_of_the_api(browser: httpx.Client) -> None:

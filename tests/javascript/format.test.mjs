@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { awsCostOf, costOf, tokensOf, totalCostOf } from "../../functions/console/static/core/app/format.js";
+import { awsCostOf, costOf, retentionText, tokensOf, totalCostOf } from "../../functions/console/static/core/app/format.js";
 import { quietText } from "../../functions/console/static/core/parts/quiet_note.js";
 
 const SCRIPTED = { scriptedModel: true };
@@ -52,4 +52,13 @@ test("a quiet job is said to wait or to run, as the server has confirmed, and ne
   );
   assert.match(quietText({ ...quiet, status: "pending", stage: null }, now), /waiting for its first stage to start\. The server confirmed/);
   assert.match(quietText({ since: 0, confirmedAt: null, status: null, stage: null }, now), /the server did not answer/);
+});
+
+test("the retention is that of the deployment, in the largest whole unit", () => {
+  assert.equal(
+    retentionText({ jobSeconds: 600, failedJobSeconds: 3600, archiveDays: 30 }),
+    "Completed jobs are kept for 10 minutes, failed and cancelled ones for 1 hour; afterwards the archive keeps them for 30 days.",
+  );
+  assert.equal(retentionText({ jobSeconds: 15, failedJobSeconds: 15, archiveDays: 0 }), "Ended jobs are kept for 15 seconds.");
+  assert.match(retentionText({ jobSeconds: 90, failedJobSeconds: 86_400, archiveDays: 1 }), /90 seconds, .* for 1 day; .* for 1 day\.$/);
 });

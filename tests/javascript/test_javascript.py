@@ -152,7 +152,7 @@ def test_the_pages_are_drawn_in_a_document() -> None:
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
     assert ran.returncode == 0, ran.stdout
-    assert "\n# pass 14\n" in ran.stdout
+    assert "\n# pass 15\n" in ran.stdout
 
 
 def test_the_package_has_types_for_a_front_end_without_javascript_checks(tmp_path: Path) -> None:

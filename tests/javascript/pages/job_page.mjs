@@ -55,7 +55,7 @@ async function shownAt(pageOf, responses, selector, { times = {} } = {}) {
   millrace.newWatch = (parts) => new Watch(millrace.watchApi, { ...parts, times });
   const visited = [];
   const context = {
-    ...{ applications: new Applications([POEM, ...(await known())]), config: { scriptedModel: true }, millrace, signIn: () => {} },
+    ...{ applications: new Applications([POEM, ...(await known())]), config: { scriptedModel: true, retention: { jobSeconds: 15, failedJobSeconds: 30, archiveDays: 0 } }, millrace, signIn: () => {} },
     ...{ announce: () => {}, setTitle: () => {}, go: (path) => visited.push(path) },
   };
   const page = pageOf(context);
@@ -233,5 +233,11 @@ test("a stream that brings only heartbeats is told, and the job is said to wait"
   assert.match(page.element.querySelector(".quiet").textContent, /^No event for .* waiting for its first stage to start\. The server confirmed/);
   assert.equal(page.element.querySelector(".problem"), null);
   assert.ok(button(page, "Cancel"));
+  page.leave();
+});
+
+test("a job that was not found may have expired, after the time for which this deployment keeps jobs", async () => {
+  const { page } = await shownAt((context) => jobPage(context, "job_1"), [refusal(404, "NOT_FOUND")], ".problem");
+  assert.match(page.element.textContent, /It may have expired\. Completed jobs are kept for 15 seconds, failed and cancelled ones for 30 seconds\./);
   page.leave();
 });

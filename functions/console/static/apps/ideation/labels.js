@@ -1,6 +1,4 @@
 /** Labels for the values of a brainstorming's parameters. */
 
-/** @import { Arrangement } from "../../../../../docs/api/types" */
-
-/** @type {Record<Arrangement, string>} */
+/** @type {Record<string, string>} */
 export const ARRANGEMENTS = { none: "In the order of writing", rank: "Ranked, best first", group: "In groups" };

@@ -5,6 +5,11 @@
 /** @import { Session } from "./session.js" */
 
 /**
+ * How long jobs are kept after their end, in seconds: completed ones, and failed or cancelled ones. `archiveDays`: how many
+ * days they can be read afterwards; 0 if they are not archived.
+ * @typedef {{ jobSeconds: number, failedJobSeconds: number, archiveDays: number }} Retention
+ */
+/**
  * The configuration of the deployment, from `/console/config.json`.
  * @typedef {object} ConsoleConfig
  * @property {string} issuer
@@ -13,6 +18,7 @@
  * @property {string} defaultModel
  * @property {string[]} models
  * @property {string | null} [awsConsole] the origin of AWS's console; null where the deployment is not on AWS
+ * @property {Retention} retention
  * @property {boolean} scriptedModel whether a script answers instead of a model, so that no job costs anything
  */
 /**

@@ -1,5 +1,6 @@
 /** Formats times, token counts and costs in the browser's language. */
 
+/** @import { Retention } from "./context.js" */
 /** @import { JobUsage } from "../../../../../docs/api/types" */
 
 const NUMBER = new Intl.NumberFormat();
@@ -117,4 +118,32 @@ export function bytes(count) {
   const [unit, size] = count < 1_000_000 ? ["kB", 1_000] : ["MB", 1_000_000];
   const value = count / size;
   return `${value.toFixed(value < 10 ? 1 : 0)} ${unit}`;
+}
+
+/**
+ * Say how long this deployment keeps jobs after their end.
+ * @param {Retention} retention
+ */
+export function retentionText({ jobSeconds, failedJobSeconds, archiveDays }) {
+  const kept = jobSeconds === failedJobSeconds
+    ? `Ended jobs are kept for ${span(jobSeconds)}`
+    : `Completed jobs are kept for ${span(jobSeconds)}, failed and cancelled ones for ${span(failedJobSeconds)}`;
+  return archiveDays === 0 ? `${kept}.` : `${kept}; afterwards the archive keeps them for ${count(archiveDays, "day")}.`;
+}
+
+/**
+ * `10 minutes`, `1 hour`, `90 seconds`: the largest unit of which it is a whole number.
+ * @param {number} seconds
+ */
+function span(seconds) {
+  const [unit, length] = UNITS.find(([, each]) => seconds % each === 0) ?? ["second", 1];
+  return count(seconds / length, unit);
+}
+
+/**
+ * @param {number} amount
+ * @param {string} unit
+ */
+function count(amount, unit) {
+  return `${number(amount)} ${unit}${amount === 1 ? "" : "s"}`;
 }

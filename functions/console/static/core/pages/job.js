@@ -4,7 +4,8 @@
 /** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
 
-import { time } from "../app/format.js";
+import { Refused } from "../../millrace.js";
+import { retentionText, time } from "../app/format.js";
 import { sentenceCase, titleWithState } from "../app/labels.js";
 import { componentPage } from "../app/mounted.js";
 import { Fragment, h, useEffect, useMemo } from "../app/preact.js";
@@ -48,6 +49,7 @@ function NotLoaded({ context, jobId, error, again }) {
   return [
     h("p", { class: "id" }, jobId),
     h(Hosted, { make, inputs: [error] }),
+    error instanceof Refused && error.status === 404 && h("p", { class: "subtitle" }, `It may have expired. ${retentionText(context.config.retention)}`),
     h("p", {}, h("a", { href: "/console/jobs" }, "All jobs")),
   ];
 }

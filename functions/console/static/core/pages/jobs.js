@@ -7,6 +7,7 @@
 /** @import { Page } from "../app/router.js" */
 
 import { inBulk } from "../app/bulk.js";
+import { retentionText } from "../app/format.js";
 import { statusLabel } from "../app/labels.js";
 import { componentPage } from "../app/mounted.js";
 import { Fragment, h, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../app/preact.js";
@@ -47,7 +48,7 @@ function JobsPage({ context }) {
   return h(Fragment, {},
     h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, "Jobs"),
       h("a", { class: "button main", href: context.applications.defaultFormPath }, "New job")),
-    h("p", { class: "lead" }, ["Ended jobs expire after some time.", ...[...context.applications].flatMap((each) => each.retention ?? [])].join(" ")),
+    h("p", { class: "lead" }, [retentionText(context.config.retention), ...[...context.applications].flatMap((each) => each.retention ?? [])].join(" ")),
     h(Filters, { context, chosen, choose }),
     problem && h(ProblemCard, { problem, actions: problem.retryable ? [{ label: "Try again", act: () => list.refresh(), main: true }] : problem.code === "UNAUTHENTICATED" ? [{ label: "Sign in", act: context.signIn, main: true }] : [] }),
     h("div", { "aria-busy": state === "loading" ? "true" : "false" },

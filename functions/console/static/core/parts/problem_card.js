@@ -24,7 +24,7 @@ const HEADINGS = {
 
 /** @type {Record<string, string>} */
 const ADVICE = {
-  NOT_FOUND: "Ended jobs leave the archive after some time. If you typed the address, check it.",
+  NOT_FOUND: "If you typed the address, check it.",
   STREAM_LIMIT_EXCEEDED: "Close another tab that shows a running job. This page then tries again automatically.",
 };
 

@@ -153,7 +153,7 @@ function Parameters({ context, run: { parameters, transform, runId }, isExpired 
       ["For", parameters.platform],
       ["Ideas", String(parameters.ideaCount)],
       ["Requirements", parameters.requirements],
-      ["Arrangement", ARRANGEMENTS[parameters.arrangement]],
+      ["Arrangement", ARRANGEMENTS[parameters.arrangement] ?? parameters.arrangement],
       ["Agent", transform?.agent && component(AgentLink, { context, agent: transform.agent })],
       ["Retries", transform && transform.retryCount > 0 ? `${transform.retryCount} of ${transform.maxRetries}` : null],
       ["Duration", transform && ended && duration(Date.parse(ended) - Date.parse(transform.createdAt))],
