@@ -16,11 +16,7 @@ from tests.api_user import AT_ONCE, ApiUser
 from tests.browser.console import Console
 from tests.browser.tab import Tab
 from tests.contract.build_output import CONSOLE, bundle_missing, require
-
-REQUESTS = 10
-"""The most requests for a first visit, because each invokes the console's function."""
-BYTES = 44_000
-"""The most compressed bytes of a first visit, without headers and the configuration."""
+from tests.contract.test_console_bundle import REQUESTS, WELCOME_BYTES
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +74,7 @@ def test_a_first_visit_takes_few_requests_and_bytes(bundled: Console, site: Site
     assert f"{FILES_AT}{site.version}/bundle/main.js" in urls
     assert not [url for url in urls if "vendor/" in url or "/pages/" in url]
     assert len(urls) <= REQUESTS, urls
-    assert sum(sizes.values()) <= BYTES, sizes
+    assert sum(sizes.values()) <= WELCOME_BYTES, sizes
 
 
 def test_a_job_runs_in_the_bundle_and_every_page_can_be_opened(bundled: Console) -> None:

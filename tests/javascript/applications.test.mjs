@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 import { applications } from "../../functions/console/static/apps.js";
 import { Applications } from "../../functions/console/static/core/app/applications.js";
 import { navigation } from "../../functions/console/static/core/app/header.js";
-import { jsonOf, jsonOutput } from "../../functions/console/static/core/parts/json_output.js";
+import { jsonOutput } from "../../functions/console/static/core/app/outputs.js";
+import { jsonOf } from "../../functions/console/static/core/parts/json_output.js";
 import { EMPTY_VIEW } from "../../clients/javascript/src/millrace.js";
 
 const STATIC = fileURLToPath(new URL("../../functions/console/static/", import.meta.url));

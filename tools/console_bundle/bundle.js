@@ -12,13 +12,19 @@ import { transform } from "esbuild";
 import { rolldown } from "rolldown";
 
 const FILES_AT = "/console/static/";
-/** The entry has all modules that the first page needs. Another chunk has those that at least two of the other pages need. */
+/**
+ * The entry has all modules that a first visit needs. A second chunk has those that every signed-in user needs: the client,
+ * and the home page with all that it imports. A third one has what at least two of the other pages need.
+ */
 const ENTRY = "main";
+const SIGNED_IN = "signed_in";
 const SHARED_BY_PAGES = "shared_by_pages";
+const OF_SIGNED_IN = ["core/app/client.js", "core/pages/home.js"];
 const TARGET = "es2022";
 
-/** The modules that are loaded with the entry, by the path of their files. */
+/** The modules of the first two chunks, by the path of their files. */
 const first = new Set();
+const signedIn = new Set();
 const folder = resolve(process.argv[2] ?? "");
 const bundle = join(folder, "bundle");
 rmSync(bundle, { recursive: true, force: true });
@@ -46,21 +52,27 @@ async function bundleModules() {
     ...{ entryFileNames: "[name].js", chunkFileNames: "[name].js" },
     codeSplitting: {
       groups: [
-        { name: ENTRY, priority: 1, test: (id) => first.has(id) },
-        { name: SHARED_BY_PAGES, minShareCount: 2, test: (id) => !first.has(id) },
+        { name: ENTRY, priority: 2, test: (id) => first.has(id) },
+        { name: SIGNED_IN, priority: 1, test: (id) => signedIn.has(id) },
+        { name: SHARED_BY_PAGES, minShareCount: 2, test: (id) => !first.has(id) && !signedIn.has(id) },
       ],
     },
   });
   return output.filter((each) => each.type === "chunk");
 }
 
-/** Find the modules that the entry imports, without those that it imports when a page is shown. */
+/** Find the modules of the first two chunks: what they import, without what is imported when another page is shown. */
 function findFirst() {
-  const found = [...this.getModuleIds()].filter((id) => this.getModuleInfo(id).isEntry);
-  for (const id of found) {
-    first.add(id);
-    found.push(...this.getModuleInfo(id).importedIds.filter((each) => !first.has(each)));
-  }
+  const importsOf = (names, into, without) => {
+    const found = [...names];
+    for (const id of found) {
+      if (into.has(id) || without.has(id)) continue;
+      into.add(id);
+      found.push(...this.getModuleInfo(id).importedIds);
+    }
+  };
+  importsOf([join(folder, "main.js")], first, new Set());
+  importsOf(OF_SIGNED_IN.map((name) => join(folder, name)), signedIn, first);
 }
 
 /**

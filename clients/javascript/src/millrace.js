@@ -40,7 +40,7 @@ export { parsePartial, PartialJsonReader } from "./millrace/partial_json.js";
 export { SseParser } from "./millrace/sse.js";
 export { LIVE } from "./millrace/states.js";
 export { EMPTY_VIEW, fold, viewOf } from "./millrace/view.js";
-export { problemOf } from "./millrace/watch.js";
+export { problemOf } from "./millrace/problems.js";
 
 // As `export { Watch } from`, TypeScript's compiler would drop the import from the declarations, which use its type.
 export { JobListWatch, Watch };

@@ -14,7 +14,7 @@ import { useCallback, useEffect, useMemo, useSyncExternalStore } from "react";
 
 import { parsePartial } from "./millrace/partial_json.js";
 import { viewOf } from "./millrace/view.js";
-import { problemOfJob } from "./millrace/watch.js";
+import { problemOfJob } from "./millrace/problems.js";
 
 /**
  * A job as a component sees it: the watch's snapshot, and the watch, whose methods `cancel`, `resume` and `retry` act on the

@@ -5,7 +5,7 @@
 /** @import { Problem } from "./watch.js" */
 
 import { fullJitter, pause } from "./backoff.js";
-import { problemOf } from "./watch.js";
+import { problemOf } from "./problems.js";
 
 /**
  * In milliseconds. `live`: from one reading of the list to the next while a job of it is live, `quiet`: while none is;

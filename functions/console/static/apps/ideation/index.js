@@ -2,8 +2,8 @@
 
 /** @import { Application } from "../../core/app/applications.js" */
 
+import { lazyOutput } from "../../core/app/outputs.js";
 import { ARRANGEMENTS } from "./labels.js";
-import { ideaOutput } from "./parts/idea_output.js";
 import { FORM, RUNS, runPath } from "./paths.js";
 
 /** @type {Application} */
@@ -25,6 +25,6 @@ export const ideation = {
     { pattern: /^\/console\/ideations\/([^/]+)$/, load: async () => (await import("./pages/run.js")).runPage },
   ],
   valueLabels: { arrangement: ARRANGEMENTS },
-  output: ideaOutput,
+  output: lazyOutput(async () => (await import("./parts/idea_output.js")).ideaOutput),
   runPath,
 };

@@ -2,8 +2,7 @@
 
 /** @import { Application } from "../../core/app/applications.js" */
 
-import { jsonOutput } from "../../core/parts/json_output.js";
-import { answerOutput } from "./parts/answer_output.js";
+import { jsonOutput, lazyOutput } from "../../core/app/outputs.js";
 import { SHEETS } from "./paths.js";
 
 /** @type {Application} */
@@ -22,7 +21,7 @@ const chat = {
     { pattern: /^\/console\/sheets$/, load: async () => (await import("./pages/sheets.js")).sheetsPage },
     { pattern: /^\/console\/sheets\/([^/]+)$/, load: async () => (await import("./pages/sheet.js")).sheetPage },
   ],
-  output: answerOutput,
+  output: lazyOutput(async () => (await import("./parts/answer_output.js")).answerOutput),
 };
 
 /** @type {Application} */

@@ -2,8 +2,8 @@
 
 /** @import { Application } from "../../core/app/applications.js" */
 
+import { lazyOutput } from "../../core/app/outputs.js";
 import { PRIORITIES, TYPES } from "./labels.js";
-import { suggestionOutput } from "./parts/suggestion_output.js";
 
 /** @type {Application} */
 export const suggestions = {
@@ -19,5 +19,5 @@ export const suggestions = {
   lists: [],
   routes: [{ pattern: /^\/console\/suggest$/, load: async () => (await import("./pages/suggest.js")).suggestPage }],
   valueLabels: { featureType: TYPES, priorityLevel: PRIORITIES },
-  output: suggestionOutput,
+  output: lazyOutput(async () => (await import("./parts/suggestion_output.js")).suggestionOutput),
 };

@@ -2,7 +2,7 @@
 
 /** @import { Application } from "../../core/app/applications.js" */
 
-import { jsonOutput } from "../../core/parts/json_output.js";
+import { jsonOutput } from "../../core/app/outputs.js";
 import { PROJECTS } from "./paths.js";
 
 /** @type {Application} */

@@ -5,8 +5,8 @@
 /** @import { Context } from "./context.js" */
 /** @import { Page } from "./router.js" */
 
-import { jsonOutput } from "../parts/json_output.js";
 import { sentenceCase } from "./labels.js";
+import { jsonOutput } from "./outputs.js";
 
 /** @typedef {{ path: string, label: string }} Link a link of the main navigation */
 /**

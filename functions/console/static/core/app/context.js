@@ -34,5 +34,9 @@
  * @property {(query: URLSearchParams) => void} setQuery
  * @property {(title: string) => void} setTitle
  */
+/**
+ * What pages get that need no signed-in user. They do without the client, so that a first visit does not wait for it.
+ * @typedef {Omit<Context, "millrace">} PublicContext
+ */
 
 export {};

@@ -34,6 +34,11 @@ import * as vendored from "../../vendor/preact/preact.js";
  * @property {Component<{}>} Fragment several children without an element around them
  */
 
-const preact = /** @type {Preact} */ (/** @type {unknown} */ (vendored));
+// Each function by its name, so that a bundle has only these.
+const preact = /** @type {Preact} */ (/** @type {unknown} */ ({
+  ...{ Fragment: vendored.Fragment, h: vendored.h, render: vendored.render, useCallback: vendored.useCallback },
+  ...{ useEffect: vendored.useEffect, useLayoutEffect: vendored.useLayoutEffect, useMemo: vendored.useMemo },
+  ...{ useRef: vendored.useRef, useState: vendored.useState },
+}));
 
 export const { Fragment, h, render, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } = preact;

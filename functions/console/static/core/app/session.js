@@ -1,6 +1,6 @@
 /** Signs the user in with an authorization code and PKCE at the deployment's OpenID provider, and keeps the tokens. */
 
-import { MillraceError, Refused, Unreachable } from "../../millrace.js";
+import { MillraceError, Refused, Unreachable } from "../../millrace/errors.js";
 
 const TOKENS = "millrace.tokens";
 const SIGN_IN = "millrace.sign-in";
@@ -29,7 +29,7 @@ export class Session {
   /** @type {Promise<Record<string, string>> | null} */
   #discovered = null;
 
-  /** @param {Provider} provider */
+  /** @param {Provider | Promise<Provider>} provider */
   constructor(provider) {
     this.#provider = provider;
     this.#tokens = JSON.parse(sessionStorage.getItem(TOKENS) ?? "null");
@@ -85,7 +85,7 @@ export class Session {
     sessionStorage.setItem(SIGN_IN, JSON.stringify({ state, verifier, nonce, to }));
     const address = new URL(endpoint);
     const parameters = {
-      ...{ response_type: "code", client_id: this.#provider.clientId, redirect_uri: redirectUri(), scope: "openid" },
+      ...{ response_type: "code", client_id: (await this.#provider).clientId, redirect_uri: redirectUri(), scope: "openid" },
       ...{ state, nonce, code_challenge: await challengeOf(verifier), code_challenge_method: "S256" },
       ...(again && { prompt: "login" }),
     };
@@ -130,7 +130,7 @@ export class Session {
     const address = new URL(endpoint);
     const home = `${location.origin}/`;
     // `logout_uri` is Cognito's name for OpenID Connect's `post_logout_redirect_uri`.
-    const parameters = { client_id: this.#provider.clientId, post_logout_redirect_uri: home, logout_uri: home };
+    const parameters = { client_id: (await this.#provider).clientId, post_logout_redirect_uri: home, logout_uri: home };
     for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
     if (id !== null) address.searchParams.set("id_token_hint", id);
     location.assign(address);
@@ -142,7 +142,7 @@ export class Session {
    */
   async #requestTokens(form) {
     const endpoint = endpointOf(await this.#discover(), "token_endpoint");
-    const request = new URLSearchParams({ ...form, client_id: this.#provider.clientId });
+    const request = new URLSearchParams({ ...form, client_id: (await this.#provider).clientId });
     const response = await fetch(endpoint, { method: "POST", body: request, credentials: "omit" }).catch(unreachable);
     const body = (await response.json().catch(() => null)) ?? {};
     // Only a refusal with an error code ends the session; a page, or nothing, is a fault of the provider.
@@ -175,8 +175,8 @@ export class Session {
 
   /** @returns {Promise<Record<string, string>>} */
   #discover() {
-    const address = `${this.#provider.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-    this.#discovered ??= fetch(address, { credentials: "omit" })
+    this.#discovered ??= Promise.resolve(this.#provider)
+      .then(({ issuer }) => fetch(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, { credentials: "omit" }))
       .then((response) => (response.ok ? response.json() : unreachable(response.status)))
       .catch(unreachable);
     this.#discovered.catch(() => (this.#discovered = null));

@@ -1,11 +1,12 @@
 /** Starts the console: configuration, session, client, navigation, and a page for every address. */
 
 /** @import { Application, PageRoute } from "./applications.js" */
-/** @import { ConsoleConfig, Context } from "./context.js" */
+/** @import { Millrace } from "../../millrace.js" */
+/** @import { ConsoleConfig, PublicContext } from "./context.js" */
+/** @import { Page } from "./router.js" */
 
-import { Millrace } from "../../millrace.js";
-import { homePage } from "../pages/home.js";
 import { failedPage, missingPage, signedInPage, signInPage } from "../pages/sign_in.js";
+import { welcomePage } from "../pages/welcome.js";
 import { Applications } from "./applications.js";
 import { fill, setText } from "./dom.js";
 import { showHeader } from "./header.js";
@@ -14,13 +15,11 @@ import { Session } from "./session.js";
 import { listenToShortcuts } from "./shortcuts.js";
 import { toast } from "./toasts.js";
 
-/** @type {readonly PageRoute[]} */
-const PUBLIC_ROUTES = [
-  { pattern: /^\/(?:console\/?)?$/, load: async () => homePage },
-  { pattern: /^\/console\/signed-in$/, load: async () => signedInPage },
-];
-/** @type {readonly PageRoute[]} */
+const HOME = /^\/(?:console\/?)?$/;
+const SIGNED_IN = /^\/console\/signed-in$/;
+/** The pages of signed-in users. @type {readonly PageRoute[]} */
 const ROUTES = [
+  { pattern: HOME, load: async () => (await import("../pages/home.js")).homePage },
   { pattern: /^\/console\/jobs$/, load: async () => (await import("../pages/jobs.js")).jobsPage },
   { pattern: /^\/console\/jobs\/([^/]+)$/, load: async () => (await import("../pages/job.js")).jobPage },
   { pattern: /^\/console\/agents$/, load: async () => (await import("../pages/agents.js")).agentsPage },
@@ -50,17 +49,18 @@ export function start(all) {
  */
 async function open(applications, main) {
   const own = [...ROUTES, ...[...applications].flatMap(({ routes }) => routes)];
-  const [config] = await Promise.all([fetchConfig(), preload([...PUBLIC_ROUTES, ...own], location.pathname)]);
-  const session = new Session(config);
-  const millrace = new Millrace({ api: location.origin, token: (stale) => session.token(stale) });
+  const configured = fetchConfig();
+  const session = new Session(configured);
+  const client = clientOf(session);
+  const [config] = await Promise.all([configured, preload(own, session, client)]);
   const signIn = () => {
     session.signIn(location.pathname + location.search).catch((error) => {
       fill(main, failedPage(error, { title: "Sign in", again: signIn }).element);
     });
   };
-  /** @type {Context} */
+  /** @type {PublicContext} */
   const context = {
-    ...{ applications, config, session, millrace, signIn },
+    ...{ applications, config, session, signIn },
     announce: (text) => setText(byId("announcer"), text),
     toast: (text) => toast(byId("toasts"), text),
     go: (address, how = {}) => router.go(address, how),
@@ -68,8 +68,8 @@ async function open(applications, main) {
     setTitle: (title) => router.setTitle(title),
   };
   const routes = [
-    ...PUBLIC_ROUTES.map(({ pattern, load }) => ({ pattern, load: withContext(context, load) })),
-    ...own.map(({ pattern, load }) => ({ pattern, load: signedInOnly(context, load) })),
+    { pattern: SIGNED_IN, load: async () => () => signedInPage(context) },
+    ...own.map((route) => ({ pattern: route.pattern, load: signedInOnly(context, route, client) })),
   ];
   const router = new Router(main, routes, {
     missing: missingPage,
@@ -81,13 +81,33 @@ async function open(applications, main) {
   router.start();
 }
 
+/** @typedef {() => Promise<Millrace>} ClientSource imports the client when a signed-in user needs it; always the same one */
+
 /**
- * Import the page of this path, while the configuration is fetched. The router reports a failure when it shows the page.
- * @param {readonly PageRoute[]} routes
- * @param {string} path
+ * @param {Session} session
+ * @returns {ClientSource}
  */
-async function preload(routes, path) {
-  await routes.find(({ pattern }) => pattern.test(path))?.load().catch(() => {});
+function clientOf(session) {
+  /** @type {Millrace | null} */
+  let millrace = null;
+  return async () => {
+    const { newClient } = await import("./client.js");
+    return (millrace ??= newClient(session));
+  };
+}
+
+/**
+ * Import the client and the page of this path while the configuration is fetched, if the user is signed in. The router
+ * reports a failure when it shows the page.
+ * @param {readonly PageRoute[]} routes
+ * @param {Session} session
+ * @param {ClientSource} client
+ */
+async function preload(routes, session, client) {
+  if (session.signedIn) {
+    const route = routes.find(({ pattern }) => pattern.test(location.pathname));
+    await Promise.allSettled([client(), route?.load()]);
+  }
 }
 
 /** @returns {Promise<ConsoleConfig>} */
@@ -98,26 +118,20 @@ async function fetchConfig() {
 }
 
 /**
- * @param {Context} context
- * @param {PageRoute["load"]} load
+ * Wrap a page that needs a signed-in user. Without one, the home page says what Millrace does. On every other page, a browser
+ * that was signed in before goes to the provider at once, and any other sees the sign-in page.
+ * @param {PublicContext} context
+ * @param {PageRoute} route
+ * @param {ClientSource} client
+ * @returns {() => Promise<(...parts: string[]) => Page>}
  */
-function withContext(context, load) {
+function signedInOnly(context, { pattern, load }, client) {
   return async () => {
-    const page = await load();
-    return (/** @type {string[]} */ ...parts) => page(context, ...parts);
-  };
-}
-
-/**
- * Wrap a page that needs a signed-in user. A browser that was signed in before goes to the provider at once, any other sees
- * the sign-in page.
- * @param {Context} context
- * @param {PageRoute["load"]} load
- */
-function signedInOnly(context, load) {
-  const loadPage = withContext(context, load);
-  return async () => {
-    if (context.session.signedIn) return loadPage();
+    if (context.session.signedIn) {
+      const [page, millrace] = await Promise.all([load(), client()]);
+      return (...parts) => page({ ...context, millrace }, ...parts);
+    }
+    if (pattern === HOME) return () => welcomePage(context);
     if (context.session.signedInBefore) context.signIn();
     return () => signInPage(context);
   };

@@ -1,4 +1,4 @@
-/** The home page: what Millrace does; for a signed-in user, the forms and the latest jobs. */
+/** The home page of a signed-in user: the forms and the latest jobs. */
 
 /** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
@@ -11,29 +11,7 @@ import { jobList } from "../parts/job_list.js";
  * @returns {Page}
  */
 export function homePage(context) {
-  return { title: "Millrace", element: context.session.signedIn ? overview(context) : welcome(context) };
-}
-
-/** @param {Context} context */
-function welcome({ signIn }) {
-  return h("div", { class: "welcome" },
-    h("h1", {}, "Long model jobs, live and complete"),
-    h("p", { class: "lead" },
-      "Start a job and watch the model write. Reload the page, lose the network, or open the job on your phone: ",
-      "you see the same text, nothing is lost and nothing appears twice."),
-    h("p", { class: "actions" }, h("button", { type: "button", class: "button main", onclick: signIn }, "Sign in")),
-    h("ul", { class: "promises" },
-      promise("It runs without you", "A durable pipeline runs every stage. A stage that fails starts again from its checkpoint."),
-      promise("It shows what happens", "You see every retry and every repair when it happens."),
-      promise("It can be stopped", "Cancel a job within a second. Resume a failed or cancelled job from its last checkpoint.")));
-}
-
-/**
- * @param {string} title
- * @param {string} text
- */
-function promise(title, text) {
-  return h("li", {}, h("h2", {}, title), h("p", {}, text));
+  return { title: "Millrace", element: overview(context) };
 }
 
 /** @param {Context} context */

@@ -12,7 +12,7 @@ import { statusLabel } from "../app/labels.js";
 import { componentPage } from "../app/mounted.js";
 import { Fragment, h, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../app/preact.js";
 import { JobTable } from "../parts/job_table.js";
-import { ProblemCard } from "../parts/problem_card.js";
+import { ProblemCard } from "../parts/problem_component.js";
 
 const PAGE = 100;
 /** How long the user has not typed before a search begins, in milliseconds. */

@@ -1,13 +1,13 @@
 /** The pages for users who are not signed in, for addresses without a page, and for pages that cannot be loaded. */
 
-/** @import { Context } from "../app/context.js" */
+/** @import { PublicContext } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
 
 import { append, h } from "../app/dom.js";
 import { errorCard } from "../parts/problem_card.js";
 
 /**
- * @param {Context} context
+ * @param {PublicContext} context
  * @returns {Page}
  */
 export function signInPage({ signIn }) {
@@ -22,7 +22,7 @@ export function signInPage({ signIn }) {
 
 /**
  * The page to which the provider's sign-in redirects.
- * @param {Context} context
+ * @param {PublicContext} context
  * @returns {Page}
  */
 export function signedInPage({ session, go }) {

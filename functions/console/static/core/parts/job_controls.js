@@ -8,7 +8,7 @@ import { problemOf } from "../../millrace.js";
 import { sentenceCase } from "../app/labels.js";
 import { h, useEffect, useRef, useState } from "../app/preact.js";
 import { useKeptFocus } from "../app/use_kept_focus.js";
-import { ProblemCard } from "./problem_card.js";
+import { ProblemCard } from "./problem_component.js";
 import { QuietNote } from "./quiet_note.js";
 
 /**

@@ -2,9 +2,8 @@
 
 /** @import { Problem } from "../../millrace/watch.js" */
 
-import { problemOf } from "../../millrace.js";
-import { h as element } from "../app/dom.js";
-import { h } from "../app/preact.js";
+import { problemOf } from "../../millrace/problems.js";
+import { h } from "../app/dom.js";
 
 /** @typedef {{ label: string, act: () => unknown, main?: boolean }} Action */
 
@@ -30,31 +29,26 @@ const ADVICE = {
 
 /** @typedef {readonly (readonly [string, string | null | undefined])[]} Details further facts for a bug report */
 
-/** @param {{ problem: Problem, actions: readonly Action[], details?: Details }} properties */
-export function ProblemCard({ problem, actions, details = [] }) {
-  return described(h, problem, actions, details);
-}
-
 /**
- * The card as an element, for pages that are not components.
+ * The card as an element.
  * @param {Problem} problem
  * @param {readonly Action[]} actions
  * @param {Details} [details]
  * @returns {HTMLElement}
  */
 export function problemCard(problem, actions, details = []) {
-  return described(/** @type {any} */ (element), problem, actions, details);
+  return describeProblem(/** @type {any} */ (h), problem, actions, details);
 }
 
 /**
- * Both functions `h` describe the same card: one returns it to Preact, the other one creates its element.
+ * Describe the card with a function `h`: that of `dom.js` creates its element, that of Preact returns it to a component.
  * @template T
  * @param {(tag: string, attributes: Record<string, any>, ...children: any[]) => T} create
  * @param {Problem} problem
  * @param {readonly Action[]} actions
  * @param {Details} details
  */
-function described(create, { code, kind, message, requestId }, actions, details) {
+export function describeProblem(create, { code, kind, message, requestId }, actions, details) {
   const known = [["Code", code], ...details, ["Request", requestId]].filter(([, value]) => value);
   return create(
     "section",
