@@ -1,0 +1,47 @@
+"""Runs scripts under Node, with the packages of `tests/typescript`, or skips a test where they are missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.patience import PATIENCE
+
+ROOT = Path(__file__).parents[2]
+CLIENT = ROOT / "clients/javascript"
+TYPESCRIPT = ROOT / "tests/typescript"
+OLDEST_NODE = 20
+NO_PACKAGES = "the packages of npm are not installed; run `make lanes`, or `npm ci --prefix tests/typescript`"
+
+
+def find_node(*needed: Path, otherwise: str = NO_PACKAGES) -> str:
+    """Return the path of Node. If Node or a needed file is missing, skip the test, or fail it in CI."""
+    node = shutil.which("node")
+    if node is not None and all(file.exists() for file in needed):
+        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+        if int(version.strip().lstrip("v").split(".")[0]) >= OLDEST_NODE:
+            return node
+    if os.environ.get("CI") == "true":
+        pytest.fail(otherwise)
+    pytest.skip(otherwise)
+
+
+def link_packages(project: Path) -> None:
+    """Give the project the packages of `tests/typescript`."""
+    (project / "node_modules").mkdir(exist_ok=True)
+    for module in (TYPESCRIPT / "node_modules").glob("[!.]*"):
+        (project / "node_modules" / module.name).symlink_to(module)
+
+
+def pass_all(node: str, script: str | Path, tests: int | None = None, *, cwd: Path | None = None) -> None:
+    """Run a script of tests, all of which pass. `tests` is how many there are; None: at least one."""
+    command = [node, "--test", "--test-reporter=tap", str(script)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE, cwd=cwd)
+
+    assert ran.returncode == 0, ran.stdout
+    expected = f"\n# pass {tests}\n" in ran.stdout if tests is not None else "\n# pass 0\n" not in ran.stdout
+    assert expected, f"another number of tests has passed:\n{ran.stdout}"

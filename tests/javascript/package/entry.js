@@ -1,0 +1,1 @@
+export { createClient, getJob } from "@millrace/client";
