@@ -43,6 +43,19 @@ def test_the_text_grows_while_the_model_writes(console: Console, user: ApiUser, 
     expect(job.cards.first).to_be_visible()
     audit(console.tab, "job-live")
 
+    size = console.page.viewport_size
+    console.page.set_viewport_size({"width": 1280, "height": 360})
+    console.page.reload()  # a reader above the end is asked, and not moved
+    job.until_text(200)
+    jump = job.button("Jump to latest")
+    expect(jump).to_be_visible()
+    jump.click()
+    expect(jump).to_have_count(0)
+    expect(console.page.locator("summary", has_text="Model output")).to_be_in_viewport()
+    expect(job.state).to_be_in_viewport()  # it is sticky, and so is Cancel
+    assert console.page.evaluate("scrollY") > 100
+    console.page.set_viewport_size(size or {"width": 1280, "height": 720})
+
 
 def test_a_job_is_cancelled(console: Console, user: ApiUser, model: ModelControl) -> None:
     job = console.job(job_that_hangs(user, model))
@@ -72,6 +85,11 @@ def test_a_job_fails_is_resumed_and_completes(console: Console, user: ApiUser, m
     assert failed["status"] == "failed"
     expect(job.problem).to_contain_text("The job has failed")
     expect(job.problem).to_contain_text("MODEL_REJECTED_REQUEST")
+    code = job.problem.locator("dt", has_text="Code").bounding_box()
+    value = job.problem.locator("dd").first.bounding_box()
+    assert code is not None
+    assert value is not None
+    assert value["x"] - code["x"] < 150, "the value is far from its label"
     audit(console.tab, "job-failed")
     job.problem.get_by_role("button", name="Resume").click()
     job.is_complete()

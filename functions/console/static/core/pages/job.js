@@ -8,7 +8,7 @@ import { Refused } from "../../millrace.js";
 import { retentionText, time } from "../app/format.js";
 import { sentenceCase, titleWithState } from "../app/labels.js";
 import { componentPage } from "../app/mounted.js";
-import { Fragment, h, useEffect, useMemo } from "../app/preact.js";
+import { Fragment, h, useEffect, useMemo, useRef } from "../app/preact.js";
 import { prefill } from "../app/prefill.js";
 import { useLoaded } from "../app/use_loaded.js";
 import { useWatch } from "../app/use_watch.js";
@@ -16,6 +16,7 @@ import { AgentLink } from "../parts/agent_link.js";
 import { debugPanels } from "../parts/debug/debug_panels.js";
 import { copyButton } from "../parts/export_buttons.js";
 import { FactList, TimeAgo } from "../parts/facts.js";
+import { FollowWriting } from "../parts/follow_writing.js";
 import { Hosted } from "../parts/hosted.js";
 import { JobControls } from "../parts/job_controls.js";
 import { JobPanels } from "../parts/live_job.js";
@@ -65,6 +66,7 @@ function WatchedJob({ context, job }) {
     void watch.connect(job);
     return () => watch.stop();
   }, [watch]);
+  const column = useRef(/** @type {HTMLElement | null} */ (null));
   const { label, output } = context.applications.of(job.pipeline);
   useEffect(() => context.setTitle(titleWithState(titleOf(context, job), snapshot.state)), [job, snapshot.state]);
   return h(Fragment, {},
@@ -72,7 +74,8 @@ function WatchedJob({ context, job }) {
       job.archived && ` · from the archive, which keeps it until ${time(job.expiresAt)}`),
     h(JobControls, { watch, snapshot, signIn: context.signIn, alternatives: newJobActions(context, job) }),
     h("div", { class: "columns" },
-      h(Hosted, { class: "column-main", make: () => output(watch, job), inputs: [watch] }),
+      h("div", { class: "column-main", ref: column }, h(Hosted, { make: () => output(watch, job), inputs: [watch] }),
+        h(FollowWriting, { live: snapshot.live, output: () => column.current })),
       h("aside", { class: "column-side", "aria-label": "About this job" },
         h(JobPanels, { context, job, snapshot }), h(About, { context, job }))),
     h(Hosted, { make: () => debugPanels(context, watch, job), inputs: [watch] }));

@@ -19,7 +19,8 @@ import { relativeTime } from "../app/relative_times.js";
  */
 /** @typedef {readonly [string, Described]} Fact a name and its value */
 
-const create = /** @type {Create<HTMLElement>} */ (/** @type {unknown} */ (element));
+/** @type {Create<HTMLElement>} */
+const create = (tag, { key: _, ...attributes }, ...children) => element(/** @type {"div"} */ (tag), attributes, ...children);
 
 /** @param {{ facts: readonly (Fact | false | null)[] }} properties a fact without a value is omitted */
 export function FactList({ facts }) {

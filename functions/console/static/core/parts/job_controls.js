@@ -30,7 +30,7 @@ export function JobControls({ watch, snapshot, signIn, alternatives }) {
   const inCard = problem === null ? [] : refusal ? [] : problemActions(problem, watch, { signIn, attempt, alternatives });
   const resume = { label: "Resume", act: () => attempt("resume"), main: true };
   const below = state === "cancelled" ? [resume, ...alternatives] : state === "complete" ? alternatives : [];
-  return h("div", { class: "live", ref: card },
+  return h("div", { class: "live", "data-live": live ? "" : null, ref: card },
     h("div", { class: "state-line" },
       h("span", { class: "state-mark", "data-state": faults > 0 && live ? "lost" : state }),
       h("p", { class: "state", role: "status", tabindex: "-1", ref: line }, stateText(snapshot)),

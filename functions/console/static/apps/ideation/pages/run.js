@@ -94,9 +94,9 @@ function showRun(context, run, job, { element, reload }) {
   context.setTitle(run.title);
   const again = { label: "New run with these parameters", act: () => startOver(context, run) };
   const watch = job && context.millrace.newWatch({ recovers: true });
-  const live = job && watch && liveJob(context, watch, job, [again]);
-  const status = watch && mounted(RunStatus, { run, watch }, "span");
   const ideas = runIdeas(context, run, watch, reload);
+  const live = job && watch && liveJob(context, watch, job, [again], ideas.element);
+  const status = watch && mounted(RunStatus, { run, watch }, "span");
   const side = mounted(RunSide, { context, run, job });
   const hadFocus = document.activeElement === element.querySelector("h1");
   fill(element,
