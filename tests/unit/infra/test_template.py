@@ -357,6 +357,18 @@ def test_sign_in_is_hardened() -> None:
     assert resources["UserPoolClient"]["Properties"]["RefreshTokenRotation"]["Feature"] == "ENABLED"
 
 
+def test_every_scheduled_function_keeps_the_invocations_that_lambda_gives_up() -> None:
+    resources = parse_yaml((ROOT / "template.yaml").read_text())["Resources"]
+    scheduled = {
+        name: resource["Properties"].get("EventInvokeConfig", {}).get("DestinationConfig", {}).get("OnFailure")
+        for name, resource in resources.items()
+        if any(event["Type"] == "ScheduleV2" for event in resource.get("Properties", {}).get("Events", {}).values())
+    }
+    queue = {"Type": "SQS", "Destination": {"Fn::GetAtt": ["SweepDeadLetters", "Arn"]}}
+    assert scheduled
+    assert scheduled == dict.fromkeys(scheduled, queue)
+
+
 def test_the_access_log_names_the_caller() -> None:
     resources = parse_yaml((ROOT / "template.yaml").read_text())["Resources"]
     logged = resources["HttpApi"]["Properties"]["AccessLogSettings"]["Format"]
