@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -71,7 +72,7 @@ class JobResumption:
     def resume(self, owner: str, job_id: str, *, trace_id: str | None = None, request_id: str | None = None) -> Job:
         """Start the next generation and return the job. Watchers get a `reset` with the text that is kept.
 
-        `trace_id` and `request_id` replace the job's own, because this request causes the new execution. If an earlier
+        `trace_id` and `request_id` replace the job's own, because this request causes the new execution. If an other
         request has stored the next generation, and none of its attempts has begun, complete that resumption instead.
 
         Raises:
@@ -90,10 +91,13 @@ class JobResumption:
         counted = self._creations.count_creation(owner)
         try:
             origin = {"trace_id": trace_id, "request_id": request_id}
-            resumed = job if is_resumed else self._next_generation(job, outputs, origin)
+            at = self._clock()
+            resumed = job if is_resumed else self._next_generation(job, outputs, origin, at)
         except MillraceError:
             self._creations.take_back(owner, counted)
             raise
+        if not is_resumed and resumed.updated_at != at:
+            self._creations.take_back(owner, counted)  # the other request has counted it
         self._append_reset(resumed, list(outputs.values())[-1] if outputs else None)
         log.info("job resumed", **ids_of(resumed), generation=resumed.generation)
         return self._starter.start(resumed)
@@ -154,8 +158,9 @@ class JobResumption:
                 f"version {job.agent.version} of agent {job.agent.agent_id} is no longer stored; create a new job"
             )
 
-    def _next_generation(self, job: Job, outputs: Mapping[str, StageOutput], origin: Mapping[str, str | None]) -> Job:
-        now = self._clock()
+    def _next_generation(
+        self, job: Job, outputs: Mapping[str, StageOutput], origin: Mapping[str, str | None], now: datetime
+    ) -> Job:
         generation = job.generation + 1
         changes: dict[str, Any] = {
             **{name: value for name, value in origin.items() if value is not None},
@@ -179,6 +184,9 @@ class JobResumption:
         except StaleWrite as stale:
             if stale.current is None:
                 raise Conflict("the job has expired; create a new job") from stale
+            if stale.current.generation == generation and self._is_resumed(stale.current):
+                # Another request has just written it, and may break off; or this one, whose response was lost.
+                return stale.current
             raise Conflict(f"the job is {stale.current.status}; another request has resumed it") from stale
 
     def _append_reset(self, job: Job, checkpoint: StageOutput | None) -> None:

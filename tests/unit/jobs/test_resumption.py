@@ -131,12 +131,35 @@ class TestResuming:
         def overtaken(owner: str) -> float:
             if next(overtaking, False):
                 core.job_resumption.resume("ada", job.id)
+                core.clock.advance(0.001)
             return count(owner)
 
         monkeypatch.setattr(core.creation_limit, "count_creation", overtaken)
-        with pytest.raises(Conflict):
-            core.job_resumption.resume("ada", job.id)
+        assert core.job_resumption.resume("ada", job.id).generation == 2
         for _ in range(8):  # besides the job's creation and its resumption
+            core.job_creation.create("ada", a_request())
+        with pytest.raises(RateLimitExceeded):
+            core.job_creation.create("ada", a_request())
+
+    def test_a_resumption_whose_response_from_the_store_was_lost_starts_the_execution_and_counts(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        core = FakeCore()
+        job = failed_at_polish(core)
+        update = core.jobs.update
+
+        def repeated(*arguments: Any, **options: Any) -> Job:
+            update(*arguments, **options)
+            return update(*arguments, **options)
+
+        monkeypatch.setattr(core.jobs, "update", repeated)
+        resumed = core.job_resumption.resume("ada", job.id)
+        monkeypatch.undo()
+        assert (resumed.status, resumed.generation) == (JobStatus.PENDING, 2)
+        assert core.executions.started == {job.id, f"{job.id}-2"}
+        for _ in range(8):  # besides the job's creation and its resumption
+            core.job_creation.create("ada", a_request())
+        with pytest.raises(RateLimitExceeded):
             core.job_creation.create("ada", a_request())
 
     def test_a_resumption_counts_against_the_creation_limit(self) -> None:
