@@ -61,7 +61,7 @@ _MOST = 14
 """The most endpoints that an owner keeps, of the 20 that are allowed; the oldest closed ones are deleted."""
 
 _SETTLING = 300.0
-"""Seconds to wait for events that are owed."""
+"""Seconds to wait for events that are owed, after the last sign that they are coming."""
 
 
 class Webhooks:
@@ -120,12 +120,15 @@ class Webhooks:
     async def settle(self, stories: Sequence[JobStory], api_of: Any) -> None:
         """Wait until every endpoint that accepts has accepted what it is owed, and each that is gone is disabled.
 
-        Wait no longer if no record and no message is left: then nothing will come.
+        Wait no longer if no record and no message is left, or if nothing has changed for `_SETTLING` seconds: then
+        nothing will come. On a busy machine the consumer of the table's stream is many minutes behind.
         """
-        began = time.monotonic()
-        left = True
-        while left and time.monotonic() - began < _SETTLING:
-            left = await asyncio.to_thread(self._something_is_left)
+        began = changed = time.monotonic()
+        left, seen = True, None
+        while left and time.monotonic() - changed < _SETTLING:
+            left, state = await asyncio.to_thread(self._what_is_left)
+            if state != seen:
+                seen, changed = state, time.monotonic()
             for owner in {each.owner for each in self.endpoints}:
                 async with api_of(owner) as api:
                     await self.look_for_gone(api, owner)
@@ -189,11 +192,15 @@ class Webhooks:
             )
         return counts
 
-    def _something_is_left(self) -> bool:
-        """Return whether a record waits for dispatch, or a delivery is in the queue or being attempted."""
+    def _what_is_left(self) -> tuple[bool, tuple[int, int]]:
+        """Return whether a record waits for dispatch, or a delivery is in the queue or being attempted.
+
+        Return also how many records wait, and how many requests have been received: they change while events come.
+        """
         sources = self._stack.sources()
-        messages = sources["queues"][QUEUE]
-        return bool(sources["streams"]["millrace-dispatch_webhooks"]["waiting"] or sum(messages.values()))
+        waiting = sources["streams"]["millrace-dispatch_webhooks"]["waiting"]
+        received = sum(len(self._receiver.requests_to(each.name)) for each in self.endpoints)
+        return bool(waiting or sum(sources["queues"][QUEUE].values())), (waiting, received)
 
     def _of(self, owner: str) -> list[Endpoint]:
         return [each for each in self.endpoints if each.owner == owner]
