@@ -18,6 +18,7 @@ const STATIC = "../../../functions/console/static";
 const { Applications } = await import(`${STATIC}/core/app/applications.js`);
 const { Millrace } = await import(`${STATIC}/millrace.js`);
 const { jobPage } = await import(`${STATIC}/core/pages/job.js`);
+const { jobsPage } = await import(`${STATIC}/core/pages/jobs.js`);
 const known = async () => (await import(`${STATIC}/apps.js`)).applications;
 const { showRelativeTimes } = await import(`${STATIC}/core/app/relative_times.js`);
 const { Watch } = await import(`${STATIC}/millrace/watch.js`);
@@ -239,5 +240,25 @@ test("a stream that brings only heartbeats is told, and the job is said to wait"
 test("a job that was not found may have expired, after the time for which this deployment keeps jobs", async () => {
   const { page } = await shownAt((context) => jobPage(context, "job_1"), [refusal(404, "NOT_FOUND")], ".problem");
   assert.match(page.element.textContent, /It may have expired\. Completed jobs are kept for 15 seconds, failed and cancelled ones for 30 seconds\./);
+  page.leave();
+});
+
+const SUMMARY = { ...DETAIL, updatedAt: DETAIL.createdAt, statusUrl: "", maxRetries: 2, lastFault: null };
+const listed = (...jobs) => success({ jobs, cursor: null });
+
+test("each row of the list of jobs has the subject of its job", async () => {
+  const jobs = [{ ...SUMMARY, title: "Ponds" }, { ...SUMMARY, jobId: "job_2", title: "Rivers" }, { ...SUMMARY, jobId: "job_3", title: null }];
+  const { page } = await shownAt((context) => jobsPage(context), [listed(...jobs)], "tbody tr");
+  const links = [...page.element.querySelectorAll('tbody a[href^="/console/jobs/"]')].map((each) => each.textContent);
+  assert.deepEqual(links, ["Poem", "Rivers", "Ponds"]);
+  page.leave();
+});
+
+test("a filter that no job matches is named, and can be cleared", async () => {
+  window.history.replaceState(null, "", "/console/jobs?status=failed");
+  const { page } = await shownAt((context) => jobsPage({ ...context, setQuery: () => {} }), [listed(), listed(SUMMARY)], ".empty");
+  assert.match(page.element.querySelector(".empty").textContent, /^No jobs match status “Failed”\./);
+  button(page, "Clear filters").click();
+  await until(() => page.element.querySelector("tbody tr") !== null);
   page.leave();
 });
