@@ -92,6 +92,16 @@ async ({ at, sizes, frames, step }) => {
 }
 """
 
+EMPTY = """
+async (frames) => {
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  await frame();
+  const begun = performance.now();
+  for (let index = 0; index < frames; index += 1) await frame();
+  return (frames / (performance.now() - begun)) * 1000;
+}
+"""
+
 
 @contextmanager
 def serving(site: Site) -> Iterator[str]:
@@ -151,6 +161,14 @@ def drawn(browser: Browser, origin: str, frames: int) -> list[dict[str, float]]:
     return rows
 
 
+def empty_rate(browser: Browser, frames: int) -> float:
+    """Return how many frames a second this machine draws of an empty page, with the CPU not throttled."""
+    page = browser.new_page()
+    rate: float = page.evaluate(EMPTY, frames)
+    page.close()
+    return rate
+
+
 def first_visit(browser: Browser, origin: str, network: tuple[int, int] | None) -> dict[str, Any]:
     """Open the home page without a cache; return its requests, bytes and milliseconds until it shows its button."""
     page: Page = browser.new_context().new_page()
@@ -174,15 +192,16 @@ def report_drawing(browser: Browser, folder: Path, frames: int) -> float:
     """Draw with the modules of a folder, and return how many times more a frame costs at the end than at 100,000."""
     with serving(Site(folder, connects_to=[])) as origin:
         rows = drawn(browser, origin, frames)
+    empty = empty_rate(browser, frames)
     say(f"frames of a text that grows, CPU throttled {THROTTLED} times, medians; modules of {folder}")
-    say(" characters   fps  draw ms  layout ms  mutations  parsing the whole text, ms")
+    say(" characters   fps  of an empty page's  draw ms  layout ms  mutations  parsing the whole text, ms")
     for row in rows:
-        say(
-            f"{row['size']:11,}{row['fps']:6.0f}{row['draw']:9.2f}{row['layout']:11.2f}{row['records']:11.1f}"
-            f"{row['whole']:28.2f}"
-        )
-    growth = rows[-1]["draw"] / rows[1]["draw"]
-    say(f"drawing at {SIZES[-1]:,} characters costs {growth:.2f} times what it costs at {SIZES[1]:,}")
+        rates = f"{row['size']:11,}{row['fps']:6.0f}{row['fps'] / empty:18.0%}"
+        costs = f"{row['draw']:11.2f}{row['layout']:11.2f}{row['records']:11.1f}{row['whole']:28.2f}"
+        say(rates + costs)
+    cost = [row["draw"] + row["layout"] for row in rows]
+    growth = cost[-1] / cost[1]
+    say(f"drawing and layout at {SIZES[-1]:,} characters cost {growth:.2f} times what they cost at {SIZES[1]:,}")
     return growth
 
 
