@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
 from shared.log.usage import TokenUsage
@@ -130,6 +130,11 @@ class OneTool:
     name: str
 
 
+def never_spare() -> float:
+    """Return 0: text is of use as soon as it arrives."""
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One call of a model.
@@ -143,6 +148,9 @@ class ModelRequest:
 
     `resume_from` is a cursor from an earlier call with the same request. If it is set, no new response is started: the
     call re-attaches to the earlier response, running or ended, and reads what follows the cursor.
+
+    `spare` returns for how many seconds the caller has no use for more text. The call need not read any meanwhile,
+    which saves the CPU time of many short reads.
     """
 
     model: str
@@ -154,6 +162,7 @@ class ModelRequest:
     max_output_tokens: int | None = None
     max_chars: int | None = None
     resume_from: str | None = None
+    spare: Callable[[], float] = field(default=never_spare, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

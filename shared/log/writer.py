@@ -19,6 +19,12 @@ from shared.log.fence import Fence
 COALESCE_SECONDS = 0.1
 """Shortest time between two appends of text, in seconds."""
 
+READ_SECONDS = 0.025
+"""The longest time for which the source of a text need not be read, in seconds: its end is written so much later."""
+
+READ_MARGIN_SECONDS = 0.005
+"""How long before an append is due the source of its text is read, in seconds."""
+
 STOP_CHECK_SECONDS = 0.5
 """Seconds without new text after which the writer checks whether its attempt was stopped."""
 
@@ -68,6 +74,7 @@ class LogWriter:
         self._buffered: list[str] = []
         self._cursor = self._written_cursor = tail.cursor
         self._progress = self._written_progress = progress
+        self._due_at = 0.0
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
 
@@ -95,6 +102,10 @@ class LogWriter:
         if text:
             self._buffered.append(whole_characters(text))
             self._wake.set()
+
+    def spare_seconds(self) -> float:
+        """Return for how many seconds further text would only wait for its append, at most READ_SECONDS."""
+        return max(0.0, min(READ_SECONDS, self._due_at - READ_MARGIN_SECONDS - time.monotonic()))
 
     async def store_cursor(self, cursor: str) -> None:
         """Append the position in the model's response at once.
@@ -199,10 +210,10 @@ class LogWriter:
                 await asyncio.to_thread(self._check_job)
                 continue
             self._wake.clear()
-            started_at = time.monotonic()
+            self._due_at = time.monotonic() + COALESCE_SECONDS
             async with self._writing:
                 await self._append_buffered()
-            await asyncio.sleep(max(0.0, started_at + COALESCE_SECONDS - time.monotonic()))
+            await asyncio.sleep(max(0.0, self._due_at - time.monotonic()))
 
     async def _append_buffered(self, *last: StoredEvent) -> None:
         # Text that arrives during an append waits for the next one. Text whose append fails stays buffered.

@@ -26,6 +26,7 @@ from shared.llm.model import (
 from shared.llm.output_bound import longest_json
 from shared.log.events import StoredReset
 from shared.log.usage import UNREPORTED, TokenUsage
+from shared.log.writer import READ_SECONDS
 from shared.observability import tracing
 from shared.observability.log import log
 from shared.stages.stage import AttemptContext, StageContext
@@ -177,6 +178,7 @@ async def _read(
     """Read the whole output. `keep_cursor` gets the position in the response as soon as it has begun."""
     texts: list[str] = []
     finished = Finished(TokenUsage())
+    request = replace(request, spare=lambda: READ_SECONDS)
     async with aclosing(call_model(model, context, request)) as pieces:
         async for piece in pieces:
             match piece:
@@ -247,6 +249,7 @@ async def _write_output(
 ) -> Finished:
     length = len(context.output.text) - keep
     finished = Finished(TokenUsage())
+    request = replace(request, spare=context.output.spare_seconds)
     async with aclosing(call_model(model, context, request)) as pieces:
         async for piece in pieces:
             match piece:

@@ -53,6 +53,7 @@ class OpenAIChatModel(OpenAIEndpoint, ChatModel):
                     lambda client: client.chat.completions.with_streaming_response.create(**parameters),
                     decoder,
                     OutputMeter(request),
+                    request.spare,
                 )
             ) as texts:
                 async for text in texts:

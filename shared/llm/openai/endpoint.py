@@ -22,7 +22,7 @@ from shared.errors import (
     TransientFault,
 )
 from shared.llm.json_in_text import WantedAnswer
-from shared.llm.model import Finished, ModelRequest, OutputSchema, Piece, Spent
+from shared.llm.model import Finished, ModelRequest, OutputSchema, Piece, Spent, never_spare
 from shared.llm.openai.configuration import api_key_of, base_url_of, proxy_for
 from shared.llm.openai.faults import fault_of_status
 from shared.llm.openai.parameters import Change, RefusedParameters
@@ -102,8 +102,12 @@ class OpenAIEndpoint(ABC):
     def parameters(self, request: ModelRequest) -> dict[str, Any]:
         """Return the parameters of the API's request, as if the server refused none of them."""
 
-    async def _read(self, opening: Opening, decoder: EventDecoder, meter: OutputMeter) -> AsyncGenerator[str, None]:
+    async def _read(
+        self, opening: Opening, decoder: EventDecoder, meter: OutputMeter, spare: Callable[[], float]
+    ) -> AsyncGenerator[str, None]:
         """Make one call, feed its bytes to `decoder`, and yield the text of each read, which may be empty.
+
+        `spare` is that of the request.
 
         It ends when the connection ends, when the output is complete, when `decoder.fault` is set, or when the output
         is longer than `meter` allows.
@@ -115,7 +119,7 @@ class OpenAIEndpoint(ABC):
         try:
             with provider_faults():
                 async with (
-                    self._client_for_call() as client,
+                    self._client_for_call(spare) as client,
                     opening(client) as response,
                     contextlib.aclosing(response.http_response.aiter_bytes()) as reads,
                 ):
@@ -198,7 +202,7 @@ class OpenAIEndpoint(ABC):
         return Finished(self._usage(model, decoder), decoder.truncated, _why_empty(decoder))
 
     @contextlib.asynccontextmanager
-    async def _client_for_call(self) -> AsyncIterator[openai.AsyncOpenAI]:
+    async def _client_for_call(self, spare: Callable[[], float] = never_spare) -> AsyncIterator[openai.AsyncOpenAI]:
         """Yield a client with a new connection for this call.
 
         A connection belongs to the event loop that opened it, and it breaks while Lambda freezes the process between
@@ -208,19 +212,22 @@ class OpenAIEndpoint(ABC):
         import openai  # noqa: PLC0415
 
         from shared.llm.openai.error_body import bound_error_body  # noqa: PLC0415 - it imports httpx2
+        from shared.llm.openai.transport import DirectTransport  # noqa: PLC0415 - it imports httpx2
 
         base = base_url_of(self._base_url or _OPENAI, _BASE_URL_SETTING)
         api_key = api_key_of(self._api_key(), _KEY_SETTING)
         if self._tls is None:
             self._tls = httpx2.create_ssl_context()  # reads all root certificates: once per process
         timeout = openai.Timeout(self._token_timeout, connect=self._connect_timeout)
+        proxy = proxy_for(base)
         # Without this client, the SDK would create its own connection pool, with a second TLS context, and would refuse
         # to start if any proxy of the environment is not valid, also one that this endpoint does not need.
         async with openai.DefaultAsyncHttpxClient(
             verify=self._tls,
             timeout=timeout,
             params=base.query,
-            proxy=proxy_for(base),
+            proxy=proxy,
+            transport=DirectTransport(self._tls, spare) if proxy is None else None,
             trust_env=False,
             event_hooks={"response": [bound_error_body]},
         ) as connection:

@@ -93,7 +93,12 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
         started = False
         try:
             async with contextlib.aclosing(
-                self._read(lambda client: client.responses.with_streaming_response.create(**parameters), decoder, meter)
+                self._read(
+                    lambda client: client.responses.with_streaming_response.create(**parameters),
+                    decoder,
+                    meter,
+                    request.spare,
+                )
             ) as texts:
                 async for text in texts:
                     if not started and decoder.first_cursor is not None:
@@ -139,7 +144,7 @@ class OpenAIResponsesModel(OpenAIEndpoint, ChatModel):
         streamed = position.sequence_number is not None
         try:
             async with contextlib.aclosing(
-                self._read(lambda client: _attached(client, position), decoder, meter)
+                self._read(lambda client: _attached(client, position), decoder, meter, request.spare)
             ) as texts:
                 async for text in texts:
                     if text:

@@ -714,3 +714,20 @@ class TestBound:
         assert newer is not None
         log.compact(JOB, type(newer)(1, "a", None, 0), expires_at=EXPIRES_AT)
         assert log.snapshot(JOB) == newer
+
+
+def test_further_text_can_be_spared_until_shortly_before_the_next_append() -> None:
+    writer = new_writer(FakeEventLog())
+    assert writer.spare_seconds() == 0  # the first text is appended at once
+
+    async def work() -> None:
+        writer.write("first")
+        await until(lambda: writer.spare_seconds() > 0)
+
+    run(writer, work)
+    writer._due_at = 1_000.0
+    spared = []
+    for before in (0.09, 0.02, 0.004, -0.01):
+        with patch("time.monotonic", return_value=1_000.0 - before):
+            spared.append(round(writer.spare_seconds(), 3))
+    assert spared == [writing.READ_SECONDS, 0.015, 0, 0]

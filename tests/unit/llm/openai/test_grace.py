@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.llm.model import Message, ModelRequest, TextDelta
+from shared.llm.model import Message, ModelRequest, TextDelta, never_spare
 from shared.llm.openai import endpoint
 from shared.llm.openai.chat import OpenAIChatModel
 
@@ -84,7 +84,7 @@ class Model(OpenAIChatModel):
         self._provider = provider
 
     @contextlib.asynccontextmanager
-    async def _client_for_call(self) -> AsyncIterator[Any]:
+    async def _client_for_call(self, spare: Callable[[], float] = never_spare) -> AsyncIterator[Any]:
         @contextlib.asynccontextmanager
         async def create(**_: object) -> AsyncIterator[Any]:
             yield SimpleNamespace(http_response=self._provider)
