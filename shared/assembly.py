@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from shared.limits.records import RecordStore
     from shared.limits.stream_slots import StreamSlots
     from shared.log.event_log import EventLog, LogBounds
+    from shared.log.polls import LogPolls
     from shared.runs.deletion import RunDeletion
     from shared.runs.queries import RunQueries
     from shared.runs.store import RunStore
@@ -92,6 +93,9 @@ class Ports(Protocol):
 
     @property
     def event_log(self) -> EventLog: ...
+
+    @property
+    def log_polls(self) -> LogPolls: ...
 
     @property
     def checkpoints(self) -> CheckpointStore: ...
@@ -361,6 +365,7 @@ class Core:
         return JobWatcher(
             jobs=self.ports.jobs,
             event_log=self.event_log,
+            polls=self.ports.log_polls,
             result_of=self.job_queries.result,
             clock=self.ports.clock,
         )

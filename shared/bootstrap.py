@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from shared.jobs.side_writes import SideWrites
     from shared.llm.model import ChatModel
     from shared.log.event_log import LogBounds
+    from shared.log.polls import LogPolls
     from shared.sockets.desk import MessageDesk
     from shared.sockets.gate import ConnectionGate
     from shared.stages.part import Part
@@ -107,6 +108,12 @@ class AwsPorts:
         from shared.storage.event_log import DynamoEventLog
 
         return DynamoEventLog(StorageSettings.read().table_name, self._large_texts)
+
+    @cached_property
+    def log_polls(self) -> LogPolls:
+        from shared.storage.log_polls import log_polls
+
+        return log_polls(StorageSettings.read().table_name, self.event_log)
 
     @cached_property
     def checkpoints(self) -> DynamoCheckpointStore:

@@ -14,9 +14,10 @@ from shared.jobs.ending import ensure_terminal_event
 from shared.jobs.job import Job
 from shared.jobs.queries import JobView
 from shared.jobs.store import JobStore
-from shared.log.event_log import EventLog
+from shared.log.event_log import EventLog, LogEntry
 from shared.log.events import Complete
 from shared.log.pace import Pace
+from shared.log.polls import LogPolls
 from shared.log.reader import Frame, LogReader
 from shared.observability.log import log
 
@@ -54,10 +55,12 @@ class JobWatcher:
         *,
         jobs: JobStore,
         event_log: EventLog,
+        polls: LogPolls,
         result_of: Callable[[Job], dict[str, Any] | None],
         clock: Clock,
     ) -> None:
         self._jobs = jobs
+        self._polls = polls
         self._log = event_log
         self._result_of = result_of
         self._clock = clock
@@ -88,7 +91,10 @@ class JobWatcher:
         checked_at = time.monotonic()
         while True:
             polled_at = time.monotonic()
-            frames = await asyncio.to_thread(follower.poll)
+            entries = await self._polls.read(job_id, after=follower.position)
+            frames = follower.take(entries)
+            if frames is None:
+                frames = await asyncio.to_thread(follower.poll, entries)
             pace.record_poll(frames, polled_at, follower.written_at)
             for frame in frames:
                 yield frame
@@ -152,13 +158,19 @@ class JobFollower:
         """Return the time of the newest append that was returned, in Unix seconds of the writer's clock."""
         return self._reader.written_at
 
-    def poll(self) -> list[Frame]:
+    def take(self, entries: Sequence[LogEntry]) -> list[Frame] | None:
+        """Return the events of entries that were read after `position`; None if `poll` has to take them."""
+        return self._reader.take(entries)
+
+    def poll(self, entries: Sequence[LogEntry] | None = None) -> list[Frame]:
         """Return the events that are new since the last call, with the result in `complete`.
+
+        `entries` are those after `position`, if they were read already.
 
         The end of a generation before a resumption is not the job's end, so a snapshot replaces it.
         """
         self._never_resumed = None
-        frames = self._reader.poll()
+        frames = self._reader.poll(entries)
         job = (self._never_resumed or self._jobs.get(self._job_id)) if frames and frames[-1].terminal else None
         if _is_live(job):
             # A resumption stores the job before its reset, so this is the end of the generation before. Read it

@@ -61,21 +61,36 @@ class LogReader:
         """Return the sequence number of the last event that was returned."""
         return self.transcript.seq
 
-    def poll(self) -> list[Frame]:
-        """Return the events that are new since the last call.
+    def take(self, entries: Sequence[LogEntry]) -> list[Frame] | None:
+        """Return the events of entries that were read after `position`; None if that needs further requests.
+
+        Then `poll` has to take the entries.
+        """
+        needs_more = any(
+            entry.seq != seq or entry.terminal or isinstance(entry.event, StoredReset)
+            for seq, entry in enumerate(entries, self.position + 1)
+        )
+        return None if needs_more else self._read(consistent=self._consistent, entries=entries)
+
+    def poll(self, entries: Sequence[LogEntry] | None = None) -> list[Frame]:
+        """Return the events that are new since the last call; `entries` if they were read already.
 
         A terminal event that is not the log's last one belongs to a generation before a resumption. One snapshot
         replaces it and everything before it, so that no watcher takes it for the end.
         """
-        frames = self._read(consistent=self._consistent)
+        frames = self._read(consistent=self._consistent, entries=entries)
         if frames and frames[-1].terminal and self._was_resumed() and self._log.tail(self._job_id).seq > self.position:
             frames += self._read(consistent=True)  # the first read was too old to contain the resumption
         ends = [frame.id for frame in frames[:-1] if frame.terminal]
         return self._without_earlier_generations(frames, ends[-1]) if ends else frames
 
-    def _read(self, *, consistent: bool, up_to: float = math.inf) -> list[Frame]:
+    def _read(
+        self, *, consistent: bool, up_to: float = math.inf, entries: Sequence[LogEntry] | None = None
+    ) -> list[Frame]:
         frames: list[Frame] = []
-        self.last_read = self._log.read(self._job_id, after=self.position, consistent=consistent)
+        if entries is None:
+            entries = self._log.read(self._job_id, after=self.position, consistent=consistent)
+        self.last_read = entries
         for entry in self.last_read:
             if entry.seq > self.position + 1 and self.position < up_to:
                 frames.extend(self._snapshot_over_gap())

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from shared.storage.direct_requests import DirectRequests
+    from shared.storage.loop_requests import LoopRequests
 
 THROTTLES = frozenset(
     {
@@ -116,18 +117,34 @@ def _new_client(service: str, *, checks_parameters: bool = True, **options: Any)
     return made
 
 
+def _credentials() -> ReadOnlyCredentials | None:
+    found: Any = _session().get_credentials()
+    return None if found is None else found.get_frozen_credentials()
+
+
+def loop_requests() -> LoopRequests | None:
+    """Return what sends DynamoDB's requests from an event loop; None if the environment names a proxy."""
+    from shared.storage.loop_requests import LoopRequests  # noqa: PLC0415 - only streams need it
+
+    if getproxies().keys() - {"no"}:
+        return None
+    meta = dynamodb().meta
+    return LoopRequests(
+        meta.endpoint_url,
+        meta.region_name,
+        credentials=_credentials,
+        tls=_tls,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+    )
+
+
 def _send_directly(dynamodb_client: Any) -> None:
     """Let the requests of DynamoDB's client be sent without botocore, see `direct_requests`."""
     from shared.storage.direct_requests import Connections, DirectRequests  # noqa: PLC0415 - as above
 
-    session = _session()
-
-    def credentials() -> ReadOnlyCredentials | None:
-        found: Any = session.get_credentials()
-        return None if found is None else found.get_frozen_credentials()
-
     connections = functools.partial(Connections, tls=_tls, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
-    direct = DirectRequests(region=dynamodb_client.meta.region_name, credentials=credentials, connections=connections)
+    direct = DirectRequests(region=dynamodb_client.meta.region_name, credentials=_credentials, connections=connections)
     direct.install(dynamodb_client)
     _direct.add(direct)
 

@@ -64,6 +64,13 @@ def _count(parsed: Mapping[str, Any], model: Any, context: Mapping[str, Any], **
     meter.count_request(what, _units(parsed, transaction_items), time.perf_counter() - began)
 
 
+def count_read(parsed: Mapping[str, Any], began: float) -> None:
+    """Count the units of a read that botocore has not sent; `began` is of `time.perf_counter`."""
+    meter = current()
+    if meter is not None:
+        meter.count_request(Count.READ_UNITS, _units(parsed, 0), time.perf_counter() - began)
+
+
 def _units(parsed: Mapping[str, Any], transaction_items: int) -> float:
     consumed = parsed.get("ConsumedCapacity")
     if consumed is not None:

@@ -284,7 +284,7 @@ class DirectRequests:
         headers = self._signer(context).headers(
             credentials, host=connections.host, target=params["headers"][_TARGET], body=body, at=time.gmtime()
         )
-        headers |= {"Accept-Encoding": "identity", "Content-Length": str(len(body))}
+        headers |= headers_of(body)
         headers |= {name: params["headers"][name] for name in ("User-Agent", _TRACE_ID) if name in params["headers"]}
         try:
             response = connections.post(headers, body)
@@ -294,7 +294,7 @@ class DirectRequests:
             return None
         parsed = parsed_body(response)
         if parsed is None:
-            if response.status_code >= 500 or _is_throttled(response):
+            if is_passing(response):
                 self._pause()
             return None
         return response, parsed
@@ -315,6 +315,16 @@ class DirectRequests:
         if key not in self._signers:
             self._signers[key] = Signer(*key)
         return self._signers[key]
+
+
+def headers_of(body: bytes) -> dict[str, str]:
+    """Return the headers of a request that are not signed."""
+    return {"Accept-Encoding": "identity", "Content-Length": str(len(body))}
+
+
+def is_passing(response: Response) -> bool:
+    """Return whether the server is busy or broken, so that a pause before the next request may help."""
+    return response.status_code >= 500 or _is_throttled(response)
 
 
 def parsed_body(response: Response) -> dict[str, Any] | None:

@@ -151,14 +151,8 @@ class DynamoEventLog:
             )
 
     def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
-        # The batch that contains the next event may begin up to MAX_BATCH - 1 events before it.
-        begin = keys.event(max(1, after + 2 - MAX_BATCH))
-        return [
-            entry
-            for item in self._query(job_id, begin, consistent=consistent)
-            for entry in _entries(item)
-            if entry.seq > after
-        ]
+        condition, values = range_after(job_id, after)
+        return entries_after(query_items(self._table, condition, values, ConsistentRead=consistent), after)
 
     def tail(self, job_id: str) -> LogTail:
         newest = next(self._query(job_id, keys.event(0), consistent=True, newest_first=True), None)
@@ -349,6 +343,19 @@ class DynamoEventLog:
             **limit,
         )
         return (item for item in found if not _is_mark(item))
+
+
+def range_after(job_id: str, after: int) -> tuple[str, dict[str, str]]:
+    """Return the key condition of the batches that may have events after number `after`, and its values."""
+    # The batch that contains the next event may begin up to MAX_BATCH - 1 events before it.
+    begin = keys.event(max(1, after + 2 - MAX_BATCH))
+    values = {":pk": keys.job_partition(job_id), ":begin": begin, ":end": keys.event(9_999_999_999)}
+    return "PK = :pk AND SK BETWEEN :begin AND :end", values
+
+
+def entries_after(items: Iterable[Mapping[str, Any]], after: int) -> list[LogEntry]:
+    """Return the entries of stored batches after number `after`, without marks."""
+    return [entry for item in items if not _is_mark(item) for entry in _entries(item) if entry.seq > after]
 
 
 class _ItemExists(Exception):

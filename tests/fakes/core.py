@@ -31,6 +31,7 @@ from shared.jobs.pipeline import JobInput, Pipeline, Pipelines, RunRecording
 from shared.jobs.side_writes import SideWrites
 from shared.log.event_log import LogBounds
 from shared.log.events import ApplicationEvent, Item, StreamEvent
+from shared.log.polls import ThreadPolls
 from shared.log.transcript import Transcript
 from shared.schema import Schema
 from shared.stages.part import Part, PartContext
@@ -229,6 +230,7 @@ class FakePorts:
         self.clock = clock or SettableClock()
         self.jobs = jobs or FakeJobStore(clock=self.clock)
         self.event_log = event_log or FakeEventLog()
+        self.log_polls = ThreadPolls(self.event_log)
         self.checkpoints = checkpoints or FakeCheckpointStore()
         self.archive_days = archive_days or ArchiveDays()
         self.archive = FakeArchiveStore(days=self.archive_days, clock=self.clock)
